@@ -1,0 +1,155 @@
+package io.tidegate.admission;
+
+import io.tidegate.admission.Decision.Accepted;
+import io.tidegate.admission.Decision.Rejected;
+import io.tidegate.signal.Signal;
+import io.tidegate.tenant.TenantConfig;
+import io.tidegate.tenant.TenantConfig.Mode;
+import io.tidegate.tenant.TenantId;
+import java.util.OptionalLong;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The decision: may this signal pass?
+ *
+ * <p>A function of the tenant's config, its usage, the signal and the record's own time; nothing else is read. The
+ * checks run from the cheapest and widest to the narrowest: blocked, region, storage, rate, entities; the first that
+ * fails gives the reason. All or nothing: a refused signal costs no token, adds no entity and gets no sequence number,
+ * only its counter moves.
+ *
+ * <p>In {@link Mode#OBSERVE} the same checks run and are counted, and the signal is accepted: it takes a token where
+ * there is one, and its entities are added.
+ *
+ * <p>Not thread-safe: one for each task.
+ */
+public final class Admission {
+    private final @Nullable String region;
+    private final SipHash128 hash = new SipHash128();
+    private final long[] high = new long[EntityKind.ALL.length];
+    private final long[] low = new long[EntityKind.ALL.length];
+
+    /** @param region where this instance writes its WAL; null where that is not set */
+    public Admission(@Nullable String region) {
+        this.region = region;
+    }
+
+    /**
+     * Decides, and applies the decision to {@code usage}.
+     *
+     * @param nowMs the record's timestamp, not negative
+     */
+    public Decision admit(TenantConfig config, TenantUsage usage, Signal signal, long nowMs) {
+        int newEntities = lookUp(usage, signal);
+        QuotaExceeded quota = check(config, usage, newEntities, nowMs);
+        if (quota == null) {
+            accept(config, usage, newEntities, nowMs);
+            return Accepted.INSTANCE;
+        }
+        if (config.mode() == Mode.OBSERVE) {
+            usage.observed(quota.reason());
+            accept(config, usage, newEntities, nowMs);
+            return Accepted.INSTANCE;
+        }
+        usage.rejected(quota.reason(), nowMs);
+        return new Rejected(quota);
+    }
+
+    /** The decision for a tenant that has no config where such tenants are rejected. It has no usage either. */
+    public static Rejected unknownTenant(TenantId tenant) {
+        return new Rejected(new QuotaExceeded(
+                tenant, Reason.TENANT_UNKNOWN, OptionalLong.empty(), OptionalLong.empty(), OptionalLong.empty()));
+    }
+
+    /** Hashes the signal's entities into {@link #high} and {@link #low}; returns a bit for each kind that is new. */
+    private int lookUp(TenantUsage usage, Signal signal) {
+        int newEntities = 0;
+        for (EntityKind kind : EntityKind.ALL) {
+            String id = kind.idIn(signal);
+            if (id != null) {
+                usage.hash(hash, kind, id);
+                if (!usage.entities().contains(hash.high(), hash.low())) {
+                    high[kind.ordinal()] = hash.high();
+                    low[kind.ordinal()] = hash.low();
+                    newEntities |= 1 << kind.ordinal();
+                }
+            }
+        }
+        return newEntities;
+    }
+
+    private @Nullable QuotaExceeded check(TenantConfig config, TenantUsage usage, int newEntities, long nowMs) {
+        if (config.blockedUntil() != null && nowMs < config.blockedUntil().toEpochMilli()) {
+            long retryAfterMs = config.blockedUntil().toEpochMilli() - nowMs;
+            return exceeded(config, Reason.TENANT_BLOCKED, OptionalLong.empty(), OptionalLong.empty(), retryAfterMs);
+        }
+        if (!config.requiredRegions().isEmpty()
+                && (region == null || !config.requiredRegions().contains(region))) {
+            return exceeded(config, Reason.REGION_NOT_ALLOWED, OptionalLong.empty(), OptionalLong.empty(), 0);
+        }
+        if (usage.sealedBytes() >= config.storageBytesMax()) {
+            return exceeded(config, Reason.STORAGE_LIMIT, config.storageBytesMax(), usage.sealedBytes());
+        }
+        QuotaExceeded rate = checkRate(config, usage.bucket, nowMs);
+        if (rate != null) {
+            return rate;
+        }
+        int count = Integer.bitCount(newEntities);
+        if (count > 0 && usage.entityCount() + count > config.entitiesMax()) {
+            return exceeded(config, Reason.ENTITY_LIMIT, config.entitiesMax(), usage.entityCount());
+        }
+        return null;
+    }
+
+    private static @Nullable QuotaExceeded checkRate(TenantConfig config, TokenBucket bucket, long nowMs) {
+        if (config.maxSignalsPerSec() == null) {
+            return null;
+        }
+        long rate = config.maxSignalsPerSec();
+        long burst = config.burst();
+        if (rate == 0) {
+            return exceeded(config, Reason.RATE_LIMITED, OptionalLong.of(0), OptionalLong.empty(), 0);
+        }
+        if (burst == 0) {
+            return exceeded(config, Reason.BURST_EXCEEDED, OptionalLong.of(0), OptionalLong.empty(), 0);
+        }
+        if (bucket.hasToken(rate, burst, nowMs)) {
+            return null;
+        }
+        long retryAfterMs = bucket.retryAfterMs(rate, burst, nowMs);
+        return bucket.wasFullRecently(rate, burst, nowMs)
+                ? exceeded(config, Reason.BURST_EXCEEDED, OptionalLong.of(burst), OptionalLong.empty(), retryAfterMs)
+                : exceeded(config, Reason.RATE_LIMITED, OptionalLong.of(rate), OptionalLong.empty(), retryAfterMs);
+    }
+
+    private void accept(TenantConfig config, TenantUsage usage, int newEntities, long nowMs) {
+        if (config.maxSignalsPerSec() == null) {
+            usage.bucket.reset();
+        } else {
+            long rate = config.maxSignalsPerSec();
+            long burst = config.burst();
+            if (usage.bucket.hasToken(rate, burst, nowMs)) {
+                usage.bucket.take(rate, burst, nowMs);
+            }
+        }
+        for (EntityKind kind : EntityKind.ALL) {
+            if ((newEntities & 1 << kind.ordinal()) != 0) {
+                usage.addEntity(kind, high[kind.ordinal()], low[kind.ordinal()]);
+            }
+        }
+        usage.accepted(nowMs);
+    }
+
+    private static QuotaExceeded exceeded(TenantConfig config, Reason reason, long limit, long observed) {
+        return exceeded(config, reason, OptionalLong.of(limit), OptionalLong.of(observed), 0);
+    }
+
+    private static QuotaExceeded exceeded(
+            TenantConfig config, Reason reason, OptionalLong limit, OptionalLong observed, long retryAfterMs) {
+        return new QuotaExceeded(
+                config.tenantId(),
+                reason,
+                limit,
+                observed,
+                retryAfterMs > 0 ? OptionalLong.of(retryAfterMs) : OptionalLong.empty());
+    }
+}

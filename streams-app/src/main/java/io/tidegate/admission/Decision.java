@@ -1,0 +1,12 @@
+package io.tidegate.admission;
+
+/** The outcome of {@link Admission#admit}. */
+public sealed interface Decision {
+    /** The signal passes. One instance: the sequence number that it got is {@link TenantUsage#lastSeq()}. */
+    record Accepted() implements Decision {
+        static final Accepted INSTANCE = new Accepted();
+    }
+
+    /** The signal is refused, and nothing but a counter changed. */
+    record Rejected(QuotaExceeded quota) implements Decision {}
+}

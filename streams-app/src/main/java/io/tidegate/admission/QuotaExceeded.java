@@ -1,0 +1,37 @@
+package io.tidegate.admission;
+
+import io.tidegate.tenant.TenantId;
+import java.util.OptionalLong;
+
+/**
+ * The answer for a signal that was refused: which quota of which tenant, and when it is worth trying again.
+ *
+ * @param tenant whose quota
+ * @param reason which quota
+ * @param limit the limit in force, in the unit of the reason (signals per second, signals, entities, bytes); empty where
+ *     the reason has none
+ * @param observed what was found instead, in the same unit; empty where the reason has none
+ * @param retryAfterMs the milliseconds of record time after which the same signal would pass if no other came; empty
+ *     where waiting does not help
+ */
+public record QuotaExceeded(
+        TenantId tenant, Reason reason, OptionalLong limit, OptionalLong observed, OptionalLong retryAfterMs) {
+
+    /** For people: what happened, in numbers. */
+    public String message() {
+        return switch (reason) {
+            case RATE_LIMITED ->
+                limit.orElse(0) == 0
+                        ? "the rate limit is 0: every signal is refused"
+                        : "sustained rate above %d signals per second".formatted(limit.orElse(0));
+            case BURST_EXCEEDED -> "burst above %d signals".formatted(limit.orElse(0));
+            case ENTITY_LIMIT ->
+                "the signal names a new entity, and %d of %d are in use".formatted(observed.orElse(0), limit.orElse(0));
+            case STORAGE_LIMIT ->
+                "sealed WAL segments take %d of %d bytes".formatted(observed.orElse(0), limit.orElse(0));
+            case REGION_NOT_ALLOWED -> "no required region of the tenant can be reached from here";
+            case TENANT_BLOCKED -> "the tenant is blocked";
+            case TENANT_UNKNOWN -> "the tenant has no config";
+        };
+    }
+}

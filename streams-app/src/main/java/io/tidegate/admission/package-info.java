@@ -1,0 +1,10 @@
+/**
+ * May it pass: the token bucket, the entity set, and one decision over (config, usage, signal, time).
+ *
+ * <p>Pure: no Kafka, no clock, no I/O. Depends on {@code tenant} and {@code signal} only. Start at {@link
+ * io.tidegate.admission.Admission}.
+ */
+@NullMarked
+package io.tidegate.admission;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,25 @@
+package io.tidegate.signal;
+
+import java.util.Locale;
+
+/**
+ * Why a record cannot be judged at all, and so goes to the dead-letter topic. A closed set; each has a section in
+ * {@code docs/reasons.md}.
+ */
+public enum Defect {
+    /** The value is not a JSON object that Tidegate can read. */
+    MALFORMED,
+    /** The tenant is named, but not by a number from 0 to 2^64-1 in canonical decimal. */
+    TENANT_INVALID,
+    /** The value names another tenant than the header, key or topic that is trusted. */
+    TENANT_MISMATCH,
+    /** The record would not fit into Tidegate's topics. */
+    TOO_LARGE;
+
+    private final String id = name().toLowerCase(Locale.ROOT);
+
+    /** The id in headers, metrics and docs, such as {@code tenant_invalid}. */
+    public String id() {
+        return id;
+    }
+}

@@ -1,0 +1,15 @@
+package io.tidegate.signal;
+
+/** The outcome of {@link SignalParser#parse}: bad input is expected, so it is a value and not an exception. */
+public sealed interface ParseResult {
+    /** The value is a signal. */
+    record Parsed(Signal signal) implements ParseResult {}
+
+    /**
+     * The value is not a signal.
+     *
+     * @param defect what is wrong
+     * @param message the field and the rule, for people; never the offending content
+     */
+    record Defective(Defect defect, String message) implements ParseResult {}
+}

@@ -1,0 +1,164 @@
+package io.tidegate.tenant;
+
+import com.fasterxml.jackson.annotation.JsonIgnore;
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.annotation.JsonPropertyOrder;
+import java.math.BigInteger;
+import java.time.Instant;
+import java.util.List;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What one tenant may do. A limit that is null is no limit; a limit of 0 refuses all.
+ *
+ * <p>This is the value of a {@code tenant-configs} record. Only {@code tenant_id} is required.
+ *
+ * @param tenantId whose config it is
+ * @param maxSignalsPerSec token refill rate in signals per second (u32); null = unlimited, 0 = reject all
+ * @param burstSignals bucket size in signals (u32); null = 2 × rate
+ * @param maxEntities distinct items, users and creators together (u64); null = unlimited
+ * @param maxStorageBytes total bytes of the tenant's sealed WAL segments (u64); null = unlimited
+ * @param requiredRegions where the tenant's data must reside; empty = anywhere
+ * @param label a name for people
+ * @param mode whether limits are enforced or only observed
+ * @param blockedUntil reject everything until then; null = not blocked
+ */
+@JsonPropertyOrder({
+    "tenant_id",
+    "label",
+    "max_signals_per_sec",
+    "burst_signals",
+    "max_entities",
+    "max_storage_bytes",
+    "required_regions",
+    "mode",
+    "blocked_until"
+})
+@JsonInclude(JsonInclude.Include.ALWAYS)
+public record TenantConfig(
+        @JsonProperty(value = "tenant_id", required = true) TenantId tenantId,
+        @JsonProperty("max_signals_per_sec") @Nullable Long maxSignalsPerSec,
+        @JsonProperty("burst_signals") @Nullable Long burstSignals,
+        @JsonProperty("max_entities") @Nullable BigInteger maxEntities,
+        @JsonProperty("max_storage_bytes") @Nullable BigInteger maxStorageBytes,
+        @JsonProperty("required_regions") List<String> requiredRegions,
+        @JsonProperty("label") String label,
+        @JsonProperty("mode") Mode mode,
+        @JsonProperty("blocked_until") @Nullable Instant blockedUntil) {
+
+    /** Whether a tenant's limits are enforced. */
+    public enum Mode {
+        /** A signal over a limit is rejected. */
+        @JsonProperty("enforce")
+        ENFORCE,
+        /** A dry run: a signal over a limit is counted and accepted. */
+        @JsonProperty("observe")
+        OBSERVE
+    }
+
+    public static final long U32_MAX = 0xFFFF_FFFFL;
+    public static final BigInteger U64_MAX = BigInteger.ONE.shiftLeft(Long.SIZE).subtract(BigInteger.ONE);
+    static final int LABEL_CHARS_MAX = 200;
+    static final int REGIONS_MAX = 16;
+    private static final Pattern REGION = Pattern.compile("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?");
+
+    /** How much larger than the rate the bucket is where no burst is given. */
+    private static final long BURST_SECONDS = 2;
+
+    public TenantConfig {
+        if (tenantId == null) {
+            throw new IllegalArgumentException("tenant_id is missing");
+        }
+        checkRange(tenantId, "max_signals_per_sec", boxed(maxSignalsPerSec), BigInteger.valueOf(U32_MAX));
+        checkRange(tenantId, "burst_signals", boxed(burstSignals), BigInteger.valueOf(U32_MAX));
+        checkRange(tenantId, "max_entities", maxEntities, U64_MAX);
+        checkRange(tenantId, "max_storage_bytes", maxStorageBytes, U64_MAX);
+        requiredRegions = requiredRegions == null ? List.of() : List.copyOf(requiredRegions);
+        if (requiredRegions.size() > REGIONS_MAX) {
+            throw new IllegalArgumentException("%s: required_regions has %d names, the limit is %d"
+                    .formatted(tenantId, requiredRegions.size(), REGIONS_MAX));
+        }
+        for (String region : requiredRegions) {
+            checkRegion(tenantId + ": required_regions", region);
+        }
+        label = label == null ? "" : label;
+        if (label.length() > LABEL_CHARS_MAX || label.chars().anyMatch(Character::isISOControl)) {
+            throw new IllegalArgumentException("%s: label must be at most %d characters without control characters"
+                    .formatted(tenantId, LABEL_CHARS_MAX));
+        }
+        mode = mode == null ? Mode.ENFORCE : mode;
+    }
+
+    /** The config of {@link TenantId#DEFAULT} where none is stored: unlimited, no residency. */
+    public static TenantConfig defaultTenant() {
+        return unlimited(TenantId.DEFAULT, "default");
+    }
+
+    public static TenantConfig unlimited(TenantId id, String label) {
+        return new TenantConfig(id, null, null, null, null, List.of(), label, Mode.ENFORCE, null);
+    }
+
+    /** The same limits for another tenant. */
+    public TenantConfig withTenantId(TenantId id) {
+        return new TenantConfig(
+                id,
+                maxSignalsPerSec,
+                burstSignals,
+                maxEntities,
+                maxStorageBytes,
+                requiredRegions,
+                label,
+                mode,
+                blockedUntil);
+    }
+
+    /** The bucket's size in signals: the given burst, or 2 × rate. Only for a tenant with a rate. */
+    public long burst() {
+        if (maxSignalsPerSec == null) {
+            throw new IllegalStateException(tenantId + " has no rate, so it has no bucket");
+        }
+        return burstSignals != null ? burstSignals : BURST_SECONDS * maxSignalsPerSec;
+    }
+
+    /** {@link #maxEntities} as a long; what does not fit, or is unlimited, is a count that no tenant reaches. */
+    @JsonIgnore
+    public long entitiesMax() {
+        return saturated(maxEntities);
+    }
+
+    /** {@link #maxStorageBytes} as a long; what does not fit, or is unlimited, is a size that no disk reaches. */
+    @JsonIgnore
+    public long storageBytesMax() {
+        return saturated(maxStorageBytes);
+    }
+
+    /**
+     * Checks the name of a region: a DNS label, so that it is safe in topics, metrics and hosts.
+     *
+     * @throws IllegalArgumentException naming {@code what}, the value and the rule
+     */
+    public static void checkRegion(String what, @Nullable String region) {
+        if (region == null || !REGION.matcher(region).matches()) {
+            throw new IllegalArgumentException(
+                    "%s: '%s' is not a region name (lower-case letters, digits and inner hyphens, at most 63)"
+                            .formatted(what, region));
+        }
+    }
+
+    private static long saturated(@Nullable BigInteger limit) {
+        return limit == null || limit.bitLength() >= Long.SIZE ? Long.MAX_VALUE : limit.longValue();
+    }
+
+    private static @Nullable BigInteger boxed(@Nullable Long value) {
+        return value == null ? null : BigInteger.valueOf(value);
+    }
+
+    private static void checkRange(TenantId owner, String field, @Nullable BigInteger value, BigInteger max) {
+        if (value != null && (value.signum() < 0 || value.compareTo(max) > 0)) {
+            throw new IllegalArgumentException(
+                    "%s: %s = %s is outside 0 to %s (null is unlimited)".formatted(owner, field, value, max));
+        }
+    }
+}

@@ -1,0 +1,144 @@
+package io.tidegate.topology;
+
+import io.tidegate.admission.Admission;
+import io.tidegate.admission.Decision;
+import io.tidegate.admission.Decision.Rejected;
+import io.tidegate.admission.TenantUsage;
+import io.tidegate.signal.Defect;
+import io.tidegate.signal.ParseResult;
+import io.tidegate.signal.ParseResult.Defective;
+import io.tidegate.signal.ParseResult.Parsed;
+import io.tidegate.signal.Signal;
+import io.tidegate.signal.SignalParser;
+import io.tidegate.tenant.TenantId;
+import io.tidegate.topology.Router.Route.ToDeadLetter;
+import io.tidegate.topology.TenantConfigs.InForce;
+import org.apache.kafka.common.header.Headers;
+import org.apache.kafka.streams.processor.api.ContextualProcessor;
+import org.apache.kafka.streams.processor.api.ProcessorContext;
+import org.apache.kafka.streams.processor.api.Record;
+import org.apache.kafka.streams.processor.api.RecordMetadata;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Stage 2: decides. All signals of a tenant come through one instance of this, one at a time; so do the reports of the
+ * tenant's sealed segments, which its storage quota is judged by.
+ */
+final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey, byte[]> {
+    private static final Logger LOG = LoggerFactory.getLogger(AdmitProcessor.class);
+
+    private final TopologySettings settings;
+    private final TenantConfigs configs;
+    private final SignalParser parser;
+    private final Admission admission;
+    private TenantStates states;
+
+    @SuppressWarnings("NullAway.Init") // Kafka Streams calls init before anything else
+    AdmitProcessor(TopologySettings settings, TenantConfigs configs, SignalParser parser) {
+        this.settings = settings;
+        this.configs = configs;
+        this.parser = parser;
+        this.admission = new Admission(settings.region());
+    }
+
+    @Override
+    public void init(ProcessorContext<TenantKey, byte[]> context) {
+        super.init(context);
+        states = new TenantStates(
+                context.getStateStore(TenantStates.USAGE),
+                context.getStateStore(TenantStates.ENTITIES),
+                context.getStateStore(TenantStates.SEGMENTS),
+                settings.cachedTenants());
+    }
+
+    @Override
+    public void process(Record<byte[], byte[]> record) {
+        RecordMetadata metadata = context().recordMetadata().orElseThrow();
+        if (metadata.topic().equals(settings.topics().segments())) {
+            segment(record, metadata);
+        } else {
+            signal(record, metadata);
+        }
+    }
+
+    private void signal(Record<byte[], byte[]> record, RecordMetadata metadata) {
+        Headers headers = record.headers();
+        SourcePosition source = SourcePosition.tryParse(TidegateHeaders.text(headers, TidegateHeaders.SOURCE));
+        byte[] producersKey = TidegateHeaders.bytes(headers, TidegateHeaders.KEY);
+        TenantId tenant = record.key() == null ? null : TenantId.tryParse(record.key());
+        if (source == null || tenant == null) {
+            // Not from stage 1. Nothing is lost of it either.
+            SourcePosition here = new SourcePosition(metadata.topic(), metadata.partition(), metadata.offset());
+            Defective bad = new Defective(Defect.TENANT_INVALID, "the record was not keyed by Tidegate's first stage");
+            deadLetter(record, tenant, bad, here);
+            return;
+        }
+        ParseResult result = parser.parse(record.value());
+        if (result instanceof Parsed parsed) {
+            decide(record.withKey(producersKey), tenant, parsed.signal(), source);
+        } else if (result instanceof Defective bad) {
+            deadLetter(record.withKey(producersKey), tenant, bad, source);
+        }
+    }
+
+    private void decide(Record<byte[], byte[]> record, TenantId tenant, Signal signal, SourcePosition source) {
+        InForce inForce = configs.inForce(tenant);
+        if (inForce == null) {
+            // No state is made for it: whoever sprays ids must not fill the stores.
+            refuse(record, tenant, Admission.unknownTenant(tenant), TenantConfigs.NO_OFFSET, source);
+            return;
+        }
+        TenantUsage usage = states.usage(tenant);
+        int entitiesBefore = usage.entities().size();
+        Decision decision = admission.admit(inForce.config(), usage, signal, record.timestamp());
+        states.changed(tenant, usage, entitiesBefore);
+        if (decision instanceof Rejected rejected) {
+            refuse(record, tenant, rejected, inForce.offset(), source);
+        } else {
+            context()
+                    .forward(
+                            record.withKey(TenantKey.numbered(tenant, usage.lastSeq())),
+                            TidegateTopology.ACCEPTED_SINK);
+        }
+    }
+
+    private void refuse(
+            Record<byte[], byte[]> record,
+            TenantId tenant,
+            Rejected rejected,
+            long configOffset,
+            SourcePosition source) {
+        Refusals.quotaExceeded(record.headers(), rejected.quota(), configOffset, source);
+        context().forward(record.withKey(new TenantKey(tenant, record.key())), TidegateTopology.QUOTA_EXCEEDED_SINK);
+    }
+
+    private void deadLetter(
+            Record<byte[], byte[]> record, @Nullable TenantId tenant, Defective bad, SourcePosition source) {
+        ToDeadLetter to = new ToDeadLetter(tenant, bad.defect(), bad.message());
+        Record<byte[], byte[]> letter = Refusals.deadLetter(record, to, source, settings.sizes());
+        TenantId partitionedBy = tenant == null ? TenantId.DEFAULT : tenant;
+        context()
+                .forward(
+                        letter.withKey(new TenantKey(partitionedBy, letter.key())),
+                        TidegateTopology.ADMIT_DEAD_LETTER_SINK);
+    }
+
+    private void segment(Record<byte[], byte[]> record, RecordMetadata metadata) {
+        try {
+            NumberedKey key = NumberedKey.parse(record.key());
+            Long bytes = record.value() == null
+                    ? null
+                    : (Long) SegmentReport.parse(record.value()).bytes();
+            states.segment(key.tenant(), key.seq(), bytes);
+        } catch (IllegalArgumentException e) {
+            LOG.warn(
+                    "a bad segment report is ignored topic={} partition={} offset={} why=\"{}\"",
+                    metadata.topic(),
+                    metadata.partition(),
+                    metadata.offset(),
+                    e.getMessage());
+        }
+    }
+}

@@ -1,0 +1,29 @@
+package io.tidegate.topology;
+
+import io.tidegate.tenant.TenantId;
+import java.nio.charset.StandardCharsets;
+import java.util.Optional;
+import java.util.Set;
+import org.apache.kafka.common.serialization.Serializer;
+import org.apache.kafka.streams.processor.StreamPartitioner;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The key of a record on its way out: the bytes to write, and the tenant by which it is partitioned, whatever the bytes
+ * say.
+ *
+ * @param tenant decides the partition
+ * @param bytes the record's key, or null
+ */
+@SuppressWarnings("ArrayRecordComponent") // bytes pass through; keys are not compared
+record TenantKey(TenantId tenant, byte @Nullable [] bytes) {
+    static final Serializer<TenantKey> SERIALIZER = (topic, key) -> key.bytes;
+
+    static final StreamPartitioner<TenantKey, byte[]> PARTITIONER =
+            (topic, key, value, partitions) -> Optional.of(Set.of(TenantPartitions.of(key.tenant, partitions)));
+
+    /** The key {@code 42:1234} of {@code signals-accepted} and {@code wal-segments}. */
+    static TenantKey numbered(TenantId tenant, long seq) {
+        return new TenantKey(tenant, (tenant.decimal() + ":" + seq).getBytes(StandardCharsets.US_ASCII));
+    }
+}

@@ -1,0 +1,60 @@
+package io.tidegate.topology;
+
+import java.nio.charset.StandardCharsets;
+import org.apache.kafka.common.header.Header;
+import org.apache.kafka.common.header.Headers;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The names of the headers that Tidegate writes, all UTF-8 text unless noted, and the one that it reads.
+ *
+ * <p>They are set, not appended: whatever a producer sent under these names is replaced.
+ */
+public final class TidegateHeaders {
+    /** Read with {@link TenantSource#HEADER}: the tenant id in decimal. */
+    public static final String TENANT_CLAIM = "tidegate-tenant";
+
+    public static final String REASON = "tidegate.reason";
+    public static final String TENANT = "tidegate.tenant";
+    public static final String MESSAGE = "tidegate.message";
+    public static final String LIMIT = "tidegate.limit";
+    public static final String OBSERVED = "tidegate.observed";
+    public static final String RETRY_AFTER_MS = "tidegate.retry_after_ms";
+    public static final String RETRYABLE = "tidegate.retryable";
+    public static final String SOURCE_TOPIC = "tidegate.source.topic";
+    public static final String SOURCE_PARTITION = "tidegate.source.partition";
+    public static final String SOURCE_OFFSET = "tidegate.source.offset";
+    public static final String CONFIG_OFFSET = "tidegate.config_offset";
+    public static final String REPLAYS = "tidegate.replays";
+
+    /** On a dead letter that had to be cut to fit: the size in bytes of the original value. */
+    public static final String TRUNCATED_FROM = "tidegate.truncated_from_bytes";
+
+    /** On the way between the stages, and in the WAL: the source position as {@code topic/partition/offset}. */
+    public static final String SOURCE = "tidegate.source";
+
+    /** On the way between the stages: the producer's key (raw bytes), where it had one. */
+    static final String KEY = "tidegate.key";
+
+    private TidegateHeaders() {}
+
+    static void set(Headers headers, String name, String value) {
+        set(headers, name, value.getBytes(StandardCharsets.UTF_8));
+    }
+
+    static void set(Headers headers, String name, byte[] value) {
+        headers.remove(name);
+        headers.add(name, value);
+    }
+
+    /** The last value of a header as text; null where it is absent or null. */
+    public static @Nullable String text(Headers headers, String name) {
+        byte[] value = bytes(headers, name);
+        return value == null ? null : new String(value, StandardCharsets.UTF_8);
+    }
+
+    static byte @Nullable [] bytes(Headers headers, String name) {
+        Header header = headers.lastHeader(name);
+        return header == null ? null : header.value();
+    }
+}

@@ -1,0 +1,205 @@
+package io.tidegate.topology;
+
+import io.tidegate.signal.SignalParser;
+import io.tidegate.wal.DataDir;
+import java.util.Map;
+import java.util.function.IntPredicate;
+import java.util.function.Supplier;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.apache.kafka.common.serialization.Serdes;
+import org.apache.kafka.common.utils.Bytes;
+import org.apache.kafka.streams.AutoOffsetReset;
+import org.apache.kafka.streams.Topology;
+import org.apache.kafka.streams.processor.StateStore;
+import org.apache.kafka.streams.processor.TimestampExtractor;
+import org.apache.kafka.streams.processor.api.ContextualProcessor;
+import org.apache.kafka.streams.processor.api.ProcessorSupplier;
+import org.apache.kafka.streams.processor.api.Record;
+import org.apache.kafka.streams.state.KeyValueStore;
+import org.apache.kafka.streams.state.StoreBuilder;
+import org.apache.kafka.streams.state.Stores;
+
+/**
+ * How the stages are wired.
+ *
+ * <pre>
+ *  signals ─▶ route ─▶ signals-by-tenant ─▶ admit ─▶ signals-accepted ─▶ wal ─▶ files
+ *               │                            │  ▲                          │
+ *               ▼                            │  └───── wal-segments ◀──────┘
+ *      signals-dead-letter                   └─▶ quota-exceeded
+ *
+ *  tenant-configs ─▶ every instance
+ * </pre>
+ *
+ * The three stages are sub-topologies, joined by topics: each is a task of its own, scaled and moved on its own. One
+ * Kafka transaction covers what a stage read, its state and what it wrote.
+ */
+public final class TidegateTopology {
+    static final String BY_TENANT_SINK = "to-signals-by-tenant";
+    static final String DEAD_LETTER_SINK = "to-dead-letter";
+    static final String ADMIT_DEAD_LETTER_SINK = "to-dead-letter-from-admit";
+    static final String ACCEPTED_SINK = "to-signals-accepted";
+    static final String QUOTA_EXCEEDED_SINK = "to-quota-exceeded";
+    static final String SEGMENTS_SINK = "to-wal-segments";
+
+    private static final String ROUTE = "route";
+    private static final String ADMIT = "admit";
+    private static final String WAL = "wal-append";
+
+    /** Kafka drops a record with a negative timestamp without a word; here it is as old as can be. */
+    private static final TimestampExtractor NOT_NEGATIVE = (record, partitionTime) -> Math.max(0, record.timestamp());
+
+    private TidegateTopology() {}
+
+    /**
+     * @param configs filled from {@code tenant-configs} before anything is decided
+     * @param dir where the WAL is written
+     * @param beginningIsGone whether a partition of {@code signals-accepted} no longer has its beginning
+     */
+    public static Topology build(
+            TopologySettings settings, TenantConfigs configs, DataDir dir, IntPredicate beginningIsGone) {
+        Topology topology = new Topology();
+        SignalParser parser = new SignalParser();
+        addConfigs(topology, settings.topics(), configs);
+        addRoute(topology, settings, parser);
+        addAdmit(topology, settings, configs, parser);
+        addWal(topology, settings, dir, beginningIsGone);
+        return topology;
+    }
+
+    private static void addConfigs(Topology topology, Topics topics, TenantConfigs configs) {
+        // Kafka Streams demands a store for what every instance reads; the parsed table is kept beside it. In memory,
+        // because a persistent global store can be unable to start after a crash.
+        topology.addGlobalStore(
+                store("tenant-configs", false, false).withLoggingDisabled(),
+                "tenant-configs-source",
+                new ByteArrayDeserializer(),
+                new ByteArrayDeserializer(),
+                topics.configs(),
+                "tenant-configs-table",
+                () -> new ContextualProcessor<byte[], byte[], Void, Void>() {
+                    @Override
+                    public void process(Record<byte[], byte[]> record) {
+                        long offset = context().recordMetadata().orElseThrow().offset();
+                        configs.apply(record.key(), record.value(), offset);
+                    }
+                });
+    }
+
+    private static void addRoute(Topology topology, TopologySettings settings, SignalParser parser) {
+        Router router = new Router(settings.tenantSource(), parser);
+        Topics topics = settings.topics();
+        addSource(topology, "signals", topics.signals().toArray(String[]::new));
+        topology.addProcessor(ROUTE, () -> new RouteProcessor(router, settings.sizes()), "signals");
+        addSink(topology, BY_TENANT_SINK, topics.byTenant(), ROUTE);
+        addSink(topology, DEAD_LETTER_SINK, topics.deadLetter(), ROUTE);
+    }
+
+    private static void addAdmit(
+            Topology topology, TopologySettings settings, TenantConfigs configs, SignalParser parser) {
+        Topics topics = settings.topics();
+        addSource(topology, "signals-by-tenant", topics.byTenant());
+        addSource(topology, "wal-segments", topics.segments());
+        topology.addProcessor(
+                ADMIT, () -> new AdmitProcessor(settings, configs, parser), "signals-by-tenant", "wal-segments");
+        topology.addStateStore(store(TenantStates.USAGE, true, true), ADMIT);
+        topology.addStateStore(store(TenantStates.ENTITIES, true, true), ADMIT);
+        topology.addStateStore(store(TenantStates.SEGMENTS, true, false), ADMIT);
+        addSink(topology, ACCEPTED_SINK, topics.accepted(), ADMIT);
+        addSink(topology, QUOTA_EXCEEDED_SINK, topics.quotaExceeded(), ADMIT);
+        addSink(topology, ADMIT_DEAD_LETTER_SINK, topics.deadLetter(), ADMIT);
+    }
+
+    @SuppressWarnings({"unchecked", "rawtypes"}) // the type forbids the store's processor to forward; wiring does not
+    private static void addWal(
+            Topology topology, TopologySettings settings, DataDir dir, IntPredicate beginningIsGone) {
+        Topics topics = settings.topics();
+        ProcessorSupplier supplier = () -> new WalProcessor(settings);
+        topology.addReadOnlyStateStore(
+                new UnloggedStoreBuilder<>(
+                        WalProcessor.STORE,
+                        () -> new WalStore(WalProcessor.STORE, dir, settings.wal(), beginningIsGone)),
+                "signals-accepted",
+                NOT_NEGATIVE,
+                new ByteArrayDeserializer(),
+                new ByteArrayDeserializer(),
+                topics.accepted(),
+                WAL,
+                (ProcessorSupplier<byte[], byte[], Void, Void>) supplier);
+        addSink(topology, SEGMENTS_SINK, topics.segments(), WAL);
+    }
+
+    private static void addSource(Topology topology, String name, String... topics) {
+        topology.addSource(
+                AutoOffsetReset.earliest(),
+                name,
+                NOT_NEGATIVE,
+                new ByteArrayDeserializer(),
+                new ByteArrayDeserializer(),
+                topics);
+    }
+
+    private static void addSink(Topology topology, String name, String topic, String parent) {
+        topology.addSink(name, topic, TenantKey.SERIALIZER, new ByteArraySerializer(), TenantKey.PARTITIONER, parent);
+    }
+
+    private static StoreBuilder<KeyValueStore<Bytes, byte[]>> store(String name, boolean persistent, boolean cached) {
+        StoreBuilder<KeyValueStore<Bytes, byte[]>> builder = Stores.keyValueStoreBuilder(
+                persistent ? Stores.persistentKeyValueStore(name) : Stores.inMemoryKeyValueStore(name),
+                Serdes.Bytes(),
+                Serdes.ByteArray());
+        return cached ? builder.withCachingEnabled() : builder.withCachingDisabled();
+    }
+
+    /** Builds a store whose changelog is its source topic. */
+    private static final class UnloggedStoreBuilder<S extends StateStore> implements StoreBuilder<S> {
+        private final String name;
+        private final Supplier<S> stores;
+
+        UnloggedStoreBuilder(String name, Supplier<S> stores) {
+            this.name = name;
+            this.stores = stores;
+        }
+
+        @Override
+        public S build() {
+            return stores.get();
+        }
+
+        @Override
+        public StoreBuilder<S> withCachingEnabled() {
+            return this;
+        }
+
+        @Override
+        public StoreBuilder<S> withCachingDisabled() {
+            return this;
+        }
+
+        @Override
+        public StoreBuilder<S> withLoggingEnabled(Map<String, String> config) {
+            throw new UnsupportedOperationException(name + " has no changelog of its own");
+        }
+
+        @Override
+        public StoreBuilder<S> withLoggingDisabled() {
+            return this;
+        }
+
+        @Override
+        public Map<String, String> logConfig() {
+            return Map.of();
+        }
+
+        @Override
+        public boolean loggingEnabled() {
+            return false;
+        }
+
+        @Override
+        public String name() {
+            return name;
+        }
+    }
+}

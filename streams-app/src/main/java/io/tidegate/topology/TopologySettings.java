@@ -1,0 +1,29 @@
+package io.tidegate.topology;
+
+import io.tidegate.wal.WalSettings;
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What the topology must know.
+ *
+ * @param topics the names of all topics
+ * @param tenantSource where a signal's tenant is read
+ * @param region where this instance writes; null where that is not set
+ * @param instance this instance's name in reports
+ * @param sizes how large records may be
+ * @param cachedTenants tenants whose usage each task keeps in memory
+ * @param wal how segments are cut and files are held
+ * @param walWriteInterval how long an accepted signal may wait in memory before it is in its file
+ * @param walCheckpointInterval how often files are made durable; after a power loss this much is read again
+ */
+public record TopologySettings(
+        Topics topics,
+        TenantSource tenantSource,
+        @Nullable String region,
+        String instance,
+        RecordSizes sizes,
+        int cachedTenants,
+        WalSettings wal,
+        Duration walWriteInterval,
+        Duration walCheckpointInterval) {}

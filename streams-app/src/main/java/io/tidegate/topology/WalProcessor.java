@@ -1,0 +1,67 @@
+package io.tidegate.topology;
+
+import io.tidegate.wal.SealedSegment;
+import org.apache.kafka.common.header.internals.RecordHeaders;
+import org.apache.kafka.streams.processor.PunctuationType;
+import org.apache.kafka.streams.processor.api.ContextualProcessor;
+import org.apache.kafka.streams.processor.api.ProcessorContext;
+import org.apache.kafka.streams.processor.api.Record;
+
+/**
+ * Stage 3: appends accepted signals to the files, and reports each segment that is sealed.
+ *
+ * <p>Its input is committed, so what it writes never has to be taken back. It writes to the files and checkpoints them by
+ * the wall clock, because Kafka Streams does not call the store's commit for a running task under exactly-once.
+ */
+final class WalProcessor extends ContextualProcessor<byte[], byte[], TenantKey, byte[]> {
+    static final String STORE = "wal";
+
+    private final TopologySettings settings;
+    private WalStore store;
+    private long appliedOffset;
+
+    @SuppressWarnings("NullAway.Init") // Kafka Streams calls init before anything else
+    WalProcessor(TopologySettings settings) {
+        this.settings = settings;
+    }
+
+    @Override
+    public void init(ProcessorContext<TenantKey, byte[]> context) {
+        super.init(context);
+        store = context.getStateStore(STORE);
+        appliedOffset = store.appliedOffset();
+        context.schedule(settings.walWriteInterval(), PunctuationType.WALL_CLOCK_TIME, now -> store.write());
+        context.schedule(settings.walCheckpointInterval(), PunctuationType.WALL_CLOCK_TIME, now -> checkpoint());
+    }
+
+    @Override
+    public void process(Record<byte[], byte[]> record) {
+        long offset = context().recordMetadata().orElseThrow().offset();
+        if (record.value() != null) {
+            store.append(
+                    NumberedKey.parse(record.key()),
+                    record.timestamp(),
+                    record.value(),
+                    new RecordHeaders(record.headers()),
+                    this::report);
+        }
+        appliedOffset = offset;
+    }
+
+    private void checkpoint() {
+        if (appliedOffset >= 0) {
+            store.checkpoint(appliedOffset);
+        }
+    }
+
+    private void report(SealedSegment segment) {
+        SegmentReport report = SegmentReport.of(segment, settings.instance(), settings.region());
+        context()
+                .forward(
+                        new Record<>(
+                                TenantKey.numbered(segment.tenant(), segment.firstSeq()),
+                                report.json(),
+                                segment.sealedAtMs()),
+                        TidegateTopology.SEGMENTS_SINK);
+    }
+}

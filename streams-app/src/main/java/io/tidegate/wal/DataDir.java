@@ -1,0 +1,271 @@
+package io.tidegate.wal;
+
+import io.tidegate.tenant.TenantId;
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryStream;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Map;
+import java.util.NavigableSet;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The local data directory: where what lies, who may use it, and how files become durable.
+ *
+ * <pre>
+ * {root}/wal/                     tenant 0
+ * {root}/tenants/42/wal/          tenant 42
+ * {root}/.tidegate/lock           held by the one process that writes here
+ * {root}/.tidegate/identity       whose files these are
+ * {root}/.tidegate/checkpoints/   one file a shard
+ * {root}/.tidegate/quarantine/    copies of all bytes that were ever cut
+ * {root}/.tidegate/streams/       Kafka Streams' own state
+ * </pre>
+ *
+ * Directories and files are made readable for their owner alone, and no symbolic link below the root is followed.
+ */
+public final class DataDir {
+    private static final String IDENTITY_FORMAT = "1";
+
+    private final Path root;
+
+    public DataDir(Path root) {
+        this.root = root.toAbsolutePath().normalize();
+    }
+
+    public Path root() {
+        return root;
+    }
+
+    /** The directory of a tenant's segments: {@code {root}/wal} for the default tenant. */
+    public Path walOf(TenantId tenant) {
+        return tenant.isDefault()
+                ? root.resolve("wal")
+                : root.resolve("tenants").resolve(tenant.decimal()).resolve("wal");
+    }
+
+    /** Kafka Streams' own directory. */
+    public Path streamsState() {
+        return own().resolve("streams");
+    }
+
+    Path quarantine() {
+        return own().resolve("quarantine");
+    }
+
+    Path checkpoint(int shard) {
+        return own().resolve("checkpoints").resolve("shard-%05d".formatted(shard));
+    }
+
+    private Path own() {
+        return root.resolve(".tidegate");
+    }
+
+    /**
+     * The tenants that have a directory here, in order.
+     *
+     * @throws IOException if the directory cannot be read
+     */
+    public NavigableSet<TenantId> tenants() throws IOException {
+        NavigableSet<TenantId> tenants = new TreeSet<>();
+        if (Files.isDirectory(walOf(TenantId.DEFAULT), LinkOption.NOFOLLOW_LINKS)) {
+            tenants.add(TenantId.DEFAULT);
+        }
+        try (DirectoryStream<Path> entries = Files.newDirectoryStream(root.resolve("tenants"))) {
+            for (Path entry : entries) {
+                TenantId tenant = TenantId.tryParse(entry.getFileName().toString());
+                if (tenant != null
+                        && !tenant.isDefault()
+                        && Files.isDirectory(walOf(tenant), LinkOption.NOFOLLOW_LINKS)) {
+                    tenants.add(tenant);
+                }
+            }
+        } catch (NoSuchFileException e) {
+            // No tenant but the default one has written yet.
+        }
+        return tenants;
+    }
+
+    /**
+     * A tenant's segments of all shards, in order.
+     *
+     * @throws IOException if the directory cannot be read
+     */
+    public NavigableSet<SegmentName> segments(TenantId tenant) throws IOException {
+        NavigableSet<SegmentName> segments = new TreeSet<>();
+        try (DirectoryStream<Path> entries = Files.newDirectoryStream(walOf(tenant))) {
+            for (Path entry : entries) {
+                SegmentName name = SegmentName.tryParse(entry.getFileName().toString());
+                if (name != null) {
+                    segments.add(name);
+                }
+            }
+        } catch (NoSuchFileException e) {
+            // The tenant has no directory here.
+        }
+        return segments;
+    }
+
+    /**
+     * Takes the directory for this process, creating it where it is missing.
+     *
+     * @throws WalException naming the process that has it
+     */
+    public Closeable lock() {
+        Path path = own().resolve("lock");
+        try {
+            createDirectories(own(), created -> {});
+            FileChannel file = FileChannel.open(
+                    path,
+                    Set.of(StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE),
+                    ownerOnly("rw-------"));
+            FileLock lock;
+            try {
+                lock = file.tryLock();
+            } catch (OverlappingFileLockException e) {
+                lock = null;
+            }
+            if (lock == null) {
+                String holder = Files.readString(path).trim();
+                file.close();
+                throw WalException.refused("the data directory %s is in use by %s. One process at a time can write"
+                                .formatted(root, holder.isEmpty() ? "another process" : "process " + holder)
+                        + " there: stop that one, or give this one another data.dir");
+            }
+            file.truncate(0);
+            file.write(ByteBuffer.wrap((ProcessHandle.current().pid() + "\n").getBytes(StandardCharsets.US_ASCII)));
+            return file;
+        } catch (IOException e) {
+            throw WalException.io("locking", path, e);
+        }
+    }
+
+    /**
+     * Binds the directory to what its files belong to, at the first start, and checks that it is the same at each
+     * later one.
+     *
+     * @param identity names and values, such as the cluster's and the topic's id
+     * @throws WalException naming what differs and what to do
+     */
+    public void bind(Map<String, String> identity) {
+        Path path = own().resolve("identity");
+        Map<String, String> expected = new TreeMap<>(identity);
+        expected.put("format", IDENTITY_FORMAT);
+        try {
+            if (!Files.exists(path)) {
+                StringBuilder text = new StringBuilder();
+                expected.forEach((name, value) ->
+                        text.append(name).append('=').append(value).append('\n'));
+                replace(path, text.toString().getBytes(StandardCharsets.UTF_8));
+                return;
+            }
+            Map<String, String> found = new TreeMap<>();
+            for (String line : Files.readAllLines(path)) {
+                int equals = line.indexOf('=');
+                if (equals > 0) {
+                    found.put(line.substring(0, equals), line.substring(equals + 1));
+                }
+            }
+            expected.forEach((name, value) -> {
+                if (!value.equals(found.get(name))) {
+                    throw WalException.refused(
+                            ("the data directory %s belongs to something else: its %s is %s, here it is"
+                                            + " %s. Point data.dir at the right directory or at an empty one; from an empty one"
+                                            + " the files are rebuilt from signals-accepted")
+                                    .formatted(root, name, found.getOrDefault(name, "missing"), value));
+                }
+            });
+        } catch (IOException e) {
+            throw WalException.io("reading", path, e);
+        }
+    }
+
+    /** Bytes that can still be written to the file system of the data directory. */
+    public long freeBytes() throws IOException {
+        return Files.getFileStore(root).getUsableSpace();
+    }
+
+    /**
+     * Creates a directory and its missing parents.
+     *
+     * @param newEntry told of each directory that got a new entry, and so needs an {@link #fsync} to be durable
+     * @throws WalException if a part of the path is a symbolic link or a file
+     */
+    void createDirectories(Path directory, Consumer<Path> newEntry) throws IOException {
+        if (Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)) {
+            return;
+        }
+        Path parent = directory.getParent();
+        if (directory.equals(root) || parent == null) {
+            Files.createDirectories(directory);
+            return;
+        }
+        createDirectories(parent, newEntry);
+        try {
+            Files.createDirectory(directory, ownerOnly("rwx------"));
+        } catch (FileAlreadyExistsException e) {
+            if (!Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)) {
+                throw WalException.refused(directory + " is a symbolic link or a file, a directory is expected");
+            }
+        }
+        newEntry.accept(parent);
+    }
+
+    /** Opens a segment to be written, creating it where {@code create}; never through a symbolic link. */
+    FileChannel openSegment(Path path, boolean create) throws IOException {
+        Set<? extends java.nio.file.OpenOption> options = create
+                ? Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.READ, StandardOpenOption.WRITE)
+                : Set.of(StandardOpenOption.READ, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS);
+        return FileChannel.open(path, options, create ? ownerOnly("rw-------") : new FileAttribute<?>[0]);
+    }
+
+    /** Writes a whole file so that after a crash it is either the old or the new one. */
+    void replace(Path path, byte[] content) throws IOException {
+        createDirectories(path.getParent(), created -> {});
+        Path temporary = path.resolveSibling(path.getFileName() + ".tmp");
+        Files.deleteIfExists(temporary);
+        try (FileChannel file = openSegment(temporary, true)) {
+            ByteBuffer bytes = ByteBuffer.wrap(content);
+            while (bytes.hasRemaining()) {
+                file.write(bytes);
+            }
+            file.force(true);
+        }
+        Files.move(temporary, path, StandardCopyOption.ATOMIC_MOVE);
+        fsync(path.getParent());
+    }
+
+    /** Makes the entries of a directory durable. */
+    static void fsync(@Nullable Path directory) throws IOException {
+        if (directory != null) {
+            try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
+                channel.force(true);
+            }
+        }
+    }
+
+    private FileAttribute<?>[] ownerOnly(String permissions) {
+        return root.getFileSystem().supportedFileAttributeViews().contains("posix")
+                ? new FileAttribute<?>[] {
+                    PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString(permissions))
+                }
+                : new FileAttribute<?>[0];
+    }
+}

@@ -1,0 +1,216 @@
+package io.tidegate.wal;
+
+import io.tidegate.tenant.TenantId;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.zip.CRC32C;
+import org.apache.kafka.common.compress.Compression;
+import org.apache.kafka.common.errors.CorruptRecordException;
+import org.apache.kafka.common.record.TimestampType;
+import org.apache.kafka.common.record.internal.DefaultRecordBatch;
+import org.apache.kafka.common.record.internal.MemoryRecords;
+import org.apache.kafka.common.record.internal.MemoryRecordsBuilder;
+import org.apache.kafka.common.record.internal.MutableRecordBatch;
+import org.apache.kafka.common.record.internal.Record;
+import org.apache.kafka.common.record.internal.RecordBatch;
+import org.apache.kafka.common.utils.BufferSupplier;
+import org.apache.kafka.common.utils.ByteBufferOutputStream;
+import org.apache.kafka.common.utils.Utils;
+
+/**
+ * Kafka's record batches (format v2) in a file: the one class that knows Kafka's record classes.
+ *
+ * <p>Of a batch's fields Tidegate uses: base offset = first sequence number; partition leader epoch = the {@linkplain
+ * #stamp owner's stamp}, by which a batch that lies in another tenant's file is known; the rest as Kafka does. CRC32C
+ * covers all from the attributes on.
+ */
+final class RecordBatches {
+    /** Base offset (8) and length (4): what must be read to know where a batch ends. */
+    private static final int PREFIX_BYTES = 12;
+
+    private static final int LENGTH_AT = 8;
+    private static final int MAGIC_AT = 16;
+    private static final int HEADER_BYTES = DefaultRecordBatch.RECORD_BATCH_OVERHEAD;
+
+    /** A batch is cut far below this; a larger length is damage, and nothing is allocated for it. */
+    private static final int BATCH_BYTES_MAX = 256 * 1024 * 1024;
+
+    private RecordBatches() {}
+
+    /** Which log a batch belongs to: CRC32C of {@code <tenant>:<shard>}, as a positive int. */
+    static int stamp(TenantId tenant, int shard) {
+        CRC32C crc = new CRC32C();
+        crc.update((tenant.decimal() + ":" + shard).getBytes(StandardCharsets.US_ASCII));
+        return (int) crc.getValue() & Integer.MAX_VALUE;
+    }
+
+    /** One batch being filled. */
+    static final class Builder {
+        private final MemoryRecordsBuilder records;
+
+        Builder(long firstSeq, int stamp, Compression compression, int bytesExpected) {
+            records = new MemoryRecordsBuilder(
+                    new ByteBufferOutputStream(bytesExpected),
+                    RecordBatch.MAGIC_VALUE_V2,
+                    compression,
+                    TimestampType.CREATE_TIME,
+                    firstSeq,
+                    RecordBatch.NO_TIMESTAMP,
+                    RecordBatch.NO_PRODUCER_ID,
+                    RecordBatch.NO_PRODUCER_EPOCH,
+                    RecordBatch.NO_SEQUENCE,
+                    false,
+                    false,
+                    stamp,
+                    bytesExpected);
+        }
+
+        void append(WalRecord record) {
+            records.appendWithOffset(
+                    record.seq(),
+                    record.timestampMs(),
+                    Utils.wrapNullable(record.key()),
+                    Utils.wrapNullable(record.value()),
+                    record.headers());
+        }
+
+        int bytes() {
+            return records.estimatedSizeInBytes();
+        }
+
+        /** Ends the batch: its bytes, ready to be written. */
+        ByteBuffer build() {
+            return records.build().buffer();
+        }
+    }
+
+    /** A batch that was read and whose checksum is right. */
+    static final class Stored {
+        private final MutableRecordBatch batch;
+        private final long position;
+
+        private Stored(MutableRecordBatch batch, long position) {
+            this.batch = batch;
+            this.position = position;
+        }
+
+        long firstSeq() {
+            return batch.baseOffset();
+        }
+
+        long lastSeq() {
+            return batch.lastOffset();
+        }
+
+        int stamp() {
+            return batch.partitionLeaderEpoch();
+        }
+
+        long position() {
+            return position;
+        }
+
+        long end() {
+            return position + batch.sizeInBytes();
+        }
+
+        /** The records in order. */
+        List<WalRecord> records() {
+            List<WalRecord> all = new ArrayList<>();
+            try (var iterator = batch.streamingIterator(BufferSupplier.NO_CACHING)) {
+                while (iterator.hasNext()) {
+                    Record record = iterator.next();
+                    all.add(new WalRecord(
+                            record.offset(),
+                            record.timestamp(),
+                            Utils.toNullableArray(record.key()),
+                            Utils.toNullableArray(record.value()),
+                            record.headers()));
+                }
+            }
+            return all;
+        }
+    }
+
+    /** The bytes at a position are not a whole, right batch. */
+    static final class BadBatchException extends Exception {
+        private static final long serialVersionUID = 1L;
+        private final boolean reachesEnd;
+
+        BadBatchException(String message, boolean reachesEnd) {
+            super(message);
+            this.reachesEnd = reachesEnd;
+        }
+
+        /** Whether the bad bytes are the last in the file: how an interrupted write looks. */
+        boolean reachesEnd() {
+            return reachesEnd;
+        }
+    }
+
+    /**
+     * Reads the batch at {@code position} of a file that ends at {@code end}.
+     *
+     * @throws BadBatchException if the bytes there are cut, or not what was written
+     */
+    static Stored read(FileChannel file, long position, long end) throws IOException, BadBatchException {
+        if (end - position < HEADER_BYTES) {
+            throw new BadBatchException("%d bytes are too few for a batch".formatted(end - position), true);
+        }
+        ByteBuffer prefix = ByteBuffer.allocate(PREFIX_BYTES);
+        readFully(file, prefix, position);
+        long size = (long) prefix.getInt(LENGTH_AT) + PREFIX_BYTES;
+        if (size < HEADER_BYTES || size > BATCH_BYTES_MAX) {
+            throw new BadBatchException(
+                    "a batch of %d bytes is impossible".formatted(size), isZero(file, position, end));
+        }
+        if (position + size > end) {
+            throw new BadBatchException(
+                    "the batch has %d bytes and the file ends after %d of them".formatted(size, end - position), true);
+        }
+        ByteBuffer bytes = ByteBuffer.allocate((int) size);
+        readFully(file, bytes, position);
+        if (bytes.get(MAGIC_AT) != RecordBatch.MAGIC_VALUE_V2) {
+            throw new BadBatchException(
+                    "the batch's format is %d, not 2".formatted(bytes.get(MAGIC_AT)), position + size == end);
+        }
+        MutableRecordBatch batch =
+                MemoryRecords.readableRecords(bytes).batches().iterator().next();
+        try {
+            batch.ensureValid();
+        } catch (CorruptRecordException e) {
+            throw new BadBatchException("the batch's checksum is wrong", position + size == end);
+        }
+        return new Stored(batch, position);
+    }
+
+    private static boolean isZero(FileChannel file, long position, long end) throws IOException {
+        ByteBuffer bytes = ByteBuffer.allocate((int) Math.min(1 << 16, end - position));
+        for (long at = position; at < end; at += bytes.capacity()) {
+            bytes.clear().limit((int) Math.min(bytes.capacity(), end - at));
+            readFully(file, bytes, at);
+            while (bytes.hasRemaining()) {
+                if (bytes.get() != 0) {
+                    return false;
+                }
+            }
+        }
+        return true;
+    }
+
+    private static void readFully(FileChannel file, ByteBuffer into, long position) throws IOException {
+        long at = position;
+        while (into.hasRemaining()) {
+            int read = file.read(into, at);
+            if (read < 0) {
+                throw new IOException("the file ends at byte %d while byte %d is read".formatted(file.size(), at));
+            }
+            at += read;
+        }
+        into.flip();
+    }
+}

@@ -1,0 +1,91 @@
+package io.tidegate.wal;
+
+import io.tidegate.tenant.TenantId;
+import io.tidegate.wal.RecordBatches.BadBatchException;
+import io.tidegate.wal.RecordBatches.Stored;
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Reads one segment batch by batch and checks each: checksum, owner's stamp, sequence. Reads what the file held when it
+ * was opened, so it can run beside a writer. Not thread-safe.
+ */
+final class SegmentReader implements Closeable {
+    private final TenantId tenant;
+    private final SegmentName name;
+    private final FileChannel file;
+    private final long end;
+    private final int stamp;
+    private long position;
+    private long nextSeq;
+
+    /** @param path the file; a symbolic link is refused */
+    SegmentReader(TenantId tenant, SegmentName name, Path path) throws IOException {
+        this.tenant = tenant;
+        this.name = name;
+        this.file = FileChannel.open(path, Set.of(StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS));
+        this.end = file.size();
+        this.stamp = RecordBatches.stamp(tenant, name.shard());
+        this.nextSeq = name.firstSeq();
+    }
+
+    /** Starts at a batch boundary that is known from a checkpoint. */
+    void skipTo(long newPosition, long newNextSeq) {
+        position = newPosition;
+        nextSeq = newNextSeq;
+    }
+
+    /**
+     * The next batch, or null at the end of the file.
+     *
+     * @throws BadBatchException at the first byte that is not what was written; {@link #position()} says where
+     */
+    @Nullable
+    Stored next() throws IOException, BadBatchException {
+        if (position == end) {
+            return null;
+        }
+        Stored batch = RecordBatches.read(file, position, end);
+        if (batch.stamp() != stamp) {
+            throw new BadBatchException(
+                    "the batch is stamped %d and not %d: it is not of tenant %s, shard %d"
+                            .formatted(batch.stamp(), stamp, tenant, name.shard()),
+                    false);
+        }
+        if (batch.firstSeq() != nextSeq || batch.lastSeq() < batch.firstSeq()) {
+            throw new BadBatchException(
+                    "the batch holds the sequence numbers %d to %d, %d is expected"
+                            .formatted(batch.firstSeq(), batch.lastSeq(), nextSeq),
+                    false);
+        }
+        position = batch.end();
+        nextSeq = batch.lastSeq() + 1;
+        return batch;
+    }
+
+    /** Where the next batch begins. */
+    long position() {
+        return position;
+    }
+
+    /** The sequence number that comes next. */
+    long nextSeq() {
+        return nextSeq;
+    }
+
+    /** The file's size when it was opened. */
+    long end() {
+        return end;
+    }
+
+    @Override
+    public void close() throws IOException {
+        file.close();
+    }
+}

@@ -1,0 +1,320 @@
+package io.tidegate.wal;
+
+import io.tidegate.tenant.TenantId;
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
+import java.util.zip.CRC32C;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One partition of {@code signals-accepted} on disk: the logs of all its tenants and the checkpoint over them.
+ *
+ * <p>Invariants. A tenant's records are stored as 0, 1, 2, … without gap or repeat: a record at or below the last is
+ * skipped, one above the next stops the shard. The checkpoint is written after the files that it speaks of are fsynced,
+ * so below it nothing is ever missing; above it everything comes again from the topic and is skipped where it is here
+ * already. After a failed write or fsync the shard refuses all work: the page cache can no longer be trusted, and a new
+ * start from the checkpoint is the only way on.
+ *
+ * <p>If we crash after an append: the file holds what reached the page cache, and the topic has the rest. After a power
+ * loss: the files hold at least what the checkpoint says. Between fsync and checkpoint: the old checkpoint, more is
+ * skipped. While the checkpoint is replaced: the old or the new one.
+ *
+ * <p>Not thread-safe; owned by the task that owns the partition.
+ */
+public final class Shard implements Closeable {
+    /** What {@link #committedOffset} gives where nothing was stored. */
+    public static final long NO_OFFSET = Long.MIN_VALUE;
+
+    private static final Logger LOG = LoggerFactory.getLogger(Shard.class);
+
+    private final DataDir dir;
+    private final int number;
+    private final WalSettings settings;
+    private final CRC32C crc = new CRC32C();
+    private final ByteBuffer scratch = WalRecord.scratch();
+
+    private final Map<TenantId, TenantLog> logs = new HashMap<>();
+    private final Map<TenantId, Tail> durable = new HashMap<>();
+    private final Set<TenantLog> pending = new LinkedHashSet<>();
+    private final Set<TenantLog> unsynced = new LinkedHashSet<>();
+    private final Set<Path> newEntries = new LinkedHashSet<>();
+
+    /** Logs whose file is open, the least recently used first. */
+    private final LinkedHashMap<TenantLog, Boolean> open = new LinkedHashMap<>(16, 0.75f, true);
+
+    private long pendingBytes;
+    private long recoveredBytes;
+    private long offset;
+    private boolean partial;
+    private boolean hasCheckpoint;
+    private boolean dirty;
+    private @Nullable WalException failure;
+
+    /**
+     * Opens a shard. Reads its checkpoint and nothing else.
+     *
+     * @throws WalException if the checkpoint is damaged
+     */
+    public Shard(DataDir dir, int number, WalSettings settings) {
+        this.dir = dir;
+        this.number = number;
+        this.settings = settings;
+        Checkpoint checkpoint = Checkpoint.read(dir, number);
+        hasCheckpoint = checkpoint != null;
+        offset = checkpoint == null ? NO_OFFSET : checkpoint.offset();
+        partial = checkpoint != null && checkpoint.partial();
+        if (checkpoint != null) {
+            durable.putAll(checkpoint.tails());
+        }
+    }
+
+    /**
+     * Appends a record, or skips it where it is stored already.
+     *
+     * @param beginningIsGone whether the topic no longer has its beginning; asked when a tenant that this copy does not
+     *     know starts above 0
+     * @param sealed told of each segment that this record seals, also when the record was skipped
+     * @throws WalException if the record leaves a gap, stored bytes are damaged, or the disk fails
+     */
+    public void append(
+            TenantId tenant, WalRecord record, BooleanSupplier beginningIsGone, Consumer<SealedSegment> sealed) {
+        guarded("appending to", dir.walOf(tenant), () -> {
+            TenantLog log = logs.get(tenant);
+            if (log == null) {
+                log = TenantLog.open(this, tenant, durable.get(tenant), bytes -> recoveredBytes += bytes);
+                logs.put(tenant, log);
+            }
+            Long next = log.nextSeq();
+            if (next != null && record.seq() < next) {
+                log.sealedBy(record.seq(), record.timestampMs(), sealed);
+                return;
+            }
+            if (next != null ? record.seq() > next : record.seq() > 0 && !mayBeginLate(beginningIsGone)) {
+                throw WalException.gap(
+                        tenant,
+                        number,
+                        next == null ? 0 : next,
+                        record.seq() - 1,
+                        "They are not in signals-accepted where they should be: restore the topic, or stop, move the"
+                                + " data directory away and start again to begin a copy with what the topic still has");
+            }
+            log.append(record, sealed);
+            dirty = true;
+            if (pendingBytes > settings.pendingBytes()) {
+                flushPending();
+            }
+            closeSurplusFiles();
+        });
+    }
+
+    private boolean mayBeginLate(BooleanSupplier beginningIsGone) {
+        if (!partial && beginningIsGone.getAsBoolean()) {
+            partial = true;
+            LOG.warn(
+                    "signals-accepted no longer has its beginning: this copy of the WAL begins later shard={}", number);
+        }
+        return partial;
+    }
+
+    /** Writes all pending batches, so that readers see them; durable they are after {@link #checkpoint}. */
+    public void flush() {
+        guarded("writing to", dir.root(), this::flushPending);
+    }
+
+    /**
+     * Makes everything durable, then remembers {@code appliedOffset} as the place to resume after.
+     *
+     * @param appliedOffset the offset of the last record that was applied, with all before it
+     */
+    public void checkpoint(long appliedOffset) {
+        if (failure == null && !dirty && appliedOffset == offset) {
+            return;
+        }
+        guarded("checkpointing", dir.root(), () -> {
+            flushPending();
+            for (TenantLog log : List.copyOf(unsynced)) {
+                log.sync();
+            }
+            for (Path directory : newEntries) {
+                DataDir.fsync(directory);
+            }
+            newEntries.clear();
+            for (TenantLog log : logs.values()) {
+                if (log.tail() != null) {
+                    durable.put(log.tenant(), log.tail());
+                }
+            }
+            new Checkpoint(appliedOffset, partial, durable).write(dir, number);
+            offset = appliedOffset;
+            hasCheckpoint = true;
+            dirty = false;
+            closeSurplusFiles();
+        });
+    }
+
+    /** Forgets the place to resume after, and nothing else: what comes again is skipped. */
+    public void forgetOffset() {
+        if (offset != NO_OFFSET) {
+            LOG.warn("the WAL's place in signals-accepted is lost, the topic is read again shard={}", number);
+            offset = NO_OFFSET;
+        }
+    }
+
+    /** The offset to resume after; {@link #NO_OFFSET} where there is none. */
+    public long committedOffset() {
+        return offset;
+    }
+
+    /** Bytes that had to be read to find the ends of logs since the shard was opened. */
+    public long recoveredBytes() {
+        return recoveredBytes;
+    }
+
+    public int number() {
+        return number;
+    }
+
+    /** Closes the files. What was not checkpointed comes again. */
+    @Override
+    public void close() {
+        List<TenantLog> closing = new ArrayList<>(open.keySet());
+        try {
+            if (failure == null) {
+                flush();
+            }
+        } finally {
+            for (TenantLog log : closing) {
+                try {
+                    log.closeFile();
+                } catch (IOException e) {
+                    LOG.warn("closing a segment failed tenant={} shard={}", log.tenant(), number, e);
+                }
+            }
+            logs.clear();
+        }
+    }
+
+    // What the tenants' logs tell and ask their shard.
+
+    DataDir dir() {
+        return dir;
+    }
+
+    WalSettings settings() {
+        return settings;
+    }
+
+    boolean hasCheckpoint() {
+        return hasCheckpoint;
+    }
+
+    int chainedCrc(WalRecord record, int previous) {
+        return record.chainedCrc(previous, crc, scratch);
+    }
+
+    void pending(TenantLog log) {
+        pending.add(log);
+    }
+
+    void pendingBytes(int more) {
+        pendingBytes += more;
+    }
+
+    void flushed(TenantLog log, int bytes) {
+        pending.remove(log);
+        pendingBytes -= bytes;
+    }
+
+    void unsynced(TenantLog log) {
+        unsynced.add(log);
+        dirty = true;
+    }
+
+    void synced(TenantLog log) {
+        unsynced.remove(log);
+    }
+
+    void newEntry(Path directory) {
+        newEntries.add(directory);
+    }
+
+    void opened(TenantLog log) {
+        open.put(log, true);
+    }
+
+    void closed(TenantLog log) {
+        open.remove(log);
+    }
+
+    /** Cuts a torn tail, after a copy of what is cut is safe in the quarantine. */
+    void cut(TenantId tenant, Path segment, long position, String why) throws IOException {
+        Path copy =
+                dir.quarantine().resolve("%s.%s.from-%d".formatted(tenant.decimal(), segment.getFileName(), position));
+        try (FileChannel file = FileChannel.open(segment, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+            long end = file.size();
+            ByteBuffer bytes = ByteBuffer.allocate(Math.toIntExact(end - position));
+            while (bytes.hasRemaining() && file.read(bytes, position + bytes.position()) >= 0) {
+                // read on
+            }
+            dir.replace(copy, bytes.array());
+            file.truncate(position);
+            file.force(true);
+            LOG.warn(
+                    "cut a torn tail, its records come again from signals-accepted tenant={} segment={} position={}"
+                            + " bytes={} why=\"{}\" copy={}",
+                    tenant,
+                    segment.getFileName(),
+                    position,
+                    end - position,
+                    why,
+                    copy);
+        }
+    }
+
+    private void flushPending() throws IOException {
+        for (TenantLog log : List.copyOf(pending)) {
+            log.flush();
+            closeSurplusFiles();
+        }
+    }
+
+    private void closeSurplusFiles() throws IOException {
+        while (open.size() > settings.openFiles()) {
+            open.keySet().iterator().next().closeFile();
+        }
+    }
+
+    private interface Work {
+        void run() throws IOException;
+    }
+
+    private void guarded(String doing, Path where, Work work) {
+        if (failure != null) {
+            throw failure;
+        }
+        try {
+            work.run();
+        } catch (IOException e) {
+            failure = WalException.io(doing, where, e);
+            throw failure;
+        } catch (WalException e) {
+            failure = e;
+            throw e;
+        }
+    }
+}

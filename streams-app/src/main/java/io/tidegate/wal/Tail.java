@@ -1,0 +1,48 @@
+package io.tidegate.wal;
+
+import java.nio.ByteBuffer;
+
+/**
+ * How far a segment is filled: all that is needed to go on appending to it without reading it again.
+ *
+ * @param firstSeq the segment's first sequence number, which names it
+ * @param nextSeq the sequence number that comes next
+ * @param position where the next batch goes: the size of the file in bytes
+ * @param ownBytes the records' own bytes so far, by which the segment is cut
+ * @param crc the content checksum so far
+ * @param firstTimestampMs the time of the first record; -1 while there is none
+ */
+record Tail(long firstSeq, long nextSeq, long position, long ownBytes, int crc, long firstTimestampMs) {
+    static final int BYTES = 5 * Long.BYTES + Integer.BYTES;
+
+    static Tail empty(long firstSeq) {
+        return new Tail(firstSeq, firstSeq, 0, 0, 0, -1);
+    }
+
+    Tail with(WalRecord record, int newCrc) {
+        return new Tail(
+                firstSeq,
+                record.seq() + 1,
+                position,
+                ownBytes + record.ownBytes(),
+                newCrc,
+                firstTimestampMs < 0 ? record.timestampMs() : firstTimestampMs);
+    }
+
+    Tail at(long newPosition) {
+        return new Tail(firstSeq, nextSeq, newPosition, ownBytes, crc, firstTimestampMs);
+    }
+
+    long records() {
+        return nextSeq - firstSeq;
+    }
+
+    void write(ByteBuffer out) {
+        out.putLong(firstSeq).putLong(nextSeq).putLong(position).putLong(ownBytes);
+        out.putInt(crc).putLong(firstTimestampMs);
+    }
+
+    static Tail read(ByteBuffer in) {
+        return new Tail(in.getLong(), in.getLong(), in.getLong(), in.getLong(), in.getInt(), in.getLong());
+    }
+}

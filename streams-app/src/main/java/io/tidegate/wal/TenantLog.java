@@ -1,0 +1,308 @@
+package io.tidegate.wal;
+
+import io.tidegate.tenant.TenantId;
+import io.tidegate.wal.RecordBatches.BadBatchException;
+import io.tidegate.wal.RecordBatches.Stored;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.util.NavigableSet;
+import java.util.TreeSet;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One tenant's log in one shard: its segments, the last of which is appended to.
+ *
+ * <p>An append goes to a batch in memory; {@link #flush} writes the batch, {@link #sync} makes it durable. The segment is
+ * sealed by what the records say (their own bytes, their time), never by the wall clock or by how batches fell, so every
+ * copy is cut alike.
+ *
+ * <p>Nothing is read until the tenant's first record comes; then the last segment is checked from where the checkpoint
+ * knew it durable. Not thread-safe; owned by its {@link Shard}.
+ */
+final class TenantLog {
+    private static final int BATCH_BYTES_MIN = 512;
+
+    private final Shard shard;
+    private final TenantId tenant;
+    private final Path directory;
+    private final int stamp;
+
+    /** First sequence numbers of all segments here, the one being filled included. */
+    private final NavigableSet<Long> starts = new TreeSet<>();
+
+    /** The last segment, sealed or not; null where this copy has none. */
+    private @Nullable Tail tail;
+
+    private RecordBatches.@Nullable Builder batch;
+    private @Nullable FileChannel file;
+    private boolean unsynced;
+    private int pendingBytes;
+    private int batchBytesExpected = BATCH_BYTES_MIN;
+
+    private TenantLog(Shard shard, TenantId tenant) {
+        this.shard = shard;
+        this.tenant = tenant;
+        this.directory = shard.dir().walOf(tenant);
+        this.stamp = RecordBatches.stamp(tenant, shard.number());
+    }
+
+    /**
+     * Finds the end of the log.
+     *
+     * @param durable how far the checkpoint knew the last segment durable; null where it did not know the tenant
+     * @param bytesRead told how many bytes had to be read
+     */
+    static TenantLog open(Shard shard, TenantId tenant, @Nullable Tail durable, Consumer<Long> bytesRead)
+            throws IOException {
+        TenantLog log = new TenantLog(shard, tenant);
+        for (SegmentName name : shard.dir().segments(tenant)) {
+            if (name.shard() != shard.number()) {
+                throw WalException.damage(
+                        tenant,
+                        log.directory.resolve(name.fileName()),
+                        0,
+                        "the segment is of another shard than %d".formatted(shard.number()));
+            }
+            log.starts.add(name.firstSeq());
+        }
+        if (!log.starts.isEmpty()) {
+            log.recover(durable, bytesRead);
+        } else if (durable != null) {
+            throw WalException.damage(
+                    tenant,
+                    log.directory,
+                    0,
+                    "the checkpoint knows the sequence numbers below %d here, and there is no segment"
+                            .formatted(durable.nextSeq()));
+        }
+        return log;
+    }
+
+    private void recover(@Nullable Tail durable, Consumer<Long> bytesRead) throws IOException {
+        long last = starts.last();
+        Path path = path(last);
+        if (durable != null && durable.firstSeq() > last) {
+            throw WalException.damage(
+                    tenant, path, 0, "the segment that begins with %d is missing".formatted(durable.firstSeq()));
+        }
+        boolean known = durable != null && durable.firstSeq() == last;
+        Tail from = known ? durable : Tail.empty(last);
+        try (SegmentReader reader = new SegmentReader(tenant, new SegmentName(last, shard.number()), path)) {
+            if (reader.end() < from.position()) {
+                throw WalException.damage(
+                        tenant,
+                        path,
+                        reader.end(),
+                        "the file ends here, the checkpoint knows %d bytes durable".formatted(from.position()));
+            }
+            reader.skipTo(from.position(), from.nextSeq());
+            tail = from;
+            for (Stored read = reader.next(); read != null; read = reader.next()) {
+                tail = replay(read, tail);
+            }
+            bytesRead.accept(reader.end() - from.position());
+        } catch (BadBatchException e) {
+            // Above the checkpoint nothing was promised durable: after a power loss any of it can be missing. Where no
+            // checkpoint is known, only the last batch can have been cut by a crash.
+            if (!e.reachesEnd() && !shard.hasCheckpoint()) {
+                throw WalException.damage(tenant, path, tail.position(), e.getMessage());
+            }
+            shard.cut(tenant, path, tail.position(), e.getMessage());
+        }
+        // What was written before a crash of the process alone may be in the page cache only.
+        unsynced = tail.position() > from.position() || !known;
+        if (unsynced) {
+            shard.unsynced(this);
+        }
+    }
+
+    private Tail replay(Stored read, Tail before) {
+        Tail after = before;
+        for (WalRecord record : read.records()) {
+            after = after.with(record, shard.chainedCrc(record, after.crc()));
+        }
+        return after.at(read.end());
+    }
+
+    /** The sequence number that comes next; null while this copy has none of the tenant's records. */
+    @Nullable
+    Long nextSeq() {
+        return tail == null ? null : tail.nextSeq();
+    }
+
+    /**
+     * Appends the record with the {@linkplain #nextSeq next} sequence number, or the first record of a new copy.
+     *
+     * @param sealed told of each segment that this record seals: at most the one before and the one it fills
+     */
+    void append(WalRecord record, Consumer<SealedSegment> sealed) throws IOException {
+        Tail current = tail;
+        if (current != null && isTooOld(current, record.timestampMs()) && !isFull(current)) {
+            seal(current, record.timestampMs(), sealed);
+            current = null;
+        }
+        if (current == null || isFull(current)) {
+            current = begin(record.seq());
+        }
+        if (batch == null) {
+            batch = new RecordBatches.Builder(
+                    record.seq(), stamp, shard.settings().compression(), batchBytesExpected);
+            shard.pending(this);
+        }
+        batch.append(record);
+        pendingBytes += record.ownBytes();
+        shard.pendingBytes(record.ownBytes());
+        current = current.with(record, shard.chainedCrc(record, current.crc()));
+        tail = current;
+        if (isFull(current)) {
+            seal(current, record.timestampMs(), sealed);
+        } else if (batch.bytes() >= shard.settings().batchBytes()) {
+            flush();
+        }
+    }
+
+    /**
+     * Tells again of a segment that the record {@code seq}, which is here already, sealed when it came first: then the
+     * report may not have been committed. Telling twice does no harm.
+     */
+    void sealedBy(long seq, long timestampMs, Consumer<SealedSegment> sealed) throws IOException {
+        Tail last = tail;
+        if (last != null && last.nextSeq() == seq + 1 && isFull(last)) {
+            sealed.accept(report(last, timestampMs));
+            return;
+        }
+        for (long start : new long[] {seq, seq + 1}) {
+            Long before = starts.contains(start) ? starts.lower(start) : null;
+            if (before != null) {
+                sealed.accept(report(scan(before), timestampMs));
+            }
+        }
+    }
+
+    private Tail scan(long firstSeq) throws IOException {
+        Path path = path(firstSeq);
+        Tail scanned = Tail.empty(firstSeq);
+        try (SegmentReader reader = new SegmentReader(tenant, new SegmentName(firstSeq, shard.number()), path)) {
+            for (Stored read = reader.next(); read != null; read = reader.next()) {
+                scanned = replay(read, scanned);
+            }
+        } catch (BadBatchException e) {
+            throw WalException.damage(tenant, path, scanned.position(), e.getMessage());
+        }
+        return scanned;
+    }
+
+    private boolean isFull(Tail segment) {
+        return segment.ownBytes() >= shard.settings().segmentBytes();
+    }
+
+    private boolean isTooOld(Tail segment, long nowMs) {
+        return segment.firstTimestampMs() >= 0
+                && nowMs - segment.firstTimestampMs()
+                        >= shard.settings().segmentAge().toMillis();
+    }
+
+    private Tail begin(long firstSeq) throws IOException {
+        Tail begun = Tail.empty(firstSeq);
+        closeFile();
+        shard.dir().createDirectories(directory, shard::newEntry);
+        file = shard.dir().openSegment(path(firstSeq), true);
+        shard.newEntry(directory);
+        shard.opened(this);
+        starts.add(firstSeq);
+        tail = begun;
+        return begun;
+    }
+
+    private void seal(Tail segment, long nowMs, Consumer<SealedSegment> sealed) throws IOException {
+        flush();
+        sync();
+        closeFile();
+        Tail written = tail == null ? segment : tail;
+        sealed.accept(report(written, nowMs));
+    }
+
+    private SealedSegment report(Tail segment, long nowMs) {
+        return new SealedSegment(
+                tenant,
+                shard.number(),
+                segment.firstSeq(),
+                segment.nextSeq() - 1,
+                segment.position(),
+                segment.crc(),
+                nowMs);
+    }
+
+    /** Writes the pending batch. */
+    void flush() throws IOException {
+        RecordBatches.Builder pending = batch;
+        Tail current = tail;
+        if (pending == null || current == null) {
+            return;
+        }
+        batch = null;
+        shard.flushed(this, pendingBytes);
+        pendingBytes = 0;
+        ByteBuffer bytes = pending.build();
+        int size = bytes.remaining();
+        FileChannel out = openFile();
+        long position = current.position();
+        while (bytes.hasRemaining()) {
+            position += out.write(bytes, position);
+        }
+        tail = current.at(position);
+        batchBytesExpected = Math.max(
+                BATCH_BYTES_MIN, Math.min(size + size / 4, shard.settings().batchBytes() * 2));
+        if (!unsynced) {
+            unsynced = true;
+            shard.unsynced(this);
+        }
+    }
+
+    /** Makes all that was written durable. Never repeated after a failure: the second one would seem to succeed. */
+    void sync() throws IOException {
+        flush();
+        if (unsynced) {
+            openFile().force(false);
+            unsynced = false;
+            shard.synced(this);
+        }
+    }
+
+    private FileChannel openFile() throws IOException {
+        if (file == null) {
+            if (tail == null) {
+                throw new IllegalStateException(tenant + " has no segment to open");
+            }
+            file = shard.dir().openSegment(path(tail.firstSeq()), false);
+        }
+        shard.opened(this);
+        return file;
+    }
+
+    void closeFile() throws IOException {
+        if (file != null) {
+            shard.closed(this);
+            FileChannel closing = file;
+            file = null;
+            closing.close();
+        }
+    }
+
+    /** How far the last segment is filled and written; only meaningful right after {@link #flush}. */
+    @Nullable
+    Tail tail() {
+        return tail;
+    }
+
+    TenantId tenant() {
+        return tenant;
+    }
+
+    private Path path(long firstSeq) {
+        return directory.resolve(new SegmentName(firstSeq, shard.number()).fileName());
+    }
+}

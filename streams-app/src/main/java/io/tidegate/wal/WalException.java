@@ -1,0 +1,67 @@
+package io.tidegate.wal;
+
+import io.tidegate.tenant.TenantId;
+import java.io.IOException;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The WAL cannot go on: what happened, where (tenant, segment, byte), and what to do. After it, the shard that threw it
+ * refuses further work; the files are as they were, to be opened again from the last checkpoint.
+ */
+public final class WalException extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    /** What kind of trouble it is, which decides who can mend it. */
+    public enum Kind {
+        /** A read, write or fsync failed. Opening the shard again may help. */
+        IO,
+        /** Stored bytes are not what was written. Nothing was changed. */
+        DAMAGE,
+        /** Records between the last stored one and the next are missing. */
+        GAP,
+        /** The data directory is in use, or belongs to something else. */
+        REFUSED
+    }
+
+    private final Kind kind;
+
+    private WalException(Kind kind, String message, @Nullable Throwable cause) {
+        super(message, cause);
+        this.kind = kind;
+    }
+
+    public Kind kind() {
+        return kind;
+    }
+
+    /** Whether a fresh start from the checkpoint can mend it without a person. */
+    public boolean mayPass() {
+        return kind == Kind.IO;
+    }
+
+    static WalException io(String doing, Path path, IOException cause) {
+        return new WalException(Kind.IO, "%s %s failed: %s".formatted(doing, path, cause), cause);
+    }
+
+    static WalException damage(@Nullable TenantId tenant, Path segment, long position, String what) {
+        return new WalException(
+                Kind.DAMAGE,
+                "damage in the WAL: tenant %s, segment %s, byte %d: %s. Nothing was changed. Move the file away and restart"
+                                .formatted(tenant == null ? "?" : tenant, segment, position, what)
+                        + " to rebuild it from signals-accepted",
+                null);
+    }
+
+    static WalException gap(TenantId tenant, int shard, long firstMissing, long lastMissing, String hint) {
+        return new WalException(
+                Kind.GAP,
+                "gap in the WAL: tenant %s, shard %d lacks the sequence numbers %d to %d. %s"
+                        .formatted(tenant, shard, firstMissing, lastMissing, hint),
+                null);
+    }
+
+    static WalException refused(String message) {
+        return new WalException(Kind.REFUSED, message, null);
+    }
+}

@@ -1,0 +1,113 @@
+package io.tidegate.wal;
+
+import io.tidegate.tenant.TenantId;
+import io.tidegate.wal.RecordBatches.BadBatchException;
+import io.tidegate.wal.RecordBatches.Stored;
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.Queue;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Reads a tenant's records in order, across its segments, also while they are written. Each batch is checked as it is
+ * read. Not thread-safe.
+ */
+public final class WalReader implements Closeable {
+    private final DataDir dir;
+    private final TenantId tenant;
+    private final Deque<SegmentName> segments;
+    private final Queue<WalRecord> read = new ArrayDeque<>();
+    private long fromSeq;
+    private @Nullable SegmentReader current;
+    private @Nullable Path path;
+
+    private WalReader(DataDir dir, TenantId tenant, long fromSeq, Deque<SegmentName> segments) {
+        this.dir = dir;
+        this.tenant = tenant;
+        this.fromSeq = fromSeq;
+        this.segments = segments;
+    }
+
+    /**
+     * Opens a tenant's log.
+     *
+     * @param fromSeq the first sequence number wanted; segments that end below it are not read
+     */
+    public static WalReader open(DataDir dir, TenantId tenant, long fromSeq) throws IOException {
+        Deque<SegmentName> segments = new ArrayDeque<>(dir.segments(tenant));
+        SegmentName first = segments.poll();
+        while (first != null && !segments.isEmpty() && segments.peek().firstSeq() <= fromSeq) {
+            first = segments.poll();
+        }
+        if (first != null) {
+            segments.addFirst(first);
+        }
+        return new WalReader(dir, tenant, fromSeq, segments);
+    }
+
+    /**
+     * The next record; null at the end, which is also where a batch is only half written.
+     *
+     * @throws WalException at stored bytes that are not what was written
+     */
+    public @Nullable WalRecord next() throws IOException {
+        while (read.isEmpty()) {
+            if (!readBatch()) {
+                return null;
+            }
+        }
+        return read.remove();
+    }
+
+    private boolean readBatch() throws IOException {
+        if (current == null) {
+            SegmentName name = segments.poll();
+            if (name == null) {
+                return false;
+            }
+            path = dir.walOf(tenant).resolve(name.fileName());
+            current = new SegmentReader(tenant, name, path);
+        }
+        try {
+            Stored batch = current.next();
+            if (batch == null) {
+                long expected = current.nextSeq();
+                current.close();
+                current = null;
+                SegmentName following = segments.peek();
+                if (following != null && following.firstSeq() != expected) {
+                    throw WalException.gap(
+                            tenant,
+                            following.shard(),
+                            expected,
+                            following.firstSeq() - 1,
+                            "The segment that should hold them is missing");
+                }
+                return !segments.isEmpty();
+            }
+            if (batch.lastSeq() >= fromSeq) {
+                for (WalRecord record : batch.records()) {
+                    if (record.seq() >= fromSeq) {
+                        read.add(record);
+                    }
+                }
+            }
+            return true;
+        } catch (BadBatchException e) {
+            if (segments.isEmpty() && e.reachesEnd()) {
+                return false;
+            }
+            throw WalException.damage(tenant, path, current.position(), e.getMessage());
+        }
+    }
+
+    @Override
+    public void close() throws IOException {
+        if (current != null) {
+            current.close();
+        }
+    }
+}

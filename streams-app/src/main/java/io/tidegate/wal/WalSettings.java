@@ -1,0 +1,32 @@
+package io.tidegate.wal;
+
+import java.time.Duration;
+import org.apache.kafka.common.compress.Compression;
+
+/**
+ * How segments are cut and files are held. {@code segmentBytes} and {@code segmentAge} decide where segments end, so they
+ * must be the same on all instances.
+ *
+ * @param segmentBytes a segment is sealed when its records' own bytes reach this
+ * @param segmentAge a segment is sealed by the first record that is this much younger than its first
+ * @param batchBytes a batch is written when it reaches this, if nothing made it earlier
+ * @param pendingBytes records held in memory over all of a shard's tenants before they are written
+ * @param openFiles segment files that one shard keeps open
+ * @param compression of the batches
+ */
+public record WalSettings(
+        long segmentBytes,
+        Duration segmentAge,
+        int batchBytes,
+        long pendingBytes,
+        int openFiles,
+        Compression compression) {
+    public static final long SEGMENT_BYTES_DEFAULT = 64L * 1024 * 1024;
+    private static final int BATCH_BYTES_DEFAULT = 32 * 1024;
+    private static final long PENDING_BYTES_DEFAULT = 32L * 1024 * 1024;
+
+    public static WalSettings of(long segmentBytes, Duration segmentAge, int openFiles, Compression compression) {
+        return new WalSettings(
+                segmentBytes, segmentAge, BATCH_BYTES_DEFAULT, PENDING_BYTES_DEFAULT, openFiles, compression);
+    }
+}
