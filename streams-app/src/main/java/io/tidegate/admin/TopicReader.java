@@ -1,0 +1,153 @@
+package io.tidegate.admin;
+
+import io.tidegate.config.Settings;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
+import java.util.stream.Collectors;
+import org.apache.kafka.clients.consumer.ConsumerConfig;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.PartitionInfo;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.WakeupException;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Reads whole topics, committed records only, without a consumer group. Begins at the beginning, and goes on where the
+ * last call ended. Not thread-safe, but for {@link #wakeUp}.
+ */
+public final class TopicReader implements AutoCloseable {
+    private static final Duration POLL = Duration.ofMillis(200);
+    private static final Duration METADATA_WITHIN = Duration.ofSeconds(30);
+
+    private final KafkaConsumer<byte[], byte[]> consumer;
+    private final List<TopicPartition> partitions = new ArrayList<>();
+
+    /**
+     * Opens topics to be read from their beginning.
+     *
+     * @throws AdminException naming a topic that does not exist
+     */
+    public TopicReader(Settings settings, Collection<String> topics) {
+        Map<String, Object> config = settings.clientConfig();
+        config.put(ConsumerConfig.ISOLATION_LEVEL_CONFIG, "read_committed");
+        config.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
+        config.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, false);
+        config.put(ConsumerConfig.ALLOW_AUTO_CREATE_TOPICS_CONFIG, false);
+        config.put(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, 10_000);
+        consumer = new KafkaConsumer<>(config, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+        try {
+            for (String topic : topics) {
+                List<PartitionInfo> infos = consumer.partitionsFor(topic, METADATA_WITHIN);
+                if (infos == null || infos.isEmpty()) {
+                    throw new AdminException(
+                            "the topic %s does not exist on %s: has `tidegate init` or `run` run there?"
+                                    .formatted(topic, settings.bootstrapServers()));
+                }
+                infos.forEach(info -> partitions.add(new TopicPartition(topic, info.partition())));
+            }
+            consumer.assign(partitions);
+            consumer.seekToBeginning(partitions);
+        } catch (RuntimeException e) {
+            consumer.close();
+            throw e instanceof AdminException ? e : failed(settings, e);
+        }
+    }
+
+    private static AdminException failed(Settings settings, RuntimeException e) {
+        return new AdminException(
+                "reading from %s failed: %s".formatted(settings.bootstrapServers(), e.getMessage()), e);
+    }
+
+    /** Where the committed records of each partition end now. */
+    public Map<TopicPartition, Long> ends() {
+        return consumer.endOffsets(partitions);
+    }
+
+    /** Where the records of each partition begin now. */
+    public Map<TopicPartition, Long> beginnings() {
+        return consumer.beginningOffsets(partitions);
+    }
+
+    /** Leaves out what was there before now. */
+    public void skipToEnd() {
+        consumer.seekToEnd(partitions);
+        partitions.forEach(consumer::position);
+    }
+
+    /** Reads up to where the topics end now. */
+    public void readToEnd(Consumer<ConsumerRecord<byte[], byte[]>> each) {
+        readTo(ends(), each);
+    }
+
+    /** Reads up to given offsets, without them; partitions that are not named are read as far as comes by. */
+    public void readTo(Map<TopicPartition, Long> ends, Consumer<ConsumerRecord<byte[], byte[]>> each) {
+        while (!reached(ends)) {
+            consumer.poll(POLL).forEach(each);
+        }
+    }
+
+    private boolean reached(Map<TopicPartition, Long> ends) {
+        for (Map.Entry<TopicPartition, Long> end : ends.entrySet()) {
+            if (consumer.position(end.getKey()) < end.getValue()) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** Reads what comes until {@code done}, which is asked between polls, or {@link #wakeUp}. */
+    public void follow(BooleanSupplier done, Consumer<ConsumerRecord<byte[], byte[]>> each) {
+        try {
+            while (!done.getAsBoolean()) {
+                consumer.poll(POLL).forEach(each);
+            }
+        } catch (WakeupException e) {
+            // asked to stop
+        }
+    }
+
+    /** Ends a {@link #follow} from another thread. */
+    public void wakeUp() {
+        consumer.wakeup();
+    }
+
+    /** Reads a compacted topic: the last value of each key that was not deleted. */
+    public static <K, V> Map<K, V> table(
+            Settings settings,
+            String topic,
+            java.util.function.Function<ConsumerRecord<byte[], byte[]>, @Nullable K> key,
+            java.util.function.Function<ConsumerRecord<byte[], byte[]>, V> value) {
+        Map<K, V> table = new java.util.TreeMap<>();
+        try (TopicReader reader = new TopicReader(settings, List.of(topic))) {
+            reader.readToEnd(record -> {
+                K id = key.apply(record);
+                if (id == null) {
+                    return;
+                }
+                if (record.value() == null) {
+                    table.remove(id);
+                } else {
+                    table.put(id, value.apply(record));
+                }
+            });
+        }
+        return table;
+    }
+
+    @Override
+    public void close() {
+        consumer.close();
+    }
+
+    @Override
+    public String toString() {
+        return partitions.stream().map(TopicPartition::toString).collect(Collectors.joining(","));
+    }
+}

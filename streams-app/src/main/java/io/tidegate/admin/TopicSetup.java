@@ -1,0 +1,262 @@
+package io.tidegate.admin;
+
+import io.tidegate.config.Settings;
+import io.tidegate.topology.RecordSizes;
+import io.tidegate.topology.Topics;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ExecutionException;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.AlterConfigOp;
+import org.apache.kafka.clients.admin.Config;
+import org.apache.kafka.clients.admin.ConfigEntry;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.admin.TopicDescription;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.config.TopicConfig;
+import org.apache.kafka.common.errors.TopicExistsException;
+
+/**
+ * Creates the topics that are missing and checks those that are there: their partitions, and the settings that promises
+ * depend on. A topic that is there is never changed.
+ */
+public final class TopicSetup implements AutoCloseable {
+    /** What was found or made. */
+    public record Outcome(List<String> created, List<String> found, RecordSizes sizes, long requestBytesMax) {}
+
+    private static final Duration APPEARS_WITHIN = Duration.ofSeconds(30);
+    private static final long POLL_MS = 50;
+
+    /** A dead letter is the whole record with headers about it; so its topic takes a little more than the ingress. */
+    private static final long DEAD_LETTER_BYTES_MAX = 1024 * 1024 + 64 * 1024;
+
+    private final Settings settings;
+    private final Admin admin;
+
+    public TopicSetup(Settings settings) {
+        this.settings = settings;
+        this.admin = Admin.create(settings.clientConfig());
+    }
+
+    /**
+     * Makes sure that all topics are as they must be.
+     *
+     * @throws AdminException naming all that is wrong with existing topics, each with the command that mends it
+     */
+    public Outcome ensure() {
+        Map<String, NewTopic> wanted = wanted();
+        Set<String> existing =
+                KafkaFutures.get(admin.listTopics().names(), "listing the topics of " + settings.bootstrapServers());
+        List<String> created = new ArrayList<>();
+        wanted.forEach((name, topic) -> {
+            if (!existing.contains(name) && create(topic)) {
+                created.add(name);
+            }
+        });
+        List<String> found = new ArrayList<>(wanted.keySet());
+        found.removeAll(created);
+        Map<String, TopicDescription> descriptions = described(wanted.keySet());
+        Map<String, Config> configs = configs(wanted.keySet());
+        check(descriptions, configs);
+        long recordBytes = Long.MAX_VALUE;
+        Topics topics = settings.topics();
+        for (String topic : List.of(topics.byTenant(), topics.accepted(), topics.quotaExceeded())) {
+            recordBytes = Math.min(recordBytes, maxMessageBytes(configs, topic));
+        }
+        long deadLetterBytes = maxMessageBytes(configs, topics.deadLetter());
+        RecordSizes sizes =
+                new RecordSizes(recordBytes - RecordSizes.HEADROOM_BYTES, deadLetterBytes - RecordSizes.HEADROOM_BYTES);
+        return new Outcome(created, found, sizes, Math.max(recordBytes, deadLetterBytes));
+    }
+
+    /** Tells the group how many standby replicas to keep; with the streams protocol that is the broker's to know. */
+    public void applyStandbyReplicas() {
+        if (settings.streamsGroupProtocol() && settings.standbyReplicas() > 0) {
+            ConfigResource group = new ConfigResource(ConfigResource.Type.GROUP, settings.applicationId());
+            AlterConfigOp op = new AlterConfigOp(
+                    new ConfigEntry("streams.num.standby.replicas", Integer.toString(settings.standbyReplicas())),
+                    AlterConfigOp.OpType.SET);
+            KafkaFutures.get(
+                    admin.incrementalAlterConfigs(Map.of(group, List.of(op))).all(),
+                    "setting %s of group %s".formatted(Settings.STANDBY_REPLICAS, settings.applicationId()));
+        }
+    }
+
+    /** What the data directory's files belong to: the cluster, the topic they come from, and what they are cut by. */
+    public Map<String, String> identity() {
+        Map<String, String> identity = new HashMap<>(settings.fixedForDataDir());
+        String accepted = settings.topics().accepted();
+        identity.put("cluster.id", KafkaFutures.get(admin.describeCluster().clusterId(), "describing the cluster"));
+        identity.put(
+                "topic.id", described(Set.of(accepted)).get(accepted).topicId().toString());
+        return identity;
+    }
+
+    /** Whether a partition of {@code signals-accepted} no longer has its first records. */
+    public boolean acceptedBeginningIsGone(int partition) {
+        TopicPartition of = new TopicPartition(settings.topics().accepted(), partition);
+        return KafkaFutures.get(
+                                admin.listOffsets(Map.of(of, OffsetSpec.earliest()))
+                                        .partitionResult(of),
+                                "asking for the first offset of " + of)
+                        .offset()
+                > 0;
+    }
+
+    @Override
+    public void close() {
+        admin.close(Duration.ofSeconds(5));
+    }
+
+    private Map<String, NewTopic> wanted() {
+        Topics topics = settings.topics();
+        Map<String, NewTopic> wanted = new LinkedHashMap<>();
+        for (String signals : topics.signals()) {
+            add(wanted, signals, Map.of(TopicConfig.MESSAGE_TIMESTAMP_TYPE_CONFIG, "LogAppendTime"));
+        }
+        Map<String, String> createTime = Map.of(TopicConfig.MESSAGE_TIMESTAMP_TYPE_CONFIG, "CreateTime");
+        add(
+                wanted,
+                topics.byTenant(),
+                with(createTime, TopicConfig.RETENTION_MS_CONFIG, Long.toString(settings.byTenantRetentionMs())));
+        add(wanted, topics.configs(), Map.of(TopicConfig.CLEANUP_POLICY_CONFIG, "compact"));
+        add(
+                wanted,
+                topics.accepted(),
+                with(createTime, TopicConfig.RETENTION_MS_CONFIG, Long.toString(settings.acceptedRetentionMs())));
+        add(wanted, topics.quotaExceeded(), createTime);
+        add(
+                wanted,
+                topics.deadLetter(),
+                with(createTime, TopicConfig.MAX_MESSAGE_BYTES_CONFIG, Long.toString(DEAD_LETTER_BYTES_MAX)));
+        add(wanted, topics.segments(), Map.of(TopicConfig.CLEANUP_POLICY_CONFIG, "compact"));
+        return wanted;
+    }
+
+    private void add(Map<String, NewTopic> wanted, String name, Map<String, String> config) {
+        short replication = settings.replicationFactor();
+        wanted.put(
+                name,
+                new NewTopic(
+                                name,
+                                Optional.of(settings.shards()),
+                                replication < 0 ? Optional.empty() : Optional.of(replication))
+                        .configs(config));
+    }
+
+    private static Map<String, String> with(Map<String, String> config, String key, String value) {
+        Map<String, String> more = new HashMap<>(config);
+        more.put(key, value);
+        return more;
+    }
+
+    private boolean create(NewTopic topic) {
+        try {
+            admin.createTopics(List.of(topic)).all().get();
+            return true;
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof TopicExistsException) {
+                return false; // another instance was faster
+            }
+            throw new AdminException(
+                    "creating the topic %s failed: %s"
+                            .formatted(topic.name(), e.getCause().getMessage()),
+                    e.getCause());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new AdminException("creating topics was interrupted", e);
+        }
+    }
+
+    /** A topic that was just created is not known to every broker at once. */
+    private Map<String, TopicDescription> described(Collection<String> names) {
+        long deadline = System.nanoTime() + APPEARS_WITHIN.toNanos();
+        while (true) {
+            try {
+                return KafkaFutures.get(admin.describeTopics(names).allTopicNames(), "describing the topics");
+            } catch (AdminException e) {
+                if (System.nanoTime() > deadline || Thread.currentThread().isInterrupted()) {
+                    throw e;
+                }
+                try {
+                    Thread.sleep(POLL_MS);
+                } catch (InterruptedException interrupted) {
+                    Thread.currentThread().interrupt();
+                }
+            }
+        }
+    }
+
+    private Map<String, Config> configs(Collection<String> names) {
+        List<ConfigResource> resources = names.stream()
+                .map(name -> new ConfigResource(ConfigResource.Type.TOPIC, name))
+                .toList();
+        Map<String, Config> configs = new HashMap<>();
+        KafkaFutures.get(admin.describeConfigs(resources).all(), "describing the topics' settings")
+                .forEach((resource, config) -> configs.put(resource.name(), config));
+        return configs;
+    }
+
+    private void check(Map<String, TopicDescription> topics, Map<String, Config> configs) {
+        List<String> wrong = new ArrayList<>();
+        Topics names = settings.topics();
+        for (String name : List.of(names.byTenant(), names.accepted(), names.segments())) {
+            int partitions = topics.get(name).partitions().size();
+            if (partitions != settings.shards()) {
+                wrong.add(
+                        "topic %s has %d partitions, %s is %d: set %s=%d, or use other topics. Partitions cannot be added:"
+                                        .formatted(
+                                                name,
+                                                partitions,
+                                                Settings.SHARDS,
+                                                settings.shards(),
+                                                Settings.SHARDS,
+                                                partitions)
+                                + " tenants would move away from their state");
+            }
+        }
+        if (settings.requireLogAppendTime()) {
+            for (String name : names.signals()) {
+                require(wrong, configs, name, TopicConfig.MESSAGE_TIMESTAMP_TYPE_CONFIG, "LogAppendTime");
+            }
+        }
+        for (String name : List.of(names.byTenant(), names.accepted(), names.quotaExceeded(), names.deadLetter())) {
+            require(wrong, configs, name, TopicConfig.MESSAGE_TIMESTAMP_TYPE_CONFIG, "CreateTime");
+        }
+        for (String name : List.of(names.byTenant(), names.accepted())) {
+            require(wrong, configs, name, TopicConfig.CLEANUP_POLICY_CONFIG, "delete");
+        }
+        for (String name : List.of(names.configs(), names.segments())) {
+            require(wrong, configs, name, TopicConfig.CLEANUP_POLICY_CONFIG, "compact");
+        }
+        if (!wrong.isEmpty()) {
+            throw new AdminException("topics are not as they must be:\n  " + String.join("\n  ", wrong));
+        }
+    }
+
+    private void require(List<String> wrong, Map<String, Config> configs, String topic, String setting, String value) {
+        String found = configs.get(topic).get(setting).value();
+        if (!value.equals(found)) {
+            String hint = setting.equals(TopicConfig.MESSAGE_TIMESTAMP_TYPE_CONFIG) && value.equals("LogAppendTime")
+                    ? ", or allow it with %s=false".formatted(Settings.REQUIRE_LOG_APPEND_TIME)
+                    : "";
+            wrong.add(("topic %s has %s=%s, it must be %s: kafka-configs.sh --bootstrap-server %s --alter --entity-type"
+                            + " topics --entity-name %s --add-config %s=%s%s")
+                    .formatted(topic, setting, found, value, settings.bootstrapServers(), topic, setting, value, hint));
+        }
+    }
+
+    private static long maxMessageBytes(Map<String, Config> configs, String topic) {
+        return Long.parseLong(
+                configs.get(topic).get(TopicConfig.MAX_MESSAGE_BYTES_CONFIG).value());
+    }
+}

@@ -1,0 +1,117 @@
+package io.tidegate.cli;
+
+import java.math.BigInteger;
+import java.time.Duration;
+import java.time.format.DateTimeParseException;
+import java.util.Locale;
+import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/** Amounts as people write and read them: {@code 1GiB}, {@code 100/s}, {@code 30s}. */
+final class Amounts {
+    private static final Pattern SIZE = Pattern.compile("(\\d+)\\s*(B|KiB|MiB|GiB|TiB|kB|MB|GB|TB)?");
+    private static final Map<String, BigInteger> UNITS = Map.of(
+            "B", BigInteger.ONE,
+            "KiB", BigInteger.ONE.shiftLeft(10),
+            "MiB", BigInteger.ONE.shiftLeft(20),
+            "GiB", BigInteger.ONE.shiftLeft(30),
+            "TiB", BigInteger.ONE.shiftLeft(40),
+            "kB", BigInteger.TEN.pow(3),
+            "MB", BigInteger.TEN.pow(6),
+            "GB", BigInteger.TEN.pow(9),
+            "TB", BigInteger.TEN.pow(12));
+    private static final Pattern RATE = Pattern.compile("(\\d+)(?:/s)?");
+    private static final Pattern DURATION = Pattern.compile("(\\d+)(ms|s|m|h|d)");
+    private static final long KIB = 1024;
+
+    private Amounts() {}
+
+    /** Bytes of {@code 1GiB}, {@code 500MB}, {@code 1024}. */
+    static BigInteger bytes(String text) {
+        Matcher match = SIZE.matcher(text.trim());
+        if (!match.matches()) {
+            throw new IllegalArgumentException("'%s' is not a size such as 1GiB, 500MB or 1024".formatted(text));
+        }
+        String unit = match.group(2) == null ? "B" : match.group(2);
+        return new BigInteger(match.group(1)).multiply(UNITS.get(unit));
+    }
+
+    /** The number in {@code 100/s} or {@code 100}. */
+    static long perSecond(String text) {
+        Matcher match = RATE.matcher(text.trim());
+        if (!match.matches() || match.group(1).length() > 18) {
+            throw new IllegalArgumentException("'%s' is not a rate such as 100/s".formatted(text));
+        }
+        return Long.parseLong(match.group(1));
+    }
+
+    /** A duration such as {@code 30s}, {@code 500ms}, {@code 5m}, or ISO {@code PT30S}. */
+    static Duration duration(String text) {
+        Matcher match = DURATION.matcher(text.trim());
+        if (match.matches() && match.group(1).length() <= 12) {
+            long amount = Long.parseLong(match.group(1));
+            return switch (match.group(2)) {
+                case "ms" -> Duration.ofMillis(amount);
+                case "s" -> Duration.ofSeconds(amount);
+                case "m" -> Duration.ofMinutes(amount);
+                case "h" -> Duration.ofHours(amount);
+                default -> Duration.ofDays(amount);
+            };
+        }
+        try {
+            return Duration.parse(text);
+        } catch (DateTimeParseException e) {
+            throw new IllegalArgumentException("'%s' is not a duration such as 30s, 500ms or 5m".formatted(text), e);
+        }
+    }
+
+    static String size(long bytes) {
+        String[] units = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+        double amount = bytes;
+        int unit = 0;
+        while (amount >= KIB && unit < units.length - 1) {
+            amount /= KIB;
+            unit++;
+        }
+        return unit == 0 ? bytes + " B" : String.format(Locale.ROOT, "%.1f %s", amount, units[unit]);
+    }
+
+    static String orUnlimited(@Nullable Object limit) {
+        return limit == null ? "unlimited" : limit.toString();
+    }
+
+    static final class DurationConverter implements picocli.CommandLine.ITypeConverter<Duration> {
+        @Override
+        public Duration convert(String text) {
+            try {
+                return duration(text);
+            } catch (IllegalArgumentException e) {
+                throw new picocli.CommandLine.TypeConversionException(e.getMessage());
+            }
+        }
+    }
+
+    static final class RateConverter implements picocli.CommandLine.ITypeConverter<Long> {
+        @Override
+        public Long convert(String text) {
+            try {
+                return perSecond(text);
+            } catch (IllegalArgumentException e) {
+                throw new picocli.CommandLine.TypeConversionException(e.getMessage());
+            }
+        }
+    }
+
+    static final class TenantConverter implements picocli.CommandLine.ITypeConverter<io.tidegate.tenant.TenantId> {
+        @Override
+        public io.tidegate.tenant.TenantId convert(String text) {
+            try {
+                return io.tidegate.tenant.TenantId.parse(text);
+            } catch (IllegalArgumentException e) {
+                throw new picocli.CommandLine.TypeConversionException(e.getMessage());
+            }
+        }
+    }
+}

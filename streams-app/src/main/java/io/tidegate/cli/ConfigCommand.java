@@ -1,0 +1,96 @@
+package io.tidegate.cli;
+
+import io.tidegate.config.SettingsReference;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+@Command(
+        name = "config",
+        mixinStandardHelpOptions = true,
+        description = "Shows and checks the settings of an instance.",
+        synopsisSubcommandLabel = "COMMAND",
+        subcommands = {ConfigCommand.Show.class, ConfigCommand.Validate.class, ConfigCommand.Reference.class})
+final class ConfigCommand implements Runnable {
+    @Spec
+    private @Nullable CommandSpec spec;
+
+    @Override
+    public void run() {
+        throw new ParameterException(spec.commandLine(), "a command is missing: show, validate or reference");
+    }
+
+    @Command(
+            name = "show",
+            mixinStandardHelpOptions = true,
+            description = "Prints every setting with its value and where that comes from; secrets are hidden.")
+    static final class Show implements Callable<Integer> {
+        @Mixin
+        private SettingsOptions options = new SettingsOptions();
+
+        @Mixin
+        private OutputOptions output = new OutputOptions();
+
+        @Spec
+        private @Nullable CommandSpec spec;
+
+        @Override
+        public Integer call() {
+            var out = spec.commandLine().getOut();
+            var explained = options.load().explained();
+            if (output.json()) {
+                var json = Json.object();
+                explained.forEach((name, valued) -> json.putObject(name)
+                        .put("value", valued.value())
+                        .put("origin", valued.origin().toString()));
+                out.println(Json.pretty(json));
+            } else {
+                Table table = new Table("NAME", "VALUE", "ORIGIN");
+                explained.forEach((name, valued) -> table.row(name, valued.value(), valued.origin()));
+                table.print(out);
+            }
+            out.flush();
+            return ExitCodes.OK;
+        }
+    }
+
+    @Command(
+            name = "validate",
+            mixinStandardHelpOptions = true,
+            description = "Checks the settings without touching anything. Exit 2 if they cannot be used.")
+    static final class Validate implements Callable<Integer> {
+        @Mixin
+        private SettingsOptions options = new SettingsOptions();
+
+        @Spec
+        private @Nullable CommandSpec spec;
+
+        @Override
+        public Integer call() {
+            var unused = options.load();
+            spec.commandLine().getOut().println("the settings are valid");
+            spec.commandLine().getOut().flush();
+            return ExitCodes.OK;
+        }
+    }
+
+    @Command(
+            name = "reference",
+            mixinStandardHelpOptions = true,
+            description = "Prints what settings there are, as Markdown.")
+    static final class Reference implements Callable<Integer> {
+        @Spec
+        private @Nullable CommandSpec spec;
+
+        @Override
+        public Integer call() {
+            spec.commandLine().getOut().print(SettingsReference.markdown());
+            spec.commandLine().getOut().flush();
+            return ExitCodes.OK;
+        }
+    }
+}

@@ -1,0 +1,298 @@
+package io.tidegate.cli;
+
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.LoggerContext;
+import ch.qos.logback.classic.encoder.PatternLayoutEncoder;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.FileAppender;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.admin.Books;
+import io.tidegate.admin.TenantDirectory;
+import io.tidegate.admin.TopicReader;
+import io.tidegate.admission.Reason;
+import io.tidegate.admission.TenantUsage;
+import io.tidegate.config.Settings;
+import io.tidegate.config.SettingsLoader;
+import io.tidegate.demo.EmbeddedBroker;
+import io.tidegate.demo.SampleTraffic;
+import io.tidegate.tenant.TenantConfig;
+import io.tidegate.tenant.TenantId;
+import io.tidegate.wal.DataDir;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ConcurrentSkipListMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.LoggerFactory;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+@Command(
+        name = "demo",
+        mixinStandardHelpOptions = true,
+        description =
+                "Shows it all on this machine, without Docker: a broker, an instance, four sample tenants and their traffic.")
+final class DemoCommand implements Callable<Integer> {
+    private static final Duration REDRAW = Duration.ofSeconds(1);
+    private static final Duration RUNS_WITHIN = Duration.ofSeconds(90);
+    private static final Duration SETTLE = Duration.ofSeconds(30);
+    private static final Duration STOPS_WITHIN = Duration.ofSeconds(90);
+
+    @Option(
+            names = "--duration",
+            paramLabel = "TIME",
+            converter = Amounts.DurationConverter.class,
+            description = "End by itself after so long, with a check of the books. Default: until Ctrl-C.")
+    private @Nullable Duration duration;
+
+    @Option(
+            names = "--data-dir",
+            paramLabel = "DIR",
+            description = "Keep all files there. Default: removed at the end.")
+    private @Nullable Path dataDir;
+
+    @Option(names = "--port", paramLabel = "PORT", description = "Of the broker. Default: any free one.")
+    private int port;
+
+    @Mixin
+    private OutputOptions output = new OutputOptions();
+
+    @Spec
+    private @Nullable CommandSpec spec;
+
+    private final CountDownLatch stop = new CountDownLatch(1);
+    private final CountDownLatch finished = new CountDownLatch(1);
+
+    @Override
+    public Integer call() throws IOException, InterruptedException {
+        // Ctrl-C: ends the traffic, and holds the process until everything is stopped.
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> {
+            stop.countDown();
+            awaitQuietly(finished, STOPS_WITHIN);
+        }));
+        Path root = dataDir != null ? Files.createDirectories(dataDir) : Files.createTempDirectory("tidegate-demo-");
+        root = root.toRealPath();
+        try {
+            logTo(root.resolve("tidegate.log"));
+            return demo(root);
+        } finally {
+            if (dataDir == null) {
+                delete(root);
+            }
+            finished.countDown();
+        }
+    }
+
+    private int demo(Path root) throws IOException, InterruptedException {
+        say("starting a Kafka broker …");
+        try (EmbeddedBroker broker = EmbeddedBroker.start(root.resolve("broker"), port, Map.of())) {
+            Settings settings = settings(broker, root.resolve("data"));
+            say("creating topics and starting Tidegate …");
+            try (InstanceRunner runner = InstanceRunner.start(settings)) {
+                TenantDirectory tenants = new TenantDirectory(settings);
+                SampleTraffic.TENANTS.forEach(tenants::put);
+                if (!runner.instance().awaitRunning(RUNS_WITHIN)) {
+                    say("Tidegate does not run within %s; see %s".formatted(RUNS_WITHIN, root.resolve("tidegate.log")));
+                    return ExitCodes.FAILED;
+                }
+                hints(broker.bootstrapServers(), settings.dataDir());
+                runTraffic(settings, tenants);
+                if (duration == null) {
+                    say("stopping …");
+                    return ExitCodes.OK;
+                }
+                return checkBooks(settings);
+            }
+        }
+    }
+
+    private static Settings settings(EmbeddedBroker broker, Path data) {
+        Map<String, String> flags = Map.of(
+                Settings.BOOTSTRAP_SERVERS, broker.bootstrapServers(),
+                Settings.DATA_DIR, data.toString(),
+                Settings.SHARDS, "4",
+                Settings.INSTANCE, "demo",
+                Settings.WAL_SEGMENT_BYTES, Long.toString(SampleTraffic.SEGMENT_BYTES),
+                Settings.DISK_MIN_FREE_BYTES, Long.toString(64L * 1024 * 1024));
+        return SettingsLoader.load(null, Map.of(), flags);
+    }
+
+    private void runTraffic(Settings settings, TenantDirectory tenants) throws InterruptedException {
+        Thread traffic = new Thread(() -> new SampleTraffic(settings).run(() -> stop.getCount() == 0), "traffic");
+        Map<TenantId, TenantUsage> usages = new ConcurrentSkipListMap<>();
+        try (TopicReader reader = tenants.usageReader()) {
+            Thread follower = new Thread(
+                    () -> reader.follow(() -> stop.getCount() == 0, record -> TenantDirectory.put(usages, record)),
+                    "usage");
+            traffic.start();
+            follower.start();
+            long begin = System.nanoTime();
+            LiveTable live = new LiveTable(spec.commandLine().getErr());
+            while (!stop.await(REDRAW.toMillis(), TimeUnit.MILLISECONDS)) {
+                live.draw(usages);
+                if (duration != null && System.nanoTime() - begin > duration.toNanos()) {
+                    stop.countDown();
+                }
+            }
+            traffic.join();
+            follower.join();
+        }
+    }
+
+    private int checkBooks(Settings settings) throws IOException {
+        say("checking the books …");
+        Books.Balance balance =
+                new Books(settings).check(List.of(new DataDir(settings.dataDir())), SETTLE, progress -> {});
+        PrintWriter out = spec.commandLine().getOut();
+        if (output.json()) {
+            ObjectNode json = VerifyCommand.json(balance);
+            ObjectNode labels = json.putObject("labels");
+            SampleTraffic.TENANTS.forEach(config -> labels.put(config.tenantId().decimal(), config.label()));
+            json.put("duration_s", duration == null ? 0 : duration.toSeconds());
+            out.println(Json.line(json));
+        } else {
+            VerifyCommand.print(balance, out);
+        }
+        out.flush();
+        return balance.balanced() ? ExitCodes.OK : ExitCodes.DAMAGE;
+    }
+
+    private void hints(String bootstrap, Path data) {
+        say("");
+        say("It runs. In a second terminal:");
+        for (String command : List.of(
+                "tenants ls --bootstrap-server %s".formatted(bootstrap),
+                "tenants set 2 --rate 500/s --bootstrap-server %s".formatted(bootstrap),
+                "rejections tail -f --bootstrap-server %s".formatted(bootstrap),
+                "wal cat 1 --data-dir %s".formatted(data),
+                "wal verify --data-dir %s".formatted(data))) {
+            say("  ./tidegate " + command);
+        }
+        say("");
+    }
+
+    private void say(String text) {
+        spec.commandLine().getErr().println(text);
+        spec.commandLine().getErr().flush();
+    }
+
+    private static void logTo(Path file) {
+        LoggerContext context = (LoggerContext) LoggerFactory.getILoggerFactory();
+        PatternLayoutEncoder encoder = new PatternLayoutEncoder();
+        encoder.setContext(context);
+        encoder.setPattern("%d{yyyy-MM-dd'T'HH:mm:ss.SSSXXX,UTC} %-5level %logger{0} %msg%n");
+        encoder.start();
+        FileAppender<ILoggingEvent> appender = new FileAppender<>();
+        appender.setContext(context);
+        appender.setFile(file.toString());
+        appender.setEncoder(encoder);
+        appender.start();
+        Logger root = context.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME);
+        root.detachAndStopAllAppenders();
+        root.addAppender(appender);
+        context.getLogger("io.tidegate").setLevel(Level.INFO);
+    }
+
+    private static void awaitQuietly(CountDownLatch latch, Duration within) {
+        try {
+            if (!latch.await(within.toMillis(), TimeUnit.MILLISECONDS)) {
+                System.err.println("tidegate: not everything stopped within " + within);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private static void delete(Path root) throws IOException {
+        try (Stream<Path> all = Files.walk(root)) {
+            for (Path path : all.sorted(Comparator.reverseOrder()).toList()) {
+                Files.deleteIfExists(path);
+            }
+        }
+    }
+
+    /** The tenants against their limits, redrawn in place on a terminal. */
+    private static final class LiveTable {
+        private final PrintWriter err;
+        private final Map<TenantId, long[]> before = new ConcurrentSkipListMap<>();
+        private long drawnNanos = System.nanoTime();
+        private int linesDrawn;
+
+        LiveTable(PrintWriter err) {
+            this.err = err;
+        }
+
+        void draw(Map<TenantId, TenantUsage> usages) {
+            long now = System.nanoTime();
+            double seconds = (now - drawnNanos) / 1e9;
+            drawnNanos = now;
+            Table table = new Table(
+                    "TENANT>",
+                    "LABEL",
+                    "ACCEPTED/s>",
+                    "REJECTED/s>",
+                    "BY REASON (total)",
+                    "RATE>",
+                    "ENTITIES>",
+                    "STORAGE>");
+            for (TenantConfig config : SampleTraffic.TENANTS) {
+                TenantUsage usage = usages.get(config.tenantId());
+                if (usage != null) {
+                    row(table, config, usage, seconds);
+                }
+            }
+            List<String> lines = new ArrayList<>(table.lines());
+            if (Progress.isTerminal() && linesDrawn > 0) {
+                err.print("\u001b[%dA\u001b[J".formatted(linesDrawn));
+            } else if (linesDrawn > 0) {
+                err.println();
+            }
+            lines.forEach(err::println);
+            linesDrawn = lines.size();
+            err.flush();
+        }
+
+        private void row(Table table, TenantConfig config, TenantUsage usage, double seconds) {
+            long rejected = 0;
+            List<String> reasons = new ArrayList<>();
+            for (Reason reason : Reason.values()) {
+                long count = usage.rejectedCount(reason);
+                rejected += count;
+                if (count > 0) {
+                    reasons.add(reason.id() + " " + count);
+                }
+            }
+            long[] last = before.getOrDefault(config.tenantId(), new long[2]);
+            before.put(config.tenantId(), new long[] {usage.acceptedCount(), rejected});
+            table.row(
+                    config.tenantId().decimal(),
+                    config.label(),
+                    String.format(Locale.ROOT, "%.0f", (usage.acceptedCount() - last[0]) / seconds),
+                    String.format(Locale.ROOT, "%.0f", (rejected - last[1]) / seconds),
+                    String.join(", ", reasons),
+                    config.maxSignalsPerSec() == null ? "unlimited" : config.maxSignalsPerSec() + "/s",
+                    "%d / %s".formatted(usage.entityCount(), Amounts.orUnlimited(config.maxEntities())),
+                    "%s / %s"
+                            .formatted(
+                                    Amounts.size(usage.sealedBytes()),
+                                    config.maxStorageBytes() == null
+                                            ? "unlimited"
+                                            : Amounts.size(config.storageBytesMax())));
+        }
+    }
+}

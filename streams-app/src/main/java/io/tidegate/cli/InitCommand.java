@@ -1,0 +1,47 @@
+package io.tidegate.cli;
+
+import io.tidegate.admin.TopicSetup;
+import io.tidegate.config.Settings;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
+
+@Command(
+        name = "init",
+        mixinStandardHelpOptions = true,
+        description =
+                "Creates the topics that are missing and checks those that are there; nothing else. `run` does it too.")
+final class InitCommand implements Callable<Integer> {
+    @Mixin
+    private SettingsOptions options = new SettingsOptions();
+
+    @Mixin
+    private OutputOptions output = new OutputOptions();
+
+    @Spec
+    private @Nullable CommandSpec spec;
+
+    @Override
+    public Integer call() {
+        Settings settings = options.load();
+        try (TopicSetup setup = new TopicSetup(settings)) {
+            TopicSetup.Outcome outcome = setup.ensure();
+            var out = spec.commandLine().getOut();
+            if (output.json()) {
+                var json = Json.object();
+                outcome.created().forEach(json.withArray("created")::add);
+                outcome.found().forEach(json.withArray("found")::add);
+                out.println(Json.line(json));
+            } else {
+                Table table = new Table("TOPIC", "STATE");
+                outcome.created().forEach(topic -> table.row(topic, "created"));
+                outcome.found().forEach(topic -> table.row(topic, "as it must be"));
+                table.print(out);
+            }
+        }
+        return ExitCodes.OK;
+    }
+}

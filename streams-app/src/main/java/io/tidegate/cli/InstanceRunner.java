@@ -1,0 +1,68 @@
+package io.tidegate.cli;
+
+import io.tidegate.admin.TopicSetup;
+import io.tidegate.config.Settings;
+import io.tidegate.topology.Instance;
+import io.tidegate.topology.TenantConfigs;
+import io.tidegate.topology.TidegateTopology;
+import io.tidegate.topology.TopologySettings;
+import io.tidegate.wal.DataDir;
+import java.io.Closeable;
+import java.io.IOException;
+
+/**
+ * Brings an instance up in the order that promises need: the data directory is locked before anything else; topics are
+ * made or checked; the directory is bound to them; then records flow. Closes in the other order.
+ */
+final class InstanceRunner implements AutoCloseable {
+    private final Closeable lock;
+    private final TopicSetup setup;
+    private final Instance instance;
+    private final TopicSetup.Outcome topics;
+
+    private InstanceRunner(Closeable lock, TopicSetup setup, Instance instance, TopicSetup.Outcome topics) {
+        this.lock = lock;
+        this.setup = setup;
+        this.instance = instance;
+        this.topics = topics;
+    }
+
+    static InstanceRunner start(Settings settings) throws IOException {
+        DataDir dir = new DataDir(settings.dataDir());
+        Closeable lock = dir.lock();
+        TopicSetup setup = new TopicSetup(settings);
+        try {
+            TopicSetup.Outcome topics = setup.ensure();
+            setup.applyStandbyReplicas();
+            dir.bind(setup.identity());
+            TenantConfigs configs = new TenantConfigs(settings.unknownTenants());
+            TopologySettings topology = settings.topology(topics.sizes());
+            Instance instance = new Instance(
+                    TidegateTopology.build(topology, configs, dir, setup::acceptedBeginningIsGone),
+                    settings.streamsConfig(dir.streamsState(), topics.requestBytesMax()),
+                    dir,
+                    settings.diskMinFreeBytes());
+            instance.start();
+            return new InstanceRunner(lock, setup, instance, topics);
+        } catch (RuntimeException e) {
+            setup.close();
+            lock.close();
+            throw e;
+        }
+    }
+
+    Instance instance() {
+        return instance;
+    }
+
+    TopicSetup.Outcome topics() {
+        return topics;
+    }
+
+    @Override
+    public void close() throws IOException {
+        instance.close();
+        setup.close();
+        lock.close();
+    }
+}

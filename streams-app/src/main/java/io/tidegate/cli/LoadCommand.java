@@ -1,0 +1,155 @@
+package io.tidegate.cli;
+
+import io.tidegate.admin.LoadGenerator;
+import io.tidegate.admin.TenantDirectory;
+import io.tidegate.config.Settings;
+import io.tidegate.tenant.TenantConfig;
+import io.tidegate.tenant.TenantId;
+import java.io.PrintWriter;
+import java.time.Duration;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+@Command(
+        name = "load",
+        mixinStandardHelpOptions = true,
+        description = "Sends signals of many tenants (ids 1 to N); the sequence depends on the seed alone.")
+final class LoadCommand implements Callable<Integer> {
+    @Mixin
+    private SettingsOptions options = new SettingsOptions();
+
+    @Option(names = "--tenants", paramLabel = "N", description = "How many tenants. Default: ${DEFAULT-VALUE}.")
+    private int tenants = 10;
+
+    @Option(
+            names = "--rate",
+            paramLabel = "N/s",
+            converter = Amounts.RateConverter.class,
+            description = "Signals per second over all tenants; 0 = as fast as possible. Default: 1000/s.")
+    private Long rate = 1000L;
+
+    @Option(
+            names = "--skew",
+            paramLabel = "S",
+            description = "The k-th tenant's share is 1 / k^S. Default: ${DEFAULT-VALUE}, all alike.")
+    private double skew;
+
+    @Option(
+            names = "--entities",
+            paramLabel = "N",
+            description = "Distinct items, users and creators of each tenant, each. Default: ${DEFAULT-VALUE}.")
+    private int entities = 1000;
+
+    @Option(names = "--size", paramLabel = "BYTES", description = "Size of a value. Default: ${DEFAULT-VALUE}.")
+    private int size = 200;
+
+    @Option(
+            names = "--duration",
+            paramLabel = "TIME",
+            converter = Amounts.DurationConverter.class,
+            description = "How long. Default: 10s.")
+    private Duration duration = Duration.ofSeconds(10);
+
+    @Option(names = "--max-signals", paramLabel = "N", description = "How many at most.")
+    private long maxSignals = Long.MAX_VALUE;
+
+    @Option(names = "--seed", paramLabel = "N", description = "Default: ${DEFAULT-VALUE}.")
+    private long seed = 1;
+
+    @Option(names = "--create-tenants", description = "First give each tenant without a config an unlimited one.")
+    private boolean createTenants;
+
+    @Spec
+    private @Nullable CommandSpec spec;
+
+    @Override
+    public Integer call() throws InterruptedException {
+        if (tenants < 1 || entities < 1 || size < 1 || skew < 0) {
+            throw new ParameterException(
+                    spec.commandLine(), "--tenants, --entities and --size must be at least 1, --skew at least 0");
+        }
+        Settings settings = options.load();
+        PrintWriter err = spec.commandLine().getErr();
+        prepareTenants(settings, err);
+        LoadGenerator generator = new LoadGenerator(
+                settings, new LoadGenerator.Plan(tenants, rate, skew, entities, size, duration, maxSignals, seed));
+        LoadGenerator.Progress counts = new LoadGenerator.Progress();
+        AtomicBoolean done = new AtomicBoolean();
+        long begin = System.nanoTime();
+        Thread display = new Thread(() -> display(counts, begin, done), "progress");
+        display.start();
+        try {
+            generator.run(counts, Thread.currentThread()::isInterrupted);
+        } finally {
+            done.set(true);
+            display.join();
+        }
+        double seconds = (System.nanoTime() - begin) / 1e9;
+        PrintWriter out = spec.commandLine().getOut();
+        out.println(String.format(
+                Locale.ROOT,
+                "%d records sent, %.1f records/sec (%.2f MB/sec), %.2f ms avg latency, %d ms max latency, %d ms 50th,"
+                        + " %d ms 95th, %d ms 99th, %d ms 99.9th.",
+                counts.acknowledgedCount(),
+                counts.acknowledgedCount() / seconds,
+                counts.byteCount() / seconds / (1024 * 1024),
+                counts.latencyAvgMs(),
+                counts.latencyMs(1),
+                counts.latencyMs(0.5),
+                counts.latencyMs(0.95),
+                counts.latencyMs(0.99),
+                counts.latencyMs(0.999)));
+        out.flush();
+        return ExitCodes.OK;
+    }
+
+    private void prepareTenants(Settings settings, PrintWriter err) {
+        TenantDirectory directory = new TenantDirectory(settings);
+        var configs = directory.configs();
+        int missing = 0;
+        for (int i = 1; i <= tenants; i++) {
+            TenantId id = TenantId.of(i);
+            if (!configs.containsKey(id)) {
+                missing++;
+                if (createTenants) {
+                    directory.put(TenantConfig.unlimited(id, "load"));
+                }
+            }
+        }
+        if (missing > 0 && !createTenants) {
+            err.println(
+                    "%d of the tenants have no config; unless tenants.unknown=default-config their signals are refused"
+                                    .formatted(missing)
+                            + " as tenant_unknown. --create-tenants gives them one.");
+        }
+    }
+
+    private void display(LoadGenerator.Progress counts, long beginNanos, AtomicBoolean done) {
+        Progress progress = new Progress(spec.commandLine().getErr(), "sending");
+        while (!done.get()) {
+            double share = Math.max(
+                    (System.nanoTime() - beginNanos) / (double) duration.toNanos(),
+                    counts.acknowledgedCount() / (double) maxSignals);
+            progress.show(String.format(
+                    Locale.ROOT,
+                    "%s %3.0f %%  %d sent",
+                    Progress.bar(share),
+                    Math.min(1, share) * 100,
+                    counts.acknowledgedCount()));
+            try {
+                Thread.sleep(50);
+            } catch (InterruptedException e) {
+                return;
+            }
+        }
+        progress.done();
+    }
+}

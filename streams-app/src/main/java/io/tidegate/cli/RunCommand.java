@@ -1,0 +1,62 @@
+package io.tidegate.cli;
+
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
+import io.tidegate.config.Settings;
+import java.io.IOException;
+import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.LoggerFactory;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+
+@Command(
+        name = "run",
+        mixinStandardHelpOptions = true,
+        description = "Runs an instance: decides on signals and writes the WAL, until SIGTERM or Ctrl-C.")
+final class RunCommand implements Callable<Integer> {
+    @Mixin
+    private SettingsOptions options = new SettingsOptions();
+
+    @Override
+    public Integer call() throws IOException, InterruptedException {
+        if (System.getenv("TIDEGATE_LOG_LEVEL") == null) {
+            ((Logger) LoggerFactory.getLogger("io.tidegate")).setLevel(Level.INFO);
+        }
+        org.slf4j.Logger log = LoggerFactory.getLogger(RunCommand.class);
+        Settings settings = options.load();
+        InstanceRunner runner = InstanceRunner.start(settings);
+        AtomicBoolean closed = new AtomicBoolean();
+        Thread stop = new Thread(() -> close(runner, closed), "stop");
+        Runtime.getRuntime().addShutdownHook(stop);
+        log.info(
+                "started application={} bootstrap={} data_dir={} shards={} topics_created={}",
+                settings.applicationId(),
+                settings.bootstrapServers(),
+                settings.dataDir().toAbsolutePath(),
+                settings.shards(),
+                runner.topics().created());
+        Throwable failure = runner.instance().awaitEnd();
+        close(runner, closed);
+        if (failure != null) {
+            log.error("stopped because of a failure that a new start does not mend: {}", message(failure));
+            return ExitCodes.FAILED;
+        }
+        return ExitCodes.OK;
+    }
+
+    private static @Nullable String message(Throwable failure) {
+        return failure.getMessage() == null ? failure.toString() : failure.getMessage();
+    }
+
+    private static void close(InstanceRunner runner, AtomicBoolean closed) {
+        if (closed.compareAndSet(false, true)) {
+            try {
+                runner.close();
+            } catch (IOException e) {
+                LoggerFactory.getLogger(RunCommand.class).warn("closing failed", e);
+            }
+        }
+    }
+}

@@ -1,0 +1,76 @@
+package io.tidegate.cli;
+
+import io.tidegate.config.Settings;
+import io.tidegate.config.SettingsException;
+import io.tidegate.config.SettingsLoader;
+import io.tidegate.wal.DataDir;
+import java.io.IOException;
+import java.io.Reader;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Properties;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Option;
+
+/** The options by which every command finds its settings. */
+final class SettingsOptions {
+    @Option(
+            names = "--config",
+            paramLabel = "FILE",
+            description = "Settings of the instance (see `tidegate config reference`).")
+    private @Nullable Path config;
+
+    @Option(
+            names = "--bootstrap-server",
+            paramLabel = "HOST:PORT",
+            description = "Kafka brokers to begin with. Default: localhost:9092.")
+    private @Nullable String bootstrapServer;
+
+    @Option(
+            names = "--command-config",
+            paramLabel = "FILE",
+            description = "Properties for the Kafka clients, such as TLS and SASL.")
+    private @Nullable Path commandConfig;
+
+    @Option(names = "--data-dir", paramLabel = "DIR", description = "Where the WAL and local state are. Default: data.")
+    private @Nullable Path dataDir;
+
+    @Option(names = "--set", paramLabel = "NAME=VALUE", description = "Any setting; can be repeated.")
+    private Map<String, String> set = new LinkedHashMap<>();
+
+    Settings load() {
+        Map<String, String> flags = new LinkedHashMap<>();
+        if (commandConfig != null) {
+            Properties properties = new Properties();
+            try (Reader reader = Files.newBufferedReader(commandConfig)) {
+                properties.load(reader);
+            } catch (IOException e) {
+                throw new SettingsException("--command-config %s cannot be read: %s".formatted(commandConfig, e));
+            }
+            properties
+                    .stringPropertyNames()
+                    .forEach(key -> flags.put(Settings.KAFKA_PREFIX + key, properties.getProperty(key)));
+            flags.remove(Settings.KAFKA_PREFIX + Settings.BOOTSTRAP_SERVERS);
+        }
+        flags.putAll(set);
+        if (bootstrapServer != null) {
+            flags.put(Settings.BOOTSTRAP_SERVERS, bootstrapServer);
+        }
+        if (dataDir != null) {
+            flags.put(Settings.DATA_DIR, dataDir.toString());
+        }
+        return SettingsLoader.load(config, System.getenv(), flags);
+    }
+
+    /** The data directory of an instance, to be read. */
+    DataDir existingDataDir() {
+        Path path = load().dataDir();
+        if (!Files.isDirectory(path)) {
+            throw new SettingsException(
+                    "the data directory %s does not exist: name an instance's with --data-dir".formatted(path));
+        }
+        return new DataDir(path);
+    }
+}

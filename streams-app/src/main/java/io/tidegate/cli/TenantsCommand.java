@@ -1,0 +1,412 @@
+package io.tidegate.cli;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.admin.TenantDirectory;
+import io.tidegate.admission.EntityKind;
+import io.tidegate.admission.Reason;
+import io.tidegate.admission.TenantUsage;
+import io.tidegate.tenant.TenantConfig;
+import io.tidegate.tenant.TenantConfigJson;
+import io.tidegate.tenant.TenantId;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.math.BigInteger;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.DateTimeException;
+import java.time.Instant;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+@Command(
+        name = "tenants",
+        mixinStandardHelpOptions = true,
+        description = "Reads and sets what tenants may do. Changes hold in every instance at once, without a restart.",
+        synopsisSubcommandLabel = "COMMAND",
+        subcommands = {
+            TenantsCommand.Ls.class,
+            TenantsCommand.Get.class,
+            TenantsCommand.Set.class,
+            TenantsCommand.Unset.class,
+            TenantsCommand.Rm.class
+        })
+final class TenantsCommand implements Runnable {
+    @Spec
+    private @Nullable CommandSpec spec;
+
+    @Override
+    public void run() {
+        throw new ParameterException(spec.commandLine(), "a command is missing: ls, get, set, unset or rm");
+    }
+
+    /** What all commands on tenants share. */
+    private abstract static class OnTenants implements Callable<Integer> {
+        @Mixin
+        SettingsOptions options = new SettingsOptions();
+
+        @Spec
+        @Nullable
+        CommandSpec spec;
+
+        TenantDirectory directory() {
+            return new TenantDirectory(options.load());
+        }
+
+        PrintWriter out() {
+            return spec.commandLine().getOut();
+        }
+
+        void hint(String text) {
+            spec.commandLine().getErr().println(text);
+        }
+    }
+
+    /** The commands on one tenant. */
+    private abstract static class OnTenant extends OnTenants {
+        @Parameters(
+                index = "0",
+                paramLabel = "TENANT",
+                converter = Amounts.TenantConverter.class,
+                description = "The tenant's id.")
+        TenantId tenant = TenantId.DEFAULT;
+
+        /** The tenant's stored config; null where it has none, or an unreadable one. */
+        @Nullable
+        TenantConfig stored(TenantDirectory directory) {
+            TenantDirectory.Stored found = directory.configs().get(tenant);
+            return found == null ? null : found.config();
+        }
+    }
+
+    @Command(name = "ls", mixinStandardHelpOptions = true, description = "Lists all tenants with usage and limits.")
+    static final class Ls extends OnTenants {
+        @Mixin
+        private OutputOptions output = new OutputOptions();
+
+        @Override
+        public Integer call() {
+            TenantDirectory directory = directory();
+            Map<TenantId, TenantDirectory.Stored> configs = directory.configs();
+            Map<TenantId, TenantUsage> usages = directory.usages();
+            Map<TenantId, Boolean> all = new TreeMap<>();
+            configs.keySet().forEach(id -> all.put(id, true));
+            usages.keySet().forEach(id -> all.putIfAbsent(id, false));
+            Table table = new Table(
+                    "TENANT>", "LABEL", "RATE>", "BURST>", "ACCEPTED>", "REJECTED>", "ENTITIES>", "STORAGE>", "STATE");
+            all.keySet().forEach(id -> {
+                TenantDirectory.Stored stored = configs.get(id);
+                TenantConfig config = stored == null ? null : stored.config();
+                TenantUsage usage = usages.get(id);
+                if (output.json()) {
+                    out().println(Json.line(json(id, stored, usage)));
+                } else {
+                    table.row(
+                            id.decimal(),
+                            config == null ? null : config.label(),
+                            config == null ? null : rate(config),
+                            config == null || config.maxSignalsPerSec() == null ? null : config.burst(),
+                            usage == null ? 0 : usage.acceptedCount(),
+                            usage == null ? 0 : rejectedCount(usage),
+                            "%d / %s".formatted(usage == null ? 0 : usage.entityCount(), entities(config)),
+                            "%s / %s".formatted(Amounts.size(usage == null ? 0 : usage.sealedBytes()), storage(config)),
+                            state(id, stored));
+                }
+            });
+            if (!output.json()) {
+                table.print(out());
+            }
+            out().flush();
+            return ExitCodes.OK;
+        }
+
+        private static String state(TenantId id, TenantDirectory.@Nullable Stored stored) {
+            if (stored == null) {
+                return id.isDefault() ? "default" : "no config";
+            }
+            if (stored.config() == null) {
+                return "bad config";
+            }
+            Instant blocked = stored.config().blockedUntil();
+            return blocked != null
+                    ? "blocked until " + blocked
+                    : stored.config().mode().name().toLowerCase(Locale.ROOT);
+        }
+
+        private static ObjectNode json(
+                TenantId id, TenantDirectory.@Nullable Stored stored, @Nullable TenantUsage usage) {
+            ObjectNode json = Json.object();
+            json.put("tenant_id", new BigInteger(id.decimal()));
+            if (stored == null || stored.config() == null) {
+                json.putNull("config");
+            } else {
+                json.set("config", Json.tree(TenantConfigJson.write(stored.config())));
+                json.put("config_offset", stored.offset());
+            }
+            if (usage == null) {
+                json.putNull("usage");
+            } else {
+                ObjectNode use = json.putObject("usage");
+                use.put("accepted", usage.acceptedCount());
+                ObjectNode rejected = use.putObject("rejected");
+                ObjectNode observed = use.putObject("observed");
+                for (Reason reason : Reason.values()) {
+                    rejected.put(reason.id(), usage.rejectedCount(reason));
+                    observed.put(reason.id(), usage.observedCount(reason));
+                }
+                ObjectNode entities = use.putObject("entities");
+                for (EntityKind kind : EntityKind.values()) {
+                    entities.put(kind.name().toLowerCase(Locale.ROOT), usage.entityCount(kind));
+                }
+                use.put("sealed_segments", usage.sealedSegments());
+                use.put("sealed_bytes", usage.sealedBytes());
+                use.put(
+                        "last_decision_at",
+                        Instant.ofEpochMilli(usage.lastDecisionMs()).toString());
+            }
+            return json;
+        }
+
+        private static long rejectedCount(TenantUsage usage) {
+            long sum = 0;
+            for (Reason reason : Reason.values()) {
+                sum += usage.rejectedCount(reason);
+            }
+            return sum;
+        }
+    }
+
+    @Command(
+            name = "get",
+            mixinStandardHelpOptions = true,
+            description = "Prints a tenant's config; with -o json in the form that `set --from -` reads.")
+    static final class Get extends OnTenant {
+        @Mixin
+        private OutputOptions output = new OutputOptions();
+
+        @Override
+        public Integer call() {
+            TenantConfig config = stored(directory());
+            if (config == null && tenant.isDefault()) {
+                config = TenantConfig.defaultTenant();
+            }
+            if (config == null) {
+                hint("tenant %s has no config; set one with: tidegate tenants set %s --rate 100/s"
+                        .formatted(tenant, tenant.decimal()));
+                return ExitCodes.FAILED;
+            }
+            if (output.json()) {
+                out().println(Json.pretty(Json.tree(TenantConfigJson.write(config))));
+            } else {
+                print(config);
+            }
+            out().flush();
+            return ExitCodes.OK;
+        }
+
+        private void print(TenantConfig config) {
+            Table table = new Table("FIELD", "VALUE");
+            table.row("tenant_id", config.tenantId().decimal());
+            table.row("label", config.label());
+            table.row("max_signals_per_sec", rate(config));
+            boolean limited = config.maxSignalsPerSec() != null;
+            table.row(
+                    "burst_signals",
+                    !limited ? "unlimited" : config.burst() + (config.burstSignals() == null ? " (2 × the rate)" : ""));
+            table.row("max_entities", entities(config));
+            table.row("max_storage_bytes", storage(config));
+            table.row(
+                    "required_regions",
+                    config.requiredRegions().isEmpty() ? "anywhere" : String.join(", ", config.requiredRegions()));
+            table.row("mode", config.mode().name().toLowerCase(Locale.ROOT));
+            table.row("blocked_until", config.blockedUntil());
+            table.print(out());
+        }
+    }
+
+    @Command(
+            name = "set",
+            mixinStandardHelpOptions = true,
+            description = "Sets limits of a tenant; what is not named stays. The tenant is created where it is new.")
+    static final class Set extends OnTenant {
+        @Option(names = "--rate", paramLabel = "N/s", description = "Signals per second; 0 rejects all.")
+        private @Nullable String rate;
+
+        @Option(names = "--burst", paramLabel = "N", description = "Size of the bucket in signals.")
+        private @Nullable Long burst;
+
+        @Option(names = "--entities", paramLabel = "N", description = "Distinct items, users and creators together.")
+        private @Nullable BigInteger entities;
+
+        @Option(names = "--storage", paramLabel = "SIZE", description = "Bytes of sealed WAL segments, such as 1GiB.")
+        private @Nullable String storage;
+
+        @Option(
+                names = "--region",
+                paramLabel = "NAME",
+                description = "Where the data must reside; can be repeated, replaces all.")
+        private @Nullable List<String> regions;
+
+        @Option(names = "--label", paramLabel = "TEXT", description = "A name for people.")
+        private @Nullable String label;
+
+        @Option(names = "--mode", paramLabel = "MODE", description = "enforce, or observe: count but accept.")
+        private TenantConfig.@Nullable Mode mode;
+
+        @Option(
+                names = "--blocked-until",
+                paramLabel = "TIME",
+                description = "Reject everything until then (ISO, UTC).")
+        private @Nullable String blockedUntil;
+
+        @Option(
+                names = "--from",
+                paramLabel = "FILE",
+                description = "A whole config as JSON, - for standard input; replaces all, other options come on top.")
+        private @Nullable String from;
+
+        @Override
+        public Integer call() throws IOException {
+            TenantDirectory directory = directory();
+            TenantConfig base = from != null ? read(from) : stored(directory);
+            if (base == null) {
+                base = tenant.isDefault() ? TenantConfig.defaultTenant() : TenantConfig.unlimited(tenant, "");
+            }
+            if (!base.tenantId().equals(tenant)) {
+                throw new ParameterException(
+                        spec.commandLine(), "the config is of tenant %s, not of %s".formatted(base.tenantId(), tenant));
+            }
+            TenantConfig changed = apply(base);
+            long offset = directory.put(changed);
+            out().println("tenant %s set (config offset %d)".formatted(tenant, offset));
+            out().flush();
+            return ExitCodes.OK;
+        }
+
+        private TenantConfig apply(TenantConfig base) {
+            try {
+                return new TenantConfig(
+                        tenant,
+                        rate == null ? base.maxSignalsPerSec() : (Long) Amounts.perSecond(rate),
+                        burst == null ? base.burstSignals() : burst,
+                        entities == null ? base.maxEntities() : entities,
+                        storage == null ? base.maxStorageBytes() : Amounts.bytes(storage),
+                        regions == null ? base.requiredRegions() : regions,
+                        label == null ? base.label() : label,
+                        mode == null ? base.mode() : mode,
+                        blockedUntil == null ? base.blockedUntil() : Instant.parse(blockedUntil));
+            } catch (IllegalArgumentException | DateTimeException e) {
+                throw new ParameterException(spec.commandLine(), e.getMessage(), e);
+            }
+        }
+
+        private TenantConfig read(String file) throws IOException {
+            byte[] json = file.equals("-") ? System.in.readAllBytes() : Files.readAllBytes(Path.of(file));
+            try {
+                return TenantConfigJson.parse(json);
+            } catch (IllegalArgumentException e) {
+                throw new ParameterException(spec.commandLine(), "--from %s: %s".formatted(file, e.getMessage()), e);
+            }
+        }
+    }
+
+    @Command(
+            name = "unset",
+            mixinStandardHelpOptions = true,
+            description = "Takes limits of a tenant away; what is not named stays.")
+    static final class Unset extends OnTenant {
+        @Option(names = "--rate", description = "No limit of the rate.")
+        private boolean rate;
+
+        @Option(names = "--burst", description = "The bucket is 2 × the rate again.")
+        private boolean burst;
+
+        @Option(names = "--entities", description = "No limit of entities.")
+        private boolean entities;
+
+        @Option(names = "--storage", description = "No limit of storage.")
+        private boolean storage;
+
+        @Option(names = "--region", description = "The data may reside anywhere.")
+        private boolean region;
+
+        @Option(names = "--label", description = "No label.")
+        private boolean label;
+
+        @Option(names = "--mode", description = "enforce again.")
+        private boolean mode;
+
+        @Option(names = "--blocked-until", description = "Not blocked.")
+        private boolean blockedUntil;
+
+        @Override
+        public Integer call() {
+            if (!(rate || burst || entities || storage || region || label || mode || blockedUntil)) {
+                throw new ParameterException(spec.commandLine(), "name what to unset, such as --rate");
+            }
+            TenantDirectory directory = directory();
+            TenantConfig base = stored(directory);
+            if (base == null) {
+                hint("tenant %s has no config".formatted(tenant));
+                return ExitCodes.FAILED;
+            }
+            long offset = directory.put(new TenantConfig(
+                    tenant,
+                    rate ? null : base.maxSignalsPerSec(),
+                    burst ? null : base.burstSignals(),
+                    entities ? null : base.maxEntities(),
+                    storage ? null : base.maxStorageBytes(),
+                    region ? List.of() : base.requiredRegions(),
+                    label ? "" : base.label(),
+                    mode ? TenantConfig.Mode.ENFORCE : base.mode(),
+                    blockedUntil ? null : base.blockedUntil()));
+            out().println("tenant %s changed (config offset %d)".formatted(tenant, offset));
+            out().flush();
+            return ExitCodes.OK;
+        }
+    }
+
+    @Command(
+            name = "rm",
+            mixinStandardHelpOptions = true,
+            description = "Removes a tenant's config: the tenant is unknown then. Its state and WAL stay.")
+    static final class Rm extends OnTenant {
+        @Override
+        public Integer call() {
+            TenantDirectory directory = directory();
+            if (!directory.configs().containsKey(tenant)) {
+                hint("tenant %s has no config".formatted(tenant));
+                return ExitCodes.FAILED;
+            }
+            long offset = directory.remove(tenant);
+            out().println("tenant %s removed (config offset %d)".formatted(tenant, offset));
+            out().flush();
+            return ExitCodes.OK;
+        }
+    }
+
+    private static String rate(TenantConfig config) {
+        return config.maxSignalsPerSec() == null ? "unlimited" : config.maxSignalsPerSec() + "/s";
+    }
+
+    private static String entities(@Nullable TenantConfig config) {
+        return config == null ? "-" : Amounts.orUnlimited(config.maxEntities());
+    }
+
+    private static String storage(@Nullable TenantConfig config) {
+        if (config == null) {
+            return "-";
+        }
+        return config.maxStorageBytes() == null ? "unlimited" : Amounts.size(config.storageBytesMax());
+    }
+}

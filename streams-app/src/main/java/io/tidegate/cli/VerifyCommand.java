@@ -1,0 +1,121 @@
+package io.tidegate.cli;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.admin.Books;
+import io.tidegate.config.Settings;
+import io.tidegate.wal.DataDir;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+@Command(
+        name = "verify",
+        mixinStandardHelpOptions = true,
+        description =
+                "Checks the books: that every signal is in exactly one of WAL, quota-exceeded and dead letter, record by"
+                        + " record. Exit 3 if not.")
+final class VerifyCommand implements Callable<Integer> {
+    @Mixin
+    private SettingsOptions options = new SettingsOptions();
+
+    @Mixin
+    private OutputOptions output = new OutputOptions();
+
+    @Option(
+            names = "--also-data-dir",
+            paramLabel = "DIR",
+            description = "The data directory of another instance; can be repeated.")
+    private List<Path> others = new ArrayList<>();
+
+    @Option(
+            names = "--settle",
+            paramLabel = "TIME",
+            converter = Amounts.DurationConverter.class,
+            description = "How long signals that are still on their way are waited for. Default: 30s.")
+    private Duration settle = Duration.ofSeconds(30);
+
+    @Spec
+    private @Nullable CommandSpec spec;
+
+    @Override
+    public Integer call() throws IOException {
+        Settings settings = options.load();
+        List<DataDir> dirs = new ArrayList<>();
+        dirs.add(options.existingDataDir());
+        for (Path other : others) {
+            if (!Files.isDirectory(other)) {
+                throw new ParameterException(
+                        spec.commandLine(), "the data directory %s does not exist".formatted(other));
+            }
+            dirs.add(new DataDir(other));
+        }
+        PrintWriter out = spec.commandLine().getOut();
+        Progress progress = new Progress(spec.commandLine().getErr(), "verifying");
+        Books.Balance balance = new Books(settings).check(dirs, settle, progress::show);
+        progress.done();
+        if (output.json()) {
+            out.println(Json.line(json(balance)));
+        } else {
+            print(balance, out);
+        }
+        out.flush();
+        return balance.balanced() ? ExitCodes.OK : ExitCodes.DAMAGE;
+    }
+
+    static void print(Books.Balance balance, PrintWriter out) {
+        Table table =
+                new Table("TENANT>", "IN>", "ACCEPTED>", "IN WAL>", "REJECTED>", "DEAD LETTER>", "REASONS", "BALANCE");
+        balance.accounts()
+                .forEach((tenant, account) -> table.row(
+                        tenant,
+                        account.in(),
+                        account.accepted(),
+                        account.inWal(),
+                        account.rejectedCount(),
+                        account.deadLettered(),
+                        account.rejected().isEmpty()
+                                ? null
+                                : account.rejected().entrySet().stream()
+                                        .map(entry -> entry.getKey() + " " + entry.getValue())
+                                        .collect(java.util.stream.Collectors.joining(", ")),
+                        account.balanced() ? "ok" : "WRONG"));
+        table.print(out);
+        balance.findings().forEach(finding -> out.println("WRONG " + Table.printable(finding)));
+        if (balance.findingCount() > balance.findings().size()) {
+            out.println("… and %d more"
+                    .formatted(balance.findingCount() - balance.findings().size()));
+        }
+        out.println(balance.balanced() ? "the books balance" : "THE BOOKS DO NOT BALANCE");
+    }
+
+    static ObjectNode json(Books.Balance balance) {
+        ObjectNode json = Json.object();
+        json.put("balanced", balance.balanced());
+        ObjectNode tenants = json.putObject("tenants");
+        balance.accounts().forEach((tenant, account) -> {
+            ObjectNode node = tenants.putObject(tenant);
+            node.put("in", account.in());
+            node.put("accepted", account.accepted());
+            node.put("in_wal", account.inWal());
+            node.put("dead_lettered", account.deadLettered());
+            ObjectNode rejected = node.putObject("rejected");
+            account.rejected().forEach(rejected::put);
+            node.put("balanced", account.balanced());
+        });
+        balance.findings().forEach(json.withArray("findings")::add);
+        json.put("finding_count", balance.findingCount());
+        return json;
+    }
+}

@@ -1,0 +1,241 @@
+package io.tidegate.cli;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.tenant.TenantId;
+import io.tidegate.wal.DataDir;
+import io.tidegate.wal.SegmentName;
+import io.tidegate.wal.WalReader;
+import io.tidegate.wal.WalRecord;
+import io.tidegate.wal.WalVerifier;
+import io.tidegate.wal.WalVerifier.Damage;
+import io.tidegate.wal.WalVerifier.TenantReport;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.math.BigInteger;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+@Command(
+        name = "wal",
+        mixinStandardHelpOptions = true,
+        description = "Reads the WAL files of an instance, running or stopped. Changes nothing.",
+        synopsisSubcommandLabel = "COMMAND",
+        subcommands = {WalCommand.Ls.class, WalCommand.Cat.class, WalCommand.Verify.class})
+final class WalCommand implements Runnable {
+    @Spec
+    private @Nullable CommandSpec spec;
+
+    @Override
+    public void run() {
+        throw new ParameterException(spec.commandLine(), "a command is missing: ls, cat or verify");
+    }
+
+    @Command(name = "ls", mixinStandardHelpOptions = true, description = "Lists segments.")
+    static final class Ls implements Callable<Integer> {
+        @Mixin
+        private SettingsOptions options = new SettingsOptions();
+
+        @Mixin
+        private OutputOptions output = new OutputOptions();
+
+        @Parameters(
+                arity = "0..1",
+                paramLabel = "TENANT",
+                converter = Amounts.TenantConverter.class,
+                description = "Only this tenant's; all without it.")
+        private @Nullable TenantId tenant;
+
+        @Spec
+        private @Nullable CommandSpec spec;
+
+        @Override
+        public Integer call() throws IOException {
+            DataDir dir = options.existingDataDir();
+            PrintWriter out = spec.commandLine().getOut();
+            Table table = new Table("TENANT>", "SEGMENT", "FIRST SEQ>", "SHARD>", "SIZE>", "STATE");
+            for (TenantId id : tenant == null ? dir.tenants() : List.of(tenant)) {
+                var segments = dir.segments(id);
+                for (SegmentName name : segments) {
+                    Path path = dir.walOf(id).resolve(name.fileName());
+                    boolean last = name.equals(segments.last());
+                    long bytes = Files.size(path);
+                    if (output.json()) {
+                        ObjectNode json = Json.object();
+                        json.put("tenant_id", new BigInteger(id.decimal()));
+                        json.put("path", path.toString());
+                        json.put("first_seq", name.firstSeq());
+                        json.put("shard", name.shard());
+                        json.put("bytes", bytes);
+                        json.put("last", last);
+                        out.println(Json.line(json));
+                    } else {
+                        table.row(
+                                id.decimal(),
+                                name.fileName(),
+                                name.firstSeq(),
+                                name.shard(),
+                                Amounts.size(bytes),
+                                last ? "last" : "sealed");
+                    }
+                }
+            }
+            if (!output.json()) {
+                table.print(out);
+            }
+            out.flush();
+            return ExitCodes.OK;
+        }
+    }
+
+    @Command(name = "cat", mixinStandardHelpOptions = true, description = "Prints a tenant's records in order.")
+    static final class Cat implements Callable<Integer> {
+        @Mixin
+        private SettingsOptions options = new SettingsOptions();
+
+        @Mixin
+        private OutputOptions output = new OutputOptions();
+
+        @Parameters(paramLabel = "TENANT", converter = Amounts.TenantConverter.class, description = "The tenant's id.")
+        private TenantId tenant = TenantId.DEFAULT;
+
+        @Option(names = "--from-seq", paramLabel = "N", description = "The first sequence number. Default: 0.")
+        private long fromSeq;
+
+        @Option(
+                names = {"-n", "--max"},
+                paramLabel = "N",
+                description = "Stop after so many.")
+        private long max = Long.MAX_VALUE;
+
+        @Spec
+        private @Nullable CommandSpec spec;
+
+        @Override
+        public Integer call() throws IOException {
+            DataDir dir = options.existingDataDir();
+            PrintWriter out = spec.commandLine().getOut();
+            try (WalReader reader = WalReader.open(dir, tenant, fromSeq)) {
+                long printed = 0;
+                for (WalRecord record = reader.next();
+                        record != null && printed < max && !out.checkError();
+                        record = reader.next()) {
+                    print(record, out);
+                    printed++;
+                }
+            }
+            out.flush();
+            return ExitCodes.OK;
+        }
+
+        private void print(WalRecord record, PrintWriter out) {
+            Instant time = Instant.ofEpochMilli(record.timestampMs());
+            if (output.json()) {
+                ObjectNode json = Json.object();
+                json.put("seq", record.seq());
+                json.put("timestamp", time.toString());
+                Json.putBytes(json, "key", record.key());
+                Json.putBytes(json, "value", record.value());
+                Json.putHeaders(json, Arrays.asList(record.headers()));
+                out.println(Json.line(json));
+            } else {
+                String value = record.value() == null ? "null" : Json.utf8(record.value());
+                out.println("%d  %s  %s"
+                        .formatted(record.seq(), time, value == null ? "(not UTF-8)" : Table.printable(value)));
+            }
+        }
+    }
+
+    @Command(
+            name = "verify",
+            mixinStandardHelpOptions = true,
+            description = "Checks every batch's CRC, the sequence without gap, segments and shards. Exit 3 on damage.")
+    static final class Verify implements Callable<Integer> {
+        @Mixin
+        private SettingsOptions options = new SettingsOptions();
+
+        @Mixin
+        private OutputOptions output = new OutputOptions();
+
+        @Parameters(
+                arity = "0..1",
+                paramLabel = "TENANT",
+                converter = Amounts.TenantConverter.class,
+                description = "Only this tenant's; all without it.")
+        private @Nullable TenantId tenant;
+
+        @Spec
+        private @Nullable CommandSpec spec;
+
+        @Override
+        public Integer call() throws IOException {
+            DataDir dir = options.existingDataDir();
+            PrintWriter out = spec.commandLine().getOut();
+            Progress progress = new Progress(spec.commandLine().getErr(), "verifying");
+            WalVerifier verifier = new WalVerifier(dir, null);
+            List<Damage> damage = new ArrayList<>(tenant == null ? verifier.strays() : List.of());
+            long records = 0;
+            long segments = 0;
+            long bytes = 0;
+            Table table = new Table("TENANT>", "SEGMENTS>", "RECORDS>", "FIRST SEQ>", "LAST SEQ>", "SIZE>", "STATE");
+            for (TenantId id : tenant == null ? dir.tenants() : List.of(tenant)) {
+                TenantReport report = verifier.verify(id, progress::bytes);
+                records += report.records();
+                segments += report.segments();
+                bytes += report.bytes();
+                damage.addAll(report.damage());
+                String state = report.damage().isEmpty() ? "clean" : "DAMAGED";
+                table.row(
+                        id.decimal(),
+                        report.segments(),
+                        report.records(),
+                        report.firstSeq() < 0 ? null : report.firstSeq(),
+                        report.lastSeq() < 0 ? null : report.lastSeq(),
+                        Amounts.size(report.bytes()),
+                        report.unfinishedBytes() > 0
+                                ? state + ", %d bytes at the end are unfinished".formatted(report.unfinishedBytes())
+                                : state);
+            }
+            progress.done();
+            if (output.json()) {
+                ObjectNode json = Json.object();
+                json.put("clean", damage.isEmpty());
+                json.put("segments", segments);
+                json.put("records", records);
+                json.put("bytes", bytes);
+                json.putArray("damage");
+                for (Damage one : damage) {
+                    ObjectNode node = json.withArray("damage").addObject();
+                    node.put(
+                            "tenant", one.tenant() == null ? null : one.tenant().decimal());
+                    node.put("segment", one.path().toString());
+                    node.put("byte", one.position());
+                    node.put("what", one.what());
+                }
+                out.println(Json.line(json));
+            } else {
+                table.print(out);
+                for (Damage one : damage) {
+                    out.println("DAMAGE tenant %s, %s, byte %d: %s"
+                            .formatted(
+                                    one.tenant() == null ? "?" : one.tenant(), one.path(), one.position(), one.what()));
+                }
+                out.println(damage.isEmpty() ? "clean" : "%d damaged".formatted(damage.size()));
+            }
+            out.flush();
+            return damage.isEmpty() ? ExitCodes.OK : ExitCodes.DAMAGE;
+        }
+    }
+}

@@ -1,0 +1,570 @@
+package io.tidegate.config;
+
+import io.tidegate.tenant.TenantConfig;
+import io.tidegate.topology.RecordSizes;
+import io.tidegate.topology.Router;
+import io.tidegate.topology.TenantConfigs;
+import io.tidegate.topology.TenantSource;
+import io.tidegate.topology.Topics;
+import io.tidegate.topology.TopologySettings;
+import io.tidegate.wal.WalSettings;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Properties;
+import java.util.Set;
+import java.util.TreeMap;
+import org.apache.kafka.clients.CommonClientConfigs;
+import org.apache.kafka.clients.admin.AdminClientConfig;
+import org.apache.kafka.clients.consumer.ConsumerConfig;
+import org.apache.kafka.clients.producer.ProducerConfig;
+import org.apache.kafka.common.compress.Compression;
+import org.apache.kafka.common.config.AbstractConfig;
+import org.apache.kafka.common.config.ConfigDef;
+import org.apache.kafka.common.config.ConfigDef.Importance;
+import org.apache.kafka.common.config.ConfigDef.Range;
+import org.apache.kafka.common.config.ConfigDef.Type;
+import org.apache.kafka.common.config.ConfigDef.ValidString;
+import org.apache.kafka.common.config.ConfigException;
+import org.apache.kafka.common.record.internal.CompressionType;
+import org.apache.kafka.streams.StreamsConfig;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * All settings of a Tidegate instance, checked.
+ *
+ * <p>A value comes from the first of: a flag, the environment ({@code TIDEGATE_DATA_DIR} for {@code data.dir}), the
+ * properties file, the default. Keys that begin with {@code kafka.} go to the Kafka clients unchanged, without the prefix.
+ * What one setting demands of another is checked here too, before anything is touched.
+ */
+public final class Settings {
+    public static final String BOOTSTRAP_SERVERS = "bootstrap.servers";
+    public static final String APPLICATION_ID = "application.id";
+    public static final String DATA_DIR = "data.dir";
+    public static final String INSTANCE = "instance";
+    public static final String REGION = "region";
+    public static final String SHARDS = "shards";
+    public static final String THREADS = "threads";
+    public static final String REPLICATION_FACTOR = "replication.factor";
+    public static final String STANDBY_REPLICAS = "standby.replicas";
+    public static final String GROUP_PROTOCOL = "group.protocol";
+    public static final String COMMIT_INTERVAL_MS = "commit.interval.ms";
+    public static final String CACHE_BYTES = "cache.bytes";
+    public static final String CACHED_TENANTS = "cached.tenants.max";
+    public static final String TENANT_SOURCE = "tenant.source";
+    public static final String TENANTS_UNKNOWN = "tenants.unknown";
+    public static final String REQUIRE_LOG_APPEND_TIME = "signals.require.log.append.time";
+    public static final String TOPIC_SIGNALS = "topic.signals";
+    public static final String TOPIC_BY_TENANT = "topic.signals.by.tenant";
+    public static final String TOPIC_CONFIGS = "topic.tenant.configs";
+    public static final String TOPIC_ACCEPTED = "topic.signals.accepted";
+    public static final String TOPIC_QUOTA_EXCEEDED = "topic.quota.exceeded";
+    public static final String TOPIC_DEAD_LETTER = "topic.signals.dead.letter";
+    public static final String TOPIC_SEGMENTS = "topic.wal.segments";
+    public static final String BY_TENANT_RETENTION_MS = "signals.by.tenant.retention.ms";
+    public static final String ACCEPTED_RETENTION_MS = "signals.accepted.retention.ms";
+    public static final String WAL_SEGMENT_BYTES = "wal.segment.bytes";
+    public static final String WAL_SEGMENT_MS = "wal.segment.ms";
+    public static final String WAL_WRITE_INTERVAL_MS = "wal.write.interval.ms";
+    public static final String WAL_CHECKPOINT_INTERVAL_MS = "wal.checkpoint.interval.ms";
+    public static final String WAL_OPEN_FILES_MAX = "wal.open.files.max";
+    public static final String WAL_COMPRESSION = "wal.compression";
+    public static final String DISK_MIN_FREE_BYTES = "disk.min.free.bytes";
+
+    /** Keys with this prefix go to the Kafka clients. */
+    public static final String KAFKA_PREFIX = "kafka.";
+
+    private static final int SHARDS_MAX = 10_000;
+    private static final int OPEN_FILES_A_SHARD_MIN = 8;
+    private static final String TOPIC_GROUP = "Topics";
+    private static final String WAL_GROUP = "WAL";
+
+    static final ConfigDef DEFINITIONS = define();
+
+    private static ConfigDef define() {
+        ConfigDef def = new ConfigDef();
+        Definitions instance = new Definitions(def, "Instance");
+        instance.add(
+                BOOTSTRAP_SERVERS,
+                Type.LIST,
+                "localhost:9092",
+                null,
+                Importance.HIGH,
+                "Kafka brokers to begin with, HOST:PORT.");
+        instance.add(
+                APPLICATION_ID,
+                Type.STRING,
+                "tidegate",
+                new ConfigDef.NonEmptyString(),
+                Importance.HIGH,
+                "Instances with the same id share the work. Also the consumer group and the prefix of internal topics.");
+        instance.add(
+                DATA_DIR,
+                Type.STRING,
+                "data",
+                new ConfigDef.NonEmptyString(),
+                Importance.HIGH,
+                "Where the WAL and local state are written. One process at a time.");
+        instance.add(
+                INSTANCE,
+                Type.STRING,
+                null,
+                null,
+                Importance.LOW,
+                "This instance's name in reports. Default: the host's name.");
+        instance.add(
+                REGION,
+                Type.STRING,
+                null,
+                null,
+                Importance.MEDIUM,
+                "Where this instance writes. Tenants with required_regions are accepted only where it is one of them.");
+        instance.add(
+                THREADS,
+                Type.INT,
+                0,
+                Range.between(0, 1024),
+                Importance.MEDIUM,
+                "Stream threads of this instance; 0 = one for each processor.");
+        instance.add(
+                STANDBY_REPLICAS,
+                Type.INT,
+                0,
+                Range.between(0, 10),
+                Importance.MEDIUM,
+                "Further instances that keep a copy of each shard's state and WAL, ready to take over.");
+        instance.add(
+                GROUP_PROTOCOL,
+                Type.STRING,
+                "streams",
+                ValidString.in("streams", "classic"),
+                Importance.MEDIUM,
+                "How instances share the work: `streams` (KIP-1071, brokers 4.2 and later) or `classic`.");
+        instance.add(
+                COMMIT_INTERVAL_MS,
+                Type.LONG,
+                100L,
+                Range.between(1, 60_000),
+                Importance.MEDIUM,
+                "How often a transaction is committed: the delay that each stage adds.");
+        instance.add(
+                CACHE_BYTES,
+                Type.LONG,
+                64L * 1024 * 1024,
+                Range.atLeast(0),
+                Importance.MEDIUM,
+                "Memory, over all threads, in which changes of state gather until the next commit.");
+        instance.add(
+                CACHED_TENANTS,
+                Type.INT,
+                200_000,
+                Range.atLeast(1),
+                Importance.LOW,
+                "Tenants whose usage each shard keeps in memory; others are read again when they come.");
+        Definitions tenants = new Definitions(def, "Tenants");
+        tenants.add(
+                TENANT_SOURCE,
+                Type.STRING,
+                "value",
+                ValidString.in("value", "header", "key", "topic"),
+                Importance.HIGH,
+                "Where a signal's tenant is read: the value's tenant_id, the header tidegate-tenant, the record key, or"
+                        + " the ending .<id> of the topic's name. With all but value, another tenant_id in the value is"
+                        + " a spoof and goes to the dead-letter topic.");
+        tenants.add(
+                TENANTS_UNKNOWN,
+                Type.STRING,
+                "reject",
+                ValidString.in("reject", "default-config"),
+                Importance.HIGH,
+                "What happens to tenants without a config: they are rejected (tenant_unknown), or get the config of"
+                        + " tenant 0.");
+        tenants.add(
+                REQUIRE_LOG_APPEND_TIME,
+                Type.BOOLEAN,
+                true,
+                null,
+                Importance.MEDIUM,
+                "Refuse to start where the signals' timestamps are set by producers, who could so refill their own"
+                        + " buckets.");
+        Definitions topics = new Definitions(def, TOPIC_GROUP);
+        topics.add(
+                SHARDS,
+                Type.INT,
+                8,
+                Range.between(1, SHARDS_MAX),
+                Importance.HIGH,
+                "Partitions of the topics keyed by tenant: the most tasks that can share the work. Cannot be changed"
+                        + " later.");
+        topics.add(
+                REPLICATION_FACTOR,
+                Type.SHORT,
+                (short) -1,
+                Range.atLeast(-1),
+                Importance.HIGH,
+                "Of the topics that Tidegate creates; -1 = the broker's default.");
+        topics.add(TOPIC_SIGNALS, Type.LIST, "signals", null, Importance.HIGH, "Where producers write.");
+        topics.topic(TOPIC_BY_TENANT, "signals-by-tenant", "Signals keyed by tenant.");
+        topics.topic(TOPIC_CONFIGS, "tenant-configs", "Tenants' configs.");
+        topics.topic(TOPIC_ACCEPTED, "signals-accepted", "Accepted signals, numbered for each tenant.");
+        topics.topic(TOPIC_QUOTA_EXCEEDED, "quota-exceeded", "Refused signals, with the reason.");
+        topics.topic(TOPIC_DEAD_LETTER, "signals-dead-letter", "Records that cannot be judged, with the reason.");
+        topics.topic(TOPIC_SEGMENTS, "wal-segments", "Reports of sealed WAL segments.");
+        topics.add(
+                BY_TENANT_RETENTION_MS,
+                Type.LONG,
+                Duration.ofHours(24).toMillis(),
+                Range.atLeast(-1),
+                Importance.LOW,
+                "How long signals-by-tenant is kept, where Tidegate creates it.");
+        topics.add(
+                ACCEPTED_RETENTION_MS,
+                Type.LONG,
+                -1L,
+                Range.atLeast(-1),
+                Importance.MEDIUM,
+                "How long signals-accepted is kept, where Tidegate creates it; what it no longer has cannot be rebuilt"
+                        + " from it. -1 = for ever.");
+        Definitions wal = new Definitions(def, WAL_GROUP);
+        wal.add(
+                WAL_SEGMENT_BYTES,
+                Type.LONG,
+                WalSettings.SEGMENT_BYTES_DEFAULT,
+                Range.between(1024, 1L << 30),
+                Importance.MEDIUM,
+                "A segment is sealed when its records' own bytes reach this. The same on all instances, and not changed"
+                        + " later: copies must be cut alike.");
+        wal.add(
+                WAL_SEGMENT_MS,
+                Type.LONG,
+                Duration.ofHours(24).toMillis(),
+                Range.atLeast(1000),
+                Importance.MEDIUM,
+                "A segment is sealed by the first record that is this much younger than its first. The same on all"
+                        + " instances, and not changed later.");
+        wal.add(
+                WAL_WRITE_INTERVAL_MS,
+                Type.LONG,
+                100L,
+                Range.between(1, 60_000),
+                Importance.LOW,
+                "How long an accepted signal may wait in memory before it is in its file.");
+        wal.add(
+                WAL_CHECKPOINT_INTERVAL_MS,
+                Type.LONG,
+                5000L,
+                Range.between(1, 3_600_000),
+                Importance.LOW,
+                "How often files are fsynced and the place in signals-accepted is remembered; after a power loss this"
+                        + " much is read again.");
+        wal.add(
+                WAL_OPEN_FILES_MAX,
+                Type.INT,
+                1024,
+                Range.atLeast(16),
+                Importance.LOW,
+                "Segment files that this instance keeps open.");
+        wal.add(
+                WAL_COMPRESSION,
+                Type.STRING,
+                "none",
+                ValidString.in("none", "gzip", "snappy", "lz4", "zstd"),
+                Importance.LOW,
+                "Compression of the batches in segment files.");
+        wal.add(
+                DISK_MIN_FREE_BYTES,
+                Type.LONG,
+                256L * 1024 * 1024,
+                Range.atLeast(0),
+                Importance.MEDIUM,
+                "Below this much free space in data.dir the instance pauses, and resumes by itself when there is more.");
+        return def;
+    }
+
+    private final AbstractConfig config;
+    private final Map<String, String> kafka;
+    private final Map<String, SettingsLoader.Origin> origins;
+
+    Settings(Map<String, String> values, Map<String, SettingsLoader.Origin> origins) {
+        this.origins = Map.copyOf(origins);
+        Map<String, String> own = new HashMap<>();
+        Map<String, String> clients = new TreeMap<>();
+        values.forEach((key, value) -> {
+            if (key.startsWith(KAFKA_PREFIX)) {
+                clients.put(key.substring(KAFKA_PREFIX.length()), value);
+            } else {
+                own.put(key, value);
+            }
+        });
+        kafka = Map.copyOf(clients);
+        try {
+            config = new AbstractConfig(DEFINITIONS, own, false);
+        } catch (ConfigException e) {
+            throw new SettingsException(e.getMessage());
+        }
+        checkRelations();
+    }
+
+    private void checkRelations() {
+        if (region() != null) {
+            try {
+                TenantConfig.checkRegion(REGION, region());
+            } catch (IllegalArgumentException e) {
+                throw new SettingsException(e.getMessage());
+            }
+        }
+        Topics topics = topics();
+        if (topics.signals().isEmpty()) {
+            throw new SettingsException(TOPIC_SIGNALS + " is empty: name the topic that producers write to");
+        }
+        if (tenantSource() == TenantSource.TOPIC) {
+            for (String topic : topics.signals()) {
+                if (Router.inTopic(topic) == null) {
+                    throw new SettingsException(
+                            ("%s = %s: with %s = topic each name must end in .<tenant id>, such as" + " signals.42")
+                                    .formatted(TOPIC_SIGNALS, topic, TENANT_SOURCE));
+                }
+            }
+        }
+        Set<String> names = new HashSet<>();
+        for (String topic : allTopics()) {
+            if (!names.add(topic)) {
+                throw new SettingsException(
+                        "topic '%s' is named for two purposes: each needs its own".formatted(topic));
+            }
+        }
+        for (String fixed : List.of(
+                StreamsConfig.PROCESSING_GUARANTEE_CONFIG,
+                ConsumerConfig.ISOLATION_LEVEL_CONFIG,
+                ConsumerConfig.AUTO_OFFSET_RESET_CONFIG,
+                CommonClientConfigs.BOOTSTRAP_SERVERS_CONFIG,
+                StreamsConfig.APPLICATION_ID_CONFIG,
+                StreamsConfig.STATE_DIR_CONFIG)) {
+            if (kafka.containsKey(fixed)) {
+                throw new SettingsException(
+                        "%s%s cannot be set: Tidegate's promises depend on it".formatted(KAFKA_PREFIX, fixed));
+            }
+        }
+    }
+
+    public List<String> allTopics() {
+        Topics topics = topics();
+        List<String> all = new java.util.ArrayList<>(topics.signals());
+        all.addAll(List.of(
+                topics.byTenant(),
+                topics.configs(),
+                topics.accepted(),
+                topics.quotaExceeded(),
+                topics.deadLetter(),
+                topics.segments()));
+        return all;
+    }
+
+    public String bootstrapServers() {
+        return String.join(",", config.getList(BOOTSTRAP_SERVERS));
+    }
+
+    public String applicationId() {
+        return config.getString(APPLICATION_ID);
+    }
+
+    public Path dataDir() {
+        return Path.of(config.getString(DATA_DIR));
+    }
+
+    public @Nullable String region() {
+        return config.getString(REGION);
+    }
+
+    public int shards() {
+        return config.getInt(SHARDS);
+    }
+
+    public short replicationFactor() {
+        return config.getShort(REPLICATION_FACTOR);
+    }
+
+    public int standbyReplicas() {
+        return config.getInt(STANDBY_REPLICAS);
+    }
+
+    public boolean streamsGroupProtocol() {
+        return config.getString(GROUP_PROTOCOL).equals("streams");
+    }
+
+    public TenantSource tenantSource() {
+        return TenantSource.of(config.getString(TENANT_SOURCE));
+    }
+
+    public TenantConfigs.Unknown unknownTenants() {
+        return config.getString(TENANTS_UNKNOWN).equals("reject")
+                ? TenantConfigs.Unknown.REJECT
+                : TenantConfigs.Unknown.DEFAULT_CONFIG;
+    }
+
+    public boolean requireLogAppendTime() {
+        return config.getBoolean(REQUIRE_LOG_APPEND_TIME);
+    }
+
+    public long byTenantRetentionMs() {
+        return config.getLong(BY_TENANT_RETENTION_MS);
+    }
+
+    public long acceptedRetentionMs() {
+        return config.getLong(ACCEPTED_RETENTION_MS);
+    }
+
+    public long diskMinFreeBytes() {
+        return config.getLong(DISK_MIN_FREE_BYTES);
+    }
+
+    public Topics topics() {
+        return new Topics(
+                config.getList(TOPIC_SIGNALS),
+                config.getString(TOPIC_BY_TENANT),
+                config.getString(TOPIC_CONFIGS),
+                config.getString(TOPIC_ACCEPTED),
+                config.getString(TOPIC_QUOTA_EXCEEDED),
+                config.getString(TOPIC_DEAD_LETTER),
+                config.getString(TOPIC_SEGMENTS));
+    }
+
+    /** Values that must stay as they were when the data directory was first used. */
+    public Map<String, String> fixedForDataDir() {
+        return Map.of(
+                "application.id",
+                applicationId(),
+                SHARDS,
+                Integer.toString(shards()),
+                WAL_SEGMENT_BYTES,
+                config.getLong(WAL_SEGMENT_BYTES).toString(),
+                WAL_SEGMENT_MS,
+                config.getLong(WAL_SEGMENT_MS).toString());
+    }
+
+    public TopologySettings topology(RecordSizes sizes) {
+        return new TopologySettings(
+                topics(),
+                tenantSource(),
+                region(),
+                instance(),
+                sizes,
+                config.getInt(CACHED_TENANTS),
+                wal(),
+                Duration.ofMillis(config.getLong(WAL_WRITE_INTERVAL_MS)),
+                Duration.ofMillis(config.getLong(WAL_CHECKPOINT_INTERVAL_MS)));
+    }
+
+    private WalSettings wal() {
+        return WalSettings.of(
+                config.getLong(WAL_SEGMENT_BYTES),
+                Duration.ofMillis(config.getLong(WAL_SEGMENT_MS)),
+                Math.max(OPEN_FILES_A_SHARD_MIN, config.getInt(WAL_OPEN_FILES_MAX) / shards()),
+                Compression.of(CompressionType.forName(config.getString(WAL_COMPRESSION)))
+                        .build());
+    }
+
+    public String instance() {
+        String name = config.getString(INSTANCE);
+        if (name != null) {
+            return name;
+        }
+        try {
+            return InetAddress.getLocalHost().getHostName();
+        } catch (UnknownHostException e) {
+            return "localhost";
+        }
+    }
+
+    public int threads() {
+        int threads = config.getInt(THREADS);
+        return threads > 0 ? threads : Runtime.getRuntime().availableProcessors();
+    }
+
+    /** For an admin client, a consumer or a producer of the command line. */
+    public Map<String, Object> clientConfig() {
+        Map<String, Object> client = new HashMap<>(kafka);
+        client.put(AdminClientConfig.BOOTSTRAP_SERVERS_CONFIG, bootstrapServers());
+        return client;
+    }
+
+    /**
+     * For Kafka Streams.
+     *
+     * @param stateDir Kafka Streams' own directory
+     * @param requestBytesMax the largest request that a producer may send
+     */
+    public Properties streamsConfig(Path stateDir, long requestBytesMax) {
+        Properties streams = new Properties();
+        streams.put(StreamsConfig.producerPrefix(ProducerConfig.MAX_BLOCK_MS_CONFIG), 120_000);
+        streams.put(StreamsConfig.producerPrefix(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG), 30_000);
+        streams.put(StreamsConfig.producerPrefix(ProducerConfig.MAX_REQUEST_SIZE_CONFIG), (int) requestBytesMax);
+        if (!streamsGroupProtocol()) {
+            streams.put(StreamsConfig.consumerPrefix(ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG), 10_000);
+            streams.put(StreamsConfig.NUM_STANDBY_REPLICAS_CONFIG, standbyReplicas());
+        }
+        streams.putAll(kafka);
+        streams.put(StreamsConfig.APPLICATION_ID_CONFIG, applicationId());
+        streams.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, bootstrapServers());
+        streams.put(StreamsConfig.STATE_DIR_CONFIG, stateDir.toString());
+        streams.put(StreamsConfig.PROCESSING_GUARANTEE_CONFIG, StreamsConfig.EXACTLY_ONCE_V2);
+        streams.put(StreamsConfig.GROUP_PROTOCOL_CONFIG, config.getString(GROUP_PROTOCOL));
+        streams.put(StreamsConfig.NUM_STREAM_THREADS_CONFIG, threads());
+        streams.put(StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, config.getLong(COMMIT_INTERVAL_MS));
+        streams.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, config.getLong(CACHE_BYTES));
+        streams.put(StreamsConfig.REPLICATION_FACTOR_CONFIG, (int) replicationFactor());
+        return streams;
+    }
+
+    /** Every setting with its value and where that comes from, in the order of the reference. */
+    public Map<String, Valued> explained() {
+        Map<String, Valued> all = new TreeMap<>();
+        for (String key : DEFINITIONS.names()) {
+            SettingsLoader.Origin origin = origins.getOrDefault(key, SettingsLoader.Origin.DEFAULT);
+            String text = ConfigDef.convertToString(
+                    config.values().get(key), DEFINITIONS.configKeys().get(key).type());
+            all.put(key, new Valued(text == null ? "" : text, origin));
+        }
+        kafka.forEach((key, value) -> {
+            String name = KAFKA_PREFIX + key;
+            boolean secret = key.contains("password") || key.contains("jaas") || key.contains("secret");
+            all.put(name, new Valued(secret ? "[hidden]" : value, origins.get(name)));
+        });
+        return all;
+    }
+
+    /** A value and where it comes from. */
+    public record Valued(String value, SettingsLoader.Origin origin) {}
+
+    /** Adds the settings of one group in order. */
+    private static final class Definitions {
+        private final ConfigDef def;
+        private final String group;
+        private int order;
+
+        Definitions(ConfigDef def, String group) {
+            this.def = def;
+            this.group = group;
+        }
+
+        void add(
+                String name,
+                Type type,
+                @Nullable Object defaultValue,
+                ConfigDef.@Nullable Validator validator,
+                Importance importance,
+                String doc) {
+            def.define(
+                    name, type, defaultValue, validator, importance, doc, group, order++, ConfigDef.Width.MEDIUM, name);
+        }
+
+        void topic(String name, String defaultValue, String doc) {
+            add(name, Type.STRING, defaultValue, new ConfigDef.NonEmptyString(), Importance.LOW, doc);
+        }
+    }
+}

@@ -1,0 +1,120 @@
+package io.tidegate.config;
+
+import java.io.IOException;
+import java.io.Reader;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Properties;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/** Gathers settings from flags, environment and file, and refuses names that do not exist. */
+public final class SettingsLoader {
+    /** Where a value comes from. */
+    public enum Origin {
+        FLAG,
+        ENVIRONMENT,
+        FILE,
+        DEFAULT;
+
+        @Override
+        public String toString() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+    }
+
+    private static final String ENV_PREFIX = "TIDEGATE_";
+
+    /** Of the launcher, not settings. */
+    private static final Set<String> ENV_RESERVED = Set.of("TIDEGATE_JAVA_OPTS", "TIDEGATE_LOG_LEVEL");
+
+    private final Map<String, String> values = new HashMap<>();
+    private final Map<String, Origin> origins = new HashMap<>();
+
+    /**
+     * Reads all settings; a later source overrides an earlier one.
+     *
+     * @param file a properties file, or null
+     * @param environment such as {@link System#getenv()}
+     * @param flags by the settings' names
+     * @throws SettingsException naming the first thing that is wrong
+     */
+    public static Settings load(@Nullable Path file, Map<String, String> environment, Map<String, String> flags) {
+        SettingsLoader loader = new SettingsLoader();
+        if (file != null) {
+            loader.addFile(file);
+        }
+        environment.forEach(loader::addEnvironment);
+        flags.forEach((key, value) -> loader.add(key, value, Origin.FLAG, "flag"));
+        return new Settings(loader.values, loader.origins);
+    }
+
+    private void addFile(Path file) {
+        Properties properties = new Properties();
+        try (Reader reader = Files.newBufferedReader(file, StandardCharsets.UTF_8)) {
+            properties.load(reader);
+        } catch (NoSuchFileException e) {
+            throw new SettingsException("the settings file %s does not exist".formatted(file));
+        } catch (IOException | IllegalArgumentException e) {
+            throw new SettingsException("the settings file %s cannot be read: %s".formatted(file, e.getMessage()));
+        }
+        for (String key : properties.stringPropertyNames()) {
+            add(key, properties.getProperty(key), Origin.FILE, file.toString());
+        }
+    }
+
+    private void addEnvironment(String name, String value) {
+        if (!name.startsWith(ENV_PREFIX) || ENV_RESERVED.contains(name)) {
+            return;
+        }
+        String key =
+                name.substring(ENV_PREFIX.length()).toLowerCase(Locale.ROOT).replace('_', '.');
+        add(key, value, Origin.ENVIRONMENT, name);
+    }
+
+    private void add(String key, String value, Origin origin, String where) {
+        if (!key.startsWith(Settings.KAFKA_PREFIX)
+                && !Settings.DEFINITIONS.names().contains(key)) {
+            throw new SettingsException(
+                    "unknown setting '%s' (%s); did you mean '%s'?".formatted(key, where, nearest(key)));
+        }
+        values.put(key, value.trim());
+        origins.put(key, origin);
+    }
+
+    static String nearest(String key) {
+        String best = "";
+        int bestDistance = Integer.MAX_VALUE;
+        for (String name : Settings.DEFINITIONS.names()) {
+            int distance = distance(key, name);
+            if (distance < bestDistance || (distance == bestDistance && name.compareTo(best) < 0)) {
+                best = name;
+                bestDistance = distance;
+            }
+        }
+        return best;
+    }
+
+    /** The Levenshtein distance: how many letters to insert, drop or replace. */
+    private static int distance(String from, String to) {
+        int[] row = new int[to.length() + 1];
+        for (int j = 0; j <= to.length(); j++) {
+            row[j] = j;
+        }
+        for (int i = 1; i <= from.length(); i++) {
+            int diagonal = row[0];
+            row[0] = i;
+            for (int j = 1; j <= to.length(); j++) {
+                int replaced = diagonal + (from.charAt(i - 1) == to.charAt(j - 1) ? 0 : 1);
+                diagonal = row[j];
+                row[j] = Math.min(replaced, Math.min(row[j], row[j - 1]) + 1);
+            }
+        }
+        return row[to.length()];
+    }
+}

@@ -1,0 +1,181 @@
+package io.tidegate.demo;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.AdminClientConfig;
+
+/**
+ * A real KRaft broker as a child process on loopback, its files under one directory. Can be killed and started again on
+ * the same files and ports. Ends with this process at the latest.
+ */
+public final class EmbeddedBroker implements AutoCloseable {
+    private static final Duration READY_WITHIN = Duration.ofSeconds(60);
+    private static final Duration STOPS_WITHIN = Duration.ofSeconds(20);
+    private static final long POLL_MS = 100;
+    private static final String CLUSTER_ID = "tidegate-demo-cluster0";
+
+    private final Path directory;
+    private final int port;
+    private final Path properties;
+    private Process process;
+
+    private EmbeddedBroker(Path directory, int port, Path properties, Process process) {
+        this.directory = directory;
+        this.port = port;
+        this.properties = properties;
+        this.process = process;
+    }
+
+    /**
+     * Starts a broker and waits until it answers.
+     *
+     * @param directory for its files; created where missing
+     * @param port to listen on; 0 = any free one
+     * @param overrides of the broker's settings
+     * @throws IOException if it does not start; the message shows the end of its log
+     */
+    public static EmbeddedBroker start(Path directory, int port, Map<String, String> overrides)
+            throws IOException, InterruptedException {
+        Files.createDirectories(directory);
+        int listen = port > 0 ? port : freePort();
+        int controller = freePort();
+        Map<String, String> settings = new LinkedHashMap<>();
+        settings.put("process.roles", "broker,controller");
+        settings.put("node.id", "1");
+        settings.put("controller.quorum.voters", "1@127.0.0.1:" + controller);
+        settings.put("listeners", "PLAINTEXT://127.0.0.1:%d,CONTROLLER://127.0.0.1:%d".formatted(listen, controller));
+        settings.put("controller.listener.names", "CONTROLLER");
+        settings.put("log.dirs", directory.resolve("log").toString());
+        settings.put("auto.create.topics.enable", "false");
+        settings.put("default.replication.factor", "1");
+        settings.put("offsets.topic.replication.factor", "1");
+        settings.put("offsets.topic.num.partitions", "4");
+        settings.put("transaction.state.log.replication.factor", "1");
+        settings.put("transaction.state.log.min.isr", "1");
+        settings.put("transaction.state.log.num.partitions", "4");
+        settings.put("share.coordinator.state.topic.replication.factor", "1");
+        settings.put("share.coordinator.state.topic.min.isr", "1");
+        settings.put("group.initial.rebalance.delay.ms", "0");
+        settings.put("group.streams.initial.rebalance.delay.ms", "0");
+        settings.put("group.streams.min.session.timeout.ms", "1000");
+        settings.put("group.streams.session.timeout.ms", "10000");
+        settings.put("group.streams.min.heartbeat.interval.ms", "500");
+        settings.put("group.streams.heartbeat.interval.ms", "1000");
+        settings.putAll(overrides);
+        Path properties = directory.resolve("server.properties");
+        Files.writeString(
+                properties,
+                settings.entrySet().stream()
+                        .map(entry -> entry.getKey() + "=" + entry.getValue() + "\n")
+                        .collect(Collectors.joining()));
+        EmbeddedBroker broker = new EmbeddedBroker(directory, listen, properties, launch(directory, properties));
+        broker.awaitReady();
+        return broker;
+    }
+
+    private static Process launch(Path directory, Path properties) throws IOException {
+        List<String> command = new ArrayList<>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.addAll(List.of("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=4"));
+        if (Runtime.version().feature() >= 24) {
+            command.addAll(List.of("--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow"));
+        }
+        command.add("-Dlogback.configurationFile=logback-broker.xml");
+        command.addAll(List.of("-cp", System.getProperty("java.class.path"), BrokerMain.class.getName()));
+        command.addAll(List.of(properties.toString(), CLUSTER_ID));
+        return new ProcessBuilder(command)
+                .redirectErrorStream(true)
+                .redirectOutput(ProcessBuilder.Redirect.appendTo(
+                        directory.resolve("broker.log").toFile()))
+                .start();
+    }
+
+    public String bootstrapServers() {
+        return "127.0.0.1:" + port;
+    }
+
+    public long pid() {
+        return process.pid();
+    }
+
+    /** Kills it as a power cut would. */
+    public void kill() throws InterruptedException {
+        process.destroyForcibly().waitFor();
+    }
+
+    /** Starts it again after {@link #kill}, on the same files and port. */
+    public void restart() throws IOException, InterruptedException {
+        process = launch(directory, properties);
+        awaitReady();
+    }
+
+    private void awaitReady() throws IOException, InterruptedException {
+        long deadline = System.nanoTime() + READY_WITHIN.toNanos();
+        try (Admin admin = Admin.create(Map.of(
+                AdminClientConfig.BOOTSTRAP_SERVERS_CONFIG,
+                bootstrapServers(),
+                AdminClientConfig.RECONNECT_BACKOFF_MAX_MS_CONFIG,
+                "100"))) {
+            while (true) {
+                if (!process.isAlive()) {
+                    throw new IOException("the broker ended with %d while starting; the end of its log:\n%s"
+                            .formatted(process.exitValue(), logTail()));
+                }
+                try {
+                    if (!admin.describeCluster()
+                            .nodes()
+                            .get(1, TimeUnit.SECONDS)
+                            .isEmpty()) {
+                        return;
+                    }
+                } catch (ExecutionException | java.util.concurrent.TimeoutException e) {
+                    if (System.nanoTime() > deadline) {
+                        close();
+                        throw new IOException(
+                                "the broker does not answer after %s; the end of its log:\n%s"
+                                        .formatted(READY_WITHIN, logTail()),
+                                e);
+                    }
+                }
+                Thread.sleep(POLL_MS);
+            }
+        }
+    }
+
+    private String logTail() throws IOException {
+        List<String> lines = Files.readAllLines(directory.resolve("broker.log"), StandardCharsets.UTF_8);
+        return String.join("\n", lines.subList(Math.max(0, lines.size() - 20), lines.size()));
+    }
+
+    @Override
+    public void close() {
+        process.destroy();
+        try {
+            if (!process.waitFor(STOPS_WITHIN.toSeconds(), TimeUnit.SECONDS)) {
+                process.destroyForcibly();
+            }
+        } catch (InterruptedException e) {
+            process.destroyForcibly();
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private static int freePort() throws IOException {
+        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            return socket.getLocalPort();
+        }
+    }
+}

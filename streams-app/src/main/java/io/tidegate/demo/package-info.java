@@ -1,0 +1,5 @@
+/** A whole Tidegate on one machine, with nothing but a JDK: an embedded broker, sample tenants and their traffic. */
+@NullMarked
+package io.tidegate.demo;
+
+import org.jspecify.annotations.NullMarked;

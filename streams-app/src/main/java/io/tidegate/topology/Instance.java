@@ -1,0 +1,163 @@
+package io.tidegate.topology;
+
+import io.tidegate.wal.DataDir;
+import io.tidegate.wal.WalException;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.Properties;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.streams.KafkaStreams;
+import org.apache.kafka.streams.KafkaStreams.State;
+import org.apache.kafka.streams.StreamsConfig;
+import org.apache.kafka.streams.Topology;
+import org.apache.kafka.streams.errors.StreamsUncaughtExceptionHandler.StreamThreadExceptionResponse;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One running instance: Kafka Streams with Tidegate's topology, and what to do when a thread of it fails or the disk
+ * fills up.
+ *
+ * <p>A thread that fails is replaced: it begins at the committed offset, so nothing is lost or doubled. A failure that a
+ * new start cannot mend (damage, a gap), or too many in a short time, ends the instance. While the disk has too little
+ * room the instance pauses: signals wait in Kafka. Thread-safe.
+ */
+public final class Instance implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(Instance.class);
+
+    private static final int FAILURES_MAX = 10;
+    private static final Duration FAILURES_WITHIN = Duration.ofMinutes(2);
+    private static final Duration DISK_CHECK_EVERY = Duration.ofSeconds(1);
+    private static final Duration CLOSE_WITHIN = Duration.ofSeconds(60);
+
+    /** How much more than the least free space there must be before work goes on, so that it does not flap. */
+    private static final double RESUME_FACTOR = 1.1;
+
+    private final KafkaStreams streams;
+    private final DataDir dir;
+    private final long diskMinFreeBytes;
+    private final ScheduledExecutorService diskWatch = Executors.newSingleThreadScheduledExecutor(task -> {
+        Thread thread = new Thread(task, "tidegate-disk-watch");
+        thread.setDaemon(true);
+        return thread;
+    });
+    private final CountDownLatch running = new CountDownLatch(1);
+    private final CountDownLatch ended = new CountDownLatch(1);
+    private final Deque<Long> failures = new ArrayDeque<>();
+    private volatile @Nullable Throwable fatal;
+
+    public Instance(Topology topology, Properties config, DataDir dir, long diskMinFreeBytes) {
+        this.dir = dir;
+        this.diskMinFreeBytes = diskMinFreeBytes;
+        streams = new KafkaStreams(topology, new StreamsConfig(config), new FatalCommitTimeouts());
+        streams.setUncaughtExceptionHandler(this::failed);
+        streams.setStateListener((now, before) -> stateChanged(now));
+    }
+
+    /** Starts, and returns when all configs are read; records are processed some time later ({@link #awaitRunning}). */
+    public void start() {
+        streams.start();
+        var unused = diskWatch.scheduleWithFixedDelay(
+                this::checkDisk, 0, DISK_CHECK_EVERY.toMillis(), TimeUnit.MILLISECONDS);
+    }
+
+    /** Waits until all tasks of this instance run; false if that takes too long or the instance ends before. */
+    public boolean awaitRunning(Duration within) throws InterruptedException {
+        return running.await(within.toMillis(), TimeUnit.MILLISECONDS)
+                && streams.state().isRunningOrRebalancing();
+    }
+
+    /**
+     * Waits until the instance has ended.
+     *
+     * @return why it ended by itself; null where it was {@linkplain #close closed}
+     */
+    public @Nullable Throwable awaitEnd() throws InterruptedException {
+        ended.await();
+        return fatal;
+    }
+
+    public boolean isPaused() {
+        return streams.isPaused();
+    }
+
+    /** Commits what is done, and stops. */
+    @Override
+    public void close() {
+        diskWatch.shutdownNow();
+        if (!streams.close(CLOSE_WITHIN)) {
+            LOG.warn("not all threads stopped in time seconds={}", CLOSE_WITHIN.toSeconds());
+        }
+        running.countDown();
+        ended.countDown();
+    }
+
+    private void stateChanged(State now) {
+        LOG.info("state={}", now);
+        if (now == State.RUNNING) {
+            running.countDown();
+        } else if (now == State.ERROR || now == State.NOT_RUNNING) {
+            running.countDown();
+            ended.countDown();
+        }
+    }
+
+    private StreamThreadExceptionResponse failed(Throwable failure) {
+        WalException wal = walFailureIn(failure);
+        if (wal != null && !wal.mayPass()) {
+            LOG.error("stopping: {}", wal.getMessage());
+            fatal = wal;
+            return StreamThreadExceptionResponse.SHUTDOWN_CLIENT;
+        }
+        if (tooManyFailures(System.nanoTime())) {
+            LOG.error("stopping: {} failures within {}", FAILURES_MAX, FAILURES_WITHIN, failure);
+            fatal = failure;
+            return StreamThreadExceptionResponse.SHUTDOWN_CLIENT;
+        }
+        LOG.error("a thread failed; another one begins where it committed last", failure);
+        return StreamThreadExceptionResponse.REPLACE_THREAD;
+    }
+
+    private synchronized boolean tooManyFailures(long nowNanos) {
+        failures.addLast(nowNanos);
+        while (nowNanos - failures.getFirst() > FAILURES_WITHIN.toNanos()) {
+            failures.removeFirst();
+        }
+        return failures.size() > FAILURES_MAX;
+    }
+
+    private static @Nullable WalException walFailureIn(Throwable failure) {
+        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+            if (cause instanceof WalException wal) {
+                return wal;
+            }
+        }
+        return null;
+    }
+
+    private void checkDisk() {
+        try {
+            long free = dir.freeBytes();
+            if (!streams.isPaused() && free < diskMinFreeBytes) {
+                streams.pause();
+                LOG.error(
+                        "paused, the disk is nearly full; signals wait in Kafka until there is room dir={} free_bytes={}"
+                                + " needed_bytes={}",
+                        dir.root(),
+                        free,
+                        diskMinFreeBytes);
+            } else if (streams.isPaused() && free >= diskMinFreeBytes * RESUME_FACTOR) {
+                streams.resume();
+                LOG.info("resumed, the disk has room again dir={} free_bytes={}", dir.root(), free);
+            }
+        } catch (IOException | RuntimeException e) {
+            LOG.warn("the free space cannot be read dir={}", dir.root(), e);
+        }
+    }
+}
