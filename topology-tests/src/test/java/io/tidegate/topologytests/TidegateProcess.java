@@ -1,0 +1,142 @@
+package io.tidegate.topologytests;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
+
+/** The real program as a child process, so that it can be killed: an instance that runs, or one command to its end. */
+final class TidegateProcess implements AutoCloseable {
+    private static final Duration STARTS_WITHIN = Duration.ofSeconds(90);
+    private static final Duration COMMAND_WITHIN = Duration.ofMinutes(2);
+    private static final long POLL_MS = 50;
+
+    private final Process process;
+    private final Path log;
+
+    private TidegateProcess(Process process, Path log) {
+        this.process = process;
+        this.log = log;
+    }
+
+    /** What a command ended with. */
+    record Result(int exit, String out, String err) {}
+
+    /** Starts {@code tidegate run} and waits until all its tasks run. */
+    static TidegateProcess run(Path workDir, String... arguments) throws Exception {
+        TidegateProcess started = launch(workDir, arguments);
+        try {
+            await(STARTS_WITHIN, "the instance to run; its log:\n", started::logText, () -> {
+                if (!started.process.isAlive()) {
+                    throw new AssertionError("the instance ended with %d; its log:%n%s"
+                            .formatted(started.process.exitValue(), started.logText()));
+                }
+                return started.logText().contains("state=RUNNING");
+            });
+            return started;
+        } catch (AssertionError e) {
+            started.close();
+            throw e;
+        }
+    }
+
+    /** Starts {@code tidegate run} and returns at once. */
+    static TidegateProcess launch(Path workDir, String... arguments) throws IOException {
+        Files.createDirectories(workDir);
+        Path log = Files.createTempFile(workDir, "instance-", ".log");
+        List<String> command = command("-Xmx512m");
+        command.add("run");
+        command.addAll(List.of(arguments));
+        Process process = new ProcessBuilder(command)
+                .redirectErrorStream(true)
+                .redirectOutput(log.toFile())
+                .start();
+        return new TidegateProcess(process, log);
+    }
+
+    /** Runs a command to its end. */
+    static Result command(Path workDir, String... arguments) throws Exception {
+        Path out = Files.createTempFile(workDir, "command-", ".out");
+        Path err = Files.createTempFile(workDir, "command-", ".err");
+        List<String> command = command("-Xmx256m");
+        command.addAll(List.of(arguments));
+        Process process = new ProcessBuilder(command)
+                .redirectOutput(out.toFile())
+                .redirectError(err.toFile())
+                .start();
+        process.getOutputStream().close();
+        if (!process.waitFor(COMMAND_WITHIN.toSeconds(), TimeUnit.SECONDS)) {
+            process.destroyForcibly();
+            throw new AssertionError("tidegate %s did not end; stderr:%n%s"
+                    .formatted(String.join(" ", arguments), Files.readString(err)));
+        }
+        return new Result(
+                process.exitValue(),
+                Files.readString(out, StandardCharsets.UTF_8),
+                Files.readString(err, StandardCharsets.UTF_8));
+    }
+
+    private static List<String> command(String heap) {
+        List<String> command = new ArrayList<>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.addAll(List.of(heap, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"));
+        if (Runtime.version().feature() >= 24) {
+            command.addAll(List.of("--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow"));
+        }
+        command.addAll(List.of("-cp", System.getProperty("java.class.path"), "io.tidegate.cli.Tidegate"));
+        return command;
+    }
+
+    /** Waits for a condition; polls, because processes and brokers tell nobody. */
+    static void await(Duration within, String what, java.util.function.Supplier<String> more, BooleanSupplier done)
+            throws InterruptedException {
+        long deadline = System.nanoTime() + within.toNanos();
+        while (!done.getAsBoolean()) {
+            if (System.nanoTime() > deadline) {
+                throw new AssertionError("waited %s for %s%s".formatted(within, what, more.get()));
+            }
+            Thread.sleep(POLL_MS);
+        }
+    }
+
+    long pid() {
+        return process.pid();
+    }
+
+    String logText() {
+        try {
+            return Files.readString(log, StandardCharsets.UTF_8);
+        } catch (IOException e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    /** kill -9. */
+    void kill() throws InterruptedException {
+        process.destroyForcibly().waitFor();
+    }
+
+    /** SIGTERM; returns the exit code. */
+    int terminate() throws InterruptedException {
+        process.destroy();
+        return awaitExit();
+    }
+
+    int awaitExit() throws InterruptedException {
+        if (!process.waitFor(COMMAND_WITHIN.toSeconds(), TimeUnit.SECONDS)) {
+            process.destroyForcibly();
+            throw new AssertionError("the instance did not end; its log:\n" + logText());
+        }
+        return process.exitValue();
+    }
+
+    @Override
+    public void close() {
+        process.destroyForcibly().onExit().join();
+    }
+}
