@@ -299,7 +299,9 @@ abstract class MainJobContract {
         List<String> all = new ArrayList<>(List.of(arguments));
         if (!arguments[0].equals("wal")) {
             // Before what the test sets itself, because the last one holds.
-            int options = (int) all.stream().takeWhile(argument -> !argument.startsWith("-")).count();
+            int options = (int) all.stream()
+                    .takeWhile(argument -> !argument.startsWith("-"))
+                    .count();
             all.addAll(options, List.of(connection()));
         }
         return TidegateProcess.command(temp, all.toArray(String[]::new));
