@@ -28,6 +28,7 @@ public final class SignalParser {
     /** UTF-16 code units of an entity id. */
     public static final int ENTITY_ID_CHARS_MAX = 512;
 
+    private static final String NOT_JSON = "the value is not valid JSON in UTF-8";
     private static final int NUMBER_CHARS_MAX = 1_000;
     private static final int NAME_CHARS_MAX = 50_000;
 
@@ -49,6 +50,9 @@ public final class SignalParser {
         if (value.length == 0) {
             return malformed("the value is empty");
         }
+        if (!Utf8.isText(value)) {
+            return malformed(NOT_JSON);
+        }
         try (JsonParser parser = json.createParser(value)) {
             if (parser.nextToken() != JsonToken.START_OBJECT) {
                 return malformed("the value is not a JSON object");
@@ -59,7 +63,7 @@ public final class SignalParser {
                     .formatted(NESTING_MAX, NAME_CHARS_MAX, NUMBER_CHARS_MAX));
         } catch (IOException e) {
             // The parser's own message quotes the content, which must not reach headers or logs.
-            return malformed("the value is not valid JSON in UTF-8");
+            return malformed(NOT_JSON);
         }
     }
 

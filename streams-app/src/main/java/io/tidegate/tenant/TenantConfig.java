@@ -62,6 +62,10 @@ public record TenantConfig(
     public static final BigInteger U64_MAX = BigInteger.ONE.shiftLeft(Long.SIZE).subtract(BigInteger.ONE);
     static final int LABEL_CHARS_MAX = 200;
     static final int REGIONS_MAX = 16;
+
+    /** Decisions are made in milliseconds, and not every {@link Instant} fits them. */
+    private static final Instant YEAR_10000 = Instant.parse("+10000-01-01T00:00:00Z");
+
     private static final Pattern REGION = Pattern.compile("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?");
 
     /** How much larger than the rate the bucket is where no burst is given. */
@@ -75,7 +79,7 @@ public record TenantConfig(
         checkRange(tenantId, "burst_signals", boxed(burstSignals), BigInteger.valueOf(U32_MAX));
         checkRange(tenantId, "max_entities", maxEntities, U64_MAX);
         checkRange(tenantId, "max_storage_bytes", maxStorageBytes, U64_MAX);
-        requiredRegions = requiredRegions == null ? List.of() : List.copyOf(requiredRegions);
+        requiredRegions = requiredRegions == null ? List.of() : requiredRegions;
         if (requiredRegions.size() > REGIONS_MAX) {
             throw new IllegalArgumentException("%s: required_regions has %d names, the limit is %d"
                     .formatted(tenantId, requiredRegions.size(), REGIONS_MAX));
@@ -83,12 +87,17 @@ public record TenantConfig(
         for (String region : requiredRegions) {
             checkRegion(tenantId + ": required_regions", region);
         }
+        requiredRegions = List.copyOf(requiredRegions);
         label = label == null ? "" : label;
         if (label.length() > LABEL_CHARS_MAX || label.chars().anyMatch(Character::isISOControl)) {
             throw new IllegalArgumentException("%s: label must be at most %d characters without control characters"
                     .formatted(tenantId, LABEL_CHARS_MAX));
         }
         mode = mode == null ? Mode.ENFORCE : mode;
+        if (blockedUntil != null && (blockedUntil.isBefore(Instant.EPOCH) || !blockedUntil.isBefore(YEAR_10000))) {
+            throw new IllegalArgumentException(
+                    "%s: blocked_until = %s is outside the years 1970 to 9999".formatted(tenantId, blockedUntil));
+        }
     }
 
     /** The config of {@link TenantId#DEFAULT} where none is stored: unlimited, no residency. */

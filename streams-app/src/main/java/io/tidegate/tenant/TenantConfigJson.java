@@ -2,6 +2,7 @@ package io.tidegate.tenant;
 
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.DeserializationContext;
 import com.fasterxml.jackson.databind.DeserializationFeature;
@@ -9,11 +10,14 @@ import com.fasterxml.jackson.databind.JsonMappingException;
 import com.fasterxml.jackson.databind.MapperFeature;
 import com.fasterxml.jackson.databind.ObjectReader;
 import com.fasterxml.jackson.databind.ObjectWriter;
-import com.fasterxml.jackson.databind.deser.std.FromStringDeserializer;
+import com.fasterxml.jackson.databind.cfg.CoercionAction;
+import com.fasterxml.jackson.databind.cfg.CoercionInputShape;
+import com.fasterxml.jackson.databind.deser.std.StdDeserializer;
 import com.fasterxml.jackson.databind.exc.UnrecognizedPropertyException;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.module.SimpleModule;
 import com.fasterxml.jackson.databind.ser.std.ToStringSerializer;
+import com.fasterxml.jackson.databind.type.LogicalType;
 import java.io.IOException;
 import java.time.DateTimeException;
 import java.time.Instant;
@@ -25,7 +29,7 @@ import java.util.stream.Collectors;
  * <p>Two ways to read, because the two sides differ: what is written through Tidegate is read {@linkplain #parse
  * strictly}, so that a misspelt limit is an error and not "unlimited"; what is already in the topic is read {@linkplain
  * #parseStored leniently}, so that an older instance can run beside a newer one that knows more fields. Neither turns
- * text or fractions into numbers.
+ * text or fractions into numbers, or numbers into text or modes.
  */
 public final class TenantConfigJson {
     private static final JsonMapper MAPPER = JsonMapper.builder()
@@ -34,6 +38,12 @@ public final class TenantConfigJson {
             .enable(DeserializationFeature.FAIL_ON_READING_DUP_TREE_KEY)
             .disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT)
             .disable(MapperFeature.ALLOW_COERCION_OF_SCALARS)
+            .enable(DeserializationFeature.FAIL_ON_NUMBERS_FOR_ENUMS)
+            .withCoercionConfig(
+                    LogicalType.Textual,
+                    text -> text.setCoercion(CoercionInputShape.Integer, CoercionAction.Fail)
+                            .setCoercion(CoercionInputShape.Float, CoercionAction.Fail)
+                            .setCoercion(CoercionInputShape.Boolean, CoercionAction.Fail))
             .addModule(new SimpleModule()
                     .addSerializer(Instant.class, ToStringSerializer.instance)
                     .addDeserializer(Instant.class, new InstantDeserializer()))
@@ -105,7 +115,7 @@ public final class TenantConfigJson {
         return end < 0 ? text : text.substring(0, end);
     }
 
-    private static final class InstantDeserializer extends FromStringDeserializer<Instant> {
+    private static final class InstantDeserializer extends StdDeserializer<Instant> {
         private static final long serialVersionUID = 1L;
 
         InstantDeserializer() {
@@ -114,19 +124,16 @@ public final class TenantConfigJson {
 
         @Override
         public Instant deserialize(JsonParser parser, DeserializationContext context) throws IOException {
-            if (!parser.currentToken().isScalarValue() || parser.currentToken().isNumeric()) {
+            if (parser.currentToken() != JsonToken.VALUE_STRING) {
                 throw JsonMappingException.from(parser, "an ISO time such as 2026-01-31T12:00:00Z is expected");
             }
-            return super.deserialize(parser, context);
-        }
-
-        @Override
-        protected Instant _deserialize(String text, DeserializationContext context) throws IOException {
+            // Blank is no time either: taken as null it would unblock the tenant.
+            String text = parser.getText();
             try {
                 return Instant.parse(text);
             } catch (DateTimeException e) {
                 throw JsonMappingException.from(
-                        context, "'" + text + "' is not an ISO time such as 2026-01-31T12:00:00Z", e);
+                        parser, "'" + text + "' is not an ISO time such as 2026-01-31T12:00:00Z", e);
             }
         }
     }

@@ -6,7 +6,6 @@ import io.tidegate.signal.ParseResult.Defective;
 import io.tidegate.signal.ParseResult.Parsed;
 import io.tidegate.signal.SignalParser;
 import io.tidegate.tenant.TenantId;
-import java.nio.charset.StandardCharsets;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.Headers;
 import org.jspecify.annotations.Nullable;
@@ -83,7 +82,8 @@ public final class Router {
 
     /** The tenant of an ingress topic {@code <anything>.<id>}; null where its name does not end so. */
     public static @Nullable TenantId inTopic(String topic) {
-        return TenantId.tryParse(topic.substring(topic.lastIndexOf('.') + 1).getBytes(StandardCharsets.UTF_8));
+        int dot = topic.lastIndexOf('.');
+        return dot < 0 ? null : TenantId.tryParse(topic.substring(dot + 1));
     }
 
     private String place() {

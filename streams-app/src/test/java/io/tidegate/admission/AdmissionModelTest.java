@@ -1,0 +1,305 @@
+package io.tidegate.admission;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tidegate.admission.Decision.Accepted;
+import io.tidegate.admission.Decision.Rejected;
+import io.tidegate.signal.Signal;
+import io.tidegate.tenant.TenantConfig;
+import io.tidegate.tenant.TenantConfig.Mode;
+import io.tidegate.tenant.TenantId;
+import java.math.BigDecimal;
+import java.math.BigInteger;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.SplittableRandom;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** {@link Admission} against a model that keeps whole ids, tokens as decimals, and no fingerprint or nano-token. */
+class AdmissionModelTest {
+    private static final TenantId T42 = TenantId.of(42);
+
+    private static final class Model {
+        private final @Nullable String region;
+        final Set<String> entities = new HashSet<>();
+        final Map<Reason, Long> rejected = new EnumMap<>(Reason.class);
+        final Map<Reason, Long> observed = new EnumMap<>(Reason.class);
+        long accepted;
+        long sealedBytes;
+        private @Nullable BigDecimal tokens;
+        private long refilledAtMs;
+        private long fullAtMs;
+
+        Model(@Nullable String region) {
+            this.region = region;
+        }
+
+        /** The reason of the refusal; null if the signal passes. */
+        @Nullable
+        Reason admit(TenantConfig config, Signal signal, long nowMs) {
+            Set<String> named = new HashSet<>();
+            named.add("item " + signal.item());
+            named.add("user " + signal.user());
+            named.add("creator " + signal.creator());
+            named.removeIf(id -> id.endsWith(" null"));
+            Set<String> after = new HashSet<>(entities);
+            after.addAll(named);
+            Reason reason = check(config, after, nowMs);
+            if (reason != null && config.mode() == Mode.ENFORCE) {
+                rejected.merge(reason, 1L, Long::sum);
+                return reason;
+            }
+            if (reason != null) {
+                observed.merge(reason, 1L, Long::sum);
+            }
+            pay(config, nowMs);
+            entities.addAll(named);
+            accepted++;
+            return null;
+        }
+
+        private @Nullable Reason check(TenantConfig config, Set<String> after, long nowMs) {
+            if (config.blockedUntil() != null && Instant.ofEpochMilli(nowMs).isBefore(config.blockedUntil())) {
+                return Reason.TENANT_BLOCKED;
+            }
+            if (!config.requiredRegions().isEmpty()
+                    && config.requiredRegions().stream().noneMatch(allowed -> allowed.equals(region))) {
+                return Reason.REGION_NOT_ALLOWED;
+            }
+            if (config.maxStorageBytes() != null
+                    && BigInteger.valueOf(sealedBytes).compareTo(config.maxStorageBytes()) >= 0) {
+                return Reason.STORAGE_LIMIT;
+            }
+            if (config.maxSignalsPerSec() != null) {
+                if (config.maxSignalsPerSec() == 0) {
+                    return Reason.RATE_LIMITED;
+                }
+                if (level(config, nowMs).compareTo(BigDecimal.ONE) < 0) {
+                    return config.burst() == 0 || wasFullRecently(config, nowMs)
+                            ? Reason.BURST_EXCEEDED
+                            : Reason.RATE_LIMITED;
+                }
+            }
+            boolean grows = after.size() > entities.size();
+            if (grows
+                    && config.maxEntities() != null
+                    && BigInteger.valueOf(after.size()).compareTo(config.maxEntities()) > 0) {
+                return Reason.ENTITY_LIMIT;
+            }
+            return null;
+        }
+
+        private BigDecimal level(TenantConfig config, long nowMs) {
+            BigDecimal rate = BigDecimal.valueOf(config.maxSignalsPerSec());
+            BigDecimal size = BigDecimal.valueOf(config.burst());
+            if (tokens == null) {
+                return rate.min(size);
+            }
+            BigDecimal seconds = BigDecimal.valueOf(Math.max(0, nowMs - refilledAtMs), 3);
+            return tokens.min(size).add(rate.multiply(seconds)).min(size);
+        }
+
+        private boolean wasFullRecently(TenantConfig config, long nowMs) {
+            BigDecimal gained =
+                    BigDecimal.valueOf(config.maxSignalsPerSec()).multiply(BigDecimal.valueOf(nowMs - fullAtMs, 3));
+            return gained.compareTo(BigDecimal.valueOf(config.burst())) <= 0;
+        }
+
+        private void pay(TenantConfig config, long nowMs) {
+            if (config.maxSignalsPerSec() == null) {
+                tokens = null;
+                return;
+            }
+            BigDecimal level = level(config, nowMs);
+            if (level.compareTo(BigDecimal.ONE) < 0) {
+                return;
+            }
+            boolean isNew = tokens == null;
+            if (isNew || level.compareTo(BigDecimal.valueOf(config.burst())) == 0) {
+                fullAtMs = isNew ? nowMs : Math.max(fullAtMs, nowMs);
+            }
+            refilledAtMs = isNew ? nowMs : Math.max(refilledAtMs, nowMs);
+            tokens = level.subtract(BigDecimal.ONE);
+        }
+    }
+
+    @Timeout(60)
+    @ParameterizedTest
+    @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7, 8})
+    void decidesAsAPlainModelDoesAtEveryStep(long seed) {
+        SplittableRandom random = new SplittableRandom(seed);
+        String region = seed % 3 == 0 ? null : "eu";
+        Admission admission = new Admission(region);
+        TenantUsage usage = TenantUsage.fresh(random.nextLong(), random.nextLong());
+        Model model = new Model(region);
+        TenantConfig config = someConfig(random, 1_000_000);
+        long now = 1_000_000;
+        for (int step = 0; step < 5_000; step++) {
+            Signal signal = new Signal(null, someId(random), someId(random), someId(random));
+            String at = "seed %d, step %d, now %d: %s, %s".formatted(seed, step, now, signal, config);
+            Reason expected = model.admit(config, signal, now);
+            Decision decision = admission.admit(config, usage, signal, now);
+            if (expected == null) {
+                assertThat(decision).as(at).isEqualTo(new Accepted());
+            } else {
+                assertThat(decision).as(at).isInstanceOf(Rejected.class);
+                QuotaExceeded quota = ((Rejected) decision).quota();
+                assertThat(quota.reason()).as(at).isEqualTo(expected);
+                assertThat(quota.tenant()).as(at).isEqualTo(T42);
+            }
+            assertSameState(usage, model, at);
+
+            now = Math.max(0, now + (random.nextInt(30) == 0 ? random.nextInt(-500, 3_000) : random.nextInt(4)));
+            if (random.nextInt(60) == 0) {
+                config = someConfig(random, now);
+            }
+            if (random.nextInt(40) == 0) {
+                long bytes = random.nextInt(2) == 0 ? 300 : -Math.min(model.sealedBytes, 500);
+                usage.storageChanged(bytes > 0 ? 1 : -1, bytes);
+                model.sealedBytes += bytes;
+            }
+            if (random.nextInt(200) == 0) {
+                usage = reread(usage);
+            }
+        }
+        assertThat(model.accepted).as("seed %d: some pass", seed).isPositive();
+        assertThat(model.rejected.keySet())
+                .as("seed %d: every reason occurs", seed)
+                .contains(Reason.TENANT_BLOCKED, Reason.REGION_NOT_ALLOWED, Reason.STORAGE_LIMIT)
+                .contains(Reason.RATE_LIMITED, Reason.BURST_EXCEEDED, Reason.ENTITY_LIMIT);
+        assertThat(model.observed).as("seed %d: observe mode occurs", seed).isNotEmpty();
+    }
+
+    private static void assertSameState(TenantUsage usage, Model model, String at) {
+        assertThat(usage.acceptedCount()).as(at).isEqualTo(model.accepted);
+        assertThat(usage.entityCount()).as(at).isEqualTo(model.entities.size());
+        assertThat(usage.entities().size()).as(at).isEqualTo(model.entities.size());
+        assertThat(usage.sealedBytes()).as(at).isEqualTo(model.sealedBytes);
+        for (Reason reason : Reason.values()) {
+            assertThat(usage.rejectedCount(reason)).as(at).isEqualTo(model.rejected.getOrDefault(reason, 0L));
+            assertThat(usage.observedCount(reason)).as(at).isEqualTo(model.observed.getOrDefault(reason, 0L));
+        }
+    }
+
+    /** What {@code retry_after_ms} promises: the same signal passes then, and not one millisecond earlier. */
+    @ParameterizedTest
+    @ValueSource(longs = {1, 2, 3, 4})
+    void retryAfterIsTheFirstMillisecondAtWhichTheSameSignalPasses(long seed) {
+        SplittableRandom random = new SplittableRandom(seed);
+        Admission admission = new Admission("eu");
+        TenantUsage usage = TenantUsage.fresh(1, 2);
+        Signal signal = new Signal(null, null, null, null);
+        int checked = 0;
+        long now = 1_000_000;
+        for (int round = 0; round < 400; round++) {
+            TenantConfig config = new TenantConfig(
+                    T42,
+                    1 + random.nextLong(300),
+                    null,
+                    null,
+                    null,
+                    List.of(),
+                    "",
+                    Mode.ENFORCE,
+                    someTime(random, now));
+            for (int i = 0; i < 20; i++) {
+                if (!(admission.admit(config, usage, signal, now) instanceof Rejected refused)) {
+                    continue;
+                }
+                String at = "seed %d, round %d: %s, %s".formatted(seed, round, refused, config);
+                long retryAfterMs = refused.quota().retryAfterMs().orElseThrow();
+                assertThat(retryAfterMs).as(at).isPositive();
+                assertThat(admission.admit(config, usage, signal, now + retryAfterMs - 1))
+                        .as(at)
+                        .isInstanceOf(Rejected.class);
+                if (refused.quota().reason() != Reason.TENANT_BLOCKED) {
+                    assertThat(admission.admit(config, usage, signal, now + retryAfterMs))
+                            .as(at)
+                            .isInstanceOf(Accepted.class);
+                }
+                now += retryAfterMs;
+                checked++;
+            }
+        }
+        assertThat(checked).as("seed %d", seed).isGreaterThan(400);
+    }
+
+    /** One tenant's flood, config and entities must not reach another's decisions: isolation, with one Admission. */
+    @Test
+    void anotherTenantsFloodChangesNoDecision() {
+        assertThat(decisionsOfT1(true)).isEqualTo(decisionsOfT1(false));
+    }
+
+    private static List<Decision> decisionsOfT1(boolean withFlood) {
+        SplittableRandom random = new SplittableRandom(99);
+        SplittableRandom flood = new SplittableRandom(7);
+        Admission admission = new Admission("eu");
+        TenantUsage mine = TenantUsage.fresh(1, 2);
+        TenantUsage other = TenantUsage.fresh(3, 4);
+        TenantConfig config = new TenantConfig(
+                TenantId.of(1), 20L, null, BigInteger.valueOf(15), null, List.of(), "", Mode.ENFORCE, null);
+        List<Decision> decisions = new ArrayList<>();
+        long now = 1_000_000;
+        for (int step = 0; step < 3_000; step++) {
+            for (int i = 0; withFlood && i < 5; i++) {
+                admission.admit(someConfig(flood, now), other, new Signal(null, someId(flood), "x" + i, null), now);
+            }
+            decisions.add(admission.admit(config, mine, new Signal(null, someId(random), null, someId(random)), now));
+            now += random.nextInt(60);
+        }
+        return decisions;
+    }
+
+    private static TenantConfig someConfig(SplittableRandom random, long nowMs) {
+        return new TenantConfig(
+                T42,
+                pick(random, null, null, 0L, 1L, 50L, 400L, 1_000L, TenantConfig.U32_MAX),
+                pick(random, null, null, null, 0L, 1L, 5L, 300L),
+                pick(random, null, null, big(0), big(10), big(40), big(150), TenantConfig.U64_MAX),
+                pick(random, null, null, null, big(0), big(500), big(2_000), TenantConfig.U64_MAX),
+                pick(random, List.of(), List.of(), List.of(), List.of(), List.of("us"), List.of("us", "eu")),
+                "",
+                random.nextInt(4) == 0 ? Mode.OBSERVE : Mode.ENFORCE,
+                someTime(random, nowMs));
+    }
+
+    private static @Nullable Instant someTime(SplittableRandom random, long nowMs) {
+        return random.nextInt(8) == 0 ? Instant.ofEpochMilli(nowMs + random.nextInt(-100, 200)) : null;
+    }
+
+    private static @Nullable String someId(SplittableRandom random) {
+        int id = random.nextInt(15) * random.nextInt(15);
+        return random.nextInt(3) == 0 ? null : "id" + id;
+    }
+
+    private static BigInteger big(long value) {
+        return BigInteger.valueOf(value);
+    }
+
+    @SafeVarargs
+    private static <T> T pick(SplittableRandom random, T... choices) {
+        return choices[random.nextInt(choices.length)];
+    }
+
+    /** As after a restart: the usage and its entities come back from their stored form. */
+    private static TenantUsage reread(TenantUsage usage) {
+        TenantUsage read = TenantUsage.read(usage.write());
+        int chunks = (usage.entities().size() + EntitySet.CHUNK_ENTITIES - 1) / EntitySet.CHUNK_ENTITIES;
+        if (chunks > 2) {
+            return usage;
+        }
+        for (int number = 0; number < chunks; number++) {
+            read.entities().load(number, usage.entities().chunk(number));
+        }
+        return read;
+    }
+}

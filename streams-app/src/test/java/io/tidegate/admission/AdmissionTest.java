@@ -1,0 +1,400 @@
+package io.tidegate.admission;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tidegate.admission.Decision.Accepted;
+import io.tidegate.admission.Decision.Rejected;
+import io.tidegate.signal.Signal;
+import io.tidegate.tenant.TenantConfig;
+import io.tidegate.tenant.TenantConfig.Mode;
+import io.tidegate.tenant.TenantId;
+import java.math.BigInteger;
+import java.time.Instant;
+import java.util.List;
+import java.util.OptionalLong;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+
+class AdmissionTest {
+    private static final TenantId T42 = TenantId.of(42);
+    private static final long T = 1_700_000_000_000L;
+    private static final Signal PLAIN = new Signal(null, null, null, null);
+
+    private final Admission admission = new Admission("eu-west-1");
+    private final TenantUsage usage = TenantUsage.fresh(1, 2);
+
+    private static TenantConfig rate(@Nullable Long rate, @Nullable Long burst) {
+        return new TenantConfig(T42, rate, burst, null, null, List.of(), "", Mode.ENFORCE, null);
+    }
+
+    private static TenantConfig entities(@Nullable Long max) {
+        return limits(null, max, null);
+    }
+
+    private static TenantConfig storage(@Nullable Long max) {
+        return limits(null, null, max);
+    }
+
+    private static TenantConfig limits(@Nullable Long rate, @Nullable Long entities, @Nullable Long storageBytes) {
+        return new TenantConfig(
+                T42,
+                rate,
+                null,
+                entities == null ? null : BigInteger.valueOf(entities),
+                storageBytes == null ? null : BigInteger.valueOf(storageBytes),
+                List.of(),
+                "",
+                Mode.ENFORCE,
+                null);
+    }
+
+    private static TenantConfig observing(TenantConfig config) {
+        return new TenantConfig(
+                config.tenantId(),
+                config.maxSignalsPerSec(),
+                config.burstSignals(),
+                config.maxEntities(),
+                config.maxStorageBytes(),
+                config.requiredRegions(),
+                config.label(),
+                Mode.OBSERVE,
+                config.blockedUntil());
+    }
+
+    private static TenantConfig regions(String... regions) {
+        return new TenantConfig(T42, null, null, null, null, List.of(regions), "", Mode.ENFORCE, null);
+    }
+
+    private static TenantConfig blockedUntil(Instant until) {
+        return new TenantConfig(T42, null, null, null, null, List.of(), "", Mode.ENFORCE, until);
+    }
+
+    private static Signal item(String id) {
+        return new Signal(null, id, null, null);
+    }
+
+    private void assertAccepted(TenantConfig config, Signal signal, long nowMs) {
+        assertThat(admission.admit(config, usage, signal, nowMs)).isEqualTo(new Accepted());
+    }
+
+    private QuotaExceeded rejected(TenantConfig config, Signal signal, long nowMs) {
+        Decision decision = admission.admit(config, usage, signal, nowMs);
+        assertThat(decision).isInstanceOf(Rejected.class);
+        return ((Rejected) decision).quota();
+    }
+
+    private int acceptedOf(int count, TenantConfig config, long nowMs) {
+        int accepted = 0;
+        for (int i = 0; i < count; i++) {
+            if (admission.admit(config, usage, PLAIN, nowMs) instanceof Accepted) {
+                accepted++;
+            }
+        }
+        return accepted;
+    }
+
+    @Test
+    void ofTwoHundredSignalsInATightLoopOneHundredPassAndOneHundredExceedTheQuota() {
+        assertThat(acceptedOf(200, rate(100L, null), T)).isEqualTo(100);
+        assertThat(usage.acceptedCount()).isEqualTo(100);
+        assertThat(usage.rejectedCount(Reason.BURST_EXCEEDED)).isEqualTo(100);
+    }
+
+    @Test
+    void afterOneOverRateSecondsExactlyOneMorePasses() {
+        acceptedOf(200, rate(100L, null), T);
+        assertThat(rejected(rate(100L, null), PLAIN, T).retryAfterMs()).hasValue(10);
+        assertThat(acceptedOf(5, rate(100L, null), T + 9)).isZero();
+        assertThat(acceptedOf(5, rate(100L, null), T + 10)).isEqualTo(1);
+    }
+
+    @Test
+    void anIdleTenantSavesUpToTwiceItsRate() {
+        acceptedOf(100, rate(100L, null), T);
+        assertThat(acceptedOf(1_000, rate(100L, null), T + 60_000)).isEqualTo(200);
+    }
+
+    @Test
+    void aTenantWithoutLimitsIsNeverRefused() {
+        for (int i = 0; i < 10_000; i++) {
+            assertAccepted(TenantConfig.defaultTenant(), item("i" + i), T);
+        }
+        assertThat(usage.acceptedCount()).isEqualTo(10_000);
+        assertThat(usage.entityCount()).isEqualTo(10_000);
+    }
+
+    @Test
+    void anEmptyBucketRefusesWithinOneMillisecond() {
+        TenantConfig config = rate(1L, 1L);
+        assertAccepted(config, PLAIN, T);
+        int refusals = 200_000;
+        long startNs = System.nanoTime();
+        assertThat(acceptedOf(refusals, config, T)).isZero();
+        long perRefusalNs = (System.nanoTime() - startNs) / refusals;
+        assertThat(perRefusalNs).isLessThan(1_000_000);
+    }
+
+    @Test
+    void aRateOfZeroRefusesAllAndWaitingDoesNotHelp() {
+        QuotaExceeded quota = rejected(rate(0L, 5L), PLAIN, T);
+        assertThat(quota)
+                .isEqualTo(new QuotaExceeded(
+                        T42, Reason.RATE_LIMITED, OptionalLong.of(0), OptionalLong.empty(), OptionalLong.empty()));
+        assertThat(quota.message()).isEqualTo("the rate limit is 0: every signal is refused");
+    }
+
+    @Test
+    void aBurstOfZeroRefusesAllAndWaitingDoesNotHelp() {
+        QuotaExceeded quota = rejected(rate(100L, 0L), PLAIN, T);
+        assertThat(quota.reason()).isEqualTo(Reason.BURST_EXCEEDED);
+        assertThat(quota.retryAfterMs()).isEmpty();
+    }
+
+    @Test
+    void saysSpikeFirstAndSustainedAfterBurstOverRateSeconds() {
+        TenantConfig config = rate(100L, null);
+        acceptedOf(100, config, T);
+        assertThat(rejected(config, PLAIN, T))
+                .isEqualTo(new QuotaExceeded(
+                        T42, Reason.BURST_EXCEEDED, OptionalLong.of(200), OptionalLong.empty(), OptionalLong.of(10)));
+        for (long now = T; now <= T + 2_010; now += 10) {
+            acceptedOf(1, config, now);
+        }
+        assertThat(rejected(config, PLAIN, T + 2_010))
+                .isEqualTo(new QuotaExceeded(
+                        T42, Reason.RATE_LIMITED, OptionalLong.of(100), OptionalLong.empty(), OptionalLong.of(10)));
+    }
+
+    @Test
+    void judgesAnItemAUserAndACreatorOnFirstSight() {
+        TenantConfig config = entities(3L);
+        assertAccepted(config, new Signal(null, "7", null, null), T);
+        assertAccepted(config, new Signal(null, null, "7", null), T);
+        assertAccepted(config, new Signal(null, null, null, "7"), T);
+        assertThat(usage.entityCount()).isEqualTo(3);
+        for (Signal next : List.of(
+                new Signal(null, "8", null, null),
+                new Signal(null, null, "8", null),
+                new Signal(null, null, null, "8"))) {
+            QuotaExceeded quota = rejected(config, next, T);
+            assertThat(quota)
+                    .isEqualTo(new QuotaExceeded(
+                            T42, Reason.ENTITY_LIMIT, OptionalLong.of(3), OptionalLong.of(3), OptionalLong.empty()));
+            assertThat(quota.message()).isEqualTo("the signal names a new entity, and 3 of 3 are in use");
+        }
+    }
+
+    @Test
+    void knownEntitiesPassAtTheLimit() {
+        TenantConfig config = entities(3L);
+        Signal all = new Signal(null, "a", "b", "c");
+        assertAccepted(config, all, T);
+        assertAccepted(config, all, T);
+        assertAccepted(config, PLAIN, T);
+        assertThat(usage.entityCount()).isEqualTo(3);
+    }
+
+    @Test
+    void aSignalWithOneKnownAndTwoNewEntitiesAddsAllOrNothing() {
+        assertAccepted(entities(2L), item("a"), T);
+        assertThat(rejected(entities(2L), new Signal(null, "a", "b", "c"), T).observed())
+                .hasValue(1);
+        assertThat(usage.entityCount()).isEqualTo(1);
+        assertAccepted(entities(3L), new Signal(null, "a", "b", "c"), T);
+        assertThat(usage.entityCount()).isEqualTo(3);
+    }
+
+    @Test
+    void loweringTheEntityLimitBelowTheCountRefusesOnlyNewOnes() {
+        for (String id : List.of("a", "b", "c")) {
+            assertAccepted(entities(null), item(id), T);
+        }
+        assertAccepted(entities(1L), item("b"), T);
+        assertAccepted(entities(0L), item("c"), T);
+        QuotaExceeded quota = rejected(entities(1L), item("d"), T);
+        assertThat(quota.limit()).hasValue(1);
+        assertThat(quota.observed()).hasValue(3);
+        assertAccepted(entities(4L), item("d"), T);
+    }
+
+    @Test
+    void anEntityLimitOfZeroRefusesEveryNewEntityButNotASignalWithoutOne() {
+        assertThat(rejected(entities(0L), item("a"), T).reason()).isEqualTo(Reason.ENTITY_LIMIT);
+        assertAccepted(entities(0L), PLAIN, T);
+    }
+
+    @Test
+    void theLargestEntityLimitIsNeverReached() {
+        TenantConfig config =
+                new TenantConfig(T42, null, null, TenantConfig.U64_MAX, null, List.of(), "", Mode.ENFORCE, null);
+        assertAccepted(config, item("a"), T);
+    }
+
+    @Test
+    void nothingPassesOnceSealedSegmentsReachTheStorageLimit() {
+        assertAccepted(storage(100L), PLAIN, T);
+        usage.storageChanged(1, 99);
+        assertAccepted(storage(100L), PLAIN, T);
+        usage.storageChanged(1, 1);
+        QuotaExceeded quota = rejected(storage(100L), PLAIN, T);
+        assertThat(quota)
+                .isEqualTo(new QuotaExceeded(
+                        T42, Reason.STORAGE_LIMIT, OptionalLong.of(100), OptionalLong.of(100), OptionalLong.empty()));
+        assertThat(quota.message()).isEqualTo("sealed WAL segments take 100 of 100 bytes");
+        assertAccepted(storage(101L), PLAIN, T);
+        assertAccepted(storage(null), PLAIN, T);
+        usage.storageChanged(-1, -1);
+        assertAccepted(storage(100L), PLAIN, T);
+    }
+
+    @Test
+    void aStorageLimitOfZeroRefusesAll() {
+        assertThat(rejected(storage(0L), PLAIN, T).reason()).isEqualTo(Reason.STORAGE_LIMIT);
+    }
+
+    @Test
+    void aBlockedTenantIsRefusedUntilTheMillisecond() {
+        TenantConfig config = blockedUntil(Instant.ofEpochMilli(T + 500));
+        assertThat(rejected(config, PLAIN, T))
+                .isEqualTo(new QuotaExceeded(
+                        T42, Reason.TENANT_BLOCKED, OptionalLong.empty(), OptionalLong.empty(), OptionalLong.of(500)));
+        assertThat(rejected(config, PLAIN, T + 499).retryAfterMs()).hasValue(1);
+        assertAccepted(config, PLAIN, T + 500);
+    }
+
+    @Test
+    void aTenantWhoseDataMustResideElsewhereIsRefused() {
+        QuotaExceeded quota = rejected(regions("us-east-1", "ap-south-1"), PLAIN, T);
+        assertThat(quota)
+                .isEqualTo(new QuotaExceeded(
+                        T42,
+                        Reason.REGION_NOT_ALLOWED,
+                        OptionalLong.empty(),
+                        OptionalLong.empty(),
+                        OptionalLong.empty()));
+        assertAccepted(regions("us-east-1", "eu-west-1"), PLAIN, T);
+        assertAccepted(regions(), PLAIN, T);
+    }
+
+    @Test
+    void anInstanceWithoutARegionIsInNone() {
+        Admission nowhere = new Admission(null);
+        assertThat(nowhere.admit(regions("eu-west-1"), usage, PLAIN, T)).isInstanceOf(Rejected.class);
+        assertThat(nowhere.admit(regions(), usage, PLAIN, T)).isInstanceOf(Accepted.class);
+    }
+
+    /** A signal that breaks all five rules, which are then lifted one by one from the first. */
+    @Test
+    void checksBlockedThenRegionThenStorageThenRateThenEntities() {
+        usage.storageChanged(1, 10);
+        Instant until = Instant.ofEpochMilli(T + 1);
+        assertThat(rejected(breaking(until, List.of("us"), 5L, 0L), item("a"), T)
+                        .reason())
+                .isEqualTo(Reason.TENANT_BLOCKED);
+        assertThat(rejected(breaking(null, List.of("us"), 5L, 0L), item("a"), T).reason())
+                .isEqualTo(Reason.REGION_NOT_ALLOWED);
+        assertThat(rejected(breaking(null, List.of(), 5L, 0L), item("a"), T).reason())
+                .isEqualTo(Reason.STORAGE_LIMIT);
+        assertThat(rejected(breaking(null, List.of(), null, 0L), item("a"), T).reason())
+                .isEqualTo(Reason.RATE_LIMITED);
+        assertThat(rejected(breaking(null, List.of(), null, null), item("a"), T).reason())
+                .isEqualTo(Reason.ENTITY_LIMIT);
+    }
+
+    private static TenantConfig breaking(
+            @Nullable Instant until, List<String> regions, @Nullable Long storageBytes, @Nullable Long rate) {
+        return new TenantConfig(
+                T42,
+                rate,
+                null,
+                BigInteger.ZERO,
+                storageBytes == null ? null : BigInteger.valueOf(storageBytes),
+                regions,
+                "",
+                Mode.ENFORCE,
+                until);
+    }
+
+    @Test
+    void aSignalRefusedForItsEntitiesCostsNoTokenAndGetsNoSequenceNumber() {
+        TenantConfig config = limits(2L, 0L, null);
+        long lastSeq = usage.lastSeq();
+        for (int i = 0; i < 10; i++) {
+            assertThat(rejected(config, item("a"), T).reason()).isEqualTo(Reason.ENTITY_LIMIT);
+        }
+        assertThat(usage.lastSeq()).isEqualTo(lastSeq);
+        assertThat(usage.tokens(config, T)).isEqualTo(2);
+        assertThat(acceptedOf(10, config, T)).isEqualTo(2);
+    }
+
+    @Test
+    void aSignalRefusedForItsRateAddsNoEntity() {
+        TenantConfig config = limits(1L, null, null);
+        assertAccepted(config, item("a"), T);
+        assertThat(rejected(config, item("b"), T).reason()).isEqualTo(Reason.BURST_EXCEEDED);
+        assertThat(usage.entityCount()).isEqualTo(1);
+    }
+
+    @Test
+    void numbersAcceptedSignalsFromZeroWithoutGap() {
+        TenantConfig config = rate(1L, 1L);
+        for (int second = 0; second < 5; second++) {
+            assertAccepted(config, PLAIN, T + second * 1_000L);
+            assertThat(usage.lastSeq()).isEqualTo(second);
+            rejected(config, PLAIN, T + second * 1_000L);
+            assertThat(usage.lastSeq()).isEqualTo(second);
+        }
+    }
+
+    @Test
+    void observeModeAcceptsCountsAndLearnsEntitiesAboveTheLimit() {
+        TenantConfig config = observing(entities(1L));
+        assertAccepted(config, item("a"), T);
+        assertAccepted(config, item("b"), T);
+        assertAccepted(config, item("b"), T);
+        assertThat(usage.entityCount()).isEqualTo(2);
+        assertThat(usage.observedCount(Reason.ENTITY_LIMIT)).isEqualTo(1);
+        assertThat(usage.rejectedCount(Reason.ENTITY_LIMIT)).isZero();
+        assertThat(usage.lastSeq()).isEqualTo(2);
+    }
+
+    @Test
+    void observeModeCountsWhatTheRateWouldHaveRefused() {
+        TenantConfig config = observing(rate(100L, null));
+        assertThat(acceptedOf(150, config, T)).isEqualTo(150);
+        assertThat(usage.observedCount(Reason.BURST_EXCEEDED)).isEqualTo(50);
+        assertThat(acceptedOf(5, config, T + 10)).isEqualTo(5);
+        assertThat(usage.observedCount(Reason.BURST_EXCEEDED)).isEqualTo(54);
+    }
+
+    @Test
+    void aTenantThatGetsARateAgainStartsWithOneSecondOfTokens() {
+        assertThat(acceptedOf(100, rate(100L, null), T)).isEqualTo(100);
+        assertThat(acceptedOf(10, rate(null, null), T)).isEqualTo(10);
+        assertThat(acceptedOf(100, rate(50L, null), T)).isEqualTo(50);
+    }
+
+    @Test
+    void timeThatGoesBackDecidesWithoutRefill() {
+        TenantConfig config = rate(100L, null);
+        acceptedOf(100, config, T);
+        assertThat(rejected(config, PLAIN, T - 5_000).retryAfterMs()).hasValue(5_010);
+        assertThat(acceptedOf(5, config, T + 10)).isEqualTo(1);
+    }
+
+    @Test
+    void anUnknownTenantIsRefusedWithoutUsage() {
+        assertThat(Admission.unknownTenant(T42).quota())
+                .isEqualTo(new QuotaExceeded(
+                        T42, Reason.TENANT_UNKNOWN, OptionalLong.empty(), OptionalLong.empty(), OptionalLong.empty()));
+    }
+
+    @Test
+    void everyReasonHasAMessage() {
+        for (Reason reason : Reason.values()) {
+            QuotaExceeded quota =
+                    new QuotaExceeded(T42, reason, OptionalLong.of(3), OptionalLong.of(4), OptionalLong.empty());
+            assertThat(quota.message()).as(reason.id()).isNotBlank();
+        }
+    }
+}

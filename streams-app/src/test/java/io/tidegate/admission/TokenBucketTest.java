@@ -1,0 +1,347 @@
+package io.tidegate.admission;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+
+import java.math.BigInteger;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class TokenBucketTest {
+    private static final long U32_MAX = 0xFFFF_FFFFL;
+    private static final long T = 1_700_000_000_000L;
+
+    @Test
+    void ofTwoHundredSignalsAtOnceAtOneHundredASecondOneHundredPass() {
+        TokenBucket bucket = new TokenBucket();
+        assertThat(takeUpTo(200, bucket, 100, 200, T)).isEqualTo(100);
+        assertThat(bucket.hasToken(100, 200, T)).isFalse();
+    }
+
+    @Test
+    void afterOneOverRateSecondsExactlyOneMorePasses() {
+        TokenBucket bucket = new TokenBucket();
+        takeUpTo(200, bucket, 100, 200, T);
+        assertThat(bucket.retryAfterMs(100, 200, T)).isEqualTo(10);
+        assertThat(takeUpTo(5, bucket, 100, 200, T + 9)).isZero();
+        assertThat(takeUpTo(5, bucket, 100, 200, T + 10)).isEqualTo(1);
+    }
+
+    @Test
+    void savesUpToTwiceTheRateAndNoMore() {
+        TokenBucket bucket = new TokenBucket();
+        takeUpTo(100, bucket, 100, 200, T);
+        assertThat(bucket.tokens(100, 200, T + 1_999)).isEqualTo(199);
+        assertThat(bucket.tokens(100, 200, T + 2_000)).isEqualTo(200);
+        assertThat(bucket.tokens(100, 200, T + 3_600_000)).isEqualTo(200);
+        assertThat(takeUpTo(1_000, bucket, 100, 200, T + 3_600_000)).isEqualTo(200);
+    }
+
+    @Test
+    void aNewBucketHoldsNoMoreThanASmallBurst() {
+        assertThat(takeUpTo(200, new TokenBucket(), 100, 30, T)).isEqualTo(30);
+        assertThat(takeUpTo(200, new TokenBucket(), 100, 0, T)).isZero();
+    }
+
+    @Test
+    void aRateOfZeroGivesNothingHoweverLongOneWaits() {
+        TokenBucket bucket = new TokenBucket();
+        assertThat(takeUpTo(10, bucket, 0, 0, T)).isZero();
+        assertThat(takeUpTo(10, bucket, 0, 0, Long.MAX_VALUE)).isZero();
+        TokenBucket used = new TokenBucket();
+        takeUpTo(100, used, 100, 200, T);
+        assertThat(takeUpTo(10, used, 0, 200, Long.MAX_VALUE)).isZero();
+    }
+
+    @Test
+    void theLargestRateAndYearsOfIdlenessDoNotOverflow() {
+        TokenBucket bucket = new TokenBucket();
+        long burst = 2 * U32_MAX;
+        bucket.take(U32_MAX, burst, 0);
+        assertThat(bucket.tokens(U32_MAX, burst, 0)).isEqualTo(U32_MAX - 1);
+        assertThat(bucket.tokens(U32_MAX, burst, 1_000)).isEqualTo(2 * U32_MAX - 1);
+        for (long idleMs : new long[] {1_001, 86_400_000L, 100L * 365 * 86_400_000L, Long.MAX_VALUE}) {
+            assertThat(bucket.tokens(U32_MAX, burst, idleMs))
+                    .as("after %d ms", idleMs)
+                    .isEqualTo(burst);
+        }
+        bucket.take(U32_MAX, burst, Long.MAX_VALUE);
+        assertThat(bucket.tokens(U32_MAX, burst, Long.MAX_VALUE)).isEqualTo(burst - 1);
+        assertThat(bucket.tokens(U32_MAX, burst, 0)).isEqualTo(burst - 1);
+    }
+
+    @Test
+    void timeThatGoesBackRefillsNothingAndIsNotPaidTwice() {
+        TokenBucket bucket = new TokenBucket();
+        takeUpTo(100, bucket, 100, 200, T);
+        assertThat(takeUpTo(5, bucket, 100, 200, T - 60_000)).isZero();
+        assertThat(bucket.retryAfterMs(100, 200, T - 60_000)).isEqualTo(60_010);
+        assertThat(takeUpTo(5, bucket, 100, 200, T)).isZero();
+        assertThat(takeUpTo(5, bucket, 100, 200, T + 10)).isEqualTo(1);
+        assertThat(takeUpTo(5, bucket, 100, 200, T - 60_000)).isZero();
+        assertThat(takeUpTo(5, bucket, 100, 200, T + 19)).isZero();
+    }
+
+    @Test
+    void aTokenTakenWhileTimeIsBackDoesNotMoveTheRefillBack() {
+        TokenBucket bucket = new TokenBucket();
+        takeUpTo(50, bucket, 100, 200, T);
+        assertThat(takeUpTo(500, bucket, 100, 200, T - 1_000)).isEqualTo(50);
+        assertThat(takeUpTo(500, bucket, 100, 200, T)).isZero();
+    }
+
+    @Test
+    void theLevelCarriesOverAChangedConfigCutToTheNewSize() {
+        TokenBucket bucket = new TokenBucket();
+        takeUpTo(10, bucket, 100, 200, T);
+        assertThat(bucket.tokens(100, 20, T)).isEqualTo(20);
+        assertThat(bucket.tokens(1_000, 2_000, T)).isEqualTo(90);
+        assertThat(takeUpTo(100, bucket, 100, 20, T)).isEqualTo(20);
+        assertThat(takeUpTo(100, bucket, 100, 200, T)).isZero();
+    }
+
+    @Test
+    void aResetBucketStartsAnewWithOneSecondOfTokens() {
+        TokenBucket bucket = new TokenBucket();
+        takeUpTo(100, bucket, 100, 200, T);
+        bucket.reset();
+        assertThat(bucket.tokens(50, 100, T)).isEqualTo(50);
+    }
+
+    @Test
+    void aLackOfTokensIsASpikeUntilBurstOverRateSecondsAfterItWasFull() {
+        TokenBucket bucket = new TokenBucket();
+        takeUpTo(100, bucket, 100, 200, T);
+        assertThat(bucket.wasFullRecently(100, 200, T)).isTrue();
+        for (long now = T; now <= T + 2_500; now += 10) {
+            takeUpTo(1, bucket, 100, 200, now);
+            assertThat(bucket.hasToken(100, 200, now)).isFalse();
+            assertThat(bucket.wasFullRecently(100, 200, now))
+                    .as("%d ms after the bucket was new", now - T)
+                    .isEqualTo(now <= T + 2_000);
+        }
+        // Idle until it is full again: the next lack is a spike again.
+        assertThat(takeUpTo(500, bucket, 100, 200, T + 10_000)).isEqualTo(200);
+        assertThat(bucket.wasFullRecently(100, 200, T + 10_000)).isTrue();
+        for (long now = T + 10_010; now <= T + 12_010; now += 10) {
+            assertThat(takeUpTo(5, bucket, 100, 200, now)).isEqualTo(1);
+        }
+        assertThat(bucket.wasFullRecently(100, 200, T + 12_010)).isFalse();
+    }
+
+    @Test
+    void aBucketThatWasOnlyPartlyRefilledWasNotFull() {
+        TokenBucket bucket = new TokenBucket();
+        takeUpTo(100, bucket, 100, 200, T);
+        takeUpTo(500, bucket, 100, 200, T + 1_999);
+        assertThat(bucket.wasFullRecently(100, 200, T + 2_001)).isFalse();
+    }
+
+    @Test
+    void lookingChangesNothing() {
+        TokenBucket bucket = new TokenBucket();
+        takeUpTo(100, bucket, 100, 200, T);
+        byte[] before = stored(bucket);
+        bucket.hasToken(100, 200, T + 777);
+        bucket.retryAfterMs(7, 14, T + 1);
+        bucket.wasFullRecently(100, 200, T + 9_999);
+        bucket.tokens(100, 20, T + 777);
+        assertThat(stored(bucket)).isEqualTo(before);
+    }
+
+    @Test
+    void refusesToGiveATokenThatIsNotThere() {
+        TokenBucket bucket = new TokenBucket();
+        takeUpTo(1, bucket, 1, 1, T);
+        assertThatIllegalStateException()
+                .isThrownBy(() -> bucket.take(1, 1, T + 999))
+                .withMessage("take without a token: level 999000000 nano-tokens");
+    }
+
+    /** A bucket in whole milli-tokens of any size: {@code rate} tokens a second are {@code rate} of them a ms. */
+    private static final class Oracle {
+        private static final BigInteger TOKEN = BigInteger.valueOf(1_000);
+        private BigInteger level = BigInteger.ZERO;
+        private long refilledAtMs = -1;
+        private long fullAtMs = -1;
+
+        BigInteger levelAt(long rate, long burst, long nowMs) {
+            BigInteger size = BigInteger.valueOf(burst).multiply(TOKEN);
+            if (refilledAtMs < 0) {
+                return BigInteger.valueOf(rate).multiply(TOKEN).min(size);
+            }
+            BigInteger elapsed = BigInteger.valueOf(nowMs)
+                    .subtract(BigInteger.valueOf(refilledAtMs))
+                    .max(BigInteger.ZERO);
+            return level.min(size)
+                    .add(BigInteger.valueOf(rate).multiply(elapsed))
+                    .min(size);
+        }
+
+        boolean hasToken(long rate, long burst, long nowMs) {
+            return levelAt(rate, burst, nowMs).compareTo(TOKEN) >= 0;
+        }
+
+        void take(long rate, long burst, long nowMs) {
+            BigInteger now = levelAt(rate, burst, nowMs);
+            boolean full = now.equals(BigInteger.valueOf(burst).multiply(TOKEN));
+            if (full || refilledAtMs < 0) {
+                fullAtMs = Math.max(fullAtMs, nowMs);
+            }
+            refilledAtMs = Math.max(refilledAtMs, nowMs);
+            level = now.subtract(TOKEN);
+        }
+
+        /** elapsed ÷ 1000 ≤ burst ÷ rate, without dividing. */
+        boolean wasFullRecently(long rate, long burst, long nowMs) {
+            return BigInteger.valueOf(nowMs - fullAtMs)
+                            .multiply(BigInteger.valueOf(rate))
+                            .compareTo(BigInteger.valueOf(burst).multiply(TOKEN))
+                    <= 0;
+        }
+    }
+
+    @Timeout(60)
+    @ParameterizedTest
+    @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10})
+    void agreesWithABigIntegerOracleThroughConfigChangesAndTimeThatGoesBack(long seed) {
+        SplittableRandom random = new SplittableRandom(seed);
+        TokenBucket bucket = new TokenBucket();
+        Oracle oracle = new Oracle();
+        long now = random.nextBoolean() ? 0 : T;
+        long rate = someRate(random);
+        long burst = someBurst(random, rate);
+        for (int step = 0; step < 20_000; step++) {
+            String at = "seed %d, step %d: rate %d, burst %d, now %d".formatted(seed, step, rate, burst, now);
+            boolean has = oracle.hasToken(rate, burst, now);
+            assertThat(bucket.hasToken(rate, burst, now)).as(at).isEqualTo(has);
+            assertThat(BigInteger.valueOf(bucket.tokens(rate, burst, now)))
+                    .as(at)
+                    .isEqualTo(oracle.levelAt(rate, burst, now).divide(Oracle.TOKEN));
+            if (has) {
+                if (random.nextInt(8) != 0) {
+                    bucket.take(rate, burst, now);
+                    oracle.take(rate, burst, now);
+                }
+            } else if (rate > 0 && burst > 0) {
+                long retryAfterMs = bucket.retryAfterMs(rate, burst, now);
+                assertThat(retryAfterMs).as(at).isPositive();
+                assertThat(oracle.hasToken(rate, burst, now + retryAfterMs))
+                        .as(at)
+                        .isTrue();
+                assertThat(oracle.hasToken(rate, burst, now + retryAfterMs - 1))
+                        .as(at)
+                        .isFalse();
+                assertThat(bucket.hasToken(rate, burst, now + retryAfterMs))
+                        .as(at)
+                        .isTrue();
+                assertThat(bucket.hasToken(rate, burst, now + retryAfterMs - 1))
+                        .as(at)
+                        .isFalse();
+                assertThat(bucket.wasFullRecently(rate, burst, now))
+                        .as(at)
+                        .isEqualTo(oracle.wasFullRecently(rate, burst, now));
+                if (random.nextInt(3) == 0) {
+                    now += retryAfterMs;
+                }
+            }
+            now = Math.max(0, now + someStepMs(random));
+            if (random.nextInt(200) == 0) {
+                rate = someRate(random);
+                burst = someBurst(random, rate);
+            }
+            if (random.nextInt(500) == 0) {
+                bucket = reread(bucket);
+            }
+        }
+    }
+
+    /** Invariant 3 of the design: over every pair of accepted signals, not only from the start. */
+    @Timeout(60)
+    @ParameterizedTest
+    @ValueSource(longs = {1, 2, 3, 4, 5, 6})
+    void inAnySpanOfTimeAtMostBurstPlusRateTimesTimeIsAccepted(long seed) {
+        SplittableRandom random = new SplittableRandom(seed);
+        long rate = 1 + random.nextLong(500);
+        long burst = random.nextBoolean() ? 2 * rate : 1 + random.nextLong(1_000);
+        TokenBucket bucket = new TokenBucket();
+        List<Long> acceptedAtMs = new ArrayList<>();
+        long now = T;
+        for (int step = 0; step < 4_000; step++) {
+            if (bucket.hasToken(rate, burst, now)) {
+                bucket.take(rate, burst, now);
+                acceptedAtMs.add(now);
+            }
+            now += random.nextInt(100) == 0 ? random.nextInt(5_000) : random.nextInt(3);
+        }
+        assertThat(acceptedAtMs).as("seed %d", seed).hasSizeGreaterThan(10);
+        long worstExcess = Long.MIN_VALUE;
+        for (int from = 0; from < acceptedAtMs.size(); from++) {
+            for (int to = from; to < acceptedAtMs.size(); to++) {
+                long spanMs = acceptedAtMs.get(to) - acceptedAtMs.get(from);
+                long accepted = to - from + 1L;
+                worstExcess = Math.max(worstExcess, accepted * 1_000 - burst * 1_000 - rate * spanMs);
+            }
+        }
+        assertThat(worstExcess)
+                .as("seed %d: rate %d, burst %d: signals above burst + rate × t, in thousandths", seed, rate, burst)
+                .isNotPositive();
+    }
+
+    private static long someRate(SplittableRandom random) {
+        return switch (random.nextInt(6)) {
+            case 0 -> 0;
+            case 1 -> 1;
+            case 2 -> U32_MAX - random.nextInt(3);
+            case 3 -> 1 + random.nextLong(U32_MAX);
+            default -> 1 + random.nextInt(300);
+        };
+    }
+
+    private static long someBurst(SplittableRandom random, long rate) {
+        return switch (random.nextInt(6)) {
+            case 0 -> 0;
+            case 1 -> 1;
+            case 2 -> random.nextLong(U32_MAX + 1);
+            case 3 -> 1 + random.nextInt(20);
+            default -> 2 * rate;
+        };
+    }
+
+    private static long someStepMs(SplittableRandom random) {
+        return switch (random.nextInt(40)) {
+            case 0 -> -random.nextInt(2_000);
+            case 1 -> random.nextInt(100_000);
+            case 2 -> random.nextInt(10) == 0 ? random.nextLong(100L * 365 * 86_400_000L) : 1;
+            case 3, 4, 5, 6, 7 -> random.nextInt(20);
+            default -> 0;
+        };
+    }
+
+    private static long takeUpTo(int wanted, TokenBucket bucket, long rate, long burst, long nowMs) {
+        long taken = 0;
+        for (int i = 0; i < wanted && bucket.hasToken(rate, burst, nowMs); i++) {
+            bucket.take(rate, burst, nowMs);
+            taken++;
+        }
+        return taken;
+    }
+
+    private static byte[] stored(TokenBucket bucket) {
+        ByteBuffer out = ByteBuffer.allocate(TokenBucket.BYTES);
+        bucket.write(out);
+        return out.array();
+    }
+
+    private static TokenBucket reread(TokenBucket bucket) {
+        TokenBucket read = new TokenBucket();
+        read.read(ByteBuffer.wrap(stored(bucket)));
+        return read;
+    }
+}

@@ -1,0 +1,233 @@
+package io.tidegate.tenant;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import io.tidegate.tenant.TenantConfig.Mode;
+import java.io.IOException;
+import java.io.InputStream;
+import java.math.BigInteger;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.util.List;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class TenantConfigJsonTest {
+    private static final TenantConfig FULL = new TenantConfig(
+            TenantId.parse("18446744073709551615"),
+            100L,
+            500L,
+            TenantConfig.U64_MAX,
+            BigInteger.valueOf(1L << 30),
+            List.of("eu-west-1", "eu-central-1"),
+            "Acme",
+            Mode.OBSERVE,
+            Instant.parse("2026-01-31T12:00:00Z"));
+
+    @Test
+    void writesTheGoldenFileOfAConfigWithAllFields() throws IOException {
+        assertThat(text(TenantConfigJson.write(FULL))).isEqualTo(golden("tenant-config.json"));
+    }
+
+    @Test
+    void writesTheGoldenFileOfTheDefaultTenant() throws IOException {
+        assertThat(text(TenantConfigJson.write(TenantConfig.defaultTenant())))
+                .isEqualTo(golden("tenant-config-default.json"));
+    }
+
+    @Test
+    void readsTheGoldenFilesBackInBothWays() throws IOException {
+        byte[] full = bytes(golden("tenant-config.json"));
+        assertThat(TenantConfigJson.parse(full)).isEqualTo(FULL);
+        assertThat(TenantConfigJson.parseStored(full)).isEqualTo(FULL);
+        byte[] dflt = bytes(golden("tenant-config-default.json"));
+        assertThat(TenantConfigJson.parse(dflt)).isEqualTo(TenantConfig.defaultTenant());
+        assertThat(TenantConfigJson.parseStored(dflt)).isEqualTo(TenantConfig.defaultTenant());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"0", "42", "9223372036854775808", "18446744073709551615"})
+    void holdsTheTenantIdAsABareNumber(String id) {
+        TenantConfig config = TenantConfig.unlimited(TenantId.parse(id), "");
+        byte[] json = TenantConfigJson.write(config);
+        assertThat(text(json)).startsWith("{\"tenant_id\":" + id + ",");
+        assertThat(TenantConfigJson.parse(json)).isEqualTo(config);
+    }
+
+    @Test
+    void needsTheTenantIdAlone() {
+        assertThat(TenantConfigJson.parse(bytes("{\"tenant_id\":42}")))
+                .isEqualTo(TenantConfig.unlimited(TenantId.of(42), ""));
+    }
+
+    @Test
+    void readsNullAsAbsent() {
+        String json = "{'tenant_id':42,'max_signals_per_sec':null,'burst_signals':null,'max_entities':null,"
+                + "'max_storage_bytes':null,'required_regions':null,'label':null,'mode':null,'blocked_until':null}";
+        assertThat(TenantConfigJson.parse(quoted(json))).isEqualTo(TenantConfig.unlimited(TenantId.of(42), ""));
+    }
+
+    @Test
+    void refusesAnUnknownFieldThatIsWrittenAndNamesTheKnownOnes() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> TenantConfigJson.parse(quoted("{'tenant_id':42,'max_signal_per_sec':5}")))
+                .withMessage("unknown field 'max_signal_per_sec'; known: blocked_until, burst_signals, label,"
+                        + " max_entities, max_signals_per_sec, max_storage_bytes, mode, required_regions, tenant_id");
+    }
+
+    @Test
+    void ignoresAnUnknownFieldThatIsStored() {
+        byte[] json = quoted("{'future':{'a':[1,{}]},'tenant_id':42,'max_signals_per_sec':5,'more':1.5}");
+        TenantConfig config = TenantConfigJson.parseStored(json);
+        assertThat(config.tenantId()).isEqualTo(TenantId.of(42));
+        assertThat(config.maxSignalsPerSec()).isEqualTo(5L);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '`',
+            value = {
+                // not JSON, or not one object
+                "not json | not JSON",
+                "{'tenant_id':42 | not JSON",
+                "{'tenant_id':42}} | ",
+                "{'tenant_id':42} {'tenant_id':43} | ",
+                "null | JSON null",
+                "[] | ",
+                "42 | ",
+                "'42' | ",
+                // twice
+                "{'tenant_id':42,'max_entities':1,'max_entities':2} | max_entities",
+                "{'tenant_id':42,'tenant_id':42} | tenant_id",
+                // the tenant
+                "{} | tenant_id",
+                "{'tenant_id':null} | tenant_id",
+                "{'tenant_id':-1} | tenant_id",
+                "{'tenant_id':18446744073709551616} | tenant_id",
+                "{'tenant_id':7.0} | tenant_id",
+                "{'tenant_id':7e0} | tenant_id",
+                "{'tenant_id':007} | ",
+                "{'tenant_id':+7} | ",
+                "{'tenant_id':'42'} | tenant_id",
+                "{'tenant_id':''} | tenant_id",
+                "{'tenant_id':'../../etc'} | tenant_id",
+                "{'tenant_id':true} | tenant_id",
+                "{'tenant_id':[42]} | tenant_id",
+                "{'tenant_id':{'bits':42}} | tenant_id",
+                // quotas
+                "{'tenant_id':42,'max_signals_per_sec':-1} | max_signals_per_sec = -1",
+                "{'tenant_id':42,'max_signals_per_sec':4294967296} | max_signals_per_sec = 4294967296",
+                "{'tenant_id':42,'max_signals_per_sec':9223372036854775808} | max_signals_per_sec",
+                "{'tenant_id':42,'max_signals_per_sec':1.0} | max_signals_per_sec",
+                "{'tenant_id':42,'max_signals_per_sec':'1'} | max_signals_per_sec",
+                "{'tenant_id':42,'max_signals_per_sec':''} | max_signals_per_sec",
+                "{'tenant_id':42,'max_signals_per_sec':false} | max_signals_per_sec",
+                "{'tenant_id':42,'max_signals_per_sec':[1]} | max_signals_per_sec",
+                "{'tenant_id':42,'burst_signals':-1} | burst_signals = -1",
+                "{'tenant_id':42,'burst_signals':0.5} | burst_signals",
+                "{'tenant_id':42,'max_entities':-1} | max_entities = -1",
+                "{'tenant_id':42,'max_entities':'7'} | max_entities",
+                "{'tenant_id':42,'max_entities':''} | max_entities",
+                "{'tenant_id':42,'max_entities':7.5} | max_entities",
+                "{'tenant_id':42,'max_entities':18446744073709551616} | max_entities = 18446744073709551616",
+                "{'tenant_id':42,'max_storage_bytes':-1} | max_storage_bytes = -1",
+                "{'tenant_id':42,'max_storage_bytes':'1GiB'} | max_storage_bytes",
+                // the rest
+                "{'tenant_id':42,'required_regions':'eu'} | required_regions",
+                "{'tenant_id':42,'required_regions':''} | required_regions",
+                "{'tenant_id':42,'required_regions':[null]} | required_regions",
+                "{'tenant_id':42,'required_regions':[1]} | required_regions",
+                "{'tenant_id':42,'required_regions':['EU']} | required_regions: 'EU'",
+                "{'tenant_id':42,'label':5} | label",
+                "{'tenant_id':42,'label':['a']} | label",
+                "{'tenant_id':42,'label':'a\\nb'} | label",
+                "{'tenant_id':42,'mode':'off'} | mode",
+                "{'tenant_id':42,'mode':'OBSERVE'} | mode",
+                "{'tenant_id':42,'mode':''} | mode",
+                "{'tenant_id':42,'mode':1} | mode",
+                "{'tenant_id':42,'blocked_until':'tomorrow'} | blocked_until",
+                "{'tenant_id':42,'blocked_until':''} | blocked_until",
+                "{'tenant_id':42,'blocked_until':' '} | blocked_until",
+                "{'tenant_id':42,'blocked_until':1769860800} | blocked_until",
+                "{'tenant_id':42,'blocked_until':{}} | blocked_until",
+                "{'tenant_id':42,'blocked_until':'+1000000-01-01T00:00:00Z'} | blocked_until",
+            })
+    void refusesABadConfigInBothWaysAndNamesTheField(String json, String expected) {
+        String named = expected == null ? "" : expected;
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> TenantConfigJson.parse(quoted(json)))
+                .withMessageContaining(named)
+                .satisfies(e -> assertThat(e.getMessage()).doesNotContain("\n"));
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> TenantConfigJson.parseStored(quoted(json)))
+                .withMessageContaining(named);
+    }
+
+    @Test
+    void refusesTenThousandLevelsOfNesting() {
+        byte[] json = quoted("{'tenant_id':42,'x':" + "[".repeat(10_000) + "]".repeat(10_000) + "}");
+        assertThatIllegalArgumentException().isThrownBy(() -> TenantConfigJson.parseStored(json));
+    }
+
+    @Test
+    void refusesEmptyAndInvalidUtf8() {
+        assertThatIllegalArgumentException().isThrownBy(() -> TenantConfigJson.parse(new byte[0]));
+        byte[] json = quoted("{'tenant_id':42,'label':'?'}");
+        json[json.length - 3] = (byte) 0xff;
+        assertThatIllegalArgumentException().isThrownBy(() -> TenantConfigJson.parse(json));
+    }
+
+    /** A bad record must be refused by the one exception that readers of the topic expect. */
+    @ParameterizedTest
+    @ValueSource(longs = {1, 2, 3, 4})
+    void readsMutatedConfigsOrRefusesThemWithAMessage(long seed) throws IOException {
+        SplittableRandom random = new SplittableRandom(seed);
+        byte[] golden = bytes(golden("tenant-config.json"));
+        String alphabet = "{}[]\",:0123456789.-+eEnultrfasx\\ \n\0";
+        int read = 0;
+        for (int i = 0; i < 5_000; i++) {
+            byte[] json = golden.clone();
+            for (int edits = 1 + random.nextInt(3); edits > 0; edits--) {
+                json[random.nextInt(json.length)] = random.nextInt(4) == 0
+                        ? (byte) random.nextInt(256)
+                        : (byte) alphabet.charAt(random.nextInt(alphabet.length()));
+            }
+            try {
+                TenantConfig config = TenantConfigJson.parseStored(json);
+                assertThat(TenantConfigJson.parse(TenantConfigJson.write(config)))
+                        .as("seed %d, step %d: %s", seed, i, text(json))
+                        .isEqualTo(config);
+                read++;
+            } catch (IllegalArgumentException e) {
+                assertThat(e.getMessage())
+                        .as("seed %d, step %d: %s", seed, i, text(json))
+                        .isNotBlank();
+            }
+        }
+        assertThat(read).as("seed %d: both outcomes occur", seed).isBetween(1, 4_999);
+    }
+
+    private static byte[] quoted(String json) {
+        return bytes(json.replace('\'', '"'));
+    }
+
+    private static byte[] bytes(String text) {
+        return text.getBytes(StandardCharsets.UTF_8);
+    }
+
+    private static String text(byte[] bytes) {
+        return new String(bytes, StandardCharsets.UTF_8);
+    }
+
+    private static String golden(String name) throws IOException {
+        try (InputStream in = TenantConfigJsonTest.class.getResourceAsStream("/golden/" + name)) {
+            assertThat(in).as("golden file %s", name).isNotNull();
+            return text(in.readAllBytes()).strip();
+        }
+    }
+}

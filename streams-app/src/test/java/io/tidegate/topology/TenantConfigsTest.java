@@ -1,0 +1,139 @@
+package io.tidegate.topology;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tidegate.tenant.TenantConfig;
+import io.tidegate.tenant.TenantConfigJson;
+import io.tidegate.tenant.TenantId;
+import io.tidegate.topology.TenantConfigs.InForce;
+import io.tidegate.topology.TenantConfigs.Unknown;
+import java.nio.charset.StandardCharsets;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class TenantConfigsTest {
+    private static final TenantId T42 = TenantId.of(42);
+
+    private final TenantConfigs configs = new TenantConfigs(Unknown.REJECT);
+
+    private void apply(@Nullable String key, @Nullable String value, long offset) {
+        configs.apply(bytes(key), bytes(value), offset);
+    }
+
+    private static byte @Nullable [] bytes(@Nullable String text) {
+        return text == null ? null : text.getBytes(StandardCharsets.UTF_8);
+    }
+
+    @Test
+    void anUnknownTenantHasNoConfigWhereSuchTenantsAreRejected() {
+        assertThat(configs.inForce(T42)).isNull();
+    }
+
+    @Test
+    void theDefaultTenantIsUnlimitedBeforeAnyRecord() {
+        assertThat(configs.inForce(TenantId.DEFAULT)).isEqualTo(new InForce(TenantConfig.defaultTenant(), -1));
+    }
+
+    @Test
+    void anUnknownTenantGetsTheDefaultTenantsLimitsUnderItsOwnIdWhereSoChosen() {
+        TenantConfigs fallingBack = new TenantConfigs(Unknown.DEFAULT_CONFIG);
+        assertThat(fallingBack.inForce(T42))
+                .isEqualTo(new InForce(TenantConfig.defaultTenant().withTenantId(T42), -1));
+        fallingBack.apply(bytes("0"), bytes("{\"tenant_id\":0,\"max_signals_per_sec\":5}"), 3);
+        InForce inForce = fallingBack.inForce(T42);
+        assertThat(inForce).isNotNull();
+        assertThat(inForce.offset()).isEqualTo(3);
+        assertThat(inForce.config().tenantId()).isEqualTo(T42);
+        assertThat(inForce.config().maxSignalsPerSec()).isEqualTo(5L);
+    }
+
+    @Test
+    void theLatestRecordIsInForceWithItsOffset() {
+        apply("42", "{\"tenant_id\":42,\"max_signals_per_sec\":5}", 7);
+        apply("42", "{\"tenant_id\":42,\"max_signals_per_sec\":6}", 9);
+        assertThat(configs.inForce(T42))
+                .isEqualTo(
+                        new InForce(TenantConfigJson.parse(bytes("{\"tenant_id\":42,\"max_signals_per_sec\":6}")), 9));
+        assertThat(configs.inForce(TenantId.of(43))).isNull();
+        assertThat(configs.size()).isEqualTo(1);
+        assertThat(configs.refusedCount()).isZero();
+    }
+
+    @Test
+    void nullDeletesAConfig() {
+        apply("42", "{\"tenant_id\":42}", 1);
+        apply("42", null, 2);
+        assertThat(configs.inForce(T42)).isNull();
+        assertThat(configs.size()).isZero();
+        apply("43", null, 3);
+        assertThat(configs.refusedCount()).isZero();
+    }
+
+    @Test
+    void nullMakesTheDefaultTenantUnlimitedAgain() {
+        apply("0", "{\"tenant_id\":0,\"max_signals_per_sec\":5}", 1);
+        apply("0", null, 2);
+        assertThat(configs.inForce(TenantId.DEFAULT)).isEqualTo(new InForce(TenantConfig.defaultTenant(), 2));
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "",
+                "not json",
+                "[]",
+                "null",
+                "{",
+                "{}",
+                "{\"tenant_id\":43}",
+                "{\"tenant_id\":\"42\"}",
+                "{\"tenant_id\":-42}",
+                "{\"tenant_id\":42,\"max_signals_per_sec\":-1}",
+                "{\"tenant_id\":42,\"max_entities\":-1}",
+                "{\"tenant_id\":42,\"max_storage_bytes\":1.5}",
+                "{\"tenant_id\":42,\"mode\":\"x\"}",
+                "{\"tenant_id\":42,\"required_regions\":[null]}",
+                "{\"tenant_id\":42,\"blocked_until\":\"+999999999-12-31T23:59:59Z\"}",
+                "{\"tenant_id\":42,\"tenant_id\":42}"
+            })
+    void aBadRecordIsCountedAndTheTenantKeepsItsLastGoodConfig(String bad) {
+        apply("42", "{\"tenant_id\":42,\"max_signals_per_sec\":5}", 7);
+        InForce before = configs.inForce(T42);
+        apply("42", bad, 8);
+        assertThat(configs.inForce(T42)).isEqualTo(before);
+        assertThat(configs.refusedCount()).isEqualTo(1);
+        apply("42", "{\"tenant_id\":42,\"max_signals_per_sec\":6}", 9);
+        assertThat(configs.inForce(T42)).isNotNull().extracting(InForce::offset).isEqualTo(9L);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", "042", "-1", "x", "t42", "18446744073709551616"})
+    void aRecordWithABadKeyIsCountedAndChangesNothing(String key) {
+        apply(key, "{\"tenant_id\":42}", 1);
+        apply(key, null, 2);
+        assertThat(configs.refusedCount()).isEqualTo(2);
+        assertThat(configs.size()).isZero();
+    }
+
+    @Test
+    void aRecordWithoutAKeyIsCounted() {
+        apply(null, "{\"tenant_id\":42}", 1);
+        assertThat(configs.refusedCount()).isEqualTo(1);
+    }
+
+    @Test
+    void anotherTenantsConfigUnderTheDefaultTenantsKeyIsRefused() {
+        apply("0", "{\"tenant_id\":42,\"max_signals_per_sec\":0}", 1);
+        assertThat(configs.inForce(TenantId.DEFAULT)).isEqualTo(new InForce(TenantConfig.defaultTenant(), -1));
+        assertThat(configs.refusedCount()).isEqualTo(1);
+    }
+
+    @Test
+    void fieldsOfANewerVersionAreIgnored() {
+        apply("42", "{\"tenant_id\":42,\"new_in_v2\":{\"a\":1}}", 1);
+        assertThat(configs.inForce(T42)).isNotNull();
+        assertThat(configs.refusedCount()).isZero();
+    }
+}
