@@ -9,6 +9,9 @@ import io.tidegate.signal.ParseResult.Defective;
 import io.tidegate.signal.ParseResult.Parsed;
 import io.tidegate.tenant.TenantId;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.CharBuffer;
+import java.nio.charset.StandardCharsets;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -49,17 +52,25 @@ public final class SignalParser {
         if (value.length == 0) {
             return malformed("the value is empty");
         }
-        try (JsonParser parser = json.createParser(value)) {
-            if (parser.nextToken() != JsonToken.START_OBJECT) {
-                return malformed("the value is not a JSON object");
-            }
-            return readObject(parser);
+        try {
+            // Decoded here, because the parser would guess the encoding, and replace what is not UTF-8.
+            CharBuffer text = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(value));
+            return parse(text);
         } catch (StreamConstraintsException e) {
             return malformed("the value exceeds a limit: nesting of %d, names of %d or numbers of %d characters"
                     .formatted(NESTING_MAX, NAME_CHARS_MAX, NUMBER_CHARS_MAX));
         } catch (IOException e) {
             // The parser's own message quotes the content, which must not reach headers or logs.
             return malformed("the value is not valid JSON in UTF-8");
+        }
+    }
+
+    private ParseResult parse(CharBuffer text) throws IOException {
+        try (JsonParser parser = json.createParser(text.array(), text.arrayOffset(), text.remaining())) {
+            if (parser.nextToken() != JsonToken.START_OBJECT) {
+                return malformed("the value is not a JSON object");
+            }
+            return readObject(parser);
         }
     }
 
