@@ -2,6 +2,7 @@ package io.tidegate.tenant;
 
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.DeserializationContext;
 import com.fasterxml.jackson.databind.DeserializationFeature;
@@ -32,6 +33,7 @@ public final class TenantConfigJson {
             .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
             .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
             .enable(DeserializationFeature.FAIL_ON_READING_DUP_TREE_KEY)
+            .enable(DeserializationFeature.FAIL_ON_NUMBERS_FOR_ENUMS)
             .disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT)
             .disable(MapperFeature.ALLOW_COERCION_OF_SCALARS)
             .addModule(new SimpleModule()
@@ -114,10 +116,11 @@ public final class TenantConfigJson {
 
         @Override
         public Instant deserialize(JsonParser parser, DeserializationContext context) throws IOException {
-            if (!parser.currentToken().isScalarValue() || parser.currentToken().isNumeric()) {
+            if (!parser.hasToken(JsonToken.VALUE_STRING)) {
                 throw JsonMappingException.from(parser, "an ISO time such as 2026-01-31T12:00:00Z is expected");
             }
-            return super.deserialize(parser, context);
+            // Not through the parent, which takes empty text for null: that would unblock a tenant.
+            return _deserialize(parser.getText(), context);
         }
 
         @Override
