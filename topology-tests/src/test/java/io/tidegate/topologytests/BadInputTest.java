@@ -29,7 +29,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 class BadInputTest {
     private static final int MIB = 1024 * 1024;
 
-    @TempDir
+    @TempDir(factory = MemoryDir.class)
     private Path dir;
 
     static Stream<Arguments> badValues() {

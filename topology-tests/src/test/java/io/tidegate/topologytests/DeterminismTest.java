@@ -34,7 +34,7 @@ import org.junit.jupiter.api.io.TempDir;
 class DeterminismTest {
     private static final List<String> TENANTS = List.of("0", "1", "2", "3", "18446744073709551615");
 
-    @TempDir
+    @TempDir(factory = MemoryDir.class)
     private Path dir;
 
     private interface Step {

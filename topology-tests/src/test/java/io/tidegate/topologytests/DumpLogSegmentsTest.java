@@ -24,7 +24,7 @@ import org.junit.jupiter.api.io.TempDir;
 class DumpLogSegmentsTest {
     private static final String HEADER_LINE = "| offset: ";
 
-    @TempDir
+    @TempDir(factory = MemoryDir.class)
     private Path dir;
 
     @Test

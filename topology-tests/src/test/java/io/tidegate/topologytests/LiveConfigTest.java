@@ -16,7 +16,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Configs change while signals flow; bad ones change nothing. */
 class LiveConfigTest {
-    @TempDir
+    @TempDir(factory = MemoryDir.class)
     private Path dir;
 
     private TopologyFixture topology;

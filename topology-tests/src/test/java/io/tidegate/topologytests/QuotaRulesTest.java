@@ -35,7 +35,7 @@ class QuotaRulesTest {
     private static final String TENANT = "42";
     private static final long DAY_MS = Duration.ofDays(1).toMillis();
 
-    @TempDir
+    @TempDir(factory = MemoryDir.class)
     private Path dir;
 
     private TopologyFixture topology;

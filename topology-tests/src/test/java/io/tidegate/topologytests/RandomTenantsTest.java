@@ -36,7 +36,7 @@ class RandomTenantsTest {
     private static final int STEPS = 1_000;
     private static final BigInteger NANOS = BigInteger.valueOf(1_000_000_000L);
 
-    @TempDir
+    @TempDir(factory = MemoryDir.class)
     private Path dir;
 
     /** One tenant as the design page describes it, in big integers and plain sets. */

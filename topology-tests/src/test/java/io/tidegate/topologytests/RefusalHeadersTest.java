@@ -17,7 +17,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** The headers of refused records: exactly these, and set, not appended. */
 class RefusalHeadersTest {
-    @TempDir
+    @TempDir(factory = MemoryDir.class)
     private Path dir;
 
     private TopologyFixture topology;

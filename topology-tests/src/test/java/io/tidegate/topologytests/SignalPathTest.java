@@ -31,7 +31,7 @@ class SignalPathTest {
     private static final String ODD_VALUE =
             "  { \"tenant_id\" : 42 ,\t\"item\":\"\\u0041\", \"price\": 1.50E+1, \"note\":\"é\" }\n";
 
-    @TempDir
+    @TempDir(factory = MemoryDir.class)
     private Path dir;
 
     private TopologyFixture topology;

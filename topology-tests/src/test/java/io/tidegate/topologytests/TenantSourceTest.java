@@ -17,7 +17,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class TenantSourceTest {
     private static final String LARGEST = "18446744073709551615";
 
-    @TempDir
+    @TempDir(factory = MemoryDir.class)
     private Path dir;
 
     private TopologyFixture start(TenantSource source, String... topics) {
