@@ -52,7 +52,7 @@ final class PassThrough {
             public void process(Record<byte[], byte[]> record) {
                 byte[] key = record.key() != null
                         ? record.key()
-                        : Utils.utf8(record.value(), 13, 5).getBytes(java.nio.charset.StandardCharsets.ISO_8859_1);
+                        : Arrays.copyOfRange(record.value(), 13, 18);
                 context().forward(record.withKey(key));
             }
         };

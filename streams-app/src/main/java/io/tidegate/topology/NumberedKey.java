@@ -18,6 +18,10 @@ public record NumberedKey(TenantId tenant, long seq) {
         if (tenant == null) {
             throw new IllegalArgumentException("key '%s' is not <tenant>:<sequence number>".formatted(text));
         }
-        return new NumberedKey(tenant, Long.parseLong(text, colon + 1, text.length(), 10));
+        long seq = Long.parseLong(text, colon + 1, text.length(), 10);
+        if (seq < 0) {
+            throw new IllegalArgumentException("key '%s' has a negative sequence number".formatted(text));
+        }
+        return new NumberedKey(tenant, seq);
     }
 }

@@ -33,6 +33,12 @@ public record SegmentReport(
         @JsonProperty("region") @Nullable String region) {
     private static final JsonMapper JSON = new JsonMapper();
 
+    public SegmentReport {
+        if (bytes < 0) {
+            throw new IllegalArgumentException("a segment of %d bytes".formatted(bytes));
+        }
+    }
+
     static SegmentReport of(SealedSegment segment, String instance, @Nullable String region) {
         return new SegmentReport(
                 segment.bytes(),
@@ -56,7 +62,11 @@ public record SegmentReport(
     /** @throws IllegalArgumentException where the bytes are not a report */
     public static SegmentReport parse(byte[] json) {
         try {
-            return JSON.readValue(json, SegmentReport.class);
+            SegmentReport report = JSON.readValue(json, SegmentReport.class);
+            if (report == null) {
+                throw new IllegalArgumentException("a segment report is JSON null");
+            }
+            return report;
         } catch (IOException e) {
             throw new IllegalArgumentException("not a segment report", e);
         }

@@ -1,0 +1,555 @@
+package io.tidegate.topologytests;
+
+import static io.tidegate.topologytests.TopologyFixture.ACCEPTED;
+import static io.tidegate.topologytests.TopologyFixture.T0;
+import static io.tidegate.topologytests.TopologyFixture.WAL_SEGMENTS;
+import static io.tidegate.topologytests.TopologyFixture.bytes;
+import static io.tidegate.topologytests.TopologyFixture.record;
+import static io.tidegate.topologytests.TopologyFixture.text;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tidegate.tenant.TenantId;
+import io.tidegate.topology.SegmentReport;
+import io.tidegate.topology.TenantConfigs.Unknown;
+import io.tidegate.topologytests.TopologyFixture.Outcome;
+import io.tidegate.topologytests.TopologyFixture.Setup;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Collections;
+import java.util.List;
+import java.util.function.UnaryOperator;
+import org.apache.kafka.streams.test.TestRecord;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Each quota, from a signal in its topic to the reason on it. */
+class QuotaRulesTest {
+    private static final String TENANT = "42";
+    private static final long DAY_MS = Duration.ofDays(1).toMillis();
+
+    @TempDir(factory = MemoryDir.class)
+    private Path dir;
+
+    private TopologyFixture topology;
+
+    @BeforeEach
+    void start() {
+        topology = TopologyFixture.in(dir).region("eu-1").segmentBytes(400).start();
+    }
+
+    @AfterEach
+    void stop() {
+        topology.close();
+    }
+
+    /** Starts again, in another directory, with other settings. */
+    private void startWith(UnaryOperator<Setup> change) {
+        topology.close();
+        topology = change.apply(TopologyFixture.in(dir.resolve("other"))).start();
+    }
+
+    private String verdict(long timestampMs, String... fields) {
+        return topology.send(TENANT, timestampMs, fields).verdict();
+    }
+
+    @Nested
+    class Rate {
+        @Test
+        void twoHundredSignalsAtOnceAgainstAHundredASecondSplitInHalf() {
+            topology.config(TENANT, "\"max_signals_per_sec\":100");
+
+            List<String> verdicts = topology.verdicts(200, TENANT, T0);
+
+            assertThat(verdicts.subList(0, 100)).containsOnly(ACCEPTED);
+            assertThat(verdicts.subList(100, 200)).containsOnly("burst_exceeded");
+        }
+
+        @Test
+        void afterTheTimeThatIsSaidExactlyOneMorePasses() {
+            topology.config(TENANT, "\"max_signals_per_sec\":100");
+            topology.verdicts(100, TENANT, T0);
+
+            assertThat(topology.send(TENANT, T0).header("tidegate.retry_after_ms"))
+                    .isEqualTo("10");
+            assertThat(verdict(T0 + 9)).isEqualTo("burst_exceeded");
+            assertThat(topology.verdicts(2, TENANT, T0 + 10)).containsExactly(ACCEPTED, "burst_exceeded");
+        }
+
+        @Test
+        void anIdleTenantSavesUpToTwoSeconds() {
+            topology.config(TENANT, "\"max_signals_per_sec\":10");
+            topology.send(TENANT, T0);
+
+            List<String> verdicts = topology.verdicts(25, TENANT, T0 + DAY_MS);
+
+            assertThat(Collections.frequency(verdicts, ACCEPTED)).isEqualTo(20);
+        }
+
+        @Test
+        void anEmptyBucketIsABurstForTwoSecondsAndASustainedRateAfterwards() {
+            topology.config(TENANT, "\"max_signals_per_sec\":10");
+            topology.verdicts(10, TENANT, T0);
+
+            for (long ms = 100; ms <= 3_000; ms += 100) {
+                assertThat(topology.verdicts(2, TENANT, T0 + ms))
+                        .as("after %d ms", ms)
+                        .containsExactly(ACCEPTED, ms <= 2_000 ? "burst_exceeded" : "rate_limited");
+            }
+            assertThat(topology.send(TENANT, T0 + 3_000).header("tidegate.limit"))
+                    .isEqualTo("10");
+        }
+
+        @Test
+        void timeThatStepsBackRefillsNothing() {
+            topology.config(TENANT, "\"max_signals_per_sec\":1,\"burst_signals\":1");
+            topology.send(TENANT, T0);
+
+            Outcome earlier = topology.send(TENANT, T0 - 5_000);
+
+            assertThat(earlier.verdict()).isEqualTo("burst_exceeded");
+            assertThat(earlier.header("tidegate.retry_after_ms")).isEqualTo("6000");
+            assertThat(verdict(T0 + 999)).isEqualTo("burst_exceeded");
+            assertThat(verdict(T0 + 1_000)).isEqualTo(ACCEPTED);
+        }
+
+        @Test
+        void noRateIsUnlimited() {
+            topology.config(TENANT, "\"max_signals_per_sec\":null");
+
+            assertThat(topology.verdicts(500, TENANT, T0)).containsOnly(ACCEPTED);
+        }
+
+        @Test
+        void aRateOfZeroRefusesAllAndWaitingDoesNotHelp() {
+            topology.config(TENANT, "\"max_signals_per_sec\":0,\"burst_signals\":10");
+
+            for (long ms : new long[] {0, 1, DAY_MS}) {
+                Outcome outcome = topology.send(TENANT, T0 + ms);
+                assertThat(outcome.verdict()).isEqualTo("rate_limited");
+                assertThat(outcome.header("tidegate.limit")).isEqualTo("0");
+                assertThat(outcome.header("tidegate.retry_after_ms")).isNull();
+            }
+        }
+
+        @Test
+        void aBurstOfZeroRefusesAllAndWaitingDoesNotHelp() {
+            topology.config(TENANT, "\"max_signals_per_sec\":10,\"burst_signals\":0");
+
+            for (long ms : new long[] {0, 1, DAY_MS}) {
+                Outcome outcome = topology.send(TENANT, T0 + ms);
+                assertThat(outcome.verdict()).isEqualTo("burst_exceeded");
+                assertThat(outcome.header("tidegate.retry_after_ms")).isNull();
+            }
+        }
+
+        @Test
+        void theLargestRateSurvivesCenturiesOfIdleTime() {
+            topology.config(TENANT, "\"max_signals_per_sec\":4294967295,\"burst_signals\":4294967295");
+
+            assertThat(verdict(0)).isEqualTo(ACCEPTED);
+            assertThat(verdict(T0)).isEqualTo(ACCEPTED);
+            assertThat(verdict(T0 + 1_000 * 365 * DAY_MS)).isEqualTo(ACCEPTED);
+        }
+    }
+
+    @Nested
+    class Entities {
+        @ParameterizedTest
+        @ValueSource(strings = {"item", "user", "creator"})
+        void theLimitStrikesAtTheFirstSightOfANewOne(String kind) {
+            topology.config(TENANT, "\"max_entities\":2");
+
+            assertThat(verdict(T0, "\"" + kind + "\":\"a\"")).isEqualTo(ACCEPTED);
+            assertThat(verdict(T0, "\"" + kind + "\":\"b\"")).isEqualTo(ACCEPTED);
+            assertThat(verdict(T0, "\"" + kind + "\":\"c\"")).isEqualTo("entity_limit");
+            assertThat(verdict(T0, "\"" + kind + "\":\"a\"")).isEqualTo(ACCEPTED);
+            assertThat(verdict(T0, "\"" + kind + "\":\"b\"")).isEqualTo(ACCEPTED);
+            assertThat(verdict(T0)).isEqualTo(ACCEPTED);
+        }
+
+        @Test
+        void theThreeKindsCountTogetherAndAreNotEachOther() {
+            topology.config(TENANT, "\"max_entities\":3");
+
+            assertThat(verdict(T0, "\"item\":\"7\"", "\"user\":\"7\"", "\"creator\":\"7\""))
+                    .isEqualTo(ACCEPTED);
+            assertThat(topology.send(TENANT, T0, "\"item\":\"8\"").header("tidegate.observed"))
+                    .isEqualTo("3");
+            assertThat(verdict(T0, "\"creator\":\"7\"", "\"item\":\"7\"")).isEqualTo(ACCEPTED);
+        }
+
+        @Test
+        void anIntegerAndItsTextAreOneEntity() {
+            topology.config(TENANT, "\"max_entities\":1");
+
+            assertThat(verdict(T0, "\"item\":7")).isEqualTo(ACCEPTED);
+            assertThat(verdict(T0, "\"item\":\"7\"")).isEqualTo(ACCEPTED);
+            assertThat(verdict(T0, "\"item\":\"\\u0037\"")).isEqualTo(ACCEPTED);
+        }
+
+        @Test
+        void aRefusedSignalAddsNoneOfItsEntities() {
+            topology.config(TENANT, "\"max_entities\":2");
+            verdict(T0, "\"item\":\"a\"");
+
+            assertThat(verdict(T0, "\"item\":\"b\"", "\"user\":\"u\"")).isEqualTo("entity_limit");
+            assertThat(verdict(T0, "\"user\":\"u\"")).isEqualTo(ACCEPTED);
+            assertThat(verdict(T0, "\"item\":\"b\"")).isEqualTo("entity_limit");
+        }
+
+        @Test
+        void aRefusedSignalCostsNoToken() {
+            topology.config(TENANT, "\"max_entities\":0,\"max_signals_per_sec\":1,\"burst_signals\":1");
+
+            assertThat(topology.verdicts(5, TENANT, T0, "\"item\":\"a\"")).containsOnly("entity_limit");
+            assertThat(topology.verdicts(2, TENANT, T0)).containsExactly(ACCEPTED, "burst_exceeded");
+        }
+
+        @Test
+        void aSignalRefusedForItsRateAddsNoEntity() {
+            topology.config(TENANT, "\"max_entities\":1,\"max_signals_per_sec\":1,\"burst_signals\":1");
+            verdict(T0);
+
+            assertThat(verdict(T0, "\"item\":\"a\"")).isEqualTo("burst_exceeded");
+            assertThat(verdict(T0 + 1_000, "\"item\":\"b\"")).isEqualTo(ACCEPTED);
+        }
+
+        @Test
+        void aLimitOfZeroRefusesEverySignalThatNamesAnEntity() {
+            topology.config(TENANT, "\"max_entities\":0");
+
+            assertThat(verdict(T0, "\"user\":1")).isEqualTo("entity_limit");
+            assertThat(verdict(T0)).isEqualTo(ACCEPTED);
+        }
+
+        @Test
+        void noLimitIsUnlimited() {
+            topology.config(TENANT, "\"max_entities\":null");
+
+            for (int i = 0; i < 300; i++) {
+                assertThat(verdict(T0, "\"item\":" + i)).isEqualTo(ACCEPTED);
+            }
+        }
+
+        @Test
+        void theLargestLimitIsNotNegative() {
+            topology.config(TENANT, "\"max_entities\":18446744073709551615,\"max_storage_bytes\":18446744073709551615");
+
+            assertThat(verdict(T0, "\"item\":1")).isEqualTo(ACCEPTED);
+        }
+
+        @Test
+        void aLowerLimitRefusesOnlyNewOnes() {
+            topology.config(TENANT, "\"max_entities\":3");
+            verdict(T0, "\"item\":1", "\"user\":1", "\"creator\":1");
+
+            topology.config(TENANT, "\"max_entities\":1");
+
+            assertThat(verdict(T0, "\"item\":1", "\"user\":1", "\"creator\":1")).isEqualTo(ACCEPTED);
+            Outcome refused = topology.send(TENANT, T0, "\"item\":2");
+            assertThat(refused.verdict()).isEqualTo("entity_limit");
+            assertThat(refused.header("tidegate.limit")).isEqualTo("1");
+            assertThat(refused.header("tidegate.observed")).isEqualTo("3");
+        }
+    }
+
+    @Nested
+    class Storage {
+        /** Sends until a segment is sealed; returns its report. */
+        private TestRecord<byte[], byte[]> seal() {
+            for (int i = 0; i < 50; i++) {
+                assertThat(verdict(T0)).isEqualTo(ACCEPTED);
+                List<TestRecord<byte[], byte[]>> reports = topology.read(WAL_SEGMENTS);
+                if (!reports.isEmpty()) {
+                    assertThat(reports).hasSize(1);
+                    return reports.get(0);
+                }
+            }
+            throw new AssertionError("50 signals did not fill a segment of 400 bytes");
+        }
+
+        private String observed() {
+            Outcome outcome = topology.send(TENANT, T0);
+            assertThat(outcome.verdict()).isEqualTo("storage_limit");
+            assertThat(outcome.header("tidegate.retry_after_ms")).isNull();
+            return String.valueOf(outcome.header("tidegate.observed"));
+        }
+
+        @Test
+        void theReportOfASealedSegmentIsOfItsFile() throws IOException {
+            topology.config(TENANT, "");
+
+            TestRecord<byte[], byte[]> written = seal();
+
+            SegmentReport report = SegmentReport.parse(written.value());
+            Path file = topology.dataDir().walOf(TenantId.of(42)).resolve("00000000000000000000.shard-00000.log");
+            assertThat(text(written.key())).isEqualTo("42:0");
+            assertThat(report.bytes()).isEqualTo(Files.size(file));
+            assertThat(report.firstSeq()).isZero();
+            assertThat(report.lastSeq()).isEqualTo(report.records() - 1);
+            assertThat(report.records()).isEqualTo(topology.wal(TENANT).size());
+            assertThat(report.crc()).matches("[0-9a-f]{8}");
+            assertThat(report.sealedAt()).isEqualTo(Instant.ofEpochMilli(T0).toString());
+            assertThat(report.instance()).isEqualTo("test-instance");
+            assertThat(report.region()).isEqualTo("eu-1");
+            assertThat(written.timestamp()).isEqualTo(T0);
+        }
+
+        @Test
+        void theQuotaIsJudgedWhenASegmentIsSealed() {
+            topology.config(TENANT, "\"max_storage_bytes\":1");
+
+            long bytes = SegmentReport.parse(seal().value()).bytes();
+
+            Outcome refused = topology.send(TENANT, T0);
+            assertThat(refused.verdict()).isEqualTo("storage_limit");
+            assertThat(refused.header("tidegate.limit")).isEqualTo("1");
+            assertThat(refused.header("tidegate.observed")).isEqualTo(Long.toString(bytes));
+        }
+
+        @Test
+        void moreThanOneSegmentCanFit() {
+            topology.config(TENANT, "");
+            long first = SegmentReport.parse(seal().value()).bytes();
+            topology.config(TENANT, "\"max_storage_bytes\":" + (first + 1));
+
+            long second = SegmentReport.parse(seal().value()).bytes();
+
+            assertThat(observed()).isEqualTo(Long.toString(first + second));
+        }
+
+        @Test
+        void aSegmentIsSealedByAgeInRecordTimeToo() {
+            startWith(setup -> setup.segmentAge(Duration.ofMinutes(10)));
+            topology.config(TENANT, "\"max_storage_bytes\":1");
+
+            assertThat(verdict(T0)).isEqualTo(ACCEPTED);
+            assertThat(verdict(T0 + 599_999)).isEqualTo(ACCEPTED);
+            assertThat(verdict(T0 + 600_000)).isEqualTo(ACCEPTED);
+
+            List<TestRecord<byte[], byte[]>> reports = topology.read(WAL_SEGMENTS);
+            assertThat(reports).hasSize(1);
+            assertThat(SegmentReport.parse(reports.get(0).value()).lastSeq()).isEqualTo(1);
+            assertThat(verdict(T0 + 600_000)).isEqualTo("storage_limit");
+        }
+
+        @Test
+        void aLimitOfZeroRefusesAll() {
+            topology.config(TENANT, "\"max_storage_bytes\":0");
+
+            assertThat(observed()).isEqualTo("0");
+        }
+
+        @Test
+        void aSegmentThatIsReportedAgainIsCountedOnce() {
+            topology.config(TENANT, "\"max_storage_bytes\":1");
+            TestRecord<byte[], byte[]> report = seal();
+            String before = observed();
+
+            topology.pipe(WAL_SEGMENTS, report);
+            topology.pipe(WAL_SEGMENTS, report);
+
+            assertThat(observed()).isEqualTo(before);
+        }
+
+        @Test
+        void aSegmentThatIsReportedWithOtherBytesIsCountedByTheLastReport() {
+            topology.config(TENANT, "\"max_storage_bytes\":1");
+            TestRecord<byte[], byte[]> report = seal();
+
+            topology.pipe(
+                    WAL_SEGMENTS,
+                    record(text(report.value()).replaceFirst("\"bytes\":\\d+", "\"bytes\":12345"))
+                            .key("42:0")
+                            .now());
+
+            assertThat(observed()).isEqualTo("12345");
+        }
+
+        @Test
+        void aSegmentThatIsGoneIsCreditedOnce() {
+            topology.config(TENANT, "");
+            seal();
+            long second = SegmentReport.parse(seal().value()).bytes();
+            topology.config(TENANT, "\"max_storage_bytes\":1");
+            TestRecord<byte[], byte[]> gone = record((byte[]) null).key("42:0").now();
+
+            topology.pipe(WAL_SEGMENTS, gone);
+            topology.pipe(WAL_SEGMENTS, gone);
+
+            assertThat(observed()).isEqualTo(Long.toString(second));
+        }
+
+        @Test
+        void aFullTenantGoesOnWhenItsLimitIsRaised() {
+            topology.config(TENANT, "\"max_storage_bytes\":1");
+            seal();
+            observed();
+
+            topology.config(TENANT, "\"max_storage_bytes\":1000000");
+
+            assertThat(verdict(T0)).isEqualTo(ACCEPTED);
+        }
+
+        @ParameterizedTest
+        @ValueSource(
+                strings = {
+                    "",
+                    "null",
+                    "[]",
+                    "not JSON",
+                    "{\"bytes\":-5,\"first_seq\":0,\"last_seq\":0}",
+                    "{\"bytes\":\"many\"}",
+                    "{\"bytes\":99999999999999999999}"
+                })
+        void aBadReportIsIgnored(String value) {
+            topology.config(TENANT, "\"max_storage_bytes\":1");
+            seal();
+            String before = observed();
+
+            topology.pipe(WAL_SEGMENTS, record(value).key("42:77").now());
+
+            assertThat(observed()).isEqualTo(before);
+        }
+
+        @ParameterizedTest
+        @ValueSource(strings = {"", "42", "42:", "42:x", ":0", "t42:0", "042:0", "42:-1"})
+        void aReportWithABadKeyIsIgnored(String key) {
+            topology.config(TENANT, "\"max_storage_bytes\":1");
+            TestRecord<byte[], byte[]> report = seal();
+            String before = observed();
+
+            topology.pipe(
+                    WAL_SEGMENTS, new TestRecord<>(bytes(key), report.value(), report.headers(), report.timestamp()));
+
+            assertThat(observed()).isEqualTo(before);
+        }
+    }
+
+    @Nested
+    class OtherRules {
+        @Test
+        void aBlockedTenantIsRefusedUntilTheInstant() {
+            topology.config(TENANT, "\"blocked_until\":\"" + Instant.ofEpochMilli(T0) + "\"");
+
+            assertThat(topology.send(TENANT, T0 - DAY_MS).header("tidegate.retry_after_ms"))
+                    .isEqualTo(Long.toString(DAY_MS));
+            assertThat(verdict(T0 - 1)).isEqualTo("tenant_blocked");
+            assertThat(verdict(T0)).isEqualTo(ACCEPTED);
+        }
+
+        @Test
+        void aTenantIsAcceptedOnlyInARegionOfItsOwn() {
+            topology.config(TENANT, "\"required_regions\":[\"us-1\",\"us-2\"]");
+            assertThat(verdict(T0)).isEqualTo("region_not_allowed");
+
+            topology.config(TENANT, "\"required_regions\":[\"us-1\",\"eu-1\"]");
+            assertThat(verdict(T0)).isEqualTo(ACCEPTED);
+        }
+
+        @Test
+        void anInstanceWithoutARegionIsInNoRequiredRegion() {
+            startWith(setup -> setup);
+            topology.config(TENANT, "\"required_regions\":[\"eu-1\"]");
+            topology.config("7", "\"required_regions\":[]");
+
+            Outcome refused = topology.send(TENANT, T0);
+
+            assertThat(refused.verdict()).isEqualTo("region_not_allowed");
+            assertThat(refused.header("tidegate.retry_after_ms")).isNull();
+            assertThat(topology.send("7", T0).verdict()).isEqualTo(ACCEPTED);
+        }
+
+        /** Each config mends the check that failed before; the next one in order must show. */
+        @Test
+        void theChecksRunInTheirOrder() {
+            String blocked = "\"blocked_until\":\"" + Instant.ofEpochMilli(T0 + 1) + "\",";
+            String elsewhere = "\"required_regions\":[\"us-1\"],";
+            String full = "\"max_storage_bytes\":0,";
+            String slow = "\"max_signals_per_sec\":0,";
+            String crowded = "\"max_entities\":0";
+
+            topology.config(TENANT, blocked + elsewhere + full + slow + crowded);
+            assertThat(verdict(T0, "\"item\":1")).isEqualTo("tenant_blocked");
+            topology.config(TENANT, elsewhere + full + slow + crowded);
+            assertThat(verdict(T0, "\"item\":1")).isEqualTo("region_not_allowed");
+            topology.config(TENANT, full + slow + crowded);
+            assertThat(verdict(T0, "\"item\":1")).isEqualTo("storage_limit");
+            topology.config(TENANT, slow + crowded);
+            assertThat(verdict(T0, "\"item\":1")).isEqualTo("rate_limited");
+            topology.config(TENANT, crowded);
+            assertThat(verdict(T0, "\"item\":1")).isEqualTo("entity_limit");
+            topology.config(TENANT, "");
+            assertThat(verdict(T0, "\"item\":1")).isEqualTo(ACCEPTED);
+        }
+
+        @Test
+        void observeModeAcceptsWhatEveryQuotaWouldRefuse() {
+            for (String quota : new String[] {
+                "\"blocked_until\":\"2100-01-01T00:00:00Z\"",
+                "\"required_regions\":[\"us-1\"]",
+                "\"max_storage_bytes\":0",
+                "\"max_signals_per_sec\":0",
+                "\"max_entities\":0"
+            }) {
+                topology.config(TENANT, quota);
+                assertThat(verdict(T0, "\"item\":\"new with " + quota.length() + "\""))
+                        .as(quota)
+                        .isNotEqualTo(ACCEPTED);
+                topology.config(TENANT, quota + ",\"mode\":\"observe\"");
+                assertThat(verdict(T0, "\"item\":\"new with " + quota.length() + "\""))
+                        .as(quota)
+                        .isEqualTo(ACCEPTED);
+            }
+        }
+
+        @Test
+        void whatAnObservedTenantUsesCountsWhenItsQuotaIsEnforced() {
+            String quota = "\"max_entities\":1,\"max_signals_per_sec\":2,\"burst_signals\":2";
+            topology.config(TENANT, quota + ",\"mode\":\"observe\"");
+            assertThat(topology.verdicts(5, TENANT, T0, "\"item\":1", "\"user\":1"))
+                    .containsOnly(ACCEPTED);
+
+            topology.config(TENANT, quota);
+
+            assertThat(verdict(T0)).isEqualTo("burst_exceeded");
+            Outcome refused = topology.send(TENANT, T0 + 1_000, "\"item\":2");
+            assertThat(refused.verdict()).isEqualTo("entity_limit");
+            assertThat(refused.header("tidegate.observed")).isEqualTo("2");
+            assertThat(verdict(T0 + 1_000, "\"item\":1")).isEqualTo(ACCEPTED);
+        }
+
+        @Test
+        void anUnknownTenantIsRejectedAndTheDefaultTenantIsUnlimited() {
+            assertThat(topology.verdicts(3, TENANT, T0)).containsOnly("tenant_unknown");
+            assertThat(topology.verdicts(300, "0", T0, "\"item\":1")).containsOnly(ACCEPTED);
+            assertThat(topology.wal(TENANT)).isEmpty();
+        }
+
+        @Test
+        void unknownTenantsCanEachGetTheDefaultTenantsConfig() {
+            startWith(setup -> setup.unknown(Unknown.DEFAULT_CONFIG));
+            assertThat(topology.verdicts(10, TENANT, T0)).containsOnly(ACCEPTED);
+
+            topology.config("9", "");
+            topology.config("0", "\"max_signals_per_sec\":1,\"burst_signals\":1");
+
+            assertThat(topology.verdicts(2, TENANT, T0)).containsExactly(ACCEPTED, "burst_exceeded");
+            Outcome refused = topology.send("7", T0 + 1);
+            assertThat(refused.verdict()).isEqualTo(ACCEPTED);
+            refused = topology.send("7", T0 + 1);
+            assertThat(refused.verdict()).isEqualTo("burst_exceeded");
+            assertThat(refused.header("tidegate.tenant")).isEqualTo("7");
+            assertThat(refused.header("tidegate.config_offset")).isEqualTo("1");
+            assertThat(topology.verdicts(3, "9", T0)).containsOnly(ACCEPTED);
+        }
+    }
+}
