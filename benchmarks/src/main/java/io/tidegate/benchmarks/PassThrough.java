@@ -1,5 +1,6 @@
 package io.tidegate.benchmarks;
 
+import java.util.Arrays;
 import java.util.Optional;
 import java.util.Properties;
 import java.util.Set;
@@ -50,9 +51,7 @@ final class PassThrough {
         ProcessorSupplier<byte[], byte[], byte[], byte[]> forward = () -> new ContextualProcessor<>() {
             @Override
             public void process(Record<byte[], byte[]> record) {
-                byte[] key = record.key() != null
-                        ? record.key()
-                        : Arrays.copyOfRange(record.value(), 13, 18);
+                byte[] key = record.key() != null ? record.key() : Arrays.copyOfRange(record.value(), 13, 18);
                 context().forward(record.withKey(key));
             }
         };
