@@ -17,6 +17,7 @@ import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AlterConfigOp;
 import org.apache.kafka.clients.admin.Config;
 import org.apache.kafka.clients.admin.ConfigEntry;
+import org.apache.kafka.clients.admin.FinalizedVersionRange;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.admin.TopicDescription;
@@ -24,6 +25,8 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.config.TopicConfig;
 import org.apache.kafka.common.errors.TopicExistsException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Creates the topics that are missing and checks those that are there: their partitions, and the settings that promises
@@ -32,6 +35,11 @@ import org.apache.kafka.common.errors.TopicExistsException;
 public final class TopicSetup implements AutoCloseable {
     /** What was found or made. */
     public record Outcome(List<String> created, List<String> found, RecordSizes sizes, long requestBytesMax) {}
+
+    private static final Logger LOG = LoggerFactory.getLogger(TopicSetup.class);
+
+    /** KIP-890: from this {@code transaction.version} on, brokers keep transactions of one producer apart. */
+    private static final int TRANSACTIONS_DEFENDED = 2;
 
     private static final Duration APPEARS_WITHIN = Duration.ofSeconds(30);
     private static final long POLL_MS = 50;
@@ -76,6 +84,38 @@ public final class TopicSetup implements AutoCloseable {
         RecordSizes sizes =
                 new RecordSizes(recordBytes - RecordSizes.HEADROOM_BYTES, deadLetterBytes - RecordSizes.HEADROOM_BYTES);
         return new Outcome(created, found, sizes, Math.max(recordBytes, deadLetterBytes));
+    }
+
+    /**
+     * Checks that the brokers can do what is relied on.
+     *
+     * @throws AdminException with the command that mends it
+     */
+    public void checkFeatures() {
+        var features = KafkaFutures.get(admin.describeFeatures().featureMetadata(), "asking for the cluster's features")
+                .finalizedFeatures();
+        if (settings.streamsGroupProtocol() && level(features, "streams.version") < 1) {
+            throw new AdminException(
+                    ("the brokers of %s do not offer group.protocol=streams (Kafka 4.2 and later, after"
+                                    + " kafka-features.sh --bootstrap-server %s upgrade --feature streams.version=1): enable it,"
+                                    + " or set %s=classic")
+                            .formatted(
+                                    settings.bootstrapServers(), settings.bootstrapServers(), Settings.GROUP_PROTOCOL));
+        }
+        if (level(features, "transaction.version") < TRANSACTIONS_DEFENDED) {
+            LOG.warn(
+                    "the cluster's transaction.version is below {}: a delayed message of an old transaction can end up in a"
+                            + " newer one, and exactly once does not hold. Mend it: kafka-features.sh --bootstrap-server {}"
+                            + " upgrade --feature transaction.version={}",
+                    TRANSACTIONS_DEFENDED,
+                    settings.bootstrapServers(),
+                    TRANSACTIONS_DEFENDED);
+        }
+    }
+
+    private static int level(Map<String, FinalizedVersionRange> features, String name) {
+        FinalizedVersionRange range = features.get(name);
+        return range == null ? 0 : range.maxVersionLevel();
     }
 
     /** Tells the group how many standby replicas to keep; with the streams protocol that is the broker's to know. */

@@ -32,6 +32,7 @@ final class InstanceRunner implements AutoCloseable {
         Closeable lock = dir.lock();
         TopicSetup setup = new TopicSetup(settings);
         try {
+            setup.checkFeatures();
             TopicSetup.Outcome topics = setup.ensure();
             setup.applyStandbyReplicas();
             dir.bind(setup.identity());
