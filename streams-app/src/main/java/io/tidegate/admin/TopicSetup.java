@@ -163,7 +163,12 @@ public final class TopicSetup implements AutoCloseable {
         for (String signals : topics.signals()) {
             add(wanted, signals, Map.of(TopicConfig.MESSAGE_TIMESTAMP_TYPE_CONFIG, "LogAppendTime"));
         }
-        Map<String, String> createTime = Map.of(TopicConfig.MESSAGE_TIMESTAMP_TYPE_CONFIG, "CreateTime");
+        // Any time: brokers refuse times more than an hour ahead, and a refused record would stop its task for good.
+        Map<String, String> createTime = Map.of(
+                TopicConfig.MESSAGE_TIMESTAMP_TYPE_CONFIG,
+                "CreateTime",
+                TopicConfig.MESSAGE_TIMESTAMP_AFTER_MAX_MS_CONFIG,
+                Long.toString(Long.MAX_VALUE));
         add(
                 wanted,
                 topics.byTenant(),
@@ -178,7 +183,7 @@ public final class TopicSetup implements AutoCloseable {
                 wanted,
                 topics.deadLetter(),
                 with(createTime, TopicConfig.MAX_MESSAGE_BYTES_CONFIG, Long.toString(DEAD_LETTER_BYTES_MAX)));
-        add(wanted, topics.segments(), Map.of(TopicConfig.CLEANUP_POLICY_CONFIG, "compact"));
+        add(wanted, topics.segments(), with(createTime, TopicConfig.CLEANUP_POLICY_CONFIG, "compact"));
         return wanted;
     }
 
@@ -271,6 +276,14 @@ public final class TopicSetup implements AutoCloseable {
         }
         for (String name : List.of(names.byTenant(), names.accepted(), names.quotaExceeded(), names.deadLetter())) {
             require(wrong, configs, name, TopicConfig.MESSAGE_TIMESTAMP_TYPE_CONFIG, "CreateTime");
+        }
+        if (!settings.requireLogAppendTime()) {
+            // Only then can a time be ahead.
+            for (String name : List.of(
+                    names.byTenant(), names.accepted(), names.quotaExceeded(), names.deadLetter(), names.segments())) {
+                String anyTime = Long.toString(Long.MAX_VALUE);
+                require(wrong, configs, name, TopicConfig.MESSAGE_TIMESTAMP_AFTER_MAX_MS_CONFIG, anyTime);
+            }
         }
         for (String name : List.of(names.byTenant(), names.accepted())) {
             require(wrong, configs, name, TopicConfig.CLEANUP_POLICY_CONFIG, "delete");

@@ -217,8 +217,31 @@ abstract class MainJobContract {
                 .contains("must be LogAppendTime")
                 .contains("kafka-configs.sh --bootstrap-server " + bootstrapServers())
                 .contains("--add-config message.timestamp.type=LogAppendTime");
-        TidegateProcess allowed = start("a", "--set", "signals.require.log.append.time=false");
-        assertThat(allowed.logText()).contains("state=RUNNING");
+        start("a", "--set", "signals.require.log.append.time=false");
+        set("1", "--label", "From the future");
+        awaitUsable("1");
+        // A producer's time, 50 years ahead: brokers refuse that by default, and the record must not stop the task.
+        long ahead = System.currentTimeMillis() + Duration.ofDays(50 * 365).toMillis();
+        try (Admin admin = Admin.create(Map.of("bootstrap.servers", bootstrapServers()))) {
+            var topic = new org.apache.kafka.common.config.ConfigResource(
+                    org.apache.kafka.common.config.ConfigResource.Type.TOPIC, signals());
+            var any = new org.apache.kafka.clients.admin.ConfigEntry(
+                    "message.timestamp.after.max.ms", Long.toString(Long.MAX_VALUE));
+            admin.incrementalAlterConfigs(Map.of(
+                            topic,
+                            List.of(new org.apache.kafka.clients.admin.AlterConfigOp(
+                                    any, org.apache.kafka.clients.admin.AlterConfigOp.OpType.SET))))
+                    .all()
+                    .get(30, TimeUnit.SECONDS);
+        }
+        try (var producer = new KafkaProducer<>(
+                Map.<String, Object>of("bootstrap.servers", bootstrapServers()),
+                new StringSerializer(),
+                new StringSerializer())) {
+            producer.send(new ProducerRecord<>(signals(), 0, ahead, null, "{\"tenant_id\":1,\"item\":\"future\"}"))
+                    .get(30, TimeUnit.SECONDS);
+        }
+        assertThat(verify("a").at("/tenants/1/in_wal").asLong()).isEqualTo(2);
     }
 
     @Test
