@@ -83,7 +83,8 @@ public final class Router {
 
     /** The tenant of an ingress topic {@code <anything>.<id>}; null where its name does not end so. */
     public static @Nullable TenantId inTopic(String topic) {
-        return TenantId.tryParse(topic.substring(topic.lastIndexOf('.') + 1).getBytes(StandardCharsets.UTF_8));
+        int dot = topic.lastIndexOf('.');
+        return dot < 0 ? null : TenantId.tryParse(topic.substring(dot + 1).getBytes(StandardCharsets.UTF_8));
     }
 
     private String place() {
