@@ -1,8 +1,10 @@
 package io.tidegate.admin;
 
+import io.tidegate.config.Settings;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.KafkaFuture;
 
 /** Waits for Kafka's answers, with a deadline and an error that a person can use. */
@@ -10,6 +12,28 @@ final class KafkaFutures {
     private static final int WAIT_S = 30;
 
     private KafkaFutures() {}
+
+    static AdminException noAnswer(String doing, long waitedS, Exception cause) {
+        return new AdminException(
+                ("%s: no answer within %d s. Is the broker up, is its security as set here, and can the address that it"
+                                + " advertises (advertised.listeners) be reached from here? TIDEGATE_LOG_LEVEL=INFO shows each"
+                                + " attempt")
+                        .formatted(doing, waitedS),
+                cause);
+    }
+
+    /** A client that could not even be made; Kafka keeps the reason in the causes. */
+    static AdminException noClient(Settings settings, KafkaException e) {
+        StringBuilder reasons = new StringBuilder();
+        for (Throwable cause = e; cause != null; cause = cause.getCause()) {
+            String reason = cause.getMessage();
+            if (reason != null && reasons.indexOf(reason) < 0) {
+                reasons.append(": ").append(reason);
+            }
+        }
+        return new AdminException(
+                "no connection to %s can be made%s".formatted(settings.bootstrapServers(), reasons), e);
+    }
 
     /** @param doing what is waited for, such as "describing the topics" */
     static <T> T get(KafkaFuture<T> future, String doing) {
@@ -19,11 +43,7 @@ final class KafkaFutures {
             Throwable cause = e.getCause();
             throw new AdminException("%s failed: %s".formatted(doing, cause.getMessage()), cause);
         } catch (TimeoutException e) {
-            throw new AdminException(
-                    ("%s: no answer within %d s. Is the broker up, and is the address that it advertises"
-                                    + " (advertised.listeners) one that can be reached from here?")
-                            .formatted(doing, WAIT_S),
-                    e);
+            throw noAnswer(doing, WAIT_S, e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new AdminException(doing + " was interrupted", e);

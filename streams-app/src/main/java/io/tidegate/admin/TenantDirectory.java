@@ -33,7 +33,7 @@ public final class TenantDirectory {
     /**
      * A config that is in the topic.
      *
-     * @param config the limits; null where the record is not a config
+     * @param config the limits; null where the record is not a config, or one of another tenant than its key's
      * @param offset the record's offset in {@code tenant-configs}
      */
     public record Stored(@Nullable TenantConfig config, long offset) {}
@@ -49,7 +49,9 @@ public final class TenantDirectory {
 
     private static Stored stored(ConsumerRecord<byte[], byte[]> record) {
         try {
-            return new Stored(TenantConfigJson.parseStored(record.value()), record.offset());
+            TenantConfig config = TenantConfigJson.parseStored(record.value());
+            boolean ofItsKey = config.tenantId().equals(TenantId.tryParse(record.key()));
+            return new Stored(ofItsKey ? config : null, record.offset());
         } catch (IllegalArgumentException e) {
             return new Stored(null, record.offset());
         }

@@ -12,8 +12,10 @@ import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.errors.WakeupException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.jspecify.annotations.Nullable;
@@ -41,7 +43,11 @@ public final class TopicReader implements AutoCloseable {
         config.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, false);
         config.put(ConsumerConfig.ALLOW_AUTO_CREATE_TOPICS_CONFIG, false);
         config.put(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, 10_000);
-        consumer = new KafkaConsumer<>(config, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+        try {
+            consumer = new KafkaConsumer<>(config, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+        } catch (KafkaException e) {
+            throw KafkaFutures.noClient(settings, e);
+        }
         try {
             for (String topic : topics) {
                 List<PartitionInfo> infos = consumer.partitionsFor(topic, METADATA_WITHIN);
@@ -61,6 +67,9 @@ public final class TopicReader implements AutoCloseable {
     }
 
     private static AdminException failed(Settings settings, RuntimeException e) {
+        if (e instanceof TimeoutException) {
+            return KafkaFutures.noAnswer("reading from " + settings.bootstrapServers(), METADATA_WITHIN.toSeconds(), e);
+        }
         return new AdminException(
                 "reading from %s failed: %s".formatted(settings.bootstrapServers(), e.getMessage()), e);
     }

@@ -21,6 +21,7 @@ import org.apache.kafka.clients.admin.FinalizedVersionRange;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.admin.TopicDescription;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.config.TopicConfig;
@@ -52,7 +53,11 @@ public final class TopicSetup implements AutoCloseable {
 
     public TopicSetup(Settings settings) {
         this.settings = settings;
-        this.admin = Admin.create(settings.clientConfig());
+        try {
+            this.admin = Admin.create(settings.clientConfig());
+        } catch (KafkaException e) {
+            throw KafkaFutures.noClient(settings, e);
+        }
     }
 
     /**
@@ -154,7 +159,7 @@ public final class TopicSetup implements AutoCloseable {
 
     @Override
     public void close() {
-        admin.close(Duration.ofSeconds(5));
+        admin.close(Duration.ZERO); // every call was waited for, or given up
     }
 
     private Map<String, NewTopic> wanted() {

@@ -26,6 +26,9 @@ final class Amounts {
     private static final Pattern DURATION = Pattern.compile("(\\d+)(ms|s|m|h|d)");
     private static final long KIB = 1024;
 
+    /** More is a slip, and would not fit into nanoseconds. */
+    private static final Duration DURATION_MAX = Duration.ofDays(36_500);
+
     private Amounts() {}
 
     /** Bytes of {@code 1GiB}, {@code 500MB}, {@code 1024}. */
@@ -49,6 +52,14 @@ final class Amounts {
 
     /** A duration such as {@code 30s}, {@code 500ms}, {@code 5m}, or ISO {@code PT30S}. */
     static Duration duration(String text) {
+        Duration duration = parseDuration(text);
+        if (duration.isNegative() || duration.compareTo(DURATION_MAX) > 0) {
+            throw new IllegalArgumentException("'%s' is outside 0 to 100 years".formatted(text));
+        }
+        return duration;
+    }
+
+    private static Duration parseDuration(String text) {
         Matcher match = DURATION.matcher(text.trim());
         if (match.matches() && match.group(1).length() <= 12) {
             long amount = Long.parseLong(match.group(1));

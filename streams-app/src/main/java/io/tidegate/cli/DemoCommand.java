@@ -40,6 +40,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 @Command(
@@ -48,6 +49,7 @@ import picocli.CommandLine.Spec;
         description =
                 "Shows it all on this machine, without Docker: a broker, an instance, four sample tenants and their traffic.")
 final class DemoCommand implements Callable<Integer> {
+    private static final int PORT_MAX = 65_535;
     private static final Duration REDRAW = Duration.ofSeconds(1);
     private static final Duration RUNS_WITHIN = Duration.ofSeconds(90);
     private static final Duration SETTLE = Duration.ofSeconds(30);
@@ -80,6 +82,10 @@ final class DemoCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException, InterruptedException {
+        if (port < 0 || port > PORT_MAX) {
+            throw new ParameterException(
+                    spec.commandLine(), "--port = %d is outside 0 to %d".formatted(port, PORT_MAX));
+        }
         // Ctrl-C: ends the traffic, and holds the process until everything is stopped.
         Runtime.getRuntime().addShutdownHook(new Thread(() -> {
             stop.countDown();
@@ -101,6 +107,7 @@ final class DemoCommand implements Callable<Integer> {
     private int demo(Path root) throws IOException, InterruptedException {
         say("starting a Kafka broker …");
         try (EmbeddedBroker broker = EmbeddedBroker.start(root.resolve("broker"), port, Map.of())) {
+            Tidegate.showClientWarnings(); // not before: until the broker is up each attempt is one
             Settings settings = settings(broker, root.resolve("data"));
             say("creating topics and starting Tidegate …");
             try (InstanceRunner runner = InstanceRunner.start(settings)) {
@@ -179,11 +186,17 @@ final class DemoCommand implements Callable<Integer> {
                 "tenants ls --bootstrap-server %s".formatted(bootstrap),
                 "tenants set 2 --rate 500/s --bootstrap-server %s".formatted(bootstrap),
                 "rejections tail -f --bootstrap-server %s".formatted(bootstrap),
-                "wal cat 1 --data-dir %s".formatted(data),
-                "wal verify --data-dir %s".formatted(data))) {
+                "wal cat 1 --data-dir %s".formatted(quoted(data)),
+                "wal verify --data-dir %s".formatted(quoted(data)))) {
             say("  ./tidegate " + command);
         }
         say("");
+    }
+
+    /** As a shell needs it. */
+    static String quoted(Path path) {
+        String text = path.toString();
+        return text.matches("[\\w/.,:@+-]+") ? text : "'" + text.replace("'", "'\\''") + "'";
     }
 
     private void say(String text) {

@@ -32,8 +32,8 @@ final class InitCommand implements Callable<Integer> {
             var out = spec.commandLine().getOut();
             if (output.json()) {
                 var json = Json.object();
-                outcome.created().forEach(json.withArray("created")::add);
-                outcome.found().forEach(json.withArray("found")::add);
+                outcome.created().forEach(json.putArray("created")::add);
+                outcome.found().forEach(json.putArray("found")::add);
                 out.println(Json.line(json));
             } else {
                 Table table = new Table("TOPIC", "STATE");

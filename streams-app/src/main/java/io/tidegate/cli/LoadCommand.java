@@ -23,6 +23,10 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true,
         description = "Sends signals of many tenants (ids 1 to N); the sequence depends on the seed alone.")
 final class LoadCommand implements Callable<Integer> {
+    private static final int TENANTS_MAX = 1_000_000;
+    private static final int SIZE_MAX = 16 * 1024 * 1024;
+    private static final int SKEW_MAX = 100;
+
     @Mixin
     private SettingsOptions options = new SettingsOptions();
 
@@ -58,10 +62,13 @@ final class LoadCommand implements Callable<Integer> {
             description = "How long. Default: 10s.")
     private Duration duration = Duration.ofSeconds(10);
 
-    @Option(names = "--max-signals", paramLabel = "N", description = "How many at most.")
+    @Option(names = "--max-signals", paramLabel = "N", description = "Signals at most. Default: no limit.")
     private long maxSignals = Long.MAX_VALUE;
 
-    @Option(names = "--seed", paramLabel = "N", description = "Default: ${DEFAULT-VALUE}.")
+    @Option(
+            names = "--seed",
+            paramLabel = "N",
+            description = "What the sequence depends on. Default: ${DEFAULT-VALUE}.")
     private long seed = 1;
 
     @Option(names = "--create-tenants", description = "First give each tenant without a config an unlimited one.")
@@ -72,9 +79,13 @@ final class LoadCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws InterruptedException {
-        if (tenants < 1 || entities < 1 || size < 1 || skew < 0) {
+        check("--tenants", tenants, 1, TENANTS_MAX);
+        check("--entities", entities, 1, Integer.MAX_VALUE);
+        check("--size", size, 1, SIZE_MAX);
+        check("--max-signals", maxSignals, 1, Long.MAX_VALUE);
+        if (!(skew >= 0 && skew <= SKEW_MAX)) {
             throw new ParameterException(
-                    spec.commandLine(), "--tenants, --entities and --size must be at least 1, --skew at least 0");
+                    spec.commandLine(), "--skew = %s is outside 0 to %d".formatted(skew, SKEW_MAX));
         }
         Settings settings = options.load();
         PrintWriter err = spec.commandLine().getErr();
@@ -109,6 +120,13 @@ final class LoadCommand implements Callable<Integer> {
                 counts.latencyMs(0.999)));
         out.flush();
         return ExitCodes.OK;
+    }
+
+    private void check(String option, long value, long min, long max) {
+        if (value < min || value > max) {
+            throw new ParameterException(
+                    spec.commandLine(), "%s = %d is outside %d to %d".formatted(option, value, min, max));
+        }
     }
 
     private void prepareTenants(Settings settings, PrintWriter err) {

@@ -27,6 +27,7 @@ final class RunCommand implements Callable<Integer> {
         org.slf4j.Logger log = LoggerFactory.getLogger(RunCommand.class);
         Settings settings = options.load();
         InstanceRunner runner = InstanceRunner.start(settings);
+        Tidegate.showClientWarnings();
         AtomicBoolean closed = new AtomicBoolean();
         Thread stop = new Thread(() -> close(runner, closed), "stop");
         Runtime.getRuntime().addShutdownHook(stop);

@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Properties;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
@@ -46,8 +47,9 @@ final class SettingsOptions {
             Properties properties = new Properties();
             try (Reader reader = Files.newBufferedReader(commandConfig)) {
                 properties.load(reader);
-            } catch (IOException e) {
-                throw new SettingsException("--command-config %s cannot be read: %s".formatted(commandConfig, e));
+            } catch (IOException | IllegalArgumentException e) {
+                throw new SettingsException(
+                        "--command-config %s cannot be read: %s".formatted(commandConfig, Tidegate.message(e)));
             }
             properties
                     .stringPropertyNames()
@@ -66,10 +68,19 @@ final class SettingsOptions {
 
     /** The data directory of an instance, to be read. */
     DataDir existingDataDir() {
-        Path path = load().dataDir();
+        return existingDataDir(load().dataDir());
+    }
+
+    /** A directory that is not an instance's has no damage, but nobody should be told that it is clean. */
+    static DataDir existingDataDir(Path path) {
         if (!Files.isDirectory(path)) {
             throw new SettingsException(
                     "the data directory %s does not exist: name an instance's with --data-dir".formatted(path));
+        }
+        if (Stream.of(".tidegate", "wal", "tenants").noneMatch(name -> Files.exists(path.resolve(name)))) {
+            throw new SettingsException(
+                    "%s is not a data directory, it has none of .tidegate, wal and tenants: name an instance's with --data-dir"
+                            .formatted(path));
         }
         return new DataDir(path);
     }

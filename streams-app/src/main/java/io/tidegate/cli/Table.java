@@ -3,10 +3,19 @@ package io.tidegate.cli;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** Rows in columns. A heading that ends in {@code >} aligns its column to the right. Control characters are shown as ·. */
 final class Table {
+    private static final int LINE_SEPARATOR = 0x2028;
+    private static final int PARAGRAPH_SEPARATOR = 0x2029;
+
+    /** Marks that make a terminal show text in another order than it is stored in. */
+    private static final Set<Integer> REORDERING =
+            Set.of(0x061C, 0x200E, 0x200F, 0x202A, 0x202B, 0x202C, 0x202D, 0x202E, 0x2066, 0x2067, 0x2068, 0x2069);
+
     private final List<String> headings = new ArrayList<>();
     private final List<Boolean> right = new ArrayList<>();
     private final List<List<String>> rows = new ArrayList<>();
@@ -58,7 +67,16 @@ final class Table {
     /** Text from records can hold anything, also what would steer a terminal. */
     static String printable(String text) {
         StringBuilder safe = new StringBuilder(text.length());
-        text.codePoints().forEach(c -> safe.appendCodePoint(Character.isISOControl(c) ? '·' : c));
+        text.codePoints().forEach(c -> safe.appendCodePoint(isPlain(c) ? c : '·'));
         return safe.toString();
+    }
+
+    /** As {@link #printable}, but line ends stay: for messages. */
+    static String printableLines(@Nullable String text) {
+        return String.valueOf(text).lines().map(Table::printable).collect(Collectors.joining("\n"));
+    }
+
+    private static boolean isPlain(int c) {
+        return !Character.isISOControl(c) && !REORDERING.contains(c) && c != LINE_SEPARATOR && c != PARAGRAPH_SEPARATOR;
     }
 }

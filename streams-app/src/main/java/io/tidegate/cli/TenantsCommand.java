@@ -1,6 +1,7 @@
 package io.tidegate.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.admin.AdminException;
 import io.tidegate.admin.TenantDirectory;
 import io.tidegate.admission.EntityKind;
 import io.tidegate.admission.Reason;
@@ -18,8 +19,11 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
+import java.util.function.Function;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -81,10 +85,20 @@ final class TenantsCommand implements Runnable {
                 description = "The tenant's id.")
         TenantId tenant = TenantId.DEFAULT;
 
-        /** The tenant's stored config; null where it has none, or an unreadable one. */
+        /**
+         * The tenant's stored config; null where it has none.
+         *
+         * @throws AdminException if the record is not a config: what it meant to limit must not be lost unnoticed
+         */
         @Nullable
         TenantConfig stored(TenantDirectory directory) {
             TenantDirectory.Stored found = directory.configs().get(tenant);
+            if (found != null && found.config() == null) {
+                throw new AdminException(
+                        "the record of tenant %s in tenant-configs (offset %d) is not a config of it; replace it with: tidegate"
+                                        .formatted(tenant, found.offset())
+                                + " tenants set %s --from FILE".formatted(tenant.decimal()));
+            }
             return found == null ? null : found.config();
         }
     }
@@ -237,7 +251,8 @@ final class TenantsCommand implements Runnable {
     @Command(
             name = "set",
             mixinStandardHelpOptions = true,
-            description = "Sets limits of a tenant; what is not named stays. The tenant is created where it is new.")
+            description =
+                    "Sets limits of a tenant; what is not named stays. A new tenant has no limit but those that are named.")
     static final class Set extends OnTenant {
         @Option(names = "--rate", paramLabel = "N/s", description = "Signals per second; 0 rejects all.")
         private @Nullable String rate;
@@ -276,46 +291,80 @@ final class TenantsCommand implements Runnable {
         private @Nullable String from;
 
         @Override
-        public Integer call() throws IOException {
+        public Integer call() {
             TenantDirectory directory = directory();
-            TenantConfig base = from != null ? read(from) : stored(directory);
-            if (base == null) {
-                base = tenant.isDefault() ? TenantConfig.defaultTenant() : TenantConfig.unlimited(tenant, "");
-            }
-            if (!base.tenantId().equals(tenant)) {
+            TenantConfig base = from != null ? read(from) : null;
+            if (base != null && !base.tenantId().equals(tenant)) {
                 throw new ParameterException(
                         spec.commandLine(), "the config is of tenant %s, not of %s".formatted(base.tenantId(), tenant));
             }
-            TenantConfig changed = apply(base);
-            long offset = directory.put(changed);
+            // A limit that cannot be is refused before the broker is asked for the ones that stay.
+            TenantConfig unused = apply(base != null ? base : fresh());
+            if (base == null) {
+                if (!namesAny()) {
+                    throw new ParameterException(spec.commandLine(), "name what to set, such as --rate 100/s");
+                }
+                TenantConfig stored = stored(directory);
+                base = stored != null ? stored : fresh();
+            }
+            long offset = directory.put(apply(base));
             out().println("tenant %s set (config offset %d)".formatted(tenant, offset));
             out().flush();
             return ExitCodes.OK;
+        }
+
+        private boolean namesAny() {
+            return Stream.of(rate, burst, entities, storage, regions, label, mode, blockedUntil)
+                    .anyMatch(Objects::nonNull);
+        }
+
+        private TenantConfig fresh() {
+            return tenant.isDefault() ? TenantConfig.defaultTenant() : TenantConfig.unlimited(tenant, "");
         }
 
         private TenantConfig apply(TenantConfig base) {
             try {
                 return new TenantConfig(
                         tenant,
-                        rate == null ? base.maxSignalsPerSec() : (Long) Amounts.perSecond(rate),
+                        rate == null ? base.maxSignalsPerSec() : amount("--rate", rate, Amounts::perSecond),
                         burst == null ? base.burstSignals() : burst,
                         entities == null ? base.maxEntities() : entities,
-                        storage == null ? base.maxStorageBytes() : Amounts.bytes(storage),
+                        storage == null ? base.maxStorageBytes() : amount("--storage", storage, Amounts::bytes),
                         regions == null ? base.requiredRegions() : regions,
                         label == null ? base.label() : label,
                         mode == null ? base.mode() : mode,
-                        blockedUntil == null ? base.blockedUntil() : Instant.parse(blockedUntil));
-            } catch (IllegalArgumentException | DateTimeException e) {
+                        blockedUntil == null ? base.blockedUntil() : time(blockedUntil));
+            } catch (IllegalArgumentException e) {
                 throw new ParameterException(spec.commandLine(), e.getMessage(), e);
             }
         }
 
-        private TenantConfig read(String file) throws IOException {
-            byte[] json = file.equals("-") ? System.in.readAllBytes() : Files.readAllBytes(Path.of(file));
+        private static <T> T amount(String option, String text, Function<String, T> read) {
             try {
+                return read.apply(text);
+            } catch (IllegalArgumentException e) {
+                throw new IllegalArgumentException("%s: %s".formatted(option, e.getMessage()), e);
+            }
+        }
+
+        private static Instant time(String text) {
+            try {
+                return Instant.parse(text);
+            } catch (DateTimeException e) {
+                throw new IllegalArgumentException(
+                        "--blocked-until: '%s' is not a time such as 2026-01-31T12:00:00Z".formatted(text), e);
+            }
+        }
+
+        private TenantConfig read(String file) {
+            try {
+                byte[] json = file.equals("-") ? System.in.readAllBytes() : Files.readAllBytes(Path.of(file));
                 return TenantConfigJson.parse(json);
             } catch (IllegalArgumentException e) {
                 throw new ParameterException(spec.commandLine(), "--from %s: %s".formatted(file, e.getMessage()), e);
+            } catch (IOException e) {
+                throw new ParameterException(
+                        spec.commandLine(), "--from %s cannot be read: %s".formatted(file, Tidegate.message(e)), e);
             }
         }
     }

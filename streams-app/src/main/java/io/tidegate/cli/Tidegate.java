@@ -1,12 +1,22 @@
 package io.tidegate.cli;
 
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
 import io.tidegate.admin.AdminException;
 import io.tidegate.config.SettingsException;
 import io.tidegate.wal.WalException;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
 import java.io.IOException;
+import java.io.OutputStreamWriter;
 import java.io.PrintWriter;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.NoSuchFileException;
 import org.apache.kafka.common.KafkaException;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.LoggerFactory;
 import picocli.AutoComplete;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -33,7 +43,7 @@ import picocli.CommandLine.Spec;
             LoadCommand.class,
             VerifyCommand.class,
             ConfigCommand.class,
-            AutoComplete.GenerateCompletion.class,
+            Tidegate.Completion.class,
             CommandLine.HelpCommand.class
         })
 public final class Tidegate implements Runnable {
@@ -41,26 +51,61 @@ public final class Tidegate implements Runnable {
     private @Nullable CommandSpec spec;
 
     public static void main(String[] args) {
-        System.exit(commandLine().execute(args));
+        if (System.getenv("TIDEGATE_LOG_LEVEL") != null) {
+            showClientWarnings();
+        }
+        System.exit(commandLine()
+                .setOut(utf8(FileDescriptor.out))
+                .setErr(utf8(FileDescriptor.err))
+                .execute(args));
+    }
+
+    /** UTF-8 whatever the locale: labels and values would be replaced by question marks in others. */
+    private static PrintWriter utf8(FileDescriptor stream) {
+        return new PrintWriter(new OutputStreamWriter(new FileOutputStream(stream), StandardCharsets.UTF_8), true);
+    }
+
+    /**
+     * Lets Kafka's clients log their warnings. Commands that only ask or set something keep them quiet: a broker that
+     * does not answer is one error, not a warning for each attempt.
+     */
+    static void showClientWarnings() {
+        ((Logger) LoggerFactory.getLogger("org.apache.kafka.clients")).setLevel(Level.WARN);
     }
 
     static CommandLine commandLine() {
         CommandLine commandLine = new CommandLine(new Tidegate());
-        commandLine
-                .getSubcommands()
-                .get("generate-completion")
-                .getCommandSpec()
-                .usageMessage()
-                .description("Prints a completion script for bash and zsh: source <(tidegate completion)");
+        withVersion(commandLine);
         return commandLine
                 .setCaseInsensitiveEnumValuesAllowed(true)
                 .setUsageHelpAutoWidth(true)
+                .setParameterExceptionHandler((failure, args) -> explainUsage(failure))
                 .setExecutionExceptionHandler((failure, command, parsed) -> explain(failure, command));
+    }
+
+    /** {@code --version} says the same after every command. */
+    private static void withVersion(CommandLine commandLine) {
+        commandLine.getSubcommands().values().forEach(command -> {
+            command.getCommandSpec().versionProvider(new Version());
+            withVersion(command);
+        });
     }
 
     @Override
     public void run() {
+        spec.commandLine().usage(spec.commandLine().getErr());
         throw new ParameterException(spec.commandLine(), "a command is missing");
+    }
+
+    /** The error alone: a page of usage would push it off the screen. */
+    private static int explainUsage(ParameterException failure) {
+        CommandLine command = failure.getCommandLine();
+        PrintWriter err = command.getErr();
+        err.println("tidegate: " + Table.printableLines(failure.getMessage()));
+        CommandLine.UnmatchedArgumentException.printSuggestions(failure, err);
+        err.println("Try: %s --help".formatted(command.getCommandSpec().qualifiedName()));
+        err.flush();
+        return ExitCodes.USAGE;
     }
 
     private static int explain(Exception failure, CommandLine command) {
@@ -70,8 +115,9 @@ public final class Tidegate implements Runnable {
                 || failure instanceof WalException
                 || failure instanceof IllegalArgumentException
                 || failure instanceof IOException
+                || failure instanceof UncheckedIOException
                 || failure instanceof KafkaException) {
-            err.println("tidegate: " + failure.getMessage());
+            err.println("tidegate: " + Table.printableLines(message(failure)));
         } else {
             err.println("tidegate: unexpected failure, please report it");
             failure.printStackTrace(err);
@@ -84,6 +130,32 @@ public final class Tidegate implements Runnable {
                 && (wal.kind() == WalException.Kind.DAMAGE || wal.kind() == WalException.Kind.GAP);
         return damage ? ExitCodes.DAMAGE : ExitCodes.FAILED;
     }
+
+    static String message(Throwable failure) {
+        if (failure instanceof UncheckedIOException unchecked) {
+            return message(unchecked.getCause());
+        }
+        if (failure instanceof NoSuchFileException) {
+            return failure.getMessage() + " does not exist";
+        }
+        if (failure instanceof AccessDeniedException) {
+            return failure.getMessage() + ": permission denied";
+        }
+        Throwable root = failure;
+        while (root.getCause() != null) {
+            root = root.getCause();
+        }
+        String text = failure.getMessage() == null ? failure.toString() : failure.getMessage();
+        // Kafka says "Failed to construct kafka consumer" and keeps the reason in the cause.
+        return failure instanceof KafkaException && root.getMessage() != null && !text.contains(root.getMessage())
+                ? text + ": " + root.getMessage()
+                : text;
+    }
+
+    @Command(
+            name = "completion",
+            description = "Prints a completion script for bash and zsh. Use it with: source <(tidegate completion)")
+    static final class Completion extends AutoComplete.GenerateCompletion {}
 
     static final class Version implements CommandLine.IVersionProvider {
         @Override

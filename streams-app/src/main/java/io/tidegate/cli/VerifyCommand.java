@@ -6,7 +6,6 @@ import io.tidegate.config.Settings;
 import io.tidegate.wal.DataDir;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -17,7 +16,6 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 @Command(
@@ -55,11 +53,7 @@ final class VerifyCommand implements Callable<Integer> {
         List<DataDir> dirs = new ArrayList<>();
         dirs.add(options.existingDataDir());
         for (Path other : others) {
-            if (!Files.isDirectory(other)) {
-                throw new ParameterException(
-                        spec.commandLine(), "the data directory %s does not exist".formatted(other));
-            }
-            dirs.add(new DataDir(other));
+            dirs.add(SettingsOptions.existingDataDir(other));
         }
         PrintWriter out = spec.commandLine().getOut();
         Progress progress = new Progress(spec.commandLine().getErr(), "verifying");
@@ -114,7 +108,7 @@ final class VerifyCommand implements Callable<Integer> {
             account.rejected().forEach(rejected::put);
             node.put("balanced", account.balanced());
         });
-        balance.findings().forEach(json.withArray("findings")::add);
+        balance.findings().forEach(json.putArray("findings")::add);
         json.put("finding_count", balance.findingCount());
         return json;
     }

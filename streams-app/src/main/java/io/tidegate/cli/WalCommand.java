@@ -43,6 +43,15 @@ final class WalCommand implements Runnable {
         throw new ParameterException(spec.commandLine(), "a command is missing: ls, cat or verify");
     }
 
+    private static void hintWhereNothing(CommandSpec spec, DataDir dir, @Nullable TenantId tenant) throws IOException {
+        if (tenant != null && dir.segments(tenant).isEmpty()) {
+            spec.commandLine()
+                    .getErr()
+                    .println("tenant %s has no WAL in %s"
+                            .formatted(tenant, Table.printable(dir.root().toString())));
+        }
+    }
+
     @Command(name = "ls", mixinStandardHelpOptions = true, description = "Lists segments.")
     static final class Ls implements Callable<Integer> {
         @Mixin
@@ -64,6 +73,7 @@ final class WalCommand implements Runnable {
         @Override
         public Integer call() throws IOException {
             DataDir dir = options.existingDataDir();
+            hintWhereNothing(spec, dir, tenant);
             PrintWriter out = spec.commandLine().getOut();
             Table table = new Table("TENANT>", "SEGMENT", "FIRST SEQ>", "SHARD>", "SIZE>", "STATE");
             for (TenantId id : tenant == null ? dir.tenants() : List.of(tenant)) {
@@ -117,7 +127,7 @@ final class WalCommand implements Runnable {
         @Option(
                 names = {"-n", "--max"},
                 paramLabel = "N",
-                description = "Stop after so many.")
+                description = "Stop after so many. Default: no limit.")
         private long max = Long.MAX_VALUE;
 
         @Spec
@@ -125,7 +135,11 @@ final class WalCommand implements Runnable {
 
         @Override
         public Integer call() throws IOException {
+            if (fromSeq < 0 || max < 0) {
+                throw new ParameterException(spec.commandLine(), "--from-seq and --max must be at least 0");
+            }
             DataDir dir = options.existingDataDir();
+            hintWhereNothing(spec, dir, tenant);
             PrintWriter out = spec.commandLine().getOut();
             try (WalReader reader = WalReader.open(dir, tenant, fromSeq)) {
                 long printed = 0;
@@ -182,6 +196,7 @@ final class WalCommand implements Runnable {
         @Override
         public Integer call() throws IOException {
             DataDir dir = options.existingDataDir();
+            hintWhereNothing(spec, dir, tenant);
             PrintWriter out = spec.commandLine().getOut();
             Progress progress = new Progress(spec.commandLine().getErr(), "verifying");
             WalVerifier verifier = new WalVerifier(dir, null);
@@ -230,7 +245,10 @@ final class WalCommand implements Runnable {
                 for (Damage one : damage) {
                     out.println("DAMAGE tenant %s, %s, byte %d: %s"
                             .formatted(
-                                    one.tenant() == null ? "?" : one.tenant(), one.path(), one.position(), one.what()));
+                                    one.tenant() == null ? "?" : one.tenant(),
+                                    Table.printable(one.path().toString()),
+                                    one.position(),
+                                    Table.printable(one.what())));
                 }
                 out.println(damage.isEmpty() ? "clean" : "%d damaged".formatted(damage.size()));
             }

@@ -1,5 +1,6 @@
 package io.tidegate.config;
 
+import io.tidegate.config.SettingsLoader.Origin;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.topology.RecordSizes;
 import io.tidegate.topology.Router;
@@ -10,15 +11,22 @@ import io.tidegate.topology.TopologySettings;
 import io.tidegate.wal.WalSettings;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Properties;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.apache.kafka.clients.CommonClientConfigs;
 import org.apache.kafka.clients.admin.AdminClientConfig;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
@@ -30,7 +38,7 @@ import org.apache.kafka.common.config.ConfigDef.Importance;
 import org.apache.kafka.common.config.ConfigDef.Range;
 import org.apache.kafka.common.config.ConfigDef.Type;
 import org.apache.kafka.common.config.ConfigDef.ValidString;
-import org.apache.kafka.common.config.ConfigException;
+import org.apache.kafka.common.config.ConfigValue;
 import org.apache.kafka.common.config.TopicConfig;
 import org.apache.kafka.common.record.internal.CompressionType;
 import org.apache.kafka.streams.StreamsConfig;
@@ -86,6 +94,31 @@ public final class Settings {
     private static final String WAL_GROUP = "WAL";
 
     static final ConfigDef DEFINITIONS = define();
+
+    /** Of the clients, not to be changed, also not for one kind of client by a prefix such as {@code main.consumer.}. */
+    private static final List<String> FIXED = List.of(
+            StreamsConfig.PROCESSING_GUARANTEE_CONFIG,
+            ConsumerConfig.ISOLATION_LEVEL_CONFIG,
+            ConsumerConfig.AUTO_OFFSET_RESET_CONFIG);
+
+    /** Of the clients, with the setting of Tidegate that they are made from. */
+    private static final Map<String, String> OWN = Map.of(
+            CommonClientConfigs.BOOTSTRAP_SERVERS_CONFIG, BOOTSTRAP_SERVERS,
+            StreamsConfig.APPLICATION_ID_CONFIG, APPLICATION_ID,
+            StreamsConfig.STATE_DIR_CONFIG, DATA_DIR,
+            StreamsConfig.GROUP_PROTOCOL_CONFIG, GROUP_PROTOCOL,
+            StreamsConfig.NUM_STREAM_THREADS_CONFIG, THREADS,
+            StreamsConfig.NUM_STANDBY_REPLICAS_CONFIG, STANDBY_REPLICAS,
+            StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, COMMIT_INTERVAL_MS,
+            StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, CACHE_BYTES,
+            StreamsConfig.REPLICATION_FACTOR_CONFIG, REPLICATION_FACTOR);
+
+    /** What Kafka allows in the name of a topic, and so in what names topics. */
+    private static final Pattern TOPIC_NAME = Pattern.compile("(?!\\.{1,2}$)[a-zA-Z0-9._-]{1,249}");
+
+    private static final int APPLICATION_ID_CHARS_MAX = 200;
+    private static final Pattern HOST_PORT = Pattern.compile("(?:\\[[0-9a-fA-F:.%]+]|[^\\s:\\[\\]]+):(\\d{1,5})");
+    private static final int PORT_MAX = 65_535;
 
     private static ConfigDef define() {
         ConfigDef def = new ConfigDef();
@@ -287,11 +320,19 @@ public final class Settings {
         return def;
     }
 
+    private static final Set<String> SECRETS = Stream.of(
+                    AdminClientConfig.configDef(), ConsumerConfig.configDef(), ProducerConfig.configDef())
+            .flatMap(def -> def.configKeys().values().stream())
+            .filter(key -> key.type == Type.PASSWORD)
+            .map(key -> key.name)
+            .collect(Collectors.toUnmodifiableSet());
+    private static final Set<String> SECRET_WORDS = Set.of("password", "passphrase", "jaas", "secret", "token");
+
     private final AbstractConfig config;
     private final Map<String, String> kafka;
-    private final Map<String, SettingsLoader.Origin> origins;
+    private final Map<String, Origin> origins;
 
-    Settings(Map<String, String> values, Map<String, SettingsLoader.Origin> origins) {
+    Settings(Map<String, String> values, Map<String, Origin> origins) {
         this.origins = Map.copyOf(origins);
         Map<String, String> own = new HashMap<>();
         Map<String, String> clients = new TreeMap<>();
@@ -303,12 +344,48 @@ public final class Settings {
             }
         });
         kafka = Map.copyOf(clients);
-        try {
-            config = new AbstractConfig(DEFINITIONS, own, false);
-        } catch (ConfigException e) {
-            throw new SettingsException(e.getMessage());
-        }
+        checkValues(DEFINITIONS, own, "");
+        config = new AbstractConfig(DEFINITIONS, own, false);
         checkRelations();
+        checkClients();
+    }
+
+    /** Names each value that cannot be, with where it comes from. */
+    private void checkValues(ConfigDef def, Map<String, String> values, String prefix) {
+        List<String> wrong = new ArrayList<>();
+        for (ConfigValue value : def.validate(values)) {
+            if (values.containsKey(value.name()) && !value.errorMessages().isEmpty()) {
+                String key = prefix + value.name();
+                // Further messages only follow from the first.
+                wrong.add("%s (%s): %s"
+                        .formatted(
+                                key,
+                                origins.getOrDefault(key, Origin.DEFAULT),
+                                value.errorMessages().get(0)));
+            }
+        }
+        if (!wrong.isEmpty()) {
+            throw new SettingsException(String.join("\n  ", wrong));
+        }
+    }
+
+    /** What goes to the clients is theirs to judge, but before anything is touched. */
+    private void checkClients() {
+        for (String key : kafka.keySet()) {
+            for (String fixed : FIXED) {
+                if (key.equals(fixed) || key.endsWith("." + fixed)) {
+                    throw new SettingsException(
+                            "%s%s cannot be set: Tidegate's promises depend on it".formatted(KAFKA_PREFIX, key));
+                }
+            }
+            if (OWN.containsKey(key)) {
+                throw new SettingsException("%s%s cannot be set: use %s".formatted(KAFKA_PREFIX, key, OWN.get(key)));
+            }
+        }
+        checkValues(AdminClientConfig.configDef(), kafka, KAFKA_PREFIX);
+        checkValues(ConsumerConfig.configDef(), kafka, KAFKA_PREFIX);
+        checkValues(ProducerConfig.configDef(), kafka, KAFKA_PREFIX);
+        checkValues(StreamsConfig.configDef(), kafka, KAFKA_PREFIX);
     }
 
     private void checkRelations() {
@@ -319,6 +396,22 @@ public final class Settings {
                 throw new SettingsException(e.getMessage());
             }
         }
+        if (config.getList(BOOTSTRAP_SERVERS).isEmpty()) {
+            throw new SettingsException(BOOTSTRAP_SERVERS + " is empty: name a broker, HOST:PORT");
+        }
+        for (String server : config.getList(BOOTSTRAP_SERVERS)) {
+            Matcher match = HOST_PORT.matcher(server);
+            if (!match.matches() || Integer.parseInt(match.group(1)) > PORT_MAX) {
+                throw new SettingsException("%s = %s: each broker must be HOST:PORT, such as localhost:9092"
+                        .formatted(BOOTSTRAP_SERVERS, server));
+            }
+        }
+        try {
+            var unused = dataDir();
+        } catch (InvalidPathException e) {
+            throw new SettingsException("%s: %s".formatted(DATA_DIR, e.getMessage()));
+        }
+        checkName(APPLICATION_ID, applicationId(), APPLICATION_ID_CHARS_MAX);
         Topics topics = topics();
         if (topics.signals().isEmpty()) {
             throw new SettingsException(TOPIC_SIGNALS + " is empty: name the topic that producers write to");
@@ -334,28 +427,25 @@ public final class Settings {
         }
         Set<String> names = new HashSet<>();
         for (String topic : allTopics()) {
+            checkName("topic", topic, Integer.MAX_VALUE);
             if (!names.add(topic)) {
                 throw new SettingsException(
                         "topic '%s' is named for two purposes: each needs its own".formatted(topic));
             }
         }
-        for (String fixed : List.of(
-                StreamsConfig.PROCESSING_GUARANTEE_CONFIG,
-                ConsumerConfig.ISOLATION_LEVEL_CONFIG,
-                ConsumerConfig.AUTO_OFFSET_RESET_CONFIG,
-                CommonClientConfigs.BOOTSTRAP_SERVERS_CONFIG,
-                StreamsConfig.APPLICATION_ID_CONFIG,
-                StreamsConfig.STATE_DIR_CONFIG)) {
-            if (kafka.containsKey(fixed)) {
-                throw new SettingsException(
-                        "%s%s cannot be set: Tidegate's promises depend on it".formatted(KAFKA_PREFIX, fixed));
-            }
+    }
+
+    private static void checkName(String what, String name, int charsMax) {
+        if (name.length() > charsMax || !TOPIC_NAME.matcher(name).matches()) {
+            throw new SettingsException(
+                    "%s = %s: at most %d letters, digits, dots, hyphens and underscores in ASCII, and not only dots"
+                            .formatted(what, name, Math.min(charsMax, 249)));
         }
     }
 
     public List<String> allTopics() {
         Topics topics = topics();
-        List<String> all = new java.util.ArrayList<>(topics.signals());
+        List<String> all = new ArrayList<>(topics.signals());
         all.addAll(List.of(
                 topics.byTenant(),
                 topics.configs(),
@@ -526,25 +616,31 @@ public final class Settings {
         return streams;
     }
 
-    /** Every setting with its value and where that comes from, in the order of the reference. */
+    /** Every setting with its value and where that comes from, by name; secrets are hidden. */
     public Map<String, Valued> explained() {
         Map<String, Valued> all = new TreeMap<>();
         for (String key : DEFINITIONS.names()) {
-            SettingsLoader.Origin origin = origins.getOrDefault(key, SettingsLoader.Origin.DEFAULT);
+            Origin origin = origins.getOrDefault(key, Origin.DEFAULT);
             String text = ConfigDef.convertToString(
                     config.values().get(key), DEFINITIONS.configKeys().get(key).type());
             all.put(key, new Valued(text == null ? "" : text, origin));
         }
         kafka.forEach((key, value) -> {
             String name = KAFKA_PREFIX + key;
-            boolean secret = key.contains("password") || key.contains("jaas") || key.contains("secret");
-            all.put(name, new Valued(secret ? "[hidden]" : value, origins.get(name)));
+            all.put(name, new Valued(isSecret(key) ? "[hidden]" : value, origins.get(name)));
         });
         return all;
     }
 
+    /** What Kafka itself hides, also behind a prefix, and what looks like it in the settings of plug-ins. */
+    private static boolean isSecret(String key) {
+        String name = key.toLowerCase(Locale.ROOT);
+        return SECRETS.stream().anyMatch(name::endsWith)
+                || (SECRET_WORDS.stream().anyMatch(name::contains) && !name.endsWith(".url"));
+    }
+
     /** A value and where it comes from. */
-    public record Valued(String value, SettingsLoader.Origin origin) {}
+    public record Valued(String value, Origin origin) {}
 
     /** Adds the settings of one group in order. */
     private static final class Definitions {

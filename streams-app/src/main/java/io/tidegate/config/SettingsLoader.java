@@ -61,7 +61,7 @@ public final class SettingsLoader {
         } catch (NoSuchFileException e) {
             throw new SettingsException("the settings file %s does not exist".formatted(file));
         } catch (IOException | IllegalArgumentException e) {
-            throw new SettingsException("the settings file %s cannot be read: %s".formatted(file, e.getMessage()));
+            throw new SettingsException("the settings file %s cannot be read: %s".formatted(file, e));
         }
         for (String key : properties.stringPropertyNames()) {
             add(key, properties.getProperty(key), Origin.FILE, file.toString());
@@ -83,7 +83,8 @@ public final class SettingsLoader {
             throw new SettingsException(
                     "unknown setting '%s' (%s); did you mean '%s'?".formatted(key, where, nearest(key)));
         }
-        values.put(key, value.trim());
+        // A password may end in a blank.
+        values.put(key, key.startsWith(Settings.KAFKA_PREFIX) ? value : value.trim());
         origins.put(key, origin);
     }
 

@@ -1,0 +1,204 @@
+package io.tidegate.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * What is refused before a broker is asked. Nothing listens on the port that is named here, so a command that asked one
+ * would run into the time-out.
+ */
+@Timeout(value = 20, unit = TimeUnit.SECONDS)
+final class BadInputTest {
+    private static final String NOBODY = "--bootstrap-server=127.0.0.1:1";
+
+    @TempDir
+    private Path directory;
+
+    private static void assertUsage(Cli run, String message) {
+        assertThat(run.err()).startsWith("tidegate: ").contains(message).doesNotContain("\tat ");
+        assertThat(run.exitCode()).isEqualTo(ExitCodes.USAGE);
+        assertThat(run.out()).isEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"007", "+7", "7.0", "", " 7", "t7", "../../etc", "18446744073709551616", "\u001b[2J"})
+    void refusesABadTenantId(String id) {
+        for (String command : new String[] {"get", "set", "unset", "rm"}) {
+            assertUsage(Cli.run("tenants", command, NOBODY, id), "is not a decimal number from 0 to");
+        }
+        for (String command : new String[] {"ls", "cat", "verify"}) {
+            assertUsage(Cli.run("wal", command, id), "is not a decimal number from 0 to");
+        }
+        assertUsage(Cli.run("rejections", "tail", NOBODY, "--tenant=" + id), "is not a decimal number from 0 to");
+    }
+
+    @Test
+    void neverPrintsWhatWouldSteerTheTerminal() {
+        Cli run = Cli.run("wal", "cat", "\u001b[2J");
+
+        assertThat(run.err()).contains("'·[2J'").doesNotContain("\u001b");
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "--rate | 100/m | --rate: '100/m' is not a rate such as 100/s",
+                "--rate | -5 | --rate: '-5' is not a rate such as 100/s",
+                "--rate | 4294967296 | max_signals_per_sec = 4294967296 is outside 0 to 4294967295",
+                "--burst | 4294967296 | burst_signals = 4294967296 is outside 0 to 4294967295",
+                "--burst | -1 | burst_signals = -1 is outside 0 to 4294967295",
+                "--burst | x | --burst",
+                "--entities | -1 | max_entities = -1 is outside 0 to 18446744073709551615",
+                "--entities | 18446744073709551616 | max_entities = 18446744073709551616 is outside",
+                "--storage | 1XB | --storage: '1XB' is not a size such as 1GiB",
+                "--storage | 18446744073709551616 | max_storage_bytes = 18446744073709551616 is outside",
+                "--region | EU | required_regions: 'EU' is not a region name",
+                "--mode | off | --mode",
+                "--blocked-until | tomorrow | --blocked-until: 'tomorrow' is not a time such as 2026-01-31T12:00:00Z",
+            })
+    void refusesALimitThatCannotBe(String option, String value, String message) {
+        assertUsage(Cli.run("tenants", "set", "42", NOBODY, option, value), message);
+    }
+
+    @Test
+    void refusesALabelThatWouldSteerATerminal() {
+        assertUsage(Cli.run("tenants", "set", "42", NOBODY, "--label", "a\u001bb"), "label must be at most 200");
+    }
+
+    @Test
+    void wantsToKnowWhatToSetAndUnset() {
+        assertUsage(Cli.run("tenants", "set", "42", NOBODY), "name what to set, such as --rate 100/s");
+        assertUsage(Cli.run("tenants", "unset", "42", NOBODY), "name what to unset, such as --rate");
+    }
+
+    @Test
+    void refusesAConfigOfAnotherTenant() throws IOException {
+        Path file = Files.writeString(directory.resolve("t7.json"), "{\"tenant_id\":7}");
+
+        assertUsage(
+                Cli.run("tenants", "set", "42", NOBODY, "--from", file.toString()),
+                "the config is of tenant t7, not of t42");
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "{\"tenant_id\":42,\"rate\":1} | unknown field 'rate'",
+                "{\"tenant_id\":42,\"max_signals_per_sec\":-1} | config: t42: max_signals_per_sec = -1 is outside",
+                "{\"tenant_id\":42,\"max_signals_per_sec\":\"1\"} | max_signals_per_sec",
+                "{\"tenant_id\":42 | not JSON",
+                "'' | ",
+                "null | config is JSON null",
+                "{} | tenant_id",
+            })
+    void refusesAConfigThatIsNone(String json, String message) throws IOException {
+        Path file = Files.writeString(directory.resolve("config.json"), json);
+
+        assertUsage(
+                Cli.run("tenants", "set", "42", NOBODY, "--from", file.toString()),
+                "--from %s: %s".formatted(file, message == null ? "" : message));
+    }
+
+    @Test
+    void saysWhichConfigIsNotThere() {
+        assertUsage(
+                Cli.run("tenants", "set", "42", NOBODY, "--from", "/no/such.json"),
+                "--from /no/such.json cannot be read: /no/such.json does not exist");
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "--duration | 5 | '5' is not a duration such as 30s",
+                "--duration | PT-5S | 'PT-5S' is outside 0 to 100 years",
+                "--duration | 999999999999d | '999999999999d' is outside 0 to 100 years",
+                "--rate | fast | 'fast' is not a rate such as 100/s",
+                "--tenants | 0 | --tenants = 0 is outside 1 to 1000000",
+                "--tenants | 2147483647 | --tenants = 2147483647 is outside 1 to 1000000",
+                "--entities | 0 | --entities = 0 is outside 1 to 2147483647",
+                "--size | 2147483647 | --size = 2147483647 is outside 1 to 16777216",
+                "--max-signals | -1 | --max-signals = -1 is outside",
+                "--skew | NaN | --skew = NaN is outside 0 to 100",
+                "--skew | -1 | --skew = -1.0 is outside 0 to 100",
+            })
+    void refusesALoadThatCannotBe(String option, String value, String message) {
+        assertUsage(Cli.run("load", NOBODY, option, value), message);
+    }
+
+    @Test
+    void namesTheReasonsThereAre() {
+        assertUsage(
+                Cli.run("rejections", "tail", NOBODY, "--reason", "bored"),
+                "'bored' is not a reason; these are: burst_exceeded, entity_limit, malformed,");
+    }
+
+    @Test
+    void refusesADemoOnAPortThatIsNone() {
+        assertUsage(Cli.run("demo", "--port", "65536"), "--port = 65536 is outside 0 to 65535");
+    }
+
+    @Test
+    void refusesAFormatThatIsNone() {
+        assertUsage(Cli.run("config", "show", "-o", "xml"), "'xml'");
+    }
+
+    @Test
+    void namesKeyValueRuleAndNearestNameOfBadSettings() throws IOException {
+        Path unknown = Files.writeString(directory.resolve("unknown.properties"), "data.dri=x\n");
+        Path bad = Files.writeString(directory.resolve("bad.properties"), "shards=0\n");
+
+        for (String[] command : new String[][] {{"config", "validate"}, {"run"}, {"init"}, {"tenants", "ls"}}) {
+            assertUsage(
+                    withConfig(command, unknown),
+                    "unknown setting 'data.dri' (%s); did you mean 'data.dir'?".formatted(unknown));
+            assertUsage(
+                    withConfig(command, bad),
+                    "shards (file): Invalid value 0 for configuration shards: Value must be at least 1");
+        }
+    }
+
+    private static Cli withConfig(String[] command, Path file) {
+        String[] args = java.util.Arrays.copyOf(command, command.length + 2);
+        args[command.length] = "--config";
+        args[command.length + 1] = file.toString();
+        return Cli.run(args);
+    }
+
+    @Test
+    void saysWhichClientConfigIsNotThere() {
+        assertUsage(
+                Cli.run("config", "validate", "--command-config", "/no/such.properties"),
+                "--command-config /no/such.properties cannot be read: /no/such.properties does not exist");
+    }
+
+    /** As of every client that cannot be made; the exit code is not that of a wrong command line. */
+    @Test
+    void saysWhyThereIsNoConnection() {
+        for (String[] command : new String[][] {{"tenants", "ls"}, {"init"}, {"rejections", "tail"}}) {
+            String[] args = java.util.Arrays.copyOf(command, command.length + 3);
+            args[command.length] = NOBODY;
+            args[command.length + 1] = "--set=kafka.security.protocol=SSL";
+            args[command.length + 2] = "--set=kafka.ssl.truststore.location=/no/such.jks";
+            Cli run = Cli.run(args);
+
+            assertThat(run.exitCode()).isEqualTo(ExitCodes.FAILED);
+            assertThat(run.err())
+                    .startsWith("tidegate: no connection to 127.0.0.1:1 can be made: ")
+                    .contains("/no/such.jks")
+                    .doesNotContain("\tat ");
+        }
+    }
+}

@@ -1,0 +1,160 @@
+package io.tidegate.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import picocli.CommandLine;
+import picocli.CommandLine.Model.ArgSpec;
+import picocli.CommandLine.Model.CommandSpec;
+
+final class HelpTest {
+    /** The words of every command, the program's own (none) first. */
+    static Stream<List<String>> commands() {
+        List<List<String>> all = new ArrayList<>();
+        collect(Tidegate.commandLine(), List.of(), all);
+        return all.stream();
+    }
+
+    private static void collect(CommandLine command, List<String> words, List<List<String>> into) {
+        into.add(words);
+        command.getSubcommands().forEach((name, sub) -> {
+            List<String> longer = new ArrayList<>(words);
+            longer.add(name);
+            collect(sub, longer, into);
+        });
+    }
+
+    private static CommandSpec spec(List<String> words) {
+        CommandLine command = Tidegate.commandLine();
+        for (String word : words) {
+            command = command.getSubcommands().get(word);
+        }
+        return command.getCommandSpec();
+    }
+
+    private static String[] args(List<String> words, String more) {
+        return Stream.concat(words.stream(), Stream.of(more)).toArray(String[]::new);
+    }
+
+    @ParameterizedTest
+    @MethodSource("commands")
+    void everyCommandHelps(List<String> words) {
+        Cli run = Cli.run(args(words, "--help"));
+
+        assertThat(run.exitCode()).isEqualTo(ExitCodes.OK);
+        assertThat(run.out()).contains("Usage: tidegate" + (words.isEmpty() ? "" : " " + String.join(" ", words)));
+        assertThat(run.err()).isEmpty();
+    }
+
+    @ParameterizedTest
+    @MethodSource("commands")
+    void everyCommandAndOptionIsDescribed(List<String> words) {
+        CommandSpec spec = spec(words);
+
+        assertThat(String.join("", spec.usageMessage().description())).isNotBlank();
+        for (ArgSpec arg : spec.args()) {
+            assertThat(String.join("", arg.description()))
+                    .as("%s of %s", arg.paramLabel(), spec.qualifiedName())
+                    .isNotBlank();
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("commands")
+    void everyCommandRefusesAnUnknownOption(List<String> words) {
+        CommandSpec spec = spec(words);
+        if (spec.helpCommand()) {
+            return; // picocli's own: it explains what it knows and ignores the rest
+        }
+        List<String> args = new ArrayList<>(words);
+        spec.positionalParameters().forEach(parameter -> args.add("42"));
+        args.add("--no-such-option");
+
+        Cli run = Cli.run(args.toArray(String[]::new));
+
+        assertThat(run.exitCode()).isEqualTo(ExitCodes.USAGE);
+        assertThat(run.out()).isEmpty();
+        assertThat(run.err()).contains("--no-such-option").doesNotContain("\tat ");
+    }
+
+    @Test
+    void namesTheCommandsOfTheDesign() {
+        assertThat(Tidegate.commandLine().getSubcommands())
+                .containsOnlyKeys(
+                        "demo",
+                        "run",
+                        "init",
+                        "tenants",
+                        "rejections",
+                        "wal",
+                        "load",
+                        "verify",
+                        "config",
+                        "completion",
+                        "help");
+    }
+
+    @Test
+    void saysThatACommandIsMissing() {
+        Cli run = Cli.run();
+
+        assertThat(run.exitCode()).isEqualTo(ExitCodes.USAGE);
+        assertThat(run.out()).isEmpty();
+        assertThat(run.err()).contains("Usage: tidegate").contains("tidegate: a command is missing");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"tenants", "rejections", "wal", "config"})
+    void namesTheCommandsWhereOneIsMissing(String noun) {
+        Cli run = Cli.run(noun);
+
+        assertThat(run.exitCode()).isEqualTo(ExitCodes.USAGE);
+        assertThat(run.out()).isEmpty();
+        assertThat(run.err())
+                .startsWith("tidegate: a command is missing: ")
+                .endsWith("Try: tidegate %s --help%n".formatted(noun));
+        Tidegate.commandLine()
+                .getSubcommands()
+                .get(noun)
+                .getSubcommands()
+                .keySet()
+                .forEach(verb -> assertThat(run.err()).contains(verb));
+    }
+
+    @Test
+    void proposesWhatWasMeant() {
+        Cli run = Cli.run("tenant", "ls");
+
+        assertThat(run.exitCode()).isEqualTo(ExitCodes.USAGE);
+        assertThat(run.err()).contains("Did you mean: tidegate tenants");
+    }
+
+    @Test
+    void saysItsVersionAfterEveryCommand() {
+        assertThat(Cli.run("--version").out()).startsWith("tidegate ");
+        assertThat(Cli.run("wal", "ls", "--version").out()).startsWith("tidegate ");
+    }
+
+    @Test
+    void explainsACommandByName() {
+        assertThat(Cli.run("help", "wal").out()).startsWith("Usage: tidegate wal");
+        assertThat(Cli.run("help", "bogus").exitCode()).isEqualTo(ExitCodes.USAGE);
+    }
+
+    @Test
+    void completesItsCommands() {
+        Cli run = Cli.run("completion");
+
+        assertThat(run.exitCode()).isEqualTo(ExitCodes.OK);
+        assertThat(run.out())
+                .startsWith("#!/usr/bin/env bash")
+                .contains("complete -F _complete_tidegate", "tenants", "rejections", "--from-seq");
+        assertThat(run.err()).isEmpty();
+    }
+}

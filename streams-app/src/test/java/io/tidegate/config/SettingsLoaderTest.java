@@ -1,0 +1,310 @@
+package io.tidegate.config;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.tidegate.config.Settings.Valued;
+import io.tidegate.config.SettingsLoader.Origin;
+import io.tidegate.topology.TenantSource;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Properties;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+final class SettingsLoaderTest {
+    @TempDir
+    private Path directory;
+
+    private static Settings flags(String... namesAndValues) {
+        Map<String, String> flags = new java.util.LinkedHashMap<>();
+        for (int i = 0; i < namesAndValues.length; i += 2) {
+            flags.put(namesAndValues[i], namesAndValues[i + 1]);
+        }
+        return SettingsLoader.load(null, Map.of(), flags);
+    }
+
+    private Path file(String text) throws IOException {
+        return Files.writeString(directory.resolve("tidegate.properties"), text);
+    }
+
+    private static @Nullable Valued explained(Settings settings, String name) {
+        return settings.explained().get(name);
+    }
+
+    @Test
+    void takesTheDefaultWhereNothingIsSet() {
+        Settings settings = flags();
+
+        assertThat(settings.shards()).isEqualTo(8);
+        assertThat(explained(settings, "shards")).isEqualTo(new Valued("8", Origin.DEFAULT));
+        assertThat(settings.bootstrapServers()).isEqualTo("localhost:9092");
+        assertThat(settings.tenantSource()).isEqualTo(TenantSource.VALUE);
+        assertThat(settings.region()).isNull();
+    }
+
+    @Test
+    void prefersTheFlagToTheEnvironmentToTheFileToTheDefault() throws IOException {
+        Path file = file("shards=2\nthreads=2\nregion=eu\n");
+        Map<String, String> environment = Map.of("TIDEGATE_SHARDS", "3", "TIDEGATE_THREADS", "3");
+
+        Settings settings = SettingsLoader.load(file, environment, Map.of("shards", "4"));
+
+        assertThat(explained(settings, "shards")).isEqualTo(new Valued("4", Origin.FLAG));
+        assertThat(explained(settings, "threads")).isEqualTo(new Valued("3", Origin.ENVIRONMENT));
+        assertThat(explained(settings, "region")).isEqualTo(new Valued("eu", Origin.FILE));
+        assertThat(explained(settings, "standby.replicas")).isEqualTo(new Valued("0", Origin.DEFAULT));
+    }
+
+    @Test
+    void namesTheNearestSettingWhereOneIsUnknown() throws IOException {
+        Path file = file("shrads=3\n");
+
+        assertThatThrownBy(() -> SettingsLoader.load(file, Map.of(), Map.of()))
+                .isInstanceOf(SettingsException.class)
+                .hasMessage("unknown setting 'shrads' (%s); did you mean 'shards'?".formatted(file));
+        assertThatThrownBy(() -> SettingsLoader.load(null, Map.of("TIDEGATE_DATADIR", "x"), Map.of()))
+                .hasMessage("unknown setting 'datadir' (TIDEGATE_DATADIR); did you mean 'data.dir'?");
+        assertThatThrownBy(() -> flags("wal.segment.byte", "1"))
+                .hasMessage("unknown setting 'wal.segment.byte' (flag); did you mean 'wal.segment.bytes'?");
+    }
+
+    @Test
+    void leavesTheLaunchersVariablesAndThoseOfOthersAlone() {
+        Map<String, String> environment =
+                Map.of("TIDEGATE_JAVA_OPTS", "-Xmx1g", "TIDEGATE_LOG_LEVEL", "DEBUG", "OTHER_SHARDS", "x");
+
+        Settings settings = SettingsLoader.load(null, environment, Map.of());
+
+        assertThat(settings.explained().values())
+                .isNotEmpty()
+                .allMatch(valued -> valued.origin().equals(Origin.DEFAULT));
+    }
+
+    @Test
+    void saysWhichFileIsNotThere() {
+        Path missing = directory.resolve("missing.properties");
+
+        assertThatThrownBy(() -> SettingsLoader.load(missing, Map.of(), Map.of()))
+                .isInstanceOf(SettingsException.class)
+                .hasMessage("the settings file %s does not exist".formatted(missing));
+    }
+
+    @Test
+    void saysWhichFileCannotBeRead() throws IOException {
+        Path notUtf8 = directory.resolve("latin1.properties");
+        Files.write(notUtf8, "region=\u00fc".getBytes(StandardCharsets.ISO_8859_1));
+        Path badEscape = file("region=\\u12\n");
+
+        for (Path file : new Path[] {directory, notUtf8, badEscape}) {
+            assertThatThrownBy(() -> SettingsLoader.load(file, Map.of(), Map.of()))
+                    .isInstanceOf(SettingsException.class)
+                    .hasMessageStartingWith("the settings file %s cannot be read: ".formatted(file));
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "shards | x | Not a number of type INT",
+                "shards | 0 | Value must be at least 1",
+                "shards | 10001 | Value must be no more than 10000",
+                "threads | -1 | Value must be at least 0",
+                "replication.factor | 70000 | Not a number of type SHORT",
+                "commit.interval.ms | 1.5 | Not a number of type LONG",
+                "tenant.source | vlaue | String must be one of: value, header, key, topic",
+                "tenants.unknown | accept | String must be one of: reject, default-config",
+                "group.protocol | consumer | String must be one of: streams, classic",
+                "signals.require.log.append.time | yes | Expected value to be either true or false",
+                "wal.segment.bytes | 1 | Value must be at least 1024",
+                "wal.compression | brotli | String must be one of: none, gzip, snappy, lz4, zstd",
+                "disk.min.free.bytes | -1 | Value must be at least 0",
+            })
+    void namesKeyValueOriginAndRuleOfABadValue(String key, String value, String rule) {
+        assertThatThrownBy(() -> flags(key, value))
+                .isInstanceOf(SettingsException.class)
+                .hasMessage("%s (flag): Invalid value %s for configuration %s: %s".formatted(key, value, key, rule));
+    }
+
+    @Test
+    void namesAllBadValuesAtOnce() {
+        assertThatThrownBy(() -> flags("shards", "x", "threads", "-1"))
+                .hasMessageContaining("shards (flag): Invalid value x")
+                .hasMessageContaining("threads (flag): Invalid value -1");
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "nonsense",
+                "host:",
+                ":9092",
+                "host:65536",
+                "host:x",
+                "host:9092:1",
+                "http://host:9092",
+                "a b:1",
+                "ok:9092,nonsense"
+            })
+    void refusesABrokerThatIsNotHostAndPort(String servers) {
+        assertThatThrownBy(() -> flags("bootstrap.servers", servers))
+                .isInstanceOf(SettingsException.class)
+                .hasMessageStartingWith("bootstrap.servers = ")
+                .hasMessageEndingWith(": each broker must be HOST:PORT, such as localhost:9092");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"localhost:9092", "10.0.0.1:1", "[::1]:9092", "a.b:9092,c-d:65535", " a:1 , b:2 "})
+    void takesBrokersOfEveryForm(String servers) {
+        assertThat(flags("bootstrap.servers", servers).bootstrapServers()).isEqualTo(servers.replace(" ", ""));
+    }
+
+    @Test
+    void refusesNoBrokerAtAll() {
+        assertThatThrownBy(() -> flags("bootstrap.servers", ""))
+                .isInstanceOf(SettingsException.class)
+                .hasMessage("bootstrap.servers is empty: name a broker, HOST:PORT");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"EU", "eu_west", "-eu", "eu-", "eu west", "a.b"})
+    void refusesARegionThatIsNoName(String region) {
+        assertThatThrownBy(() -> flags("region", region))
+                .isInstanceOf(SettingsException.class)
+                .hasMessageContaining("region: '%s' is not a region name".formatted(region));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"signals", "42", "signals.x", "signals.007", "signals.1,signals"})
+    void wantsATenantAtTheEndOfEachTopicWhereTopicsNameTenants(String topics) {
+        assertThatThrownBy(() -> flags("tenant.source", "topic", "topic.signals", topics))
+                .isInstanceOf(SettingsException.class)
+                .hasMessageStartingWith("topic.signals = ")
+                .hasMessageEndingWith(
+                        ": with tenant.source = topic each name must end in .<tenant id>, such as signals.42");
+    }
+
+    @Test
+    void takesTopicsThatNameTheirTenants() {
+        Settings settings = flags("tenant.source", "topic", "topic.signals", "signals.1,signals.18446744073709551615");
+
+        assertThat(settings.topics().signals()).containsExactly("signals.1", "signals.18446744073709551615");
+    }
+
+    @Test
+    void refusesATopicForTwoPurposes() {
+        assertThatThrownBy(() -> flags("topic.signals", "a,quota-exceeded"))
+                .isInstanceOf(SettingsException.class)
+                .hasMessage("topic 'quota-exceeded' is named for two purposes: each needs its own");
+    }
+
+    @Test
+    void refusesNoIngressTopic() {
+        assertThatThrownBy(() -> flags("topic.signals", ""))
+                .isInstanceOf(SettingsException.class)
+                .hasMessageStartingWith("topic.signals is empty");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"a b", "a/b", "..", "ünlü"})
+    void refusesNamesThatKafkaWouldRefuse(String name) {
+        assertThatThrownBy(() -> flags("topic.quota.exceeded", name))
+                .isInstanceOf(SettingsException.class)
+                .hasMessageStartingWith("topic = ");
+        assertThatThrownBy(() -> flags("application.id", name))
+                .isInstanceOf(SettingsException.class)
+                .hasMessageStartingWith("application.id = ");
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "kafka.processing.guarantee",
+                "kafka.isolation.level",
+                "kafka.auto.offset.reset",
+                "kafka.consumer.isolation.level",
+                "kafka.main.consumer.auto.offset.reset"
+            })
+    void refusesToWeakenWhatItsPromisesDependOn(String key) {
+        assertThatThrownBy(() -> flags(key, "x"))
+                .isInstanceOf(SettingsException.class)
+                .hasMessage(key + " cannot be set: Tidegate's promises depend on it");
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "kafka.bootstrap.servers, bootstrap.servers",
+        "kafka.application.id, application.id",
+        "kafka.state.dir, data.dir",
+        "kafka.num.stream.threads, threads",
+        "kafka.commit.interval.ms, commit.interval.ms"
+    })
+    void namesItsOwnSettingWhereAClientsWouldBeOverridden(String key, String own) {
+        assertThatThrownBy(() -> flags(key, "1"))
+                .isInstanceOf(SettingsException.class)
+                .hasMessage("%s cannot be set: use %s".formatted(key, own));
+    }
+
+    @Test
+    void refusesAValueThatTheClientsWouldRefuse() {
+        assertThatThrownBy(() -> flags("kafka.security.protocol", "FOO"))
+                .isInstanceOf(SettingsException.class)
+                .hasMessageStartingWith(
+                        "kafka.security.protocol (flag): Invalid value FOO for configuration security.protocol: ");
+    }
+
+    @Test
+    void passesKafkasOwnSettingsOnUnchanged() {
+        Settings settings = flags(
+                "kafka.client.id", "mine", "kafka.ssl.key.password", " blank at the end ", "kafka.my.plugin", "x");
+
+        assertThat(settings.clientConfig())
+                .containsEntry("client.id", "mine")
+                .containsEntry("ssl.key.password", " blank at the end ")
+                .containsEntry("my.plugin", "x")
+                .containsEntry("bootstrap.servers", "localhost:9092");
+        Properties streams = settings.streamsConfig(Path.of("state"), 1000);
+        assertThat(streams).containsEntry("client.id", "mine").containsEntry("processing.guarantee", "exactly_once_v2");
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "sasl.jaas.config",
+                "ssl.keystore.password",
+                "ssl.keystore.key",
+                "ssl.key.password",
+                "consumer.ssl.keystore.key",
+                "sasl.oauthbearer.client.credentials.client.secret",
+                "my.plugin.TOKEN"
+            })
+    void hidesSecrets(String key) {
+        Settings settings = flags("kafka." + key, "s3cret");
+
+        assertThat(explained(settings, "kafka." + key)).isEqualTo(new Valued("[hidden]", Origin.FLAG));
+        assertThat(settings.explained().toString()).doesNotContain("s3cret");
+    }
+
+    @Test
+    void showsWhatIsNoSecret() {
+        Settings settings = flags(
+                "kafka.security.protocol", "SSL", "kafka.sasl.oauthbearer.token.endpoint.url", "https://example.org/t");
+
+        assertThat(explained(settings, "kafka.security.protocol")).isEqualTo(new Valued("SSL", Origin.FLAG));
+        assertThat(explained(settings, "kafka.sasl.oauthbearer.token.endpoint.url"))
+                .isEqualTo(new Valued("https://example.org/t", Origin.FLAG));
+    }
+
+    @Test
+    void trimsItsOwnValues() {
+        assertThat(flags("shards", " 3 ").shards()).isEqualTo(3);
+    }
+}
