@@ -133,7 +133,7 @@ class DiskFailureTest {
     }
 
     @ParameterizedTest
-    @ValueSource(longs = {1, 2, 3, 4, 5, 6})
+    @ValueSource(longs = {1, 2, 3})
     void losesAndRepeatsNothingWhenThePowerGoesAtAnyChange(long seed) throws IOException {
         AcceptedTopic topic = AcceptedTopic.random(seed, 90);
         Set<String> segments = segments(topic);
@@ -158,11 +158,11 @@ class DiskFailureTest {
 
     /** The first start after a kill goes well for a while before the power goes: what the killed one left is not lost. */
     @ParameterizedTest
-    @ValueSource(longs = {11, 12, 13})
+    @ValueSource(longs = {11, 12})
     void checkpointsOnlyWhatIsDurableAlsoOfFilesThatAKilledProcessWrote(long seed) throws IOException {
         AcceptedTopic topic = AcceptedTopic.random(seed, 60);
         Set<String> segments = segments(topic);
-        for (int killed = 1; killed < topic.size(); killed++) {
+        for (int killed = 1; killed < topic.size(); killed += 2) {
             for (int lost = killed; lost < topic.size(); lost += 7) {
                 String description = "seed %d, killed at %d, power lost at %d".formatted(seed, killed, lost);
                 FaultyDisk disk =
