@@ -74,6 +74,11 @@ final class AcceptedTopic {
         entries.add(new Entry(tenant, new WalRecord(seq, timestampMs, key, value, headers)));
     }
 
+    /** An empty record. */
+    static WalRecord record(long seq) {
+        return new WalRecord(seq, seq, null, null, new Header[0]);
+    }
+
     static byte[] ascii(String text) {
         return text.getBytes(StandardCharsets.US_ASCII);
     }
