@@ -5,8 +5,6 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.nio.channels.FileLock;
-import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
 import java.nio.file.FileAlreadyExistsException;
@@ -18,11 +16,14 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.NavigableSet;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -43,6 +44,9 @@ import org.jspecify.annotations.Nullable;
  */
 public final class DataDir {
     private static final String IDENTITY_FORMAT = "1";
+
+    /** The directories that this process has locked. */
+    private static final Set<Path> LOCKED_HERE = ConcurrentHashMap.newKeySet();
 
     private final Path root;
 
@@ -71,7 +75,11 @@ public final class DataDir {
     }
 
     Path checkpoint(int shard) {
-        return own().resolve("checkpoints").resolve("shard-%05d".formatted(shard));
+        return checkpoints().resolve("shard-%05d".formatted(shard));
+    }
+
+    Path checkpoints() {
+        return own().resolve("checkpoints");
     }
 
     private Path own() {
@@ -79,7 +87,7 @@ public final class DataDir {
     }
 
     /**
-     * The tenants that have a directory here, in order.
+     * The tenants that have a directory here, in order; links are left out ({@link WalVerifier#strays} tells of them).
      *
      * @throws IOException if the directory cannot be read
      */
@@ -88,11 +96,16 @@ public final class DataDir {
         if (Files.isDirectory(walOf(TenantId.DEFAULT), LinkOption.NOFOLLOW_LINKS)) {
             tenants.add(TenantId.DEFAULT);
         }
-        try (DirectoryStream<Path> entries = Files.newDirectoryStream(root.resolve("tenants"))) {
+        Path named = root.resolve("tenants");
+        if (Files.isSymbolicLink(named)) {
+            return tenants;
+        }
+        try (DirectoryStream<Path> entries = Files.newDirectoryStream(named)) {
             for (Path entry : entries) {
                 TenantId tenant = TenantId.tryParse(entry.getFileName().toString());
                 if (tenant != null
                         && !tenant.isDefault()
+                        && Files.isDirectory(entry, LinkOption.NOFOLLOW_LINKS)
                         && Files.isDirectory(walOf(tenant), LinkOption.NOFOLLOW_LINKS)) {
                     tenants.add(tenant);
                 }
@@ -107,9 +120,11 @@ public final class DataDir {
      * A tenant's segments of all shards, in order.
      *
      * @throws IOException if the directory cannot be read
+     * @throws WalException if a part of its path is a symbolic link
      */
     public NavigableSet<SegmentName> segments(TenantId tenant) throws IOException {
         NavigableSet<SegmentName> segments = new TreeSet<>();
+        refuseLinks(walOf(tenant));
         try (DirectoryStream<Path> entries = Files.newDirectoryStream(walOf(tenant))) {
             for (Path entry : entries) {
                 SegmentName name = SegmentName.tryParse(entry.getFileName().toString());
@@ -131,30 +146,53 @@ public final class DataDir {
     public Closeable lock() {
         Path path = own().resolve("lock");
         try {
-            createDirectories(own(), created -> {});
-            FileChannel file = FileChannel.open(
-                    path,
-                    Set.of(StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE),
-                    ownerOnly("rw-------"));
-            FileLock lock;
+            createDurably(checkpoints());
+            createDurably(quarantine());
+            Path real = own().toRealPath();
+            String pid = Long.toString(ProcessHandle.current().pid());
+            // Not even opened where this process has it: closing any channel of a file drops the process's lock on it.
+            if (!LOCKED_HERE.add(real)) {
+                throw inUse(pid);
+            }
+            FileChannel file = null;
+            boolean locked = false;
             try {
-                lock = file.tryLock();
-            } catch (OverlappingFileLockException e) {
-                lock = null;
+                file = FileChannel.open(
+                        path,
+                        Set.of(
+                                StandardOpenOption.CREATE,
+                                StandardOpenOption.READ,
+                                StandardOpenOption.WRITE,
+                                LinkOption.NOFOLLOW_LINKS),
+                        ownerOnly("rw-------"));
+                if (file.tryLock() == null) {
+                    throw inUse(Files.readString(path).trim());
+                }
+                file.truncate(0);
+                file.write(ByteBuffer.wrap((pid + "\n").getBytes(StandardCharsets.US_ASCII)));
+                locked = true;
+            } finally {
+                if (!locked) {
+                    LOCKED_HERE.remove(real);
+                    if (file != null) {
+                        file.close();
+                    }
+                }
             }
-            if (lock == null) {
-                String holder = Files.readString(path).trim();
-                file.close();
-                throw WalException.refused("the data directory %s is in use by %s. One process at a time can write"
-                                .formatted(root, holder.isEmpty() ? "another process" : "process " + holder)
-                        + " there: stop that one, or give this one another data.dir");
-            }
-            file.truncate(0);
-            file.write(ByteBuffer.wrap((ProcessHandle.current().pid() + "\n").getBytes(StandardCharsets.US_ASCII)));
-            return file;
+            FileChannel held = file;
+            return () -> {
+                held.close();
+                LOCKED_HERE.remove(real);
+            };
         } catch (IOException e) {
             throw WalException.io("locking", path, e);
         }
+    }
+
+    private WalException inUse(String holder) {
+        return WalException.refused("the data directory %s is in use by %s. One process at a time can write"
+                        .formatted(root, holder.isEmpty() ? "another process" : "process " + holder)
+                + " there: stop that one, or give this one another data.dir");
     }
 
     /**
@@ -197,6 +235,15 @@ public final class DataDir {
         }
     }
 
+    /** Refuses a directory that is reached through a symbolic link below the root. */
+    private void refuseLinks(Path directory) {
+        for (Path part = directory; part != null && !part.equals(root); part = part.getParent()) {
+            if (Files.isSymbolicLink(part)) {
+                throw WalException.refused(part + " is a symbolic link, a directory is expected");
+            }
+        }
+    }
+
     /** Bytes that can still be written to the file system of the data directory. */
     public long freeBytes() throws IOException {
         return Files.getFileStore(root).getUsableSpace();
@@ -209,15 +256,18 @@ public final class DataDir {
      * @throws WalException if a part of the path is a symbolic link or a file
      */
     void createDirectories(Path directory, Consumer<Path> newEntry) throws IOException {
-        if (Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)) {
-            return;
-        }
         Path parent = directory.getParent();
-        if (directory.equals(root) || parent == null) {
-            Files.createDirectories(directory);
+        if (parent == null || (directory.equals(root) && Files.isDirectory(root))) {
             return;
         }
-        createDirectories(parent, newEntry);
+        if (directory.equals(root)) {
+            Files.createDirectories(parent);
+        } else {
+            createDirectories(parent, newEntry);
+            if (Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)) {
+                return;
+            }
+        }
         try {
             Files.createDirectory(directory, ownerOnly("rwx------"));
         } catch (FileAlreadyExistsException e) {
@@ -226,6 +276,14 @@ public final class DataDir {
             }
         }
         newEntry.accept(parent);
+    }
+
+    private void createDurably(Path directory) throws IOException {
+        List<Path> grown = new ArrayList<>();
+        createDirectories(directory, grown::add);
+        for (Path parent : grown) {
+            fsync(parent);
+        }
     }
 
     /** Opens a segment to be written, creating it where {@code create}; never through a symbolic link. */
@@ -238,7 +296,7 @@ public final class DataDir {
 
     /** Writes a whole file so that after a crash it is either the old or the new one. */
     void replace(Path path, byte[] content) throws IOException {
-        createDirectories(path.getParent(), created -> {});
+        createDurably(path.getParent());
         Path temporary = path.resolveSibling(path.getFileName() + ".tmp");
         Files.deleteIfExists(temporary);
         try (FileChannel file = openSegment(temporary, true)) {

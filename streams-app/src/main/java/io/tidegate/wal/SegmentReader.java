@@ -6,6 +6,7 @@ import io.tidegate.wal.RecordBatches.Stored;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
+import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -25,8 +26,14 @@ final class SegmentReader implements Closeable {
     private long position;
     private long nextSeq;
 
-    /** @param path the file; a symbolic link is refused */
+    /**
+     * @param path the file
+     * @throws WalException if it is a symbolic link or a directory
+     */
     SegmentReader(TenantId tenant, SegmentName name, Path path) throws IOException {
+        if (Files.exists(path, LinkOption.NOFOLLOW_LINKS) && !Files.isRegularFile(path, LinkOption.NOFOLLOW_LINKS)) {
+            throw WalException.damage(tenant, path, 0, "a regular file is expected, not a link or a directory");
+        }
         this.tenant = tenant;
         this.name = name;
         this.file = FileChannel.open(path, Set.of(StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS));

@@ -5,9 +5,9 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -192,13 +192,13 @@ public final class Shard implements Closeable {
     /** Closes the files. What was not checkpointed comes again. */
     @Override
     public void close() {
-        List<TenantLog> closing = new ArrayList<>(open.keySet());
         try {
             if (failure == null) {
                 flush();
             }
         } finally {
-            for (TenantLog log : closing) {
+            // Listed only now: the flush opens files too.
+            for (TenantLog log : List.copyOf(open.keySet())) {
                 try {
                     log.closeFile();
                 } catch (IOException e) {
@@ -253,6 +253,18 @@ public final class Shard implements Closeable {
         newEntries.add(directory);
     }
 
+    /** Makes a directory's new entries durable now, if there are any. */
+    void syncEntry(Path directory) throws IOException {
+        if (newEntries.remove(directory)) {
+            DataDir.fsync(directory);
+        }
+    }
+
+    /** Whether the checkpoint knows a segment of the tenant, so that its directories are durable. */
+    boolean knowsDurable(TenantId tenant) {
+        return durable.containsKey(tenant);
+    }
+
     void opened(TenantLog log) {
         open.put(log, true);
     }
@@ -263,9 +275,12 @@ public final class Shard implements Closeable {
 
     /** Cuts a torn tail, after a copy of what is cut is safe in the quarantine. */
     void cut(TenantId tenant, Path segment, long position, String why) throws IOException {
-        Path copy =
-                dir.quarantine().resolve("%s.%s.from-%d".formatted(tenant.decimal(), segment.getFileName(), position));
-        try (FileChannel file = FileChannel.open(segment, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+        String copyName = "%s.%s.from-%d".formatted(tenant.decimal(), segment.getFileName(), position);
+        Path copy = dir.quarantine().resolve(copyName);
+        for (int i = 2; Files.exists(copy, LinkOption.NOFOLLOW_LINKS); i++) {
+            copy = dir.quarantine().resolve(copyName + "." + i);
+        }
+        try (FileChannel file = dir.openSegment(segment, false)) {
             long end = file.size();
             ByteBuffer bytes = ByteBuffer.allocate(Math.toIntExact(end - position));
             while (bytes.hasRemaining() && file.read(bytes, position + bytes.position()) >= 0) {
@@ -314,6 +329,10 @@ public final class Shard implements Closeable {
             throw failure;
         } catch (WalException e) {
             failure = e;
+            throw e;
+        } catch (RuntimeException | Error e) {
+            // Thrown from anywhere, so what is in memory may be half changed: a batch taken but not written, say.
+            failure = WalException.io(doing, where, e);
             throw e;
         }
     }

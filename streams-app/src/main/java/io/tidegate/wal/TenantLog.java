@@ -98,12 +98,12 @@ final class TenantLog {
                         reader.end(),
                         "the file ends here, the checkpoint knows %d bytes durable".formatted(from.position()));
             }
+            bytesRead.accept(reader.end() - from.position());
             reader.skipTo(from.position(), from.nextSeq());
             tail = from;
             for (Stored read = reader.next(); read != null; read = reader.next()) {
                 tail = replay(read, tail);
             }
-            bytesRead.accept(reader.end() - from.position());
         } catch (BadBatchException e) {
             // Above the checkpoint nothing was promised durable: after a power loss any of it can be missing. Where no
             // checkpoint is known, only the last batch can have been cut by a crash.
@@ -116,6 +116,9 @@ final class TenantLog {
         unsynced = tail.position() > from.position() || !known;
         if (unsynced) {
             shard.unsynced(this);
+        }
+        if (!known) {
+            newEntries();
         }
     }
 
@@ -140,6 +143,10 @@ final class TenantLog {
      */
     void append(WalRecord record, Consumer<SealedSegment> sealed) throws IOException {
         Tail current = tail;
+        if (current != null && current.records() == 0) {
+            // A crash took the record that began this segment, and with it the report of the segment before.
+            reportBefore(current.firstSeq(), record.timestampMs(), sealed);
+        }
         if (current != null && isTooOld(current, record.timestampMs()) && !isFull(current)) {
             seal(current, record.timestampMs(), sealed);
             current = null;
@@ -169,16 +176,20 @@ final class TenantLog {
      * report may not have been committed. Telling twice does no harm.
      */
     void sealedBy(long seq, long timestampMs, Consumer<SealedSegment> sealed) throws IOException {
+        reportBefore(seq, timestampMs, sealed);
         Tail last = tail;
         if (last != null && last.nextSeq() == seq + 1 && isFull(last)) {
             sealed.accept(report(last, timestampMs));
-            return;
+        } else {
+            reportBefore(seq + 1, timestampMs, sealed);
         }
-        for (long start : new long[] {seq, seq + 1}) {
-            Long before = starts.contains(start) ? starts.lower(start) : null;
-            if (before != null) {
-                sealed.accept(report(scan(before), timestampMs));
-            }
+    }
+
+    /** Reports the segment that ends where another one begins with {@code start}, if there is one. */
+    private void reportBefore(long start, long timestampMs, Consumer<SealedSegment> sealed) throws IOException {
+        Long before = starts.contains(start) ? starts.lower(start) : null;
+        if (before != null) {
+            sealed.accept(report(scan(before), timestampMs));
         }
     }
 
@@ -206,15 +217,32 @@ final class TenantLog {
     }
 
     private Tail begin(long firstSeq) throws IOException {
-        Tail begun = Tail.empty(firstSeq);
+        // Also where the segment before was found full after a crash: then nobody has synced it yet. Its entry must be
+        // durable before the next one exists, or a power loss could keep the later segment and lose the earlier.
+        sync();
         closeFile();
+        shard.syncEntry(directory);
+        Tail begun = Tail.empty(firstSeq);
         shard.dir().createDirectories(directory, shard::newEntry);
         file = shard.dir().openSegment(path(firstSeq), true);
-        shard.newEntry(directory);
+        newEntries();
         shard.opened(this);
         starts.add(firstSeq);
         tail = begun;
         return begun;
+    }
+
+    /**
+     * The segment's entry, and where the checkpoint does not know the tenant also those of its directories: who made
+     * them may have been killed before it could sync them.
+     */
+    private void newEntries() {
+        shard.newEntry(directory);
+        if (!shard.knowsDurable(tenant)) {
+            for (Path child = directory; !child.equals(shard.dir().root()); child = child.getParent()) {
+                shard.newEntry(child.getParent());
+            }
+        }
     }
 
     private void seal(Tail segment, long nowMs, Consumer<SealedSegment> sealed) throws IOException {

@@ -1,7 +1,6 @@
 package io.tidegate.wal;
 
 import io.tidegate.tenant.TenantId;
-import java.io.IOException;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
@@ -14,7 +13,7 @@ public final class WalException extends RuntimeException {
 
     /** What kind of trouble it is, which decides who can mend it. */
     public enum Kind {
-        /** A read, write or fsync failed. Opening the shard again may help. */
+        /** A read, write or fsync failed, or something unexpected broke off the work. Opening the shard again may help. */
         IO,
         /** Stored bytes are not what was written. Nothing was changed. */
         DAMAGE,
@@ -40,7 +39,7 @@ public final class WalException extends RuntimeException {
         return kind == Kind.IO;
     }
 
-    static WalException io(String doing, Path path, IOException cause) {
+    static WalException io(String doing, Path path, Throwable cause) {
         return new WalException(Kind.IO, "%s %s failed: %s".formatted(doing, path, cause), cause);
     }
 

@@ -35,9 +35,20 @@ public final class WalReader implements Closeable {
      * Opens a tenant's log.
      *
      * @param fromSeq the first sequence number wanted; segments that end below it are not read
+     * @throws WalException if the segments are not all of one shard, or lie behind a symbolic link
      */
     public static WalReader open(DataDir dir, TenantId tenant, long fromSeq) throws IOException {
         Deque<SegmentName> segments = new ArrayDeque<>(dir.segments(tenant));
+        for (SegmentName segment : segments) {
+            if (segment.shard() != segments.getFirst().shard()) {
+                throw WalException.damage(
+                        tenant,
+                        dir.walOf(tenant).resolve(segment.fileName()),
+                        0,
+                        "the segment is of another shard than %d"
+                                .formatted(segments.getFirst().shard()));
+            }
+        }
         SegmentName first = segments.poll();
         while (first != null && !segments.isEmpty() && segments.peek().firstSeq() <= fromSeq) {
             first = segments.poll();

@@ -1,0 +1,152 @@
+package io.tidegate.wal;
+
+import io.tidegate.tenant.TenantId;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.function.Consumer;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.apache.kafka.common.compress.Compression;
+import org.apache.kafka.common.header.Header;
+import org.apache.kafka.common.header.internals.RecordHeader;
+
+/** Stands in for one partition of {@code signals-accepted}: the records of several tenants, by offset. */
+final class AcceptedTopic {
+    static final TenantId FIRST = TenantId.DEFAULT;
+    static final TenantId SECOND = TenantId.of(42);
+    static final TenantId LAST = TenantId.of(-1);
+    static final List<TenantId> TENANTS = List.of(FIRST, SECOND, LAST);
+
+    private record Entry(TenantId tenant, WalRecord record) {}
+
+    private final List<Entry> entries = new ArrayList<>();
+    private final Map<TenantId, Long> nextSeqs = new HashMap<>();
+
+    /** Records of all kinds of three tenants, their time mostly going forward. */
+    static AcceptedTopic random(long seed, int records) {
+        Random random = new Random(seed);
+        AcceptedTopic topic = new AcceptedTopic();
+        long timestampMs = 1_000_000;
+        for (int i = 0; i < records; i++) {
+            timestampMs += random.nextInt(120) - 10;
+            Header[] headers = new Header[random.nextInt(3)];
+            for (int h = 0; h < headers.length; h++) {
+                headers[h] = new RecordHeader("h" + h, bytes(random, 10));
+            }
+            TenantId tenant = TENANTS.get(Math.min(random.nextInt(5), 2));
+            topic.add(tenant, timestampMs, bytes(random, 12), bytes(random, 90), headers);
+        }
+        return topic;
+    }
+
+    private static byte[] bytes(Random random, int below) {
+        int length = random.nextInt(below + 2) - 1;
+        if (length < 0) {
+            return null;
+        }
+        byte[] bytes = new byte[length];
+        random.nextBytes(bytes);
+        return bytes;
+    }
+
+    /** {@code count} records of one tenant, a millisecond and 100 bytes each. */
+    static AcceptedTopic of(TenantId tenant, int count) {
+        AcceptedTopic topic = new AcceptedTopic();
+        for (int i = 0; i < count; i++) {
+            topic.add(tenant, i, null, ("%-" + (100 - WalRecord.OVERHEAD_BYTES) + "d").formatted(i));
+        }
+        return topic;
+    }
+
+    void add(TenantId tenant, long timestampMs, String key, String value) {
+        add(tenant, timestampMs, key == null ? null : ascii(key), ascii(value));
+    }
+
+    void add(TenantId tenant, long timestampMs, byte[] key, byte[] value, Header... headers) {
+        long seq = nextSeqs.merge(tenant, 1L, Long::sum) - 1;
+        entries.add(new Entry(tenant, new WalRecord(seq, timestampMs, key, value, headers)));
+    }
+
+    /** An empty record. */
+    static WalRecord record(long seq) {
+        return new WalRecord(seq, seq, null, null, new Header[0]);
+    }
+
+    static byte[] ascii(String text) {
+        return text.getBytes(StandardCharsets.US_ASCII);
+    }
+
+    int size() {
+        return entries.size();
+    }
+
+    TenantId tenant(int offset) {
+        return entries.get(offset).tenant();
+    }
+
+    void apply(Shard shard, int offset, Consumer<SealedSegment> sealed) {
+        shard.append(entries.get(offset).tenant(), entries.get(offset).record(), () -> false, sealed);
+    }
+
+    /** Applies the offsets from {@code from} up to, without, {@code to}. */
+    void apply(Shard shard, int from, int to) {
+        for (int offset = from; offset < to; offset++) {
+            apply(shard, offset, segment -> {});
+        }
+    }
+
+    void applyAll(Shard shard) {
+        apply(shard, 0, size());
+    }
+
+    /** A tenant's records as {@link #stored} gives them. */
+    List<String> of(TenantId tenant) {
+        return entries.stream()
+                .filter(entry -> entry.tenant().equals(tenant))
+                .map(entry -> text(entry.record()))
+                .toList();
+    }
+
+    /** What can be read of a tenant's log. */
+    static List<String> stored(DataDir dir, TenantId tenant) throws IOException {
+        return stored(dir, tenant, 0);
+    }
+
+    static List<String> stored(DataDir dir, TenantId tenant, long fromSeq) throws IOException {
+        List<String> read = new ArrayList<>();
+        try (WalReader reader = WalReader.open(dir, tenant, fromSeq)) {
+            for (WalRecord record = reader.next(); record != null; record = reader.next()) {
+                read.add(text(record));
+            }
+        }
+        return read;
+    }
+
+    static String text(WalRecord record) {
+        return "%d @%d %s=%s %s"
+                .formatted(
+                        record.seq(),
+                        record.timestampMs(),
+                        hex(record.key()),
+                        hex(record.value()),
+                        Stream.of(record.headers())
+                                .map(header -> header.key() + ":" + hex(header.value()))
+                                .collect(Collectors.joining(",")));
+    }
+
+    private static String hex(byte[] bytes) {
+        return bytes == null ? "null" : HexFormat.of().formatHex(bytes);
+    }
+
+    /** Segments of {@code segmentBytes}, sealed after a second. */
+    static WalSettings settings(long segmentBytes) {
+        return WalSettings.of(segmentBytes, Duration.ofSeconds(1), 100, Compression.NONE);
+    }
+}

@@ -1,0 +1,216 @@
+package io.tidegate.wal;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.tidegate.tenant.TenantId;
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystems;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+class DataDirTest {
+    @TempDir
+    Path temporary;
+
+    private Path root;
+    private DataDir dir;
+
+    @BeforeEach
+    void dataDir() {
+        root = temporary.resolve("data");
+        dir = new DataDir(root);
+    }
+
+    @Test
+    void givesTheDefaultTenantTheFirstDirectoryAndEveryOtherItsOwn() {
+        assertThat(dir.walOf(TenantId.DEFAULT)).isEqualTo(root.resolve("wal"));
+        assertThat(dir.walOf(TenantId.of(42))).isEqualTo(root.resolve("tenants/42/wal"));
+        assertThat(dir.walOf(TenantId.parse("18446744073709551615")))
+                .isEqualTo(root.resolve("tenants/18446744073709551615/wal"));
+    }
+
+    @Test
+    void listsTenantsAsUnsignedNumbers() throws IOException {
+        assertThat(dir.tenants()).isEmpty();
+        for (String id : new String[] {"18446744073709551615", "9", "10", "9223372036854775808"}) {
+            Files.createDirectories(dir.walOf(TenantId.parse(id)));
+        }
+        Files.createDirectories(root.resolve("wal"));
+
+        assertThat(dir.tenants().stream().map(TenantId::decimal))
+                .containsExactly("0", "9", "10", "9223372036854775808", "18446744073709551615");
+    }
+
+    @Test
+    void refusesASecondUserInTheSameProcessAndSaysWhoHasIt() throws IOException {
+        try (Closeable first = dir.lock()) {
+            assertThat(first).isNotNull();
+            for (int time = 0; time < 2; time++) {
+                assertThatThrownBy(() -> new DataDir(root).lock())
+                        .isInstanceOfSatisfying(
+                                WalException.class, e -> assertThat(e.kind()).isEqualTo(WalException.Kind.REFUSED))
+                        .hasMessageContaining(
+                                "in use by process " + ProcessHandle.current().pid());
+            }
+        }
+        dir.lock().close();
+    }
+
+    @Test
+    @Timeout(60)
+    void refusesAnotherProcessAlsoAfterOneInThisProcessWasRefused() throws Exception {
+        try (Closeable first = dir.lock()) {
+            assertThat(first).isNotNull();
+            assertThatThrownBy(dir::lock).isInstanceOf(WalException.class);
+
+            assertThat(otherProcess("try"))
+                    .contains("in use by process " + ProcessHandle.current().pid());
+        }
+        assertThat(otherProcess("try")).isEqualTo("locked");
+    }
+
+    @Test
+    @Timeout(60)
+    void isRefusedWhileAnotherProcessHasItAndGetsItWhenThatOneIsKilled() throws Exception {
+        Process holder = start("hold");
+        try {
+            assertThat(holder.inputReader().readLine()).isEqualTo("locked");
+            assertThatThrownBy(dir::lock).hasMessageContaining("in use by process " + holder.pid());
+        } finally {
+            holder.destroyForcibly();
+            holder.waitFor();
+        }
+        dir.lock().close();
+    }
+
+    private Process start(String what) throws IOException {
+        return new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "-cp",
+                        System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
+                        LockingProcess.class.getName(),
+                        root.toString(),
+                        what)
+                .redirectErrorStream(true)
+                .start();
+    }
+
+    private String otherProcess(String what) throws Exception {
+        Process process = start(what);
+        String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).trim();
+        assertThat(process.waitFor(30, TimeUnit.SECONDS)).isTrue();
+        return said;
+    }
+
+    /** Run as a process of its own. */
+    static final class LockingProcess {
+        private LockingProcess() {}
+
+        @SuppressWarnings("SystemOut")
+        public static void main(String[] arguments) throws Exception {
+            try (Closeable lock = new DataDir(Path.of(arguments[0])).lock()) {
+                System.out.println(lock == null ? "nothing" : "locked");
+                System.out.flush();
+                if (arguments[1].equals("hold")) {
+                    System.in.read();
+                }
+            } catch (WalException e) {
+                System.out.println(e.getMessage());
+            }
+        }
+    }
+
+    @Test
+    void isBoundToWhatItsFilesBelongTo() {
+        Map<String, String> identity = Map.of("cluster", "c1", "topic", "t1");
+        dir.bind(identity);
+        dir.bind(identity);
+
+        assertThatThrownBy(() -> dir.bind(Map.of("cluster", "c1", "topic", "t2")))
+                .isInstanceOfSatisfying(
+                        WalException.class, e -> assertThat(e.kind()).isEqualTo(WalException.Kind.REFUSED))
+                .hasMessageContaining("its topic is t1, here it is t2");
+        assertThatThrownBy(() -> dir.bind(Map.of("cluster", "c1", "topic", "t1", "application", "a")))
+                .hasMessageContaining("its application is missing, here it is a");
+        dir.bind(identity);
+    }
+
+    @Test
+    void writesTheIdentityAsLinesOfText() throws IOException {
+        dir.bind(Map.of("topic", "t1", "cluster", "c1"));
+
+        assertThat(root.resolve(".tidegate/identity")).hasContent("cluster=c1\nformat=1\ntopic=t1\n");
+    }
+
+    @Test
+    void refusesFilesOfAnotherFormat() throws IOException {
+        dir.bind(Map.of("cluster", "c1"));
+        Files.writeString(root.resolve(".tidegate/identity"), "cluster=c1\nformat=2\n");
+
+        assertThatThrownBy(() -> dir.bind(Map.of("cluster", "c1")))
+                .hasMessageContaining("its format is 2, here it is 1");
+    }
+
+    @Test
+    void makesEverythingForItsOwnerAlone() throws IOException {
+        Assumptions.assumeTrue(
+                FileSystems.getDefault().supportedFileAttributeViews().contains("posix"));
+        try (Closeable lock = dir.lock();
+                Shard shard = new Shard(dir, 0, AcceptedTopic.settings(300))) {
+            assertThat(lock).isNotNull();
+            dir.bind(Map.of("cluster", "c1"));
+            AcceptedTopic.random(1, 50).applyAll(shard);
+            shard.checkpoint(49);
+        }
+        try (Stream<Path> all = Files.walk(root)) {
+            for (Path path : all.toList()) {
+                assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(path)))
+                        .as(path.toString())
+                        .isEqualTo(Files.isDirectory(path) ? "rwx------" : "rw-------");
+            }
+        }
+    }
+
+    @Test
+    void keepsTheOldFileUntilTheNewOneIsWhole() throws IOException {
+        Path disk = Files.createDirectory(temporary.resolve("disk"));
+        FaultyDisk faulty = new FaultyDisk(disk);
+        DataDir failing = new DataDir(faulty.root());
+        Path file = faulty.root().resolve("file");
+        failing.replace(file, new byte[] {1, 2, 3, 4});
+        int at = 1;
+        do {
+            faulty.breakAt(at, false);
+            try {
+                failing.replace(file, new byte[] {5, 6, 7, 8});
+            } catch (IOException e) {
+                assertThat(faulty.broke()).isTrue();
+            }
+            assertThat(Files.readAllBytes(disk.resolve("file")))
+                    .as("change %d", at)
+                    .isIn(new byte[] {1, 2, 3, 4}, new byte[] {5, 6, 7, 8});
+            at++;
+        } while (faulty.broke());
+        assertThat(Files.readAllBytes(disk.resolve("file"))).containsExactly(5, 6, 7, 8);
+        assertThat(at).isGreaterThan(5);
+    }
+
+    @Test
+    void tellsHowMuchCanStillBeWritten() throws IOException {
+        Files.createDirectories(root);
+
+        assertThat(dir.freeBytes()).isPositive();
+    }
+}
