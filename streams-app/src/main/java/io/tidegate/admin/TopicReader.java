@@ -11,6 +11,7 @@ import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.PartitionInfo;
@@ -25,10 +26,12 @@ import org.jspecify.annotations.Nullable;
  * last call ended. Not thread-safe, but for {@link #wakeUp}.
  */
 public final class TopicReader implements AutoCloseable {
+    private static final Duration SILENCE_MAX = Duration.ofSeconds(60);
     private static final Duration POLL = Duration.ofMillis(200);
     private static final Duration METADATA_WITHIN = Duration.ofSeconds(30);
 
     private final KafkaConsumer<byte[], byte[]> consumer;
+    private final String brokers;
     private final List<TopicPartition> partitions = new ArrayList<>();
 
     /**
@@ -37,6 +40,7 @@ public final class TopicReader implements AutoCloseable {
      * @throws AdminException naming a topic that does not exist
      */
     public TopicReader(Settings settings, Collection<String> topics) {
+        brokers = settings.bootstrapServers();
         Map<String, Object> config = settings.clientConfig();
         config.put(ConsumerConfig.ISOLATION_LEVEL_CONFIG, "read_committed");
         config.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
@@ -97,8 +101,17 @@ public final class TopicReader implements AutoCloseable {
 
     /** Reads up to given offsets, without them; partitions that are not named are read as far as comes by. */
     public void readTo(Map<TopicPartition, Long> ends, Consumer<ConsumerRecord<byte[], byte[]>> each) {
+        long silentSince = System.nanoTime();
         while (!reached(ends)) {
-            consumer.poll(POLL).forEach(each);
+            ConsumerRecords<byte[], byte[]> records = consumer.poll(POLL);
+            records.forEach(each);
+            // A consumer waits for ever for a broker that is gone; a transaction can hold a reader up for a while.
+            if (!records.isEmpty()) {
+                silentSince = System.nanoTime();
+            } else if (System.nanoTime() - silentSince > SILENCE_MAX.toNanos()) {
+                throw new AdminException("nothing came from %s for %d s while reading %s: is the broker up?"
+                        .formatted(brokers, SILENCE_MAX.toSeconds(), this));
+            }
         }
     }
 

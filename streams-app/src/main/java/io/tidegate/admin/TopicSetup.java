@@ -178,7 +178,8 @@ public final class TopicSetup implements AutoCloseable {
                 wanted,
                 topics.byTenant(),
                 with(createTime, TopicConfig.RETENTION_MS_CONFIG, Long.toString(settings.byTenantRetentionMs())));
-        add(wanted, topics.configs(), Map.of(TopicConfig.CLEANUP_POLICY_CONFIG, "compact"));
+        // One partition: changes have one order, and an offset alone says which config was in force.
+        add(wanted, topics.configs(), 1, Map.of(TopicConfig.CLEANUP_POLICY_CONFIG, "compact"));
         add(
                 wanted,
                 topics.accepted(),
@@ -193,12 +194,16 @@ public final class TopicSetup implements AutoCloseable {
     }
 
     private void add(Map<String, NewTopic> wanted, String name, Map<String, String> config) {
+        add(wanted, name, settings.shards(), config);
+    }
+
+    private void add(Map<String, NewTopic> wanted, String name, int partitions, Map<String, String> config) {
         short replication = settings.replicationFactor();
         wanted.put(
                 name,
                 new NewTopic(
                                 name,
-                                Optional.of(settings.shards()),
+                                Optional.of(partitions),
                                 replication < 0 ? Optional.empty() : Optional.of(replication))
                         .configs(config));
     }

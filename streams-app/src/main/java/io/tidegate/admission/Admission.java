@@ -39,19 +39,22 @@ public final class Admission {
      * @param nowMs the record's timestamp, not negative
      */
     public Decision admit(TenantConfig config, TenantUsage usage, Signal signal, long nowMs) {
-        int newEntities = lookUp(usage, signal);
-        QuotaExceeded quota = check(config, usage, newEntities, nowMs);
-        if (quota == null) {
-            accept(config, usage, newEntities, nowMs);
-            return Accepted.INSTANCE;
+        QuotaExceeded quota = checkWithoutEntities(config, usage, nowMs);
+        boolean observe = config.mode() == Mode.OBSERVE;
+        int newEntities = 0;
+        if (quota == null || observe) {
+            newEntities = lookUp(usage, signal);
+            quota = quota != null ? quota : checkEntities(config, usage, newEntities);
         }
-        if (config.mode() == Mode.OBSERVE) {
+        if (quota != null && !observe) {
+            usage.rejected(quota.reason(), nowMs);
+            return new Rejected(quota);
+        }
+        if (quota != null) {
             usage.observed(quota.reason());
-            accept(config, usage, newEntities, nowMs);
-            return Accepted.INSTANCE;
         }
-        usage.rejected(quota.reason(), nowMs);
-        return new Rejected(quota);
+        accept(config, usage, newEntities, nowMs);
+        return Accepted.INSTANCE;
     }
 
     /** The decision for a tenant that has no config where such tenants are rejected. It has no usage either. */
@@ -77,7 +80,7 @@ public final class Admission {
         return newEntities;
     }
 
-    private @Nullable QuotaExceeded check(TenantConfig config, TenantUsage usage, int newEntities, long nowMs) {
+    private @Nullable QuotaExceeded checkWithoutEntities(TenantConfig config, TenantUsage usage, long nowMs) {
         if (config.blockedUntil() != null && nowMs < config.blockedUntil().toEpochMilli()) {
             long retryAfterMs = config.blockedUntil().toEpochMilli() - nowMs;
             return exceeded(config, Reason.TENANT_BLOCKED, OptionalLong.empty(), OptionalLong.empty(), retryAfterMs);
@@ -89,15 +92,14 @@ public final class Admission {
         if (usage.sealedBytes() >= config.storageBytesMax()) {
             return exceeded(config, Reason.STORAGE_LIMIT, config.storageBytesMax(), usage.sealedBytes());
         }
-        QuotaExceeded rate = checkRate(config, usage.bucket, nowMs);
-        if (rate != null) {
-            return rate;
-        }
+        return checkRate(config, usage.bucket, nowMs);
+    }
+
+    private static @Nullable QuotaExceeded checkEntities(TenantConfig config, TenantUsage usage, int newEntities) {
         int count = Integer.bitCount(newEntities);
-        if (count > 0 && usage.entityCount() + count > config.entitiesMax()) {
-            return exceeded(config, Reason.ENTITY_LIMIT, config.entitiesMax(), usage.entityCount());
-        }
-        return null;
+        return count > 0 && usage.entityCount() + count > config.entitiesMax()
+                ? exceeded(config, Reason.ENTITY_LIMIT, config.entitiesMax(), usage.entityCount())
+                : null;
     }
 
     private static @Nullable QuotaExceeded checkRate(TenantConfig config, TokenBucket bucket, long nowMs) {

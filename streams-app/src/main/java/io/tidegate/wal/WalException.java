@@ -46,9 +46,10 @@ public final class WalException extends RuntimeException {
     static WalException damage(@Nullable TenantId tenant, Path segment, long position, String what) {
         return new WalException(
                 Kind.DAMAGE,
-                "damage in the WAL: tenant %s, segment %s, byte %d: %s. Nothing was changed. Move the file away and restart"
+                "damage in the WAL: tenant %s, segment %s, byte %d: %s. Nothing was changed. To rebuild from signals-accepted:"
                                 .formatted(tenant == null ? "?" : tenant, segment, position, what)
-                        + " to rebuild it from signals-accepted",
+                        + " stop the instance, move the tenant's wal directory and the shard's file in"
+                        + " .tidegate/checkpoints away (keep them), and start it again",
                 null);
     }
 
