@@ -31,7 +31,6 @@ import org.apache.kafka.clients.CommonClientConfigs;
 import org.apache.kafka.clients.admin.AdminClientConfig;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.producer.ProducerConfig;
-import org.apache.kafka.common.compress.Compression;
 import org.apache.kafka.common.config.AbstractConfig;
 import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.config.ConfigDef.Importance;
@@ -40,7 +39,6 @@ import org.apache.kafka.common.config.ConfigDef.Type;
 import org.apache.kafka.common.config.ConfigDef.ValidString;
 import org.apache.kafka.common.config.ConfigValue;
 import org.apache.kafka.common.config.TopicConfig;
-import org.apache.kafka.common.record.internal.CompressionType;
 import org.apache.kafka.streams.StreamsConfig;
 import org.jspecify.annotations.Nullable;
 
@@ -556,8 +554,7 @@ public final class Settings {
                 config.getLong(WAL_SEGMENT_BYTES),
                 Duration.ofMillis(config.getLong(WAL_SEGMENT_MS)),
                 Math.max(OPEN_FILES_A_SHARD_MIN, config.getInt(WAL_OPEN_FILES_MAX) / shards()),
-                Compression.of(CompressionType.forName(config.getString(WAL_COMPRESSION)))
-                        .build());
+                WalSettings.compression(config.getString(WAL_COMPRESSION)));
     }
 
     public String instance() {

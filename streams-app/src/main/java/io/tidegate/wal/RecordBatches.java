@@ -11,6 +11,7 @@ import java.util.zip.CRC32C;
 import org.apache.kafka.common.compress.Compression;
 import org.apache.kafka.common.errors.CorruptRecordException;
 import org.apache.kafka.common.record.TimestampType;
+import org.apache.kafka.common.record.internal.CompressionType;
 import org.apache.kafka.common.record.internal.DefaultRecordBatch;
 import org.apache.kafka.common.record.internal.MemoryRecords;
 import org.apache.kafka.common.record.internal.MemoryRecordsBuilder;
@@ -46,6 +47,11 @@ final class RecordBatches {
         CRC32C crc = new CRC32C();
         crc.update((tenant.decimal() + ":" + shard).getBytes(StandardCharsets.US_ASCII));
         return (int) crc.getValue() & Integer.MAX_VALUE;
+    }
+
+    /** A compression by Kafka's name for it, such as {@code lz4}. */
+    static Compression compression(String name) {
+        return Compression.of(CompressionType.forName(name)).build();
     }
 
     /** One batch being filled. */

@@ -29,4 +29,9 @@ public record WalSettings(
         return new WalSettings(
                 segmentBytes, segmentAge, BATCH_BYTES_DEFAULT, PENDING_BYTES_DEFAULT, openFiles, compression);
     }
+
+    /** As Kafka names it: none, gzip, snappy, lz4 or zstd. */
+    public static Compression compression(String name) {
+        return RecordBatches.compression(name);
+    }
 }
