@@ -6,14 +6,19 @@ import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
 import io.tidegate.tenant.TenantId;
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.jspecify.annotations.Nullable;
 
@@ -92,15 +97,23 @@ public final class TenantDirectory {
      * @return its offset, which refusals name as {@code tidegate.config_offset}
      */
     public long put(TenantConfig config) {
-        return write(config.tenantId(), TenantConfigJson.write(config));
+        return write(Map.of(config.tenantId(), Optional.of(config)));
+    }
+
+    /** Writes many configs; returns when all are in the topic. */
+    public void putAll(Collection<TenantConfig> configs) {
+        Map<TenantId, Optional<TenantConfig>> changes = new TreeMap<>();
+        configs.forEach(config -> changes.put(config.tenantId(), Optional.of(config)));
+        write(changes);
     }
 
     /** Removes a tenant's config; the tenant is unknown then. */
     public long remove(TenantId tenant) {
-        return write(tenant, null);
+        return write(Map.of(tenant, Optional.empty()));
     }
 
-    private long write(TenantId tenant, byte @Nullable [] value) {
+    /** Returns the last offset. */
+    private long write(Map<TenantId, Optional<TenantConfig>> changes) {
         Map<String, Object> config = settings.clientConfig();
         config.put(ProducerConfig.MAX_BLOCK_MS_CONFIG, WRITE_WITHIN_MS);
         config.put(ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG, WRITE_WITHIN_MS);
@@ -108,13 +121,21 @@ public final class TenantDirectory {
         config.put(ProducerConfig.LINGER_MS_CONFIG, 0);
         String topic = settings.topics().configs();
         try (var producer = new KafkaProducer<>(config, new ByteArraySerializer(), new ByteArraySerializer())) {
-            return producer.send(new ProducerRecord<>(topic, tenant.key(), value))
-                    .get()
-                    .offset();
+            List<Future<RecordMetadata>> sent = new ArrayList<>();
+            changes.forEach((tenant, change) -> sent.add(producer.send(new ProducerRecord<>(
+                    topic, tenant.key(), change.map(TenantConfigJson::write).orElse(null)))));
+            long offset = -1;
+            for (Future<RecordMetadata> one : sent) {
+                offset = one.get().offset();
+            }
+            return offset;
         } catch (ExecutionException e) {
             throw new AdminException(
-                    "writing the config of %s to %s failed: %s"
-                            .formatted(tenant, topic, e.getCause().getMessage()),
+                    "writing to %s on %s failed: %s"
+                            .formatted(
+                                    topic,
+                                    settings.bootstrapServers(),
+                                    e.getCause().getMessage()),
                     e.getCause());
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();

@@ -77,6 +77,7 @@ final class DemoCommand implements Callable<Integer> {
     @Spec
     private @Nullable CommandSpec spec;
 
+    private volatile boolean trafficFailed;
     private final CountDownLatch stop = new CountDownLatch(1);
     private final CountDownLatch finished = new CountDownLatch(1);
 
@@ -119,6 +120,9 @@ final class DemoCommand implements Callable<Integer> {
                 }
                 hints(broker.bootstrapServers(), settings.dataDir());
                 runTraffic(settings, tenants);
+                if (trafficFailed) {
+                    return ExitCodes.FAILED;
+                }
                 if (duration == null) {
                     say("stopping …");
                     return ExitCodes.OK;
@@ -141,6 +145,11 @@ final class DemoCommand implements Callable<Integer> {
 
     private void runTraffic(Settings settings, TenantDirectory tenants) throws InterruptedException {
         Thread traffic = new Thread(() -> new SampleTraffic(settings).run(() -> stop.getCount() == 0), "traffic");
+        traffic.setUncaughtExceptionHandler((thread, failure) -> {
+            say("the traffic stopped: " + failure.getMessage());
+            trafficFailed = true;
+            stop.countDown();
+        });
         Map<TenantId, TenantUsage> usages = new ConcurrentSkipListMap<>();
         try (TopicReader reader = tenants.usageReader()) {
             Thread follower = new Thread(

@@ -7,6 +7,8 @@ import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantId;
 import java.io.PrintWriter;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -132,20 +134,19 @@ final class LoadCommand implements Callable<Integer> {
     private void prepareTenants(Settings settings, PrintWriter err) {
         TenantDirectory directory = new TenantDirectory(settings);
         var configs = directory.configs();
-        int missing = 0;
+        List<TenantConfig> missing = new ArrayList<>();
         for (int i = 1; i <= tenants; i++) {
             TenantId id = TenantId.of(i);
             if (!configs.containsKey(id)) {
-                missing++;
-                if (createTenants) {
-                    directory.put(TenantConfig.unlimited(id, "load"));
-                }
+                missing.add(TenantConfig.unlimited(id, "load"));
             }
         }
-        if (missing > 0 && !createTenants) {
+        if (createTenants) {
+            directory.putAll(missing);
+        } else if (!missing.isEmpty()) {
             err.println(
                     "%d of the tenants have no config; unless tenants.unknown=default-config their signals are refused"
-                                    .formatted(missing)
+                                    .formatted(missing.size())
                             + " as tenant_unknown. --create-tenants gives them one.");
         }
     }

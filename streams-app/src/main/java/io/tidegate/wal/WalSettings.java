@@ -25,6 +25,15 @@ public record WalSettings(
     private static final int BATCH_BYTES_DEFAULT = 32 * 1024;
     private static final long PENDING_BYTES_DEFAULT = 32L * 1024 * 1024;
 
+    public WalSettings {
+        if (segmentBytes < 1 || segmentAge.toMillis() < 1 || batchBytes < 1 || pendingBytes < 1 || openFiles < 1) {
+            throw new IllegalArgumentException(
+                    "WAL settings must be positive: segment %d bytes, %s; batch %d, pending %d;"
+                                    .formatted(segmentBytes, segmentAge, batchBytes, pendingBytes)
+                            + " open files %d".formatted(openFiles));
+        }
+    }
+
     public static WalSettings of(long segmentBytes, Duration segmentAge, int openFiles, Compression compression) {
         return new WalSettings(
                 segmentBytes, segmentAge, BATCH_BYTES_DEFAULT, PENDING_BYTES_DEFAULT, openFiles, compression);
