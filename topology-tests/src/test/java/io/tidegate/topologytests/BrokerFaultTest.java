@@ -1,0 +1,95 @@
+package io.tidegate.topologytests;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tidegate.demo.EmbeddedBroker;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What a broker can do to an instance under load, on a broker of each test's own. Nothing is lost and nothing doubled. */
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
+final class BrokerFaultTest {
+    /** Shorter than the freeze, so that commits time out while the broker holds them. */
+    private static final int MAX_BLOCK_MS = 3000;
+
+    private static final long FREEZE_MS = 4500;
+    private static final int FREEZES_MAX = 8;
+
+    @TempDir
+    Path temp;
+
+    private EmbeddedBroker broker;
+    private Deployment app;
+
+    @BeforeEach
+    void startBroker() throws Exception {
+        broker = EmbeddedBroker.start(
+                temp.resolve("broker"),
+                0,
+                Map.of("group.streams.session.timeout.ms", "3000", "group.min.session.timeout.ms", "1000"));
+        app = new Deployment(broker.bootstrapServers(), "faults", temp);
+    }
+
+    @AfterEach
+    void stopAll() {
+        app.close();
+        broker.close();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"streams", "classic"})
+    void aCommitThatTimesOutWhileTheBrokerIsFrozenLosesNothing(String protocol) throws Exception {
+        TidegateProcess instance = app.start(
+                "a",
+                "--set",
+                "group.protocol=" + protocol,
+                "--set",
+                "kafka.producer.max.block.ms=" + MAX_BLOCK_MS,
+                "--set",
+                "kafka.producer.transaction.timeout.ms=10000",
+                // Nearly always committing, so that a freeze falls into a commit.
+                "--set",
+                "commit.interval.ms=1");
+        app.prepareLoad();
+        var sending = app.load("45s");
+        // Several, until one has.
+        for (int i = 0; i < FREEZES_MAX && !instance.logText().contains("a commit timed out"); i++) {
+            app.awaitRecordsOfTenant1(app.recordsOfTenant1() + 100);
+            signal("STOP");
+            // The time itself is the fault: longer than the client waits.
+            Thread.sleep(FREEZE_MS);
+            signal("CONT");
+        }
+        assertThat(sending.get(3, TimeUnit.MINUTES).exit()).isZero();
+
+        app.assertLoadIsAccountedFor();
+        assertThat(instance.logText()).contains("a commit timed out");
+    }
+
+    @Test
+    void aBrokerThatIsKilledAndComesBackLosesNothing() throws Exception {
+        app.start("a");
+        app.prepareLoad();
+        var sending = app.load("15s");
+        app.awaitRecordsOfTenant1(200);
+        broker.kill();
+        broker.restart();
+        assertThat(sending.get(3, TimeUnit.MINUTES).exit()).isZero();
+
+        app.assertLoadIsAccountedFor();
+    }
+
+    private void signal(String name) throws IOException, InterruptedException {
+        Process kill = new ProcessBuilder("kill", "-" + name, Long.toString(broker.pid())).start();
+        assertThat(kill.waitFor()).isZero();
+    }
+}

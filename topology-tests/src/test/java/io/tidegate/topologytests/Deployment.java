@@ -1,0 +1,217 @@
+package io.tidegate.topologytests;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.tidegate.tenant.TenantId;
+import io.tidegate.wal.DataDir;
+import io.tidegate.wal.WalReader;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.serialization.StringSerializer;
+
+/** One application with topics of its own, so that many can share a broker: its instances, and the commands on it. */
+final class Deployment implements AutoCloseable {
+    private static final JsonMapper JSON = new JsonMapper();
+    static final Duration TAKES_EFFECT_WITHIN = Duration.ofSeconds(30);
+
+    private final String bootstrapServers;
+    private final String name;
+    private final Path temp;
+    private final List<TidegateProcess> processes = new ArrayList<>();
+
+    /**
+     * @param name of the application, and the beginning of its topics' names
+     * @param temp where data directories and logs go
+     */
+    Deployment(String bootstrapServers, String name, Path temp) {
+        this.bootstrapServers = bootstrapServers;
+        this.name = name;
+        this.temp = temp;
+    }
+
+    @Override
+    public void close() {
+        processes.forEach(TidegateProcess::close);
+    }
+
+    TidegateProcess start(String instance, String... more) throws Exception {
+        TidegateProcess process = TidegateProcess.run(temp.resolve("logs"), arguments(instance, more));
+        processes.add(process);
+        return process;
+    }
+
+    TidegateProcess launch(String instance, String... more) throws Exception {
+        TidegateProcess process = TidegateProcess.launch(temp.resolve("logs"), arguments(instance, more));
+        processes.add(process);
+        return process;
+    }
+
+    private String[] arguments(String instance, String... more) {
+        List<String> arguments = new ArrayList<>(List.of("--data-dir", dataDir(instance)));
+        arguments.addAll(List.of(connection()));
+        arguments.addAll(List.of(more));
+        return arguments.toArray(String[]::new);
+    }
+
+    private String[] connection() {
+        return new String[] {
+            "--bootstrap-server", bootstrapServers,
+            "--set", "application.id=" + name,
+            "--set", "shards=2",
+            "--set", "threads=1",
+            "--set", "wal.segment.bytes=16384",
+            "--set", "disk.min.free.bytes=0",
+            "--set", "topic.signals=" + signals(),
+            "--set", "topic.signals.by.tenant=" + name + ".by-tenant",
+            "--set", "topic.tenant.configs=" + name + ".configs",
+            "--set", "topic.signals.accepted=" + name + ".accepted",
+            "--set", "topic.quota.exceeded=" + name + ".quota-exceeded",
+            "--set", "topic.signals.dead.letter=" + name + ".dead-letter",
+            "--set", "topic.wal.segments=" + name + ".segments"
+        };
+    }
+
+    String signals() {
+        return name + ".signals";
+    }
+
+    String dataDir(String instance) {
+        return temp.resolve("data-" + instance).toString();
+    }
+
+    /** Runs a command; the connection is added where the command has one. */
+    TidegateProcess.Result tidegate(String... arguments) throws Exception {
+        List<String> all = new ArrayList<>(List.of(arguments));
+        if (!arguments[0].equals("wal")) {
+            // Before what the test sets itself, because the last one holds.
+            int options = (int) all.stream()
+                    .takeWhile(argument -> !argument.startsWith("-"))
+                    .count();
+            all.addAll(options, List.of(connection()));
+        }
+        return TidegateProcess.command(temp, all.toArray(String[]::new));
+    }
+
+    void set(String tenant, String... limits) throws Exception {
+        List<String> arguments = new ArrayList<>(List.of("tenants", "set", tenant));
+        arguments.addAll(List.of(limits));
+        var result = tidegate(arguments.toArray(String[]::new));
+        assertThat(result.exit()).as(result.err()).isZero();
+    }
+
+    /** Configs are read by every instance in its own time: sends until one signal of the tenant is accepted. */
+    void awaitUsable(String tenant) throws Exception {
+        TidegateProcess.await(TAKES_EFFECT_WITHIN, "tenant %s to be accepted".formatted(tenant), () -> "", () -> {
+            sendQuietly("{\"tenant_id\":%s,\"probe\":true}".formatted(tenant));
+            return verify("a").at("/tenants/" + tenant + "/accepted").asLong() > 0;
+        });
+    }
+
+    /** The books, which must balance. */
+    JsonNode verify(String instance) {
+        try {
+            var result = tidegate("verify", "-o", "json", "--data-dir", dataDir(instance), "--settle", "60s");
+            assertThat(result.exit()).as(result.out() + result.err()).isZero();
+            return JSON.readTree(result.out());
+        } catch (Exception e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    void sendQuietly(String value) {
+        try {
+            send(1, i -> value);
+        } catch (Exception e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    void send(int count, java.util.function.IntFunction<String> value) throws Exception {
+        Map<String, Object> config = Map.of("bootstrap.servers", bootstrapServers, "acks", "all");
+        try (var producer = new KafkaProducer<>(config, new StringSerializer(), new StringSerializer())) {
+            List<java.util.concurrent.Future<?>> sent = new ArrayList<>();
+            for (int i = 0; i < count; i++) {
+                // One partition, so that the order is the order of sending.
+                String text = new String(value.apply(i).getBytes(StandardCharsets.UTF_8), StandardCharsets.UTF_8);
+                sent.add(producer.send(new ProducerRecord<>(signals(), 0, null, text)));
+            }
+            for (var one : sent) {
+                one.get(30, TimeUnit.SECONDS);
+            }
+        }
+    }
+
+    /** Gives twenty tenants configs, two of them tight ones. */
+    void prepareLoad() throws Exception {
+        var created = tidegate("load", "--tenants", "20", "--create-tenants", "--max-signals", "1", "--rate", "10/s");
+        assertThat(created.exit()).as(created.err()).isZero();
+        set("2", "--rate", "20", "--burst", "30");
+        set("3", "--entities", "50");
+    }
+
+    /** Sends 2,000 signals a second of the twenty tenants, in the background. */
+    CompletableFuture<TidegateProcess.Result> load(String duration) {
+        return CompletableFuture.supplyAsync(() -> {
+            try {
+                return tidegate(
+                        "load",
+                        "--tenants",
+                        "20",
+                        "--rate",
+                        "2000/s",
+                        "--duration",
+                        duration,
+                        "--skew",
+                        "0.7",
+                        "--seed",
+                        "7");
+            } catch (Exception e) {
+                throw new IllegalStateException(e);
+            }
+        });
+    }
+
+    /** After {@link #load}: the books balance, quotas were in play, and the files are whole. */
+    void assertLoadIsAccountedFor() throws Exception {
+        JsonNode books = verify("a");
+        assertThat(books.at("/tenants/1/in_wal").asLong()).isPositive();
+        assertThat(books.at("/tenants/2/rejected/rate_limited").asLong()
+                        + books.at("/tenants/2/rejected/burst_exceeded").asLong())
+                .isPositive();
+        assertThat(books.at("/tenants/3/rejected/entity_limit").asLong()).isPositive();
+        var wal = tidegate("wal", "verify", "--data-dir", dataDir("a"));
+        assertThat(wal.exit()).as(wal.out()).isZero();
+    }
+
+    /** Waits until tenant 1 has more than so many records in the WAL. */
+    void awaitRecordsOfTenant1(long count) throws InterruptedException {
+        TidegateProcess.await(
+                Duration.ofSeconds(60), "records of tenant 1 in the WAL", () -> "", () -> recordsOfTenant1() > count);
+    }
+
+    long recordsOfTenant1() {
+        try {
+            var dir = new DataDir(Path.of(dataDir("a")));
+            long count = 0;
+            try (var reader = WalReader.open(dir, TenantId.of(1), 0)) {
+                while (reader.next() != null) {
+                    count++;
+                }
+            }
+            return count;
+        } catch (IOException e) {
+            return 0;
+        }
+    }
+}
