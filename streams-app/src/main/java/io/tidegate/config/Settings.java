@@ -33,10 +33,7 @@ import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.common.config.AbstractConfig;
 import org.apache.kafka.common.config.ConfigDef;
-import org.apache.kafka.common.config.ConfigDef.Importance;
-import org.apache.kafka.common.config.ConfigDef.Range;
 import org.apache.kafka.common.config.ConfigDef.Type;
-import org.apache.kafka.common.config.ConfigDef.ValidString;
 import org.apache.kafka.common.config.ConfigValue;
 import org.apache.kafka.common.config.TopicConfig;
 import org.apache.kafka.streams.StreamsConfig;
@@ -86,12 +83,9 @@ public final class Settings {
     /** Keys with this prefix go to the Kafka clients. */
     public static final String KAFKA_PREFIX = "kafka.";
 
-    private static final int SHARDS_MAX = 10_000;
     private static final int OPEN_FILES_A_SHARD_MIN = 8;
-    private static final String TOPIC_GROUP = "Topics";
-    private static final String WAL_GROUP = "WAL";
 
-    static final ConfigDef DEFINITIONS = define();
+    static final ConfigDef DEFINITIONS = SettingDefinitions.all();
 
     /** Of the clients, not to be changed, also not for one kind of client by a prefix such as {@code main.consumer.}. */
     private static final List<String> FIXED = List.of(
@@ -117,206 +111,6 @@ public final class Settings {
     private static final int APPLICATION_ID_CHARS_MAX = 200;
     private static final Pattern HOST_PORT = Pattern.compile("(?:\\[[0-9a-fA-F:.%]+]|[^\\s:\\[\\]]+):(\\d{1,5})");
     private static final int PORT_MAX = 65_535;
-
-    private static ConfigDef define() {
-        ConfigDef def = new ConfigDef();
-        Definitions instance = new Definitions(def, "Instance");
-        instance.add(
-                BOOTSTRAP_SERVERS,
-                Type.LIST,
-                "localhost:9092",
-                null,
-                Importance.HIGH,
-                "Kafka brokers to begin with, HOST:PORT.");
-        instance.add(
-                APPLICATION_ID,
-                Type.STRING,
-                "tidegate",
-                new ConfigDef.NonEmptyString(),
-                Importance.HIGH,
-                "Instances with the same id share the work. Also the consumer group and the prefix of internal topics.");
-        instance.add(
-                DATA_DIR,
-                Type.STRING,
-                "data",
-                new ConfigDef.NonEmptyString(),
-                Importance.HIGH,
-                "Where the WAL and local state are written. One process at a time.");
-        instance.add(
-                INSTANCE,
-                Type.STRING,
-                null,
-                null,
-                Importance.LOW,
-                "This instance's name in reports. Default: the host's name.");
-        instance.add(
-                REGION,
-                Type.STRING,
-                null,
-                null,
-                Importance.MEDIUM,
-                "Where this instance writes. Tenants with required_regions are accepted only where it is one of them.");
-        instance.add(
-                THREADS,
-                Type.INT,
-                0,
-                Range.between(0, 1024),
-                Importance.MEDIUM,
-                "Stream threads of this instance; 0 = one for each processor.");
-        instance.add(
-                STANDBY_REPLICAS,
-                Type.INT,
-                0,
-                Range.between(0, 10),
-                Importance.MEDIUM,
-                "Further instances that keep a copy of each shard's state and WAL, ready to take over.");
-        instance.add(
-                GROUP_PROTOCOL,
-                Type.STRING,
-                "streams",
-                ValidString.in("streams", "classic"),
-                Importance.MEDIUM,
-                "How instances share the work: `streams` (KIP-1071, brokers 4.2 and later) or `classic`.");
-        instance.add(
-                COMMIT_INTERVAL_MS,
-                Type.LONG,
-                100L,
-                Range.between(1, 60_000),
-                Importance.MEDIUM,
-                "How often a transaction is committed: the delay that each stage adds.");
-        instance.add(
-                CACHE_BYTES,
-                Type.LONG,
-                64L * 1024 * 1024,
-                Range.atLeast(0),
-                Importance.MEDIUM,
-                "Memory, over all threads, in which changes of state gather until the next commit.");
-        instance.add(
-                CACHED_TENANTS,
-                Type.INT,
-                200_000,
-                Range.atLeast(1),
-                Importance.LOW,
-                "Tenants whose usage each shard keeps in memory; others are read again when they come.");
-        Definitions tenants = new Definitions(def, "Tenants");
-        tenants.add(
-                TENANT_SOURCE,
-                Type.STRING,
-                "value",
-                ValidString.in("value", "header", "key", "topic"),
-                Importance.HIGH,
-                "Where a signal's tenant is read: the value's tenant_id, the header tidegate-tenant, the record key, or"
-                        + " the ending .<id> of the topic's name. With all but value, another tenant_id in the value is"
-                        + " a spoof and goes to the dead-letter topic.");
-        tenants.add(
-                TENANTS_UNKNOWN,
-                Type.STRING,
-                "reject",
-                ValidString.in("reject", "default-config"),
-                Importance.HIGH,
-                "What happens to tenants without a config: they are rejected (tenant_unknown), or get the config of"
-                        + " tenant 0.");
-        tenants.add(
-                REQUIRE_LOG_APPEND_TIME,
-                Type.BOOLEAN,
-                true,
-                null,
-                Importance.MEDIUM,
-                "Refuse to start where the signals' timestamps are set by producers, who could so refill their own"
-                        + " buckets.");
-        Definitions topics = new Definitions(def, TOPIC_GROUP);
-        topics.add(
-                SHARDS,
-                Type.INT,
-                8,
-                Range.between(1, SHARDS_MAX),
-                Importance.HIGH,
-                "Partitions of the topics keyed by tenant: the most tasks that can share the work. Cannot be changed"
-                        + " later.");
-        topics.add(
-                REPLICATION_FACTOR,
-                Type.SHORT,
-                (short) -1,
-                Range.atLeast(-1),
-                Importance.HIGH,
-                "Of the topics that Tidegate creates; -1 = the broker's default.");
-        topics.add(TOPIC_SIGNALS, Type.LIST, "signals", null, Importance.HIGH, "Where producers write.");
-        topics.topic(TOPIC_BY_TENANT, "signals-by-tenant", "Signals keyed by tenant.");
-        topics.topic(TOPIC_CONFIGS, "tenant-configs", "Tenants' configs.");
-        topics.topic(TOPIC_ACCEPTED, "signals-accepted", "Accepted signals, numbered for each tenant.");
-        topics.topic(TOPIC_QUOTA_EXCEEDED, "quota-exceeded", "Refused signals, with the reason.");
-        topics.topic(TOPIC_DEAD_LETTER, "signals-dead-letter", "Records that cannot be judged, with the reason.");
-        topics.topic(TOPIC_SEGMENTS, "wal-segments", "Reports of sealed WAL segments.");
-        topics.add(
-                BY_TENANT_RETENTION_MS,
-                Type.LONG,
-                Duration.ofHours(24).toMillis(),
-                Range.atLeast(-1),
-                Importance.LOW,
-                "How long signals-by-tenant is kept, where Tidegate creates it.");
-        topics.add(
-                ACCEPTED_RETENTION_MS,
-                Type.LONG,
-                -1L,
-                Range.atLeast(-1),
-                Importance.MEDIUM,
-                "How long signals-accepted is kept, where Tidegate creates it; what it no longer has cannot be rebuilt"
-                        + " from it. -1 = for ever.");
-        Definitions wal = new Definitions(def, WAL_GROUP);
-        wal.add(
-                WAL_SEGMENT_BYTES,
-                Type.LONG,
-                WalSettings.SEGMENT_BYTES_DEFAULT,
-                Range.between(1024, 1L << 30),
-                Importance.MEDIUM,
-                "A segment is sealed when its records' own bytes reach this. The same on all instances, and not changed"
-                        + " later: copies must be cut alike.");
-        wal.add(
-                WAL_SEGMENT_MS,
-                Type.LONG,
-                Duration.ofHours(24).toMillis(),
-                Range.atLeast(1000),
-                Importance.MEDIUM,
-                "A segment is sealed by the first record that is this much younger than its first. The same on all"
-                        + " instances, and not changed later.");
-        wal.add(
-                WAL_WRITE_INTERVAL_MS,
-                Type.LONG,
-                100L,
-                Range.between(1, 60_000),
-                Importance.LOW,
-                "How long an accepted signal may wait in memory before it is in its file.");
-        wal.add(
-                WAL_CHECKPOINT_INTERVAL_MS,
-                Type.LONG,
-                5000L,
-                Range.between(1, 3_600_000),
-                Importance.LOW,
-                "How often files are fsynced and the place in signals-accepted is remembered; after a power loss this"
-                        + " much is read again.");
-        wal.add(
-                WAL_OPEN_FILES_MAX,
-                Type.INT,
-                1024,
-                Range.atLeast(16),
-                Importance.LOW,
-                "Segment files that this instance keeps open.");
-        wal.add(
-                WAL_COMPRESSION,
-                Type.STRING,
-                "none",
-                ValidString.in("none", "gzip", "snappy", "lz4", "zstd"),
-                Importance.LOW,
-                "Compression of the batches in segment files.");
-        wal.add(
-                DISK_MIN_FREE_BYTES,
-                Type.LONG,
-                256L * 1024 * 1024,
-                Range.atLeast(0),
-                Importance.MEDIUM,
-                "Below this much free space in data.dir the instance pauses, and resumes by itself when there is more.");
-        return def;
-    }
 
     private static final Set<String> SECRETS = Stream.of(
                     AdminClientConfig.configDef(), ConsumerConfig.configDef(), ProducerConfig.configDef())
@@ -641,31 +435,4 @@ public final class Settings {
 
     /** A value and where it comes from. */
     public record Valued(String value, Origin origin) {}
-
-    /** Adds the settings of one group in order. */
-    private static final class Definitions {
-        private final ConfigDef def;
-        private final String group;
-        private int order;
-
-        Definitions(ConfigDef def, String group) {
-            this.def = def;
-            this.group = group;
-        }
-
-        void add(
-                String name,
-                Type type,
-                @Nullable Object defaultValue,
-                ConfigDef.@Nullable Validator validator,
-                Importance importance,
-                String doc) {
-            def.define(
-                    name, type, defaultValue, validator, importance, doc, group, order++, ConfigDef.Width.MEDIUM, name);
-        }
-
-        void topic(String name, String defaultValue, String doc) {
-            add(name, Type.STRING, defaultValue, new ConfigDef.NonEmptyString(), Importance.LOW, doc);
-        }
-    }
 }
