@@ -122,6 +122,7 @@ public final class Books {
     private static final class Source {
         final BitSet in = new BitSet();
         final BitSet out = new BitSet();
+        final BitSet accepted = new BitSet();
         final BitSet wal = new BitSet();
         private final long first;
         private Account[] owners = new Account[1024];
@@ -234,7 +235,10 @@ public final class Books {
                     .formatted(position, tenant, record.topic(), record.partition(), record.offset()));
         }
         switch (outcome) {
-            case ACCEPTED -> account.accepted++;
+            case ACCEPTED -> {
+                source.accepted.set(index);
+                account.accepted++;
+            }
             case REJECTED -> account.rejected.merge(reason(record.headers()), 1L, Long::sum);
             case DEAD_LETTERED -> account.deadLettered++;
         }
@@ -379,6 +383,12 @@ public final class Books {
                 if (!source.out.get(index)) {
                     find("%s@%d came out nowhere".formatted(partition, source.first + index));
                 }
+            }
+            BitSet differing = (BitSet) source.accepted.clone();
+            differing.xor(source.wal);
+            for (int index = differing.nextSetBit(0); index >= 0; index = differing.nextSetBit(index + 1)) {
+                find((source.wal.get(index) ? "%s@%d is in the WAL and was not accepted" : "%s@%d is not in the WAL")
+                        .formatted(partition, source.first + index));
             }
         });
         accounts.forEach((tenant, account) -> {

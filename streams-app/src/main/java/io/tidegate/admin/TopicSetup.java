@@ -44,6 +44,8 @@ public final class TopicSetup implements AutoCloseable {
 
     private static final Duration APPEARS_WITHIN = Duration.ofSeconds(30);
     private static final long POLL_MS = 50;
+    private static final long FOR_EVER = -1;
+    private static final long MESSAGE_BYTES_MIN = 16 * 1024;
 
     /** A dead letter is the whole record with headers about it; so its topic takes a little more than the ingress. */
     private static final long DEAD_LETTER_BYTES_MAX = 1024 * 1024 + 64 * 1024;
@@ -66,19 +68,17 @@ public final class TopicSetup implements AutoCloseable {
      * @throws AdminException naming all that is wrong with existing topics, each with the command that mends it
      */
     public Outcome ensure() {
-        Map<String, NewTopic> wanted = wanted();
         Set<String> existing =
                 KafkaFutures.get(admin.listTopics().names(), "listing the topics of " + settings.bootstrapServers());
         List<String> created = new ArrayList<>();
-        wanted.forEach((name, topic) -> {
-            if (!existing.contains(name) && create(topic)) {
-                created.add(name);
-            }
-        });
-        List<String> found = new ArrayList<>(wanted.keySet());
+        createMissing(ingress(), existing, created);
+        var unused = described(settings.topics().signals());
+        Map<String, Config> ingress = configs(settings.topics().signals());
+        createMissing(internal(longestRetentionMs(ingress)), existing, created);
+        List<String> found = new ArrayList<>(settings.allTopics());
         found.removeAll(created);
-        Map<String, TopicDescription> descriptions = described(wanted.keySet());
-        Map<String, Config> configs = configs(wanted.keySet());
+        Map<String, TopicDescription> descriptions = described(settings.allTopics());
+        Map<String, Config> configs = configs(settings.allTopics());
         check(descriptions, configs);
         long recordBytes = Long.MAX_VALUE;
         Topics topics = settings.topics();
@@ -89,6 +89,24 @@ public final class TopicSetup implements AutoCloseable {
         RecordSizes sizes =
                 new RecordSizes(recordBytes - RecordSizes.HEADROOM_BYTES, deadLetterBytes - RecordSizes.HEADROOM_BYTES);
         return new Outcome(created, found, sizes, Math.max(recordBytes, deadLetterBytes));
+    }
+
+    private void createMissing(Map<String, NewTopic> wanted, Set<String> existing, List<String> created) {
+        wanted.forEach((name, topic) -> {
+            if (!existing.contains(name) && create(topic)) {
+                created.add(name);
+            }
+        });
+    }
+
+    /** How long the ingress topics keep signals; -1 for ever. */
+    private long longestRetentionMs(Map<String, Config> configs) {
+        long longest = 0;
+        for (String name : settings.topics().signals()) {
+            long retentionMs = number(configs, name, TopicConfig.RETENTION_MS_CONFIG);
+            longest = retentionMs < 0 || longest < 0 ? FOR_EVER : Math.max(longest, retentionMs);
+        }
+        return longest;
     }
 
     /**
@@ -162,12 +180,18 @@ public final class TopicSetup implements AutoCloseable {
         admin.close(Duration.ZERO); // every call was waited for, or given up
     }
 
-    private Map<String, NewTopic> wanted() {
-        Topics topics = settings.topics();
+    private Map<String, NewTopic> ingress() {
         Map<String, NewTopic> wanted = new LinkedHashMap<>();
-        for (String signals : topics.signals()) {
+        for (String signals : settings.topics().signals()) {
             add(wanted, signals, Map.of(TopicConfig.MESSAGE_TIMESTAMP_TYPE_CONFIG, "LogAppendTime"));
         }
+        return wanted;
+    }
+
+    /** @param ingressRetentionMs how long the ingress topics keep signals */
+    private Map<String, NewTopic> internal(long ingressRetentionMs) {
+        Topics topics = settings.topics();
+        Map<String, NewTopic> wanted = new LinkedHashMap<>();
         // Any time: brokers refuse times more than an hour ahead, and a refused record would stop its task for good.
         Map<String, String> createTime = Map.of(
                 TopicConfig.MESSAGE_TIMESTAMP_TYPE_CONFIG,
@@ -177,7 +201,7 @@ public final class TopicSetup implements AutoCloseable {
         add(
                 wanted,
                 topics.byTenant(),
-                with(createTime, TopicConfig.RETENTION_MS_CONFIG, Long.toString(settings.byTenantRetentionMs())));
+                with(createTime, TopicConfig.RETENTION_MS_CONFIG, byTenantRetentionMs(ingressRetentionMs)));
         // One partition: changes have one order, and an offset alone says which config was in force.
         add(wanted, topics.configs(), 1, Map.of(TopicConfig.CLEANUP_POLICY_CONFIG, "compact"));
         add(
@@ -191,6 +215,18 @@ public final class TopicSetup implements AutoCloseable {
                 with(createTime, TopicConfig.MAX_MESSAGE_BYTES_CONFIG, Long.toString(DEAD_LETTER_BYTES_MAX)));
         add(wanted, topics.segments(), with(createTime, TopicConfig.CLEANUP_POLICY_CONFIG, "compact"));
         return wanted;
+    }
+
+    /**
+     * A signal keeps its time on the way, and brokers delete by that: one that waited in the ingress topic for days is as
+     * old in this one from the first moment, and must not be deleted before it is read.
+     */
+    private String byTenantRetentionMs(long ingressRetentionMs) {
+        long more = settings.byTenantRetentionMs();
+        return Long.toString(
+                ingressRetentionMs < 0 || more < 0 || more > Long.MAX_VALUE - ingressRetentionMs
+                        ? FOR_EVER
+                        : ingressRetentionMs + more);
     }
 
     private void add(Map<String, NewTopic> wanted, String name, Map<String, String> config) {
@@ -279,6 +315,23 @@ public final class TopicSetup implements AutoCloseable {
                                 + " tenants would move away from their state");
             }
         }
+        long ingressMs = longestRetentionMs(configs);
+        for (String name : List.of(names.byTenant(), names.accepted())) {
+            long retentionMs = number(configs, name, TopicConfig.RETENTION_MS_CONFIG);
+            if (retentionMs >= 0 && (ingressMs < 0 || retentionMs < ingressMs)) {
+                wrong.add(("topic %s has retention.ms=%d, less than its ingress (%d): after an outage signals would be"
+                                + " deleted before they are read: kafka-configs.sh --bootstrap-server %s --alter"
+                                + " --entity-type topics --entity-name %s --add-config retention.ms=%d")
+                        .formatted(name, retentionMs, ingressMs, settings.bootstrapServers(), name, ingressMs));
+            }
+        }
+        for (String name : settings.allTopics()) {
+            long bytes = maxMessageBytes(configs, name);
+            if (bytes < MESSAGE_BYTES_MIN) {
+                wrong.add("topic %s has max.message.bytes=%d, at least %d are needed"
+                        .formatted(name, bytes, MESSAGE_BYTES_MIN));
+            }
+        }
         if (settings.requireLogAppendTime()) {
             for (String name : names.signals()) {
                 require(wrong, configs, name, TopicConfig.MESSAGE_TIMESTAMP_TYPE_CONFIG, "LogAppendTime");
@@ -319,7 +372,10 @@ public final class TopicSetup implements AutoCloseable {
     }
 
     private static long maxMessageBytes(Map<String, Config> configs, String topic) {
-        return Long.parseLong(
-                configs.get(topic).get(TopicConfig.MAX_MESSAGE_BYTES_CONFIG).value());
+        return number(configs, topic, TopicConfig.MAX_MESSAGE_BYTES_CONFIG);
+    }
+
+    private static long number(Map<String, Config> configs, String topic, String setting) {
+        return Long.parseLong(configs.get(topic).get(setting).value());
     }
 }

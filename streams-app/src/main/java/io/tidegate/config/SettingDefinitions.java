@@ -151,7 +151,7 @@ final class SettingDefinitions {
                 Duration.ofHours(24).toMillis(),
                 Range.atLeast(-1),
                 Importance.LOW,
-                "How long signals-by-tenant is kept, where Tidegate creates it.");
+                "How much longer than the ingress topics signals-by-tenant is kept, where Tidegate creates it. -1 = for ever.");
         topics.add(
                 Settings.ACCEPTED_RETENTION_MS,
                 Type.LONG,

@@ -84,6 +84,7 @@ public final class Settings {
     public static final String KAFKA_PREFIX = "kafka.";
 
     private static final int OPEN_FILES_A_SHARD_MIN = 8;
+    private static final long BUFFER_BYTES_MIN = 32L * 1024 * 1024;
 
     static final ConfigDef DEFINITIONS = SettingDefinitions.all();
 
@@ -91,7 +92,12 @@ public final class Settings {
     private static final List<String> FIXED = List.of(
             StreamsConfig.PROCESSING_GUARANTEE_CONFIG,
             ConsumerConfig.ISOLATION_LEVEL_CONFIG,
-            ConsumerConfig.AUTO_OFFSET_RESET_CONFIG);
+            ConsumerConfig.AUTO_OFFSET_RESET_CONFIG,
+            ProducerConfig.MAX_REQUEST_SIZE_CONFIG,
+            ProducerConfig.BUFFER_MEMORY_CONFIG,
+            StreamsConfig.PROCESSING_EXCEPTION_HANDLER_CLASS_CONFIG,
+            StreamsConfig.DESERIALIZATION_EXCEPTION_HANDLER_CLASS_CONFIG,
+            StreamsConfig.PRODUCTION_EXCEPTION_HANDLER_CLASS_CONFIG);
 
     /** Of the clients, with the setting of Tidegate that they are made from. */
     private static final Map<String, String> OWN = Map.of(
@@ -386,6 +392,10 @@ public final class Settings {
         streams.put(StreamsConfig.producerPrefix(ProducerConfig.MAX_BLOCK_MS_CONFIG), 120_000);
         streams.put(StreamsConfig.producerPrefix(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG), 30_000);
         streams.put(StreamsConfig.producerPrefix(ProducerConfig.MAX_REQUEST_SIZE_CONFIG), (int) requestBytesMax);
+        // A record that does not fit into the producer's memory would be refused, and again at each retry.
+        streams.put(
+                StreamsConfig.producerPrefix(ProducerConfig.BUFFER_MEMORY_CONFIG),
+                Math.max(BUFFER_BYTES_MIN, 2 * requestBytesMax));
         // State is written with the signals' times, which need not be near the broker's.
         streams.put(
                 StreamsConfig.topicPrefix(TopicConfig.MESSAGE_TIMESTAMP_AFTER_MAX_MS_CONFIG),

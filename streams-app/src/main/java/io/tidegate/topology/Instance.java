@@ -32,7 +32,8 @@ public final class Instance implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Instance.class);
 
     private static final int FAILURES_MAX = 10;
-    private static final Duration FAILURES_WITHIN = Duration.ofMinutes(2);
+    private static final Duration FAILURES_WITHIN = Duration.ofMinutes(5);
+    private static final Duration ONE_FAILURE = Duration.ofSeconds(5);
     private static final Duration DISK_CHECK_EVERY = Duration.ofSeconds(1);
     private static final Duration CLOSE_WITHIN = Duration.ofSeconds(60);
 
@@ -51,6 +52,7 @@ public final class Instance implements AutoCloseable {
     private final CountDownLatch ended = new CountDownLatch(1);
     private final Deque<Long> failures = new ArrayDeque<>();
     private volatile @Nullable Throwable fatal;
+    private volatile @Nullable Throwable lastFailure;
 
     public Instance(Topology topology, Properties config, DataDir dir, long diskMinFreeBytes) {
         this.dir = dir;
@@ -103,12 +105,16 @@ public final class Instance implements AutoCloseable {
         if (now == State.RUNNING) {
             running.countDown();
         } else if (now == State.ERROR || now == State.NOT_RUNNING) {
+            if (now == State.ERROR && fatal == null) {
+                fatal = lastFailure != null ? lastFailure : new IllegalStateException("Kafka Streams failed");
+            }
             running.countDown();
             ended.countDown();
         }
     }
 
     private StreamThreadExceptionResponse failed(Throwable failure) {
+        lastFailure = failure;
         WalException wal = walFailureIn(failure);
         if (wal != null && !wal.mayPass()) {
             LOG.error("stopping: {}", wal.getMessage());
@@ -120,11 +126,20 @@ public final class Instance implements AutoCloseable {
             fatal = failure;
             return StreamThreadExceptionResponse.SHUTDOWN_CLIENT;
         }
+        if (Thread.currentThread().getName().contains("GlobalStreamThread")) {
+            LOG.error("stopping: the configs of tenants cannot be read any more", failure);
+            fatal = failure;
+            return StreamThreadExceptionResponse.SHUTDOWN_CLIENT;
+        }
         LOG.error("a thread failed; another one begins where it committed last", failure);
         return StreamThreadExceptionResponse.REPLACE_THREAD;
     }
 
     private synchronized boolean tooManyFailures(long nowNanos) {
+        // One trouble of the broker ends every thread at about the same time, and is one failure.
+        if (!failures.isEmpty() && nowNanos - failures.getLast() < ONE_FAILURE.toNanos()) {
+            return false;
+        }
         failures.addLast(nowNanos);
         while (nowNanos - failures.getFirst() > FAILURES_WITHIN.toNanos()) {
             failures.removeFirst();

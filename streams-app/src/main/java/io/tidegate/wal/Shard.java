@@ -81,6 +81,23 @@ public final class Shard implements Closeable {
         if (checkpoint != null) {
             durable.putAll(checkpoint.tails());
         }
+        distrust();
+    }
+
+    /**
+     * Cuts what an earlier shard wrote and could not make durable, down to the checkpoint. After a failed fsync such
+     * bytes read well from the page cache, which took them for written, and are not on the disk; no later fsync would say
+     * so. They come again from the topic.
+     */
+    private void distrust() {
+        try {
+            for (TenantId tenant : Suspects.of(dir, number)) {
+                TenantLog.cutToDurable(this, tenant, durable.get(tenant));
+            }
+            Suspects.clear(dir, number);
+        } catch (IOException e) {
+            throw WalException.io("cutting to the checkpoint in", dir.root(), e);
+        }
     }
 
     /**
@@ -172,6 +189,8 @@ public final class Shard implements Closeable {
         if (offset != NO_OFFSET) {
             LOG.warn("the WAL's place in signals-accepted is lost, the topic is read again shard={}", number);
             offset = NO_OFFSET;
+            // On disk too: the task is closed and opened again next, and must not find the lost place there.
+            new Checkpoint(NO_OFFSET, partial, durable).write(dir, number);
         }
     }
 
@@ -326,6 +345,7 @@ public final class Shard implements Closeable {
             work.run();
         } catch (IOException e) {
             failure = WalException.io(doing, where, e);
+            Suspects.add(dir, number, unsynced.stream().map(TenantLog::tenant).toList());
             throw failure;
         } catch (WalException e) {
             failure = e;

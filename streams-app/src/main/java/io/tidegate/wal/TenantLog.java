@@ -6,6 +6,7 @@ import io.tidegate.wal.RecordBatches.Stored;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.NavigableSet;
 import java.util.TreeSet;
@@ -79,6 +80,23 @@ final class TenantLog {
                             .formatted(durable.nextSeq()));
         }
         return log;
+    }
+
+    /** Cuts the last segment down to what the checkpoint knows durable, whatever its bytes look like. */
+    static void cutToDurable(Shard shard, TenantId tenant, @Nullable Tail durable) throws IOException {
+        SegmentName last = null;
+        for (SegmentName name : shard.dir().segments(tenant)) {
+            last = name.shard() == shard.number() ? name : last;
+        }
+        if (last == null) {
+            return;
+        }
+        boolean known = durable != null && durable.firstSeq() == last.firstSeq();
+        Path path = shard.dir().walOf(tenant).resolve(last.fileName());
+        long position = known ? durable.position() : 0;
+        if (Files.size(path) > position) {
+            shard.cut(tenant, path, position, "the disk failed before these bytes were durable");
+        }
     }
 
     private void recover(@Nullable Tail durable, Consumer<Long> bytesRead) throws IOException {

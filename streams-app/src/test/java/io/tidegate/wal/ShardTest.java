@@ -197,6 +197,45 @@ class ShardTest {
         assertThat(stored(dir, FIRST)).isEqualTo(topic.of(FIRST));
     }
 
+    /** Kafka Streams closes and opens the task next: finding the lost place again it would lose it again, for ever. */
+    @Test
+    void anOffsetThatWasForgottenStaysForgottenWhenTheShardIsOpenedAgain() throws IOException {
+        AcceptedTopic topic = AcceptedTopic.of(FIRST, 5);
+        try (Shard shard = shard()) {
+            topic.applyAll(shard);
+            shard.checkpoint(4);
+            shard.forgetOffset();
+        }
+        try (Shard shard = shard()) {
+            assertThat(shard.committedOffset()).isEqualTo(Shard.NO_OFFSET);
+            topic.applyAll(shard);
+        }
+        assertThat(stored(dir, FIRST)).isEqualTo(topic.of(FIRST));
+    }
+
+    /** After a failed fsync bytes read well from the page cache and are not on the disk. */
+    @Test
+    void whatTheDiskFailedToMakeDurableIsCutAndComesAgain() throws IOException {
+        AcceptedTopic topic = AcceptedTopic.of(FIRST, 10);
+        Path segment = dir.walOf(FIRST).resolve(new SegmentName(0, SHARD).fileName());
+        long durable;
+        try (Shard shard = new Shard(dir, SHARD, settings(1 << 20))) {
+            topic.apply(shard, 0, 5);
+            shard.checkpoint(4);
+            durable = Files.size(segment);
+            topic.apply(shard, 5, 10);
+        }
+        assertThat(Files.size(segment)).isGreaterThan(durable);
+        Suspects.add(dir, SHARD, List.of(FIRST));
+
+        try (Shard shard = new Shard(dir, SHARD, settings(1 << 20))) {
+            assertThat(Files.size(segment)).isEqualTo(durable);
+            assertThat(Suspects.of(dir, SHARD)).isEmpty();
+            topic.apply(shard, 5, 10);
+        }
+        assertThat(stored(dir, FIRST)).isEqualTo(topic.of(FIRST));
+    }
+
     @Test
     void keepsAnOffsetThatKafkaStreamsMeansAsASign() {
         try (Shard shard = shard()) {

@@ -82,6 +82,11 @@ final class Deployment implements AutoCloseable {
         };
     }
 
+    /** Of the internal topics, by its last part. */
+    String topic(String last) {
+        return name + "." + last;
+    }
+
     String signals() {
         return name + ".signals";
     }

@@ -212,9 +212,21 @@ abstract class MainJobContract {
 
         assertThat(JSON.readTree(first.out()).get("created")).hasSize(7);
         assertThat(JSON.readTree(second.out()).get("found")).hasSize(7);
+        try (Admin admin = Admin.create(Map.of("bootstrap.servers", bootstrapServers()))) {
+            var week = Duration.ofDays(7).toMillis();
+            assertThat(retentionMs(admin, app.topic("by-tenant"))).isEqualTo(week + Duration.ofDays(1).toMillis());
+            assertThat(retentionMs(admin, app.topic("accepted"))).isEqualTo(-1);
+        }
         var otherShards = app.tidegate("init", "--set", "shards=5");
         assertThat(otherShards.exit()).isEqualTo(1);
         assertThat(otherShards.err()).contains("has 2 partitions, shards is 5").doesNotContain("\tat ");
+    }
+
+    private static long retentionMs(Admin admin, String topic) throws Exception {
+        var resource = new org.apache.kafka.common.config.ConfigResource(
+                org.apache.kafka.common.config.ConfigResource.Type.TOPIC, topic);
+        var config = admin.describeConfigs(List.of(resource)).all().get(30, TimeUnit.SECONDS);
+        return Long.parseLong(config.get(resource).get("retention.ms").value());
     }
 
     @Test
