@@ -214,7 +214,8 @@ abstract class MainJobContract {
         assertThat(JSON.readTree(second.out()).get("found")).hasSize(7);
         try (Admin admin = Admin.create(Map.of("bootstrap.servers", bootstrapServers()))) {
             var week = Duration.ofDays(7).toMillis();
-            assertThat(retentionMs(admin, app.topic("by-tenant"))).isEqualTo(week + Duration.ofDays(1).toMillis());
+            assertThat(retentionMs(admin, app.topic("by-tenant")))
+                    .isEqualTo(week + Duration.ofDays(1).toMillis());
             assertThat(retentionMs(admin, app.topic("accepted"))).isEqualTo(-1);
         }
         var otherShards = app.tidegate("init", "--set", "shards=5");
