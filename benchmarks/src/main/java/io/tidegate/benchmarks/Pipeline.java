@@ -3,6 +3,7 @@ package io.tidegate.benchmarks;
 import io.tidegate.admin.LoadGenerator;
 import io.tidegate.config.Settings;
 import io.tidegate.config.SettingsLoader;
+import io.tidegate.demo.ChildJvm;
 import io.tidegate.demo.EmbeddedBroker;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -169,19 +170,14 @@ final class Pipeline implements Callable<Integer> {
         boolean isTidegate = subject.equals("tidegate");
         String byTenant = id + ".by-tenant";
         String last = id + ".out";
-        List<String> command = new ArrayList<>(List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-Xmx" + heap,
-                "-XX:+UseParallelGC"));
-        if (Runtime.version().feature() >= 24) {
-            command.addAll(List.of("--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow"));
-        }
         String jfr = System.getProperty("jfr");
-        if (jfr != null) {
-            command.add(
-                    "-XX:StartFlightRecording=filename=" + jfr + "-" + id + ".jfr,settings=profile,dumponexit=true");
-        }
-        command.addAll(List.of("-cp", System.getProperty("java.class.path")));
+        List<String> command = jfr == null
+                ? ChildJvm.command("-Xmx" + heap, "-XX:+UseParallelGC")
+                : ChildJvm.command(
+                        "-Xmx" + heap,
+                        "-XX:+UseParallelGC",
+                        "-XX:StartFlightRecording=filename=%s-%s.jfr,settings=profile,dumponexit=true"
+                                .formatted(jfr, id));
         if (isTidegate) {
             command.addAll(List.of("io.tidegate.cli.Tidegate", "run"));
             command.addAll(List.of("--bootstrap-server", broker.bootstrapServers()));

@@ -7,7 +7,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -87,14 +86,9 @@ public final class EmbeddedBroker implements AutoCloseable {
     }
 
     private static Process launch(Path directory, Path properties) throws IOException {
-        List<String> command = new ArrayList<>();
-        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-        command.addAll(List.of("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=4"));
-        if (Runtime.version().feature() >= 24) {
-            command.addAll(List.of("--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow"));
-        }
-        command.add("-Dlogback.configurationFile=logback-broker.xml");
-        command.addAll(List.of("-cp", System.getProperty("java.class.path"), BrokerMain.class.getName()));
+        List<String> command = ChildJvm.command(
+                "-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-Dlogback.configurationFile=logback-broker.xml");
+        command.add(BrokerMain.class.getName());
         command.addAll(List.of(properties.toString(), CLUSTER_ID));
         return new ProcessBuilder(command)
                 .redirectErrorStream(true)

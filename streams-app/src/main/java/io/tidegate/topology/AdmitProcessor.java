@@ -117,11 +117,9 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
     private void deadLetter(
             Record<byte[], byte[]> record, @Nullable TenantId tenant, Defective bad, SourcePosition source) {
         ToDeadLetter to = new ToDeadLetter(tenant, bad.defect(), bad.message());
-        Record<byte[], byte[]> letter = Refusals.deadLetter(record, to, source, settings.sizes());
-        TenantId partitionedBy = tenant == null ? TenantId.DEFAULT : tenant;
         context()
                 .forward(
-                        letter.withKey(new TenantKey(partitionedBy, letter.key())),
+                        Refusals.deadLetter(record, to, source, settings.sizes()),
                         TidegateTopology.ADMIT_DEAD_LETTER_SINK);
     }
 

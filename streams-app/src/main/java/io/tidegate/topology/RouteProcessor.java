@@ -1,7 +1,6 @@
 package io.tidegate.topology;
 
 import io.tidegate.signal.Defect;
-import io.tidegate.tenant.TenantId;
 import io.tidegate.topology.Router.Route;
 import io.tidegate.topology.Router.Route.ToDeadLetter;
 import io.tidegate.topology.Router.Route.ToTenant;
@@ -46,10 +45,7 @@ final class RouteProcessor extends ContextualProcessor<byte[], byte[], TenantKey
             TenantKey key = new TenantKey(to.tenant(), to.tenant().key());
             context().forward(record.withKey(key), TidegateTopology.BY_TENANT_SINK);
         } else if (route instanceof ToDeadLetter to) {
-            Record<byte[], byte[]> letter = Refusals.deadLetter(record, to, source, sizes);
-            TenantId tenant = to.tenant() == null ? TenantId.DEFAULT : to.tenant();
-            TenantKey key = new TenantKey(tenant, letter.key());
-            context().forward(letter.withKey(key), TidegateTopology.DEAD_LETTER_SINK);
+            context().forward(Refusals.deadLetter(record, to, source, sizes), TidegateTopology.DEAD_LETTER_SINK);
         }
     }
 }

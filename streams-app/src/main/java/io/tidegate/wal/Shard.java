@@ -66,7 +66,7 @@ public final class Shard implements Closeable {
     private @Nullable WalException failure;
 
     /**
-     * Opens a shard. Reads its checkpoint and nothing else.
+     * Opens a shard. Reads its checkpoint and, only where the disk failed before, cuts what it left in doubt.
      *
      * @throws WalException if the checkpoint is damaged
      */

@@ -8,7 +8,6 @@ import io.tidegate.tenant.TenantId;
 import io.tidegate.wal.DataDir;
 import io.tidegate.wal.WalReader;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -148,8 +147,7 @@ final class Deployment implements AutoCloseable {
             List<java.util.concurrent.Future<?>> sent = new ArrayList<>();
             for (int i = 0; i < count; i++) {
                 // One partition, so that the order is the order of sending.
-                String text = new String(value.apply(i).getBytes(StandardCharsets.UTF_8), StandardCharsets.UTF_8);
-                sent.add(producer.send(new ProducerRecord<>(signals(), 0, null, text)));
+                sent.add(producer.send(new ProducerRecord<>(signals(), 0, null, value.apply(i))));
             }
             for (var one : sent) {
                 one.get(30, TimeUnit.SECONDS);

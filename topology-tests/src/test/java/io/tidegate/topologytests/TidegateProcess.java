@@ -1,11 +1,11 @@
 package io.tidegate.topologytests;
 
+import io.tidegate.demo.ChildJvm;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
@@ -82,13 +82,8 @@ final class TidegateProcess implements AutoCloseable {
     }
 
     private static List<String> command(String heap) {
-        List<String> command = new ArrayList<>();
-        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-        command.addAll(List.of(heap, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"));
-        if (Runtime.version().feature() >= 24) {
-            command.addAll(List.of("--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow"));
-        }
-        command.addAll(List.of("-cp", System.getProperty("java.class.path"), "io.tidegate.cli.Tidegate"));
+        List<String> command = ChildJvm.command(heap, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1");
+        command.add("io.tidegate.cli.Tidegate");
         return command;
     }
 
