@@ -126,11 +126,19 @@ final class Deployment implements AutoCloseable {
     JsonNode verify(String instance) {
         try {
             var result = tidegate("verify", "-o", "json", "--data-dir", dataDir(instance), "--settle", "60s");
-            assertThat(result.exit()).as(result.out() + result.err()).isZero();
+            assertThat(result.exit())
+                    .as(() -> result.out() + result.err() + logs())
+                    .isZero();
             return JSON.readTree(result.out());
         } catch (Exception e) {
             throw new AssertionError(e);
         }
+    }
+
+    private String logs() {
+        return processes.stream()
+                .map(process -> "%n--- pid %d%n%s".formatted(process.pid(), process.logText()))
+                .collect(java.util.stream.Collectors.joining());
     }
 
     void sendQuietly(String value) {
