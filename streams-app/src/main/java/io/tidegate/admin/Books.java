@@ -157,7 +157,7 @@ public final class Books {
      * Checks.
      *
      * @param dirs the data directories of all instances; a replica's copy may stand for another's
-     * @param settleWithin how long signals that are still on their way are waited for
+     * @param settleWithin how long signals that are on their way are waited for while none of them arrives
      * @param progress told what is being read
      */
     public Balance check(List<DataDir> dirs, Duration settleWithin, Consumer<String> progress) throws IOException {
@@ -169,14 +169,14 @@ public final class Books {
             signals.readToEnd(this::signal);
             progress.accept("reading the outcomes");
             outcomes.readToEnd(this::outcome);
-            long deadline = System.nanoTime() + settleWithin.toNanos();
-            while (missing() > 0 && System.nanoTime() < deadline) {
-                progress.accept("waiting for %d signals that are on their way".formatted(missing()));
+            Patience patience = new Patience(settleWithin);
+            for (long missing = missing(); missing > 0 && patience.with(missing); missing = missing()) {
+                progress.accept("waiting for %d signals that are on their way".formatted(missing));
                 long stepEnd = System.nanoTime() + SETTLE_STEP.toNanos();
                 outcomes.follow(() -> System.nanoTime() > stepEnd, this::outcome);
             }
             progress.accept("reading the WAL");
-            readWal(dirs, deadline);
+            readWal(dirs, patience);
         }
         compare();
         return new Balance(accounts, List.copyOf(findings), findingCount);
@@ -275,14 +275,34 @@ public final class Books {
     }
 
     /** Each tenant's WAL is read from the copy that reaches furthest. */
-    private void readWal(List<DataDir> dirs, long deadline) throws IOException {
+    /** Ends when a number has not changed for a time: a long backlog that drains is no fault. */
+    private static final class Patience {
+        private final Duration within;
+        private long last = -1;
+        private long deadline;
+
+        Patience(Duration within) {
+            this.within = within;
+        }
+
+        boolean with(long number) {
+            long now = System.nanoTime();
+            if (number != last) {
+                last = number;
+                deadline = now + within.toNanos();
+            }
+            return now < deadline;
+        }
+    }
+
+    private void readWal(List<DataDir> dirs, Patience patience) throws IOException {
         for (TenantId tenant : accepted.keySet()) {
             long expected = accepted.get(tenant).next;
             boolean complete = false;
             while (!complete) {
                 DataDir best = furthest(dirs, tenant);
                 long end = best == null ? 0 : endOf(best, tenant);
-                complete = end >= expected || System.nanoTime() > deadline;
+                complete = end >= expected || !patience.with(31 * tenant.bits() + end);
                 if (!complete) {
                     pause();
                     continue;

@@ -41,7 +41,7 @@ final class VerifyCommand implements Callable<Integer> {
             names = "--settle",
             paramLabel = "TIME",
             converter = Amounts.DurationConverter.class,
-            description = "How long signals that are still on their way are waited for. Default: 30s.")
+            description = "How long signals that are on their way are waited for while none arrives. Default: 30s.")
     private Duration settle = Duration.ofSeconds(30);
 
     @Spec

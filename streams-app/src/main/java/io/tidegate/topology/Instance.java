@@ -40,6 +40,7 @@ public final class Instance implements AutoCloseable {
     /** How much more than the least free space there must be before work goes on, so that it does not flap. */
     private static final double RESUME_FACTOR = 1.1;
 
+    private final TransactionalClients clients = new TransactionalClients();
     private final KafkaStreams streams;
     private final DataDir dir;
     private final long diskMinFreeBytes;
@@ -57,7 +58,7 @@ public final class Instance implements AutoCloseable {
     public Instance(Topology topology, Properties config, DataDir dir, long diskMinFreeBytes) {
         this.dir = dir;
         this.diskMinFreeBytes = diskMinFreeBytes;
-        streams = new KafkaStreams(topology, new StreamsConfig(config), new FatalCommitTimeouts());
+        streams = new KafkaStreams(topology, new StreamsConfig(config), clients);
         streams.setUncaughtExceptionHandler(this::failed);
         streams.setStateListener((now, before) -> stateChanged(now));
     }
@@ -115,6 +116,7 @@ public final class Instance implements AutoCloseable {
 
     private StreamThreadExceptionResponse failed(Throwable failure) {
         lastFailure = failure;
+        clients.abortTransactionOf(Thread.currentThread());
         WalException wal = walFailureIn(failure);
         if (wal != null && !wal.mayPass()) {
             LOG.error("stopping: {}", wal.getMessage());

@@ -125,7 +125,7 @@ final class Deployment implements AutoCloseable {
     /** The books, which must balance. */
     JsonNode verify(String instance) {
         try {
-            var result = tidegate("verify", "-o", "json", "--data-dir", dataDir(instance), "--settle", "60s");
+            var result = tidegate("verify", "-o", "json", "--data-dir", dataDir(instance), "--settle", "90s");
             assertThat(result.exit())
                     .as(() -> result.out() + result.err() + logs())
                     .isZero();
@@ -171,7 +171,7 @@ final class Deployment implements AutoCloseable {
         set("3", "--entities", "50");
     }
 
-    /** Sends 2,000 signals a second of the twenty tenants, in the background. */
+    /** Sends 500 signals a second of the twenty tenants, in the background. */
     CompletableFuture<TidegateProcess.Result> load(String duration) {
         return CompletableFuture.supplyAsync(() -> {
             try {
@@ -180,7 +180,7 @@ final class Deployment implements AutoCloseable {
                         "--tenants",
                         "20",
                         "--rate",
-                        "2000/s",
+                        "500/s",
                         "--duration",
                         duration,
                         "--skew",
