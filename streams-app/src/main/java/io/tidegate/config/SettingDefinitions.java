@@ -84,10 +84,11 @@ final class SettingDefinitions {
         instance.add(
                 Settings.CACHE_BYTES,
                 Type.LONG,
-                64L * 1024 * 1024,
+                512L * 1024 * 1024,
                 Range.atLeast(0),
                 Importance.MEDIUM,
-                "Memory, over all threads, in which changes of state gather until the next commit.");
+                "Memory, over all shards, for tenants' usage and entities (about 30 bytes each); at most half of the heap."
+                        + " What does not fit is read again when its tenant comes.");
         instance.add(
                 Settings.CACHED_TENANTS,
                 Type.INT,

@@ -344,6 +344,7 @@ public final class Settings {
                 instance(),
                 sizes,
                 config.getInt(CACHED_TENANTS),
+                Math.min(config.getLong(CACHE_BYTES), Runtime.getRuntime().maxMemory() / 2),
                 wal(),
                 Duration.ofMillis(config.getLong(WAL_WRITE_INTERVAL_MS)),
                 Duration.ofMillis(config.getLong(WAL_CHECKPOINT_INTERVAL_MS)));
@@ -415,7 +416,8 @@ public final class Settings {
         streams.put(StreamsConfig.GROUP_PROTOCOL_CONFIG, config.getString(GROUP_PROTOCOL));
         streams.put(StreamsConfig.NUM_STREAM_THREADS_CONFIG, threads());
         streams.put(StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, config.getLong(COMMIT_INTERVAL_MS));
-        streams.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, config.getLong(CACHE_BYTES));
+        // Admit gathers what changes until a commit by itself, and no other store is written often.
+        streams.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, 0);
         streams.put(StreamsConfig.REPLICATION_FACTOR_CONFIG, (int) replicationFactor());
         return streams;
     }

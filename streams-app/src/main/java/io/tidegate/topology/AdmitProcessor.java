@@ -2,6 +2,7 @@ package io.tidegate.topology;
 
 import io.tidegate.admission.Admission;
 import io.tidegate.admission.Decision;
+import io.tidegate.admission.Decision.Accepted;
 import io.tidegate.admission.Decision.Rejected;
 import io.tidegate.admission.TenantUsage;
 import io.tidegate.signal.Defect;
@@ -13,6 +14,7 @@ import io.tidegate.signal.SignalParser;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.topology.Router.Route.ToDeadLetter;
 import io.tidegate.topology.TenantConfigs.InForce;
+import io.tidegate.topology.TenantStates.Held;
 import org.apache.kafka.common.header.Headers;
 import org.apache.kafka.streams.processor.api.ContextualProcessor;
 import org.apache.kafka.streams.processor.api.ProcessorContext;
@@ -33,13 +35,16 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
     private final TenantConfigs configs;
     private final SignalParser parser;
     private final Admission admission;
+    private final MemoryShare memory;
     private TenantStates states;
+    private BeforeCommit beforeCommit;
 
     @SuppressWarnings("NullAway.Init") // Kafka Streams calls init before anything else
-    AdmitProcessor(TopologySettings settings, TenantConfigs configs, SignalParser parser) {
+    AdmitProcessor(TopologySettings settings, TenantConfigs configs, SignalParser parser, MemoryShare memory) {
         this.settings = settings;
         this.configs = configs;
         this.parser = parser;
+        this.memory = memory;
         this.admission = new Admission(settings.region());
     }
 
@@ -50,7 +55,18 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
                 context.getStateStore(TenantStates.USAGE),
                 context.getStateStore(TenantStates.ENTITIES),
                 context.getStateStore(TenantStates.SEGMENTS),
-                settings.cachedTenants());
+                settings.cachedTenants(),
+                memory);
+        beforeCommit = context.getStateStore(BeforeCommit.STORE);
+        beforeCommit.run(states::write);
+        memory.opened();
+    }
+
+    /** What was not written by now belongs to a transaction that will not be committed. */
+    @Override
+    public void close() {
+        memory.closed();
+        beforeCommit.forget();
     }
 
     @Override
@@ -90,10 +106,13 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
             refuse(record, tenant, Admission.unknownTenant(tenant), TenantConfigs.NO_OFFSET, source);
             return;
         }
-        TenantUsage usage = states.usage(tenant);
-        int entitiesBefore = usage.entities().size();
+        Held state = states.of(tenant);
+        TenantUsage usage = state.usage();
         Decision decision = admission.admit(inForce.config(), usage, signal, record.timestamp());
-        states.changed(tenant, usage, entitiesBefore);
+        if (decision instanceof Accepted) {
+            usage.acceptedBytes(record.value().length);
+        }
+        states.changed(state);
         if (decision instanceof Rejected rejected) {
             refuse(record, tenant, rejected, inForce.offset(), source);
         } else {
