@@ -84,7 +84,7 @@ final class VerifyCommand implements Callable<Integer> {
                                 : account.rejected().entrySet().stream()
                                         .map(entry -> entry.getKey() + " " + entry.getValue())
                                         .collect(java.util.stream.Collectors.joining(", ")),
-                        account.balanced() ? "ok" : "WRONG"));
+                        state(account)));
         table.print(out);
         balance.findings().forEach(finding -> out.println("WRONG " + Table.printable(finding)));
         if (balance.findingCount() > balance.findings().size()) {
@@ -92,6 +92,11 @@ final class VerifyCommand implements Callable<Integer> {
                     .formatted(balance.findingCount() - balance.findings().size()));
         }
         out.println(balance.balanced() ? "the books balance" : "THE BOOKS DO NOT BALANCE");
+    }
+
+    private static String state(Books.Account account) {
+        String pruned = account.pruned() == 0 ? "" : ", %d pruned".formatted(account.pruned());
+        return (account.balanced() ? "ok" : "WRONG") + pruned;
     }
 
     static ObjectNode json(Books.Balance balance) {
@@ -103,6 +108,7 @@ final class VerifyCommand implements Callable<Integer> {
             node.put("in", account.in());
             node.put("accepted", account.accepted());
             node.put("in_wal", account.inWal());
+            node.put("pruned", account.pruned());
             node.put("dead_lettered", account.deadLettered());
             ObjectNode rejected = node.putObject("rejected");
             account.rejected().forEach(rejected::put);

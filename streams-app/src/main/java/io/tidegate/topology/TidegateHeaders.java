@@ -36,6 +36,12 @@ public final class TidegateHeaders {
     /** On the way between the stages: the producer's key (raw bytes), where it had one. */
     static final String KEY = "tidegate.key";
 
+    /** On a record of {@code signals-accepted} without a value: what is asked beside pruning. */
+    static final String COMMAND = "tidegate.command";
+
+    /** With {@link #COMMAND}: the tenant is deleted, so the copies of its bytes go too. */
+    static final String DELETE_TENANT = "delete-tenant";
+
     private TidegateHeaders() {}
 
     static void set(Headers headers, String name, String value) {
