@@ -122,7 +122,7 @@ final class TenantStates {
         changed(tenant, usage, usage.entities().size());
     }
 
-    private static Bytes usageKey(TenantId tenant) {
+    static Bytes usageKey(TenantId tenant) {
         return Bytes.wrap(ByteBuffer.allocate(Long.BYTES).putLong(tenant.bits()).array());
     }
 
