@@ -2,6 +2,7 @@ package io.tidegate.cli;
 
 import io.tidegate.admin.TopicSetup;
 import io.tidegate.config.Settings;
+import io.tidegate.http.HttpServer;
 import io.tidegate.topology.Instance;
 import io.tidegate.topology.TenantConfigs;
 import io.tidegate.topology.TidegateTopology;
@@ -9,19 +10,24 @@ import io.tidegate.topology.TopologySettings;
 import io.tidegate.wal.DataDir;
 import java.io.Closeable;
 import java.io.IOException;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Brings an instance up in the order that promises need: the data directory is locked before anything else; topics are
- * made or checked; the directory is bound to them; then records flow. Closes in the other order.
+ * Brings an instance up in the order that promises need: the data directory is locked before anything else; the HTTP
+ * server listens, because other instances are told where; topics are made or checked; the directory is bound to them; then
+ * records flow. Closes in the other order.
  */
 final class InstanceRunner implements AutoCloseable {
     private final Closeable lock;
+    private final @Nullable HttpServer http;
     private final TopicSetup setup;
     private final Instance instance;
     private final TopicSetup.Outcome topics;
 
-    private InstanceRunner(Closeable lock, TopicSetup setup, Instance instance, TopicSetup.Outcome topics) {
+    private InstanceRunner(
+            Closeable lock, @Nullable HttpServer http, TopicSetup setup, Instance instance, TopicSetup.Outcome topics) {
         this.lock = lock;
+        this.http = http;
         this.setup = setup;
         this.instance = instance;
         this.topics = topics;
@@ -30,6 +36,20 @@ final class InstanceRunner implements AutoCloseable {
     static InstanceRunner start(Settings settings) throws IOException {
         DataDir dir = new DataDir(settings.dataDir());
         Closeable lock = dir.lock();
+        HttpServer http = null;
+        try {
+            http = HttpServer.open(settings);
+            return start(settings, dir, lock, http);
+        } catch (IOException | RuntimeException e) {
+            if (http != null) {
+                http.close();
+            }
+            lock.close();
+            throw e;
+        }
+    }
+
+    private static InstanceRunner start(Settings settings, DataDir dir, Closeable lock, @Nullable HttpServer http) {
         TopicSetup setup = new TopicSetup(settings);
         try {
             setup.checkFeatures();
@@ -40,14 +60,19 @@ final class InstanceRunner implements AutoCloseable {
             TopologySettings topology = settings.topology(topics.sizes());
             Instance instance = new Instance(
                     TidegateTopology.build(topology, configs, dir, setup::acceptedBeginningIsGone),
-                    settings.streamsConfig(dir.streamsState(), topics.requestBytesMax()),
+                    settings.streamsConfig(
+                            dir.streamsState(), topics.requestBytesMax(), http == null ? null : http.advertised()),
                     dir,
-                    settings.diskMinFreeBytes());
+                    settings.diskMinFreeBytes(),
+                    topology.topics(),
+                    settings.shards());
             instance.start();
-            return new InstanceRunner(lock, setup, instance, topics);
+            if (http != null) {
+                http.attach(instance, configs, dir, null);
+            }
+            return new InstanceRunner(lock, http, setup, instance, topics);
         } catch (RuntimeException e) {
             setup.close();
-            lock.close();
             throw e;
         }
     }
@@ -56,12 +81,21 @@ final class InstanceRunner implements AutoCloseable {
         return instance;
     }
 
+    /** Where a browser finds it; null where no HTTP is served. */
+    @Nullable
+    String url() {
+        return http == null ? null : http.url();
+    }
+
     TopicSetup.Outcome topics() {
         return topics;
     }
 
     @Override
     public void close() throws IOException {
+        if (http != null) {
+            http.close();
+        }
         instance.close();
         setup.close();
         lock.close();

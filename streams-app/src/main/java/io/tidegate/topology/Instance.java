@@ -42,6 +42,7 @@ public final class Instance implements AutoCloseable {
 
     private final TransactionalClients clients = new TransactionalClients();
     private final KafkaStreams streams;
+    private final InstanceView view;
     private final DataDir dir;
     private final long diskMinFreeBytes;
     private final ScheduledExecutorService diskWatch = Executors.newSingleThreadScheduledExecutor(task -> {
@@ -55,12 +56,17 @@ public final class Instance implements AutoCloseable {
     private volatile @Nullable Throwable fatal;
     private volatile @Nullable Throwable lastFailure;
 
-    public Instance(Topology topology, Properties config, DataDir dir, long diskMinFreeBytes) {
+    /** @param topics of the topology, as many shards as each topic keyed by tenant has partitions */
+    public Instance(
+            Topology topology, Properties config, DataDir dir, long diskMinFreeBytes, Topics topics, int shards) {
         this.dir = dir;
         this.diskMinFreeBytes = diskMinFreeBytes;
         streams = new KafkaStreams(topology, new StreamsConfig(config), clients);
         streams.setUncaughtExceptionHandler(this::failed);
         streams.setStateListener((now, before) -> stateChanged(now));
+        InstanceView.Restores restores = new InstanceView.Restores();
+        streams.setGlobalStateRestoreListener(restores);
+        view = new InstanceView(streams, topics, shards, restores);
     }
 
     /** Starts, and returns when all configs are read; records are processed some time later ({@link #awaitRunning}). */
@@ -84,6 +90,10 @@ public final class Instance implements AutoCloseable {
     public @Nullable Throwable awaitEnd() throws InterruptedException {
         ended.await();
         return fatal;
+    }
+
+    public InstanceView view() {
+        return view;
     }
 
     public boolean isPaused() {

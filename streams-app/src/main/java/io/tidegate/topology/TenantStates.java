@@ -195,7 +195,7 @@ final class TenantStates {
         changed(one);
     }
 
-    private static Bytes usageKey(TenantId tenant) {
+    static Bytes usageKey(TenantId tenant) {
         return Bytes.wrap(ByteBuffer.allocate(Long.BYTES).putLong(tenant.bits()).array());
     }
 

@@ -71,6 +71,7 @@ final class Deployment implements AutoCloseable {
             "--set", "threads=1",
             "--set", "wal.segment.bytes=16384",
             "--set", "disk.min.free.bytes=0",
+            "--set", "http.port=0",
             "--set", "topic.signals=" + signals(),
             "--set", "topic.signals.by.tenant=" + name + ".by-tenant",
             "--set", "topic.tenant.configs=" + name + ".configs",
