@@ -57,6 +57,7 @@ public final class Settings {
     public static final String REPLICATION_FACTOR = "replication.factor";
     public static final String STANDBY_REPLICAS = "standby.replicas";
     public static final String GROUP_PROTOCOL = "group.protocol";
+    public static final String SESSION_TIMEOUT_MS = "session.timeout.ms";
     public static final String COMMIT_INTERVAL_MS = "commit.interval.ms";
     public static final String CACHE_BYTES = "cache.bytes";
     public static final String CACHED_TENANTS = "cached.tenants.max";
@@ -84,6 +85,8 @@ public final class Settings {
     public static final String KAFKA_PREFIX = "kafka.";
 
     private static final int OPEN_FILES_A_SHARD_MIN = 8;
+    private static final int HEARTBEAT_MS_MAX = 3_000;
+    private static final int HEARTBEATS_PER_SESSION = 3;
     private static final long BUFFER_BYTES_MIN = 32L * 1024 * 1024;
 
     static final ConfigDef DEFINITIONS = SettingDefinitions.all();
@@ -100,16 +103,17 @@ public final class Settings {
             StreamsConfig.PRODUCTION_EXCEPTION_HANDLER_CLASS_CONFIG);
 
     /** Of the clients, with the setting of Tidegate that they are made from. */
-    private static final Map<String, String> OWN = Map.of(
-            CommonClientConfigs.BOOTSTRAP_SERVERS_CONFIG, BOOTSTRAP_SERVERS,
-            StreamsConfig.APPLICATION_ID_CONFIG, APPLICATION_ID,
-            StreamsConfig.STATE_DIR_CONFIG, DATA_DIR,
-            StreamsConfig.GROUP_PROTOCOL_CONFIG, GROUP_PROTOCOL,
-            StreamsConfig.NUM_STREAM_THREADS_CONFIG, THREADS,
-            StreamsConfig.NUM_STANDBY_REPLICAS_CONFIG, STANDBY_REPLICAS,
-            StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, COMMIT_INTERVAL_MS,
-            StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, CACHE_BYTES,
-            StreamsConfig.REPLICATION_FACTOR_CONFIG, REPLICATION_FACTOR);
+    private static final Map<String, String> OWN = Map.ofEntries(
+            Map.entry(CommonClientConfigs.BOOTSTRAP_SERVERS_CONFIG, BOOTSTRAP_SERVERS),
+            Map.entry(StreamsConfig.APPLICATION_ID_CONFIG, APPLICATION_ID),
+            Map.entry(StreamsConfig.STATE_DIR_CONFIG, DATA_DIR),
+            Map.entry(StreamsConfig.GROUP_PROTOCOL_CONFIG, GROUP_PROTOCOL),
+            Map.entry(StreamsConfig.NUM_STREAM_THREADS_CONFIG, THREADS),
+            Map.entry(StreamsConfig.NUM_STANDBY_REPLICAS_CONFIG, STANDBY_REPLICAS),
+            Map.entry(ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG, SESSION_TIMEOUT_MS),
+            Map.entry(StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, COMMIT_INTERVAL_MS),
+            Map.entry(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, CACHE_BYTES),
+            Map.entry(StreamsConfig.REPLICATION_FACTOR_CONFIG, REPLICATION_FACTOR));
 
     /** What Kafka allows in the name of a topic, and so in what names topics. */
     private static final Pattern TOPIC_NAME = Pattern.compile("(?!\\.{1,2}$)[a-zA-Z0-9._-]{1,249}");
@@ -282,6 +286,10 @@ public final class Settings {
         return config.getInt(STANDBY_REPLICAS);
     }
 
+    public int sessionTimeoutMs() {
+        return config.getInt(SESSION_TIMEOUT_MS);
+    }
+
     public boolean streamsGroupProtocol() {
         return config.getString(GROUP_PROTOCOL).equals("streams");
     }
@@ -404,7 +412,10 @@ public final class Settings {
         // all.
         streams.put(StreamsConfig.MAX_TASK_IDLE_MS_CONFIG, StreamsConfig.MAX_TASK_IDLE_MS_DISABLED);
         if (!streamsGroupProtocol()) {
-            streams.put(StreamsConfig.consumerPrefix(ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG), 10_000);
+            streams.put(StreamsConfig.consumerPrefix(ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG), sessionTimeoutMs());
+            streams.put(
+                    StreamsConfig.consumerPrefix(ConsumerConfig.HEARTBEAT_INTERVAL_MS_CONFIG),
+                    Math.min(HEARTBEAT_MS_MAX, sessionTimeoutMs() / HEARTBEATS_PER_SESSION));
             streams.put(StreamsConfig.NUM_STANDBY_REPLICAS_CONFIG, standbyReplicas());
         }
         streams.putAll(kafka);

@@ -13,6 +13,8 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -27,16 +29,20 @@ final class Deployment implements AutoCloseable {
     private final String bootstrapServers;
     private final String name;
     private final Path temp;
+    private final String[] settings;
     private final List<TidegateProcess> processes = new ArrayList<>();
+    private final Set<String> instances = new TreeSet<>();
 
     /**
      * @param name of the application, and the beginning of its topics' names
      * @param temp where data directories and logs go
+     * @param settings of all its processes, as {@code name=value}; they win over those that are set here
      */
-    Deployment(String bootstrapServers, String name, Path temp) {
+    Deployment(String bootstrapServers, String name, Path temp, String... settings) {
         this.bootstrapServers = bootstrapServers;
         this.name = name;
         this.temp = temp;
+        this.settings = settings;
     }
 
     @Override
@@ -57,6 +63,7 @@ final class Deployment implements AutoCloseable {
     }
 
     private String[] arguments(String instance, String... more) {
+        instances.add(instance);
         List<String> arguments = new ArrayList<>(List.of("--data-dir", dataDir(instance)));
         arguments.addAll(List.of(connection()));
         arguments.addAll(List.of(more));
@@ -64,21 +71,38 @@ final class Deployment implements AutoCloseable {
     }
 
     private String[] connection() {
-        return new String[] {
-            "--bootstrap-server", bootstrapServers,
-            "--set", "application.id=" + name,
-            "--set", "shards=2",
-            "--set", "threads=1",
-            "--set", "wal.segment.bytes=16384",
-            "--set", "disk.min.free.bytes=0",
-            "--set", "topic.signals=" + signals(),
-            "--set", "topic.signals.by.tenant=" + name + ".by-tenant",
-            "--set", "topic.tenant.configs=" + name + ".configs",
-            "--set", "topic.signals.accepted=" + name + ".accepted",
-            "--set", "topic.quota.exceeded=" + name + ".quota-exceeded",
-            "--set", "topic.signals.dead.letter=" + name + ".dead-letter",
-            "--set", "topic.wal.segments=" + name + ".segments"
-        };
+        List<String> connection = new ArrayList<>(List.of(
+                "--bootstrap-server", bootstrapServers,
+                "--set", "application.id=" + name,
+                "--set", "shards=2",
+                "--set", "threads=1",
+                "--set", "wal.segment.bytes=16384",
+                "--set", "disk.min.free.bytes=0",
+                "--set", "topic.signals=" + signals(),
+                "--set", "topic.signals.by.tenant=" + name + ".by-tenant",
+                "--set", "topic.tenant.configs=" + name + ".configs",
+                "--set", "topic.signals.accepted=" + name + ".accepted",
+                "--set", "topic.quota.exceeded=" + name + ".quota-exceeded",
+                "--set", "topic.signals.dead.letter=" + name + ".dead-letter",
+                "--set", "session.timeout.ms=3000",
+                "--set", "topic.wal.segments=" + name + ".segments"));
+        for (String setting : settings) {
+            connection.addAll(List.of("--set", setting));
+        }
+        return connection.toArray(String[]::new);
+    }
+
+    String applicationId() {
+        return name;
+    }
+
+    String bootstrapServers() {
+        return bootstrapServers;
+    }
+
+    /** The data directories of all instances that ever were. */
+    List<Path> dataDirs() {
+        return instances.stream().map(instance -> Path.of(dataDir(instance))).toList();
     }
 
     /** Of the internal topics, by its last part. */
@@ -122,10 +146,17 @@ final class Deployment implements AutoCloseable {
         });
     }
 
-    /** The books, which must balance. */
+    /** The books, which must balance over the data directories of all instances. */
     JsonNode verify(String instance) {
         try {
-            var result = tidegate("verify", "-o", "json", "--data-dir", dataDir(instance), "--settle", "60s");
+            List<String> verify = new ArrayList<>(
+                    List.of("verify", "-o", "json", "--data-dir", dataDir(instance), "--settle", "180s"));
+            for (Path dir : dataDirs()) {
+                if (!dir.toString().equals(dataDir(instance))) {
+                    verify.addAll(List.of("--also-data-dir", dir.toString()));
+                }
+            }
+            var result = tidegate(verify.toArray(String[]::new));
             assertThat(result.exit())
                     .as(() -> result.out() + result.err() + logs())
                     .isZero();
@@ -135,7 +166,7 @@ final class Deployment implements AutoCloseable {
         }
     }
 
-    private String logs() {
+    String logs() {
         return processes.stream()
                 .map(process -> "%n--- pid %d%n%s".formatted(process.pid(), process.logText()))
                 .collect(java.util.stream.Collectors.joining());
