@@ -32,6 +32,7 @@ final class Deployment implements AutoCloseable {
     private final String[] settings;
     private final List<TidegateProcess> processes = new ArrayList<>();
     private final Set<String> instances = new TreeSet<>();
+    private String heap = "-Xmx512m";
 
     /**
      * @param name of the application, and the beginning of its topics' names
@@ -51,13 +52,13 @@ final class Deployment implements AutoCloseable {
     }
 
     TidegateProcess start(String instance, String... more) throws Exception {
-        TidegateProcess process = TidegateProcess.run(temp.resolve("logs"), arguments(instance, more));
+        TidegateProcess process = TidegateProcess.run(temp.resolve("logs"), heap, arguments(instance, more));
         processes.add(process);
         return process;
     }
 
     TidegateProcess launch(String instance, String... more) throws Exception {
-        TidegateProcess process = TidegateProcess.launch(temp.resolve("logs"), arguments(instance, more));
+        TidegateProcess process = TidegateProcess.launch(temp.resolve("logs"), heap, arguments(instance, more));
         processes.add(process);
         return process;
     }
@@ -72,24 +73,43 @@ final class Deployment implements AutoCloseable {
 
     private String[] connection() {
         List<String> connection = new ArrayList<>(List.of(
-                "--bootstrap-server", bootstrapServers,
-                "--set", "application.id=" + name,
-                "--set", "shards=2",
-                "--set", "threads=1",
-                "--set", "wal.segment.bytes=16384",
-                "--set", "disk.min.free.bytes=0",
-                "--set", "topic.signals=" + signals(),
-                "--set", "topic.signals.by.tenant=" + name + ".by-tenant",
-                "--set", "topic.tenant.configs=" + name + ".configs",
-                "--set", "topic.signals.accepted=" + name + ".accepted",
-                "--set", "topic.quota.exceeded=" + name + ".quota-exceeded",
-                "--set", "topic.signals.dead.letter=" + name + ".dead-letter",
-                "--set", "session.timeout.ms=3000",
-                "--set", "topic.wal.segments=" + name + ".segments"));
+                "--set",
+                "bootstrap.servers=" + bootstrapServers,
+                "--set",
+                "application.id=" + name,
+                "--set",
+                "shards=2",
+                "--set",
+                "threads=1",
+                "--set",
+                "wal.segment.bytes=16384",
+                "--set",
+                "disk.min.free.bytes=0",
+                "--set",
+                "topic.signals=" + signals(),
+                "--set",
+                "topic.signals.by.tenant=" + name + ".by-tenant",
+                "--set",
+                "topic.tenant.configs=" + name + ".configs",
+                "--set",
+                "topic.signals.accepted=" + name + ".accepted",
+                "--set",
+                "topic.quota.exceeded=" + name + ".quota-exceeded",
+                "--set",
+                "topic.signals.dead.letter=" + name + ".dead-letter",
+                "--set",
+                "session.timeout.ms=3000",
+                "--set",
+                "topic.wal.segments=" + name + ".segments"));
         for (String setting : settings) {
             connection.addAll(List.of("--set", setting));
         }
         return connection.toArray(String[]::new);
+    }
+
+    /** For the instances that are started from now on, such as {@code -Xmx2g}. */
+    void heap(String option) {
+        heap = option;
     }
 
     String applicationId() {

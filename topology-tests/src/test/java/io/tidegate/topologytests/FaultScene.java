@@ -25,7 +25,12 @@ final class FaultScene implements AutoCloseable {
     /** Shorter than by default, so that a fault can outlast it. */
     static final int TRANSACTION_MS = 10_000;
 
+    /** Java's exit code after a SIGTERM that it handled. */
+    private static final int SIGTERM_EXIT = 143;
+
     private static final Duration RECOVERS_WITHIN = Duration.ofMinutes(3);
+
+    /** Of all tenants but the {@link Traffic#HOT} one. */
     private static final long SIGNALS_PER_SEC = 400;
 
     private final BrokerCluster cluster;
@@ -35,6 +40,7 @@ final class FaultScene implements AutoCloseable {
     private final SplittableRandom random;
     private final Consumer<String> report;
     private final Map<String, TidegateProcess> instances = new TreeMap<>();
+    private final Map<String, String[]> settings = new TreeMap<>();
 
     /** @param report told about each fault and how long it took to recover */
     private FaultScene(
@@ -60,6 +66,19 @@ final class FaultScene implements AutoCloseable {
     static FaultScene start(
             BrokerCluster cluster, String name, Path temp, long seed, Consumer<String> report, String... settings)
             throws Exception {
+        return start(cluster, name, temp, seed, 1, report, settings);
+    }
+
+    /** @param hotShare see {@link Traffic} */
+    static FaultScene start(
+            BrokerCluster cluster,
+            String name,
+            Path temp,
+            long seed,
+            int hotShare,
+            Consumer<String> report,
+            String... settings)
+            throws Exception {
         List<String> all = new ArrayList<>(List.of(
                 "shards=" + SHARDS,
                 "standby.replicas=1",
@@ -74,11 +93,11 @@ final class FaultScene implements AutoCloseable {
         if (init.exit() != 0) {
             throw new AssertionError(init.err());
         }
-        Traffic traffic = new Traffic(cluster.bootstrapServers(), app.signals(), SHARDS, seed);
+        Traffic traffic = new Traffic(cluster.bootstrapServers(), app.signals(), SHARDS, seed, hotShare);
         traffic.writeConfigs(app.topic("configs"));
         Progress progress = new Progress(cluster.bootstrapServers(), app.topic("accepted"), SHARDS);
         report.accept("seed %d, application %s".formatted(seed, name));
-        traffic.start(SIGNALS_PER_SEC);
+        traffic.start(SIGNALS_PER_SEC * hotShare);
         return new FaultScene(cluster, app, traffic, progress, seed, report);
     }
 
@@ -102,20 +121,34 @@ final class FaultScene implements AutoCloseable {
         return random.nextInt(bound);
     }
 
+    String anyOf(String... names) {
+        return names[random(names.length)];
+    }
+
+    Path dataDir(String name) {
+        return Path.of(app.dataDir(name));
+    }
+
+    /** Reports how long signals took at most since the last report. */
+    void reportDelay() {
+        report.accept("longest delay from arrival to acceptance: %d ms".formatted(progress.takeLongestDelayMs()));
+    }
+
     String anyInstance() {
         return List.copyOf(instances.keySet()).get(random(instances.size()));
     }
 
-    /** Starts an instance and waits until its tasks run. */
+    /** Starts an instance, the second time with the same settings as the first, and waits until its tasks run. */
     TidegateProcess startInstance(String name, String... more) throws Exception {
-        TidegateProcess process = app.start(name, more);
+        String[] own = settings.computeIfAbsent(name, first -> more);
+        TidegateProcess process = app.start(name, own);
         instances.put(name, process);
         return process;
     }
 
     /** Starts an instance whose connections to the brokers can be cut. */
     TidegateProcess startInstanceByWire(String name) throws Exception {
-        return startInstance(name, "--bootstrap-server", cluster.bootstrapServersByWire());
+        return startInstance(name, "--set", "bootstrap.servers=" + cluster.bootstrapServersByWire());
     }
 
     /** Waits until every shard accepts what arrives from now on. */
@@ -123,7 +156,8 @@ final class FaultScene implements AutoCloseable {
         return awaitProgress(after, System.currentTimeMillis());
     }
 
-    private long awaitProgress(String after, long sinceMs) throws InterruptedException {
+    /** Waits until every shard accepts what arrives from a moment on; returns how long after it that is. */
+    long awaitProgress(String after, long sinceMs) throws InterruptedException {
         try {
             long ms = progress.awaitAllSince(sinceMs, RECOVERS_WITHIN);
             report.accept("%s: all shards go on after %d ms".formatted(after, ms));
@@ -159,12 +193,20 @@ final class FaultScene implements AutoCloseable {
             throw new AssertionError("the instance ended with " + exit + app.logs());
         }
         long endedMs = System.currentTimeMillis();
-        long ms = awaitProgress("clean stop of " + name + " (" + (endedMs - stoppedMs) + " ms)", stoppedMs);
-        return ms;
+        return awaitProgress("clean stop of %s, which took %d ms".formatted(name, endedMs - stoppedMs), stoppedMs);
     }
 
-    /** Java's exit code after a SIGTERM that it handled. */
-    private static final int SIGTERM_EXIT = 143;
+    void startIfStopped(String name) throws Exception {
+        if (!instances.containsKey(name)) {
+            startInstance(name);
+        }
+    }
+
+    void stopIfRunning(String name) throws Exception {
+        if (instances.containsKey(name)) {
+            stop(name);
+        }
+    }
 
     /** SIGSTOP for longer than the session; the others must take over, and it must not disturb them afterwards. */
     long pause(String name) throws Exception {
@@ -216,6 +258,11 @@ final class FaultScene implements AutoCloseable {
         return ms;
     }
 
+    /** Poison for the configs, while they are in use. */
+    void poisonConfigs() throws Exception {
+        traffic.poisonConfigs(app.topic("configs"));
+    }
+
     int groupCoordinator() throws Exception {
         return cluster.groupCoordinator(app.applicationId());
     }
@@ -251,10 +298,6 @@ final class FaultScene implements AutoCloseable {
         } catch (Exception e) {
             report.accept("the topics of %s were not deleted: %s".formatted(app.applicationId(), e));
         }
-    }
-
-    static Consumer<String> printing() {
-        return line -> System.out.println(line);
     }
 
     /** The keys of files by path: a file that was written anew has another. */

@@ -43,7 +43,7 @@ final class QuorumFaultTest {
 
     private FaultScene scene(TestInfo test, String... settings) throws Exception {
         String name = test.getTestMethod().orElseThrow().getName().toLowerCase(Locale.ROOT);
-        return FaultScene.start(cluster, name, temp, SEED, FaultScene.printing(), settings);
+        return FaultScene.start(cluster, name, temp, SEED, System.out::println, settings);
     }
 
     @Test

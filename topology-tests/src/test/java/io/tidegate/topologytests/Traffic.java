@@ -43,6 +43,7 @@ final class Traffic implements AutoCloseable {
     @SuppressWarnings("ArrayRecordComponent") // bytes that are sent; records are not compared
     record Signal(long number, String tenant, Fate fate, byte @Nullable [] value) {}
 
+    static final String HOT = "22";
     static final String STORAGE_LIMITED = "40";
     private static final int UNLIMITED = 16;
     private static final String[] LIMITED = {"20", "21", "22", "23", "30", "31", "32", "50", "51", "52"};
@@ -72,17 +73,20 @@ final class Traffic implements AutoCloseable {
     private final String topic;
     private final int partitions;
     private final long seed;
+    private final int hotShare;
     private final AtomicLong acknowledged = new AtomicLong();
     private final AtomicReference<Throwable> failure = new AtomicReference<>();
     private volatile boolean stopping;
     private long sent;
     private @Nullable Thread thread;
 
-    Traffic(String bootstrapServers, String topic, int partitions, long seed) {
+    /** @param hotShare of so many signals all but one are the {@link #HOT} tenant's; 1: it has no special part */
+    Traffic(String bootstrapServers, String topic, int partitions, long seed, int hotShare) {
         this.bootstrapServers = bootstrapServers;
         this.topic = topic;
         this.partitions = partitions;
         this.seed = seed;
+        this.hotShare = hotShare;
     }
 
     /** The configs that hold for the whole run, by tenant. */
@@ -113,6 +117,9 @@ final class Traffic implements AutoCloseable {
     /** The n-th signal. */
     Signal signal(long number) {
         SplittableRandom random = new SplittableRandom(seed * 1_000_003 + number);
+        if (number % hotShare != 0) {
+            return signal(random, number, HOT);
+        }
         int share = random.nextInt(SHARES);
         if (share < SHARES / 2) {
             return signal(random, number, Integer.toString(random.nextInt(UNLIMITED)));
@@ -162,6 +169,24 @@ final class Traffic implements AutoCloseable {
         try (var producer = producer()) {
             for (ProducerRecord<byte[], byte[]> record : records) {
                 producer.send(record).get(30, TimeUnit.SECONDS);
+            }
+        }
+    }
+
+    /** Writes what is no config, over good ones too; nothing may change by it. */
+    void poisonConfigs(String configTopic) throws Exception {
+        String[] poison = {
+            "{", "[]", "{\"tenant_id\":9}", "{\"tenant_id\":20,\"max_signals_per_sec\":-1}", "{\"tenant_id\":20"
+        };
+        try (var producer = producer()) {
+            for (String tenant : configs().keySet()) {
+                for (String value : poison) {
+                    producer.send(new ProducerRecord<>(
+                                    configTopic,
+                                    tenant.getBytes(StandardCharsets.UTF_8),
+                                    value.replace(":9}", ":9" + tenant + "}").getBytes(StandardCharsets.UTF_8)))
+                            .get(30, TimeUnit.SECONDS);
+                }
             }
         }
     }
