@@ -267,8 +267,8 @@ final class FaultScene implements AutoCloseable {
         return cluster.groupCoordinator(app.applicationId());
     }
 
-    int brokers() {
-        return cluster.size();
+    BrokerCluster cluster() {
+        return cluster;
     }
 
     /** Stops the load, waits until everything has come out, and checks all promises. */
