@@ -141,17 +141,44 @@ public final class TopicSetup implements AutoCloseable {
         return range == null ? 0 : range.maxVersionLevel();
     }
 
-    /** Tells the group how many standby replicas to keep; with the streams protocol that is the broker's to know. */
-    public void applyStandbyReplicas() {
-        if (settings.streamsGroupProtocol() && settings.standbyReplicas() > 0) {
-            ConfigResource group = new ConfigResource(ConfigResource.Type.GROUP, settings.applicationId());
-            AlterConfigOp op = new AlterConfigOp(
-                    new ConfigEntry("streams.num.standby.replicas", Integer.toString(settings.standbyReplicas())),
-                    AlterConfigOp.OpType.SET);
-            KafkaFutures.get(
-                    admin.incrementalAlterConfigs(Map.of(group, List.of(op))).all(),
-                    "setting %s of group %s".formatted(Settings.STANDBY_REPLICAS, settings.applicationId()));
+    /** Tells the group what with the streams protocol is the brokers' to know: standby replicas, and the session. */
+    public void applyGroupSettings() {
+        if (!settings.streamsGroupProtocol()) {
+            return;
         }
+        try {
+            setOfGroup("streams.session.timeout.ms", settings.sessionTimeoutMs(), Settings.SESSION_TIMEOUT_MS);
+        } catch (AdminException e) {
+            LOG.warn(
+                    "{}={} does not hold: {}. A killed instance is noticed only after what the group or the brokers say"
+                            + " (group.streams.session.timeout.ms, 45 s by default). Mend it on the brokers:"
+                            + " group.streams.min.session.timeout.ms={}, and a group.streams.heartbeat.interval.ms well"
+                            + " below",
+                    Settings.SESSION_TIMEOUT_MS,
+                    settings.sessionTimeoutMs(),
+                    e.getMessage(),
+                    settings.sessionTimeoutMs());
+        }
+        try {
+            setOfGroup("streams.num.standby.replicas", settings.standbyReplicas(), Settings.STANDBY_REPLICAS);
+        } catch (AdminException e) {
+            // None is what a group has that nobody told anything.
+            if (settings.standbyReplicas() > 0) {
+                throw e;
+            }
+            LOG.warn(
+                    "{}=0 could not be set, the group keeps what it has: {}",
+                    Settings.STANDBY_REPLICAS,
+                    e.getMessage());
+        }
+    }
+
+    private void setOfGroup(String name, int value, String setting) {
+        ConfigResource group = new ConfigResource(ConfigResource.Type.GROUP, settings.applicationId());
+        AlterConfigOp op = new AlterConfigOp(new ConfigEntry(name, Integer.toString(value)), AlterConfigOp.OpType.SET);
+        KafkaFutures.get(
+                admin.incrementalAlterConfigs(Map.of(group, List.of(op))).all(),
+                "setting %s of group %s".formatted(setting, settings.applicationId()));
     }
 
     /** What the data directory's files belong to: the cluster, the topic they come from, and what they are cut by. */

@@ -54,7 +54,7 @@ final class InstanceRunner implements AutoCloseable {
         try {
             setup.checkFeatures();
             TopicSetup.Outcome topics = setup.ensure();
-            setup.applyStandbyReplicas();
+            setup.applyGroupSettings();
             dir.bind(setup.identity());
             TenantConfigs configs = new TenantConfigs(settings.unknownTenants());
             TopologySettings topology = settings.topology(topics.sizes());

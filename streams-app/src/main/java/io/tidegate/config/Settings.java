@@ -57,6 +57,7 @@ public final class Settings {
     public static final String REPLICATION_FACTOR = "replication.factor";
     public static final String STANDBY_REPLICAS = "standby.replicas";
     public static final String GROUP_PROTOCOL = "group.protocol";
+    public static final String SESSION_TIMEOUT_MS = "session.timeout.ms";
     public static final String COMMIT_INTERVAL_MS = "commit.interval.ms";
     public static final String CACHE_BYTES = "cache.bytes";
     public static final String CACHED_TENANTS = "cached.tenants.max";
@@ -93,6 +94,8 @@ public final class Settings {
     public static final String KAFKA_PREFIX = "kafka.";
 
     private static final int OPEN_FILES_A_SHARD_MIN = 8;
+    private static final int HEARTBEAT_MS_MAX = 3_000;
+    private static final int HEARTBEATS_PER_SESSION = 3;
     private static final long BUFFER_BYTES_MIN = 32L * 1024 * 1024;
 
     static final ConfigDef DEFINITIONS = SettingDefinitions.all();
@@ -117,6 +120,7 @@ public final class Settings {
             Map.entry(StreamsConfig.GROUP_PROTOCOL_CONFIG, GROUP_PROTOCOL),
             Map.entry(StreamsConfig.NUM_STREAM_THREADS_CONFIG, THREADS),
             Map.entry(StreamsConfig.NUM_STANDBY_REPLICAS_CONFIG, STANDBY_REPLICAS),
+            Map.entry(ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG, SESSION_TIMEOUT_MS),
             Map.entry(StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, COMMIT_INTERVAL_MS),
             Map.entry(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, CACHE_BYTES),
             Map.entry(StreamsConfig.REPLICATION_FACTOR_CONFIG, REPLICATION_FACTOR));
@@ -313,6 +317,10 @@ public final class Settings {
         return config.getInt(STANDBY_REPLICAS);
     }
 
+    public int sessionTimeoutMs() {
+        return config.getInt(SESSION_TIMEOUT_MS);
+    }
+
     public boolean streamsGroupProtocol() {
         return config.getString(GROUP_PROTOCOL).equals("streams");
     }
@@ -459,7 +467,10 @@ public final class Settings {
         // all.
         streams.put(StreamsConfig.MAX_TASK_IDLE_MS_CONFIG, StreamsConfig.MAX_TASK_IDLE_MS_DISABLED);
         if (!streamsGroupProtocol()) {
-            streams.put(StreamsConfig.consumerPrefix(ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG), 10_000);
+            streams.put(StreamsConfig.consumerPrefix(ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG), sessionTimeoutMs());
+            streams.put(
+                    StreamsConfig.consumerPrefix(ConsumerConfig.HEARTBEAT_INTERVAL_MS_CONFIG),
+                    Math.min(HEARTBEAT_MS_MAX, sessionTimeoutMs() / HEARTBEATS_PER_SESSION));
             streams.put(StreamsConfig.NUM_STANDBY_REPLICAS_CONFIG, standbyReplicas());
         }
         streams.putAll(kafka);
