@@ -65,8 +65,7 @@ public final class Probed {
                 ALLOCATED.put(ids[i], bytes[i]);
             }
         }
-        long allocated =
-                ALLOCATED.values().stream().mapToLong(Long::longValue).sum();
+        long allocated = ALLOCATED.values().stream().mapToLong(Long::longValue).sum();
         long cpuNanos = ((OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean()).getProcessCpuTime();
         long gcMs = ManagementFactory.getGarbageCollectorMXBeans().stream()
                 .mapToLong(GarbageCollectorMXBean::getCollectionTime)
