@@ -44,6 +44,8 @@ final class DelayTrial {
 
     private static final Duration LOOK_EVERY = Duration.ofMillis(2);
     private static final Duration WARM_UP = Duration.ofSeconds(15);
+    private static final Duration WARM_UP_MAX = Duration.ofMinutes(3);
+    private static final double STEADY_MS = 3000;
     private static final byte[] SENT = ",\"sent\":".getBytes(StandardCharsets.US_ASCII);
 
     private final Bench bench;
@@ -68,9 +70,9 @@ final class DelayTrial {
         try (Child child = bench.startTidegate(ID, heap, values)) {
             reader.start();
             watcher.start();
-            send(ratePerSec, WARM_UP);
-            rejected.clear();
+            warmUp(ratePerSec);
             inFile.clear();
+            rejected.clear();
             send(ratePerSec, duration);
             if (!child.isAlive()) {
                 throw new IllegalStateException("Tidegate ended; the end of its log:\n" + child.logTail());
@@ -83,6 +85,21 @@ final class DelayTrial {
             bench.delete(ID);
         }
         return new Result(ratePerSec, rejected, inFile);
+    }
+
+    /** Sends until signals no longer wait for what was sent while the program started. */
+    private void warmUp(long ratePerSec) {
+        long begin = System.nanoTime();
+        boolean steady = false;
+        while (!steady || System.nanoTime() - begin < WARM_UP.toNanos()) {
+            if (System.nanoTime() - begin > WARM_UP_MAX.toNanos()) {
+                throw new IllegalStateException("delays are not steady after %s at %,d signals a second: rejections %s"
+                        .formatted(WARM_UP_MAX, ratePerSec, rejected));
+            }
+            rejected.clear();
+            send(ratePerSec, Duration.ofSeconds(1));
+            steady = rejected.count() > 0 && rejected.ms(1) < STEADY_MS;
+        }
     }
 
     private void send(long ratePerSec, Duration duration) {

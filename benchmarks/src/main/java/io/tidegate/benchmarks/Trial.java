@@ -238,7 +238,7 @@ final class Trial {
                 liveHeap);
     }
 
-    private static long sum(Map<TopicPartition, Long> offsets, String topic) {
+    static long sum(Map<TopicPartition, Long> offsets, String topic) {
         return offsets.entrySet().stream()
                 .filter(entry -> entry.getKey().topic().equals(topic))
                 .mapToLong(Map.Entry::getValue)
@@ -249,14 +249,20 @@ final class Trial {
     private boolean isDrained(Map<TopicPartition, Long> committed, List<String> hops, int threads)
             throws InterruptedException, ExecutionException {
         for (String hop : hops.subList(1, hops.size())) {
-            for (Map.Entry<TopicPartition, Long> end : bench.ends(hop).entrySet()) {
-                long at = committed.getOrDefault(end.getKey(), 0L);
-                if (end.getValue() - at > threads) {
-                    return false;
-                }
+            if (mostBehind(bench, committed, hop) > threads) {
+                return false;
             }
         }
         return true;
+    }
+
+    /** By how many offsets a group is behind in the partition of a topic where it is behind most. */
+    static long mostBehind(Bench bench, Map<TopicPartition, Long> committed, String topic)
+            throws InterruptedException, ExecutionException {
+        return bench.ends(topic).entrySet().stream()
+                .mapToLong(end -> end.getValue() - committed.getOrDefault(end.getKey(), 0L))
+                .max()
+                .orElse(0);
     }
 
     /** That a case in which nothing is to be refused measures what it says. */
