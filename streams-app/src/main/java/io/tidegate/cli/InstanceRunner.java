@@ -36,16 +36,17 @@ final class InstanceRunner implements AutoCloseable {
             TopicSetup.Outcome topics = setup.ensure();
             setup.applyStandbyReplicas();
             dir.bind(setup.identity());
+            setup.checkContinuity(dir.appliedOffsets());
             TenantConfigs configs = new TenantConfigs(settings.unknownTenants());
             TopologySettings topology = settings.topology(topics.sizes());
             Instance instance = new Instance(
-                    TidegateTopology.build(topology, configs, dir, setup::acceptedBeginningIsGone),
+                    TidegateTopology.build(topology, configs, dir, setup),
                     settings.streamsConfig(dir.streamsState(), topics.requestBytesMax()),
                     dir,
                     settings.diskMinFreeBytes());
             instance.start();
             return new InstanceRunner(lock, setup, instance, topics);
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | IOException e) {
             setup.close();
             lock.close();
             throw e;
