@@ -48,10 +48,17 @@ public final class WalException extends RuntimeException {
     static WalException damage(@Nullable TenantId tenant, Path segment, long position, String what) {
         return new WalException(
                 Kind.DAMAGE,
-                "damage in the WAL: tenant %s, segment %s, byte %d: %s. Nothing was changed. To rebuild from signals-accepted:"
-                                .formatted(tenant == null ? "?" : tenant, segment, position, what)
-                        + " stop the instance, move the tenant's wal directory and the shard's file in"
-                        + " .tidegate/checkpoints away (keep them), and start it again",
+                "damage in the WAL: tenant %s, segment %s, byte %d: %s. Nothing was changed. Stop the instance, and %s"
+                        .formatted(
+                                tenant == null ? "?" : tenant,
+                                segment,
+                                position,
+                                what,
+                                tenant == null
+                                        ? "move this file away (keep it): the shard's topic is read again, and what is stored is"
+                                                + " skipped"
+                                        : "run tidegate wal verify --repair, which takes what is missing from"
+                                                + " signals-accepted"),
                 null);
     }
 

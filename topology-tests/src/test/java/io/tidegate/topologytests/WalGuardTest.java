@@ -109,17 +109,16 @@ final class WalGuardTest {
         TidegateProcess instance = app.start("a");
 
         app.send(10, i -> "{}");
-        TidegateProcess.await(
-                Deployment.TAKES_EFFECT_WITHIN, "the records in the WAL", instance::logText, () -> {
-                    try {
-                        return app.tidegate("wal", "cat", "0", "--data-dir", app.dataDir("a"))
-                                        .out()
-                                        .lines()
-                                        .count()
-                                == SIGNALS + 10;
-                    } catch (Exception e) {
-                        throw new AssertionError(e);
-                    }
-                });
+        TidegateProcess.await(Deployment.TAKES_EFFECT_WITHIN, "the records in the WAL", instance::logText, () -> {
+            try {
+                return app.tidegate("wal", "cat", "0", "--data-dir", app.dataDir("a"))
+                                .out()
+                                .lines()
+                                .count()
+                        == SIGNALS + 10;
+            } catch (Exception e) {
+                throw new AssertionError(e);
+            }
+        });
     }
 }
