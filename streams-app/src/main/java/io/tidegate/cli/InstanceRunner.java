@@ -56,10 +56,11 @@ final class InstanceRunner implements AutoCloseable {
             TopicSetup.Outcome topics = setup.ensure();
             setup.applyGroupSettings();
             dir.bind(setup.identity());
+            setup.checkContinuity(dir.appliedOffsets());
             TenantConfigs configs = new TenantConfigs(settings.unknownTenants());
             TopologySettings topology = settings.topology(topics.sizes());
             Instance instance = new Instance(
-                    TidegateTopology.build(topology, configs, dir, setup::acceptedBeginningIsGone),
+                    TidegateTopology.build(topology, configs, dir, setup),
                     settings.streamsConfig(
                             dir.streamsState(), topics.requestBytesMax(), http == null ? null : http.advertised()),
                     dir,
@@ -71,7 +72,7 @@ final class InstanceRunner implements AutoCloseable {
                 http.attach(instance, configs, dir, null);
             }
             return new InstanceRunner(lock, http, setup, instance, topics);
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | IOException e) {
             setup.close();
             throw e;
         }

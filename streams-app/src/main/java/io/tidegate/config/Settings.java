@@ -411,7 +411,7 @@ public final class Settings {
                 Duration.ofMillis(config.getLong(WAL_CHECKPOINT_INTERVAL_MS)));
     }
 
-    private WalSettings wal() {
+    public WalSettings wal() {
         return WalSettings.of(
                 config.getLong(WAL_SEGMENT_BYTES),
                 Duration.ofMillis(config.getLong(WAL_SEGMENT_MS)),

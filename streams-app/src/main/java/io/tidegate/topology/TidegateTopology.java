@@ -4,7 +4,6 @@ import io.tidegate.signal.SignalParser;
 import io.tidegate.wal.DataDir;
 import java.util.List;
 import java.util.Map;
-import java.util.function.IntPredicate;
 import java.util.function.Supplier;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
@@ -56,16 +55,16 @@ public final class TidegateTopology {
     /**
      * @param configs filled from {@code tenant-configs} before anything is decided
      * @param dir where the WAL is written
-     * @param beginningIsGone whether a partition of {@code signals-accepted} no longer has its beginning
+     * @param accepted what the WAL asks of {@code signals-accepted}
      */
     public static Topology build(
-            TopologySettings settings, TenantConfigs configs, DataDir dir, IntPredicate beginningIsGone) {
+            TopologySettings settings, TenantConfigs configs, DataDir dir, AcceptedTopic accepted) {
         Topology topology = new Topology();
         SignalParser parser = new SignalParser();
         addConfigs(topology, settings.topics(), configs);
         addRoute(topology, settings, parser);
         addAdmit(topology, settings, configs, parser);
-        addWal(topology, settings, dir, beginningIsGone);
+        addWal(topology, settings, dir, accepted);
         return topology;
     }
 
@@ -118,14 +117,12 @@ public final class TidegateTopology {
     }
 
     @SuppressWarnings({"unchecked", "rawtypes"}) // the type forbids the store's processor to forward; wiring does not
-    private static void addWal(
-            Topology topology, TopologySettings settings, DataDir dir, IntPredicate beginningIsGone) {
+    private static void addWal(Topology topology, TopologySettings settings, DataDir dir, AcceptedTopic accepted) {
         Topics topics = settings.topics();
         ProcessorSupplier supplier = () -> new WalProcessor(settings);
         topology.addReadOnlyStateStore(
                 new UnloggedStoreBuilder<>(
-                        WalProcessor.STORE,
-                        () -> new WalStore(WalProcessor.STORE, dir, settings.wal(), beginningIsGone)),
+                        WalProcessor.STORE, () -> new WalStore(WalProcessor.STORE, dir, settings.wal(), accepted)),
                 "signals-accepted",
                 NOT_NEGATIVE,
                 new ByteArrayDeserializer(),

@@ -18,6 +18,7 @@ final class WalProcessor extends ContextualProcessor<byte[], byte[], TenantKey, 
     private final TopologySettings settings;
     private WalStore store;
     private long appliedOffset;
+    private boolean continues;
 
     @SuppressWarnings("NullAway.Init") // Kafka Streams calls init before anything else
     WalProcessor(TopologySettings settings) {
@@ -36,6 +37,10 @@ final class WalProcessor extends ContextualProcessor<byte[], byte[], TenantKey, 
     @Override
     public void process(Record<byte[], byte[]> record) {
         long offset = context().recordMetadata().orElseThrow().offset();
+        if (!continues) {
+            store.checkContinues(offset);
+            continues = true;
+        }
         store.apply(offset, record.timestamp(), record.key(), record.value(), record.headers(), this::report);
         appliedOffset = offset;
     }

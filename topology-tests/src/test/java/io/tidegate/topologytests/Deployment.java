@@ -143,7 +143,7 @@ final class Deployment implements AutoCloseable {
     /** Runs a command; the connection is added where the command has one. */
     TidegateProcess.Result tidegate(String... arguments) throws Exception {
         List<String> all = new ArrayList<>(List.of(arguments));
-        if (!arguments[0].equals("wal")) {
+        if (!arguments[0].equals("wal") || all.contains("--repair")) {
             // Before what the test sets itself, because the last one holds.
             int options = (int) all.stream()
                     .takeWhile(argument -> !argument.startsWith("-"))
