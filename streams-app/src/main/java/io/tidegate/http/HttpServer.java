@@ -194,6 +194,10 @@ public final class HttpServer implements AutoCloseable {
                             "text/plain;version=0.0.4;charset=utf-8",
                             metrics.get().getBytes(java.nio.charset.StandardCharsets.UTF_8)));
         }
+        serve(routes);
+    }
+
+    void serve(Routes routes) {
         front.serve(routes);
     }
 
