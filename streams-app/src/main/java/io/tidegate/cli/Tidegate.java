@@ -37,6 +37,7 @@ import picocli.CommandLine.Spec;
             DemoCommand.class,
             RunCommand.class,
             InitCommand.class,
+            StatusCommand.class,
             TenantsCommand.class,
             RejectionsCommand.class,
             WalCommand.class,

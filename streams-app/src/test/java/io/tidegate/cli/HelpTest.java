@@ -90,6 +90,7 @@ final class HelpTest {
                         "demo",
                         "run",
                         "init",
+                        "status",
                         "tenants",
                         "rejections",
                         "wal",
