@@ -300,12 +300,12 @@ final class FaultScene implements AutoCloseable {
         }
     }
 
-    /** The keys of files by path: a file that was written anew has another. */
+    /** The keys of WAL files by path: a file that was written anew has another. */
     static Map<Path, Object> fileKeys(Path root) throws IOException {
         Map<Path, Object> keys = new TreeMap<>();
         try (var files = java.nio.file.Files.walk(root)) {
             for (Path file :
-                    files.filter(path -> path.toString().endsWith(".log")).toList()) {
+                    files.filter(path -> path.getParent().endsWith("wal")).toList()) {
                 keys.put(
                         file,
                         java.nio.file.Files.readAttributes(file, java.nio.file.attribute.BasicFileAttributes.class)
