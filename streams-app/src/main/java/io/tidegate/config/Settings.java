@@ -94,6 +94,7 @@ public final class Settings {
     public static final String KAFKA_PREFIX = "kafka.";
 
     private static final int OPEN_FILES_A_SHARD_MIN = 8;
+    private static final long TRANSACTION_MS_MIN = 10_000;
     private static final int HEARTBEAT_MS_MAX = 3_000;
     private static final int HEARTBEATS_PER_SESSION = 3;
     private static final long BUFFER_BYTES_MIN = 32L * 1024 * 1024;
@@ -453,7 +454,10 @@ public final class Settings {
     public Properties streamsConfig(Path stateDir, long requestBytesMax, @Nullable String server) {
         Properties streams = new Properties();
         streams.put(StreamsConfig.producerPrefix(ProducerConfig.MAX_BLOCK_MS_CONFIG), 120_000);
-        streams.put(StreamsConfig.producerPrefix(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG), 30_000);
+        // What a killed instance left open holds up all readers of its shards for so long. Kafka Streams wants it to be
+        // longer than the time between commits.
+        streams.put(StreamsConfig.producerPrefix(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG), (int)
+                Math.max(TRANSACTION_MS_MIN, 2 * config.getLong(COMMIT_INTERVAL_MS)));
         streams.put(StreamsConfig.producerPrefix(ProducerConfig.MAX_REQUEST_SIZE_CONFIG), (int) requestBytesMax);
         // A record that does not fit into the producer's memory would be refused, and again at each retry.
         streams.put(

@@ -72,40 +72,25 @@ final class Deployment implements AutoCloseable {
     }
 
     private String[] connection() {
-        List<String> connection = new ArrayList<>(List.of(
-                "--set",
+        List<String> values = new ArrayList<>(List.of(
                 "bootstrap.servers=" + bootstrapServers,
-                "--set",
                 "application.id=" + name,
-                "--set",
                 "shards=2",
-                "--set",
                 "threads=1",
-                "--set",
-                "wal.segment.bytes=16384",
-                "--set",
-                "disk.min.free.bytes=0",
-                "--set",
-                "http.port=0",
-                "--set",
-                "topic.signals=" + signals(),
-                "--set",
-                "topic.signals.by.tenant=" + name + ".by-tenant",
-                "--set",
-                "topic.tenant.configs=" + name + ".configs",
-                "--set",
-                "topic.signals.accepted=" + name + ".accepted",
-                "--set",
-                "topic.quota.exceeded=" + name + ".quota-exceeded",
-                "--set",
-                "topic.signals.dead.letter=" + name + ".dead-letter",
-                "--set",
                 "session.timeout.ms=3000",
-                "--set",
+                "wal.segment.bytes=16384",
+                "disk.min.free.bytes=0",
+                "http.port=0",
+                "topic.signals=" + signals(),
+                "topic.signals.by.tenant=" + name + ".by-tenant",
+                "topic.tenant.configs=" + name + ".configs",
+                "topic.signals.accepted=" + name + ".accepted",
+                "topic.quota.exceeded=" + name + ".quota-exceeded",
+                "topic.signals.dead.letter=" + name + ".dead-letter",
                 "topic.wal.segments=" + name + ".segments"));
-        for (String setting : settings) {
-            connection.addAll(List.of("--set", setting));
-        }
+        values.addAll(List.of(settings));
+        List<String> connection = new ArrayList<>();
+        values.forEach(value -> connection.addAll(List.of("--set", value)));
         return connection.toArray(String[]::new);
     }
 

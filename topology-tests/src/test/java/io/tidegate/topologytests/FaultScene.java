@@ -22,9 +22,6 @@ final class FaultScene implements AutoCloseable {
     static final int SHARDS = 4;
     static final int SESSION_MS = 3_000;
 
-    /** Shorter than by default, so that a fault can outlast it. */
-    static final int TRANSACTION_MS = 10_000;
-
     /** Java's exit code after a SIGTERM that it handled. */
     private static final int SIGTERM_EXIT = 143;
 
@@ -85,8 +82,7 @@ final class FaultScene implements AutoCloseable {
                 "replication.factor=" + cluster.replicas(),
                 "session.timeout.ms=" + SESSION_MS,
                 "wal.segment.bytes=16384",
-                "wal.checkpoint.interval.ms=1000",
-                "kafka.producer.transaction.timeout.ms=" + TRANSACTION_MS));
+                "wal.checkpoint.interval.ms=1000"));
         all.addAll(List.of(settings));
         Deployment app = new Deployment(cluster.bootstrapServers(), name, temp, all.toArray(String[]::new));
         var init = app.tidegate("init");
@@ -300,12 +296,12 @@ final class FaultScene implements AutoCloseable {
         }
     }
 
-    /** The keys of files by path: a file that was written anew has another. */
+    /** The keys of WAL files by path: a file that was written anew has another. */
     static Map<Path, Object> fileKeys(Path root) throws IOException {
         Map<Path, Object> keys = new TreeMap<>();
         try (var files = java.nio.file.Files.walk(root)) {
             for (Path file :
-                    files.filter(path -> path.toString().endsWith(".log")).toList()) {
+                    files.filter(path -> path.getParent().endsWith("wal")).toList()) {
                 keys.put(
                         file,
                         java.nio.file.Files.readAttributes(file, java.nio.file.attribute.BasicFileAttributes.class)

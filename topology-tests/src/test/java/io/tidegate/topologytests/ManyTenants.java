@@ -33,6 +33,7 @@ final class ManyTenants {
                         "threads=2",
                         "wal.open.files.max=1024")) {
             app.heap("-Xmx2g");
+            expect(app.tidegate("init"));
             timed(
                     "%d tenants get configs".formatted(tenants),
                     () -> expect(app.tidegate(

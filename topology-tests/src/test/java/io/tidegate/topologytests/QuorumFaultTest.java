@@ -20,7 +20,7 @@ final class QuorumFaultTest {
     private static final long SEED = 20_260_102;
     private static final Duration FREEZE = Duration.ofSeconds(6);
 
-    /** Longer than the transactions of a scene may last. */
+    /** Longer than a transaction may last. */
     private static final Duration OUTAGE = Duration.ofSeconds(15);
 
     @TempDir
