@@ -49,7 +49,8 @@ final class InstanceRunner implements AutoCloseable {
         }
     }
 
-    private static InstanceRunner start(Settings settings, DataDir dir, Closeable lock, @Nullable HttpServer http) {
+    private static InstanceRunner start(Settings settings, DataDir dir, Closeable lock, @Nullable HttpServer http)
+            throws IOException {
         TopicSetup setup = new TopicSetup(settings);
         try {
             setup.checkFeatures();
