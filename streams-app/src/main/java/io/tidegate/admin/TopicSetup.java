@@ -327,6 +327,8 @@ public final class TopicSetup implements AutoCloseable, AcceptedTopic {
                 topics.deadLetter(),
                 with(createTime, TopicConfig.MAX_MESSAGE_BYTES_CONFIG, Long.toString(DEAD_LETTER_BYTES_MAX)));
         add(wanted, topics.segments(), with(createTime, TopicConfig.CLEANUP_POLICY_CONFIG, "compact"));
+        add(wanted, topics.commands(), createTime);
+        add(wanted, topics.events(), createTime);
         return wanted;
     }
 
@@ -413,7 +415,7 @@ public final class TopicSetup implements AutoCloseable, AcceptedTopic {
     private void check(Map<String, TopicDescription> topics, Map<String, Config> configs) {
         List<String> wrong = new ArrayList<>();
         Topics names = settings.topics();
-        for (String name : List.of(names.byTenant(), names.accepted(), names.segments())) {
+        for (String name : List.of(names.byTenant(), names.accepted(), names.segments(), names.commands())) {
             int partitions = topics.get(name).partitions().size();
             if (partitions != settings.shards()) {
                 wrong.add(
@@ -456,12 +458,17 @@ public final class TopicSetup implements AutoCloseable, AcceptedTopic {
         if (!settings.requireLogAppendTime()) {
             // Only then can a time be ahead.
             for (String name : List.of(
-                    names.byTenant(), names.accepted(), names.quotaExceeded(), names.deadLetter(), names.segments())) {
+                    names.byTenant(),
+                    names.accepted(),
+                    names.quotaExceeded(),
+                    names.deadLetter(),
+                    names.segments(),
+                    names.events())) {
                 String anyTime = Long.toString(Long.MAX_VALUE);
                 require(wrong, configs, name, TopicConfig.MESSAGE_TIMESTAMP_AFTER_MAX_MS_CONFIG, anyTime);
             }
         }
-        for (String name : List.of(names.byTenant(), names.accepted())) {
+        for (String name : List.of(names.byTenant(), names.accepted(), names.commands())) {
             require(wrong, configs, name, TopicConfig.CLEANUP_POLICY_CONFIG, "delete");
         }
         for (String name : List.of(names.configs(), names.segments())) {

@@ -2,6 +2,7 @@ package io.tidegate.admission;
 
 import java.nio.ByteBuffer;
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The distinct entities of one tenant, as 128-bit fingerprints in memory over chunks in a store.
@@ -152,6 +153,30 @@ public final class EntitySet {
             add(in.getLong(), in.getLong());
         }
         release();
+    }
+
+    /** Where in a stored chunk a fingerprint stands; -1 where it does not. */
+    static int indexIn(byte[] chunk, long high, long low) {
+        ByteBuffer in = ByteBuffer.wrap(chunk, 1, chunk.length - 1);
+        for (int index = 0; in.hasRemaining(); index++) {
+            long thisHigh = in.getLong();
+            if (in.getLong() == low && thisHigh == high) {
+                return index;
+            }
+        }
+        return -1;
+    }
+
+    /** Puts the last fingerprint of {@code last} where one in {@code chunk} stood. Both may be the same array. */
+    static void replace(byte[] chunk, int index, byte[] last) {
+        System.arraycopy(
+                last, last.length - FINGERPRINT_BYTES, chunk, 1 + index * FINGERPRINT_BYTES, FINGERPRINT_BYTES);
+    }
+
+    /** A chunk without its last fingerprint; null where that was the only one. */
+    static byte @Nullable [] withoutLast(byte[] chunk) {
+        int length = chunk.length - FINGERPRINT_BYTES;
+        return length == 1 ? null : Arrays.copyOf(chunk, length);
     }
 
     /** Zero marks an empty slot. One value less in 2^64 makes no two entities the same that were not. */

@@ -2,6 +2,8 @@ package io.tidegate.admission;
 
 import io.tidegate.tenant.TenantConfig;
 import java.nio.ByteBuffer;
+import java.util.function.BiConsumer;
+import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -157,6 +159,39 @@ public final class TenantUsage {
         if (reason == Reason.RATE_LIMITED || reason == Reason.BURST_EXCEEDED) {
             watch.wanted(nowMs);
         }
+    }
+
+    /**
+     * Takes an entity out of its stored chunks, and out of the counts. The last entity takes its place, so that all chunks but
+     * the last stay full. The set in memory is not changed: it has to be loaded again.
+     *
+     * @param read gives a stored chunk
+     * @param write takes a changed chunk; null: it is empty now
+     * @return whether the entity was there
+     */
+    public boolean forget(
+            EntityKind kind, String id, IntFunction<byte[]> read, BiConsumer<Integer, byte @Nullable []> write) {
+        SipHash128 hash = new SipHash128();
+        hash(hash, kind, id);
+        if (!entities.contains(hash.high(), hash.low())) {
+            return false;
+        }
+        int lastNumber = (entities.size() - 1) / EntitySet.CHUNK_ENTITIES;
+        byte[] last = read.apply(lastNumber);
+        for (int number = 0; number <= lastNumber; number++) {
+            byte[] chunk = number == lastNumber ? last : read.apply(number);
+            int index = EntitySet.indexIn(chunk, hash.high(), hash.low());
+            if (index >= 0) {
+                EntitySet.replace(chunk, index, last);
+                if (number < lastNumber) {
+                    write.accept(number, chunk);
+                }
+                write.accept(lastNumber, EntitySet.withoutLast(last));
+                entitiesByKind[kind.ordinal()]--;
+                return true;
+            }
+        }
+        throw new IllegalStateException("an entity of the set is in none of its %d chunks".formatted(lastNumber + 1));
     }
 
     /** Adds to {@link #acceptedBytes}. */

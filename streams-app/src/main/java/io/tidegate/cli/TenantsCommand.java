@@ -49,7 +49,11 @@ import picocli.CommandLine.Spec;
             TenantsCommand.Unset.class,
             TenantsCommand.Rm.class,
             TenantsCommand.History.class,
-            TenantsCommand.Undo.class
+            TenantsCommand.Undo.class,
+            TenantActions.Block.class,
+            TenantActions.Unblock.class,
+            TenantActions.Forget.class,
+            TenantActions.Purge.class
         })
 final class TenantsCommand implements Runnable {
     @Spec
@@ -58,7 +62,8 @@ final class TenantsCommand implements Runnable {
     @Override
     public void run() {
         throw new ParameterException(
-                spec.commandLine(), "a command is missing: ls, get, set, unset, rm, history or undo");
+                spec.commandLine(),
+                "a command is missing: ls, get, set, unset, rm, history, undo, block, unblock, forget or purge");
     }
 
     /** What all commands on tenants share. */

@@ -35,16 +35,16 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "wal",
         mixinStandardHelpOptions = true,
-        description = "Reads the WAL files of an instance, running or stopped. Only verify --repair changes them.",
+        description = "Reads the WAL files of an instance, running or stopped. Only verify --repair and prune change them.",
         synopsisSubcommandLabel = "COMMAND",
-        subcommands = {WalCommand.Ls.class, WalCommand.Cat.class, WalCommand.Verify.class})
+        subcommands = {WalCommand.Ls.class, WalCommand.Cat.class, WalCommand.Verify.class, WalPruneCommand.class})
 final class WalCommand implements Runnable {
     @Spec
     private @Nullable CommandSpec spec;
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "a command is missing: ls, cat or verify");
+        throw new ParameterException(spec.commandLine(), "a command is missing: ls, cat, verify or prune");
     }
 
     private static void hintWhereNothing(CommandSpec spec, DataDir dir, @Nullable TenantId tenant) throws IOException {

@@ -155,6 +155,9 @@ final class SettingDefinitions {
         topics.topic(
                 Settings.TOPIC_DEAD_LETTER, "signals-dead-letter", "Records that cannot be judged, with the reason.");
         topics.topic(Settings.TOPIC_SEGMENTS, "wal-segments", "Reports of sealed WAL segments.");
+        topics.topic(Settings.TOPIC_COMMANDS, "tenant-commands", "Commands on tenants' state, such as pruning.");
+        topics.topic(
+                Settings.TOPIC_EVENTS, "quota-events", "Levels of quotas reached and left, and answers to commands.");
         topics.add(
                 Settings.BY_TENANT_RETENTION_MS,
                 Type.LONG,

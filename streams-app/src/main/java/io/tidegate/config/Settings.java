@@ -71,6 +71,8 @@ public final class Settings {
     public static final String TOPIC_QUOTA_EXCEEDED = "topic.quota.exceeded";
     public static final String TOPIC_DEAD_LETTER = "topic.signals.dead.letter";
     public static final String TOPIC_SEGMENTS = "topic.wal.segments";
+    public static final String TOPIC_COMMANDS = "topic.tenant.commands";
+    public static final String TOPIC_EVENTS = "topic.quota.events";
     public static final String BY_TENANT_RETENTION_MS = "signals.by.tenant.retention.ms";
     public static final String ACCEPTED_RETENTION_MS = "signals.accepted.retention.ms";
     public static final String WAL_SEGMENT_BYTES = "wal.segment.bytes";
@@ -286,7 +288,9 @@ public final class Settings {
                 topics.accepted(),
                 topics.quotaExceeded(),
                 topics.deadLetter(),
-                topics.segments()));
+                topics.segments(),
+                topics.commands(),
+                topics.events()));
         return all;
     }
 
@@ -382,7 +386,9 @@ public final class Settings {
                 config.getString(TOPIC_ACCEPTED),
                 config.getString(TOPIC_QUOTA_EXCEEDED),
                 config.getString(TOPIC_DEAD_LETTER),
-                config.getString(TOPIC_SEGMENTS));
+                config.getString(TOPIC_SEGMENTS),
+                config.getString(TOPIC_COMMANDS),
+                config.getString(TOPIC_EVENTS));
     }
 
     /** Values that must stay as they were when the data directory was first used. */

@@ -4,6 +4,7 @@ import io.tidegate.admission.Admission;
 import io.tidegate.admission.Decision;
 import io.tidegate.admission.Decision.Accepted;
 import io.tidegate.admission.Decision.Rejected;
+import io.tidegate.admission.QuotaWatch.Crossing;
 import io.tidegate.admission.TenantUsage;
 import io.tidegate.signal.Defect;
 import io.tidegate.signal.ParseResult;
@@ -26,7 +27,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Stage 2: decides. All signals of a tenant come through one instance of this, one at a time; so do the reports of the
- * tenant's sealed segments, which its storage quota is judged by.
+ * tenant's sealed segments, which its storage quota is judged by, and the commands on it.
  */
 final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey, byte[]> {
     private static final Logger LOG = LoggerFactory.getLogger(AdmitProcessor.class);
@@ -37,6 +38,7 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
     private final Admission admission;
     private final MemoryShare memory;
     private TenantStates states;
+    private CommandRunner commands;
     private BeforeCommit beforeCommit;
 
     @SuppressWarnings("NullAway.Init") // Kafka Streams calls init before anything else
@@ -57,6 +59,7 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
                 context.getStateStore(TenantStates.SEGMENTS),
                 settings.cachedTenants(),
                 memory);
+        commands = new CommandRunner(context, states, configs);
         beforeCommit = context.getStateStore(BeforeCommit.STORE);
         beforeCommit.run(states::write);
         memory.opened();
@@ -74,6 +77,11 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
         RecordMetadata metadata = context().recordMetadata().orElseThrow();
         if (metadata.topic().equals(settings.topics().segments())) {
             segment(record, metadata);
+        } else if (metadata.topic().equals(settings.topics().commands())) {
+            TenantId tenant = commands.run(record);
+            if (tenant != null) {
+                watch(tenant, record.timestamp());
+            }
         } else {
             signal(record, metadata);
         }
@@ -111,8 +119,13 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
         Decision decision = admission.admit(inForce.config(), usage, signal, record.timestamp());
         if (decision instanceof Accepted) {
             usage.acceptedBytes(record.value().length);
+        } else if (usage.acceptedCount() == 0 && configs.own(tenant) == null) {
+            // The same where the default tenant's config holds for unknown ones: a refusal alone leaves nothing.
+            refuse(record, tenant, (Rejected) decision, inForce.offset(), source);
+            return;
         }
         states.changed(state);
+        watch(tenant, state, inForce, record.timestamp());
         if (decision instanceof Rejected rejected) {
             refuse(record, tenant, rejected, inForce.offset(), source);
         } else {
@@ -120,6 +133,24 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
                     .forward(
                             record.withKey(TenantKey.numbered(tenant, usage.lastSeq())),
                             TidegateTopology.ACCEPTED_SINK);
+        }
+    }
+
+    private void watch(TenantId tenant, long atMs) {
+        InForce inForce = configs.inForce(tenant);
+        if (inForce != null) {
+            watch(tenant, states.of(tenant), inForce, atMs);
+        }
+    }
+
+    /** Says where a quota's level was reached or left. */
+    private void watch(TenantId tenant, Held state, InForce inForce, long atMs) {
+        for (Crossing crossing : state.usage().watch().look(inForce.config(), state.usage())) {
+            states.changed(state);
+            context()
+                    .forward(
+                            TenantEvents.crossing(tenant, crossing, inForce.offset(), atMs),
+                            TidegateTopology.EVENTS_SINK);
         }
     }
 
@@ -145,10 +176,15 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
     private void segment(Record<byte[], byte[]> record, RecordMetadata metadata) {
         try {
             NumberedKey key = NumberedKey.parse(record.key());
-            Long bytes = record.value() == null
-                    ? null
-                    : (Long) SegmentReport.parse(record.value()).bytes();
-            states.segment(key.tenant(), key.seq(), bytes);
+            if (record.value() == null) {
+                states.removed(key.tenant(), key.seq());
+            } else {
+                SegmentReport report = SegmentReport.parse(record.value());
+                if (!states.sealed(key.tenant(), key.seq(), report.lastSeq(), report.bytes())) {
+                    commands.takeBack(key.tenant(), key.seq(), record.timestamp());
+                }
+            }
+            watch(key.tenant(), record.timestamp());
         } catch (IllegalArgumentException e) {
             LOG.warn(
                     "a bad segment report is ignored topic={} partition={} offset={} why=\"{}\"",

@@ -67,6 +67,13 @@ public final class TenantConfigs {
         return tenant.isDefault() ? defaultTenant : stored.get(tenant);
     }
 
+    /** Whether a record of the topic sets the tenant's config. */
+    boolean isSet(TenantId tenant) {
+        return tenant.isDefault()
+                ? !defaultTenant.config().equals(TenantConfig.defaultTenant())
+                : stored.containsKey(tenant);
+    }
+
     /** All tenants that have a config of their own; weakly consistent. */
     public void forEachTenant(Consumer<TenantId> each) {
         if (defaultTenant.offset() != NO_OFFSET) {

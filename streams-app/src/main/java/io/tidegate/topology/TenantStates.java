@@ -1,19 +1,22 @@
 package io.tidegate.topology;
 
+import io.tidegate.admission.EntityKind;
 import io.tidegate.admission.EntitySet;
 import io.tidegate.admission.TenantUsage;
 import io.tidegate.tenant.TenantId;
 import java.nio.ByteBuffer;
 import java.security.SecureRandom;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.apache.kafka.common.utils.Bytes;
 import org.apache.kafka.streams.state.KeyValueIterator;
 import org.apache.kafka.streams.state.KeyValueStore;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The usage of all tenants of one task: in memory for decisions, in three logged stores for everything else.
@@ -21,7 +24,7 @@ import org.jspecify.annotations.Nullable;
  * <pre>
  *  usage     tenant (8)                      → {@link TenantUsage}
  *  entities  tenant (8) | chunk number (4)   → a chunk of {@link EntitySet}
- *  segments  tenant (8) | first seq (8)      → bytes (8) of a sealed segment
+ *  segments  tenant (8) | first seq (8)      → bytes (8) | last seq (8) of a sealed segment
  * </pre>
  *
  * <p>A tenant is read from the stores at its first signal. What a decision changes stays in memory until {@link #write},
@@ -173,23 +176,135 @@ final class TenantStates {
         one.storedEntities = set.size();
     }
 
-    /** Counts a sealed segment, once however often it is reported; null bytes: it is gone. */
-    void segment(TenantId tenant, long firstSeq, @Nullable Long bytes) {
+    /**
+     * Counts a sealed segment, once however often it is reported.
+     *
+     * @param lastSeq its last sequence number
+     * @return false where the tenant's WAL was pruned above it: such a segment does not count
+     */
+    boolean sealed(TenantId tenant, long firstSeq, long lastSeq, long bytes) {
+        Held one = of(tenant);
+        if (lastSeq < one.usage.prunedBelow()) {
+            return false;
+        }
         Bytes key = segmentKey(tenant, firstSeq);
         byte[] before = segments.get(key);
-        long bytesBefore = before == null ? 0 : ByteBuffer.wrap(before).getLong();
-        if (bytes == null ? before == null : before != null && bytesBefore == bytes) {
-            return;
+        byte[] now = ByteBuffer.allocate(2 * Long.BYTES)
+                .putLong(bytes)
+                .putLong(lastSeq)
+                .array();
+        if (!Arrays.equals(before, now)) {
+            segments.put(key, now);
+            one.usage.storageChanged(before == null ? 1 : 0, bytes - (before == null ? 0 : bytesOf(before)));
+            changed(one);
         }
-        Held one = of(tenant);
-        if (bytes == null) {
-            segments.delete(key);
-            one.usage.storageChanged(-1, -bytesBefore);
-        } else {
-            segments.put(key, ByteBuffer.allocate(Long.BYTES).putLong(bytes).array());
-            one.usage.storageChanged(before == null ? 1 : 0, bytes - bytesBefore);
+        return true;
+    }
+
+    /** A segment is gone; nothing where that is known. */
+    void removed(TenantId tenant, long firstSeq) {
+        byte[] before = segments.get(segmentKey(tenant, firstSeq));
+        if (before != null) {
+            remove(of(tenant), firstSeq, bytesOf(before));
         }
+    }
+
+    private void remove(Held one, long firstSeq, long bytes) {
+        segments.delete(segmentKey(one.tenant, firstSeq));
+        one.usage.storageChanged(-1, -bytes);
         changed(one);
+    }
+
+    /**
+     * What was taken away of a tenant.
+     *
+     * @param usage as it was before
+     * @param segments the first sequence numbers of its segments
+     * @param bytes of these segments
+     * @param nextSeq the next sequence number, which stays
+     */
+    record Gone(TenantUsage usage, List<Long> segments, long bytes, long nextSeq) {}
+
+    /** Takes the segments away whose records are all below {@code belowSeq}, which is not above the next number. */
+    Gone prune(Held one, long belowSeq) {
+        long bytesBefore = one.usage.sealedBytes();
+        List<Long> gone = new ArrayList<>();
+        for (Segment segment : segmentsOf(one)) {
+            if (segment.lastSeq < belowSeq) {
+                remove(one, segment.firstSeq, segment.bytes);
+                gone.add(segment.firstSeq);
+            }
+        }
+        if (one.usage.prunedBelow() < belowSeq) {
+            one.usage.prunedBelow(belowSeq);
+            changed(one);
+        }
+        return new Gone(one.usage, gone, bytesBefore - one.usage.sealedBytes(), one.usage.acceptedCount());
+    }
+
+    private record Segment(long firstSeq, long lastSeq, long bytes) {}
+
+    /** A tenant's segments in order; bounded by what its WAL can have. */
+    private List<Segment> segmentsOf(Held one) {
+        List<Segment> found = new ArrayList<>();
+        try (KeyValueIterator<Bytes, byte[]> range =
+                segments.range(segmentKey(one.tenant, 0), segmentKey(one.tenant, Long.MAX_VALUE))) {
+            while (range.hasNext()) {
+                var next = range.next();
+                long firstSeq = ByteBuffer.wrap(next.key.get()).getLong(Long.BYTES);
+                ByteBuffer value = ByteBuffer.wrap(next.value);
+                long bytes = value.getLong();
+                // Stored before the last number was: all that is known is that it was accepted.
+                long lastSeq = value.hasRemaining() ? value.getLong() : one.usage.lastSeq();
+                found.add(new Segment(firstSeq, lastSeq, bytes));
+            }
+        }
+        return found;
+    }
+
+    /** Takes an entity away for good; false where it is not there. */
+    boolean forget(Held one, EntityKind kind, String id) {
+        writeAndDrop(one);
+        boolean found = one.usage.forget(
+                kind,
+                id,
+                number -> entities.get(chunkKey(one.tenant, number)),
+                (number, chunk) -> entities.put(chunkKey(one.tenant, number), chunk));
+        if (found) {
+            usages.put(usageKey(one.tenant), one.usage.write());
+        }
+        return found;
+    }
+
+    /** Takes everything of a tenant away but its next sequence number. */
+    Gone delete(Held one) {
+        writeAndDrop(one);
+        EntitySet set = one.usage.entities();
+        for (int chunk = 0; chunk * EntitySet.CHUNK_ENTITIES < set.size(); chunk++) {
+            entities.delete(chunkKey(one.tenant, chunk));
+        }
+        List<Long> gone = new ArrayList<>();
+        for (Segment segment : segmentsOf(one)) {
+            segments.delete(segmentKey(one.tenant, segment.firstSeq));
+            gone.add(segment.firstSeq);
+        }
+        usages.put(
+                usageKey(one.tenant),
+                one.usage.deleted(random.nextLong(), random.nextLong()).write());
+        return new Gone(one.usage, gone, one.usage.sealedBytes(), one.usage.acceptedCount());
+    }
+
+    /** Brings the stores up to date and begins anew from them at the tenant's next record. */
+    private void writeAndDrop(Held one) {
+        if (changed.remove(one)) {
+            write(one);
+        }
+        held.remove(one.tenant);
+        heldBytes -= one.bytes;
+    }
+
+    private static long bytesOf(byte[] segment) {
+        return ByteBuffer.wrap(segment).getLong();
     }
 
     static Bytes usageKey(TenantId tenant) {

@@ -42,6 +42,9 @@ public final class TidegateHeaders {
     /** With {@link #COMMAND}: the tenant is deleted, so the copies of its bytes go too. */
     static final String DELETE_TENANT = "delete-tenant";
 
+    /** On a command and on the events that answer it: what the sender knows it by. */
+    public static final String COMMAND_ID = "tidegate.command_id";
+
     private TidegateHeaders() {}
 
     static void set(Headers headers, String name, String value) {

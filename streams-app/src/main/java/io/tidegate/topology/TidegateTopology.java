@@ -29,7 +29,7 @@ import org.apache.kafka.streams.state.Stores;
  *               ▼                            │  └───── wal-segments ◀──────┘
  *      signals-dead-letter                   └─▶ quota-exceeded
  *
- *  tenant-configs ─▶ every instance
+ *  tenant-configs ─▶ every instance          tenant-commands ─▶ admit ─▶ quota-events
  * </pre>
  *
  * The three stages are sub-topologies, joined by topics: each is a task of its own, scaled and moved on its own. One
@@ -42,6 +42,8 @@ public final class TidegateTopology {
     static final String ACCEPTED_SINK = "to-signals-accepted";
     static final String QUOTA_EXCEEDED_SINK = "to-quota-exceeded";
     static final String SEGMENTS_SINK = "to-wal-segments";
+    static final String ADMIT_SEGMENTS_SINK = "to-wal-segments-from-admit";
+    static final String EVENTS_SINK = "to-quota-events";
 
     private static final String ROUTE = "route";
     private static final String ADMIT = "admit";
@@ -101,12 +103,14 @@ public final class TidegateTopology {
         Topics topics = settings.topics();
         addSource(topology, "signals-by-tenant", topics.byTenant());
         addSource(topology, "wal-segments", topics.segments());
+        addSource(topology, "tenant-commands", topics.commands());
         MemoryShare memory = new MemoryShare(settings.cacheBytes());
         topology.addProcessor(
                 ADMIT,
                 () -> new AdmitProcessor(settings, configs, parser, memory),
                 "signals-by-tenant",
-                "wal-segments");
+                "wal-segments",
+                "tenant-commands");
         for (String store : List.of(TenantStates.USAGE, TenantStates.ENTITIES, TenantStates.SEGMENTS)) {
             topology.addStateStore(store(store, true), ADMIT);
         }
@@ -114,6 +118,8 @@ public final class TidegateTopology {
         addSink(topology, ACCEPTED_SINK, topics.accepted(), ADMIT);
         addSink(topology, QUOTA_EXCEEDED_SINK, topics.quotaExceeded(), ADMIT);
         addSink(topology, ADMIT_DEAD_LETTER_SINK, topics.deadLetter(), ADMIT);
+        addSink(topology, ADMIT_SEGMENTS_SINK, topics.segments(), ADMIT);
+        addSink(topology, EVENTS_SINK, topics.events(), ADMIT);
     }
 
     @SuppressWarnings({"unchecked", "rawtypes"}) // the type forbids the store's processor to forward; wiring does not

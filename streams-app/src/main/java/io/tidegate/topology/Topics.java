@@ -12,6 +12,8 @@ import java.util.List;
  * @param quotaExceeded refused signals
  * @param deadLetter records that cannot be judged
  * @param segments sealed WAL segments, compacted
+ * @param commands what operators ask of tenants' state
+ * @param events levels of quotas that were reached or left, and answers to commands
  */
 public record Topics(
         List<String> signals,
@@ -20,7 +22,9 @@ public record Topics(
         String accepted,
         String quotaExceeded,
         String deadLetter,
-        String segments) {
+        String segments,
+        String commands,
+        String events) {
     public Topics {
         signals = List.copyOf(signals);
     }

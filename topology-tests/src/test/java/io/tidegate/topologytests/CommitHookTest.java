@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.tidegate.demo.EmbeddedBroker;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -56,6 +57,57 @@ class CommitHookTest {
             books = app.verify("a");
             assertThat(books.at("/tenants/1/in_wal").asLong()).isEqualTo(accepted + ENTITIES);
             assertThat(books.at("/tenants/1/rejected/entity_limit").asLong()).isEqualTo(refused + 10);
+        }
+    }
+
+    @Test
+    void doesWhatTheCommandLineAsksOfATenant() throws Exception {
+        try (EmbeddedBroker broker = EmbeddedBroker.start(temp.resolve("broker"), 0, Map.of());
+                Deployment app = new Deployment(broker.bootstrapServers(), "commands", temp)) {
+            app.start("a");
+            app.set("1", "--entities", "2");
+            app.awaitUsable("1");
+            app.send(3, i -> "{\"tenant_id\":1,\"item\":\"i%d\"}".formatted(i));
+            app.verify("a");
+
+            assertThat(app.tidegate("tenants", "forget", "1", "--item", "i2").exit())
+                    .isEqualTo(1);
+            var forgotten = app.tidegate("tenants", "forget", "1", "--item", "i0");
+            assertThat(forgotten.exit()).as(forgotten.err()).isZero();
+            app.send(400, i -> "{\"tenant_id\":1,\"item\":\"i2\",\"pad\":\"%s\"}".formatted("x".repeat(100)));
+            long inWal = app.verify("a").at("/tenants/1/in_wal").asLong();
+            assertThat(inWal).isGreaterThanOrEqualTo(403);
+
+            TidegateProcess.await(Deployment.TAKES_EFFECT_WITHIN, "a sealed segment", () -> "", () -> {
+                var pruned = prune(app, "--dry-run");
+                return pruned.at("/segments").asLong() > 0;
+            });
+            JsonNode pruned = prune(app);
+            assertThat(pruned.at("/below_seq").asLong()).isEqualTo(inWal);
+            assertThat(usage(app).at("/usage/sealed_bytes").asLong()).isZero();
+
+            var blocked = app.tidegate("tenants", "block", "1", "--for", "1h");
+            assertThat(blocked.exit()).as(blocked.err()).isZero();
+            assertThat(app.tidegate("tenants", "get", "1").out()).contains("blocked_until");
+            assertThat(app.tidegate("tenants", "unblock", "1").exit()).isZero();
+
+            assertThat(app.tidegate("tenants", "purge", "1").exit()).isEqualTo(2);
+            var purged = app.tidegate("tenants", "purge", "1", "--yes", "-o", "json");
+            assertThat(purged.exit()).as(purged.err()).isZero();
+            assertThat(JSON.readTree(purged.out()).at("/next_seq").asLong()).isEqualTo(inWal);
+            app.verify("a");
+        }
+    }
+
+    private static JsonNode prune(Deployment app, String... more) {
+        try {
+            List<String> arguments = new ArrayList<>(List.of("wal", "prune", "1", "--below", "1000000", "-o", "json"));
+            arguments.addAll(List.of(more));
+            var result = app.tidegate(arguments.toArray(String[]::new));
+            assertThat(result.exit()).as(result.err()).isZero();
+            return JSON.readTree(result.out());
+        } catch (Exception e) {
+            throw new AssertionError(e);
         }
     }
 

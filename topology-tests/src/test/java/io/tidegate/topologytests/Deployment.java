@@ -87,7 +87,9 @@ final class Deployment implements AutoCloseable {
                 "topic.signals.accepted=" + name + ".accepted",
                 "topic.quota.exceeded=" + name + ".quota-exceeded",
                 "topic.signals.dead.letter=" + name + ".dead-letter",
-                "topic.wal.segments=" + name + ".segments"));
+                "topic.wal.segments=" + name + ".segments",
+                "topic.tenant.commands=" + name + ".commands",
+                "topic.quota.events=" + name + ".events"));
         values.addAll(List.of(settings));
         List<String> connection = new ArrayList<>();
         values.forEach(value -> connection.addAll(List.of("--set", value)));
@@ -128,7 +130,7 @@ final class Deployment implements AutoCloseable {
     /** Runs a command; the connection is added where the command has one. */
     TidegateProcess.Result tidegate(String... arguments) throws Exception {
         List<String> all = new ArrayList<>(List.of(arguments));
-        if (!arguments[0].equals("wal") || all.contains("--repair")) {
+        if (!arguments[0].equals("wal") || all.contains("--repair") || all.contains("prune")) {
             // Before what the test sets itself, because the last one holds.
             int options = (int) all.stream()
                     .takeWhile(argument -> !argument.startsWith("-"))

@@ -54,6 +54,8 @@ final class TopologyFixture implements AutoCloseable {
     static final String QUOTA_EXCEEDED = "quota-exceeded";
     static final String DEAD_LETTER = "signals-dead-letter";
     static final String WAL_SEGMENTS = "wal-segments";
+    static final String TENANT_COMMANDS = "tenant-commands";
+    static final String QUOTA_EVENTS = "quota-events";
     private static final String TENANT_CONFIGS = "tenant-configs";
     private static final String APPLICATION = "tidegate-test";
 
@@ -68,7 +70,15 @@ final class TopologyFixture implements AutoCloseable {
         dataDir = new DataDir(setup.root);
         configs = new TenantConfigs(setup.unknown);
         Topics topics = new Topics(
-                setup.signals, BY_TENANT, TENANT_CONFIGS, SIGNALS_ACCEPTED, QUOTA_EXCEEDED, DEAD_LETTER, WAL_SEGMENTS);
+                setup.signals,
+                BY_TENANT,
+                TENANT_CONFIGS,
+                SIGNALS_ACCEPTED,
+                QUOTA_EXCEEDED,
+                DEAD_LETTER,
+                WAL_SEGMENTS,
+                TENANT_COMMANDS,
+                QUOTA_EVENTS);
         TopologySettings settings = new TopologySettings(
                 topics,
                 setup.tenantSource,

@@ -1,0 +1,90 @@
+package io.tidegate.cli;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.admin.CommandSender.Answer;
+import io.tidegate.admin.TopicReader;
+import io.tidegate.config.Settings;
+import io.tidegate.topology.NumberedKey;
+import io.tidegate.topology.SegmentReport;
+import io.tidegate.topology.TenantCommand;
+import java.math.BigInteger;
+import java.util.Map;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+
+/** {@code tidegate wal prune}: asks the tenant's owner to remove segments, in every copy. */
+@Command(
+        name = "prune",
+        mixinStandardHelpOptions = true,
+        description =
+                "Removes a tenant's segments that are wholly below a sequence number, in every copy, and frees its"
+                        + " storage quota at once.")
+final class WalPruneCommand extends TenantActions.Asking {
+    private static final long NOT_GIVEN = -1;
+
+    @Option(names = "--below", paramLabel = "SEQ", description = "Segments that hold only numbers below this one go.")
+    private long below = NOT_GIVEN;
+
+    @Option(names = "--dry-run", description = "Say which sealed segments would go, and change nothing.")
+    private boolean dryRun;
+
+    @Mixin
+    private OutputOptions output = new OutputOptions();
+
+    @Override
+    public Integer call() {
+        if (below < 0) {
+            throw new ParameterException(
+                    spec.commandLine(), "name the first sequence number that stays, not negative: --below SEQ");
+        }
+        Settings settings = options.load();
+        if (dryRun) {
+            Map<Long, SegmentReport> segments = TopicReader.table(
+                    settings,
+                    settings.topics().segments(),
+                    this::firstSeq,
+                    record -> SegmentReport.parse(record.value()));
+            segments.values().removeIf(segment -> segment.lastSeq() >= below);
+            long bytes =
+                    segments.values().stream().mapToLong(SegmentReport::bytes).sum();
+            return report("would go", segments.size(), bytes, below);
+        }
+        Answer answer = ask(settings, new TenantCommand.PruneWal(below));
+        return answer.done()
+                ? report(
+                        "pruned",
+                        answer.last().path("segments").asLong(),
+                        answer.last().path("bytes").asLong(),
+                        answer.last().path("below_seq").asLong())
+                : refused(answer);
+    }
+
+    private @Nullable Long firstSeq(ConsumerRecord<byte[], byte[]> record) {
+        try {
+            NumberedKey key = NumberedKey.parse(record.key());
+            return key.tenant().equals(tenant) ? (Long) key.seq() : null;
+        } catch (IllegalArgumentException e) {
+            return null; // not Tidegate's
+        }
+    }
+
+    private int report(String what, long segments, long bytes, long belowSeq) {
+        if (output.json()) {
+            ObjectNode json = Json.object();
+            json.put("tenant_id", new BigInteger(tenant.decimal()));
+            json.put("dry_run", dryRun);
+            json.put("below_seq", belowSeq);
+            json.put("segments", segments);
+            json.put("bytes", bytes);
+            print(Json.line(json));
+        } else {
+            print("tenant %s: %d sealed segments of %s below %d %s"
+                    .formatted(tenant, segments, Amounts.size(bytes), belowSeq, what));
+        }
+        return ExitCodes.OK;
+    }
+}

@@ -1,0 +1,115 @@
+package io.tidegate.topology;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.tenant.TenantId;
+import io.tidegate.topology.TenantCommand.DeleteTenant;
+import io.tidegate.topology.TenantCommand.ForgetEntity;
+import io.tidegate.topology.TenantCommand.PruneWal;
+import io.tidegate.topology.TenantStates.Gone;
+import io.tidegate.topology.TenantStates.Held;
+import org.apache.kafka.common.header.internals.RecordHeaders;
+import org.apache.kafka.streams.processor.api.ProcessorContext;
+import org.apache.kafka.streams.processor.api.Record;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Does what {@code tenant-commands} asks, on the state of one task, and answers on {@code quota-events}, all in the
+ * transaction of the command's own offset: once. A command that is wrong is answered too, and stops nothing. Owned by the
+ * task.
+ */
+final class CommandRunner {
+    private static final int COMMAND_ID_BYTES_MAX = 200;
+
+    private final ProcessorContext<TenantKey, byte[]> context;
+    private final TenantStates states;
+    private final TenantConfigs configs;
+
+    CommandRunner(ProcessorContext<TenantKey, byte[]> context, TenantStates states, TenantConfigs configs) {
+        this.context = context;
+        this.states = states;
+        this.configs = configs;
+    }
+
+    /** Returns the tenant whose state may have changed; null where there is none. */
+    @Nullable
+    TenantId run(Record<byte[], byte[]> record) {
+        long atMs = record.timestamp();
+        byte[] idBytes = TidegateHeaders.bytes(record.headers(), TidegateHeaders.COMMAND_ID);
+        String id = idBytes == null || idBytes.length > COMMAND_ID_BYTES_MAX
+                ? null
+                : TidegateHeaders.text(record.headers(), TidegateHeaders.COMMAND_ID);
+        TenantId tenant = record.key() == null ? null : TenantId.tryParse(record.key());
+        try {
+            if (tenant == null) {
+                throw new IllegalArgumentException("the key is not a tenant id in decimal");
+            }
+            TenantCommand command = TenantCommand.parse(record.value());
+            ObjectNode answer = TenantEvents.done(tenant, command, atMs);
+            if (command instanceof PruneWal prune) {
+                prune(tenant, prune, answer, atMs);
+            } else if (command instanceof ForgetEntity forget) {
+                boolean found = states.forget(states.of(tenant), forget.kind(), forget.id());
+                answer.put("found", found);
+            } else if (command instanceof DeleteTenant) {
+                delete(tenant, answer, id, atMs);
+            }
+            event(TenantEvents.record(tenant, answer, id, atMs));
+            return tenant;
+        } catch (IllegalArgumentException e) {
+            event(TenantEvents.failed(tenant, String.valueOf(e.getMessage()), id, atMs));
+            return null;
+        }
+    }
+
+    private void prune(TenantId tenant, PruneWal command, ObjectNode answer, long atMs) {
+        Held state = states.of(tenant);
+        long belowSeq = Math.min(command.belowSeq(), state.usage().acceptedCount());
+        Gone gone = states.prune(state, belowSeq);
+        if (belowSeq > 0) {
+            forget(tenant, gone, atMs);
+            pruneFiles(tenant, belowSeq, null, atMs);
+        }
+        answer.put("below_seq", belowSeq)
+                .put("segments", gone.segments().size())
+                .put("bytes", gone.bytes());
+    }
+
+    private void delete(TenantId tenant, ObjectNode answer, @Nullable String id, long atMs) {
+        if (configs.isSet(tenant)) {
+            throw new IllegalArgumentException(
+                    "the tenant still has a config here: remove it first, and ask again a moment later");
+        }
+        Gone gone = states.delete(states.of(tenant));
+        forget(tenant, gone, atMs);
+        pruneFiles(tenant, gone.nextSeq(), TidegateHeaders.DELETE_TENANT, atMs);
+        event(TenantEvents.deleted(tenant, gone, id, atMs));
+        answer.put("next_seq", gone.nextSeq());
+    }
+
+    /** The reports of segments that are gone are taken back. */
+    private void forget(TenantId tenant, Gone gone, long atMs) {
+        for (long firstSeq : gone.segments()) {
+            takeBack(tenant, firstSeq, atMs);
+        }
+    }
+
+    void takeBack(TenantId tenant, long firstSeq, long atMs) {
+        context.forward(
+                new Record<>(TenantKey.numbered(tenant, firstSeq), null, atMs), TidegateTopology.ADMIT_SEGMENTS_SINK);
+    }
+
+    /** Every copy of the tenant's files reads this, after all records that have the numbers below. */
+    private void pruneFiles(TenantId tenant, long belowSeq, @Nullable String command, long atMs) {
+        RecordHeaders headers = new RecordHeaders();
+        if (command != null) {
+            TidegateHeaders.set(headers, TidegateHeaders.COMMAND, command);
+        }
+        context.forward(
+                new Record<>(TenantKey.numbered(tenant, belowSeq), null, atMs, headers),
+                TidegateTopology.ACCEPTED_SINK);
+    }
+
+    private void event(Record<TenantKey, byte[]> event) {
+        context.forward(event, TidegateTopology.EVENTS_SINK);
+    }
+}
