@@ -35,7 +35,8 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "wal",
         mixinStandardHelpOptions = true,
-        description = "Reads the WAL files of an instance, running or stopped. Only verify --repair and prune change them.",
+        description =
+                "Reads the WAL files of an instance, running or stopped. Only verify --repair and prune change them.",
         synopsisSubcommandLabel = "COMMAND",
         subcommands = {WalCommand.Ls.class, WalCommand.Cat.class, WalCommand.Verify.class, WalPruneCommand.class})
 final class WalCommand implements Runnable {

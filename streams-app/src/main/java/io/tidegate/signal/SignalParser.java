@@ -19,6 +19,8 @@ import org.jspecify.annotations.Nullable;
  * once: with two {@code tenant_id} two readers could see two tenants. Every allocation is bounded: nesting, lengths of
  * names, numbers and ids.
  *
+ * <p>Plain values, nearly all, are read by {@link SignalScanner}; the JSON parser has the rest, and every refusal.
+ *
  * <p>Thread-safe.
  */
 public final class SignalParser {
@@ -50,6 +52,10 @@ public final class SignalParser {
         }
         if (value.length == 0) {
             return malformed("the value is empty");
+        }
+        Signal plain = SignalScanner.scan(value);
+        if (plain != null) {
+            return new Parsed(plain);
         }
         if (!Utf8.isText(value)) {
             return malformed(NOT_JSON);

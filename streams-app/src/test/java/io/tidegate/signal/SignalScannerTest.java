@@ -1,0 +1,94 @@
+package io.tidegate.signal;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tidegate.tenant.TenantId;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** That the scanner never says what the parser would not, {@link SignalParserFuzzTest} finds out with mutated values. */
+class SignalScannerTest {
+    private static byte[] bytes(String text) {
+        return text.getBytes(StandardCharsets.UTF_8);
+    }
+
+    @Test
+    void readsAPlainSignal() {
+        assertThat(SignalScanner.scan(bytes(" {\"tenant_id\" : 42,\"signal\":\"view\",\"item\":\"sku-1\",\"user\":7,"
+                        + "\"creator\":null,\"n\":[-1.5e3,{\"a\":[]},true,false]}\n")))
+                .isEqualTo(new Signal(TenantId.of(42), "sku-1", "7", null));
+        assertThat(SignalScanner.scan(bytes("{}"))).isEqualTo(new Signal(null, null, null, null));
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "",
+                " ",
+                "[]",
+                "{",
+                "{}x",
+                "{,}",
+                "{\"a\"}",
+                "{\"a\":}",
+                "{\"a\":1,}",
+                "{\"a\":01}",
+                "{\"a\":1.}",
+                "{\"a\":1e}",
+                "{\"a\":-}",
+                "{\"a\":1 2}",
+                "{\"a\":nul}",
+                "{\"a\":[1,]}",
+                "{\"a\":[}",
+                "{\"a\":{\"b\":1]}",
+                "{\"a\":\"\\n\"}",
+                "{\"a\":\"é\"}",
+                "{\"a\":\"\u007f\"}",
+                "{\"a\":\"x",
+                "{\"item\":1,\"item\":2}",
+                "{\"item\":\"\"}",
+                "{\"item\":-1}",
+                "{\"item\":1.5}",
+                "{\"item\":true}",
+                "{\"item\":{}}",
+                "{\"signal\":1}",
+                "{\"tenant_id\":\"42\"}",
+                "{\"tenant_id\":null}",
+                "{\"tenant_id\":18446744073709551616}",
+                "{\"\\u0069tem\":1}"
+            })
+    void leavesToTheParserWhatIsWrongOrNotPlain(String value) {
+        assertThat(SignalScanner.scan(bytes(value))).isNull();
+    }
+
+    /** Cut anywhere, a value is no JSON: nothing is read beyond the end, and none is taken. */
+    @Test
+    void isNotSureOfAnyBeginningOfASignal() {
+        byte[] whole = bytes("{\"tenant_id\":42,\"item\":\"sku\",\"n\":[-1.5e3,{\"a\":null}],\"t\":true}");
+        for (int length = 0; length < whole.length; length++) {
+            assertThat(SignalScanner.scan(Arrays.copyOf(whole, length)))
+                    .as("%d bytes", length)
+                    .isNull();
+        }
+    }
+
+    @Test
+    void leavesDeepNestingToTheParser() {
+        assertThat(SignalScanner.scan(bytes("{\"a\":" + "[".repeat(16) + "]".repeat(16) + "}")))
+                .isNotNull();
+        assertThat(SignalScanner.scan(bytes("{\"a\":" + "[".repeat(17) + "]".repeat(17) + "}")))
+                .isNull();
+        assertThat(SignalScanner.scan(bytes("{\"a\":" + "[".repeat(100_000)))).isNull();
+    }
+
+    @Test
+    void takesAnIdOfTheGreatestLengthAndNoLonger() {
+        assertThat(SignalScanner.scan(bytes("{\"item\":\"" + "x".repeat(512) + "\"}")))
+                .isNotNull();
+        assertThat(SignalScanner.scan(bytes("{\"item\":\"" + "x".repeat(513) + "\"}")))
+                .isNull();
+    }
+}
