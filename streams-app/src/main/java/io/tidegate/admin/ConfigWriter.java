@@ -29,6 +29,7 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.InterruptException;
 import org.apache.kafka.common.errors.InvalidProducerEpochException;
 import org.apache.kafka.common.errors.ProducerFencedException;
+import org.apache.kafka.common.errors.UnknownServerException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.jspecify.annotations.Nullable;
@@ -91,6 +92,11 @@ public final class ConfigWriter implements AutoCloseable {
     private final Settings settings;
     private final String topic;
     private final Map<TenantId, Long> offsets = new HashMap<>();
+    /** Of a commit that has begun and not ended; whether it happened is told by whether its first record is read. */
+    private @Nullable Map<TenantId, Written> inDoubt;
+
+    private long inDoubtOffset = NO_OFFSET;
+    private boolean inDoubtSeen;
     private @Nullable KafkaConsumer<byte[], byte[]> consumer;
     private @Nullable KafkaProducer<byte[], byte[]> producer;
 
@@ -118,7 +124,8 @@ public final class ConfigWriter implements AutoCloseable {
         for (int attempt = 1; ; attempt++) {
             try {
                 return attempt(edits, by);
-            } catch (ProducerFencedException | InvalidProducerEpochException e) {
+            } catch (ProducerFencedException | InvalidProducerEpochException | UnknownServerException e) {
+                // The last is how a broker can answer a commit that another writer is just fencing.
                 closeProducer();
                 if (attempt == ATTEMPTS_MAX) {
                     throw new AdminException(
@@ -155,6 +162,13 @@ public final class ConfigWriter implements AutoCloseable {
     private Map<TenantId, Written> attempt(Map<TenantId, Edit> edits, String by) {
         KafkaProducer<byte[], byte[]> writing = fencing();
         Map<TenantId, Current> currents = currents(edits.keySet());
+        if (inDoubt != null && inDoubtSeen) {
+            // The commit that failed had happened: it is among the committed records.
+            Map<TenantId, Written> happened = inDoubt;
+            inDoubt = null;
+            return happened;
+        }
+        inDoubt = null;
         Map<TenantId, Written> results = new TreeMap<>();
         List<ProducerRecord<byte[], byte[]>> records = new ArrayList<>();
         Map<TenantId, @Nullable TenantConfig> changed = new TreeMap<>();
@@ -176,6 +190,11 @@ public final class ConfigWriter implements AutoCloseable {
         for (Map.Entry<TenantId, @Nullable TenantConfig> change : changed.entrySet()) {
             results.put(change.getKey(), new Written(change.getValue(), written[i++]));
         }
+        inDoubt = results;
+        inDoubtOffset = written[0];
+        inDoubtSeen = false;
+        writing.commitTransaction();
+        inDoubt = null;
         return results;
     }
 
@@ -189,7 +208,7 @@ public final class ConfigWriter implements AutoCloseable {
         return record;
     }
 
-    /** In the order of the tenants' ids, as the records are. */
+    /** In the order of the tenants' ids, as the records are; not committed yet. */
     private static long[] write(KafkaProducer<byte[], byte[]> producer, List<ProducerRecord<byte[], byte[]>> records) {
         producer.beginTransaction();
         List<Future<RecordMetadata>> sent = new ArrayList<>();
@@ -205,7 +224,6 @@ public final class ConfigWriter implements AutoCloseable {
                 throw new InterruptException(e);
             }
         }
-        producer.commitTransaction();
         return written;
     }
 
@@ -265,6 +283,7 @@ public final class ConfigWriter implements AutoCloseable {
         while (reading.position(partition, READ_WITHIN) < end) {
             for (ConsumerRecord<byte[], byte[]> record : reading.poll(POLL)) {
                 TenantId tenant = record.key() == null ? null : TenantId.tryParse(record.key());
+                inDoubtSeen |= record.offset() == inDoubtOffset;
                 if (tenant != null) {
                     offsets.put(tenant, record.offset());
                     if (wanted.contains(tenant)) {
@@ -365,6 +384,7 @@ public final class ConfigWriter implements AutoCloseable {
     @Override
     public synchronized void close() {
         closeProducer();
+        inDoubt = null;
         if (consumer != null) {
             KafkaConsumer<byte[], byte[]> closing = consumer;
             consumer = null;
