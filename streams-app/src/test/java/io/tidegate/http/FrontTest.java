@@ -219,8 +219,15 @@ final class FrontTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
-                "/v1/things/..%2f..%2fetc", "/v1/things/%2e%2e", "/v1/things/a%2fb", "/v1//things/1",
-                "/v1/things/..;/x", "/v1/things/%00", "/../../etc/passwd", "/v1/things/%zz", "//livez"
+                "/v1/things/..%2f..%2fetc",
+                "/v1/things/%2e%2e",
+                "/v1/things/a%2fb",
+                "/v1//things/1",
+                "/v1/things/..;/x",
+                "/v1/things/%00",
+                "/../../etc/passwd",
+                "/v1/things/%zz",
+                "//livez"
             })
     void pathTricksEndNowhere(String path) throws Exception {
         serve();
