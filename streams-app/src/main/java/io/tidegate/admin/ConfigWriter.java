@@ -26,10 +26,9 @@ import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.AuthenticationException;
+import org.apache.kafka.common.errors.AuthorizationException;
 import org.apache.kafka.common.errors.InterruptException;
-import org.apache.kafka.common.errors.InvalidProducerEpochException;
-import org.apache.kafka.common.errors.ProducerFencedException;
-import org.apache.kafka.common.errors.UnknownServerException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.jspecify.annotations.Nullable;
@@ -46,6 +45,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class ConfigWriter implements AutoCloseable {
     private static final Duration READ_WITHIN = Duration.ofSeconds(30);
+    private static final Duration RETRY_FOR = Duration.ofSeconds(30);
     private static final Duration POLL = Duration.ofMillis(100);
     private static final Duration CLOSE_WITHIN = Duration.ofSeconds(2);
     private static final int WRITE_WITHIN_MS = 20_000;
@@ -121,29 +121,26 @@ public final class ConfigWriter implements AutoCloseable {
      * @param by who does it, for the history
      */
     public synchronized Map<TenantId, Written> changeAll(Map<TenantId, Edit> edits, String by) {
+        long deadline = System.nanoTime() + RETRY_FOR.toNanos();
         for (int attempt = 1; ; attempt++) {
             try {
                 return attempt(edits, by);
-            } catch (ProducerFencedException | InvalidProducerEpochException | UnknownServerException e) {
-                // The last is how a broker can answer a commit that another writer is just fencing.
-                closeProducer();
-                if (attempt == ATTEMPTS_MAX) {
-                    throw new AdminException(
-                            "others change %s so often that %d attempts were overtaken; try again"
-                                    .formatted(topic, attempt),
-                            e);
-                }
-                backOff();
             } catch (InterruptException e) {
                 close();
                 throw new AdminException("writing was interrupted", e);
             } catch (KafkaException e) {
-                // What became of the transaction is not known: the next change begins anew.
-                close();
-                throw new AdminException(
-                        "writing to %s on %s failed, and may have happened or not: %s"
-                                .formatted(topic, settings.bootstrapServers(), e.getMessage()),
-                        e);
+                closeProducer();
+                boolean hopeless = e instanceof AuthorizationException || e instanceof AuthenticationException;
+                if (hopeless || attempt == ATTEMPTS_MAX || System.nanoTime() > deadline) {
+                    String outcome = inDoubt == null ? "failed" : "failed, and may have happened or not";
+                    close();
+                    throw new AdminException(
+                            "writing to %s on %s %s: %s"
+                                    .formatted(topic, settings.bootstrapServers(), outcome, e.getMessage()),
+                            e);
+                }
+                // Fenced, as a rule; a broker has several ways to say so. What a commit in doubt came to is read next.
+                backOff();
             }
         }
     }
