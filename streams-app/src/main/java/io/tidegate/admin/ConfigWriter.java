@@ -26,9 +26,9 @@ import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.AuthenticationException;
+import org.apache.kafka.common.errors.AuthorizationException;
 import org.apache.kafka.common.errors.InterruptException;
-import org.apache.kafka.common.errors.InvalidProducerEpochException;
-import org.apache.kafka.common.errors.ProducerFencedException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.jspecify.annotations.Nullable;
@@ -45,6 +45,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class ConfigWriter implements AutoCloseable {
     private static final Duration READ_WITHIN = Duration.ofSeconds(30);
+    private static final Duration RETRY_FOR = Duration.ofSeconds(30);
     private static final Duration POLL = Duration.ofMillis(100);
     private static final Duration CLOSE_WITHIN = Duration.ofSeconds(2);
     private static final int WRITE_WITHIN_MS = 20_000;
@@ -91,6 +92,11 @@ public final class ConfigWriter implements AutoCloseable {
     private final Settings settings;
     private final String topic;
     private final Map<TenantId, Long> offsets = new HashMap<>();
+    /** Of a commit that has begun and not ended; whether it happened is told by whether its first record is read. */
+    private @Nullable Map<TenantId, Written> inDoubt;
+
+    private long inDoubtOffset = NO_OFFSET;
+    private boolean inDoubtSeen;
     private @Nullable KafkaConsumer<byte[], byte[]> consumer;
     private @Nullable KafkaProducer<byte[], byte[]> producer;
 
@@ -115,28 +121,26 @@ public final class ConfigWriter implements AutoCloseable {
      * @param by who does it, for the history
      */
     public synchronized Map<TenantId, Written> changeAll(Map<TenantId, Edit> edits, String by) {
+        long deadline = System.nanoTime() + RETRY_FOR.toNanos();
         for (int attempt = 1; ; attempt++) {
             try {
                 return attempt(edits, by);
-            } catch (ProducerFencedException | InvalidProducerEpochException e) {
-                closeProducer();
-                if (attempt == ATTEMPTS_MAX) {
-                    throw new AdminException(
-                            "others change %s so often that %d attempts were overtaken; try again"
-                                    .formatted(topic, attempt),
-                            e);
-                }
-                backOff();
             } catch (InterruptException e) {
                 close();
                 throw new AdminException("writing was interrupted", e);
             } catch (KafkaException e) {
-                // What became of the transaction is not known: the next change begins anew.
-                close();
-                throw new AdminException(
-                        "writing to %s on %s failed, and may have happened or not: %s"
-                                .formatted(topic, settings.bootstrapServers(), e.getMessage()),
-                        e);
+                closeProducer();
+                boolean hopeless = e instanceof AuthorizationException || e instanceof AuthenticationException;
+                if (hopeless || attempt == ATTEMPTS_MAX || System.nanoTime() > deadline) {
+                    String outcome = inDoubt == null ? "failed" : "failed, and may have happened or not";
+                    close();
+                    throw new AdminException(
+                            "writing to %s on %s %s: %s"
+                                    .formatted(topic, settings.bootstrapServers(), outcome, e.getMessage()),
+                            e);
+                }
+                // Fenced, as a rule; a broker has several ways to say so. What a commit in doubt came to is read next.
+                backOff();
             }
         }
     }
@@ -155,6 +159,13 @@ public final class ConfigWriter implements AutoCloseable {
     private Map<TenantId, Written> attempt(Map<TenantId, Edit> edits, String by) {
         KafkaProducer<byte[], byte[]> writing = fencing();
         Map<TenantId, Current> currents = currents(edits.keySet());
+        if (inDoubt != null && inDoubtSeen) {
+            // The commit that failed had happened: it is among the committed records.
+            Map<TenantId, Written> happened = inDoubt;
+            inDoubt = null;
+            return happened;
+        }
+        inDoubt = null;
         Map<TenantId, Written> results = new TreeMap<>();
         List<ProducerRecord<byte[], byte[]>> records = new ArrayList<>();
         Map<TenantId, @Nullable TenantConfig> changed = new TreeMap<>();
@@ -176,6 +187,11 @@ public final class ConfigWriter implements AutoCloseable {
         for (Map.Entry<TenantId, @Nullable TenantConfig> change : changed.entrySet()) {
             results.put(change.getKey(), new Written(change.getValue(), written[i++]));
         }
+        inDoubt = results;
+        inDoubtOffset = written[0];
+        inDoubtSeen = false;
+        writing.commitTransaction();
+        inDoubt = null;
         return results;
     }
 
@@ -189,7 +205,7 @@ public final class ConfigWriter implements AutoCloseable {
         return record;
     }
 
-    /** In the order of the tenants' ids, as the records are. */
+    /** In the order of the tenants' ids, as the records are; not committed yet. */
     private static long[] write(KafkaProducer<byte[], byte[]> producer, List<ProducerRecord<byte[], byte[]>> records) {
         producer.beginTransaction();
         List<Future<RecordMetadata>> sent = new ArrayList<>();
@@ -205,7 +221,6 @@ public final class ConfigWriter implements AutoCloseable {
                 throw new InterruptException(e);
             }
         }
-        producer.commitTransaction();
         return written;
     }
 
@@ -265,6 +280,7 @@ public final class ConfigWriter implements AutoCloseable {
         while (reading.position(partition, READ_WITHIN) < end) {
             for (ConsumerRecord<byte[], byte[]> record : reading.poll(POLL)) {
                 TenantId tenant = record.key() == null ? null : TenantId.tryParse(record.key());
+                inDoubtSeen |= record.offset() == inDoubtOffset;
                 if (tenant != null) {
                     offsets.put(tenant, record.offset());
                     if (wanted.contains(tenant)) {
@@ -365,6 +381,7 @@ public final class ConfigWriter implements AutoCloseable {
     @Override
     public synchronized void close() {
         closeProducer();
+        inDoubt = null;
         if (consumer != null) {
             KafkaConsumer<byte[], byte[]> closing = consumer;
             consumer = null;

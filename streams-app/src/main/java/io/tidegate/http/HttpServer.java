@@ -38,10 +38,8 @@ public final class HttpServer implements AutoCloseable {
     private static final int THREADS_MIN = 2;
     private static final int ACCEPTORS = 1;
     private static final int SELECTORS = 1;
-    private static final int THREAD_QUEUE_MAX = 2048;
     private static final int THREAD_IDLE_MS = 60_000;
     private static final int IDLE_MS = 30_000;
-    private static final int IDLE_WHEN_FULL_MS = 2_000;
     private static final int HEADER_BYTES_MAX = 16 * 1024;
     private static final int STOP_MS = 2_000;
 
@@ -74,11 +72,7 @@ public final class HttpServer implements AutoCloseable {
             return null;
         }
         Access access = Access.of(http);
-        QueuedThreadPool threads = new QueuedThreadPool(
-                THREADS_MAX,
-                THREADS_MIN,
-                THREAD_IDLE_MS,
-                new java.util.concurrent.ArrayBlockingQueue<>(THREAD_QUEUE_MAX));
+        QueuedThreadPool threads = new QueuedThreadPool(THREADS_MAX, THREADS_MIN, THREAD_IDLE_MS);
         threads.setName("tidegate-http");
         threads.setDaemon(true);
         Server server = new Server(threads);
@@ -105,7 +99,6 @@ public final class HttpServer implements AutoCloseable {
         connector.setIdleTimeout(IDLE_MS);
         server.addConnector(connector);
         NetworkConnectionLimit limit = new NetworkConnectionLimit(http.connectionsMax(), connector);
-        limit.setEndPointIdleTimeout(IDLE_WHEN_FULL_MS);
         server.addBean(limit);
         Front front = new Front(access);
         server.setHandler(front);

@@ -113,7 +113,8 @@ final class AclTest {
                     row.group(3),
                     row.group(4) == null ? PatternType.LITERAL : PatternType.PREFIXED);
             for (String operation : row.group(5).split(", ", -1)) {
-                AclOperation allowed = AclOperation.fromString(operation.toUpperCase(Locale.ROOT));
+                AclOperation allowed = AclOperation.fromString(
+                        operation.replaceAll("([a-z])([A-Z])", "$1_$2").toUpperCase(Locale.ROOT));
                 assertThat(allowed).as(row.group()).isNotEqualTo(AclOperation.UNKNOWN);
                 acls.add(new AclBinding(
                         on, new AccessControlEntry("User:" + row.group(1), "*", allowed, AclPermissionType.ALLOW)));

