@@ -1,7 +1,10 @@
 package io.tidegate.cli;
 
+import io.micrometer.prometheusmetrics.PrometheusConfig;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.tidegate.admin.TopicSetup;
 import io.tidegate.config.Settings;
+import io.tidegate.metrics.InstanceMetrics;
 import io.tidegate.topology.Instance;
 import io.tidegate.topology.TenantConfigs;
 import io.tidegate.topology.TidegateTopology;
@@ -19,9 +22,12 @@ final class InstanceRunner implements AutoCloseable {
     private final TopicSetup setup;
     private final Instance instance;
     private final TopicSetup.Outcome topics;
+    private final InstanceMetrics metrics;
 
-    private InstanceRunner(Closeable lock, TopicSetup setup, Instance instance, TopicSetup.Outcome topics) {
+    private InstanceRunner(
+            Closeable lock, TopicSetup setup, Instance instance, TopicSetup.Outcome topics, InstanceMetrics metrics) {
         this.lock = lock;
+        this.metrics = metrics;
         this.setup = setup;
         this.instance = instance;
         this.topics = topics;
@@ -38,13 +44,22 @@ final class InstanceRunner implements AutoCloseable {
             dir.bind(setup.identity());
             TenantConfigs configs = new TenantConfigs(settings.unknownTenants());
             TopologySettings topology = settings.topology(topics.sizes());
+            InstanceMetrics metrics = new InstanceMetrics(
+                    new PrometheusMeterRegistry(PrometheusConfig.DEFAULT),
+                    topology,
+                    settings.applicationId(),
+                    settings.metricsTenantsMax(),
+                    System::currentTimeMillis);
+            DataDir measured = new DataDir(settings.dataDir(), metrics);
             Instance instance = new Instance(
-                    TidegateTopology.build(topology, configs, dir, setup::acceptedBeginningIsGone),
+                    TidegateTopology.build(topology, configs, measured, setup::acceptedBeginningIsGone, metrics),
                     settings.streamsConfig(dir.streamsState(), topics.requestBytesMax()),
                     dir,
-                    settings.diskMinFreeBytes());
+                    settings.diskMinFreeBytes(),
+                    metrics);
+            metrics.watch(instance, configs, dir, settings.diskMinFreeBytes());
             instance.start();
-            return new InstanceRunner(lock, setup, instance, topics);
+            return new InstanceRunner(lock, setup, instance, topics, metrics);
         } catch (RuntimeException e) {
             setup.close();
             lock.close();
@@ -56,6 +71,10 @@ final class InstanceRunner implements AutoCloseable {
         return instance;
     }
 
+    InstanceMetrics metrics() {
+        return metrics;
+    }
+
     TopicSetup.Outcome topics() {
         return topics;
     }
@@ -63,6 +82,7 @@ final class InstanceRunner implements AutoCloseable {
     @Override
     public void close() throws IOException {
         instance.close();
+        metrics.close();
         setup.close();
         lock.close();
     }

@@ -213,6 +213,14 @@ final class SettingDefinitions {
                 Range.atLeast(0),
                 Importance.MEDIUM,
                 "Below this much free space in data.dir the instance pauses, and resumes by itself when there is more.");
+        Definitions watching = new Definitions(def, "Watching");
+        watching.add(
+                Settings.METRICS_TENANTS_MAX,
+                Type.INT,
+                100,
+                Range.between(1, 10_000),
+                Importance.LOW,
+                "Tenants that metrics name, those that are refused most first; all others count as `_other`.");
         return def;
     }
 

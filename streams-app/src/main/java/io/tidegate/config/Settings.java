@@ -79,6 +79,7 @@ public final class Settings {
     public static final String WAL_OPEN_FILES_MAX = "wal.open.files.max";
     public static final String WAL_COMPRESSION = "wal.compression";
     public static final String DISK_MIN_FREE_BYTES = "disk.min.free.bytes";
+    public static final String METRICS_TENANTS_MAX = "metrics.tenants.max";
 
     /** Keys with this prefix go to the Kafka clients. */
     public static final String KAFKA_PREFIX = "kafka.";
@@ -306,6 +307,10 @@ public final class Settings {
 
     public long acceptedRetentionMs() {
         return config.getLong(ACCEPTED_RETENTION_MS);
+    }
+
+    public int metricsTenantsMax() {
+        return config.getInt(METRICS_TENANTS_MAX);
     }
 
     public long diskMinFreeBytes() {

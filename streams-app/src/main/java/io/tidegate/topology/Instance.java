@@ -6,11 +6,14 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.Map;
 import java.util.Properties;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import org.apache.kafka.common.Metric;
+import org.apache.kafka.common.MetricName;
 import org.apache.kafka.streams.KafkaStreams;
 import org.apache.kafka.streams.KafkaStreams.State;
 import org.apache.kafka.streams.StreamsConfig;
@@ -51,14 +54,19 @@ public final class Instance implements AutoCloseable {
     private final CountDownLatch running = new CountDownLatch(1);
     private final CountDownLatch ended = new CountDownLatch(1);
     private final Deque<Long> failures = new ArrayDeque<>();
+    private final RestoreProgress restoring = new RestoreProgress();
+    private final TopologyListener listener;
     private volatile @Nullable Throwable fatal;
     private volatile @Nullable Throwable lastFailure;
 
-    public Instance(Topology topology, Properties config, DataDir dir, long diskMinFreeBytes) {
+    public Instance(
+            Topology topology, Properties config, DataDir dir, long diskMinFreeBytes, TopologyListener listener) {
         this.dir = dir;
+        this.listener = listener;
         this.diskMinFreeBytes = diskMinFreeBytes;
         streams = new KafkaStreams(topology, new StreamsConfig(config), new FatalCommitTimeouts());
         streams.setUncaughtExceptionHandler(this::failed);
+        streams.setGlobalStateRestoreListener(restoring);
         streams.setStateListener((now, before) -> stateChanged(now));
     }
 
@@ -89,6 +97,20 @@ public final class Instance implements AutoCloseable {
         return streams.isPaused();
     }
 
+    public State state() {
+        return streams.state();
+    }
+
+    /** How far stores that are not here yet are rebuilt. */
+    public RestoreProgress restoring() {
+        return restoring;
+    }
+
+    /** What Kafka Streams and its clients measure. */
+    public Map<MetricName, ? extends Metric> kafkaMetrics() {
+        return streams.metrics();
+    }
+
     /** Commits what is done, and stops. */
     @Override
     public void close() {
@@ -114,6 +136,12 @@ public final class Instance implements AutoCloseable {
     }
 
     private StreamThreadExceptionResponse failed(Throwable failure) {
+        StreamThreadExceptionResponse response = responseTo(failure);
+        listener.threadFailed(response == StreamThreadExceptionResponse.REPLACE_THREAD);
+        return response;
+    }
+
+    private StreamThreadExceptionResponse responseTo(Throwable failure) {
         lastFailure = failure;
         WalException wal = walFailureIn(failure);
         if (wal != null && !wal.mayPass()) {

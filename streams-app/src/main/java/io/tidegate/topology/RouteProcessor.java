@@ -4,8 +4,11 @@ import io.tidegate.signal.Defect;
 import io.tidegate.topology.Router.Route;
 import io.tidegate.topology.Router.Route.ToDeadLetter;
 import io.tidegate.topology.Router.Route.ToTenant;
+import io.tidegate.topology.TopologyListener.Stage;
+import java.util.function.LongConsumer;
 import org.apache.kafka.common.header.Headers;
 import org.apache.kafka.streams.processor.api.ContextualProcessor;
+import org.apache.kafka.streams.processor.api.ProcessorContext;
 import org.apache.kafka.streams.processor.api.Record;
 import org.apache.kafka.streams.processor.api.RecordMetadata;
 
@@ -18,14 +21,30 @@ import org.apache.kafka.streams.processor.api.RecordMetadata;
 final class RouteProcessor extends ContextualProcessor<byte[], byte[], TenantKey, byte[]> {
     private final Router router;
     private final RecordSizes sizes;
+    private final TopologyListener listener;
+    private LongConsumer progress;
 
-    RouteProcessor(Router router, RecordSizes sizes) {
+    @SuppressWarnings("NullAway.Init") // Kafka Streams calls init before anything else
+    RouteProcessor(Router router, RecordSizes sizes, TopologyListener listener) {
         this.router = router;
         this.sizes = sizes;
+        this.listener = listener;
+    }
+
+    @Override
+    public void init(ProcessorContext<TenantKey, byte[]> context) {
+        super.init(context);
+        progress = listener.opened(Stage.ROUTE, context.taskId().partition());
+    }
+
+    @Override
+    public void close() {
+        listener.closed(Stage.ROUTE, context().taskId().partition());
     }
 
     @Override
     public void process(Record<byte[], byte[]> record) {
+        progress.accept(record.timestamp());
         RecordMetadata metadata = context().recordMetadata().orElseThrow();
         Headers headers = record.headers();
         Route route = RecordSizes.of(record.key(), record.value(), headers) > sizes.recordBytesMax()
@@ -45,6 +64,7 @@ final class RouteProcessor extends ContextualProcessor<byte[], byte[], TenantKey
             TenantKey key = new TenantKey(to.tenant(), to.tenant().key());
             context().forward(record.withKey(key), TidegateTopology.BY_TENANT_SINK);
         } else if (route instanceof ToDeadLetter to) {
+            listener.deadLettered(to.defect());
             context().forward(Refusals.deadLetter(record, to, source, sizes), TidegateTopology.DEAD_LETTER_SINK);
         }
     }

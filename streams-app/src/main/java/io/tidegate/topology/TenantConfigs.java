@@ -40,6 +40,8 @@ public final class TenantConfigs {
     private final Unknown unknown;
     private final Map<TenantId, InForce> stored = new ConcurrentHashMap<>();
     private final AtomicLong refused = new AtomicLong();
+    private volatile long readOffset = NO_OFFSET;
+    private volatile long readTimestampMs;
     private volatile InForce defaultTenant = new InForce(TenantConfig.defaultTenant(), NO_OFFSET);
 
     public TenantConfigs(Unknown unknown) {
@@ -91,6 +93,22 @@ public final class TenantConfigs {
     /** Records of the topic that could not be used since the start. */
     public long refusedCount() {
         return refused.get();
+    }
+
+    /** Notes that the topic was read up to a record, good or bad. */
+    void read(long offset, long timestampMs) {
+        readTimestampMs = timestampMs;
+        readOffset = offset;
+    }
+
+    /** The offset of the last record of the topic that was read; -1 before the first. */
+    public long readOffset() {
+        return readOffset;
+    }
+
+    /** The time of that record, in ms since the epoch; 0 before the first. */
+    public long readTimestampMs() {
+        return readTimestampMs;
     }
 
     /** Tenants that have a config. */

@@ -7,6 +7,7 @@ import java.nio.ByteBuffer;
 import java.security.SecureRandom;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.function.BiConsumer;
 import org.apache.kafka.common.utils.Bytes;
 import org.apache.kafka.streams.state.KeyValueIterator;
 import org.apache.kafka.streams.state.KeyValueStore;
@@ -62,6 +63,11 @@ final class TenantStates {
             cached.put(tenant, usage);
         }
         return usage;
+    }
+
+    /** Visits the tenants that are in memory. */
+    void forEachCached(BiConsumer<TenantId, TenantUsage> visitor) {
+        cached.forEach(visitor);
     }
 
     private TenantUsage load(TenantId tenant) {

@@ -52,19 +52,29 @@ public final class TidegateTopology {
 
     private TidegateTopology() {}
 
+    public static Topology build(
+            TopologySettings settings, TenantConfigs configs, DataDir dir, IntPredicate beginningIsGone) {
+        return build(settings, configs, dir, beginningIsGone, TopologyListener.NONE);
+    }
+
     /**
      * @param configs filled from {@code tenant-configs} before anything is decided
      * @param dir where the WAL is written
      * @param beginningIsGone whether a partition of {@code signals-accepted} no longer has its beginning
+     * @param listener told what the stages do
      */
     public static Topology build(
-            TopologySettings settings, TenantConfigs configs, DataDir dir, IntPredicate beginningIsGone) {
+            TopologySettings settings,
+            TenantConfigs configs,
+            DataDir dir,
+            IntPredicate beginningIsGone,
+            TopologyListener listener) {
         Topology topology = new Topology();
         SignalParser parser = new SignalParser();
         addConfigs(topology, settings.topics(), configs);
-        addRoute(topology, settings, parser);
-        addAdmit(topology, settings, configs, parser);
-        addWal(topology, settings, dir, beginningIsGone);
+        addRoute(topology, settings, parser, listener);
+        addAdmit(topology, settings, configs, parser, listener);
+        addWal(topology, settings, dir, beginningIsGone, listener);
         return topology;
     }
 
@@ -83,26 +93,35 @@ public final class TidegateTopology {
                     public void process(Record<byte[], byte[]> record) {
                         long offset = context().recordMetadata().orElseThrow().offset();
                         configs.apply(record.key(), record.value(), offset);
+                        configs.read(offset, record.timestamp());
                     }
                 });
     }
 
-    private static void addRoute(Topology topology, TopologySettings settings, SignalParser parser) {
+    private static void addRoute(
+            Topology topology, TopologySettings settings, SignalParser parser, TopologyListener listener) {
         Router router = new Router(settings.tenantSource(), parser);
         Topics topics = settings.topics();
         addSource(topology, "signals", topics.signals().toArray(String[]::new));
-        topology.addProcessor(ROUTE, () -> new RouteProcessor(router, settings.sizes()), "signals");
+        topology.addProcessor(ROUTE, () -> new RouteProcessor(router, settings.sizes(), listener), "signals");
         addSink(topology, BY_TENANT_SINK, topics.byTenant(), ROUTE);
         addSink(topology, DEAD_LETTER_SINK, topics.deadLetter(), ROUTE);
     }
 
     private static void addAdmit(
-            Topology topology, TopologySettings settings, TenantConfigs configs, SignalParser parser) {
+            Topology topology,
+            TopologySettings settings,
+            TenantConfigs configs,
+            SignalParser parser,
+            TopologyListener listener) {
         Topics topics = settings.topics();
         addSource(topology, "signals-by-tenant", topics.byTenant());
         addSource(topology, "wal-segments", topics.segments());
         topology.addProcessor(
-                ADMIT, () -> new AdmitProcessor(settings, configs, parser), "signals-by-tenant", "wal-segments");
+                ADMIT,
+                () -> new AdmitProcessor(settings, configs, parser, listener),
+                "signals-by-tenant",
+                "wal-segments");
         topology.addStateStore(store(TenantStates.USAGE, true, true), ADMIT);
         topology.addStateStore(store(TenantStates.ENTITIES, true, true), ADMIT);
         topology.addStateStore(store(TenantStates.SEGMENTS, true, false), ADMIT);
@@ -113,9 +132,13 @@ public final class TidegateTopology {
 
     @SuppressWarnings({"unchecked", "rawtypes"}) // the type forbids the store's processor to forward; wiring does not
     private static void addWal(
-            Topology topology, TopologySettings settings, DataDir dir, IntPredicate beginningIsGone) {
+            Topology topology,
+            TopologySettings settings,
+            DataDir dir,
+            IntPredicate beginningIsGone,
+            TopologyListener listener) {
         Topics topics = settings.topics();
-        ProcessorSupplier supplier = () -> new WalProcessor(settings);
+        ProcessorSupplier supplier = () -> new WalProcessor(settings, listener);
         topology.addReadOnlyStateStore(
                 new UnloggedStoreBuilder<>(
                         WalProcessor.STORE,

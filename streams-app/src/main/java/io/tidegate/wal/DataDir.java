@@ -49,9 +49,19 @@ public final class DataDir {
     private static final Set<Path> LOCKED_HERE = ConcurrentHashMap.newKeySet();
 
     private final Path root;
+    private final WalListener listener;
 
     public DataDir(Path root) {
+        this(root, WalListener.NONE);
+    }
+
+    public DataDir(Path root, WalListener listener) {
         this.root = root.toAbsolutePath().normalize();
+        this.listener = listener;
+    }
+
+    WalListener listener() {
+        return listener;
     }
 
     public Path root() {

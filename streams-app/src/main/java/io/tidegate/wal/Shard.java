@@ -163,6 +163,7 @@ public final class Shard implements Closeable {
             return;
         }
         guarded("checkpointing", dir.root(), () -> {
+            long began = System.nanoTime();
             flushPending();
             for (TenantLog log : List.copyOf(unsynced)) {
                 log.sync();
@@ -180,6 +181,7 @@ public final class Shard implements Closeable {
             offset = appliedOffset;
             hasCheckpoint = true;
             dirty = false;
+            dir.listener().checkpointed(System.nanoTime() - began);
             closeSurplusFiles();
         });
     }
@@ -308,6 +310,7 @@ public final class Shard implements Closeable {
             dir.replace(copy, bytes.array());
             file.truncate(position);
             file.force(true);
+            dir.listener().cut(end - position);
             LOG.warn(
                     "cut a torn tail, its records come again from signals-accepted tenant={} segment={} position={}"
                             + " bytes={} why=\"{}\" copy={}",
@@ -349,6 +352,9 @@ public final class Shard implements Closeable {
             throw failure;
         } catch (WalException e) {
             failure = e;
+            if (e.kind() == WalException.Kind.DAMAGE) {
+                dir.listener().damaged();
+            }
             throw e;
         } catch (RuntimeException | Error e) {
             // Thrown from anywhere, so what is in memory may be half changed: a batch taken but not written, say.
