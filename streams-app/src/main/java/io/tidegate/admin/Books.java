@@ -4,6 +4,7 @@ import io.tidegate.config.Settings;
 import io.tidegate.signal.SignalParser;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.topology.NumberedKey;
+import io.tidegate.topology.Residency;
 import io.tidegate.topology.Router;
 import io.tidegate.topology.Router.Route;
 import io.tidegate.topology.SourcePosition;
@@ -50,6 +51,7 @@ public final class Books {
         private long accepted;
         private long inWal;
         private long deadLettered;
+        private long forwarded;
         private final Map<String, Long> rejected = new TreeMap<>();
 
         public long in() {
@@ -68,6 +70,11 @@ public final class Books {
             return deadLettered;
         }
 
+        /** Sent on to another region. */
+        public long forwarded() {
+            return forwarded;
+        }
+
         /** By reason. */
         public Map<String, Long> rejected() {
             return rejected;
@@ -78,7 +85,7 @@ public final class Books {
         }
 
         public boolean balanced() {
-            return in == accepted + rejectedCount() + deadLettered && accepted == inWal;
+            return in == accepted + rejectedCount() + deadLettered + forwarded && accepted == inWal;
         }
     }
 
@@ -98,7 +105,8 @@ public final class Books {
     private enum Outcome {
         ACCEPTED,
         REJECTED,
-        DEAD_LETTERED
+        DEAD_LETTERED,
+        FORWARDED
     }
 
     private static final String NOBODY = "?";
@@ -162,8 +170,7 @@ public final class Books {
      */
     public Balance check(List<DataDir> dirs, Duration settleWithin, Consumer<String> progress) throws IOException {
         try (TopicReader signals = new TopicReader(settings, topics.signals());
-                TopicReader outcomes = new TopicReader(
-                        settings, List.of(topics.accepted(), topics.quotaExceeded(), topics.deadLetter()))) {
+                TopicReader outcomes = new TopicReader(settings, outcomeTopics())) {
             progress.accept("reading " + String.join(", ", topics.signals()));
             signals.beginnings().forEach((partition, first) -> sources.put(partition, new Source(first)));
             signals.readToEnd(this::signal);
@@ -182,6 +189,22 @@ public final class Books {
         return new Balance(accounts, List.copyOf(findings), findingCount);
     }
 
+    private List<String> outcomeTopics() {
+        List<String> all = new ArrayList<>(List.of(topics.accepted(), topics.quotaExceeded(), topics.deadLetter()));
+        all.addAll(settings.otherRegionsTopics());
+        return all;
+    }
+
+    private Outcome outcomeIn(String topic) {
+        if (topic.equals(topics.accepted())) {
+            return Outcome.ACCEPTED;
+        }
+        if (topic.equals(topics.quotaExceeded())) {
+            return Outcome.REJECTED;
+        }
+        return topic.equals(topics.deadLetter()) ? Outcome.DEAD_LETTERED : Outcome.FORWARDED;
+    }
+
     private void signal(ConsumerRecord<byte[], byte[]> record) {
         Source source = sources.get(new TopicPartition(record.topic(), record.partition()));
         int index = source.index(record.offset());
@@ -194,9 +217,10 @@ public final class Books {
     }
 
     private void outcome(ConsumerRecord<byte[], byte[]> record) {
-        Outcome outcome = record.topic().equals(topics.accepted())
-                ? Outcome.ACCEPTED
-                : record.topic().equals(topics.quotaExceeded()) ? Outcome.REJECTED : Outcome.DEAD_LETTERED;
+        Outcome outcome = outcomeIn(record.topic());
+        if (outcome == Outcome.FORWARDED && Residency.forwardedFrom(record.headers()) == null) {
+            return; // another region's own
+        }
         if (outcome == Outcome.ACCEPTED && record.value() == null) {
             return; // a command to prune
         }
@@ -205,11 +229,15 @@ public final class Books {
             NumberedKey key = NumberedKey.parse(record.key());
             tenant = key.tenant();
             number(key, record);
+        } else if (outcome == Outcome.FORWARDED) {
+            tenant = null; // as the signal itself says
         } else {
             String text = TidegateHeaders.text(record.headers(), TidegateHeaders.TENANT);
             tenant = text == null ? null : TenantId.tryParse(text);
         }
-        SourcePosition position = SourcePosition.in(record.headers());
+        SourcePosition position = outcome == Outcome.FORWARDED
+                ? Residency.forwardedFrom(record.headers())
+                : SourcePosition.in(record.headers());
         if (position == null) {
             find("%s-%d@%d carries no source position".formatted(record.topic(), record.partition(), record.offset()));
             return;
@@ -241,6 +269,7 @@ public final class Books {
             }
             case REJECTED -> account.rejected.merge(reason(record.headers()), 1L, Long::sum);
             case DEAD_LETTERED -> account.deadLettered++;
+            case FORWARDED -> account.forwarded++;
         }
     }
 
@@ -393,14 +422,16 @@ public final class Books {
         });
         accounts.forEach((tenant, account) -> {
             if (!account.balanced()) {
-                find("tenant %s does not balance: %d in, %d accepted, %d in the WAL, %d rejected, %d dead-lettered"
+                find(("tenant %s does not balance: %d in, %d accepted, %d in the WAL, %d rejected, %d dead-lettered,"
+                                + " %d forwarded")
                         .formatted(
                                 tenant,
                                 account.in,
                                 account.accepted,
                                 account.inWal,
                                 account.rejectedCount(),
-                                account.deadLettered));
+                                account.deadLettered,
+                                account.forwarded));
             }
         });
     }

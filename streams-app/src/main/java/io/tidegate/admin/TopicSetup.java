@@ -82,7 +82,10 @@ public final class TopicSetup implements AutoCloseable {
         check(descriptions, configs);
         long recordBytes = Long.MAX_VALUE;
         Topics topics = settings.topics();
-        for (String topic : List.of(topics.byTenant(), topics.accepted(), topics.quotaExceeded())) {
+        List<String> whole = new ArrayList<>(List.of(topics.byTenant(), topics.accepted(), topics.quotaExceeded()));
+        whole.addAll(settings.otherRegionsTopics());
+        configs.putAll(configs(settings.otherRegionsTopics()));
+        for (String topic : whole) {
             recordBytes = Math.min(recordBytes, maxMessageBytes(configs, topic));
         }
         long deadLetterBytes = maxMessageBytes(configs, topics.deadLetter());
@@ -182,7 +185,9 @@ public final class TopicSetup implements AutoCloseable {
 
     private Map<String, NewTopic> ingress() {
         Map<String, NewTopic> wanted = new LinkedHashMap<>();
-        for (String signals : settings.topics().signals()) {
+        List<String> ingress = new ArrayList<>(settings.topics().signals());
+        ingress.addAll(settings.otherRegionsTopics());
+        for (String signals : ingress) {
             add(wanted, signals, Map.of(TopicConfig.MESSAGE_TIMESTAMP_TYPE_CONFIG, "LogAppendTime"));
         }
         return wanted;

@@ -12,6 +12,9 @@ import io.tidegate.topology.TopologySettings;
 import io.tidegate.wal.DataDir;
 import java.io.Closeable;
 import java.io.IOException;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
 
 /**
  * Brings an instance up in the order that promises need: the data directory is locked before anything else; topics are
@@ -23,11 +26,17 @@ final class InstanceRunner implements AutoCloseable {
     private final Instance instance;
     private final TopicSetup.Outcome topics;
     private final InstanceMetrics metrics;
+    private final ScheduledExecutorService summary = Executors.newSingleThreadScheduledExecutor(task -> {
+        Thread thread = new Thread(task, "tidegate-log-summary");
+        thread.setDaemon(true);
+        return thread;
+    });
 
     private InstanceRunner(
             Closeable lock, TopicSetup setup, Instance instance, TopicSetup.Outcome topics, InstanceMetrics metrics) {
         this.lock = lock;
         this.metrics = metrics;
+        var unused = summary.scheduleWithFixedDelay(metrics::logRejections, 1, 1, TimeUnit.MINUTES);
         this.setup = setup;
         this.instance = instance;
         this.topics = topics;
@@ -81,6 +90,7 @@ final class InstanceRunner implements AutoCloseable {
 
     @Override
     public void close() throws IOException {
+        summary.shutdownNow();
         instance.close();
         metrics.close();
         setup.close();

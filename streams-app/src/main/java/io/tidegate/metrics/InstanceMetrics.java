@@ -26,12 +26,15 @@ import java.time.Duration;
 import java.util.EnumMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.StringJoiner;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.LongConsumer;
 import java.util.function.LongSupplier;
 import java.util.function.ToDoubleFunction;
 import org.apache.kafka.streams.KafkaStreams.State;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * All metrics of one instance.
@@ -40,6 +43,8 @@ import org.jspecify.annotations.Nullable;
  * costs an increment, and whatever is asked of Kafka or of the disk is asked once a scrape. Thread-safe.
  */
 public final class InstanceMetrics implements TopologyListener, WalListener, AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(InstanceMetrics.class);
+    private static final String SIGNALS = "Signals by what became of them";
     private static final Duration[] DISK_BUCKETS = {
         Duration.ofMillis(1),
         Duration.ofMillis(5),
@@ -55,9 +60,10 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
     private final JvmGcMetrics gc = new JvmGcMetrics();
 
     private final LongAdder accepted;
-    private final LongAdder rejected;
     private final LongAdder deadLettered;
     private final LongAdder forwarded;
+    private final Map<Reason, LongAdder> rejected = new EnumMap<>(Reason.class);
+    private final Map<Reason, Long> summarised = new EnumMap<>(Reason.class);
     private final Map<Defect, LongAdder> deadLetters = new EnumMap<>(Defect.class);
     private final TenantRejections rejections;
     private final TenantUse use;
@@ -91,7 +97,13 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
         this.registry = registry;
         this.clockMs = clockMs;
         accepted = outcome("accepted");
-        rejected = outcome("rejected");
+        for (Reason reason : Reason.values()) {
+            rejected.put(reason, new LongAdder());
+        }
+        FunctionCounter.builder(MetricNames.SIGNALS, this, InstanceMetrics::rejectedCount)
+                .description(SIGNALS)
+                .tag("outcome", "rejected")
+                .register(registry);
         deadLettered = outcome("dead_lettered");
         forwarded = outcome("forwarded");
         for (Defect defect : Defect.values()) {
@@ -201,6 +213,28 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
         return new Scrape(type, registry.scrape(type));
     }
 
+    private long rejectedCount() {
+        return rejected.values().stream().mapToLong(LongAdder::sum).sum();
+    }
+
+    /** Logs one line about what was refused since the last call; none where nothing was. */
+    public synchronized void logRejections() {
+        long sum = 0;
+        StringJoiner reasons = new StringJoiner(" ");
+        for (Map.Entry<Reason, LongAdder> entry : rejected.entrySet()) {
+            long now = entry.getValue().sum();
+            Long before = summarised.put(entry.getKey(), now);
+            long more = now - (before == null ? 0 : before);
+            sum += more;
+            if (more > 0) {
+                reasons.add(entry.getKey().id() + ":" + more);
+            }
+        }
+        if (sum > 0) {
+            LOG.info("signals were refused rejected={} reasons=\"{}\"", sum, reasons);
+        }
+    }
+
     /** An answer to a reader of metrics, and its media type. */
     public record Scrape(String contentType, String text) {}
 
@@ -224,7 +258,7 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
 
     @Override
     public void rejected(TenantId tenant, Reason reason) {
-        rejected.increment();
+        rejected.get(reason).increment();
         rejections.rejected(tenant, reason);
     }
 
@@ -290,7 +324,7 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
     }
 
     private LongAdder outcome(String outcome) {
-        return adder(MetricNames.SIGNALS, "Signals by what became of them", "outcome", outcome);
+        return adder(MetricNames.SIGNALS, SIGNALS, "outcome", outcome);
     }
 
     private LongAdder adder(String name, String description, String label, String value) {

@@ -1,6 +1,7 @@
 package io.tidegate.topology;
 
 import io.tidegate.signal.Defect;
+import io.tidegate.tenant.TenantId;
 import io.tidegate.topology.Router.Route;
 import io.tidegate.topology.Router.Route.ToDeadLetter;
 import io.tidegate.topology.Router.Route.ToTenant;
@@ -13,7 +14,8 @@ import org.apache.kafka.streams.processor.api.Record;
 import org.apache.kafka.streams.processor.api.RecordMetadata;
 
 /**
- * Stage 1: keys a signal by its tenant, and sends what has no usable tenant or value to the dead-letter topic.
+ * Stage 1: keys a signal by its tenant, sends what has no usable tenant or value to the dead-letter topic, and what must
+ * not be written in this region to another one.
  *
  * <p>Stateless. What can be wrong with a record is found here, before it is forwarded, so that nothing behind can fail on
  * a record's content.
@@ -21,13 +23,17 @@ import org.apache.kafka.streams.processor.api.RecordMetadata;
 final class RouteProcessor extends ContextualProcessor<byte[], byte[], TenantKey, byte[]> {
     private final Router router;
     private final RecordSizes sizes;
+    private final Residency residency;
+    private final TenantConfigs configs;
     private final TopologyListener listener;
     private LongConsumer progress;
 
     @SuppressWarnings("NullAway.Init") // Kafka Streams calls init before anything else
-    RouteProcessor(Router router, RecordSizes sizes, TopologyListener listener) {
+    RouteProcessor(Router router, TopologySettings settings, TenantConfigs configs, TopologyListener listener) {
         this.router = router;
-        this.sizes = sizes;
+        this.sizes = settings.sizes();
+        this.residency = settings.residency();
+        this.configs = configs;
         this.listener = listener;
     }
 
@@ -56,6 +62,9 @@ final class RouteProcessor extends ContextualProcessor<byte[], byte[], TenantKey
                 : router.route(metadata.topic(), record.key(), record.value(), headers);
         SourcePosition source = new SourcePosition(metadata.topic(), metadata.partition(), metadata.offset());
         if (route instanceof ToTenant to) {
+            if (forwarded(record, to.tenant(), source)) {
+                return;
+            }
             TidegateHeaders.set(headers, TidegateHeaders.SOURCE, source.toString());
             headers.remove(TidegateHeaders.KEY);
             if (record.key() != null) {
@@ -67,5 +76,24 @@ final class RouteProcessor extends ContextualProcessor<byte[], byte[], TenantKey
             listener.deadLettered(to.defect());
             context().forward(Refusals.deadLetter(record, to, source, sizes), TidegateTopology.DEAD_LETTER_SINK);
         }
+    }
+
+    /**
+     * Sends a signal on, unchanged but for the marks, if its tenant must be elsewhere. Where it can go nowhere it stays
+     * and is refused by the next stage, which never accepts it here.
+     */
+    private boolean forwarded(Record<byte[], byte[]> record, TenantId tenant, SourcePosition source) {
+        if (residency.topics().isEmpty()) {
+            return false;
+        }
+        TenantConfigs.InForce inForce = configs.inForce(tenant);
+        String region = inForce == null ? null : residency.target(inForce.config(), record.headers());
+        if (region == null) {
+            return false;
+        }
+        residency.mark(record.headers(), source);
+        listener.forwarded();
+        context().forward(record.withKey(new TenantKey(tenant, record.key())), TidegateTopology.FORWARD_SINK + region);
+        return true;
     }
 }

@@ -37,6 +37,9 @@ import org.apache.kafka.streams.state.Stores;
  */
 public final class TidegateTopology {
     static final String BY_TENANT_SINK = "to-signals-by-tenant";
+    /** Followed by the region. */
+    static final String FORWARD_SINK = "to-region-";
+
     static final String DEAD_LETTER_SINK = "to-dead-letter";
     static final String ADMIT_DEAD_LETTER_SINK = "to-dead-letter-from-admit";
     static final String ACCEPTED_SINK = "to-signals-accepted";
@@ -72,7 +75,7 @@ public final class TidegateTopology {
         Topology topology = new Topology();
         SignalParser parser = new SignalParser();
         addConfigs(topology, settings.topics(), configs);
-        addRoute(topology, settings, parser, listener);
+        addRoute(topology, settings, configs, parser, listener);
         addAdmit(topology, settings, configs, parser, listener);
         addWal(topology, settings, dir, beginningIsGone, listener);
         return topology;
@@ -99,13 +102,20 @@ public final class TidegateTopology {
     }
 
     private static void addRoute(
-            Topology topology, TopologySettings settings, SignalParser parser, TopologyListener listener) {
+            Topology topology,
+            TopologySettings settings,
+            TenantConfigs configs,
+            SignalParser parser,
+            TopologyListener listener) {
         Router router = new Router(settings.tenantSource(), parser);
         Topics topics = settings.topics();
         addSource(topology, "signals", topics.signals().toArray(String[]::new));
-        topology.addProcessor(ROUTE, () -> new RouteProcessor(router, settings.sizes(), listener), "signals");
+        topology.addProcessor(ROUTE, () -> new RouteProcessor(router, settings, configs, listener), "signals");
         addSink(topology, BY_TENANT_SINK, topics.byTenant(), ROUTE);
         addSink(topology, DEAD_LETTER_SINK, topics.deadLetter(), ROUTE);
+        settings.residency()
+                .topics()
+                .forEach((region, topic) -> addSink(topology, FORWARD_SINK + region, topic, ROUTE));
     }
 
     private static void addAdmit(

@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.serialization.StringSerializer;
@@ -27,16 +28,21 @@ final class Deployment implements AutoCloseable {
     private final String bootstrapServers;
     private final String name;
     private final Path temp;
+    private final List<String> more;
     private final List<TidegateProcess> processes = new ArrayList<>();
 
     /**
      * @param name of the application, and the beginning of its topics' names
      * @param temp where data directories and logs go
+     * @param settings further ones of all instances and commands, {@code NAME=VALUE}
      */
-    Deployment(String bootstrapServers, String name, Path temp) {
+    Deployment(String bootstrapServers, String name, Path temp, String... settings) {
         this.bootstrapServers = bootstrapServers;
         this.name = name;
         this.temp = temp;
+        this.more = Stream.of(settings)
+                .flatMap(setting -> Stream.of("--set", setting))
+                .toList();
     }
 
     @Override
@@ -58,27 +64,28 @@ final class Deployment implements AutoCloseable {
 
     private String[] arguments(String instance, String... more) {
         List<String> arguments = new ArrayList<>(List.of("--data-dir", dataDir(instance)));
-        arguments.addAll(List.of(connection()));
+        arguments.addAll(connection());
         arguments.addAll(List.of(more));
         return arguments.toArray(String[]::new);
     }
 
-    private String[] connection() {
-        return new String[] {
-            "--bootstrap-server", bootstrapServers,
-            "--set", "application.id=" + name,
-            "--set", "shards=2",
-            "--set", "threads=1",
-            "--set", "wal.segment.bytes=16384",
-            "--set", "disk.min.free.bytes=0",
-            "--set", "topic.signals=" + signals(),
-            "--set", "topic.signals.by.tenant=" + name + ".by-tenant",
-            "--set", "topic.tenant.configs=" + name + ".configs",
-            "--set", "topic.signals.accepted=" + name + ".accepted",
-            "--set", "topic.quota.exceeded=" + name + ".quota-exceeded",
-            "--set", "topic.signals.dead.letter=" + name + ".dead-letter",
-            "--set", "topic.wal.segments=" + name + ".segments"
-        };
+    private List<String> connection() {
+        List<String> all = new ArrayList<>(List.of(
+                "--bootstrap-server", bootstrapServers,
+                "--set", "application.id=" + name,
+                "--set", "shards=2",
+                "--set", "threads=1",
+                "--set", "wal.segment.bytes=16384",
+                "--set", "disk.min.free.bytes=0",
+                "--set", "topic.signals=" + signals(),
+                "--set", "topic.signals.by.tenant=" + name + ".by-tenant",
+                "--set", "topic.tenant.configs=" + name + ".configs",
+                "--set", "topic.signals.accepted=" + name + ".accepted",
+                "--set", "topic.quota.exceeded=" + name + ".quota-exceeded",
+                "--set", "topic.signals.dead.letter=" + name + ".dead-letter",
+                "--set", "topic.wal.segments=" + name + ".segments"));
+        all.addAll(more);
+        return all;
     }
 
     /** Of the internal topics, by its last part. */
@@ -102,7 +109,7 @@ final class Deployment implements AutoCloseable {
             int options = (int) all.stream()
                     .takeWhile(argument -> !argument.startsWith("-"))
                     .count();
-            all.addAll(options, List.of(connection()));
+            all.addAll(options, connection());
         }
         return TidegateProcess.command(temp, all.toArray(String[]::new));
     }
