@@ -150,6 +150,28 @@ class ArchitectureTest {
     }
 
     @ArchTest
+    static void jettyIsUsedByTheHttpFaceAlone(JavaClasses app) {
+        noClasses()
+                .that()
+                .resideOutsideOfPackage("io.tidegate.http")
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage("org.eclipse.jetty..")
+                .check(app);
+    }
+
+    @ArchTest
+    static void httpUsesNoCommandAndNoDemo(JavaClasses app) {
+        noClasses()
+                .that()
+                .resideInAPackage("io.tidegate.http")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage("io.tidegate.cli", "io.tidegate.demo")
+                .check(app);
+    }
+
+    @ArchTest
     static void packagesHaveNoCycles(JavaClasses app) {
         slices().matching("io.tidegate.(*)..").should().beFreeOfCycles().check(app);
     }

@@ -179,7 +179,7 @@ final class Pipeline implements Callable<Integer> {
                         "-XX:StartFlightRecording=filename=%s-%s.jfr,settings=profile,dumponexit=true"
                                 .formatted(jfr, id));
         if (isTidegate) {
-            command.addAll(List.of("io.tidegate.cli.Tidegate", "run"));
+            command.addAll(List.of("io.tidegate.cli.Tidegate", "run", "--set", "http.port=-1"));
             command.addAll(List.of("--bootstrap-server", broker.bootstrapServers()));
             command.addAll(List.of("--data-dir", dir.resolve("data").toString()));
             Map<String, String> set = new HashMap<>();

@@ -50,6 +50,7 @@ public final class Books {
         private long in;
         private long accepted;
         private long inWal;
+        private long pruned;
         private long deadLettered;
         private long forwarded;
         private final Map<String, Long> rejected = new TreeMap<>();
@@ -64,6 +65,11 @@ public final class Books {
 
         public long inWal() {
             return inWal;
+        }
+
+        /** Accepted, and no longer in the WAL because that was asked. */
+        public long pruned() {
+            return pruned;
         }
 
         public long deadLettered() {
@@ -85,7 +91,7 @@ public final class Books {
         }
 
         public boolean balanced() {
-            return in == accepted + rejectedCount() + deadLettered + forwarded && accepted == inWal;
+            return in == accepted + rejectedCount() + deadLettered + forwarded && accepted == inWal + pruned;
         }
     }
 
@@ -132,6 +138,7 @@ public final class Books {
         final BitSet out = new BitSet();
         final BitSet accepted = new BitSet();
         final BitSet wal = new BitSet();
+        final BitSet pruned = new BitSet();
         private final long first;
         private Account[] owners = new Account[1024];
 
@@ -159,13 +166,19 @@ public final class Books {
     private static final class Numbers {
         long first = -1;
         long next = -1;
+
+        /** Below it the WAL may have been pruned: the largest number asked for, as far as records had come. */
+        long prunedBelow;
+
+        /** Where the WAL begins; only of a tenant that was pruned. */
+        long walBegins;
     }
 
     /**
      * Checks.
      *
      * @param dirs the data directories of all instances; a replica's copy may stand for another's
-     * @param settleWithin how long signals that are still on their way are waited for
+     * @param settleWithin how long signals that are on their way are waited for while none of them arrives
      * @param progress told what is being read
      */
     public Balance check(List<DataDir> dirs, Duration settleWithin, Consumer<String> progress) throws IOException {
@@ -176,14 +189,20 @@ public final class Books {
             signals.readToEnd(this::signal);
             progress.accept("reading the outcomes");
             outcomes.readToEnd(this::outcome);
-            long deadline = System.nanoTime() + settleWithin.toNanos();
-            while (missing() > 0 && System.nanoTime() < deadline) {
-                progress.accept("waiting for %d signals that are on their way".formatted(missing()));
+            Patience patience = new Patience(settleWithin);
+            for (long missing = missing(); missing > 0 && patience.with(missing); missing = missing()) {
+                progress.accept("waiting for %d signals that are on their way".formatted(missing));
                 long stepEnd = System.nanoTime() + SETTLE_STEP.toNanos();
                 outcomes.follow(() -> System.nanoTime() > stepEnd, this::outcome);
             }
             progress.accept("reading the WAL");
-            readWal(dirs, deadline);
+            readWal(dirs, patience);
+        }
+        if (accepted.values().stream().anyMatch(numbers -> numbers.prunedBelow > 0)) {
+            progress.accept("reading what was pruned");
+            try (TopicReader again = new TopicReader(settings, List.of(topics.accepted()))) {
+                again.readToEnd(this::pruned);
+            }
         }
         compare();
         return new Balance(accounts, List.copyOf(findings), findingCount);
@@ -222,7 +241,12 @@ public final class Books {
             return; // another region's own
         }
         if (outcome == Outcome.ACCEPTED && record.value() == null) {
-            return; // a command to prune
+            Numbers numbers = accepted.get(NumberedKey.parse(record.key()).tenant());
+            if (numbers != null) {
+                long below = Math.min(NumberedKey.parse(record.key()).seq(), numbers.next);
+                numbers.prunedBelow = Math.max(numbers.prunedBelow, below);
+            }
+            return;
         }
         TenantId tenant;
         if (outcome == Outcome.ACCEPTED) {
@@ -295,6 +319,23 @@ public final class Books {
         numbers.next = key.seq() + 1;
     }
 
+    /** Which of the accepted records are rightly not in the WAL: those before its beginning, where that was pruned. */
+    private void pruned(ConsumerRecord<byte[], byte[]> record) {
+        SourcePosition position = record.value() == null ? null : SourcePosition.in(record.headers());
+        NumberedKey key = NumberedKey.parse(record.key());
+        Numbers numbers = accepted.get(key.tenant());
+        Source source =
+                position == null ? null : sources.get(new TopicPartition(position.topic(), position.partition()));
+        if (numbers == null || source == null || position.offset() < source.first || key.seq() >= numbers.walBegins) {
+            return;
+        }
+        int index = source.index(position.offset());
+        if (source.accepted.get(index) && !source.wal.get(index) && !source.pruned.get(index)) {
+            source.pruned.set(index);
+            source.owner(index).pruned++;
+        }
+    }
+
     private long missing() {
         long missing = 0;
         for (Source source : sources.values()) {
@@ -303,15 +344,42 @@ public final class Books {
         return missing;
     }
 
+    /** Ends when a number has not changed for a time: a long backlog that drains is no fault. */
+    private static final class Patience {
+        private final Duration within;
+        private long last = -1;
+        private long deadline;
+
+        Patience(Duration within) {
+            this.within = within;
+        }
+
+        boolean with(long number) {
+            long now = System.nanoTime();
+            if (number != last) {
+                last = number;
+                deadline = now + within.toNanos();
+            }
+            return now < deadline;
+        }
+    }
+
     /** Each tenant's WAL is read from the copy that reaches furthest. */
-    private void readWal(List<DataDir> dirs, long deadline) throws IOException {
+    private void readWal(List<DataDir> dirs, Patience patience) throws IOException {
         for (TenantId tenant : accepted.keySet()) {
-            long expected = accepted.get(tenant).next;
+            Numbers numbers = accepted.get(tenant);
+            long expected = numbers.next;
             boolean complete = false;
             while (!complete) {
                 DataDir best = furthest(dirs, tenant);
-                long end = best == null ? 0 : endOf(best, tenant);
-                complete = end >= expected || System.nanoTime() > deadline;
+                // Where all is pruned there is no segment that could say where the log ends.
+                long end = best == null ? numbers.prunedBelow : endOf(best, tenant);
+                if (numbers.prunedBelow > 0) {
+                    long begins =
+                            best == null ? end : best.segments(tenant).first().firstSeq();
+                    numbers.walBegins = Math.min(begins, numbers.prunedBelow);
+                }
+                complete = end >= expected || !patience.with(31 * tenant.bits() + end);
                 if (!complete) {
                     pause();
                     continue;
@@ -415,6 +483,7 @@ public final class Books {
             }
             BitSet differing = (BitSet) source.accepted.clone();
             differing.xor(source.wal);
+            differing.andNot(source.pruned);
             for (int index = differing.nextSetBit(0); index >= 0; index = differing.nextSetBit(index + 1)) {
                 find((source.wal.get(index) ? "%s@%d is in the WAL and was not accepted" : "%s@%d is not in the WAL")
                         .formatted(partition, source.first + index));
@@ -422,13 +491,14 @@ public final class Books {
         });
         accounts.forEach((tenant, account) -> {
             if (!account.balanced()) {
-                find(("tenant %s does not balance: %d in, %d accepted, %d in the WAL, %d rejected, %d dead-lettered,"
-                                + " %d forwarded")
+                find(("tenant %s does not balance: %d in, %d accepted, %d in the WAL, %d pruned, %d rejected,"
+                                + " %d dead-lettered, %d forwarded")
                         .formatted(
                                 tenant,
                                 account.in,
                                 account.accepted,
                                 account.inWal,
+                                account.pruned,
                                 account.rejectedCount(),
                                 account.deadLettered,
                                 account.forwarded));

@@ -6,20 +6,11 @@ import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
 import io.tidegate.tenant.TenantId;
 import java.nio.ByteBuffer;
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.TreeMap;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.Future;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.producer.KafkaProducer;
-import org.apache.kafka.clients.producer.ProducerConfig;
-import org.apache.kafka.clients.producer.ProducerRecord;
-import org.apache.kafka.clients.producer.RecordMetadata;
-import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,7 +18,8 @@ import org.jspecify.annotations.Nullable;
  * state that decisions are made over. So it is right with any number of instances, also with none running.
  */
 public final class TenantDirectory {
-    private static final int WRITE_WITHIN_MS = 30_000;
+    /** So many configs are written in one transaction. */
+    private static final int TRANSACTION_RECORDS_MAX = 20_000;
 
     private final Settings settings;
 
@@ -97,49 +89,44 @@ public final class TenantDirectory {
      * @return its offset, which refusals name as {@code tidegate.config_offset}
      */
     public long put(TenantConfig config) {
-        return write(Map.of(config.tenantId(), Optional.of(config)));
+        return change(config.tenantId(), current -> config).offset();
+    }
+
+    /** Changes a config; what the edit is shown is what it replaces, whoever else writes. */
+    public ConfigWriter.Written change(TenantId tenant, ConfigWriter.Edit edit) {
+        try (ConfigWriter writer = new ConfigWriter(settings)) {
+            return writer.change(tenant, user(), edit);
+        }
     }
 
     /** Writes many configs; returns when all are in the topic. */
     public void putAll(Collection<TenantConfig> configs) {
-        Map<TenantId, Optional<TenantConfig>> changes = new TreeMap<>();
-        configs.forEach(config -> changes.put(config.tenantId(), Optional.of(config)));
-        write(changes);
+        try (ConfigWriter writer = new ConfigWriter(settings)) {
+            Map<TenantId, ConfigWriter.Edit> edits = new TreeMap<>();
+            for (TenantConfig config : configs) {
+                edits.put(config.tenantId(), current -> config);
+                if (edits.size() == TRANSACTION_RECORDS_MAX) {
+                    writer.changeAll(edits, user());
+                    edits.clear();
+                }
+            }
+            writer.changeAll(edits, user());
+        }
     }
 
     /** Removes a tenant's config; the tenant is unknown then. */
     public long remove(TenantId tenant) {
-        return write(Map.of(tenant, Optional.empty()));
+        return change(tenant, current -> null).offset();
     }
 
-    /** Returns the last offset. */
-    private long write(Map<TenantId, Optional<TenantConfig>> changes) {
-        Map<String, Object> config = settings.clientConfig();
-        config.put(ProducerConfig.MAX_BLOCK_MS_CONFIG, WRITE_WITHIN_MS);
-        config.put(ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG, WRITE_WITHIN_MS);
-        config.put(ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG, WRITE_WITHIN_MS / 3);
-        config.put(ProducerConfig.LINGER_MS_CONFIG, 0);
-        String topic = settings.topics().configs();
-        try (var producer = new KafkaProducer<>(config, new ByteArraySerializer(), new ByteArraySerializer())) {
-            List<Future<RecordMetadata>> sent = new ArrayList<>();
-            changes.forEach((tenant, change) -> sent.add(producer.send(new ProducerRecord<>(
-                    topic, tenant.key(), change.map(TenantConfigJson::write).orElse(null)))));
-            long offset = -1;
-            for (Future<RecordMetadata> one : sent) {
-                offset = one.get().offset();
-            }
-            return offset;
-        } catch (ExecutionException e) {
-            throw new AdminException(
-                    "writing to %s on %s failed: %s"
-                            .formatted(
-                                    topic,
-                                    settings.bootstrapServers(),
-                                    e.getCause().getMessage()),
-                    e.getCause());
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new AdminException("writing was interrupted", e);
+    /** A tenant's newest record, with its history. */
+    public ConfigWriter.Current current(TenantId tenant) {
+        try (ConfigWriter writer = new ConfigWriter(settings)) {
+            return writer.current(tenant);
         }
+    }
+
+    private static String user() {
+        return "cli:" + System.getProperty("user.name", "?");
     }
 }

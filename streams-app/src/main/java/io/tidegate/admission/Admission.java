@@ -97,8 +97,9 @@ public final class Admission {
 
     private static @Nullable QuotaExceeded checkEntities(TenantConfig config, TenantUsage usage, int newEntities) {
         int count = Integer.bitCount(newEntities);
-        return count > 0 && usage.entityCount() + count > config.entitiesMax()
-                ? exceeded(config, Reason.ENTITY_LIMIT, config.entitiesMax(), usage.entityCount())
+        long max = Math.min(config.entitiesMax(), EntitySet.ENTITIES_MAX);
+        return count > 0 && usage.entityCount() + count > max
+                ? exceeded(config, Reason.ENTITY_LIMIT, max, usage.entityCount())
                 : null;
     }
 

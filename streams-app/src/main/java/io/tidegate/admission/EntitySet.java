@@ -6,10 +6,14 @@ import java.util.Arrays;
 /**
  * The distinct entities of one tenant, as 128-bit fingerprints in memory over chunks in a store.
  *
- * <p>In memory: an open-addressed table of two longs a slot, at most 4/5 full, growing by a half, so 20 to 32 bytes an
- * entity; a look-up touches no store. Durable: fingerprints in the order of arrival, cut into chunks of {@value
- * #CHUNK_ENTITIES}. Only the last chunk ever changes, so a new entity costs one write of at most 1 KiB that a write-back
- * cache folds into one per commit, however many arrive; a restart reads the chunks back with {@link #load}.
+ * <p>In memory: a sorted table with gaps. A fingerprint's upper half, scaled to the table, is where it is looked for; from
+ * there on fingerprints stand in order without a gap, so a search, for one that is there or not, ends at the first that
+ * is not smaller: after about two slots. Slots are two longs, at most 3/4 of them full, and the table grows by a half: 21
+ * to 32 bytes an entity. A look-up touches no store and allocates nothing.
+ *
+ * <p>Durable: fingerprints in the order of arrival, cut into chunks of {@value #CHUNK_ENTITIES}. Only the last chunk
+ * changes, so what has to be written is each chunk once when it is full, and the last one when a transaction is
+ * committed; {@link #load} reads them back. Chunks are kept in this form until they are {@linkplain #release released}.
  *
  * <pre>
  *  chunk key   tenant (8) | chunk number (4)      big-endian
@@ -22,17 +26,27 @@ public final class EntitySet {
     /** Fingerprints in a full chunk. */
     public static final int CHUNK_ENTITIES = 64;
 
+    /** Entities of one set: the table is one array. */
+    public static final int ENTITIES_MAX = 500_000_000;
+
     private static final byte VERSION = 1;
     private static final int FINGERPRINT_BYTES = 2 * Long.BYTES;
-    private static final int SLOTS_MIN = 8;
-    private static final int TAIL_LONGS = 2 * 2 * CHUNK_ENTITIES;
+    private static final int HOMES_MIN = 8;
+    private static final int OVERFLOW_MIN = 4;
+    private static final int TAIL_DOUBLES_TO = 2 * CHUNK_ENTITIES;
+    private static final int TAIL_STEP = 16;
+    private static final long OBJECT_BYTES = 96;
 
-    /** Two longs a slot; both zero is empty, which no fingerprint is but with probability 2^-128. */
-    private long[] slots = new long[2 * SLOTS_MIN];
+    /** Slots at which a search can begin; those behind take what does not fit at the end. */
+    private int homes = HOMES_MIN;
 
-    /** The last two chunks, each at its number modulo 2. */
+    /** Two longs a slot; an upper half of zero is an empty slot. The last slot is always empty. */
+    private long[] slots = new long[2 * (HOMES_MIN + OVERFLOW_MIN)];
+
+    /** The chunks from {@link #firstHeldChunk} on. */
     private long[] tail = new long[2];
 
+    private int firstHeldChunk;
     private int size;
 
     public int size() {
@@ -44,17 +58,31 @@ public final class EntitySet {
         return size / CHUNK_ENTITIES;
     }
 
+    /** The first chunk that {@link #chunk} can give. */
+    public int firstHeldChunk() {
+        return firstHeldChunk;
+    }
+
+    /** The memory that this takes, near enough to bound it. */
+    public long memoryBytes() {
+        return OBJECT_BYTES + Long.BYTES * ((long) slots.length + tail.length);
+    }
+
     boolean contains(long high, long low) {
-        int slot = slotOf(high, low);
-        return slots[slot] != 0 || slots[slot + 1] != 0;
+        long stored = notZero(high);
+        int slot = slotOf(stored, low);
+        return slots[slot] == stored && slots[slot + 1] == low;
     }
 
     /** Adds a fingerprint that is not {@linkplain #contains contained}. */
     void add(long high, long low) {
-        insert(high, low);
-        int inTail = (size % (2 * CHUNK_ENTITIES)) * 2;
+        if ((size + 1) * 4L > homes * 3L) {
+            resize(homes + homes / 2);
+        }
+        insert(notZero(high), low);
+        int inTail = (size - firstHeldChunk * CHUNK_ENTITIES) * 2;
         if (inTail >= tail.length) {
-            tail = Arrays.copyOf(tail, Math.min(tail.length * 4, TAIL_LONGS));
+            tail = Arrays.copyOf(tail, tail.length < TAIL_DOUBLES_TO ? tail.length * 2 : tail.length + TAIL_STEP);
         }
         tail[inTail] = high;
         tail[inTail + 1] = low;
@@ -62,23 +90,48 @@ public final class EntitySet {
     }
 
     /**
-     * The chunk {@code number} as stored. Only the last two are kept in this form: one decision adds at most three
-     * entities, so what it changed is among them.
+     * The chunk {@code number} as stored.
      *
-     * @throws IllegalArgumentException where it is not one of the last two, or empty
+     * @throws IllegalArgumentException where it was released, or is empty
      */
     public byte[] chunk(int number) {
         int count = Math.min(CHUNK_ENTITIES, size - number * CHUNK_ENTITIES);
-        if (count <= 0 || number < tailChunk() - 1) {
-            throw new IllegalArgumentException(
-                    "chunk %d is not one of the last two of %d entities".formatted(number, size));
+        if (count <= 0 || number < firstHeldChunk) {
+            throw new IllegalArgumentException("chunk %d of %d entities is released or empty".formatted(number, size));
         }
         ByteBuffer out = ByteBuffer.allocate(1 + count * FINGERPRINT_BYTES).put(VERSION);
-        int first = (number % 2) * 2 * CHUNK_ENTITIES;
+        int first = (number - firstHeldChunk) * 2 * CHUNK_ENTITIES;
         for (int i = first; i < first + 2 * count; i++) {
             out.putLong(tail[i]);
         }
         return out.array();
+    }
+
+    /** Forgets the stored form of all full chunks. They must have been stored: they never change again. */
+    public void release() {
+        int released = tailChunk() - firstHeldChunk;
+        if (released > 0) {
+            int first = released * 2 * CHUNK_ENTITIES;
+            int kept = 2 * (size - tailChunk() * CHUNK_ENTITIES);
+            System.arraycopy(tail, first, tail, 0, kept);
+            firstHeldChunk = tailChunk();
+        }
+    }
+
+    /**
+     * Makes room for {@code entities} at once, instead of growing step by step.
+     *
+     * @throws IllegalStateException where that is more than one set can hold
+     */
+    public void expect(long entities) {
+        if (entities > ENTITIES_MAX) {
+            throw new IllegalStateException(
+                    "%d entities of one tenant are more than %d".formatted(entities, ENTITIES_MAX));
+        }
+        int needed = Math.toIntExact(entities * 4 / 3 + 1);
+        if (needed > homes) {
+            resize(needed);
+        }
     }
 
     /**
@@ -98,43 +151,65 @@ public final class EntitySet {
         while (in.hasRemaining()) {
             add(in.getLong(), in.getLong());
         }
+        release();
+    }
+
+    /** Zero marks an empty slot. One value less in 2^64 makes no two entities the same that were not. */
+    private static long notZero(long high) {
+        return high == 0 ? 1 : high;
+    }
+
+    /** The index of the fingerprint's first long, or of the slot where it would go. */
+    private int slotOf(long high, long low) {
+        long[] table = slots;
+        int slot = homeOf(high);
+        long there = table[slot];
+        while (there != 0 && Long.compareUnsigned(there, high) < 0) {
+            slot += 2;
+            there = table[slot];
+        }
+        while (there == high && table[slot + 1] < low) {
+            slot += 2;
+            there = table[slot];
+        }
+        return slot;
+    }
+
+    /** The fingerprint is uniform, so its upper half scaled to the table is too; and it keeps the order. */
+    private int homeOf(long high) {
+        return (int) Math.multiplyHigh(high >>> 1, 2L * homes) * 2;
     }
 
     private void insert(long high, long low) {
-        if ((size + 1) * 5L > (slots.length / 2) * 4L) {
-            grow();
-        }
-        put(high, low);
-    }
-
-    private void grow() {
-        long[] old = slots;
-        int grown = Math.toIntExact((old.length / 2) * 3L / 2);
-        slots = new long[2 * grown];
-        for (int i = 0; i < old.length; i += 2) {
-            if (old[i] != 0 || old[i + 1] != 0) {
-                put(old[i], old[i + 1]);
-            }
-        }
-    }
-
-    private void put(long high, long low) {
         int slot = slotOf(high, low);
+        int empty = slot;
+        while (slots[empty] != 0) {
+            empty += 2;
+        }
+        if (empty == slots.length - 2) {
+            slots = Arrays.copyOf(slots, slots.length + Math.max(2 * OVERFLOW_MIN, slots.length - 2 * homes));
+        }
+        System.arraycopy(slots, slot, slots, slot + 2, empty - slot);
         slots[slot] = high;
         slots[slot + 1] = low;
     }
 
-    /** The index of the fingerprint's first long, or of the empty slot where it would go. */
-    private int slotOf(long high, long low) {
-        int count = slots.length / 2;
-        // The fingerprint is uniform, so its upper bits scaled to the table are too.
-        int slot = (int) Math.multiplyHigh(high >>> 1, 2L * count) * 2;
-        while ((slots[slot] != high || slots[slot + 1] != low) && (slots[slot] != 0 || slots[slot + 1] != 0)) {
-            slot += 2;
-            if (slot == slots.length) {
-                slot = 0;
+    /** What is in order stays in order, so it is only spread out. */
+    private void resize(int newHomes) {
+        long[] old = slots;
+        homes = newHomes;
+        slots = new long[2 * (newHomes + OVERFLOW_MIN)];
+        int next = 0;
+        for (int i = 0; i < old.length; i += 2) {
+            if (old[i] != 0) {
+                int slot = Math.max(homeOf(old[i]), next);
+                if (slot >= slots.length - 2) {
+                    slots = Arrays.copyOf(slots, slots.length + Math.max(2 * OVERFLOW_MIN, slots.length - 2 * homes));
+                }
+                slots[slot] = old[i];
+                slots[slot + 1] = old[i + 1];
+                next = slot + 2;
             }
         }
-        return slot;
     }
 }

@@ -2,38 +2,50 @@ package io.tidegate.admission;
 
 import io.tidegate.tenant.TenantConfig;
 import java.nio.ByteBuffer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What one tenant has used: the state that decisions are made over. Changed by {@link Admission} alone, except for the
  * stored bytes, which the WAL reports.
  *
- * <p>Stored under the tenant's id, written with each decision; the entities are stored beside it, in the chunks of
- * {@link EntitySet}. Big-endian:
+ * <p>Stored under the tenant's id, once for each transaction; the entities are stored beside it, in the chunks of {@link
+ * EntitySet}. Big-endian:
  *
  * <pre>
- *  version = 1 (1)
+ *  version = 2 (1)
  *  next sequence number (8)
  *  bucket: level in nano-tokens (8) | refilled at, ms (8) | last full at, ms (8)      -1: never
  *  entity hash key (16)
  *  items (8) | users (8) | creators (8)
  *  sealed segments (8) | sealed bytes (8)
  *  last decision at, ms (8)
+ *  last rejection: at, ms (8) | reason (1)      -1: never
+ *  bytes accepted (8)
+ *  pruned below sequence number (8)
+ *  watched: window (8) | signals in it (8) | level of rate, entities, storage (3)      {@link QuotaWatch}
  *  reasons n = 7 (1) | rejected by reason (8 × n) | would have been rejected (observe mode), by reason (8 × n)
  * </pre>
+ *
+ * <p>Version 1 ended its fixed part at the last decision; it is read, and written as version 2.
  *
  * <p>Not thread-safe; owned by the task that owns the tenant.
  */
 public final class TenantUsage {
-    private static final byte VERSION = 1;
+    private static final byte VERSION = 2;
+    private static final byte VERSION_1 = 1;
     private static final Reason[] REASONS = Reason.values();
-    private static final int BYTES = 1
+    private static final int BYTES_1 = 1
             + Long.BYTES
             + TokenBucket.BYTES
             + (2 + EntityKind.ALL.length + 3) * Long.BYTES
             + 1
             + 2 * REASONS.length * Long.BYTES;
+    private static final int BYTES = BYTES_1 + Long.BYTES + 1 + 2 * Long.BYTES + QuotaWatch.BYTES;
+    private static final byte NO_REASON = -1;
+    private static final long NEVER = -1;
 
     final TokenBucket bucket = new TokenBucket();
+    private final QuotaWatch watch = new QuotaWatch();
     private final EntitySet entities = new EntitySet();
     private final long[] entitiesByKind = new long[EntityKind.ALL.length];
     private final long[] rejected = new long[REASONS.length];
@@ -44,6 +56,10 @@ public final class TenantUsage {
     private long sealedSegments;
     private long sealedBytes;
     private long lastDecisionMs;
+    private long lastRejectionMs = NEVER;
+    private byte lastRejection = NO_REASON;
+    private long acceptedBytes;
+    private long prunedBelow;
 
     private TenantUsage() {}
 
@@ -66,9 +82,10 @@ public final class TenantUsage {
      * @throws IllegalStateException if the bytes are of an unknown version or cut
      */
     public static TenantUsage read(byte[] stored) {
-        if (stored.length != BYTES || stored[0] != VERSION) {
+        boolean version1 = stored.length == BYTES_1 && stored[0] == VERSION_1;
+        if (!version1 && (stored.length != BYTES || stored[0] != VERSION)) {
             throw new IllegalStateException(
-                    "tenant usage of %d bytes is not of version %d".formatted(stored.length, VERSION));
+                    "tenant usage of %d bytes is not of version %d or %d".formatted(stored.length, VERSION_1, VERSION));
         }
         ByteBuffer in = ByteBuffer.wrap(stored, 1, stored.length - 1);
         TenantUsage usage = new TenantUsage();
@@ -80,6 +97,13 @@ public final class TenantUsage {
         usage.sealedSegments = in.getLong();
         usage.sealedBytes = in.getLong();
         usage.lastDecisionMs = in.getLong();
+        if (!version1) {
+            usage.lastRejectionMs = in.getLong();
+            usage.lastRejection = in.get();
+            usage.acceptedBytes = in.getLong();
+            usage.prunedBelow = in.getLong();
+            usage.watch.read(in);
+        }
         int reasons = in.get();
         if (reasons != REASONS.length) {
             throw new IllegalStateException("tenant usage knows %d reasons, not %d".formatted(reasons, REASONS.length));
@@ -96,6 +120,8 @@ public final class TenantUsage {
         out.putLong(hashKey0).putLong(hashKey1);
         writeAll(out, entitiesByKind);
         out.putLong(sealedSegments).putLong(sealedBytes).putLong(lastDecisionMs);
+        out.putLong(lastRejectionMs).put(lastRejection).putLong(acceptedBytes).putLong(prunedBelow);
+        watch.write(out);
         out.put((byte) REASONS.length);
         writeAll(out, rejected);
         writeAll(out, observed);
@@ -120,11 +146,41 @@ public final class TenantUsage {
     void accepted(long nowMs) {
         nextSeq++;
         lastDecisionMs = nowMs;
+        watch.wanted(nowMs);
     }
 
     void rejected(Reason reason, long nowMs) {
         rejected[reason.ordinal()]++;
         lastDecisionMs = nowMs;
+        lastRejectionMs = nowMs;
+        lastRejection = (byte) reason.ordinal();
+        if (reason == Reason.RATE_LIMITED || reason == Reason.BURST_EXCEEDED) {
+            watch.wanted(nowMs);
+        }
+    }
+
+    /** Adds to {@link #acceptedBytes}. */
+    public void acceptedBytes(long bytes) {
+        acceptedBytes += bytes;
+    }
+
+    /** Notes that all segments wholly below a sequence number are gone; it never goes back. */
+    public void prunedBelow(long seq) {
+        prunedBelow = Math.max(prunedBelow, seq);
+    }
+
+    /**
+     * What is left when everything of a tenant is deleted: numbers are never given twice, and what the WAL still reports of
+     * the old ones does not count.
+     *
+     * @param hashKey0 as in {@link #fresh}
+     * @param hashKey1 as in {@link #fresh}
+     */
+    public TenantUsage deleted(long hashKey0, long hashKey1) {
+        TenantUsage left = fresh(hashKey0, hashKey1);
+        left.nextSeq = nextSeq;
+        left.prunedBelow = nextSeq;
+        return left;
     }
 
     void observed(Reason reason) {
@@ -178,6 +234,30 @@ public final class TenantUsage {
     /** The record time of the last decision, in ms since the epoch; 0 before the first. */
     public long lastDecisionMs() {
         return lastDecisionMs;
+    }
+
+    /** The reason of the last rejection; null before the first. */
+    public @Nullable Reason lastRejection() {
+        return lastRejection == NO_REASON ? null : REASONS[lastRejection];
+    }
+
+    /** The record time of the last rejection, in ms since the epoch; -1 before the first. */
+    public long lastRejectionMs() {
+        return lastRejectionMs;
+    }
+
+    /** The bytes of all accepted signals' values. */
+    public long acceptedBytes() {
+        return acceptedBytes;
+    }
+
+    /** Segments wholly below this sequence number were pruned. */
+    public long prunedBelow() {
+        return prunedBelow;
+    }
+
+    public QuotaWatch watch() {
+        return watch;
     }
 
     /** Whole tokens at a time under a config that has a rate. */

@@ -21,6 +21,8 @@ import io.tidegate.tenant.TenantId;
 import io.tidegate.wal.DataDir;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.net.InetAddress;
+import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -50,6 +52,7 @@ import picocli.CommandLine.Spec;
                 "Shows it all on this machine, without Docker: a broker, an instance, four sample tenants and their traffic.")
 final class DemoCommand implements Callable<Integer> {
     private static final int PORT_MAX = 65_535;
+    private static final int HTTP_PORT = 8080;
     private static final Duration REDRAW = Duration.ofSeconds(1);
     private static final Duration RUNS_WITHIN = Duration.ofSeconds(90);
     private static final Duration SETTLE = Duration.ofSeconds(30);
@@ -71,6 +74,12 @@ final class DemoCommand implements Callable<Integer> {
     @Option(names = "--port", paramLabel = "PORT", description = "Of the broker. Default: any free one.")
     private int port;
 
+    @Option(
+            names = "--http-port",
+            paramLabel = "PORT",
+            description = "Of the API and the dashboard. Default: 8080, or any free one where that is taken.")
+    private @Nullable Integer httpPort;
+
     @Mixin
     private OutputOptions output = new OutputOptions();
 
@@ -83,10 +92,8 @@ final class DemoCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException, InterruptedException {
-        if (port < 0 || port > PORT_MAX) {
-            throw new ParameterException(
-                    spec.commandLine(), "--port = %d is outside 0 to %d".formatted(port, PORT_MAX));
-        }
+        checkPort("--port", port);
+        checkPort("--http-port", httpPort == null ? 0 : httpPort);
         // Ctrl-C: ends the traffic, and holds the process until everything is stopped.
         Runtime.getRuntime().addShutdownHook(new Thread(() -> {
             stop.countDown();
@@ -105,20 +112,39 @@ final class DemoCommand implements Callable<Integer> {
         }
     }
 
+    private void checkPort(String option, int value) {
+        if (value < 0 || value > PORT_MAX) {
+            throw new ParameterException(
+                    spec.commandLine(), "%s = %d is outside 0 to %d".formatted(option, value, PORT_MAX));
+        }
+    }
+
+    /** The usual port where nobody has it: who tries the demo next to something else should not have to know. */
+    private int httpPort() {
+        if (httpPort != null) {
+            return httpPort;
+        }
+        try (ServerSocket socket = new ServerSocket(HTTP_PORT, 1, InetAddress.getLoopbackAddress())) {
+            return socket.getLocalPort();
+        } catch (IOException e) {
+            return 0;
+        }
+    }
+
     private int demo(Path root) throws IOException, InterruptedException {
         say("starting a Kafka broker …");
         try (EmbeddedBroker broker = EmbeddedBroker.start(root.resolve("broker"), port, Map.of())) {
             Tidegate.showClientWarnings(); // not before: until the broker is up each attempt is one
-            Settings settings = settings(broker, root.resolve("data"));
+            Settings settings = settings(broker, root.resolve("data"), httpPort());
             say("creating topics and starting Tidegate …");
             try (InstanceRunner runner = InstanceRunner.start(settings)) {
                 TenantDirectory tenants = new TenantDirectory(settings);
-                SampleTraffic.TENANTS.forEach(tenants::put);
+                tenants.putAll(SampleTraffic.TENANTS);
                 if (!runner.instance().awaitRunning(RUNS_WITHIN)) {
                     say("Tidegate does not run within %s; see %s".formatted(RUNS_WITHIN, root.resolve("tidegate.log")));
                     return ExitCodes.FAILED;
                 }
-                hints(broker.bootstrapServers(), settings.dataDir());
+                hints(broker.bootstrapServers(), settings.dataDir(), runner.url());
                 runTraffic(settings, tenants);
                 if (trafficFailed) {
                     return ExitCodes.FAILED;
@@ -132,8 +158,9 @@ final class DemoCommand implements Callable<Integer> {
         }
     }
 
-    private static Settings settings(EmbeddedBroker broker, Path data) {
+    private static Settings settings(EmbeddedBroker broker, Path data, int httpPort) {
         Map<String, String> flags = Map.of(
+                Settings.HTTP_PORT, Integer.toString(httpPort),
                 Settings.BOOTSTRAP_SERVERS, broker.bootstrapServers(),
                 Settings.DATA_DIR, data.toString(),
                 Settings.SHARDS, "4",
@@ -188,9 +215,11 @@ final class DemoCommand implements Callable<Integer> {
         return balance.balanced() ? ExitCodes.OK : ExitCodes.DAMAGE;
     }
 
-    private void hints(String bootstrap, Path data) {
+    private void hints(String bootstrap, Path data, @Nullable String url) {
         say("");
-        say("It runs. In a second terminal:");
+        say("It runs. In a browser:");
+        say("  " + url + "/");
+        say("In a second terminal:");
         for (String command : List.of(
                 "tenants ls --bootstrap-server %s".formatted(bootstrap),
                 "tenants set 2 --rate 500/s --bootstrap-server %s".formatted(bootstrap),
@@ -199,6 +228,7 @@ final class DemoCommand implements Callable<Integer> {
                 "wal verify --data-dir %s".formatted(quoted(data)))) {
             say("  ./tidegate " + command);
         }
+        say("  curl %s/v1/tenants/2/usage".formatted(url));
         say("");
     }
 

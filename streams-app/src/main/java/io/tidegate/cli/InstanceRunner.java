@@ -4,6 +4,7 @@ import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.tidegate.admin.TopicSetup;
 import io.tidegate.config.Settings;
+import io.tidegate.http.HttpServer;
 import io.tidegate.metrics.InstanceMetrics;
 import io.tidegate.topology.Instance;
 import io.tidegate.topology.TenantConfigs;
@@ -15,16 +16,20 @@ import java.io.IOException;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Brings an instance up in the order that promises need: the data directory is locked before anything else; topics are
- * made or checked; the directory is bound to them; then records flow. Closes in the other order.
+ * Brings an instance up in the order that promises need: the data directory is locked before anything else; the HTTP
+ * server listens, because other instances are told where; topics are made or checked; the directory is bound to them; then
+ * records flow. Closes in the other order.
  */
 final class InstanceRunner implements AutoCloseable {
     private final Closeable lock;
+    private final @Nullable HttpServer http;
     private final TopicSetup setup;
     private final Instance instance;
     private final TopicSetup.Outcome topics;
+
     private final InstanceMetrics metrics;
     private final ScheduledExecutorService summary = Executors.newSingleThreadScheduledExecutor(task -> {
         Thread thread = new Thread(task, "tidegate-log-summary");
@@ -33,10 +38,16 @@ final class InstanceRunner implements AutoCloseable {
     });
 
     private InstanceRunner(
-            Closeable lock, TopicSetup setup, Instance instance, TopicSetup.Outcome topics, InstanceMetrics metrics) {
+            Closeable lock,
+            @Nullable HttpServer http,
+            TopicSetup setup,
+            Instance instance,
+            TopicSetup.Outcome topics,
+            InstanceMetrics metrics) {
         this.lock = lock;
         this.metrics = metrics;
         var unused = summary.scheduleWithFixedDelay(metrics::logRejections, 1, 1, TimeUnit.MINUTES);
+        this.http = http;
         this.setup = setup;
         this.instance = instance;
         this.topics = topics;
@@ -45,6 +56,20 @@ final class InstanceRunner implements AutoCloseable {
     static InstanceRunner start(Settings settings) throws IOException {
         DataDir dir = new DataDir(settings.dataDir());
         Closeable lock = dir.lock();
+        HttpServer http = null;
+        try {
+            http = HttpServer.open(settings);
+            return start(settings, dir, lock, http);
+        } catch (IOException | RuntimeException e) {
+            if (http != null) {
+                http.close();
+            }
+            lock.close();
+            throw e;
+        }
+    }
+
+    private static InstanceRunner start(Settings settings, DataDir dir, Closeable lock, @Nullable HttpServer http) {
         TopicSetup setup = new TopicSetup(settings);
         try {
             setup.checkFeatures();
@@ -62,16 +87,21 @@ final class InstanceRunner implements AutoCloseable {
             DataDir measured = new DataDir(settings.dataDir(), metrics);
             Instance instance = new Instance(
                     TidegateTopology.build(topology, configs, measured, setup::acceptedBeginningIsGone, metrics),
-                    settings.streamsConfig(dir.streamsState(), topics.requestBytesMax()),
+                    settings.streamsConfig(
+                            dir.streamsState(), topics.requestBytesMax(), http == null ? null : http.advertised()),
                     dir,
                     settings.diskMinFreeBytes(),
+                    topology.topics(),
+                    settings.shards(),
                     metrics);
             metrics.watch(instance, configs, dir, settings.diskMinFreeBytes());
             instance.start();
-            return new InstanceRunner(lock, setup, instance, topics, metrics);
+            if (http != null) {
+                http.attach(instance, configs, dir, metrics::scrape);
+            }
+            return new InstanceRunner(lock, http, setup, instance, topics, metrics);
         } catch (RuntimeException e) {
             setup.close();
-            lock.close();
             throw e;
         }
     }
@@ -80,8 +110,10 @@ final class InstanceRunner implements AutoCloseable {
         return instance;
     }
 
-    InstanceMetrics metrics() {
-        return metrics;
+    /** Where a browser finds it; null where no HTTP is served. */
+    @Nullable
+    String url() {
+        return http == null ? null : http.url();
     }
 
     TopicSetup.Outcome topics() {
@@ -90,6 +122,9 @@ final class InstanceRunner implements AutoCloseable {
 
     @Override
     public void close() throws IOException {
+        if (http != null) {
+            http.close();
+        }
         summary.shutdownNow();
         instance.close();
         metrics.close();

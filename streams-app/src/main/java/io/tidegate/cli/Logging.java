@@ -73,7 +73,7 @@ final class Logging {
 
     /** The launcher looks: standard error, where the log goes, is not what Java's console is about. */
     private static boolean onTerminal() {
-        return System.getProperty("tidegate.tty") != null;
+        return Progress.isTerminal();
     }
 
     /** Writes {@code time}, {@code level}, {@code logger}, {@code thread}, {@code message}, named values, {@code stack_trace}. */

@@ -32,12 +32,13 @@ final class RunCommand implements Callable<Integer> {
         Thread stop = new Thread(() -> close(runner, closed), "stop");
         Runtime.getRuntime().addShutdownHook(stop);
         log.info(
-                "started application={} bootstrap={} data_dir={} shards={} topics_created={}",
+                "started application={} bootstrap={} data_dir={} shards={} topics_created={} http={}",
                 settings.applicationId(),
                 settings.bootstrapServers(),
                 settings.dataDir().toAbsolutePath(),
                 settings.shards(),
-                runner.topics().created());
+                runner.topics().created(),
+                runner.url());
         Throwable failure = runner.instance().awaitEnd();
         close(runner, closed);
         if (failure != null) {

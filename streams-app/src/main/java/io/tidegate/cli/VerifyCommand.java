@@ -41,7 +41,7 @@ final class VerifyCommand implements Callable<Integer> {
             names = "--settle",
             paramLabel = "TIME",
             converter = Amounts.DurationConverter.class,
-            description = "How long signals that are still on their way are waited for. Default: 30s.")
+            description = "How long signals that are on their way are waited for while none arrives. Default: 30s.")
     private Duration settle = Duration.ofSeconds(30);
 
     @Spec
@@ -90,7 +90,7 @@ final class VerifyCommand implements Callable<Integer> {
                 row.add(account.forwarded());
             }
             row.add(reasons(account));
-            row.add(account.balanced() ? "ok" : "WRONG");
+            row.add(state(account));
             table.row(row.toArray());
         });
         table.print(out);
@@ -110,6 +110,11 @@ final class VerifyCommand implements Callable<Integer> {
                         .collect(java.util.stream.Collectors.joining(", "));
     }
 
+    private static String state(Books.Account account) {
+        String pruned = account.pruned() == 0 ? "" : ", %d pruned".formatted(account.pruned());
+        return (account.balanced() ? "ok" : "WRONG") + pruned;
+    }
+
     static ObjectNode json(Books.Balance balance) {
         ObjectNode json = Json.object();
         json.put("balanced", balance.balanced());
@@ -119,6 +124,7 @@ final class VerifyCommand implements Callable<Integer> {
             node.put("in", account.in());
             node.put("accepted", account.accepted());
             node.put("in_wal", account.inWal());
+            node.put("pruned", account.pruned());
             node.put("dead_lettered", account.deadLettered());
             node.put("forwarded", account.forwarded());
             ObjectNode rejected = node.putObject("rejected");

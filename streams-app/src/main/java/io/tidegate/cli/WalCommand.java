@@ -205,7 +205,7 @@ final class WalCommand implements Runnable {
             long segments = 0;
             long bytes = 0;
             Table table = new Table("TENANT>", "SEGMENTS>", "RECORDS>", "FIRST SEQ>", "LAST SEQ>", "SIZE>", "STATE");
-            for (TenantId id : tenant == null ? dir.tenants() : List.of(tenant)) {
+            for (TenantId id : tenant == null ? verifier.tenants() : List.of(tenant)) {
                 TenantReport report = verifier.verify(id, progress::bytes);
                 records += report.records();
                 segments += report.segments();

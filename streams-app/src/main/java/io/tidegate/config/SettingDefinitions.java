@@ -92,10 +92,11 @@ final class SettingDefinitions {
         instance.add(
                 Settings.CACHE_BYTES,
                 Type.LONG,
-                64L * 1024 * 1024,
+                512L * 1024 * 1024,
                 Range.atLeast(0),
                 Importance.MEDIUM,
-                "Memory, over all threads, in which changes of state gather until the next commit.");
+                "Memory, over all shards, for tenants' usage and entities (about 30 bytes each); at most half of the heap."
+                        + " What does not fit is read again when its tenant comes.");
         instance.add(
                 Settings.CACHED_TENANTS,
                 Type.INT,
@@ -221,6 +222,7 @@ final class SettingDefinitions {
                 Range.atLeast(0),
                 Importance.MEDIUM,
                 "Below this much free space in data.dir the instance pauses, and resumes by itself when there is more.");
+        http(new Definitions(def, "HTTP"));
         Definitions watching = new Definitions(def, "Watching");
         watching.add(
                 Settings.LOG_FORMAT,
@@ -238,6 +240,74 @@ final class SettingDefinitions {
                 Importance.LOW,
                 "Tenants that metrics name, those that are refused most first; all others count as `_other`.");
         return def;
+    }
+
+    private static void http(Definitions http) {
+        http.add(
+                Settings.HTTP_PORT,
+                Type.INT,
+                8080,
+                Range.between(HttpSettings.NO_PORT, 65_535),
+                Importance.HIGH,
+                "Where the HTTP API and the dashboard are served; 0 = any free port, -1 = not at all.");
+        http.add(
+                Settings.HTTP_BIND,
+                Type.STRING,
+                "127.0.0.1",
+                new ConfigDef.NonEmptyString(),
+                Importance.HIGH,
+                "The address to listen on, such as 0.0.0.0. Any but loopback needs http.tokens.file.");
+        http.add(
+                Settings.HTTP_ADVERTISED,
+                Type.STRING,
+                null,
+                null,
+                Importance.MEDIUM,
+                "HOST:PORT where other instances reach this one. Default: the address and port listened on, or the"
+                        + " host's name where that is all addresses.");
+        http.add(
+                Settings.HTTP_TOKENS_FILE,
+                Type.STRING,
+                null,
+                null,
+                Importance.HIGH,
+                "Who may do what: lines of NAME ROLE TOKEN, where ROLE is admin, read or tenant:ID. The same on all"
+                        + " instances. Without it nobody is asked, and only loopback can be listened on.");
+        http.add(
+                Settings.HTTP_TLS_CERTIFICATE_FILE,
+                Type.STRING,
+                null,
+                null,
+                Importance.MEDIUM,
+                "The server's certificate, and those that it is signed with, as PEM. Default: no TLS.");
+        http.add(
+                Settings.HTTP_TLS_KEY_FILE,
+                Type.STRING,
+                null,
+                null,
+                Importance.MEDIUM,
+                "The certificate's private key as PEM (PKCS #8, not encrypted).");
+        http.add(
+                Settings.HTTP_TLS_CA_FILE,
+                Type.STRING,
+                null,
+                null,
+                Importance.LOW,
+                "Certificates to trust when other instances are asked, as PEM. Default: what Java trusts.");
+        http.add(
+                Settings.HTTP_STREAMS_MAX,
+                Type.INT,
+                64,
+                Range.between(0, 10_000),
+                Importance.LOW,
+                "Live streams (refusals as they happen) at a time; more are refused.");
+        http.add(
+                Settings.HTTP_CONNECTIONS_MAX,
+                Type.INT,
+                1024,
+                Range.between(16, 100_000),
+                Importance.LOW,
+                "Open connections; more wait.");
     }
 
     /** Adds the settings of one group in order. */

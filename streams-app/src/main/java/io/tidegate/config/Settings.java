@@ -83,6 +83,15 @@ public final class Settings {
     public static final String DISK_MIN_FREE_BYTES = "disk.min.free.bytes";
     public static final String LOG_FORMAT = "log.format";
     public static final String METRICS_TENANTS_MAX = "metrics.tenants.max";
+    public static final String HTTP_PORT = "http.port";
+    public static final String HTTP_BIND = "http.bind";
+    public static final String HTTP_ADVERTISED = "http.advertised";
+    public static final String HTTP_TOKENS_FILE = "http.tokens.file";
+    public static final String HTTP_TLS_CERTIFICATE_FILE = "http.tls.certificate.file";
+    public static final String HTTP_TLS_KEY_FILE = "http.tls.key.file";
+    public static final String HTTP_TLS_CA_FILE = "http.tls.ca.file";
+    public static final String HTTP_STREAMS_MAX = "http.streams.max";
+    public static final String HTTP_CONNECTIONS_MAX = "http.connections.max";
 
     /** Keys with this prefix go to the Kafka clients. */
     public static final String KAFKA_PREFIX = "kafka.";
@@ -104,16 +113,17 @@ public final class Settings {
             StreamsConfig.PRODUCTION_EXCEPTION_HANDLER_CLASS_CONFIG);
 
     /** Of the clients, with the setting of Tidegate that they are made from. */
-    private static final Map<String, String> OWN = Map.of(
-            CommonClientConfigs.BOOTSTRAP_SERVERS_CONFIG, BOOTSTRAP_SERVERS,
-            StreamsConfig.APPLICATION_ID_CONFIG, APPLICATION_ID,
-            StreamsConfig.STATE_DIR_CONFIG, DATA_DIR,
-            StreamsConfig.GROUP_PROTOCOL_CONFIG, GROUP_PROTOCOL,
-            StreamsConfig.NUM_STREAM_THREADS_CONFIG, THREADS,
-            StreamsConfig.NUM_STANDBY_REPLICAS_CONFIG, STANDBY_REPLICAS,
-            StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, COMMIT_INTERVAL_MS,
-            StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, CACHE_BYTES,
-            StreamsConfig.REPLICATION_FACTOR_CONFIG, REPLICATION_FACTOR);
+    private static final Map<String, String> OWN = Map.ofEntries(
+            Map.entry(CommonClientConfigs.BOOTSTRAP_SERVERS_CONFIG, BOOTSTRAP_SERVERS),
+            Map.entry(StreamsConfig.APPLICATION_ID_CONFIG, APPLICATION_ID),
+            Map.entry(StreamsConfig.APPLICATION_SERVER_CONFIG, HTTP_ADVERTISED),
+            Map.entry(StreamsConfig.STATE_DIR_CONFIG, DATA_DIR),
+            Map.entry(StreamsConfig.GROUP_PROTOCOL_CONFIG, GROUP_PROTOCOL),
+            Map.entry(StreamsConfig.NUM_STREAM_THREADS_CONFIG, THREADS),
+            Map.entry(StreamsConfig.NUM_STANDBY_REPLICAS_CONFIG, STANDBY_REPLICAS),
+            Map.entry(StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, COMMIT_INTERVAL_MS),
+            Map.entry(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, CACHE_BYTES),
+            Map.entry(StreamsConfig.REPLICATION_FACTOR_CONFIG, REPLICATION_FACTOR));
 
     /** What Kafka allows in the name of a topic, and so in what names topics. */
     private static final Pattern TOPIC_NAME = Pattern.compile("(?!\\.{1,2}$)[a-zA-Z0-9._-]{1,249}");
@@ -213,6 +223,7 @@ public final class Settings {
         } catch (InvalidPathException e) {
             throw new SettingsException("%s: %s".formatted(DATA_DIR, e.getMessage()));
         }
+        checkHttp();
         checkName(APPLICATION_ID, applicationId(), APPLICATION_ID_CHARS_MAX);
         Topics topics = topics();
         if (topics.signals().isEmpty()) {
@@ -234,6 +245,26 @@ public final class Settings {
             if (!names.add(topic)) {
                 throw new SettingsException(
                         "topic '%s' is named for two purposes: each needs its own".formatted(topic));
+            }
+        }
+    }
+
+    private void checkHttp() {
+        HttpSettings http = http();
+        if (http.isServed() && !http.isLoopback() && http.tokensFile() == null) {
+            throw new SettingsException(
+                    "%s = %s can be reached from elsewhere: name a file with tokens (%s), or listen on 127.0.0.1"
+                            .formatted(HTTP_BIND, http.bind(), HTTP_TOKENS_FILE));
+        }
+        if ((http.certificateFile() == null) != (http.keyFile() == null)) {
+            throw new SettingsException("%s and %s belong together: set both, or none"
+                    .formatted(HTTP_TLS_CERTIFICATE_FILE, HTTP_TLS_KEY_FILE));
+        }
+        if (http.advertised() != null) {
+            Matcher match = HOST_PORT.matcher(http.advertised());
+            if (!match.matches() || Integer.parseInt(match.group(1)) > PORT_MAX) {
+                throw new SettingsException("%s = %s must be HOST:PORT, such as tidegate-1:8080"
+                        .formatted(HTTP_ADVERTISED, http.advertised()));
             }
         }
     }
@@ -377,6 +408,28 @@ public final class Settings {
         return config.getLong(DISK_MIN_FREE_BYTES);
     }
 
+    public HttpSettings http() {
+        return new HttpSettings(
+                config.getInt(HTTP_PORT),
+                config.getString(HTTP_BIND),
+                config.getString(HTTP_ADVERTISED),
+                path(HTTP_TOKENS_FILE),
+                path(HTTP_TLS_CERTIFICATE_FILE),
+                path(HTTP_TLS_KEY_FILE),
+                path(HTTP_TLS_CA_FILE),
+                config.getInt(HTTP_STREAMS_MAX),
+                config.getInt(HTTP_CONNECTIONS_MAX));
+    }
+
+    private @Nullable Path path(String name) {
+        String text = config.getString(name);
+        try {
+            return text == null ? null : Path.of(text);
+        } catch (InvalidPathException e) {
+            throw new SettingsException("%s: %s".formatted(name, e.getMessage()));
+        }
+    }
+
     public Topics topics() {
         return new Topics(
                 config.getList(TOPIC_SIGNALS),
@@ -410,6 +463,7 @@ public final class Settings {
                 instance(),
                 sizes,
                 config.getInt(CACHED_TENANTS),
+                Math.min(config.getLong(CACHE_BYTES), Runtime.getRuntime().maxMemory() / 2),
                 wal(),
                 Duration.ofMillis(config.getLong(WAL_WRITE_INTERVAL_MS)),
                 Duration.ofMillis(config.getLong(WAL_CHECKPOINT_INTERVAL_MS)));
@@ -452,8 +506,9 @@ public final class Settings {
      *
      * @param stateDir Kafka Streams' own directory
      * @param requestBytesMax the largest request that a producer may send
+     * @param server HOST:PORT where other instances reach this one; null where they cannot
      */
-    public Properties streamsConfig(Path stateDir, long requestBytesMax) {
+    public Properties streamsConfig(Path stateDir, long requestBytesMax, @Nullable String server) {
         Properties streams = new Properties();
         streams.put(StreamsConfig.producerPrefix(ProducerConfig.MAX_BLOCK_MS_CONFIG), 120_000);
         streams.put(StreamsConfig.producerPrefix(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG), 30_000);
@@ -477,11 +532,15 @@ public final class Settings {
         streams.put(StreamsConfig.APPLICATION_ID_CONFIG, applicationId());
         streams.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, bootstrapServers());
         streams.put(StreamsConfig.STATE_DIR_CONFIG, stateDir.toString());
+        if (server != null) {
+            streams.put(StreamsConfig.APPLICATION_SERVER_CONFIG, server);
+        }
         streams.put(StreamsConfig.PROCESSING_GUARANTEE_CONFIG, StreamsConfig.EXACTLY_ONCE_V2);
         streams.put(StreamsConfig.GROUP_PROTOCOL_CONFIG, config.getString(GROUP_PROTOCOL));
         streams.put(StreamsConfig.NUM_STREAM_THREADS_CONFIG, threads());
         streams.put(StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, config.getLong(COMMIT_INTERVAL_MS));
-        streams.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, config.getLong(CACHE_BYTES));
+        // Admit gathers what changes until a commit by itself, and no other store is written often.
+        streams.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, 0);
         streams.put(StreamsConfig.REPLICATION_FACTOR_CONFIG, (int) replicationFactor());
         return streams;
     }

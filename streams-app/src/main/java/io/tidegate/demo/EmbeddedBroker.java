@@ -21,7 +21,7 @@ import org.apache.kafka.clients.admin.AdminClientConfig;
  * the same files and ports. Ends with this process at the latest.
  */
 public final class EmbeddedBroker implements AutoCloseable {
-    private static final Duration READY_WITHIN = Duration.ofSeconds(60);
+    private static final Duration READY_WITHIN = Duration.ofSeconds(180);
     private static final Duration STOPS_WITHIN = Duration.ofSeconds(20);
     private static final long POLL_MS = 100;
     private static final String CLUSTER_ID = "tidegate-demo-cluster0";

@@ -15,7 +15,7 @@ import io.tidegate.admission.Reason;
 import io.tidegate.signal.Defect;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.topology.Instance;
-import io.tidegate.topology.RestoreProgress;
+import io.tidegate.topology.InstanceView;
 import io.tidegate.topology.TenantConfigs;
 import io.tidegate.topology.TopologyListener;
 import io.tidegate.topology.TopologySettings;
@@ -173,17 +173,25 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
                 .register(registry);
         gauge(MetricNames.DISK_FREE, "Bytes that can still be written to data.dir", dir, InstanceMetrics::freeBytes);
         gauge(MetricNames.DISK_MIN_FREE, "Below this the instance pauses", diskMinFreeBytes, Long::doubleValue);
-        RestoreProgress restoring = instance.restoring();
-        FunctionCounter.builder(MetricNames.RESTORED_RECORDS, restoring, RestoreProgress::restoredRecords)
+        InstanceView view = instance.view();
+        FunctionCounter.builder(MetricNames.RESTORED_RECORDS, view, InstanceView::restoredRecords)
                 .description("Records read to rebuild stores")
                 .register(registry);
         gauge(
                 MetricNames.RESTORE_REMAINING,
                 "Records left to be read before all tasks run",
-                restoring,
-                RestoreProgress::remainingRecords);
+                view,
+                InstanceMetrics::remaining);
         gauge(MetricNames.RUNNING, "1 while all tasks run", instance, one -> one.state() == State.RUNNING ? 1 : 0);
         gauge(MetricNames.PAUSED, "1 while the disk has too little room", instance, one -> one.isPaused() ? 1 : 0);
+    }
+
+    private static double remaining(InstanceView view) {
+        double remaining = 0;
+        for (InstanceView.Restore restore : view.restores()) {
+            remaining += Math.max(0, restore.total() - restore.restored());
+        }
+        return remaining;
     }
 
     private static double freeBytes(DataDir dir) {

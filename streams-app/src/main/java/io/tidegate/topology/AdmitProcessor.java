@@ -2,6 +2,7 @@ package io.tidegate.topology;
 
 import io.tidegate.admission.Admission;
 import io.tidegate.admission.Decision;
+import io.tidegate.admission.Decision.Accepted;
 import io.tidegate.admission.Decision.Rejected;
 import io.tidegate.admission.TenantUsage;
 import io.tidegate.signal.Defect;
@@ -13,6 +14,7 @@ import io.tidegate.signal.SignalParser;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.topology.Router.Route.ToDeadLetter;
 import io.tidegate.topology.TenantConfigs.InForce;
+import io.tidegate.topology.TenantStates.Held;
 import io.tidegate.topology.TopologyListener.Stage;
 import io.tidegate.topology.TopologyListener.UsageRound;
 import java.time.Duration;
@@ -43,13 +45,21 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
     private final Admission admission;
     private final TopologyListener listener;
     private LongConsumer progress;
+    private final MemoryShare memory;
     private TenantStates states;
+    private BeforeCommit beforeCommit;
 
     @SuppressWarnings("NullAway.Init") // Kafka Streams calls init before anything else
-    AdmitProcessor(TopologySettings settings, TenantConfigs configs, SignalParser parser, TopologyListener listener) {
+    AdmitProcessor(
+            TopologySettings settings,
+            TenantConfigs configs,
+            SignalParser parser,
+            MemoryShare memory,
+            TopologyListener listener) {
         this.settings = settings;
         this.configs = configs;
         this.parser = parser;
+        this.memory = memory;
         this.listener = listener;
         this.admission = new Admission(settings.region());
     }
@@ -61,19 +71,26 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
                 context.getStateStore(TenantStates.USAGE),
                 context.getStateStore(TenantStates.ENTITIES),
                 context.getStateStore(TenantStates.SEGMENTS),
-                settings.cachedTenants());
+                settings.cachedTenants(),
+                memory);
+        beforeCommit = context.getStateStore(BeforeCommit.STORE);
+        beforeCommit.run(states::write);
+        memory.opened();
         progress = listener.opened(Stage.ADMIT, context.taskId().partition());
         context.schedule(USAGE_EVERY, PunctuationType.WALL_CLOCK_TIME, now -> reportUsage());
     }
 
+    /** What was not written by now belongs to a transaction that will not be committed. */
     @Override
     public void close() {
+        memory.closed();
+        beforeCommit.forget();
         listener.closed(Stage.ADMIT, context().taskId().partition());
     }
 
     private void reportUsage() {
         UsageRound round = listener.usageRound(context().taskId().partition());
-        states.forEachCached((tenant, usage) -> {
+        states.forEachHeld((tenant, usage) -> {
             InForce inForce = configs.inForce(tenant);
             if (inForce != null) {
                 round.tenant(inForce.config(), usage);
@@ -120,10 +137,13 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
             refuse(record, tenant, Admission.unknownTenant(tenant), TenantConfigs.NO_OFFSET, source);
             return;
         }
-        TenantUsage usage = states.usage(tenant);
-        int entitiesBefore = usage.entities().size();
+        Held state = states.of(tenant);
+        TenantUsage usage = state.usage();
         Decision decision = admission.admit(inForce.config(), usage, signal, record.timestamp());
-        states.changed(tenant, usage, entitiesBefore);
+        if (decision instanceof Accepted) {
+            usage.acceptedBytes(record.value().length);
+        }
+        states.changed(state);
         if (decision instanceof Rejected rejected) {
             refuse(record, tenant, rejected, inForce.offset(), source);
         } else {

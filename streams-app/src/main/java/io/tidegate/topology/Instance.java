@@ -43,7 +43,9 @@ public final class Instance implements AutoCloseable {
     /** How much more than the least free space there must be before work goes on, so that it does not flap. */
     private static final double RESUME_FACTOR = 1.1;
 
+    private final TransactionalClients clients = new TransactionalClients();
     private final KafkaStreams streams;
+    private final InstanceView view;
     private final DataDir dir;
     private final long diskMinFreeBytes;
     private final ScheduledExecutorService diskWatch = Executors.newSingleThreadScheduledExecutor(task -> {
@@ -54,20 +56,32 @@ public final class Instance implements AutoCloseable {
     private final CountDownLatch running = new CountDownLatch(1);
     private final CountDownLatch ended = new CountDownLatch(1);
     private final Deque<Long> failures = new ArrayDeque<>();
-    private final RestoreProgress restoring = new RestoreProgress();
     private final TopologyListener listener;
     private volatile @Nullable Throwable fatal;
     private volatile @Nullable Throwable lastFailure;
 
+    /**
+     * @param topics of the topology
+     * @param shards partitions of each topic keyed by tenant
+     * @param listener told of threads that fail
+     */
     public Instance(
-            Topology topology, Properties config, DataDir dir, long diskMinFreeBytes, TopologyListener listener) {
+            Topology topology,
+            Properties config,
+            DataDir dir,
+            long diskMinFreeBytes,
+            Topics topics,
+            int shards,
+            TopologyListener listener) {
         this.dir = dir;
         this.listener = listener;
         this.diskMinFreeBytes = diskMinFreeBytes;
-        streams = new KafkaStreams(topology, new StreamsConfig(config), new FatalCommitTimeouts());
+        streams = new KafkaStreams(topology, new StreamsConfig(config), clients);
         streams.setUncaughtExceptionHandler(this::failed);
-        streams.setGlobalStateRestoreListener(restoring);
         streams.setStateListener((now, before) -> stateChanged(now));
+        InstanceView.Restores restores = new InstanceView.Restores();
+        streams.setGlobalStateRestoreListener(restores);
+        view = new InstanceView(streams, topics, shards, restores);
     }
 
     /** Starts, and returns when all configs are read; records are processed some time later ({@link #awaitRunning}). */
@@ -93,17 +107,16 @@ public final class Instance implements AutoCloseable {
         return fatal;
     }
 
+    public InstanceView view() {
+        return view;
+    }
+
     public boolean isPaused() {
         return streams.isPaused();
     }
 
     public State state() {
         return streams.state();
-    }
-
-    /** How far stores that are not here yet are rebuilt. */
-    public RestoreProgress restoring() {
-        return restoring;
     }
 
     /** What Kafka Streams and its clients measure. */
@@ -143,6 +156,7 @@ public final class Instance implements AutoCloseable {
 
     private StreamThreadExceptionResponse responseTo(Throwable failure) {
         lastFailure = failure;
+        clients.abortTransactionOf(Thread.currentThread());
         WalException wal = walFailureIn(failure);
         if (wal != null && !wal.mayPass()) {
             LOG.error("stopping: {}", wal.getMessage());

@@ -3,9 +3,11 @@ package io.tidegate.topology;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
 import io.tidegate.tenant.TenantId;
+import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -19,7 +21,9 @@ public final class TenantConfigs {
     private static final Logger LOG = LoggerFactory.getLogger(TenantConfigs.class);
 
     /** {@link InForce#offset} of a config that no record set. */
-    static final long NO_OFFSET = -1;
+    public static final long NO_OFFSET = -1;
+
+    private static final long NANOS_PER_MS = 1_000_000;
 
     /** What holds for a tenant without a config, other than {@link TenantId#DEFAULT}. */
     public enum Unknown {
@@ -35,13 +39,14 @@ public final class TenantConfigs {
      * @param config the limits
      * @param offset the offset of the record in {@code tenant-configs} that set it; -1 where none did
      */
-    record InForce(TenantConfig config, long offset) {}
+    public record InForce(TenantConfig config, long offset) {}
 
     private final Unknown unknown;
     private final Map<TenantId, InForce> stored = new ConcurrentHashMap<>();
     private final AtomicLong refused = new AtomicLong();
-    private volatile long readOffset = NO_OFFSET;
     private volatile long readTimestampMs;
+    private final Object applied = new Object();
+    private volatile long appliedOffset = NO_OFFSET;
     private volatile InForce defaultTenant = new InForce(TenantConfig.defaultTenant(), NO_OFFSET);
 
     public TenantConfigs(Unknown unknown) {
@@ -49,8 +54,7 @@ public final class TenantConfigs {
     }
 
     /** The config in force; null for an unknown tenant whose signals are to be refused. */
-    @Nullable
-    InForce inForce(TenantId tenant) {
+    public @Nullable InForce inForce(TenantId tenant) {
         InForce known = tenant.isDefault() ? defaultTenant : stored.get(tenant);
         if (known != null || unknown == Unknown.REJECT) {
             return known;
@@ -59,8 +63,48 @@ public final class TenantConfigs {
         return new InForce(fallback.config().withTenantId(tenant), fallback.offset());
     }
 
+    /** The tenant's own config; null where it has none. The default tenant always has one. */
+    public @Nullable InForce own(TenantId tenant) {
+        return tenant.isDefault() ? defaultTenant : stored.get(tenant);
+    }
+
+    /** All tenants that have a config of their own; weakly consistent. */
+    public void forEachTenant(Consumer<TenantId> each) {
+        if (defaultTenant.offset() != NO_OFFSET) {
+            each.accept(TenantId.DEFAULT);
+        }
+        stored.keySet().forEach(each);
+    }
+
+    /**
+     * Waits until this instance has read the topic up to an offset.
+     *
+     * @return false if that takes too long
+     */
+    public boolean awaitApplied(long offset, Duration within) throws InterruptedException {
+        long deadline = System.nanoTime() + within.toNanos();
+        synchronized (applied) {
+            while (appliedOffset < offset) {
+                long leftMs = (deadline - System.nanoTime()) / NANOS_PER_MS;
+                if (leftMs <= 0) {
+                    return false;
+                }
+                applied.wait(leftMs);
+            }
+        }
+        return true;
+    }
+
     /** Applies one record of the topic. Never throws for what the record holds. */
     void apply(byte @Nullable [] key, byte @Nullable [] value, long offset) {
+        change(key, value, offset);
+        synchronized (applied) {
+            appliedOffset = offset;
+            applied.notifyAll();
+        }
+    }
+
+    private void change(byte @Nullable [] key, byte @Nullable [] value, long offset) {
         TenantId tenant = key == null ? null : TenantId.tryParse(key);
         if (tenant == null) {
             refuse("?", offset, "the key is not a tenant id in decimal");
@@ -95,15 +139,14 @@ public final class TenantConfigs {
         return refused.get();
     }
 
-    /** Notes that the topic was read up to a record, good or bad. */
-    void read(long offset, long timestampMs) {
+    /** Notes the time of the record that was {@linkplain #apply applied} last, good or bad. */
+    void readAt(long timestampMs) {
         readTimestampMs = timestampMs;
-        readOffset = offset;
     }
 
     /** The offset of the last record of the topic that was read; -1 before the first. */
     public long readOffset() {
-        return readOffset;
+        return appliedOffset;
     }
 
     /** The time of that record, in ms since the epoch; 0 before the first. */

@@ -5,8 +5,11 @@ import io.tidegate.admission.TenantUsage;
 import io.tidegate.tenant.TenantId;
 import java.nio.ByteBuffer;
 import java.security.SecureRandom;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.BiConsumer;
 import org.apache.kafka.common.utils.Bytes;
 import org.apache.kafka.streams.state.KeyValueIterator;
@@ -22,52 +25,80 @@ import org.jspecify.annotations.Nullable;
  *  segments  tenant (8) | first seq (8)      → bytes (8) of a sealed segment
  * </pre>
  *
- * <p>A tenant is read from the stores at its first signal; every change is written through at once, so a tenant can be
- * dropped from memory at any time, and the least recently used is when there are too many. Not thread-safe; owned by the
- * task.
+ * <p>A tenant is read from the stores at its first signal. What a decision changes stays in memory until {@link #write},
+ * which has to be called before each commit: so a tenant's usage is written once in a transaction, however many signals it
+ * has in it. Chunks of entities are written when they are full, the last one with the usage. The least recently used
+ * tenants are written and dropped when there are too many, in number or bytes; the one at hand always stays. Memory is
+ * never newer than what the transaction will hold: a task that fails, moves or is revived makes a new one of these and
+ * reads the stores. Not thread-safe; owned by the task.
  */
 final class TenantStates {
     static final String USAGE = "usage";
     static final String ENTITIES = "entities";
     static final String SEGMENTS = "segments";
 
+    /** A tenant's usage, its key and its place in the map, near enough to bound them. */
+    private static final long TENANT_BYTES = 800;
+
     private final KeyValueStore<Bytes, byte[]> usages;
     private final KeyValueStore<Bytes, byte[]> entities;
     private final KeyValueStore<Bytes, byte[]> segments;
+    private final int tenantsMax;
+    private final MemoryShare memory;
     private final SecureRandom random = new SecureRandom();
-    private final Map<TenantId, TenantUsage> cached;
+    private final Map<TenantId, Held> held = new LinkedHashMap<>(1024, 0.75f, true);
+    private final Set<Held> changed = new LinkedHashSet<>();
+    private long heldBytes;
 
-    /** @param cachedMax tenants kept in memory */
+    /** One tenant in memory. To be used until the next record only: it may be dropped then. */
+    static final class Held {
+        private final TenantId tenant;
+        private final TenantUsage usage;
+        private boolean changed;
+        private int storedEntities;
+        private long bytes;
+
+        private Held(TenantId tenant, TenantUsage usage) {
+            this.tenant = tenant;
+            this.usage = usage;
+            storedEntities = usage.entities().size();
+        }
+
+        TenantUsage usage() {
+            return usage;
+        }
+    }
+
+    /**
+     * @param tenantsMax tenants kept in memory
+     * @param memory how many bytes they may take
+     */
     TenantStates(
             KeyValueStore<Bytes, byte[]> usages,
             KeyValueStore<Bytes, byte[]> entities,
             KeyValueStore<Bytes, byte[]> segments,
-            int cachedMax) {
+            int tenantsMax,
+            MemoryShare memory) {
         this.usages = usages;
         this.entities = entities;
         this.segments = segments;
-        this.cached = new LinkedHashMap<>(1024, 0.75f, true) {
-            private static final long serialVersionUID = 1L;
-
-            @Override
-            protected boolean removeEldestEntry(Map.Entry<TenantId, TenantUsage> eldest) {
-                return size() > cachedMax;
-            }
-        };
+        this.tenantsMax = tenantsMax;
+        this.memory = memory;
     }
 
-    TenantUsage usage(TenantId tenant) {
-        TenantUsage usage = cached.get(tenant);
-        if (usage == null) {
-            usage = load(tenant);
-            cached.put(tenant, usage);
+    Held of(TenantId tenant) {
+        Held known = held.get(tenant);
+        if (known == null) {
+            known = new Held(tenant, load(tenant));
+            held.put(tenant, known);
+            weigh(known);
         }
-        return usage;
+        return known;
     }
 
     /** Visits the tenants that are in memory. */
-    void forEachCached(BiConsumer<TenantId, TenantUsage> visitor) {
-        cached.forEach(visitor);
+    void forEachHeld(BiConsumer<TenantId, TenantUsage> visitor) {
+        held.forEach((tenant, one) -> visitor.accept(tenant, one.usage));
     }
 
     private TenantUsage load(TenantId tenant) {
@@ -76,6 +107,7 @@ final class TenantStates {
             return TenantUsage.fresh(random.nextLong(), random.nextLong());
         }
         TenantUsage usage = TenantUsage.read(stored);
+        usage.entities().expect(usage.entityCount());
         try (KeyValueIterator<Bytes, byte[]> chunks =
                 entities.range(chunkKey(tenant, 0), chunkKey(tenant, Integer.MAX_VALUE))) {
             while (chunks.hasNext()) {
@@ -90,20 +122,61 @@ final class TenantStates {
         return usage;
     }
 
-    /**
-     * Writes a usage that a decision changed.
-     *
-     * @param entitiesBefore the size of the entity set before the decision
-     */
-    void changed(TenantId tenant, TenantUsage usage, int entitiesBefore) {
-        usages.put(usageKey(tenant), usage.write());
-        EntitySet set = usage.entities();
-        if (set.size() > entitiesBefore) {
-            int last = (set.size() - 1) / EntitySet.CHUNK_ENTITIES;
-            for (int chunk = entitiesBefore / EntitySet.CHUNK_ENTITIES; chunk <= last; chunk++) {
-                entities.put(chunkKey(tenant, chunk), set.chunk(chunk));
+    /** Notes that a tenant changed, and keeps to the bounds. */
+    void changed(Held one) {
+        EntitySet set = one.usage.entities();
+        if (set.tailChunk() > set.firstHeldChunk()) {
+            for (int chunk = set.firstHeldChunk(); chunk < set.tailChunk(); chunk++) {
+                entities.put(chunkKey(one.tenant, chunk), set.chunk(chunk));
             }
+            set.release();
         }
+        if (!one.changed) {
+            one.changed = true;
+            changed.add(one);
+        }
+        weigh(one);
+    }
+
+    private void weigh(Held one) {
+        long bytes = TENANT_BYTES + one.usage.entities().memoryBytes();
+        heldBytes += bytes - one.bytes;
+        one.bytes = bytes;
+        if (held.size() > tenantsMax || heldBytes > memory.bytes()) {
+            dropAllBut(one);
+        }
+    }
+
+    /** Drops the least recently used until the bounds hold. */
+    private void dropAllBut(Held atHand) {
+        Iterator<Held> eldest = held.values().iterator();
+        while (eldest.hasNext() && (held.size() > tenantsMax || heldBytes > memory.bytes())) {
+            Held one = eldest.next();
+            if (one == atHand) {
+                return;
+            }
+            if (changed.remove(one)) {
+                write(one);
+            }
+            heldBytes -= one.bytes;
+            eldest.remove();
+        }
+    }
+
+    /** Writes what changed. To be called before each commit; may be called at any time. */
+    void write() {
+        changed.forEach(this::write);
+        changed.clear();
+    }
+
+    private void write(Held one) {
+        one.changed = false;
+        usages.put(usageKey(one.tenant), one.usage.write());
+        EntitySet set = one.usage.entities();
+        if (set.size() > one.storedEntities && set.size() % EntitySet.CHUNK_ENTITIES > 0) {
+            entities.put(chunkKey(one.tenant, set.tailChunk()), set.chunk(set.tailChunk()));
+        }
+        one.storedEntities = set.size();
     }
 
     /** Counts a sealed segment, once however often it is reported; null bytes: it is gone. */
@@ -117,18 +190,18 @@ final class TenantStates {
         if (bytes == null ? before == null : before != null && bytesBefore == bytes) {
             return;
         }
-        TenantUsage usage = usage(tenant);
+        Held one = of(tenant);
         if (bytes == null) {
             segments.delete(key);
-            usage.storageChanged(-1, -bytesBefore);
+            one.usage.storageChanged(-1, -bytesBefore);
         } else {
             segments.put(key, ByteBuffer.allocate(Long.BYTES).putLong(bytes).array());
-            usage.storageChanged(before == null ? 1 : 0, bytes - bytesBefore);
+            one.usage.storageChanged(before == null ? 1 : 0, bytes - bytesBefore);
         }
-        changed(tenant, usage, usage.entities().size());
+        changed(one);
     }
 
-    private static Bytes usageKey(TenantId tenant) {
+    static Bytes usageKey(TenantId tenant) {
         return Bytes.wrap(ByteBuffer.allocate(Long.BYTES).putLong(tenant.bits()).array());
     }
 

@@ -2,6 +2,7 @@ package io.tidegate.topology;
 
 import io.tidegate.signal.SignalParser;
 import io.tidegate.wal.DataDir;
+import java.util.List;
 import java.util.Map;
 import java.util.function.IntPredicate;
 import java.util.function.Supplier;
@@ -85,7 +86,7 @@ public final class TidegateTopology {
         // Kafka Streams demands a store for what every instance reads; the parsed table is kept beside it. In memory,
         // because a persistent global store can be unable to start after a crash.
         topology.addGlobalStore(
-                store("tenant-configs", false, false).withLoggingDisabled(),
+                store("tenant-configs", false).withLoggingDisabled(),
                 "tenant-configs-source",
                 new ByteArrayDeserializer(),
                 new ByteArrayDeserializer(),
@@ -96,7 +97,7 @@ public final class TidegateTopology {
                     public void process(Record<byte[], byte[]> record) {
                         long offset = context().recordMetadata().orElseThrow().offset();
                         configs.apply(record.key(), record.value(), offset);
-                        configs.read(offset, record.timestamp());
+                        configs.readAt(record.timestamp());
                     }
                 });
     }
@@ -127,14 +128,16 @@ public final class TidegateTopology {
         Topics topics = settings.topics();
         addSource(topology, "signals-by-tenant", topics.byTenant());
         addSource(topology, "wal-segments", topics.segments());
+        MemoryShare memory = new MemoryShare(settings.cacheBytes());
         topology.addProcessor(
                 ADMIT,
-                () -> new AdmitProcessor(settings, configs, parser, listener),
+                () -> new AdmitProcessor(settings, configs, parser, memory, listener),
                 "signals-by-tenant",
                 "wal-segments");
-        topology.addStateStore(store(TenantStates.USAGE, true, true), ADMIT);
-        topology.addStateStore(store(TenantStates.ENTITIES, true, true), ADMIT);
-        topology.addStateStore(store(TenantStates.SEGMENTS, true, false), ADMIT);
+        for (String store : List.of(TenantStates.USAGE, TenantStates.ENTITIES, TenantStates.SEGMENTS)) {
+            topology.addStateStore(store(store, true), ADMIT);
+        }
+        topology.addStateStore(new UnloggedStoreBuilder<>(BeforeCommit.STORE, BeforeCommit::new), ADMIT);
         addSink(topology, ACCEPTED_SINK, topics.accepted(), ADMIT);
         addSink(topology, QUOTA_EXCEEDED_SINK, topics.quotaExceeded(), ADMIT);
         addSink(topology, ADMIT_DEAD_LETTER_SINK, topics.deadLetter(), ADMIT);
@@ -177,15 +180,15 @@ public final class TidegateTopology {
         topology.addSink(name, topic, TenantKey.SERIALIZER, new ByteArraySerializer(), TenantKey.PARTITIONER, parent);
     }
 
-    private static StoreBuilder<KeyValueStore<Bytes, byte[]>> store(String name, boolean persistent, boolean cached) {
-        StoreBuilder<KeyValueStore<Bytes, byte[]>> builder = Stores.keyValueStoreBuilder(
-                persistent ? Stores.persistentKeyValueStore(name) : Stores.inMemoryKeyValueStore(name),
-                Serdes.Bytes(),
-                Serdes.ByteArray());
-        return cached ? builder.withCachingEnabled() : builder.withCachingDisabled();
+    private static StoreBuilder<KeyValueStore<Bytes, byte[]>> store(String name, boolean persistent) {
+        return Stores.keyValueStoreBuilder(
+                        persistent ? Stores.persistentKeyValueStore(name) : Stores.inMemoryKeyValueStore(name),
+                        Serdes.Bytes(),
+                        Serdes.ByteArray())
+                .withCachingDisabled();
     }
 
-    /** Builds a store whose changelog is its source topic. */
+    /** Builds a store that has no changelog, or whose changelog is its source topic. */
     private static final class UnloggedStoreBuilder<S extends StateStore> implements StoreBuilder<S> {
         private final String name;
         private final Supplier<S> stores;

@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
  * @param instance this instance's name in reports
  * @param sizes how large records may be
  * @param cachedTenants tenants whose usage each task keeps in memory
+ * @param cacheBytes memory for tenants' usage and entities, over all tasks
  * @param wal how segments are cut and files are held
  * @param walWriteInterval how long an accepted signal may wait in memory before it is in its file
  * @param walCheckpointInterval how often files are made durable; after a power loss this much is read again
@@ -26,6 +27,7 @@ public record TopologySettings(
         String instance,
         RecordSizes sizes,
         int cachedTenants,
+        long cacheBytes,
         WalSettings wal,
         Duration walWriteInterval,
         Duration walCheckpointInterval) {}

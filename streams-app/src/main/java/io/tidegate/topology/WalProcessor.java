@@ -3,14 +3,13 @@ package io.tidegate.topology;
 import io.tidegate.topology.TopologyListener.Stage;
 import io.tidegate.wal.SealedSegment;
 import java.util.function.LongConsumer;
-import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.streams.processor.PunctuationType;
 import org.apache.kafka.streams.processor.api.ContextualProcessor;
 import org.apache.kafka.streams.processor.api.ProcessorContext;
 import org.apache.kafka.streams.processor.api.Record;
 
 /**
- * Stage 3: appends accepted signals to the files, and reports each segment that is sealed.
+ * Stage 3: appends accepted signals to the files, prunes where that is asked, and reports each segment that is sealed.
  *
  * <p>Its input is committed, so what it writes never has to be taken back. It writes to the files and checkpoints them by
  * the wall clock, because Kafka Streams does not call the store's commit for a running task under exactly-once.
@@ -49,14 +48,7 @@ final class WalProcessor extends ContextualProcessor<byte[], byte[], TenantKey, 
     public void process(Record<byte[], byte[]> record) {
         progress.accept(record.timestamp());
         long offset = context().recordMetadata().orElseThrow().offset();
-        if (record.value() != null) {
-            store.append(
-                    NumberedKey.parse(record.key()),
-                    record.timestamp(),
-                    record.value(),
-                    new RecordHeaders(record.headers()),
-                    this::report);
-        }
+        store.apply(offset, record.timestamp(), record.key(), record.value(), record.headers(), this::report);
         appliedOffset = offset;
     }
 

@@ -6,22 +6,17 @@ import io.tidegate.wal.SealedSegment;
 import io.tidegate.wal.Shard;
 import io.tidegate.wal.WalRecord;
 import io.tidegate.wal.WalSettings;
-import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.util.Collection;
 import java.util.Map;
 import java.util.function.Consumer;
 import java.util.function.IntPredicate;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.header.Header;
-import org.apache.kafka.common.header.internals.RecordHeader;
+import org.apache.kafka.common.header.Headers;
 import org.apache.kafka.common.header.internals.RecordHeaders;
-import org.apache.kafka.common.utils.ByteUtils;
-import org.apache.kafka.streams.KeyValue;
-import org.apache.kafka.streams.processor.BatchingStateRestoreCallback;
 import org.apache.kafka.streams.processor.StateStore;
 import org.apache.kafka.streams.processor.StateStoreContext;
-import org.apache.kafka.streams.state.HeadersBytesStore;
+import org.apache.kafka.streams.processor.internals.RecordBatchingStateRestoreCallback;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -29,10 +24,10 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>So Kafka Streams restores the files on a new machine, lets standbys follow, and resumes from {@link
  * #committedOffset} after a crash. The same {@link #append} serves all three and the processing itself. The files lie
- * outside Kafka Streams' own directories, which it deletes at will. {@link HeadersBytesStore} makes it pass headers and
- * timestamps when it restores.
+ * outside Kafka Streams' own directories, which it deletes at will. The callback for restoration is an internal interface,
+ * because only that one passes records whole, with offset, time and headers.
  */
-final class WalStore implements StateStore, HeadersBytesStore {
+final class WalStore implements StateStore {
     private final String name;
     private final DataDir dir;
     private final WalSettings settings;
@@ -58,40 +53,40 @@ final class WalStore implements StateStore, HeadersBytesStore {
         if (shard == null) {
             shard = new Shard(dir, context.taskId().partition(), settings);
         }
-        context.register(root, (BatchingStateRestoreCallback) this::restore);
+        context.register(root, (RecordBatchingStateRestoreCallback) this::restore);
     }
 
-    private void restore(Collection<KeyValue<byte[], byte[]>> records) {
-        for (KeyValue<byte[], byte[]> record : records) {
-            if (record.value != null) {
-                ByteBuffer in = ByteBuffer.wrap(record.value);
-                int headersBytes = ByteUtils.readVarint(in);
-                Header[] headers = headersBytes == 0 ? new Header[0] : readHeaders(in);
-                long timestampMs = in.getLong();
-                byte[] value = new byte[in.remaining()];
-                in.get(value);
-                append(NumberedKey.parse(record.key), timestampMs, value, new RecordHeaders(headers), segment -> {});
-            }
+    private void restore(Collection<ConsumerRecord<byte[], byte[]>> records) {
+        for (ConsumerRecord<byte[], byte[]> record : records) {
+            long timestampMs = Math.max(0, record.timestamp());
+            apply(record.offset(), timestampMs, record.key(), record.value(), record.headers(), segment -> {});
         }
     }
 
-    /** The form of KIP-1271: count, then for each a name and a value with their lengths; -1 is null. */
-    private static Header[] readHeaders(ByteBuffer in) {
-        Header[] headers = new Header[ByteUtils.readVarint(in)];
-        for (int i = 0; i < headers.length; i++) {
-            byte[] headerName = new byte[ByteUtils.readVarint(in)];
-            in.get(headerName);
-            int length = ByteUtils.readVarint(in);
-            byte[] value = length < 0 ? null : new byte[length];
-            if (value != null) {
-                in.get(value);
-            }
-            headers[i] = new RecordHeader(new String(headerName, StandardCharsets.UTF_8), value);
+    /** Applies one record of {@code signals-accepted}: the same for processing, restoration and standbys. */
+    void apply(
+            long offset,
+            long timestampMs,
+            byte[] key,
+            byte @Nullable [] value,
+            Headers headers,
+            Consumer<SealedSegment> sealed) {
+        NumberedKey number = NumberedKey.parse(key);
+        if (value == null) {
+            prune(number, headers);
+        } else {
+            append(number, timestampMs, value, new RecordHeaders(headers), sealed);
         }
-        return headers;
     }
 
-    void append(
+    private void prune(NumberedKey below, Headers headers) {
+        opened().prune(below.tenant(), below.seq());
+        if (TidegateHeaders.DELETE_TENANT.equals(TidegateHeaders.text(headers, TidegateHeaders.COMMAND))) {
+            opened().removeCopies(below.tenant());
+        }
+    }
+
+    private void append(
             NumberedKey key, long timestampMs, byte[] value, RecordHeaders headers, Consumer<SealedSegment> sealed) {
         byte[] producersKey = TidegateHeaders.bytes(headers, TidegateHeaders.KEY);
         headers.remove(TidegateHeaders.KEY);

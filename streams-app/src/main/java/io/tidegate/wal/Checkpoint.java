@@ -11,25 +11,68 @@ import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What of a shard is durable: the offset in {@code signals-accepted} up to which every file is fsynced, and how far each
- * tenant's last segment was filled then, so that a restart reads only what came after.
+ * What of a shard is durable: the offset in {@code signals-accepted} up to which every file is fsynced, and for each
+ * tenant where its log begins and how far the last segment was filled then, so that a restart reads only what came after.
  *
  * <pre>
- *  version = 1 (1) | shard (4) | offset (8) | partial (1) | tenants n (4)
- *  n × ( tenant (8) | tail: first seq (8), next seq (8), position (8), own bytes (8), crc (4), first time (8) )
+ *  version = 2 (1) | shard (4) | offset (8) | partial (1) | tenants n (4)
+ *  n × ( tenant (8) | tail: first seq (8), next seq (8), position (8), own bytes (8), crc (4), first time (8)
+ *        | begin seq (8) | applied seq (8) | pruning (1) )
  *  CRC32C of all before (4)
  * </pre>
  *
- * Big-endian. Written by temp file, fsync, rename and directory fsync, after the files it speaks of.
+ * Big-endian. Written by temp file, fsync, rename and directory fsync, after the files it speaks of. Version 1, without
+ * the last three fields, is read too.
  *
  * @param offset the last applied offset; Kafka Streams' own negative sentinels are kept as they came
  * @param partial whether this copy began when the topic no longer had its beginning, so that a tenant may start above 0
- * @param tails by tenant
+ * @param logs by tenant
  */
-record Checkpoint(long offset, boolean partial, Map<TenantId, Tail> tails) {
-    private static final byte VERSION = 1;
+record Checkpoint(long offset, boolean partial, Map<TenantId, Log> logs) {
+    private static final byte VERSION = 2;
+    private static final byte VERSION_WITHOUT_BEGINNINGS = 1;
     private static final int HEAD_BYTES = 1 + Integer.BYTES + Long.BYTES + 1 + Integer.BYTES;
-    private static final int ENTRY_BYTES = Long.BYTES + Tail.BYTES;
+    private static final int ENTRY_BYTES_1 = Long.BYTES + Tail.BYTES;
+    private static final int ENTRY_BYTES = ENTRY_BYTES_1 + Log.MORE_BYTES;
+
+    /**
+     * What is known of one tenant's log.
+     *
+     * @param tail the last segment; one without records need not exist as a file: then it is where the log goes on
+     * @param beginSeq the first segment's first sequence number: segments below it were pruned; -1 where not known
+     * @param appliedSeq the sequence number after the tenant's last record at or before the checkpoint's offset. While
+     *     records come again after a crash it is behind the tail
+     * @param pruning whether segments below {@code beginSeq} may still be there
+     */
+    record Log(Tail tail, long beginSeq, long appliedSeq, boolean pruning) {
+        static final long UNKNOWN = -1;
+        private static final int MORE_BYTES = 2 * Long.BYTES + 1;
+
+        Log pruned() {
+            return new Log(tail, beginSeq, appliedSeq, false);
+        }
+
+        Log appliedAgain() {
+            return new Log(tail, beginSeq, 0, pruning);
+        }
+
+        /** Whether there must be files: not where all that was there is pruned. */
+        boolean promisesFiles() {
+            return tail.records() > 0 || beginSeq < tail.firstSeq();
+        }
+
+        private void write(ByteBuffer out) {
+            tail.write(out);
+            out.putLong(beginSeq).putLong(appliedSeq).put((byte) (pruning ? 1 : 0));
+        }
+
+        private static Log read(ByteBuffer in, int version) {
+            Tail tail = Tail.read(in);
+            return version == VERSION_WITHOUT_BEGINNINGS
+                    ? new Log(tail, UNKNOWN, tail.nextSeq(), false)
+                    : new Log(tail, in.getLong(), in.getLong(), in.get() != 0);
+        }
+    }
 
     /** The checkpoint of a shard; null where it has none. Throws {@link WalException} where it is damaged. */
     static @Nullable Checkpoint read(DataDir dir, int shard) {
@@ -54,12 +97,12 @@ record Checkpoint(long offset, boolean partial, Map<TenantId, Tail> tails) {
     }
 
     byte[] bytes(int shard) {
-        ByteBuffer out = ByteBuffer.allocate(HEAD_BYTES + tails.size() * ENTRY_BYTES + Integer.BYTES);
+        ByteBuffer out = ByteBuffer.allocate(HEAD_BYTES + logs.size() * ENTRY_BYTES + Integer.BYTES);
         out.put(VERSION).putInt(shard).putLong(offset).put((byte) (partial ? 1 : 0));
-        out.putInt(tails.size());
-        tails.forEach((tenant, tail) -> {
+        out.putInt(logs.size());
+        logs.forEach((tenant, log) -> {
             out.putLong(tenant.bits());
-            tail.write(out);
+            log.write(out);
         });
         out.putInt(crc(out.array(), out.position()));
         return out.array();
@@ -74,10 +117,11 @@ record Checkpoint(long offset, boolean partial, Map<TenantId, Tail> tails) {
             throw new IllegalArgumentException("the checkpoint's checksum is wrong");
         }
         int version = in.get();
-        if (version != VERSION) {
-            throw new IllegalArgumentException(
-                    "the checkpoint's version is %d, this program reads %d".formatted(version, VERSION));
+        if (version != VERSION && version != VERSION_WITHOUT_BEGINNINGS) {
+            throw new IllegalArgumentException("the checkpoint's version is %d, this program reads %d and %d"
+                    .formatted(version, VERSION_WITHOUT_BEGINNINGS, VERSION));
         }
+        int entryBytes = version == VERSION ? ENTRY_BYTES : ENTRY_BYTES_1;
         int found = in.getInt();
         if (found != shard) {
             throw new IllegalArgumentException("the checkpoint is of shard %d".formatted(found));
@@ -85,15 +129,15 @@ record Checkpoint(long offset, boolean partial, Map<TenantId, Tail> tails) {
         long offset = in.getLong();
         boolean partial = in.get() != 0;
         int count = in.getInt();
-        if (count < 0 || (long) count * ENTRY_BYTES != in.remaining() - Integer.BYTES) {
+        if (count < 0 || (long) count * entryBytes != in.remaining() - Integer.BYTES) {
             throw new IllegalArgumentException(
                     "the checkpoint counts %d tenants in %d bytes".formatted(count, in.remaining()));
         }
-        Map<TenantId, Tail> tails = new HashMap<>(count * 2);
+        Map<TenantId, Log> logs = new HashMap<>(count * 2);
         for (int i = 0; i < count; i++) {
-            tails.put(TenantId.of(in.getLong()), Tail.read(in));
+            logs.put(TenantId.of(in.getLong()), Log.read(in, version));
         }
-        return new Checkpoint(offset, partial, tails);
+        return new Checkpoint(offset, partial, logs);
     }
 
     private static int crc(byte[] bytes, int length) {

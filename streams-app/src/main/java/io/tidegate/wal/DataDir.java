@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
@@ -321,6 +322,65 @@ public final class DataDir {
         }
         Files.move(temporary, path, StandardCopyOption.ATOMIC_MOVE);
         fsync(path.getParent());
+    }
+
+    /**
+     * Removes a tenant's segments that begin below {@code belowSeq}, the oldest first and each durably before the next, so
+     * that what is left has no hole; then the directories, where they are empty. Can be broken off and repeated.
+     *
+     * @throws WalException if one of them is not a regular file
+     */
+    void removeSegments(TenantId tenant, int shard, long belowSeq) throws IOException {
+        Path directory = walOf(tenant);
+        NavigableSet<SegmentName> left = segments(tenant);
+        for (SegmentName name : segments(tenant)) {
+            if (name.shard() == shard && name.firstSeq() < belowSeq) {
+                Path path = directory.resolve(name.fileName());
+                if (!Files.isRegularFile(path, LinkOption.NOFOLLOW_LINKS)) {
+                    throw WalException.damage(tenant, path, 0, "a regular file is expected, not a link or a directory");
+                }
+                Files.delete(path);
+                fsync(directory);
+                left.remove(name);
+            }
+        }
+        if (left.isEmpty()) {
+            removeEmptied(directory);
+            if (!tenant.isDefault()) {
+                removeEmptied(directory.getParent());
+            }
+        }
+    }
+
+    private static void removeEmptied(@Nullable Path directory) throws IOException {
+        if (directory != null && directory.getParent() != null) {
+            try {
+                Files.deleteIfExists(directory);
+            } catch (DirectoryNotEmptyException e) {
+                return; // something that is not ours to remove
+            }
+            if (Files.isDirectory(directory.getParent(), LinkOption.NOFOLLOW_LINKS)) {
+                fsync(directory.getParent());
+            }
+        }
+    }
+
+    /** Removes the copies of a tenant's bytes from the quarantine. */
+    void removeQuarantined(TenantId tenant) throws IOException {
+        boolean removed = false;
+        try (DirectoryStream<Path> entries = Files.newDirectoryStream(quarantine())) {
+            for (Path entry : entries) {
+                if (entry.getFileName().toString().startsWith(tenant.decimal() + ".")) {
+                    Files.delete(entry);
+                    removed = true;
+                }
+            }
+        } catch (NoSuchFileException e) {
+            return; // nothing was ever cut
+        }
+        if (removed) {
+            fsync(quarantine());
+        }
     }
 
     /** Makes the entries of a directory durable. */

@@ -8,6 +8,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -32,7 +33,8 @@ import org.slf4j.LoggerFactory;
  *
  * <p>If we crash after an append: the file holds what reached the page cache, and the topic has the rest. After a power
  * loss: the files hold at least what the checkpoint says. Between fsync and checkpoint: the old checkpoint, more is
- * skipped. While the checkpoint is replaced: the old or the new one.
+ * skipped. While the checkpoint is replaced: the old or the new one. Between a prune and the checkpoint after it: nothing
+ * was removed, and the prune comes again. After that checkpoint: it says what to remove, and the next start does.
  *
  * <p>Not thread-safe; owned by the task that owns the partition.
  */
@@ -49,7 +51,7 @@ public final class Shard implements Closeable {
     private final ByteBuffer scratch = WalRecord.scratch();
 
     private final Map<TenantId, TenantLog> logs = new HashMap<>();
-    private final Map<TenantId, Tail> durable = new HashMap<>();
+    private final Map<TenantId, Checkpoint.Log> durable = new HashMap<>();
     private final Set<TenantLog> pending = new LinkedHashSet<>();
     private final Set<TenantLog> unsynced = new LinkedHashSet<>();
     private final Set<Path> newEntries = new LinkedHashSet<>();
@@ -79,9 +81,33 @@ public final class Shard implements Closeable {
         offset = checkpoint == null ? NO_OFFSET : checkpoint.offset();
         partial = checkpoint != null && checkpoint.partial();
         if (checkpoint != null) {
-            durable.putAll(checkpoint.tails());
+            durable.putAll(checkpoint.logs());
         }
+        if (offset < 0) {
+            forgetApplied();
+        }
+        finishPruning();
         distrust();
+    }
+
+    /** The topic is read from its beginning again: no record of it was applied in this order yet. */
+    private void forgetApplied() {
+        durable.replaceAll((tenant, log) -> log.appliedAgain());
+    }
+
+    /** Removes what a crash between a checkpoint and the removal left of pruned segments. */
+    private void finishPruning() {
+        for (Map.Entry<TenantId, Checkpoint.Log> entry : durable.entrySet()) {
+            if (entry.getValue().pruning()) {
+                try {
+                    dir.removeSegments(entry.getKey(), number, entry.getValue().beginSeq());
+                } catch (IOException e) {
+                    throw WalException.io("pruning", dir.walOf(entry.getKey()), e);
+                }
+                entry.setValue(entry.getValue().pruned());
+                dirty = true;
+            }
+        }
     }
 
     /**
@@ -111,13 +137,10 @@ public final class Shard implements Closeable {
     public void append(
             TenantId tenant, WalRecord record, BooleanSupplier beginningIsGone, Consumer<SealedSegment> sealed) {
         guarded("appending to", dir.walOf(tenant), () -> {
-            TenantLog log = logs.get(tenant);
-            if (log == null) {
-                log = TenantLog.open(this, tenant, durable.get(tenant), bytes -> recoveredBytes += bytes);
-                logs.put(tenant, log);
-            }
+            TenantLog log = log(tenant);
             Long next = log.nextSeq();
             if (next != null && record.seq() < next) {
+                log.applied(record.seq());
                 log.sealedBy(record.seq(), record.timestampMs(), sealed);
                 return;
             }
@@ -137,6 +160,36 @@ public final class Shard implements Closeable {
             }
             closeSurplusFiles();
         });
+    }
+
+    private TenantLog log(TenantId tenant) throws IOException {
+        TenantLog log = logs.get(tenant);
+        if (log == null) {
+            log = TenantLog.open(this, tenant, durable.get(tenant), bytes -> recoveredBytes += bytes);
+            logs.put(tenant, log);
+        }
+        return log;
+    }
+
+    /**
+     * Lets go of the segments whose records are all below {@code belowSeq} and were appended before this call in the
+     * order of the topic; so every copy lets go of the same ones, also when the call comes again after a crash. The log
+     * goes on with the next sequence number. The files are removed with the next {@link #checkpoint}.
+     */
+    public void prune(TenantId tenant, long belowSeq) {
+        guarded("pruning", dir.walOf(tenant), () -> {
+            TenantLog log = log(tenant);
+            if (log.prune(belowSeq)) {
+                dirty = true;
+                LOG.info("pruning tenant={} shard={} below_seq={} begins={}", tenant, number, belowSeq, log.beginSeq());
+            }
+            closeSurplusFiles();
+        });
+    }
+
+    /** Removes the copies of what was ever cut or moved away of a tenant's files. */
+    public void removeCopies(TenantId tenant) {
+        guarded("removing the copies of cut bytes from", dir.quarantine(), () -> dir.removeQuarantined(tenant));
     }
 
     private boolean mayBeginLate(BooleanSupplier beginningIsGone) {
@@ -172,15 +225,26 @@ public final class Shard implements Closeable {
                 DataDir.fsync(directory);
             }
             newEntries.clear();
+            List<TenantLog> pruned = new ArrayList<>();
             for (TenantLog log : logs.values()) {
-                if (log.tail() != null) {
-                    durable.put(log.tenant(), log.tail());
+                Checkpoint.Log state = log.state();
+                if (state != null) {
+                    durable.put(log.tenant(), state);
+                    if (state.pruning()) {
+                        pruned.add(log);
+                    }
                 }
             }
             new Checkpoint(appliedOffset, partial, durable).write(dir, number);
             offset = appliedOffset;
             hasCheckpoint = true;
-            dirty = false;
+            // If we crash here, the checkpoint says what must go, and the next start removes it.
+            for (TenantLog log : pruned) {
+                dir.removeSegments(log.tenant(), number, log.beginSeq());
+                log.pruned();
+                durable.computeIfPresent(log.tenant(), (tenant, state) -> state.pruned());
+            }
+            dirty = !pruned.isEmpty(); // the next one says that they are gone
             dir.listener().checkpointed(System.nanoTime() - began);
             closeSurplusFiles();
         });
@@ -191,6 +255,7 @@ public final class Shard implements Closeable {
         if (offset != NO_OFFSET) {
             LOG.warn("the WAL's place in signals-accepted is lost, the topic is read again shard={}", number);
             offset = NO_OFFSET;
+            forgetApplied();
             // On disk too: the task is closed and opened again next, and must not find the lost place there.
             new Checkpoint(NO_OFFSET, partial, durable).write(dir, number);
         }
@@ -283,7 +348,8 @@ public final class Shard implements Closeable {
 
     /** Whether the checkpoint knows a segment of the tenant, so that its directories are durable. */
     boolean knowsDurable(TenantId tenant) {
-        return durable.containsKey(tenant);
+        Checkpoint.Log known = durable.get(tenant);
+        return known != null && known.promisesFiles();
     }
 
     void opened(TenantLog log) {

@@ -40,6 +40,16 @@ final class TenantLog {
     private RecordBatches.@Nullable Builder batch;
     private @Nullable FileChannel file;
     private boolean unsynced;
+
+    /** Where the log begins; segments below were pruned. */
+    private long beginSeq = Checkpoint.Log.UNKNOWN;
+
+    /** The sequence number after the last record that the topic gave, new or not. */
+    private long appliedSeq;
+
+    /** Whether pruned segments are still on disk. */
+    private boolean pruning;
+
     private int pendingBytes;
     private int batchBytesExpected = BATCH_BYTES_MIN;
 
@@ -53,12 +63,16 @@ final class TenantLog {
     /**
      * Finds the end of the log.
      *
-     * @param durable how far the checkpoint knew the last segment durable; null where it did not know the tenant
+     * @param durable what the checkpoint knows of the log; null where it does not know the tenant
      * @param bytesRead told how many bytes had to be read
      */
-    static TenantLog open(Shard shard, TenantId tenant, @Nullable Tail durable, Consumer<Long> bytesRead)
+    static TenantLog open(Shard shard, TenantId tenant, Checkpoint.@Nullable Log durable, Consumer<Long> bytesRead)
             throws IOException {
         TenantLog log = new TenantLog(shard, tenant);
+        if (durable != null) {
+            log.beginSeq = durable.beginSeq();
+            log.appliedSeq = durable.appliedSeq();
+        }
         for (SegmentName name : shard.dir().segments(tenant)) {
             if (name.shard() != shard.number()) {
                 throw WalException.damage(
@@ -67,23 +81,30 @@ final class TenantLog {
                         0,
                         "the segment is of another shard than %d".formatted(shard.number()));
             }
-            log.starts.add(name.firstSeq());
+            if (name.firstSeq() >= log.beginSeq) {
+                log.starts.add(name.firstSeq());
+            }
         }
         if (!log.starts.isEmpty()) {
-            log.recover(durable, bytesRead);
-        } else if (durable != null) {
+            log.recover(durable == null ? null : durable.tail(), bytesRead);
+            if (log.beginSeq < 0) {
+                log.beginSeq = log.starts.first();
+            }
+        } else if (durable != null && durable.promisesFiles()) {
             throw WalException.damage(
                     tenant,
                     log.directory,
                     0,
-                    "the checkpoint knows the sequence numbers below %d here, and there is no segment"
-                            .formatted(durable.nextSeq()));
+                    "the checkpoint knows the sequence numbers %d to %d here, and there is no segment"
+                            .formatted(Math.max(0, log.beginSeq), durable.tail().nextSeq() - 1));
+        } else if (durable != null) {
+            log.tail = durable.tail();
         }
         return log;
     }
 
     /** Cuts the last segment down to what the checkpoint knows durable, whatever its bytes look like. */
-    static void cutToDurable(Shard shard, TenantId tenant, @Nullable Tail durable) throws IOException {
+    static void cutToDurable(Shard shard, TenantId tenant, Checkpoint.@Nullable Log known) throws IOException {
         SegmentName last = null;
         for (SegmentName name : shard.dir().segments(tenant)) {
             last = name.shard() == shard.number() ? name : last;
@@ -91,9 +112,10 @@ final class TenantLog {
         if (last == null) {
             return;
         }
-        boolean known = durable != null && durable.firstSeq() == last.firstSeq();
         Path path = shard.dir().walOf(tenant).resolve(last.fileName());
-        long position = known ? durable.position() : 0;
+        long position = known != null && known.tail().firstSeq() == last.firstSeq()
+                ? known.tail().position()
+                : 0;
         if (Files.size(path) > position) {
             shard.cut(tenant, path, position, "the disk failed before these bytes were durable");
         }
@@ -106,7 +128,8 @@ final class TenantLog {
             throw WalException.damage(
                     tenant, path, 0, "the segment that begins with %d is missing".formatted(durable.firstSeq()));
         }
-        boolean known = durable != null && durable.firstSeq() == last;
+        // A tail without records says nothing of a file: one that is there was made after the checkpoint.
+        boolean known = durable != null && durable.firstSeq() == last && durable.records() > 0;
         Tail from = known ? durable : Tail.empty(last);
         try (SegmentReader reader = new SegmentReader(tenant, new SegmentName(last, shard.number()), path)) {
             if (reader.end() < from.position()) {
@@ -154,6 +177,56 @@ final class TenantLog {
         return tail == null ? null : tail.nextSeq();
     }
 
+    /** Where the log begins. */
+    long beginSeq() {
+        return beginSeq;
+    }
+
+    /** What the checkpoint is to know; null while this copy has nothing. Only meaningful right after {@link #sync}. */
+    Checkpoint.@Nullable Log state() {
+        return tail == null ? null : new Checkpoint.Log(tail, beginSeq, appliedSeq, pruning);
+    }
+
+    /** Notes that the topic gave a record that is here already. */
+    void applied(long seq) {
+        appliedSeq = seq + 1;
+    }
+
+    /**
+     * Forgets the segments whose records are all below {@code belowSeq} and came before this in the topic; the files stay
+     * until a checkpoint says where the log begins now. They are whole until then, so that whoever starts before that
+     * checkpoint finds the log as if nothing had been asked.
+     *
+     * @return whether there are such segments
+     */
+    boolean prune(long belowSeq) throws IOException {
+        long below = Math.min(belowSeq, appliedSeq);
+        boolean pruned = false;
+        while (tail != null && !starts.isEmpty()) {
+            Long following = starts.higher(starts.first());
+            long end = following == null ? tail.nextSeq() : following;
+            if (end > below || (following == null && tail.records() == 0)) {
+                break;
+            }
+            if (following == null) {
+                sync();
+                closeFile();
+                shard.syncEntry(directory);
+                tail = Tail.empty(end);
+            }
+            starts.pollFirst();
+            beginSeq = end;
+            pruned = true;
+        }
+        pruning |= pruned;
+        return pruned;
+    }
+
+    /** The files of pruned segments are gone. */
+    void pruned() {
+        pruning = false;
+    }
+
     /**
      * Appends the record with the {@linkplain #nextSeq next} sequence number, or the first record of a new copy.
      *
@@ -169,7 +242,7 @@ final class TenantLog {
             seal(current, record.timestampMs(), sealed);
             current = null;
         }
-        if (current == null || isFull(current)) {
+        if (current == null || isFull(current) || !starts.contains(current.firstSeq())) {
             current = begin(record.seq());
         }
         if (batch == null) {
@@ -182,6 +255,7 @@ final class TenantLog {
         shard.pendingBytes(record.ownBytes());
         current = current.with(record, shard.chainedCrc(record, current.crc()));
         tail = current;
+        appliedSeq = current.nextSeq();
         if (isFull(current)) {
             seal(current, record.timestampMs(), sealed);
         } else if (batch.bytes() >= shard.settings().batchBytes()) {
@@ -246,6 +320,9 @@ final class TenantLog {
         newEntries();
         shard.opened(this);
         starts.add(firstSeq);
+        if (beginSeq < 0) {
+            beginSeq = firstSeq;
+        }
         tail = begun;
         return begun;
     }
@@ -341,12 +418,6 @@ final class TenantLog {
             file = null;
             closing.close();
         }
-    }
-
-    /** How far the last segment is filled and written; only meaningful right after {@link #flush}. */
-    @Nullable
-    Tail tail() {
-        return tail;
     }
 
     TenantId tenant() {

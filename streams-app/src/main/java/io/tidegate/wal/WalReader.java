@@ -5,9 +5,11 @@ import io.tidegate.wal.RecordBatches.BadBatchException;
 import io.tidegate.wal.RecordBatches.Stored;
 import java.io.Closeable;
 import java.io.IOException;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.NavigableSet;
 import java.util.Queue;
 import org.jspecify.annotations.Nullable;
 
@@ -60,7 +62,8 @@ public final class WalReader implements Closeable {
     }
 
     /**
-     * The next record; null at the end, which is also where a batch is only half written.
+     * The next record; null at the end, which is also where a batch is only half written. What is pruned meanwhile is left
+     * out.
      *
      * @throws WalException at stored bytes that are not what was written
      */
@@ -80,7 +83,15 @@ public final class WalReader implements Closeable {
                 return false;
             }
             path = dir.walOf(tenant).resolve(name.fileName());
-            current = new SegmentReader(tenant, name, path);
+            try {
+                current = new SegmentReader(tenant, name, path);
+            } catch (NoSuchFileException e) {
+                NavigableSet<SegmentName> left = dir.segments(tenant);
+                if (left.isEmpty() || left.first().compareTo(name) > 0) {
+                    return !segments.isEmpty(); // pruned since the log was opened
+                }
+                throw e;
+            }
         }
         try {
             Stored batch = current.next();

@@ -59,6 +59,9 @@ public final class WalVerifier {
             long unfinishedBytes,
             List<Damage> damage) {}
 
+    /** Promised: the whole file, whatever its size. */
+    private static final long ALL_BYTES = Long.MAX_VALUE;
+
     private static final String NOT_DIRECTORY = "a directory is expected, not a link or a file";
 
     private final DataDir dir;
@@ -143,6 +146,19 @@ public final class WalVerifier {
         }
     }
 
+    /** The tenants that have a directory here or are known to a checkpoint, in order. */
+    public NavigableSet<TenantId> tenants() throws IOException {
+        NavigableSet<TenantId> tenants = dir.tenants();
+        checkpoints()
+                .values()
+                .forEach(checkpoint -> checkpoint.logs().forEach((tenant, log) -> {
+                    if (log.promisesFiles()) {
+                        tenants.add(tenant);
+                    }
+                }));
+        return tenants;
+    }
+
     /**
      * Checks one tenant's files.
      *
@@ -150,34 +166,114 @@ public final class WalVerifier {
      * @throws WalException if the tenant's directory lies behind a symbolic link
      */
     public TenantReport verify(TenantId tenant, Consumer<Long> progress) throws IOException {
-        List<Damage> damage = new ArrayList<>();
-        Path directory = dir.walOf(tenant);
         Map<Integer, Checkpoint> promised = checkpoints();
         NavigableSet<SegmentName> segments = dir.segments(tenant);
-        checkNames(tenant, directory, damage, segments);
-        long records = 0;
-        long bytes = 0;
-        long unfinished = 0;
-        long expected = segments.isEmpty() ? 0 : segments.first().firstSeq();
+        OneTenant check = new OneTenant(tenant, progress);
+        check.names(segments);
+        int shard = shardOf != null
+                ? shardOf.applyAsInt(tenant)
+                : segments.isEmpty() ? 0 : segments.first().shard();
+        // What is pruned but not removed yet is no part of the log any more.
+        long begin = begin(promised, tenant, shard);
+        segments.removeIf(name -> name.shard() == shard && name.firstSeq() < begin);
+        if (begin >= 0 && !segments.isEmpty()) {
+            check.expected = segments.first().firstSeq() <= begin ? begin : begin(freshly(shard), tenant, shard);
+        } else if (!segments.isEmpty()) {
+            check.expected = segments.first().firstSeq();
+        }
+        long first = segments.isEmpty() ? -1 : segments.first().firstSeq();
         for (SegmentName name : segments) {
+            check.segment(name, shard, name.equals(segments.last()), durable(promised, tenant, name));
+        }
+        promised.forEach(
+                (number, checkpoint) -> check.promises(number, checkpoint.logs().get(tenant), segments));
+        return new TenantReport(
+                tenant,
+                check.segments,
+                check.records,
+                check.bytes,
+                check.records == 0 ? -1 : first,
+                check.records == 0 ? -1 : check.expected - 1,
+                check.unfinished,
+                List.copyOf(check.damage));
+    }
+
+    private static long begin(Map<Integer, Checkpoint> promised, TenantId tenant, int shard) {
+        Checkpoint checkpoint = promised.get(shard);
+        Checkpoint.Log log = checkpoint == null ? null : checkpoint.logs().get(tenant);
+        return log == null ? Checkpoint.Log.UNKNOWN : log.beginSeq();
+    }
+
+    /** What a shard's checkpoint says now: a prune may have moved a beginning since the checkpoints were read. */
+    private Map<Integer, Checkpoint> freshly(int shard) {
+        Checkpoint now = readable(shard);
+        return now == null ? Map.of() : Map.of(shard, now);
+    }
+
+    /** How many bytes of a segment the checkpoint promises: all where it knows a later one, or what was filled then. */
+    private static long durable(Map<Integer, Checkpoint> promised, TenantId tenant, SegmentName name) {
+        Checkpoint checkpoint = promised.get(name.shard());
+        Checkpoint.Log log = checkpoint == null ? null : checkpoint.logs().get(tenant);
+        if (log == null || name.firstSeq() > log.tail().firstSeq()) {
+            return 0;
+        }
+        return name.firstSeq() < log.tail().firstSeq() ? ALL_BYTES : log.tail().position();
+    }
+
+    /** The check of one tenant as it goes on. */
+    private final class OneTenant {
+        private final TenantId tenant;
+        private final Path directory;
+        private final Consumer<Long> progress;
+        private final List<Damage> damage = new ArrayList<>();
+        private int segments;
+        private long records;
+        private long bytes;
+        private long unfinished;
+        private long expected;
+
+        OneTenant(TenantId tenant, Consumer<Long> progress) {
+            this.tenant = tenant;
+            this.progress = progress;
+            this.directory = dir.walOf(tenant);
+        }
+
+        private void damaged(Path path, long position, @Nullable String what) {
+            damage.add(new Damage(tenant, path, position, String.valueOf(what)));
+        }
+
+        /** Says what in the directory is no segment, and takes from {@code segments} what cannot be read as one. */
+        void names(NavigableSet<SegmentName> names) throws IOException {
+            try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
+                for (Path entry : entries) {
+                    SegmentName name = SegmentName.tryParse(entry.getFileName().toString());
+                    if (name == null) {
+                        damaged(entry, 0, "the name is not a segment's");
+                    } else if (!Files.isRegularFile(entry, LinkOption.NOFOLLOW_LINKS)) {
+                        damaged(entry, 0, "a regular file is expected, not a link or a directory");
+                        names.remove(name);
+                    }
+                }
+            } catch (NoSuchFileException e) {
+                // Nothing stored.
+            }
+        }
+
+        void segment(SegmentName name, int shard, boolean last, long durable) throws IOException {
             Path path = directory.resolve(name.fileName());
-            int rightShard = shardOf == null ? segments.first().shard() : shardOf.applyAsInt(tenant);
-            if (name.shard() != rightShard) {
-                damage.add(new Damage(
-                        tenant, path, 0, "the segment is of shard %d, not %d".formatted(name.shard(), rightShard)));
+            if (name.shard() != shard) {
+                damaged(path, 0, "the segment is of shard %d, not %d".formatted(name.shard(), shard));
             }
             if (name.firstSeq() != expected) {
-                damage.add(new Damage(
-                        tenant,
+                damaged(
                         path,
                         0,
                         name.firstSeq() > expected
                                 ? "the sequence numbers %d to %d before this segment are missing"
                                         .formatted(expected, name.firstSeq() - 1)
                                 : "the segment begins with %d, the one before ends with %d"
-                                        .formatted(name.firstSeq(), expected - 1)));
+                                        .formatted(name.firstSeq(), expected - 1));
             }
-            long durable = durable(promised, tenant, name);
             try (SegmentReader reader = new SegmentReader(tenant, name, path)) {
                 long read = 0;
                 try {
@@ -186,70 +282,49 @@ public final class WalVerifier {
                         progress.accept(batch.end() - read);
                         read = batch.end();
                     }
-                    if (read < durable) {
-                        damage.add(new Damage(tenant, path, read, ends(durable)));
+                    if (durable != ALL_BYTES && read < durable) {
+                        damaged(path, read, ends(durable));
                     }
                 } catch (BadBatchException e) {
-                    if (e.reachesEnd() && name.equals(segments.last()) && reader.position() >= durable) {
+                    if (e.reachesEnd() && last && reader.position() >= durable) {
                         unfinished = reader.end() - reader.position();
                     } else {
-                        damage.add(new Damage(tenant, path, reader.position(), e.getMessage()));
+                        damaged(path, reader.position(), e.getMessage());
                     }
                 }
+                segments++;
                 bytes += reader.position();
                 expected = reader.nextSeq();
+            } catch (NoSuchFileException e) {
+                NavigableSet<SegmentName> left = dir.segments(tenant);
+                if (!left.isEmpty() && left.first().compareTo(name) < 0) {
+                    throw e;
+                }
+                // Pruned since the directory was read.
+                expected = left.isEmpty() ? name.firstSeq() : left.first().firstSeq();
             }
         }
-        promised.forEach((shard, checkpoint) -> {
-            Tail tail = checkpoint.tails().get(tenant);
-            SegmentName last = tail == null ? null : new SegmentName(tail.firstSeq(), shard);
-            if (last != null && !segments.contains(last)) {
-                damage.add(new Damage(
-                        tenant,
+
+        /** Whether all is there that a checkpoint knows. */
+        void promises(int shard, Checkpoint.@Nullable Log log, NavigableSet<SegmentName> names) {
+            if (log == null || !log.promisesFiles()) {
+                return;
+            }
+            SegmentName last = new SegmentName(log.tail().firstSeq(), shard);
+            boolean prunedSince = begin(freshly(shard), tenant, shard) > last.firstSeq();
+            if (log.tail().records() > 0 && !names.contains(last) && !prunedSince) {
+                damaged(
                         directory.resolve(last.fileName()),
                         0,
-                        "the checkpoint knows this segment, it is missing"));
+                        names.isEmpty() && log.beginSeq() >= 0
+                                ? "the checkpoint knows the sequence numbers %d to %d, and there is no segment"
+                                        .formatted(log.beginSeq(), log.tail().nextSeq() - 1)
+                                : "the checkpoint knows this segment, it is missing");
             }
-        });
-        long firstSeq = segments.isEmpty() ? -1 : segments.first().firstSeq();
-        return new TenantReport(
-                tenant,
-                segments.size(),
-                records,
-                bytes,
-                records == 0 ? -1 : firstSeq,
-                records == 0 ? -1 : expected - 1,
-                unfinished,
-                List.copyOf(damage));
-    }
-
-    /** How many bytes of a segment the checkpoint promises: of the tenant's last one then, what was filled. */
-    private static long durable(Map<Integer, Checkpoint> promised, TenantId tenant, SegmentName name) {
-        Checkpoint checkpoint = promised.get(name.shard());
-        Tail tail = checkpoint == null ? null : checkpoint.tails().get(tenant);
-        return tail != null && tail.firstSeq() == name.firstSeq() ? tail.position() : 0;
+        }
     }
 
     private static String ends(long durable) {
         return "the file ends here, the checkpoint knows %d bytes durable".formatted(durable);
-    }
-
-    /** Says what in the directory is no segment, and takes from {@code segments} what cannot be read as one. */
-    private static void checkNames(
-            TenantId tenant, Path directory, List<Damage> damage, NavigableSet<SegmentName> segments)
-            throws IOException {
-        try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
-            for (Path entry : entries) {
-                SegmentName name = SegmentName.tryParse(entry.getFileName().toString());
-                if (name == null) {
-                    damage.add(new Damage(tenant, entry, 0, "the name is not a segment's"));
-                } else if (!Files.isRegularFile(entry, LinkOption.NOFOLLOW_LINKS)) {
-                    damage.add(new Damage(tenant, entry, 0, "a regular file is expected, not a link or a directory"));
-                    segments.remove(name);
-                }
-            }
-        } catch (NoSuchFileException e) {
-            // Nothing stored.
-        }
     }
 }

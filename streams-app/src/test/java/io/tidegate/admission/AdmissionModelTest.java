@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.SplittableRandom;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -140,6 +141,7 @@ class AdmissionModelTest {
         String region = seed % 3 == 0 ? null : "eu";
         Admission admission = new Admission(region);
         TenantUsage usage = TenantUsage.fresh(random.nextLong(), random.nextLong());
+        Map<Integer, byte[]> stored = new TreeMap<>();
         Model model = new Model(region);
         TenantConfig config = someConfig(random, 1_000_000);
         long now = 1_000_000;
@@ -168,7 +170,7 @@ class AdmissionModelTest {
                 model.sealedBytes += bytes;
             }
             if (random.nextInt(200) == 0) {
-                usage = reread(usage);
+                usage = reread(usage, stored);
             }
         }
         assertThat(model.accepted).as("seed %d: some pass", seed).isPositive();
@@ -291,15 +293,13 @@ class AdmissionModelTest {
     }
 
     /** As after a restart: the usage and its entities come back from their stored form. */
-    private static TenantUsage reread(TenantUsage usage) {
+    private static TenantUsage reread(TenantUsage usage, Map<Integer, byte[]> stored) {
+        EntitySet set = usage.entities();
+        for (int number = set.firstHeldChunk(); number * EntitySet.CHUNK_ENTITIES < set.size(); number++) {
+            stored.put(number, set.chunk(number));
+        }
         TenantUsage read = TenantUsage.read(usage.write());
-        int chunks = (usage.entities().size() + EntitySet.CHUNK_ENTITIES - 1) / EntitySet.CHUNK_ENTITIES;
-        if (chunks > 2) {
-            return usage;
-        }
-        for (int number = 0; number < chunks; number++) {
-            read.entities().load(number, usage.entities().chunk(number));
-        }
+        stored.forEach(read.entities()::load);
         return read;
     }
 }

@@ -76,7 +76,7 @@ class EntitySetTest {
         List<Fingerprint> order = new ArrayList<>();
         Map<Integer, byte[]> store = new TreeMap<>();
         while (order.size() < 5 * EntitySet.CHUNK_ENTITIES) {
-            int firstTouched = set.tailChunk();
+            int firstTouched = set.firstHeldChunk();
             for (int added = 1 + random.nextInt(3); added > 0; added--) {
                 Fingerprint next = Spread.UNIFORM.next(random);
                 set.add(next.high, next.low);
@@ -85,6 +85,9 @@ class EntitySetTest {
             int lastTouched = (set.size() - 1) / EntitySet.CHUNK_ENTITIES;
             for (int number = firstTouched; number <= lastTouched; number++) {
                 store.put(number, set.chunk(number));
+            }
+            if (random.nextInt(3) == 0) {
+                set.release();
             }
             assertLoadsBack(store, order, seed);
         }
@@ -99,8 +102,10 @@ class EntitySetTest {
                     .as("seed %d, %d entities", seed, order.size())
                     .isTrue();
         }
-        int last = (loaded.size() - 1) / EntitySet.CHUNK_ENTITIES;
-        assertThat(loaded.chunk(last)).as("seed %d", seed).isEqualTo(store.get(last));
+        if (loaded.size() % EntitySet.CHUNK_ENTITIES > 0) {
+            int last = loaded.tailChunk();
+            assertThat(loaded.chunk(last)).as("seed %d", seed).isEqualTo(store.get(last));
+        }
     }
 
     @Test
@@ -120,18 +125,48 @@ class EntitySetTest {
     }
 
     @Test
-    void givesTheLastTwoChunksOnly() {
+    void givesChunksUntilTheyAreReleased() {
         EntitySet set = new EntitySet();
         assertThatIllegalArgumentException().isThrownBy(() -> set.chunk(0));
         for (int i = 1; i <= 2 * 64 + 1; i++) {
             set.add(i, i);
         }
+        assertThat(set.chunk(0)).hasSize(1 + 64 * 16);
+        byte[] last = set.chunk(2);
+        set.release();
+        assertThat(set.firstHeldChunk()).isEqualTo(2);
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> set.chunk(0))
-                .withMessage("chunk 0 is not one of the last two of 129 entities");
+                .isThrownBy(() -> set.chunk(1))
+                .withMessage("chunk 1 of 129 entities is released or empty");
         assertThatIllegalArgumentException().isThrownBy(() -> set.chunk(3));
-        assertThat(set.chunk(1)).hasSize(1 + 64 * 16);
-        assertThat(set.chunk(2)).hasSize(1 + 16);
+        assertThat(set.chunk(2)).isEqualTo(last).hasSize(1 + 16);
+    }
+
+    @Test
+    void takesAtMost32BytesForAnEntityAndOneChunk() {
+        SplittableRandom random = new SplittableRandom(1);
+        EntitySet set = new EntitySet();
+        for (int count = 1; count <= 200_000; count++) {
+            set.add(random.nextLong(), random.nextLong());
+            set.release();
+            if (count >= 1_000) {
+                assertThat(set.memoryBytes()).as("%d entities", count).isLessThanOrEqualTo(32L * count + 2_000);
+            }
+        }
+    }
+
+    @Test
+    void makesRoomAtOnceForWhatItExpects() {
+        EntitySet set = new EntitySet();
+        set.expect(100_000);
+        long before = set.memoryBytes();
+        SplittableRandom random = new SplittableRandom(2);
+        for (int count = 0; count < 100_000; count++) {
+            set.add(random.nextLong(), random.nextLong());
+            set.release();
+        }
+        assertThat(set.memoryBytes()).isBetween(before, before + 3_000);
+        assertThatIllegalStateException().isThrownBy(() -> set.expect(EntitySet.ENTITIES_MAX + 1L));
     }
 
     @Test

@@ -4,17 +4,21 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.tidegate.admission.QuotaWatch.Quota;
 import io.tidegate.signal.Signal;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfig.Mode;
 import io.tidegate.tenant.TenantId;
 import java.io.IOException;
 import java.math.BigInteger;
+import java.nio.ByteBuffer;
 import java.time.Instant;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class TenantUsageTest {
     private static final long T = 1_700_000_000_000L;
@@ -48,17 +52,55 @@ class TenantUsageTest {
         admission.admit(CONFIG, usage, new Signal(null, null, null, null), T + 11);
         admission.admit(elsewhere, usage, new Signal(null, null, null, null), T + 11);
         admission.admit(enforced, usage, new Signal(null, null, null, null), T + 11);
+        usage.acceptedBytes(1234);
+        usage.prunedBelow(2);
+        usage.watch().look(CONFIG, usage);
         return usage;
     }
 
     @Test
     void writesTheGoldenFile() throws IOException {
-        assertThat(HexFormat.of().formatHex(used().write())).isEqualTo(Golden.hex("tenant-usage-v1.hex"));
+        assertThat(HexFormat.of().formatHex(used().write())).isEqualTo(Golden.hex("tenant-usage-v2.hex"));
     }
 
     @Test
-    void readsTheGoldenFile() throws IOException {
-        TenantUsage usage = TenantUsage.read(HexFormat.of().parseHex(Golden.hex("tenant-usage-v1.hex")));
+    void readsWhatOnlyVersion2Has() throws IOException {
+        TenantUsage two = TenantUsage.read(HexFormat.of().parseHex(Golden.hex("tenant-usage-v2.hex")));
+        assertThat(two.lastRejection()).isEqualTo(Reason.TENANT_BLOCKED);
+        assertThat(two.lastRejectionMs()).isEqualTo(T + 11);
+        assertThat(two.acceptedBytes()).isEqualTo(1234);
+        assertThat(two.prunedBelow()).isEqualTo(2);
+        assertThat(two.watch().level(Quota.RATE)).isZero();
+        assertThat(two.watch().level(Quota.ENTITIES)).isEqualTo(100);
+        assertThat(two.watch().level(Quota.STORAGE)).isEqualTo(100);
+
+        TenantUsage one = TenantUsage.read(HexFormat.of().parseHex(Golden.hex("tenant-usage-v1.hex")));
+        assertThat(one.lastRejection()).isNull();
+        assertThat(one.lastRejectionMs()).isEqualTo(-1);
+        assertThat(one.acceptedBytes()).isZero();
+        assertThat(one.prunedBelow()).isZero();
+        assertThat(one.watch().level(Quota.ENTITIES)).isZero();
+        assertThat(one.write()[0]).isEqualTo((byte) 2);
+    }
+
+    @Test
+    void keepsItsNumbersAndNothingElseWhenItIsDeleted() {
+        TenantUsage left = used().deleted(7, 8);
+        TenantUsage model = TenantUsage.fresh(7, 8);
+        assertThat(left.acceptedCount()).isEqualTo(4);
+        assertThat(left.prunedBelow()).isEqualTo(4);
+        byte[] stored = left.write();
+        byte[] expected = model.write();
+        // Next sequence number and pruned-below, the only fields that differ from a new usage.
+        ByteBuffer.wrap(expected).putLong(1, 4).putLong(114, 4);
+        assertThat(stored).isEqualTo(expected);
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2})
+    void readsTheGoldenFiles(int version) throws IOException {
+        TenantUsage usage =
+                TenantUsage.read(HexFormat.of().parseHex(Golden.hex("tenant-usage-v%d.hex".formatted(version))));
         assertThat(usage.acceptedCount()).isEqualTo(4);
         assertThat(usage.lastSeq()).isEqualTo(3);
         assertThat(usage.tokens(CONFIG, T + 10)).isEqualTo(97);
@@ -109,7 +151,7 @@ class TenantUsageTest {
                 assertThatIllegalStateException()
                         .as("%d bytes", length)
                         .isThrownBy(() -> TenantUsage.read(other))
-                        .withMessage("tenant usage of %d bytes is not of version 1", length);
+                        .withMessage("tenant usage of %d bytes is not of version 1 or 2", length);
             }
         }
     }
@@ -117,7 +159,7 @@ class TenantUsageTest {
     @Test
     void refusesAnUnknownVersion() {
         byte[] stored = used().write();
-        for (int version : new int[] {0, 2, 127, -1}) {
+        for (int version : new int[] {0, 1, 3, 127, -1}) {
             stored[0] = (byte) version;
             assertThatIllegalStateException().isThrownBy(() -> TenantUsage.read(stored));
         }

@@ -271,7 +271,7 @@ final class SettingsLoaderTest {
                 .containsEntry("ssl.key.password", " blank at the end ")
                 .containsEntry("my.plugin", "x")
                 .containsEntry("bootstrap.servers", "localhost:9092");
-        Properties streams = settings.streamsConfig(Path.of("state"), 1000);
+        Properties streams = settings.streamsConfig(Path.of("state"), 1000, null);
         assertThat(streams).containsEntry("client.id", "mine").containsEntry("processing.guarantee", "exactly_once_v2");
     }
 

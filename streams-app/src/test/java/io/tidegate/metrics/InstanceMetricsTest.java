@@ -61,9 +61,11 @@ final class InstanceMetricsTest {
         DataDir dir = new DataDir(root, metrics);
         instance = new Instance(
                 TidegateTopology.build(topology, configs, dir, shard -> false, metrics),
-                settings.streamsConfig(dir.streamsState(), 100_000),
+                settings.streamsConfig(dir.streamsState(), 100_000, null),
                 dir,
                 0,
+                topology.topics(),
+                settings.shards(),
                 metrics);
         metrics.watch(instance, configs, dir, 7);
     }

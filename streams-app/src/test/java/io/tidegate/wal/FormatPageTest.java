@@ -53,7 +53,8 @@ class FormatPageTest {
         WalSettings defaults =
                 WalSettings.of(WalSettings.SEGMENT_BYTES_DEFAULT, Duration.ofHours(24), 8, Compression.NONE);
         byte[] none = new Checkpoint(0, false, Map.of()).bytes(0);
-        byte[] one = new Checkpoint(0, false, Map.of(TenantId.of(1), Tail.empty(0))).bytes(0);
+        byte[] one = new Checkpoint(0, false, Map.of(TenantId.of(1), new Checkpoint.Log(Tail.empty(0), 0, 0, false)))
+                .bytes(0);
         byte[] usage = TenantUsage.fresh(1, 2).write();
 
         Map<String, Long> code = new TreeMap<>();
@@ -156,7 +157,7 @@ class FormatPageTest {
         Tail tail = new Tail(10, 20, 30, 40, 50, 60);
         ByteArrayOutputStream stored = new ByteArrayOutputStream();
         DataOutputStream out = new DataOutputStream(stored);
-        out.writeByte(1);
+        out.writeByte(2);
         out.writeInt(3);
         out.writeLong(1234);
         out.writeByte(1);
@@ -168,9 +169,13 @@ class FormatPageTest {
         out.writeLong(40);
         out.writeInt(50);
         out.writeLong(60);
+        out.writeLong(5);
+        out.writeLong(19);
+        out.writeByte(1);
         out.writeInt(crcOf(stored.toByteArray()));
 
-        byte[] written = new Checkpoint(1234, true, Map.of(TenantId.of(42), tail)).bytes(3);
+        byte[] written =
+                new Checkpoint(1234, true, Map.of(TenantId.of(42), new Checkpoint.Log(tail, 5, 19, true))).bytes(3);
 
         assertThat(written).isEqualTo(stored.toByteArray());
     }

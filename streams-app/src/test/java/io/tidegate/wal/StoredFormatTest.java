@@ -41,23 +41,38 @@ class StoredFormatTest {
     }
 
     private static Checkpoint checkpoint() {
-        Map<TenantId, Tail> tails = new LinkedHashMap<>();
-        tails.put(TENANT, new Tail(3, 5, 0x102, 0x203, 0xdeadbeef, 1_700_000_000_000L));
-        tails.put(LAST, Tail.empty(0));
-        return new Checkpoint(1234567890123L, true, tails);
+        Map<TenantId, Checkpoint.Log> logs = new LinkedHashMap<>();
+        logs.put(TENANT, new Checkpoint.Log(filled(), 2, 4, true));
+        logs.put(LAST, new Checkpoint.Log(Tail.empty(7), 7, 7, false));
+        return new Checkpoint(1234567890123L, true, logs);
+    }
+
+    private static Tail filled() {
+        return new Tail(3, 5, 0x102, 0x203, 0xdeadbeef, 1_700_000_000_000L);
     }
 
     @Test
-    void writesAndReadsTheCheckpointOfVersion1() throws IOException {
-        byte[] golden = golden("checkpoint-v1.hex");
+    void writesAndReadsTheCheckpointOfVersion2() throws IOException {
+        byte[] golden = golden("checkpoint-v2.hex");
 
-        assertThat(checkpoint().bytes(SHARD)).isEqualTo(golden);
+        assertThat(HexFormat.of().formatHex(checkpoint().bytes(SHARD)))
+                .isEqualTo(HexFormat.of().formatHex(golden));
         assertThat(Checkpoint.parse(golden, SHARD)).isEqualTo(checkpoint());
     }
 
     @Test
+    void readsTheCheckpointOfVersion1WhichDoesNotKnowWhereLogsBegin() throws IOException {
+        Map<TenantId, Checkpoint.Log> logs = Map.of(
+                TENANT, new Checkpoint.Log(filled(), Checkpoint.Log.UNKNOWN, 5, false),
+                LAST, new Checkpoint.Log(Tail.empty(0), Checkpoint.Log.UNKNOWN, 0, false));
+
+        assertThat(Checkpoint.parse(golden("checkpoint-v1.hex"), SHARD))
+                .isEqualTo(new Checkpoint(1234567890123L, true, logs));
+    }
+
+    @Test
     void refusesACheckpointWithAnyBitFlippedOrCutAnywhere() throws IOException {
-        byte[] golden = golden("checkpoint-v1.hex");
+        byte[] golden = golden("checkpoint-v2.hex");
         for (int bit = 0; bit < golden.length * 8; bit++) {
             byte[] wrong = golden.clone();
             wrong[bit / 8] ^= (byte) (1 << bit % 8);
@@ -76,9 +91,9 @@ class StoredFormatTest {
     @Test
     void refusesToOpenAShardWithAnotherShardsCheckpointOrAnotherVersionOrAWrongCount() throws IOException {
         DataDir dir = new DataDir(root);
-        byte[] golden = golden("checkpoint-v1.hex");
+        byte[] golden = golden("checkpoint-v2.hex");
         refuses(dir, resealed(golden, 4, (byte) 4), "the checkpoint is of shard 4");
-        refuses(dir, resealed(golden, 0, (byte) 2), "the checkpoint's version is 2, this program reads 1");
+        refuses(dir, resealed(golden, 0, (byte) 3), "the checkpoint's version is 3, this program reads 1 and 2");
         refuses(dir, resealed(golden, 17, (byte) 3), "the checkpoint counts 3 tenants in");
         refuses(dir, Arrays.copyOf(golden, 21), "a checkpoint of 21 bytes is cut");
         refuses(dir, Arrays.copyOf(golden, golden.length - 1), "the checkpoint's checksum is wrong");

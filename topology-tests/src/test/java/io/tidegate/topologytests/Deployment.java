@@ -77,6 +77,7 @@ final class Deployment implements AutoCloseable {
                 "--set", "threads=1",
                 "--set", "wal.segment.bytes=16384",
                 "--set", "disk.min.free.bytes=0",
+                "--set", "http.port=0",
                 "--set", "topic.signals=" + signals(),
                 "--set", "topic.signals.by.tenant=" + name + ".by-tenant",
                 "--set", "topic.tenant.configs=" + name + ".configs",
@@ -132,7 +133,7 @@ final class Deployment implements AutoCloseable {
     /** The books, which must balance. */
     JsonNode verify(String instance) {
         try {
-            var result = tidegate("verify", "-o", "json", "--data-dir", dataDir(instance), "--settle", "60s");
+            var result = tidegate("verify", "-o", "json", "--data-dir", dataDir(instance), "--settle", "90s");
             assertThat(result.exit())
                     .as(() -> result.out() + result.err() + logs())
                     .isZero();
@@ -178,7 +179,7 @@ final class Deployment implements AutoCloseable {
         set("3", "--entities", "50");
     }
 
-    /** Sends 2,000 signals a second of the twenty tenants, in the background. */
+    /** Sends 500 signals a second of the twenty tenants, in the background. */
     CompletableFuture<TidegateProcess.Result> load(String duration) {
         return CompletableFuture.supplyAsync(() -> {
             try {
@@ -187,7 +188,7 @@ final class Deployment implements AutoCloseable {
                         "--tenants",
                         "20",
                         "--rate",
-                        "2000/s",
+                        "500/s",
                         "--duration",
                         duration,
                         "--skew",

@@ -13,7 +13,7 @@ import java.util.function.BooleanSupplier;
 /** The real program as a child process, so that it can be killed: an instance that runs, or one command to its end. */
 final class TidegateProcess implements AutoCloseable {
     private static final Duration STARTS_WITHIN = Duration.ofSeconds(90);
-    private static final Duration COMMAND_WITHIN = Duration.ofMinutes(2);
+    private static final Duration COMMAND_WITHIN = Duration.ofMinutes(5);
     private static final long POLL_MS = 50;
 
     private final Process process;

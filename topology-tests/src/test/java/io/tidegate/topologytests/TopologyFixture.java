@@ -79,6 +79,7 @@ final class TopologyFixture implements AutoCloseable {
                 "test-instance",
                 setup.sizes,
                 setup.cachedTenants,
+                setup.cacheBytes,
                 WalSettings.of(setup.segmentBytes, setup.segmentAge, 4, Compression.NONE),
                 WAL_WRITE_INTERVAL,
                 Duration.ofSeconds(1));
@@ -106,6 +107,7 @@ final class TopologyFixture implements AutoCloseable {
         private Unknown unknown = Unknown.REJECT;
         private RecordSizes sizes = RecordSizes.kafkaDefaults();
         private int cachedTenants = 1_000;
+        private long cacheBytes = 64 * 1024 * 1024;
         private long segmentBytes = 64 * 1024;
         private Duration segmentAge = Duration.ofDays(1);
         private Instant wallClock = Instant.ofEpochMilli(T0);
@@ -146,6 +148,11 @@ final class TopologyFixture implements AutoCloseable {
 
         Setup cachedTenants(int tenants) {
             cachedTenants = tenants;
+            return this;
+        }
+
+        Setup cacheBytes(long bytes) {
+            cacheBytes = bytes;
             return this;
         }
 

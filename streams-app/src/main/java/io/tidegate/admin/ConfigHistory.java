@@ -1,0 +1,143 @@
+package io.tidegate.admin;
+
+import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.tidegate.tenant.TenantConfig;
+import io.tidegate.tenant.TenantConfigJson;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.kafka.common.header.Header;
+import org.apache.kafka.common.header.Headers;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The last changes of one tenant's config, oldest first. It travels as a header of the tenant's newest record in {@code
+ * tenant-configs}, so compaction keeps it as long as the config itself, and a config and how it came to be are written at
+ * once. Bounded; immutable.
+ */
+public final class ConfigHistory {
+    /** JSON: {@code {"version":1,"changes":[{"at":…,"by":…,"from":…,"to":…,"offset":…}]}}; offset: of the record, where known. */
+    public static final String HEADER = "tidegate.history";
+
+    /** Changes that are kept. */
+    public static final int CHANGES_MAX = 20;
+
+    private static final int VERSION = 1;
+    private static final JsonMapper JSON = new JsonMapper();
+
+    /** The history of a tenant that was never changed, or whose records say nothing of it. */
+    public static final ConfigHistory NONE = new ConfigHistory(List.of());
+
+    /**
+     * One change.
+     *
+     * @param at when, by the clock of who wrote it
+     * @param by whose token, or which user of the command line
+     * @param from the config before; null = none
+     * @param to the config after; null = removed
+     * @param offset of the record that made it; -1 where that is not known
+     */
+    public record Change(
+            Instant at,
+            String by,
+            @Nullable TenantConfig from,
+            @Nullable TenantConfig to,
+            long offset) {}
+
+    private final List<Change> changes;
+
+    private ConfigHistory(List<Change> changes) {
+        this.changes = List.copyOf(changes);
+    }
+
+    /** Oldest first. */
+    public List<Change> changes() {
+        return changes;
+    }
+
+    /** With one more change; the oldest is forgotten where there are too many. */
+    ConfigHistory with(Change change) {
+        List<Change> more = new ArrayList<>(changes);
+        more.add(change);
+        return new ConfigHistory(more.subList(Math.max(0, more.size() - CHANGES_MAX), more.size()));
+    }
+
+    /** Reads the history that a record carries. What cannot be read is no history: the config holds all the same. */
+    static ConfigHistory in(Headers headers, long offset) {
+        Header header = headers.lastHeader(HEADER);
+        if (header == null || header.value() == null) {
+            return NONE;
+        }
+        try {
+            Stored stored = JSON.readValue(header.value(), Stored.class);
+            if (stored.version() != VERSION || stored.changes() == null) {
+                return NONE;
+            }
+            List<Change> changes = new ArrayList<>();
+            for (StoredChange change : stored.changes()) {
+                changes.add(change.read());
+            }
+            if (!changes.isEmpty()) {
+                Change last = changes.remove(changes.size() - 1);
+                changes.add(new Change(last.at(), last.by(), last.from(), last.to(), offset));
+            }
+            return new ConfigHistory(changes);
+        } catch (IOException | RuntimeException e) {
+            return NONE;
+        }
+    }
+
+    void addTo(Headers headers) {
+        try {
+            Stored stored =
+                    new Stored(VERSION, changes.stream().map(StoredChange::of).toList());
+            headers.remove(HEADER).add(HEADER, JSON.writeValueAsBytes(stored));
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException("a history is always writable", e);
+        }
+    }
+
+    @JsonIgnoreProperties(ignoreUnknown = true)
+    private record Stored(
+            @JsonProperty("version") int version,
+            @JsonProperty("changes") List<StoredChange> changes) {}
+
+    @JsonIgnoreProperties(ignoreUnknown = true)
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    private record StoredChange(
+            @JsonProperty("at") String at,
+            @JsonProperty("by") String by,
+            @JsonProperty("from") @Nullable JsonNode from,
+            @JsonProperty("to") @Nullable JsonNode to,
+            @JsonProperty("offset") long offset) {
+        static StoredChange of(Change change) {
+            return new StoredChange(
+                    change.at().toString(), change.by(), json(change.from()), json(change.to()), change.offset());
+        }
+
+        Change read() {
+            return new Change(Instant.parse(at), by, config(from), config(to), offset);
+        }
+
+        private static @Nullable JsonNode json(@Nullable TenantConfig config) {
+            try {
+                return config == null ? null : JSON.readTree(TenantConfigJson.write(config));
+            } catch (IOException e) {
+                throw new IllegalStateException("a config is always readable", e);
+            }
+        }
+
+        private static @Nullable TenantConfig config(@Nullable JsonNode json) {
+            return json == null || json.isNull()
+                    ? null
+                    : TenantConfigJson.parseStored(json.toString().getBytes(StandardCharsets.UTF_8));
+        }
+    }
+}

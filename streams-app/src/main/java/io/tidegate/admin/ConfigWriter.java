@@ -1,0 +1,375 @@
+package io.tidegate.admin;
+
+import io.tidegate.config.Settings;
+import io.tidegate.tenant.TenantConfig;
+import io.tidegate.tenant.TenantConfigJson;
+import io.tidegate.tenant.TenantId;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
+import java.util.concurrent.ThreadLocalRandom;
+import org.apache.kafka.clients.consumer.ConsumerConfig;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerConfig;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.PartitionInfo;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.InterruptException;
+import org.apache.kafka.common.errors.InvalidProducerEpochException;
+import org.apache.kafka.common.errors.ProducerFencedException;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Changes tenants' configs, one writer at a time over the whole cluster: what an edit was shown is what it replaces.
+ *
+ * <p>All writers, in every instance and every command, use one transactional id. To begin, a writer takes it, and so fences
+ * whoever had it; then it reads {@code tenant-configs} to its end; then it edits and writes in a transaction. If that
+ * commits, nobody else has begun since, so nothing came between its reading and its writing. A writer that was fenced
+ * reads again and edits again. A writer may keep the id from one change to the next.
+ *
+ * <p>Thread-safe; one change at a time.
+ */
+public final class ConfigWriter implements AutoCloseable {
+    private static final Duration READ_WITHIN = Duration.ofSeconds(30);
+    private static final Duration POLL = Duration.ofMillis(100);
+    private static final Duration CLOSE_WITHIN = Duration.ofSeconds(2);
+    private static final int WRITE_WITHIN_MS = 20_000;
+    private static final int TRANSACTION_MS = 60_000;
+    private static final int ATTEMPTS_MAX = 20;
+    private static final int BACKOFF_MS_MAX = 100;
+
+    /** How many records are looked up one by one; for more the whole topic is read again. */
+    private static final int LOOKUPS_MAX = 32;
+
+    /** Of a tenant that has no record. */
+    public static final long NO_OFFSET = -1;
+
+    /**
+     * What a tenant's newest record says.
+     *
+     * @param config null where there is no record, it removes the config, or it is none
+     * @param offset of the record; {@link #NO_OFFSET} where there is none
+     * @param readable false where the record is not a config of this tenant
+     * @param history how it came to be
+     */
+    public record Current(@Nullable TenantConfig config, long offset, boolean readable, ConfigHistory history) {
+        static final Current NONE = new Current(null, NO_OFFSET, true, ConfigHistory.NONE);
+    }
+
+    /** What to make of a config. */
+    public interface Edit {
+        /**
+         * May be called several times, and refuses by throwing: then nothing is written.
+         *
+         * @return the new config, or null to remove it. The same as before: nothing is written
+         */
+        @Nullable
+        TenantConfig apply(Current current);
+    }
+
+    /**
+     * What a change came to.
+     *
+     * @param offset of the record that holds now
+     */
+    public record Written(@Nullable TenantConfig config, long offset) {}
+
+    private final Settings settings;
+    private final String topic;
+    private final Map<TenantId, Long> offsets = new HashMap<>();
+    private @Nullable KafkaConsumer<byte[], byte[]> consumer;
+    private @Nullable KafkaProducer<byte[], byte[]> producer;
+
+    public ConfigWriter(Settings settings) {
+        this.settings = settings;
+        topic = settings.topics().configs();
+    }
+
+    /** The id that all writers of an application take from each other. */
+    static String transactionalId(Settings settings) {
+        return settings.applicationId() + "-config-writer";
+    }
+
+    /** Changes one tenant's config; returns when the change is in the topic. */
+    public Written change(TenantId tenant, String by, Edit edit) {
+        return changeAll(Map.of(tenant, edit), by).get(tenant);
+    }
+
+    /**
+     * Changes many at once: all, or, where an edit refuses or the broker does not answer, none.
+     *
+     * @param by who does it, for the history
+     */
+    public synchronized Map<TenantId, Written> changeAll(Map<TenantId, Edit> edits, String by) {
+        for (int attempt = 1; ; attempt++) {
+            try {
+                return attempt(edits, by);
+            } catch (ProducerFencedException | InvalidProducerEpochException e) {
+                closeProducer();
+                if (attempt == ATTEMPTS_MAX) {
+                    throw new AdminException(
+                            "others change %s so often that %d attempts were overtaken; try again"
+                                    .formatted(topic, attempt),
+                            e);
+                }
+                backOff();
+            } catch (InterruptException e) {
+                close();
+                throw new AdminException("writing was interrupted", e);
+            } catch (KafkaException e) {
+                // What became of the transaction is not known: the next change begins anew.
+                close();
+                throw new AdminException(
+                        "writing to %s on %s failed, and may have happened or not: %s"
+                                .formatted(topic, settings.bootstrapServers(), e.getMessage()),
+                        e);
+            }
+        }
+    }
+
+    /** A tenant's newest record. */
+    public synchronized Current current(TenantId tenant) {
+        try {
+            return currents(Set.of(tenant)).getOrDefault(tenant, Current.NONE);
+        } catch (KafkaException e) {
+            close();
+            throw new AdminException(
+                    "reading %s from %s failed: %s".formatted(topic, settings.bootstrapServers(), e.getMessage()), e);
+        }
+    }
+
+    private Map<TenantId, Written> attempt(Map<TenantId, Edit> edits, String by) {
+        KafkaProducer<byte[], byte[]> writing = fencing();
+        Map<TenantId, Current> currents = currents(edits.keySet());
+        Map<TenantId, Written> results = new TreeMap<>();
+        List<ProducerRecord<byte[], byte[]>> records = new ArrayList<>();
+        Map<TenantId, @Nullable TenantConfig> changed = new TreeMap<>();
+        new TreeMap<>(edits).forEach((tenant, edit) -> {
+            Current current = currents.getOrDefault(tenant, Current.NONE);
+            TenantConfig config = edit.apply(current);
+            if (current.readable() && (config == null ? current.config() == null : config.equals(current.config()))) {
+                results.put(tenant, new Written(config, current.offset()));
+            } else {
+                changed.put(tenant, config);
+                records.add(record(tenant, current, config, by));
+            }
+        });
+        if (records.isEmpty()) {
+            return results;
+        }
+        long[] written = write(writing, records);
+        int i = 0;
+        for (Map.Entry<TenantId, @Nullable TenantConfig> change : changed.entrySet()) {
+            results.put(change.getKey(), new Written(change.getValue(), written[i++]));
+        }
+        return results;
+    }
+
+    private ProducerRecord<byte[], byte[]> record(
+            TenantId tenant, Current current, @Nullable TenantConfig config, String by) {
+        ProducerRecord<byte[], byte[]> record =
+                new ProducerRecord<>(topic, 0, tenant.key(), config == null ? null : TenantConfigJson.write(config));
+        current.history()
+                .with(new ConfigHistory.Change(Instant.now(), by, current.config(), config, NO_OFFSET))
+                .addTo(record.headers());
+        return record;
+    }
+
+    /** In the order of the tenants' ids, as the records are. */
+    private static long[] write(KafkaProducer<byte[], byte[]> producer, List<ProducerRecord<byte[], byte[]>> records) {
+        producer.beginTransaction();
+        List<Future<RecordMetadata>> sent = new ArrayList<>();
+        records.forEach(record -> sent.add(producer.send(record)));
+        producer.flush();
+        long[] written = new long[records.size()];
+        for (int i = 0; i < written.length; i++) {
+            try {
+                written[i] = sent.get(i).get().offset();
+            } catch (ExecutionException e) {
+                throw e.getCause() instanceof KafkaException kafka ? kafka : new KafkaException(e.getCause());
+            } catch (InterruptedException e) {
+                throw new InterruptException(e);
+            }
+        }
+        producer.commitTransaction();
+        return written;
+    }
+
+    /** The producer that has the transactional id, or had it last. */
+    private KafkaProducer<byte[], byte[]> fencing() {
+        if (producer != null) {
+            return producer;
+        }
+        Map<String, Object> config = settings.clientConfig();
+        config.put(ProducerConfig.TRANSACTIONAL_ID_CONFIG, transactionalId(settings));
+        config.put(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG, TRANSACTION_MS);
+        config.put(ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG, true);
+        config.put(ProducerConfig.ACKS_CONFIG, "all");
+        config.put(ProducerConfig.MAX_BLOCK_MS_CONFIG, WRITE_WITHIN_MS);
+        config.put(ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG, WRITE_WITHIN_MS);
+        config.put(ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG, WRITE_WITHIN_MS / 3);
+        config.put(ProducerConfig.LINGER_MS_CONFIG, 0);
+        KafkaProducer<byte[], byte[]> opened =
+                new KafkaProducer<>(config, new ByteArraySerializer(), new ByteArraySerializer());
+        try {
+            opened.initTransactions();
+        } catch (RuntimeException e) {
+            opened.close(CLOSE_WITHIN);
+            throw e;
+        }
+        producer = opened;
+        return opened;
+    }
+
+    /** Reads to the end, and returns the newest records of some tenants; those without one are absent. */
+    private Map<TenantId, Current> currents(Set<TenantId> wanted) {
+        KafkaConsumer<byte[], byte[]> reading = reading();
+        Map<TenantId, Current> found = new HashMap<>();
+        readToEnd(reading, wanted, found);
+        List<TenantId> missing = wanted.stream()
+                .filter(tenant -> offsets.containsKey(tenant) && !found.containsKey(tenant))
+                .toList();
+        if (missing.isEmpty()) {
+            return found;
+        }
+        TopicPartition partition = new TopicPartition(topic, 0);
+        long end = reading.position(partition);
+        if (missing.size() > LOOKUPS_MAX) {
+            reading.seekToBeginning(List.of(partition));
+            readToEnd(reading, wanted, found);
+        } else {
+            missing.forEach(tenant -> found.put(tenant, lookUp(reading, partition, tenant)));
+            reading.seek(partition, end);
+        }
+        return found;
+    }
+
+    private void readToEnd(KafkaConsumer<byte[], byte[]> reading, Set<TenantId> wanted, Map<TenantId, Current> found) {
+        TopicPartition partition = new TopicPartition(topic, 0);
+        long end = reading.endOffsets(List.of(partition), READ_WITHIN).get(partition);
+        long deadline = System.nanoTime() + READ_WITHIN.toNanos();
+        while (reading.position(partition, READ_WITHIN) < end) {
+            for (ConsumerRecord<byte[], byte[]> record : reading.poll(POLL)) {
+                TenantId tenant = record.key() == null ? null : TenantId.tryParse(record.key());
+                if (tenant != null) {
+                    offsets.put(tenant, record.offset());
+                    if (wanted.contains(tenant)) {
+                        found.put(tenant, current(tenant, record));
+                    }
+                }
+            }
+            if (System.nanoTime() > deadline) {
+                throw new org.apache.kafka.common.errors.TimeoutException(
+                        "%s was not read to its end within %d s".formatted(topic, READ_WITHIN.toSeconds()));
+            }
+        }
+    }
+
+    private Current lookUp(KafkaConsumer<byte[], byte[]> reading, TopicPartition partition, TenantId tenant) {
+        long offset = offsets.get(tenant);
+        reading.seek(partition, offset);
+        long deadline = System.nanoTime() + READ_WITHIN.toNanos();
+        while (System.nanoTime() < deadline) {
+            Iterator<ConsumerRecord<byte[], byte[]>> records =
+                    reading.poll(POLL).iterator();
+            if (records.hasNext()) {
+                ConsumerRecord<byte[], byte[]> record = records.next();
+                // Only a record that removes a config can be gone: compaction takes it at last.
+                return record.offset() == offset ? current(tenant, record) : Current.NONE;
+            }
+            if (reading.position(partition) > offset) {
+                return Current.NONE;
+            }
+        }
+        throw new org.apache.kafka.common.errors.TimeoutException("the record at %s offset %d did not come within %d s"
+                .formatted(topic, offset, READ_WITHIN.toSeconds()));
+    }
+
+    private static Current current(TenantId tenant, ConsumerRecord<byte[], byte[]> record) {
+        ConfigHistory history = ConfigHistory.in(record.headers(), record.offset());
+        if (record.value() == null) {
+            return new Current(null, record.offset(), true, history);
+        }
+        try {
+            TenantConfig config = TenantConfigJson.parseStored(record.value());
+            boolean own = config.tenantId().equals(tenant);
+            return new Current(own ? config : null, record.offset(), own, history);
+        } catch (IllegalArgumentException e) {
+            return new Current(null, record.offset(), false, history);
+        }
+    }
+
+    private KafkaConsumer<byte[], byte[]> reading() {
+        if (consumer != null) {
+            return consumer;
+        }
+        Map<String, Object> config = settings.clientConfig();
+        config.put(ConsumerConfig.ISOLATION_LEVEL_CONFIG, "read_committed");
+        config.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
+        config.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, false);
+        config.put(ConsumerConfig.ALLOW_AUTO_CREATE_TOPICS_CONFIG, false);
+        config.put(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, 10_000);
+        KafkaConsumer<byte[], byte[]> opened =
+                new KafkaConsumer<>(config, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+        try {
+            List<PartitionInfo> partitions = opened.partitionsFor(topic, READ_WITHIN);
+            if (partitions == null || partitions.size() != 1) {
+                throw new AdminException(
+                        "the topic %s on %s has %d partitions, it must have one (has `tidegate init` or `run` run there?)"
+                                .formatted(
+                                        topic,
+                                        settings.bootstrapServers(),
+                                        partitions == null ? 0 : partitions.size()));
+            }
+            TopicPartition partition = new TopicPartition(topic, 0);
+            opened.assign(List.of(partition));
+            opened.seekToBeginning(List.of(partition));
+        } catch (RuntimeException e) {
+            opened.close(org.apache.kafka.clients.consumer.CloseOptions.timeout(CLOSE_WITHIN));
+            throw e;
+        }
+        consumer = opened;
+        return opened;
+    }
+
+    private static void backOff() {
+        try {
+            Thread.sleep(ThreadLocalRandom.current().nextInt(BACKOFF_MS_MAX));
+        } catch (InterruptedException e) {
+            throw new InterruptException(e);
+        }
+    }
+
+    private void closeProducer() {
+        if (producer != null) {
+            KafkaProducer<byte[], byte[]> closing = producer;
+            producer = null;
+            closing.close(CLOSE_WITHIN);
+        }
+    }
+
+    @Override
+    public synchronized void close() {
+        closeProducer();
+        if (consumer != null) {
+            KafkaConsumer<byte[], byte[]> closing = consumer;
+            consumer = null;
+            offsets.clear();
+            closing.close(org.apache.kafka.clients.consumer.CloseOptions.timeout(CLOSE_WITHIN));
+        }
+    }
+}

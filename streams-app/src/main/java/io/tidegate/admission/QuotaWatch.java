@@ -1,0 +1,143 @@
+package io.tidegate.admission;
+
+import io.tidegate.tenant.TenantConfig;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+
+/**
+ * Notices when a tenant crosses 80, 90 or 100 % of a quota, or falls back below.
+ *
+ * <p>A level is reached at its share and left 5 points below it, so a tenant at the edge is not reported again and again.
+ * A function of the decisions and the configs alone: no clock is read, so a quota is looked at when a signal or a segment
+ * report of the tenant comes, and not between.
+ *
+ * <p>The share of the rate is that of the last full ten seconds of record time (0–10, 10–20, … s of a minute): the signals
+ * that were accepted or refused for the rate alone, by what the rate allows in that time. Above 100 % the tenant is
+ * being refused, and not only for a burst.
+ *
+ * <p>Not thread-safe; part of {@link TenantUsage}.
+ */
+public final class QuotaWatch {
+    /** What is watched. The order is part of the stored format of {@link TenantUsage}. */
+    public enum Quota {
+        RATE,
+        ENTITIES,
+        STORAGE;
+
+        private static final Quota[] ALL = values();
+        private final String id = name().toLowerCase(Locale.ROOT);
+
+        /** The id in {@code quota-events}, such as {@code rate}. */
+        public String id() {
+            return id;
+        }
+    }
+
+    /**
+     * A level that was reached or left.
+     *
+     * @param quota which quota
+     * @param levelBefore the level before, in percent: 0, 80, 90 or 100
+     * @param level the level now
+     * @param share what is used, in percent of the limit, rounded down
+     * @param used what is used: signals in ten seconds, entities or bytes
+     * @param limit the limit in the same unit; -1 where there is none (any more)
+     */
+    public record Crossing(Quota quota, int levelBefore, int level, long share, long used, long limit) {
+        public boolean rising() {
+            return level > levelBefore;
+        }
+    }
+
+    /** The ten seconds over which a rate counts as sustained. */
+    public static final long WINDOW_MS = 10_000;
+
+    static final int BYTES = 2 * Long.BYTES + Quota.ALL.length;
+    private static final long WINDOW_S = WINDOW_MS / 1_000;
+    private static final int[] LEVELS = {100, 90, 80};
+    private static final int HYSTERESIS = 5;
+    private static final long NONE = -1;
+
+    private final byte[] levels = new byte[Quota.ALL.length];
+    private long window = NONE;
+    private long wanted;
+
+    /** What the window held that has just ended; not stored, because it is looked at by the signal that ended it. */
+    private long finished = NONE;
+
+    /** Counts a signal that the rate allows or alone refuses. */
+    void wanted(long nowMs) {
+        long now = nowMs / WINDOW_MS;
+        if (window == NONE) {
+            window = now;
+        } else if (now > window) {
+            finished = now == window + 1 ? wanted : 0;
+            window = now;
+            wanted = 0;
+        }
+        wanted++;
+    }
+
+    /** What changed since it was looked at last; it is not told again. */
+    public List<Crossing> look(TenantConfig config, TenantUsage usage) {
+        List<Crossing> found = List.of();
+        if (finished != NONE) {
+            Long rate = config.maxSignalsPerSec();
+            found = look(Quota.RATE, finished, rate == null ? NONE : rate * WINDOW_S, found);
+            finished = NONE;
+        }
+        found = look(Quota.ENTITIES, usage.entityCount(), limited(config.entitiesMax()), found);
+        return look(Quota.STORAGE, usage.sealedBytes(), limited(config.storageBytesMax()), found);
+    }
+
+    private List<Crossing> look(Quota quota, long used, long limit, List<Crossing> found) {
+        int before = levels[quota.ordinal()];
+        long share = limit == NONE ? 0 : share(used, limit);
+        int level = level(share, before);
+        if (level == before) {
+            return found;
+        }
+        levels[quota.ordinal()] = (byte) level;
+        List<Crossing> more = new ArrayList<>(found);
+        more.add(new Crossing(quota, before, level, share, used, limit));
+        return more;
+    }
+
+    private static int level(long share, int before) {
+        for (int level : LEVELS) {
+            if (share >= level || (before >= level && share >= level - HYSTERESIS)) {
+                return level;
+            }
+        }
+        return 0;
+    }
+
+    /** Percent, rounded down; all of nothing is 100. */
+    private static long share(long used, long limit) {
+        if (limit == 0) {
+            return 100;
+        }
+        return used <= Long.MAX_VALUE / 100 ? used * 100 / limit : used / Math.max(1, limit / 100);
+    }
+
+    private static long limited(long max) {
+        return max == Long.MAX_VALUE ? NONE : max;
+    }
+
+    /** The level that is reached, in percent: 0, 80, 90 or 100. */
+    public int level(Quota quota) {
+        return levels[quota.ordinal()];
+    }
+
+    void write(ByteBuffer out) {
+        out.putLong(window).putLong(wanted).put(levels);
+    }
+
+    void read(ByteBuffer in) {
+        window = in.getLong();
+        wanted = in.getLong();
+        in.get(levels);
+    }
+}

@@ -1,0 +1,280 @@
+package io.tidegate.http;
+
+import io.tidegate.config.HttpSettings;
+import io.tidegate.config.Settings;
+import io.tidegate.config.SettingsException;
+import io.tidegate.tenant.TenantId;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.GeneralSecurityException;
+import java.security.MessageDigest;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.regex.Pattern;
+import javax.crypto.Mac;
+import javax.crypto.spec.SecretKeySpec;
+import org.eclipse.jetty.http.HttpFields;
+import org.eclipse.jetty.http.HttpHeader;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Who may do what.
+ *
+ * <p>Without tokens (loopback only) everybody on this machine may do everything; so what a web page can make a browser
+ * send is kept out by the name of the host, which a page that re-binds its own name cannot forge, and by what browsers say
+ * about the page. With tokens a request needs {@code Authorization: Bearer}, which no page can add by itself. Only
+ * digests of tokens are kept, and all of them are compared, each in constant time. Immutable.
+ */
+final class Access {
+    /** What a principal may do; each includes those before it. */
+    enum Role {
+        /** Nothing is asked: health, and what is the same for everyone. */
+        PUBLIC,
+        /** Sees one tenant. */
+        TENANT,
+        /** Sees everything. */
+        READ,
+        /** Changes. */
+        ADMIN,
+        /** Another instance; a role of its own. */
+        PEER
+    }
+
+    /**
+     * Who asks.
+     *
+     * @param name of the token; for the history of what it changes
+     * @param tenant whose data it is confined to; null = all
+     */
+    record Principal(String name, Role role, @Nullable TenantId tenant) {}
+
+    @SuppressWarnings("ArrayRecordComponent") // compared by MessageDigest alone
+    private record Token(byte[] digest, Principal principal) {}
+
+    /** Whoever is on this machine. */
+    static final Principal LOCAL = new Principal("local", Role.ADMIN, null);
+
+    private static final Principal ANYBODY = new Principal("anybody", Role.PUBLIC, null);
+    private static final Principal PEER = new Principal("peer", Role.PEER, null);
+    private static final String BEARER = "Bearer ";
+    private static final int TOKEN_CHARS_MIN = 16;
+    private static final int TOKENS_MAX = 10_000;
+    private static final Pattern NAME = Pattern.compile("[A-Za-z0-9._@-]{1,64}");
+    private static final Pattern LOOPBACK_HOST =
+            Pattern.compile("(?:localhost|127(?:\\.\\d{1,3}){3}|\\[::1])(?::\\d{1,5})?", Pattern.CASE_INSENSITIVE);
+
+    private final boolean open;
+    private final List<Token> tokens;
+    private final @Nullable String peerToken;
+
+    private Access(boolean open, List<Token> tokens, @Nullable String peerToken) {
+        this.open = open;
+        this.tokens = List.copyOf(tokens);
+        this.peerToken = peerToken;
+    }
+
+    /**
+     * Reads the tokens.
+     *
+     * @throws SettingsException naming the file, the line and the rule; never a token
+     */
+    static Access of(HttpSettings settings) {
+        Path file = settings.tokensFile();
+        if (file == null) {
+            return new Access(true, List.of(), null);
+        }
+        List<String> lines;
+        try {
+            lines = Files.readAllLines(file, StandardCharsets.UTF_8);
+        } catch (IOException e) {
+            throw new SettingsException("%s: %s cannot be read: %s".formatted(Settings.HTTP_TOKENS_FILE, file, e));
+        }
+        List<Token> tokens = new ArrayList<>();
+        List<Token> peers = new ArrayList<>();
+        Set<String> names = new HashSet<>();
+        String firstPeer = null;
+        for (int i = 0; i < lines.size(); i++) {
+            String line = lines.get(i).strip();
+            if (line.isEmpty() || line.startsWith("#")) {
+                continue;
+            }
+            String where = "%s line %d".formatted(file, i + 1);
+            String[] words = line.split("\\s+", -1);
+            if (words.length != 3) {
+                throw new SettingsException(where + ": three words are expected, NAME ROLE TOKEN");
+            }
+            Principal principal = principal(where, words[0], words[1]);
+            if (words[2].length() < TOKEN_CHARS_MIN) {
+                throw new SettingsException("%s: the token of %s is shorter than %d characters"
+                        .formatted(where, words[0], TOKEN_CHARS_MIN));
+            }
+            if (!names.add(words[0])) {
+                throw new SettingsException("%s: the name %s is there twice".formatted(where, words[0]));
+            }
+            tokens.add(new Token(digest(words[2]), principal));
+            if (principal.role() == Role.ADMIN) {
+                String peer = peerToken(words[2]);
+                firstPeer = firstPeer == null ? peer : firstPeer;
+                peers.add(new Token(digest(peer), PEER));
+            }
+        }
+        if (firstPeer == null) {
+            throw new SettingsException("%s: %s names no admin; instances know each other by the first one's token"
+                    .formatted(Settings.HTTP_TOKENS_FILE, file));
+        }
+        tokens.addAll(peers);
+        if (tokens.size() > TOKENS_MAX) {
+            throw new SettingsException("%s: more than %d tokens".formatted(file, TOKENS_MAX));
+        }
+        return new Access(false, tokens, firstPeer);
+    }
+
+    private static Principal principal(String where, String name, String role) {
+        if (!NAME.matcher(name).matches()) {
+            throw new SettingsException(where + ": the name may have letters, digits and . _ @ -, at most 64 of them");
+        }
+        if (role.equals("admin")) {
+            return new Principal(name, Role.ADMIN, null);
+        }
+        if (role.equals("read")) {
+            return new Principal(name, Role.READ, null);
+        }
+        TenantId tenant = role.startsWith("tenant:") ? TenantId.tryParse(role.substring("tenant:".length())) : null;
+        if (tenant == null) {
+            throw new SettingsException(where + ": the role must be admin, read or tenant:ID, such as tenant:42");
+        }
+        return new Principal(name, Role.TENANT, tenant);
+    }
+
+    /** What instances say to each other; made of an admin's token, which all instances have, without giving it away. */
+    private static String peerToken(String adminToken) {
+        try {
+            Mac mac = Mac.getInstance("HmacSHA256");
+            mac.init(new SecretKeySpec(adminToken.getBytes(StandardCharsets.UTF_8), "HmacSHA256"));
+            return HexFormat.of().formatHex(mac.doFinal("tidegate peer v1".getBytes(StandardCharsets.UTF_8)));
+        } catch (GeneralSecurityException e) {
+            throw new IllegalStateException("every Java has HmacSHA256", e);
+        }
+    }
+
+    private static byte[] digest(String token) {
+        try {
+            return MessageDigest.getInstance("SHA-256").digest(token.getBytes(StandardCharsets.UTF_8));
+        } catch (GeneralSecurityException e) {
+            throw new IllegalStateException("every Java has SHA-256", e);
+        }
+    }
+
+    /** What this instance says to others; null where nobody is asked. */
+    @Nullable
+    String peerToken() {
+        return peerToken;
+    }
+
+    /**
+     * Who sends a request.
+     *
+     * @throws Problem where the request must not be answered at all, or has a token that is none
+     */
+    Principal principal(HttpFields headers, boolean changes) {
+        if (open) {
+            checkHost(headers);
+        }
+        checkSite(headers, changes);
+        if (open) {
+            return LOCAL;
+        }
+        String authorization = headers.get(HttpHeader.AUTHORIZATION);
+        if (authorization == null) {
+            return ANYBODY;
+        }
+        Principal found = null;
+        if (authorization.regionMatches(true, 0, BEARER, 0, BEARER.length())) {
+            byte[] digest = digest(authorization.substring(BEARER.length()).strip());
+            for (Token token : tokens) {
+                found = MessageDigest.isEqual(token.digest(), digest) ? token.principal() : found;
+            }
+        }
+        if (found == null) {
+            throw unauthorized("the token is not one of this server's");
+        }
+        return found;
+    }
+
+    /**
+     * Checks that somebody may use a route.
+     *
+     * @param needed what the route demands
+     * @param tenant whom the request is about; null = not one tenant
+     */
+    void check(Principal principal, Role needed, @Nullable TenantId tenant) {
+        if (needed == Role.PUBLIC || (open && needed == Role.PEER)) {
+            return;
+        }
+        if (principal.role() == Role.PUBLIC) {
+            throw unauthorized("send a token: Authorization: Bearer …");
+        }
+        boolean allowed = switch (needed) {
+            case PUBLIC -> true;
+            case TENANT ->
+                principal.role() == Role.READ
+                        || principal.role() == Role.ADMIN
+                        || (principal.role() == Role.TENANT && tenant != null && tenant.equals(principal.tenant()));
+            case READ -> principal.role() == Role.READ || principal.role() == Role.ADMIN;
+            case ADMIN -> principal.role() == Role.ADMIN;
+            case PEER -> principal.role() == Role.PEER;
+        };
+        if (!allowed) {
+            throw new Problem(
+                    Problem.Kind.FORBIDDEN,
+                    "the token %s has the role %s; this needs %s"
+                            .formatted(
+                                    principal.name(),
+                                    principal.tenant() == null
+                                            ? principal.role().name().toLowerCase(Locale.ROOT)
+                                            : "tenant:" + principal.tenant().decimal(),
+                                    needed == Role.TENANT && tenant != null
+                                            ? "read, or tenant:" + tenant.decimal()
+                                            : needed.name().toLowerCase(Locale.ROOT)));
+        }
+    }
+
+    private static Problem unauthorized(String detail) {
+        return new Problem(Problem.Kind.UNAUTHORIZED, detail).header("WWW-Authenticate", "Bearer");
+    }
+
+    /** A page of evil.example that resolves its name to 127.0.0.1 still says evil.example here. */
+    private static void checkHost(HttpFields headers) {
+        String host = headers.get(HttpHeader.HOST);
+        if (host == null || !LOOPBACK_HOST.matcher(host).matches()) {
+            throw new Problem(
+                    Problem.Kind.HOST_NOT_ALLOWED,
+                    "without tokens this server answers only to localhost, 127.0.0.1 and [::1] as Host");
+        }
+    }
+
+    /** What browsers say of the page that makes a request; other clients say nothing. */
+    private static void checkSite(HttpFields headers, boolean changes) {
+        String site = headers.get("Sec-Fetch-Site");
+        boolean navigates = !changes && "navigate".equals(headers.get("Sec-Fetch-Mode"));
+        if (site != null && !site.equals("same-origin") && !site.equals("none") && !navigates) {
+            throw new Problem(Problem.Kind.CROSS_SITE, "pages of other sites are not answered");
+        }
+        String origin = headers.get(HttpHeader.ORIGIN);
+        String host = headers.get(HttpHeader.HOST);
+        if (origin != null && (host == null || !sameHost(origin, host))) {
+            throw new Problem(Problem.Kind.CROSS_SITE, "pages of other sites are not answered");
+        }
+    }
+
+    private static boolean sameHost(String origin, String host) {
+        int scheme = origin.indexOf("://");
+        return scheme > 0 && origin.substring(scheme + 3).equalsIgnoreCase(host);
+    }
+}

@@ -1,0 +1,75 @@
+package io.tidegate.http;
+
+import io.tidegate.http.Access.Principal;
+import io.tidegate.tenant.TenantId;
+import java.util.Map;
+import org.eclipse.jetty.http.HttpFields;
+import org.eclipse.jetty.util.Fields;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A request that may be answered: its route is known, who sends it is allowed to, and its body is complete.
+ *
+ * @param path what stands for the names in the route's template
+ */
+@SuppressWarnings("ArrayRecordComponent") // calls are not compared
+record Call(Principal principal, Map<String, String> path, Fields query, HttpFields headers, byte[] body) {
+    /**
+     * The tenant in the path.
+     *
+     * @throws Problem where it is not the canonical spelling of an id
+     */
+    TenantId tenant() {
+        return tenant(path.getOrDefault("id", ""));
+    }
+
+    static TenantId tenant(String text) {
+        try {
+            return TenantId.parse(text);
+        } catch (IllegalArgumentException e) {
+            throw new Problem(Problem.Kind.BAD_REQUEST, e.getMessage(), e).member("field", "id");
+        }
+    }
+
+    /** A query parameter; null where it is absent. Given twice it is refused: two readers could see two values. */
+    @Nullable
+    String query(String name) {
+        Fields.Field field = query.get(name);
+        if (field == null) {
+            return null;
+        }
+        if (field.getValues().size() > 1) {
+            throw Problem.badField(Problem.Kind.BAD_REQUEST, name, "is given twice");
+        }
+        return field.getValue();
+    }
+
+    int query(String name, int fallback, int min, int max) {
+        String text = query(name);
+        if (text == null) {
+            return fallback;
+        }
+        try {
+            int value = Integer.parseInt(text);
+            if (value >= min && value <= max) {
+                return value;
+            }
+        } catch (NumberFormatException e) {
+            // said below
+        }
+        throw Problem.badField(
+                Problem.Kind.BAD_REQUEST, name, "a number from %d to %d is expected".formatted(min, max));
+    }
+
+    /** Refuses parameters that no one reads: a misspelt filter would show too much. */
+    void allowQuery(java.util.Set<String> known) {
+        for (String name : query.getNames()) {
+            if (!known.contains(name)) {
+                throw Problem.badField(
+                        Problem.Kind.BAD_REQUEST,
+                        name.length() <= 40 ? name : name.substring(0, 40) + "…",
+                        "is not a parameter; these are: " + String.join(", ", new java.util.TreeSet<>(known)));
+            }
+        }
+    }
+}

@@ -1,0 +1,256 @@
+package io.tidegate.http;
+
+import io.tidegate.http.Access.Principal;
+import io.tidegate.http.Access.Role;
+import io.tidegate.http.Routes.Match;
+import io.tidegate.tenant.TenantId;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.util.Map;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.zip.GZIPOutputStream;
+import org.eclipse.jetty.http.HttpFields;
+import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.io.Content;
+import org.eclipse.jetty.server.Handler;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.util.Callback;
+import org.eclipse.jetty.util.Fields;
+import org.eclipse.jetty.util.Promise;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Takes each request: finds its route, asks who sends it, reads the body without holding a thread, hands it to a work
+ * thread, and writes the answer, again without holding one. So slow clients cost a connection and nothing else, and what
+ * waits for Kafka does not keep health from answering.
+ */
+final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(Front.class);
+
+    static final int BODY_BYTES_MAX = 64 * 1024;
+    private static final int BODY_WITHIN_S = 10;
+    private static final int WORKERS = 6;
+    private static final int WAITING_MAX = 64;
+    private static final int GZIP_BYTES_MIN = 1024;
+    private static final byte[] NO_BODY = {};
+
+    private final Access access;
+    private final ThreadPoolExecutor workers;
+    private volatile Routes routes = starting();
+
+    Front(Access access) {
+        this.access = access;
+        workers = new ThreadPoolExecutor(
+                WORKERS, WORKERS, 1, TimeUnit.MINUTES, new ArrayBlockingQueue<>(WAITING_MAX), task -> {
+                    Thread thread = new Thread(task, "tidegate-http-work");
+                    thread.setDaemon(true);
+                    return thread;
+                });
+        workers.allowCoreThreadTimeOut(true);
+    }
+
+    /** While the instance starts: it lives and is not ready, and nothing else can be said. */
+    private static Routes starting() {
+        Problem notYet = Problem.retryLater(Problem.Kind.STARTING, "the instance is starting", 2);
+        return new Routes()
+                .addQuick("/livez", Role.PUBLIC, call -> Reply.text(200, "alive\n"))
+                .addQuick("/readyz", Role.PUBLIC, call -> {
+                    throw notYet;
+                });
+    }
+
+    void serve(Routes all) {
+        routes = all;
+    }
+
+    private boolean onlyHealth() {
+        return routes.all().size() == 2;
+    }
+
+    @Override
+    public boolean handle(Request request, Response response, Callback callback) {
+        try {
+            Match match = match(request);
+            Principal principal =
+                    access.principal(request.getHeaders(), match.route().changes());
+            String id = match.path().get("id");
+            TenantId tenant = id == null ? null : TenantId.tryParse(id);
+            access.check(principal, match.route().role(), tenant);
+            if (match.route().changes()) {
+                read(request, response, callback, match, principal);
+            } else {
+                answer(request, response, callback, match, call(request, match, principal, NO_BODY));
+            }
+        } catch (Problem problem) {
+            write(request, response, callback, problem.reply());
+        }
+        return true;
+    }
+
+    private Match match(Request request) {
+        try {
+            return routes.match(request.getMethod(), Request.getPathInContext(request));
+        } catch (Problem problem) {
+            if (onlyHealth()) {
+                throw Problem.retryLater(Problem.Kind.STARTING, "the instance is starting", 2);
+            }
+            throw problem;
+        }
+    }
+
+    private static Call call(Request request, Match match, Principal principal, byte[] body) {
+        Fields query;
+        try {
+            query = Request.extractQueryParameters(request);
+        } catch (RuntimeException e) {
+            throw new Problem(Problem.Kind.BAD_REQUEST, "the query is not well-formed UTF-8", e);
+        }
+        return new Call(principal, match.path(), query, request.getHeaders(), body);
+    }
+
+    private void read(Request request, Response response, Callback callback, Match match, Principal principal) {
+        HttpFields headers = request.getHeaders();
+        if (headers.getLongField(HttpHeader.CONTENT_LENGTH) > BODY_BYTES_MAX) {
+            throw tooLarge();
+        }
+        checkContentType(headers, match.route().method());
+        CompletableFuture<byte[]> whole = new CompletableFuture<>();
+        Content.Source.asByteArrayAsync(request, BODY_BYTES_MAX, Promise.Invocable.toPromise(whole));
+        var unused = whole.orTimeout(BODY_WITHIN_S, TimeUnit.SECONDS).whenComplete((body, failure) -> {
+            try {
+                if (failure != null) {
+                    throw unread(failure);
+                }
+                answer(request, response, callback, match, call(request, match, principal, body));
+            } catch (Problem problem) {
+                write(request, response, callback, problem.reply().header("Connection", "close"));
+            }
+        });
+    }
+
+    private static Problem tooLarge() {
+        return new Problem(Problem.Kind.BODY_TOO_LARGE, "a body may have %d bytes".formatted(BODY_BYTES_MAX))
+                .header("Connection", "close");
+    }
+
+    private static Problem unread(Throwable failure) {
+        Throwable cause =
+                failure instanceof CompletionException && failure.getCause() != null ? failure.getCause() : failure;
+        if (cause instanceof TimeoutException) {
+            return new Problem(
+                    Problem.Kind.REQUEST_TIMEOUT, "the body did not come within %d s".formatted(BODY_WITHIN_S));
+        }
+        // Jetty says it so where the limit is passed.
+        if (cause instanceof IllegalStateException || cause instanceof java.nio.BufferOverflowException) {
+            return tooLarge();
+        }
+        return new Problem(Problem.Kind.BAD_REQUEST, "the body cannot be read", cause);
+    }
+
+    /** A type that a page of another site cannot send without being asked first, which it is refused. */
+    private static void checkContentType(HttpFields headers, String method) {
+        String type = headers.get(HttpHeader.CONTENT_TYPE);
+        boolean empty = headers.getLongField(HttpHeader.CONTENT_LENGTH) <= 0
+                && headers.get(HttpHeader.TRANSFER_ENCODING) == null;
+        if (empty && type == null && method.equals("DELETE")) {
+            return;
+        }
+        String plain = type == null ? "" : type.split(";", 2)[0].strip().toLowerCase(java.util.Locale.ROOT);
+        if (!plain.equals("application/json")
+                && !(plain.equals("application/merge-patch+json") && method.equals("PATCH"))) {
+            throw new Problem(Problem.Kind.UNSUPPORTED_MEDIA_TYPE, "send Content-Type: application/json");
+        }
+    }
+
+    private void answer(Request request, Response response, Callback callback, Match match, Call call) {
+        Routes.Streamer streamer = match.route().streamer();
+        if (streamer != null) {
+            streamer.stream(call, request, response, callback);
+        } else if (match.route().quick()) {
+            work(request, response, callback, match, call);
+        } else {
+            try {
+                workers.execute(() -> work(request, response, callback, match, call));
+            } catch (RejectedExecutionException e) {
+                throw Problem.retryLater(Problem.Kind.BUSY, "%d requests wait already".formatted(WAITING_MAX), 1);
+            }
+        }
+    }
+
+    @SuppressWarnings("CatchingUnchecked") // every request gets an answer
+    private static void work(Request request, Response response, Callback callback, Match match, Call call) {
+        Reply reply;
+        try {
+            reply = match.route().handler().handle(call);
+        } catch (Problem problem) {
+            reply = problem.reply();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            reply = Problem.retryLater(Problem.Kind.STARTING, "the instance is stopping", 2)
+                    .reply();
+        } catch (Exception e) {
+            LOG.warn(
+                    "a request failed method={} route={}",
+                    match.route().method(),
+                    match.route().template(),
+                    e);
+            reply = new Problem(Problem.Kind.INTERNAL_ERROR, "see the instance's log").reply();
+        }
+        write(request, response, callback, reply);
+    }
+
+    static void write(Request request, Response response, Callback callback, Reply reply) {
+        response.setStatus(reply.status());
+        HttpFields.Mutable headers = response.getHeaders();
+        addSecurity(headers);
+        Map<String, String> own = reply.headers();
+        own.forEach(headers::put);
+        if (!reply.contentType().isEmpty()) {
+            headers.put(HttpHeader.CONTENT_TYPE, reply.contentType());
+        }
+        byte[] body = reply.body();
+        String accepted = request.getHeaders().get(HttpHeader.ACCEPT_ENCODING);
+        if (body.length >= GZIP_BYTES_MIN && accepted != null && accepted.contains("gzip")) {
+            body = gzip(body);
+            headers.put(HttpHeader.CONTENT_ENCODING, "gzip");
+            headers.put(HttpHeader.VARY, "Accept-Encoding");
+        }
+        headers.put(HttpHeader.CONTENT_LENGTH, body.length);
+        boolean head = request.getMethod().equals("HEAD");
+        response.write(true, ByteBuffer.wrap(head ? NO_BODY : body), callback);
+    }
+
+    /** What every answer says; the dashboard's page allows itself a little more. */
+    static void addSecurity(HttpFields.Mutable headers) {
+        headers.put("X-Content-Type-Options", "nosniff");
+        headers.put("Cross-Origin-Resource-Policy", "same-origin");
+        headers.put("Referrer-Policy", "no-referrer");
+        headers.put("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
+        headers.put(HttpHeader.CACHE_CONTROL, "no-store");
+    }
+
+    private static byte[] gzip(byte[] body) {
+        ByteArrayOutputStream out = new ByteArrayOutputStream(body.length / 4);
+        try (GZIPOutputStream gzip = new GZIPOutputStream(out)) {
+            gzip.write(body);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return out.toByteArray();
+    }
+
+    @Override
+    public void close() {
+        workers.shutdownNow();
+    }
+}

@@ -1,0 +1,217 @@
+package io.tidegate.http;
+
+import io.tidegate.config.HttpSettings;
+import io.tidegate.config.Settings;
+import io.tidegate.config.SettingsException;
+import io.tidegate.http.Access.Role;
+import io.tidegate.metrics.InstanceMetrics;
+import io.tidegate.topology.Instance;
+import io.tidegate.topology.TenantConfigs;
+import io.tidegate.wal.DataDir;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
+import java.nio.charset.StandardCharsets;
+import java.util.function.Function;
+import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.http.UriCompliance;
+import org.eclipse.jetty.server.HttpConfiguration;
+import org.eclipse.jetty.server.HttpConnectionFactory;
+import org.eclipse.jetty.server.NetworkConnectionLimit;
+import org.eclipse.jetty.server.SecureRequestCustomizer;
+import org.eclipse.jetty.server.Server;
+import org.eclipse.jetty.server.ServerConnector;
+import org.eclipse.jetty.server.SslConnectionFactory;
+import org.eclipse.jetty.util.thread.QueuedThreadPool;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The HTTP server of an instance. Listens from {@link #open} on, because other instances must be told where, and answers
+ * that it is alive; everything else is answered from {@link #attach} on.
+ *
+ * <p>Bounded: threads, work that waits, connections, sizes of headers and bodies, how slowly either may come, live
+ * streams. Its threads never take a lock that the signal path takes.
+ */
+public final class HttpServer implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(HttpServer.class);
+
+    private static final int THREADS_MAX = 12;
+    private static final int THREADS_MIN = 2;
+    private static final int ACCEPTORS = 1;
+    private static final int SELECTORS = 1;
+    private static final int THREAD_QUEUE_MAX = 2048;
+    private static final int THREAD_IDLE_MS = 60_000;
+    private static final int IDLE_MS = 30_000;
+    private static final int IDLE_WHEN_FULL_MS = 2_000;
+    private static final int HEADER_BYTES_MAX = 16 * 1024;
+    private static final int STOP_MS = 2_000;
+
+    private final Settings settings;
+    private final Server server;
+    private final ServerConnector connector;
+    private final Front front;
+    private final Access access;
+    private @Nullable Node node;
+
+    private HttpServer(Settings settings, Server server, ServerConnector connector, Front front, Access access) {
+        this.settings = settings;
+        this.server = server;
+        this.connector = connector;
+        this.front = front;
+        this.access = access;
+    }
+
+    /**
+     * Listens.
+     *
+     * @return null where the settings want no server
+     * @throws IOException naming the address, where it cannot be listened on
+     * @throws SettingsException where tokens or certificates cannot be used
+     */
+    public static @Nullable HttpServer open(Settings settings) throws IOException {
+        HttpSettings http = settings.http();
+        if (!http.isServed()) {
+            return null;
+        }
+        Access access = Access.of(http);
+        QueuedThreadPool threads = new QueuedThreadPool(
+                THREADS_MAX,
+                THREADS_MIN,
+                THREAD_IDLE_MS,
+                new java.util.concurrent.ArrayBlockingQueue<>(THREAD_QUEUE_MAX));
+        threads.setName("tidegate-http");
+        threads.setDaemon(true);
+        Server server = new Server(threads);
+        HttpConfiguration config = new HttpConfiguration();
+        config.setSendServerVersion(false);
+        config.setRequestHeaderSize(HEADER_BYTES_MAX);
+        config.setUriCompliance(UriCompliance.UNAMBIGUOUS);
+        ServerConnector connector;
+        if (http.isTls()) {
+            // Who is called is proven by the certificate and the token, not by the name in the request.
+            config.addCustomizer(new SecureRequestCustomizer(false));
+            HttpConnectionFactory plain = new HttpConnectionFactory(config);
+            connector = new ServerConnector(
+                    server,
+                    ACCEPTORS,
+                    SELECTORS,
+                    new SslConnectionFactory(Tls.server(http), plain.getProtocol()),
+                    plain);
+        } else {
+            connector = new ServerConnector(server, ACCEPTORS, SELECTORS, new HttpConnectionFactory(config));
+        }
+        connector.setHost(http.bind());
+        connector.setPort(http.port());
+        connector.setIdleTimeout(IDLE_MS);
+        server.addConnector(connector);
+        NetworkConnectionLimit limit = new NetworkConnectionLimit(http.connectionsMax(), connector);
+        limit.setEndPointIdleTimeout(IDLE_WHEN_FULL_MS);
+        server.addBean(limit);
+        Front front = new Front(access);
+        server.setHandler(front);
+        server.setErrorHandler(new ProblemErrors());
+        server.setStopTimeout(STOP_MS);
+        try {
+            server.start();
+        } catch (Exception e) {
+            front.close();
+            stop(server);
+            throw cannotListen(http, e);
+        }
+        HttpServer opened = new HttpServer(settings, server, connector, front, access);
+        LOG.info("http_url={}", opened.url());
+        return opened;
+    }
+
+    private static IOException cannotListen(HttpSettings http, Exception e) {
+        Throwable root = e;
+        while (root.getCause() != null) {
+            root = root.getCause();
+        }
+        String hint = root instanceof java.net.BindException
+                        && String.valueOf(root.getMessage()).contains("in use")
+                ? ": another program listens there. Choose another port with --set %s=PORT (0 = any free one, -1 = none)"
+                        .formatted(Settings.HTTP_PORT)
+                : ": " + (root.getMessage() == null ? root : root.getMessage());
+        return new IOException(
+                "the HTTP server cannot listen on %s port %d%s".formatted(http.bind(), http.port(), hint), e);
+    }
+
+    /** Where it listens. */
+    public int port() {
+        return connector.getLocalPort();
+    }
+
+    /** For people: where to point a browser. */
+    public String url() {
+        HttpSettings http = settings.http();
+        String host = http.isLoopback() ? http.bind() : ownHost(http.bind());
+        return "%s://%s".formatted(http.isTls() ? "https" : "http", address(host, port()));
+    }
+
+    /** HOST:PORT where other instances reach this one. */
+    public String advertised() {
+        HttpSettings http = settings.http();
+        return http.advertised() != null ? http.advertised() : address(ownHost(http.bind()), port());
+    }
+
+    private static String ownHost(String bind) {
+        if (!bind.equals("0.0.0.0") && !bind.equals("::") && !bind.equals("[::]")) {
+            return bind;
+        }
+        try {
+            return InetAddress.getLocalHost().getHostName();
+        } catch (UnknownHostException e) {
+            return "127.0.0.1";
+        }
+    }
+
+    private static String address(String host, int port) {
+        return (host.indexOf(':') >= 0 && !host.startsWith("[") ? "[" + host + "]" : host) + ":" + port;
+    }
+
+    /**
+     * Answers everything from now on.
+     *
+     * @param metrics {@code /metrics} for an Accept header, which is empty where none was sent; null where there is none
+     */
+    public void attach(
+            Instance instance,
+            TenantConfigs configs,
+            DataDir dir,
+            @Nullable Function<String, InstanceMetrics.Scrape> metrics) {
+        Node attached = new Node(settings, instance.view(), configs, dir, access.peerToken(), advertised());
+        node = attached;
+        Routes routes = new Routes();
+        new StatusApi(attached).addTo(routes);
+        new TenantsApi(attached).addTo(routes);
+        StaticFiles.addTo(routes);
+        if (metrics != null) {
+            routes.add("GET", "/metrics", Role.READ, call -> {
+                String accept = call.headers().get(HttpHeader.ACCEPT);
+                InstanceMetrics.Scrape scrape = metrics.apply(accept == null ? "" : accept);
+                return new Reply(200, scrape.contentType(), scrape.text().getBytes(StandardCharsets.UTF_8));
+            });
+        }
+        front.serve(routes);
+    }
+
+    @Override
+    public void close() {
+        front.close();
+        stop(server);
+        if (node != null) {
+            node.close();
+        }
+    }
+
+    private static void stop(Server server) {
+        try {
+            server.stop();
+        } catch (Exception e) {
+            LOG.warn("the HTTP server did not stop cleanly", e);
+        }
+    }
+}

@@ -1,0 +1,40 @@
+package io.tidegate.http;
+
+import io.tidegate.admin.ConfigWriter;
+import io.tidegate.config.Settings;
+import io.tidegate.topology.InstanceView;
+import io.tidegate.topology.TenantConfigs;
+import io.tidegate.wal.DataDir;
+import org.jspecify.annotations.Nullable;
+
+/** What the routes of one instance share. Thread-safe. */
+final class Node implements AutoCloseable {
+    final Settings settings;
+    final InstanceView view;
+    final TenantConfigs configs;
+    final DataDir dir;
+    final String address;
+    final Peers peers;
+    final ConfigWriter writer;
+
+    Node(
+            Settings settings,
+            InstanceView view,
+            TenantConfigs configs,
+            DataDir dir,
+            @Nullable String peerToken,
+            String address) {
+        this.settings = settings;
+        this.view = view;
+        this.configs = configs;
+        this.dir = dir;
+        this.address = address;
+        peers = new Peers(settings.http(), view, address, peerToken);
+        writer = new ConfigWriter(settings);
+    }
+
+    @Override
+    public void close() {
+        writer.close();
+    }
+}

@@ -1,0 +1,105 @@
+package io.tidegate.http;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A request that is not done, as RFC 9457 has it. The kinds are a closed set with stable ids; the detail is for people
+ * and names what, where and the rule. Nothing has changed when one is thrown, but where its detail says so.
+ */
+final class Problem extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+    private static final String TYPE_PREFIX = "urn:tidegate:problem:";
+
+    /** What can go wrong. */
+    enum Kind {
+        BAD_REQUEST(400, "The request cannot be understood"),
+        INVALID_CONFIG(400, "The config breaks a rule"),
+        UNAUTHORIZED(401, "A token is needed"),
+        FORBIDDEN(403, "The token does not allow this"),
+        CROSS_SITE(403, "The request comes from another web site"),
+        NOT_FOUND(404, "There is nothing here"),
+        TENANT_UNKNOWN(404, "The tenant has no config"),
+        NO_HISTORY(404, "There is no such change"),
+        METHOD_NOT_ALLOWED(405, "The method is not for this path"),
+        REQUEST_TIMEOUT(408, "The request came too slowly"),
+        PRECONDITION_FAILED(412, "The config is not the one that was read"),
+        BODY_TOO_LARGE(413, "The body is too large"),
+        UNSUPPORTED_MEDIA_TYPE(415, "The body has another type"),
+        HOST_NOT_ALLOWED(421, "The host is not this server"),
+        INTERNAL_ERROR(500, "Something unexpected failed"),
+        STARTING(503, "The instance has not started yet"),
+        REBALANCING(503, "Nobody can say now who decides for this tenant"),
+        INSTANCE_UNREACHABLE(503, "The instance that decides for this tenant does not answer"),
+        KAFKA_UNAVAILABLE(503, "Kafka does not answer"),
+        BUSY(503, "Too many requests at a time"),
+        TOO_MANY_STREAMS(503, "Too many live streams at a time");
+
+        final int status;
+        final String title;
+
+        Kind(int status, String title) {
+            this.status = status;
+            this.title = title;
+        }
+
+        String id() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+    }
+
+    private final Kind kind;
+    private final String detail;
+    private final Map<String, String> members = new TreeMap<>();
+    private final Map<String, String> headers = new TreeMap<>();
+
+    Problem(Kind kind, String detail) {
+        this(kind, detail, null);
+    }
+
+    Problem(Kind kind, String detail, @Nullable Throwable cause) {
+        super(detail, cause, false, false);
+        this.kind = kind;
+        this.detail = detail;
+    }
+
+    /** A state of the cluster that passes. */
+    static Problem retryLater(Kind kind, String detail, int afterS) {
+        return new Problem(kind, detail).header("Retry-After", Integer.toString(afterS));
+    }
+
+    /** A parameter or field that breaks a rule. */
+    static Problem badField(Kind kind, String field, String rule) {
+        return new Problem(kind, "%s: %s".formatted(field, rule)).member("field", field);
+    }
+
+    Problem member(String name, String value) {
+        members.put(name, value);
+        return this;
+    }
+
+    Problem header(String name, String value) {
+        headers.put(name, value);
+        return this;
+    }
+
+    Kind kind() {
+        return kind;
+    }
+
+    Reply reply() {
+        ObjectNode json = Json.object();
+        json.put("type", TYPE_PREFIX + kind.id());
+        json.put("id", kind.id());
+        json.put("title", kind.title);
+        json.put("status", kind.status);
+        json.put("detail", detail);
+        members.forEach(json::put);
+        Reply reply = new Reply(kind.status, "application/problem+json", Json.bytes(json));
+        headers.forEach(reply::header);
+        return reply;
+    }
+}

@@ -1,0 +1,110 @@
+package io.tidegate.http;
+
+import io.tidegate.http.Access.Role;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeSet;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.util.Callback;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Which request is answered by what: method and path, who may, and the code. A path is matched segment by segment
+ * against templates such as {@code /v1/tenants/{id}}; nothing in a request is ever a path of a file. Filled once.
+ */
+final class Routes {
+    /** Answers a request from memory. May block: it runs on the work threads, unless the route is quick. */
+    interface Handler {
+        Reply handle(Call call) throws Exception;
+    }
+
+    /** Answers a request that goes on: it completes the callback itself, and does not block. */
+    interface Streamer {
+        void stream(Call call, Request request, Response response, Callback callback);
+    }
+
+    /**
+     * One route.
+     *
+     * @param quick answered by Jetty's own thread: health must not wait for work
+     */
+    record Route(
+            String method,
+            String template,
+            Role role,
+            boolean quick,
+            @Nullable Handler handler,
+            @Nullable Streamer streamer) {
+        boolean changes() {
+            return !method.equals("GET");
+        }
+    }
+
+    /** A route with what the path has in the place of its names. */
+    record Match(Route route, Map<String, String> path) {}
+
+    private static final int SEGMENTS_MAX = 8;
+
+    private final List<Route> all = new ArrayList<>();
+
+    Routes add(String method, String template, Role role, Handler handler) {
+        all.add(new Route(method, template, role, false, handler, null));
+        return this;
+    }
+
+    Routes addQuick(String template, Role role, Handler handler) {
+        all.add(new Route("GET", template, role, true, handler, null));
+        return this;
+    }
+
+    Routes addStream(String template, Role role, Streamer streamer) {
+        all.add(new Route("GET", template, role, true, null, streamer));
+        return this;
+    }
+
+    List<Route> all() {
+        return List.copyOf(all);
+    }
+
+    /** @throws Problem where there is none */
+    Match match(String method, String path) {
+        String wanted = method.equals("HEAD") ? "GET" : method;
+        TreeSet<String> otherMethods = new TreeSet<>();
+        for (Route route : all) {
+            Map<String, String> names = names(route.template(), path);
+            if (names != null && route.method().equals(wanted)) {
+                return new Match(route, names);
+            }
+            if (names != null) {
+                otherMethods.add(route.method());
+            }
+        }
+        if (!otherMethods.isEmpty()) {
+            throw new Problem(
+                            Problem.Kind.METHOD_NOT_ALLOWED,
+                            "this path has the methods " + String.join(", ", otherMethods))
+                    .header("Allow", String.join(", ", otherMethods));
+        }
+        throw new Problem(Problem.Kind.NOT_FOUND, "no such path; /openapi.yaml names all");
+    }
+
+    private static @Nullable Map<String, String> names(String template, String path) {
+        String[] wanted = template.split("/", -1);
+        String[] found = path.split("/", SEGMENTS_MAX + 1);
+        if (wanted.length != found.length) {
+            return null;
+        }
+        Map<String, String> names = new HashMap<>();
+        for (int i = 0; i < wanted.length; i++) {
+            if (wanted[i].startsWith("{")) {
+                names.put(wanted[i].substring(1, wanted[i].length() - 1), found[i]);
+            } else if (!wanted[i].equals(found[i])) {
+                return null;
+            }
+        }
+        return names;
+    }
+}

@@ -1,0 +1,217 @@
+package io.tidegate.http;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.admin.ConfigHistory;
+import io.tidegate.admission.EntityKind;
+import io.tidegate.admission.Reason;
+import io.tidegate.admission.TenantUsage;
+import io.tidegate.tenant.TenantConfig;
+import io.tidegate.tenant.TenantConfigJson;
+import io.tidegate.tenant.TenantId;
+import io.tidegate.topology.TenantConfigs;
+import io.tidegate.topology.TenantConfigs.InForce;
+import java.time.Instant;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+
+/** Tenants as the API shows them. Ids are text, because JavaScript cannot hold every number that an id can be. */
+final class TenantJson {
+    private static final int PERCENT = 100;
+
+    /** Where a limit comes from. */
+    private enum Origin {
+        /** The tenant's own config. */
+        TENANT,
+        /** The config of the default tenant. */
+        DEFAULT;
+
+        String id() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+    }
+
+    private TenantJson() {}
+
+    /**
+     * A tenant with its config and what holds for it.
+     *
+     * @param own null where it has none
+     * @param inForce null where it is unknown and refused
+     */
+    static ObjectNode tenant(TenantId id, @Nullable InForce own, @Nullable InForce inForce) {
+        ObjectNode json = Json.object();
+        json.put("id", id.decimal());
+        if (own == null) {
+            json.putNull("config").putNull("config_offset");
+        } else {
+            json.set("config", config(own.config()));
+            putOffset(json, own.offset());
+        }
+        if (inForce == null) {
+            json.putNull("limits");
+        } else {
+            boolean byDefault = own == null || own.offset() == TenantConfigs.NO_OFFSET;
+            json.set("limits", limits(inForce.config(), byDefault ? Origin.DEFAULT : Origin.TENANT));
+        }
+        return json;
+    }
+
+    private static void putOffset(ObjectNode json, long offset) {
+        if (offset == TenantConfigs.NO_OFFSET) {
+            json.putNull("config_offset");
+        } else {
+            json.put("config_offset", offset);
+        }
+    }
+
+    static ObjectNode config(TenantConfig config) {
+        return (ObjectNode) Json.tree(TenantConfigJson.write(config));
+    }
+
+    private static ObjectNode limits(TenantConfig config, Origin origin) {
+        ObjectNode json = Json.object();
+        ObjectNode stored = config(config);
+        stored.properties().forEach(field -> {
+            if (!field.getKey().equals("tenant_id") && !field.getKey().equals("label")) {
+                ObjectNode limit = json.putObject(field.getKey());
+                limit.set("value", field.getValue());
+                limit.put("origin", origin.id());
+            }
+        });
+        if (config.maxSignalsPerSec() != null && config.burstSignals() == null) {
+            json.putObject("burst_signals").put("value", config.burst()).put("origin", "twice_the_rate");
+        }
+        return json;
+    }
+
+    /**
+     * A tenant's usage beside its limits.
+     *
+     * @param usage null = never decided on
+     * @param config null = unknown and refused
+     */
+    static ObjectNode usage(@Nullable TenantUsage usage, @Nullable TenantConfig config, long nowMs) {
+        ObjectNode json = Json.object();
+        json.put("at", Instant.ofEpochMilli(nowMs).toString());
+        ObjectNode rate = json.putObject("rate");
+        putLimit(rate, "limit_per_sec", config == null ? null : config.maxSignalsPerSec());
+        if (config != null && config.maxSignalsPerSec() != null) {
+            rate.put("burst", config.burst());
+            rate.put("tokens", tokens(usage, config, nowMs));
+            rate.put("used_percent", ratePercent(usage, config, nowMs));
+        }
+        ObjectNode entities = json.putObject("entities");
+        entities.put("total", usage == null ? 0 : usage.entityCount());
+        for (EntityKind kind : EntityKind.values()) {
+            entities.put(kind.name().toLowerCase(Locale.ROOT), usage == null ? 0 : usage.entityCount(kind));
+        }
+        ObjectNode storage = json.putObject("storage");
+        storage.put("sealed_bytes", usage == null ? 0 : usage.sealedBytes());
+        storage.put("sealed_segments", usage == null ? 0 : usage.sealedSegments());
+        if (config == null || config.maxEntities() == null) {
+            entities.putNull("limit");
+        } else {
+            entities.put("limit", config.maxEntities());
+            entities.put("used_percent", entitiesPercent(usage, config));
+        }
+        if (config == null || config.maxStorageBytes() == null) {
+            storage.putNull("limit_bytes");
+        } else {
+            storage.put("limit_bytes", config.maxStorageBytes());
+            storage.put("used_percent", storagePercent(usage, config));
+        }
+        json.put("accepted", usage == null ? 0 : usage.acceptedCount());
+        json.put("rejected_total", rejected(usage));
+        ObjectNode rejected = json.putObject("rejected");
+        ObjectNode observed = json.putObject("observed");
+        for (Reason reason : Reason.values()) {
+            rejected.put(reason.id(), usage == null ? 0 : usage.rejectedCount(reason));
+            observed.put(reason.id(), usage == null ? 0 : usage.observedCount(reason));
+        }
+        if (usage == null || usage.lastDecisionMs() == 0) {
+            json.putNull("last_decision_at");
+        } else {
+            json.put(
+                    "last_decision_at",
+                    Instant.ofEpochMilli(usage.lastDecisionMs()).toString());
+        }
+        return json;
+    }
+
+    private static void putLimit(ObjectNode json, String name, @Nullable Long limit) {
+        if (limit == null) {
+            json.putNull(name);
+        } else {
+            json.put(name, limit);
+        }
+    }
+
+    static long rejected(@Nullable TenantUsage usage) {
+        long sum = 0;
+        if (usage != null) {
+            for (Reason reason : Reason.values()) {
+                sum += usage.rejectedCount(reason);
+            }
+        }
+        return sum;
+    }
+
+    /** The largest share of a limit that is used: of entities, storage, or the bucket. 0 where nothing is limited. */
+    static long usedPercent(@Nullable TenantUsage usage, @Nullable TenantConfig config, long nowMs) {
+        if (config == null) {
+            return 0;
+        }
+        long percent = 0;
+        if (config.maxSignalsPerSec() != null) {
+            percent = ratePercent(usage, config, nowMs);
+        }
+        if (config.maxEntities() != null) {
+            percent = Math.max(percent, entitiesPercent(usage, config));
+        }
+        if (config.maxStorageBytes() != null) {
+            percent = Math.max(percent, storagePercent(usage, config));
+        }
+        return percent;
+    }
+
+    private static long tokens(@Nullable TenantUsage usage, TenantConfig config, long nowMs) {
+        Long rate = config.maxSignalsPerSec();
+        if (usage == null || rate == null) {
+            return rate == null ? 0 : Math.min(rate, config.burst());
+        }
+        return usage.tokens(config, nowMs);
+    }
+
+    /** How empty the bucket is, of one second of tokens: what is saved above that is not use. */
+    private static long ratePercent(@Nullable TenantUsage usage, TenantConfig config, long nowMs) {
+        Long rate = config.maxSignalsPerSec();
+        long second = rate == null ? 0 : Math.min(rate, config.burst());
+        return percent(Math.max(0, second - tokens(usage, config, nowMs)), second);
+    }
+
+    private static long entitiesPercent(@Nullable TenantUsage usage, TenantConfig config) {
+        return percent(usage == null ? 0 : usage.entityCount(), config.entitiesMax());
+    }
+
+    private static long storagePercent(@Nullable TenantUsage usage, TenantConfig config) {
+        return percent(usage == null ? 0 : usage.sealedBytes(), config.storageBytesMax());
+    }
+
+    /** Rounded down; a limit of 0 is used up. */
+    static long percent(long used, long limit) {
+        if (limit == 0) {
+            return PERCENT;
+        }
+        return used > Long.MAX_VALUE / PERCENT ? used / Math.max(1, limit / PERCENT) : used * PERCENT / limit;
+    }
+
+    static ObjectNode change(ConfigHistory.Change change) {
+        ObjectNode json = Json.object();
+        json.put("at", change.at().toString());
+        json.put("by", change.by());
+        putOffset(json, change.offset());
+        json.set("from", change.from() == null ? null : config(change.from()));
+        json.set("to", change.to() == null ? null : config(change.to()));
+        return json;
+    }
+}

@@ -1,0 +1,267 @@
+package io.tidegate.http;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.admin.AdminException;
+import io.tidegate.admin.ConfigHistory;
+import io.tidegate.admin.ConfigWriter;
+import io.tidegate.admin.ConfigWriter.Current;
+import io.tidegate.admin.ConfigWriter.Written;
+import io.tidegate.http.Access.Role;
+import io.tidegate.tenant.TenantConfig;
+import io.tidegate.tenant.TenantConfigJson;
+import io.tidegate.tenant.TenantId;
+import io.tidegate.topology.InstanceView;
+import io.tidegate.topology.TenantConfigs.InForce;
+import java.time.Duration;
+import java.util.List;
+import java.util.Set;
+import org.eclipse.jetty.http.HttpHeader;
+import org.jspecify.annotations.Nullable;
+
+/** Tenants: their configs, what they used, and how their configs came to be. */
+final class TenantsApi {
+    private static final Duration APPLIED_WITHIN = Duration.ofSeconds(10);
+    private static final List<String> FIELDS = List.of(
+            "max_signals_per_sec",
+            "burst_signals",
+            "max_entities",
+            "max_storage_bytes",
+            "required_regions",
+            "label",
+            "mode",
+            "blocked_until",
+            "tenant_id");
+
+    private final Node node;
+    private final TenantList list;
+
+    TenantsApi(Node node) {
+        this.node = node;
+        list = new TenantList(node);
+    }
+
+    void addTo(Routes routes) {
+        routes.add("GET", "/v1/tenants", Role.READ, list::all)
+                .add("GET", "/v1/tenants/{id}", Role.TENANT, this::get)
+                .add("PUT", "/v1/tenants/{id}", Role.ADMIN, this::put)
+                .add("PATCH", "/v1/tenants/{id}", Role.ADMIN, this::patch)
+                .add("DELETE", "/v1/tenants/{id}", Role.ADMIN, this::delete)
+                .add("GET", "/v1/tenants/{id}/usage", Role.TENANT, this::usage)
+                .add("GET", "/v1/tenants/{id}/history", Role.TENANT, this::history)
+                .add("POST", "/v1/tenants/{id}/undo", Role.ADMIN, this::undo)
+                .add("GET", Peers.INTERNAL + "/tenants", Role.PEER, list::own)
+                .add("GET", Peers.INTERNAL + "/tenants/{id}/usage", Role.PEER, this::ownUsage);
+    }
+
+    private Reply get(Call call) {
+        call.allowQuery(Set.of());
+        TenantId tenant = call.tenant();
+        InForce own = node.configs.own(tenant);
+        InForce inForce = node.configs.inForce(tenant);
+        if (inForce == null) {
+            throw unknown(tenant);
+        }
+        Reply reply = Reply.json(TenantJson.tenant(tenant, own, inForce));
+        if (own != null && own.offset() >= 0) {
+            String etag = etag(own.offset());
+            if (etag.equals(call.headers().get(HttpHeader.IF_NONE_MATCH))) {
+                return Reply.empty(304).header("ETag", etag);
+            }
+            reply.header("ETag", etag);
+        }
+        return reply;
+    }
+
+    private static Problem unknown(TenantId tenant) {
+        return new Problem(
+                        Problem.Kind.TENANT_UNKNOWN,
+                        "tenant %s has no config; its signals are refused as tenant_unknown"
+                                .formatted(tenant.decimal()))
+                .member("tenant", tenant.decimal());
+    }
+
+    private static String etag(long offset) {
+        return "\"" + offset + "\"";
+    }
+
+    private Reply put(Call call) throws InterruptedException {
+        call.allowQuery(Set.of());
+        TenantId tenant = call.tenant();
+        TenantConfig config = parse(tenant, object(call));
+        return change(call, tenant, current -> config);
+    }
+
+    /** RFC 7396: what is named is replaced, null takes a limit away, what is not named stays. */
+    private Reply patch(Call call) throws InterruptedException {
+        call.allowQuery(Set.of());
+        TenantId tenant = call.tenant();
+        ObjectNode patch = object(call);
+        return change(call, tenant, current -> {
+            TenantConfig base = current.config();
+            if (base == null && !tenant.isDefault()) {
+                throw unknown(tenant);
+            }
+            ObjectNode merged = TenantJson.config(base == null ? TenantConfig.defaultTenant() : base);
+            patch.properties().forEach(field -> merged.set(field.getKey(), field.getValue()));
+            return parse(tenant, merged);
+        });
+    }
+
+    private Reply delete(Call call) throws InterruptedException {
+        call.allowQuery(Set.of());
+        TenantId tenant = call.tenant();
+        return change(call, tenant, current -> {
+            if (current.config() == null && current.readable()) {
+                throw unknown(tenant);
+            }
+            return null;
+        });
+    }
+
+    private Reply history(Call call) {
+        call.allowQuery(Set.of());
+        TenantId tenant = call.tenant();
+        Current current = kafka(() -> node.writer.current(tenant));
+        ObjectNode json = Json.object();
+        json.put("id", tenant.decimal());
+        ArrayNode changes = json.putArray("changes");
+        List<ConfigHistory.Change> all = current.history().changes();
+        for (int i = all.size() - 1; i >= 0; i--) {
+            changes.add(TenantJson.change(all.get(i)));
+        }
+        return Reply.json(json);
+    }
+
+    /** Takes the newest change back: a new change, to what was before. */
+    private Reply undo(Call call) throws InterruptedException {
+        call.allowQuery(Set.of());
+        TenantId tenant = call.tenant();
+        if (call.body().length > 0 && !object(call).isEmpty()) {
+            throw new Problem(Problem.Kind.BAD_REQUEST, "undo takes no fields: send {}");
+        }
+        return change(call, tenant, current -> {
+            List<ConfigHistory.Change> changes = current.history().changes();
+            if (changes.isEmpty()) {
+                throw new Problem(
+                        Problem.Kind.NO_HISTORY, "tenant %s has no change that is known".formatted(tenant.decimal()));
+            }
+            return changes.get(changes.size() - 1).from();
+        });
+    }
+
+    private Reply change(Call call, TenantId tenant, ConfigWriter.Edit edit) throws InterruptedException {
+        String ifMatch = call.headers().get(HttpHeader.IF_MATCH);
+        String ifNoneMatch = call.headers().get(HttpHeader.IF_NONE_MATCH);
+        Written written =
+                kafka(() -> node.writer.change(tenant, call.principal().name(), current -> {
+                    checkPreconditions(current, ifMatch, ifNoneMatch);
+                    return edit.apply(current);
+                }));
+        boolean applied = node.configs.awaitApplied(written.offset(), APPLIED_WITHIN);
+        ObjectNode json = Json.object();
+        json.put("id", tenant.decimal());
+        json.put("config_offset", written.offset());
+        json.put("applied", applied);
+        json.set("config", written.config() == null ? null : TenantJson.config(written.config()));
+        Reply reply = Reply.json(json);
+        return written.config() == null ? reply : reply.header("ETag", etag(written.offset()));
+    }
+
+    private static void checkPreconditions(Current current, @Nullable String ifMatch, @Nullable String ifNoneMatch) {
+        boolean exists = current.config() != null || !current.readable();
+        String found = exists ? etag(current.offset()) : "none";
+        boolean fails = ifMatch != null && !(ifMatch.equals("*") ? exists : ifMatch.equals(found));
+        if (ifNoneMatch != null) {
+            fails |= ifNoneMatch.equals("*") ? exists : ifNoneMatch.equals(found);
+        }
+        if (fails) {
+            throw new Problem(
+                            Problem.Kind.PRECONDITION_FAILED,
+                            exists
+                                    ? "the config is now that of offset %d; read it again".formatted(current.offset())
+                                    : "there is no config now")
+                    .member("etag", found);
+        }
+    }
+
+    /** What Kafka does not let happen is a state that passes, or was said by the caller's own edit. */
+    private static <T> T kafka(java.util.function.Supplier<T> action) {
+        try {
+            return action.get();
+        } catch (AdminException e) {
+            throw Problem.retryLater(Problem.Kind.KAFKA_UNAVAILABLE, String.valueOf(e.getMessage()), 5);
+        }
+    }
+
+    private static ObjectNode object(Call call) {
+        try {
+            JsonNode tree = Json.tree(call.body());
+            if (tree instanceof ObjectNode object) {
+                return object;
+            }
+        } catch (IllegalArgumentException e) {
+            throw new Problem(Problem.Kind.BAD_REQUEST, String.valueOf(e.getMessage()), e);
+        }
+        throw new Problem(Problem.Kind.BAD_REQUEST, "a JSON object is expected");
+    }
+
+    private static TenantConfig parse(TenantId tenant, ObjectNode json) {
+        if (!json.has("tenant_id")) {
+            json.put("tenant_id", new java.math.BigInteger(tenant.decimal()));
+        }
+        TenantConfig config;
+        try {
+            config = TenantConfigJson.parse(Json.bytes(json));
+        } catch (IllegalArgumentException e) {
+            String rule = String.valueOf(e.getMessage());
+            Problem problem = new Problem(Problem.Kind.INVALID_CONFIG, rule, e);
+            FIELDS.stream().filter(rule::contains).findFirst().ifPresent(field -> problem.member("field", field));
+            throw problem;
+        }
+        if (!config.tenantId().equals(tenant)) {
+            throw Problem.badField(
+                    Problem.Kind.INVALID_CONFIG,
+                    "tenant_id",
+                    "is %s, the path says %s".formatted(config.tenantId().decimal(), tenant.decimal()));
+        }
+        return config;
+    }
+
+    private Reply usage(Call call) throws InterruptedException {
+        call.allowQuery(Set.of());
+        TenantId tenant = call.tenant();
+        ObjectNode own = ownUsage(tenant);
+        if (own != null) {
+            return Reply.json(own);
+        }
+        return Reply.json(
+                node.peers.askOwner(node.view.shardOf(tenant), "/tenants/%s/usage".formatted(tenant.decimal())));
+    }
+
+    private Reply ownUsage(Call call) {
+        TenantId tenant = call.tenant();
+        ObjectNode own = ownUsage(tenant);
+        if (own == null) {
+            throw Peers.noOwner(node.view.shardOf(tenant));
+        }
+        return Reply.json(own);
+    }
+
+    /** Null where the tenant's shard is not here. */
+    private @Nullable ObjectNode ownUsage(TenantId tenant) {
+        InstanceView.Read read = node.view.usage(tenant);
+        if (read == null) {
+            return null;
+        }
+        InForce inForce = node.configs.inForce(tenant);
+        ObjectNode json = Json.object();
+        json.put("id", tenant.decimal());
+        json.put("shard", node.view.shardOf(tenant));
+        json.put("instance", node.settings.instance());
+        json.setAll(
+                TenantJson.usage(read.usage(), inForce == null ? null : inForce.config(), System.currentTimeMillis()));
+        return json;
+    }
+}

@@ -1,0 +1,123 @@
+package io.tidegate.http;
+
+import io.tidegate.config.HttpSettings;
+import io.tidegate.config.SettingsException;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.GeneralSecurityException;
+import java.security.KeyFactory;
+import java.security.KeyStore;
+import java.security.PrivateKey;
+import java.security.cert.Certificate;
+import java.security.cert.CertificateFactory;
+import java.security.spec.InvalidKeySpecException;
+import java.security.spec.PKCS8EncodedKeySpec;
+import java.util.Base64;
+import java.util.Collection;
+import java.util.List;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.TrustManagerFactory;
+import org.eclipse.jetty.util.ssl.SslContextFactory;
+
+/** TLS out of PEM files, as certificate authorities and cert-manager write them. Read once, at start. */
+final class Tls {
+    private static final String KEY_BEGIN = "-----BEGIN PRIVATE KEY-----";
+    private static final String KEY_END = "-----END PRIVATE KEY-----";
+    private static final List<String> ALGORITHMS = List.of("RSA", "EC", "EdDSA");
+    private static final String ALIAS = "tidegate";
+    private static final String IN_MEMORY = "in-memory";
+
+    private Tls() {}
+
+    /** @throws SettingsException naming the file and what is wrong with it; never its content */
+    static SslContextFactory.Server server(HttpSettings settings) {
+        Path certificateFile = settings.certificateFile();
+        Path keyFile = settings.keyFile();
+        if (certificateFile == null || keyFile == null) {
+            throw new IllegalStateException("the settings have no TLS");
+        }
+        Certificate[] chain = certificates(certificateFile).toArray(Certificate[]::new);
+        PrivateKey key = privateKey(keyFile);
+        try {
+            KeyStore store = KeyStore.getInstance("PKCS12");
+            store.load(null, null);
+            store.setKeyEntry(ALIAS, key, IN_MEMORY.toCharArray(), chain);
+            SslContextFactory.Server factory = new SslContextFactory.Server();
+            factory.setKeyStore(store);
+            factory.setKeyStorePassword(IN_MEMORY);
+            factory.setIncludeProtocols("TLSv1.3", "TLSv1.2");
+            factory.setSniRequired(false);
+            return factory;
+        } catch (GeneralSecurityException | IOException e) {
+            throw new SettingsException("the certificate %s and the key %s cannot be used: %s"
+                    .formatted(certificateFile, keyFile, e.getMessage()));
+        }
+    }
+
+    static SSLContext trusting(Path caFile) {
+        try {
+            KeyStore store = KeyStore.getInstance("PKCS12");
+            store.load(null, null);
+            int number = 0;
+            for (Certificate certificate : certificates(caFile)) {
+                store.setCertificateEntry("ca-" + number++, certificate);
+            }
+            TrustManagerFactory trust = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+            trust.init(store);
+            SSLContext context = SSLContext.getInstance("TLS");
+            context.init(null, trust.getTrustManagers(), null);
+            return context;
+        } catch (GeneralSecurityException | IOException e) {
+            throw new SettingsException("the certificates in %s cannot be used: %s".formatted(caFile, e.getMessage()));
+        }
+    }
+
+    private static Collection<? extends Certificate> certificates(Path file) {
+        try {
+            Collection<? extends Certificate> found = CertificateFactory.getInstance("X.509")
+                    .generateCertificates(new ByteArrayInputStream(Files.readAllBytes(file)));
+            if (found.isEmpty()) {
+                throw new SettingsException("%s has no certificate in PEM form".formatted(file));
+            }
+            return found;
+        } catch (GeneralSecurityException | IOException e) {
+            throw new SettingsException("the certificate file %s cannot be read: %s".formatted(file, e));
+        }
+    }
+
+    private static PrivateKey privateKey(Path file) {
+        String pem;
+        try {
+            pem = Files.readString(file, StandardCharsets.US_ASCII);
+        } catch (IOException e) {
+            throw new SettingsException("the key file %s cannot be read: %s".formatted(file, e));
+        }
+        int begin = pem.indexOf(KEY_BEGIN);
+        int end = pem.indexOf(KEY_END);
+        if (begin < 0 || end < begin) {
+            throw new SettingsException(
+                    "%s has no private key in PKCS #8 (BEGIN PRIVATE KEY); make it one with: openssl pkcs8 -topk8 -nocrypt"
+                            .formatted(file));
+        }
+        byte[] der;
+        try {
+            der = Base64.getMimeDecoder().decode(pem.substring(begin + KEY_BEGIN.length(), end));
+        } catch (IllegalArgumentException e) {
+            throw new SettingsException("the private key in %s is not base64".formatted(file));
+        }
+        for (String algorithm : ALGORITHMS) {
+            try {
+                return KeyFactory.getInstance(algorithm).generatePrivate(new PKCS8EncodedKeySpec(der));
+            } catch (InvalidKeySpecException e) {
+                // of another algorithm
+            } catch (GeneralSecurityException e) {
+                throw new IllegalStateException("every Java has " + algorithm, e);
+            }
+        }
+        throw new SettingsException(
+                "the private key in %s is of none of: %s".formatted(file, String.join(", ", ALGORITHMS)));
+    }
+}

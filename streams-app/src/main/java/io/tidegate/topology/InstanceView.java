@@ -1,0 +1,274 @@
+package io.tidegate.topology;
+
+import io.tidegate.admission.TenantUsage;
+import io.tidegate.tenant.TenantId;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.function.BiConsumer;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.utils.Bytes;
+import org.apache.kafka.streams.KafkaStreams;
+import org.apache.kafka.streams.StoreQueryParameters;
+import org.apache.kafka.streams.StreamsMetadata;
+import org.apache.kafka.streams.TaskMetadata;
+import org.apache.kafka.streams.ThreadMetadata;
+import org.apache.kafka.streams.errors.InvalidStateStoreException;
+import org.apache.kafka.streams.processor.StateRestoreListener;
+import org.apache.kafka.streams.state.KeyValueIterator;
+import org.apache.kafka.streams.state.QueryableStoreTypes;
+import org.apache.kafka.streams.state.ReadOnlyKeyValueStore;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What an instance knows at a moment: its state and tasks, what it restores, which other instances there are, and the
+ * usage of the tenants that it decides on.
+ *
+ * <p>Usage is read only from a shard whose active task runs here; everything else is "not here" and never a guess. Which
+ * instance owns a shard is not asked of Kafka Streams: with the streams group protocol 4.3.1 keeps the partitions of one
+ * thread of each instance only. Thread-safe; reads beside the threads that decide.
+ */
+public final class InstanceView {
+    /**
+     * A task of this instance.
+     *
+     * @param stage {@code route}, {@code admit} or {@code wal}
+     * @param partition of its topic: the shard, but for {@code route}
+     * @param active false for a standby
+     * @param running false while it is being restored or moved
+     * @param lag records that it has yet to read, by topic; absent where that is not known
+     */
+    public record Task(String stage, int partition, boolean active, boolean running, Map<String, Long> lag) {}
+
+    /**
+     * A store that is being restored.
+     *
+     * @param restored records so far
+     * @param total records that there were when it began
+     */
+    public record Restore(String store, int partition, long restored, long total) {}
+
+    /**
+     * Another instance, or this one.
+     *
+     * @param host as it advertises itself
+     * @param port of its HTTP server
+     */
+    public record Address(String host, int port) {
+        @Override
+        public String toString() {
+            return (host.indexOf(':') >= 0 ? "[" + host + "]" : host) + ":" + port;
+        }
+    }
+
+    /** What was read from a shard that is here; null for a tenant that was never decided on. */
+    public record Read(@Nullable TenantUsage usage) {}
+
+    private final KafkaStreams streams;
+    private final Topics topics;
+    private final int shards;
+    private final Restores restores;
+
+    InstanceView(KafkaStreams streams, Topics topics, int shards, Restores restores) {
+        this.streams = streams;
+        this.topics = topics;
+        this.shards = shards;
+        this.restores = restores;
+    }
+
+    /** Kafka Streams' state in lower case, such as {@code running} or {@code rebalancing}. */
+    public String state() {
+        return streams.state().name().toLowerCase(Locale.ROOT);
+    }
+
+    /** Whether all tasks of this instance run: nothing is being restored or moved. */
+    public boolean isRunning() {
+        return streams.state() == KafkaStreams.State.RUNNING;
+    }
+
+    public boolean isPaused() {
+        return streams.isPaused();
+    }
+
+    public int shards() {
+        return shards;
+    }
+
+    public int shardOf(TenantId tenant) {
+        return TenantPartitions.of(tenant, shards);
+    }
+
+    /** Records that were read to rebuild stores since the start. */
+    public long restoredRecords() {
+        return restores.records.sum();
+    }
+
+    public List<Restore> restores() {
+        return restores.now();
+    }
+
+    /** All instances that advertise an address, also this one. */
+    public List<Address> instances() {
+        try {
+            return streams.metadataForAllStreamsClients().stream()
+                    .map(StreamsMetadata::hostInfo)
+                    .filter(host -> host.port() > 0)
+                    .map(host -> new Address(host.host(), host.port()))
+                    .distinct()
+                    .sorted(Comparator.comparing(Address::toString))
+                    .toList();
+        } catch (IllegalStateException | InvalidStateStoreException e) {
+            return List.of(); // not started, or closed
+        }
+    }
+
+    public List<Task> tasks() {
+        List<Task> tasks = new ArrayList<>();
+        for (ThreadMetadata thread : threads()) {
+            boolean running = thread.threadState().equals("RUNNING");
+            thread.activeTasks().forEach(task -> tasks.add(task(task, true, running)));
+            thread.standbyTasks().forEach(task -> tasks.add(task(task, false, running)));
+        }
+        tasks.sort(Comparator.comparing(Task::stage).thenComparingInt(Task::partition));
+        return tasks;
+    }
+
+    private Collection<ThreadMetadata> threads() {
+        try {
+            return streams.metadataForLocalThreads();
+        } catch (IllegalStateException e) {
+            return List.of(); // closed
+        }
+    }
+
+    private Task task(TaskMetadata task, boolean active, boolean running) {
+        Map<String, Long> lag = new TreeMap<>();
+        if (active) {
+            task.endOffsets().forEach((partition, end) -> {
+                Long committed = task.committedOffsets().get(partition);
+                if (end >= 0 && committed != null && committed >= 0) {
+                    lag.put(partition.topic(), Math.max(0, end - committed));
+                }
+            });
+        }
+        return new Task(stage(task), task.taskId().partition(), active, running, lag);
+    }
+
+    private String stage(TaskMetadata task) {
+        for (TopicPartition partition : task.topicPartitions()) {
+            if (partition.topic().equals(topics.byTenant())) {
+                return "admit";
+            }
+            if (partition.topic().equals(topics.accepted())) {
+                return "wal";
+            }
+        }
+        return "route";
+    }
+
+    /** The shards whose tenants this instance decides on now. */
+    public Set<Integer> ownShards() {
+        Set<Integer> own = new TreeSet<>();
+        for (Task task : tasks()) {
+            if (task.active() && task.running() && task.stage().equals("admit")) {
+                own.add(task.partition());
+            }
+        }
+        return own;
+    }
+
+    /** Reads a tenant's usage; null where its shard is not here. */
+    public @Nullable Read usage(TenantId tenant) {
+        ReadOnlyKeyValueStore<Bytes, byte[]> store = store(TenantStates.USAGE, shardOf(tenant));
+        if (store == null) {
+            return null;
+        }
+        try {
+            byte[] stored = store.get(TenantStates.usageKey(tenant));
+            return new Read(stored == null ? null : TenantUsage.read(stored));
+        } catch (InvalidStateStoreException e) {
+            return null; // moved away while it was read
+        }
+    }
+
+    /**
+     * Reads the usage of all tenants of a shard, in the order of their ids.
+     *
+     * @return false where the shard is not here, or went away: what was passed on is not complete then
+     */
+    public boolean usages(int shard, BiConsumer<TenantId, TenantUsage> each) {
+        ReadOnlyKeyValueStore<Bytes, byte[]> store = store(TenantStates.USAGE, shard);
+        if (store == null) {
+            return false;
+        }
+        try (KeyValueIterator<Bytes, byte[]> all = store.all()) {
+            while (all.hasNext()) {
+                var entry = all.next();
+                TenantId tenant = TenantId.of(ByteBuffer.wrap(entry.key.get()).getLong());
+                each.accept(tenant, TenantUsage.read(entry.value));
+            }
+            return true;
+        } catch (InvalidStateStoreException e) {
+            return false;
+        }
+    }
+
+    private @Nullable ReadOnlyKeyValueStore<Bytes, byte[]> store(String name, int shard) {
+        try {
+            return streams.store(
+                    StoreQueryParameters.fromNameAndType(name, QueryableStoreTypes.<Bytes, byte[]>keyValueStore())
+                            .withPartition(shard));
+        } catch (InvalidStateStoreException e) {
+            return null;
+        }
+    }
+
+    /** Counts what is restored. */
+    static final class Restores implements StateRestoreListener {
+        private final Map<String, Restore> now = new ConcurrentHashMap<>();
+        private final LongAdder records = new LongAdder();
+
+        List<Restore> now() {
+            return now.values().stream()
+                    .sorted(Comparator.comparing(Restore::store).thenComparingInt(Restore::partition))
+                    .toList();
+        }
+
+        @Override
+        public void onRestoreStart(TopicPartition partition, String store, long start, long end) {
+            now.put(key(partition, store), new Restore(store, partition.partition(), 0, end - start));
+        }
+
+        @Override
+        public void onBatchRestored(TopicPartition partition, String store, long batchEnd, long count) {
+            records.add(count);
+            now.computeIfPresent(
+                    key(partition, store),
+                    (key, restore) -> new Restore(
+                            restore.store(), restore.partition(), restore.restored() + count, restore.total()));
+        }
+
+        @Override
+        public void onRestoreEnd(TopicPartition partition, String store, long count) {
+            now.remove(key(partition, store));
+        }
+
+        @Override
+        public void onRestoreSuspended(TopicPartition partition, String store, long count) {
+            now.remove(key(partition, store));
+        }
+
+        private static String key(TopicPartition partition, String store) {
+            return store + "/" + partition;
+        }
+    }
+}
