@@ -14,6 +14,9 @@ public final class TidegateHeaders {
     /** Read with {@link TenantSource#HEADER}: the tenant id in decimal. */
     public static final String TENANT_CLAIM = "tidegate-tenant";
 
+    /** All names but {@link #TENANT_CLAIM} begin so. */
+    public static final String PREFIX = "tidegate.";
+
     public static final String REASON = "tidegate.reason";
     public static final String TENANT = "tidegate.tenant";
     public static final String MESSAGE = "tidegate.message";
@@ -41,6 +44,12 @@ public final class TidegateHeaders {
 
     /** On the way between the stages: the producer's key (raw bytes), where it had one. */
     static final String KEY = "tidegate.key";
+
+    /** On a record of {@code signals-accepted} without a value: what is asked beside pruning. */
+    static final String COMMAND = "tidegate.command";
+
+    /** With {@link #COMMAND}: the tenant is deleted, so the copies of its bytes go too. */
+    static final String DELETE_TENANT = "delete-tenant";
 
     private TidegateHeaders() {}
 
