@@ -183,7 +183,9 @@ public final class Replay {
                     return;
                 }
                 Fate fate = fate(refusal);
-                fates.computeIfAbsent(refusal.tenant + " " + refusal.reason, key -> new TreeMap<>())
+                fates.computeIfAbsent(
+                                (refusal.tenant == null ? "?" : refusal.tenant.decimal()) + " " + refusal.reason,
+                                key -> new TreeMap<>())
                         .merge(fate, 1L, Long::sum);
                 if (fate == Fate.REPLAYED && refusal.tenant != null) {
                     counts.merge(refusal.tenant, 1L, Long::sum);
@@ -302,9 +304,10 @@ public final class Replay {
             nextNanos.put(
                     refusal.tenant,
                     Math.max(due, System.nanoTime()) + TimeUnit.SECONDS.toNanos(1) / perSec(refusal.tenant));
-            producer.send(again(refusal));
+            // A send that fails makes the commit fail, and that is waited for.
+            var unusedSignal = producer.send(again(refusal));
             String position = refusal.record.partition() + "/" + refusal.record.offset();
-            producer.send(new ProducerRecord<>(
+            var unusedLedger = producer.send(new ProducerRecord<>(
                     ledger, position.getBytes(StandardCharsets.UTF_8), "1".getBytes(StandardCharsets.UTF_8)));
             records++;
             sent++;

@@ -2,6 +2,7 @@ package io.tidegate.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admin.AdminException;
+import io.tidegate.admin.DryRun;
 import io.tidegate.admin.TenantDirectory;
 import io.tidegate.admission.EntityKind;
 import io.tidegate.admission.Reason;
@@ -15,6 +16,7 @@ import java.math.BigInteger;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.DateTimeException;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Locale;
@@ -290,6 +292,18 @@ final class TenantsCommand implements Runnable {
                 description = "A whole config as JSON, - for standard input; replaces all, other options come on top.")
         private @Nullable String from;
 
+        @Option(
+                names = "--dry-run",
+                description = "Set nothing; say how many of the tenant's last signals would have been refused.")
+        private boolean dryRun;
+
+        @Option(
+                names = "--since",
+                paramLabel = "TIME",
+                converter = Amounts.DurationConverter.class,
+                description = "With --dry-run: how far back. Default: 1h.")
+        private Duration since = Duration.ofHours(1);
+
         @Override
         public Integer call() {
             TenantDirectory directory = directory();
@@ -306,6 +320,15 @@ final class TenantsCommand implements Runnable {
                 }
                 TenantConfig stored = stored(directory);
                 base = stored != null ? stored : fresh();
+            }
+            if (dryRun) {
+                DryRun.Report report = new DryRun(options.load()).judge(apply(base), since, System.currentTimeMillis());
+                out().println("%d of %d signals of tenant %s would have been refused"
+                        .formatted(report.rejectedCount(), report.signals(), tenant));
+                report.rejected().forEach((reason, count) -> out().println("  %s %d".formatted(reason.id(), count)));
+                out().flush();
+                hint("nothing was set");
+                return ExitCodes.OK;
             }
             long offset = directory.put(apply(base));
             out().println("tenant %s set (config offset %d)".formatted(tenant, offset));

@@ -69,7 +69,7 @@ public final class Residency {
 
     private static int chosen(TenantId tenant, int of) {
         // Spread over all bits: ids that count up would all be even or odd in a region.
-        return (int) Long.remainderUnsigned(tenant.bits() * 0x9E3779B97F4A7C15L >>> Integer.SIZE, of);
+        return (int) (((tenant.bits() * 0x9E3779B97F4A7C15L) >>> Integer.SIZE) % of);
     }
 
     /** Marks a signal that is sent on: by whom, and from which position. */

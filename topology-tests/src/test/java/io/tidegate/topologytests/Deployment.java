@@ -69,7 +69,7 @@ final class Deployment implements AutoCloseable {
         return arguments.toArray(String[]::new);
     }
 
-    private List<String> connection() {
+    List<String> connection() {
         List<String> all = new ArrayList<>(List.of(
                 "--bootstrap-server", bootstrapServers,
                 "--set", "application.id=" + name,

@@ -61,7 +61,7 @@ final class TwoRegionsTest {
         assertThat(eu.tidegate("init").exit()).isZero();
         eu.set("1", "--region", "eu");
         eu.set("2", "--region", "us");
-        eu.set("3");
+        eu.set("3", "--label", "Three");
         eu.set("4", "--region", "mars");
         eu.start("eu");
         us.start("us");
