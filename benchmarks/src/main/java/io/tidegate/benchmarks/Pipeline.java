@@ -1,66 +1,99 @@
 package io.tidegate.benchmarks;
 
-import io.tidegate.admin.LoadGenerator;
-import io.tidegate.config.Settings;
-import io.tidegate.config.SettingsLoader;
-import io.tidegate.demo.ChildJvm;
-import io.tidegate.demo.EmbeddedBroker;
+import io.tidegate.benchmarks.Case.Measured;
+import io.tidegate.benchmarks.Case.Ratio;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Comparator;
-import java.util.HashMap;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
-import java.util.Optional;
+import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
-import java.util.stream.Stream;
-import org.apache.kafka.clients.admin.Admin;
-import org.apache.kafka.clients.admin.ListStreamsGroupOffsetsSpec;
-import org.apache.kafka.clients.admin.NewTopic;
-import org.apache.kafka.clients.admin.OffsetSpec;
-import org.apache.kafka.clients.consumer.OffsetAndMetadata;
-import org.apache.kafka.common.TopicPartition;
+import java.util.function.ToDoubleFunction;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 /**
- * Drains the same topic of signals by the pass-through app and by Tidegate, in turn, several rounds, on one broker.
+ * Drains the same topics of signals by Tidegate, by what else a team could run, and by programs that only forward or only
+ * write: one after the other, several rounds, on one broker, each in a process of its own.
  *
- * <p>A rate is taken over the committed offsets of the last stage, from a tenth of the signals to the last: start-up and
- * the JIT's first seconds are left out for both alike. Each case is a process of its own, so memory and CPU are its own.
+ * <p>What is compared are quotients within a round. Every other round runs the cases in the opposite order, so that none
+ * is always first.
  */
-@Command(name = "pipeline", mixinStandardHelpOptions = true, description = "The whole path beside a pass-through app.")
+@Command(
+        name = "pipeline",
+        mixinStandardHelpOptions = true,
+        sortOptions = false,
+        description = {
+            "The whole path beside what else could be run, and beside the limit.",
+            "",
+            "Groups of cases: known, new, rejected, mixed, tenants, entities, threads, sizes, wal, delay, restart."
+        })
 final class Pipeline implements Callable<Integer> {
-    private static final Duration CASE_WITHIN = Duration.ofMinutes(10);
-    private static final long POLL_MS = 50;
-    private static final double WARM_UP_SHARE = 0.1;
+    private static final long QUICK_SIGNALS = 400_000;
+    private static final List<String> ALONE = List.of("delay", "restart");
 
-    @Option(names = "--signals", description = "Default: ${DEFAULT-VALUE}.")
-    private long signals = 2_000_000;
+    /** Half of what Tidegate did in an earlier run on two cores; used where this run has not measured it. */
+    private static final long DELAY_RATE_PER_SEC = 30_000;
+
+    private static final Duration DELAY_DURATION = Duration.ofSeconds(30);
+
+    @Option(
+            names = "--cases",
+            split = ",",
+            description = "Groups of cases, in this order. Default: all; with --quick known,new,rejected.")
+    private @Nullable List<String> cases;
+
+    @Option(names = "--signals", description = "In a workload. Default: ${DEFAULT-VALUE}.")
+    private long signals = 3_000_000;
 
     @Option(names = "--rounds", description = "Default: ${DEFAULT-VALUE}.")
     private int rounds = 3;
 
-    @Option(names = "--threads", description = "Stream threads. Default: ${DEFAULT-VALUE}.")
+    @Option(names = "--threads", description = "Of each program. Default: ${DEFAULT-VALUE}.")
     private int threads = 2;
 
-    @Option(names = "--tenants", description = "Default: ${DEFAULT-VALUE}.")
-    private int tenants = 1000;
+    @Option(names = "--warm-up", description = "Share of the signals that is not measured. Default: ${DEFAULT-VALUE}.")
+    private double warmUp = 0.4;
 
-    @Option(names = "--entities", description = "Distinct ones of each tenant and kind. Default: ${DEFAULT-VALUE}.")
-    private int entities = 333;
-
-    @Option(names = "--heap", description = "Of each case's JVM. Default: ${DEFAULT-VALUE}.")
+    @Option(names = "--heap", description = "Of each program's JVM. Default: ${DEFAULT-VALUE}.")
     private String heap = "2g";
 
-    @Option(names = "--quick", description = "One round of 400,000 signals.")
+    @Option(
+            names = "--within",
+            paramLabel = "MINUTES",
+            description = "No case is begun later than this. Default: ${DEFAULT-VALUE}.")
+    private int withinMinutes = 120;
+
+    @Option(
+            names = "--delay-rate",
+            paramLabel = "PER-SECOND",
+            description = "Of the case delay. Default: half of what tidegate-mixed did in this run.")
+    private long delayRatePerSec;
+
+    @Option(
+            names = "--wal-bytes",
+            split = ",",
+            description = "Sizes of the case restart. Default: 100 MiB and 10 GiB, which takes 25 GiB of disk.")
+    private List<Long> walBytes = List.of(100L << 20, 10L << 30);
+
+    @Option(names = "--jfr", paramLabel = "DIR", description = "Writes a recording of each program to this directory.")
+    private @Nullable Path recordings;
+
+    @Option(names = "--dir", description = "Where topics and files go meanwhile. Default: a temporary directory.")
+    private @Nullable Path directory;
+
+    @Option(names = "--flink", hidden = true, description = "Where the Flink job was built.")
+    private Path flink = Path.of("benchmarks", "flink", "target");
+
+    @Option(names = "--quick", description = "One round of 400,000 signals; 100 MiB in the case restart.")
     private boolean quick;
 
     @Option(
@@ -68,8 +101,10 @@ final class Pipeline implements Callable<Integer> {
             description = "table or json. Default: ${DEFAULT-VALUE}.")
     private String output = "table";
 
-    /** One case of one round. */
-    private record Measured(double signalsPerSec, long residentBytesMax, double cpuSeconds) {}
+    private final Map<String, List<Measured>> results = new LinkedHashMap<>();
+    private final Map<String, String> failures = new LinkedHashMap<>();
+    private final List<RestartTrial.Result> restarts = new ArrayList<>();
+    private DelayTrial.@Nullable Result delay;
 
     public static void main(String[] args) {
         System.exit(new CommandLine(new Pipeline()).execute(args));
@@ -79,245 +114,245 @@ final class Pipeline implements Callable<Integer> {
     public Integer call() throws Exception {
         if (quick) {
             rounds = 1;
-            signals = 400_000;
+            signals = QUICK_SIGNALS;
+            walBytes = List.of(100L << 20);
         }
-        Path root = Files.createTempDirectory("tidegate-pipeline-");
-        Map<String, List<Measured>> results = new HashMap<>();
-        try (EmbeddedBroker broker = EmbeddedBroker.start(root.resolve("broker"), 0, Map.of())) {
-            try (Admin admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()))) {
-                fill(broker, admin);
-                for (int round = 1; round <= rounds; round++) {
-                    for (String subject : List.of("pass-through", "tidegate")) {
-                        Measured measured = drain(subject, round, root, broker, admin);
-                        results.computeIfAbsent(subject, s -> new ArrayList<>()).add(measured);
-                        say(String.format(
-                                Locale.ROOT,
-                                "round %d  %-12s  %,.0f signals/s  %d MiB resident  %.1f CPU s per million signals",
-                                round,
-                                subject,
-                                measured.signalsPerSec,
-                                measured.residentBytesMax >> 20,
-                                measured.cpuSeconds / signals * 1e6));
-                    }
+        List<String> groups = cases != null
+                ? cases
+                : quick
+                        ? List.of("known", "new", "rejected")
+                        : List.of(
+                                "known",
+                                "new",
+                                "rejected",
+                                "mixed",
+                                "wal",
+                                "tenants",
+                                "entities",
+                                "threads",
+                                "sizes",
+                                "delay",
+                                "restart");
+        List<Case> chosen = groups.stream()
+                .filter(group -> !ALONE.contains(group))
+                .flatMap(group -> Case.group(group, signals, threads).stream())
+                .distinct()
+                .toList();
+        Progress progress = new Progress(Duration.ofMinutes(withinMinutes));
+        try (Bench bench = Bench.start(directory, recordings, progress)) {
+            Trial trial = new Trial(bench, heap, warmUp, flink);
+            for (int round = 1; round <= rounds; round++) {
+                List<Case> order = new ArrayList<>(chosen);
+                if (round % 2 == 0) {
+                    Collections.reverse(order);
+                }
+                for (Case subject : order) {
+                    run(trial, subject, round, progress, chosen.size());
                 }
             }
-        } finally {
-            delete(root);
+            if (groups.contains("delay")) {
+                measureDelay(bench);
+            }
+            if (groups.contains("restart")) {
+                measureRestarts(bench);
+            }
         }
-        report(results.get("pass-through"), results.get("tidegate"));
-        return 0;
+        System.out.println(output.equals("json") ? json() : table());
+        return failures.isEmpty() ? 0 : 1;
     }
 
-    private void report(List<Measured> limit, List<Measured> tidegate) {
-        double[] ratios = new double[limit.size()];
-        for (int i = 0; i < ratios.length; i++) {
-            ratios[i] = tidegate.get(i).signalsPerSec / limit.get(i).signalsPerSec;
+    private void run(Trial trial, Case subject, int round, Progress progress, int cases)
+            throws IOException, InterruptedException {
+        if (progress.isOver()) {
+            failures.putIfAbsent(subject.name() + " round " + round, "not begun within the time");
+            return;
         }
-        Arrays.sort(ratios);
-        double median = ratios[ratios.length / 2];
-        if (output.equals("json")) {
-            System.out.println(String.format(
-                    Locale.ROOT,
-                    "{\"p\":%.0f,\"tidegate\":%.0f,\"p_ratio_accepted\":%.3f,\"p_ratio_min\":%.3f,\"p_ratio_max\":%.3f,"
-                            + "\"p_resident_mib\":%d,\"tidegate_resident_mib\":%d,\"signals\":%d,\"rounds\":%d}",
-                    median(limit),
-                    median(tidegate),
-                    median,
-                    ratios[0],
-                    ratios[ratios.length - 1],
-                    resident(limit),
-                    resident(tidegate),
-                    signals,
-                    rounds));
-        } else {
-            System.out.println(String.format(
-                    Locale.ROOT,
-                    "all accepted, WAL on, known entities: %.2f of the pass-through app (%.2f to %.2f over %d rounds)",
-                    median,
-                    ratios[0],
-                    ratios[ratios.length - 1],
-                    rounds));
+        int done = results.values().stream().mapToInt(List::size).sum() + failures.size();
+        progress.step("[%d/%d] round %d".formatted(done + 1, rounds * cases, round));
+        // A case that fails has a hole in its list, so that quotients stay within a round.
+        List<@Nullable Measured> measured = new ArrayList<>();
+        try {
+            Measured result = trial.run(subject, round);
+            progress.say("round %d  %-24s  %s".formatted(round, subject.name(), line(result)));
+            measured.add(result);
+        } catch (IllegalStateException | ExecutionException e) {
+            failures.put(subject.name() + " round " + round, String.valueOf(e.getMessage()));
+            progress.say("round %d  %-24s  failed: %s".formatted(round, subject.name(), e.getMessage()));
+            measured.add(null);
+        }
+        results.computeIfAbsent(subject.name(), name -> new ArrayList<>()).addAll(measured);
+    }
+
+    private void measureDelay(Bench bench) throws IOException, InterruptedException, ExecutionException {
+        bench.progress().step("[delay]");
+        double[] mixed = sorted("tidegate-mixed", Measured::signalsPerSec);
+        long rate = delayRatePerSec > 0
+                ? delayRatePerSec
+                : mixed.length > 0 ? (long) (mixed[mixed.length / 2] / 2) : DELAY_RATE_PER_SEC;
+        delay = new DelayTrial(bench, heap).run(rate, DELAY_DURATION, threads);
+        bench.progress().say("delay to rejection " + delay.rejected());
+        bench.progress().say("delay to file      " + delay.inFile());
+    }
+
+    private void measureRestarts(Bench bench) throws IOException, InterruptedException, ExecutionException {
+        bench.progress().step("[restart]");
+        for (long bytes : walBytes) {
+            RestartTrial.Result result = new RestartTrial(bench, heap).run(bytes, threads);
+            restarts.add(result);
+            bench.progress().say("restart " + result);
         }
     }
 
-    private static double median(List<Measured> measured) {
-        return measured.stream()
-                .mapToDouble(Measured::signalsPerSec)
+    private static String line(Measured result) {
+        return "%,9.0f signals/s  %5.1f CPU s per million  %,6.0f B allocated a signal  %,5d MiB resident  %,5d MiB live"
+                .formatted(
+                        result.signalsPerSec(),
+                        result.cpuSecondsPerMillion(),
+                        result.allocatedBytesPerSignal(),
+                        result.residentBytesMax() >> 20,
+                        result.liveHeapBytes() >> 20);
+    }
+
+    /** A case's values in ascending order, without the rounds in which it failed. */
+    private double[] sorted(String name, ToDoubleFunction<Measured> value) {
+        return results.getOrDefault(name, List.of()).stream()
+                .filter(Objects::nonNull)
+                .mapToDouble(value)
                 .sorted()
-                .skip(measured.size() / 2)
-                .findFirst()
-                .orElseThrow();
+                .toArray();
     }
 
-    private static long resident(List<Measured> measured) {
-        return measured.stream().mapToLong(Measured::residentBytesMax).max().orElseThrow() >> 20;
+    private double median(String name, ToDoubleFunction<Measured> value) {
+        double[] values = sorted(name, value);
+        return values.length == 0 ? Double.NaN : values[values.length / 2];
     }
 
-    private void fill(EmbeddedBroker broker, Admin admin) throws Exception {
-        say("sending %,d signals of %,d tenants …".formatted(signals, tenants));
-        create(admin, "bench.signals", Map.of("message.timestamp.type", "LogAppendTime"));
-        Settings settings = SettingsLoader.load(
-                null,
-                Map.of(),
-                Map.of(Settings.BOOTSTRAP_SERVERS, broker.bootstrapServers(), Settings.TOPIC_SIGNALS, "bench.signals"));
-        new LoadGenerator(settings, new LoadGenerator.Plan(tenants, 0, 0, entities, 200, CASE_WITHIN, signals, 7))
-                .run(new LoadGenerator.Progress(), () -> false);
-    }
-
-    private Measured drain(String subject, int round, Path root, EmbeddedBroker broker, Admin admin) throws Exception {
-        String id = subject + "-" + round;
-        Path dir = Files.createDirectories(root.resolve(id));
-        boolean isTidegate = subject.equals("tidegate");
-        String byTenant = id + ".by-tenant";
-        String last = id + ".out";
-        String jfr = System.getProperty("jfr");
-        List<String> command = jfr == null
-                ? ChildJvm.command("-Xmx" + heap, "-XX:+UseParallelGC")
-                : ChildJvm.command(
-                        "-Xmx" + heap,
-                        "-XX:+UseParallelGC",
-                        "-XX:StartFlightRecording=filename=%s-%s.jfr,settings=profile,dumponexit=true"
-                                .formatted(jfr, id));
-        if (isTidegate) {
-            command.addAll(List.of("io.tidegate.cli.Tidegate", "run", "--set", "http.port=-1"));
-            command.addAll(List.of("--bootstrap-server", broker.bootstrapServers()));
-            command.addAll(List.of("--data-dir", dir.resolve("data").toString()));
-            Map<String, String> set = new HashMap<>();
-            set.put("application.id", id);
-            set.put("threads", Integer.toString(threads));
-            set.put("tenants.unknown", "default-config");
-            set.put("topic.signals", "bench.signals");
-            set.put("topic.signals.by.tenant", byTenant);
-            set.put("topic.tenant.configs", id + ".configs");
-            set.put("topic.signals.accepted", last);
-            set.put("topic.quota.exceeded", id + ".quota-exceeded");
-            set.put("topic.signals.dead.letter", id + ".dead-letter");
-            set.put("topic.wal.segments", id + ".segments");
-            set.forEach((key, value) -> command.addAll(List.of("--set", key + "=" + value)));
-        } else {
-            create(admin, byTenant, Map.of());
-            create(admin, last, Map.of());
-            command.addAll(List.of(
-                    PassThrough.class.getName(),
-                    broker.bootstrapServers(),
-                    id,
-                    "bench.signals",
-                    byTenant,
-                    last,
-                    dir.resolve("state").toString(),
-                    Integer.toString(threads)));
-        }
-        Process process = new ProcessBuilder(command)
-                .redirectErrorStream(true)
-                .redirectOutput(dir.resolve("log").toFile())
-                .start();
-        try {
-            return measure(id, isTidegate ? last : byTenant, process, admin, dir);
-        } finally {
-            process.destroy();
-            process.waitFor();
-            delete(dir);
-        }
-    }
-
-    private Measured measure(String group, String topic, Process process, Admin admin, Path dir) throws Exception {
-        long begin = System.nanoTime();
-        long warmNanos = 0;
-        long warmCount = 0;
-        long residentMax = 0;
-        while (true) {
-            Thread.sleep(POLL_MS);
-            long now = System.nanoTime();
-            if (!process.isAlive() || now - begin > CASE_WITHIN.toNanos()) {
-                throw new IllegalStateException("%s ended or takes too long; its log:%n%s"
-                        .formatted(group, Files.readString(dir.resolve("log"))));
-            }
-            residentMax = Math.max(residentMax, residentBytes(process.pid()));
-            long committed = committed(admin, group, topic);
-            if (committed < signals * WARM_UP_SHARE) {
-                continue;
-            }
-            if (warmNanos == 0) {
-                warmNanos = now;
-                warmCount = committed;
-            }
-            // Transaction markers take offsets too, so the end is where nothing is left, not a number.
-            if (committed >= signals && lag(admin, group, topic) == 0 && lag(admin, group, "bench.signals") == 0) {
-                double seconds = (now - warmNanos) / 1e9;
-                double cpu =
-                        process.info().totalCpuDuration().orElse(Duration.ZERO).toMillis() / 1e3;
-                return new Measured((signals - warmCount) / seconds, residentMax, cpu);
+    private double[] ratios(Ratio ratio) {
+        List<Measured> of = results.getOrDefault(ratio.of(), List.of());
+        List<Measured> to = results.getOrDefault(ratio.to(), List.of());
+        double[] all = new double[Math.min(of.size(), to.size())];
+        int count = 0;
+        for (int i = 0; i < all.length; i++) {
+            if (of.get(i) != null && to.get(i) != null) {
+                all[count++] = of.get(i).signalsPerSec() / to.get(i).signalsPerSec();
             }
         }
+        double[] sorted = Arrays.copyOf(all, count);
+        Arrays.sort(sorted);
+        return sorted;
     }
 
-    private static Map<TopicPartition, OffsetAndMetadata> offsets(Admin admin, String group)
-            throws InterruptedException, ExecutionException {
-        return admin.listStreamsGroupOffsets(Map.of(group, new ListStreamsGroupOffsetsSpec()))
-                .partitionsToOffsetAndMetadata(group)
-                .get();
-    }
-
-    private static long committed(Admin admin, String group, String topic) throws InterruptedException {
-        try {
-            return offsets(admin, group).entrySet().stream()
-                    .filter(entry -> entry.getKey().topic().equals(topic) && entry.getValue() != null)
-                    .mapToLong(entry -> entry.getValue().offset())
-                    .sum();
-        } catch (ExecutionException e) {
-            return 0; // the group does not exist yet
-        }
-    }
-
-    private static long lag(Admin admin, String group, String topic) throws InterruptedException, ExecutionException {
-        Map<TopicPartition, OffsetAndMetadata> offsets = offsets(admin, group);
-        Map<TopicPartition, OffsetSpec> ends = new HashMap<>();
-        int partitions = admin.describeTopics(List.of(topic))
-                .topicNameValues()
-                .get(topic)
-                .get()
-                .partitions()
-                .size();
-        for (int i = 0; i < partitions; i++) {
-            ends.put(new TopicPartition(topic, i), OffsetSpec.latest());
-        }
-        long lag = 0;
-        for (var end : admin.listOffsets(ends).all().get().entrySet()) {
-            OffsetAndMetadata at = offsets.get(end.getKey());
-            // The last offset is a transaction marker's where the topic is written in transactions.
-            long behind = end.getValue().offset() - (at == null ? 0 : at.offset());
-            lag += behind <= 1 ? 0 : behind;
-        }
-        return lag;
-    }
-
-    private static long residentBytes(long pid) {
-        try (Stream<String> status = Files.lines(Path.of("/proc", Long.toString(pid), "status"))) {
-            return status.filter(line -> line.startsWith("VmRSS:"))
-                    .map(line -> line.replaceAll("\\D", ""))
-                    .mapToLong(kib -> Long.parseLong(kib) * 1024)
-                    .findFirst()
-                    .orElse(0);
-        } catch (IOException e) {
-            return 0; // not Linux
-        }
-    }
-
-    private static void create(Admin admin, String topic, Map<String, String> config) throws Exception {
-        admin.createTopics(List.of(new NewTopic(topic, Optional.of(8), Optional.empty()).configs(config)))
-                .all()
-                .get();
-    }
-
-    private static void say(String text) {
-        System.err.println(text);
-    }
-
-    private static void delete(Path root) throws IOException {
-        try (Stream<Path> all = Files.walk(root)) {
-            for (Path path : all.sorted(Comparator.reverseOrder()).toList()) {
-                Files.deleteIfExists(path);
+    private String table() {
+        StringBuilder out = new StringBuilder();
+        out.append(
+                "| case | signals/s (lowest to highest) | CPU s per million | bytes allocated a signal | MiB resident | MiB"
+                        + " live heap |\n| --- | --- | --- | --- | --- | --- |\n");
+        for (String name : results.keySet()) {
+            double[] rates = sorted(name, Measured::signalsPerSec);
+            if (rates.length > 0) {
+                out.append("| %s | %,.0f (%,.0f to %,.0f) | %.1f | %,.0f | %,.0f | %,.0f |%n"
+                        .formatted(
+                                name,
+                                rates[rates.length / 2],
+                                rates[0],
+                                rates[rates.length - 1],
+                                median(name, Measured::cpuSecondsPerMillion),
+                                median(name, Measured::allocatedBytesPerSignal),
+                                median(name, m -> m.residentBytesMax() >> 20),
+                                median(name, m -> m.liveHeapBytes() >> 20)));
             }
         }
+        out.append("\n| ratio | median | lowest to highest |\n| --- | --- | --- |\n");
+        for (Ratio ratio : Case.RATIOS) {
+            double[] values = ratios(ratio);
+            if (values.length > 0) {
+                out.append("| `%s` = %s / %s | %.2f | %.2f to %.2f |%n"
+                        .formatted(
+                                ratio.name(),
+                                ratio.of(),
+                                ratio.to(),
+                                values[values.length / 2],
+                                values[0],
+                                values[values.length - 1]));
+            }
+        }
+        if (delay != null) {
+            out.append("%nAt %,d signals/s, to a readable rejection: %s%n"
+                    .formatted(delay.ratePerSec(), delay.rejected()));
+            out.append("At %,d signals/s, to the WAL file: %s%n".formatted(delay.ratePerSec(), delay.inFile()));
+        }
+        if (!restarts.isEmpty()) {
+            out.append(
+                    "\n| WAL | open all shards | find the ends of all logs | bytes read for that | first decision |\n");
+            out.append("| --- | --- | --- | --- | --- |\n");
+            for (RestartTrial.Result r : restarts) {
+                out.append("| %,d MiB of %,d tenants | %,d ms | %,d ms | %,d | %,d ms |%n"
+                        .formatted(
+                                r.walBytes() >> 20,
+                                r.tenants(),
+                                r.openMs(),
+                                r.firstTouchMs(),
+                                r.recoveredBytes(),
+                                r.firstDecisionMs()));
+            }
+        }
+        failures.forEach((name, why) -> out.append("%nfailed: %s: %s".formatted(name, why)));
+        return out.toString();
+    }
+
+    private String json() {
+        Json json = new Json();
+        for (Ratio ratio : Case.RATIOS) {
+            double[] values = ratios(ratio);
+            if (values.length > 0) {
+                json.number(ratio.name(), values[values.length / 2], 3);
+                json.number(ratio.name() + "_min", values[0], 3);
+                json.number(ratio.name() + "_max", values[values.length - 1], 3);
+            }
+        }
+        Json all = new Json();
+        for (String name : results.keySet()) {
+            double[] rates = sorted(name, Measured::signalsPerSec);
+            if (rates.length > 0) {
+                all.raw(
+                        name,
+                        new Json()
+                                .number("signals_per_sec", rates[rates.length / 2], 0)
+                                .number("signals_per_sec_min", rates[0], 0)
+                                .number("signals_per_sec_max", rates[rates.length - 1], 0)
+                                .number("cpu_s_per_million", median(name, Measured::cpuSecondsPerMillion), 2)
+                                .number(
+                                        "allocated_bytes_per_signal",
+                                        median(name, Measured::allocatedBytesPerSignal),
+                                        0)
+                                .number("resident_mib", median(name, m -> m.residentBytesMax() >> 20), 0)
+                                .number("live_heap_mib", median(name, m -> m.liveHeapBytes() >> 20), 0)
+                                .toString());
+            }
+        }
+        json.raw("cases", all.toString());
+        if (delay != null) {
+            json.raw(
+                    "delay",
+                    new Json()
+                            .number("signals_per_sec", delay.ratePerSec())
+                            .raw("to_rejection", delay.rejected().json())
+                            .raw("to_file", delay.inFile().json())
+                            .toString());
+        }
+        Json restart = new Json();
+        for (RestartTrial.Result r : restarts) {
+            restart.raw(
+                    (r.walBytes() >> 20) + "_mib",
+                    new Json()
+                            .number("open_ms", r.openMs())
+                            .number("find_ends_ms", r.firstTouchMs())
+                            .number("recovered_bytes", r.recoveredBytes())
+                            .number("first_decision_ms", r.firstDecisionMs())
+                            .toString());
+        }
+        json.raw("restart", restart.toString());
+        json.number("signals", signals).number("rounds", rounds).number("threads", threads);
+        return json.number("failed", failures.size()).toString();
     }
 }

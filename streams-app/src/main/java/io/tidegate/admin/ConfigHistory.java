@@ -62,6 +62,26 @@ public final class ConfigHistory {
         return changes;
     }
 
+    /**
+     * The config before a change.
+     *
+     * @param offset of the change's record; null = the newest change
+     * @return null where there was none
+     * @throws IllegalArgumentException where that change is not known
+     */
+    public @Nullable TenantConfig before(@Nullable Long offset) {
+        if (offset == null && !changes.isEmpty()) {
+            return changes.get(changes.size() - 1).from();
+        }
+        for (Change change : changes) {
+            if (offset != null && change.offset() == offset) {
+                return change.from();
+            }
+        }
+        throw new IllegalArgumentException(
+                offset == null ? "no change is known" : "no change at config offset %d is known".formatted(offset));
+    }
+
     /** With one more change; the oldest is forgotten where there are too many. */
     ConfigHistory with(Change change) {
         List<Change> more = new ArrayList<>(changes);

@@ -135,7 +135,7 @@ public final class Doctor {
     }
 
     /** A broker is asked for the addresses of all, and clients go on with these, whatever address they began with. */
-    private boolean advertised(Iterable<Node> nodes) {
+    boolean advertised(Iterable<Node> nodes) {
         boolean all = true;
         for (Node node : nodes) {
             String why = unreachable(node.host(), node.port());

@@ -47,6 +47,9 @@ public final class Replay {
     /** For tenants without a rate. */
     private static final long UNLIMITED_PER_SEC = 2_000;
 
+    /** How the names of all headers begin that Tidegate writes. */
+    private static final String OWN_HEADERS = "tidegate.";
+
     private static final int BATCH_RECORDS = 200;
     private static final long BATCH_NANOS = TimeUnit.SECONDS.toNanos(1);
     private static final int TRANSACTION_TIMEOUT_MS = 30_000;
@@ -344,7 +347,7 @@ public final class Replay {
         }
         List<Header> headers = new ArrayList<>();
         for (Header header : refusal.record.headers()) {
-            if (!header.key().startsWith(TidegateHeaders.PREFIX)) {
+            if (!header.key().startsWith(OWN_HEADERS)) {
                 headers.add(header);
             }
         }

@@ -78,6 +78,26 @@ public final class TopicReader implements AutoCloseable {
                 "reading from %s failed: %s".formatted(settings.bootstrapServers(), e.getMessage()), e);
     }
 
+    /** Whether a partition has committed records from an offset up to, without, another. */
+    static boolean hasRecords(Settings settings, TopicPartition partition, long from, long to) {
+        try (TopicReader reader = new TopicReader(settings, List.of(partition.topic()))) {
+            reader.consumer.assign(List.of(partition));
+            reader.consumer.seek(partition, from);
+            return reader.hasAny(Map.of(partition, to));
+        }
+    }
+
+    /** Reads one partition from its beginning up to where it ends now. */
+    static void readPartition(
+            Settings settings, TopicPartition partition, Consumer<ConsumerRecord<byte[], byte[]>> each) {
+        try (TopicReader reader = new TopicReader(settings, List.of(partition.topic()))) {
+            reader.partitions.removeIf(other -> !other.equals(partition));
+            reader.consumer.assign(reader.partitions);
+            reader.consumer.seekToBeginning(reader.partitions);
+            reader.readToEnd(each);
+        }
+    }
+
     /** Where the committed records of each partition end now. */
     public Map<TopicPartition, Long> ends() {
         return consumer.endOffsets(partitions);
@@ -105,6 +125,27 @@ public final class TopicReader implements AutoCloseable {
                 consumer.seek(partition, found.offset());
             }
         });
+    }
+
+    /** Whether there is a committed record. Can be asked once, before anything is read. */
+    boolean hasAny() {
+        return hasAny(ends());
+    }
+
+    private boolean hasAny(Map<TopicPartition, Long> ends) {
+        long silentUntil = System.nanoTime() + SILENCE_MAX.toNanos();
+        while (!reached(ends)) {
+            for (ConsumerRecord<byte[], byte[]> record : consumer.poll(POLL)) {
+                if (record.offset() < ends.get(new TopicPartition(record.topic(), record.partition()))) {
+                    return true;
+                }
+            }
+            if (System.nanoTime() > silentUntil) {
+                throw new AdminException("nothing came from %s for %d s while reading %s: is the broker up?"
+                        .formatted(brokers, SILENCE_MAX.toSeconds(), this));
+            }
+        }
+        return false;
     }
 
     /** Reads up to where the topics end now. */

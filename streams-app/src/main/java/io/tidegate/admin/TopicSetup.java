@@ -1,6 +1,7 @@
 package io.tidegate.admin;
 
 import io.tidegate.config.Settings;
+import io.tidegate.topology.AcceptedTopic;
 import io.tidegate.topology.RecordSizes;
 import io.tidegate.topology.Topics;
 import java.time.Duration;
@@ -14,6 +15,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.ExecutionException;
+import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AlterConfigOp;
 import org.apache.kafka.clients.admin.Config;
@@ -35,7 +37,7 @@ import org.slf4j.LoggerFactory;
  * Creates the topics that are missing and checks those that are there: their partitions, and the settings that promises
  * depend on. A topic that is there is never changed.
  */
-public final class TopicSetup implements AutoCloseable {
+public final class TopicSetup implements AutoCloseable, AcceptedTopic {
     /** What was found or made. */
     public record Outcome(List<String> created, List<String> found, RecordSizes sizes, long requestBytesMax) {}
 
@@ -175,17 +177,44 @@ public final class TopicSetup implements AutoCloseable {
         return range == null ? 0 : range.maxVersionLevel();
     }
 
-    /** Tells the group how many standby replicas to keep; with the streams protocol that is the broker's to know. */
-    public void applyStandbyReplicas() {
-        if (settings.streamsGroupProtocol() && settings.standbyReplicas() > 0) {
-            ConfigResource group = new ConfigResource(ConfigResource.Type.GROUP, settings.applicationId());
-            AlterConfigOp op = new AlterConfigOp(
-                    new ConfigEntry("streams.num.standby.replicas", Integer.toString(settings.standbyReplicas())),
-                    AlterConfigOp.OpType.SET);
-            KafkaFutures.get(
-                    admin.incrementalAlterConfigs(Map.of(group, List.of(op))).all(),
-                    "setting %s of group %s".formatted(Settings.STANDBY_REPLICAS, settings.applicationId()));
+    /** Tells the group what with the streams protocol is the brokers' to know: standby replicas, and the session. */
+    public void applyGroupSettings() {
+        if (!settings.streamsGroupProtocol()) {
+            return;
         }
+        try {
+            setOfGroup("streams.session.timeout.ms", settings.sessionTimeoutMs(), Settings.SESSION_TIMEOUT_MS);
+        } catch (AdminException e) {
+            LOG.warn(
+                    "{}={} does not hold: {}. A killed instance is noticed only after what the group or the brokers say"
+                            + " (group.streams.session.timeout.ms, 45 s by default). Mend it on the brokers:"
+                            + " group.streams.min.session.timeout.ms={}, and a group.streams.heartbeat.interval.ms well"
+                            + " below",
+                    Settings.SESSION_TIMEOUT_MS,
+                    settings.sessionTimeoutMs(),
+                    e.getMessage(),
+                    settings.sessionTimeoutMs());
+        }
+        try {
+            setOfGroup("streams.num.standby.replicas", settings.standbyReplicas(), Settings.STANDBY_REPLICAS);
+        } catch (AdminException e) {
+            // None is what a group has that nobody told anything.
+            if (settings.standbyReplicas() > 0) {
+                throw e;
+            }
+            LOG.warn(
+                    "{}=0 could not be set, the group keeps what it has: {}",
+                    Settings.STANDBY_REPLICAS,
+                    e.getMessage());
+        }
+    }
+
+    private void setOfGroup(String name, int value, String setting) {
+        ConfigResource group = new ConfigResource(ConfigResource.Type.GROUP, settings.applicationId());
+        AlterConfigOp op = new AlterConfigOp(new ConfigEntry(name, Integer.toString(value)), AlterConfigOp.OpType.SET);
+        KafkaFutures.get(
+                admin.incrementalAlterConfigs(Map.of(group, List.of(op))).all(),
+                "setting %s of group %s".formatted(setting, settings.applicationId()));
     }
 
     /** What the data directory's files belong to: the cluster, the topic they come from, and what they are cut by. */
@@ -198,15 +227,99 @@ public final class TopicSetup implements AutoCloseable {
         return identity;
     }
 
-    /** Whether a partition of {@code signals-accepted} no longer has its first records. */
-    public boolean acceptedBeginningIsGone(int partition) {
+    @Override
+    public boolean beginningIsGone(int partition) {
+        return acceptedOffset(partition, OffsetSpec.earliest()) > 0;
+    }
+
+    @Override
+    public boolean hasRecords(int partition, long from, long to) {
+        TopicPartition of = new TopicPartition(settings.topics().accepted(), partition);
+        return TopicReader.hasRecords(settings, of, from, to);
+    }
+
+    private long acceptedOffset(int partition, OffsetSpec which) {
         TopicPartition of = new TopicPartition(settings.topics().accepted(), partition);
         return KafkaFutures.get(
-                                admin.listOffsets(Map.of(of, OffsetSpec.earliest()))
-                                        .partitionResult(of),
-                                "asking for the first offset of " + of)
-                        .offset()
-                > 0;
+                        admin.listOffsets(Map.of(of, which)).partitionResult(of), "asking for an offset of " + of)
+                .offset();
+    }
+
+    /**
+     * Checks, before records flow, that Kafka still has what this application's state and files follow.
+     *
+     * @param applied how far the files of each shard follow {@code signals-accepted}
+     * @throws AdminException saying what is gone, and what can be done
+     */
+    public void checkContinuity(Map<Integer, Long> applied) {
+        applied.forEach((shard, offset) -> {
+            long end = acceptedOffset(shard, OffsetSpec.latest());
+            if (end <= offset) {
+                throw new AdminException(
+                        ("%s-%d ends at offset %d, and the WAL in the data directory follows it up to %d: the topic went back,"
+                                        + " the offsets %d to %d are gone from it (brokers lost records, or it was restored"
+                                        + " from an older copy). Bring them back; or, to go on with what the topic has now,"
+                                        + " stop all instances, keep a copy of their data directories, and start with empty"
+                                        + " ones")
+                                .formatted(settings.topics().accepted(), shard, end, offset, end, offset));
+            }
+            long beginning = acceptedOffset(shard, OffsetSpec.earliest());
+            if (beginning > offset + 1) {
+                LOG.warn(
+                        "{}-{} no longer has the offsets {} to {}, which the WAL in the data directory has not seen; it stops"
+                                + " where a tenant's record was among them",
+                        settings.topics().accepted(),
+                        shard,
+                        offset + 1,
+                        beginning - 1);
+            }
+        });
+        // In this order: another instance may commit its first offsets meanwhile.
+        if (!applied.isEmpty() || hasUsage()) {
+            requireOffsets(settings.topics().signals());
+            requireOffsets(List.of(settings.topics().byTenant()));
+        }
+    }
+
+    private boolean hasUsage() {
+        String usage = settings.applicationId() + "-usage-changelog";
+        if (!KafkaFutures.get(admin.listTopics().names(), "listing the topics").contains(usage)) {
+            return false;
+        }
+        try (TopicReader reader = new TopicReader(settings, List.of(usage))) {
+            return reader.hasAny();
+        }
+    }
+
+    /** Without committed offsets a group begins at the beginning, and would judge everything a second time. */
+    private void requireOffsets(List<String> topics) {
+        String group = settings.applicationId();
+        boolean some = KafkaFutures.get(
+                        admin.listConsumerGroupOffsets(group).partitionsToOffsetAndMetadata(),
+                        "asking for the offsets of group " + group)
+                .entrySet()
+                .stream()
+                .anyMatch(entry -> entry.getValue() != null
+                        && topics.contains(entry.getKey().topic()));
+        if (!some) {
+            String names = topics.stream().map(topic -> " --topic " + topic).collect(Collectors.joining());
+            throw new AdminException(
+                    ("the group %s has no committed offsets of %s, and this application has worked before: they expired"
+                                    + " (offsets.retention.minutes) or were deleted. To start from the beginning would judge"
+                                    + " and store all signals again. Say where to go on: kafka-%s-groups.sh"
+                                    + " --bootstrap-server %s --group %s --reset-offsets%s --to-latest --execute (or"
+                                    + " --to-datetime when it stopped; --to-earliest only if nothing may be missed and"
+                                    + " repetitions are welcome)")
+                            .formatted(
+                                    group,
+                                    String.join(", ", topics),
+                                    settings.streamsGroupProtocol() ? "streams" : "consumer",
+                                    settings.bootstrapServers(),
+                                    group,
+                                    settings.streamsGroupProtocol()
+                                            ? names.replace("--topic", "--input-topic")
+                                            : names));
+        }
     }
 
     @Override

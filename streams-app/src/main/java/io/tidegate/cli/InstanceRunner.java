@@ -69,13 +69,15 @@ final class InstanceRunner implements AutoCloseable {
         }
     }
 
-    private static InstanceRunner start(Settings settings, DataDir dir, Closeable lock, @Nullable HttpServer http) {
+    private static InstanceRunner start(Settings settings, DataDir dir, Closeable lock, @Nullable HttpServer http)
+            throws IOException {
         TopicSetup setup = new TopicSetup(settings);
         try {
             setup.checkFeatures();
             TopicSetup.Outcome topics = setup.ensure();
-            setup.applyStandbyReplicas();
+            setup.applyGroupSettings();
             dir.bind(setup.identity());
+            setup.checkContinuity(dir.appliedOffsets());
             TenantConfigs configs = new TenantConfigs(settings.unknownTenants());
             TopologySettings topology = settings.topology(topics.sizes());
             InstanceMetrics metrics = new InstanceMetrics(
@@ -86,7 +88,7 @@ final class InstanceRunner implements AutoCloseable {
                     System::currentTimeMillis);
             DataDir measured = new DataDir(settings.dataDir(), metrics);
             Instance instance = new Instance(
-                    TidegateTopology.build(topology, configs, measured, setup::acceptedBeginningIsGone, metrics),
+                    TidegateTopology.build(topology, configs, measured, setup, metrics),
                     settings.streamsConfig(
                             dir.streamsState(), topics.requestBytesMax(), http == null ? null : http.advertised()),
                     dir,
@@ -100,7 +102,7 @@ final class InstanceRunner implements AutoCloseable {
                 http.attach(instance, configs, dir, metrics::scrape);
             }
             return new InstanceRunner(lock, http, setup, instance, topics, metrics);
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | IOException e) {
             setup.close();
             throw e;
         }

@@ -1,7 +1,10 @@
 package io.tidegate.cli;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admin.AdminException;
+import io.tidegate.admin.ConfigHistory;
+import io.tidegate.admin.ConfigWriter;
 import io.tidegate.admin.DryRun;
 import io.tidegate.admin.TenantDirectory;
 import io.tidegate.admission.EntityKind;
@@ -18,6 +21,7 @@ import java.nio.file.Path;
 import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -45,7 +49,9 @@ import picocli.CommandLine.Spec;
             TenantsCommand.Get.class,
             TenantsCommand.Set.class,
             TenantsCommand.Unset.class,
-            TenantsCommand.Rm.class
+            TenantsCommand.Rm.class,
+            TenantsCommand.History.class,
+            TenantsCommand.Undo.class
         })
 final class TenantsCommand implements Runnable {
     @Spec
@@ -53,7 +59,8 @@ final class TenantsCommand implements Runnable {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "a command is missing: ls, get, set, unset or rm");
+        throw new ParameterException(
+                spec.commandLine(), "a command is missing: ls, get, set, unset, rm, history or undo");
     }
 
     /** What all commands on tenants share. */
@@ -96,12 +103,25 @@ final class TenantsCommand implements Runnable {
         TenantConfig stored(TenantDirectory directory) {
             TenantDirectory.Stored found = directory.configs().get(tenant);
             if (found != null && found.config() == null) {
-                throw new AdminException(
-                        "the record of tenant %s in tenant-configs (offset %d) is not a config of it; replace it with: tidegate"
-                                        .formatted(tenant, found.offset())
-                                + " tenants set %s --from FILE".formatted(tenant.decimal()));
+                throw notAConfig(found.offset());
             }
             return found == null ? null : found.config();
+        }
+
+        /** As {@link #stored}, for an edit. */
+        @Nullable
+        TenantConfig stored(ConfigWriter.Current current) {
+            if (!current.readable()) {
+                throw notAConfig(current.offset());
+            }
+            return current.config();
+        }
+
+        private AdminException notAConfig(long offset) {
+            return new AdminException(
+                    "the record of tenant %s in tenant-configs (offset %d) is not a config of it; replace it with: tidegate"
+                                    .formatted(tenant, offset)
+                            + " tenants set %s --from FILE".formatted(tenant.decimal()));
         }
     }
 
@@ -314,15 +334,13 @@ final class TenantsCommand implements Runnable {
             }
             // A limit that cannot be is refused before the broker is asked for the ones that stay.
             TenantConfig unused = apply(base != null ? base : fresh());
-            if (base == null) {
-                if (!namesAny()) {
-                    throw new ParameterException(spec.commandLine(), "name what to set, such as --rate 100/s");
-                }
-                TenantConfig stored = stored(directory);
-                base = stored != null ? stored : fresh();
+            if (base == null && !namesAny()) {
+                throw new ParameterException(spec.commandLine(), "name what to set, such as --rate 100/s");
             }
             if (dryRun) {
-                DryRun.Report report = new DryRun(options.load()).judge(apply(base), since, System.currentTimeMillis());
+                TenantConfig found = base != null ? base : stored(directory);
+                TenantConfig proposed = apply(found != null ? found : fresh());
+                DryRun.Report report = new DryRun(options.load()).judge(proposed, since, System.currentTimeMillis());
                 out().println("%d of %d signals of tenant %s would have been refused"
                         .formatted(report.rejectedCount(), report.signals(), tenant));
                 report.rejected().forEach((reason, count) -> out().println("  %s %d".formatted(reason.id(), count)));
@@ -330,7 +348,12 @@ final class TenantsCommand implements Runnable {
                 hint("nothing was set");
                 return ExitCodes.OK;
             }
-            long offset = directory.put(apply(base));
+            long offset = directory
+                    .change(tenant, current -> {
+                        TenantConfig stored = base != null ? base : stored(current);
+                        return apply(stored != null ? stored : fresh());
+                    })
+                    .offset();
             out().println("tenant %s set (config offset %d)".formatted(tenant, offset));
             out().flush();
             return ExitCodes.OK;
@@ -426,13 +449,23 @@ final class TenantsCommand implements Runnable {
             if (!(rate || burst || entities || storage || region || label || mode || blockedUntil)) {
                 throw new ParameterException(spec.commandLine(), "name what to unset, such as --rate");
             }
-            TenantDirectory directory = directory();
-            TenantConfig base = stored(directory);
-            if (base == null) {
+            try {
+                long offset = directory().change(tenant, this::without).offset();
+                out().println("tenant %s changed (config offset %d)".formatted(tenant, offset));
+                out().flush();
+                return ExitCodes.OK;
+            } catch (NoConfig e) {
                 hint("tenant %s has no config".formatted(tenant));
                 return ExitCodes.FAILED;
             }
-            long offset = directory.put(new TenantConfig(
+        }
+
+        private TenantConfig without(ConfigWriter.Current current) {
+            TenantConfig base = stored(current);
+            if (base == null) {
+                throw new NoConfig();
+            }
+            return new TenantConfig(
                     tenant,
                     rate ? null : base.maxSignalsPerSec(),
                     burst ? null : base.burstSignals(),
@@ -441,10 +474,7 @@ final class TenantsCommand implements Runnable {
                     region ? List.of() : base.requiredRegions(),
                     label ? "" : base.label(),
                     mode ? TenantConfig.Mode.ENFORCE : base.mode(),
-                    blockedUntil ? null : base.blockedUntil()));
-            out().println("tenant %s changed (config offset %d)".formatted(tenant, offset));
-            out().flush();
-            return ExitCodes.OK;
+                    blockedUntil ? null : base.blockedUntil());
         }
     }
 
@@ -455,16 +485,128 @@ final class TenantsCommand implements Runnable {
     static final class Rm extends OnTenant {
         @Override
         public Integer call() {
-            TenantDirectory directory = directory();
-            if (!directory.configs().containsKey(tenant)) {
+            try {
+                long offset = directory()
+                        .change(tenant, current -> {
+                            if (current.config() == null && current.readable()) {
+                                throw new NoConfig();
+                            }
+                            return null;
+                        })
+                        .offset();
+                out().println("tenant %s removed (config offset %d)".formatted(tenant, offset));
+                out().flush();
+                return ExitCodes.OK;
+            } catch (NoConfig e) {
                 hint("tenant %s has no config".formatted(tenant));
                 return ExitCodes.FAILED;
             }
-            long offset = directory.remove(tenant);
-            out().println("tenant %s removed (config offset %d)".formatted(tenant, offset));
+        }
+    }
+
+    @Command(
+            name = "history",
+            mixinStandardHelpOptions = true,
+            description =
+                    "Prints the last changes of a tenant's config, newest first: when, by whom, from what to what.")
+    static final class History extends OnTenant {
+        @Mixin
+        private OutputOptions output = new OutputOptions();
+
+        @Override
+        public Integer call() {
+            List<ConfigHistory.Change> changes =
+                    directory().current(tenant).history().changes();
+            Table table = new Table("OFFSET>", "AT", "BY", "CHANGE");
+            for (int i = changes.size() - 1; i >= 0; i--) {
+                ConfigHistory.Change change = changes.get(i);
+                if (output.json()) {
+                    ObjectNode json = Json.object();
+                    json.put("config_offset", change.offset());
+                    json.put("at", change.at().toString());
+                    json.put("by", change.by());
+                    json.set("from", change.from() == null ? null : Json.tree(TenantConfigJson.write(change.from())));
+                    json.set("to", change.to() == null ? null : Json.tree(TenantConfigJson.write(change.to())));
+                    out().println(Json.line(json));
+                } else {
+                    table.row(change.offset(), change.at(), change.by(), difference(change));
+                }
+            }
+            if (!output.json()) {
+                table.print(out());
+            }
             out().flush();
+            if (changes.isEmpty()) {
+                hint("no change of tenant %s is known".formatted(tenant));
+            }
             return ExitCodes.OK;
         }
+
+        /** The fields that differ, with both values. */
+        private static String difference(ConfigHistory.Change change) {
+            if (change.to() == null) {
+                return "removed";
+            }
+            ObjectNode from = (ObjectNode)
+                    (change.from() == null ? Json.object() : Json.tree(TenantConfigJson.write(change.from())));
+            List<String> fields = new ArrayList<>();
+            Json.tree(TenantConfigJson.write(change.to())).properties().forEach(field -> {
+                JsonNode before = from.get(field.getKey());
+                if (before == null ? isSaid(field) : !before.equals(field.getValue())) {
+                    fields.add(
+                            before == null
+                                    ? "%s=%s".formatted(field.getKey(), field.getValue())
+                                    : "%s: %s → %s".formatted(field.getKey(), before, field.getValue()));
+                }
+            });
+            return (change.from() == null ? "created " : "") + String.join(", ", fields);
+        }
+
+        /** Of a new config: what says something. */
+        private static boolean isSaid(Map.Entry<String, JsonNode> field) {
+            JsonNode value = field.getValue();
+            return !field.getKey().equals("tenant_id")
+                    && !value.isNull()
+                    && !(value.isTextual() && value.asText().isEmpty())
+                    && !(value.isArray() && value.isEmpty());
+        }
+    }
+
+    @Command(
+            name = "undo",
+            mixinStandardHelpOptions = true,
+            description =
+                    "Takes the newest change of a tenant's config back, or all down to a given one. That is a change"
+                            + " too, and can be undone.")
+    static final class Undo extends OnTenant {
+        @Option(
+                names = "--to",
+                paramLabel = "OFFSET",
+                description = "The oldest change to take back, by its offset in `history`. Default: the newest.")
+        private @Nullable Long to;
+
+        @Override
+        public Integer call() {
+            try {
+                ConfigWriter.Written written =
+                        directory().change(tenant, current -> current.history().before(to));
+                out().println("tenant %s %s (config offset %d)"
+                        .formatted(
+                                tenant,
+                                written.config() == null ? "has no config again" : "is as it was before",
+                                written.offset()));
+                out().flush();
+                return ExitCodes.OK;
+            } catch (IllegalArgumentException e) {
+                hint("tenant %s: %s".formatted(tenant, e.getMessage()));
+                return ExitCodes.FAILED;
+            }
+        }
+    }
+
+    /** An edit that has nothing to edit: nothing is written. */
+    private static final class NoConfig extends RuntimeException {
+        private static final long serialVersionUID = 1L;
     }
 
     private static String rate(TenantConfig config) {

@@ -38,6 +38,7 @@ import picocli.CommandLine.Spec;
             RunCommand.class,
             DoctorCommand.class,
             InitCommand.class,
+            StatusCommand.class,
             TenantsCommand.class,
             RejectionsCommand.class,
             WalCommand.class,

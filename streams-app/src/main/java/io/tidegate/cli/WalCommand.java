@@ -1,11 +1,13 @@
 package io.tidegate.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.admin.WalRepairs;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.wal.DataDir;
 import io.tidegate.wal.SegmentName;
 import io.tidegate.wal.WalReader;
 import io.tidegate.wal.WalRecord;
+import io.tidegate.wal.WalRepair.Outcome;
 import io.tidegate.wal.WalVerifier;
 import io.tidegate.wal.WalVerifier.Damage;
 import io.tidegate.wal.WalVerifier.TenantReport;
@@ -18,6 +20,8 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.NavigableSet;
+import java.util.TreeSet;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -31,7 +35,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "wal",
         mixinStandardHelpOptions = true,
-        description = "Reads the WAL files of an instance, running or stopped. Changes nothing.",
+        description = "Reads the WAL files of an instance, running or stopped. Only verify --repair changes them.",
         synopsisSubcommandLabel = "COMMAND",
         subcommands = {WalCommand.Ls.class, WalCommand.Cat.class, WalCommand.Verify.class})
 final class WalCommand implements Runnable {
@@ -52,24 +56,29 @@ final class WalCommand implements Runnable {
         }
     }
 
-    @Command(name = "ls", mixinStandardHelpOptions = true, description = "Lists segments.")
-    static final class Ls implements Callable<Integer> {
+    /** What a command on one tenant's or all tenants' files takes. */
+    abstract static class OfTenants implements Callable<Integer> {
         @Mixin
-        private SettingsOptions options = new SettingsOptions();
+        SettingsOptions options = new SettingsOptions();
 
         @Mixin
-        private OutputOptions output = new OutputOptions();
+        OutputOptions output = new OutputOptions();
 
         @Parameters(
                 arity = "0..1",
                 paramLabel = "TENANT",
                 converter = Amounts.TenantConverter.class,
                 description = "Only this tenant's; all without it.")
-        private @Nullable TenantId tenant;
+        @Nullable
+        TenantId tenant;
 
         @Spec
-        private @Nullable CommandSpec spec;
+        @Nullable
+        CommandSpec spec;
+    }
 
+    @Command(name = "ls", mixinStandardHelpOptions = true, description = "Lists segments.")
+    static final class Ls extends OfTenants {
         @Override
         public Integer call() throws IOException {
             DataDir dir = options.existingDataDir();
@@ -176,28 +185,20 @@ final class WalCommand implements Runnable {
             name = "verify",
             mixinStandardHelpOptions = true,
             description = "Checks every batch's CRC, the sequence without gap, segments and shards. Exit 3 on damage.")
-    static final class Verify implements Callable<Integer> {
-        @Mixin
-        private SettingsOptions options = new SettingsOptions();
-
-        @Mixin
-        private OutputOptions output = new OutputOptions();
-
-        @Parameters(
-                arity = "0..1",
-                paramLabel = "TENANT",
-                converter = Amounts.TenantConverter.class,
-                description = "Only this tenant's; all without it.")
-        private @Nullable TenantId tenant;
-
-        @Spec
-        private @Nullable CommandSpec spec;
+    static final class Verify extends OfTenants {
+        @Option(
+                names = "--repair",
+                description = "Makes damaged segments again from signals-accepted. The instance must be stopped.")
+        private boolean repair;
 
         @Override
         public Integer call() throws IOException {
             DataDir dir = options.existingDataDir();
             hintWhereNothing(spec, dir, tenant);
             PrintWriter out = spec.commandLine().getOut();
+            if (repair) {
+                repair(dir);
+            }
             Progress progress = new Progress(spec.commandLine().getErr(), "verifying");
             WalVerifier verifier = new WalVerifier(dir, null);
             List<Damage> damage = new ArrayList<>(tenant == null ? verifier.strays() : List.of());
@@ -254,6 +255,23 @@ final class WalCommand implements Runnable {
             }
             out.flush();
             return damage.isEmpty() ? ExitCodes.OK : ExitCodes.DAMAGE;
+        }
+
+        private void repair(DataDir dir) throws IOException {
+            PrintWriter err = spec.commandLine().getErr();
+            Progress progress = new Progress(err, "repairing");
+            NavigableSet<TenantId> tenants =
+                    tenant == null ? new WalVerifier(dir, null).tenants() : new TreeSet<>(List.of(tenant));
+            List<Outcome> outcomes = WalRepairs.repair(options.load(), dir, tenants, progress::show);
+            progress.done();
+            for (Outcome outcome : outcomes) {
+                String range = outcome.lastSeq() < outcome.firstSeq()
+                        ? ""
+                        : ", sequence numbers %d to %d".formatted(outcome.firstSeq(), outcome.lastSeq());
+                err.println("%s tenant %s%s: %s"
+                        .formatted(outcome.repaired() ? "REPAIRED" : "LOST", outcome.tenant(), range, outcome.what()));
+            }
+            err.flush();
         }
     }
 }

@@ -83,6 +83,15 @@ final class SettingDefinitions {
                 Importance.MEDIUM,
                 "How instances share the work: `streams` (KIP-1071, brokers 4.2 and later) or `classic`.");
         instance.add(
+                Settings.SESSION_TIMEOUT_MS,
+                Type.INT,
+                (int) Duration.ofSeconds(10).toMillis(),
+                Range.between(1000, 1_800_000),
+                Importance.MEDIUM,
+                "How long an instance may be silent before the others take over its shards. Brokers bound it; with"
+                        + " `streams` by group.streams.min.session.timeout.ms, 45 s unless changed: where they refuse,"
+                        + " their own value holds and a warning says so.");
+        instance.add(
                 Settings.COMMIT_INTERVAL_MS,
                 Type.LONG,
                 100L,

@@ -59,6 +59,7 @@ public final class Settings {
     public static final String REPLICATION_FACTOR = "replication.factor";
     public static final String STANDBY_REPLICAS = "standby.replicas";
     public static final String GROUP_PROTOCOL = "group.protocol";
+    public static final String SESSION_TIMEOUT_MS = "session.timeout.ms";
     public static final String COMMIT_INTERVAL_MS = "commit.interval.ms";
     public static final String CACHE_BYTES = "cache.bytes";
     public static final String CACHED_TENANTS = "cached.tenants.max";
@@ -97,6 +98,9 @@ public final class Settings {
     public static final String KAFKA_PREFIX = "kafka.";
 
     private static final int OPEN_FILES_A_SHARD_MIN = 8;
+    private static final long TRANSACTION_MS_MIN = 10_000;
+    private static final int HEARTBEAT_MS_MAX = 3_000;
+    private static final int HEARTBEATS_PER_SESSION = 3;
     private static final long BUFFER_BYTES_MIN = 32L * 1024 * 1024;
 
     static final ConfigDef DEFINITIONS = SettingDefinitions.all();
@@ -121,6 +125,7 @@ public final class Settings {
             Map.entry(StreamsConfig.GROUP_PROTOCOL_CONFIG, GROUP_PROTOCOL),
             Map.entry(StreamsConfig.NUM_STREAM_THREADS_CONFIG, THREADS),
             Map.entry(StreamsConfig.NUM_STANDBY_REPLICAS_CONFIG, STANDBY_REPLICAS),
+            Map.entry(ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG, SESSION_TIMEOUT_MS),
             Map.entry(StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, COMMIT_INTERVAL_MS),
             Map.entry(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, CACHE_BYTES),
             Map.entry(StreamsConfig.REPLICATION_FACTOR_CONFIG, REPLICATION_FACTOR));
@@ -370,6 +375,10 @@ public final class Settings {
         return config.getInt(STANDBY_REPLICAS);
     }
 
+    public int sessionTimeoutMs() {
+        return config.getInt(SESSION_TIMEOUT_MS);
+    }
+
     public boolean streamsGroupProtocol() {
         return config.getString(GROUP_PROTOCOL).equals("streams");
     }
@@ -469,7 +478,7 @@ public final class Settings {
                 Duration.ofMillis(config.getLong(WAL_CHECKPOINT_INTERVAL_MS)));
     }
 
-    private WalSettings wal() {
+    public WalSettings wal() {
         return WalSettings.of(
                 config.getLong(WAL_SEGMENT_BYTES),
                 Duration.ofMillis(config.getLong(WAL_SEGMENT_MS)),
@@ -511,7 +520,10 @@ public final class Settings {
     public Properties streamsConfig(Path stateDir, long requestBytesMax, @Nullable String server) {
         Properties streams = new Properties();
         streams.put(StreamsConfig.producerPrefix(ProducerConfig.MAX_BLOCK_MS_CONFIG), 120_000);
-        streams.put(StreamsConfig.producerPrefix(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG), 30_000);
+        // What a killed instance left open holds up all readers of its shards for so long. Kafka Streams wants it to be
+        // longer than the time between commits.
+        streams.put(StreamsConfig.producerPrefix(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG), (int)
+                Math.max(TRANSACTION_MS_MIN, 2 * config.getLong(COMMIT_INTERVAL_MS)));
         streams.put(StreamsConfig.producerPrefix(ProducerConfig.MAX_REQUEST_SIZE_CONFIG), (int) requestBytesMax);
         // A record that does not fit into the producer's memory would be refused, and again at each retry.
         streams.put(
@@ -525,7 +537,10 @@ public final class Settings {
         // all.
         streams.put(StreamsConfig.MAX_TASK_IDLE_MS_CONFIG, StreamsConfig.MAX_TASK_IDLE_MS_DISABLED);
         if (!streamsGroupProtocol()) {
-            streams.put(StreamsConfig.consumerPrefix(ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG), 10_000);
+            streams.put(StreamsConfig.consumerPrefix(ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG), sessionTimeoutMs());
+            streams.put(
+                    StreamsConfig.consumerPrefix(ConsumerConfig.HEARTBEAT_INTERVAL_MS_CONFIG),
+                    Math.min(HEARTBEAT_MS_MAX, sessionTimeoutMs() / HEARTBEATS_PER_SESSION));
             streams.put(StreamsConfig.NUM_STANDBY_REPLICAS_CONFIG, standbyReplicas());
         }
         streams.putAll(kafka);

@@ -26,6 +26,7 @@ import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.util.Callback;
 import org.eclipse.jetty.util.Fields;
 import org.eclipse.jetty.util.Promise;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -83,9 +84,7 @@ final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable 
             Match match = match(request);
             Principal principal =
                     access.principal(request.getHeaders(), match.route().changes());
-            String id = match.path().get("id");
-            TenantId tenant = id == null ? null : TenantId.tryParse(id);
-            access.check(principal, match.route().role(), tenant);
+            access.check(principal, match.route().role(), tenant(request, match));
             if (match.route().changes()) {
                 read(request, response, callback, match, principal);
             } else {
@@ -108,14 +107,25 @@ final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable 
         }
     }
 
+    /** Whom a request is about: the path says it, or the query of what is not about one tenant alone. */
+    private static @Nullable TenantId tenant(Request request, Match match) {
+        String id = match.path().get("id");
+        if (id == null && match.route().role() == Role.TENANT) {
+            id = query(request).getValue("tenant");
+        }
+        return id == null ? null : TenantId.tryParse(id);
+    }
+
     private static Call call(Request request, Match match, Principal principal, byte[] body) {
-        Fields query;
+        return new Call(principal, match.path(), query(request), request.getHeaders(), body);
+    }
+
+    private static Fields query(Request request) {
         try {
-            query = Request.extractQueryParameters(request);
+            return Request.extractQueryParameters(request);
         } catch (RuntimeException e) {
             throw new Problem(Problem.Kind.BAD_REQUEST, "the query is not well-formed UTF-8", e);
         }
-        return new Call(principal, match.path(), query, request.getHeaders(), body);
     }
 
     private void read(Request request, Response response, Callback callback, Match match, Principal principal) {

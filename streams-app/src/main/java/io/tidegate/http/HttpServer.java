@@ -54,6 +54,7 @@ public final class HttpServer implements AutoCloseable {
     private final Front front;
     private final Access access;
     private @Nullable Node node;
+    private @Nullable RecordsApi records;
 
     private HttpServer(Settings settings, Server server, ServerConnector connector, Front front, Access access) {
         this.settings = settings;
@@ -187,6 +188,8 @@ public final class HttpServer implements AutoCloseable {
         Routes routes = new Routes();
         new StatusApi(attached).addTo(routes);
         new TenantsApi(attached).addTo(routes);
+        records = new RecordsApi(attached);
+        records.addTo(routes);
         StaticFiles.addTo(routes);
         if (metrics != null) {
             routes.add("GET", "/metrics", Role.READ, call -> {
@@ -195,12 +198,19 @@ public final class HttpServer implements AutoCloseable {
                 return new Reply(200, scrape.contentType(), scrape.text().getBytes(StandardCharsets.UTF_8));
             });
         }
+        serve(routes);
+    }
+
+    void serve(Routes routes) {
         front.serve(routes);
     }
 
     @Override
     public void close() {
         front.close();
+        if (records != null) {
+            records.close();
+        }
         stop(server);
         if (node != null) {
             node.close();

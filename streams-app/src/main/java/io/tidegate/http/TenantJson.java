@@ -3,6 +3,7 @@ package io.tidegate.http;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admin.ConfigHistory;
 import io.tidegate.admission.EntityKind;
+import io.tidegate.admission.QuotaWatch;
 import io.tidegate.admission.Reason;
 import io.tidegate.admission.TenantUsage;
 import io.tidegate.tenant.TenantConfig;
@@ -17,6 +18,7 @@ import org.jspecify.annotations.Nullable;
 /** Tenants as the API shows them. Ids are text, because JavaScript cannot hold every number that an id can be. */
 final class TenantJson {
     private static final int PERCENT = 100;
+    private static final long RATE_HOLDS_MS = 2 * QuotaWatch.WINDOW_MS;
 
     /** Where a limit comes from. */
     private enum Origin {
@@ -98,7 +100,7 @@ final class TenantJson {
         if (config != null && config.maxSignalsPerSec() != null) {
             rate.put("burst", config.burst());
             rate.put("tokens", tokens(usage, config, nowMs));
-            rate.put("used_percent", ratePercent(usage, config, nowMs));
+            rate.put("level_percent", ratePercent(usage, nowMs));
         }
         ObjectNode entities = json.putObject("entities");
         entities.put("total", usage == null ? 0 : usage.entityCount());
@@ -120,7 +122,9 @@ final class TenantJson {
             storage.put("limit_bytes", config.maxStorageBytes());
             storage.put("used_percent", storagePercent(usage, config));
         }
+        storage.put("pruned_below_seq", usage == null ? 0 : usage.prunedBelow());
         json.put("accepted", usage == null ? 0 : usage.acceptedCount());
+        json.put("accepted_bytes", usage == null ? 0 : usage.acceptedBytes());
         json.put("rejected_total", rejected(usage));
         ObjectNode rejected = json.putObject("rejected");
         ObjectNode observed = json.putObject("observed");
@@ -128,14 +132,18 @@ final class TenantJson {
             rejected.put(reason.id(), usage == null ? 0 : usage.rejectedCount(reason));
             observed.put(reason.id(), usage == null ? 0 : usage.observedCount(reason));
         }
-        if (usage == null || usage.lastDecisionMs() == 0) {
-            json.putNull("last_decision_at");
+        putTime(json, "last_decision_at", usage == null ? 0 : usage.lastDecisionMs());
+        Reason last = usage == null ? null : usage.lastRejection();
+        if (usage == null || last == null) {
+            json.putNull("last_rejection");
         } else {
-            json.put(
-                    "last_decision_at",
-                    Instant.ofEpochMilli(usage.lastDecisionMs()).toString());
+            putTime(json.putObject("last_rejection").put("reason", last.id()), "at", usage.lastRejectionMs());
         }
         return json;
+    }
+
+    private static void putTime(ObjectNode json, String name, long ms) {
+        json.put(name, ms <= 0 ? null : Instant.ofEpochMilli(ms).toString());
     }
 
     private static void putLimit(ObjectNode json, String name, @Nullable Long limit) {
@@ -156,14 +164,14 @@ final class TenantJson {
         return sum;
     }
 
-    /** The largest share of a limit that is used: of entities, storage, or the bucket. 0 where nothing is limited. */
+    /** The largest share of a limit that is used: of entities, storage, or the sustained rate. 0 where nothing is limited. */
     static long usedPercent(@Nullable TenantUsage usage, @Nullable TenantConfig config, long nowMs) {
         if (config == null) {
             return 0;
         }
         long percent = 0;
         if (config.maxSignalsPerSec() != null) {
-            percent = ratePercent(usage, config, nowMs);
+            percent = ratePercent(usage, nowMs);
         }
         if (config.maxEntities() != null) {
             percent = Math.max(percent, entitiesPercent(usage, config));
@@ -182,11 +190,11 @@ final class TenantJson {
         return usage.tokens(config, nowMs);
     }
 
-    /** How empty the bucket is, of one second of tokens: what is saved above that is not use. */
-    private static long ratePercent(@Nullable TenantUsage usage, TenantConfig config, long nowMs) {
-        Long rate = config.maxSignalsPerSec();
-        long second = rate == null ? 0 : Math.min(rate, config.burst());
-        return percent(Math.max(0, second - tokens(usage, config, nowMs)), second);
+    /** The level that the sustained rate reached, 0, 80, 90 or 100; 0 again when nothing comes any more. */
+    private static long ratePercent(@Nullable TenantUsage usage, long nowMs) {
+        return usage == null || nowMs - usage.lastDecisionMs() > RATE_HOLDS_MS
+                ? 0
+                : usage.watch().level(QuotaWatch.Quota.RATE);
     }
 
     private static long entitiesPercent(@Nullable TenantUsage usage, TenantConfig config) {

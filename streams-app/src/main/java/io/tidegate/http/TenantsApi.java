@@ -17,6 +17,8 @@ import io.tidegate.topology.TenantConfigs.InForce;
 import java.time.Duration;
 import java.util.List;
 import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.eclipse.jetty.http.HttpHeader;
 import org.jspecify.annotations.Nullable;
 
@@ -33,6 +35,8 @@ final class TenantsApi {
             "mode",
             "blocked_until",
             "tenant_id");
+
+    private static final Pattern UNKNOWN_FIELD = Pattern.compile("unknown field '([^']{1,64})'");
 
     private final Node node;
     private final TenantList list;
@@ -134,21 +138,34 @@ final class TenantsApi {
         return Reply.json(json);
     }
 
-    /** Takes the newest change back: a new change, to what was before. */
+    /** Takes the newest change back, or all down to a given one: a new change, to what was before. */
     private Reply undo(Call call) throws InterruptedException {
         call.allowQuery(Set.of());
         TenantId tenant = call.tenant();
-        if (call.body().length > 0 && !object(call).isEmpty()) {
-            throw new Problem(Problem.Kind.BAD_REQUEST, "undo takes no fields: send {}");
-        }
+        Long to = undoTo(call);
         return change(call, tenant, current -> {
-            List<ConfigHistory.Change> changes = current.history().changes();
-            if (changes.isEmpty()) {
-                throw new Problem(
-                        Problem.Kind.NO_HISTORY, "tenant %s has no change that is known".formatted(tenant.decimal()));
+            try {
+                return current.history().before(to);
+            } catch (IllegalArgumentException e) {
+                throw new Problem(Problem.Kind.NO_HISTORY, "tenant %s: %s".formatted(tenant.decimal(), e.getMessage()));
             }
-            return changes.get(changes.size() - 1).from();
         });
+    }
+
+    /** The offset of the oldest change to take back; null = the newest change alone. */
+    private static @Nullable Long undoTo(Call call) {
+        if (call.body().length == 0) {
+            return null;
+        }
+        ObjectNode body = object(call);
+        JsonNode offset = body.path("config_offset");
+        if (body.size() > (offset.isMissingNode() ? 0 : 1) || !(offset.isMissingNode() || offset.isIntegralNumber())) {
+            throw Problem.badField(
+                    Problem.Kind.BAD_REQUEST,
+                    "config_offset",
+                    "is the one field of undo, a number, and may be left out");
+        }
+        return offset.isMissingNode() ? null : (Long) offset.asLong();
     }
 
     private Reply change(Call call, TenantId tenant, ConfigWriter.Edit edit) throws InterruptedException {
@@ -217,6 +234,10 @@ final class TenantsApi {
         } catch (IllegalArgumentException e) {
             String rule = String.valueOf(e.getMessage());
             Problem problem = new Problem(Problem.Kind.INVALID_CONFIG, rule, e);
+            Matcher unknown = UNKNOWN_FIELD.matcher(rule);
+            if (unknown.find()) {
+                throw problem.member("field", unknown.group(1));
+            }
             FIELDS.stream().filter(rule::contains).findFirst().ifPresent(field -> problem.member("field", field));
             throw problem;
         }

@@ -14,6 +14,7 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.common.Metric;
 import org.apache.kafka.common.MetricName;
+import org.apache.kafka.streams.CloseOptions;
 import org.apache.kafka.streams.KafkaStreams;
 import org.apache.kafka.streams.KafkaStreams.State;
 import org.apache.kafka.streams.StreamsConfig;
@@ -124,11 +125,12 @@ public final class Instance implements AutoCloseable {
         return streams.metrics();
     }
 
-    /** Commits what is done, and stops. */
+    /** Commits what is done, leaves the group, so that others go on at once, and stops. */
     @Override
     public void close() {
         diskWatch.shutdownNow();
-        if (!streams.close(CLOSE_WITHIN)) {
+        if (!streams.close(CloseOptions.timeout(CLOSE_WITHIN)
+                .withGroupMembershipOperation(CloseOptions.GroupMembershipOperation.LEAVE_GROUP))) {
             LOG.warn("not all threads stopped in time seconds={}", CLOSE_WITHIN.toSeconds());
         }
         running.countDown();

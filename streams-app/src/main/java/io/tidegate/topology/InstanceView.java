@@ -70,6 +70,13 @@ public final class InstanceView {
         }
     }
 
+    /**
+     * A sealed segment that a tenant is charged for.
+     *
+     * @param bytes the size of its file
+     */
+    public record Segment(long firstSeq, long bytes) {}
+
     /** What was read from a shard that is here; null for a tenant that was never decided on. */
     public record Read(@Nullable TenantUsage usage) {}
 
@@ -197,6 +204,34 @@ public final class InstanceView {
             return new Read(stored == null ? null : TenantUsage.read(stored));
         } catch (InvalidStateStoreException e) {
             return null; // moved away while it was read
+        }
+    }
+
+    /**
+     * A tenant's sealed segments in order; null where its shard is not here.
+     *
+     * @param after those that begin above this number
+     */
+    public @Nullable List<Segment> segments(TenantId tenant, long after, int max) {
+        ReadOnlyKeyValueStore<Bytes, byte[]> store = store(TenantStates.SEGMENTS, shardOf(tenant));
+        if (store == null) {
+            return null;
+        }
+        if (after == Long.MAX_VALUE) {
+            return List.of();
+        }
+        List<Segment> found = new ArrayList<>();
+        try (KeyValueIterator<Bytes, byte[]> range = store.range(
+                TenantStates.segmentKey(tenant, after + 1), TenantStates.segmentKey(tenant, Long.MAX_VALUE))) {
+            while (range.hasNext() && found.size() < max) {
+                var entry = range.next();
+                found.add(new Segment(
+                        ByteBuffer.wrap(entry.key.get()).getLong(Long.BYTES),
+                        ByteBuffer.wrap(entry.value).getLong()));
+            }
+            return found;
+        } catch (InvalidStateStoreException e) {
+            return null;
         }
     }
 

@@ -181,10 +181,7 @@ final class TenantStates {
 
     /** Counts a sealed segment, once however often it is reported; null bytes: it is gone. */
     void segment(TenantId tenant, long firstSeq, @Nullable Long bytes) {
-        Bytes key = Bytes.wrap(ByteBuffer.allocate(2 * Long.BYTES)
-                .putLong(tenant.bits())
-                .putLong(firstSeq)
-                .array());
+        Bytes key = segmentKey(tenant, firstSeq);
         byte[] before = segments.get(key);
         long bytesBefore = before == null ? 0 : ByteBuffer.wrap(before).getLong();
         if (bytes == null ? before == null : before != null && bytesBefore == bytes) {
@@ -203,6 +200,13 @@ final class TenantStates {
 
     static Bytes usageKey(TenantId tenant) {
         return Bytes.wrap(ByteBuffer.allocate(Long.BYTES).putLong(tenant.bits()).array());
+    }
+
+    static Bytes segmentKey(TenantId tenant, long firstSeq) {
+        return Bytes.wrap(ByteBuffer.allocate(2 * Long.BYTES)
+                .putLong(tenant.bits())
+                .putLong(firstSeq)
+                .array());
     }
 
     private static Bytes chunkKey(TenantId tenant, int chunk) {

@@ -14,9 +14,6 @@ public final class TidegateHeaders {
     /** Read with {@link TenantSource#HEADER}: the tenant id in decimal. */
     public static final String TENANT_CLAIM = "tidegate-tenant";
 
-    /** All names but {@link #TENANT_CLAIM} begin so. */
-    public static final String PREFIX = "tidegate.";
-
     public static final String REASON = "tidegate.reason";
     public static final String TENANT = "tidegate.tenant";
     public static final String MESSAGE = "tidegate.message";

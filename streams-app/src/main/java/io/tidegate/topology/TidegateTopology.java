@@ -4,7 +4,6 @@ import io.tidegate.signal.SignalParser;
 import io.tidegate.wal.DataDir;
 import java.util.List;
 import java.util.Map;
-import java.util.function.IntPredicate;
 import java.util.function.Supplier;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
@@ -57,28 +56,28 @@ public final class TidegateTopology {
     private TidegateTopology() {}
 
     public static Topology build(
-            TopologySettings settings, TenantConfigs configs, DataDir dir, IntPredicate beginningIsGone) {
-        return build(settings, configs, dir, beginningIsGone, TopologyListener.NONE);
+            TopologySettings settings, TenantConfigs configs, DataDir dir, AcceptedTopic accepted) {
+        return build(settings, configs, dir, accepted, TopologyListener.NONE);
     }
 
     /**
      * @param configs filled from {@code tenant-configs} before anything is decided
      * @param dir where the WAL is written
-     * @param beginningIsGone whether a partition of {@code signals-accepted} no longer has its beginning
+     * @param accepted what the WAL asks of {@code signals-accepted}
      * @param listener told what the stages do
      */
     public static Topology build(
             TopologySettings settings,
             TenantConfigs configs,
             DataDir dir,
-            IntPredicate beginningIsGone,
+            AcceptedTopic accepted,
             TopologyListener listener) {
         Topology topology = new Topology();
         SignalParser parser = new SignalParser();
         addConfigs(topology, settings.topics(), configs);
         addRoute(topology, settings, configs, parser, listener);
         addAdmit(topology, settings, configs, parser, listener);
-        addWal(topology, settings, dir, beginningIsGone, listener);
+        addWal(topology, settings, dir, accepted, listener);
         return topology;
     }
 
@@ -148,14 +147,13 @@ public final class TidegateTopology {
             Topology topology,
             TopologySettings settings,
             DataDir dir,
-            IntPredicate beginningIsGone,
+            AcceptedTopic accepted,
             TopologyListener listener) {
         Topics topics = settings.topics();
         ProcessorSupplier supplier = () -> new WalProcessor(settings, listener);
         topology.addReadOnlyStateStore(
                 new UnloggedStoreBuilder<>(
-                        WalProcessor.STORE,
-                        () -> new WalStore(WalProcessor.STORE, dir, settings.wal(), beginningIsGone)),
+                        WalProcessor.STORE, () -> new WalStore(WalProcessor.STORE, dir, settings.wal(), accepted)),
                 "signals-accepted",
                 NOT_NEGATIVE,
                 new ByteArrayDeserializer(),

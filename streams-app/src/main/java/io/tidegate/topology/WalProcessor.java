@@ -22,6 +22,7 @@ final class WalProcessor extends ContextualProcessor<byte[], byte[], TenantKey, 
     private LongConsumer progress;
     private WalStore store;
     private long appliedOffset;
+    private boolean continues;
 
     @SuppressWarnings("NullAway.Init") // Kafka Streams calls init before anything else
     WalProcessor(TopologySettings settings, TopologyListener listener) {
@@ -48,6 +49,10 @@ final class WalProcessor extends ContextualProcessor<byte[], byte[], TenantKey, 
     public void process(Record<byte[], byte[]> record) {
         progress.accept(record.timestamp());
         long offset = context().recordMetadata().orElseThrow().offset();
+        if (!continues) {
+            store.checkContinues(offset);
+            continues = true;
+        }
         store.apply(offset, record.timestamp(), record.key(), record.value(), record.headers(), this::report);
         appliedOffset = offset;
     }

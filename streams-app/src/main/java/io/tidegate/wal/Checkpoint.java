@@ -56,6 +56,11 @@ record Checkpoint(long offset, boolean partial, Map<TenantId, Log> logs) {
             return new Log(tail, beginSeq, 0, pruning);
         }
 
+        /** Whether a repair was broken off between taking the tail away and giving the new one. */
+        boolean isBrokenOff() {
+            return appliedSeq > tail.nextSeq();
+        }
+
         /** Whether there must be files: not where all that was there is pruned. */
         boolean promisesFiles() {
             return tail.records() > 0 || beginSeq < tail.firstSeq();

@@ -19,6 +19,7 @@ import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableSet;
@@ -27,6 +28,7 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -46,6 +48,8 @@ import org.jspecify.annotations.Nullable;
  */
 public final class DataDir {
     private static final String IDENTITY_FORMAT = "1";
+
+    private static final int COPY_BYTES = 1 << 16;
 
     /** The directories that this process has locked. */
     private static final Set<Path> LOCKED_HERE = ConcurrentHashMap.newKeySet();
@@ -86,12 +90,93 @@ public final class DataDir {
         return own().resolve("quarantine");
     }
 
+    /** Where new segments are made before they take their places. */
+    Path repairs() {
+        return own().resolve("repair");
+    }
+
+    /** Removes everything below the root, and the root. */
+    void clear() throws IOException {
+        if (Files.isDirectory(root, LinkOption.NOFOLLOW_LINKS)) {
+            try (Stream<Path> all = Files.walk(root)) {
+                for (Path path : all.sorted(Comparator.reverseOrder()).toList()) {
+                    Files.delete(path);
+                }
+            }
+        }
+    }
+
+    /** Where a copy of a segment from {@code position} on goes: a name that is not taken. */
+    Path quarantined(TenantId tenant, Path segment, long position) {
+        String name = "%s.%s.from-%d".formatted(tenant.decimal(), segment.getFileName(), position);
+        Path copy = quarantine().resolve(name);
+        for (int i = 2; Files.exists(copy, LinkOption.NOFOLLOW_LINKS); i++) {
+            copy = quarantine().resolve(name + "." + i);
+        }
+        return copy;
+    }
+
+    /** Keeps a durable copy of a whole segment; of what is no regular file, none. */
+    void copyToQuarantine(TenantId tenant, Path segment) throws IOException {
+        if (!Files.isRegularFile(segment, LinkOption.NOFOLLOW_LINKS)) {
+            return;
+        }
+        createDurably(quarantine());
+        Path copy = quarantined(tenant, segment, 0);
+        try (FileChannel from = openSegment(segment, false);
+                FileChannel to = openSegment(copy, true)) {
+            ByteBuffer bytes = ByteBuffer.allocate(COPY_BYTES);
+            for (long at = 0; from.read(bytes, at) >= 0; at = to.position()) {
+                bytes.flip();
+                while (bytes.hasRemaining()) {
+                    to.write(bytes);
+                }
+                bytes.clear();
+            }
+            to.force(true);
+        }
+        fsync(quarantine());
+    }
+
     Path checkpoint(int shard) {
         return checkpoints().resolve("shard-%05d".formatted(shard));
     }
 
     Path checkpoints() {
         return own().resolve("checkpoints");
+    }
+
+    /**
+     * How far the files of each shard that is here follow {@code signals-accepted}: the offset of the last record that was
+     * applied and made durable.
+     *
+     * @throws WalException if a checkpoint is damaged
+     */
+    public Map<Integer, Long> appliedOffsets() throws IOException {
+        Map<Integer, Long> offsets = new TreeMap<>();
+        for (int shard : checkpointedShards()) {
+            Checkpoint checkpoint = Checkpoint.read(this, shard);
+            if (checkpoint != null && checkpoint.offset() >= 0) {
+                offsets.put(shard, checkpoint.offset());
+            }
+        }
+        return offsets;
+    }
+
+    /** The shards that have a checkpoint here, in order. */
+    NavigableSet<Integer> checkpointedShards() throws IOException {
+        NavigableSet<Integer> shards = new TreeSet<>();
+        try (DirectoryStream<Path> entries = Files.newDirectoryStream(checkpoints(), "shard-?????")) {
+            for (Path entry : entries) {
+                String number = entry.getFileName().toString().substring("shard-".length());
+                if (number.chars().allMatch(c -> c >= '0' && c <= '9')) {
+                    shards.add(Integer.parseInt(number));
+                }
+            }
+        } catch (NoSuchFileException e) {
+            // No shard has written one yet.
+        }
+        return shards;
     }
 
     private Path own() {

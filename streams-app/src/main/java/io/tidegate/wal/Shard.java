@@ -4,9 +4,8 @@ import io.tidegate.tenant.TenantId;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
-import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -64,6 +63,10 @@ public final class Shard implements Closeable {
     private long offset;
     private boolean partial;
     private boolean hasCheckpoint;
+
+    /** Whether this copy has nothing yet. */
+    private boolean isNew;
+
     private boolean dirty;
     private @Nullable WalException failure;
 
@@ -83,6 +86,7 @@ public final class Shard implements Closeable {
         if (checkpoint != null) {
             durable.putAll(checkpoint.logs());
         }
+        isNew = durable.isEmpty() && !partial;
         if (offset < 0) {
             forgetApplied();
         }
@@ -129,22 +133,23 @@ public final class Shard implements Closeable {
     /**
      * Appends a record, or skips it where it is stored already.
      *
-     * @param beginningIsGone whether the topic no longer has its beginning; asked when a tenant that this copy does not
-     *     know starts above 0
+     * @param beginningIsGone whether the topic no longer has its beginning; asked at the first record of a new copy, in
+     *     which tenants then may start above 0
      * @param sealed told of each segment that this record seals, also when the record was skipped
      * @throws WalException if the record leaves a gap, stored bytes are damaged, or the disk fails
      */
     public void append(
             TenantId tenant, WalRecord record, BooleanSupplier beginningIsGone, Consumer<SealedSegment> sealed) {
         guarded("appending to", dir.walOf(tenant), () -> {
+            beginCopy(beginningIsGone);
             TenantLog log = log(tenant);
             Long next = log.nextSeq();
             if (next != null && record.seq() < next) {
-                log.applied(record.seq());
+                log.skip(record);
                 log.sealedBy(record.seq(), record.timestampMs(), sealed);
                 return;
             }
-            if (next != null ? record.seq() > next : record.seq() > 0 && !mayBeginLate(beginningIsGone)) {
+            if (next != null ? record.seq() > next : record.seq() > 0 && !partial) {
                 throw WalException.gap(
                         tenant,
                         number,
@@ -192,13 +197,17 @@ public final class Shard implements Closeable {
         guarded("removing the copies of cut bytes from", dir.quarantine(), () -> dir.removeQuarantined(tenant));
     }
 
-    private boolean mayBeginLate(BooleanSupplier beginningIsGone) {
-        if (!partial && beginningIsGone.getAsBoolean()) {
-            partial = true;
-            LOG.warn(
-                    "signals-accepted no longer has its beginning: this copy of the WAL begins later shard={}", number);
+    /** Asked once, at the first record of a new copy: later the topic may lose what this copy has. */
+    private void beginCopy(BooleanSupplier beginningIsGone) {
+        if (isNew) {
+            partial = beginningIsGone.getAsBoolean();
+            isNew = false;
+            if (partial) {
+                LOG.warn(
+                        "signals-accepted no longer has its beginning: this copy of the WAL begins later shard={}",
+                        number);
+            }
         }
-        return partial;
     }
 
     /** Writes all pending batches, so that readers see them; durable they are after {@link #checkpoint}. */
@@ -362,11 +371,7 @@ public final class Shard implements Closeable {
 
     /** Cuts a torn tail, after a copy of what is cut is safe in the quarantine. */
     void cut(TenantId tenant, Path segment, long position, String why) throws IOException {
-        String copyName = "%s.%s.from-%d".formatted(tenant.decimal(), segment.getFileName(), position);
-        Path copy = dir.quarantine().resolve(copyName);
-        for (int i = 2; Files.exists(copy, LinkOption.NOFOLLOW_LINKS); i++) {
-            copy = dir.quarantine().resolve(copyName + "." + i);
-        }
+        Path copy = dir.quarantined(tenant, segment, position);
         try (FileChannel file = dir.openSegment(segment, false)) {
             long end = file.size();
             ByteBuffer bytes = ByteBuffer.allocate(Math.toIntExact(end - position));
@@ -398,7 +403,7 @@ public final class Shard implements Closeable {
 
     private void closeSurplusFiles() throws IOException {
         while (open.size() > settings.openFiles()) {
-            open.keySet().iterator().next().closeFile();
+            open.keySet().iterator().next().retireFile();
         }
     }
 
@@ -412,6 +417,10 @@ public final class Shard implements Closeable {
         }
         try {
             work.run();
+        } catch (ClosedByInterruptException e) {
+            // No failure of the disk: what was written stays so, and what was not comes again.
+            failure = WalException.io(doing, where, e);
+            throw failure;
         } catch (IOException e) {
             failure = WalException.io(doing, where, e);
             Suspects.add(dir, number, unsynced.stream().map(TenantLog::tenant).toList());

@@ -12,6 +12,8 @@ import java.util.NavigableSet;
 import java.util.TreeSet;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * One tenant's log in one shard: its segments, the last of which is appended to.
@@ -24,6 +26,7 @@ import org.jspecify.annotations.Nullable;
  * knew it durable. Not thread-safe; owned by its {@link Shard}.
  */
 final class TenantLog {
+    private static final Logger LOG = LoggerFactory.getLogger(TenantLog.class);
     private static final int BATCH_BYTES_MIN = 512;
 
     private final Shard shard;
@@ -46,6 +49,12 @@ final class TenantLog {
 
     /** The sequence number after the last record that the topic gave, new or not. */
     private long appliedSeq;
+
+    /** What the checkpoint knew durable when the log was opened; null where it did not know the last segment. */
+    private @Nullable Tail opened;
+
+    /** Whether a record that came again was compared with the stored one. */
+    private boolean compared;
 
     /** Whether pruned segments are still on disk. */
     private boolean pruning;
@@ -72,6 +81,10 @@ final class TenantLog {
         if (durable != null) {
             log.beginSeq = durable.beginSeq();
             log.appliedSeq = durable.appliedSeq();
+            if (durable.isBrokenOff()) {
+                throw WalException.damage(
+                        tenant, log.directory, 0, "a repair was broken off: run tidegate wal verify --repair again");
+            }
         }
         for (SegmentName name : shard.dir().segments(tenant)) {
             if (name.shard() != shard.number()) {
@@ -131,6 +144,7 @@ final class TenantLog {
         // A tail without records says nothing of a file: one that is there was made after the checkpoint.
         boolean known = durable != null && durable.firstSeq() == last && durable.records() > 0;
         Tail from = known ? durable : Tail.empty(last);
+        opened = from;
         try (SegmentReader reader = new SegmentReader(tenant, new SegmentName(last, shard.number()), path)) {
             if (reader.end() < from.position()) {
                 throw WalException.damage(
@@ -187,9 +201,42 @@ final class TenantLog {
         return tail == null ? null : new Checkpoint.Log(tail, beginSeq, appliedSeq, pruning);
     }
 
-    /** Notes that the topic gave a record that is here already. */
-    void applied(long seq) {
-        appliedSeq = seq + 1;
+    /**
+     * Skips a record that is here already. The first one since the start is compared with what is stored: a topic that
+     * went back, or that was written anew, gives other records under the same numbers.
+     *
+     * @throws WalException if they differ
+     */
+    void skip(WalRecord record) throws IOException {
+        appliedSeq = record.seq() + 1;
+        Long start = starts.floor(record.seq());
+        if (compared || start == null) {
+            return;
+        }
+        compared = true;
+        flush();
+        Path path = path(start);
+        try (SegmentReader reader = new SegmentReader(tenant, new SegmentName(start, shard.number()), path)) {
+            if (opened != null && opened.firstSeq() == start && opened.nextSeq() <= record.seq()) {
+                reader.skipTo(opened.position(), opened.nextSeq());
+            }
+            for (Stored batch = reader.next(); batch != null; batch = reader.next()) {
+                if (batch.lastSeq() >= record.seq()) {
+                    WalRecord stored = batch.records().get(Math.toIntExact(record.seq() - batch.firstSeq()));
+                    if (shard.chainedCrc(stored, 0) != shard.chainedCrc(record, 0)) {
+                        throw WalException.differs(tenant, shard.number(), record.seq(), path);
+                    }
+                    return;
+                }
+            }
+        } catch (BadBatchException e) {
+            LOG.warn(
+                    "damage: a record that comes again cannot be compared; see tidegate wal verify tenant={} segment={}"
+                            + " why=\"{}\"",
+                    tenant,
+                    path.getFileName(),
+                    e.getMessage());
+        }
     }
 
     /**
@@ -409,6 +456,19 @@ final class TenantLog {
         }
         shard.opened(this);
         return file;
+    }
+
+    /**
+     * Closes the file to make room for others. What was written is made durable first: the kernel tells of a failed
+     * write-back to those who have the file open, and may have forgotten it when the file is opened again.
+     */
+    void retireFile() throws IOException {
+        if (file != null && unsynced) {
+            file.force(false);
+            unsynced = false;
+            shard.synced(this);
+        }
+        closeFile();
     }
 
     void closeFile() throws IOException {

@@ -19,6 +19,8 @@ public final class WalException extends RuntimeException {
         DAMAGE,
         /** Records between the last stored one and the next are missing. */
         GAP,
+        /** The topic gives another record than the stored one under the same number: it is not what the files follow. */
+        DIFFERS,
         /** The data directory is in use, or belongs to something else. */
         REFUSED
     }
@@ -46,10 +48,17 @@ public final class WalException extends RuntimeException {
     static WalException damage(@Nullable TenantId tenant, Path segment, long position, String what) {
         return new WalException(
                 Kind.DAMAGE,
-                "damage in the WAL: tenant %s, segment %s, byte %d: %s. Nothing was changed. To rebuild from signals-accepted:"
-                                .formatted(tenant == null ? "?" : tenant, segment, position, what)
-                        + " stop the instance, move the tenant's wal directory and the shard's file in"
-                        + " .tidegate/checkpoints away (keep them), and start it again",
+                "damage in the WAL: tenant %s, segment %s, byte %d: %s. Nothing was changed. Stop the instance, and %s"
+                        .formatted(
+                                tenant == null ? "?" : tenant,
+                                segment,
+                                position,
+                                what,
+                                tenant == null
+                                        ? "move this file away (keep it): the shard's topic is read again, and what is stored is"
+                                                + " skipped"
+                                        : "run tidegate wal verify --repair, which takes what is missing from"
+                                                + " signals-accepted"),
                 null);
     }
 
@@ -58,6 +67,17 @@ public final class WalException extends RuntimeException {
                 Kind.GAP,
                 "gap in the WAL: tenant %s, shard %d lacks the sequence numbers %d to %d. %s"
                         .formatted(tenant, shard, firstMissing, lastMissing, hint),
+                null);
+    }
+
+    static WalException differs(TenantId tenant, int shard, long seq, Path segment) {
+        return new WalException(
+                Kind.DIFFERS,
+                ("signals-accepted is not what the WAL follows: tenant %s, shard %d, record %d in the topic differs from the"
+                                + " one in %s. The topic went back (brokers lost records) or was written anew. Nothing was"
+                                + " changed. Bring the topic's records back; or, to go on with what the topic has now, stop"
+                                + " all instances, keep a copy of their data directories, and start with empty ones")
+                        .formatted(tenant, shard, seq, segment),
                 null);
     }
 

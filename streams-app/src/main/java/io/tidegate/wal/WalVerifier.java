@@ -118,19 +118,11 @@ public final class WalVerifier {
         Map<Integer, Checkpoint> known = checkpoints;
         if (known == null) {
             known = new HashMap<>();
-            try (DirectoryStream<Path> entries = Files.newDirectoryStream(dir.checkpoints(), "shard-?????")) {
-                for (Path entry : entries) {
-                    String number = entry.getFileName().toString().substring("shard-".length());
-                    if (number.chars().allMatch(c -> c >= '0' && c <= '9')) {
-                        int shard = Integer.parseInt(number);
-                        Checkpoint checkpoint = readable(shard);
-                        if (checkpoint != null) {
-                            known.put(shard, checkpoint);
-                        }
-                    }
+            for (int shard : dir.checkpointedShards()) {
+                Checkpoint checkpoint = readable(shard);
+                if (checkpoint != null) {
+                    known.put(shard, checkpoint);
                 }
-            } catch (NoSuchFileException e) {
-                // No shard has written one yet.
             }
             checkpoints = known;
         }
@@ -152,7 +144,7 @@ public final class WalVerifier {
         checkpoints()
                 .values()
                 .forEach(checkpoint -> checkpoint.logs().forEach((tenant, log) -> {
-                    if (log.promisesFiles()) {
+                    if (log.promisesFiles() || log.isBrokenOff()) {
                         tenants.add(tenant);
                     }
                 }));
@@ -187,6 +179,9 @@ public final class WalVerifier {
         }
         promised.forEach(
                 (number, checkpoint) -> check.promises(number, checkpoint.logs().get(tenant), segments));
+        if (check.damage.isEmpty() && !segments.isEmpty()) {
+            check.reaches(promised.get(shard));
+        }
         return new TenantReport(
                 tenant,
                 check.segments,
@@ -305,8 +300,23 @@ public final class WalVerifier {
             }
         }
 
+        /** Whether the log goes as far as the checkpoint's offset says. */
+        void reaches(@Nullable Checkpoint checkpoint) {
+            Checkpoint.Log log = checkpoint == null ? null : checkpoint.logs().get(tenant);
+            if (log != null && log.appliedSeq() > expected) {
+                damaged(
+                        directory,
+                        0,
+                        "the sequence numbers %d to %d at the end are missing"
+                                .formatted(expected, log.appliedSeq() - 1));
+            }
+        }
+
         /** Whether all is there that a checkpoint knows. */
         void promises(int shard, Checkpoint.@Nullable Log log, NavigableSet<SegmentName> names) {
+            if (log != null && log.isBrokenOff()) {
+                damaged(directory, 0, "a repair was broken off: run it again");
+            }
             if (log == null || !log.promisesFiles()) {
                 return;
             }

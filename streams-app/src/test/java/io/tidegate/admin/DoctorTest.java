@@ -85,7 +85,7 @@ final class DoctorTest {
 
     @Test
     void findsAPortThatAnotherProgramHas() throws IOException {
-        try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getByName("127.0.0.1"))) {
+        try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             Finding port = only(
                     doctor("127.0.0.1:1", Settings.HTTP_PORT, Integer.toString(taken.getLocalPort()))
                             .examine(),

@@ -91,6 +91,7 @@ final class HelpTest {
                         "run",
                         "doctor",
                         "init",
+                        "status",
                         "tenants",
                         "rejections",
                         "wal",

@@ -245,6 +245,7 @@ final class SettingsLoaderTest {
         "kafka.application.id, application.id",
         "kafka.state.dir, data.dir",
         "kafka.num.stream.threads, threads",
+        "kafka.session.timeout.ms, session.timeout.ms",
         "kafka.commit.interval.ms, commit.interval.ms"
     })
     void namesItsOwnSettingWhereAClientsWouldBeOverridden(String key, String own) {

@@ -87,6 +87,10 @@ final class AcceptedTopic {
         return entries.size();
     }
 
+    WalRecord recordAt(int offset) {
+        return entries.get(offset).record();
+    }
+
     TenantId tenant(int offset) {
         return entries.get(offset).tenant();
     }

@@ -3,7 +3,6 @@ package io.tidegate.topologytests;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidegate.demo.EmbeddedBroker;
-import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -64,10 +63,10 @@ final class BrokerFaultTest {
         // Several, until one has.
         for (int i = 0; i < FREEZES_MAX && !instance.logText().contains("a commit timed out"); i++) {
             app.awaitRecordsOfTenant1(app.recordsOfTenant1() + 100);
-            signal("STOP");
+            TidegateProcess.signal(broker.pid(), "STOP");
             // The time itself is the fault: longer than the client waits.
             Thread.sleep(FREEZE_MS);
-            signal("CONT");
+            TidegateProcess.signal(broker.pid(), "CONT");
         }
         assertThat(sending.get(3, TimeUnit.MINUTES).exit()).isZero();
 
@@ -89,10 +88,5 @@ final class BrokerFaultTest {
         assertThat(sending.get(3, TimeUnit.MINUTES).exit()).isZero();
 
         app.assertLoadIsAccountedFor();
-    }
-
-    private void signal(String name) throws IOException, InterruptedException {
-        Process kill = new ProcessBuilder("kill", "-" + name, Long.toString(broker.pid())).start();
-        assertThat(kill.waitFor()).isZero();
     }
 }

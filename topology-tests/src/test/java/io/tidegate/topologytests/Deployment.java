@@ -13,9 +13,10 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.Stream;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.serialization.StringSerializer;
@@ -28,21 +29,21 @@ final class Deployment implements AutoCloseable {
     private final String bootstrapServers;
     private final String name;
     private final Path temp;
-    private final List<String> more;
+    private final String[] settings;
     private final List<TidegateProcess> processes = new ArrayList<>();
+    private final Set<String> instances = new TreeSet<>();
+    private String heap = "-Xmx512m";
 
     /**
      * @param name of the application, and the beginning of its topics' names
      * @param temp where data directories and logs go
-     * @param settings further ones of all instances and commands, {@code NAME=VALUE}
+     * @param settings of all its processes, as {@code name=value}; they win over those that are set here
      */
     Deployment(String bootstrapServers, String name, Path temp, String... settings) {
         this.bootstrapServers = bootstrapServers;
         this.name = name;
         this.temp = temp;
-        this.more = Stream.of(settings)
-                .flatMap(setting -> Stream.of("--set", setting))
-                .toList();
+        this.settings = settings;
     }
 
     @Override
@@ -51,42 +52,64 @@ final class Deployment implements AutoCloseable {
     }
 
     TidegateProcess start(String instance, String... more) throws Exception {
-        TidegateProcess process = TidegateProcess.run(temp.resolve("logs"), arguments(instance, more));
+        TidegateProcess process = TidegateProcess.run(temp.resolve("logs"), heap, arguments(instance, more));
         processes.add(process);
         return process;
     }
 
     TidegateProcess launch(String instance, String... more) throws Exception {
-        TidegateProcess process = TidegateProcess.launch(temp.resolve("logs"), arguments(instance, more));
+        TidegateProcess process = TidegateProcess.launch(temp.resolve("logs"), heap, arguments(instance, more));
         processes.add(process);
         return process;
     }
 
     private String[] arguments(String instance, String... more) {
+        instances.add(instance);
         List<String> arguments = new ArrayList<>(List.of("--data-dir", dataDir(instance)));
-        arguments.addAll(connection());
+        arguments.addAll(List.of(connection()));
         arguments.addAll(List.of(more));
         return arguments.toArray(String[]::new);
     }
 
-    List<String> connection() {
-        List<String> all = new ArrayList<>(List.of(
-                "--bootstrap-server", bootstrapServers,
-                "--set", "application.id=" + name,
-                "--set", "shards=2",
-                "--set", "threads=1",
-                "--set", "wal.segment.bytes=16384",
-                "--set", "disk.min.free.bytes=0",
-                "--set", "http.port=0",
-                "--set", "topic.signals=" + signals(),
-                "--set", "topic.signals.by.tenant=" + name + ".by-tenant",
-                "--set", "topic.tenant.configs=" + name + ".configs",
-                "--set", "topic.signals.accepted=" + name + ".accepted",
-                "--set", "topic.quota.exceeded=" + name + ".quota-exceeded",
-                "--set", "topic.signals.dead.letter=" + name + ".dead-letter",
-                "--set", "topic.wal.segments=" + name + ".segments"));
-        all.addAll(more);
-        return all;
+    String[] connection() {
+        List<String> values = new ArrayList<>(List.of(
+                "bootstrap.servers=" + bootstrapServers,
+                "application.id=" + name,
+                "shards=2",
+                "threads=1",
+                "session.timeout.ms=3000",
+                "wal.segment.bytes=16384",
+                "disk.min.free.bytes=0",
+                "http.port=0",
+                "topic.signals=" + signals(),
+                "topic.signals.by.tenant=" + name + ".by-tenant",
+                "topic.tenant.configs=" + name + ".configs",
+                "topic.signals.accepted=" + name + ".accepted",
+                "topic.quota.exceeded=" + name + ".quota-exceeded",
+                "topic.signals.dead.letter=" + name + ".dead-letter",
+                "topic.wal.segments=" + name + ".segments"));
+        values.addAll(List.of(settings));
+        List<String> connection = new ArrayList<>();
+        values.forEach(value -> connection.addAll(List.of("--set", value)));
+        return connection.toArray(String[]::new);
+    }
+
+    /** For the instances that are started from now on, such as {@code -Xmx2g}. */
+    void heap(String option) {
+        heap = option;
+    }
+
+    String applicationId() {
+        return name;
+    }
+
+    String bootstrapServers() {
+        return bootstrapServers;
+    }
+
+    /** The data directories of all instances that ever were. */
+    List<Path> dataDirs() {
+        return instances.stream().map(instance -> Path.of(dataDir(instance))).toList();
     }
 
     /** Of the internal topics, by its last part. */
@@ -105,12 +128,12 @@ final class Deployment implements AutoCloseable {
     /** Runs a command; the connection is added where the command has one. */
     TidegateProcess.Result tidegate(String... arguments) throws Exception {
         List<String> all = new ArrayList<>(List.of(arguments));
-        if (!arguments[0].equals("wal")) {
+        if (!arguments[0].equals("wal") || all.contains("--repair")) {
             // Before what the test sets itself, because the last one holds.
             int options = (int) all.stream()
                     .takeWhile(argument -> !argument.startsWith("-"))
                     .count();
-            all.addAll(options, connection());
+            all.addAll(options, List.of(connection()));
         }
         return TidegateProcess.command(temp, all.toArray(String[]::new));
     }
@@ -130,10 +153,17 @@ final class Deployment implements AutoCloseable {
         });
     }
 
-    /** The books, which must balance. */
+    /** The books, which must balance over the data directories of all instances. */
     JsonNode verify(String instance) {
         try {
-            var result = tidegate("verify", "-o", "json", "--data-dir", dataDir(instance), "--settle", "90s");
+            List<String> verify = new ArrayList<>(
+                    List.of("verify", "-o", "json", "--data-dir", dataDir(instance), "--settle", "180s"));
+            for (Path dir : dataDirs()) {
+                if (!dir.toString().equals(dataDir(instance))) {
+                    verify.addAll(List.of("--also-data-dir", dir.toString()));
+                }
+            }
+            var result = tidegate(verify.toArray(String[]::new));
             assertThat(result.exit())
                     .as(() -> result.out() + result.err() + logs())
                     .isZero();
@@ -143,7 +173,7 @@ final class Deployment implements AutoCloseable {
         }
     }
 
-    private String logs() {
+    String logs() {
         return processes.stream()
                 .map(process -> "%n--- pid %d%n%s".formatted(process.pid(), process.logText()))
                 .collect(java.util.stream.Collectors.joining());

@@ -96,7 +96,7 @@ final class ReplayTest {
     private void killAReplayInTheMiddle() throws Exception {
         List<String> command = ChildJvm.command("-Xmx256m");
         command.addAll(List.of("io.tidegate.cli.Tidegate", "rejections", "replay", "--yes", "--tenant", "2"));
-        command.addAll(app.connection());
+        command.addAll(List.of(app.connection()));
         Path err = temp.resolve("replay.err");
         Process replay = new ProcessBuilder(command)
                 .redirectOutput(temp.resolve("replay.out").toFile())

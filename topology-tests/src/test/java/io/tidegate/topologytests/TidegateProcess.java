@@ -28,8 +28,8 @@ final class TidegateProcess implements AutoCloseable {
     record Result(int exit, String out, String err) {}
 
     /** Starts {@code tidegate run} and waits until all its tasks run. */
-    static TidegateProcess run(Path workDir, String... arguments) throws Exception {
-        TidegateProcess started = launch(workDir, arguments);
+    static TidegateProcess run(Path workDir, String heap, String... arguments) throws Exception {
+        TidegateProcess started = launch(workDir, heap, arguments);
         try {
             await(STARTS_WITHIN, "the instance to run; its log:\n", started::logText, () -> {
                 if (!started.process.isAlive()) {
@@ -46,10 +46,10 @@ final class TidegateProcess implements AutoCloseable {
     }
 
     /** Starts {@code tidegate run} and returns at once. */
-    static TidegateProcess launch(Path workDir, String... arguments) throws IOException {
+    static TidegateProcess launch(Path workDir, String heap, String... arguments) throws IOException {
         Files.createDirectories(workDir);
         Path log = Files.createTempFile(workDir, "instance-", ".log");
-        List<String> command = command("-Xmx512m");
+        List<String> command = command(heap);
         command.add("run");
         command.addAll(List.of(arguments));
         ProcessBuilder builder =
@@ -110,6 +110,22 @@ final class TidegateProcess implements AutoCloseable {
         } catch (IOException e) {
             throw new AssertionError(e);
         }
+    }
+
+    /** SIGSTOP, SIGCONT. */
+    void signal(String name) throws IOException, InterruptedException {
+        signal(pid(), name);
+    }
+
+    static void signal(long pid, String name) throws IOException, InterruptedException {
+        Process kill = new ProcessBuilder("kill", "-" + name, Long.toString(pid)).start();
+        if (kill.waitFor() != 0) {
+            throw new IOException("kill -%s %d ended with %d".formatted(name, pid, kill.exitValue()));
+        }
+    }
+
+    boolean isAlive() {
+        return process.isAlive();
     }
 
     /** kill -9. */

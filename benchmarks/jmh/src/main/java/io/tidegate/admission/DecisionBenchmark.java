@@ -1,0 +1,89 @@
+package io.tidegate.admission;
+
+import io.tidegate.signal.Signal;
+import io.tidegate.tenant.TenantConfig;
+import io.tidegate.tenant.TenantConfigJson;
+import io.tidegate.tenant.TenantId;
+import java.nio.charset.StandardCharsets;
+import java.util.concurrent.TimeUnit;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.State;
+
+/**
+ * A whole decision: blocked, region, storage, rate, and three entities that are known, for one tenant after the other.
+ *
+ * <p>With few tenants the entity sets are in the processor's caches, with many they are not.
+ */
+@State(Scope.Thread)
+@BenchmarkMode(Mode.AverageTime)
+@OutputTimeUnit(TimeUnit.NANOSECONDS)
+@SuppressWarnings("NullAway.Init") // JMH calls setUp before anything else
+public class DecisionBenchmark {
+    /** A power of two. */
+    private static final int SIGNALS = 1024;
+
+    private static final int ENTITIES_PER_KIND = 333;
+
+    @Param({"1", "1000"})
+    private int tenants;
+
+    private final Admission admission = new Admission(null);
+    private TenantUsage[] usages;
+    private TenantConfig accepting;
+    private TenantConfig rejecting;
+    private Signal[] signals;
+    private int next;
+    private int tenant;
+
+    @Setup
+    public void setUp() {
+        accepting = config(1_000_000_000);
+        rejecting = config(0);
+        signals = new Signal[SIGNALS];
+        for (int i = 0; i < SIGNALS; i++) {
+            int id = i % ENTITIES_PER_KIND;
+            signals[i] = new Signal(TenantId.of(1), "item-" + id, "user-" + id, "creator-" + id);
+        }
+        usages = new TenantUsage[tenants];
+        for (int i = 0; i < tenants; i++) {
+            usages[i] = TenantUsage.fresh(i * 31L, 17);
+            for (Signal signal : signals) {
+                admission.admit(accepting, usages[i], signal, 0);
+            }
+        }
+    }
+
+    private static TenantConfig config(long ratePerSec) {
+        String json =
+                "{\"tenant_id\":1,\"max_signals_per_sec\":%d,\"max_entities\":1000000,\"max_storage_bytes\":1000000000000}"
+                        .formatted(ratePerSec);
+        return TenantConfigJson.parse(json.getBytes(StandardCharsets.US_ASCII));
+    }
+
+    private TenantUsage nextUsage() {
+        tenant = tenant + 1 == tenants ? 0 : tenant + 1;
+        return usages[tenant];
+    }
+
+    private Signal nextSignal() {
+        // Not in step with the tenants.
+        next = (next + 7) & SIGNALS - 1;
+        return signals[next];
+    }
+
+    @Benchmark
+    public Decision accepted() {
+        return admission.admit(accepting, nextUsage(), nextSignal(), 1_000);
+    }
+
+    @Benchmark
+    public Decision rejected() {
+        return admission.admit(rejecting, nextUsage(), nextSignal(), 1_000);
+    }
+}

@@ -1,0 +1,248 @@
+package io.tidegate.benchmarks;
+
+import io.tidegate.admin.TopicSetup;
+import io.tidegate.benchmarks.Case.Quota;
+import io.tidegate.config.Settings;
+import io.tidegate.config.SettingsLoader;
+import io.tidegate.demo.ChildJvm;
+import io.tidegate.demo.EmbeddedBroker;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ExecutionException;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.ListStreamsGroupOffsetsSpec;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.TopicPartition;
+import org.jspecify.annotations.Nullable;
+
+/** One broker and one directory, in which everything is measured; both are gone at the end. */
+final class Bench implements AutoCloseable {
+    static final int PARTITIONS = 8;
+
+    private final Path root;
+    private final @Nullable Path recordings;
+    private final EmbeddedBroker broker;
+    private final Admin admin;
+    private final Progress progress;
+    private final Set<String> filled = new HashSet<>();
+
+    private Bench(Path root, @Nullable Path recordings, EmbeddedBroker broker, Progress progress) {
+        this.root = root;
+        this.recordings = recordings;
+        this.broker = broker;
+        this.progress = progress;
+        this.admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()));
+    }
+
+    /**
+     * Starts a broker.
+     *
+     * @param parent where files go; null: where temporary ones do
+     * @param recordings where each program writes what Java Flight Recorder saw; null: nowhere
+     */
+    static Bench start(@Nullable Path parent, @Nullable Path recordings, Progress progress)
+            throws IOException, InterruptedException {
+        if (recordings != null) {
+            Files.createDirectories(recordings);
+        }
+        Path root = parent == null
+                ? Files.createTempDirectory("tidegate-bench-")
+                : Files.createTempDirectory(Files.createDirectories(parent), "tidegate-bench-");
+        EmbeddedBroker broker = EmbeddedBroker.start(root.resolve("broker"), 0, Map.of());
+        return new Bench(root, recordings, broker, progress);
+    }
+
+    String bootstrap() {
+        return broker.bootstrapServers();
+    }
+
+    Admin admin() {
+        return admin;
+    }
+
+    Progress progress() {
+        return progress;
+    }
+
+    /** A directory for one program. */
+    Path directory(String id) throws IOException {
+        return Files.createDirectories(root.resolve(id));
+    }
+
+    /** Sends a workload to its topic, once. */
+    void fill(Workload workload) throws InterruptedException, ExecutionException {
+        if (filled.add(workload.topic())) {
+            createSignals(workload.topic());
+            workload.send(
+                    bootstrap(),
+                    sent -> progress.show(() ->
+                            "sending %,d of %,d signals '%s'".formatted(sent, workload.signals(), workload.name())));
+        }
+    }
+
+    /** Sends a workload as if it had been accepted, once; the topic is Tidegate's, so it makes it. */
+    void fillAccepted(Workload workload, Settings settings) throws InterruptedException, ExecutionException {
+        String topic = settings.topics().accepted();
+        if (filled.add(topic)) {
+            createSignals(settings.topics().signals().get(0));
+            prepare(settings);
+            workload.sendAccepted(
+                    bootstrap(),
+                    topic,
+                    PARTITIONS,
+                    sent -> progress.show(
+                            () -> "sending %,d of %,d accepted signals".formatted(sent, workload.signals())));
+        }
+    }
+
+    void createSignals(String topic) throws InterruptedException, ExecutionException {
+        create(topic, Map.of("message.timestamp.type", "LogAppendTime"));
+    }
+
+    void create(String topic, Map<String, String> config) throws InterruptedException, ExecutionException {
+        admin.createTopics(List.of(new NewTopic(topic, Optional.of(PARTITIONS), Optional.empty()).configs(config)))
+                .all()
+                .get();
+    }
+
+    /** Makes Tidegate's topics as it would itself. */
+    private static void prepare(Settings settings) {
+        try (TopicSetup setup = new TopicSetup(settings)) {
+            var unused = setup.ensure();
+        }
+    }
+
+    /** Makes Tidegate's topics and writes a config for each tenant. */
+    void prepare(Settings settings, Quota quota, int tenants) {
+        prepare(settings);
+        try (var producer = Workload.producer(bootstrap())) {
+            for (long tenant = 1; tenant <= tenants; tenant++) {
+                byte[] key = Long.toString(tenant).getBytes(StandardCharsets.US_ASCII);
+                byte[] value = quota.config(tenant).getBytes(StandardCharsets.US_ASCII);
+                var unused =
+                        producer.send(new ProducerRecord<>(settings.topics().configs(), key, value));
+            }
+        }
+    }
+
+    /**
+     * Tidegate's settings for one instance.
+     *
+     * @param id of the application, and what its topics begin with
+     * @param signals the topic that it reads
+     * @param accepted the topic of accepted signals; null: one of its own
+     */
+    Map<String, String> tidegate(String id, String signals, @Nullable String accepted, int threads) throws IOException {
+        Map<String, String> settings = new HashMap<>();
+        settings.put(Settings.BOOTSTRAP_SERVERS, bootstrap());
+        settings.put(Settings.DATA_DIR, directory(id).resolve("data").toString());
+        settings.put(Settings.APPLICATION_ID, id);
+        settings.put(Settings.SHARDS, Integer.toString(PARTITIONS));
+        settings.put(Settings.THREADS, Integer.toString(threads));
+        settings.put(Settings.TOPIC_SIGNALS, signals);
+        settings.put(Settings.TOPIC_BY_TENANT, id + ".by-tenant");
+        settings.put(Settings.TOPIC_CONFIGS, id + ".configs");
+        settings.put(Settings.TOPIC_ACCEPTED, accepted == null ? id + ".accepted" : accepted);
+        settings.put(Settings.TOPIC_QUOTA_EXCEEDED, id + ".quota-exceeded");
+        settings.put(Settings.TOPIC_DEAD_LETTER, id + ".dead-letter");
+        settings.put(Settings.TOPIC_SEGMENTS, id + ".segments");
+        return settings;
+    }
+
+    static Settings settings(Map<String, String> values) {
+        return SettingsLoader.load(null, Map.of(), values);
+    }
+
+    /** Starts Tidegate with these settings. */
+    Child startTidegate(String id, String heap, Map<String, String> settings) throws IOException {
+        List<String> command = jvm(id, heap);
+        command.addAll(List.of("io.tidegate.cli.Tidegate", "run"));
+        settings.forEach((key, value) -> command.addAll(List.of("--set", key + "=" + value)));
+        return new Child(command, directory(id).resolve("log"));
+    }
+
+    /** The beginning of a program's command, up to {@link Probed}. */
+    List<String> jvm(String id, String heap) {
+        List<String> command = ChildJvm.command("-Xmx" + heap, "-XX:+UseParallelGC");
+        if (recordings != null) {
+            command.add(
+                    1,
+                    "-XX:StartFlightRecording=filename=%s.jfr,settings=profile,dumponexit=true"
+                            .formatted(recordings.resolve(id).toAbsolutePath()));
+        }
+        command.add(Probed.class.getName());
+        return command;
+    }
+
+    /** What a group has committed, by partition. */
+    Map<TopicPartition, Long> committed(String group, boolean streamsGroup) throws InterruptedException {
+        Map<TopicPartition, Long> all = new HashMap<>();
+        try {
+            Map<TopicPartition, OffsetAndMetadata> found = streamsGroup
+                    ? admin.listStreamsGroupOffsets(Map.of(group, new ListStreamsGroupOffsetsSpec()))
+                            .partitionsToOffsetAndMetadata(group)
+                            .get()
+                    : admin.listConsumerGroupOffsets(group)
+                            .partitionsToOffsetAndMetadata()
+                            .get();
+            found.forEach((partition, offset) -> {
+                if (offset != null) {
+                    all.put(partition, offset.offset());
+                }
+            });
+        } catch (ExecutionException e) {
+            return Map.of(); // the group does not exist yet
+        }
+        return all;
+    }
+
+    /** The ends of a topic's partitions. */
+    Map<TopicPartition, Long> ends(String topic) throws InterruptedException, ExecutionException {
+        Map<TopicPartition, OffsetSpec> specs = new HashMap<>();
+        IntStream.range(0, PARTITIONS).forEach(i -> specs.put(new TopicPartition(topic, i), OffsetSpec.latest()));
+        Map<TopicPartition, Long> ends = new HashMap<>();
+        admin.listOffsets(specs).all().get().forEach((partition, end) -> ends.put(partition, end.offset()));
+        return ends;
+    }
+
+    /** Deletes what one program left: its directory and all topics whose names begin with its id. */
+    void delete(String id) throws InterruptedException, ExecutionException, IOException {
+        Collection<String> topics = admin.listTopics().names().get().stream()
+                .filter(name -> name.startsWith(id + ".") || name.startsWith(id + "-"))
+                .toList();
+        admin.deleteTopics(topics).all().get();
+        deleteTree(root.resolve(id));
+    }
+
+    @Override
+    public void close() throws IOException {
+        admin.close();
+        broker.close();
+        deleteTree(root);
+    }
+
+    private static void deleteTree(Path tree) throws IOException {
+        if (Files.exists(tree)) {
+            try (Stream<Path> all = Files.walk(tree)) {
+                for (Path path : all.sorted(Comparator.reverseOrder()).toList()) {
+                    Files.deleteIfExists(path);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,169 @@
+package io.tidegate.benchmarks;
+
+import io.tidegate.benchmarks.Case.Quota;
+import io.tidegate.config.Settings;
+import io.tidegate.tenant.TenantId;
+import io.tidegate.topology.TenantPartitions;
+import io.tidegate.wal.DataDir;
+import io.tidegate.wal.Shard;
+import io.tidegate.wal.WalRecord;
+import io.tidegate.wal.WalSettings;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ExecutionException;
+import java.util.stream.Stream;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.header.Header;
+
+/**
+ * How long after kill -9 a new process makes its first decision, and how much of that is the WAL's.
+ *
+ * <p>The WAL is filled by the third stage from a topic of accepted signals, and the process is killed as soon as all are
+ * in it, with up to one checkpoint interval unsynced. The WAL's part is then measured on the files themselves: opening
+ * all shards, and finding the end of every tenant's log.
+ */
+final class RestartTrial {
+    /**
+     * What came out.
+     *
+     * @param recoveredBytes read to find the ends of all logs
+     * @param firstDecisionMs from the start of the new process until the decision on a waiting signal could be read
+     */
+    record Result(
+            long walBytes, int tenants, long openMs, long firstTouchMs, long recoveredBytes, long firstDecisionMs) {}
+
+    private static final String ID = "restart";
+    private static final int TENANTS = 1000;
+    private static final int VALUE_BYTES = 2000;
+    private static final Duration FILLED_WITHIN = Duration.ofMinutes(30);
+    private static final Duration DECIDES_WITHIN = Duration.ofMinutes(3);
+    private static final int OPEN_FILES = 128;
+
+    private final Bench bench;
+    private final String heap;
+
+    RestartTrial(Bench bench, String heap) {
+        this.bench = bench;
+        this.heap = heap;
+    }
+
+    Result run(long walBytes, int threads) throws IOException, InterruptedException, ExecutionException {
+        String id = ID + "-" + walBytes;
+        Workload workload = new Workload(id, Math.max(TENANTS, walBytes / VALUE_BYTES), TENANTS, 333, VALUE_BYTES);
+        Map<String, String> values = bench.tidegate(id, id + ".signals", null, threads);
+        Settings settings = Bench.settings(values);
+        try {
+            bench.fillAccepted(workload, settings);
+            bench.prepare(settings, Quota.ACCEPT_ALL, TENANTS + 1);
+            try (Child child = bench.startTidegate(id, heap, values)) {
+                awaitFilled(id, settings, workload.signals(), child);
+                child.kill();
+            }
+            DataDir dir = new DataDir(settings.dataDir());
+            long stored = size(dir.root().resolve("tenants"));
+            long begin = System.nanoTime();
+            Map<Integer, Shard> shards = new HashMap<>();
+            for (int i = 0; i < Bench.PARTITIONS; i++) {
+                shards.put(i, new Shard(dir, i, walSettings()));
+            }
+            long opened = System.nanoTime();
+            long recovered = touchAll(shards);
+            long touched = System.nanoTime();
+            shards.values().forEach(Shard::close);
+            long decisionMs = restart(id, values, settings);
+            return new Result(
+                    stored,
+                    TENANTS,
+                    Duration.ofNanos(opened - begin).toMillis(),
+                    Duration.ofNanos(touched - opened).toMillis(),
+                    recovered,
+                    decisionMs);
+        } finally {
+            bench.delete(id);
+        }
+    }
+
+    private static WalSettings walSettings() {
+        return WalSettings.of(
+                WalSettings.SEGMENT_BYTES_DEFAULT, Duration.ofHours(24), OPEN_FILES, WalSettings.compression("none"));
+    }
+
+    private void awaitFilled(String id, Settings settings, long signals, Child child) throws InterruptedException {
+        long deadline = System.nanoTime() + FILLED_WITHIN.toNanos();
+        while (true) {
+            long done = bench.committed(id, true).entrySet().stream()
+                    .filter(entry ->
+                            entry.getKey().topic().equals(settings.topics().accepted()))
+                    .mapToLong(Map.Entry::getValue)
+                    .sum();
+            if (done >= signals) {
+                return;
+            }
+            if (!child.isAlive() || System.nanoTime() > deadline) {
+                throw new IllegalStateException("the WAL is not filled; the end of the log:\n" + child.logTail());
+            }
+            bench.progress().show(() -> "filling the WAL: %,d of %,d".formatted(done, signals));
+            Thread.sleep(50);
+        }
+    }
+
+    /** Offers each tenant a record that it has: it is skipped, after the end of the log was found. */
+    private static long touchAll(Map<Integer, Shard> shards) {
+        for (long tenant = 1; tenant <= TENANTS; tenant++) {
+            TenantId id = TenantId.of(tenant);
+            WalRecord first = new WalRecord(0, 0, null, new byte[0], new Header[0]);
+            Shard shard = shards.get(TenantPartitions.of(id, Bench.PARTITIONS));
+            shard.append(id, first, () -> false, segment -> {});
+        }
+        return shards.values().stream().mapToLong(Shard::recoveredBytes).sum();
+    }
+
+    private long restart(String id, Map<String, String> values, Settings settings)
+            throws IOException, InterruptedException {
+        try (var producer = Workload.producer(bench.bootstrap());
+                var consumer = PlainConsumer.consumer(bench.bootstrap(), id + "-reader")) {
+            // A tenant of its own: the others' sequence numbers were given by nobody.
+            byte[] signal =
+                    "{\"tenant_id\":%d,\"item\":\"i1\"}".formatted(TENANTS + 1).getBytes(StandardCharsets.US_ASCII);
+            var unused = producer.send(
+                    new ProducerRecord<>(settings.topics().signals().get(0), signal));
+            producer.flush();
+            byte[] wanted = (TENANTS + 1 + ":0").getBytes(StandardCharsets.US_ASCII);
+            int partition = TenantPartitions.of(TenantId.of(TENANTS + 1), Bench.PARTITIONS);
+            var accepted = new TopicPartition(settings.topics().accepted(), partition);
+            consumer.assign(List.of(accepted));
+            consumer.seekToEnd(List.of(accepted));
+            long ignored = consumer.position(accepted);
+            long begin = System.nanoTime();
+            try (Child child = bench.startTidegate(id, heap, values)) {
+                while (System.nanoTime() - begin < DECIDES_WITHIN.toNanos() && child.isAlive()) {
+                    for (var record : consumer.poll(Duration.ofMillis(50))) {
+                        if (Arrays.equals(record.key(), wanted)) {
+                            return Duration.ofNanos(System.nanoTime() - begin).toMillis();
+                        }
+                    }
+                    bench.progress().show(() -> "waiting for the first decision");
+                }
+                throw new IllegalStateException("no decision; the end of the log:\n" + child.logTail());
+            }
+        }
+    }
+
+    private static long size(Path directory) throws IOException {
+        try (Stream<Path> all = Files.walk(directory)) {
+            long bytes = 0;
+            for (Path path : all.filter(Files::isRegularFile).toList()) {
+                bytes += Files.size(path);
+            }
+            return bytes;
+        }
+    }
+}

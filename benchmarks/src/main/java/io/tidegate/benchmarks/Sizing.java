@@ -1,0 +1,219 @@
+package io.tidegate.benchmarks;
+
+import io.tidegate.admission.EntitySet;
+import io.tidegate.admission.TenantUsage;
+import io.tidegate.benchmarks.Case.Quota;
+import io.tidegate.config.Settings;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.stream.Stream;
+import org.apache.kafka.clients.admin.DescribeLogDirsResult;
+import org.apache.kafka.common.TopicPartition;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/**
+ * What a tenant, an entity and a signal take, in memory and on disks: measured, not computed.
+ *
+ * <p>Memory is the difference in live heap that many of them make. Disk is what files and topics have grown to after an
+ * instance took a workload. Everything is for one copy: replicas and standbys multiply it.
+ */
+@Command(
+        name = "sizing",
+        mixinStandardHelpOptions = true,
+        description = "Memory and disk that a tenant, an entity and a signal take.")
+final class Sizing implements Callable<Integer> {
+    private static final int THREADS = 2;
+    private static final Duration DRAINED_WITHIN = Duration.ofMinutes(10);
+
+    @Option(names = "--tenants", description = "Measured at once. Default: ${DEFAULT-VALUE}.")
+    private int tenants = 100_000;
+
+    @Option(names = "--entities", description = "Measured at once, in one tenant. Default: ${DEFAULT-VALUE}.")
+    private int entities = 4_000_000;
+
+    @Option(names = "--signals", description = "Sent through an instance. Default: ${DEFAULT-VALUE}.")
+    private long signals = 300_000;
+
+    @Option(names = "--value-bytes", description = "Of each signal. Default: ${DEFAULT-VALUE}.")
+    private int valueBytes = 200;
+
+    @Option(names = "--heap", description = "Of the instance. Default: ${DEFAULT-VALUE}.")
+    private String heap = "1g";
+
+    @Option(
+            names = {"-o", "--output"},
+            description = "table or json. Default: ${DEFAULT-VALUE}.")
+    private String output = "table";
+
+    /** In the order of the report; bytes. */
+    private final Map<String, Double> sizes = new LinkedHashMap<>();
+
+    public static void main(String[] args) {
+        System.exit(new CommandLine(new Sizing()).execute(args));
+    }
+
+    @Override
+    public Integer call() throws Exception {
+        measureTenants();
+        measureEntities();
+        try (Bench bench = Bench.start(null, null, new Progress(DRAINED_WITHIN))) {
+            measureSignals(bench);
+        }
+        if (output.equals("json")) {
+            Json json = new Json();
+            sizes.forEach((name, bytes) -> json.number(name.replace(' ', '_').replaceAll("[^a-z0-9_]", ""), bytes, 2));
+            System.out.println(json.number("value_bytes", valueBytes));
+        } else {
+            System.out.println("| what | bytes |\n| --- | --- |");
+            sizes.forEach((name, bytes) -> System.out.printf("| %s | %,.1f |%n", name, bytes));
+        }
+        return 0;
+    }
+
+    private void measureTenants() {
+        long before = liveHeapBytes();
+        TenantUsage[] all = new TenantUsage[tenants];
+        for (int i = 0; i < tenants; i++) {
+            all[i] = TenantUsage.fresh(i, i);
+        }
+        sizes.put("heap a tenant without entities", (double) (liveHeapBytes() - before) / tenants);
+        sizes.put("state a tenant", (double) all[tenants - 1].write().length);
+    }
+
+    private void measureEntities() {
+        SplittableRandom random = new SplittableRandom(7);
+        TenantUsage usage = TenantUsage.fresh(1, 2);
+        EntitySet set = usage.entities();
+        byte[] chunk = new byte[0];
+        long before = liveHeapBytes();
+        double least = Double.MAX_VALUE;
+        double most = 0;
+        // The table grows by steps: the cheapest and the dearest moment between a quarter of the entities and all.
+        int looks = 40;
+        int next = entities / 4;
+        for (int number = 0; set.size() < entities; number++) {
+            ByteBuffer fingerprints = ByteBuffer.allocate(1 + EntitySet.CHUNK_ENTITIES * 2 * Long.BYTES);
+            fingerprints.put((byte) 1);
+            while (fingerprints.hasRemaining()) {
+                fingerprints.putLong(random.nextLong());
+            }
+            chunk = fingerprints.array();
+            set.load(number, chunk);
+            if (set.size() >= next) {
+                next += Math.max(1, entities / looks);
+                double each = (double) (liveHeapBytes() - before) / set.size();
+                least = Math.min(least, each);
+                most = Math.max(most, each);
+            }
+        }
+        sizes.put("heap an entity at least", least);
+        sizes.put("heap an entity at most", most);
+        sizes.put("state an entity", (double) chunk.length / EntitySet.CHUNK_ENTITIES);
+    }
+
+    private static long liveHeapBytes() {
+        Runtime runtime = Runtime.getRuntime();
+        long least = Long.MAX_VALUE;
+        for (int i = 0; i < 3; i++) {
+            System.gc();
+            least = Math.min(least, runtime.totalMemory() - runtime.freeMemory());
+        }
+        return least;
+    }
+
+    private void measureSignals(Bench bench) throws IOException, InterruptedException, ExecutionException {
+        String id = "sizing";
+        Workload workload = new Workload(id, signals, 1000, 333, valueBytes);
+        bench.fill(workload);
+        Map<String, String> values = bench.tidegate(id, workload.topic(), null, THREADS);
+        Settings settings = Bench.settings(values);
+        bench.prepare(settings, Quota.HALF, workload.tenants());
+        long accepted;
+        long rejected;
+        try (Child child = bench.startTidegate(id, heap, values)) {
+            awaitDrained(bench, id, settings, workload, child);
+            accepted = sum(bench, settings.topics().accepted());
+            rejected = sum(bench, settings.topics().quotaExceeded());
+        }
+        Map<String, Long> topics = topicBytes(bench);
+        put("topic signals, a signal", topics.get(workload.topic()), signals);
+        put("topic signals-by-tenant, a signal", topics.get(settings.topics().byTenant()), signals);
+        put(
+                "topic signals-accepted, an accepted signal",
+                topics.get(settings.topics().accepted()),
+                accepted);
+        put(
+                "topic quota-exceeded, a refused signal",
+                topics.get(settings.topics().quotaExceeded()),
+                rejected);
+        Path data = settings.dataDir();
+        put("wal, an accepted signal", treeBytes(data.resolve("tenants")), accepted);
+        topics.forEach((topic, bytes) -> {
+            if (topic.startsWith(id + "-") && topic.endsWith("-changelog")) {
+                put("changelog " + topic.substring(id.length() + 1) + " before compaction, a signal", bytes, signals);
+            }
+        });
+        put("state directory, a tenant", treeBytes(data.resolve(".tidegate")), workload.tenants());
+    }
+
+    private void put(String name, long bytes, long count) {
+        sizes.put(name, (double) bytes / Math.max(1, count));
+    }
+
+    private static void awaitDrained(Bench bench, String id, Settings settings, Workload workload, Child child)
+            throws InterruptedException, ExecutionException {
+        long deadline = System.nanoTime() + DRAINED_WITHIN.toNanos();
+        while (true) {
+            Map<TopicPartition, Long> committed = bench.committed(id, true);
+            long read = Trial.sum(committed, workload.topic());
+            if (read >= workload.signals()
+                    && Trial.mostBehind(bench, committed, settings.topics().byTenant()) <= THREADS
+                    && Trial.mostBehind(bench, committed, settings.topics().accepted()) <= THREADS) {
+                return;
+            }
+            if (!child.isAlive() || System.nanoTime() > deadline) {
+                throw new IllegalStateException("not drained; the end of the log:\n" + child.logTail());
+            }
+            bench.progress().show(() -> "%,d of %,d signals".formatted(read, workload.signals()));
+            Thread.sleep(100);
+        }
+    }
+
+    private static long sum(Bench bench, String topic) throws InterruptedException, ExecutionException {
+        return bench.ends(topic).values().stream().mapToLong(Long::longValue).sum();
+    }
+
+    private static Map<String, Long> topicBytes(Bench bench) throws InterruptedException, ExecutionException {
+        Map<String, Long> bytes = new LinkedHashMap<>();
+        DescribeLogDirsResult dirs = bench.admin().describeLogDirs(List.of(1));
+        dirs.allDescriptions()
+                .get()
+                .values()
+                .forEach(broker -> broker.values()
+                        .forEach(dir -> dir.replicaInfos()
+                                .forEach((partition, replica) ->
+                                        bytes.merge(partition.topic(), replica.size(), Long::sum))));
+        return bytes;
+    }
+
+    private static long treeBytes(Path directory) throws IOException {
+        try (Stream<Path> all = Files.walk(directory)) {
+            long bytes = 0;
+            for (Path path : all.filter(Files::isRegularFile).toList()) {
+                bytes += Files.size(path);
+            }
+            return bytes;
+        }
+    }
+}

@@ -1,0 +1,281 @@
+package io.tidegate.benchmarks;
+
+import io.tidegate.benchmarks.Case.Measured;
+import io.tidegate.benchmarks.Case.Program;
+import io.tidegate.benchmarks.Case.Quota;
+import io.tidegate.config.Settings;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ExecutionException;
+import java.util.stream.Stream;
+import org.apache.kafka.common.TopicPartition;
+
+/**
+ * One case of one round: a program is started, drains the workload, and ends.
+ *
+ * <p>The measured time begins when the first stage has committed the warm-up's share of the signals, and ends when
+ * nothing is left in any stage. So start-up and the JIT's first seconds are left out for all alike, and what a stage
+ * was ahead or behind at the beginning can only make the rate smaller. A program that commits seldom may have been done
+ * before its last commit: for all but Kafka Streams the rate up to the commit before the last counts where it is higher.
+ */
+final class Trial {
+    private static final Duration WITHIN = Duration.ofMinutes(10);
+    private static final long POLL_MS = 50;
+
+    /** Two copies of the accepted signals would be one too many. */
+    private static final String ACCEPTED_TOPIC = "bench.accepted";
+
+    private final Bench bench;
+    private final String heap;
+    private final double warmUp;
+    private final Path flink;
+
+    /**
+     * @param heap of each program's JVM
+     * @param warmUp the share of the signals that is not measured
+     * @param flink where the Flink job was built
+     */
+    Trial(Bench bench, String heap, double warmUp, Path flink) {
+        this.bench = bench;
+        this.heap = heap;
+        this.warmUp = warmUp;
+        this.flink = flink;
+    }
+
+    Measured run(Case subject, int round) throws IOException, InterruptedException, ExecutionException {
+        String id = subject.name() + "-" + round;
+        bench.fill(subject.workload());
+        try {
+            Started started = start(subject, id);
+            try (Child child = started.child) {
+                return measure(subject, id, child, started.hops);
+            }
+        } finally {
+            bench.delete(id);
+        }
+    }
+
+    /** A program and the topics that it reads, in order. */
+    private record Started(Child child, List<String> hops) {}
+
+    private Started start(Case subject, String id) throws IOException, InterruptedException, ExecutionException {
+        String source = subject.workload().topic();
+        Path directory = bench.directory(id);
+        return switch (subject.program()) {
+            case LIMIT -> {
+                bench.create(id + ".by-tenant", Map.of());
+                bench.create(id + ".out", Map.of());
+                yield started(
+                        bench.jvm(id, heap),
+                        List.of(source, id + ".by-tenant"),
+                        PassThrough.class.getName(),
+                        bench.bootstrap(),
+                        id,
+                        source,
+                        id + ".by-tenant",
+                        id + ".out",
+                        directory.resolve("state").toString(),
+                        Integer.toString(subject.threads()));
+            }
+            case FILE -> plainConsumer(id, source);
+            case HAND_WRITTEN ->
+                started(
+                        bench.jvm(id, heap),
+                        List.of(source),
+                        judging(HandWritten.class.getName(), subject, id).toArray(String[]::new));
+            case FLINK ->
+                started(
+                        flinkJvm(id),
+                        List.of(source),
+                        judging("io.tidegate.benchmarks.flink.FlinkJob", subject, id)
+                                .toArray(String[]::new));
+            case TIDEGATE -> {
+                Map<String, String> settings = bench.tidegate(id, source, null, subject.threads());
+                bench.prepare(
+                        Bench.settings(settings),
+                        subject.quota(),
+                        subject.workload().tenants());
+                yield new Started(
+                        bench.startTidegate(id, heap, settings), List.of(source, id + ".by-tenant", id + ".accepted"));
+            }
+            case WAL_LIMIT -> {
+                fillAccepted(subject);
+                yield plainConsumer(id, ACCEPTED_TOPIC);
+            }
+            case WAL_STAGE -> {
+                fillAccepted(subject);
+                bench.createSignals(id + ".signals");
+                yield new Started(
+                        bench.startTidegate(
+                                id, heap, bench.tidegate(id, id + ".signals", ACCEPTED_TOPIC, subject.threads())),
+                        List.of(ACCEPTED_TOPIC));
+            }
+        };
+    }
+
+    private void fillAccepted(Case subject) throws IOException, InterruptedException, ExecutionException {
+        Settings settings = Bench.settings(bench.tidegate("bench", "bench.none", ACCEPTED_TOPIC, 1));
+        bench.fillAccepted(subject.workload(), settings);
+    }
+
+    private Started plainConsumer(String id, String topic) throws IOException {
+        return started(
+                bench.jvm(id, heap),
+                List.of(topic),
+                PlainConsumer.class.getName(),
+                bench.bootstrap(),
+                id,
+                topic,
+                bench.directory(id).resolve("signals").toString());
+    }
+
+    private List<String> judging(String main, Case subject, String id)
+            throws IOException, InterruptedException, ExecutionException {
+        bench.create(id + ".quota-exceeded", Map.of());
+        return List.of(
+                main,
+                bench.bootstrap(),
+                id,
+                subject.workload().topic(),
+                id + ".quota-exceeded",
+                bench.directory(id).resolve("out").toAbsolutePath().toString(),
+                Integer.toString(subject.threads()),
+                Long.toString(Quota.RATE_PER_SEC),
+                Long.toString(Quota.ENTITIES_MAX));
+    }
+
+    private Started started(List<String> jvm, List<String> hops, String... arguments) throws IOException {
+        jvm.addAll(List.of(arguments));
+        // The group's id, and so the directory's, is the second argument of all these programs.
+        return new Started(new Child(jvm, bench.directory(arguments[2]).resolve("log")), hops);
+    }
+
+    /** With Flink's class path, and {@link Probed} from ours. */
+    private List<String> flinkJvm(String id) {
+        if (!Files.isDirectory(flink.resolve("lib"))) {
+            throw new IllegalStateException(
+                    "%s has no Flink job: build it with mvn -Pbenchmarks package".formatted(flink.toAbsolutePath()));
+        }
+        List<String> command = new ArrayList<>(bench.jvm(id, heap));
+        int classPath = command.indexOf("-cp") + 1;
+        String probed = Path.of(Probed.class
+                        .getProtectionDomain()
+                        .getCodeSource()
+                        .getLocation()
+                        .getPath())
+                .toString();
+        command.set(classPath, String.join(":", flink.resolve("classes").toString(), flink + "/lib/*", probed));
+        // What Flink's own scripts set.
+        for (String opened : List.of("java.lang", "java.util", "java.time", "java.util.concurrent")) {
+            command.add(1, "--add-opens=java.base/%s=ALL-UNNAMED".formatted(opened));
+        }
+        return command;
+    }
+
+    private Measured measure(Case subject, String id, Child child, List<String> hops)
+            throws InterruptedException, ExecutionException {
+        long signals = subject.workload().signals();
+        boolean streams = subject.program().streamsGroup;
+        long begin = System.nanoTime();
+        long residentMax = 0;
+        Point warm = null;
+        Point before = null;
+        Point last = null;
+        while (true) {
+            Thread.sleep(POLL_MS);
+            if (!child.isAlive() || System.nanoTime() - begin > WITHIN.toNanos()) {
+                throw new IllegalStateException(
+                        "%s ended or takes too long; the end of its log:%n%s".formatted(id, child.logTail()));
+            }
+            residentMax = Math.max(residentMax, child.residentBytes());
+            Map<TopicPartition, Long> committed = bench.committed(id, streams);
+            long first = sum(committed, hops.get(0));
+            bench.progress().show(() -> "%s: %,d of %,d".formatted(id, first, signals));
+            if (last == null || first != last.committed) {
+                before = last;
+                last = new Point(System.nanoTime(), first);
+            }
+            if (warm == null && first >= signals * warmUp) {
+                warm = new Point(last.nanos, first, child.used(false));
+            }
+            if (warm != null && first >= signals && isDrained(committed, hops, subject.threads())) {
+                Point end = new Point(System.nanoTime(), first, child.used(false));
+                checkAccepted(subject, id);
+                double rate = warm.rateTo(end);
+                if (!streams && before != null && before.nanos > warm.nanos) {
+                    rate = Math.max(rate, warm.rateTo(before));
+                }
+                return measured(rate, warm, end, residentMax, child.used(true).heapBytes());
+            }
+        }
+    }
+
+    /** How far the first stage was, and when. */
+    private record Point(long nanos, long committed, Child.Used used) {
+        private static final Child.Used UNKNOWN = new Child.Used(0, 0, 0, 0);
+
+        Point(long nanos, long committed) {
+            this(nanos, committed, UNKNOWN);
+        }
+
+        double rateTo(Point later) {
+            return (later.committed - committed) * 1e9 / (later.nanos - nanos);
+        }
+    }
+
+    private static Measured measured(double rate, Point warm, Point end, long residentMax, long liveHeap) {
+        double signals = Math.max(1, end.committed - warm.committed);
+        return new Measured(
+                rate,
+                (end.used.cpuNanos() - warm.used.cpuNanos()) / 1e9 / signals * 1e6,
+                (end.used.allocatedBytes() - warm.used.allocatedBytes()) / signals,
+                residentMax,
+                liveHeap);
+    }
+
+    static long sum(Map<TopicPartition, Long> offsets, String topic) {
+        return offsets.entrySet().stream()
+                .filter(entry -> entry.getKey().topic().equals(topic))
+                .mapToLong(Map.Entry::getValue)
+                .sum();
+    }
+
+    /** Whether nothing is left but, at the end of each partition, the marker of each thread's last transaction. */
+    private boolean isDrained(Map<TopicPartition, Long> committed, List<String> hops, int threads)
+            throws InterruptedException, ExecutionException {
+        for (String hop : hops.subList(1, hops.size())) {
+            if (mostBehind(bench, committed, hop) > threads) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** By how many offsets a group is behind in the partition of a topic where it is behind most. */
+    static long mostBehind(Bench bench, Map<TopicPartition, Long> committed, String topic)
+            throws InterruptedException, ExecutionException {
+        return bench.ends(topic).entrySet().stream()
+                .mapToLong(end -> end.getValue() - committed.getOrDefault(end.getKey(), 0L))
+                .max()
+                .orElse(0);
+    }
+
+    /** That a case in which nothing is to be refused measures what it says. */
+    private void checkAccepted(Case subject, String id) throws InterruptedException, ExecutionException {
+        boolean judges = Stream.of(Program.TIDEGATE, Program.FLINK, Program.HAND_WRITTEN)
+                .anyMatch(program -> program == subject.program());
+        if (judges && subject.quota() == Quota.ACCEPT_ALL) {
+            long refused = bench.ends(id + ".quota-exceeded").values().stream()
+                    .mapToLong(Long::longValue)
+                    .sum();
+            if (refused > 0) {
+                throw new IllegalStateException("%s refused %,d signals and should refuse none".formatted(id, refused));
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+package io.tidegate.benchmarks;
+
+import io.tidegate.tenant.TenantId;
+import io.tidegate.topology.TenantPartitions;
+import io.tidegate.topology.TidegateHeaders;
+import java.nio.charset.StandardCharsets;
+import java.util.Map;
+import java.util.SplittableRandom;
+import java.util.function.LongConsumer;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+
+/**
+ * Signals to be sent: a function of its numbers and the seed.
+ *
+ * @param name of the topic, and in reports
+ * @param signals how many
+ * @param tenants with the ids 1 to n, all alike
+ * @param entitiesPerKind distinct ones of each tenant and kind; {@link #ALWAYS_NEW}: every one is new
+ * @param valueBytes of each value; the shortest possible where that is longer
+ */
+record Workload(String name, long signals, int tenants, int entitiesPerKind, int valueBytes) {
+    static final int ALWAYS_NEW = 0;
+
+    /** What a topic of these may take on disk at most, beside the copies that the programs make. */
+    private static final long BYTES_MAX = 1L << 30;
+
+    private static final long SEED = 7;
+
+    /** The same, with so few signals that their bytes stay bounded. */
+    Workload bounded() {
+        return new Workload(name, Math.min(signals, BYTES_MAX / valueBytes), tenants, entitiesPerKind, valueBytes);
+    }
+
+    String topic() {
+        return "bench." + name;
+    }
+
+    /** Makes the signals one after the other. Not thread-safe. */
+    final class Source {
+        private final SplittableRandom random = new SplittableRandom(SEED);
+        private final StringBuilder json = new StringBuilder(valueBytes + 64);
+        private long number;
+        private long tenant;
+
+        /** The tenant of the last value. */
+        TenantId tenant() {
+            return TenantId.of(tenant);
+        }
+
+        byte[] next() {
+            tenant = 1L + random.nextInt(tenants);
+            json.setLength(0);
+            json.append("{\"tenant_id\":").append(tenant).append(",\"signal\":\"view\",\"item\":\"i");
+            entity().append("\",\"user\":\"u");
+            entity().append("\",\"creator\":\"c");
+            entity().append('"');
+            number++;
+            int padding = valueBytes - json.length() - ",\"pad\":\"\"}".length();
+            if (padding >= 0) {
+                json.append(",\"pad\":\"");
+                // Eight characters for each random number: making a value must not cost more than sending it.
+                for (int i = 0; i < padding; i += 8) {
+                    long letters = random.nextLong();
+                    for (int j = i; j < Math.min(padding, i + 8); j++) {
+                        json.append((char) ('a' + (letters & 15)));
+                        letters >>>= 8;
+                    }
+                }
+                json.append('"');
+            }
+            return json.append('}').toString().getBytes(StandardCharsets.US_ASCII);
+        }
+
+        private StringBuilder entity() {
+            return entitiesPerKind == ALWAYS_NEW ? json.append(number) : json.append(random.nextInt(entitiesPerKind));
+        }
+    }
+
+    /** Sends all signals to {@link #topic()}. */
+    void send(String bootstrap, LongConsumer progress) {
+        try (var producer = producer(bootstrap)) {
+            Source source = new Source();
+            for (long sent = 0; sent < signals; sent++) {
+                var unused = producer.send(new ProducerRecord<>(topic(), source.next()));
+                progress.accept(sent);
+            }
+        }
+    }
+
+    /** Sends all signals as if they had been accepted: numbered for each tenant, with the headers that stage 2 leaves. */
+    void sendAccepted(String bootstrap, String topic, int partitions, LongConsumer progress) {
+        long[] nextSeq = new long[tenants + 1];
+        try (var producer = producer(bootstrap)) {
+            Source source = new Source();
+            for (long sent = 0; sent < signals; sent++) {
+                byte[] value = source.next();
+                TenantId tenant = source.tenant();
+                String key = tenant.decimal() + ":" + nextSeq[(int) tenant.bits()]++;
+                ProducerRecord<byte[], byte[]> record = new ProducerRecord<>(
+                        topic, TenantPartitions.of(tenant, partitions), key.getBytes(StandardCharsets.US_ASCII), value);
+                record.headers().add(TidegateHeaders.SOURCE, ("signals/0/" + sent).getBytes(StandardCharsets.US_ASCII));
+                var unused = producer.send(record);
+                progress.accept(sent);
+            }
+        }
+    }
+
+    static KafkaProducer<byte[], byte[]> producer(String bootstrap) {
+        return new KafkaProducer<>(
+                Map.of("bootstrap.servers", bootstrap, "linger.ms", 5, "batch.size", 128 * 1024),
+                new ByteArraySerializer(),
+                new ByteArraySerializer());
+    }
+}

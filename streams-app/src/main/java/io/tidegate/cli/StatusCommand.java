@@ -1,0 +1,157 @@
+package io.tidegate.cli;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.tidegate.admin.AdminException;
+import io.tidegate.config.HttpSettings;
+import io.tidegate.config.Settings;
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+@Command(
+        name = "status",
+        mixinStandardHelpOptions = true,
+        description =
+                "Shows every instance: state, tasks, lag, what is restored. Asks any one of them; exit 1 if one is not"
+                        + " ready.")
+final class StatusCommand implements Callable<Integer> {
+    private static final Duration CONNECT_WITHIN = Duration.ofSeconds(3);
+    private static final Duration ANSWER_WITHIN = Duration.ofSeconds(15);
+    private static final int OK = 200;
+
+    @Mixin
+    private SettingsOptions options = new SettingsOptions();
+
+    @Mixin
+    private OutputOptions output = new OutputOptions();
+
+    @Option(
+            names = "--url",
+            paramLabel = "URL",
+            description = "Of an instance's HTTP server. Default: from http.bind and http.port.")
+    private @Nullable String url;
+
+    @Option(names = "--token-file", paramLabel = "FILE", description = "A file with nothing but a token.")
+    private @Nullable Path tokenFile;
+
+    @Spec
+    private @Nullable CommandSpec spec;
+
+    @Override
+    public Integer call() throws IOException, InterruptedException {
+        JsonNode status = ask(uri());
+        var out = spec.commandLine().getOut();
+        boolean ready = true;
+        Table table =
+                new Table("INSTANCE", "ADDRESS", "STATE", "READY", "ACTIVE>", "STANDBY>", "LAG>", "RESTORING", "FREE>");
+        for (JsonNode instance : status.path("instances")) {
+            ready &= instance.path("ready").asBoolean();
+            row(table, instance);
+        }
+        if (output.json()) {
+            out.println(Json.pretty(status));
+        } else {
+            table.print(out);
+        }
+        out.flush();
+        return ready ? ExitCodes.OK : ExitCodes.FAILED;
+    }
+
+    private static void row(Table table, JsonNode instance) {
+        boolean answered = instance.has("tasks");
+        long active = 0;
+        long standby = 0;
+        for (JsonNode task : instance.path("tasks")) {
+            if (task.path("active").asBoolean()) {
+                active++;
+            } else {
+                standby++;
+            }
+        }
+        List<String> restoring = new ArrayList<>();
+        instance.path("restoring")
+                .forEach(store -> restoring.add("%s-%d %d %%"
+                        .formatted(
+                                store.path("store").asText(),
+                                store.path("partition").asInt(),
+                                store.path("percent").asInt())));
+        JsonNode free = instance.at("/disk/free_bytes");
+        table.row(
+                text(instance.path("instance")),
+                text(instance.path("address")),
+                text(instance.path("state")) + (instance.path("paused").asBoolean() ? ", paused" : ""),
+                instance.path("ready").asBoolean() ? "yes" : "no",
+                answered ? active : null,
+                answered ? standby : null,
+                answered ? instance.path("lag").asLong() : null,
+                restoring.isEmpty() ? null : String.join(", ", restoring),
+                free.isNumber() ? Amounts.size(free.asLong()) : null);
+    }
+
+    private static @Nullable String text(JsonNode node) {
+        return node.isTextual() ? node.asText() : null;
+    }
+
+    private URI uri() {
+        String base = url;
+        if (base == null) {
+            HttpSettings http = options.load().http();
+            if (http.port() <= 0) {
+                throw new ParameterException(
+                        spec.commandLine(),
+                        "%s = %d names no port to ask: give --url".formatted(Settings.HTTP_PORT, http.port()));
+            }
+            String host = http.bind().equals("0.0.0.0") ? "127.0.0.1" : http.bind();
+            base = "%s://%s:%d".formatted(http.isTls() ? "https" : "http", host, http.port());
+        }
+        try {
+            URI uri = URI.create(base.replaceFirst("/+$", "") + "/v1/status");
+            if (uri.getHost() != null && ("http".equals(uri.getScheme()) || "https".equals(uri.getScheme()))) {
+                return uri;
+            }
+        } catch (IllegalArgumentException e) {
+            // said below
+        }
+        throw new ParameterException(
+                spec.commandLine(), "--url = %s is not an address such as http://127.0.0.1:8080".formatted(base));
+    }
+
+    private JsonNode ask(URI uri) throws IOException, InterruptedException {
+        HttpRequest.Builder request = HttpRequest.newBuilder(uri).timeout(ANSWER_WITHIN);
+        if (tokenFile != null) {
+            request.header(
+                    "Authorization", "Bearer " + Files.readString(tokenFile).strip());
+        }
+        HttpClient client =
+                HttpClient.newBuilder().connectTimeout(CONNECT_WITHIN).build();
+        HttpResponse<byte[]> response;
+        try {
+            response = client.send(request.build(), BodyHandlers.ofByteArray());
+        } catch (IOException e) {
+            throw new AdminException(
+                    "no instance answers at %s: does one run there? --url names another address".formatted(uri), e);
+        }
+        JsonNode json = Json.tree(response.body());
+        if (response.statusCode() != OK) {
+            throw new AdminException("%s answers %d: %s"
+                    .formatted(uri, response.statusCode(), json.path("detail").asText("")));
+        }
+        return json;
+    }
+}

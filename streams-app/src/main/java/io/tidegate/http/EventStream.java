@@ -1,0 +1,127 @@
+package io.tidegate.http;
+
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.util.Callback;
+import org.eclipse.jetty.util.IteratingCallback;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One client's stream of server-sent events. Written without holding a thread. What a client does not read in time is
+ * dropped, the oldest first, and the client is told how many; one that reads nothing at all is cut by the connection's
+ * idle time-out. Thread-safe.
+ */
+final class EventStream extends IteratingCallback {
+    private static final int BUFFER_BYTES_MAX = 256 * 1024;
+    private static final ByteBuffer NOTHING = ByteBuffer.allocate(0).asReadOnlyBuffer();
+
+    private final Response response;
+    private final Callback callback;
+    private final Deque<byte[]> waiting = new ArrayDeque<>();
+    private @Nullable Runnable ended;
+    private int waitingBytes;
+    private long dropped;
+    private boolean ending;
+    private boolean lastWritten;
+
+    EventStream(Response response, Callback callback) {
+        this.response = response;
+        this.callback = callback;
+    }
+
+    /** Sends the headers, so that the client knows at once. */
+    void begin() {
+        response.setStatus(200);
+        Front.addSecurity(response.getHeaders());
+        response.getHeaders().put(HttpHeader.CONTENT_TYPE, "text/event-stream");
+        offer("retry: 3000\n\n".getBytes(StandardCharsets.US_ASCII));
+    }
+
+    /** @param action run once, when nothing more can be sent */
+    synchronized void whenEnded(Runnable action) {
+        ended = action;
+    }
+
+    void offer(byte[] event) {
+        synchronized (this) {
+            if (ending) {
+                return;
+            }
+            waiting.addLast(event);
+            waitingBytes += event.length;
+            while (waitingBytes > BUFFER_BYTES_MAX && waiting.size() > 1) {
+                waitingBytes -= waiting.removeFirst().length;
+                dropped++;
+            }
+        }
+        iterate();
+    }
+
+    /** Ends it after what waits. */
+    void end() {
+        synchronized (this) {
+            ending = true;
+        }
+        iterate();
+    }
+
+    @Override
+    protected Action process() {
+        ByteBuffer next;
+        boolean last;
+        synchronized (this) {
+            if (lastWritten) {
+                return Action.SUCCEEDED;
+            }
+            if (dropped > 0) {
+                next = ByteBuffer.wrap("event: dropped\ndata: {\"events\":%d}\n\n"
+                        .formatted(dropped)
+                        .getBytes(StandardCharsets.US_ASCII));
+                dropped = 0;
+                last = false;
+            } else if (!waiting.isEmpty()) {
+                byte[] event = waiting.removeFirst();
+                waitingBytes -= event.length;
+                next = ByteBuffer.wrap(event);
+                last = false;
+            } else if (ending) {
+                next = NOTHING.duplicate();
+                last = true;
+                lastWritten = true;
+            } else {
+                return Action.IDLE;
+            }
+        }
+        response.write(last, next, this);
+        return Action.SCHEDULED;
+    }
+
+    @Override
+    protected void onCompleteSuccess() {
+        runEnded();
+        callback.succeeded();
+    }
+
+    @Override
+    protected void onCompleteFailure(Throwable cause) {
+        runEnded();
+        callback.failed(cause);
+    }
+
+    private void runEnded() {
+        Runnable action;
+        synchronized (this) {
+            ending = true;
+            waiting.clear();
+            action = ended;
+            ended = null;
+        }
+        if (action != null) {
+            action.run();
+        }
+    }
+}

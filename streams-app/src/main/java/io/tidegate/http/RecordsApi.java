@@ -1,0 +1,136 @@
+package io.tidegate.http;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.admission.Reason;
+import io.tidegate.http.Access.Role;
+import io.tidegate.signal.Defect;
+import io.tidegate.tenant.TenantId;
+import io.tidegate.topology.InstanceView.Segment;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.util.Callback;
+import org.jspecify.annotations.Nullable;
+
+/** What became of signals: refusals as they happen, and the sealed segments that a tenant is charged for. */
+final class RecordsApi implements AutoCloseable {
+    private static final int SEGMENTS_DEFAULT = 100;
+    private static final int SEGMENTS_MAX = 1000;
+
+    private final Node node;
+    private final RejectionTail tail;
+
+    RecordsApi(Node node) {
+        this.node = node;
+        tail = new RejectionTail(node.settings);
+    }
+
+    void addTo(Routes routes) {
+        routes.addStream("/v1/rejections", Role.TENANT, this::rejections)
+                .add("GET", "/v1/segments", Role.TENANT, this::segments)
+                .add("GET", Peers.INTERNAL + "/tenants/{id}/segments", Role.PEER, this::ownSegments);
+    }
+
+    private void rejections(Call call, Request request, Response response, Callback callback) {
+        call.allowQuery(Set.of("tenant", "reason", "dead_letter"));
+        String tenant = call.query("tenant");
+        Set<String> reasons = reasons(call.query("reason"));
+        boolean deadLetters = flag(call, "dead_letter");
+        EventStream stream = new EventStream(response, callback);
+        // First the place among the bounded number, then the answer: it cannot be taken back.
+        tail.add(new RejectionTail.Filter(tenant == null ? null : Call.tenant(tenant), reasons, deadLetters), stream);
+        stream.begin();
+    }
+
+    private static Set<String> reasons(@Nullable String list) {
+        Set<String> reasons = new TreeSet<>();
+        if (list == null) {
+            return reasons;
+        }
+        Set<String> known = new TreeSet<>();
+        for (Reason reason : Reason.values()) {
+            known.add(reason.id());
+        }
+        for (Defect defect : Defect.values()) {
+            known.add(defect.id());
+        }
+        for (String reason : List.of(list.split(",", -1))) {
+            if (!known.contains(reason)) {
+                throw Problem.badField(Problem.Kind.BAD_REQUEST, "reason", "is none of " + String.join(", ", known));
+            }
+            reasons.add(reason);
+        }
+        return reasons;
+    }
+
+    private static boolean flag(Call call, String name) {
+        String text = call.query(name);
+        if (text != null && !text.equals("true") && !text.equals("false")) {
+            throw Problem.badField(Problem.Kind.BAD_REQUEST, name, "is neither true nor false");
+        }
+        return "true".equals(text);
+    }
+
+    private Reply segments(Call call) throws InterruptedException {
+        call.allowQuery(Set.of("tenant", "limit", "after"));
+        String text = call.query("tenant");
+        if (text == null) {
+            throw Problem.badField(Problem.Kind.BAD_REQUEST, "tenant", "is missing");
+        }
+        TenantId tenant = Call.tenant(text);
+        int limit = call.query("limit", SEGMENTS_DEFAULT, 1, SEGMENTS_MAX);
+        long after = after(call);
+        ObjectNode own = own(tenant, after, limit);
+        return own != null
+                ? Reply.json(own)
+                : Reply.json(node.peers.askOwner(
+                        node.view.shardOf(tenant),
+                        "/tenants/%s/segments?limit=%d&after=%d".formatted(tenant.decimal(), limit, after)));
+    }
+
+    private static long after(Call call) {
+        String text = call.query("after");
+        try {
+            return text == null ? -1 : Math.max(-1, Long.parseLong(text));
+        } catch (NumberFormatException e) {
+            throw Problem.badField(Problem.Kind.BAD_REQUEST, "after", "is not a sequence number");
+        }
+    }
+
+    private Reply ownSegments(Call call) {
+        TenantId tenant = call.tenant();
+        ObjectNode own = own(tenant, after(call), call.query("limit", SEGMENTS_DEFAULT, 1, SEGMENTS_MAX));
+        if (own == null) {
+            throw Peers.noOwner(node.view.shardOf(tenant));
+        }
+        return Reply.json(own);
+    }
+
+    private @Nullable ObjectNode own(TenantId tenant, long after, int limit) {
+        List<Segment> segments = node.view.segments(tenant, after, limit + 1);
+        if (segments == null) {
+            return null;
+        }
+        ObjectNode json = Json.object();
+        json.put("id", tenant.decimal());
+        json.put("shard", node.view.shardOf(tenant));
+        ArrayNode array = json.putArray("segments");
+        List<Segment> page = segments.subList(0, Math.min(limit, segments.size()));
+        page.forEach(segment ->
+                array.addObject().put("first_seq", segment.firstSeq()).put("bytes", segment.bytes()));
+        if (segments.size() > limit) {
+            json.put("next_after", page.get(limit - 1).firstSeq());
+        } else {
+            json.putNull("next_after");
+        }
+        return json;
+    }
+
+    @Override
+    public void close() {
+        tail.close();
+    }
+}

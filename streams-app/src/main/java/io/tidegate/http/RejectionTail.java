@@ -1,0 +1,209 @@
+package io.tidegate.http;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.admin.AdminException;
+import io.tidegate.admin.TopicReader;
+import io.tidegate.config.Settings;
+import io.tidegate.tenant.TenantId;
+import io.tidegate.topology.TidegateHeaders;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.header.Header;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Refusals as they happen, for all live streams of this instance: one consumer of {@code quota-exceeded} and {@code
+ * signals-dead-letter}, however many look, and none while nobody does.
+ *
+ * <p>It must not cost what it shows: a flood of refusals is read up to so many a second, and what is more is skipped and
+ * said so. Each record is written as text once, and only if somebody wants it. Thread-safe.
+ */
+final class RejectionTail implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(RejectionTail.class);
+
+    private static final int RECORDS_PER_WINDOW_MAX = 5_000;
+    private static final Duration WINDOW = Duration.ofSeconds(1);
+    private static final Duration HEARTBEAT_EVERY = Duration.ofSeconds(10);
+    private static final int VALUE_BYTES_MAX = 16 * 1024;
+    private static final int HEADER_BYTES_MAX = 1024;
+    private static final int HEADERS_MAX = 64;
+    private static final byte[] HEARTBEAT = ": still here\n\n".getBytes(StandardCharsets.US_ASCII);
+    private static final byte[] SKIPPED = event("skipped", "{}");
+    private static final byte[] FAILED = event("failed", "{}");
+
+    /**
+     * Which refusals.
+     *
+     * @param tenant null = all
+     * @param reasons empty = all
+     * @param deadLetters whether records that could not be judged, too
+     */
+    record Filter(@Nullable TenantId tenant, Set<String> reasons, boolean deadLetters) {
+        boolean wants(boolean deadLetter, @Nullable String ofTenant, @Nullable String reason) {
+            return (deadLetters || !deadLetter)
+                    && (tenant == null || tenant.decimal().equals(ofTenant))
+                    && (reasons.isEmpty() || (reason != null && reasons.contains(reason)));
+        }
+    }
+
+    private record Listener(Filter filter, EventStream stream) {}
+
+    private final Settings settings;
+    private final List<Listener> listeners = new CopyOnWriteArrayList<>();
+    private final ScheduledExecutorService heart = Executors.newSingleThreadScheduledExecutor(task -> {
+        Thread thread = new Thread(task, "tidegate-http-heartbeat");
+        thread.setDaemon(true);
+        return thread;
+    });
+    private boolean reading;
+    private volatile boolean closed;
+
+    RejectionTail(Settings settings) {
+        this.settings = settings;
+        var unused = heart.scheduleAtFixedRate(
+                this::beat, HEARTBEAT_EVERY.toMillis(), HEARTBEAT_EVERY.toMillis(), TimeUnit.MILLISECONDS);
+    }
+
+    private void beat() {
+        listeners.forEach(listener -> listener.stream().offer(HEARTBEAT));
+    }
+
+    /**
+     * Shows refusals from now on.
+     *
+     * @throws Problem where there are as many streams as there may be
+     */
+    synchronized void add(Filter filter, EventStream stream) {
+        int max = settings.http().streamsMax();
+        if (closed || listeners.size() >= max) {
+            throw Problem.retryLater(
+                    Problem.Kind.TOO_MANY_STREAMS, "%d streams are open already".formatted(listeners.size()), 5);
+        }
+        Listener listener = new Listener(filter, stream);
+        listeners.add(listener);
+        stream.whenEnded(() -> listeners.remove(listener));
+        if (!reading) {
+            reading = true;
+            Thread reader = new Thread(this::read, "tidegate-http-tail");
+            reader.setDaemon(true);
+            reader.start();
+        }
+    }
+
+    int size() {
+        return listeners.size();
+    }
+
+    private void read() {
+        List<String> topics =
+                List.of(settings.topics().quotaExceeded(), settings.topics().deadLetter());
+        try (TopicReader reader = new TopicReader(settings, topics)) {
+            reader.skipToEnd();
+            while (goOn()) {
+                readWindow(reader);
+            }
+        } catch (AdminException | KafkaException e) {
+            LOG.warn("refusals cannot be shown", e);
+            synchronized (this) {
+                reading = false;
+                listeners.forEach(listener -> {
+                    listener.stream().offer(FAILED);
+                    listener.stream().end();
+                });
+                listeners.clear();
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private synchronized boolean goOn() {
+        reading = !closed && !listeners.isEmpty();
+        return reading;
+    }
+
+    private void readWindow(TopicReader reader) throws InterruptedException {
+        long end = System.nanoTime() + WINDOW.toNanos();
+        int[] count = {0};
+        reader.follow(() -> closed || count[0] > RECORDS_PER_WINDOW_MAX || System.nanoTime() > end, record -> {
+            count[0]++;
+            show(record);
+        });
+        if (count[0] > RECORDS_PER_WINDOW_MAX) {
+            reader.skipToEnd();
+            listeners.forEach(listener -> listener.stream().offer(SKIPPED));
+            long leftMs = TimeUnit.NANOSECONDS.toMillis(end - System.nanoTime());
+            if (leftMs > 0) {
+                Thread.sleep(leftMs);
+            }
+        }
+    }
+
+    private void show(ConsumerRecord<byte[], byte[]> record) {
+        boolean deadLetter = record.topic().equals(settings.topics().deadLetter());
+        String tenant = TidegateHeaders.text(record.headers(), TidegateHeaders.TENANT);
+        String reason = TidegateHeaders.text(record.headers(), TidegateHeaders.REASON);
+        byte[] event = null;
+        for (Listener listener : listeners) {
+            if (listener.filter().wants(deadLetter, tenant, reason)) {
+                event = event == null ? event("rejection", json(record, tenant, reason)) : event;
+                listener.stream().offer(event);
+            }
+        }
+    }
+
+    private static String json(
+            ConsumerRecord<byte[], byte[]> record, @Nullable String tenant, @Nullable String reason) {
+        ObjectNode json = Json.object();
+        json.put("topic", record.topic());
+        json.put("partition", record.partition());
+        json.put("offset", record.offset());
+        json.put("timestamp", Instant.ofEpochMilli(record.timestamp()).toString());
+        json.put("tenant", tenant);
+        json.put("reason", reason);
+        Json.putBytes(json, "key", cut(record.key(), HEADER_BYTES_MAX));
+        Json.putBytes(json, "value", cut(record.value(), VALUE_BYTES_MAX));
+        json.put("value_bytes", record.value() == null ? 0 : record.value().length);
+        ObjectNode headers = json.putObject("headers");
+        int count = 0;
+        for (Header header : record.headers()) {
+            if (++count > HEADERS_MAX) {
+                break;
+            }
+            Json.putBytes(headers, header.key(), cut(header.value(), HEADER_BYTES_MAX));
+        }
+        return new String(Json.bytes(json), StandardCharsets.UTF_8);
+    }
+
+    private static byte @Nullable [] cut(byte @Nullable [] bytes, int max) {
+        return bytes == null || bytes.length <= max ? bytes : Arrays.copyOf(bytes, max);
+    }
+
+    /** @param json on one line, as Jackson writes it: an event ends at an empty one */
+    private static byte[] event(String name, String json) {
+        return "event: %s%ndata: %s%n%n"
+                .replace("%n", "\n")
+                .formatted(name, json)
+                .getBytes(StandardCharsets.UTF_8);
+    }
+
+    @Override
+    public synchronized void close() {
+        closed = true;
+        heart.shutdownNow();
+        listeners.forEach(listener -> listener.stream().end());
+        listeners.clear();
+    }
+}

@@ -1,0 +1,372 @@
+package io.tidegate.wal;
+
+import io.tidegate.tenant.TenantId;
+import io.tidegate.wal.RecordBatches.BadBatchException;
+import io.tidegate.wal.RecordBatches.Stored;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.NavigableMap;
+import java.util.NavigableSet;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.function.BiConsumer;
+import java.util.function.ToIntFunction;
+import java.util.zip.CRC32C;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Makes damaged segments again: from what of them can be read, and then from {@code signals-accepted}. The same records,
+ * cut alike, so every copy has the same content checksum again.
+ *
+ * <p>Works only on the directory of a stopped instance, whose lock the caller holds. New files are made beside, and take
+ * the place of damaged ones when they are whole and durable; copies of damaged ones are in the quarantine before. Where
+ * the topic no longer has a record that is needed nothing is changed, and the range is reported.
+ *
+ * <p>If we crash while new files are made: they are thrown away by the next repair. After the copies: there are copies.
+ * Between the two checkpoints around a new last segment: the shard refuses to open until the repair is done again. After a
+ * rename: that file is right already.
+ *
+ * <p>Not thread-safe.
+ */
+public final class WalRepair {
+    /** The records of one shard, from the first that the topic still has. */
+    public interface Source {
+        void read(int shard, BiConsumer<TenantId, WalRecord> each);
+    }
+
+    /** What became of one range of a tenant's sequence numbers. {@code lastSeq} is below {@code firstSeq} where none. */
+    public record Outcome(TenantId tenant, long firstSeq, long lastSeq, boolean repaired, String what) {}
+
+    private final DataDir dir;
+    private final ToIntFunction<TenantId> shardOf;
+    private final WalSettings settings;
+    private final DataDir staging;
+
+    /** @param settings by which segments are cut, as they always were in this directory */
+    public WalRepair(DataDir dir, ToIntFunction<TenantId> shardOf, WalSettings settings) {
+        this.dir = dir;
+        this.shardOf = shardOf;
+        this.settings = settings;
+        this.staging = new DataDir(dir.repairs());
+    }
+
+    /** What a log lacks: the numbers from {@code from} up to, without, {@code to}. */
+    private static final class Hole {
+        final long from;
+        final long to;
+        final boolean last;
+
+        /** The number after the last record that was found for it. */
+        long found;
+
+        /** The first number of the tenant that the topic still has; -1 while none was seen. */
+        long topicBegins = -1;
+
+        @Nullable
+        Shard staged;
+
+        @Nullable
+        DataDir stagedDir;
+
+        Hole(long from, long to, boolean last) {
+            this.from = from;
+            this.to = to;
+            this.last = last;
+            this.found = from;
+        }
+    }
+
+    /** One tenant's log as it is found. */
+    private static final class Found {
+        final TenantId tenant;
+        final int shard;
+        final NavigableMap<Long, Tail> good = new TreeMap<>();
+        final Set<SegmentName> bad = new LinkedHashSet<>();
+        final List<Hole> holes = new ArrayList<>();
+        boolean brokenOff;
+
+        Found(TenantId tenant, int shard) {
+            this.tenant = tenant;
+            this.shard = shard;
+        }
+
+        boolean whole() {
+            return bad.isEmpty() && holes.isEmpty() && !brokenOff;
+        }
+    }
+
+    /** Repairs what can be repaired of these tenants. */
+    public List<Outcome> repair(NavigableSet<TenantId> tenants, Source source) throws IOException {
+        staging.clear();
+        Map<Integer, Checkpoint> checkpoints = new HashMap<>();
+        for (int shard : dir.checkpointedShards()) {
+            checkpoints.put(shard, Checkpoint.read(dir, shard));
+        }
+        Map<Integer, Map<TenantId, Found>> damaged = new TreeMap<>();
+        for (TenantId tenant : tenants) {
+            int shard = shardOf.applyAsInt(tenant);
+            Found found = examine(tenant, shard, checkpoints.get(shard));
+            if (!found.whole()) {
+                damaged.computeIfAbsent(shard, number -> new LinkedHashMap<>()).put(tenant, found);
+            }
+        }
+        List<Outcome> outcomes = new ArrayList<>();
+        for (Map.Entry<Integer, Map<TenantId, Found>> shard : damaged.entrySet()) {
+            repair(shard.getKey(), shard.getValue(), source, outcomes);
+        }
+        staging.clear();
+        return outcomes;
+    }
+
+    private void repair(int shard, Map<TenantId, Found> damaged, Source source, List<Outcome> outcomes)
+            throws IOException {
+        List<Shard> staged = new ArrayList<>();
+        try {
+            for (Found found : damaged.values()) {
+                for (int i = 0; i < found.holes.size(); i++) {
+                    if (i == staged.size()) {
+                        staged.add(new Shard(new DataDir(staging.root().resolve("part-" + i)), shard, settings));
+                    }
+                    Hole hole = found.holes.get(i);
+                    hole.staged = staged.get(i);
+                    hole.stagedDir = new DataDir(staging.root().resolve("part-" + i));
+                    salvage(found, hole);
+                }
+            }
+            if (!staged.isEmpty()) {
+                source.read(shard, (tenant, record) -> {
+                    Found found = damaged.get(tenant);
+                    if (found != null) {
+                        found.holes.forEach(hole -> offer(tenant, hole, record));
+                    }
+                });
+            }
+            for (Shard one : staged) {
+                one.checkpoint(0);
+            }
+        } finally {
+            staged.forEach(Shard::close);
+        }
+        for (Found found : damaged.values()) {
+            install(found, outcomes);
+        }
+    }
+
+    private static void offer(TenantId tenant, Hole hole, WalRecord record) {
+        if (hole.topicBegins < 0) {
+            hole.topicBegins = record.seq();
+        }
+        if (hole.staged != null && record.seq() == hole.found && record.seq() < hole.to) {
+            hole.staged.append(tenant, record, () -> true, segment -> {});
+            hole.found++;
+        }
+    }
+
+    /** Takes what can be read of the file that begins the hole: its checksums are right. */
+    private void salvage(Found found, Hole hole) throws IOException {
+        SegmentName name = new SegmentName(hole.from, found.shard);
+        Path path = path(found.tenant, name);
+        if (!found.bad.contains(name) || !Files.isRegularFile(path, LinkOption.NOFOLLOW_LINKS)) {
+            return;
+        }
+        try (SegmentReader reader = new SegmentReader(found.tenant, name, path)) {
+            for (Stored batch = reader.next(); batch != null; batch = reader.next()) {
+                for (WalRecord record : batch.records()) {
+                    if (hole.staged != null && record.seq() == hole.found && record.seq() < hole.to) {
+                        hole.staged.append(found.tenant, record, () -> true, segment -> {});
+                        hole.found++;
+                    }
+                }
+            }
+        } catch (BadBatchException e) {
+            // From here on the topic is needed.
+        }
+    }
+
+    private Path path(TenantId tenant, SegmentName name) {
+        return dir.walOf(tenant).resolve(name.fileName());
+    }
+
+    /** Which files are right, and what is missing. */
+    private Found examine(TenantId tenant, int shard, @Nullable Checkpoint checkpoint) throws IOException {
+        Found found = new Found(tenant, shard);
+        Checkpoint.Log log = checkpoint == null ? null : checkpoint.logs().get(tenant);
+        long begin = log == null ? Checkpoint.Log.UNKNOWN : log.beginSeq();
+        NavigableSet<SegmentName> names = dir.segments(tenant);
+        for (SegmentName name : names) {
+            if (name.shard() != shard || !Files.isRegularFile(path(tenant, name), LinkOption.NOFOLLOW_LINKS)) {
+                found.bad.add(name);
+            } else if (name.firstSeq() >= begin) {
+                scan(found, name, name.equals(names.last()), log);
+            }
+        }
+        if (begin < 0) {
+            begin = names.isEmpty() ? 0 : names.first().firstSeq();
+        }
+        long end = log == null ? -1 : Math.max(log.tail().nextSeq(), log.appliedSeq());
+        found.brokenOff = log != null && log.isBrokenOff();
+        holes(found, begin, end);
+        return found;
+    }
+
+    private void scan(Found found, SegmentName name, boolean last, Checkpoint.@Nullable Log log) throws IOException {
+        long durable = log != null && log.tail().firstSeq() == name.firstSeq()
+                ? log.tail().position()
+                : 0;
+        Tail tail = Tail.empty(name.firstSeq());
+        CRC32C crc = new CRC32C();
+        try (SegmentReader reader = new SegmentReader(found.tenant, name, path(found.tenant, name))) {
+            try {
+                for (Stored batch = reader.next(); batch != null; batch = reader.next()) {
+                    for (WalRecord record : batch.records()) {
+                        tail = tail.with(record, record.chainedCrc(tail.crc(), crc, WalRecord.scratch()));
+                    }
+                    tail = tail.at(batch.end());
+                }
+            } catch (BadBatchException e) {
+                if (!(e.reachesEnd() && last && reader.position() >= durable)) {
+                    found.bad.add(name);
+                    return;
+                }
+            }
+        }
+        found.good.put(name.firstSeq(), tail);
+    }
+
+    private void holes(Found found, long begin, long end) {
+        long next = begin;
+        NavigableMap<Long, Tail> kept = new TreeMap<>();
+        for (Tail tail : List.copyOf(found.good.values())) {
+            boolean last = tail.firstSeq() == found.good.lastKey();
+            if (tail.firstSeq() < next || (tail.records() == 0 && !last)) {
+                drop(found, tail);
+                continue;
+            }
+            if (tail.firstSeq() > next) {
+                found.holes.add(new Hole(reopened(found, kept, next), tail.firstSeq(), false));
+            }
+            kept.put(tail.firstSeq(), tail);
+            next = tail.nextSeq();
+        }
+        if (end > next) {
+            found.holes.add(new Hole(reopened(found, kept, next), end, true));
+        }
+    }
+
+    private void drop(Found found, Tail tail) {
+        found.good.remove(tail.firstSeq());
+        found.bad.add(new SegmentName(tail.firstSeq(), found.shard));
+    }
+
+    /** Where a hole begins: with the segment before it where that is not full, as it may be cut short. */
+    private long reopened(Found found, NavigableMap<Long, Tail> kept, long next) {
+        if (!kept.isEmpty() && kept.lastEntry().getValue().ownBytes() < settings.segmentBytes()) {
+            Tail shortened = kept.pollLastEntry().getValue();
+            drop(found, shortened);
+            return shortened.firstSeq();
+        }
+        return next;
+    }
+
+    private void install(Found found, List<Outcome> outcomes) throws IOException {
+        List<Hole> lost =
+                found.holes.stream().filter(hole -> hole.found < hole.to).toList();
+        if (!lost.isEmpty()) {
+            for (Hole hole : lost) {
+                long last = hole.topicBegins < 0 ? hole.to - 1 : Math.min(hole.to, hole.topicBegins) - 1;
+                outcomes.add(new Outcome(
+                        found.tenant,
+                        hole.found,
+                        Math.max(last, hole.found),
+                        false,
+                        "signals-accepted no longer has these records; nothing was changed"));
+            }
+            return;
+        }
+        for (SegmentName name : found.bad) {
+            dir.copyToQuarantine(found.tenant, path(found.tenant, name));
+        }
+        boolean newTail = found.brokenOff || found.holes.stream().anyMatch(hole -> hole.last);
+        if (newTail) {
+            write(found, found.holes.isEmpty() ? null : found.holes.get(found.holes.size() - 1));
+        }
+        Set<String> installed = new LinkedHashSet<>();
+        List<Path> grown = new ArrayList<>();
+        dir.createDirectories(dir.walOf(found.tenant), grown::add);
+        for (Hole hole : found.holes) {
+            DataDir from = hole.stagedDir;
+            if (from != null) {
+                for (SegmentName name : from.segments(found.tenant)) {
+                    Path target = path(found.tenant, name);
+                    if (Files.isDirectory(target, LinkOption.NOFOLLOW_LINKS)) {
+                        throw WalException.refused(target + " is a directory: move it away");
+                    }
+                    Files.move(
+                            from.walOf(found.tenant).resolve(name.fileName()),
+                            target,
+                            StandardCopyOption.ATOMIC_MOVE,
+                            StandardCopyOption.REPLACE_EXISTING);
+                    installed.add(name.fileName());
+                }
+            }
+        }
+        for (SegmentName name : found.bad) {
+            if (!installed.contains(name.fileName())) {
+                Files.deleteIfExists(path(found.tenant, name));
+            }
+        }
+        DataDir.fsync(dir.walOf(found.tenant));
+        for (Path directory : grown) {
+            DataDir.fsync(directory);
+        }
+        if (newTail) {
+            write(found, null);
+        }
+        for (Hole hole : found.holes) {
+            outcomes.add(new Outcome(found.tenant, hole.from, hole.to - 1, true, "made again"));
+        }
+        if (found.holes.isEmpty()) {
+            outcomes.add(
+                    new Outcome(found.tenant, 0, -1, true, "moved what does not belong to the log to quarantine/"));
+        }
+    }
+
+    /**
+     * Writes what the checkpoint is to know of a tenant.
+     *
+     * @param open what is about to be put in place: the checkpoint then says that it is not finished; null: how far the
+     *     files go now
+     */
+    private void write(Found found, @Nullable Hole open) throws IOException {
+        Checkpoint checkpoint = Checkpoint.read(dir, found.shard);
+        Checkpoint.Log log = checkpoint == null ? null : checkpoint.logs().get(found.tenant);
+        if (checkpoint == null || log == null) {
+            return;
+        }
+        Tail tail;
+        if (open != null) {
+            tail = Tail.empty(open.from);
+        } else {
+            SegmentName last = dir.segments(found.tenant).last();
+            Found now = new Found(found.tenant, found.shard);
+            scan(now, last, false, null);
+            tail = now.good.get(last.firstSeq());
+            if (tail == null) {
+                throw WalException.damage(found.tenant, path(found.tenant, last), 0, "the new segment is not right");
+            }
+        }
+        Map<TenantId, Checkpoint.Log> logs = new HashMap<>(checkpoint.logs());
+        long applied = Math.max(log.appliedSeq(), log.tail().nextSeq());
+        logs.put(found.tenant, new Checkpoint.Log(tail, log.beginSeq(), applied, log.pruning()));
+        new Checkpoint(checkpoint.offset(), checkpoint.partial(), logs).write(dir, found.shard);
+    }
+}

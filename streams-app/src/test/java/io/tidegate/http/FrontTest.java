@@ -1,0 +1,346 @@
+package io.tidegate.http;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.tidegate.config.Settings;
+import io.tidegate.config.SettingsException;
+import io.tidegate.config.SettingsLoader;
+import io.tidegate.http.Access.Role;
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.InetAddress;
+import java.net.Socket;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublishers;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The server against clients that mean no good, without Kafka behind it. */
+@Timeout(60)
+final class FrontTest {
+    private static final Duration WITHIN = Duration.ofSeconds(30);
+
+    private final HttpClient client = HttpClient.newHttpClient();
+    private final CountDownLatch release = new CountDownLatch(1);
+    private HttpServer server;
+
+    @BeforeEach
+    void start() throws IOException {
+        server = HttpServer.open(settings(Map.of()));
+    }
+
+    @AfterEach
+    void stop() {
+        release.countDown();
+        server.close();
+    }
+
+    private static Settings settings(Map<String, String> more) {
+        Map<String, String> flags = new HashMap<>(Map.of("http.port", "0"));
+        flags.putAll(more);
+        return SettingsLoader.load(null, Map.of(), flags);
+    }
+
+    private void serve() {
+        server.serve(new Routes()
+                .addQuick("/livez", Role.PUBLIC, call -> Reply.text(200, "alive"))
+                .add("GET", "/v1/slow", Role.READ, call -> {
+                    release.await();
+                    return Reply.text(200, "done");
+                })
+                .add(
+                        "GET",
+                        "/v1/things/{id}",
+                        Role.READ,
+                        call -> Reply.text(200, call.path().get("id")))
+                .add("GET", "/v1/large", Role.READ, call -> Reply.text(200, "x".repeat(100_000)))
+                .add("GET", "/v1/broken", Role.READ, call -> {
+                    throw new IllegalStateException("secret detail");
+                })
+                .add("PUT", "/v1/things/{id}", Role.ADMIN, call -> Reply.text(200, "" + call.body().length))
+                .addStream("/v1/stream", Role.READ, (call, request, response, callback) -> {
+                    EventStream stream = new EventStream(response, callback);
+                    stream.begin();
+                    CompletableFuture<Void> unused = CompletableFuture.runAsync(() -> {
+                        byte[] event = ("data: " + "x".repeat(1000) + "\n\n").getBytes(StandardCharsets.US_ASCII);
+                        for (int i = 0; i < 100_000; i++) {
+                            stream.offer(event);
+                        }
+                        stream.end();
+                    });
+                }));
+    }
+
+    private HttpRequest.Builder request(String path) {
+        return HttpRequest.newBuilder(URI.create(server.url() + path)).timeout(WITHIN);
+    }
+
+    private HttpResponse<String> send(HttpRequest.Builder request) throws Exception {
+        return client.send(request.build(), BodyHandlers.ofString());
+    }
+
+    private static JsonNode problem(HttpResponse<String> response) throws IOException {
+        assertThat(response.headers().firstValue("Content-Type")).hasValue("application/problem+json");
+        return new JsonMapper().readTree(response.body());
+    }
+
+    /** Sends bytes as they are, and returns all that comes until the server closes. */
+    private String raw(String text) throws IOException {
+        try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), server.port())) {
+            socket.setSoTimeout((int) WITHIN.toMillis());
+            socket.getOutputStream().write(text.getBytes(StandardCharsets.ISO_8859_1));
+            socket.getOutputStream().flush();
+            return new String(socket.getInputStream().readAllBytes(), StandardCharsets.ISO_8859_1);
+        }
+    }
+
+    @Test
+    void livesButIsNotReadyBeforeTheInstanceRuns() throws Exception {
+        assertThat(send(request("/livez")).statusCode()).isEqualTo(200);
+        for (String path : List.of("/readyz", "/v1/tenants", "/no-such")) {
+            HttpResponse<String> response = send(request(path));
+            assertThat(response.statusCode()).as(path).isEqualTo(503);
+            assertThat(problem(response).path("id").asText()).isEqualTo("starting");
+            assertThat(response.headers().firstValue("Retry-After")).isPresent();
+        }
+    }
+
+    @Test
+    void aBusyPortIsAClearError() {
+        assertThatThrownBy(() -> HttpServer.open(settings(Map.of("http.port", Integer.toString(server.port())))))
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining("127.0.0.1 port " + server.port())
+                .hasMessageContaining("http.port");
+    }
+
+    @Test
+    void anotherAddressNeedsTokens() {
+        assertThatThrownBy(() -> settings(Map.of("http.bind", "0.0.0.0")))
+                .isInstanceOf(SettingsException.class)
+                .hasMessageContaining("http.tokens.file");
+    }
+
+    @Test
+    void aLargeBodyIsRefusedWithOrWithoutItsLength() throws Exception {
+        serve();
+        byte[] large = new byte[10_000_000];
+        HttpResponse<String> whole = send(request("/v1/things/1")
+                .header("Content-Type", "application/json")
+                .PUT(BodyPublishers.ofByteArray(new byte[Front.BODY_BYTES_MAX])));
+        assertThat(whole.body()).isEqualTo("" + Front.BODY_BYTES_MAX);
+
+        String headers = "PUT /v1/things/1 HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
+        assertThat(raw(headers + "Content-Length: 10000000\r\n\r\n")).startsWith("HTTP/1.1 413");
+        try {
+            HttpResponse<String> chunked = send(request("/v1/things/1")
+                    .header("Content-Type", "application/json")
+                    .PUT(BodyPublishers.ofInputStream(() -> new java.io.ByteArrayInputStream(large))));
+            assertThat(chunked.statusCode()).isEqualTo(413);
+        } catch (IOException e) {
+            // closed while the rest was still being sent: refused as well
+            assertThat(send(request("/livez")).statusCode()).isEqualTo(200);
+        }
+    }
+
+    @Test
+    void slowBodiesHoldNoThread() throws Exception {
+        serve();
+        List<Socket> sockets = new ArrayList<>();
+        try {
+            for (int i = 0; i < 200; i++) {
+                Socket socket = new Socket(InetAddress.getLoopbackAddress(), server.port());
+                sockets.add(socket);
+                socket.getOutputStream()
+                        .write(("PUT /v1/things/1 HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                                        + "Content-Length: 1000\r\n\r\n{")
+                                .getBytes(StandardCharsets.US_ASCII));
+            }
+            assertThat(send(request("/v1/things/7")).body()).isEqualTo("7");
+            sockets.get(0).setSoTimeout((int) WITHIN.toMillis());
+            byte[] answer = new byte[12];
+            assertThat(sockets.get(0).getInputStream().readNBytes(answer, 0, answer.length))
+                    .isEqualTo(12);
+            assertThat(new String(answer, StandardCharsets.US_ASCII)).isEqualTo("HTTP/1.1 408");
+        } finally {
+            for (Socket socket : sockets) {
+                socket.close();
+            }
+        }
+    }
+
+    @Test
+    void whatIsTooMuchIsRefusedAndHealthIsAnsweredBeside() throws Exception {
+        serve();
+        List<CompletableFuture<HttpResponse<String>>> all = new ArrayList<>();
+        for (int i = 0; i < 200; i++) {
+            all.add(client.sendAsync(request("/v1/slow").build(), BodyHandlers.ofString()));
+        }
+        HttpResponse<String> busy = null;
+        while (busy == null) {
+            HttpResponse<String> response = send(request("/livez"));
+            assertThat(response.statusCode()).isEqualTo(200);
+            busy = all.stream()
+                    .filter(CompletableFuture::isDone)
+                    .map(CompletableFuture::join)
+                    .findAny()
+                    .orElse(null);
+        }
+        assertThat(busy.statusCode()).isEqualTo(503);
+        assertThat(problem(busy).path("id").asText()).isEqualTo("busy");
+        release.countDown();
+        for (CompletableFuture<HttpResponse<String>> one : all) {
+            assertThat(one.get(30, TimeUnit.SECONDS).statusCode()).isIn(200, 503);
+        }
+        assertThat(send(request("/v1/things/7")).statusCode()).isEqualTo(200);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "/v1/things/..%2f..%2fetc", "/v1/things/%2e%2e", "/v1/things/a%2fb", "/v1/things/a;b", "/v1//things/1",
+                "/v1/things/..;/x", "/v1/things/%00", "/v1/things/a\\..\\b", "/../../etc/passwd", "/v1/things/%zz",
+                "/v1/things/1/../../../livez?", "//livez", "/v1/things/%c0%ae%c0%ae"
+            })
+    void pathTricksEndNowhere(String path) throws Exception {
+        serve();
+
+        String answer = raw("GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".formatted(path));
+
+        assertThat(answer).matches("(?s)HTTP/1\\.1 (400|404) .*");
+        assertThat(answer).doesNotContain("root:", "\tat ");
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "GET /livez HTTP/1.1\r\nHost: localhost\r\nX: a\rSet-Cookie: b\r\n\r\n",
+                "GET /livez HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n",
+                "GET /livez HTTP/1.1\r\n\r\n",
+                "PUT /v1/things/1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+                "PUT /v1/things/1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
+                "GET /livez HTTP/1.1\r\nHost : localhost\r\n\r\n",
+                "BOGUS\r\n\r\n"
+            })
+    void whatIsNoRequestIsRefused(String text) throws Exception {
+        serve();
+
+        assertThat(raw(text)).startsWith("HTTP/1.1 400").doesNotContain("Set-Cookie", "evil.example", "\tat ");
+    }
+
+    @Test
+    void longHeadersAreRefused() throws Exception {
+        serve();
+
+        assertThat(raw("GET /livez HTTP/1.1\r\nHost: localhost\r\nX: %s\r\n\r\n".formatted("x".repeat(100_000))))
+                .startsWith("HTTP/1.1 431");
+    }
+
+    @Test
+    void anUnexpectedFailureSaysNothingOfItself() throws Exception {
+        serve();
+
+        HttpResponse<String> response = send(request("/v1/broken"));
+
+        assertThat(response.statusCode()).isEqualTo(500);
+        assertThat(response.body()).doesNotContain("secret", "Exception");
+    }
+
+    @Test
+    void anotherMethodIsToldWhichThereAre() throws Exception {
+        serve();
+        for (String method : List.of("POST", "OPTIONS", "DELETE", "TRACE")) {
+            HttpResponse<String> response = send(request("/v1/things/1").method(method, BodyPublishers.noBody()));
+            assertThat(response.statusCode()).as(method).isEqualTo(405);
+            assertThat(response.headers().firstValue("Allow")).hasValue("GET, PUT");
+            assertThat(response.headers().map().keySet()).noneMatch(name -> name.startsWith("access-control"));
+        }
+    }
+
+    @Test
+    void whatAPageCanSendWithoutAskingIsNotTaken() throws Exception {
+        serve();
+        for (String type : List.of("text/plain", "application/x-www-form-urlencoded", "multipart/form-data")) {
+            assertThat(send(request("/v1/things/1").header("Content-Type", type).PUT(BodyPublishers.ofString("{}")))
+                            .statusCode())
+                    .isEqualTo(415);
+        }
+        assertThat(send(request("/v1/things/1").PUT(BodyPublishers.ofString("{}")))
+                        .statusCode())
+                .isEqualTo(415);
+    }
+
+    @Test
+    void largeAnswersAreCompressedForWhoWantsIt() throws Exception {
+        serve();
+        HttpResponse<byte[]> zipped = client.send(
+                request("/v1/large").header("Accept-Encoding", "gzip").build(), BodyHandlers.ofByteArray());
+
+        assertThat(zipped.headers().firstValue("Content-Encoding")).hasValue("gzip");
+        assertThat(zipped.body()).hasSizeLessThan(5_000);
+        assertThat(send(request("/v1/large")).body()).hasSize(100_000);
+        assertThat(send(request("/v1/large").method("HEAD", BodyPublishers.noBody()))
+                        .body())
+                .isEmpty();
+        assertThat(send(request("/v1/large")).headers().map())
+                .containsKeys("x-content-type-options", "content-security-policy", "cross-origin-resource-policy");
+    }
+
+    @Test
+    void aStreamThatIsReadTooSlowlyLosesTheOldestAndIsTold() throws Exception {
+        serve();
+        HttpResponse<InputStream> response = client.send(request("/v1/stream").build(), BodyHandlers.ofInputStream());
+        try (InputStream in = response.body()) {
+            String all = new String(in.readAllBytes(), StandardCharsets.US_ASCII);
+            // 100 MB were offered faster than any connection takes them.
+            assertThat(all).startsWith("retry: 3000\n\n").contains("event: dropped\ndata: {\"events\":");
+        }
+    }
+
+    @Test
+    void moreConnectionsThanThereMayBeDoNotStopThoseThatAre() throws Exception {
+        try (HttpServer small = HttpServer.open(settings(Map.of("http.connections.max", "16")))) {
+            List<Socket> idle = new ArrayList<>();
+            try {
+                for (int i = 0; i < 40; i++) {
+                    idle.add(new Socket(InetAddress.getLoopbackAddress(), small.port()));
+                }
+                // Those that say nothing are closed, and make room.
+                HttpResponse<String> response = client.send(
+                        HttpRequest.newBuilder(URI.create(small.url() + "/livez"))
+                                .timeout(WITHIN)
+                                .build(),
+                        BodyHandlers.ofString());
+                assertThat(response.statusCode()).isEqualTo(200);
+            } finally {
+                for (Socket socket : idle) {
+                    socket.close();
+                }
+            }
+        }
+    }
+
+    @Test
+    void noServerIsOpenedWhereNoneIsWanted() throws IOException {
+        assertThat(HttpServer.open(settings(Map.of("http.port", "-1")))).isNull();
+    }
+}

@@ -1,0 +1,388 @@
+package io.tidegate.wal;
+
+import static io.tidegate.wal.AcceptedTopic.FIRST;
+import static io.tidegate.wal.AcceptedTopic.SECOND;
+import static io.tidegate.wal.AcceptedTopic.stored;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowable;
+
+import io.tidegate.tenant.TenantId;
+import io.tidegate.wal.WalRepair.Outcome;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Damage of every kind is mended from the topic, with the same records in the same segments. */
+class WalRepairTest {
+    private static final int SHARD = 3;
+    private static final int RECORDS = 11;
+
+    /** Three records to a segment: 0 to 2, 3 to 5, 6 to 8, and 9 to 10. */
+    private static final WalSettings SETTINGS = AcceptedTopic.settings(300);
+
+    @TempDir
+    Path root;
+
+    private DataDir dir;
+    private AcceptedTopic topic;
+
+    @BeforeEach
+    void writeWal() {
+        dir = new DataDir(root.resolve("data"));
+        topic = write(dir);
+    }
+
+    /** Two tenants, whose records take turns. */
+    private static AcceptedTopic write(DataDir dir) {
+        AcceptedTopic topic = new AcceptedTopic();
+        for (int i = 0; i < RECORDS; i++) {
+            for (TenantId tenant : List.of(FIRST, SECOND)) {
+                topic.add(tenant, i, null, "v".repeat(76));
+            }
+        }
+        try (Shard shard = new Shard(dir, SHARD, SETTINGS)) {
+            for (int offset = 0; offset < topic.size(); offset++) {
+                topic.apply(shard, offset, segment -> {});
+                shard.flush();
+            }
+            shard.checkpoint(topic.size() - 1);
+        }
+        return topic;
+    }
+
+    private Path segment(TenantId tenant, long firstSeq) {
+        return dir.walOf(tenant).resolve(new SegmentName(firstSeq, SHARD).fileName());
+    }
+
+    /** The topic from an offset on. */
+    private static WalRepair.Source source(AcceptedTopic topic, int from) {
+        return (shard, each) -> {
+            for (int offset = from; offset < topic.size(); offset++) {
+                each.accept(topic.tenant(offset), topic.recordAt(offset));
+            }
+        };
+    }
+
+    private static List<Outcome> repair(DataDir dir, AcceptedTopic topic, int from) throws IOException {
+        return new WalRepair(dir, tenant -> SHARD, SETTINGS)
+                .repair(new TreeSet<>(List.of(FIRST, SECOND)), source(topic, from));
+    }
+
+    private static List<WalVerifier.Damage> damage(DataDir dir) throws IOException {
+        WalVerifier verifier = new WalVerifier(dir, tenant -> SHARD);
+        return Stream.of(FIRST, SECOND)
+                .flatMap(tenant -> {
+                    try {
+                        return verifier.verify(tenant, bytes -> {}).damage().stream();
+                    } catch (IOException e) {
+                        throw new AssertionError(e);
+                    }
+                })
+                .toList();
+    }
+
+    /** The content checksum of each segment, by its path. */
+    private static Map<String, String> contents(DataDir dir) throws IOException {
+        Map<String, String> contents = new TreeMap<>();
+        for (TenantId tenant : List.of(FIRST, SECOND)) {
+            for (SegmentName name : dir.segments(tenant)) {
+                Path path = dir.walOf(tenant).resolve(name.fileName());
+                Tail tail = Tail.empty(name.firstSeq());
+                try (SegmentReader reader = new SegmentReader(tenant, name, path)) {
+                    for (var batch = reader.next(); batch != null; batch = reader.next()) {
+                        for (WalRecord record : batch.records()) {
+                            tail = tail.with(
+                                    record,
+                                    record.chainedCrc(tail.crc(), new java.util.zip.CRC32C(), WalRecord.scratch()));
+                        }
+                    }
+                } catch (RecordBatches.BadBatchException e) {
+                    throw new AssertionError(path.toString(), e);
+                }
+                contents.put(tenant + "/" + name.fileName(), "%d %x".formatted(tail.nextSeq(), tail.crc()));
+            }
+        }
+        return contents;
+    }
+
+    private static void goesOn(DataDir dir, AcceptedTopic topic) throws IOException {
+        AcceptedTopic more = topic;
+        int before = more.size();
+        more.add(SECOND, 20, null, "one more");
+        try (Shard shard = new Shard(dir, SHARD, SETTINGS)) {
+            assertThat(shard.committedOffset()).isEqualTo(before - 1);
+            more.apply(shard, before, more.size());
+        }
+        for (TenantId tenant : List.of(FIRST, SECOND)) {
+            assertThat(stored(dir, tenant)).isEqualTo(more.of(tenant));
+        }
+    }
+
+    /** What can happen to the files. */
+    enum Mischief {
+        FIRST_MISSING {
+            @Override
+            void happen(WalRepairTest test) throws IOException {
+                Files.delete(test.segment(SECOND, 0));
+            }
+        },
+        MIDDLE_MISSING {
+            @Override
+            void happen(WalRepairTest test) throws IOException {
+                Files.delete(test.segment(SECOND, 3));
+            }
+        },
+        TWO_IN_A_ROW_MISSING {
+            @Override
+            void happen(WalRepairTest test) throws IOException {
+                Files.delete(test.segment(SECOND, 3));
+                Files.delete(test.segment(SECOND, 6));
+            }
+        },
+        TWO_APART_MISSING {
+            @Override
+            void happen(WalRepairTest test) throws IOException {
+                Files.delete(test.segment(SECOND, 0));
+                Files.delete(test.segment(SECOND, 6));
+            }
+        },
+        LAST_MISSING {
+            @Override
+            void happen(WalRepairTest test) throws IOException {
+                Files.delete(test.segment(SECOND, 9));
+            }
+        },
+        ALL_MISSING {
+            @Override
+            void happen(WalRepairTest test) throws IOException {
+                for (long first : new long[] {0, 3, 6, 9}) {
+                    Files.delete(test.segment(SECOND, first));
+                }
+                Files.delete(test.dir.walOf(SECOND));
+                Files.delete(test.dir.walOf(SECOND).getParent());
+            }
+        },
+        EMPTY_MIDDLE {
+            @Override
+            void happen(WalRepairTest test) throws IOException {
+                Files.write(test.segment(SECOND, 3), new byte[0]);
+            }
+        },
+        EMPTY_LAST {
+            @Override
+            void happen(WalRepairTest test) throws IOException {
+                Files.write(test.segment(SECOND, 9), new byte[0]);
+            }
+        },
+        MIDDLE_CUT_AT_A_BATCH {
+            @Override
+            void happen(WalRepairTest test) throws IOException {
+                test.cutAtFirstBatch(test.segment(SECOND, 3));
+            }
+        },
+        LAST_CUT_AT_A_BATCH {
+            @Override
+            void happen(WalRepairTest test) throws IOException {
+                test.cutAtFirstBatch(test.segment(SECOND, 9));
+            }
+        },
+        WRONG_NAME {
+            @Override
+            void happen(WalRepairTest test) throws IOException {
+                Files.move(test.segment(SECOND, 3), test.segment(SECOND, 4));
+            }
+        },
+        TWO_COPIES {
+            @Override
+            void happen(WalRepairTest test) throws IOException {
+                Files.copy(test.segment(SECOND, 3), test.segment(SECOND, 4));
+            }
+        },
+        OF_ANOTHER_SHARD {
+            @Override
+            void happen(WalRepairTest test) throws IOException {
+                Path other = test.dir.walOf(SECOND).resolve(new SegmentName(3, 7).fileName());
+                Files.move(test.segment(SECOND, 3), other);
+            }
+        },
+        SWAPPED_WITH_ANOTHER_TENANT {
+            @Override
+            void happen(WalRepairTest test) throws IOException {
+                Path aside = test.root.resolve("aside");
+                Files.move(test.segment(SECOND, 3), aside);
+                Files.move(test.segment(FIRST, 3), test.segment(SECOND, 3));
+                Files.move(aside, test.segment(FIRST, 3));
+            }
+        },
+        LINK_IN_PLACE_OF_A_SEGMENT {
+            @Override
+            void happen(WalRepairTest test) throws IOException {
+                Path moved = test.root.resolve("moved");
+                Files.move(test.segment(SECOND, 3), moved);
+                Files.createSymbolicLink(test.segment(SECOND, 3), moved);
+            }
+        };
+
+        abstract void happen(WalRepairTest test) throws IOException;
+    }
+
+    private void cutAtFirstBatch(Path path) throws IOException {
+        byte[] bytes = Files.readAllBytes(path);
+        int first = 12 + java.nio.ByteBuffer.wrap(bytes).getInt(8);
+        assertThat(first).isLessThan(bytes.length);
+        Files.write(path, Arrays.copyOf(bytes, first));
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void makesTheSameSegmentsAgainWhateverHappened(Mischief mischief) throws IOException {
+        Map<String, String> before = contents(dir);
+        mischief.happen(this);
+        assertThat(damage(dir)).isNotEmpty();
+
+        List<Outcome> outcomes = repair(dir, topic, 0);
+
+        assertThat(outcomes).isNotEmpty().allMatch(Outcome::repaired);
+        assertThat(damage(dir)).isEmpty();
+        assertThat(contents(dir)).isEqualTo(before);
+        assertThat(dir.repairs()).doesNotExist();
+        assertThat(repair(dir, topic, 0)).as("nothing is left to do").isEmpty();
+        goesOn(dir, topic);
+    }
+
+    @Test
+    @Timeout(120)
+    void mendsEveryByteOfASmallSegmentAndKeepsTheDamagedOne() throws IOException {
+        Map<String, String> before = contents(dir);
+        for (long first : new long[] {3, 9}) {
+            byte[] right = Files.readAllBytes(segment(SECOND, first));
+            for (int at = 0; at < right.length; at++) {
+                byte[] wrong = right.clone();
+                wrong[at] ^= 0x10;
+                Files.write(segment(SECOND, first), wrong);
+
+                assertThat(repair(dir, topic, 0)).as("byte %d", at).allMatch(Outcome::repaired);
+
+                String description = "segment %d, byte %d".formatted(first, at);
+                assertThat(contents(dir)).as(description).isEqualTo(before);
+                assertThat(damage(dir)).as(description).isEmpty();
+                Path copy;
+                try (Stream<Path> copies = Files.list(dir.quarantine())) {
+                    copy = copies.findFirst().orElseThrow();
+                }
+                assertThat(Files.readAllBytes(copy)).as(description).isEqualTo(wrong);
+                Files.delete(copy);
+            }
+        }
+        goesOn(dir, topic);
+    }
+
+    @Test
+    void saysExactlyWhatIsLostAndChangesNothingWhereTheTopicNoLongerHasIt() throws IOException {
+        byte[] right = Files.readAllBytes(segment(SECOND, 3));
+        int secondBatch = 12 + java.nio.ByteBuffer.wrap(right).getInt(8);
+        byte[] wrong = right.clone();
+        wrong[secondBatch + 70] ^= 1;
+        Files.write(segment(SECOND, 3), wrong);
+
+        // Offsets go in turns, so the topic begins with record 5 of each tenant: record 4 is lost, 3 can be read.
+        assertThat(repair(dir, topic, 10))
+                .extracting(Outcome::tenant, Outcome::firstSeq, Outcome::lastSeq, Outcome::repaired)
+                .containsExactly(org.assertj.core.groups.Tuple.tuple(SECOND, 4L, 4L, false));
+        assertThat(Files.readAllBytes(segment(SECOND, 3))).isEqualTo(wrong);
+        assertThat(repair(dir, topic, topic.size()))
+                .extracting(Outcome::firstSeq, Outcome::lastSeq)
+                .containsExactly(org.assertj.core.groups.Tuple.tuple(4L, 5L));
+        assertThat(dir.quarantine())
+                .satisfiesAnyOf(
+                        path -> assertThat(path).doesNotExist(),
+                        path -> assertThat(path).isEmptyDirectory());
+
+        // What can be read of the file is enough where the topic has the rest.
+        assertThat(repair(dir, topic, 8)).allMatch(Outcome::repaired);
+        assertThat(damage(dir)).isEmpty();
+    }
+
+    @Test
+    void doesNotBringBackWhatWasPruned() throws IOException {
+        try (Shard shard = new Shard(dir, SHARD, SETTINGS)) {
+            shard.prune(SECOND, 4);
+            shard.checkpoint(topic.size() - 1);
+        }
+        Files.delete(segment(SECOND, 3));
+
+        assertThat(repair(dir, topic, 0))
+                .extracting(Outcome::firstSeq, Outcome::lastSeq)
+                .containsExactly(org.assertj.core.groups.Tuple.tuple(3L, 5L));
+        assertThat(damage(dir)).isEmpty();
+        assertThat(dir.segments(SECOND).first().firstSeq()).isEqualTo(3);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"middle", "last", "both"})
+    @Timeout(120)
+    void isFinishedByTheNextRepairWhereverItWasBrokenOff(String where) throws IOException {
+        int at = 1;
+        for (boolean reached = true; reached; at++) {
+            String description = "%s, change %d".formatted(where, at);
+            Path base = Files.createDirectory(root.resolve("run-" + at));
+            FaultyDisk disk = new FaultyDisk(base);
+            DataDir own = new DataDir(disk.root());
+            own.lock().close();
+            AcceptedTopic written = write(own);
+            Map<String, String> before = contents(own);
+            for (long first : where.equals("both") ? new long[] {3, 9} : new long[] {where.equals("last") ? 9 : 3}) {
+                Path path = own.walOf(SECOND).resolve(new SegmentName(first, SHARD).fileName());
+                try (var file = own.openSegment(path, false)) {
+                    file.write(java.nio.ByteBuffer.wrap(new byte[] {1, 2, 3, 4}), 70);
+                    file.force(true);
+                }
+            }
+            disk.breakAt(at, true);
+            Throwable thrown = catchThrowable(() -> repair(own, written, 0));
+            reached = disk.broke();
+            disk.breakAt(0, false);
+            assertThat(thrown != null).as(description).isEqualTo(reached);
+            if (reached) {
+                disk.losePower(new Random(at));
+                repair(own, written, 0);
+            }
+            assertThat(damage(own)).as(description).isEmpty();
+            assertThat(contents(own)).as(description).isEqualTo(before);
+            goesOn(own, written);
+        }
+        assertThat(at).isGreaterThan(15);
+    }
+
+    @Test
+    void aShardDoesNotOpenALogWhoseRepairWasBrokenOff() throws IOException {
+        Checkpoint checkpoint = Checkpoint.read(dir, SHARD);
+        Map<TenantId, Checkpoint.Log> logs = new TreeMap<>(checkpoint.logs());
+        Checkpoint.Log log = logs.get(SECOND);
+        logs.put(SECOND, new Checkpoint.Log(Tail.empty(9), log.beginSeq(), log.appliedSeq(), false));
+        new Checkpoint(checkpoint.offset(), false, logs).write(dir, SHARD);
+
+        assertThat(damage(dir)).extracting(WalVerifier.Damage::what).anyMatch(what -> what.contains("broken off"));
+        try (Shard shard = new Shard(dir, SHARD, SETTINGS)) {
+            assertThatThrownBy(() -> topic.apply(shard, topic.size() - 1, segment -> {}))
+                    .hasMessageContaining("a repair was broken off");
+        }
+        assertThat(repair(dir, topic, 0)).allMatch(Outcome::repaired);
+        goesOn(dir, topic);
+    }
+}

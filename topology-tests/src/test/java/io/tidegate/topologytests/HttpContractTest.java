@@ -1,0 +1,371 @@
+package io.tidegate.topologytests;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
+import io.tidegate.demo.EmbeddedBroker;
+import io.tidegate.topologytests.Http.Answer;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * The API is what {@code openapi.yaml} says: each answer that it documents is provoked on a real instance and has the form
+ * that it documents, and no answer is another one.
+ */
+final class HttpContractTest {
+    private static final String ADMIN = "admin-0123456789abcdef";
+    private static final String READ = "read-0123456789abcdef";
+    private static final String OF_42 = "tenant-0123456789abcdef";
+    private static final String LARGE = "{\"label\":\"" + "x".repeat(70_000) + "\"}";
+
+    /** What cannot be provoked by a request alone; other tests do. 503: a state of the cluster; 408: waits 10 s. */
+    private static final Set<String> ELSEWHERE = Set.of("503", "408");
+
+    @TempDir
+    private static Path temp;
+
+    private static EmbeddedBroker broker;
+    private static Deployment deployment;
+    private static Http http;
+    private static JsonNode openapi;
+
+    private final Set<String> provoked = new TreeSet<>();
+    private final List<String> wrong = new ArrayList<>();
+
+    @BeforeAll
+    static void start() throws Exception {
+        Path tokens = Files.writeString(
+                temp.resolve("tokens"),
+                "# who may do what\nops admin %s\nviewer read %s\nacme tenant:42 %s\n".formatted(ADMIN, READ, OF_42));
+        broker = EmbeddedBroker.start(temp.resolve("broker"), 0, Map.of());
+        deployment = new Deployment(broker.bootstrapServers(), "contract", temp);
+        http = Http.of(deployment.start("a", "--set", "http.tokens.file=" + tokens, "--set", "http.streams.max=2"));
+        try (InputStream in = HttpContractTest.class.getClassLoader().getResourceAsStream("openapi.yaml")) {
+            openapi = new ObjectMapper().valueToTree(new YAMLMapper().readValue(in, Object.class));
+        }
+    }
+
+    @AfterAll
+    static void stop() {
+        if (deployment != null) {
+            deployment.close();
+        }
+        if (broker != null) {
+            broker.close();
+        }
+    }
+
+    @Test
+    void everyDocumentedAnswerIsGivenInItsForm() throws Exception {
+        Http admin = http.as(ADMIN);
+        Http reader = http.as(READ);
+        Http acme = http.as(OF_42);
+        for (String path : List.of("/livez", "/readyz", "/", "/openapi.yaml")) {
+            expect(200, "GET", path, http.get(path));
+        }
+        for (String path : List.of("/", "/openapi.yaml")) {
+            expect(
+                    304,
+                    "GET",
+                    path,
+                    http.get(path, "If-None-Match", http.get(path).header("ETag")));
+        }
+        for (String bad : List.of("no-such.js", "..", "%2e%2e", "index.html.class")) {
+            Answer answer = http.get("/dashboard/" + bad);
+            assertThat(answer.status()).as(bad).isIn(400, 404);
+        }
+        expect(404, "GET", "/dashboard/{file}", http.get("/dashboard/no-such.js"));
+        expect(200, "GET", "/dashboard/{file}", http.get("/dashboard/index.html"));
+        expect(
+                304,
+                "GET",
+                "/dashboard/{file}",
+                http.get(
+                        "/dashboard/index.html",
+                        "If-None-Match",
+                        http.get("/dashboard/index.html").header("ETag")));
+
+        String tenant = "/v1/tenants/{id}";
+        expect(404, "GET", tenant, admin.get("/v1/tenants/42"));
+        expect(404, "PATCH", tenant, admin.send("PATCH", "/v1/tenants/42", "{\"max_entities\":1}"));
+        expect(404, "DELETE", tenant, admin.send("DELETE", "/v1/tenants/42", null));
+        expect(404, "POST", tenant + "/undo", admin.send("POST", "/v1/tenants/42/undo", "{}"));
+        Answer put = admin.send("PUT", "/v1/tenants/42", "{\"max_signals_per_sec\":10}", "If-None-Match", "*");
+        expect(200, "PUT", tenant, put);
+        String etag = put.header("ETag");
+        expect(200, "GET", tenant, acme.get("/v1/tenants/42"));
+        expect(304, "GET", tenant, acme.get("/v1/tenants/42", "If-None-Match", etag));
+        expect(200, "PATCH", tenant, admin.send("PATCH", "/v1/tenants/42", "{\"max_entities\":1}", "If-Match", etag));
+        for (String method : List.of("PUT", "PATCH", "DELETE")) {
+            String body = method.equals("DELETE") ? null : "{\"max_entities\":2}";
+            expect(412, method, tenant, admin.send(method, "/v1/tenants/42", body, "If-Match", etag));
+            expect(403, method, tenant, reader.send(method, "/v1/tenants/42", body));
+            expect(401, method, tenant, http.send(method, "/v1/tenants/42", body));
+            expect(400, method, tenant, admin.send(method, "/v1/tenants/042", body));
+            expect(413, method, tenant, admin.send(method, "/v1/tenants/42", LARGE));
+            expect(415, method, tenant, admin.send(method, "/v1/tenants/42", "{}", "Content-Type", "text/plain"));
+        }
+        expect(412, "POST", tenant + "/undo", admin.send("POST", "/v1/tenants/42/undo", "{}", "If-Match", etag));
+        expect(403, "POST", tenant + "/undo", acme.send("POST", "/v1/tenants/42/undo", "{}"));
+        expect(401, "POST", tenant + "/undo", http.send("POST", "/v1/tenants/42/undo", "{}"));
+        expect(400, "POST", tenant + "/undo", admin.send("POST", "/v1/tenants/42/undo", "{\"to\":1}"));
+        expect(413, "POST", tenant + "/undo", admin.send("POST", "/v1/tenants/42/undo", LARGE));
+        expect(415, "POST", tenant + "/undo", admin.send("POST", "/v1/tenants/42/undo", "{}", "Content-Type", "a/b"));
+        expect(200, "POST", tenant + "/undo", admin.send("POST", "/v1/tenants/42/undo", "{}"));
+
+        // What refuses a kind of path or parameter, on each path that has it.
+        Map<String, String> gets = Map.of(
+                tenant,
+                "/v1/tenants/42",
+                tenant + "/usage",
+                "/v1/tenants/42/usage",
+                tenant + "/history",
+                "/v1/tenants/42/history",
+                "/v1/tenants",
+                "/v1/tenants",
+                "/v1/status",
+                "/v1/status",
+                "/v1/segments",
+                "/v1/segments?tenant=42");
+        gets.forEach((template, path) -> {
+            String query = path + (path.contains("?") ? "&" : "?");
+            expect(401, "GET", template, http.get(path));
+            expect(401, "GET", template, http.as("not-a-token-of-this-server").get(path));
+            expect(403, "GET", template, acme.get(path.replace("42", "43")));
+            expect(200, "GET", template, reader.get(path));
+            expect(400, "GET", template, reader.get(query + "no_such_parameter=1"));
+        });
+        expect(404, "PUT", tenant, admin.send("PUT", "/v1/tenants/42/no-such", "{}"));
+        expect(200, "DELETE", tenant, admin.send("DELETE", "/v1/tenants/42", null));
+
+        expect(401, "GET", "/v1/rejections", http.get("/v1/rejections"));
+        expect(403, "GET", "/v1/rejections", acme.get("/v1/rejections"));
+        expect(400, "GET", "/v1/rejections", admin.get("/v1/rejections?reason=no_such"));
+        try (InputStream one = acme.open("/v1/rejections?tenant=42").body();
+                InputStream two = admin.open("/v1/rejections?reason=rate_limited,malformed&dead_letter=true")
+                        .body()) {
+            assertThat(new String(one.readNBytes(6), java.nio.charset.StandardCharsets.US_ASCII))
+                    .isEqualTo("retry:");
+            assertThat(two.readNBytes(6)).hasSize(6);
+            provoked.add("GET /v1/rejections 200");
+            Answer third = admin.get("/v1/rejections");
+            expect(503, "GET", "/v1/rejections", third);
+            assertThat(third.problem()).isEqualTo("too_many_streams");
+            assertThat(third.header("Retry-After")).isNotEmpty();
+        }
+        metrics(reader, acme);
+
+        assertThat(wrong).isEmpty();
+        assertThat(documented())
+                .as("answers that are documented and were not given")
+                .isSubsetOf(provoked);
+    }
+
+    /** Whoever makes the body tests it; here is only who may read it. */
+    private void metrics(Http reader, Http acme) {
+        Answer answer = reader.get("/metrics");
+        if (answer.status() == 404) {
+            provoked.addAll(Set.of("GET /metrics 200", "GET /metrics 401", "GET /metrics 403"));
+            return;
+        }
+        expect(200, "GET", "/metrics", answer);
+        expect(401, "GET", "/metrics", http.get("/metrics"));
+        expect(403, "GET", "/metrics", acme.get("/metrics"));
+    }
+
+    private static Set<String> documented() {
+        Set<String> all = new TreeSet<>();
+        openapi.path("paths")
+                .properties()
+                .forEach(path -> path.getValue().properties().forEach(method -> {
+                    method.getValue().path("responses").fieldNames().forEachRemaining(status -> {
+                        boolean isIcon = path.getKey().equals("/favicon.ico"); // the dashboard's
+                        if (!ELSEWHERE.contains(status) && !isIcon) {
+                            all.add("%s %s %s"
+                                    .formatted(
+                                            method.getKey().toUpperCase(java.util.Locale.ROOT), path.getKey(), status));
+                        }
+                    });
+                }));
+        return all;
+    }
+
+    private void expect(int status, String method, String template, Answer answer) {
+        String what = "%s %s %d".formatted(method, template, answer.status());
+        provoked.add(what);
+        if (answer.status() != status) {
+            wrong.add("%s, expected %d: %s".formatted(what, status, answer.text()));
+            return;
+        }
+        JsonNode response = resolved(openapi.path("paths")
+                .path(template)
+                .path(method.toLowerCase(java.util.Locale.ROOT))
+                .path("responses")
+                .path(Integer.toString(status)));
+        if (response.isMissingNode()) {
+            wrong.add(what + " is not documented");
+            return;
+        }
+        String type = answer.header("Content-Type").split(";", 2)[0];
+        if (response.has("content")
+                && status != 304
+                && !response.path("content").has(type)) {
+            wrong.add("%s has the type %s".formatted(what, type));
+        } else if (type.endsWith("json")) {
+            checkForm(what, response.path("content").path(type).path("schema"), answer.json());
+            if (type.equals("application/problem+json")
+                    && answer.json().path("status").asInt() != status) {
+                wrong.add(what + " has another status inside");
+            }
+        }
+    }
+
+    private static JsonNode resolved(JsonNode node) {
+        JsonNode found = node;
+        while (found.has("$ref")) {
+            found = openapi.at(found.get("$ref").asText().substring(1));
+        }
+        return found;
+    }
+
+    /** The part of JSON Schema that the document uses. */
+    private void checkForm(String what, JsonNode schemaOrRef, JsonNode value) {
+        JsonNode schema = resolved(schemaOrRef);
+        schema.path("allOf").forEach(part -> checkForm(what, part, value));
+        if (schema.has("oneOf")) {
+            for (JsonNode part : schema.path("oneOf")) {
+                if (hasType(resolved(part), value)) {
+                    checkForm(what, part, value);
+                    return;
+                }
+            }
+            wrong.add("%s: %s is of none of the forms".formatted(what, value));
+            return;
+        }
+        if (!hasType(schema, value)) {
+            wrong.add("%s: %s is not %s".formatted(what, value, schema.path("type")));
+            return;
+        }
+        if (schema.has("enum")
+                && java.util.stream.StreamSupport.stream(schema.path("enum").spliterator(), false)
+                        .noneMatch(value::equals)) {
+            wrong.add("%s: %s is not one of %s".formatted(what, value, schema.path("enum")));
+        }
+        if (value.isObject()) {
+            schema.path("required").forEach(name -> {
+                if (!value.has(name.asText())) {
+                    wrong.add("%s: %s is missing".formatted(what, name));
+                }
+            });
+            value.properties().forEach(field -> {
+                JsonNode known = schema.path("properties").path(field.getKey());
+                JsonNode more = schema.path("additionalProperties");
+                if (!known.isMissingNode()) {
+                    checkForm(what + "/" + field.getKey(), known, field.getValue());
+                } else if (more.isObject()) {
+                    checkForm(what + "/" + field.getKey(), more, field.getValue());
+                } else if (more.isBoolean() && !more.asBoolean()) {
+                    wrong.add("%s: %s is not documented".formatted(what, field.getKey()));
+                }
+            });
+        }
+        if (value.isArray() && schema.has("items")) {
+            value.forEach(item -> checkForm(what + "[]", schema.path("items"), item));
+        }
+    }
+
+    private static boolean hasType(JsonNode schema, JsonNode value) {
+        JsonNode type = schema.path("type");
+        if (type.isMissingNode()) {
+            return true;
+        }
+        List<String> allowed = new ArrayList<>();
+        if (type.isArray()) {
+            type.forEach(one -> allowed.add(one.asText()));
+        } else {
+            allowed.add(type.asText());
+        }
+        return (value.isNull() && allowed.contains("null"))
+                || (value.isObject() && allowed.contains("object"))
+                || (value.isArray() && allowed.contains("array"))
+                || (value.isTextual() && allowed.contains("string"))
+                || (value.isBoolean() && allowed.contains("boolean"))
+                || (value.isIntegralNumber() && allowed.contains("integer"))
+                || (value.isNumber() && allowed.contains("number"));
+    }
+
+    @Test
+    void aProblemNamesTheFieldAndTheRuleAndChangesNothing() {
+        Http admin = http.as(ADMIN);
+        Map<String, String> bad = Map.of(
+                "{\"max_signals_per_sec\":-1}", "max_signals_per_sec",
+                "{\"max_signals_per_sec\":4294967296}", "max_signals_per_sec",
+                "{\"burst_signals\":1.5}", "burst_signals",
+                "{\"mode\":\"off\"}", "mode",
+                "{\"blocked_until\":\"tomorrow\"}", "blocked_until",
+                "{\"required_regions\":[\"../eu\"]}", "required_regions",
+                "{\"tenant_id\":8}", "tenant_id",
+                "{\"max_signal_per_sec\":1}", "max_signal_per_sec",
+                "{\"label\":\"a\\r\\nSet-Cookie: b\"}", "label");
+        bad.forEach((body, field) -> {
+            Answer answer = admin.send("PUT", "/v1/tenants/7", body);
+            assertThat(answer.status()).as(body).isEqualTo(400);
+            assertThat(answer.problem()).as(body).isEqualTo("invalid_config");
+            assertThat(answer.json().path("field").asText()).as(answer.text()).isEqualTo(field);
+        });
+        for (String body : List.of("", "null", "[]", "{", "{} {}", "{\"label\":1,\"label\":2}", "[".repeat(60_000))) {
+            assertThat(admin.send("PUT", "/v1/tenants/7", body).status())
+                    .as(body)
+                    .isEqualTo(400);
+        }
+        assertThat(admin.get("/v1/tenants/7").problem()).isEqualTo("tenant_unknown");
+    }
+
+    @Test
+    void aRefusalIsInTheStreamOfWhoMaySeeIt() throws Exception {
+        Http admin = http.as(ADMIN);
+        assertThat(admin.send("PUT", "/v1/tenants/50", "{\"max_signals_per_sec\":0}")
+                        .status())
+                .isEqualTo(200);
+        try (var lines = new java.io.BufferedReader(new java.io.InputStreamReader(
+                admin.open("/v1/rejections?tenant=50").body(), java.nio.charset.StandardCharsets.UTF_8))) {
+            assertThat(lines.readLine()).startsWith("retry:");
+            Thread sender = new Thread(() -> {
+                while (!Thread.currentThread().isInterrupted()) {
+                    deployment.sendQuietly("{\"tenant_id\":50,\"signal\":\"a\",\"x\":\"</script>\"}");
+                    java.util.concurrent.locks.LockSupport.parkNanos(
+                            Duration.ofMillis(200).toNanos());
+                }
+            });
+            sender.setDaemon(true);
+            sender.start();
+            String line;
+            do {
+                line = lines.readLine();
+            } while (!line.startsWith("data: {\"topic\""));
+            sender.interrupt();
+            sender.join();
+            JsonNode event = new ObjectMapper().readTree(line.substring("data: ".length()));
+            assertThat(event.path("tenant").asText()).isEqualTo("50");
+            assertThat(event.path("reason").asText()).isEqualTo("rate_limited");
+            assertThat(event.path("value").asText()).contains("</script>");
+            assertThat(event.at("/headers/tidegate.source.topic").asText()).isEqualTo(deployment.signals());
+        }
+        JsonNode usage = admin.get("/v1/tenants/50/usage").json();
+        assertThat(usage.at("/rejected/rate_limited").asLong()).isPositive();
+        assertThat(usage.at("/last_rejection/reason").asText()).isEqualTo("rate_limited");
+    }
+}

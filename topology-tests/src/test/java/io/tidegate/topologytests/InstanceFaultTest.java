@@ -1,0 +1,265 @@
+package io.tidegate.topologytests;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.tidegate.topology.RecordSizes;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.errors.RecordTooLargeException;
+import org.apache.kafka.common.serialization.StringSerializer;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInfo;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * What can happen to instances, under load, with two or three of them and standby replicas. Each test ends with the check of
+ * all promises.
+ */
+@Timeout(value = 6, unit = TimeUnit.MINUTES)
+final class InstanceFaultTest {
+    private static final long SEED = 20_260_101;
+
+    @TempDir
+    static Path brokerDir;
+
+    @TempDir
+    Path temp;
+
+    private static BrokerCluster cluster;
+
+    @BeforeAll
+    static void startBroker() throws Exception {
+        cluster = BrokerCluster.start(brokerDir, 1);
+    }
+
+    @AfterAll
+    static void stopBroker() {
+        cluster.close();
+    }
+
+    private FaultScene scene(TestInfo test, String... settings) throws Exception {
+        return scene(1, test, settings);
+    }
+
+    private FaultScene scene(int hotShare, TestInfo test, String... settings) throws Exception {
+        String name = test.getTestMethod().orElseThrow().getName().toLowerCase(Locale.ROOT);
+        return FaultScene.start(cluster, name, temp, SEED, hotShare, System.out::println, settings);
+    }
+
+    /** RocksDB flushes all the time, so each kill also loses the task directories, as Kafka Streams wants it. */
+    @Test
+    void tenKillsAtRandomLoseNothingAndLeaveWalFilesAlone(TestInfo test) throws Exception {
+        try (FaultScene scene = scene(test, "kafka.rocksdb.config.setter=" + TinyMemtables.class.getName())) {
+            scene.startInstance("a");
+            scene.startInstance("b");
+            scene.startInstance("c");
+            scene.awaitProgress("start");
+            for (int i = 0; i < 10; i++) {
+                String killed = scene.anyInstance();
+                Map<Path, Object> files = FaultScene.fileKeys(scene.dataDir(killed));
+                scene.killAndRestart(killed);
+                Map<Path, Object> after = FaultScene.fileKeys(scene.dataDir(killed));
+                files.entrySet().removeIf(file -> file.getValue().equals(after.get(file.getKey())));
+                assertThat(files)
+                        .as("files that are gone or others than before")
+                        .isEmpty();
+            }
+            scene.settleAndCheck();
+        }
+    }
+
+    @Test
+    void fromOneInstanceToThreeAndBackNoDecisionDiffers(TestInfo test) throws Exception {
+        try (FaultScene scene = scene(test)) {
+            scene.startInstance("a");
+            scene.awaitProgress("start");
+            scene.startInstance("b");
+            scene.startInstance("c");
+            scene.awaitProgress("three instances");
+            scene.poisonConfigs();
+            assertThat(scene.stop("a"))
+                    .as("ms until others go on after a clean stop")
+                    .isLessThan(30_000);
+            scene.kill("b");
+            scene.settleAndCheck();
+        }
+    }
+
+    @Test
+    void anInstanceThatSleptThroughItsSessionWritesNothingNew(TestInfo test) throws Exception {
+        try (FaultScene scene = scene(test)) {
+            scene.startInstance("a");
+            scene.startInstance("b");
+            scene.awaitProgress("start");
+            scene.pause("a");
+            scene.pause("b");
+            scene.settleAndCheck();
+        }
+    }
+
+    @Test
+    void instancesThatJoinAndLeaveAllTheTimeChangeNoDecision(TestInfo test) throws Exception {
+        try (FaultScene scene = scene(test)) {
+            scene.startInstance("a");
+            scene.startInstance("b");
+            for (int i = 0; i < 4; i++) {
+                scene.startInstance("c");
+                scene.stop(scene.anyOf("b", "c"));
+                scene.stopIfRunning("c");
+                scene.startIfStopped("b");
+            }
+            scene.settleAndCheck();
+        }
+    }
+
+    @Test
+    void aTenantAtAHundredTimesItsRateChangesNobodyElsesDecisions(TestInfo test) throws Exception {
+        // 8/s are allowed, 800/s come; the others send 400/s.
+        try (FaultScene scene = scene(3, test)) {
+            scene.startInstance("a");
+            scene.awaitProgress("start");
+            scene.progress().takeLongestDelayMs();
+            scene.awaitProgress("ten seconds of flood", System.currentTimeMillis() + 10_000);
+            scene.reportDelay();
+            scene.settleAndCheck();
+        }
+    }
+
+    @Test
+    void aFullDataDirIsAPauseAndNothingGoesToTheDeadLetters(TestInfo test) throws Exception {
+        Path full = Files.createDirectories(temp.resolve("data-a"));
+        assumeThat(run("mount", "-t", "tmpfs", "-o", "size=192m", "tmpfs", full.toString()))
+                .as("mounting a small file system, which only root can")
+                .isZero();
+        try (FaultScene scene = scene(test, "disk.min.free.bytes=" + (48L << 20))) {
+            TidegateProcess instance = scene.startInstance("a");
+            scene.awaitProgress("start");
+            // First down to a little, then to nothing.
+            for (int leftMib : new int[] {16, 0}) {
+                int pauses = occurrences(instance, "paused, the disk is nearly full");
+                int resumes = occurrences(instance, "resumed, the disk has room again");
+                Path ballast = fill(full, leftMib);
+                TidegateProcess.await(
+                        Duration.ofSeconds(30),
+                        "a pause; the log: ",
+                        instance::logText,
+                        () -> occurrences(instance, "paused, the disk is nearly full") > pauses);
+                Files.delete(ballast);
+                TidegateProcess.await(
+                        Duration.ofSeconds(30),
+                        "the end of it; the log: ",
+                        instance::logText,
+                        () -> occurrences(instance, "resumed, the disk has room again") > resumes);
+                scene.awaitProgress("disk full up to " + leftMib + " MiB, now with room again");
+            }
+            scene.settleAndCheck();
+        } finally {
+            run("umount", "-l", full.toString());
+        }
+    }
+
+    /** One byte under and over what Tidegate takes, and up to the last byte that the broker takes. */
+    @Test
+    void recordsOfEverySizeEndInOnePlace() throws Exception {
+        int brokerMax = 1_048_588;
+        int tidegateMax = brokerMax - RecordSizes.HEADROOM_BYTES;
+        List<Integer> valueBytes = new ArrayList<>();
+        for (int around : new int[] {-300, -150, -100, -80, -70, -2, -1, 0, 1, 2, 100}) {
+            valueBytes.add(tidegateMax + around);
+        }
+        for (int below = 0; below < 100; below += 4) {
+            valueBytes.add(brokerMax - below);
+        }
+        try (Deployment app = new Deployment(cluster.bootstrapServers(), "sizes", temp)) {
+            TidegateProcess instance = app.start("a");
+            app.set("42", "--label", "Large");
+            app.awaitUsable("42");
+            int taken = 0;
+            for (int bytes : valueBytes) {
+                taken += sendOfSize(app.signals(), bytes, 0) ? 1 : 0;
+            }
+            taken += sendOfSize(app.signals(), 1_000, 200) ? 1 : 0;
+            taken += sendOfSize(app.signals(), tidegateMax - 200, 200) ? 1 : 0;
+            assertThat(taken).as("records that the broker took").isBetween(13, valueBytes.size() + 1);
+
+            JsonNode books = app.verify("a");
+
+            long probes = books.at("/tenants/42/in").asLong();
+            long dead = books.at("/tenants/42/dead_lettered").asLong();
+            assertThat(books.at("/tenants/42/in_wal").asLong()).isEqualTo(probes - dead);
+            assertThat(dead).isBetween(3L, (long) taken);
+            assertThat(instance.logText()).doesNotContain("ERROR");
+        }
+    }
+
+    /** Whether the broker took it. */
+    private static boolean sendOfSize(String topic, int valueBytes, int headers) throws Exception {
+        String head = "{\"tenant_id\":42,\"pad\":\"";
+        String value = head + "x".repeat(valueBytes - head.length() - 2) + "\"}";
+        Map<String, Object> config =
+                Map.of("bootstrap.servers", cluster.bootstrapServers(), "max.request.size", 4 << 20, "acks", "all");
+        try (var producer = new KafkaProducer<>(config, new StringSerializer(), new StringSerializer())) {
+            ProducerRecord<String, String> record = new ProducerRecord<>(topic, value);
+            for (int i = 0; i < headers; i++) {
+                record.headers().add("header-" + i, new byte[] {1});
+            }
+            producer.send(record).get(30, TimeUnit.SECONDS);
+            return true;
+        } catch (ExecutionException e) {
+            assertThat(e).hasCauseInstanceOf(RecordTooLargeException.class);
+            return false;
+        }
+    }
+
+    @Test
+    void aSessionThatTheBrokersRefuseIsAWarningAndNoFailure() throws Exception {
+        try (Deployment app =
+                new Deployment(cluster.bootstrapServers(), "session", temp, "session.timeout.ms=1800000")) {
+            TidegateProcess instance = app.start("a");
+
+            assertThat(instance.logText())
+                    .contains("session.timeout.ms=1800000 does not hold")
+                    .contains("group.streams.min.session.timeout.ms");
+        }
+    }
+
+    private static int occurrences(TidegateProcess instance, String text) {
+        return instance.logText().split(java.util.regex.Pattern.quote(text), -1).length - 1;
+    }
+
+    private static Path fill(Path dir, int leftMib) throws IOException {
+        Path ballast = dir.resolve("ballast");
+        byte[] mib = new byte[1 << 20];
+        try (var out = Files.newOutputStream(ballast)) {
+            while (Files.getFileStore(dir).getUsableSpace() > (long) leftMib << 20) {
+                out.write(mib);
+            }
+        } catch (IOException e) {
+            // to the last byte
+        }
+        return ballast;
+    }
+
+    private static int run(String... command) throws Exception {
+        try {
+            return new ProcessBuilder(command).start().waitFor();
+        } catch (IOException e) {
+            return -1;
+        }
+    }
+}

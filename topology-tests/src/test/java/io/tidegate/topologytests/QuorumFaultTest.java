@@ -1,0 +1,85 @@
+package io.tidegate.topologytests;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Locale;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInfo;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * What can happen to brokers and to the network, with three brokers, three copies of everything and two instances under
+ * load. Each test ends with the check of all promises.
+ */
+@Timeout(value = 6, unit = TimeUnit.MINUTES)
+final class QuorumFaultTest {
+    private static final long SEED = 20_260_102;
+    private static final Duration FREEZE = Duration.ofSeconds(6);
+
+    /** Longer than a transaction may last. */
+    private static final Duration OUTAGE = Duration.ofSeconds(15);
+
+    @TempDir
+    static Path brokerDir;
+
+    @TempDir
+    Path temp;
+
+    private static BrokerCluster cluster;
+
+    @BeforeAll
+    static void startBrokers() throws Exception {
+        cluster = BrokerCluster.start(brokerDir, 3);
+    }
+
+    @AfterAll
+    static void stopBrokers() {
+        cluster.close();
+    }
+
+    private FaultScene scene(TestInfo test, String... settings) throws Exception {
+        String name = test.getTestMethod().orElseThrow().getName().toLowerCase(Locale.ROOT);
+        return FaultScene.start(cluster, name, temp, SEED, System.out::println, settings);
+    }
+
+    @Test
+    void everyBrokerKilledInTurnLosesNothing(TestInfo test) throws Exception {
+        try (FaultScene scene = scene(test)) {
+            scene.startInstance("a");
+            scene.startInstance("b");
+            scene.awaitProgress("start");
+            for (int broker = 0; broker < cluster.size(); broker++) {
+                scene.killBrokers(Duration.ofSeconds(2), broker);
+            }
+            scene.freezeBroker("the group's coordinator", scene.groupCoordinator(), FREEZE);
+            scene.settleAndCheck();
+        }
+    }
+
+    @Test
+    void twoOfThreeBrokersDownForLongerThanATransactionIsOnlyAPause(TestInfo test) throws Exception {
+        try (FaultScene scene = scene(test)) {
+            scene.startInstance("a");
+            scene.startInstance("b");
+            scene.awaitProgress("start");
+            scene.killBrokers(OUTAGE, 0, 2);
+            scene.settleAndCheck();
+        }
+    }
+
+    @Test
+    void anInstanceThatIsCutOffFromBrokersDoesNoHarm(TestInfo test) throws Exception {
+        try (FaultScene scene = scene(test)) {
+            scene.startInstanceByWire("a");
+            scene.startInstance("b");
+            scene.awaitProgress("start");
+            scene.cut(OUTAGE, scene.random(cluster.size()));
+            scene.cut(OUTAGE, 0, 1, 2);
+            scene.settleAndCheck();
+        }
+    }
+}
