@@ -36,14 +36,21 @@ final class Bench implements AutoCloseable {
 
     private final Path root;
     private final @Nullable Path recordings;
+    private final Map<String, String> overrides;
     private final EmbeddedBroker broker;
     private final Admin admin;
     private final Progress progress;
     private final Set<String> filled = new HashSet<>();
 
-    private Bench(Path root, @Nullable Path recordings, EmbeddedBroker broker, Progress progress) {
+    private Bench(
+            Path root,
+            @Nullable Path recordings,
+            Map<String, String> overrides,
+            EmbeddedBroker broker,
+            Progress progress) {
         this.root = root;
         this.recordings = recordings;
+        this.overrides = overrides;
         this.broker = broker;
         this.progress = progress;
         this.admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()));
@@ -54,8 +61,10 @@ final class Bench implements AutoCloseable {
      *
      * @param parent where files go; null: where temporary ones do
      * @param recordings where each program writes what Java Flight Recorder saw; null: nowhere
+     * @param overrides of Tidegate's settings
      */
-    static Bench start(@Nullable Path parent, @Nullable Path recordings, Progress progress)
+    static Bench start(
+            @Nullable Path parent, @Nullable Path recordings, Map<String, String> overrides, Progress progress)
             throws IOException, InterruptedException {
         if (recordings != null) {
             Files.createDirectories(recordings);
@@ -64,7 +73,7 @@ final class Bench implements AutoCloseable {
                 ? Files.createTempDirectory("tidegate-bench-")
                 : Files.createTempDirectory(Files.createDirectories(parent), "tidegate-bench-");
         EmbeddedBroker broker = EmbeddedBroker.start(root.resolve("broker"), 0, Map.of());
-        return new Bench(root, recordings, broker, progress);
+        return new Bench(root, recordings, overrides, broker, progress);
     }
 
     String bootstrap() {
@@ -152,6 +161,7 @@ final class Bench implements AutoCloseable {
         settings.put(Settings.BOOTSTRAP_SERVERS, bootstrap());
         settings.put(Settings.DATA_DIR, directory(id).resolve("data").toString());
         settings.put(Settings.APPLICATION_ID, id);
+        settings.put(Settings.HTTP_PORT, "-1");
         settings.put(Settings.SHARDS, Integer.toString(PARTITIONS));
         settings.put(Settings.THREADS, Integer.toString(threads));
         settings.put(Settings.TOPIC_SIGNALS, signals);
@@ -161,6 +171,7 @@ final class Bench implements AutoCloseable {
         settings.put(Settings.TOPIC_QUOTA_EXCEEDED, id + ".quota-exceeded");
         settings.put(Settings.TOPIC_DEAD_LETTER, id + ".dead-letter");
         settings.put(Settings.TOPIC_SEGMENTS, id + ".segments");
+        settings.putAll(overrides);
         return settings;
     }
 
@@ -173,6 +184,14 @@ final class Bench implements AutoCloseable {
         List<String> command = jvm(id, heap);
         command.addAll(List.of("io.tidegate.cli.Tidegate", "run"));
         settings.forEach((key, value) -> command.addAll(List.of("--set", key + "=" + value)));
+        return new Child(command, directory(id).resolve("log"));
+    }
+
+    /** Starts an app that only forwards, with Kafka Streams configured as these settings would. */
+    Child startPassThrough(String id, String heap, Map<String, String> settings) throws IOException {
+        List<String> command = jvm(id, heap);
+        command.add(PassThrough.class.getName());
+        settings.forEach((key, value) -> command.add(key + "=" + value));
         return new Child(command, directory(id).resolve("log"));
     }
 

@@ -1,6 +1,11 @@
 package io.tidegate.benchmarks;
 
+import io.tidegate.config.Settings;
+import io.tidegate.config.SettingsLoader;
+import io.tidegate.topology.Topics;
 import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Properties;
 import java.util.Set;
@@ -10,7 +15,6 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.utils.Utils;
 import org.apache.kafka.streams.AutoOffsetReset;
 import org.apache.kafka.streams.KafkaStreams;
-import org.apache.kafka.streams.StreamsConfig;
 import org.apache.kafka.streams.Topology;
 import org.apache.kafka.streams.processor.StreamPartitioner;
 import org.apache.kafka.streams.processor.api.ContextualProcessor;
@@ -20,23 +24,27 @@ import org.apache.kafka.streams.processor.api.Record;
 /**
  * The limit: source, by-tenant topic, output topic, exactly once, and nothing done on the way.
  *
- * <p>Arguments: bootstrap, application id, source, by-tenant topic, output topic, state dir, threads.
+ * <p>Arguments: Tidegate's settings, as {@code key=value}. Kafka Streams and its clients are configured as Tidegate
+ * configures them, and the topics are those that it would read and write.
  */
 final class PassThrough {
+    /** What Tidegate finds by asking for its topics' {@code max.message.bytes}, with Kafka's defaults. */
+    private static final long REQUEST_BYTES_MAX = 1024 * 1024;
+
     private PassThrough() {}
 
     public static void main(String[] args) throws InterruptedException {
+        Map<String, String> values = new HashMap<>();
+        for (String arg : args) {
+            int equals = arg.indexOf('=');
+            values.put(arg.substring(0, equals), arg.substring(equals + 1));
+        }
+        Settings settings = SettingsLoader.load(null, Map.of(), values);
+        Topics topics = settings.topics();
         Topology topology = new Topology();
-        addHop(topology, "a", args[2], args[3]);
-        addHop(topology, "b", args[3], args[4]);
-        Properties config = new Properties();
-        config.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, args[0]);
-        config.put(StreamsConfig.APPLICATION_ID_CONFIG, args[1]);
-        config.put(StreamsConfig.STATE_DIR_CONFIG, args[5]);
-        config.put(StreamsConfig.NUM_STREAM_THREADS_CONFIG, Integer.parseInt(args[6]));
-        config.put(StreamsConfig.PROCESSING_GUARANTEE_CONFIG, StreamsConfig.EXACTLY_ONCE_V2);
-        config.put(StreamsConfig.GROUP_PROTOCOL_CONFIG, "streams");
-        config.put(StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, 100);
+        addHop(topology, "a", topics.signals().get(0), topics.byTenant());
+        addHop(topology, "b", topics.byTenant(), topics.accepted());
+        Properties config = settings.streamsConfig(settings.dataDir(), REQUEST_BYTES_MAX, null);
         KafkaStreams streams = new KafkaStreams(topology, config);
         CountDownLatch end = new CountDownLatch(1);
         Runtime.getRuntime().addShutdownHook(new Thread(streams::close));

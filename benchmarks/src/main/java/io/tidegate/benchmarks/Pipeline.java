@@ -84,6 +84,14 @@ final class Pipeline implements Callable<Integer> {
             description = "Sizes of the case restart. Default: 100 MiB and 10 GiB, which takes 25 GiB of disk.")
     private List<Long> walBytes = List.of(100L << 20, 10L << 30);
 
+    @Option(
+            names = "--set",
+            paramLabel = "KEY=VALUE",
+            description =
+                    "A setting of Tidegate, such as kafka.producer.batch.size=131072. What goes to the Kafka clients"
+                            + " applies to the limit too.")
+    private Map<String, String> overrides = Map.of();
+
     @Option(names = "--jfr", paramLabel = "DIR", description = "Writes a recording of each program to this directory.")
     private @Nullable Path recordings;
 
@@ -139,7 +147,7 @@ final class Pipeline implements Callable<Integer> {
                 .distinct()
                 .toList();
         Progress progress = new Progress(Duration.ofMinutes(withinMinutes));
-        try (Bench bench = Bench.start(directory, recordings, progress)) {
+        try (Bench bench = Bench.start(directory, recordings, overrides, progress)) {
             Trial trial = new Trial(bench, heap, warmUp, flink);
             for (int round = 1; round <= rounds; round++) {
                 List<Case> order = new ArrayList<>(chosen);

@@ -67,7 +67,7 @@ final class Sizing implements Callable<Integer> {
     public Integer call() throws Exception {
         measureTenants();
         measureEntities();
-        try (Bench bench = Bench.start(null, null, new Progress(DRAINED_WITHIN))) {
+        try (Bench bench = Bench.start(null, null, Map.of(), new Progress(DRAINED_WITHIN))) {
             measureSignals(bench);
         }
         if (output.equals("json")) {

@@ -65,22 +65,12 @@ final class Trial {
 
     private Started start(Case subject, String id) throws IOException, InterruptedException, ExecutionException {
         String source = subject.workload().topic();
-        Path directory = bench.directory(id);
         return switch (subject.program()) {
             case LIMIT -> {
+                Map<String, String> settings = bench.tidegate(id, source, null, subject.threads());
                 bench.create(id + ".by-tenant", Map.of());
-                bench.create(id + ".out", Map.of());
-                yield started(
-                        bench.jvm(id, heap),
-                        List.of(source, id + ".by-tenant"),
-                        PassThrough.class.getName(),
-                        bench.bootstrap(),
-                        id,
-                        source,
-                        id + ".by-tenant",
-                        id + ".out",
-                        directory.resolve("state").toString(),
-                        Integer.toString(subject.threads()));
+                bench.create(id + ".accepted", Map.of());
+                yield new Started(bench.startPassThrough(id, heap, settings), List.of(source, id + ".by-tenant"));
             }
             case FILE -> plainConsumer(id, source);
             case HAND_WRITTEN ->

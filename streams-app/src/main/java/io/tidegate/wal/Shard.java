@@ -16,6 +16,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -140,7 +141,7 @@ public final class Shard implements Closeable {
      */
     public void append(
             TenantId tenant, WalRecord record, BooleanSupplier beginningIsGone, Consumer<SealedSegment> sealed) {
-        guarded("appending to", dir.walOf(tenant), () -> {
+        guarded("appending to", () -> dir.walOf(tenant), () -> {
             beginCopy(beginningIsGone);
             TenantLog log = log(tenant);
             Long next = log.nextSeq();
@@ -182,7 +183,7 @@ public final class Shard implements Closeable {
      * goes on with the next sequence number. The files are removed with the next {@link #checkpoint}.
      */
     public void prune(TenantId tenant, long belowSeq) {
-        guarded("pruning", dir.walOf(tenant), () -> {
+        guarded("pruning", () -> dir.walOf(tenant), () -> {
             TenantLog log = log(tenant);
             if (log.prune(belowSeq)) {
                 dirty = true;
@@ -194,7 +195,7 @@ public final class Shard implements Closeable {
 
     /** Removes the copies of what was ever cut or moved away of a tenant's files. */
     public void removeCopies(TenantId tenant) {
-        guarded("removing the copies of cut bytes from", dir.quarantine(), () -> dir.removeQuarantined(tenant));
+        guarded("removing the copies of cut bytes from", dir::quarantine, () -> dir.removeQuarantined(tenant));
     }
 
     /** Asked once, at the first record of a new copy: later the topic may lose what this copy has. */
@@ -212,7 +213,7 @@ public final class Shard implements Closeable {
 
     /** Writes all pending batches, so that readers see them; durable they are after {@link #checkpoint}. */
     public void flush() {
-        guarded("writing to", dir.root(), this::flushPending);
+        guarded("writing to", dir::root, this::flushPending);
     }
 
     /**
@@ -224,7 +225,7 @@ public final class Shard implements Closeable {
         if (failure == null && !dirty && appliedOffset == offset) {
             return;
         }
-        guarded("checkpointing", dir.root(), () -> {
+        guarded("checkpointing", dir::root, () -> {
             long began = System.nanoTime();
             flushPending();
             for (TenantLog log : List.copyOf(unsynced)) {
@@ -411,7 +412,8 @@ public final class Shard implements Closeable {
         void run() throws IOException;
     }
 
-    private void guarded(String doing, Path where, Work work) {
+    /** @param where asked only for the message: making a path costs more than an append */
+    private void guarded(String doing, Supplier<Path> where, Work work) {
         if (failure != null) {
             throw failure;
         }
@@ -419,10 +421,10 @@ public final class Shard implements Closeable {
             work.run();
         } catch (ClosedByInterruptException e) {
             // No failure of the disk: what was written stays so, and what was not comes again.
-            failure = WalException.io(doing, where, e);
+            failure = WalException.io(doing, where.get(), e);
             throw failure;
         } catch (IOException e) {
-            failure = WalException.io(doing, where, e);
+            failure = WalException.io(doing, where.get(), e);
             Suspects.add(dir, number, unsynced.stream().map(TenantLog::tenant).toList());
             throw failure;
         } catch (WalException e) {
@@ -433,7 +435,7 @@ public final class Shard implements Closeable {
             throw e;
         } catch (RuntimeException | Error e) {
             // Thrown from anywhere, so what is in memory may be half changed: a batch taken but not written, say.
-            failure = WalException.io(doing, where, e);
+            failure = WalException.io(doing, where.get(), e);
             throw e;
         }
     }

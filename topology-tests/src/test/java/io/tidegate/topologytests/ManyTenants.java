@@ -55,7 +55,7 @@ final class ManyTenants {
                             "0",
                             "--entities",
                             "20",
-                            "--value-bytes",
+                            "--size",
                             "150")));
             timed("books", () -> app.verify("a"));
             resources(first);
