@@ -139,6 +139,17 @@ class ArchitectureTest {
     }
 
     @ArchTest
+    static void metricsAreMadeInOnePackageForTheCommandsToStart(JavaClasses app) {
+        noClasses()
+                .that()
+                .resideOutsideOfPackages("io.tidegate.metrics", "io.tidegate.cli")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage("io.micrometer..", "io.prometheus..")
+                .check(app);
+    }
+
+    @ArchTest
     static void jettyIsUsedByTheHttpFaceAlone(JavaClasses app) {
         noClasses()
                 .that()

@@ -4,6 +4,7 @@ import io.tidegate.config.Settings;
 import io.tidegate.signal.SignalParser;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.topology.NumberedKey;
+import io.tidegate.topology.Residency;
 import io.tidegate.topology.Router;
 import io.tidegate.topology.Router.Route;
 import io.tidegate.topology.SourcePosition;
@@ -51,6 +52,7 @@ public final class Books {
         private long inWal;
         private long pruned;
         private long deadLettered;
+        private long forwarded;
         private final Map<String, Long> rejected = new TreeMap<>();
 
         public long in() {
@@ -74,6 +76,11 @@ public final class Books {
             return deadLettered;
         }
 
+        /** Sent on to another region. */
+        public long forwarded() {
+            return forwarded;
+        }
+
         /** By reason. */
         public Map<String, Long> rejected() {
             return rejected;
@@ -84,7 +91,7 @@ public final class Books {
         }
 
         public boolean balanced() {
-            return in == accepted + rejectedCount() + deadLettered && accepted == inWal + pruned;
+            return in == accepted + rejectedCount() + deadLettered + forwarded && accepted == inWal + pruned;
         }
     }
 
@@ -104,7 +111,8 @@ public final class Books {
     private enum Outcome {
         ACCEPTED,
         REJECTED,
-        DEAD_LETTERED
+        DEAD_LETTERED,
+        FORWARDED
     }
 
     private static final String NOBODY = "?";
@@ -175,8 +183,7 @@ public final class Books {
      */
     public Balance check(List<DataDir> dirs, Duration settleWithin, Consumer<String> progress) throws IOException {
         try (TopicReader signals = new TopicReader(settings, topics.signals());
-                TopicReader outcomes = new TopicReader(
-                        settings, List.of(topics.accepted(), topics.quotaExceeded(), topics.deadLetter()))) {
+                TopicReader outcomes = new TopicReader(settings, outcomeTopics())) {
             progress.accept("reading " + String.join(", ", topics.signals()));
             signals.beginnings().forEach((partition, first) -> sources.put(partition, new Source(first)));
             signals.readToEnd(this::signal);
@@ -201,6 +208,22 @@ public final class Books {
         return new Balance(accounts, List.copyOf(findings), findingCount);
     }
 
+    private List<String> outcomeTopics() {
+        List<String> all = new ArrayList<>(List.of(topics.accepted(), topics.quotaExceeded(), topics.deadLetter()));
+        all.addAll(settings.otherRegionsTopics());
+        return all;
+    }
+
+    private Outcome outcomeIn(String topic) {
+        if (topic.equals(topics.accepted())) {
+            return Outcome.ACCEPTED;
+        }
+        if (topic.equals(topics.quotaExceeded())) {
+            return Outcome.REJECTED;
+        }
+        return topic.equals(topics.deadLetter()) ? Outcome.DEAD_LETTERED : Outcome.FORWARDED;
+    }
+
     private void signal(ConsumerRecord<byte[], byte[]> record) {
         Source source = sources.get(new TopicPartition(record.topic(), record.partition()));
         int index = source.index(record.offset());
@@ -213,9 +236,10 @@ public final class Books {
     }
 
     private void outcome(ConsumerRecord<byte[], byte[]> record) {
-        Outcome outcome = record.topic().equals(topics.accepted())
-                ? Outcome.ACCEPTED
-                : record.topic().equals(topics.quotaExceeded()) ? Outcome.REJECTED : Outcome.DEAD_LETTERED;
+        Outcome outcome = outcomeIn(record.topic());
+        if (outcome == Outcome.FORWARDED && Residency.forwardedFrom(record.headers()) == null) {
+            return; // another region's own
+        }
         if (outcome == Outcome.ACCEPTED && record.value() == null) {
             Numbers numbers = accepted.get(NumberedKey.parse(record.key()).tenant());
             if (numbers != null) {
@@ -229,11 +253,15 @@ public final class Books {
             NumberedKey key = NumberedKey.parse(record.key());
             tenant = key.tenant();
             number(key, record);
+        } else if (outcome == Outcome.FORWARDED) {
+            tenant = null; // as the signal itself says
         } else {
             String text = TidegateHeaders.text(record.headers(), TidegateHeaders.TENANT);
             tenant = text == null ? null : TenantId.tryParse(text);
         }
-        SourcePosition position = SourcePosition.in(record.headers());
+        SourcePosition position = outcome == Outcome.FORWARDED
+                ? Residency.forwardedFrom(record.headers())
+                : SourcePosition.in(record.headers());
         if (position == null) {
             find("%s-%d@%d carries no source position".formatted(record.topic(), record.partition(), record.offset()));
             return;
@@ -265,6 +293,7 @@ public final class Books {
             }
             case REJECTED -> account.rejected.merge(reason(record.headers()), 1L, Long::sum);
             case DEAD_LETTERED -> account.deadLettered++;
+            case FORWARDED -> account.forwarded++;
         }
     }
 
@@ -463,7 +492,7 @@ public final class Books {
         accounts.forEach((tenant, account) -> {
             if (!account.balanced()) {
                 find(("tenant %s does not balance: %d in, %d accepted, %d in the WAL, %d pruned, %d rejected,"
-                                + " %d dead-lettered")
+                                + " %d dead-lettered, %d forwarded")
                         .formatted(
                                 tenant,
                                 account.in,
@@ -471,7 +500,8 @@ public final class Books {
                                 account.inWal,
                                 account.pruned,
                                 account.rejectedCount(),
-                                account.deadLettered));
+                                account.deadLettered,
+                                account.forwarded));
             }
         });
     }

@@ -114,6 +114,19 @@ public final class TopicReader implements AutoCloseable {
         partitions.forEach(consumer::position);
     }
 
+    /** Leaves out what was written before the first record of this time or later, in each partition. */
+    public void skipTo(long timestampMs) {
+        Map<TopicPartition, Long> times = new java.util.HashMap<>();
+        partitions.forEach(partition -> times.put(partition, Math.max(0, timestampMs)));
+        consumer.offsetsForTimes(times).forEach((partition, found) -> {
+            if (found == null) {
+                consumer.seekToEnd(List.of(partition));
+            } else {
+                consumer.seek(partition, found.offset());
+            }
+        });
+    }
+
     /** Whether there is a committed record. Can be asked once, before anything is read. */
     boolean hasAny() {
         return hasAny(ends());

@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.ExecutionException;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
@@ -28,6 +29,7 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.config.TopicConfig;
 import org.apache.kafka.common.errors.TopicExistsException;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -81,10 +83,16 @@ public final class TopicSetup implements AutoCloseable, AcceptedTopic {
         found.removeAll(created);
         Map<String, TopicDescription> descriptions = described(settings.allTopics());
         Map<String, Config> configs = configs(settings.allTopics());
-        check(descriptions, configs);
+        List<String> wrong = problems(descriptions, configs);
+        if (!wrong.isEmpty()) {
+            throw new AdminException("topics are not as they must be:\n  " + String.join("\n  ", wrong));
+        }
         long recordBytes = Long.MAX_VALUE;
         Topics topics = settings.topics();
-        for (String topic : List.of(topics.byTenant(), topics.accepted(), topics.quotaExceeded())) {
+        List<String> whole = new ArrayList<>(List.of(topics.byTenant(), topics.accepted(), topics.quotaExceeded()));
+        whole.addAll(settings.otherRegionsTopics());
+        configs.putAll(configs(settings.otherRegionsTopics()));
+        for (String topic : whole) {
             recordBytes = Math.min(recordBytes, maxMessageBytes(configs, topic));
         }
         long deadLetterBytes = maxMessageBytes(configs, topics.deadLetter());
@@ -127,15 +135,41 @@ public final class TopicSetup implements AutoCloseable, AcceptedTopic {
                             .formatted(
                                     settings.bootstrapServers(), settings.bootstrapServers(), Settings.GROUP_PROTOCOL));
         }
-        if (level(features, "transaction.version") < TRANSACTIONS_DEFENDED) {
-            LOG.warn(
-                    "the cluster's transaction.version is below {}: a delayed message of an old transaction can end up in a"
-                            + " newer one, and exactly once does not hold. Mend it: kafka-features.sh --bootstrap-server {}"
-                            + " upgrade --feature transaction.version={}",
-                    TRANSACTIONS_DEFENDED,
-                    settings.bootstrapServers(),
-                    TRANSACTIONS_DEFENDED);
+        String weakness = transactionsWeakness(features);
+        if (weakness != null) {
+            LOG.warn("{}", weakness);
         }
+    }
+
+    /** What is wrong with the cluster's transactions, with the command that mends it; null where nothing is. */
+    @Nullable
+    String transactionsWeakness() {
+        return transactionsWeakness(
+                KafkaFutures.get(admin.describeFeatures().featureMetadata(), "asking for the cluster's features")
+                        .finalizedFeatures());
+    }
+
+    private @Nullable String transactionsWeakness(Map<String, FinalizedVersionRange> features) {
+        return level(features, "transaction.version") >= TRANSACTIONS_DEFENDED
+                ? null
+                : ("the cluster's transaction.version is below %d: a delayed message of an old transaction can end up in a"
+                                + " newer one, and exactly once does not hold. Mend it: kafka-features.sh --bootstrap-server %s"
+                                + " upgrade --feature transaction.version=%d")
+                        .formatted(TRANSACTIONS_DEFENDED, settings.bootstrapServers(), TRANSACTIONS_DEFENDED);
+    }
+
+    /** The topics that are not there; nothing is made. */
+    Set<String> missing() {
+        Set<String> missing = new TreeSet<>(settings.allTopics());
+        missing.addAll(settings.otherRegionsTopics());
+        missing.removeAll(
+                KafkaFutures.get(admin.listTopics().names(), "listing the topics of " + settings.bootstrapServers()));
+        return missing;
+    }
+
+    /** What is wrong with the topics, which must be there, each with the command that mends it. */
+    List<String> problems() {
+        return problems(described(settings.allTopics()), configs(settings.allTopics()));
     }
 
     private static int level(Map<String, FinalizedVersionRange> features, String name) {
@@ -295,7 +329,9 @@ public final class TopicSetup implements AutoCloseable, AcceptedTopic {
 
     private Map<String, NewTopic> ingress() {
         Map<String, NewTopic> wanted = new LinkedHashMap<>();
-        for (String signals : settings.topics().signals()) {
+        List<String> ingress = new ArrayList<>(settings.topics().signals());
+        ingress.addAll(settings.otherRegionsTopics());
+        for (String signals : ingress) {
             add(wanted, signals, Map.of(TopicConfig.MESSAGE_TIMESTAMP_TYPE_CONFIG, "LogAppendTime"));
         }
         return wanted;
@@ -412,7 +448,7 @@ public final class TopicSetup implements AutoCloseable, AcceptedTopic {
         return configs;
     }
 
-    private void check(Map<String, TopicDescription> topics, Map<String, Config> configs) {
+    private List<String> problems(Map<String, TopicDescription> topics, Map<String, Config> configs) {
         List<String> wrong = new ArrayList<>();
         Topics names = settings.topics();
         for (String name : List.of(names.byTenant(), names.accepted(), names.segments(), names.commands())) {
@@ -474,9 +510,7 @@ public final class TopicSetup implements AutoCloseable, AcceptedTopic {
         for (String name : List.of(names.configs(), names.segments())) {
             require(wrong, configs, name, TopicConfig.CLEANUP_POLICY_CONFIG, "compact");
         }
-        if (!wrong.isEmpty()) {
-            throw new AdminException("topics are not as they must be:\n  " + String.join("\n  ", wrong));
-        }
+        return wrong;
     }
 
     private void require(List<String> wrong, Map<String, Config> configs, String topic, String setting, String value) {

@@ -79,6 +79,18 @@ public final class TenantUsage {
     }
 
     /**
+     * The entities and the stored bytes of this usage with a new bucket and new counters, to try limits on. The entities
+     * are to be {@linkplain EntitySet#load loaded} before the next decision.
+     */
+    public TenantUsage anew() {
+        TenantUsage usage = fresh(hashKey0, hashKey1);
+        System.arraycopy(entitiesByKind, 0, usage.entitiesByKind, 0, entitiesByKind.length);
+        usage.sealedSegments = sealedSegments;
+        usage.sealedBytes = sealedBytes;
+        return usage;
+    }
+
+    /**
      * Reads a stored usage. Its entities are to be {@linkplain EntitySet#load loaded} before the next decision.
      *
      * @throws IllegalStateException if the bytes are of an unknown version or cut

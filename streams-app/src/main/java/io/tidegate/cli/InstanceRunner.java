@@ -1,8 +1,11 @@
 package io.tidegate.cli;
 
+import io.micrometer.prometheusmetrics.PrometheusConfig;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.tidegate.admin.TopicSetup;
 import io.tidegate.config.Settings;
 import io.tidegate.http.HttpServer;
+import io.tidegate.metrics.InstanceMetrics;
 import io.tidegate.topology.Instance;
 import io.tidegate.topology.TenantConfigs;
 import io.tidegate.topology.TidegateTopology;
@@ -10,6 +13,9 @@ import io.tidegate.topology.TopologySettings;
 import io.tidegate.wal.DataDir;
 import java.io.Closeable;
 import java.io.IOException;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,9 +30,23 @@ final class InstanceRunner implements AutoCloseable {
     private final Instance instance;
     private final TopicSetup.Outcome topics;
 
+    private final InstanceMetrics metrics;
+    private final ScheduledExecutorService summary = Executors.newSingleThreadScheduledExecutor(task -> {
+        Thread thread = new Thread(task, "tidegate-log-summary");
+        thread.setDaemon(true);
+        return thread;
+    });
+
     private InstanceRunner(
-            Closeable lock, @Nullable HttpServer http, TopicSetup setup, Instance instance, TopicSetup.Outcome topics) {
+            Closeable lock,
+            @Nullable HttpServer http,
+            TopicSetup setup,
+            Instance instance,
+            TopicSetup.Outcome topics,
+            InstanceMetrics metrics) {
         this.lock = lock;
+        this.metrics = metrics;
+        var unused = summary.scheduleWithFixedDelay(metrics::logRejections, 1, 1, TimeUnit.MINUTES);
         this.http = http;
         this.setup = setup;
         this.instance = instance;
@@ -60,19 +80,28 @@ final class InstanceRunner implements AutoCloseable {
             setup.checkContinuity(dir.appliedOffsets());
             TenantConfigs configs = new TenantConfigs(settings.unknownTenants());
             TopologySettings topology = settings.topology(topics.sizes());
+            InstanceMetrics metrics = new InstanceMetrics(
+                    new PrometheusMeterRegistry(PrometheusConfig.DEFAULT),
+                    topology,
+                    settings.applicationId(),
+                    settings.metricsTenantsMax(),
+                    System::currentTimeMillis);
+            DataDir measured = new DataDir(settings.dataDir(), metrics);
             Instance instance = new Instance(
-                    TidegateTopology.build(topology, configs, dir, setup),
+                    TidegateTopology.build(topology, configs, measured, setup, metrics),
                     settings.streamsConfig(
                             dir.streamsState(), topics.requestBytesMax(), http == null ? null : http.advertised()),
                     dir,
                     settings.diskMinFreeBytes(),
                     topology.topics(),
-                    settings.shards());
+                    settings.shards(),
+                    metrics);
+            metrics.watch(instance, configs, dir, settings.diskMinFreeBytes());
             instance.start();
             if (http != null) {
-                http.attach(instance, configs, dir, null);
+                http.attach(instance, configs, dir, metrics::scrape);
             }
-            return new InstanceRunner(lock, http, setup, instance, topics);
+            return new InstanceRunner(lock, http, setup, instance, topics, metrics);
         } catch (RuntimeException | IOException e) {
             setup.close();
             throw e;
@@ -98,7 +127,9 @@ final class InstanceRunner implements AutoCloseable {
         if (http != null) {
             http.close();
         }
+        summary.shutdownNow();
         instance.close();
+        metrics.close();
         setup.close();
         lock.close();
     }

@@ -28,14 +28,14 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true,
         description = "Reads what was refused, and why.",
         synopsisSubcommandLabel = "COMMAND",
-        subcommands = RejectionsCommand.Tail.class)
+        subcommands = {RejectionsCommand.Tail.class, ReplayCommand.class, ExplainCommand.class})
 final class RejectionsCommand implements Runnable {
     @Spec
     private @Nullable CommandSpec spec;
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "a command is missing: tail");
+        throw new ParameterException(spec.commandLine(), "a command is missing: tail, replay or explain");
     }
 
     @Command(

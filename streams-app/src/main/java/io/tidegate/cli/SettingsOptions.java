@@ -63,7 +63,9 @@ final class SettingsOptions {
         if (dataDir != null) {
             flags.put(Settings.DATA_DIR, dataDir.toString());
         }
-        return SettingsLoader.load(config, System.getenv(), flags);
+        Settings settings = SettingsLoader.load(config, System.getenv(), flags);
+        Logging.use(settings.logFormat());
+        return settings;
     }
 
     /** The data directory of an instance, to be read. */

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admin.AdminException;
 import io.tidegate.admin.ConfigHistory;
 import io.tidegate.admin.ConfigWriter;
+import io.tidegate.admin.DryRun;
 import io.tidegate.admin.TenantDirectory;
 import io.tidegate.admission.EntityKind;
 import io.tidegate.admission.Reason;
@@ -18,6 +19,7 @@ import java.math.BigInteger;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.DateTimeException;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -315,6 +317,18 @@ final class TenantsCommand implements Runnable {
                 description = "A whole config as JSON, - for standard input; replaces all, other options come on top.")
         private @Nullable String from;
 
+        @Option(
+                names = "--dry-run",
+                description = "Set nothing; say how many of the tenant's last signals would have been refused.")
+        private boolean dryRun;
+
+        @Option(
+                names = "--since",
+                paramLabel = "TIME",
+                converter = Amounts.DurationConverter.class,
+                description = "With --dry-run: how far back. Default: 1h.")
+        private Duration since = Duration.ofHours(1);
+
         @Override
         public Integer call() {
             TenantDirectory directory = directory();
@@ -327,6 +341,17 @@ final class TenantsCommand implements Runnable {
             TenantConfig unused = apply(base != null ? base : fresh());
             if (base == null && !namesAny()) {
                 throw new ParameterException(spec.commandLine(), "name what to set, such as --rate 100/s");
+            }
+            if (dryRun) {
+                TenantConfig found = base != null ? base : stored(directory);
+                TenantConfig proposed = apply(found != null ? found : fresh());
+                DryRun.Report report = new DryRun(options.load()).judge(proposed, since, System.currentTimeMillis());
+                out().println("%d of %d signals of tenant %s would have been refused"
+                        .formatted(report.rejectedCount(), report.signals(), tenant));
+                report.rejected().forEach((reason, count) -> out().println("  %s %d".formatted(reason.id(), count)));
+                out().flush();
+                hint("nothing was set");
+                return ExitCodes.OK;
             }
             long offset = directory
                     .change(tenant, current -> {

@@ -36,6 +36,7 @@ import picocli.CommandLine.Spec;
         subcommands = {
             DemoCommand.class,
             RunCommand.class,
+            DoctorCommand.class,
             InitCommand.class,
             StatusCommand.class,
             TenantsCommand.class,

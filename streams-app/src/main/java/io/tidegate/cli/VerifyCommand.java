@@ -69,22 +69,30 @@ final class VerifyCommand implements Callable<Integer> {
     }
 
     static void print(Books.Balance balance, PrintWriter out) {
-        Table table =
-                new Table("TENANT>", "IN>", "ACCEPTED>", "IN WAL>", "REJECTED>", "DEAD LETTER>", "REASONS", "BALANCE");
-        balance.accounts()
-                .forEach((tenant, account) -> table.row(
-                        tenant,
-                        account.in(),
-                        account.accepted(),
-                        account.inWal(),
-                        account.rejectedCount(),
-                        account.deadLettered(),
-                        account.rejected().isEmpty()
-                                ? null
-                                : account.rejected().entrySet().stream()
-                                        .map(entry -> entry.getKey() + " " + entry.getValue())
-                                        .collect(java.util.stream.Collectors.joining(", ")),
-                        state(account)));
+        // One region is the rule; then nobody is asked to read a column of zeros.
+        boolean regions = balance.accounts().values().stream().anyMatch(account -> account.forwarded() > 0);
+        List<String> columns =
+                new ArrayList<>(List.of("TENANT>", "IN>", "ACCEPTED>", "IN WAL>", "REJECTED>", "DEAD LETTER>"));
+        if (regions) {
+            columns.add("FORWARDED>");
+        }
+        columns.addAll(List.of("REASONS", "BALANCE"));
+        Table table = new Table(columns.toArray(String[]::new));
+        balance.accounts().forEach((tenant, account) -> {
+            List<Object> row = new ArrayList<>(List.of(
+                    tenant,
+                    account.in(),
+                    account.accepted(),
+                    account.inWal(),
+                    account.rejectedCount(),
+                    account.deadLettered()));
+            if (regions) {
+                row.add(account.forwarded());
+            }
+            row.add(reasons(account));
+            row.add(state(account));
+            table.row(row.toArray());
+        });
         table.print(out);
         balance.findings().forEach(finding -> out.println("WRONG " + Table.printable(finding)));
         if (balance.findingCount() > balance.findings().size()) {
@@ -92,6 +100,14 @@ final class VerifyCommand implements Callable<Integer> {
                     .formatted(balance.findingCount() - balance.findings().size()));
         }
         out.println(balance.balanced() ? "the books balance" : "THE BOOKS DO NOT BALANCE");
+    }
+
+    private static String reasons(Books.Account account) {
+        return account.rejected().isEmpty()
+                ? "-"
+                : account.rejected().entrySet().stream()
+                        .map(entry -> entry.getKey() + " " + entry.getValue())
+                        .collect(java.util.stream.Collectors.joining(", "));
     }
 
     private static String state(Books.Account account) {
@@ -110,6 +126,7 @@ final class VerifyCommand implements Callable<Integer> {
             node.put("in_wal", account.inWal());
             node.put("pruned", account.pruned());
             node.put("dead_lettered", account.deadLettered());
+            node.put("forwarded", account.forwarded());
             ObjectNode rejected = node.putObject("rejected");
             account.rejected().forEach(rejected::put);
             node.put("balanced", account.balanced());

@@ -54,6 +54,14 @@ final class SettingDefinitions {
                 Importance.MEDIUM,
                 "Where this instance writes. Tenants with required_regions are accepted only where it is one of them.");
         instance.add(
+                Settings.REGION_TOPICS,
+                Type.LIST,
+                "",
+                null,
+                Importance.MEDIUM,
+                "The ingress topic of each region, REGION:TOPIC. A signal whose tenant must be in other regions is sent"
+                        + " on to one of these. The same on all instances of all regions.");
+        instance.add(
                 Settings.THREADS,
                 Type.INT,
                 0,
@@ -227,6 +235,22 @@ final class SettingDefinitions {
                 Importance.MEDIUM,
                 "Below this much free space in data.dir the instance pauses, and resumes by itself when there is more.");
         http(new Definitions(def, "HTTP"));
+        Definitions watching = new Definitions(def, "Watching");
+        watching.add(
+                Settings.LOG_FORMAT,
+                Type.STRING,
+                "auto",
+                ValidString.in("auto", "text", "json"),
+                Importance.LOW,
+                "`text` for people, `json` for programs: one object a line. `auto` is JSON in a container that has no"
+                        + " terminal, and text elsewhere.");
+        watching.add(
+                Settings.METRICS_TENANTS_MAX,
+                Type.INT,
+                100,
+                Range.between(1, 10_000),
+                Importance.LOW,
+                "Tenants that metrics name, those that are refused most first; all others count as `_other`.");
         return def;
     }
 

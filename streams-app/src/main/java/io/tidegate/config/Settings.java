@@ -3,6 +3,7 @@ package io.tidegate.config;
 import io.tidegate.config.SettingsLoader.Origin;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.topology.RecordSizes;
+import io.tidegate.topology.Residency;
 import io.tidegate.topology.Router;
 import io.tidegate.topology.TenantConfigs;
 import io.tidegate.topology.TenantSource;
@@ -52,6 +53,7 @@ public final class Settings {
     public static final String DATA_DIR = "data.dir";
     public static final String INSTANCE = "instance";
     public static final String REGION = "region";
+    public static final String REGION_TOPICS = "region.topics";
     public static final String SHARDS = "shards";
     public static final String THREADS = "threads";
     public static final String REPLICATION_FACTOR = "replication.factor";
@@ -82,6 +84,8 @@ public final class Settings {
     public static final String WAL_OPEN_FILES_MAX = "wal.open.files.max";
     public static final String WAL_COMPRESSION = "wal.compression";
     public static final String DISK_MIN_FREE_BYTES = "disk.min.free.bytes";
+    public static final String LOG_FORMAT = "log.format";
+    public static final String METRICS_TENANTS_MAX = "metrics.tenants.max";
     public static final String HTTP_PORT = "http.port";
     public static final String HTTP_BIND = "http.bind";
     public static final String HTTP_ADVERTISED = "http.advertised";
@@ -241,6 +245,7 @@ public final class Settings {
                 }
             }
         }
+        checkRegionTopics();
         Set<String> names = new HashSet<>();
         for (String topic : allTopics()) {
             checkName("topic", topic, Integer.MAX_VALUE);
@@ -310,6 +315,58 @@ public final class Settings {
         return config.getString(REGION);
     }
 
+    /** The ingress topic of each region that is named; in order. */
+    public Map<String, String> regionTopics() {
+        Map<String, String> topics = new TreeMap<>();
+        for (String entry : config.getList(REGION_TOPICS)) {
+            int colon = entry.indexOf(':');
+            if (colon < 0
+                    || topics.put(
+                                    entry.substring(0, colon).trim(),
+                                    entry.substring(colon + 1).trim())
+                            != null) {
+                throw new SettingsException("%s = %s: each must be REGION:TOPIC, and each region named once"
+                        .formatted(REGION_TOPICS, entry));
+            }
+        }
+        return topics;
+    }
+
+    /** The ingress topics of other regions, to which signals are sent on. */
+    public List<String> otherRegionsTopics() {
+        return List.copyOf(new Residency(region(), regionTopics()).topics().values());
+    }
+
+    private void checkRegionTopics() {
+        Map<String, String> byRegion = regionTopics();
+        if (byRegion.isEmpty()) {
+            return;
+        }
+        if (region() == null) {
+            throw new SettingsException("%s needs %s: which of them is this one?".formatted(REGION_TOPICS, REGION));
+        }
+        if (tenantSource() == TenantSource.TOPIC) {
+            throw new SettingsException("%s cannot be used with %s = topic: sent on, a signal would lose its tenant"
+                    .formatted(REGION_TOPICS, TENANT_SOURCE));
+        }
+        byRegion.forEach((region, topic) -> {
+            try {
+                TenantConfig.checkRegion(REGION_TOPICS, region);
+            } catch (IllegalArgumentException e) {
+                throw new SettingsException(e.getMessage());
+            }
+            checkName(REGION_TOPICS, topic, Integer.MAX_VALUE);
+            boolean own = region.equals(region());
+            if (own != topics().signals().contains(topic)
+                    || (!own && allTopics().contains(topic))) {
+                throw new SettingsException((own
+                                ? "%s = %s:%s: this is region %s, and its ingress is %s=%s"
+                                : "%s = %s:%s: the topic of another region is one of this region's (%s); %s=%s")
+                        .formatted(REGION_TOPICS, region, topic, region(), TOPIC_SIGNALS, topics().signals()));
+            }
+        });
+    }
+
     public int shards() {
         return config.getInt(SHARDS);
     }
@@ -350,6 +407,14 @@ public final class Settings {
 
     public long acceptedRetentionMs() {
         return config.getLong(ACCEPTED_RETENTION_MS);
+    }
+
+    public String logFormat() {
+        return config.getString(LOG_FORMAT);
+    }
+
+    public int metricsTenantsMax() {
+        return config.getInt(METRICS_TENANTS_MAX);
     }
 
     public long diskMinFreeBytes() {
@@ -409,6 +474,7 @@ public final class Settings {
                 topics(),
                 tenantSource(),
                 region(),
+                new Residency(region(), regionTopics()),
                 instance(),
                 sizes,
                 config.getInt(CACHED_TENANTS),

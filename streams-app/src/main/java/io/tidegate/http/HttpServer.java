@@ -4,13 +4,16 @@ import io.tidegate.config.HttpSettings;
 import io.tidegate.config.Settings;
 import io.tidegate.config.SettingsException;
 import io.tidegate.http.Access.Role;
+import io.tidegate.metrics.InstanceMetrics;
 import io.tidegate.topology.Instance;
 import io.tidegate.topology.TenantConfigs;
 import io.tidegate.wal.DataDir;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
-import java.util.function.Supplier;
+import java.nio.charset.StandardCharsets;
+import java.util.function.Function;
+import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.UriCompliance;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.HttpConnectionFactory;
@@ -166,9 +169,13 @@ public final class HttpServer implements AutoCloseable {
     /**
      * Answers everything from now on.
      *
-     * @param metrics the body of {@code /metrics}; null where there is none
+     * @param metrics {@code /metrics} for an Accept header, which is empty where none was sent; null where there is none
      */
-    public void attach(Instance instance, TenantConfigs configs, DataDir dir, @Nullable Supplier<String> metrics) {
+    public void attach(
+            Instance instance,
+            TenantConfigs configs,
+            DataDir dir,
+            @Nullable Function<String, InstanceMetrics.Scrape> metrics) {
         Node attached = new Node(settings, instance.view(), configs, dir, access.peerToken(), advertised());
         node = attached;
         Routes routes = new Routes();
@@ -178,14 +185,11 @@ public final class HttpServer implements AutoCloseable {
         records.addTo(routes);
         StaticFiles.addTo(routes);
         if (metrics != null) {
-            routes.add(
-                    "GET",
-                    "/metrics",
-                    Role.READ,
-                    call -> new Reply(
-                            200,
-                            "text/plain;version=0.0.4;charset=utf-8",
-                            metrics.get().getBytes(java.nio.charset.StandardCharsets.UTF_8)));
+            routes.add("GET", "/metrics", Role.READ, call -> {
+                String accept = call.headers().get(HttpHeader.ACCEPT);
+                InstanceMetrics.Scrape scrape = metrics.apply(accept == null ? "" : accept);
+                return new Reply(200, scrape.contentType(), scrape.text().getBytes(StandardCharsets.UTF_8));
+            });
         }
         serve(routes);
     }

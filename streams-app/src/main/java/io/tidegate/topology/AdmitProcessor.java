@@ -16,7 +16,12 @@ import io.tidegate.tenant.TenantId;
 import io.tidegate.topology.Router.Route.ToDeadLetter;
 import io.tidegate.topology.TenantConfigs.InForce;
 import io.tidegate.topology.TenantStates.Held;
+import io.tidegate.topology.TopologyListener.Stage;
+import io.tidegate.topology.TopologyListener.UsageRound;
+import java.time.Duration;
+import java.util.function.LongConsumer;
 import org.apache.kafka.common.header.Headers;
+import org.apache.kafka.streams.processor.PunctuationType;
 import org.apache.kafka.streams.processor.api.ContextualProcessor;
 import org.apache.kafka.streams.processor.api.ProcessorContext;
 import org.apache.kafka.streams.processor.api.Record;
@@ -32,21 +37,32 @@ import org.slf4j.LoggerFactory;
 final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey, byte[]> {
     private static final Logger LOG = LoggerFactory.getLogger(AdmitProcessor.class);
 
+    /** How often the listener hears what tenants use. */
+    private static final Duration USAGE_EVERY = Duration.ofSeconds(10);
+
     private final TopologySettings settings;
     private final TenantConfigs configs;
     private final SignalParser parser;
     private final Admission admission;
+    private final TopologyListener listener;
+    private LongConsumer progress;
     private final MemoryShare memory;
     private TenantStates states;
     private CommandRunner commands;
     private BeforeCommit beforeCommit;
 
     @SuppressWarnings("NullAway.Init") // Kafka Streams calls init before anything else
-    AdmitProcessor(TopologySettings settings, TenantConfigs configs, SignalParser parser, MemoryShare memory) {
+    AdmitProcessor(
+            TopologySettings settings,
+            TenantConfigs configs,
+            SignalParser parser,
+            MemoryShare memory,
+            TopologyListener listener) {
         this.settings = settings;
         this.configs = configs;
         this.parser = parser;
         this.memory = memory;
+        this.listener = listener;
         this.admission = new Admission(settings.region());
     }
 
@@ -63,6 +79,8 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
         beforeCommit = context.getStateStore(BeforeCommit.STORE);
         beforeCommit.run(states::write);
         memory.opened();
+        progress = listener.opened(Stage.ADMIT, context.taskId().partition());
+        context.schedule(USAGE_EVERY, PunctuationType.WALL_CLOCK_TIME, now -> reportUsage());
     }
 
     /** What was not written by now belongs to a transaction that will not be committed. */
@@ -70,6 +88,18 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
     public void close() {
         memory.closed();
         beforeCommit.forget();
+        listener.closed(Stage.ADMIT, context().taskId().partition());
+    }
+
+    private void reportUsage() {
+        UsageRound round = listener.usageRound(context().taskId().partition());
+        states.forEachHeld((tenant, usage) -> {
+            InForce inForce = configs.inForce(tenant);
+            if (inForce != null) {
+                round.tenant(inForce.config(), usage);
+            }
+        });
+        round.end();
     }
 
     @Override
@@ -88,6 +118,7 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
     }
 
     private void signal(Record<byte[], byte[]> record, RecordMetadata metadata) {
+        progress.accept(record.timestamp());
         Headers headers = record.headers();
         SourcePosition source = SourcePosition.tryParse(TidegateHeaders.text(headers, TidegateHeaders.SOURCE));
         byte[] producersKey = TidegateHeaders.bytes(headers, TidegateHeaders.KEY);
@@ -129,6 +160,7 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
         if (decision instanceof Rejected rejected) {
             refuse(record, tenant, rejected, inForce.offset(), source);
         } else {
+            listener.accepted();
             context()
                     .forward(
                             record.withKey(TenantKey.numbered(tenant, usage.lastSeq())),
@@ -160,12 +192,14 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
             Rejected rejected,
             long configOffset,
             SourcePosition source) {
+        listener.rejected(tenant, rejected.quota().reason());
         Refusals.quotaExceeded(record.headers(), rejected.quota(), configOffset, source);
         context().forward(record.withKey(new TenantKey(tenant, record.key())), TidegateTopology.QUOTA_EXCEEDED_SINK);
     }
 
     private void deadLetter(
             Record<byte[], byte[]> record, @Nullable TenantId tenant, Defective bad, SourcePosition source) {
+        listener.deadLettered(bad.defect());
         ToDeadLetter to = new ToDeadLetter(tenant, bad.defect(), bad.message());
         context()
                 .forward(

@@ -6,11 +6,14 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.Map;
 import java.util.Properties;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import org.apache.kafka.common.Metric;
+import org.apache.kafka.common.MetricName;
 import org.apache.kafka.streams.CloseOptions;
 import org.apache.kafka.streams.KafkaStreams;
 import org.apache.kafka.streams.KafkaStreams.State;
@@ -54,13 +57,25 @@ public final class Instance implements AutoCloseable {
     private final CountDownLatch running = new CountDownLatch(1);
     private final CountDownLatch ended = new CountDownLatch(1);
     private final Deque<Long> failures = new ArrayDeque<>();
+    private final TopologyListener listener;
     private volatile @Nullable Throwable fatal;
     private volatile @Nullable Throwable lastFailure;
 
-    /** @param topics of the topology, as many shards as each topic keyed by tenant has partitions */
+    /**
+     * @param topics of the topology
+     * @param shards partitions of each topic keyed by tenant
+     * @param listener told of threads that fail
+     */
     public Instance(
-            Topology topology, Properties config, DataDir dir, long diskMinFreeBytes, Topics topics, int shards) {
+            Topology topology,
+            Properties config,
+            DataDir dir,
+            long diskMinFreeBytes,
+            Topics topics,
+            int shards,
+            TopologyListener listener) {
         this.dir = dir;
+        this.listener = listener;
         this.diskMinFreeBytes = diskMinFreeBytes;
         streams = new KafkaStreams(topology, new StreamsConfig(config), clients);
         streams.setUncaughtExceptionHandler(this::failed);
@@ -101,6 +116,15 @@ public final class Instance implements AutoCloseable {
         return streams.isPaused();
     }
 
+    public State state() {
+        return streams.state();
+    }
+
+    /** What Kafka Streams and its clients measure. */
+    public Map<MetricName, ? extends Metric> kafkaMetrics() {
+        return streams.metrics();
+    }
+
     /** Commits what is done, leaves the group, so that others go on at once, and stops. */
     @Override
     public void close() {
@@ -127,6 +151,12 @@ public final class Instance implements AutoCloseable {
     }
 
     private StreamThreadExceptionResponse failed(Throwable failure) {
+        StreamThreadExceptionResponse response = responseTo(failure);
+        listener.threadFailed(response == StreamThreadExceptionResponse.REPLACE_THREAD);
+        return response;
+    }
+
+    private StreamThreadExceptionResponse responseTo(Throwable failure) {
         lastFailure = failure;
         clients.abortTransactionOf(Thread.currentThread());
         WalException wal = walFailureIn(failure);

@@ -13,6 +13,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.LongAdder;
 import java.util.function.BiConsumer;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.utils.Bytes;
@@ -111,6 +112,11 @@ public final class InstanceView {
 
     public int shardOf(TenantId tenant) {
         return TenantPartitions.of(tenant, shards);
+    }
+
+    /** Records that were read to rebuild stores since the start. */
+    public long restoredRecords() {
+        return restores.records.sum();
     }
 
     public List<Restore> restores() {
@@ -264,6 +270,7 @@ public final class InstanceView {
     /** Counts what is restored. */
     static final class Restores implements StateRestoreListener {
         private final Map<String, Restore> now = new ConcurrentHashMap<>();
+        private final LongAdder records = new LongAdder();
 
         List<Restore> now() {
             return now.values().stream()
@@ -278,6 +285,7 @@ public final class InstanceView {
 
         @Override
         public void onBatchRestored(TopicPartition partition, String store, long batchEnd, long count) {
+            records.add(count);
             now.computeIfPresent(
                     key(partition, store),
                     (key, restore) -> new Restore(

@@ -1,16 +1,21 @@
 package io.tidegate.topology;
 
 import io.tidegate.signal.Defect;
+import io.tidegate.tenant.TenantId;
 import io.tidegate.topology.Router.Route;
 import io.tidegate.topology.Router.Route.ToDeadLetter;
 import io.tidegate.topology.Router.Route.ToTenant;
+import io.tidegate.topology.TopologyListener.Stage;
+import java.util.function.LongConsumer;
 import org.apache.kafka.common.header.Headers;
 import org.apache.kafka.streams.processor.api.ContextualProcessor;
+import org.apache.kafka.streams.processor.api.ProcessorContext;
 import org.apache.kafka.streams.processor.api.Record;
 import org.apache.kafka.streams.processor.api.RecordMetadata;
 
 /**
- * Stage 1: keys a signal by its tenant, and sends what has no usable tenant or value to the dead-letter topic.
+ * Stage 1: keys a signal by its tenant, sends what has no usable tenant or value to the dead-letter topic, and what must
+ * not be written in this region to another one.
  *
  * <p>Stateless. What can be wrong with a record is found here, before it is forwarded, so that nothing behind can fail on
  * a record's content.
@@ -18,14 +23,34 @@ import org.apache.kafka.streams.processor.api.RecordMetadata;
 final class RouteProcessor extends ContextualProcessor<byte[], byte[], TenantKey, byte[]> {
     private final Router router;
     private final RecordSizes sizes;
+    private final Residency residency;
+    private final TenantConfigs configs;
+    private final TopologyListener listener;
+    private LongConsumer progress;
 
-    RouteProcessor(Router router, RecordSizes sizes) {
+    @SuppressWarnings("NullAway.Init") // Kafka Streams calls init before anything else
+    RouteProcessor(Router router, TopologySettings settings, TenantConfigs configs, TopologyListener listener) {
         this.router = router;
-        this.sizes = sizes;
+        this.sizes = settings.sizes();
+        this.residency = settings.residency();
+        this.configs = configs;
+        this.listener = listener;
+    }
+
+    @Override
+    public void init(ProcessorContext<TenantKey, byte[]> context) {
+        super.init(context);
+        progress = listener.opened(Stage.ROUTE, context.taskId().partition());
+    }
+
+    @Override
+    public void close() {
+        listener.closed(Stage.ROUTE, context().taskId().partition());
     }
 
     @Override
     public void process(Record<byte[], byte[]> record) {
+        progress.accept(record.timestamp());
         RecordMetadata metadata = context().recordMetadata().orElseThrow();
         Headers headers = record.headers();
         Route route = RecordSizes.of(record.key(), record.value(), headers) > sizes.recordBytesMax()
@@ -37,6 +62,9 @@ final class RouteProcessor extends ContextualProcessor<byte[], byte[], TenantKey
                 : router.route(metadata.topic(), record.key(), record.value(), headers);
         SourcePosition source = new SourcePosition(metadata.topic(), metadata.partition(), metadata.offset());
         if (route instanceof ToTenant to) {
+            if (forwarded(record, to.tenant(), source)) {
+                return;
+            }
             TidegateHeaders.set(headers, TidegateHeaders.SOURCE, source.toString());
             headers.remove(TidegateHeaders.KEY);
             if (record.key() != null) {
@@ -45,7 +73,27 @@ final class RouteProcessor extends ContextualProcessor<byte[], byte[], TenantKey
             TenantKey key = new TenantKey(to.tenant(), to.tenant().key());
             context().forward(record.withKey(key), TidegateTopology.BY_TENANT_SINK);
         } else if (route instanceof ToDeadLetter to) {
+            listener.deadLettered(to.defect());
             context().forward(Refusals.deadLetter(record, to, source, sizes), TidegateTopology.DEAD_LETTER_SINK);
         }
+    }
+
+    /**
+     * Sends a signal on, unchanged but for the marks, if its tenant must be elsewhere. Where it can go nowhere it stays
+     * and is refused by the next stage, which never accepts it here.
+     */
+    private boolean forwarded(Record<byte[], byte[]> record, TenantId tenant, SourcePosition source) {
+        if (residency.topics().isEmpty()) {
+            return false;
+        }
+        TenantConfigs.InForce inForce = configs.inForce(tenant);
+        String region = inForce == null ? null : residency.target(inForce.config(), record.headers());
+        if (region == null) {
+            return false;
+        }
+        residency.mark(record.headers(), source);
+        listener.forwarded();
+        context().forward(record.withKey(new TenantKey(tenant, record.key())), TidegateTopology.FORWARD_SINK + region);
+        return true;
     }
 }

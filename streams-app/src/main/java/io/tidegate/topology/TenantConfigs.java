@@ -44,6 +44,7 @@ public final class TenantConfigs {
     private final Unknown unknown;
     private final Map<TenantId, InForce> stored = new ConcurrentHashMap<>();
     private final AtomicLong refused = new AtomicLong();
+    private volatile long readTimestampMs;
     private final Object applied = new Object();
     private volatile long appliedOffset = NO_OFFSET;
     private volatile InForce defaultTenant = new InForce(TenantConfig.defaultTenant(), NO_OFFSET);
@@ -143,6 +144,21 @@ public final class TenantConfigs {
     /** Records of the topic that could not be used since the start. */
     public long refusedCount() {
         return refused.get();
+    }
+
+    /** Notes the time of the record that was {@linkplain #apply applied} last, good or bad. */
+    void readAt(long timestampMs) {
+        readTimestampMs = timestampMs;
+    }
+
+    /** The offset of the last record of the topic that was read; -1 before the first. */
+    public long readOffset() {
+        return appliedOffset;
+    }
+
+    /** The time of that record, in ms since the epoch; 0 before the first. */
+    public long readTimestampMs() {
+        return readTimestampMs;
     }
 
     /** Tenants that have a config. */

@@ -14,6 +14,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.BiConsumer;
 import org.apache.kafka.common.utils.Bytes;
 import org.apache.kafka.streams.state.KeyValueIterator;
 import org.apache.kafka.streams.state.KeyValueStore;
@@ -96,6 +97,11 @@ final class TenantStates {
             weigh(known);
         }
         return known;
+    }
+
+    /** Visits the tenants that are in memory. */
+    void forEachHeld(BiConsumer<TenantId, TenantUsage> visitor) {
+        held.forEach((tenant, one) -> visitor.accept(tenant, one.usage));
     }
 
     private TenantUsage load(TenantId tenant) {

@@ -30,6 +30,12 @@ public final class TidegateHeaders {
     /** On a dead letter that had to be cut to fit: the size in bytes of the original value. */
     public static final String TRUNCATED_FROM = "tidegate.truncated_from_bytes";
 
+    /** On a signal that another region sent on: the regions that did, in order, separated by commas. */
+    public static final String FORWARDED_BY = "tidegate.forwarded_by";
+
+    /** On such a signal: its position in the ingress of the last of them, as {@code topic/partition/offset}. */
+    public static final String FORWARDED_FROM = "tidegate.forwarded_from";
+
     /** On the way between the stages, and in the WAL: the source position as {@code topic/partition/offset}. */
     public static final String SOURCE = "tidegate.source";
 

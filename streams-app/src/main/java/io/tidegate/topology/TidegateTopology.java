@@ -37,6 +37,9 @@ import org.apache.kafka.streams.state.Stores;
  */
 public final class TidegateTopology {
     static final String BY_TENANT_SINK = "to-signals-by-tenant";
+    /** Followed by the region. */
+    static final String FORWARD_SINK = "to-region-";
+
     static final String DEAD_LETTER_SINK = "to-dead-letter";
     static final String ADMIT_DEAD_LETTER_SINK = "to-dead-letter-from-admit";
     static final String ACCEPTED_SINK = "to-signals-accepted";
@@ -54,19 +57,29 @@ public final class TidegateTopology {
 
     private TidegateTopology() {}
 
+    public static Topology build(
+            TopologySettings settings, TenantConfigs configs, DataDir dir, AcceptedTopic accepted) {
+        return build(settings, configs, dir, accepted, TopologyListener.NONE);
+    }
+
     /**
      * @param configs filled from {@code tenant-configs} before anything is decided
      * @param dir where the WAL is written
      * @param accepted what the WAL asks of {@code signals-accepted}
+     * @param listener told what the stages do
      */
     public static Topology build(
-            TopologySettings settings, TenantConfigs configs, DataDir dir, AcceptedTopic accepted) {
+            TopologySettings settings,
+            TenantConfigs configs,
+            DataDir dir,
+            AcceptedTopic accepted,
+            TopologyListener listener) {
         Topology topology = new Topology();
         SignalParser parser = new SignalParser();
         addConfigs(topology, settings.topics(), configs);
-        addRoute(topology, settings, parser);
-        addAdmit(topology, settings, configs, parser);
-        addWal(topology, settings, dir, accepted);
+        addRoute(topology, settings, configs, parser, listener);
+        addAdmit(topology, settings, configs, parser, listener);
+        addWal(topology, settings, dir, accepted, listener);
         return topology;
     }
 
@@ -85,21 +98,34 @@ public final class TidegateTopology {
                     public void process(Record<byte[], byte[]> record) {
                         long offset = context().recordMetadata().orElseThrow().offset();
                         configs.apply(record.key(), record.value(), offset);
+                        configs.readAt(record.timestamp());
                     }
                 });
     }
 
-    private static void addRoute(Topology topology, TopologySettings settings, SignalParser parser) {
+    private static void addRoute(
+            Topology topology,
+            TopologySettings settings,
+            TenantConfigs configs,
+            SignalParser parser,
+            TopologyListener listener) {
         Router router = new Router(settings.tenantSource(), parser);
         Topics topics = settings.topics();
         addSource(topology, "signals", topics.signals().toArray(String[]::new));
-        topology.addProcessor(ROUTE, () -> new RouteProcessor(router, settings.sizes()), "signals");
+        topology.addProcessor(ROUTE, () -> new RouteProcessor(router, settings, configs, listener), "signals");
         addSink(topology, BY_TENANT_SINK, topics.byTenant(), ROUTE);
         addSink(topology, DEAD_LETTER_SINK, topics.deadLetter(), ROUTE);
+        settings.residency()
+                .topics()
+                .forEach((region, topic) -> addSink(topology, FORWARD_SINK + region, topic, ROUTE));
     }
 
     private static void addAdmit(
-            Topology topology, TopologySettings settings, TenantConfigs configs, SignalParser parser) {
+            Topology topology,
+            TopologySettings settings,
+            TenantConfigs configs,
+            SignalParser parser,
+            TopologyListener listener) {
         Topics topics = settings.topics();
         addSource(topology, "signals-by-tenant", topics.byTenant());
         addSource(topology, "wal-segments", topics.segments());
@@ -107,7 +133,7 @@ public final class TidegateTopology {
         MemoryShare memory = new MemoryShare(settings.cacheBytes());
         topology.addProcessor(
                 ADMIT,
-                () -> new AdmitProcessor(settings, configs, parser, memory),
+                () -> new AdmitProcessor(settings, configs, parser, memory, listener),
                 "signals-by-tenant",
                 "wal-segments",
                 "tenant-commands");
@@ -123,9 +149,14 @@ public final class TidegateTopology {
     }
 
     @SuppressWarnings({"unchecked", "rawtypes"}) // the type forbids the store's processor to forward; wiring does not
-    private static void addWal(Topology topology, TopologySettings settings, DataDir dir, AcceptedTopic accepted) {
+    private static void addWal(
+            Topology topology,
+            TopologySettings settings,
+            DataDir dir,
+            AcceptedTopic accepted,
+            TopologyListener listener) {
         Topics topics = settings.topics();
-        ProcessorSupplier supplier = () -> new WalProcessor(settings);
+        ProcessorSupplier supplier = () -> new WalProcessor(settings, listener);
         topology.addReadOnlyStateStore(
                 new UnloggedStoreBuilder<>(
                         WalProcessor.STORE, () -> new WalStore(WalProcessor.STORE, dir, settings.wal(), accepted)),

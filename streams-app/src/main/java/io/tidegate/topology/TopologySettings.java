@@ -10,6 +10,7 @@ import org.jspecify.annotations.Nullable;
  * @param topics the names of all topics
  * @param tenantSource where a signal's tenant is read
  * @param region where this instance writes; null where that is not set
+ * @param residency where signals are sent on to whose tenant must not be here
  * @param instance this instance's name in reports
  * @param sizes how large records may be
  * @param cachedTenants tenants whose usage each task keeps in memory
@@ -22,6 +23,7 @@ public record TopologySettings(
         Topics topics,
         TenantSource tenantSource,
         @Nullable String region,
+        Residency residency,
         String instance,
         RecordSizes sizes,
         int cachedTenants,

@@ -1,6 +1,8 @@
 package io.tidegate.topology;
 
+import io.tidegate.topology.TopologyListener.Stage;
 import io.tidegate.wal.SealedSegment;
+import java.util.function.LongConsumer;
 import org.apache.kafka.streams.processor.PunctuationType;
 import org.apache.kafka.streams.processor.api.ContextualProcessor;
 import org.apache.kafka.streams.processor.api.ProcessorContext;
@@ -16,13 +18,16 @@ final class WalProcessor extends ContextualProcessor<byte[], byte[], TenantKey, 
     static final String STORE = "wal";
 
     private final TopologySettings settings;
+    private final TopologyListener listener;
+    private LongConsumer progress;
     private WalStore store;
     private long appliedOffset;
     private boolean continues;
 
     @SuppressWarnings("NullAway.Init") // Kafka Streams calls init before anything else
-    WalProcessor(TopologySettings settings) {
+    WalProcessor(TopologySettings settings, TopologyListener listener) {
         this.settings = settings;
+        this.listener = listener;
     }
 
     @Override
@@ -30,12 +35,19 @@ final class WalProcessor extends ContextualProcessor<byte[], byte[], TenantKey, 
         super.init(context);
         store = context.getStateStore(STORE);
         appliedOffset = store.appliedOffset();
+        progress = listener.opened(Stage.WAL, context.taskId().partition());
         context.schedule(settings.walWriteInterval(), PunctuationType.WALL_CLOCK_TIME, now -> store.write());
         context.schedule(settings.walCheckpointInterval(), PunctuationType.WALL_CLOCK_TIME, now -> checkpoint());
     }
 
     @Override
+    public void close() {
+        listener.closed(Stage.WAL, context().taskId().partition());
+    }
+
+    @Override
     public void process(Record<byte[], byte[]> record) {
+        progress.accept(record.timestamp());
         long offset = context().recordMetadata().orElseThrow().offset();
         if (!continues) {
             store.checkContinues(offset);

@@ -5,6 +5,7 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.DirectoryStream;
@@ -54,9 +55,19 @@ public final class DataDir {
     private static final Set<Path> LOCKED_HERE = ConcurrentHashMap.newKeySet();
 
     private final Path root;
+    private final WalListener listener;
 
     public DataDir(Path root) {
+        this(root, WalListener.NONE);
+    }
+
+    public DataDir(Path root, WalListener listener) {
         this.root = root.toAbsolutePath().normalize();
+        this.listener = listener;
+    }
+
+    WalListener listener() {
+        return listener;
     }
 
     public Path root() {
@@ -321,6 +332,37 @@ public final class DataDir {
             });
         } catch (IOException e) {
             throw WalException.io("reading", path, e);
+        }
+    }
+
+    /** Whether the directory was {@linkplain #bind bound} by an instance before. */
+    public boolean isBound() {
+        return Files.exists(own().resolve("identity"));
+    }
+
+    /** The id of the process that has the directory {@linkplain #lock locked}; null where none has. */
+    public @Nullable String holder() {
+        Path path = own().resolve("lock");
+        if (!Files.exists(path)) {
+            return null;
+        }
+        try {
+            // Not even opened where this process has it: closing any channel of a file drops the process's lock on it.
+            if (LOCKED_HERE.contains(own().toRealPath())) {
+                return Long.toString(ProcessHandle.current().pid());
+            }
+        } catch (IOException e) {
+            throw WalException.io("looking at", path, e);
+        }
+        try (FileChannel file = FileChannel.open(path, Set.of(StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS))) {
+            FileLock free = file.tryLock();
+            if (free != null) {
+                free.release();
+                return null;
+            }
+            return Files.readString(path).trim();
+        } catch (IOException e) {
+            throw WalException.io("looking at", path, e);
         }
     }
 

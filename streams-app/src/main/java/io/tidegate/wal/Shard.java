@@ -226,6 +226,7 @@ public final class Shard implements Closeable {
             return;
         }
         guarded("checkpointing", dir::root, () -> {
+            long began = System.nanoTime();
             flushPending();
             for (TenantLog log : List.copyOf(unsynced)) {
                 log.sync();
@@ -254,6 +255,7 @@ public final class Shard implements Closeable {
                 durable.computeIfPresent(log.tenant(), (tenant, state) -> state.pruned());
             }
             dirty = !pruned.isEmpty(); // the next one says that they are gone
+            dir.listener().checkpointed(System.nanoTime() - began);
             closeSurplusFiles();
         });
     }
@@ -380,6 +382,7 @@ public final class Shard implements Closeable {
             dir.replace(copy, bytes.array());
             file.truncate(position);
             file.force(true);
+            dir.listener().cut(end - position);
             LOG.warn(
                     "cut a torn tail, its records come again from signals-accepted tenant={} segment={} position={}"
                             + " bytes={} why=\"{}\" copy={}",
@@ -426,6 +429,9 @@ public final class Shard implements Closeable {
             throw failure;
         } catch (WalException e) {
             failure = e;
+            if (e.kind() == WalException.Kind.DAMAGE) {
+                dir.listener().damaged();
+            }
             throw e;
         } catch (RuntimeException | Error e) {
             // Thrown from anywhere, so what is in memory may be half changed: a batch taken but not written, say.

@@ -392,6 +392,7 @@ final class TenantLog {
         sync();
         closeFile();
         Tail written = tail == null ? segment : tail;
+        shard.dir().listener().sealed(written.position());
         sealed.accept(report(written, nowMs));
     }
 
@@ -424,6 +425,7 @@ final class TenantLog {
             position += out.write(bytes, position);
         }
         tail = current.at(position);
+        shard.dir().listener().wrote(size);
         batchBytesExpected = Math.max(
                 BATCH_BYTES_MIN, Math.min(size + size / 4, shard.settings().batchBytes() * 2));
         if (!unsynced) {
@@ -436,7 +438,10 @@ final class TenantLog {
     void sync() throws IOException {
         flush();
         if (unsynced) {
-            openFile().force(false);
+            FileChannel syncing = openFile();
+            long began = System.nanoTime();
+            syncing.force(false);
+            shard.dir().listener().fsynced(System.nanoTime() - began);
             unsynced = false;
             shard.synced(this);
         }

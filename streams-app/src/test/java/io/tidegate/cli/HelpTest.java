@@ -89,6 +89,7 @@ final class HelpTest {
                 .containsOnlyKeys(
                         "demo",
                         "run",
+                        "doctor",
                         "init",
                         "status",
                         "tenants",

@@ -71,7 +71,7 @@ final class Deployment implements AutoCloseable {
         return arguments.toArray(String[]::new);
     }
 
-    private String[] connection() {
+    String[] connection() {
         List<String> values = new ArrayList<>(List.of(
                 "bootstrap.servers=" + bootstrapServers,
                 "application.id=" + name,

@@ -52,10 +52,11 @@ final class TidegateProcess implements AutoCloseable {
         List<String> command = command(heap);
         command.add("run");
         command.addAll(List.of(arguments));
-        Process process = new ProcessBuilder(command)
-                .redirectErrorStream(true)
-                .redirectOutput(log.toFile())
-                .start();
+        ProcessBuilder builder =
+                new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log.toFile());
+        // Read here by people and by their tests, also where these run in a container.
+        builder.environment().put("TIDEGATE_LOG_FORMAT", "text");
+        Process process = builder.start();
         return new TidegateProcess(process, log);
     }
 

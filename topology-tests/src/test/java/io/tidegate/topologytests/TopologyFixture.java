@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidegate.tenant.TenantId;
 import io.tidegate.topology.RecordSizes;
+import io.tidegate.topology.Residency;
 import io.tidegate.topology.TenantConfigs;
 import io.tidegate.topology.TenantConfigs.Unknown;
 import io.tidegate.topology.TenantSource;
@@ -23,6 +24,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Properties;
 import java.util.stream.Stream;
 import org.apache.kafka.common.compress.Compression;
@@ -83,6 +85,7 @@ final class TopologyFixture implements AutoCloseable {
                 topics,
                 setup.tenantSource,
                 setup.region,
+                new Residency(setup.region, setup.regionTopics),
                 "test-instance",
                 setup.sizes,
                 setup.cachedTenants,
@@ -110,6 +113,7 @@ final class TopologyFixture implements AutoCloseable {
         private List<String> signals = List.of(SIGNALS);
         private TenantSource tenantSource = TenantSource.VALUE;
         private @Nullable String region;
+        private Map<String, String> regionTopics = Map.of();
         private Unknown unknown = Unknown.REJECT;
         private RecordSizes sizes = RecordSizes.kafkaDefaults();
         private int cachedTenants = 1_000;
@@ -134,6 +138,11 @@ final class TopologyFixture implements AutoCloseable {
 
         Setup region(String name) {
             region = name;
+            return this;
+        }
+
+        Setup regionTopics(Map<String, String> topics) {
+            regionTopics = topics;
             return this;
         }
 

@@ -1,0 +1,137 @@
+package io.tidegate.admin;
+
+import io.tidegate.admission.Admission;
+import io.tidegate.admission.Decision;
+import io.tidegate.admission.Decision.Rejected;
+import io.tidegate.admission.Reason;
+import io.tidegate.admission.TenantUsage;
+import io.tidegate.config.Settings;
+import io.tidegate.signal.ParseResult;
+import io.tidegate.signal.ParseResult.Parsed;
+import io.tidegate.signal.SignalParser;
+import io.tidegate.tenant.TenantConfig;
+import io.tidegate.tenant.TenantConfig.Mode;
+import io.tidegate.tenant.TenantId;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Judges a tenant's last signals by limits that are not in force, and changes nothing.
+ *
+ * <p>The signals are read from {@code signals-by-tenant} and decided by {@link Admission} in their order and at their own
+ * times, with a new bucket. Entities and stored bytes are taken as they are now, at the last commit: so the entities that
+ * came in the meantime count as known, and a lower limit of entities refuses what it would refuse if the same signals
+ * came again.
+ */
+public final class DryRun {
+    /**
+     * What would have become of the signals.
+     *
+     * @param signals of the tenant in the time
+     * @param rejected by reason
+     * @param firstMs the time of the first of them, -1 where there is none
+     */
+    public record Report(long signals, Map<Reason, Long> rejected, long firstMs) {
+        public long rejectedCount() {
+            return rejected.values().stream().mapToLong(Long::longValue).sum();
+        }
+    }
+
+    private final Settings settings;
+
+    public DryRun(Settings settings) {
+        this.settings = settings;
+    }
+
+    /**
+     * Judges.
+     *
+     * @param proposed the limits; enforced, whatever mode they name
+     * @param since how far back
+     * @param nowMs the end of that time
+     */
+    public Report judge(TenantConfig proposed, Duration since, long nowMs) {
+        TenantId tenant = proposed.tenantId();
+        TenantConfig enforced = enforced(proposed);
+        TenantUsage usage = usage(tenant);
+        Admission admission = new Admission(settings.region());
+        SignalParser parser = new SignalParser();
+        long fromMs = nowMs - since.toMillis();
+        Map<Reason, Long> rejected = new EnumMap<>(Reason.class);
+        long[] signals = {0};
+        long[] firstMs = {-1};
+        try (TopicReader reader =
+                new TopicReader(settings, List.of(settings.topics().byTenant()))) {
+            reader.skipTo(fromMs);
+            reader.readToEnd(record -> {
+                if (record.timestamp() < fromMs || !isOf(tenant, record)) {
+                    return;
+                }
+                ParseResult result = parser.parse(record.value());
+                if (result instanceof Parsed parsed) {
+                    signals[0]++;
+                    firstMs[0] = firstMs[0] < 0 ? record.timestamp() : Math.min(firstMs[0], record.timestamp());
+                    Decision decision =
+                            admission.admit(enforced, usage, parsed.signal(), Math.max(0, record.timestamp()));
+                    if (decision instanceof Rejected one) {
+                        rejected.merge(one.quota().reason(), 1L, Long::sum);
+                    }
+                }
+            });
+        }
+        return new Report(signals[0], rejected, firstMs[0]);
+    }
+
+    private static boolean isOf(TenantId tenant, ConsumerRecord<byte[], byte[]> record) {
+        return record.key() != null && tenant.equals(TenantId.tryParse(record.key()));
+    }
+
+    private static TenantConfig enforced(TenantConfig config) {
+        return new TenantConfig(
+                config.tenantId(),
+                config.maxSignalsPerSec(),
+                config.burstSignals(),
+                config.maxEntities(),
+                config.maxStorageBytes(),
+                config.requiredRegions(),
+                config.label(),
+                Mode.ENFORCE,
+                config.blockedUntil());
+    }
+
+    /** The tenant's usage as of the last commit, with its entities and a new bucket. */
+    private TenantUsage usage(TenantId tenant) {
+        TenantUsage stored = new TenantDirectory(settings).usages().get(tenant);
+        if (stored == null) {
+            return TenantUsage.fresh(0, 0); // in nobody's state, so nobody can aim at the hash
+        }
+        TenantUsage usage = stored.anew();
+        Map<Integer, byte[]> chunks = new TreeMap<>();
+        try (TopicReader reader =
+                new TopicReader(settings, List.of(settings.applicationId() + "-entities-changelog"))) {
+            reader.readToEnd(record -> {
+                ByteBuffer key = ByteBuffer.wrap(record.key());
+                if (key.getLong() == tenant.bits()) {
+                    put(chunks, key.getInt(), record.value());
+                }
+            });
+        }
+        usage.entities().expect(usage.entityCount());
+        chunks.forEach(usage.entities()::load);
+        return usage;
+    }
+
+    private static void put(Map<Integer, byte[]> chunks, int number, byte @Nullable [] chunk) {
+        if (chunk == null) {
+            chunks.remove(number);
+        } else {
+            chunks.put(number, chunk);
+        }
+    }
+}

@@ -1,0 +1,65 @@
+package io.tidegate.cli;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.admin.Doctor;
+import io.tidegate.admin.Doctor.Finding;
+import io.tidegate.admin.Doctor.Level;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
+
+@Command(
+        name = "doctor",
+        mixinStandardHelpOptions = true,
+        description =
+                "Looks for what keeps an instance from running well: brokers, topics, rights, disk, clock, ports. One"
+                        + " line each, with what mends it. Exit 1 if something has to be mended.")
+final class DoctorCommand implements Callable<Integer> {
+    @Mixin
+    private SettingsOptions options = new SettingsOptions();
+
+    @Mixin
+    private OutputOptions output = new OutputOptions();
+
+    @Spec
+    private @Nullable CommandSpec spec;
+
+    @Override
+    public Integer call() {
+        List<Finding> findings = new Doctor(options.load()).examine();
+        boolean failed = findings.stream().anyMatch(finding -> finding.level() == Level.FAIL);
+        var out = spec.commandLine().getOut();
+        if (output.json()) {
+            ObjectNode json = Json.object();
+            json.put("ok", !failed);
+            ArrayNode all = json.putArray("findings");
+            for (Finding finding : findings) {
+                all.addObject()
+                        .put("level", finding.level().name().toLowerCase(Locale.ROOT))
+                        .put("area", finding.area())
+                        .put("text", finding.text())
+                        .put("fix", finding.fix());
+            }
+            out.println(Json.line(json));
+        } else {
+            for (Finding finding : findings) {
+                out.printf(
+                        "%-4s  %-8s  %s%n",
+                        finding.level().name().toLowerCase(Locale.ROOT),
+                        finding.area(),
+                        Table.printable(finding.text()));
+                if (!finding.fix().isEmpty() && !finding.fix().equals("as said")) {
+                    out.printf("                fix: %s%n", Table.printable(finding.fix()));
+                }
+            }
+        }
+        out.flush();
+        return failed ? ExitCodes.FAILED : ExitCodes.OK;
+    }
+}

@@ -1,0 +1,364 @@
+package io.tidegate.metrics;
+
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.FunctionCounter;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.Timer;
+import io.micrometer.core.instrument.binder.jvm.JvmGcMetrics;
+import io.micrometer.core.instrument.binder.jvm.JvmMemoryMetrics;
+import io.micrometer.core.instrument.binder.jvm.JvmThreadMetrics;
+import io.micrometer.core.instrument.binder.system.FileDescriptorMetrics;
+import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
+import io.micrometer.core.instrument.binder.system.UptimeMetrics;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import io.tidegate.admission.Reason;
+import io.tidegate.signal.Defect;
+import io.tidegate.tenant.TenantId;
+import io.tidegate.topology.Instance;
+import io.tidegate.topology.InstanceView;
+import io.tidegate.topology.TenantConfigs;
+import io.tidegate.topology.TopologyListener;
+import io.tidegate.topology.TopologySettings;
+import io.tidegate.wal.DataDir;
+import io.tidegate.wal.WalListener;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.EnumMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.StringJoiner;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.function.LongConsumer;
+import java.util.function.LongSupplier;
+import java.util.function.ToDoubleFunction;
+import org.apache.kafka.streams.KafkaStreams.State;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * All metrics of one instance.
+ *
+ * <p>It listens to the stages and to the files, and reads the rest when it is {@linkplain #scrape scraped}. So a signal
+ * costs an increment, and whatever is asked of Kafka or of the disk is asked once a scrape. Thread-safe.
+ */
+public final class InstanceMetrics implements TopologyListener, WalListener, AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(InstanceMetrics.class);
+    private static final String SIGNALS = "Signals by what became of them";
+    private static final Duration[] DISK_BUCKETS = {
+        Duration.ofMillis(1),
+        Duration.ofMillis(5),
+        Duration.ofMillis(20),
+        Duration.ofMillis(100),
+        Duration.ofMillis(500),
+        Duration.ofSeconds(2),
+        Duration.ofSeconds(10)
+    };
+
+    private final PrometheusMeterRegistry registry;
+    private final LongSupplier clockMs;
+    private final JvmGcMetrics gc = new JvmGcMetrics();
+
+    private final LongAdder accepted;
+    private final LongAdder deadLettered;
+    private final LongAdder forwarded;
+    private final Map<Reason, LongAdder> rejected = new EnumMap<>(Reason.class);
+    private final Map<Reason, Long> summarised = new EnumMap<>(Reason.class);
+    private final Map<Defect, LongAdder> deadLetters = new EnumMap<>(Defect.class);
+    private final TenantRejections rejections;
+    private final TenantUse use;
+    private final TenantMeters tenants;
+    private final KafkaMeters kafka;
+    private final StageMeters stages;
+    private final Counter written;
+    private final Counter sealedSegments;
+    private final Counter sealedBytes;
+    private final Counter cuts;
+    private final Counter cutBytes;
+    private final Counter corruptions;
+    private final Timer fsync;
+    private final Timer checkpoint;
+    private final Counter threadFailures;
+    private final Counter threadsReplaced;
+    private @Nullable Instance instance;
+
+    /**
+     * @param registry where all of it is registered
+     * @param settings whose topics and names are measured
+     * @param tenantsMax tenants that are named
+     * @param clockMs the wall clock, in ms since the epoch
+     */
+    public InstanceMetrics(
+            PrometheusMeterRegistry registry,
+            TopologySettings settings,
+            String application,
+            int tenantsMax,
+            LongSupplier clockMs) {
+        this.registry = registry;
+        this.clockMs = clockMs;
+        accepted = outcome("accepted");
+        for (Reason reason : Reason.values()) {
+            rejected.put(reason, new LongAdder());
+        }
+        FunctionCounter.builder(MetricNames.SIGNALS, this, InstanceMetrics::rejectedCount)
+                .description(SIGNALS)
+                .tag("outcome", "rejected")
+                .register(registry);
+        deadLettered = outcome("dead_lettered");
+        forwarded = outcome("forwarded");
+        for (Defect defect : Defect.values()) {
+            deadLetters.put(
+                    defect, adder(MetricNames.DEAD_LETTERS, "Records that could not be judged", "reason", defect.id()));
+        }
+        rejections = new TenantRejections(tenantsMax, clockMs.getAsLong());
+        use = new TenantUse(tenantsMax, rejections::isNamed);
+        tenants = new TenantMeters(registry, rejections, use);
+        kafka = new KafkaMeters(registry);
+        stages = new StageMeters(registry, settings.topics());
+        written = counter(MetricNames.WAL_WRITTEN, "Bytes written to segments, those of replicas here included");
+        sealedSegments = counter(MetricNames.WAL_SEALED_SEGMENTS, "Segments sealed");
+        sealedBytes = counter(MetricNames.WAL_SEALED_BYTES, "Bytes of sealed segments");
+        cuts = counter(MetricNames.WAL_CUTS, "Times that the end of a segment was cut after a crash");
+        cutBytes = counter(MetricNames.WAL_CUT_BYTES, "Bytes cut so; copies are in the quarantine");
+        corruptions = counter(MetricNames.WAL_CORRUPTIONS, "Times that stored bytes were not what was written");
+        fsync = timer(MetricNames.WAL_FSYNC, "Time to make one segment durable");
+        checkpoint = timer(MetricNames.WAL_CHECKPOINT, "Time to make all of a shard durable");
+        threadFailures = counter(MetricNames.THREAD_FAILURES, "Stream threads that failed");
+        threadsReplaced = counter(MetricNames.THREADS_REPLACED, "Stream threads that were replaced after a failure");
+        info(settings, application);
+        jvm();
+    }
+
+    private void info(TopologySettings settings, String application) {
+        String version = InstanceMetrics.class.getPackage().getImplementationVersion();
+        Gauge.builder(MetricNames.INSTANCE, () -> 1)
+                .description("1; what runs here stands in the labels")
+                .tags(
+                        "application",
+                        application,
+                        "name",
+                        settings.instance(),
+                        "region",
+                        settings.region() == null ? "" : settings.region(),
+                        "version",
+                        version == null ? "development" : version)
+                .register(registry);
+    }
+
+    private void jvm() {
+        new JvmMemoryMetrics().bindTo(registry);
+        gc.bindTo(registry);
+        new JvmThreadMetrics().bindTo(registry);
+        new ProcessorMetrics().bindTo(registry);
+        new UptimeMetrics().bindTo(registry);
+        new FileDescriptorMetrics().bindTo(registry);
+    }
+
+    /** Also measures what these know; once. */
+    public void watch(Instance instance, TenantConfigs configs, DataDir dir, long diskMinFreeBytes) {
+        this.instance = instance;
+        gauge(MetricNames.CONFIGS, "Tenants with a config", configs, TenantConfigs::size);
+        gauge(
+                MetricNames.CONFIG_OFFSET,
+                "Offset of the last record of tenant-configs that was read; -1 before the first",
+                configs,
+                TenantConfigs::readOffset);
+        gauge(
+                MetricNames.CONFIG_TIMESTAMP,
+                "When that record was written",
+                configs,
+                known -> known.readTimestampMs() / 1000.0);
+        FunctionCounter.builder(MetricNames.CONFIGS_REFUSED, configs, TenantConfigs::refusedCount)
+                .description("Records of tenant-configs that could not be used")
+                .register(registry);
+        gauge(MetricNames.DISK_FREE, "Bytes that can still be written to data.dir", dir, InstanceMetrics::freeBytes);
+        gauge(MetricNames.DISK_MIN_FREE, "Below this the instance pauses", diskMinFreeBytes, Long::doubleValue);
+        InstanceView view = instance.view();
+        FunctionCounter.builder(MetricNames.RESTORED_RECORDS, view, InstanceView::restoredRecords)
+                .description("Records read to rebuild stores")
+                .register(registry);
+        gauge(
+                MetricNames.RESTORE_REMAINING,
+                "Records left to be read before all tasks run",
+                view,
+                InstanceMetrics::remaining);
+        gauge(MetricNames.RUNNING, "1 while all tasks run", instance, one -> one.state() == State.RUNNING ? 1 : 0);
+        gauge(MetricNames.PAUSED, "1 while the disk has too little room", instance, one -> one.isPaused() ? 1 : 0);
+    }
+
+    private static double remaining(InstanceView view) {
+        double remaining = 0;
+        for (InstanceView.Restore restore : view.restores()) {
+            remaining += Math.max(0, restore.total() - restore.restored());
+        }
+        return remaining;
+    }
+
+    private static double freeBytes(DataDir dir) {
+        try {
+            return dir.freeBytes();
+        } catch (IOException e) {
+            return Double.NaN;
+        }
+    }
+
+    /**
+     * The present values as text.
+     *
+     * @param accept what the reader takes, as in HTTP's Accept; null for Prometheus' own text format
+     */
+    public synchronized Scrape scrape(@Nullable String accept) {
+        long nowMs = clockMs.getAsLong();
+        tenants.refresh(nowMs);
+        if (instance != null) {
+            var measured = instance.kafkaMetrics();
+            kafka.refresh(measured);
+            stages.refresh(measured, nowMs);
+        }
+        String type = accept != null && accept.toLowerCase(Locale.ROOT).contains("application/openmetrics-text")
+                ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+                : "text/plain; version=0.0.4; charset=utf-8";
+        return new Scrape(type, registry.scrape(type));
+    }
+
+    private long rejectedCount() {
+        return rejected.values().stream().mapToLong(LongAdder::sum).sum();
+    }
+
+    /** Logs one line about what was refused since the last call; none where nothing was. */
+    public synchronized void logRejections() {
+        long sum = 0;
+        StringJoiner reasons = new StringJoiner(" ");
+        for (Map.Entry<Reason, LongAdder> entry : rejected.entrySet()) {
+            long now = entry.getValue().sum();
+            Long before = summarised.put(entry.getKey(), now);
+            long more = now - (before == null ? 0 : before);
+            sum += more;
+            if (more > 0) {
+                reasons.add(entry.getKey().id() + ":" + more);
+            }
+        }
+        if (sum > 0) {
+            LOG.info("signals were refused rejected={} reasons=\"{}\"", sum, reasons);
+        }
+    }
+
+    /** An answer to a reader of metrics, and its media type. */
+    public record Scrape(String contentType, String text) {}
+
+    @Override
+    public LongConsumer opened(Stage stage, int partition) {
+        return stages.opened(stage, partition);
+    }
+
+    @Override
+    public void closed(Stage stage, int partition) {
+        stages.closed(stage, partition);
+        if (stage == Stage.ADMIT) {
+            use.gone(partition);
+        }
+    }
+
+    @Override
+    public void accepted() {
+        accepted.increment();
+    }
+
+    @Override
+    public void rejected(TenantId tenant, Reason reason) {
+        rejected.get(reason).increment();
+        rejections.rejected(tenant, reason);
+    }
+
+    @Override
+    public void deadLettered(Defect defect) {
+        deadLettered.increment();
+        deadLetters.get(defect).increment();
+    }
+
+    @Override
+    public void forwarded() {
+        forwarded.increment();
+    }
+
+    @Override
+    public UsageRound usageRound(int partition) {
+        return use.round(partition);
+    }
+
+    @Override
+    public void threadFailed(boolean replaced) {
+        threadFailures.increment();
+        if (replaced) {
+            threadsReplaced.increment();
+        }
+    }
+
+    @Override
+    public void wrote(long bytes) {
+        written.increment((double) bytes);
+    }
+
+    @Override
+    public void fsynced(long nanos) {
+        fsync.record(Duration.ofNanos(nanos));
+    }
+
+    @Override
+    public void checkpointed(long nanos) {
+        checkpoint.record(Duration.ofNanos(nanos));
+    }
+
+    @Override
+    public void sealed(long bytes) {
+        sealedSegments.increment();
+        sealedBytes.increment((double) bytes);
+    }
+
+    @Override
+    public void cut(long bytes) {
+        cuts.increment();
+        cutBytes.increment((double) bytes);
+    }
+
+    @Override
+    public void damaged() {
+        corruptions.increment();
+    }
+
+    @Override
+    public void close() {
+        gc.close();
+    }
+
+    private LongAdder outcome(String outcome) {
+        return adder(MetricNames.SIGNALS, SIGNALS, "outcome", outcome);
+    }
+
+    private LongAdder adder(String name, String description, String label, String value) {
+        LongAdder adder = new LongAdder();
+        FunctionCounter.builder(name, adder, LongAdder::sum)
+                .description(description)
+                .tag(label, value)
+                .register(registry);
+        return adder;
+    }
+
+    private Counter counter(String name, String description) {
+        return Counter.builder(name).description(description).register(registry);
+    }
+
+    private Timer timer(String name, String description) {
+        return Timer.builder(name)
+                .description(description)
+                .serviceLevelObjectives(DISK_BUCKETS)
+                .register(registry);
+    }
+
+    private <T> void gauge(String name, String description, T of, ToDoubleFunction<T> value) {
+        Gauge.builder(name, of, value)
+                .description(description)
+                .strongReference(true)
+                .register(registry);
+    }
+}

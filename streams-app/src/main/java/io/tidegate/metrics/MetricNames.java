@@ -1,0 +1,70 @@
+package io.tidegate.metrics;
+
+/**
+ * The name of every metric, as Prometheus sees it. Each stands in {@code docs/metrics.md}; dashboards and alerts rely on
+ * them, so they do not change.
+ */
+public final class MetricNames {
+    public static final String INSTANCE = "tidegate_instance";
+
+    public static final String SIGNALS = "tidegate_signals_total";
+    public static final String DEAD_LETTERS = "tidegate_dead_letters_total";
+    public static final String REJECTIONS = "tidegate_rejections_total";
+    public static final String REJECTED_TENANTS_FOLDED = "tidegate_rejected_tenants_folded";
+
+    public static final String TENANT_ACCEPTED = "tidegate_tenant_accepted_signals_total";
+    public static final String TENANT_OBSERVED = "tidegate_tenant_observed_signals_total";
+    public static final String TENANT_RATE_LIMIT = "tidegate_tenant_rate_limit";
+    public static final String TENANT_BURST_LIMIT = "tidegate_tenant_burst_limit";
+    public static final String TENANT_TOKENS = "tidegate_tenant_tokens";
+    public static final String TENANT_ENTITIES = "tidegate_tenant_entities";
+    public static final String TENANT_ENTITIES_LIMIT = "tidegate_tenant_entities_limit";
+    public static final String TENANT_STORAGE = "tidegate_tenant_storage_bytes";
+    public static final String TENANT_STORAGE_LIMIT = "tidegate_tenant_storage_limit_bytes";
+    public static final String TENANTS_FOLDED = "tidegate_tenants_folded";
+
+    public static final String CONFIGS = "tidegate_configs";
+    public static final String CONFIG_OFFSET = "tidegate_config_offset";
+    public static final String CONFIG_TIMESTAMP = "tidegate_config_timestamp_seconds";
+    public static final String CONFIGS_REFUSED = "tidegate_configs_refused_total";
+
+    public static final String WAL_WRITTEN = "tidegate_wal_written_bytes_total";
+    public static final String WAL_SEALED_SEGMENTS = "tidegate_wal_sealed_segments_total";
+    public static final String WAL_SEALED_BYTES = "tidegate_wal_sealed_bytes_total";
+    public static final String WAL_FSYNC = "tidegate_wal_fsync_seconds";
+    public static final String WAL_FSYNC_MAX = "tidegate_wal_fsync_seconds_max";
+    public static final String WAL_CHECKPOINT = "tidegate_wal_checkpoint_seconds";
+    public static final String WAL_CHECKPOINT_MAX = "tidegate_wal_checkpoint_seconds_max";
+    public static final String WAL_CUTS = "tidegate_wal_cuts_total";
+    public static final String WAL_CUT_BYTES = "tidegate_wal_cut_bytes_total";
+    public static final String WAL_CORRUPTIONS = "tidegate_wal_corruptions_total";
+    public static final String DISK_FREE = "tidegate_disk_free_bytes";
+    public static final String DISK_MIN_FREE = "tidegate_disk_min_free_bytes";
+
+    public static final String RESTORED_RECORDS = "tidegate_restored_records_total";
+    public static final String RESTORE_REMAINING = "tidegate_restore_remaining_records";
+    public static final String LAG_RECORDS = "tidegate_lag_records";
+    public static final String LAG_SECONDS = "tidegate_lag_seconds";
+    public static final String TASKS = "tidegate_tasks";
+
+    public static final String RUNNING = "tidegate_running";
+    public static final String PAUSED = "tidegate_paused";
+    public static final String THREAD_FAILURES = "tidegate_thread_failures_total";
+    public static final String THREADS_REPLACED = "tidegate_threads_replaced_total";
+
+    public static final String STREAMS_THREADS = "tidegate_streams_threads";
+    public static final String STREAMS_COMMIT_AVG = "tidegate_streams_commit_latency_avg_seconds";
+    public static final String STREAMS_COMMIT_MAX = "tidegate_streams_commit_latency_max_seconds";
+    public static final String STREAMS_COMMITS = "tidegate_streams_commits_total";
+    public static final String STREAMS_PROCESSED = "tidegate_streams_processed_records_total";
+    public static final String STREAMS_REBALANCES = "tidegate_streams_rebalances_total";
+    public static final String STREAMS_REBALANCE_MAX = "tidegate_streams_rebalance_latency_max_seconds";
+    public static final String STREAMS_TASK_STARTS = "tidegate_streams_task_starts_total";
+    public static final String STREAMS_TASK_ENDS = "tidegate_streams_task_ends_total";
+    public static final String CLIENT_SENT_BYTES = "tidegate_client_sent_bytes_total";
+    public static final String CLIENT_RECEIVED_BYTES = "tidegate_client_received_bytes_total";
+    public static final String CLIENT_CONNECTIONS = "tidegate_client_connections";
+    public static final String CLIENT_SEND_ERRORS = "tidegate_client_send_errors_total";
+
+    private MetricNames() {}
+}

@@ -1,0 +1,166 @@
+package io.tidegate.metrics;
+
+import io.micrometer.core.instrument.FunctionCounter;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.Meter;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.MultiGauge;
+import io.micrometer.core.instrument.Tags;
+import io.tidegate.admission.Reason;
+import io.tidegate.metrics.TenantRejections.Counts;
+import io.tidegate.metrics.TenantUse.Use;
+import io.tidegate.tenant.TenantId;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/** The meters that carry a tenant's name: made and removed as tenants come and go. Not thread-safe. */
+final class TenantMeters {
+    static final String TENANT = "tenant";
+    static final String OTHER = "_other";
+
+    /** A count that a gauge told: an aborted transaction takes some back, which a counter must not show. */
+    private static final class Highest {
+        private long value;
+    }
+
+    private final MeterRegistry registry;
+    private final TenantRejections rejections;
+    private final TenantUse use;
+    private final Map<TenantId, Map<Reason, Meter>> refused = new HashMap<>();
+    private final Map<TenantId, Highest> accepted = new HashMap<>();
+    private final Map<TenantId, Highest> observed = new HashMap<>();
+    private final Map<MultiGauge, Function<Use, @Nullable Number>> gauges = new LinkedHashMap<>();
+
+    TenantMeters(MeterRegistry registry, TenantRejections rejections, TenantUse use) {
+        this.registry = registry;
+        this.rejections = rejections;
+        this.use = use;
+        for (Reason reason : Reason.values()) {
+            var unused = refusedMeter(OTHER, rejections.other(), reason);
+        }
+        Gauge.builder(MetricNames.REJECTED_TENANTS_FOLDED, rejections, TenantRejections::folded)
+                .description("Tenants refused in the last minute or two that count as _other")
+                .register(registry);
+        Gauge.builder(MetricNames.TENANTS_FOLDED, use, TenantUse::folded)
+                .description("Tenants in memory whose use of quotas is not shown")
+                .register(registry);
+        gauge(
+                MetricNames.TENANT_RATE_LIMIT,
+                "Signals per second",
+                chosen -> chosen.config().maxSignalsPerSec());
+        gauge(
+                MetricNames.TENANT_BURST_LIMIT,
+                "Signals at once",
+                chosen -> chosen.config().maxSignalsPerSec() == null
+                        ? null
+                        : (Number) chosen.config().burst());
+        gauge(
+                MetricNames.TENANT_TOKENS,
+                "Signals that the bucket would have let pass at the last decision",
+                chosen -> chosen.config().maxSignalsPerSec() == null ? null : (Number) chosen.tokens());
+        gauge(MetricNames.TENANT_ENTITIES, "Distinct entities in use", Use::entities);
+        gauge(
+                MetricNames.TENANT_ENTITIES_LIMIT,
+                "Most distinct entities",
+                chosen -> chosen.config().maxEntities());
+        gauge(MetricNames.TENANT_STORAGE, "Bytes of sealed WAL segments", Use::sealedBytes);
+        gauge(
+                MetricNames.TENANT_STORAGE_LIMIT,
+                "Most bytes of sealed WAL segments",
+                chosen -> chosen.config().maxStorageBytes());
+    }
+
+    private void gauge(String name, String description, Function<Use, @Nullable Number> value) {
+        gauges.put(MultiGauge.builder(name).description(description).register(registry), value);
+    }
+
+    /** Makes the meters those of the tenants that are to be seen now. */
+    void refresh(long nowMs) {
+        rejections.turn(nowMs);
+        refreshRefused(rejections.visible(nowMs));
+        Map<TenantId, Use> chosen = use.chosen();
+        gauges.forEach((gauge, value) -> gauge.register(rows(chosen, value), true));
+        refreshCounters(
+                MetricNames.TENANT_ACCEPTED,
+                "Signals accepted since the tenant's first, as the last commit but one knew them",
+                accepted,
+                chosen,
+                Use::accepted);
+        refreshCounters(
+                MetricNames.TENANT_OBSERVED,
+                "Signals accepted in observe mode that would have been refused",
+                observed,
+                chosen,
+                Use::observed);
+    }
+
+    private static List<MultiGauge.Row<?>> rows(Map<TenantId, Use> chosen, Function<Use, @Nullable Number> value) {
+        List<MultiGauge.Row<?>> rows = new ArrayList<>();
+        chosen.forEach((tenant, use) -> {
+            Number number = value.apply(use);
+            if (number != null) {
+                rows.add(MultiGauge.Row.of(Tags.of(TENANT, tenant.decimal()), number));
+            }
+        });
+        return rows;
+    }
+
+    private void refreshRefused(Map<TenantId, Counts> visible) {
+        visible.forEach((tenant, counts) -> {
+            Map<Reason, Meter> meters = refused.computeIfAbsent(tenant, id -> new HashMap<>());
+            for (Reason reason : Reason.values()) {
+                if (counts.of(reason) > 0) {
+                    meters.computeIfAbsent(reason, id -> refusedMeter(tenant.decimal(), counts, reason));
+                }
+            }
+        });
+        for (Iterator<Map.Entry<TenantId, Map<Reason, Meter>>> all =
+                        refused.entrySet().iterator();
+                all.hasNext(); ) {
+            Map.Entry<TenantId, Map<Reason, Meter>> entry = all.next();
+            if (!visible.containsKey(entry.getKey())) {
+                entry.getValue().values().forEach(registry::remove);
+                all.remove();
+            }
+        }
+    }
+
+    private Meter refusedMeter(String tenant, Counts counts, Reason reason) {
+        return FunctionCounter.builder(MetricNames.REJECTIONS, counts, c -> c.of(reason))
+                .description("Signals refused")
+                .tags(TENANT, tenant, "reason", reason.id())
+                .register(registry);
+    }
+
+    private void refreshCounters(
+            String name,
+            String description,
+            Map<TenantId, Highest> known,
+            Map<TenantId, Use> chosen,
+            Function<Use, Long> value) {
+        chosen.forEach((tenant, use) -> {
+            Highest highest = known.computeIfAbsent(tenant, id -> {
+                Highest fresh = new Highest();
+                FunctionCounter.builder(name, fresh, count -> count.value)
+                        .description(description)
+                        .tags(TENANT, tenant.decimal())
+                        .register(registry);
+                return fresh;
+            });
+            highest.value = Math.max(highest.value, value.apply(use));
+        });
+        known.keySet().removeIf(tenant -> {
+            boolean gone = !chosen.containsKey(tenant);
+            if (gone) {
+                registry.find(name).tag(TENANT, tenant.decimal()).meters().forEach(registry::remove);
+            }
+            return gone;
+        });
+    }
+}

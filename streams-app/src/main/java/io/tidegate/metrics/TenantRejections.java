@@ -1,0 +1,190 @@
+package io.tidegate.metrics;
+
+import io.tidegate.admission.Reason;
+import io.tidegate.tenant.TenantId;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.LongAdder;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Rejections by tenant and reason, with at most {@code tenantsMax} tenants counted by name and all others together.
+ *
+ * <p>A counter that Prometheus reads must never go down, and what it once counted must not be counted again under another
+ * label. So each rejection is counted in exactly one place, the one in force when it happens, and no count is ever moved:
+ * a tenant that gets a name begins with what it is refused from then on, and what it was refused before stays in {@link
+ * #other}. A tenant that loses its name stops counting; its series stays to be seen for {@link #LEAVING_MS}, so that
+ * every scraper has read its last value, and is not shown after that. Its counts are kept for {@link #RESERVE_MS}: if it gets
+ * a name again within that, its series goes on from where it was. So the sum over all series is the number of all
+ * rejections, and {@code rate()} is right for each.
+ *
+ * <p>Names go to who is refused most, judged anew in {@linkplain #turn turns} by what was refused in the last one. A
+ * tenant takes another's name only if it was refused more than twice as much, so that names do not flap. What is kept for
+ * tenants without a name is bounded by {@link #CANDIDATES_MAX}, however many ids are made up.
+ *
+ * <p>Thread-safe. {@link #rejected} takes no lock and allocates only at a tenant's first rejection in a turn.
+ */
+final class TenantRejections {
+    static final long LEAVING_MS = 5 * 60_000;
+    static final long RESERVE_MS = 24 * 3_600_000L;
+    static final long TURN_MS = 60_000;
+    static final int CANDIDATES_MAX = 10_000;
+
+    /** How many tenants' counts are kept for each name; where they are all younger than a day nobody loses a name. */
+    private static final int RESERVES_A_NAME = 20;
+
+    private static final Reason[] REASONS = Reason.values();
+
+    /** What was refused of one tenant, or of all that have no name. */
+    static final class Counts {
+        private final LongAdder[] byReason = new LongAdder[REASONS.length];
+        private long sumAtTurn;
+        private long leftMs;
+
+        Counts() {
+            for (int i = 0; i < byReason.length; i++) {
+                byReason[i] = new LongAdder();
+            }
+        }
+
+        long of(Reason reason) {
+            return byReason[reason.ordinal()].sum();
+        }
+
+        private void add(Reason reason) {
+            byReason[reason.ordinal()].increment();
+        }
+
+        private long sum() {
+            long sum = 0;
+            for (LongAdder adder : byReason) {
+                sum += adder.sum();
+            }
+            return sum;
+        }
+
+        private long sinceTurn() {
+            return sum() - sumAtTurn;
+        }
+    }
+
+    private final int tenantsMax;
+    private final Map<TenantId, Counts> named = new ConcurrentHashMap<>();
+    private final Counts other = new Counts();
+
+    /** Refusals of tenants without a name in this turn. */
+    private volatile Map<TenantId, LongAdder> candidates = new ConcurrentHashMap<>();
+
+    /** Tenants that had a name, the longest gone first; guarded by this. */
+    private final LinkedHashMap<TenantId, Counts> reserve = new LinkedHashMap<>();
+
+    private volatile int foldedLastTurn;
+    private long turnedMs;
+
+    /** @param tenantsMax tenants that have a name at the same time */
+    TenantRejections(int tenantsMax, long nowMs) {
+        this.tenantsMax = tenantsMax;
+        this.turnedMs = nowMs;
+    }
+
+    void rejected(TenantId tenant, Reason reason) {
+        Counts counts = named.get(tenant);
+        if (counts == null && named.size() < tenantsMax) {
+            counts = nameWhileFree(tenant);
+        }
+        if (counts != null) {
+            counts.add(reason);
+            return;
+        }
+        other.add(reason);
+        Map<TenantId, LongAdder> now = candidates;
+        LongAdder candidate = now.get(tenant);
+        if (candidate == null && now.size() < CANDIDATES_MAX) {
+            candidate = now.computeIfAbsent(tenant, id -> new LongAdder());
+        }
+        if (candidate != null) {
+            candidate.increment();
+        }
+    }
+
+    private synchronized @Nullable Counts nameWhileFree(TenantId tenant) {
+        Counts counts = named.get(tenant);
+        if (counts == null && named.size() < tenantsMax) {
+            counts = giveName(tenant);
+        }
+        return counts;
+    }
+
+    private Counts giveName(TenantId tenant) {
+        Counts kept = reserve.remove(tenant);
+        Counts counts = kept == null ? new Counts() : kept;
+        counts.sumAtTurn = counts.sum();
+        named.put(tenant, counts);
+        return counts;
+    }
+
+    boolean isNamed(TenantId tenant) {
+        return named.containsKey(tenant);
+    }
+
+    Counts other() {
+        return other;
+    }
+
+    /** Tenants that were refused without a name in the last whole turn or in this one; counted up to a bound. */
+    int folded() {
+        return Math.max(foldedLastTurn, candidates.size());
+    }
+
+    /** The counts that are to be seen at a time: of tenants with a name, and of those that lost it a short while ago. */
+    synchronized Map<TenantId, Counts> visible(long nowMs) {
+        Map<TenantId, Counts> visible = new HashMap<>(named);
+        reserve.forEach((tenant, counts) -> {
+            if (nowMs - counts.leftMs < LEAVING_MS) {
+                visible.put(tenant, counts);
+            }
+        });
+        return visible; // at most twice as many as have a name
+    }
+
+    /** Gives names anew, if the last turn was long enough ago. */
+    synchronized void turn(long nowMs) {
+        if (nowMs - turnedMs < TURN_MS) {
+            return;
+        }
+        turnedMs = nowMs;
+        Map<TenantId, LongAdder> judged = candidates;
+        candidates = new ConcurrentHashMap<>();
+        foldedLastTurn = judged.size();
+        reserve.values().removeIf(counts -> nowMs - counts.leftMs >= RESERVE_MS);
+        List<Map.Entry<TenantId, LongAdder>> best = new ArrayList<>(judged.entrySet());
+        best.sort(Comparator.comparingLong(entry -> -entry.getValue().sum()));
+        List<Map.Entry<TenantId, Counts>> worst = new ArrayList<>(named.entrySet());
+        worst.sort(Comparator.comparingLong(entry -> entry.getValue().sinceTurn()));
+        for (int i = 0; i < Math.min(best.size(), worst.size()); i++) {
+            Map.Entry<TenantId, Counts> loser = worst.get(i);
+            long refused = best.get(i).getValue().sum();
+            if (refused <= 2 * loser.getValue().sinceTurn()
+                    || leaving(nowMs) >= tenantsMax
+                    || reserve.size() >= RESERVES_A_NAME * tenantsMax) {
+                break;
+            }
+            named.remove(loser.getKey());
+            loser.getValue().leftMs = nowMs;
+            reserve.put(loser.getKey(), loser.getValue());
+            giveName(best.get(i).getKey());
+        }
+        named.values().forEach(counts -> counts.sumAtTurn = counts.sum());
+    }
+
+    private long leaving(long nowMs) {
+        return reserve.values().stream()
+                .filter(counts -> nowMs - counts.leftMs < LEAVING_MS)
+                .count();
+    }
+}

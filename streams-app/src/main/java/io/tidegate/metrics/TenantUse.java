@@ -1,0 +1,127 @@
+package io.tidegate.metrics;
+
+import io.tidegate.admission.Reason;
+import io.tidegate.admission.TenantUsage;
+import io.tidegate.tenant.TenantConfig;
+import io.tidegate.tenant.TenantId;
+import io.tidegate.topology.TopologyListener.UsageRound;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.PriorityQueue;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Predicate;
+
+/**
+ * How much of their quotas tenants use: of at most {@code tenantsMax}, those that are refused most and then those that
+ * are nearest to a limit.
+ *
+ * <p>Each task tells from time to time of all its tenants, and the choice is made on its thread; so a decision costs
+ * nothing for it. Thread-safe.
+ */
+final class TenantUse {
+    /**
+     * One tenant's use at a time.
+     *
+     * @param nearness the part of a quota that is used, of the quota that is used most; -1 where it has none
+     */
+    record Use(
+            TenantId tenant,
+            TenantConfig config,
+            long accepted,
+            long observed,
+            long tokens,
+            long entities,
+            long sealedBytes,
+            double nearness) {
+        static Use of(TenantConfig config, TenantUsage usage, double nearness) {
+            long observed = 0;
+            for (Reason reason : Reason.values()) {
+                observed += usage.observedCount(reason);
+            }
+            return new Use(
+                    config.tenantId(),
+                    config,
+                    usage.acceptedCount(),
+                    observed,
+                    usage.tokens(config, usage.lastDecisionMs()),
+                    usage.entityCount(),
+                    usage.sealedBytes(),
+                    nearness);
+        }
+    }
+
+    /** What one task told last. */
+    private record Told(List<Use> uses, int tenants) {}
+
+    private static final double REFUSED = Double.MAX_VALUE;
+
+    private final int tenantsMax;
+    private final Predicate<TenantId> refusedMost;
+    private final Map<Integer, Told> byPartition = new ConcurrentHashMap<>();
+
+    TenantUse(int tenantsMax, Predicate<TenantId> refusedMost) {
+        this.tenantsMax = tenantsMax;
+        this.refusedMost = refusedMost;
+    }
+
+    UsageRound round(int partition) {
+        return new UsageRound() {
+            private final PriorityQueue<Use> nearest = new PriorityQueue<>(Comparator.comparingDouble(Use::nearness));
+            private int tenants;
+
+            @Override
+            public void tenant(TenantConfig config, TenantUsage usage) {
+                tenants++;
+                double nearness = refusedMost.test(config.tenantId()) ? REFUSED : nearness(config, usage);
+                if (nearest.size() < tenantsMax) {
+                    nearest.add(Use.of(config, usage, nearness));
+                } else if (nearest.element().nearness() < nearness) {
+                    nearest.remove();
+                    nearest.add(Use.of(config, usage, nearness));
+                }
+            }
+
+            @Override
+            public void end() {
+                byPartition.put(partition, new Told(List.copyOf(nearest), tenants));
+            }
+        };
+    }
+
+    /** The part of the entities or of the storage that is used. The rate shows in the rejections. */
+    private static double nearness(TenantConfig config, TenantUsage usage) {
+        double nearness = -1;
+        if (config.maxEntities() != null) {
+            nearness = Math.max(nearness, (double) usage.entityCount() / Math.max(1, config.entitiesMax()));
+        }
+        if (config.maxStorageBytes() != null) {
+            nearness = Math.max(nearness, (double) usage.sealedBytes() / Math.max(1, config.storageBytesMax()));
+        }
+        return config.maxSignalsPerSec() != null ? Math.max(nearness, 0) : nearness;
+    }
+
+    void gone(int partition) {
+        byPartition.remove(partition);
+    }
+
+    /** Those of all tasks together, by tenant. */
+    Map<TenantId, Use> chosen() {
+        List<Use> all = new ArrayList<>();
+        byPartition.values().forEach(told -> all.addAll(told.uses()));
+        all.sort(Comparator.comparingDouble(use -> -use.nearness()));
+        Map<TenantId, Use> chosen = new HashMap<>();
+        for (Use use : all.subList(0, Math.min(all.size(), tenantsMax))) {
+            chosen.put(use.tenant(), use);
+        }
+        return chosen;
+    }
+
+    /** Tenants that were told of and are not among the chosen. */
+    int folded() {
+        int tenants = byPartition.values().stream().mapToInt(Told::tenants).sum();
+        return Math.max(0, tenants - tenantsMax);
+    }
+}

@@ -1,0 +1,65 @@
+package io.tidegate.topology;
+
+import io.tidegate.admission.Reason;
+import io.tidegate.admission.TenantUsage;
+import io.tidegate.signal.Defect;
+import io.tidegate.tenant.TenantConfig;
+import io.tidegate.tenant.TenantId;
+import java.util.function.LongConsumer;
+
+/**
+ * Told what the stages do. Called once for each signal, by the thread that decides, so it must be quick and must not
+ * allocate; by many threads at once, so it must be thread-safe.
+ *
+ * <p>It hears of work as it is done. What a transaction that is then aborted did comes again.
+ */
+public interface TopologyListener {
+    /** Listens to nothing. */
+    TopologyListener NONE = new TopologyListener() {};
+
+    /** The stages, in the order in which a signal passes them. */
+    enum Stage {
+        ROUTE,
+        ADMIT,
+        WAL
+    }
+
+    /** The quota use of all tenants of a task that are in memory, one after the other. */
+    interface UsageRound {
+        UsageRound NONE = new UsageRound() {};
+
+        default void tenant(TenantConfig inForce, TenantUsage usage) {}
+
+        /** There are no more. */
+        default void end() {}
+    }
+
+    /**
+     * A task begins its work here.
+     *
+     * @return is told the timestamp of each record that the task reads
+     */
+    default LongConsumer opened(Stage stage, int partition) {
+        return timestampMs -> {};
+    }
+
+    /** A task ended its work here. */
+    default void closed(Stage stage, int partition) {}
+
+    default void accepted() {}
+
+    default void rejected(TenantId tenant, Reason reason) {}
+
+    default void deadLettered(Defect defect) {}
+
+    /** A signal was sent on to another region. */
+    default void forwarded() {}
+
+    /** From time to time: how much of their quotas a task's tenants use. */
+    default UsageRound usageRound(int partition) {
+        return UsageRound.NONE;
+    }
+
+    /** A stream thread failed; another one takes its place, or the instance ends. */
+    default void threadFailed(boolean replaced) {}
+}

@@ -1,0 +1,66 @@
+package io.tidegate.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tidegate.admission.Reason;
+import io.tidegate.signal.Defect;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.TreeSet;
+import org.junit.jupiter.api.Test;
+
+final class ExplainCommandTest {
+    @Test
+    void explainsEveryReasonAndNoOther() throws IOException {
+        TreeSet<String> reasons = new TreeSet<>();
+        for (Reason reason : Reason.values()) {
+            reasons.add(reason.id());
+        }
+        for (Defect defect : Defect.values()) {
+            reasons.add(defect.id());
+        }
+
+        assertThat(ExplainCommand.sections()).containsOnlyKeys(reasons);
+    }
+
+    /** The page and the program say the same. */
+    @Test
+    void saysWhatThePageSays() throws IOException {
+        String page = Files.readString(Path.of("..", "docs", "reasons.md"));
+
+        for (String section : ExplainCommand.source().split("(?m)(?=^### )", -1)) {
+            assertThat(page).contains(section.strip());
+        }
+    }
+
+    @Test
+    void printsCauseAndRemedyWithoutMarkup() {
+        Cli run = Cli.run("rejections", "explain", "storage_limit");
+
+        assertThat(run.exitCode()).isEqualTo(ExitCodes.OK);
+        assertThat(run.out())
+                .startsWith("storage_limit")
+                .contains("Cause. The tenant's sealed WAL segments")
+                .contains("What the producer does.")
+                .contains("What changes it.")
+                .doesNotContain("**")
+                .doesNotContain("](");
+    }
+
+    @Test
+    void namesTheReasonsWhereThereIsNoSuchOne() {
+        Cli run = Cli.run("rejections", "explain", "bad_luck");
+
+        assertThat(run.exitCode()).isEqualTo(ExitCodes.USAGE);
+        assertThat(run.err()).contains("'bad_luck' is not a reason", "rate_limited", "too_large");
+    }
+
+    @Test
+    void replayRefusesWhatItCannotMean() {
+        assertThat(Cli.run("rejections", "replay", "--reason", "malformed").err())
+                .contains("'malformed' is not a reason");
+        assertThat(Cli.run("rejections", "replay", "--source", "signals-3").err())
+                .contains("'signals-3' is not a position");
+    }
+}

@@ -1,0 +1,223 @@
+package io.tidegate.metrics;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.micrometer.prometheusmetrics.PrometheusConfig;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import io.tidegate.admission.Reason;
+import io.tidegate.admission.TenantUsage;
+import io.tidegate.config.Settings;
+import io.tidegate.config.SettingsLoader;
+import io.tidegate.signal.Defect;
+import io.tidegate.tenant.TenantConfig;
+import io.tidegate.tenant.TenantConfig.Mode;
+import io.tidegate.tenant.TenantId;
+import io.tidegate.topology.Instance;
+import io.tidegate.topology.RecordSizes;
+import io.tidegate.topology.TenantConfigs;
+import io.tidegate.topology.TidegateTopology;
+import io.tidegate.topology.TopologyListener.Stage;
+import io.tidegate.topology.TopologyListener.UsageRound;
+import io.tidegate.topology.TopologySettings;
+import io.tidegate.wal.DataDir;
+import java.io.IOException;
+import java.lang.reflect.Field;
+import java.lang.reflect.Modifier;
+import java.math.BigInteger;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+final class InstanceMetricsTest {
+    private static final Pattern TYPE = Pattern.compile("(?m)^# TYPE (tidegate_\\w+) (\\w+)$");
+    private static final Pattern ROW = Pattern.compile("(?m)^\\| `(tidegate_\\w+)` \\| (\\w+) \\|");
+    private static final TenantConfig CONFIG = new TenantConfig(
+            TenantId.of(42), 100L, null, BigInteger.TEN, BigInteger.valueOf(1000), List.of(), "", Mode.ENFORCE, null);
+
+    @TempDir
+    private Path root;
+
+    private final AtomicLong clockMs = new AtomicLong(1_000_000);
+    private InstanceMetrics metrics;
+    private Instance instance;
+
+    @BeforeEach
+    void start() {
+        Settings settings = SettingsLoader.load(null, Map.of(), Map.of(Settings.DATA_DIR, root.toString()));
+        TopologySettings topology = settings.topology(new RecordSizes(100_000, 100_000));
+        TenantConfigs configs = new TenantConfigs(TenantConfigs.Unknown.REJECT);
+        metrics = new InstanceMetrics(
+                new PrometheusMeterRegistry(PrometheusConfig.DEFAULT), topology, "app", 2, clockMs::get);
+        DataDir dir = new DataDir(root, metrics);
+        instance = new Instance(
+                TidegateTopology.build(topology, configs, dir, shard -> false, metrics),
+                settings.streamsConfig(dir.streamsState(), 100_000, null),
+                dir,
+                0,
+                topology.topics(),
+                settings.shards(),
+                metrics);
+        metrics.watch(instance, configs, dir, 7);
+    }
+
+    @AfterEach
+    void stop() {
+        instance.close();
+        metrics.close();
+    }
+
+    private String scrape() {
+        return metrics.scrape(null).text();
+    }
+
+    private void use(TenantConfig config, TenantUsage usage) {
+        UsageRound round = metrics.usageRound(0);
+        round.tenant(config, usage);
+        round.end();
+    }
+
+    private static Map<String, String> all(Pattern pattern, String text) {
+        Map<String, String> found = new TreeMap<>();
+        Matcher matcher = pattern.matcher(text);
+        while (matcher.find()) {
+            found.put(matcher.group(1), matcher.group(2));
+        }
+        return found;
+    }
+
+    @Test
+    void thePageTheConstantsAndAScrapeNameTheSameMetrics() throws IOException, IllegalAccessException {
+        metrics.rejected(TenantId.of(42), Reason.RATE_LIMITED);
+        use(CONFIG, TenantUsage.fresh(1, 2));
+        TreeSet<String> constants = new TreeSet<>();
+        for (Field field : MetricNames.class.getDeclaredFields()) {
+            if (Modifier.isPublic(field.getModifiers())) {
+                constants.add((String) field.get(null));
+            }
+        }
+
+        Map<String, String> scraped = all(TYPE, scrape());
+        Map<String, String> page = all(ROW, Files.readString(Path.of("..", "docs", "metrics.md")));
+
+        assertThat(scraped.keySet()).containsExactlyInAnyOrderElementsOf(constants);
+        assertThat(page).containsExactlyInAnyOrderEntriesOf(scraped);
+    }
+
+    @Test
+    void namesARefusedTenantAndCountsByReason() {
+        metrics.rejected(TenantId.of(42), Reason.RATE_LIMITED);
+        metrics.rejected(TenantId.of(42), Reason.RATE_LIMITED);
+        metrics.rejected(TenantId.of(7), Reason.ENTITY_LIMIT);
+        metrics.rejected(TenantId.of(8), Reason.ENTITY_LIMIT);
+        metrics.accepted();
+        metrics.deadLettered(Defect.MALFORMED);
+
+        assertThat(scrape())
+                .contains("tidegate_rejections_total{reason=\"rate_limited\",tenant=\"42\"} 2.0\n")
+                .contains("tidegate_rejections_total{reason=\"entity_limit\",tenant=\"7\"} 1.0\n")
+                .contains("tidegate_rejections_total{reason=\"entity_limit\",tenant=\"_other\"} 1.0\n")
+                .contains("tidegate_rejected_tenants_folded 1.0\n")
+                .contains("tidegate_signals_total{outcome=\"accepted\"} 1.0\n")
+                .contains("tidegate_signals_total{outcome=\"rejected\"} 4.0\n")
+                .contains("tidegate_dead_letters_total{reason=\"malformed\"} 1.0\n")
+                .doesNotContain("tenant=\"8\"");
+    }
+
+    @Test
+    void dropsTheSeriesOfATenantThatLostItsName() {
+        metrics.rejected(TenantId.of(1), Reason.RATE_LIMITED);
+        metrics.rejected(TenantId.of(2), Reason.RATE_LIMITED);
+        for (int i = 0; i < 10; i++) {
+            metrics.rejected(TenantId.of(3), Reason.RATE_LIMITED);
+        }
+        clockMs.addAndGet(TenantRejections.TURN_MS);
+        scrape();
+        metrics.rejected(TenantId.of(3), Reason.RATE_LIMITED);
+        clockMs.addAndGet(TenantRejections.LEAVING_MS);
+
+        assertThat(scrape())
+                .contains("tenant=\"3\"} 1.0")
+                .contains("tidegate_rejections_total{reason=\"rate_limited\",tenant=\"_other\"} 10.0\n")
+                .containsPattern("tenant=\"[12]\"}")
+                .doesNotContainPattern("(?s)tenant=\"1\"}.*tenant=\"2\"}");
+    }
+
+    @Test
+    void showsUseNextToItsLimit() {
+        TenantUsage usage = TenantUsage.fresh(1, 2);
+        usage.storageChanged(1, 900);
+        use(CONFIG, usage);
+
+        assertThat(scrape())
+                .contains("tidegate_tenant_storage_bytes{tenant=\"42\"} 900.0\n")
+                .contains("tidegate_tenant_storage_limit_bytes{tenant=\"42\"} 1000.0\n")
+                .contains("tidegate_tenant_entities_limit{tenant=\"42\"} 10.0\n")
+                .contains("tidegate_tenant_rate_limit{tenant=\"42\"} 100.0\n")
+                .contains("tidegate_tenant_burst_limit{tenant=\"42\"} 200.0\n");
+    }
+
+    @Test
+    void showsNoLimitWhereThereIsNone() {
+        use(TenantConfig.unlimited(TenantId.of(42), ""), TenantUsage.fresh(1, 2));
+
+        assertThat(scrape())
+                .contains("tidegate_tenant_entities{tenant=\"42\"} 0.0\n")
+                .doesNotContain("tidegate_tenant_entities_limit{")
+                .doesNotContain("tidegate_tenant_rate_limit{");
+    }
+
+    @Test
+    void showsTheTenantsNearestToALimitAndHowManyItDoesNotShow() {
+        UsageRound round = metrics.usageRound(0);
+        for (int id = 1; id <= 5; id++) {
+            TenantUsage usage = TenantUsage.fresh(1, 2);
+            usage.storageChanged(1, id == 2 || id == 4 ? 900 : 10);
+            round.tenant(CONFIG.withTenantId(TenantId.of(id)), usage);
+        }
+        round.end();
+
+        assertThat(scrape())
+                .contains("tidegate_tenant_storage_bytes{tenant=\"2\"} 900.0")
+                .contains("tidegate_tenant_storage_bytes{tenant=\"4\"} 900.0")
+                .doesNotContain("tidegate_tenant_storage_bytes{tenant=\"3\"}")
+                .contains("tidegate_tenants_folded 3.0\n");
+    }
+
+    @Test
+    void forgetsTheTenantsOfATaskThatWentElsewhere() {
+        use(CONFIG, TenantUsage.fresh(1, 2));
+        metrics.opened(Stage.ADMIT, 0);
+        scrape();
+        metrics.closed(Stage.ADMIT, 0);
+
+        assertThat(scrape()).doesNotContain("tenant=\"42\"");
+    }
+
+    @Test
+    void putsNoTenantOnAHistogram() {
+        metrics.fsynced(2_000_000);
+
+        assertThat(scrape())
+                .contains("tidegate_wal_fsync_seconds_bucket{le=\"0.005\"} 1\n")
+                .doesNotContainPattern("_bucket\\{[^}]*tenant=");
+    }
+
+    @Test
+    void speaksOpenMetricsToWhoAsksForIt() {
+        InstanceMetrics.Scrape open = metrics.scrape("application/openmetrics-text;version=1.0.0,text/plain;q=0.5");
+
+        assertThat(open.contentType()).startsWith("application/openmetrics-text");
+        assertThat(open.text()).endsWith("# EOF\n");
+        assertThat(metrics.scrape("text/html").contentType()).startsWith("text/plain; version=0.0.4");
+    }
+}
