@@ -29,6 +29,7 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.AuthenticationException;
 import org.apache.kafka.common.errors.AuthorizationException;
 import org.apache.kafka.common.errors.InterruptException;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.jspecify.annotations.Nullable;
@@ -52,6 +53,7 @@ public final class ConfigWriter implements AutoCloseable {
     private static final int TRANSACTION_MS = 60_000;
     private static final int ATTEMPTS_MAX = 20;
     private static final int BACKOFF_MS_MAX = 100;
+    private static final int VISIBLE_POLL_MS = 5;
 
     /** How many records are looked up one by one; for more the whole topic is read again. */
     private static final int LOOKUPS_MAX = 32;
@@ -96,6 +98,10 @@ public final class ConfigWriter implements AutoCloseable {
     private @Nullable Map<TenantId, Written> inDoubt;
 
     private long inDoubtOffset = NO_OFFSET;
+
+    /** Behind the last record that this writer wrote. */
+    private long writtenTo;
+
     private boolean inDoubtSeen;
     private @Nullable KafkaConsumer<byte[], byte[]> consumer;
     private @Nullable KafkaProducer<byte[], byte[]> producer;
@@ -192,6 +198,8 @@ public final class ConfigWriter implements AutoCloseable {
         inDoubtSeen = false;
         writing.commitTransaction();
         inDoubt = null;
+        writtenTo = written[written.length - 1] + 1;
+        awaitVisible();
         return results;
     }
 
@@ -203,6 +211,23 @@ public final class ConfigWriter implements AutoCloseable {
                 .with(new ConfigHistory.Change(Instant.now(), by, current.config(), config, NO_OFFSET))
                 .addTo(record.headers());
         return record;
+    }
+
+    /** A commit is answered before readers of committed records see it; who reads next, here or elsewhere, is to see it. */
+    private void awaitVisible() {
+        TopicPartition partition = new TopicPartition(topic, 0);
+        long deadline = System.nanoTime() + READ_WITHIN.toNanos();
+        try {
+            while (committedEnd(reading(), partition) < writtenTo && System.nanoTime() < deadline) {
+                pause(VISIBLE_POLL_MS);
+            }
+        } catch (TimeoutException e) {
+            // It is written all the same, and must not be written again.
+        }
+    }
+
+    private static long committedEnd(KafkaConsumer<byte[], byte[]> reading, TopicPartition partition) {
+        return reading.endOffsets(List.of(partition), READ_WITHIN).get(partition);
     }
 
     /** In the order of the tenants' ids, as the records are; not committed yet. */
@@ -275,7 +300,8 @@ public final class ConfigWriter implements AutoCloseable {
 
     private void readToEnd(KafkaConsumer<byte[], byte[]> reading, Set<TenantId> wanted, Map<TenantId, Current> found) {
         TopicPartition partition = new TopicPartition(topic, 0);
-        long end = reading.endOffsets(List.of(partition), READ_WITHIN).get(partition);
+        // What this writer wrote itself may not be among the committed records yet.
+        long end = Math.max(writtenTo, committedEnd(reading, partition));
         long deadline = System.nanoTime() + READ_WITHIN.toNanos();
         while (reading.position(partition, READ_WITHIN) < end) {
             for (ConsumerRecord<byte[], byte[]> record : reading.poll(POLL)) {
@@ -289,7 +315,7 @@ public final class ConfigWriter implements AutoCloseable {
                 }
             }
             if (System.nanoTime() > deadline) {
-                throw new org.apache.kafka.common.errors.TimeoutException(
+                throw new TimeoutException(
                         "%s was not read to its end within %d s".formatted(topic, READ_WITHIN.toSeconds()));
             }
         }
@@ -311,7 +337,7 @@ public final class ConfigWriter implements AutoCloseable {
                 return Current.NONE;
             }
         }
-        throw new org.apache.kafka.common.errors.TimeoutException("the record at %s offset %d did not come within %d s"
+        throw new TimeoutException("the record at %s offset %d did not come within %d s"
                 .formatted(topic, offset, READ_WITHIN.toSeconds()));
     }
 
@@ -363,8 +389,12 @@ public final class ConfigWriter implements AutoCloseable {
     }
 
     private static void backOff() {
+        pause(ThreadLocalRandom.current().nextInt(BACKOFF_MS_MAX));
+    }
+
+    private static void pause(long ms) {
         try {
-            Thread.sleep(ThreadLocalRandom.current().nextInt(BACKOFF_MS_MAX));
+            Thread.sleep(ms);
         } catch (InterruptedException e) {
             throw new InterruptException(e);
         }

@@ -90,6 +90,19 @@ final class ConfigWriterTest {
     }
 
     @Test
+    @Timeout(120)
+    void aWriterSeesItsOwnLastChangeAtOnceAndSoDoesEveryOtherReader() {
+        TenantId tenant = TenantId.of(5);
+        try (ConfigWriter writer = new ConfigWriter(settings);
+                ConfigWriter other = new ConfigWriter(settings)) {
+            for (int i = 1; i <= 50; i++) {
+                writer.change(tenant, "test", current -> withRate(tenant, rate(current) + 1));
+                assertThat(rate(other.current(tenant))).isEqualTo(i);
+            }
+        }
+    }
+
+    @Test
     void anEditThatRefusesWritesNothing() {
         TenantId tenant = TenantId.of(2);
         try (ConfigWriter writer = new ConfigWriter(settings)) {
