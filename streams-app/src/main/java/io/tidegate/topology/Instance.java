@@ -38,7 +38,9 @@ public final class Instance implements AutoCloseable {
     private static final int FAILURES_MAX = 10;
     private static final Duration FAILURES_WITHIN = Duration.ofMinutes(5);
     private static final Duration ONE_FAILURE = Duration.ofSeconds(5);
-    private static final Duration DISK_CHECK_EVERY = Duration.ofSeconds(1);
+    private static final Duration CHECK_EVERY = Duration.ofSeconds(1);
+    private static final Duration REPLACED_WITHIN = Duration.ofSeconds(30);
+    private static final Duration IDLE_MAX = Duration.ofMinutes(1);
     private static final Duration CLOSE_WITHIN = Duration.ofSeconds(60);
 
     /** How much more than the least free space there must be before work goes on, so that it does not flap. */
@@ -49,8 +51,9 @@ public final class Instance implements AutoCloseable {
     private final InstanceView view;
     private final DataDir dir;
     private final long diskMinFreeBytes;
-    private final ScheduledExecutorService diskWatch = Executors.newSingleThreadScheduledExecutor(task -> {
-        Thread thread = new Thread(task, "tidegate-disk-watch");
+    private final IdleWatch idleWatch = new IdleWatch(IDLE_MAX);
+    private final ScheduledExecutorService watch = Executors.newSingleThreadScheduledExecutor(task -> {
+        Thread thread = new Thread(task, "tidegate-watch");
         thread.setDaemon(true);
         return thread;
     });
@@ -88,8 +91,10 @@ public final class Instance implements AutoCloseable {
     /** Starts, and returns when all configs are read; records are processed some time later ({@link #awaitRunning}). */
     public void start() {
         streams.start();
-        var unused = diskWatch.scheduleWithFixedDelay(
-                this::checkDisk, 0, DISK_CHECK_EVERY.toMillis(), TimeUnit.MILLISECONDS);
+        var unusedDisk =
+                watch.scheduleWithFixedDelay(this::checkDisk, 0, CHECK_EVERY.toMillis(), TimeUnit.MILLISECONDS);
+        var unusedIdle =
+                watch.scheduleWithFixedDelay(this::checkIdle, 0, CHECK_EVERY.toMillis(), TimeUnit.MILLISECONDS);
     }
 
     /** Waits until all tasks of this instance run; false if that takes too long or the instance ends before. */
@@ -128,7 +133,7 @@ public final class Instance implements AutoCloseable {
     /** Commits what is done, leaves the group, so that others go on at once, and stops. */
     @Override
     public void close() {
-        diskWatch.shutdownNow();
+        watch.shutdownNow();
         if (!streams.close(CloseOptions.timeout(CLOSE_WITHIN)
                 .withGroupMembershipOperation(CloseOptions.GroupMembershipOperation.LEAVE_GROUP))) {
             LOG.warn("not all threads stopped in time seconds={}", CLOSE_WITHIN.toSeconds());
@@ -198,6 +203,27 @@ public final class Instance implements AutoCloseable {
             }
         }
         return null;
+    }
+
+    private void checkIdle() {
+        try {
+            boolean rebalancing = streams.state() == State.REBALANCING;
+            if (idleWatch.tooLong(rebalancing, this::hasTasks, System.nanoTime())) {
+                LOG.warn("no tasks for {}, joining the group again", IDLE_MAX);
+                int threads = streams.metadataForLocalThreads().size();
+                for (int i = 0; i < threads; i++) {
+                    streams.removeStreamThread(REPLACED_WITHIN);
+                    streams.addStreamThread();
+                }
+            }
+        } catch (RuntimeException e) {
+            LOG.warn("joining the group again failed", e);
+        }
+    }
+
+    /** Whether this instance has tasks with a store, running or being restored; without any it decides and writes nothing. */
+    private boolean hasTasks() {
+        return !streams.allLocalStorePartitionLags().isEmpty();
     }
 
     private void checkDisk() {
