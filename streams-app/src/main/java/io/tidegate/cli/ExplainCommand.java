@@ -22,7 +22,7 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true,
         description = "Says what a reason means: its cause, what the producer does, and what changes it.")
 final class ExplainCommand implements Callable<Integer> {
-    private static final Pattern SECTION = Pattern.compile("(?ms)^### ([a-z_]+)\\n\\n(.*?)(?=^### |\\z)");
+    private static final Pattern SECTION = Pattern.compile("(?ms)^### ([a-z_]+)\\n\\n(.*?)(?=^##|\\z)");
     private static final Pattern LINK = Pattern.compile("\\[([^]]+)]\\([^)]+\\)");
 
     @Mixin
@@ -58,7 +58,7 @@ final class ExplainCommand implements Callable<Integer> {
         return ExitCodes.OK;
     }
 
-    /** By reason, in the order of the page; the one source that the page is checked against. */
+    /** By reason, in the order of the page {@code docs/reasons.md}, which the program carries. */
     static Map<String, String> sections() throws IOException {
         Map<String, String> sections = new LinkedHashMap<>();
         Matcher section = SECTION.matcher(source());
@@ -69,7 +69,7 @@ final class ExplainCommand implements Callable<Integer> {
         return sections;
     }
 
-    static String source() throws IOException {
+    private static String source() throws IOException {
         try (InputStream in = ExplainCommand.class.getResourceAsStream("reasons.md")) {
             if (in == null) {
                 throw new IOException("the program lacks its text about reasons");
