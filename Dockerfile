@@ -3,6 +3,7 @@ FROM maven:3-eclipse-temurin-25 AS build
 WORKDIR /src
 COPY pom.xml ./
 COPY .mvn .mvn
+COPY docs/reasons.md docs/reasons.md
 COPY streams-app streams-app
 COPY topology-tests/pom.xml topology-tests/pom.xml
 RUN mvn -B -q -DskipTests -pl streams-app package
