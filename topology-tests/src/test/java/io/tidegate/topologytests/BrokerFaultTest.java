@@ -59,7 +59,7 @@ final class BrokerFaultTest {
                 "--set",
                 "commit.interval.ms=1");
         app.prepareLoad();
-        var sending = app.load("45s");
+        var sending = app.load("30s");
         // Several, until one has.
         for (int i = 0; i < FREEZES_MAX && !instance.logText().contains("a commit timed out"); i++) {
             app.awaitRecordsOfTenant1(app.recordsOfTenant1() + 100);

@@ -117,7 +117,7 @@ final class InstanceFaultTest {
         try (FaultScene scene = scene(test)) {
             scene.startInstance("a");
             scene.startInstance("b");
-            for (int i = 0; i < 4; i++) {
+            for (int i = 0; i < 2; i++) {
                 scene.startInstance("c");
                 scene.stop(scene.anyOf("b", "c"));
                 scene.stopIfRunning("c");

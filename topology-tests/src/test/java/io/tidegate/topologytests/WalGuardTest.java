@@ -14,7 +14,9 @@ import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.RecordsToDelete;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -25,29 +27,47 @@ import org.junit.jupiter.api.io.TempDir;
 final class WalGuardTest {
     private static final int SIGNALS = 600;
 
+    /** How a process ends that was asked to: 128 + 15. */
+    private static final int SIGTERM = 143;
+
+    @TempDir
+    static Path brokerDir;
+
+    private static EmbeddedBroker broker;
+    private static Admin admin;
+    private static int deployments;
+
     @TempDir
     Path temp;
 
-    private EmbeddedBroker broker;
+    private String name;
     private Deployment app;
-    private Admin admin;
+
+    @BeforeAll
+    static void startBroker() throws Exception {
+        broker = EmbeddedBroker.start(brokerDir, 0, Map.of());
+        admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()));
+    }
+
+    @AfterAll
+    static void stopBroker() {
+        admin.close();
+        broker.close();
+    }
 
     @BeforeEach
     void writeSomething() throws Exception {
-        broker = EmbeddedBroker.start(temp.resolve("broker"), 0, Map.of());
-        app = new Deployment(broker.bootstrapServers(), "guard", temp);
-        admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()));
+        name = "guard-" + ++deployments;
+        app = new Deployment(broker.bootstrapServers(), name, temp);
         TidegateProcess instance = app.start("a");
         app.send(SIGNALS, i -> "{\"n\":%d,\"pad\":\"%s\"}".formatted(i, "x".repeat(80)));
         app.verify("a");
-        assertThat(instance.terminate()).isZero();
+        assertThat(instance.terminate()).as(instance::logText).isEqualTo(SIGTERM);
     }
 
     @AfterEach
     void stopAll() {
-        admin.close();
         app.close();
-        broker.close();
     }
 
     @Test
@@ -78,20 +98,20 @@ final class WalGuardTest {
     @Test
     void doesNotStartWithoutItsOffsetsUntilItIsSaidWhereToGoOn() throws Exception {
         Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>(admin.listStreamsGroupOffsets(
-                        Map.of("guard", new org.apache.kafka.clients.admin.ListStreamsGroupOffsetsSpec()))
-                .partitionsToOffsetAndMetadata("guard")
+                        Map.of(name, new org.apache.kafka.clients.admin.ListStreamsGroupOffsetsSpec()))
+                .partitionsToOffsetAndMetadata(name)
                 .get());
         offsets.keySet().removeIf(partition -> !partition.topic().equals(app.signals()));
         assertThat(offsets).isNotEmpty();
-        admin.deleteStreamsGroupOffsets("guard", offsets.keySet()).all().get();
+        admin.deleteStreamsGroupOffsets(name, offsets.keySet()).all().get();
 
         TidegateProcess refused = app.launch("a");
 
         assertThat(refused.awaitExit()).as(refused::logText).isNotZero();
         assertThat(refused.logText())
-                .contains("the group guard has no committed offsets of guard.signals")
-                .contains("--reset-offsets --input-topic guard.signals --to-latest --execute");
-        admin.alterStreamsGroupOffsets("guard", offsets).all().get();
+                .contains("the group %1$s has no committed offsets of %1$s.signals".formatted(name))
+                .contains("--reset-offsets --input-topic %s.signals --to-latest --execute".formatted(name));
+        admin.alterStreamsGroupOffsets(name, offsets).all().get();
         app.start("a");
         app.send(10, i -> "{}");
         assertThat(app.verify("a").at("/tenants/0/in_wal").asLong()).isEqualTo(SIGNALS + 10);
