@@ -210,8 +210,8 @@ abstract class MainJobContract {
         var first = app.tidegate("init", "-o", "json");
         var second = app.tidegate("init", "-o", "json");
 
-        assertThat(JSON.readTree(first.out()).get("created")).hasSize(7);
-        assertThat(JSON.readTree(second.out()).get("found")).hasSize(7);
+        assertThat(JSON.readTree(first.out()).get("created")).hasSize(9);
+        assertThat(JSON.readTree(second.out()).get("found")).hasSize(9);
         try (Admin admin = Admin.create(Map.of("bootstrap.servers", bootstrapServers()))) {
             var week = Duration.ofDays(7).toMillis();
             assertThat(retentionMs(admin, app.topic("by-tenant")))
