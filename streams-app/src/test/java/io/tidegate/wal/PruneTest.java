@@ -31,7 +31,7 @@ class PruneTest {
     /** Three records of 100 bytes in each segment. */
     private static final WalSettings SETTINGS = AcceptedTopic.settings(300);
 
-    @TempDir
+    @TempDir(factory = MemoryDir.class)
     Path root;
 
     private DataDir dir;
