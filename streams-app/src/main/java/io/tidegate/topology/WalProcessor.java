@@ -19,6 +19,8 @@ final class WalProcessor extends ContextualProcessor<byte[], byte[], TenantKey, 
 
     private final TopologySettings settings;
     private final TopologyListener listener;
+    private final Pace writing = new Pace();
+    private final Pace checkpointing = new Pace();
     private LongConsumer progress;
     private WalStore store;
     private long appliedOffset;
@@ -36,8 +38,12 @@ final class WalProcessor extends ContextualProcessor<byte[], byte[], TenantKey, 
         store = context.getStateStore(STORE);
         appliedOffset = store.appliedOffset();
         progress = listener.opened(Stage.WAL, context.taskId().partition());
-        context.schedule(settings.walWriteInterval(), PunctuationType.WALL_CLOCK_TIME, now -> store.write());
-        context.schedule(settings.walCheckpointInterval(), PunctuationType.WALL_CLOCK_TIME, now -> checkpoint());
+        context.schedule(
+                settings.walWriteInterval(), PunctuationType.WALL_CLOCK_TIME, now -> writing.run(now, store::write));
+        context.schedule(
+                settings.walCheckpointInterval(),
+                PunctuationType.WALL_CLOCK_TIME,
+                now -> checkpointing.run(now, this::checkpoint));
     }
 
     @Override

@@ -228,13 +228,8 @@ public final class Shard implements Closeable {
         guarded("checkpointing", dir::root, () -> {
             long began = System.nanoTime();
             flushPending();
-            for (TenantLog log : List.copyOf(unsynced)) {
-                log.sync();
-            }
-            for (Path directory : newEntries) {
-                DataDir.fsync(directory);
-            }
-            newEntries.clear();
+            syncFiles();
+            syncEntries();
             List<TenantLog> pruned = new ArrayList<>();
             for (TenantLog log : logs.values()) {
                 Checkpoint.Log state = log.state();
@@ -402,9 +397,47 @@ public final class Shard implements Closeable {
         }
     }
 
+    /** Makes what was written durable, so many files at once as may be open. */
+    private void syncFiles() throws IOException {
+        List<TenantLog> all = List.copyOf(unsynced);
+        for (int from = 0; from < all.size(); from += settings.openFiles()) {
+            List<TenantLog> some = all.subList(from, Math.min(all.size(), from + settings.openFiles()));
+            sync(some.stream().filter(unsynced::contains).toList());
+            closeSurplusFiles();
+        }
+    }
+
+    private void syncEntries() throws IOException {
+        List<Syncs.Sync> syncs = new ArrayList<>();
+        newEntries.forEach(directory -> syncs.add(() -> DataDir.fsync(directory)));
+        Syncs.all(syncs);
+        newEntries.clear();
+    }
+
+    /** Files count as synced when all of them are: after a failure all are in doubt. */
+    private static void sync(List<TenantLog> logs) throws IOException {
+        List<Syncs.Sync> syncs = new ArrayList<>();
+        for (TenantLog log : logs) {
+            syncs.add(log.beginSync());
+        }
+        Syncs.all(syncs);
+        logs.forEach(TenantLog::endSync);
+    }
+
+    /**
+     * Closes files to make room for others, many at once, so that they can be synced together. What was written is made
+     * durable first: the kernel tells of a failed write-back to those who have the file open, and may have forgotten it
+     * when the file is opened again.
+     */
     private void closeSurplusFiles() throws IOException {
-        while (open.size() > settings.openFiles()) {
-            open.keySet().iterator().next().retireFile();
+        if (open.size() <= settings.openFiles()) {
+            return;
+        }
+        int surplus = open.size() - settings.openFiles() / 2;
+        List<TenantLog> retired = open.keySet().stream().limit(surplus).toList();
+        sync(retired.stream().filter(unsynced::contains).toList());
+        for (TenantLog log : retired) {
+            log.closeFile();
         }
     }
 

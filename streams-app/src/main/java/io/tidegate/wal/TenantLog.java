@@ -438,13 +438,24 @@ final class TenantLog {
     void sync() throws IOException {
         flush();
         if (unsynced) {
-            FileChannel syncing = openFile();
+            beginSync().run();
+            endSync();
+        }
+    }
+
+    /** What makes durable what was written; it may run in any thread, and {@link #endSync} follows when it has. */
+    Syncs.Sync beginSync() throws IOException {
+        FileChannel syncing = openFile();
+        return () -> {
             long began = System.nanoTime();
             syncing.force(false);
             shard.dir().listener().fsynced(System.nanoTime() - began);
-            unsynced = false;
-            shard.synced(this);
-        }
+        };
+    }
+
+    void endSync() {
+        unsynced = false;
+        shard.synced(this);
     }
 
     private FileChannel openFile() throws IOException {
@@ -456,19 +467,6 @@ final class TenantLog {
         }
         shard.opened(this);
         return file;
-    }
-
-    /**
-     * Closes the file to make room for others. What was written is made durable first: the kernel tells of a failed
-     * write-back to those who have the file open, and may have forgotten it when the file is opened again.
-     */
-    void retireFile() throws IOException {
-        if (file != null && unsynced) {
-            file.force(false);
-            unsynced = false;
-            shard.synced(this);
-        }
-        closeFile();
     }
 
     void closeFile() throws IOException {

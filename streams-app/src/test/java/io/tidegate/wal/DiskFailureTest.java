@@ -32,7 +32,7 @@ class DiskFailureTest {
     private static final WalSettings SETTINGS =
             new WalSettings(400, Duration.ofMillis(700), 200, 500, 1, Compression.NONE);
 
-    @TempDir
+    @TempDir(factory = MemoryDir.class)
     Path temporary;
 
     /** One shard and what Kafka knows of its task: the committed offset and the committed reports. */

@@ -47,7 +47,8 @@ import java.util.stream.Stream;
  * breaks at one of them, and which can forget what was not fsynced.
  *
  * <p>A file's bytes are durable when the file is forced, a name when its directory is. What is not durable may or may
- * not survive {@link #losePower}, each file and each name on its own, as POSIX allows.
+ * not survive {@link #losePower}, each file and each name on its own, as POSIX allows. Files can be opened and forced by
+ * many threads at once; all else is for one.
  */
 final class FaultyDisk extends FileSystemProvider {
     /** A file or directory; names can come and go while it stays. */
@@ -206,8 +207,8 @@ final class FaultyDisk extends FileSystemProvider {
     }
 
     @Override
-    public FileChannel newFileChannel(Path path, Set<? extends OpenOption> options, FileAttribute<?>... attributes)
-            throws IOException {
+    public synchronized FileChannel newFileChannel(
+            Path path, Set<? extends OpenOption> options, FileAttribute<?>... attributes) throws IOException {
         alive();
         Path real = real(path);
         boolean create = options.contains(StandardOpenOption.CREATE_NEW) || options.contains(StandardOpenOption.CREATE);
@@ -381,6 +382,12 @@ final class FaultyDisk extends FileSystemProvider {
 
         @Override
         public void force(boolean metadata) throws IOException {
+            synchronized (FaultyDisk.this) {
+                forceAlone();
+            }
+        }
+
+        private void forceAlone() throws IOException {
             change("fsync");
             if (node.directory) {
                 node.durableNames = Map.copyOf(node.names);

@@ -16,13 +16,14 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** Segments that are all below a number go, the others stay, and the log goes on with its next number. */
 class PruneTest {
@@ -31,7 +32,7 @@ class PruneTest {
     /** Three records of 100 bytes in each segment. */
     private static final WalSettings SETTINGS = AcceptedTopic.settings(300);
 
-    @TempDir
+    @TempDir(factory = MemoryDir.class)
     Path root;
 
     private DataDir dir;
@@ -343,6 +344,11 @@ class PruneTest {
         }
     }
 
+    /** More of them with {@code -Dtidegate.test.seeds=20}; each breaks at every change. */
+    static LongStream seeds() {
+        return LongStream.rangeClosed(1, Integer.getInteger("tidegate.test.seeds", 1));
+    }
+
     /** Prunes of all kinds: of nothing, of some, of everything, and ahead of what there is. */
     private static Map<Integer, Long> prunes(AcceptedTopic topic, Random random) {
         Map<Integer, Long> prunes = new TreeMap<>();
@@ -363,7 +369,7 @@ class PruneTest {
 
     @ParameterizedTest
     @Timeout(120)
-    @ValueSource(longs = {1, 2, 3})
+    @MethodSource("seeds")
     void isTheSameInEveryCopyWhenThePowerGoesAtAnyChange(long seed) throws IOException {
         AcceptedTopic topic = AcceptedTopic.random(seed, 80);
         Map<Integer, Long> prunes = prunes(topic, new Random(seed));
@@ -392,7 +398,7 @@ class PruneTest {
 
     @ParameterizedTest
     @Timeout(120)
-    @ValueSource(longs = {11, 12})
+    @MethodSource("seeds")
     void isTheSameInEveryCopyWhenAStepFailsOrTheProcessIsKilledAtAnyChange(long seed) throws IOException {
         AcceptedTopic topic = AcceptedTopic.random(seed, 80);
         Map<Integer, Long> prunes = prunes(topic, new Random(seed));

@@ -35,7 +35,7 @@ class WalRepairTest {
     /** Three records to a segment: 0 to 2, 3 to 5, 6 to 8, and 9 to 10. */
     private static final WalSettings SETTINGS = AcceptedTopic.settings(300);
 
-    @TempDir
+    @TempDir(factory = MemoryDir.class)
     Path root;
 
     private DataDir dir;
