@@ -25,9 +25,6 @@ import picocli.CommandLine.Spec;
 
 /** The commands that act on one tenant beyond its limits: block, unblock, forget, purge. */
 final class TenantActions {
-    private static final int PURGE_ATTEMPTS_MAX = 20;
-    private static final long PURGE_PAUSE_MS = 250;
-
     private TenantActions() {}
 
     /** What all of them share. */
@@ -65,16 +62,7 @@ final class TenantActions {
                                     ? TenantConfig.defaultTenant()
                                     : TenantConfig.unlimited(tenant, "");
                         }
-                        return new TenantConfig(
-                                tenant,
-                                base.maxSignalsPerSec(),
-                                base.burstSignals(),
-                                base.maxEntities(),
-                                base.maxStorageBytes(),
-                                base.requiredRegions(),
-                                base.label(),
-                                base.mode(),
-                                until);
+                        return base.withBlockedUntil(until);
                     })
                     .offset();
         }
@@ -218,19 +206,14 @@ final class TenantActions {
         private OutputOptions output = new OutputOptions();
 
         @Override
-        public Integer call() throws InterruptedException {
+        public Integer call() {
             if (!yes) {
                 throw new ParameterException(
                         spec.commandLine(), "this deletes all data of tenant %s for good: add --yes".formatted(tenant));
             }
             Settings settings = options.load();
             var unused = new TenantDirectory(settings).change(tenant, current -> null);
-            Answer answer = ask(settings, new TenantCommand.DeleteTenant());
-            // An instance reads configs in its own time.
-            for (int attempt = 1; !answer.done() && attempt < PURGE_ATTEMPTS_MAX; attempt++) {
-                Thread.sleep(PURGE_PAUSE_MS);
-                answer = ask(settings, new TenantCommand.DeleteTenant());
-            }
+            Answer answer = new CommandSender(settings).delete(tenant, timeout());
             if (!answer.done()) {
                 return refused(answer);
             }

@@ -2,6 +2,7 @@ package io.tidegate.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tidegate.admin.Reasons;
 import io.tidegate.admission.Reason;
 import io.tidegate.signal.Defect;
 import java.io.IOException;
@@ -21,7 +22,7 @@ final class ExplainCommandTest {
             reasons.add(defect.id());
         }
 
-        assertThat(ExplainCommand.sections()).containsOnlyKeys(reasons);
+        assertThat(Reasons.sections()).containsOnlyKeys(reasons);
     }
 
     /** The page and the program say the same. */
@@ -29,7 +30,7 @@ final class ExplainCommandTest {
     void saysWhatThePageSays() throws IOException {
         String page = Files.readString(Path.of("..", "docs", "reasons.md"));
 
-        for (String section : ExplainCommand.source().split("(?m)(?=^### )", -1)) {
+        for (String section : Reasons.source().split("(?m)(?=^### )", -1)) {
             assertThat(page).contains(section.strip());
         }
     }
