@@ -4,6 +4,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.tidegate.config.Settings;
 import io.tidegate.tenant.TenantId;
+import io.tidegate.topology.NumberedKey;
+import io.tidegate.topology.SegmentReport;
 import io.tidegate.topology.TenantCommand;
 import io.tidegate.topology.TenantPartitions;
 import io.tidegate.topology.TidegateHeaders;
@@ -21,6 +23,7 @@ import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Writes commands to {@code tenant-commands} and waits for the answer on {@code quota-events}, which comes when the instance
@@ -29,6 +32,8 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 public final class CommandSender {
     private static final JsonMapper JSON = new JsonMapper();
     private static final int WRITE_WITHIN_MS = 30_000;
+    private static final int DELETE_ATTEMPTS_MAX = 20;
+    private static final Duration DELETE_PAUSE = Duration.ofMillis(250);
 
     private final Settings settings;
 
@@ -47,6 +52,9 @@ public final class CommandSender {
             return events.get(events.size() - 1);
         }
     }
+
+    /** Sealed segments, and how large they are together. */
+    public record Prunable(int segments, long bytes) {}
 
     /**
      * Sends a command and waits.
@@ -72,6 +80,51 @@ public final class CommandSender {
                                 .formatted(within.toSeconds(), settings.topics().commands()));
             }
             return new Answer(found.get(found.size() - 1).path("event").asText().equals("command_done"), found);
+        }
+    }
+
+    /**
+     * Asks to delete all of a tenant whose config was removed. An instance reads configs in its own time, and refuses until
+     * it has: so it is asked again.
+     */
+    public Answer delete(TenantId tenant, Duration within) {
+        long deadline = System.nanoTime() + within.toNanos();
+        Answer answer = send(tenant, new TenantCommand.DeleteTenant(), within);
+        for (int attempt = 1; !answer.done() && attempt < DELETE_ATTEMPTS_MAX; attempt++) {
+            Duration left = Duration.ofNanos(deadline - System.nanoTime() - DELETE_PAUSE.toNanos());
+            if (left.isNegative()) {
+                break;
+            }
+            try {
+                Thread.sleep(DELETE_PAUSE.toMillis());
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                throw new AdminException("asking was interrupted", e);
+            }
+            answer = send(tenant, new TenantCommand.DeleteTenant(), left);
+        }
+        return answer;
+    }
+
+    /** What a {@link TenantCommand.PruneWal} would remove; nothing is sent. */
+    public Prunable prunable(TenantId tenant, long belowSeq) {
+        Map<Long, SegmentReport> segments = TopicReader.table(
+                settings,
+                settings.topics().segments(),
+                record -> firstSeq(tenant, record),
+                record -> SegmentReport.parse(record.value()));
+        segments.values().removeIf(segment -> segment.lastSeq() >= belowSeq);
+        return new Prunable(
+                segments.size(),
+                segments.values().stream().mapToLong(SegmentReport::bytes).sum());
+    }
+
+    private static @Nullable Long firstSeq(TenantId tenant, ConsumerRecord<byte[], byte[]> record) {
+        try {
+            NumberedKey key = NumberedKey.parse(record.key());
+            return key.tenant().equals(tenant) ? (Long) key.seq() : null;
+        } catch (IllegalArgumentException e) {
+            return null; // not Tidegate's
         }
     }
 

@@ -1,14 +1,10 @@
 package io.tidegate.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.admin.Reasons;
 import java.io.IOException;
-import java.io.InputStream;
-import java.nio.charset.StandardCharsets;
-import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.Callable;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -22,9 +18,6 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true,
         description = "Says what a reason means: its cause, what the producer does, and what changes it.")
 final class ExplainCommand implements Callable<Integer> {
-    private static final Pattern SECTION = Pattern.compile("(?ms)^### ([a-z_]+)\\n\\n(.*?)(?=^##|\\z)");
-    private static final Pattern LINK = Pattern.compile("\\[([^]]+)]\\([^)]+\\)");
-
     @Mixin
     private OutputOptions output = new OutputOptions();
 
@@ -36,7 +29,7 @@ final class ExplainCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        Map<String, String> sections = sections();
+        Map<String, String> sections = Reasons.sections();
         String text = sections.get(reason);
         if (text == null) {
             throw new ParameterException(
@@ -56,25 +49,5 @@ final class ExplainCommand implements Callable<Integer> {
         }
         out.flush();
         return ExitCodes.OK;
-    }
-
-    /** By reason, in the order of the page {@code docs/reasons.md}, which the program carries. */
-    static Map<String, String> sections() throws IOException {
-        Map<String, String> sections = new LinkedHashMap<>();
-        Matcher section = SECTION.matcher(source());
-        while (section.find()) {
-            String plain = LINK.matcher(section.group(2)).replaceAll("$1").replace("**", "");
-            sections.put(section.group(1), plain.strip());
-        }
-        return sections;
-    }
-
-    private static String source() throws IOException {
-        try (InputStream in = ExplainCommand.class.getResourceAsStream("reasons.md")) {
-            if (in == null) {
-                throw new IOException("the program lacks its text about reasons");
-            }
-            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
-        }
     }
 }

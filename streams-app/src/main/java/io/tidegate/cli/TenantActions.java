@@ -1,6 +1,7 @@
 package io.tidegate.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.tidegate.admin.AdminException;
 import io.tidegate.admin.CommandSender;
 import io.tidegate.admin.CommandSender.Answer;
 import io.tidegate.admin.TenantDirectory;
@@ -25,9 +26,6 @@ import picocli.CommandLine.Spec;
 
 /** The commands that act on one tenant beyond its limits: block, unblock, forget, purge. */
 final class TenantActions {
-    private static final int PURGE_ATTEMPTS_MAX = 20;
-    private static final long PURGE_PAUSE_MS = 250;
-
     private TenantActions() {}
 
     /** What all of them share. */
@@ -60,21 +58,16 @@ final class TenantActions {
             return new TenantDirectory(options.load())
                     .change(tenant, current -> {
                         TenantConfig base = current.config();
-                        if (base == null) {
-                            base = tenant.isDefault()
-                                    ? TenantConfig.defaultTenant()
-                                    : TenantConfig.unlimited(tenant, "");
+                        if (base == null && tenant.isDefault()) {
+                            base = TenantConfig.defaultTenant();
                         }
-                        return new TenantConfig(
-                                tenant,
-                                base.maxSignalsPerSec(),
-                                base.burstSignals(),
-                                base.maxEntities(),
-                                base.maxStorageBytes(),
-                                base.requiredRegions(),
-                                base.label(),
-                                base.mode(),
-                                until);
+                        if (base == null) {
+                            // One made here would have no limits, and would let a tenant in that is unknown now.
+                            throw new AdminException(("tenant %s has no config of its own; give it one with its limits"
+                                            + " first: tidegate tenants set %s")
+                                    .formatted(tenant, tenant.decimal()));
+                        }
+                        return base.withBlockedUntil(until);
                     })
                     .offset();
         }
@@ -218,19 +211,14 @@ final class TenantActions {
         private OutputOptions output = new OutputOptions();
 
         @Override
-        public Integer call() throws InterruptedException {
+        public Integer call() {
             if (!yes) {
                 throw new ParameterException(
                         spec.commandLine(), "this deletes all data of tenant %s for good: add --yes".formatted(tenant));
             }
             Settings settings = options.load();
             var unused = new TenantDirectory(settings).change(tenant, current -> null);
-            Answer answer = ask(settings, new TenantCommand.DeleteTenant());
-            // An instance reads configs in its own time.
-            for (int attempt = 1; !answer.done() && attempt < PURGE_ATTEMPTS_MAX; attempt++) {
-                Thread.sleep(PURGE_PAUSE_MS);
-                answer = ask(settings, new TenantCommand.DeleteTenant());
-            }
+            Answer answer = new CommandSender(settings).delete(tenant, timeout());
             if (!answer.done()) {
                 return refused(answer);
             }

@@ -1,16 +1,11 @@
 package io.tidegate.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.admin.CommandSender;
 import io.tidegate.admin.CommandSender.Answer;
-import io.tidegate.admin.TopicReader;
 import io.tidegate.config.Settings;
-import io.tidegate.topology.NumberedKey;
-import io.tidegate.topology.SegmentReport;
 import io.tidegate.topology.TenantCommand;
 import java.math.BigInteger;
-import java.util.Map;
-import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -43,15 +38,8 @@ final class WalPruneCommand extends TenantActions.Asking {
         }
         Settings settings = options.load();
         if (dryRun) {
-            Map<Long, SegmentReport> segments = TopicReader.table(
-                    settings,
-                    settings.topics().segments(),
-                    this::firstSeq,
-                    record -> SegmentReport.parse(record.value()));
-            segments.values().removeIf(segment -> segment.lastSeq() >= below);
-            long bytes =
-                    segments.values().stream().mapToLong(SegmentReport::bytes).sum();
-            return report("would go", segments.size(), bytes, below);
+            CommandSender.Prunable prunable = new CommandSender(settings).prunable(tenant, below);
+            return report("would go", prunable.segments(), prunable.bytes(), below);
         }
         Answer answer = ask(settings, new TenantCommand.PruneWal(below));
         return answer.done()
@@ -61,15 +49,6 @@ final class WalPruneCommand extends TenantActions.Asking {
                         answer.last().path("bytes").asLong(),
                         answer.last().path("below_seq").asLong())
                 : refused(answer);
-    }
-
-    private @Nullable Long firstSeq(ConsumerRecord<byte[], byte[]> record) {
-        try {
-            NumberedKey key = NumberedKey.parse(record.key());
-            return key.tenant().equals(tenant) ? (Long) key.seq() : null;
-        } catch (IllegalArgumentException e) {
-            return null; // not Tidegate's
-        }
     }
 
     private int report(String what, long segments, long bytes, long belowSeq) {

@@ -53,6 +53,7 @@ public final class HttpServer implements AutoCloseable {
     private final Access access;
     private @Nullable Node node;
     private @Nullable RecordsApi records;
+    private @Nullable CommandsApi commands;
 
     private HttpServer(Settings settings, Server server, ServerConnector connector, Front front, Access access) {
         this.settings = settings;
@@ -180,7 +181,10 @@ public final class HttpServer implements AutoCloseable {
         node = attached;
         Routes routes = new Routes();
         new StatusApi(attached).addTo(routes);
-        new TenantsApi(attached).addTo(routes);
+        TenantsApi tenants = new TenantsApi(attached);
+        tenants.addTo(routes);
+        commands = new CommandsApi(attached, tenants);
+        commands.addTo(routes);
         records = new RecordsApi(attached);
         records.addTo(routes);
         StaticFiles.addTo(routes);
@@ -203,6 +207,9 @@ public final class HttpServer implements AutoCloseable {
         front.close();
         if (records != null) {
             records.close();
+        }
+        if (commands != null) {
+            commands.close();
         }
         stop(server);
         if (node != null) {

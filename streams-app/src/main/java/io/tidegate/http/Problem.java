@@ -26,6 +26,7 @@ final class Problem extends RuntimeException {
         NO_HISTORY(404, "There is no such change"),
         METHOD_NOT_ALLOWED(405, "The method is not for this path"),
         REQUEST_TIMEOUT(408, "The request came too slowly"),
+        COMMAND_REFUSED(409, "The instance that decides for this tenant refused the command"),
         PRECONDITION_FAILED(412, "The config is not the one that was read"),
         BODY_TOO_LARGE(413, "The body is too large"),
         UNSUPPORTED_MEDIA_TYPE(415, "The body has another type"),
@@ -35,6 +36,7 @@ final class Problem extends RuntimeException {
         REBALANCING(503, "Nobody can say now who decides for this tenant"),
         INSTANCE_UNREACHABLE(503, "The instance that decides for this tenant does not answer"),
         KAFKA_UNAVAILABLE(503, "Kafka does not answer"),
+        TIMED_OUT(503, "It was not done in time"),
         BUSY(503, "Too many requests at a time"),
         TOO_MANY_STREAMS(503, "Too many live streams at a time");
 

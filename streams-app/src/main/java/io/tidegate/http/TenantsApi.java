@@ -78,7 +78,7 @@ final class TenantsApi {
         return reply;
     }
 
-    private static Problem unknown(TenantId tenant) {
+    static Problem unknown(TenantId tenant) {
         return new Problem(
                         Problem.Kind.TENANT_UNKNOWN,
                         "tenant %s has no config; its signals are refused as tenant_unknown"
@@ -168,7 +168,8 @@ final class TenantsApi {
         return offset.isMissingNode() ? null : (Long) offset.asLong();
     }
 
-    private Reply change(Call call, TenantId tenant, ConfigWriter.Edit edit) throws InterruptedException {
+    /** Changes a config as the request's preconditions allow. */
+    Reply change(Call call, TenantId tenant, ConfigWriter.Edit edit) throws InterruptedException {
         String ifMatch = call.headers().get(HttpHeader.IF_MATCH);
         String ifNoneMatch = call.headers().get(HttpHeader.IF_NONE_MATCH);
         Written written =
@@ -212,7 +213,7 @@ final class TenantsApi {
         }
     }
 
-    private static ObjectNode object(Call call) {
+    static ObjectNode object(Call call) {
         try {
             JsonNode tree = Json.tree(call.body());
             if (tree instanceof ObjectNode object) {
@@ -224,7 +225,7 @@ final class TenantsApi {
         throw new Problem(Problem.Kind.BAD_REQUEST, "a JSON object is expected");
     }
 
-    private static TenantConfig parse(TenantId tenant, ObjectNode json) {
+    static TenantConfig parse(TenantId tenant, ObjectNode json) {
         if (!json.has("tenant_id")) {
             json.put("tenant_id", new java.math.BigInteger(tenant.decimal()));
         }

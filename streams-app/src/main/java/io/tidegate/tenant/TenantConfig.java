@@ -123,6 +123,20 @@ public record TenantConfig(
                 blockedUntil);
     }
 
+    /** The same limits, blocked until another time; null = not blocked. */
+    public TenantConfig withBlockedUntil(@Nullable Instant until) {
+        return new TenantConfig(
+                tenantId,
+                maxSignalsPerSec,
+                burstSignals,
+                maxEntities,
+                maxStorageBytes,
+                requiredRegions,
+                label,
+                mode,
+                until);
+    }
+
     /** The bucket's size in signals: the given burst, or 2 × rate. Only for a tenant with a rate. */
     public long burst() {
         if (maxSignalsPerSec == null) {

@@ -2,6 +2,7 @@ package io.tidegate.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tidegate.admin.Reasons;
 import io.tidegate.admission.Reason;
 import io.tidegate.signal.Defect;
 import java.io.IOException;
@@ -19,12 +20,12 @@ final class ExplainCommandTest {
             reasons.add(defect.id());
         }
 
-        assertThat(ExplainCommand.sections()).containsOnlyKeys(reasons);
+        assertThat(Reasons.sections()).containsOnlyKeys(reasons);
     }
 
     @Test
     void endsAReasonWhereTheNextChapterBegins() throws IOException {
-        assertThat(ExplainCommand.sections().values()).noneMatch(text -> text.contains("#"));
+        assertThat(Reasons.sections().values()).noneMatch(text -> text.contains("#"));
     }
 
     @Test

@@ -31,8 +31,8 @@ final class HttpContractTest {
     private static final String OF_42 = "tenant-0123456789abcdef";
     private static final String LARGE = "{\"label\":\"" + "x".repeat(70_000) + "\"}";
 
-    /** What cannot be provoked by a request alone; other tests do. 503: a state of the cluster; 408: waits 10 s. */
-    private static final Set<String> ELSEWHERE = Set.of("503", "408");
+    /** What cannot be provoked by a request alone; other tests do. 503, 409: a state of the cluster; 408: waits 10 s. */
+    private static final Set<String> ELSEWHERE = Set.of("503", "409", "408");
 
     @TempDir
     private static Path temp;
@@ -149,6 +149,7 @@ final class HttpContractTest {
             expect(400, "GET", template, reader.get(query + "no_such_parameter=1"));
         });
         expect(404, "PUT", tenant, admin.send("PUT", "/v1/tenants/42/no-such", "{}"));
+        commands(admin, acme);
         expect(200, "DELETE", tenant, admin.send("DELETE", "/v1/tenants/42", null));
 
         expect(401, "GET", "/v1/rejections", http.get("/v1/rejections"));
@@ -172,6 +173,104 @@ final class HttpContractTest {
         assertThat(documented())
                 .as("answers that are documented and were not given")
                 .isSubsetOf(provoked);
+    }
+
+    /** What is asked of a tenant beyond its config, from its first signal to its end. */
+    private void commands(Http admin, Http acme) throws Exception {
+        Map<String, String> posts = Map.of(
+                "/v1/tenants/{id}/block", "{\"until\":\"2099-01-01T00:00:00Z\"}",
+                "/v1/tenants/{id}/unblock", "{}",
+                "/v1/tenants/{id}/prune", "{\"below_seq\":1}",
+                "/v1/tenants/{id}/forget", "{\"kind\":\"item\",\"id\":\"a\"}",
+                "/v1/tenants/{id}/purge", "{\"confirm\":\"42\"}",
+                "/v1/tenants/{id}/dry-run", "{\"config\":{\"max_signals_per_sec\":0}}",
+                "/v1/rejections/replay", "{\"tenant\":\"42\"}");
+        posts.forEach((template, body) -> {
+            String path = template.replace("{id}", "42");
+            expect(401, "POST", template, http.send("POST", path, body));
+            expect(403, "POST", template, acme.send("POST", path, body));
+            expect(400, "POST", template, admin.send("POST", path, "{\"no_such_field\":1}"));
+            expect(400, "POST", template, admin.send("POST", path + "?no_such_parameter=1", body));
+            expect(413, "POST", template, admin.send("POST", path, LARGE));
+            expect(415, "POST", template, admin.send("POST", path, body, "Content-Type", "text/plain"));
+        });
+        for (String op : List.of("/block", "/unblock")) {
+            String template = "/v1/tenants/{id}" + op;
+            String body = posts.get(template);
+            expect(404, "POST", template, admin.send("POST", "/v1/tenants/77" + op, body));
+            expect(412, "POST", template, admin.send("POST", "/v1/tenants/42" + op, body, "If-Match", "\"0\""));
+            Answer done = admin.send("POST", "/v1/tenants/42" + op, body);
+            expect(200, "POST", template, done);
+            assertThat(done.json().at("/config/blocked_until").isNull()).isEqualTo(op.equals("/unblock"));
+            assertThat(done.json().at("/config/max_signals_per_sec").asLong())
+                    .as("the limits stay")
+                    .isEqualTo(10);
+        }
+        deployment.sendQuietly("{\"tenant_id\":42,\"item\":\"a\"}");
+        TidegateProcess.await(
+                Duration.ofSeconds(60),
+                "a signal of the tenant",
+                () -> admin.get("/v1/tenants/42/usage").text(),
+                () -> admin.get("/v1/tenants/42/usage").json().path("accepted").asLong() == 1);
+
+        Answer judged = admin.send("POST", "/v1/tenants/42/dry-run", posts.get("/v1/tenants/{id}/dry-run"));
+        expect(200, "POST", "/v1/tenants/{id}/dry-run", judged);
+        assertThat(judged.json().path("signals").asLong()).isEqualTo(1);
+        assertThat(judged.json().at("/rejected/rate_limited").asLong()).isEqualTo(1);
+        for (String wrongCommand : List.of(
+                "/prune {\"below_seq\":-1}",
+                "/prune {\"below_seq\":1,\"dry_run\":1}",
+                "/forget {\"kind\":\"shop\",\"id\":\"a\"}",
+                "/forget {\"kind\":\"item\",\"id\":\"\"}",
+                "/purge {\"confirm\":\"43\"}",
+                "/purge {}",
+                "/block {\"until\":\"tomorrow\"}",
+                "/dry-run {\"config\":{\"mode\":\"off\"}}",
+                "/dry-run {\"config\":{},\"since_seconds\":0}")) {
+            String[] parts = wrongCommand.split(" ", 2);
+            Answer answer = admin.send("POST", "/v1/tenants/42" + parts[0], parts[1]);
+            expect(400, "POST", "/v1/tenants/{id}" + parts[0], answer);
+            assertThat(answer.json().path("field").asText()).as(wrongCommand).isNotEmpty();
+        }
+        for (boolean dryRun : new boolean[] {true, false}) {
+            expect(
+                    200,
+                    "POST",
+                    "/v1/tenants/{id}/prune",
+                    admin.send("POST", "/v1/tenants/42/prune", "{\"below_seq\":1,\"dry_run\":%s}".formatted(dryRun)));
+        }
+        for (boolean found : new boolean[] {true, false}) {
+            Answer forgotten = admin.send("POST", "/v1/tenants/42/forget", posts.get("/v1/tenants/{id}/forget"));
+            expect(200, "POST", "/v1/tenants/{id}/forget", forgotten);
+            assertThat(forgotten.json().path("found").asBoolean()).isEqualTo(found);
+        }
+        String purge = "/v1/tenants/{id}/purge";
+        expect(412, "POST", purge, admin.send("POST", "/v1/tenants/42/purge", posts.get(purge), "If-Match", "\"0\""));
+        Answer purged = admin.send("POST", "/v1/tenants/42/purge", posts.get(purge));
+        expect(200, "POST", purge, purged);
+        assertThat(purged.json().path("accepted").asLong()).isEqualTo(1);
+        assertThat(admin.get("/v1/tenants/42").status()).isEqualTo(404);
+        assertThat(purged.json().path("next_seq").asLong()).isEqualTo(1);
+        assertThat(admin.get("/v1/tenants/42/usage")
+                        .json()
+                        .path("accepted_bytes")
+                        .asLong())
+                .isZero();
+        expect(200, "PUT", "/v1/tenants/{id}", admin.send("PUT", "/v1/tenants/42", "{}"));
+
+        expect(200, "POST", "/v1/rejections/replay", admin.send("POST", "/v1/rejections/replay", "{}"));
+        for (String body : List.of(
+                "{\"dry_run\":false}",
+                "{\"reasons\":[\"malformed\"]}",
+                "{\"sources\":[\"signals-3\"]}",
+                "{\"tenant\":\"042\"}",
+                "{\"from\":1}")) {
+            expect(400, "POST", "/v1/rejections/replay", admin.send("POST", "/v1/rejections/replay", body));
+        }
+        String reason = "/v1/reasons/{reason}";
+        expect(200, "GET", reason, http.get("/v1/reasons/rate_limited"));
+        expect(404, "GET", reason, http.get("/v1/reasons/bad_luck"));
+        expect(400, "GET", reason, http.get("/v1/reasons/rate_limited?x=1"));
     }
 
     /** Whoever makes the body tests it; here is only who may read it. */

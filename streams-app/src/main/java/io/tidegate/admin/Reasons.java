@@ -1,0 +1,40 @@
+package io.tidegate.admin;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * What each reason means, for people: its cause, what the producer does, and what changes it. From the page {@code
+ * docs/reasons.md}, which the program carries.
+ */
+public final class Reasons {
+    private static final Pattern SECTION = Pattern.compile("(?ms)^### ([a-z_]+)\\n\\n(.*?)(?=^##|\\z)");
+    private static final Pattern LINK = Pattern.compile("\\[([^]]+)]\\([^)]+\\)");
+
+    private Reasons() {}
+
+    /** By reason, in the order of the page, without markup. */
+    public static Map<String, String> sections() throws IOException {
+        Map<String, String> sections = new LinkedHashMap<>();
+        Matcher section = SECTION.matcher(source());
+        while (section.find()) {
+            String plain = LINK.matcher(section.group(2)).replaceAll("$1").replace("**", "");
+            sections.put(section.group(1), plain.strip());
+        }
+        return sections;
+    }
+
+    private static String source() throws IOException {
+        try (InputStream in = Reasons.class.getResourceAsStream("reasons.md")) {
+            if (in == null) {
+                throw new IOException("the program lacks its text about reasons");
+            }
+            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+        }
+    }
+}

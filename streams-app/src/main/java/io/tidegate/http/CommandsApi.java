@@ -1,0 +1,364 @@
+package io.tidegate.http;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.admin.CommandSender;
+import io.tidegate.admin.CommandSender.Answer;
+import io.tidegate.admin.DryRun;
+import io.tidegate.admin.Reasons;
+import io.tidegate.admin.Replay;
+import io.tidegate.admission.EntityKind;
+import io.tidegate.admission.Reason;
+import io.tidegate.http.Access.Role;
+import io.tidegate.tenant.TenantConfig;
+import io.tidegate.tenant.TenantId;
+import io.tidegate.topology.SourcePosition;
+import io.tidegate.topology.TenantCommand;
+import java.time.DateTimeException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.HashSet;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What is asked of a tenant beyond its limits: block, prune, forget, purge; and what can be asked before something is
+ * changed: a dry run of limits, the plan of a replay, what a reason means.
+ */
+final class CommandsApi implements AutoCloseable {
+    /** An answer from the owner has to come before the work as a whole ends, so that it says what is left in the topic. */
+    private static final Duration ANSWER_WITHIN = Duration.ofSeconds(15);
+
+    private static final long SINCE_S_DEFAULT = Duration.ofHours(1).toSeconds();
+    private static final long SINCE_S_MAX = Duration.ofDays(7).toSeconds();
+    private static final int CHOICES_MAX = 1_000;
+
+    private final Node node;
+    private final TenantsApi tenants;
+    private final CommandSender commands;
+    private final LongWork longWork = new LongWork();
+
+    CommandsApi(Node node, TenantsApi tenants) {
+        this.node = node;
+        this.tenants = tenants;
+        commands = new CommandSender(node.settings);
+    }
+
+    void addTo(Routes routes) {
+        routes.add("POST", "/v1/tenants/{id}/block", Role.ADMIN, this::block)
+                .add("POST", "/v1/tenants/{id}/unblock", Role.ADMIN, this::unblock)
+                .add("POST", "/v1/tenants/{id}/prune", Role.ADMIN, this::prune)
+                .add("POST", "/v1/tenants/{id}/forget", Role.ADMIN, this::forget)
+                .add("POST", "/v1/tenants/{id}/purge", Role.ADMIN, this::purge)
+                .add("POST", "/v1/tenants/{id}/dry-run", Role.ADMIN, this::dryRun)
+                .add("POST", "/v1/rejections/replay", Role.ADMIN, this::replay)
+                .add("GET", "/v1/reasons/{reason}", Role.PUBLIC, CommandsApi::reason);
+    }
+
+    private Reply block(Call call) throws InterruptedException {
+        ObjectNode body = body(call, Set.of("until"));
+        Instant until = instant(body, "until");
+        if (until == null) {
+            throw bad("until", "is missing");
+        }
+        return setBlocked(call, until);
+    }
+
+    private Reply unblock(Call call) throws InterruptedException {
+        body(call, Set.of());
+        return setBlocked(call, null);
+    }
+
+    private Reply setBlocked(Call call, @Nullable Instant until) throws InterruptedException {
+        TenantId tenant = call.tenant();
+        return tenants.change(call, tenant, current -> {
+            TenantConfig base = current.config();
+            if (base == null && !current.readable()) {
+                throw new Problem(
+                        Problem.Kind.INVALID_CONFIG,
+                        "what is stored for tenant %s is not a config; replace it with PUT"
+                                .formatted(tenant.decimal()));
+            }
+            if (base == null) {
+                // Its own from now on, with the limits that hold for it.
+                var inForce = node.configs.inForce(tenant);
+                if (inForce == null) {
+                    throw TenantsApi.unknown(tenant);
+                }
+                base = inForce.config();
+            }
+            return base.withBlockedUntil(until);
+        });
+    }
+
+    private Reply prune(Call call) throws InterruptedException {
+        ObjectNode body = body(call, Set.of("below_seq", "dry_run"));
+        TenantId tenant = call.tenant();
+        long belowSeq = number(body, "below_seq", null, 0, Long.MAX_VALUE);
+        boolean dryRun = flag(body, "dry_run", false);
+        ObjectNode json = Json.object();
+        json.put("id", tenant.decimal());
+        json.put("dry_run", dryRun);
+        if (dryRun) {
+            CommandSender.Prunable prunable = longWork.run(() -> commands.prunable(tenant, belowSeq));
+            json.put("below_seq", belowSeq);
+            json.put("segments", prunable.segments());
+            json.put("bytes", prunable.bytes());
+        } else {
+            JsonNode done = done(
+                    longWork.run(() -> commands.send(tenant, new TenantCommand.PruneWal(belowSeq), ANSWER_WITHIN)));
+            json.put("below_seq", done.path("below_seq").asLong());
+            json.put("segments", done.path("segments").asLong());
+            json.put("bytes", done.path("bytes").asLong());
+        }
+        return Reply.json(json);
+    }
+
+    private Reply forget(Call call) throws InterruptedException {
+        ObjectNode body = body(call, Set.of("kind", "id"));
+        TenantId tenant = call.tenant();
+        EntityKind kind = kind(text(body, "kind"));
+        TenantCommand command;
+        try {
+            command = new TenantCommand.ForgetEntity(kind, text(body, "id"));
+        } catch (IllegalArgumentException e) {
+            throw new Problem(Problem.Kind.BAD_REQUEST, String.valueOf(e.getMessage()), e).member("field", "id");
+        }
+        JsonNode done = done(longWork.run(() -> commands.send(tenant, command, ANSWER_WITHIN)));
+        ObjectNode json = Json.object();
+        json.put("id", tenant.decimal());
+        json.put("found", done.path("found").asBoolean());
+        return Reply.json(json);
+    }
+
+    private static EntityKind kind(String text) {
+        for (EntityKind kind : EntityKind.values()) {
+            if (kind.name().toLowerCase(Locale.ROOT).equals(text)) {
+                return kind;
+            }
+        }
+        throw bad("kind", "is none of item, user and creator");
+    }
+
+    /** Asks for the id once more: there is no way back. */
+    private Reply purge(Call call) throws InterruptedException {
+        ObjectNode body = body(call, Set.of("confirm"));
+        TenantId tenant = call.tenant();
+        if (!text(body, "confirm").equals(tenant.decimal())) {
+            throw bad("confirm", "is not the tenant's id, as a text; all its data would go for good");
+        }
+        var unused = tenants.change(call, tenant, current -> null);
+        Answer answer = longWork.run(() -> commands.delete(tenant, ANSWER_WITHIN));
+        done(answer);
+        JsonNode report = answer.events().get(0);
+        ObjectNode json = Json.object();
+        json.put("id", tenant.decimal());
+        for (String name : new String[] {"accepted", "accepted_bytes", "entities", "segments", "bytes", "next_seq"}) {
+            json.set(name, report.path(name));
+        }
+        return Reply.json(json);
+    }
+
+    private static JsonNode done(Answer answer) {
+        if (!answer.done()) {
+            throw new Problem(
+                    Problem.Kind.COMMAND_REFUSED, answer.last().path("message").asText());
+        }
+        return answer.last();
+    }
+
+    private Reply dryRun(Call call) throws InterruptedException {
+        ObjectNode body = body(call, Set.of("config", "since_seconds"));
+        TenantId tenant = call.tenant();
+        if (!(body.get("config") instanceof ObjectNode config)) {
+            throw bad("config", "is not a config, as PUT takes it");
+        }
+        TenantConfig proposed = TenantsApi.parse(tenant, config);
+        Duration since = Duration.ofSeconds(number(body, "since_seconds", SINCE_S_DEFAULT, 1, SINCE_S_MAX));
+        DryRun.Report report =
+                longWork.run(() -> new DryRun(node.settings).judge(proposed, since, System.currentTimeMillis()));
+        ObjectNode json = Json.object();
+        json.put("id", tenant.decimal());
+        json.put("signals", report.signals());
+        json.put("rejected_total", report.rejectedCount());
+        ObjectNode rejected = json.putObject("rejected");
+        for (Reason reason : Reason.values()) {
+            rejected.put(reason.id(), report.rejected().getOrDefault(reason, 0L));
+        }
+        json.put(
+                "first_at",
+                report.firstMs() < 0
+                        ? null
+                        : Instant.ofEpochMilli(report.firstMs()).toString());
+        return Reply.json(json);
+    }
+
+    /** What a replay would do. To do it takes as long as the tenants' rates ask for, and is the command line's. */
+    private Reply replay(Call call) throws InterruptedException {
+        ObjectNode body = body(call, Set.of("dry_run", "tenant", "reasons", "from", "to", "sources", "max_replays"));
+        if (!flag(body, "dry_run", true)) {
+            throw bad(
+                    "dry_run",
+                    "can be true only: to send takes as long as the tenants' rates ask for, and is done by"
+                            + " `tidegate rejections replay --yes`");
+        }
+        Replay.Choice choice = new Replay.Choice(
+                body.hasNonNull("tenant") ? tenant(text(body, "tenant")) : null,
+                reasons(body),
+                instant(body, "from"),
+                instant(body, "to"),
+                sources(body));
+        int replaysMax = (int) number(body, "max_replays", (long) Replay.REPLAYS_MAX_DEFAULT, 1, 1_000);
+        Replay.Report report = longWork.run(() -> new Replay(node.settings, replaysMax).plan(choice));
+        ObjectNode json = Json.object();
+        json.put("dry_run", true);
+        json.put("seconds", report.seconds());
+        ArrayNode refusals = json.putArray("refusals");
+        for (Map.Entry<String, Map<Replay.Fate, Long>> group : report.fates().entrySet()) {
+            String[] names = group.getKey().split(" ", 2);
+            ObjectNode one = refusals.addObject();
+            one.put("tenant", names[0]);
+            one.put("reason", names[1]);
+            for (Replay.Fate fate : Replay.Fate.values()) {
+                one.put(fate.name().toLowerCase(Locale.ROOT), group.getValue().getOrDefault(fate, 0L));
+            }
+        }
+        return Reply.json(json);
+    }
+
+    private static TenantId tenant(String text) {
+        try {
+            return TenantId.parse(text);
+        } catch (IllegalArgumentException e) {
+            throw bad("tenant", String.valueOf(e.getMessage()));
+        }
+    }
+
+    private static Set<String> reasons(ObjectNode body) {
+        Set<String> known = new TreeSet<>();
+        for (Reason reason : Reason.values()) {
+            known.add(reason.id());
+        }
+        Set<String> reasons = texts(body, "reasons");
+        if (!known.containsAll(reasons)) {
+            throw bad("reasons", "has one that is none of " + String.join(", ", known));
+        }
+        return reasons;
+    }
+
+    private static Set<SourcePosition> sources(ObjectNode body) {
+        Set<SourcePosition> sources = new HashSet<>();
+        for (String text : texts(body, "sources")) {
+            SourcePosition position = SourcePosition.tryParse(text);
+            if (position == null) {
+                throw bad("sources", "has one that is not a position such as signals/3/1234");
+            }
+            sources.add(position);
+        }
+        return sources;
+    }
+
+    private static Reply reason(Call call) throws java.io.IOException {
+        call.allowQuery(Set.of());
+        String reason = call.path().getOrDefault("reason", "");
+        Map<String, String> sections = Reasons.sections();
+        String text = sections.get(reason);
+        if (text == null) {
+            throw new Problem(
+                    Problem.Kind.NOT_FOUND, "no such reason; these are: " + String.join(", ", sections.keySet()));
+        }
+        ObjectNode json = Json.object();
+        json.put("reason", reason);
+        json.put("text", text);
+        return Reply.json(json);
+    }
+
+    private static ObjectNode body(Call call, Set<String> known) {
+        call.allowQuery(Set.of());
+        var unused = call.path().containsKey("id") ? call.tenant() : null; // refused before the body
+        ObjectNode body = call.body().length == 0 ? Json.object() : TenantsApi.object(call);
+        body.fieldNames().forEachRemaining(name -> {
+            if (!known.contains(name)) {
+                throw bad(
+                        name.length() <= 40 ? name : name.substring(0, 40) + "…",
+                        known.isEmpty()
+                                ? "is not a field; there are none"
+                                : "is not a field; these are: " + String.join(", ", new TreeSet<>(known)));
+            }
+        });
+        return body;
+    }
+
+    private static Problem bad(String field, String rule) {
+        return Problem.badField(Problem.Kind.BAD_REQUEST, field, rule);
+    }
+
+    private static String text(ObjectNode body, String name) {
+        JsonNode value = body.get(name);
+        if (value == null || !value.isTextual()) {
+            throw bad(name, "is not a text");
+        }
+        return value.asText();
+    }
+
+    private static Set<String> texts(ObjectNode body, String name) {
+        Set<String> texts = new TreeSet<>();
+        JsonNode list = body.path(name);
+        if (list.isMissingNode()) {
+            return texts;
+        }
+        if (!list.isArray() || list.size() > CHOICES_MAX) {
+            throw bad(name, "is not a list of up to %d texts".formatted(CHOICES_MAX));
+        }
+        for (JsonNode one : list) {
+            if (!one.isTextual()) {
+                throw bad(name, "has something that is not a text");
+            }
+            texts.add(one.asText());
+        }
+        return texts;
+    }
+
+    private static long number(ObjectNode body, String name, @Nullable Long fallback, long min, long max) {
+        JsonNode value = body.get(name);
+        if (value == null && fallback != null) {
+            return fallback;
+        }
+        if (value == null
+                || !value.isIntegralNumber()
+                || !value.canConvertToLong()
+                || value.asLong() < min
+                || value.asLong() > max) {
+            throw bad(name, "a number from %d to %d is expected".formatted(min, max));
+        }
+        return value.asLong();
+    }
+
+    private static boolean flag(ObjectNode body, String name, boolean fallback) {
+        JsonNode value = body.get(name);
+        if (value != null && !value.isBoolean()) {
+            throw bad(name, "is neither true nor false");
+        }
+        return value == null ? fallback : value.asBoolean();
+    }
+
+    private static @Nullable Instant instant(ObjectNode body, String name) {
+        if (!body.hasNonNull(name)) {
+            return null;
+        }
+        try {
+            return Instant.parse(text(body, name));
+        } catch (DateTimeException e) {
+            throw bad(name, "is not a time such as 2026-01-31T12:00:00Z");
+        }
+    }
+
+    @Override
+    public void close() {
+        longWork.close();
+    }
+}
