@@ -204,7 +204,8 @@ final class SettingDefinitions {
                 100L,
                 Range.between(1, 60_000),
                 Importance.LOW,
-                "How long an accepted signal may wait in memory before it is in its file.");
+                "How long an accepted signal may wait in memory before it is in its file; up to 30 s more while"
+                        + " writing is slow, which takes a tenth of the time at most.");
         wal.add(
                 Settings.WAL_CHECKPOINT_INTERVAL_MS,
                 Type.LONG,
@@ -212,7 +213,7 @@ final class SettingDefinitions {
                 Range.between(1, 3_600_000),
                 Importance.LOW,
                 "How often files are fsynced and the place in signals-accepted is remembered; after a power loss this"
-                        + " much is read again.");
+                        + " much is read again. Up to 30 s more while that is slow, which takes a tenth of the time at most.");
         wal.add(
                 Settings.WAL_OPEN_FILES_MAX,
                 Type.INT,
