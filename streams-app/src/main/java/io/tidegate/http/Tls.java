@@ -11,6 +11,7 @@ import java.security.GeneralSecurityException;
 import java.security.KeyFactory;
 import java.security.KeyStore;
 import java.security.PrivateKey;
+import java.security.Signature;
 import java.security.cert.Certificate;
 import java.security.cert.CertificateFactory;
 import java.security.spec.InvalidKeySpecException;
@@ -42,6 +43,11 @@ final class Tls {
         Certificate[] chain = certificates(certificateFile).toArray(Certificate[]::new);
         PrivateKey key = privateKey(keyFile);
         try {
+            if (!belongTogether(key, chain[0])) {
+                // A server would start with them, and no client would ever be let in.
+                throw new SettingsException(
+                        "the key in %s is not that of the first certificate in %s".formatted(keyFile, certificateFile));
+            }
             KeyStore store = KeyStore.getInstance("PKCS12");
             store.load(null, null);
             store.setKeyEntry(ALIAS, key, IN_MEMORY.toCharArray(), chain);
@@ -55,6 +61,22 @@ final class Tls {
             throw new SettingsException("the certificate %s and the key %s cannot be used: %s"
                     .formatted(certificateFile, keyFile, e.getMessage()));
         }
+    }
+
+    private static boolean belongTogether(PrivateKey key, Certificate certificate) throws GeneralSecurityException {
+        if (!key.getAlgorithm().equals(certificate.getPublicKey().getAlgorithm())) {
+            return false;
+        }
+        String algorithm = switch (key.getAlgorithm()) {
+            case "RSA" -> "SHA256withRSA";
+            case "EC" -> "SHA256withECDSA";
+            default -> "EdDSA";
+        };
+        Signature signature = Signature.getInstance(algorithm);
+        signature.initSign(key);
+        byte[] proof = signature.sign();
+        signature.initVerify(certificate.getPublicKey());
+        return signature.verify(proof);
     }
 
     static SSLContext trusting(Path caFile) {

@@ -1,0 +1,161 @@
+package io.tidegate.http;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.tidegate.config.Settings;
+import io.tidegate.config.SettingsException;
+import io.tidegate.config.SettingsLoader;
+import io.tidegate.http.Access.Role;
+import java.io.InputStream;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.KeyStore;
+import java.time.Duration;
+import java.util.Base64;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import javax.net.ssl.SSLHandshakeException;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The server with a certificate and a key in PEM files. */
+@Timeout(60)
+final class TlsTest {
+    private static final String TOKEN = "viewer-0123456789abcdef";
+    private static final String PASSWORD = "only-for-this-test";
+
+    @TempDir
+    private static Path temp;
+
+    private static Path certificate;
+    private static Path key;
+    private static Path otherCertificate;
+    private static Path tokens;
+
+    @BeforeAll
+    static void makeCertificates() throws Exception {
+        certificate = temp.resolve("tls.crt");
+        key = temp.resolve("tls.key");
+        otherCertificate = temp.resolve("other.crt");
+        make("own", certificate, key);
+        make("other", otherCertificate, temp.resolve("other.key"));
+        tokens = Files.writeString(
+                temp.resolve("tokens"), "ops admin admin-0123456789abcdef\ngrafana read %s\n".formatted(TOKEN));
+    }
+
+    /** A certificate for the loopback address that signs itself. */
+    private static void make(String name, Path certificateFile, Path keyFile) throws Exception {
+        Path file = temp.resolve(name + ".p12");
+        Process keytool = new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin", "keytool")
+                                .toString(),
+                        "-genkeypair",
+                        "-alias",
+                        name,
+                        "-keyalg",
+                        "EC",
+                        "-dname",
+                        "CN=" + name,
+                        "-ext",
+                        "san=ip:127.0.0.1",
+                        "-storetype",
+                        "PKCS12",
+                        "-keystore",
+                        file.toString(),
+                        "-storepass",
+                        PASSWORD)
+                .redirectErrorStream(true)
+                .redirectOutput(temp.resolve("keytool.log").toFile())
+                .start();
+        assertThat(keytool.waitFor(30, TimeUnit.SECONDS)).isTrue();
+        assertThat(keytool.exitValue())
+                .as(Files.readString(temp.resolve("keytool.log")))
+                .isZero();
+        KeyStore store = KeyStore.getInstance("PKCS12");
+        try (InputStream in = Files.newInputStream(file)) {
+            store.load(in, PASSWORD.toCharArray());
+        }
+        writePem(certificateFile, "CERTIFICATE", store.getCertificate(name).getEncoded());
+        writePem(
+                keyFile,
+                "PRIVATE KEY",
+                store.getKey(name, PASSWORD.toCharArray()).getEncoded());
+    }
+
+    private static void writePem(Path file, String what, byte[] der) throws Exception {
+        String text = Base64.getMimeEncoder(64, new byte[] {'\n'}).encodeToString(der);
+        Files.writeString(
+                file,
+                "-----BEGIN %1$s-----\n%2$s\n-----END %1$s-----\n".formatted(what, text),
+                StandardCharsets.US_ASCII);
+    }
+
+    private static Settings settings(Path certificateFile, Path keyFile) {
+        return SettingsLoader.load(
+                null,
+                Map.of(),
+                Map.of(
+                        "http.port", "0",
+                        "http.tokens.file", tokens.toString(),
+                        "http.tls.certificate.file", certificateFile.toString(),
+                        "http.tls.key.file", keyFile.toString()));
+    }
+
+    private static HttpClient trusting(Path file) {
+        return HttpClient.newBuilder().sslContext(Tls.trusting(file)).build();
+    }
+
+    @Test
+    void whoTrustsTheCertificateAndHasATokenIsAnswered() throws Exception {
+        try (HttpServer server = HttpServer.open(settings(certificate, key))) {
+            server.serve(new Routes().add("GET", "/v1/thing", Role.READ, call -> Reply.text(200, "secret")));
+            assertThat(server.url()).startsWith("https://127.0.0.1:");
+            HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(server.url() + "/v1/thing"))
+                    .timeout(Duration.ofSeconds(20));
+            HttpClient client = trusting(certificate);
+
+            assertThat(client.send(request.build(), BodyHandlers.ofString()).statusCode())
+                    .isEqualTo(401);
+            request.header("Authorization", "Bearer " + TOKEN);
+            assertThat(client.send(request.build(), BodyHandlers.ofString()).body())
+                    .isEqualTo("secret");
+            assertThatThrownBy(() -> trusting(otherCertificate).send(request.build(), BodyHandlers.ofString()))
+                    .isInstanceOf(SSLHandshakeException.class);
+        }
+    }
+
+    @Test
+    void whatCannotBeUsedIsAnErrorThatNamesTheFileAndNotItsContent() throws Exception {
+        Path missing = temp.resolve("no-such.pem");
+        Path garbage = Files.writeString(temp.resolve("garbage.pem"), "hunter2");
+        Path cut = temp.resolve("cut.key");
+        Files.writeString(cut, "-----BEGIN PRIVATE KEY-----\naHVudGVyMg==\n-----END PRIVATE KEY-----\n");
+        Path[][] pairs = {
+            {missing, key}, {garbage, key}, {certificate, missing}, {certificate, garbage}, {certificate, cut}
+        };
+        for (Path[] pair : pairs) {
+            Path bad = pair[0].equals(certificate) ? pair[1] : pair[0];
+            assertThatThrownBy(() -> HttpServer.open(settings(pair[0], pair[1])))
+                    .as(bad.toString())
+                    .isInstanceOf(SettingsException.class)
+                    .hasMessageContaining(bad.toString())
+                    .hasMessageNotContainingAny("hunter2", "aHVudGVyMg");
+        }
+    }
+
+    @Test
+    void aKeyThatIsNotTheCertificatesIsAnErrorAtStart() {
+        assertThatThrownBy(() -> HttpServer.open(settings(otherCertificate, key)))
+                .isInstanceOf(SettingsException.class)
+                .hasMessageContaining(otherCertificate.toString())
+                .hasMessageContaining(key.toString());
+    }
+}
