@@ -13,6 +13,7 @@ import io.tidegate.topology.TopologySettings;
 import io.tidegate.wal.DataDir;
 import java.io.Closeable;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
@@ -95,6 +96,7 @@ final class InstanceRunner implements AutoCloseable {
                     settings.diskMinFreeBytes(),
                     topology.topics(),
                     settings.shards(),
+                    Duration.ofMillis(settings.sessionTimeoutMs()),
                     metrics);
             metrics.watch(instance, configs, dir, settings.diskMinFreeBytes());
             instance.start();

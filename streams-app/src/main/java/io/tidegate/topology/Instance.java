@@ -67,6 +67,7 @@ public final class Instance implements AutoCloseable {
     /**
      * @param topics of the topology
      * @param shards partitions of each topic keyed by tenant
+     * @param session how long brokers keep the tasks of an instance that is silent
      * @param listener told of threads that fail
      */
     public Instance(
@@ -76,6 +77,7 @@ public final class Instance implements AutoCloseable {
             long diskMinFreeBytes,
             Topics topics,
             int shards,
+            Duration session,
             TopologyListener listener) {
         this.dir = dir;
         this.listener = listener;
@@ -85,7 +87,7 @@ public final class Instance implements AutoCloseable {
         streams.setStateListener((now, before) -> stateChanged(now));
         InstanceView.Restores restores = new InstanceView.Restores();
         streams.setGlobalStateRestoreListener(restores);
-        view = new InstanceView(streams, topics, shards, restores);
+        view = new InstanceView(streams, topics, shards, restores, session);
     }
 
     /** Starts, and returns when all configs are read; records are processed some time later ({@link #awaitRunning}). */

@@ -3,6 +3,7 @@ package io.tidegate.topology;
 import io.tidegate.admission.TenantUsage;
 import io.tidegate.tenant.TenantId;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
@@ -13,8 +14,10 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.BiConsumer;
+import org.apache.kafka.common.Metric;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.utils.Bytes;
 import org.apache.kafka.streams.KafkaStreams;
@@ -33,7 +36,8 @@ import org.jspecify.annotations.Nullable;
  * What an instance knows at a moment: its state and tasks, what it restores, which other instances there are, and the
  * usage of the tenants that it decides on.
  *
- * <p>Usage is read only from a shard whose active task runs here; everything else is "not here" and never a guess. Which
+ * <p>Usage is read only from a shard whose active task runs here; everything else is "not here" and never a guess. So is
+ * everything while no heartbeat could be sent for longer than a session: others may decide by then. Which
  * instance owns a shard is not asked of Kafka Streams: with the streams group protocol 4.3.1 keeps the partitions of one
  * thread of each instance only. Thread-safe; reads beside the threads that decide.
  */
@@ -80,16 +84,50 @@ public final class InstanceView {
     /** What was read from a shard that is here; null for a tenant that was never decided on. */
     public record Read(@Nullable TenantUsage usage) {}
 
+    private static final String HEARTBEAT_AGE = "last-heartbeat-seconds-ago";
+
+    /** A busy machine is no lost connection. */
+    private static final long SILENCE_S_MIN = 5;
+
+    /** To collect all metrics takes long enough not to do it at each request. */
+    private static final long TOUCH_HOLDS_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
+
     private final KafkaStreams streams;
     private final Topics topics;
     private final int shards;
     private final Restores restores;
+    private final double silenceSMax;
+    private volatile Touch touch = new Touch(false, System.nanoTime() - TOUCH_HOLDS_NANOS);
 
-    InstanceView(KafkaStreams streams, Topics topics, int shards, Restores restores) {
+    private record Touch(boolean held, long lookedNanos) {}
+
+    /** @param session how long brokers keep the tasks of an instance that is silent */
+    InstanceView(KafkaStreams streams, Topics topics, int shards, Restores restores, Duration session) {
         this.streams = streams;
         this.topics = topics;
         this.shards = shards;
         this.restores = restores;
+        silenceSMax = Math.max(SILENCE_S_MIN, session.toMillis() / 1000.0);
+    }
+
+    /** Whether a thread of this instance has sent a heartbeat lately; without brokers none can be sent. */
+    public boolean isInTouch() {
+        Touch last = touch;
+        long now = System.nanoTime();
+        if (now - last.lookedNanos >= TOUCH_HOLDS_NANOS) {
+            last = new Touch(hasHeartbeat(), now);
+            touch = last;
+        }
+        return last.held;
+    }
+
+    private boolean hasHeartbeat() {
+        return streams.metrics().values().stream()
+                .filter(metric -> metric.metricName().name().equals(HEARTBEAT_AGE))
+                .map(Metric::metricValue)
+                .anyMatch(age -> age instanceof Number seconds
+                        && seconds.doubleValue() >= 0
+                        && seconds.doubleValue() <= silenceSMax);
     }
 
     /** Kafka Streams' state in lower case, such as {@code running} or {@code rebalancing}. */
@@ -185,6 +223,9 @@ public final class InstanceView {
     /** The shards whose tenants this instance decides on now. */
     public Set<Integer> ownShards() {
         Set<Integer> own = new TreeSet<>();
+        if (!isInTouch()) {
+            return own;
+        }
         for (Task task : tasks()) {
             if (task.active() && task.running() && task.stage().equals("admit")) {
                 own.add(task.partition());
@@ -258,6 +299,9 @@ public final class InstanceView {
     }
 
     private @Nullable ReadOnlyKeyValueStore<Bytes, byte[]> store(String name, int shard) {
+        if (!isInTouch()) {
+            return null;
+        }
         try {
             return streams.store(
                     StoreQueryParameters.fromNameAndType(name, QueryableStoreTypes.<Bytes, byte[]>keyValueStore())

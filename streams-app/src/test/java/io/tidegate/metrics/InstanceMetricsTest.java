@@ -26,6 +26,7 @@ import java.lang.reflect.Modifier;
 import java.math.BigInteger;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -66,6 +67,7 @@ final class InstanceMetricsTest {
                 0,
                 topology.topics(),
                 settings.shards(),
+                Duration.ofMillis(settings.sessionTimeoutMs()),
                 metrics);
         metrics.watch(instance, configs, dir, 7);
     }

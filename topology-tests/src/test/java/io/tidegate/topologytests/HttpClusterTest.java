@@ -47,6 +47,9 @@ final class HttpClusterTest {
                     "both to know each other",
                     () -> a.get("/v1/status").text(),
                     () -> running(a) == 2 && running(b) == 2);
+            var status = deployment.tidegate("status", "--url", a.url, "-o", "json");
+            assertThat(status.exit()).as(status.out() + status.err()).isZero();
+            assertThat(status.out()).contains("\"instance\" : \"a\"", "\"instance\" : \"b\"");
             Set<String> deciding = new TreeSet<>();
             for (int tenant = 1; tenant <= TENANTS; tenant++) {
                 deciding.add(a.get("/v1/tenants/%d/usage".formatted(tenant))
@@ -77,7 +80,22 @@ final class HttpClusterTest {
             }
             assertThat(whole).as("a list after %d refusals", refused).isTrue();
             assertThat(accepted(a, 10)).isTrue();
+
+            // Cut off, nobody can know who decides by now; then it is known again.
+            signal(broker, "STOP");
+            TidegateProcess.await(WITHIN, "no answer without brokers", () -> "", () -> usageOfTenant1(a) == 503);
+            signal(broker, "CONT");
+            TidegateProcess.await(WITHIN, "an answer again", () -> "", () -> usageOfTenant1(a) == 200);
         }
+    }
+
+    private static int usageOfTenant1(Http http) {
+        return http.get("/v1/tenants/1/usage").status();
+    }
+
+    private static void signal(EmbeddedBroker broker, String name) throws Exception {
+        Process kill = new ProcessBuilder("kill", "-" + name, Long.toString(broker.pid())).start();
+        assertThat(kill.waitFor()).isZero();
     }
 
     private static long running(Http http) {
