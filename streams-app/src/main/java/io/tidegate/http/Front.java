@@ -91,9 +91,17 @@ final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable 
                 answer(request, response, callback, match, call(request, match, principal, NO_BODY));
             }
         } catch (Problem problem) {
-            write(request, response, callback, problem.reply());
+            Reply reply = problem.reply();
+            // The server does not wait for a body that nobody reads, and says so: a client must not use the connection
+            // again.
+            write(request, response, callback, hasBody(request) ? reply.header("Connection", "close") : reply);
         }
         return true;
+    }
+
+    private static boolean hasBody(Request request) {
+        HttpFields headers = request.getHeaders();
+        return headers.getLongField(HttpHeader.CONTENT_LENGTH) > 0 || headers.get(HttpHeader.TRANSFER_ENCODING) != null;
     }
 
     private Match match(Request request) {

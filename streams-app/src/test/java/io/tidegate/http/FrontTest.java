@@ -164,6 +164,19 @@ final class FrontTest {
         }
     }
 
+    /** Or a client sends its next request on a connection that is being closed. */
+    @Test
+    void whoIsRefusedBeforeTheBodyIsReadIsToldThatTheConnectionEnds() throws Exception {
+        serve();
+        HttpResponse<String> refused = send(
+                request("/v1/things/1").header("Content-Type", "text/plain").PUT(BodyPublishers.ofString("{}")));
+        assertThat(refused.statusCode()).isEqualTo(415);
+        assertThat(refused.headers().allValues("Connection")).containsExactly("close");
+        HttpResponse<String> withoutBody = send(request("/v1/nothing"));
+        assertThat(withoutBody.statusCode()).isEqualTo(404);
+        assertThat(withoutBody.headers().allValues("Connection")).isEmpty();
+    }
+
     @Test
     void slowBodiesHoldNoThread() throws Exception {
         serve();
