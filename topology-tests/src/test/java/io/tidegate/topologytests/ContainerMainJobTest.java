@@ -19,6 +19,7 @@ final class ContainerMainJobTest extends MainJobContract {
     @BeforeAll
     static void startBroker() {
         kafka = new KafkaContainer(DockerImageName.parse("apache/kafka:4.3.1"))
+                .withEnv("KAFKA_GROUP_MIN_SESSION_TIMEOUT_MS", "1000")
                 .withEnv("KAFKA_GROUP_STREAMS_MIN_SESSION_TIMEOUT_MS", "1000")
                 .withEnv("KAFKA_GROUP_STREAMS_SESSION_TIMEOUT_MS", "3000")
                 .withEnv("KAFKA_GROUP_STREAMS_MIN_HEARTBEAT_INTERVAL_MS", "500")
