@@ -6,8 +6,9 @@ import java.util.function.BooleanSupplier;
 /**
  * Notices that an instance has waited for tasks for too long.
  *
- * <p>Seen with the streams group protocol after a broker was killed and came back: the member lost its tasks, polled on,
- * and was never given others. A new member is.
+ * <p>Such an instance may be one whom the group forgot: a new member is given tasks. The one stall that was seen, once after
+ * a broker was killed on a machine under heavy load, had the state REBALANCING for more than 90 s and nothing that moved; why,
+ * and whether it had tasks, is not known.
  *
  * <p>Not thread-safe.
  */

@@ -375,9 +375,13 @@ public final class DataDir {
         }
     }
 
-    /** Bytes that can still be written to the file system of the data directory. */
+    /** Bytes that can still be written here, to WAL and state: the state may have a file system of its own. */
     public long freeBytes() throws IOException {
-        return Files.getFileStore(root).getUsableSpace();
+        long free = Files.getFileStore(root).getUsableSpace();
+        Path state = streamsState();
+        return Files.isDirectory(state)
+                ? Math.min(free, Files.getFileStore(state).getUsableSpace())
+                : free;
     }
 
     /**

@@ -178,7 +178,7 @@ final class AclTest {
             "--set", "http.port=0",
             "--set", "disk.min.free.bytes=0"
         };
-        try (TidegateProcess process = TidegateProcess.run(temp.resolve("logs"), "-Xmx512m", arguments)) {
+        try (TidegateProcess process = TidegateProcess.run(temp.resolve("logs"), "-Xmx512m", Map.of(), arguments)) {
             Http http = Http.of(process);
             assertThat(http.send("PUT", "/v1/tenants/1", "{\"max_signals_per_sec\":0}")
                             .status())

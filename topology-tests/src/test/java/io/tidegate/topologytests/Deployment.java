@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -26,12 +27,15 @@ final class Deployment implements AutoCloseable {
     private static final JsonMapper JSON = new JsonMapper();
     static final Duration TAKES_EFFECT_WITHIN = Duration.ofSeconds(30);
 
+    private static final int SETTLES_WITHIN_S = 180 * TidegateProcess.PATIENCE;
+
     private final String bootstrapServers;
     private final String name;
     private final Path temp;
     private final String[] settings;
     private final List<TidegateProcess> processes = new ArrayList<>();
     private final Set<String> instances = new TreeSet<>();
+    private final Map<String, String> environment = new HashMap<>();
     private String heap = "-Xmx512m";
 
     /**
@@ -52,13 +56,15 @@ final class Deployment implements AutoCloseable {
     }
 
     TidegateProcess start(String instance, String... more) throws Exception {
-        TidegateProcess process = TidegateProcess.run(temp.resolve("logs"), heap, arguments(instance, more));
+        TidegateProcess process =
+                TidegateProcess.run(temp.resolve("logs"), heap, environment, arguments(instance, more));
         processes.add(process);
         return process;
     }
 
     TidegateProcess launch(String instance, String... more) throws Exception {
-        TidegateProcess process = TidegateProcess.launch(temp.resolve("logs"), heap, arguments(instance, more));
+        TidegateProcess process =
+                TidegateProcess.launch(temp.resolve("logs"), heap, environment, arguments(instance, more));
         processes.add(process);
         return process;
     }
@@ -99,6 +105,11 @@ final class Deployment implements AutoCloseable {
     /** For the instances that are started from now on, such as {@code -Xmx2g}. */
     void heap(String option) {
         heap = option;
+    }
+
+    /** For the instances that are started from now on. */
+    void environment(String variable, String value) {
+        environment.put(variable, value);
     }
 
     String applicationId() {
@@ -158,8 +169,8 @@ final class Deployment implements AutoCloseable {
     /** The books, which must balance over the data directories of all instances. */
     JsonNode verify(String instance) {
         try {
-            List<String> verify = new ArrayList<>(
-                    List.of("verify", "-o", "json", "--data-dir", dataDir(instance), "--settle", "180s"));
+            List<String> verify = new ArrayList<>(List.of(
+                    "verify", "-o", "json", "--data-dir", dataDir(instance), "--settle", SETTLES_WITHIN_S + "s"));
             for (Path dir : dataDirs()) {
                 if (!dir.toString().equals(dataDir(instance))) {
                     verify.addAll(List.of("--also-data-dir", dir.toString()));

@@ -181,6 +181,11 @@ final class FaultScene implements AutoCloseable {
         return awaitProgress("kill -9 of " + name, killedMs);
     }
 
+    /** kill -9, or the end that it came to already; there is nobody to go on. */
+    void crash(String name) throws InterruptedException {
+        instances.remove(name).kill();
+    }
+
     /** SIGTERM, and time until the others go on. */
     long stop(String name) throws Exception {
         long stoppedMs = System.currentTimeMillis();
@@ -257,6 +262,11 @@ final class FaultScene implements AutoCloseable {
     /** Poison for the configs, while they are in use. */
     void poisonConfigs() throws Exception {
         traffic.poisonConfigs(app.topic("configs"));
+    }
+
+    /** Very many configs of tenants that send nothing; returns the last one's tenant. */
+    String floodConfigs(int updates) throws Exception {
+        return traffic.floodConfigs(app.topic("configs"), updates, 1_000);
     }
 
     int groupCoordinator() throws Exception {

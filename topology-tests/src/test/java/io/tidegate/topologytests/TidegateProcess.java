@@ -7,13 +7,17 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 
 /** The real program as a child process, so that it can be killed: an instance that runs, or one command to its end. */
 final class TidegateProcess implements AutoCloseable {
-    private static final Duration STARTS_WITHIN = Duration.ofSeconds(90);
-    private static final Duration COMMAND_WITHIN = Duration.ofMinutes(5);
+    /** How many times as long everything may take as usual: for slow machines, and for very large loads. */
+    static final int PATIENCE = Integer.getInteger("tidegate.test.patience", 1);
+
+    private static final Duration STARTS_WITHIN = Duration.ofSeconds(90).multipliedBy(PATIENCE);
+    private static final Duration COMMAND_WITHIN = Duration.ofMinutes(5).multipliedBy(PATIENCE);
     private static final long POLL_MS = 50;
 
     private final Process process;
@@ -28,8 +32,9 @@ final class TidegateProcess implements AutoCloseable {
     record Result(int exit, String out, String err) {}
 
     /** Starts {@code tidegate run} and waits until all its tasks run. */
-    static TidegateProcess run(Path workDir, String heap, String... arguments) throws Exception {
-        TidegateProcess started = launch(workDir, heap, arguments);
+    static TidegateProcess run(Path workDir, String heap, Map<String, String> environment, String... arguments)
+            throws Exception {
+        TidegateProcess started = launch(workDir, heap, environment, arguments);
         try {
             await(STARTS_WITHIN, "the instance to run; its log:\n", started::logText, () -> {
                 if (!started.process.isAlive()) {
@@ -46,7 +51,8 @@ final class TidegateProcess implements AutoCloseable {
     }
 
     /** Starts {@code tidegate run} and returns at once. */
-    static TidegateProcess launch(Path workDir, String heap, String... arguments) throws IOException {
+    static TidegateProcess launch(Path workDir, String heap, Map<String, String> environment, String... arguments)
+            throws IOException {
         Files.createDirectories(workDir);
         Path log = Files.createTempFile(workDir, "instance-", ".log");
         List<String> command = command(heap);
@@ -56,6 +62,7 @@ final class TidegateProcess implements AutoCloseable {
                 new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log.toFile());
         // Read here by people and by their tests, also where these run in a container.
         builder.environment().put("TIDEGATE_LOG_FORMAT", "text");
+        builder.environment().putAll(environment);
         Process process = builder.start();
         return new TidegateProcess(process, log);
     }

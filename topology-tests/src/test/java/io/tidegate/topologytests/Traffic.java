@@ -46,6 +46,7 @@ final class Traffic implements AutoCloseable {
     static final String HOT = "22";
     static final String STORAGE_LIMITED = "40";
     private static final int UNLIMITED = 16;
+    private static final int FLOODED = 100_000;
     private static final String[] LIMITED = {"20", "21", "22", "23", "30", "31", "32", "50", "51", "52"};
     private static final String[] UNKNOWN = {"90", "18446744073709551615"};
 
@@ -189,6 +190,26 @@ final class Traffic implements AutoCloseable {
                 }
             }
         }
+    }
+
+    /** Writes very many configs of tenants that send nothing; returns the last one's tenant. */
+    String floodConfigs(String configTopic, int updates, int tenants) throws Exception {
+        String tenant = "";
+        try (var producer = producer()) {
+            for (int i = 1; i <= updates; i++) {
+                tenant = Integer.toString(FLOODED + i % tenants);
+                byte[] value = "{\"tenant_id\":%s,\"max_entities\":%d}"
+                        .formatted(tenant, i)
+                        .getBytes(StandardCharsets.UTF_8);
+                var sent = producer.send(
+                        new ProducerRecord<>(configTopic, tenant.getBytes(StandardCharsets.UTF_8), value));
+                if (i == updates) {
+                    producer.flush();
+                    sent.get(30, TimeUnit.SECONDS);
+                }
+            }
+        }
+        return tenant;
     }
 
     /** Sends in the background until {@link #stop}; waits for brokers as long as it takes. */
