@@ -78,6 +78,7 @@ final class InstanceRunner implements AutoCloseable {
             TopicSetup.Outcome topics = setup.ensure();
             setup.applyGroupSettings();
             dir.bind(setup.identity());
+            RocksDbLibrary.loadFrom(dir.libraries());
             setup.checkContinuity(dir.appliedOffsets());
             TenantConfigs configs = new TenantConfigs(settings.unknownTenants());
             TopologySettings topology = settings.topology(topics.sizes());

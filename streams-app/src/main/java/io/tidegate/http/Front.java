@@ -25,7 +25,6 @@ import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.util.Callback;
 import org.eclipse.jetty.util.Fields;
-import org.eclipse.jetty.util.Promise;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -40,6 +39,7 @@ final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable 
 
     static final int BODY_BYTES_MAX = 64 * 1024;
     private static final int BODY_WITHIN_S = 10;
+    private static final int LINGER_S = 2;
     private static final int WORKERS = 6;
     private static final int WAITING_MAX = 64;
     private static final int GZIP_BYTES_MIN = 1024;
@@ -91,12 +91,30 @@ final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable 
                 answer(request, response, callback, match, call(request, match, principal, NO_BODY));
             }
         } catch (Problem problem) {
-            Reply reply = problem.reply();
-            // The server does not wait for a body that nobody reads, and says so: a client must not use the connection
-            // again.
-            write(request, response, callback, hasBody(request) ? reply.header("Connection", "close") : reply);
+            if (hasBody(request)) {
+                refuseUnread(request, response, callback, problem);
+            } else {
+                write(request, response, callback, problem.reply());
+            }
         }
         return true;
+    }
+
+    /**
+     * Answers who sends a body that nobody wants, and says that the connection ends. What still comes is taken and thrown
+     * away for a while: if the connection were closed on it, TCP would reset it, and the client might lose the answer.
+     */
+    private static void refuseUnread(Request request, Response response, Callback callback, Problem problem) {
+        Callback linger = Callback.from(
+                () -> {
+                    CompletableFuture<Void> drained = new CompletableFuture<>();
+                    Content.Source.consumeAll(
+                            request, Callback.from(() -> drained.complete(null), drained::completeExceptionally));
+                    var unused = drained.orTimeout(LINGER_S, TimeUnit.SECONDS)
+                            .whenComplete((nothing, failure) -> callback.succeeded());
+                },
+                callback::failed);
+        write(request, response, linger, problem.reply().header("Connection", "close"));
     }
 
     private static boolean hasBody(Request request) {
@@ -142,23 +160,27 @@ final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable 
             throw tooLarge();
         }
         checkContentType(headers, match.route().method());
-        CompletableFuture<byte[]> whole = new CompletableFuture<>();
-        Content.Source.asByteArrayAsync(request, BODY_BYTES_MAX, Promise.Invocable.toPromise(whole));
-        var unused = whole.orTimeout(BODY_WITHIN_S, TimeUnit.SECONDS).whenComplete((body, failure) -> {
-            try {
-                if (failure != null) {
-                    throw unread(failure);
-                }
-                answer(request, response, callback, match, call(request, match, principal, body));
-            } catch (Problem problem) {
-                write(request, response, callback, problem.reply().header("Connection", "close"));
-            }
-        });
+        var unused = Body.read(request, BODY_BYTES_MAX)
+                .orTimeout(BODY_WITHIN_S, TimeUnit.SECONDS)
+                .whenComplete((body, failure) -> {
+                    try {
+                        if (failure != null) {
+                            throw unread(failure);
+                        }
+                        answer(request, response, callback, match, call(request, match, principal, body));
+                    } catch (Problem problem) {
+                        if (problem.kind() == Problem.Kind.REQUEST_TIMEOUT) {
+                            // Who did not send it until now is not waited for.
+                            write(request, response, callback, problem.reply().header("Connection", "close"));
+                        } else {
+                            refuseUnread(request, response, callback, problem);
+                        }
+                    }
+                });
     }
 
     private static Problem tooLarge() {
-        return new Problem(Problem.Kind.BODY_TOO_LARGE, "a body may have %d bytes".formatted(BODY_BYTES_MAX))
-                .header("Connection", "close");
+        return new Problem(Problem.Kind.BODY_TOO_LARGE, "a body may have %d bytes".formatted(BODY_BYTES_MAX));
     }
 
     private static Problem unread(Throwable failure) {
@@ -168,8 +190,7 @@ final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable 
             return new Problem(
                     Problem.Kind.REQUEST_TIMEOUT, "the body did not come within %d s".formatted(BODY_WITHIN_S));
         }
-        // Jetty says it so where the limit is passed.
-        if (cause instanceof IllegalStateException || cause instanceof java.nio.BufferOverflowException) {
+        if (cause instanceof Body.TooLong) {
             return tooLarge();
         }
         return new Problem(Problem.Kind.BAD_REQUEST, "the body cannot be read", cause);

@@ -42,6 +42,7 @@ import org.jspecify.annotations.Nullable;
  * {root}/.tidegate/checkpoints/   one file a shard
  * {root}/.tidegate/quarantine/    copies of all bytes that were ever cut
  * {root}/.tidegate/streams/       Kafka Streams' own state
+ * {root}/.tidegate/lib/           RocksDB's native library
  * </pre>
  *
  * Directories and files are made readable for their owner alone, and no symbolic link below the root is followed.
@@ -84,6 +85,11 @@ public final class DataDir {
     /** Kafka Streams' own directory. */
     public Path streamsState() {
         return own().resolve("streams");
+    }
+
+    /** Where native libraries are unpacked. */
+    public Path libraries() {
+        return own().resolve("lib");
     }
 
     Path quarantine() {

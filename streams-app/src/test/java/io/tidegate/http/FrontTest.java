@@ -11,6 +11,7 @@ import io.tidegate.config.SettingsLoader;
 import io.tidegate.http.Access.Role;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.Socket;
 import java.net.URI;
@@ -161,6 +162,37 @@ final class FrontTest {
         } catch (IOException e) {
             // closed while the rest was still being sent: refused as well
             assertThat(send(request("/livez")).statusCode()).isEqualTo(200);
+        }
+    }
+
+    /** The answer must not be lost because the server closes while the client is still sending. */
+    @ParameterizedTest
+    @ValueSource(strings = {"Content-Length: 10485760", "Transfer-Encoding: chunked"})
+    void whoSendsFarTooMuchGetsAnAnswerBeforeTheConnectionEnds(String framing) throws Exception {
+        serve();
+        for (int i = 0; i < 20; i++) {
+            try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), server.port())) {
+                socket.setSoTimeout((int) WITHIN.toMillis());
+                OutputStream out = socket.getOutputStream();
+                out.write(("PUT /v1/things/1 HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                                + framing + "\r\n\r\n")
+                        .getBytes(StandardCharsets.US_ASCII));
+                byte[] part = new byte[64 * 1024];
+                for (int sent = 0; sent < 160; sent++) {
+                    if (framing.contains("chunked")) {
+                        out.write("10000\r\n".getBytes(StandardCharsets.US_ASCII));
+                    }
+                    out.write(part);
+                    if (framing.contains("chunked")) {
+                        out.write("\r\n".getBytes(StandardCharsets.US_ASCII));
+                    }
+                }
+                if (framing.contains("chunked")) {
+                    out.write("0\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
+                }
+                String answer = new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+                assertThat(answer).startsWith("HTTP/1.1 413 ").contains("Connection: close");
+            }
         }
     }
 
