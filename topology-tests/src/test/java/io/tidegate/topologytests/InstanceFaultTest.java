@@ -1,11 +1,9 @@
 package io.tidegate.topologytests;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assumptions.assumeThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tidegate.topology.RecordSizes;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -32,7 +30,6 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(value = 6, unit = TimeUnit.MINUTES)
 final class InstanceFaultTest {
     private static final long SEED = 20_260_101;
-    private static final Path FAKETIME = Path.of("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1");
 
     @TempDir
     static Path brokerDir;
@@ -157,26 +154,6 @@ final class InstanceFaultTest {
                                     .at("/limits/max_entities/value")
                                     .asInt()
                             == 1_000_000);
-            scene.settleAndCheck();
-        }
-    }
-
-    /** By libfaketime, where there is one. Kafka's times are what tenants are judged by; the instance's own must not matter. */
-    @Test
-    void clocksOfAnInstanceThatJumpChangeNoDecision(TestInfo test) throws Exception {
-        assumeThat(FAKETIME).exists();
-        Path clock = Files.writeString(temp.resolve("clock"), "+0");
-        try (FaultScene scene = scene(test)) {
-            scene.app().environment("LD_PRELOAD", FAKETIME.toString());
-            scene.app().environment("FAKETIME_TIMESTAMP_FILE", clock.toString());
-            scene.app().environment("FAKETIME_NO_CACHE", "1");
-            scene.app().environment("FAKETIME_DONT_FAKE_MONOTONIC", "1");
-            scene.startInstance("a");
-            scene.awaitProgress("start");
-            for (String offset : new String[] {"+3600", "-3600", "+0"}) {
-                Files.writeString(clock, offset);
-                scene.awaitProgress("the clock at " + offset + " s");
-            }
             scene.settleAndCheck();
         }
     }
