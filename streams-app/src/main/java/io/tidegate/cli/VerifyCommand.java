@@ -6,7 +6,9 @@ import io.tidegate.config.Settings;
 import io.tidegate.wal.DataDir;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -25,6 +27,12 @@ import picocli.CommandLine.Spec;
                 "Checks the books: that every signal is in exactly one of WAL, quota-exceeded and dead letter, record by"
                         + " record. Exit 3 if not.")
 final class VerifyCommand implements Callable<Integer> {
+    /** Not an instance's: an instance sees its own part of the books alone. */
+    static final String BOOKS_BALANCED = "tidegate_books_balanced";
+
+    static final String BOOKS_CHECKED = "tidegate_books_checked_timestamp_seconds";
+    private static final int MS_PER_S = 1000;
+
     @Mixin
     private SettingsOptions options = new SettingsOptions();
 
@@ -43,6 +51,13 @@ final class VerifyCommand implements Callable<Integer> {
             converter = Amounts.DurationConverter.class,
             description = "How long signals that are on their way are waited for while none arrives. Default: 30s.")
     private Duration settle = Duration.ofSeconds(30);
+
+    @Option(
+            names = "--metrics-file",
+            paramLabel = "FILE",
+            description =
+                    "Also write the outcome for Prometheus there, as node_exporter's textfile collector reads it.")
+    private @Nullable Path metricsFile;
 
     @Spec
     private @Nullable CommandSpec spec;
@@ -65,7 +80,23 @@ final class VerifyCommand implements Callable<Integer> {
             print(balance, out);
         }
         out.flush();
+        if (metricsFile != null) {
+            writeMetrics(metricsFile, balance, System.currentTimeMillis());
+        }
         return balance.balanced() ? ExitCodes.OK : ExitCodes.DAMAGE;
+    }
+
+    /** Replaces the file at once: it may be read at any time. */
+    static void writeMetrics(Path file, Books.Balance balance, long nowMs) throws IOException {
+        Path written = file.resolveSibling(file.getFileName() + ".new");
+        Files.writeString(
+                written, """
+                # TYPE %1$s gauge
+                %1$s %3$d
+                # TYPE %2$s gauge
+                %2$s %4$d
+                """.formatted(BOOKS_BALANCED, BOOKS_CHECKED, balance.balanced() ? 1 : 0, nowMs / MS_PER_S));
+        Files.move(written, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
     }
 
     static void print(Books.Balance balance, PrintWriter out) {
