@@ -1,6 +1,7 @@
 package io.tidegate.admission;
 
 import io.tidegate.signal.Signal;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /** The three kinds of entities that a signal can name. The order is part of {@link TenantUsage}'s stored format. */
@@ -14,8 +15,25 @@ public enum EntityKind {
     /** Hashed before the id, so that item 7 and user 7 are two entities. Stored fingerprints depend on it. */
     final char prefix;
 
+    private final String id = name().toLowerCase(Locale.ROOT);
+
     EntityKind(char prefix) {
         this.prefix = prefix;
+    }
+
+    /** The kind of this id, such as {@code item}; null where there is none. */
+    public static @Nullable EntityKind of(String id) {
+        for (EntityKind kind : ALL) {
+            if (kind.id.equals(id)) {
+                return kind;
+            }
+        }
+        return null;
+    }
+
+    /** As events, answers and commands write it: {@code item}, {@code user}, {@code creator}. */
+    public String id() {
+        return id;
     }
 
     @Nullable

@@ -207,7 +207,7 @@ final class TenantsCommand implements Runnable {
                 }
                 ObjectNode entities = use.putObject("entities");
                 for (EntityKind kind : EntityKind.values()) {
-                    entities.put(kind.name().toLowerCase(Locale.ROOT), usage.entityCount(kind));
+                    entities.put(kind.id(), usage.entityCount(kind));
                 }
                 use.put("sealed_segments", usage.sealedSegments());
                 use.put("sealed_bytes", usage.sealedBytes());

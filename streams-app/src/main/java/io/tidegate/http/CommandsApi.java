@@ -136,12 +136,11 @@ final class CommandsApi implements AutoCloseable {
     }
 
     private static EntityKind kind(String text) {
-        for (EntityKind kind : EntityKind.values()) {
-            if (kind.name().toLowerCase(Locale.ROOT).equals(text)) {
-                return kind;
-            }
+        EntityKind kind = EntityKind.of(text);
+        if (kind == null) {
+            throw bad("kind", "is none of item, user and creator");
         }
-        throw bad("kind", "is none of item, user and creator");
+        return kind;
     }
 
     /** Asks for the id once more: there is no way back. */

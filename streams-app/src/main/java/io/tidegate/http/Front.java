@@ -8,6 +8,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.CompletableFuture;
@@ -155,11 +156,10 @@ final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable 
     }
 
     private void read(Request request, Response response, Callback callback, Match match, Principal principal) {
-        HttpFields headers = request.getHeaders();
-        if (headers.getLongField(HttpHeader.CONTENT_LENGTH) > BODY_BYTES_MAX) {
+        if (request.getHeaders().getLongField(HttpHeader.CONTENT_LENGTH) > BODY_BYTES_MAX) {
             throw tooLarge();
         }
-        checkContentType(headers, match.route().method());
+        checkContentType(request);
         var unused = Body.read(request, BODY_BYTES_MAX)
                 .orTimeout(BODY_WITHIN_S, TimeUnit.SECONDS)
                 .whenComplete((body, failure) -> {
@@ -197,14 +197,13 @@ final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable 
     }
 
     /** A type that a page of another site cannot send without being asked first, which it is refused. */
-    private static void checkContentType(HttpFields headers, String method) {
-        String type = headers.get(HttpHeader.CONTENT_TYPE);
-        boolean empty = headers.getLongField(HttpHeader.CONTENT_LENGTH) <= 0
-                && headers.get(HttpHeader.TRANSFER_ENCODING) == null;
-        if (empty && type == null && method.equals("DELETE")) {
+    private static void checkContentType(Request request) {
+        String type = request.getHeaders().get(HttpHeader.CONTENT_TYPE);
+        String method = request.getMethod();
+        if (!hasBody(request) && type == null && method.equals("DELETE")) {
             return;
         }
-        String plain = type == null ? "" : type.split(";", 2)[0].strip().toLowerCase(java.util.Locale.ROOT);
+        String plain = type == null ? "" : type.split(";", 2)[0].strip().toLowerCase(Locale.ROOT);
         if (!plain.equals("application/json")
                 && !(plain.equals("application/merge-patch+json") && method.equals("PATCH"))) {
             throw new Problem(Problem.Kind.UNSUPPORTED_MEDIA_TYPE, "send Content-Type: application/json");

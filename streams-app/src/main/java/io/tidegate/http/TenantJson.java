@@ -105,7 +105,7 @@ final class TenantJson {
         ObjectNode entities = json.putObject("entities");
         entities.put("total", usage == null ? 0 : usage.entityCount());
         for (EntityKind kind : EntityKind.values()) {
-            entities.put(kind.name().toLowerCase(Locale.ROOT), usage == null ? 0 : usage.entityCount(kind));
+            entities.put(kind.id(), usage == null ? 0 : usage.entityCount(kind));
         }
         ObjectNode storage = json.putObject("storage");
         storage.put("sealed_bytes", usage == null ? 0 : usage.sealedBytes());

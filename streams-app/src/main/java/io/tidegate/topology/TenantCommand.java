@@ -12,7 +12,6 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
-import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -76,7 +75,7 @@ public sealed interface TenantCommand {
         if (this instanceof PruneWal prune) {
             json.put("below_seq", prune.belowSeq());
         } else if (this instanceof ForgetEntity forget) {
-            json.put("kind", forget.kind().name().toLowerCase(Locale.ROOT)).put("id", forget.id());
+            json.put("kind", forget.kind().id()).put("id", forget.id());
         }
         return json.toString().getBytes(StandardCharsets.UTF_8);
     }
@@ -146,12 +145,11 @@ public sealed interface TenantCommand {
         }
 
         private static EntityKind kind(String text) {
-            for (EntityKind kind : EntityKind.values()) {
-                if (kind.name().toLowerCase(Locale.ROOT).equals(text)) {
-                    return kind;
-                }
+            EntityKind kind = EntityKind.of(text);
+            if (kind == null) {
+                throw new IllegalArgumentException("kind is none of item, user and creator");
             }
-            throw new IllegalArgumentException("kind is none of item, user and creator");
+            return kind;
         }
     }
 }

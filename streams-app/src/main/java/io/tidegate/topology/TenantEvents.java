@@ -9,7 +9,6 @@ import io.tidegate.topology.TenantStates.Gone;
 import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
-import java.util.Locale;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.streams.processor.api.Record;
 import org.jspecify.annotations.Nullable;
@@ -48,7 +47,7 @@ final class TenantEvents {
                 .put("bytes", gone.bytes());
         ObjectNode entities = json.putObject("entities");
         for (EntityKind kind : EntityKind.values()) {
-            entities.put(kind.name().toLowerCase(Locale.ROOT), gone.usage().entityCount(kind));
+            entities.put(kind.id(), gone.usage().entityCount(kind));
         }
         json.put("accepted", gone.usage().acceptedCount())
                 .put("accepted_bytes", gone.usage().acceptedBytes());

@@ -82,20 +82,15 @@ final class HttpClusterTest {
             assertThat(accepted(a, 10)).isTrue();
 
             // Cut off, nobody can know who decides by now; then it is known again.
-            signal(broker, "STOP");
+            TidegateProcess.signal(broker.pid(), "STOP");
             TidegateProcess.await(WITHIN, "no answer without brokers", () -> "", () -> usageOfTenant1(a) == 503);
-            signal(broker, "CONT");
+            TidegateProcess.signal(broker.pid(), "CONT");
             TidegateProcess.await(WITHIN, "an answer again", () -> "", () -> usageOfTenant1(a) == 200);
         }
     }
 
     private static int usageOfTenant1(Http http) {
         return http.get("/v1/tenants/1/usage").status();
-    }
-
-    private static void signal(EmbeddedBroker broker, String name) throws Exception {
-        Process kill = new ProcessBuilder("kill", "-" + name, Long.toString(broker.pid())).start();
-        assertThat(kill.waitFor()).isZero();
     }
 
     private static long running(Http http) {
