@@ -6,25 +6,32 @@ import io.tidegate.tenant.TenantId;
 import io.tidegate.topology.SourcePosition;
 import io.tidegate.topology.TidegateHeaders;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.config.TopicConfig;
+import org.apache.kafka.common.errors.InvalidProducerEpochException;
+import org.apache.kafka.common.errors.ProducerFencedException;
 import org.apache.kafka.common.errors.TopicExistsException;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
@@ -38,7 +45,8 @@ import org.jspecify.annotations.Nullable;
  * started again, also not with another choice of refusals; a place in a consumer group could not remember that. Two runs
  * at once have one transactional id: the later one ends the earlier, and reads the ledger after that.
  *
- * <p>A tenant's signals are sent at half its rate, so that they pass beside new ones. Not thread-safe.
+ * <p>A tenant's signals are sent at half its rate, so that they pass beside new ones. Not thread-safe; for one call of
+ * {@link #plan} or {@link #run}.
  */
 public final class Replay {
     /** How often a signal may be sent again, unless said otherwise. */
@@ -87,16 +95,36 @@ public final class Replay {
         /** Its tenant would be refused again: unknown, blocked, or with a rate of 0. */
         HOPELESS,
         /** It did not come from an ingress topic of this application. */
-        FOREIGN
+        FOREIGN;
+
+        /** Such as {@code given_up}. */
+        public String id() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+    }
+
+    /** Why a run ended. What it sent stays sent; the next one goes on there. */
+    public enum Ending {
+        /** All refusals that were there were looked at. */
+        COMPLETE,
+        /** Its time was over before that. */
+        TIME_OVER,
+        /** Another run began. */
+        TAKEN_OVER;
+
+        /** Such as {@code complete}. */
+        public String id() {
+            return name().toLowerCase(Locale.ROOT);
+        }
     }
 
     /**
-     * What was or would be done.
+     * What was or would be done with the refusals that were looked at.
      *
      * @param fates by tenant and reason
      * @param seconds how long the sending takes at the tenants' rates
      */
-    public record Report(Map<String, Map<Fate, Long>> fates, long seconds) {
+    public record Report(Ending ending, Map<String, Map<Fate, Long>> fates, long seconds) {
         public long count(Fate fate) {
             return fates.values().stream()
                     .mapToLong(of -> of.getOrDefault(fate, 0L))
@@ -134,6 +162,7 @@ public final class Replay {
     private final Settings settings;
     private final String ledger;
     private final int replaysMax;
+    private final TenantDirectory directory;
     private final Map<TenantId, TenantDirectory.Stored> configs;
     private final Map<Integer, BitSet> done = new HashMap<>();
     private final Map<TenantId, Long> nextNanos = new HashMap<>();
@@ -145,22 +174,27 @@ public final class Replay {
         this.settings = settings;
         this.replaysMax = replaysMax;
         this.ledger = settings.applicationId() + "-replays";
-        this.configs = new TenantDirectory(settings).configs();
+        this.directory = new TenantDirectory(settings);
+        this.configs = directory.configs();
     }
 
     /** Says what {@link #run} would do; changes nothing. */
     public Report plan(Choice choice) {
         readLedger();
-        read(choice, refusal -> {});
-        return report();
+        read(choice, () -> true, refusal -> {
+            count(refusal, Fate.REPLAYED);
+            return true;
+        });
+        return report(Ending.COMPLETE);
     }
 
     /**
      * Sends what can be sent again of the refusals that are there now.
      *
+     * @param within how long to look for refusals and to send them; null = until all are done
      * @param progress told now and then what was done
      */
-    public Report run(Choice choice, Consumer<String> progress) {
+    public Report run(Choice choice, @Nullable Duration within, Consumer<String> progress) {
         createLedger();
         Map<String, Object> config = settings.clientConfig();
         config.put(ProducerConfig.TRANSACTIONAL_ID_CONFIG, settings.applicationId() + "-replay");
@@ -170,31 +204,67 @@ public final class Replay {
             producer.initTransactions();
             // Only now: whoever replayed before is fenced off, and its last transaction is over.
             readLedger();
-            Batch batch = new Batch(producer, progress);
-            read(choice, batch::send);
-            batch.commit();
+            Batch batch = new Batch(producer, within, progress);
+            try {
+                boolean all = read(choice, batch::goesOn, batch::send);
+                batch.commit();
+                return report(all ? Ending.COMPLETE : Ending.TIME_OVER);
+            } catch (KafkaException e) {
+                if (!isTakenOver(e)) {
+                    throw e;
+                }
+                return report(Ending.TAKEN_OVER);
+            }
         }
-        return report();
     }
 
-    private void read(Choice choice, Consumer<Refusal> send) {
+    private static boolean isTakenOver(KafkaException e) {
+        for (Throwable cause = e; cause != null; cause = cause.getCause()) {
+            if (cause instanceof ProducerFencedException || cause instanceof InvalidProducerEpochException) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /**
+     * Reads refusals up to where the topic ends now.
+     *
+     * @param goesOn asked before each
+     * @param send takes and counts what can be sent; false where there is no time for this one
+     * @return false where it ended before that
+     */
+    private boolean read(Choice choice, BooleanSupplier goesOn, Predicate<Refusal> send) {
+        boolean[] all = {true};
         try (TopicReader reader =
                 new TopicReader(settings, List.of(settings.topics().quotaExceeded()))) {
-            reader.readToEnd(record -> {
-                Refusal refusal = Refusal.of(record);
-                if (!choice.has(refusal)) {
-                    return;
-                }
-                Fate fate = fate(refusal);
-                fates.computeIfAbsent(
-                                (refusal.tenant == null ? "?" : refusal.tenant.decimal()) + " " + refusal.reason,
-                                key -> new TreeMap<>())
-                        .merge(fate, 1L, Long::sum);
-                if (fate == Fate.REPLAYED && refusal.tenant != null) {
-                    counts.merge(refusal.tenant, 1L, Long::sum);
-                    send.accept(refusal);
+            reader.readTo(reader.ends(), () -> all[0], record -> {
+                all[0] = all[0] && goesOn.getAsBoolean();
+                if (all[0]) {
+                    Refusal refusal = Refusal.of(record);
+                    all[0] = !choice.has(refusal) || decide(refusal, send);
                 }
             });
+        }
+        return all[0];
+    }
+
+    private boolean decide(Refusal refusal, Predicate<Refusal> send) {
+        Fate fate = fate(refusal);
+        if (fate == Fate.REPLAYED) {
+            return send.test(refusal);
+        }
+        count(refusal, fate);
+        return true;
+    }
+
+    private void count(Refusal refusal, Fate fate) {
+        fates.computeIfAbsent(
+                        (refusal.tenant == null ? "?" : refusal.tenant.decimal()) + " " + refusal.reason,
+                        key -> new TreeMap<>())
+                .merge(fate, 1L, Long::sum);
+        if (fate == Fate.REPLAYED && refusal.tenant != null) {
+            counts.merge(refusal.tenant, 1L, Long::sum);
         }
     }
 
@@ -211,39 +281,25 @@ public final class Replay {
         if (refusal.replays >= replaysMax) {
             return Fate.GIVEN_UP;
         }
-        TenantConfig config = config(refusal.tenant);
+        TenantConfig config = directory.inForce(configs, refusal.tenant);
         boolean hopeless = config == null
                 || Long.valueOf(0).equals(config.maxSignalsPerSec())
                 || (config.blockedUntil() != null && Instant.now().isBefore(config.blockedUntil()));
         return hopeless ? Fate.HOPELESS : Fate.REPLAYED;
     }
 
-    private @Nullable TenantConfig config(TenantId tenant) {
-        TenantDirectory.Stored stored = configs.get(tenant);
-        if (stored != null) {
-            return stored.config();
-        }
-        boolean known = tenant.isDefault()
-                || settings.unknownTenants() == io.tidegate.topology.TenantConfigs.Unknown.DEFAULT_CONFIG;
-        if (!known) {
-            return null;
-        }
-        TenantDirectory.Stored fallback = configs.get(TenantId.DEFAULT);
-        return fallback == null ? TenantConfig.defaultTenant() : fallback.config();
-    }
-
     private long perSec(TenantId tenant) {
-        TenantConfig config = config(tenant);
+        TenantConfig config = directory.inForce(configs, tenant);
         Long rate = config == null ? null : config.maxSignalsPerSec();
         return rate == null ? UNLIMITED_PER_SEC : Math.max(1, rate / 2);
     }
 
-    private Report report() {
+    private Report report(Ending ending) {
         long seconds = 0;
         for (Map.Entry<TenantId, Long> count : counts.entrySet()) {
             seconds = Math.max(seconds, count.getValue() / perSec(count.getKey()));
         }
-        return new Report(fates, seconds);
+        return new Report(ending, fates, seconds);
     }
 
     private void createLedger() {
@@ -285,22 +341,39 @@ public final class Replay {
     private final class Batch {
         private final KafkaProducer<byte[], byte[]> producer;
         private final Consumer<String> progress;
-        private int records;
+        private final @Nullable Duration within;
+        private final long startedNanos = System.nanoTime();
+        /** What is not committed is not sent. */
+        private final List<Refusal> uncommitted = new ArrayList<>();
+
         private long begunNanos;
         private long sent;
 
-        Batch(KafkaProducer<byte[], byte[]> producer, Consumer<String> progress) {
+        Batch(KafkaProducer<byte[], byte[]> producer, @Nullable Duration within, Consumer<String> progress) {
             this.producer = producer;
+            this.within = within;
             this.progress = progress;
         }
 
-        void send(Refusal refusal) {
+        boolean goesOn() {
+            return isInTime(System.nanoTime());
+        }
+
+        private boolean isInTime(long nanos) {
+            return within == null || nanos - startedNanos <= within.toNanos();
+        }
+
+        /** Sends when the tenant's rate lets it; false where that is too late. */
+        boolean send(Refusal refusal) {
             long due = nextNanos.getOrDefault(refusal.tenant, System.nanoTime());
+            if (!isInTime(due)) {
+                return false;
+            }
             if (due - System.nanoTime() > BATCH_NANOS / 2) {
                 commit(); // what was sent must not wait as long
             }
             pause(due - System.nanoTime());
-            if (records == 0) {
+            if (uncommitted.isEmpty()) {
                 producer.beginTransaction();
                 begunNanos = System.nanoTime();
             }
@@ -312,17 +385,19 @@ public final class Replay {
             String position = refusal.record.partition() + "/" + refusal.record.offset();
             var unusedLedger = producer.send(new ProducerRecord<>(
                     ledger, position.getBytes(StandardCharsets.UTF_8), "1".getBytes(StandardCharsets.UTF_8)));
-            records++;
-            sent++;
-            if (records >= BATCH_RECORDS || System.nanoTime() - begunNanos > BATCH_NANOS) {
+            uncommitted.add(refusal);
+            if (uncommitted.size() >= BATCH_RECORDS || System.nanoTime() - begunNanos > BATCH_NANOS) {
                 commit();
             }
+            return true;
         }
 
         void commit() {
-            if (records > 0) {
+            if (!uncommitted.isEmpty()) {
                 producer.commitTransaction();
-                records = 0;
+                sent += uncommitted.size();
+                uncommitted.forEach(refusal -> count(refusal, Fate.REPLAYED));
+                uncommitted.clear();
                 progress.accept("%d replayed".formatted(sent));
             }
         }

@@ -5,6 +5,7 @@ import io.tidegate.config.Settings;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
 import io.tidegate.tenant.TenantId;
+import io.tidegate.topology.TenantConfigs.Unknown;
 import java.nio.ByteBuffer;
 import java.util.Collection;
 import java.util.List;
@@ -42,6 +43,24 @@ public final class TenantDirectory {
                 settings.topics().configs(),
                 record -> record.key() == null ? null : TenantId.tryParse(record.key()),
                 TenantDirectory::stored);
+    }
+
+    /**
+     * What a tenant is judged by.
+     *
+     * @param configs all, as {@link #configs} reads them
+     * @return null where its signals are refused as unknown, or what is stored for it is not a config
+     */
+    public @Nullable TenantConfig inForce(Map<TenantId, Stored> configs, TenantId tenant) {
+        Stored own = configs.get(tenant);
+        if (own != null) {
+            return own.config();
+        }
+        if (!tenant.isDefault() && settings.unknownTenants() == Unknown.REJECT) {
+            return null;
+        }
+        Stored fallback = configs.get(TenantId.DEFAULT);
+        return fallback == null ? TenantConfig.defaultTenant() : fallback.config();
     }
 
     private static Stored stored(ConsumerRecord<byte[], byte[]> record) {

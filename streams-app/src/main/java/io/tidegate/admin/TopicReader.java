@@ -155,8 +155,13 @@ public final class TopicReader implements AutoCloseable {
 
     /** Reads up to given offsets, without them; partitions that are not named are read as far as comes by. */
     public void readTo(Map<TopicPartition, Long> ends, Consumer<ConsumerRecord<byte[], byte[]>> each) {
+        readTo(ends, () -> true, each);
+    }
+
+    /** As {@link #readTo}, as long as {@code goesOn}, which is asked between polls. */
+    void readTo(Map<TopicPartition, Long> ends, BooleanSupplier goesOn, Consumer<ConsumerRecord<byte[], byte[]>> each) {
         long silentSince = System.nanoTime();
-        while (!reached(ends)) {
+        while (goesOn.getAsBoolean() && !reached(ends)) {
             ConsumerRecords<byte[], byte[]> records = consumer.poll(POLL);
             records.forEach(each);
             // A consumer waits for ever for a broker that is gone; a transaction can hold a reader up for a while.

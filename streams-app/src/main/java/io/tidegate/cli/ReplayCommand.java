@@ -80,9 +80,16 @@ final class ReplayCommand implements Callable<Integer> {
         Settings settings = options.load();
         Replay replay = new Replay(settings, replaysMax);
         Progress progress = new Progress(spec.commandLine().getErr(), "replaying");
-        Replay.Report report = yes ? replay.run(choice, progress::show) : replay.plan(choice);
+        Replay.Report report = yes ? replay.run(choice, null, progress::show) : replay.plan(choice);
         progress.done();
         print(report);
+        if (report.ending() == Replay.Ending.TAKEN_OVER) {
+            spec.commandLine()
+                    .getErr()
+                    .println(
+                            "another replay of this application began and ended this one; what is in the table was sent");
+            return ExitCodes.FAILED;
+        }
         return ExitCodes.OK;
     }
 
@@ -117,11 +124,12 @@ final class ReplayCommand implements Callable<Integer> {
         if (output.json()) {
             ObjectNode json = Json.object();
             json.put("done", yes);
+            json.put("ending", report.ending().id());
             json.put("seconds", report.seconds());
             ObjectNode groups = json.putObject("refusals");
             report.fates().forEach((group, fates) -> {
                 ObjectNode one = groups.putObject(group);
-                fates.forEach((fate, count) -> one.put(fate.name().toLowerCase(java.util.Locale.ROOT), count));
+                fates.forEach((fate, count) -> one.put(fate.id(), count));
             });
             out.println(Json.line(json));
         } else {

@@ -1,15 +1,11 @@
 package io.tidegate.cli;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admin.AdminException;
-import io.tidegate.admin.ConfigHistory;
 import io.tidegate.admin.ConfigWriter;
 import io.tidegate.admin.DryRun;
 import io.tidegate.admin.TenantDirectory;
-import io.tidegate.admission.EntityKind;
 import io.tidegate.admission.Reason;
-import io.tidegate.admission.TenantUsage;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
 import io.tidegate.tenant.TenantId;
@@ -21,12 +17,9 @@ import java.nio.file.Path;
 import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.Objects;
-import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import java.util.function.Function;
 import java.util.stream.Stream;
@@ -45,13 +38,13 @@ import picocli.CommandLine.Spec;
         description = "Reads and sets what tenants may do. Changes hold in every instance at once, without a restart.",
         synopsisSubcommandLabel = "COMMAND",
         subcommands = {
-            TenantsCommand.Ls.class,
+            TenantListCommand.class,
             TenantsCommand.Get.class,
             TenantsCommand.Set.class,
             TenantsCommand.Unset.class,
             TenantsCommand.Rm.class,
-            TenantsCommand.History.class,
-            TenantsCommand.Undo.class,
+            TenantHistoryCommands.History.class,
+            TenantHistoryCommands.Undo.class,
             TenantActions.Block.class,
             TenantActions.Unblock.class,
             TenantActions.Forget.class,
@@ -69,7 +62,7 @@ final class TenantsCommand implements Runnable {
     }
 
     /** What all commands on tenants share. */
-    private abstract static class OnTenants implements Callable<Integer> {
+    abstract static class OnTenants implements Callable<Integer> {
         @Mixin
         SettingsOptions options = new SettingsOptions();
 
@@ -91,7 +84,7 @@ final class TenantsCommand implements Runnable {
     }
 
     /** The commands on one tenant. */
-    private abstract static class OnTenant extends OnTenants {
+    abstract static class OnTenant extends OnTenants {
         @Parameters(
                 index = "0",
                 paramLabel = "TENANT",
@@ -127,103 +120,6 @@ final class TenantsCommand implements Runnable {
                     "the record of tenant %s in tenant-configs (offset %d) is not a config of it; replace it with: tidegate"
                                     .formatted(tenant, offset)
                             + " tenants set %s --from FILE".formatted(tenant.decimal()));
-        }
-    }
-
-    @Command(name = "ls", mixinStandardHelpOptions = true, description = "Lists all tenants with usage and limits.")
-    static final class Ls extends OnTenants {
-        @Mixin
-        private OutputOptions output = new OutputOptions();
-
-        @Override
-        public Integer call() {
-            TenantDirectory directory = directory();
-            Map<TenantId, TenantDirectory.Stored> configs = directory.configs();
-            Map<TenantId, TenantUsage> usages = directory.usages();
-            Map<TenantId, Boolean> all = new TreeMap<>();
-            configs.keySet().forEach(id -> all.put(id, true));
-            usages.keySet().forEach(id -> all.putIfAbsent(id, false));
-            Table table = new Table(
-                    "TENANT>", "LABEL", "RATE>", "BURST>", "ACCEPTED>", "REJECTED>", "ENTITIES>", "STORAGE>", "STATE");
-            all.keySet().forEach(id -> {
-                TenantDirectory.Stored stored = configs.get(id);
-                TenantConfig config = stored == null ? null : stored.config();
-                TenantUsage usage = usages.get(id);
-                if (output.json()) {
-                    out().println(Json.line(json(id, stored, usage)));
-                } else {
-                    table.row(
-                            id.decimal(),
-                            config == null ? null : config.label(),
-                            config == null ? null : rate(config),
-                            config == null || config.maxSignalsPerSec() == null ? null : config.burst(),
-                            usage == null ? 0 : usage.acceptedCount(),
-                            usage == null ? 0 : rejectedCount(usage),
-                            "%d / %s".formatted(usage == null ? 0 : usage.entityCount(), entities(config)),
-                            "%s / %s".formatted(Amounts.size(usage == null ? 0 : usage.sealedBytes()), storage(config)),
-                            state(id, stored));
-                }
-            });
-            if (!output.json()) {
-                table.print(out());
-            }
-            out().flush();
-            return ExitCodes.OK;
-        }
-
-        private static String state(TenantId id, TenantDirectory.@Nullable Stored stored) {
-            if (stored == null) {
-                return id.isDefault() ? "default" : "no config";
-            }
-            if (stored.config() == null) {
-                return "bad config";
-            }
-            Instant blocked = stored.config().blockedUntil();
-            return blocked != null
-                    ? "blocked until " + blocked
-                    : stored.config().mode().name().toLowerCase(Locale.ROOT);
-        }
-
-        private static ObjectNode json(
-                TenantId id, TenantDirectory.@Nullable Stored stored, @Nullable TenantUsage usage) {
-            ObjectNode json = Json.object();
-            json.put("tenant_id", new BigInteger(id.decimal()));
-            if (stored == null || stored.config() == null) {
-                json.putNull("config");
-            } else {
-                json.set("config", Json.tree(TenantConfigJson.write(stored.config())));
-                json.put("config_offset", stored.offset());
-            }
-            if (usage == null) {
-                json.putNull("usage");
-            } else {
-                ObjectNode use = json.putObject("usage");
-                use.put("accepted", usage.acceptedCount());
-                ObjectNode rejected = use.putObject("rejected");
-                ObjectNode observed = use.putObject("observed");
-                for (Reason reason : Reason.values()) {
-                    rejected.put(reason.id(), usage.rejectedCount(reason));
-                    observed.put(reason.id(), usage.observedCount(reason));
-                }
-                ObjectNode entities = use.putObject("entities");
-                for (EntityKind kind : EntityKind.values()) {
-                    entities.put(kind.id(), usage.entityCount(kind));
-                }
-                use.put("sealed_segments", usage.sealedSegments());
-                use.put("sealed_bytes", usage.sealedBytes());
-                use.put(
-                        "last_decision_at",
-                        Instant.ofEpochMilli(usage.lastDecisionMs()).toString());
-            }
-            return json;
-        }
-
-        private static long rejectedCount(TenantUsage usage) {
-            long sum = 0;
-            for (Reason reason : Reason.values()) {
-                sum += usage.rejectedCount(reason);
-            }
-            return sum;
         }
     }
 
@@ -329,6 +225,9 @@ final class TenantsCommand implements Runnable {
                 description = "With --dry-run: how far back. Default: 1h.")
         private Duration since = Duration.ofHours(1);
 
+        @Mixin
+        private OutputOptions output = new OutputOptions();
+
         @Override
         public Integer call() {
             TenantDirectory directory = directory();
@@ -345,11 +244,7 @@ final class TenantsCommand implements Runnable {
             if (dryRun) {
                 TenantConfig found = base != null ? base : stored(directory);
                 TenantConfig proposed = apply(found != null ? found : fresh());
-                DryRun.Report report = new DryRun(options.load()).judge(proposed, since, System.currentTimeMillis());
-                out().println("%d of %d signals of tenant %s would have been refused"
-                        .formatted(report.rejectedCount(), report.signals(), tenant));
-                report.rejected().forEach((reason, count) -> out().println("  %s %d".formatted(reason.id(), count)));
-                out().flush();
+                print(new DryRun(options.load()).judge(proposed, since, System.currentTimeMillis()));
                 hint("nothing was set");
                 return ExitCodes.OK;
             }
@@ -359,9 +254,39 @@ final class TenantsCommand implements Runnable {
                         return apply(stored != null ? stored : fresh());
                     })
                     .offset();
-            out().println("tenant %s set (config offset %d)".formatted(tenant, offset));
+            if (output.json()) {
+                out().println(Json.line(Json.object()
+                        .put("tenant_id", new BigInteger(tenant.decimal()))
+                        .put("config_offset", offset)));
+            } else {
+                out().println("tenant %s set (config offset %d)".formatted(tenant, offset));
+            }
             out().flush();
             return ExitCodes.OK;
+        }
+
+        private void print(DryRun.Report report) {
+            if (output.json()) {
+                ObjectNode json = Json.object();
+                json.put("tenant_id", new BigInteger(tenant.decimal()));
+                json.put("signals", report.signals());
+                json.put("rejected_total", report.rejectedCount());
+                ObjectNode rejected = json.putObject("rejected");
+                for (Reason reason : Reason.values()) {
+                    rejected.put(reason.id(), report.rejected().getOrDefault(reason, 0L));
+                }
+                json.put(
+                        "first_at",
+                        report.firstMs() < 0
+                                ? null
+                                : Instant.ofEpochMilli(report.firstMs()).toString());
+                out().println(Json.line(json));
+            } else {
+                out().println("%d of %d signals of tenant %s would have been refused"
+                        .formatted(report.rejectedCount(), report.signals(), tenant));
+                report.rejected().forEach((reason, count) -> out().println("  %s %d".formatted(reason.id(), count)));
+            }
+            out().flush();
         }
 
         private boolean namesAny() {
@@ -509,120 +434,20 @@ final class TenantsCommand implements Runnable {
         }
     }
 
-    @Command(
-            name = "history",
-            mixinStandardHelpOptions = true,
-            description =
-                    "Prints the last changes of a tenant's config, newest first: when, by whom, from what to what.")
-    static final class History extends OnTenant {
-        @Mixin
-        private OutputOptions output = new OutputOptions();
-
-        @Override
-        public Integer call() {
-            List<ConfigHistory.Change> changes =
-                    directory().current(tenant).history().changes();
-            Table table = new Table("OFFSET>", "AT", "BY", "CHANGE");
-            for (int i = changes.size() - 1; i >= 0; i--) {
-                ConfigHistory.Change change = changes.get(i);
-                if (output.json()) {
-                    ObjectNode json = Json.object();
-                    json.put("config_offset", change.offset());
-                    json.put("at", change.at().toString());
-                    json.put("by", change.by());
-                    json.set("from", change.from() == null ? null : Json.tree(TenantConfigJson.write(change.from())));
-                    json.set("to", change.to() == null ? null : Json.tree(TenantConfigJson.write(change.to())));
-                    out().println(Json.line(json));
-                } else {
-                    table.row(change.offset(), change.at(), change.by(), difference(change));
-                }
-            }
-            if (!output.json()) {
-                table.print(out());
-            }
-            out().flush();
-            if (changes.isEmpty()) {
-                hint("no change of tenant %s is known".formatted(tenant));
-            }
-            return ExitCodes.OK;
-        }
-
-        /** The fields that differ, with both values. */
-        private static String difference(ConfigHistory.Change change) {
-            if (change.to() == null) {
-                return "removed";
-            }
-            ObjectNode from = (ObjectNode)
-                    (change.from() == null ? Json.object() : Json.tree(TenantConfigJson.write(change.from())));
-            List<String> fields = new ArrayList<>();
-            Json.tree(TenantConfigJson.write(change.to())).properties().forEach(field -> {
-                JsonNode before = from.get(field.getKey());
-                if (before == null ? isSaid(field) : !before.equals(field.getValue())) {
-                    fields.add(
-                            before == null
-                                    ? "%s=%s".formatted(field.getKey(), field.getValue())
-                                    : "%s: %s → %s".formatted(field.getKey(), before, field.getValue()));
-                }
-            });
-            return (change.from() == null ? "created " : "") + String.join(", ", fields);
-        }
-
-        /** Of a new config: what says something. */
-        private static boolean isSaid(Map.Entry<String, JsonNode> field) {
-            JsonNode value = field.getValue();
-            return !field.getKey().equals("tenant_id")
-                    && !value.isNull()
-                    && !(value.isTextual() && value.asText().isEmpty())
-                    && !(value.isArray() && value.isEmpty());
-        }
-    }
-
-    @Command(
-            name = "undo",
-            mixinStandardHelpOptions = true,
-            description =
-                    "Takes the newest change of a tenant's config back, or all down to a given one. That is a change"
-                            + " too, and can be undone.")
-    static final class Undo extends OnTenant {
-        @Option(
-                names = "--to",
-                paramLabel = "OFFSET",
-                description = "The oldest change to take back, by its offset in `history`. Default: the newest.")
-        private @Nullable Long to;
-
-        @Override
-        public Integer call() {
-            try {
-                ConfigWriter.Written written =
-                        directory().change(tenant, current -> current.history().before(to));
-                out().println("tenant %s %s (config offset %d)"
-                        .formatted(
-                                tenant,
-                                written.config() == null ? "has no config again" : "is as it was before",
-                                written.offset()));
-                out().flush();
-                return ExitCodes.OK;
-            } catch (IllegalArgumentException e) {
-                hint("tenant %s: %s".formatted(tenant, e.getMessage()));
-                return ExitCodes.FAILED;
-            }
-        }
-    }
-
     /** An edit that has nothing to edit: nothing is written. */
     private static final class NoConfig extends RuntimeException {
         private static final long serialVersionUID = 1L;
     }
 
-    private static String rate(TenantConfig config) {
+    static String rate(TenantConfig config) {
         return config.maxSignalsPerSec() == null ? "unlimited" : config.maxSignalsPerSec() + "/s";
     }
 
-    private static String entities(@Nullable TenantConfig config) {
+    static String entities(@Nullable TenantConfig config) {
         return config == null ? "-" : Amounts.orUnlimited(config.maxEntities());
     }
 
-    private static String storage(@Nullable TenantConfig config) {
+    static String storage(@Nullable TenantConfig config) {
         if (config == null) {
             return "-";
         }

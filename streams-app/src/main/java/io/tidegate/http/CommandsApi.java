@@ -19,7 +19,6 @@ import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.HashSet;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
@@ -36,6 +35,9 @@ final class CommandsApi implements AutoCloseable {
     private static final long SINCE_S_DEFAULT = Duration.ofHours(1).toSeconds();
     private static final long SINCE_S_MAX = Duration.ofDays(7).toSeconds();
     private static final int CHOICES_MAX = 1_000;
+
+    /** With what is read before, less than long work may take: what was sent is to be told. */
+    private static final int REPLAY_S_MAX = 10;
 
     private final Node node;
     private final TenantsApi tenants;
@@ -196,15 +198,14 @@ final class CommandsApi implements AutoCloseable {
         return Reply.json(json);
     }
 
-    /** What a replay would do. To do it takes as long as the tenants' rates ask for, and is the command line's. */
+    /**
+     * What a replay would do, or a piece of it: what is due within some seconds. Whoever asks again goes on there, on any
+     * instance, because what was sent stands in Kafka.
+     */
     private Reply replay(Call call) throws InterruptedException {
-        ObjectNode body = body(call, Set.of("dry_run", "tenant", "reasons", "from", "to", "sources", "max_replays"));
-        if (!flag(body, "dry_run", true)) {
-            throw bad(
-                    "dry_run",
-                    "can be true only: to send takes as long as the tenants' rates ask for, and is done by"
-                            + " `tidegate rejections replay --yes`");
-        }
+        ObjectNode body = body(
+                call, Set.of("dry_run", "tenant", "reasons", "from", "to", "sources", "max_replays", "max_seconds"));
+        boolean dryRun = flag(body, "dry_run", true);
         Replay.Choice choice = new Replay.Choice(
                 body.hasNonNull("tenant") ? tenant(text(body, "tenant")) : null,
                 reasons(body),
@@ -212,9 +213,14 @@ final class CommandsApi implements AutoCloseable {
                 instant(body, "to"),
                 sources(body));
         int replaysMax = (int) number(body, "max_replays", (long) Replay.REPLAYS_MAX_DEFAULT, 1, 1_000);
-        Replay.Report report = longWork.run(() -> new Replay(node.settings, replaysMax).plan(choice));
+        Duration within = Duration.ofSeconds(number(body, "max_seconds", (long) REPLAY_S_MAX, 1, REPLAY_S_MAX));
+        Replay.Report report = longWork.run(() -> {
+            Replay replay = new Replay(node.settings, replaysMax);
+            return dryRun ? replay.plan(choice) : replay.run(choice, within, done -> {});
+        });
         ObjectNode json = Json.object();
-        json.put("dry_run", true);
+        json.put("dry_run", dryRun);
+        json.put("ending", report.ending().id());
         json.put("seconds", report.seconds());
         ArrayNode refusals = json.putArray("refusals");
         for (Map.Entry<String, Map<Replay.Fate, Long>> group : report.fates().entrySet()) {
@@ -223,7 +229,7 @@ final class CommandsApi implements AutoCloseable {
             one.put("tenant", names[0]);
             one.put("reason", names[1]);
             for (Replay.Fate fate : Replay.Fate.values()) {
-                one.put(fate.name().toLowerCase(Locale.ROOT), group.getValue().getOrDefault(fate, 0L));
+                one.put(fate.id(), group.getValue().getOrDefault(fate, 0L));
             }
         }
         return Reply.json(json);

@@ -10,6 +10,7 @@ import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import org.apache.kafka.common.KafkaException;
 
 /**
  * What reads whole topics or waits for another instance: few at a time, none waiting, and each with an end. So it takes
@@ -60,9 +61,11 @@ final class LongWork implements AutoCloseable {
                     "it was not done within %d s; the command line waits longer".formatted(within.toSeconds()),
                     RETRY_AFTER_S);
         } catch (ExecutionException e) {
-            if (e.getCause() instanceof AdminException admin) {
+            if (e.getCause() instanceof AdminException || e.getCause() instanceof KafkaException) {
                 throw Problem.retryLater(
-                        Problem.Kind.KAFKA_UNAVAILABLE, String.valueOf(admin.getMessage()), RETRY_AFTER_S);
+                        Problem.Kind.KAFKA_UNAVAILABLE,
+                        String.valueOf(e.getCause().getMessage()),
+                        RETRY_AFTER_S);
             }
             if (e.getCause() instanceof RuntimeException failure) {
                 throw failure;

@@ -2,6 +2,7 @@ package io.tidegate.http;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.admission.QuotaUse;
 import io.tidegate.http.Access.Role;
 import io.tidegate.topology.InstanceView;
 import java.io.IOException;
@@ -40,6 +41,9 @@ final class StatusApi {
         List<String> not = new ArrayList<>();
         if (!node.view.isRunning()) {
             not.add("state is " + node.view.state());
+        }
+        if (!node.view.isInTouch()) {
+            not.add("no heartbeat reaches the brokers");
         }
         if (!node.view.restores().isEmpty()) {
             not.add("restoring");
@@ -118,7 +122,7 @@ final class StatusApi {
             one.put("partition", restore.partition());
             one.put("restored", restore.restored());
             one.put("total", restore.total());
-            one.put("percent", TenantJson.percent(restore.restored(), Math.max(1, restore.total())));
+            one.put("percent", QuotaUse.share(restore.restored(), Math.max(1, restore.total())));
         }
         return json;
     }

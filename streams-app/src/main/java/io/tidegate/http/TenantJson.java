@@ -3,7 +3,7 @@ package io.tidegate.http;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admin.ConfigHistory;
 import io.tidegate.admission.EntityKind;
-import io.tidegate.admission.QuotaWatch;
+import io.tidegate.admission.QuotaUse;
 import io.tidegate.admission.Reason;
 import io.tidegate.admission.TenantUsage;
 import io.tidegate.tenant.TenantConfig;
@@ -17,9 +17,6 @@ import org.jspecify.annotations.Nullable;
 
 /** Tenants as the API shows them. Ids are text, because JavaScript cannot hold every number that an id can be. */
 final class TenantJson {
-    private static final int PERCENT = 100;
-    private static final long RATE_HOLDS_MS = 2 * QuotaWatch.WINDOW_MS;
-
     /** Where a limit comes from. */
     private enum Origin {
         /** The tenant's own config. */
@@ -100,7 +97,7 @@ final class TenantJson {
         if (config != null && config.maxSignalsPerSec() != null) {
             rate.put("burst", config.burst());
             rate.put("tokens", tokens(usage, config, nowMs));
-            rate.put("level_percent", ratePercent(usage, nowMs));
+            rate.put("level_percent", QuotaUse.ratePercent(usage, nowMs));
         }
         ObjectNode entities = json.putObject("entities");
         entities.put("total", usage == null ? 0 : usage.entityCount());
@@ -114,13 +111,13 @@ final class TenantJson {
             entities.putNull("limit");
         } else {
             entities.put("limit", config.maxEntities());
-            entities.put("used_percent", entitiesPercent(usage, config));
+            entities.put("used_percent", QuotaUse.entitiesPercent(usage, config));
         }
         if (config == null || config.maxStorageBytes() == null) {
             storage.putNull("limit_bytes");
         } else {
             storage.put("limit_bytes", config.maxStorageBytes());
-            storage.put("used_percent", storagePercent(usage, config));
+            storage.put("used_percent", QuotaUse.storagePercent(usage, config));
         }
         storage.put("pruned_below_seq", usage == null ? 0 : usage.prunedBelow());
         json.put("accepted", usage == null ? 0 : usage.acceptedCount());
@@ -164,53 +161,12 @@ final class TenantJson {
         return sum;
     }
 
-    /** The largest share of a limit that is used: of entities, storage, or the sustained rate. 0 where nothing is limited. */
-    static long usedPercent(@Nullable TenantUsage usage, @Nullable TenantConfig config, long nowMs) {
-        if (config == null) {
-            return 0;
-        }
-        long percent = 0;
-        if (config.maxSignalsPerSec() != null) {
-            percent = ratePercent(usage, nowMs);
-        }
-        if (config.maxEntities() != null) {
-            percent = Math.max(percent, entitiesPercent(usage, config));
-        }
-        if (config.maxStorageBytes() != null) {
-            percent = Math.max(percent, storagePercent(usage, config));
-        }
-        return percent;
-    }
-
     private static long tokens(@Nullable TenantUsage usage, TenantConfig config, long nowMs) {
         Long rate = config.maxSignalsPerSec();
         if (usage == null || rate == null) {
             return rate == null ? 0 : Math.min(rate, config.burst());
         }
         return usage.tokens(config, nowMs);
-    }
-
-    /** The level that the sustained rate reached, 0, 80, 90 or 100; 0 again when nothing comes any more. */
-    private static long ratePercent(@Nullable TenantUsage usage, long nowMs) {
-        return usage == null || nowMs - usage.lastDecisionMs() > RATE_HOLDS_MS
-                ? 0
-                : usage.watch().level(QuotaWatch.Quota.RATE);
-    }
-
-    private static long entitiesPercent(@Nullable TenantUsage usage, TenantConfig config) {
-        return percent(usage == null ? 0 : usage.entityCount(), config.entitiesMax());
-    }
-
-    private static long storagePercent(@Nullable TenantUsage usage, TenantConfig config) {
-        return percent(usage == null ? 0 : usage.sealedBytes(), config.storageBytesMax());
-    }
-
-    /** Rounded down; a limit of 0 is used up. */
-    static long percent(long used, long limit) {
-        if (limit == 0) {
-            return PERCENT;
-        }
-        return used > Long.MAX_VALUE / PERCENT ? used / Math.max(1, limit / PERCENT) : used * PERCENT / limit;
     }
 
     static ObjectNode change(ConfigHistory.Change change) {

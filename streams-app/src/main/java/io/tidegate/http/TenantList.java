@@ -3,6 +3,7 @@ package io.tidegate.http;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.admission.QuotaUse;
 import io.tidegate.admission.TenantUsage;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantId;
@@ -281,7 +282,7 @@ final class TenantList {
 
         private boolean matches(
                 TenantId id, @Nullable InForce own, @Nullable TenantUsage usage, @Nullable TenantConfig config) {
-            if (question.over() >= 0 && TenantJson.usedPercent(usage, config, nowMs) < question.over()) {
+            if (question.over() >= 0 && QuotaUse.percent(usage, config, nowMs) < question.over()) {
                 return false;
             }
             if (question.text() != null
@@ -308,7 +309,7 @@ final class TenantList {
                 TenantId id, @Nullable InForce own, @Nullable TenantUsage usage, @Nullable TenantConfig config) {
             long number = switch (question.sort()) {
                 case ID, LABEL -> 0;
-                case USED -> TenantJson.usedPercent(usage, config, nowMs);
+                case USED -> QuotaUse.percent(usage, config, nowMs);
                 case ACCEPTED -> usage == null ? 0 : usage.acceptedCount();
                 case REJECTED -> TenantJson.rejected(usage);
                 case ENTITIES -> usage == null ? 0 : usage.entityCount();
@@ -332,7 +333,7 @@ final class TenantList {
                 TenantConfig config =
                         row.inForce() == null ? null : row.inForce().config();
                 tenant.put("state", state(row.own()).name().toLowerCase(Locale.ROOT));
-                tenant.put("used_percent", TenantJson.usedPercent(row.usage(), config, nowMs));
+                tenant.put("used_percent", QuotaUse.percent(row.usage(), config, nowMs));
                 tenant.set("usage", TenantJson.usage(row.usage(), config, nowMs));
                 rows.addObject().put("cursor", row.place().cursor()).set("tenant", tenant);
             });

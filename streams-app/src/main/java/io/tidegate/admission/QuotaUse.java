@@ -1,0 +1,63 @@
+package io.tidegate.admission;
+
+import io.tidegate.tenant.TenantConfig;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * How much of its quotas a tenant uses, in percent of each limit, rounded down. A limit of 0 is used up; a quota without
+ * a limit is not used. Over 100 where a limit was lowered below what is there.
+ */
+public final class QuotaUse {
+    private static final int PERCENT = 100;
+
+    /** A tenant that sends nothing says nothing of its rate: it counts as sustained for so long. */
+    private static final long RATE_HOLDS_MS = 2 * QuotaWatch.WINDOW_MS;
+
+    private QuotaUse() {}
+
+    /**
+     * The largest of the shares of rate, entities and storage.
+     *
+     * @param usage null = never decided on
+     * @param config null = unknown and refused, which is no limit that could be used
+     */
+    public static long percent(@Nullable TenantUsage usage, @Nullable TenantConfig config, long nowMs) {
+        if (config == null) {
+            return 0;
+        }
+        long percent = 0;
+        if (config.maxSignalsPerSec() != null) {
+            percent = ratePercent(usage, nowMs);
+        }
+        if (config.maxEntities() != null) {
+            percent = Math.max(percent, entitiesPercent(usage, config));
+        }
+        if (config.maxStorageBytes() != null) {
+            percent = Math.max(percent, storagePercent(usage, config));
+        }
+        return percent;
+    }
+
+    /** The level that the sustained rate reached, 0, 80, 90 or 100; 0 again when nothing comes any more. */
+    public static long ratePercent(@Nullable TenantUsage usage, long nowMs) {
+        return usage == null || nowMs - usage.lastDecisionMs() > RATE_HOLDS_MS
+                ? 0
+                : usage.watch().level(QuotaWatch.Quota.RATE);
+    }
+
+    public static long entitiesPercent(@Nullable TenantUsage usage, TenantConfig config) {
+        return share(usage == null ? 0 : usage.entityCount(), config.entitiesMax());
+    }
+
+    public static long storagePercent(@Nullable TenantUsage usage, TenantConfig config) {
+        return share(usage == null ? 0 : usage.sealedBytes(), config.storageBytesMax());
+    }
+
+    /** What {@code used} is of a limit, in percent. */
+    public static long share(long used, long limit) {
+        if (limit == 0) {
+            return PERCENT;
+        }
+        return used > Long.MAX_VALUE / PERCENT ? used / Math.max(1, limit / PERCENT) : used * PERCENT / limit;
+    }
+}

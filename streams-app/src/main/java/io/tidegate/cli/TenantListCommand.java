@@ -1,0 +1,167 @@
+package io.tidegate.cli;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.admin.TenantDirectory;
+import io.tidegate.admin.TenantDirectory.Stored;
+import io.tidegate.admission.EntityKind;
+import io.tidegate.admission.QuotaUse;
+import io.tidegate.admission.Reason;
+import io.tidegate.admission.TenantUsage;
+import io.tidegate.tenant.TenantConfig;
+import io.tidegate.tenant.TenantConfigJson;
+import io.tidegate.tenant.TenantId;
+import java.math.BigInteger;
+import java.time.Instant;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.ToLongBiFunction;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+
+@Command(
+        name = "ls",
+        mixinStandardHelpOptions = true,
+        description =
+                "Lists all tenants with usage and limits. OBSERVED counts what observe mode accepted and enforce mode"
+                        + " would have refused; USED is the largest share of a limit, in percent.")
+final class TenantListCommand extends TenantsCommand.OnTenants {
+    @Mixin
+    private OutputOptions output = new OutputOptions();
+
+    @Option(
+            names = "--over",
+            paramLabel = "PERCENT",
+            description = "Only tenants that used at least so many percent of one of their limits.")
+    private @Nullable Integer over;
+
+    private record Row(
+            TenantId id, @Nullable Stored stored, @Nullable TenantUsage usage, long usedPercent) {
+        @Nullable
+        TenantConfig config() {
+            return stored == null ? null : stored.config();
+        }
+
+        long sum(ToLongBiFunction<TenantUsage, Reason> count) {
+            return usage == null
+                    ? 0
+                    : Stream.of(Reason.values())
+                            .mapToLong(reason -> count.applyAsLong(usage, reason))
+                            .sum();
+        }
+    }
+
+    @Override
+    public Integer call() {
+        if (over != null && over < 0) {
+            throw new ParameterException(spec.commandLine(), "--over: %d is below 0".formatted(over));
+        }
+        TenantDirectory directory = directory();
+        Map<TenantId, Stored> configs = directory.configs();
+        Map<TenantId, TenantUsage> usages = directory.usages();
+        Set<TenantId> all = new TreeSet<>(configs.keySet());
+        all.addAll(usages.keySet());
+        long nowMs = System.currentTimeMillis();
+        Stream<Row> rows = all.stream()
+                .map(id -> new Row(
+                        id,
+                        configs.get(id),
+                        usages.get(id),
+                        QuotaUse.percent(usages.get(id), directory.inForce(configs, id), nowMs)))
+                .filter(row -> over == null || row.usedPercent() >= over);
+        if (output.json()) {
+            rows.forEach(row -> out().println(Json.line(json(row))));
+        } else {
+            table(rows).print(out());
+        }
+        out().flush();
+        return ExitCodes.OK;
+    }
+
+    private static Table table(Stream<Row> rows) {
+        Table table = new Table(
+                "TENANT>",
+                "LABEL",
+                "RATE>",
+                "BURST>",
+                "ACCEPTED>",
+                "REJECTED>",
+                "OBSERVED>",
+                "ENTITIES>",
+                "STORAGE>",
+                "USED>",
+                "STATE");
+        rows.forEach(row -> {
+            TenantConfig config = row.config();
+            TenantUsage usage = row.usage();
+            table.row(
+                    row.id().decimal(),
+                    config == null ? null : config.label(),
+                    config == null ? null : TenantsCommand.rate(config),
+                    config == null || config.maxSignalsPerSec() == null ? null : config.burst(),
+                    usage == null ? 0 : usage.acceptedCount(),
+                    row.sum(TenantUsage::rejectedCount),
+                    row.sum(TenantUsage::observedCount),
+                    "%d / %s".formatted(usage == null ? 0 : usage.entityCount(), TenantsCommand.entities(config)),
+                    "%s / %s"
+                            .formatted(
+                                    Amounts.size(usage == null ? 0 : usage.sealedBytes()),
+                                    TenantsCommand.storage(config)),
+                    row.usedPercent() + " %",
+                    state(row.id(), row.stored()));
+        });
+        return table;
+    }
+
+    private static String state(TenantId id, @Nullable Stored stored) {
+        if (stored == null) {
+            return id.isDefault() ? "default" : "no config";
+        }
+        if (stored.config() == null) {
+            return "bad config";
+        }
+        Instant blocked = stored.config().blockedUntil();
+        return blocked != null
+                ? "blocked until " + blocked
+                : stored.config().mode().name().toLowerCase(Locale.ROOT);
+    }
+
+    private static ObjectNode json(Row row) {
+        ObjectNode json = Json.object();
+        json.put("tenant_id", new BigInteger(row.id().decimal()));
+        TenantConfig config = row.config();
+        if (row.stored() == null || config == null) {
+            json.putNull("config");
+        } else {
+            json.set("config", Json.tree(TenantConfigJson.write(config)));
+            json.put("config_offset", row.stored().offset());
+        }
+        json.put("used_percent", row.usedPercent());
+        TenantUsage usage = row.usage();
+        if (usage == null) {
+            json.putNull("usage");
+            return json;
+        }
+        ObjectNode use = json.putObject("usage");
+        use.put("accepted", usage.acceptedCount());
+        ObjectNode rejected = use.putObject("rejected");
+        ObjectNode observed = use.putObject("observed");
+        for (Reason reason : Reason.values()) {
+            rejected.put(reason.id(), usage.rejectedCount(reason));
+            observed.put(reason.id(), usage.observedCount(reason));
+        }
+        ObjectNode entities = use.putObject("entities");
+        for (EntityKind kind : EntityKind.values()) {
+            entities.put(kind.id(), usage.entityCount(kind));
+        }
+        use.put("sealed_segments", usage.sealedSegments());
+        use.put("sealed_bytes", usage.sealedBytes());
+        use.put("last_decision_at", Instant.ofEpochMilli(usage.lastDecisionMs()).toString());
+        return json;
+    }
+}
