@@ -27,13 +27,17 @@ import org.slf4j.LoggerFactory;
  * Refusals as they happen, for all live streams of this instance: one consumer of {@code quota-exceeded} and {@code
  * signals-dead-letter}, however many look, and none while nobody does.
  *
- * <p>It must not cost what it shows: a flood of refusals is read up to so many a second, and what is more is skipped and
+ * <p>It must not cost what it shows: a flood of refusals is read up to so many a second, fewer where many look, and what is more is skipped and
  * said so. Each record is written as text once, and only if somebody wants it. Thread-safe.
  */
 final class RejectionTail implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(RejectionTail.class);
 
     private static final int RECORDS_PER_WINDOW_MAX = 5_000;
+
+    /** Over all streams; each is a write to a connection. */
+    private static final int EVENTS_PER_WINDOW_MAX = 20_000;
+
     private static final Duration WINDOW = Duration.ofSeconds(1);
     private static final Duration HEARTBEAT_EVERY = Duration.ofSeconds(10);
     private static final int VALUE_BYTES_MAX = 16 * 1024;
@@ -134,14 +138,26 @@ final class RejectionTail implements AutoCloseable {
         return reading;
     }
 
+    /** What was shown in it. */
+    private static final class Window {
+        private int records;
+        private int events;
+
+        boolean isFull() {
+            return records >= RECORDS_PER_WINDOW_MAX || events >= EVENTS_PER_WINDOW_MAX;
+        }
+    }
+
     private void readWindow(TopicReader reader) throws InterruptedException {
         long end = System.nanoTime() + WINDOW.toNanos();
-        int[] count = {0};
-        reader.follow(() -> closed || count[0] > RECORDS_PER_WINDOW_MAX || System.nanoTime() > end, record -> {
-            count[0]++;
-            show(record);
+        Window window = new Window();
+        reader.follow(() -> closed || window.isFull() || System.nanoTime() > end, record -> {
+            if (!window.isFull()) {
+                window.records++;
+                window.events += show(record);
+            }
         });
-        if (count[0] > RECORDS_PER_WINDOW_MAX) {
+        if (window.isFull()) {
             reader.skipToEnd();
             listeners.forEach(listener -> listener.stream().offer(SKIPPED));
             long leftMs = TimeUnit.NANOSECONDS.toMillis(end - System.nanoTime());
@@ -151,17 +167,21 @@ final class RejectionTail implements AutoCloseable {
         }
     }
 
-    private void show(ConsumerRecord<byte[], byte[]> record) {
+    /** @return to how many streams it went */
+    private int show(ConsumerRecord<byte[], byte[]> record) {
         boolean deadLetter = record.topic().equals(settings.topics().deadLetter());
         String tenant = TidegateHeaders.text(record.headers(), TidegateHeaders.TENANT);
         String reason = TidegateHeaders.text(record.headers(), TidegateHeaders.REASON);
         byte[] event = null;
+        int shown = 0;
         for (Listener listener : listeners) {
             if (listener.filter().wants(deadLetter, tenant, reason)) {
                 event = event == null ? event("rejection", json(record, tenant, reason)) : event;
                 listener.stream().offer(event);
+                shown++;
             }
         }
+        return shown;
     }
 
     private static String json(

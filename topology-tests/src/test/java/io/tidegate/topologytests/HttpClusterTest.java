@@ -84,8 +84,15 @@ final class HttpClusterTest {
             // Cut off, nobody can know who decides by now; then it is known again.
             TidegateProcess.signal(broker.pid(), "STOP");
             TidegateProcess.await(WITHIN, "no answer without brokers", () -> "", () -> usageOfTenant1(a) == 503);
+            assertThat(a.get("/readyz").status()).isEqualTo(503);
+            assertThat(a.get("/readyz").text()).contains("no heartbeat reaches the brokers");
             TidegateProcess.signal(broker.pid(), "CONT");
             TidegateProcess.await(WITHIN, "an answer again", () -> "", () -> usageOfTenant1(a) == 200);
+            TidegateProcess.await(
+                    WITHIN,
+                    "to be ready again",
+                    () -> "",
+                    () -> a.get("/readyz").status() == 200);
         }
     }
 

@@ -7,7 +7,10 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import io.tidegate.demo.EmbeddedBroker;
 import io.tidegate.topologytests.Http.Answer;
+import java.io.IOException;
 import java.io.InputStream;
+import java.net.Socket;
+import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -42,6 +45,9 @@ final class HttpContractTest {
     private static Http http;
     private static JsonNode openapi;
 
+    private static final int STREAMS_MAX = 1000;
+    private static final int PATIENCE_MS = 60_000;
+
     private final Set<String> provoked = new TreeSet<>();
     private final List<String> wrong = new ArrayList<>();
 
@@ -52,7 +58,14 @@ final class HttpContractTest {
                 "# who may do what\nops admin %s\nviewer read %s\nacme tenant:42 %s\n".formatted(ADMIN, READ, OF_42));
         broker = EmbeddedBroker.start(temp.resolve("broker"), 0, Map.of());
         deployment = new Deployment(broker.bootstrapServers(), "contract", temp);
-        http = Http.of(deployment.start("a", "--set", "http.tokens.file=" + tokens, "--set", "http.streams.max=2"));
+        http = Http.of(deployment.start(
+                "a",
+                "--set",
+                "http.tokens.file=" + tokens,
+                "--set",
+                "http.streams.max=" + STREAMS_MAX,
+                "--set",
+                "http.connections.max=2000"));
         try (InputStream in = HttpContractTest.class.getClassLoader().getResourceAsStream("openapi.yaml")) {
             openapi = new ObjectMapper().valueToTree(new YAMLMapper().readValue(in, Object.class));
         }
@@ -162,10 +175,6 @@ final class HttpContractTest {
                     .isEqualTo("retry:");
             assertThat(two.readNBytes(6)).hasSize(6);
             provoked.add("GET /v1/rejections 200");
-            Answer third = admin.get("/v1/rejections");
-            expect(503, "GET", "/v1/rejections", third);
-            assertThat(third.problem()).isEqualTo("too_many_streams");
-            assertThat(third.header("Retry-After")).isNotEmpty();
         }
         metrics(reader, acme);
 
@@ -259,8 +268,15 @@ final class HttpContractTest {
         expect(200, "PUT", "/v1/tenants/{id}", admin.send("PUT", "/v1/tenants/42", "{}"));
 
         expect(200, "POST", "/v1/rejections/replay", admin.send("POST", "/v1/rejections/replay", "{}"));
+        expect(
+                200,
+                "POST",
+                "/v1/rejections/replay",
+                admin.send("POST", "/v1/rejections/replay", "{\"dry_run\":false,\"tenant\":\"42\"}"));
         for (String body : List.of(
-                "{\"dry_run\":false}",
+                "{\"dry_run\":1}",
+                "{\"max_seconds\":0}",
+                "{\"max_seconds\":11}",
                 "{\"reasons\":[\"malformed\"]}",
                 "{\"sources\":[\"signals-3\"]}",
                 "{\"tenant\":\"042\"}",
@@ -431,6 +447,97 @@ final class HttpContractTest {
                     .isEqualTo(400);
         }
         assertThat(admin.get("/v1/tenants/7").problem()).isEqualTo("tenant_unknown");
+    }
+
+    @Test
+    void aThousandStreamsThatNobodyReadsKeepNobodyWaiting() throws Exception {
+        Http admin = http.as(ADMIN);
+        assertThat(admin.send("PUT", "/v1/tenants/51", "{\"max_signals_per_sec\":0}")
+                        .status())
+                .isEqualTo(200);
+        List<Socket> streams = new ArrayList<>();
+        try {
+            // Some may be left of tests before: whose client is gone is noticed at the next write.
+            String status = "HTTP/1.1 200";
+            while (streams.size() <= STREAMS_MAX && status.equals("HTTP/1.1 200")) {
+                status = openStream(streams);
+            }
+            assertThat(status).isEqualTo("HTTP/1.1 503");
+            assertThat(streams).hasSizeGreaterThan(STREAMS_MAX - 10);
+            assertThat(new String(
+                            streams.get(streams.size() - 1).getInputStream().readAllBytes(),
+                            java.nio.charset.StandardCharsets.US_ASCII))
+                    .contains("Retry-After: ", "application/problem+json", "\"id\":\"too_many_streams\"");
+
+            int signals = 2_000;
+            deployment.send(signals, i -> "{\"tenant_id\":51}");
+            TidegateProcess.await(
+                    Duration.ofSeconds(90),
+                    "the signals to be decided",
+                    () -> "",
+                    () -> admin.get("/v1/tenants/51/usage")
+                                    .json()
+                                    .at("/rejected/rate_limited")
+                                    .asLong()
+                            == signals);
+            for (String path : List.of("/livez", "/v1/status", "/metrics")) {
+                assertThat(admin.get(path).status()).as(path).isEqualTo(200);
+            }
+            assertThat(admin.send("PUT", "/v1/tenants/51", "{}").status()).isEqualTo(200);
+
+            // Two million events were not worth it, and whoever reads is told.
+            var lines = new java.io.BufferedReader(new java.io.InputStreamReader(
+                    streams.get(0).getInputStream(), java.nio.charset.StandardCharsets.UTF_8));
+            String line = lines.readLine();
+            while (line != null && !line.equals("event: skipped")) {
+                line = lines.readLine();
+            }
+            assertThat(line).isNotNull();
+        } finally {
+            for (Socket stream : streams) {
+                stream.close();
+            }
+        }
+        // A place is free when a write to who is gone has failed.
+        assertThat(admin.send("PUT", "/v1/tenants/51", "{\"max_signals_per_sec\":0}")
+                        .status())
+                .isEqualTo(200);
+        TidegateProcess.await(Duration.ofSeconds(90), "places to be free again", () -> "", () -> {
+            deployment.sendQuietly("{\"tenant_id\":51}");
+            return areFree(10);
+        });
+        assertThat(wrong).isEmpty();
+    }
+
+    private static boolean areFree(int places) {
+        List<Socket> streams = new ArrayList<>();
+        try {
+            boolean free = true;
+            for (int i = 0; i < places && free; i++) {
+                free = openStream(streams).endsWith(" 200");
+            }
+            for (Socket stream : streams) {
+                stream.close();
+            }
+            return free;
+        } catch (IOException e) {
+            throw new java.io.UncheckedIOException(e);
+        }
+    }
+
+    /** Opens one and reads its status alone. */
+    private static String openStream(List<Socket> into) throws IOException {
+        URI uri = URI.create(http.url);
+        Socket socket = new Socket(uri.getHost(), uri.getPort());
+        into.add(socket);
+        socket.setSoTimeout(PATIENCE_MS);
+        socket.getOutputStream()
+                .write(
+                        "GET /v1/rejections HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer %s\r\n\r\n"
+                                .formatted(ADMIN)
+                                .getBytes(java.nio.charset.StandardCharsets.US_ASCII));
+        byte[] status = socket.getInputStream().readNBytes("HTTP/1.1 200".length());
+        return new String(status, java.nio.charset.StandardCharsets.US_ASCII);
     }
 
     @Test

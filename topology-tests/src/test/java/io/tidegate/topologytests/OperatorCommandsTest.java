@@ -2,10 +2,12 @@ package io.tidegate.topologytests;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.tidegate.demo.EmbeddedBroker;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -13,9 +15,12 @@ import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AlterConfigOp;
 import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.common.config.ConfigResource;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -25,24 +30,35 @@ final class OperatorCommandsTest {
     private static final JsonMapper JSON = new JsonMapper();
 
     @TempDir
-    Path temp;
+    private static Path temp;
 
-    private EmbeddedBroker broker;
+    private static EmbeddedBroker broker;
     private Deployment app;
 
-    @BeforeEach
-    void start() throws Exception {
+    @BeforeAll
+    static void startBroker() throws Exception {
         broker = EmbeddedBroker.start(
                 temp.resolve("broker"),
                 0,
                 Map.of("group.streams.session.timeout.ms", "3000", "group.min.session.timeout.ms", "1000"));
-        app = new Deployment(broker.bootstrapServers(), "ask", temp);
+    }
+
+    @AfterAll
+    static void stopBroker() {
+        if (broker != null) {
+            broker.close();
+        }
+    }
+
+    @BeforeEach
+    void start(TestInfo test) throws Exception {
+        String name = test.getTestMethod().orElseThrow().getName().substring(0, 8);
+        app = new Deployment(broker.bootstrapServers(), name, Files.createDirectory(temp.resolve(name)));
     }
 
     @AfterEach
     void stop() {
         app.close();
-        broker.close();
     }
 
     @Test
@@ -50,7 +66,8 @@ final class OperatorCommandsTest {
         Files.createDirectories(Path.of(app.dataDir("a")));
         var before = app.tidegate("doctor", "--data-dir", app.dataDir("a"));
         assertThat(before.exit()).as(before.out() + before.err()).isZero();
-        assertThat(before.out()).contains("warn  topics    missing: ask.accepted", "fix: tidegate init");
+        assertThat(before.out())
+                .contains("warn  topics    missing: %s.accepted".formatted(app.applicationId()), "fix: tidegate init");
 
         assertThat(app.tidegate("init").exit()).isZero();
         var healthy = app.tidegate("doctor", "-o", "json", "--data-dir", app.dataDir("a"));
@@ -73,30 +90,88 @@ final class OperatorCommandsTest {
         var ill = app.tidegate("doctor", "--data-dir", app.dataDir("a"));
         assertThat(ill.exit()).isEqualTo(1);
         assertThat(ill.out())
-                .contains("fail  topics    topic ask.signals has message.timestamp.type=CreateTime, it must be"
-                        + " LogAppendTime: kafka-configs.sh");
+                .contains(
+                        "fail  topics    topic %s has message.timestamp.type=CreateTime, it must be LogAppendTime: kafka-configs.sh"
+                                .formatted(app.signals()));
     }
 
     @Test
     void aDryRunSaysWhatLimitsWouldHaveRefusedAndSetsNothing() throws Exception {
-        app.start("a");
+        assertThat(app.tidegate("init").exit()).isZero();
         app.set("1", "--label", "One");
-        app.awaitUsable("1");
+        app.set("2", "--entities", "4", "--mode", "observe");
+        app.start("a");
         app.send(200, i -> "{\"tenant_id\":1,\"item\":\"i%d\"}".formatted(i % 20));
+        app.send(5, i -> "{\"tenant_id\":2,\"item\":\"i%d\"}".formatted(i));
         app.verify("a");
 
         var rate = app.tidegate("tenants", "set", "1", "--rate", "0", "--dry-run");
         assertThat(rate.exit()).as(rate.err()).isZero();
         assertThat(rate.out())
-                .matches(
-                        "(?s)(20[1-9]|2[1-9]\\d) of \\1 signals of tenant t?1 would have been refused.*rate_limited \\1.*");
+                .matches("(?s)200 of 200 signals of tenant t?1 would have been refused.*rate_limited 200.*");
         // All twenty items are known by now.
-        assertThat(app.tidegate("tenants", "set", "1", "--entities", "5", "--dry-run")
-                        .out())
-                .startsWith("0 of 2");
+        var entities = app.tidegate("tenants", "set", "1", "--entities", "5", "--dry-run", "-o", "json");
+        JsonNode report = JSON.readTree(entities.out());
+        assertThat(report.path("tenant_id").asLong()).isEqualTo(1);
+        assertThat(report.path("signals").asLong()).isEqualTo(200);
+        assertThat(report.path("rejected_total").asLong()).isZero();
+        assertThat(report.at("/rejected/entity_limit").asLong(-1)).isZero();
+        assertThat(report.path("first_at").asText()).startsWith("20");
+        assertThat(entities.err()).contains("nothing was set");
         assertThat(app.tidegate("tenants", "set", "1", "--region", "mars", "--dry-run", "--since", "10m")
                         .out())
                 .contains("region_not_allowed");
         assertThat(app.tidegate("tenants", "get", "1", "-o", "json").out()).contains("\"max_signals_per_sec\" : null");
+
+        // The fifth item was one too many, and let in.
+        List<String> over =
+                app.tidegate("tenants", "ls", "--over", "80").out().lines().toList();
+        assertThat(over).hasSize(2);
+        assertThat(over.get(0)).matches("TENANT +LABEL +RATE +BURST +ACCEPTED +REJECTED +OBSERVED +ENTITIES .*");
+        assertThat(over.get(1)).matches(" +2 +unlimited +- +5 +0 +1 +5 / 4 .* 125 %  observe");
+        List<JsonNode> all = new ArrayList<>();
+        for (String line :
+                app.tidegate("tenants", "ls", "-o", "json").out().lines().toList()) {
+            all.add(JSON.readTree(line));
+        }
+        assertThat(all).extracting(row -> row.path("used_percent").asLong()).containsExactly(0L, 125L);
+        assertThat(all.get(1).at("/usage/observed/entity_limit").asLong()).isEqualTo(1);
+    }
+
+    @Test
+    void historySaysWhoChangedWhatAndUndoTakesItBack() throws Exception {
+        assertThat(app.tidegate("init").exit()).isZero();
+        app.set("7", "--rate", "10");
+        app.set("7", "--rate", "20", "--label", "Seven");
+
+        var undone = app.tidegate("tenants", "undo", "7");
+        assertThat(undone.exit()).as(undone.err()).isZero();
+        assertThat(undone.out()).contains("is as it was before");
+
+        List<String> table =
+                app.tidegate("tenants", "history", "7").out().lines().toList();
+        assertThat(table).hasSize(4);
+        assertThat(table.get(0)).matches("OFFSET +AT +BY +CHANGE");
+        String user = "cli:" + System.getProperty("user.name");
+        assertThat(table.get(1)).contains(user, "max_signals_per_sec: 20 → 10");
+        assertThat(table.get(2)).contains(user, "max_signals_per_sec: 10 → 20", "label: \"\" → \"Seven\"");
+        assertThat(table.get(3)).contains(user, "created max_signals_per_sec=10");
+        List<JsonNode> changes = new ArrayList<>();
+        for (String line : app.tidegate("tenants", "history", "7", "-o", "json")
+                .out()
+                .lines()
+                .toList()) {
+            changes.add(JSON.readTree(line));
+        }
+        assertThat(changes).extracting(change -> change.path("by").asText()).containsOnly(user);
+        assertThat(changes.get(2).path("from").isNull()).isTrue();
+        assertThat(changes.get(0).at("/to/max_signals_per_sec").asLong()).isEqualTo(10);
+
+        String first = changes.get(2).path("config_offset").asText();
+        assertThat(app.tidegate("tenants", "undo", "7", "--to", first).out()).contains("has no config again");
+        var unknown = app.tidegate("tenants", "undo", "7", "--to", "999999");
+        assertThat(unknown.exit()).isEqualTo(1);
+        assertThat(unknown.err()).contains("999999");
+        assertThat(app.tidegate("tenants", "get", "7").exit()).isEqualTo(1);
     }
 }

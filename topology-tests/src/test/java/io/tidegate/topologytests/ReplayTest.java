@@ -4,15 +4,24 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.tidegate.admin.Replay;
+import io.tidegate.config.Settings;
+import io.tidegate.config.SettingsLoader;
 import io.tidegate.demo.ChildJvm;
 import io.tidegate.demo.EmbeddedBroker;
+import io.tidegate.tenant.TenantId;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -30,6 +39,7 @@ final class ReplayTest {
 
     private EmbeddedBroker broker;
     private Deployment app;
+    private Http http;
 
     @BeforeEach
     void start() throws Exception {
@@ -38,7 +48,7 @@ final class ReplayTest {
                 0,
                 Map.of("group.streams.session.timeout.ms", "3000", "group.min.session.timeout.ms", "1000"));
         app = new Deployment(broker.bootstrapServers(), "replay", temp);
-        app.start("a");
+        http = Http.of(app.start("a"));
     }
 
     @AfterEach
@@ -52,9 +62,11 @@ final class ReplayTest {
         app.set("1", "--label", "One");
         app.set("2", "--rate", "0");
         app.set("3", "--rate", "0");
+        app.set("4", "--rate", "0");
         app.awaitUsable("1");
         app.send(REFUSED, i -> "{\"tenant_id\":2,\"item\":\"i%d\"}".formatted(i));
         app.send(3, i -> "{\"tenant_id\":3}");
+        app.send(3, i -> "{\"tenant_id\":4}");
         assertThat(app.verify("a").at("/tenants/2/rejected/rate_limited").asLong())
                 .isEqualTo(REFUSED);
         assertThat(refusals("--tenant", "2").at("/2 rate_limited/hopeless").asLong())
@@ -78,10 +90,15 @@ final class ReplayTest {
                         .asLong())
                 .isEqualTo(REFUSED);
 
+        replayTenant3InPieces();
+        endAReplayOfTenant4ByAnother();
+
         JsonNode books = app.verify("a");
         assertThat(books.at("/tenants/2/in").asLong()).isEqualTo(2 * REFUSED);
         assertThat(books.at("/tenants/2/in_wal").asLong()).isEqualTo(REFUSED);
-        assertThat(books.at("/tenants/3/in").asLong()).isEqualTo(3);
+        assertThat(books.at("/tenants/3/in").asLong()).isEqualTo(2 * 3);
+        assertThat(books.at("/tenants/3/in_wal").asLong()).isEqualTo(3);
+        assertThat(books.at("/tenants/4/in").asLong()).isEqualTo(3 + 1);
         String first = app.tidegate("wal", "cat", "2", "-o", "json", "--data-dir", app.dataDir("a"))
                 .out()
                 .lines()
@@ -90,6 +107,65 @@ final class ReplayTest {
         assertThat(JSON.readTree(first).at("/value").asText()).isEqualTo("{\"tenant_id\":2,\"item\":\"i0\"}");
         assertThat(JSON.readTree(first).at("/headers/tidegate.replays").asText())
                 .isEqualTo("1");
+    }
+
+    /** At half of 2 a second a piece of one second sends one signal at most. */
+    private void replayTenant3InPieces() {
+        letPass("3");
+        List<String> endings = new ArrayList<>();
+        long sent = 0;
+        do {
+            JsonNode piece = post("{\"tenant\":\"3\",\"dry_run\":false,\"max_seconds\":1}");
+            assertThat(piece.path("dry_run").asBoolean()).isFalse();
+            long now = piece.at("/refusals/0/replayed").asLong();
+            assertThat(now).isLessThanOrEqualTo(1);
+            sent += now;
+            endings.add(piece.path("ending").asText());
+        } while (endings.get(endings.size() - 1).equals("time_over") && endings.size() < 60);
+        assertThat(endings).hasSizeGreaterThanOrEqualTo(3).endsWith("complete");
+        assertThat(sent).isEqualTo(3);
+        assertThat(post("{\"tenant\":\"3\"}").at("/refusals/0/done").asLong()).isEqualTo(3);
+    }
+
+    /** What is in the transaction that the other one ends is not sent, and not said to be. */
+    private void endAReplayOfTenant4ByAnother() {
+        letPass("4");
+        Map<String, String> flags = new HashMap<>();
+        Stream.of(app.connection())
+                .filter(word -> !word.equals("--set"))
+                .map(setting -> setting.split("=", 2))
+                .forEach(setting -> flags.put(setting[0], setting[1]));
+        Settings settings = SettingsLoader.load(null, Map.of(), flags);
+        var choice = new Replay.Choice(TenantId.of(4), Set.of(), null, null, Set.of());
+        List<String> committed = new ArrayList<>();
+
+        Replay.Report report = new Replay(settings, 3).run(choice, null, progress -> {
+            committed.add(progress);
+            Map<String, Object> config = settings.clientConfig();
+            config.put("transactional.id", settings.applicationId() + "-replay");
+            try (var other = new KafkaProducer<>(config, new ByteArraySerializer(), new ByteArraySerializer())) {
+                other.initTransactions();
+            }
+        });
+
+        assertThat(committed).containsExactly("1 replayed");
+        assertThat(report.ending()).isEqualTo(Replay.Ending.TAKEN_OVER);
+        assertThat(report.count(Replay.Fate.REPLAYED)).isEqualTo(1);
+        JsonNode rest = post("{\"tenant\":\"4\"}").at("/refusals/0");
+        assertThat(rest.path("done").asLong()).isEqualTo(1);
+        assertThat(rest.path("replayed").asLong()).isEqualTo(2);
+    }
+
+    /** Holds in the instance when it returns, so nothing bounces. */
+    private void letPass(String tenant) {
+        var answer = http.send("PATCH", "/v1/tenants/" + tenant, "{\"max_signals_per_sec\":2,\"burst_signals\":100}");
+        assertThat(answer.json().path("applied").asBoolean()).as(answer.text()).isTrue();
+    }
+
+    private JsonNode post(String body) {
+        var answer = http.send("POST", "/v1/rejections/replay", body);
+        assertThat(answer.status()).as(answer.text()).isEqualTo(200);
+        return answer.json();
     }
 
     /** At half of 8 a second it takes 6 s; it is killed after its first transaction. */
