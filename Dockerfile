@@ -35,7 +35,7 @@ RUN grep -v -e '^[#@]' -e 'io/tidegate' -e '[$]Lambda' -e 'LambdaForm' /tmp/load
 FROM base
 COPY deploy/image/tidegate deploy/image/health /usr/local/bin/
 COPY --from=archive /tmp/libraries.jsa ./
-COPY --from=build /src/streams-app/target/dist/tidegate.jar ./
+COPY --from=build /src/streams-app/target/dist/tidegate.jar /src/streams-app/target/dist/sbom.json /src/streams-app/target/dist/THIRD-PARTY.txt ./
 ENV TIDEGATE_DATA_DIR=/var/lib/tidegate
 USER tidegate
 WORKDIR /var/lib/tidegate
