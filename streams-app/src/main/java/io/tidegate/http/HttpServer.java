@@ -54,6 +54,7 @@ public final class HttpServer implements AutoCloseable {
     private @Nullable Node node;
     private @Nullable RecordsApi records;
     private @Nullable CommandsApi commands;
+    private @Nullable HistoryApi history;
 
     private HttpServer(Settings settings, Server server, ServerConnector connector, Front front, Access access) {
         this.settings = settings;
@@ -187,6 +188,8 @@ public final class HttpServer implements AutoCloseable {
         commands.addTo(routes);
         records = new RecordsApi(attached);
         records.addTo(routes);
+        history = new HistoryApi(attached);
+        history.addTo(routes);
         StaticFiles.addTo(routes);
         if (metrics != null) {
             routes.add("GET", "/metrics", Role.READ, call -> {
@@ -210,6 +213,9 @@ public final class HttpServer implements AutoCloseable {
         }
         if (commands != null) {
             commands.close();
+        }
+        if (history != null) {
+            history.close();
         }
         stop(server);
         if (node != null) {

@@ -16,6 +16,7 @@ final class Node implements AutoCloseable {
     final String address;
     final Peers peers;
     final ConfigWriter writer;
+    final History history = new History(System.currentTimeMillis());
 
     Node(
             Settings settings,

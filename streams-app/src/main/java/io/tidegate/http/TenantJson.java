@@ -169,6 +169,17 @@ final class TenantJson {
         return usage.tokens(config, nowMs);
     }
 
+    /** Null where it is not known. */
+    static @Nullable ObjectNode recent(History.@Nullable Recent recent) {
+        if (recent == null) {
+            return null;
+        }
+        return Json.object()
+                .put("accepted", recent.accepted())
+                .put("rejected", recent.rejected())
+                .put("top_reason", recent.top() == null ? null : recent.top().id());
+    }
+
     static ObjectNode change(ConfigHistory.Change change) {
         ObjectNode json = Json.object();
         json.put("at", change.at().toString());

@@ -335,6 +335,7 @@ final class TenantList {
                 tenant.put("state", state(row.own()).name().toLowerCase(Locale.ROOT));
                 tenant.put("used_percent", QuotaUse.percent(row.usage(), config, nowMs));
                 tenant.set("usage", TenantJson.usage(row.usage(), config, nowMs));
+                tenant.set("recent", TenantJson.recent(node.history.recent(row.id(), nowMs)));
                 rows.addObject().put("cursor", row.place().cursor()).set("tenant", tenant);
             });
             return json;

@@ -141,6 +141,8 @@ final class HttpContractTest {
 
         // What refuses a kind of path or parameter, on each path that has it.
         Map<String, String> gets = Map.of(
+                "/v1/history",
+                "/v1/history?tenant=42",
                 tenant,
                 "/v1/tenants/42",
                 tenant + "/usage",

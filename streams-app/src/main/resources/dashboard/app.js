@@ -1,0 +1,112 @@
+// The page: which part is shown, what the cluster is, and whether what is shown is still true.
+import { get } from './api.js';
+import { clock, h, number, pill } from './dom.js';
+import { overview } from './tenants.js';
+import { tenantPage } from './tenant.js';
+import { refusals } from './refusals.js';
+import { wal } from './wal.js';
+
+const REFRESH_MS = 2000;
+const STALE_AFTER_MS = 8000;
+
+const main = document.getElementById('main');
+let page = null; // { element, refresh(status), close(), redraw() }
+let status = null;
+let lastAnswerMs = Date.now();
+let polls = 0;
+
+/** `#/tenant/42` → tenant page of 42; a page's own choices stand behind `?` and survive a reload. */
+function open() {
+  const [path, query] = location.hash.slice(1).split('?', 2);
+  const parts = path.split('/').filter(Boolean);
+  const choices = new URLSearchParams(query ?? '');
+  page?.close();
+  let name = parts[0] ?? 'overview';
+  if (name === 'tenant' && /^(0|[1-9][0-9]{0,19})$/.test(parts[1] ?? '')) page = tenantPage(parts[1]);
+  else if (name === 'refusals') page = refusals(choices);
+  else if (name === 'wal') page = wal();
+  else {
+    name = 'overview';
+    page = overview(choices);
+  }
+  for (const link of document.querySelectorAll('nav a')) {
+    if (link.dataset.page === name) link.setAttribute('aria-current', 'page');
+    else link.removeAttribute('aria-current');
+  }
+  main.replaceChildren(page.element);
+  poll();
+}
+
+function showCluster() {
+  const box = document.getElementById('cluster');
+  if (!status) {
+    box.replaceChildren(pill('connecting', 'wait'));
+    return;
+  }
+  const instances = status.instances;
+  const restoring = instances.flatMap((one) => one.restoring ?? []);
+  const total = restoring.reduce((sum, one) => sum + one.total, 0);
+  const restored = restoring.reduce((sum, one) => sum + one.restored, 0);
+  const away = instances.filter((one) => one.state === 'unreachable').length;
+  const paused = instances.some((one) => one.paused);
+  const state = restoring.length > 0 ? [`restoring ${total ? Math.floor((100 * restored) / total) : 0} %`, 'wait']
+    : away > 0 ? [`${away} unreachable`, 'bad']
+      : paused ? ['paused: disk nearly full', 'bad']
+        : instances.every((one) => one.ready) ? ['running', 'good'] : [instances.find((one) => !one.ready).state, 'wait'];
+  const lag = instances.reduce((sum, one) => sum + (one.lag ?? 0), 0);
+  box.replaceChildren(pill(...state),
+    h('span', {}, h('b', { id: 'instances' }, number(instances.length)), instances.length === 1 ? ' instance' : ' instances'),
+    h('span', {}, 'lag ', h('b', {}, number(lag))));
+}
+
+function showStale() {
+  const stale = document.getElementById('stale');
+  const old = Date.now() - lastAnswerMs > STALE_AFTER_MS;
+  document.body.classList.toggle('is-stale', old);
+  if (old && stale.hidden) {
+    stale.replaceChildren(h('strong', {}, 'Connection lost. '),
+      `What is shown is from ${clock(new Date(lastAnswerMs).toISOString())}; this page goes on by itself when an instance answers.`);
+  }
+  stale.hidden = !old;
+}
+
+async function poll() {
+  const mine = ++polls;
+  if (!document.hidden) {
+    try {
+      status = await get('/v1/status');
+      lastAnswerMs = Date.now();
+      showCluster();
+    } catch {
+      // it is said by the stale line, and asked again
+    }
+    try {
+      await page?.refresh(status);
+    } catch (e) {
+      console.warn('not refreshed', e);
+    }
+  }
+  showStale();
+  if (mine === polls) setTimeout(() => mine === polls && poll(), REFRESH_MS);
+}
+
+function setTheme(theme) {
+  if (theme) document.documentElement.dataset.theme = theme;
+  page?.redraw?.();
+}
+
+document.getElementById('theme').addEventListener('click', () => {
+  const dark = document.documentElement.dataset.theme
+    ? document.documentElement.dataset.theme === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches;
+  const theme = dark ? 'light' : 'dark';
+  localStorage.setItem('theme', theme);
+  setTheme(theme);
+});
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => page?.redraw?.());
+window.addEventListener('hashchange', () => { open(); main.focus({ preventScroll: true }); scrollTo(0, 0); });
+document.addEventListener('visibilitychange', () => { if (!document.hidden) poll(); });
+setInterval(showStale, 1000);
+
+setTheme(localStorage.getItem('theme'));
+showCluster();
+open();

@@ -1,0 +1,99 @@
+// Elements and numbers. Text always becomes a text node: nothing of a tenant is ever read as HTML.
+
+/** h('a', { class: 'x', href: '#/', onclick: f }, 'text', child, null) */
+export function h(tag, props = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(props)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
+    else if (name === 'value') element.value = value;
+    else element.setAttribute(name, value === true ? '' : value);
+  }
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
+const tenth = new Intl.NumberFormat('en', { maximumFractionDigits: 1 });
+
+export const number = (value) => (value === null || value === undefined ? '–' : whole.format(value));
+
+export function rate(perSecond) {
+  if (perSecond === null || perSecond === undefined) return '–';
+  return `${(perSecond < 10 ? tenth : whole).format(perSecond)}/s`;
+}
+
+export function bytes(value) {
+  if (value === null || value === undefined) return '–';
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+  let unit = 0;
+  let left = value;
+  while (left >= 1024 && unit < units.length - 1) {
+    left /= 1024;
+    unit++;
+  }
+  return `${unit === 0 ? whole.format(left) : tenth.format(left)} ${units[unit]}`;
+}
+
+export function percent(part, of) {
+  if (!of) return '–';
+  const value = (100 * part) / of;
+  return `${value > 0 && value < 10 ? tenth.format(value) : whole.format(Math.round(value))} %`;
+}
+
+export const time = (iso) => (iso ? new Date(iso).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'medium' }) : '–');
+export const clock = (iso) => (iso ? new Date(iso).toLocaleTimeString('en-GB') : '–');
+
+export const REASONS = ['rate_limited', 'burst_exceeded', 'entity_limit', 'storage_limit', 'region_not_allowed',
+  'tenant_blocked', 'tenant_unknown'];
+export const DEFECTS = ['malformed', 'tenant_invalid', 'tenant_mismatch', 'too_large'];
+export const words = (reason) => (reason ? reason.replaceAll('_', ' ') : '–');
+
+/** A bar of what is used, with its text; without a limit only the text. */
+export function bar(label, used, limit, text) {
+  const share = limit === null || limit === undefined ? null : limit === 0 ? 100 : Math.min(100, (100 * used) / limit);
+  const level = share === null ? '' : share >= 100 ? 'full' : share >= 80 ? 'high' : 'fine';
+  return h('span', { class: `use ${level}` },
+    h('span', { class: 'use-text' }, text),
+    share === null ? h('span', { class: 'track none' }) : h('progress', { max: 100, value: share, 'aria-label': `${label}: ${text}` }));
+}
+
+export const pill = (text, kind) => h('span', { class: `pill ${kind}` }, text);
+
+/** A line to copy. */
+export function command(line) {
+  const code = h('code', { tabindex: 0, role: 'textbox', 'aria-readonly': 'true', 'aria-label': 'Command' }, line);
+  return h('div', { class: 'command' }, code,
+    h('button', { type: 'button', class: 'quiet', onclick: () => navigator.clipboard.writeText(line).then(() => toast('Copied'), () => toast('Select the line to copy it')) }, 'Copy'));
+}
+
+let toastTimer;
+export function toast(text) {
+  const box = document.getElementById('toast');
+  box.textContent = text;
+  box.hidden = false;
+  clearTimeout(toastTimer);
+  toastTimer = setTimeout(() => { box.hidden = true; }, 4000);
+}
+
+export const loading = (what) => h('p', { class: 'empty loading' }, `Loading ${what} …`);
+export const empty = (title, ...more) => h('div', { class: 'empty' }, h('strong', {}, title), ...more.map((text) => h('p', {}, text)));
+export const failed = (error) => h('div', { class: 'empty error', role: 'alert' }, h('strong', {}, error.title ?? 'This did not work'), h('p', {}, error.message));
+
+/** Asks something in the dialog; the promise is what `buttons` resolve with, null where it was closed. */
+export function ask(title, content, buttons) {
+  const dialog = document.getElementById('dialog');
+  return new Promise((resolve) => {
+    let result = null;
+    const form = h('form', { method: 'dialog' },
+      h('h2', { id: 'dialog-title' }, title), ...content,
+      h('div', { class: 'buttons' }, buttons.map(([text, value, kind]) => h('button', {
+        type: 'submit', class: kind ?? '', onclick: () => { result = typeof value === 'function' ? value() : value; },
+      }, text))));
+    dialog.replaceChildren(form);
+    dialog.addEventListener('close', () => resolve(result), { once: true });
+    dialog.showModal();
+  });
+}
+
+export const shellQuote = (text) => (/^[A-Za-z0-9_./:=-]+$/.test(text) ? text : `'${String(text).replaceAll("'", "'\\''")}'`);

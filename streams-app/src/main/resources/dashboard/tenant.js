@@ -1,0 +1,288 @@
+// One tenant: what it uses, what holds for it and since when, and everything that can be done about it.
+import { get, getTagged, send } from './api.js';
+import { Chart } from './charts.js';
+import { ask, bar, bytes, command, empty, failed, h, loading, number, percent, pill, rate, REASONS, shellQuote, time, toast, words } from './dom.js';
+import { Pace } from './tenants.js';
+
+const FIELDS = [
+  ['max_signals_per_sec', 'Rate', 'signals a second', '--rate', 4294967295],
+  ['burst_signals', 'Burst', 'signals at once; empty = 2 × the rate', '--burst', 4294967295],
+  ['max_entities', 'Entities', 'distinct items, users and creators', '--entities', Number.MAX_SAFE_INTEGER],
+  ['max_storage_bytes', 'Storage', 'bytes of sealed segments', '--storage', Number.MAX_SAFE_INTEGER],
+];
+const ORIGINS = { tenant: 'its own config', default: 'the default tenant', twice_the_rate: '2 × the rate' };
+
+export function tenantPage(id) {
+  const path = `/v1/tenants/${id}`;
+  const pace = new Pace();
+  const chart = new Chart(`Signals of tenant ${id}`);
+  const title = h('h1', {}, `Tenant ${id}`);
+  const badges = h('span', { class: 'badges' });
+  const use = h('div', { class: 'facts' }, loading('usage'));
+  const refused = h('p', { class: 'hint', id: 'refused' });
+  const limits = h('div', {}, loading('limits'));
+  const history = h('div', {}, loading('its history'));
+  const blockButton = h('button', { type: 'button', onclick: () => act(block) }, 'Block …');
+  const element = h('div', { class: 'stack' },
+    h('p', {}, h('a', { href: '#/' }, '← All tenants')),
+    h('div', { class: 'heading' }, title, badges,
+      h('div', { class: 'buttons' }, blockButton,
+        h('button', { type: 'button', onclick: () => act(prune) }, 'Prune WAL …'),
+        h('a', { class: 'button', href: `#/refusals?tenant=${id}` }, 'Its refusals'))),
+    h('section', { 'aria-label': 'Usage' }, h('h2', {}, 'Used'), use, refused),
+    h('section', { 'aria-label': 'Last hour' }, h('h2', {}, 'Last hour'), chart.element),
+    h('div', { class: 'columns' },
+      h('section', {}, h('h2', {}, 'Limits in force'), limits),
+      h('section', {}, h('h2', {}, 'Change'), form())),
+    h('section', {}, h('h2', {}, 'History'), history));
+
+  let tenant = null;
+  let etag = null;
+  let shownOffset;
+
+  async function act(action) {
+    try {
+      await action();
+    } catch (e) {
+      toast(e.message);
+    }
+    await refresh();
+  }
+
+  function form() {
+    const inputs = {};
+    const errors = {};
+    const numbers = FIELDS.map(([name, label, hint, , max]) => {
+      inputs[name] = h('input', { type: 'text', inputmode: 'numeric', id: `f-${name}`, 'aria-describedby': `h-${name}`, placeholder: 'no limit', autocomplete: 'off', 'data-max': max });
+      errors[name] = h('span', { class: 'error', role: 'alert' });
+      return h('label', { for: `f-${name}` }, h('span', {}, label), inputs[name], h('span', { class: 'hint', id: `h-${name}` }, hint), errors[name]);
+    });
+    inputs.label = h('input', { type: 'text', maxlength: 200, id: 'f-label' });
+    inputs.mode = h('select', { id: 'f-mode' }, h('option', { value: 'enforce' }, 'enforce'), h('option', { value: 'observe' }, 'observe: count, but accept'));
+    errors.label = h('span', { class: 'error', role: 'alert' });
+    const preview = h('div', { id: 'preview', role: 'status' });
+    const lines = h('details', { class: 'lines' }, h('summary', {}, 'The same on the command line'));
+    const linesBox = h('div', {});
+    lines.append(linesBox);
+    let touched = false;
+
+    function fill() {
+      if (touched || !tenant) return;
+      const config = tenant.config ?? {};
+      for (const [name] of FIELDS) inputs[name].value = config[name] ?? '';
+      inputs.label.value = config.label ?? '';
+      inputs.mode.value = config.mode ?? 'enforce';
+      showLines();
+    }
+
+    /** What the form says that the config does not; null where a field is wrong. */
+    function patch() {
+      const config = tenant?.config ?? {};
+      const changes = {};
+      let right = true;
+      for (const [name, label] of FIELDS) {
+        const text = inputs[name].value.trim().replaceAll(/[, _]/g, '');
+        const value = text === '' ? null : Number(text);
+        const wrong = text !== '' && (!/^\d+$/.test(text) || value > Number(inputs[name].dataset.max));
+        errors[name].textContent = wrong ? `${label} is a whole number from 0 to ${number(Number(inputs[name].dataset.max))}, or empty for no limit.` : '';
+        inputs[name].setAttribute('aria-invalid', wrong);
+        right &&= !wrong;
+        if (value !== (config[name] ?? null)) changes[name] = value;
+      }
+      if (inputs.label.value !== (config.label ?? '')) changes.label = inputs.label.value;
+      if (inputs.mode.value !== (config.mode ?? 'enforce')) changes.mode = inputs.mode.value;
+      return right ? changes : null;
+    }
+
+    function showLines() {
+      const changes = patch();
+      if (!changes || Object.keys(changes).length === 0) {
+        linesBox.replaceChildren(command(`tidegate tenants show ${id}`), command(`curl ${location.origin}${path}`));
+        return;
+      }
+      const set = FIELDS.filter(([name]) => changes[name] !== undefined && changes[name] !== null).map(([name, , , option]) => `${option} ${changes[name]}`);
+      if (changes.label !== undefined && changes.label !== '') set.push(`--label ${shellQuote(changes.label)}`);
+      if (changes.mode) set.push(`--mode ${changes.mode}`);
+      const unset = FIELDS.filter(([name]) => changes[name] === null).map(([, , , option]) => option);
+      if (changes.label === '') unset.push('--label');
+      linesBox.replaceChildren(...[
+        set.length ? command(`tidegate tenants set ${id} ${set.join(' ')}`) : '',
+        unset.length ? command(`tidegate tenants unset ${id} ${unset.join(' ')}`) : '',
+        command(`curl -X ${tenant?.config ? 'PATCH' : 'PUT'} -H 'Content-Type: application/json' ${location.origin}${path} -d ${shellQuote(JSON.stringify(changes))}`)].filter(Boolean));
+    }
+
+    function failedField(e) {
+      if (errors[e.field]) {
+        errors[e.field].textContent = e.message;
+        inputs[e.field].focus();
+      } else preview.replaceChildren(failed(e));
+    }
+
+    async function dryRun() {
+      const changes = patch();
+      if (!changes) return;
+      preview.replaceChildren(loading('the last signals'));
+      try {
+        const config = { ...(tenant?.config ?? {}), ...changes };
+        delete config.tenant_id;
+        const report = await send('POST', `${path}/dry-run`, { config });
+        preview.replaceChildren(h('p', { class: 'preview' }, 'Would have refused ', h('b', {}, number(report.rejected_total)), ' of the last ', h('b', {}, number(report.signals)), ' signals',
+          report.signals ? ` (${percent(report.rejected_total, report.signals)}), the last hour's.` : '.'),
+        h('ul', { class: 'legend' }, REASONS.filter((reason) => report.rejected[reason] > 0).map((reason) => h('li', {}, h('span', { class: `swatch c-${reason}` }), words(reason), h('b', {}, number(report.rejected[reason]))))));
+      } catch (e) {
+        preview.replaceChildren();
+        failedField(e);
+      }
+    }
+
+    async function save(event) {
+      event.preventDefault();
+      const changes = patch();
+      if (!changes) {
+        element.querySelector('[aria-invalid=true]')?.focus();
+        return;
+      }
+      if (Object.keys(changes).length === 0) {
+        toast('Nothing is changed');
+        return;
+      }
+      try {
+        if (tenant?.config) await send('PATCH', path, changes, etag ? { 'If-Match': etag } : {});
+        else await send('PUT', path, changes, etag ? {} : { 'If-None-Match': '*' });
+        touched = false;
+        preview.replaceChildren();
+        toast('Saved; it holds from now on');
+        await refresh();
+      } catch (e) {
+        if (e.id === 'precondition_failed') {
+          preview.replaceChildren(failed({ title: 'Somebody else changed it', message: 'The form shows the config of now. Change it again.' }));
+          touched = false;
+          await refresh();
+        } else failedField(e);
+      }
+    }
+
+    const reset = () => { touched = false; preview.replaceChildren(); fill(); };
+    const box = h('form', { class: 'edit', onsubmit: save, oninput: () => { touched = true; preview.replaceChildren(); showLines(); }, novalidate: true },
+      numbers,
+      h('label', { for: 'f-label' }, h('span', {}, 'Label'), inputs.label, errors.label),
+      h('label', { for: 'f-mode' }, h('span', {}, 'Mode'), inputs.mode),
+      h('div', { class: 'buttons' }, h('button', { type: 'submit', class: 'primary' }, 'Save'),
+        h('button', { type: 'button', onclick: dryRun }, 'What would it refuse?'), h('button', { type: 'button', class: 'quiet', onclick: reset }, 'Reset')),
+      preview, lines);
+    box.fill = fill;
+    return box;
+  }
+
+  async function block() {
+    if (isBlocked()) {
+      await send('POST', `${path}/unblock`, {}, etag ? { 'If-Match': etag } : {});
+      toast('It is let in again');
+      return;
+    }
+    const minutes = h('select', {}, [[10, '10 minutes'], [60, '1 hour'], [1440, '1 day'], [5256000, '10 years']].map(([value, text]) => h('option', { value, selected: value === 60 }, text)));
+    const wanted = await ask(`Block tenant ${id}?`, [h('p', {}, 'All its signals are refused as “tenant blocked” until then. Its limits stay.'), h('label', {}, 'For', minutes),
+      command(`tidegate tenants block ${id} --for 1h`)], [['Block', () => minutes.value, 'danger'], ['Cancel', null]]);
+    if (!wanted) return;
+    const until = new Date(Date.now() + Number(wanted) * 60000).toISOString();
+    await send('POST', `${path}/block`, { until }, etag ? { 'If-Match': etag } : {});
+    toast('Blocked');
+  }
+
+  async function prune() {
+    const below = h('input', { type: 'text', inputmode: 'numeric', required: true, pattern: '[0-9]+' });
+    const seq = await ask('Prune the WAL', [h('p', {}, 'Sealed segments wholly below a sequence number go, in every copy. There is no way back.'), h('label', {}, 'Below', below),
+      command(`tidegate wal prune ${id} --below SEQ`)], [['Show what would go', () => below.value.trim(), 'primary'], ['Cancel', null]]);
+    if (!seq || !/^\d{1,15}$/.test(seq)) return;
+    const plan = await send('POST', `${path}/prune`, { below_seq: Number(seq), dry_run: true });
+    const sure = await ask('Prune the WAL', [h('p', {}, `${number(plan.segments)} segments with ${bytes(plan.bytes)} would go.`)],
+      plan.segments ? [['Remove them for good', true, 'danger'], ['Cancel', null]] : [['Close', null]]);
+    if (!sure) return;
+    const done = await send('POST', `${path}/prune`, { below_seq: Number(seq) });
+    toast(`${number(done.segments)} segments with ${bytes(done.bytes)} went`);
+  }
+
+  const isBlocked = () => Boolean(tenant?.config?.blocked_until && Date.parse(tenant.config.blocked_until) > Date.now());
+
+  async function loadConfig() {
+    try {
+      const answer = await getTagged(path);
+      tenant = answer.json;
+      etag = answer.etag;
+    } catch (e) {
+      if (e.id !== 'tenant_unknown') throw e;
+      tenant = { id, config: null, limits: null, config_offset: null };
+      etag = null;
+    }
+    const config = tenant.config;
+    title.textContent = config?.label || `Tenant ${id}`;
+    document.title = `${title.textContent} · Tidegate`;
+    badges.replaceChildren(h('span', { class: 'hint' }, `t${id}`),
+      isBlocked() ? pill(`blocked until ${time(config.blocked_until)}`, 'bad') : config?.mode === 'observe' ? pill('observing', 'wait') : config ? pill('enforcing', 'good') : pill('without config', 'wait'));
+    blockButton.textContent = isBlocked() ? 'Unblock' : 'Block …';
+    element.querySelector('form.edit').fill();
+    limits.replaceChildren(tenant.limits ? h('table', {}, h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, 'Limit'), h('th', { scope: 'col', class: 'num' }, 'Value'), h('th', { scope: 'col' }, 'From'))),
+      h('tbody', {}, Object.entries(tenant.limits).map(([name, limit]) => h('tr', {}, h('th', { scope: 'row' }, words(name)), h('td', { class: 'num' }, value(name, limit.value)), h('td', {}, ORIGINS[limit.origin] ?? limit.origin)))))
+      : empty('It has no config', 'Its signals are refused as “tenant unknown”. Save the form to let them in.'));
+  }
+
+  function value(name, of) {
+    if (of === null) return name.startsWith('max') || name.startsWith('burst') ? 'unlimited' : '–';
+    if (Array.isArray(of)) return of.join(', ') || 'anywhere';
+    if (name === 'max_storage_bytes') return bytes(of);
+    return name === 'blocked_until' ? time(of) : typeof of === 'number' ? number(of) : String(of);
+  }
+
+  async function loadHistory() {
+    const answer = await get(`${path}/history`);
+    const newest = answer.changes[0];
+    history.replaceChildren(answer.changes.length === 0 ? empty('It was never changed') : h('ol', { class: 'changes' }, answer.changes.map((change) => h('li', {},
+      h('div', {}, h('time', { datetime: change.at }, time(change.at)), ' by ', h('b', {}, change.by)),
+      h('div', { class: 'diff' }, differences(change)),
+      change.config_offset === null ? null : h('button', { type: 'button', class: 'quiet', onclick: () => act(() => undo(change, change === newest)) }, change === newest ? 'Undo' : 'Undo down to here')))));
+  }
+
+  function differences(change) {
+    if (!change.to) return 'config removed';
+    const names = Object.keys({ ...change.from, ...change.to }).filter((name) => name !== 'tenant_id' && JSON.stringify(change.from?.[name]) !== JSON.stringify(change.to[name]));
+    const shown = change.from ? names : names.filter((name) => ![null, ''].includes(change.to[name]) && change.to[name]?.length !== 0);
+    return shown.map((name) => `${words(name)}: ${change.from ? `${value(name, change.from[name] ?? null)} → ` : ''}${value(name, change.to[name] ?? null)}`).join(' · ') || 'as before';
+  }
+
+  async function undo(change, isNewest) {
+    await send('POST', `${path}/undo`, isNewest ? {} : { config_offset: change.config_offset }, etag ? { 'If-Match': etag } : {});
+    toast('Undone; an undo can be undone too');
+  }
+
+  async function loadUsage() {
+    const usage = await get(`${path}/usage`);
+    const perSecond = pace.of(id, usage);
+    const limit = usage.rate.limit_per_sec;
+    const fact = (name, ...content) => h('div', { class: 'fact' }, h('h3', {}, name), content);
+    use.replaceChildren(
+      fact('Rate', bar('rate', perSecond ?? 0, limit, limit === null ? `${rate(perSecond)}, unlimited` : `${rate(perSecond)} of ${number(limit)}`),
+        h('small', {}, limit === null ? '' : `${number(usage.rate.tokens)} of ${number(usage.rate.burst)} in the bucket`)),
+      fact('Entities', bar('entities', usage.entities.total, usage.entities.limit, usage.entities.limit === null ? `${number(usage.entities.total)}, unlimited` : `${number(usage.entities.total)} of ${number(usage.entities.limit)}`),
+        h('small', {}, `${number(usage.entities.item)} items, ${number(usage.entities.user)} users, ${number(usage.entities.creator)} creators`)),
+      fact('Storage', bar('storage', usage.storage.sealed_bytes, usage.storage.limit_bytes, usage.storage.limit_bytes === null ? `${bytes(usage.storage.sealed_bytes)}, unlimited` : `${bytes(usage.storage.sealed_bytes)} of ${bytes(usage.storage.limit_bytes)}`),
+        h('small', {}, `${number(usage.storage.sealed_segments)} sealed segments`)),
+      fact('Ever', h('span', { class: 'use' }, h('span', { class: 'use-text' }, h('b', { id: 'accepted' }, number(usage.accepted)), ' accepted, ', h('b', { id: 'rejected', class: usage.rejected_total ? 'no' : '' }, number(usage.rejected_total)), ' refused')),
+        h('small', {}, `last decision ${time(usage.last_decision_at)}`)));
+    refused.textContent = REASONS.filter((reason) => usage.rejected[reason] > 0).map((reason) => `${words(reason)} ${number(usage.rejected[reason])}`).join(' · ');
+    chart.show(await get(`/v1/history?tenant=${id}`), limit);
+  }
+
+  async function refresh() {
+    const parts = await Promise.allSettled([loadConfig(), loadUsage()]);
+    for (const [part, box] of [[parts[0], limits], [parts[1], use]]) {
+      if (part.status === 'rejected' && box.querySelector('.loading')) box.replaceChildren(failed(part.reason));
+    }
+    if (tenant && tenant.config_offset !== shownOffset) {
+      const offset = tenant.config_offset;
+      await loadHistory();
+      shownOffset = offset;
+    }
+  }
+
+  return { element, refresh, redraw: () => chart.redraw(), close: () => { chart.close(); document.title = 'Tidegate'; } };
+}

@@ -1,0 +1,234 @@
+// The first page: how much passes now, the last hour, and all tenants against their limits.
+import { get } from './api.js';
+import { Chart, ratesNow } from './charts.js';
+import { bar, bytes, empty, failed, h, loading, number, percent, pill, rate, words } from './dom.js';
+
+const PAGE = 100;
+const PAGES_MAX = 1000;
+const SORTS = { used: 'most used', rejected: 'most refused', accepted: 'most accepted', entities: 'most entities', storage: 'most storage', label: 'label', id: 'id' };
+const STATES = { '': 'any state', enforce: 'enforcing', observe: 'observing', blocked: 'blocked', no_config: 'without config' };
+
+function tile(name, kind = '') {
+  const value = h('dd', {}, '–');
+  const element = h('div', { class: `tile ${kind}` }, h('dt', {}, name), value);
+  return { element, set: (text) => { value.textContent = text; } };
+}
+
+/** How much is accepted a second, from two readings of a tenant's counters. */
+export class Pace {
+  #last = new Map();
+
+  of(id, usage) {
+    const at = Date.parse(usage.at);
+    const before = this.#last.get(id);
+    if (!before || at - before.at >= 1500 || usage.accepted < before.accepted) {
+      const perSecond = before && usage.accepted >= before.accepted ? ((usage.accepted - before.accepted) * 1000) / (at - before.at) : null;
+      this.#last.set(id, { at, accepted: usage.accepted, perSecond });
+      if (this.#last.size > 5000) this.#last.clear();
+      return perSecond;
+    }
+    return before.perSecond;
+  }
+}
+
+export function overview(choices) {
+  const tiles = {
+    accepted: tile('Accepted', 'ok'), rejected: tile('Rejected', 'no'), share: tile('Refused share'), over: tile('Tenants over 80 %'),
+    wal: tile('WAL, sealed'), disk: tile('Free disk, least'),
+  };
+  const chart = new Chart('Accepted and refused signals');
+  const chartBox = h('div', {}, loading('the last hour'));
+  const list = tenantList(choices);
+  const element = h('div', { class: 'stack' },
+    h('h1', { class: 'sr' }, 'Tidegate'),
+    h('section', { 'aria-labelledby': 'now' }, h('h2', { id: 'now' }, 'Now'), h('dl', { class: 'tiles', id: 'tiles' }, Object.values(tiles).map((one) => one.element))),
+    h('section', { 'aria-labelledby': 'hour' }, h('h2', { id: 'hour' }, 'Last hour'), chartBox),
+    list.element);
+
+  async function now(status) {
+    const history = await get('/v1/history');
+    const rates = ratesNow(history);
+    tiles.accepted.set(rate(rates.accepted));
+    tiles.rejected.set(rate(rates.rejected));
+    tiles.share.set(percent(rates.rejected, rates.accepted + rates.rejected));
+    tiles.wal.set(bytes(history.sealed_bytes));
+    if (chartBox.firstChild !== chart.element) chartBox.replaceChildren(chart.element);
+    chart.show(history);
+    const free = (status?.instances ?? []).map((one) => one.disk?.free_bytes).filter((one) => one !== null && one !== undefined);
+    tiles.disk.set(free.length ? bytes(Math.min(...free)) : '–');
+    tiles.over.set(number((await get('/v1/tenants?over=80&limit=1')).matched));
+  }
+
+  return {
+    element,
+    async refresh(status) {
+      const both = await Promise.allSettled([now(status), list.refresh()]);
+      const broken = both.find((one) => one.status === 'rejected');
+      if (broken && chartBox.querySelector('.loading')) chartBox.replaceChildren(failed(broken.reason));
+    },
+    redraw: () => chart.redraw(),
+    close: () => { chart.close(); list.close(); },
+  };
+}
+
+/** All tenants; only the rows in sight exist, and only the pages in sight are asked for again. */
+function tenantList(choices) {
+  const pace = new Pace();
+  const search = h('input', { type: 'search', id: 'search', placeholder: 'Label, or beginning of the id', value: choices.get('q') ?? '', 'aria-label': 'Search tenants' });
+  const sort = select('Sort', SORTS, choices.get('sort') ?? 'used');
+  const state = select('State', STATES, choices.get('state') ?? '');
+  const over = h('input', { type: 'checkbox', id: 'over' });
+  over.checked = choices.get('over') === '80';
+  const count = h('span', { class: 'hint', role: 'status' });
+  const spacer = h('div', { class: 'spacer', role: 'rowgroup' });
+  const viewport = h('div', { class: 'viewport', tabindex: 0, role: 'rowgroup', 'aria-label': 'Tenants' }, spacer);
+  const table = h('div', { class: 'tenants', role: 'table', 'aria-label': 'Tenants' },
+    h('div', { class: 'row head', role: 'row' }, ['Tenant', 'Rate', 'Entities', 'Storage', 'Refused, 5 min', 'Mostly because'].map((name) => h('span', { role: 'columnheader' }, name))),
+    h('div', { class: 'viewport', tabindex: -1 }));
+  table.lastChild.replaceWith(viewport);
+  table.hidden = true;
+  viewport.removeAttribute('role');
+  const message = h('div', {}, loading('tenants'));
+  const element = h('section', { 'aria-labelledby': 'tenants' },
+    h('div', { class: 'heading' }, h('h2', { id: 'tenants' }, 'Tenants'), count),
+    h('form', { class: 'filters', role: 'search', onsubmit: (e) => e.preventDefault() }, search, sort, state, h('label', { class: 'check' }, over, 'over 80 %')),
+    message, table);
+
+  let pages = []; // { cursor, rows, next }
+  let matched = null;
+  let generation = 0;
+  let working = false;
+  const style = () => Number.parseInt(getComputedStyle(element).getPropertyValue('--row'), 10) || 48;
+
+  function select(label, options, chosen) {
+    return h('select', { 'aria-label': label, value: chosen, onchange: changed }, Object.entries(options).map(([value, text]) => h('option', { value, selected: value === chosen }, text)));
+  }
+
+  function changed() {
+    const kept = new URLSearchParams();
+    if (search.value) kept.set('q', search.value);
+    if (sort.value !== 'used') kept.set('sort', sort.value);
+    if (state.value) kept.set('state', state.value);
+    if (over.checked) kept.set('over', '80');
+    history.replaceState(null, '', `#/${kept.size ? `?${kept}` : ''}`);
+    pages = [];
+    matched = null;
+    generation++;
+    viewport.scrollTop = 0;
+    refresh();
+  }
+
+  async function fetchPage(index) {
+    const query = new URLSearchParams({ limit: PAGE, sort: sort.value });
+    if (search.value) query.set('q', search.value);
+    if (state.value) query.set('state', state.value);
+    if (over.checked) query.set('over', '80');
+    const cursor = index === 0 ? null : pages[index - 1].next;
+    if (cursor) query.set('cursor', cursor);
+    const of = generation;
+    const answer = await get(`/v1/tenants?${query}`);
+    if (of !== generation) return false;
+    pages[index] = { rows: answer.tenants, next: answer.next };
+    matched = answer.matched;
+    return true;
+  }
+
+  const firstInSight = () => Math.floor(viewport.scrollTop / style());
+  const lastInSight = () => firstInSight() + Math.ceil(viewport.clientHeight / style());
+
+  async function refresh() {
+    const of = generation;
+    try {
+      const first = Math.min(Math.floor(firstInSight() / PAGE), Math.max(0, pages.length - 1));
+      const last = Math.max(first, Math.floor(lastInSight() / PAGE));
+      for (let index = first; index <= Math.min(last, PAGES_MAX); index++) {
+        if (index > 0 && !pages[index - 1]?.next) break;
+        if (!await fetchPage(index)) return;
+      }
+      draw();
+    } catch (e) {
+      if (of === generation && matched === null) message.replaceChildren(failed(e));
+      throw e;
+    }
+  }
+
+  /** Scrolled further than what is known: pages come one after the other, because each begins where the last one ends. */
+  async function fill() {
+    draw();
+    if (working) return;
+    working = true;
+    try {
+      while (pages.length * PAGE <= lastInSight() && pages.at(-1)?.next && pages.length < PAGES_MAX) {
+        if (!await fetchPage(pages.length)) break;
+        draw();
+      }
+    } catch {
+      // asked again by the next refresh
+    } finally {
+      working = false;
+    }
+  }
+
+  function draw() {
+    if (matched === null) return;
+    table.hidden = matched === 0;
+    count.textContent = `${number(matched)} ${matched === 1 ? 'tenant' : 'tenants'}`;
+    const filtered = search.value || state.value || over.checked;
+    message.replaceChildren(...(matched > 0 ? []
+      : [filtered ? empty('No tenant is like that', 'Search for something else, or take the filters away.')
+        : empty('No tenants yet', 'Give one a config: tidegate tenants set 42 --rate 100/s')]));
+    const height = style();
+    spacer.style.height = `${matched * height}px`;
+    table.setAttribute('aria-rowcount', matched + 1);
+    const from = Math.max(0, firstInSight() - 5);
+    const to = Math.min(matched, lastInSight() + 6);
+    const focused = document.activeElement?.closest?.('.row')?.dataset.index;
+    const rows = [];
+    for (let index = from; index < to; index++) {
+      const tenant = pages[Math.floor(index / PAGE)]?.rows[index % PAGE];
+      const row = tenant ? tenantRow(tenant, index) : h('div', { class: 'row waiting', role: 'row' }, h('span', { role: 'cell' }, '…'));
+      row.style.top = `${index * height}px`;
+      rows.push(row);
+    }
+    spacer.replaceChildren(...rows);
+    if (focused !== undefined) spacer.querySelector(`[data-index="${focused}"] a`)?.focus({ preventScroll: true });
+  }
+
+  function tenantRow(tenant, index) {
+    const usage = tenant.usage;
+    const perSecond = pace.of(tenant.id, usage);
+    const limit = usage.rate.limit_per_sec;
+    const recent = tenant.recent;
+    const cell = (name, ...content) => h('span', { role: 'cell', 'data-name': name }, content);
+    return h('div', { class: 'row', role: 'row', 'data-index': index, 'data-tenant': tenant.id, 'aria-rowindex': index + 2 },
+      cell('Tenant', h('a', { href: `#/tenant/${tenant.id}` }, tenant.config?.label || `Tenant ${tenant.id}`),
+        h('small', {}, `t${tenant.id}`), tenant.state === 'enforce' ? null : pill(STATES[tenant.state], tenant.state === 'blocked' ? 'bad' : 'wait')),
+      cell('Rate', bar('rate', perSecond ?? 0, limit, limit === null ? rate(perSecond) : `${rate(perSecond)} of ${number(limit)}`)),
+      cell('Entities', bar('entities', usage.entities.total, usage.entities.limit, usage.entities.limit === null ? number(usage.entities.total) : `${number(usage.entities.total)} of ${number(usage.entities.limit)}`)),
+      cell('Storage', bar('storage', usage.storage.sealed_bytes, usage.storage.limit_bytes,
+        usage.storage.limit_bytes === null ? bytes(usage.storage.sealed_bytes) : `${bytes(usage.storage.sealed_bytes)} of ${bytes(usage.storage.limit_bytes)}`)),
+      cell('Refused', h('b', { class: recent?.rejected ? 'no' : '' }, recent ? percent(recent.rejected, recent.accepted + recent.rejected) : '–')),
+      cell('Because', recent?.top_reason ? h('span', { class: 'reason' }, h('span', { class: `swatch c-${recent.top_reason}` }), words(recent.top_reason)) : '–'));
+  }
+
+  let timer;
+  search.addEventListener('input', () => { clearTimeout(timer); timer = setTimeout(changed, 200); });
+  over.addEventListener('change', changed);
+  viewport.addEventListener('scroll', fill, { passive: true });
+  table.addEventListener('keydown', (e) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[e.key];
+    const row = e.target.closest?.('.row[data-index]');
+    if (!step || !row) return;
+    e.preventDefault();
+    const next = Number(row.dataset.index) + step;
+    if (next < 0 || next >= matched) return;
+    const top = next * style();
+    if (top < viewport.scrollTop) viewport.scrollTop = top;
+    if (top + style() > viewport.scrollTop + viewport.clientHeight) viewport.scrollTop = top + style() - viewport.clientHeight;
+    draw();
+    spacer.querySelector(`[data-index="${next}"] a`)?.focus({ preventScroll: true });
+  });
+  const resized = new ResizeObserver(() => draw());
+  resized.observe(viewport);
+  return { element, refresh, close: () => { resized.disconnect(); clearTimeout(timer); } };
+}

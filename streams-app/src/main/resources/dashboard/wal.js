@@ -1,0 +1,85 @@
+// The instances with their tasks and restores, and which tenants' segments take the room.
+import { get } from './api.js';
+import { bytes, command, empty, failed, h, loading, number, pill } from './dom.js';
+
+const TENANTS = 20;
+
+export function wal() {
+  const instances = h('div', { class: 'cards', id: 'instances-list' }, loading('the instances'));
+  const tenants = h('div', { id: 'segments' }, loading('the segments'));
+  const element = h('div', { class: 'stack' }, h('h1', {}, 'WAL and instances'),
+    h('section', { 'aria-labelledby': 'i' }, h('h2', { id: 'i' }, 'Instances'), instances),
+    h('section', { 'aria-labelledby': 's' }, h('h2', { id: 's' }, 'Sealed segments'), tenants),
+    h('section', { 'aria-labelledby': 'v' }, h('h2', { id: 'v' }, 'Check the files'),
+      h('p', { class: 'hint' }, 'Every record has a checksum, which is checked when it is read. To read and check all of an instance’s files, run on its machine:'),
+      command('tidegate wal verify --data-dir DIR'), h('p', { class: 'hint' }, 'Whether every signal has exactly one outcome:'), command('tidegate verify')));
+  const open = new Map(); // tenant -> its segments' element
+
+  function card(one) {
+    const stages = ['route', 'admit', 'wal'].map((stage) => [stage, (one.tasks ?? []).filter((task) => task.stage === stage)]);
+    return h('article', { class: 'card', 'aria-label': `Instance ${one.instance ?? one.address}` },
+      h('div', { class: 'heading' }, h('h3', {}, one.instance ?? one.address), one.ready ? pill('ready', 'good') : pill(one.state, one.state === 'unreachable' ? 'bad' : 'wait')),
+      h('p', { class: 'hint' }, `${one.address}${one.region ? `, region ${one.region}` : ''}`),
+      one.not_ready_because?.length ? h('p', { class: 'error' }, one.not_ready_because.join('; ')) : null,
+      (one.restoring ?? []).map((store) => h('label', { class: 'restore' }, `Restoring ${store.store} ${store.partition}: ${store.percent} %`, h('progress', { max: 100, value: store.percent }))),
+      one.state === 'unreachable' ? null : h('dl', { class: 'pairs' },
+        h('dt', {}, 'Lag'), h('dd', {}, number(one.lag)),
+        h('dt', {}, 'Free disk'), h('dd', {}, `${bytes(one.disk.free_bytes)}, pauses below ${bytes(one.disk.min_free_bytes)}`),
+        h('dt', {}, 'Configs'), h('dd', {}, `${number(one.tenants_configured)}${one.configs_refused ? `, ${number(one.configs_refused)} refused` : ''}`),
+        stages.map(([stage, tasks]) => [h('dt', {}, stage), h('dd', { class: 'tasks' }, tasks.length === 0 ? 'no task'
+          : tasks.map((task) => h('span', { class: `task ${task.active ? 'active' : 'standby'} ${task.running ? '' : 'moving'}`, title: `${stage} ${task.partition}: ${task.active ? 'active' : 'standby'}${task.running ? '' : ', not running yet'}` },
+            number(task.partition), h('span', { class: 'sr' }, task.active ? ' active' : ' standby'))))])));
+  }
+
+  async function segments(id, box) {
+    if (box.children.length) {
+      box.replaceChildren();
+      open.delete(id);
+      return;
+    }
+    box.replaceChildren(loading('segments'));
+    try {
+      const answer = await get(`/v1/segments?tenant=${id}&limit=100`);
+      box.replaceChildren(h('table', {}, h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, 'From sequence number'), h('th', { scope: 'col', class: 'num' }, 'Size'))),
+        h('tbody', {}, answer.segments.map((one) => h('tr', {}, h('td', {}, number(one.first_seq)), h('td', { class: 'num' }, bytes(one.bytes)))))),
+      answer.next_after === null ? '' : h('p', { class: 'hint' }, 'These are the first 100.'), command(`tidegate wal ls --tenant ${id} --data-dir DIR`));
+      open.set(id, box);
+    } catch (e) {
+      box.replaceChildren(failed(e));
+    }
+  }
+
+  async function showTenants() {
+    const answer = await get(`/v1/tenants?sort=storage&limit=${TENANTS}`);
+    const rows = answer.tenants.filter((one) => one.usage.storage.sealed_segments > 0);
+    if (rows.length === 0) {
+      tenants.replaceChildren(empty('No segment is sealed yet', 'A segment is sealed when it is full or old enough; until then its tenant is not charged for it.'));
+      return;
+    }
+    const focused = document.activeElement?.dataset?.segments;
+    tenants.replaceChildren(h('table', { class: 'wide' }, h('thead', {}, h('tr', {}, ['Tenant', 'Segments', 'Size', 'Pruned below', ''].map((name, i) => h('th', { scope: 'col', class: i > 0 && i < 4 ? 'num' : '' }, name)))),
+      h('tbody', {}, rows.flatMap((one) => {
+        const box = open.get(one.id) ?? h('div', {});
+        return [h('tr', { 'data-tenant': one.id }, h('th', { scope: 'row' }, h('a', { href: `#/tenant/${one.id}` }, one.config?.label || `Tenant ${one.id}`)),
+          h('td', { class: 'num' }, number(one.usage.storage.sealed_segments)), h('td', { class: 'num' }, bytes(one.usage.storage.sealed_bytes)), h('td', { class: 'num' }, number(one.usage.storage.pruned_below_seq)),
+          h('td', {}, h('button', { type: 'button', class: 'quiet', 'data-segments': one.id, onclick: () => segments(one.id, box) }, 'Segments'))),
+        h('tr', { class: 'more' }, h('td', { colspan: 5 }, box))];
+      }))),
+    answer.matched > TENANTS ? h('p', { class: 'hint' }, `The ${TENANTS} largest of ${number(answer.matched)} tenants.`) : '');
+    if (focused) tenants.querySelector(`[data-segments="${focused}"]`)?.focus();
+  }
+
+  return {
+    element,
+    async refresh(status) {
+      if (status) instances.replaceChildren(...status.instances.map(card));
+      try {
+        await showTenants();
+      } catch (e) {
+        if (tenants.querySelector('.loading')) tenants.replaceChildren(failed(e));
+        throw e;
+      }
+    },
+    close: () => {},
+  };
+}
