@@ -44,19 +44,21 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * The ACLs of {@code docs/security.md}, read from the page, on a broker that has an authorizer and SASL/SCRAM: with them
- * each role can do its work, and not another's.
+ * The ACLs of {@code docs/security.md}, read from the page, on a broker that has an authorizer and SASL/SCRAM over TLS,
+ * with the client's settings of that page: with them each role can do its work, and not another's, and each is made use of.
  */
 final class AclTest {
     private static final String PASSWORD = "a-password-of-the-test";
     private static final Pattern ROW = Pattern.compile(
-            "(?m)^\\| (tidegate|operator|producer|consumer) \\| (\\S+) `(\\S+)`( prefix)? \\| ([\\w, ]+) \\|$");
+            "(?m)^\\| (tidegate|operator|replayer|producer|consumer) \\| (\\S+) `(\\S+)`( prefix)? \\| ([\\w, ]+) \\|$");
 
     @TempDir
     private static Path temp;
 
     private static EmbeddedBroker broker;
     private static String sasl;
+    private static Path certificate;
+    private static Path allowed;
 
     @BeforeAll
     static void start() throws Exception {
@@ -70,19 +72,28 @@ final class AclTest {
                 "listeners",
                 "PLAINTEXT://127.0.0.1:%d,CONTROLLER://127.0.0.1:%d,SASL://127.0.0.1:%d"
                         .formatted(plain, controller, secured));
-        overrides.put("listener.security.protocol.map", "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_PLAINTEXT");
+        overrides.put("listener.security.protocol.map", "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_SSL");
         overrides.put("inter.broker.listener.name", "PLAINTEXT");
         overrides.put("sasl.enabled.mechanisms", "SCRAM-SHA-512");
         overrides.put(
                 "listener.name.sasl.scram-sha-512.sasl.jaas.config",
                 "org.apache.kafka.common.security.scram.ScramLoginModule required;");
-        overrides.put("authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer");
+        overrides.put("authorizer.class.name", RecordingAuthorizer.class.getName());
+        allowed = temp.resolve("allowed");
+        overrides.put(RecordingAuthorizer.FILE_CONFIG, allowed.toString());
+        certificate = temp.resolve("kafka-ca.crt");
+        Path keys = temp.resolve("broker.p12");
+        keytool("-genkeypair", "-keyalg", "EC", "-dname", "CN=broker", "-ext", "san=ip:127.0.0.1", keys);
+        keytool("-exportcert", "-rfc", "-file", certificate, keys);
+        overrides.put("ssl.keystore.type", "PKCS12");
+        overrides.put("ssl.keystore.location", keys.toString());
+        overrides.put("ssl.keystore.password", PASSWORD);
         // Who comes by the other listener sets things up.
         overrides.put("super.users", "User:ANONYMOUS");
         broker = EmbeddedBroker.start(temp.resolve("broker"), plain, overrides);
         try (Admin admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()))) {
             List<org.apache.kafka.clients.admin.UserScramCredentialAlteration> users = new ArrayList<>();
-            for (String user : List.of("tidegate", "operator", "producer", "consumer", "stranger")) {
+            for (String user : List.of("tidegate", "operator", "producer", "replayer", "consumer", "stranger")) {
                 users.add(new UserScramCredentialUpsertion(
                         user, new ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096), PASSWORD));
             }
@@ -96,6 +107,24 @@ final class AclTest {
         if (broker != null) {
             broker.close();
         }
+    }
+
+    /** @param words the last names the key store */
+    private static void keytool(Object... words) throws Exception {
+        List<String> command = new ArrayList<>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "keytool").toString());
+        for (int i = 0; i < words.length - 1; i++) {
+            command.add(words[i].toString());
+        }
+        String keys = words[words.length - 1].toString();
+        command.addAll(List.of("-alias", "broker", "-storetype", "PKCS12", "-keystore", keys, "-storepass", PASSWORD));
+        Path log = temp.resolve("keytool.log");
+        Process keytool = new ProcessBuilder(command)
+                .redirectErrorStream(true)
+                .redirectOutput(log.toFile())
+                .start();
+        assertThat(keytool.waitFor(60, TimeUnit.SECONDS)).isTrue();
+        assertThat(keytool.exitValue()).as(Files.readString(log)).isZero();
     }
 
     private static int freePort() throws IOException {
@@ -113,11 +142,11 @@ final class AclTest {
                     row.group(3),
                     row.group(4) == null ? PatternType.LITERAL : PatternType.PREFIXED);
             for (String operation : row.group(5).split(", ", -1)) {
-                AclOperation allowed = AclOperation.fromString(
+                AclOperation acl = AclOperation.fromString(
                         operation.replaceAll("([a-z])([A-Z])", "$1_$2").toUpperCase(Locale.ROOT));
-                assertThat(allowed).as(row.group()).isNotEqualTo(AclOperation.UNKNOWN);
+                assertThat(acl).as(row.group()).isNotEqualTo(AclOperation.UNKNOWN);
                 acls.add(new AclBinding(
-                        on, new AccessControlEntry("User:" + row.group(1), "*", allowed, AclPermissionType.ALLOW)));
+                        on, new AccessControlEntry("User:" + row.group(1), "*", acl, AclPermissionType.ALLOW)));
             }
         }
         assertThat(acls).hasSizeGreaterThan(20);
@@ -127,7 +156,9 @@ final class AclTest {
     private static Map<String, Object> client(String user) {
         Map<String, Object> config = new HashMap<>();
         config.put("bootstrap.servers", sasl);
-        config.put("security.protocol", "SASL_PLAINTEXT");
+        config.put("security.protocol", "SASL_SSL");
+        config.put("ssl.truststore.type", "PEM");
+        config.put("ssl.truststore.location", certificate.toString());
         config.put("sasl.mechanism", "SCRAM-SHA-512");
         config.put(
                 "sasl.jaas.config",
@@ -190,7 +221,7 @@ final class AclTest {
             assertThat(listed.exit()).as(listed.err()).isZero();
 
             send("producer", "signals", "{\"tenant_id\":1}");
-            send("producer", "signals", "{\"tenant_id\":2}");
+            send("producer", "signals", "{\"tenant_id\":2,\"item\":\"x\"}");
             TidegateProcess.await(
                     Duration.ofSeconds(60),
                     "a signal of each tenant to be decided",
@@ -202,6 +233,22 @@ final class AclTest {
                     "operator", "verify", "--data-dir", temp.resolve("data").toString(), "--settle", "60s");
             assertThat(verify.exit()).as(verify.out() + verify.err()).isZero();
             assertThat(readOne("consumer", "quota-exceeded")).isEqualTo("{\"tenant_id\":1}");
+            for (String words : List.of(
+                    "tenants set 2 --entities 1 --dry-run",
+                    "tenants forget 2 --item x",
+                    "wal prune 2 --below 1 --dry-run",
+                    "rejections tail --dead-letter")) {
+                var done = command("operator", words.split(" "));
+                assertThat(done.exit())
+                        .as(words + "\n" + done.out() + done.err())
+                        .isZero();
+            }
+            assertThat(http.send("PUT", "/v1/tenants/1", "{}").status()).isEqualTo(200);
+            var replayed = command("replayer", "rejections", "replay", "--yes");
+            assertThat(replayed.exit()).as(replayed.err()).isZero();
+            assertThat(replayed.out()).contains("1 rate_limited");
+            var again = command("replayer", "rejections", "replay", "-o", "json");
+            assertThat(again.out()).contains("\"done\":1");
 
             assertRefused(() -> send("producer", "tenant-configs", "{}"));
             assertRefused(() -> send("producer", "signals-accepted", "{}"));
@@ -212,7 +259,44 @@ final class AclTest {
             var byConsumer = command("consumer", "tenants", "set", "2", "--rate", "1");
             assertThat(byConsumer.exit()).isEqualTo(1);
             assertThat(process.logText()).doesNotContain("AuthorizationException");
+
+            send("producer", "signals", "no JSON");
+            assertThat(http.send("POST", "/v1/tenants/2/forget", "{\"kind\":\"item\",\"id\":\"y\"}")
+                            .status())
+                    .isEqualTo(200);
+            try (var stream = http.open("/v1/rejections").body()) {
+                assertThat(stream.read()).isPositive();
+                TidegateProcess.await(
+                        Duration.ofSeconds(90),
+                        "each ACL to be asked for",
+                        () -> superfluous().toString(),
+                        () -> superfluous().isEmpty());
+            }
         }
+    }
+
+    /** What is documented and nothing asked for; without what has to do with sealed segments, of which there are none. */
+    private static List<AclBinding> superfluous() {
+        try {
+            List<String> used = Files.readAllLines(allowed, StandardCharsets.UTF_8);
+            return documented().stream()
+                    .filter(acl -> used.stream().noneMatch(line -> isOf(acl, line)))
+                    .filter(acl -> !acl.pattern().name().equals("wal-segments"))
+                    .toList();
+        } catch (IOException e) {
+            throw new java.io.UncheckedIOException(e);
+        }
+    }
+
+    private static boolean isOf(AclBinding acl, String line) {
+        String[] words = line.split(" ", 4);
+        ResourcePattern on = acl.pattern();
+        return words[0].equals(acl.entry().principal())
+                && words[1].equals(acl.entry().operation().name())
+                && words[2].equals(on.resourceType().name())
+                && (on.patternType() == PatternType.LITERAL
+                        ? words[3].equals(on.name())
+                        : words[3].startsWith(on.name()));
     }
 
     private static com.fasterxml.jackson.databind.JsonNode usage(Http http, String tenant) {
@@ -229,6 +313,8 @@ final class AclTest {
         Map<String, Object> config = client(user);
         config.put("auto.offset.reset", "earliest");
         config.put("isolation.level", "read_committed");
+        config.put("group.id", "refusals-" + user);
+        config.put("enable.auto.commit", false);
         config.put("allow.auto.create.topics", false);
         try (var consumer = new KafkaConsumer<>(config, new StringDeserializer(), new StringDeserializer())) {
             consumer.assign(consumer.partitionsFor(topic).stream()
@@ -238,6 +324,7 @@ final class AclTest {
             while (System.nanoTime() < deadline) {
                 var records = consumer.poll(Duration.ofMillis(200)).iterator();
                 if (records.hasNext()) {
+                    consumer.commitSync(Duration.ofSeconds(30));
                     return records.next().value();
                 }
             }
