@@ -1,6 +1,6 @@
 # Builds Tidegate from the checkout: docker build -t tidegate:0.1.0 .
-# The libraries, and an archive of their classes that makes starts short, are layers of their own: a change of the code
-# ships a new tidegate.jar and nothing else.
+# The libraries, and an archive of their classes that makes starts shorter, are layers of their own: a change of the code
+# ships a new tidegate.jar, and the archive where the build's demo loaded other classes than the last one's.
 
 FROM maven:3-eclipse-temurin-25 AS libraries
 WORKDIR /src
@@ -23,7 +23,7 @@ WORKDIR /opt/tidegate
 COPY --from=libraries /src/streams-app/target/dist/lib lib
 RUN ls -d "$PWD"/lib/*.jar | LC_ALL=C sort | paste -sd: >libraries.cp
 
-# The classes that a short demo loads. Those of the libraries go to the archive, in an order that does not change.
+# The classes that a short demo loads. Those of the libraries go to the archive, in the order of their names.
 FROM base AS archive
 COPY --from=build /src/streams-app/target/dist/tidegate.jar ./
 RUN java -Xshare:off -XX:DumpLoadedClassList=/tmp/loaded --enable-native-access=ALL-UNNAMED --sun-misc-unsafe-memory-access=allow \
