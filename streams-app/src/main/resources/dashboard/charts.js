@@ -69,7 +69,7 @@ export class Chart {
       width: Math.max(200, this.plotBox.clientWidth), height: 220, legend: { show: false }, cursor: { show: false },
       series: [{}, ...series],
       scales: { y: { range: (_, min, max) => [0, Math.max(1, max * 1.08)] } },
-      axes: [{ ...axis, values: (_, at) => at.map((s) => new Date(s * 1000).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' })) },
+      axes: [{ ...axis, space: 90, incrs: [60, 120, 300, 600, 900], values: (_, at) => at.map((s) => new Date(s * 1000).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' })) },
         { ...axis, size: 62, values: (_, at) => at.map((v) => rate(v)) }],
     };
   }

@@ -80,14 +80,12 @@ function tenantList(choices) {
   const over = h('input', { type: 'checkbox', id: 'over' });
   over.checked = choices.get('over') === '80';
   const count = h('span', { class: 'hint', role: 'status' });
-  const spacer = h('div', { class: 'spacer', role: 'rowgroup' });
+  const spacer = h('div', { class: 'spacer', role: 'presentation' });
   const viewport = h('div', { class: 'viewport', tabindex: 0, role: 'rowgroup', 'aria-label': 'Tenants' }, spacer);
   const table = h('div', { class: 'tenants', role: 'table', 'aria-label': 'Tenants' },
     h('div', { class: 'row head', role: 'row' }, ['Tenant', 'Rate', 'Entities', 'Storage', 'Refused, 5 min', 'Mostly because'].map((name) => h('span', { role: 'columnheader' }, name))),
-    h('div', { class: 'viewport', tabindex: -1 }));
-  table.lastChild.replaceWith(viewport);
+    viewport);
   table.hidden = true;
-  viewport.removeAttribute('role');
   const message = h('div', {}, loading('tenants'));
   const element = h('section', { 'aria-labelledby': 'tenants' },
     h('div', { class: 'heading' }, h('h2', { id: 'tenants' }, 'Tenants'), count),
