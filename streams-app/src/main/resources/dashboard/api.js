@@ -17,6 +17,9 @@ export class Problem extends Error {
 
 const headers = (more) => (token ? { ...more, Authorization: `Bearer ${token}` } : more);
 
+/** A line for a shell. It names the token, and does not show it. */
+export const curl = (path, more = '') => `curl ${token ? '-H "Authorization: Bearer $TIDEGATE_TOKEN" ' : ''}${more}${location.origin}${path}`;
+
 async function call(path, options = {}) {
   let response;
   try {

@@ -1,5 +1,5 @@
 // One tenant: what it uses, what holds for it and since when, and everything that can be done about it.
-import { get, getTagged, send } from './api.js';
+import { get, getTagged, send, curl } from './api.js';
 import { Chart } from './charts.js';
 import { ask, bar, bytes, command, empty, failed, h, loading, number, percent, pill, rate, REASONS, shellQuote, time, toast, words } from './dom.js';
 import { Pace } from './tenants.js';
@@ -97,7 +97,7 @@ export function tenantPage(id) {
     function showLines() {
       const changes = patch();
       if (!changes || Object.keys(changes).length === 0) {
-        linesBox.replaceChildren(command(`tidegate tenants show ${id}`), command(`curl ${location.origin}${path}`));
+        linesBox.replaceChildren(command(`tidegate tenants get ${id}`), command(curl(path)));
         return;
       }
       const set = FIELDS.filter(([name]) => changes[name] !== undefined && changes[name] !== null).map(([name, , , option]) => `${option} ${changes[name]}`);
@@ -108,7 +108,7 @@ export function tenantPage(id) {
       linesBox.replaceChildren(...[
         set.length ? command(`tidegate tenants set ${id} ${set.join(' ')}`) : '',
         unset.length ? command(`tidegate tenants unset ${id} ${unset.join(' ')}`) : '',
-        command(`curl -X ${tenant?.config ? 'PATCH' : 'PUT'} -H 'Content-Type: application/json' ${location.origin}${path} -d ${shellQuote(JSON.stringify(changes))}`)].filter(Boolean));
+        command(curl(path, `-X ${tenant?.config ? 'PATCH' : 'PUT'} -H 'Content-Type: application/json' -d ${shellQuote(JSON.stringify(changes))} `))].filter(Boolean));
     }
 
     function failedField(e) {

@@ -42,7 +42,7 @@ export function wal() {
       const answer = await get(`/v1/segments?tenant=${id}&limit=100`);
       box.replaceChildren(h('table', {}, h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, 'From sequence number'), h('th', { scope: 'col', class: 'num' }, 'Size'))),
         h('tbody', {}, answer.segments.map((one) => h('tr', {}, h('td', {}, number(one.first_seq)), h('td', { class: 'num' }, bytes(one.bytes)))))),
-      answer.next_after === null ? '' : h('p', { class: 'hint' }, 'These are the first 100.'), command(`tidegate wal ls --tenant ${id} --data-dir DIR`));
+      answer.next_after === null ? '' : h('p', { class: 'hint' }, 'These are the first 100.'), command(`tidegate wal ls ${id} --data-dir DIR`));
       open.set(id, box);
     } catch (e) {
       box.replaceChildren(failed(e));

@@ -2,8 +2,13 @@ package io.tidegate.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -34,6 +39,7 @@ final class HelpTest {
         CommandLine command = Tidegate.commandLine();
         for (String word : words) {
             command = command.getSubcommands().get(word);
+            assertThat(command).as("%s of %s", word, words).isNotNull();
         }
         return command.getCommandSpec();
     }
@@ -50,6 +56,31 @@ final class HelpTest {
         assertThat(run.exitCode()).isEqualTo(ExitCodes.OK);
         assertThat(run.out()).contains("Usage: tidegate" + (words.isEmpty() ? "" : " " + String.join(" ", words)));
         assertThat(run.err()).isEmpty();
+    }
+
+    /** What it shows to be copied: the words up to the first value, and every option. */
+    @Test
+    void theCommandLinesOfTheDashboardExist() throws IOException {
+        Pattern line = Pattern.compile("tidegate ((?:[a-z]+ )*[a-z]+)\\b([^`'\\n]*)");
+        Pattern option = Pattern.compile("--[a-z-]+");
+        int seen = 0;
+        try (Stream<Path> files = Files.list(Path.of("src/main/resources/dashboard"))) {
+            for (Path file :
+                    files.filter(name -> name.toString().endsWith(".js")).toList()) {
+                Matcher lines = line.matcher(Files.readString(file));
+                while (lines.find()) {
+                    CommandSpec spec = spec(List.of(lines.group(1).split(" ", -1)));
+                    Matcher options = option.matcher(lines.group(2));
+                    while (options.find()) {
+                        assertThat(spec.findOption(options.group()))
+                                .as(lines.group())
+                                .isNotNull();
+                    }
+                    seen++;
+                }
+            }
+        }
+        assertThat(seen).isGreaterThan(5);
     }
 
     @ParameterizedTest
