@@ -1,8 +1,10 @@
 // The instances with their tasks and restores, and which tenants' segments take the room.
 import { get } from './api.js';
-import { bytes, command, empty, failed, h, loading, number, pill } from './dom.js';
+import { bytes, command, empty, failed, h, loading, number, pill, time } from './dom.js';
 
 const TENANTS = 20;
+
+const verified = (last) => (last ? `${time(last.at)}: ${number(last.records)} records, ${last.damaged ? `${number(last.damaged)} places damaged` : 'clean'}` : 'never');
 
 export function wal() {
   const instances = h('div', { class: 'cards', id: 'instances-list' }, loading('the instances'));
@@ -25,6 +27,7 @@ export function wal() {
       one.state === 'unreachable' ? null : h('dl', { class: 'pairs' },
         h('dt', {}, 'Lag'), h('dd', {}, number(one.lag)),
         h('dt', {}, 'Free disk'), h('dd', {}, `${bytes(one.disk.free_bytes)}, pauses below ${bytes(one.disk.min_free_bytes)}`),
+        h('dt', {}, 'Verified'), h('dd', { class: one.last_verify?.damaged ? 'no' : '' }, verified(one.last_verify)),
         h('dt', {}, 'Configs'), h('dd', {}, `${number(one.tenants_configured)}${one.configs_refused ? `, ${number(one.configs_refused)} refused` : ''}`),
         stages.map(([stage, tasks]) => [h('dt', {}, stage), h('dd', { class: 'tasks' }, tasks.length === 0 ? 'no task'
           : tasks.map((task) => h('span', { class: `task ${task.active ? 'active' : 'standby'} ${task.running ? '' : 'moving'}`, title: `${stage} ${task.partition}: ${task.active ? 'active' : 'standby'}${task.running ? '' : ', not running yet'}` },

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admin.WalRepairs;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.wal.DataDir;
+import io.tidegate.wal.LastVerify;
 import io.tidegate.wal.SegmentName;
 import io.tidegate.wal.WalReader;
 import io.tidegate.wal.WalRecord;
@@ -17,6 +18,7 @@ import java.math.BigInteger;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -226,6 +228,9 @@ final class WalCommand implements Runnable {
                                 : state);
             }
             progress.done();
+            if (tenant == null) {
+                new LastVerify(Instant.now().truncatedTo(ChronoUnit.SECONDS), records, damage.size()).write(dir);
+            }
             if (output.json()) {
                 ObjectNode json = Json.object();
                 json.put("clean", damage.isEmpty());

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admission.QuotaUse;
 import io.tidegate.http.Access.Role;
 import io.tidegate.topology.InstanceView;
+import io.tidegate.wal.LastVerify;
 import java.io.IOException;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -100,6 +101,15 @@ final class StatusApi {
             disk.putNull("free_bytes");
         }
         disk.put("min_free_bytes", node.settings.diskMinFreeBytes());
+        LastVerify verified = LastVerify.read(node.dir);
+        if (verified == null) {
+            json.putNull("last_verify");
+        } else {
+            json.putObject("last_verify")
+                    .put("at", verified.at().toString())
+                    .put("records", verified.records())
+                    .put("damaged", verified.damaged());
+        }
         json.put("configs_refused", node.configs.refusedCount());
         json.put("tenants_configured", node.configs.size());
         long lag = 0;

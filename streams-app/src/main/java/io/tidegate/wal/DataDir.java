@@ -92,6 +92,11 @@ public final class DataDir {
         return own().resolve("lib");
     }
 
+    /** See {@link LastVerify}. */
+    Path verified() {
+        return own().resolve("verified");
+    }
+
     Path quarantine() {
         return own().resolve("quarantine");
     }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.wal.DataDir;
+import io.tidegate.wal.LastVerify;
 import io.tidegate.wal.Shard;
 import io.tidegate.wal.WalRecord;
 import io.tidegate.wal.WalSettings;
@@ -156,6 +157,27 @@ final class WalCommandTest {
         assertThat(report.get("clean").asBoolean()).isTrue();
         assertThat(report.get("records").asInt()).isEqualTo(RECORDS + 2);
         assertThat(report.get("damage")).isEmpty();
+    }
+
+    /** For the dashboard; a check of one tenant alone says nothing about the rest. */
+    @Test
+    void remembersWhatTheLastCheckOfAllFilesFound() throws IOException {
+        run("wal", "verify", "42");
+        assertThat(LastVerify.read(dir)).isNull();
+
+        run("wal", "verify");
+        LastVerify clean = LastVerify.read(dir);
+        flip(segments().get(1), 70);
+        run("wal", "verify");
+        LastVerify damaged = LastVerify.read(dir);
+
+        assertThat(clean).isNotNull();
+        assertThat(clean.records()).isEqualTo(RECORDS + 2);
+        assertThat(clean.damaged()).isZero();
+        assertThat(damaged).isNotNull();
+        assertThat(damaged.damaged()).isPositive();
+        Files.writeString(root.resolve(".tidegate").resolve("verified"), "at=yesterday records=1 damaged=0");
+        assertThat(LastVerify.read(dir)).as("what cannot be understood").isNull();
     }
 
     @Test

@@ -171,7 +171,7 @@ final class DashboardTest {
     }
 
     @Test
-    void everyPageShowsTheNumbersOfTheApi() {
+    void everyPageShowsTheNumbersOfTheApi() throws Exception {
         show(page, "#/");
         awaitText("#cluster", "running");
         awaitText(".row[data-tenant='2']", "20 of 20");
@@ -186,6 +186,10 @@ final class DashboardTest {
         show(page, "#/wal");
         awaitText("#instances-list", http.url.replaceFirst("^http://", ""));
         awaitText("#instances-list", "ready");
+        awaitText("#instances-list", "never");
+        var verify = deployment.tidegate("wal", "verify", "--data-dir", deployment.dataDir("a"));
+        assertThat(verify.exit()).as(verify.err()).isZero();
+        awaitText("#instances-list", "clean");
     }
 
     @Test
