@@ -130,8 +130,10 @@ final class InstanceFaultTest {
         try (FaultScene scene = scene(3, test)) {
             scene.startInstance("a");
             scene.awaitProgress("start");
+            // Or the delay would be that of what waited for the start.
+            scene.awaitProgress("what had waited is read", System.currentTimeMillis() + 5_000);
             scene.progress().takeLongestDelayMs();
-            scene.awaitProgress("ten seconds of flood", System.currentTimeMillis() + 10_000);
+            scene.awaitProgress("five seconds of flood", System.currentTimeMillis() + 5_000);
             scene.reportDelay();
             scene.settleAndCheck();
         }
