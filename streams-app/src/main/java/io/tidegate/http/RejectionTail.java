@@ -36,7 +36,7 @@ final class RejectionTail implements AutoCloseable {
     private static final int RECORDS_PER_WINDOW_MAX = 5_000;
 
     /** Over all streams; each is a write to a connection. */
-    private static final int EVENTS_PER_WINDOW_MAX = 20_000;
+    private static final int EVENTS_PER_WINDOW_MAX = 2_000;
 
     private static final Duration WINDOW = Duration.ofSeconds(1);
     private static final Duration HEARTBEAT_EVERY = Duration.ofSeconds(10);
