@@ -1,5 +1,6 @@
 package io.tidegate.admin;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admission.Admission;
 import io.tidegate.admission.Decision;
 import io.tidegate.admission.Decision.Rejected;
@@ -14,6 +15,7 @@ import io.tidegate.tenant.TenantConfig.Mode;
 import io.tidegate.tenant.TenantId;
 import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
@@ -40,6 +42,19 @@ public final class DryRun {
     public record Report(long signals, Map<Reason, Long> rejected, long firstMs) {
         public long rejectedCount() {
             return rejected.values().stream().mapToLong(Long::longValue).sum();
+        }
+
+        /** As the command line and the HTTP API say it: every reason, {@code first_at} null where there is no signal. */
+        public void writeTo(ObjectNode json) {
+            json.put("signals", signals);
+            json.put("rejected_total", rejectedCount());
+            ObjectNode byReason = json.putObject("rejected");
+            for (Reason reason : Reason.values()) {
+                byReason.put(reason.id(), rejected.getOrDefault(reason, 0L));
+            }
+            json.put(
+                    "first_at",
+                    firstMs < 0 ? null : Instant.ofEpochMilli(firstMs).toString());
         }
     }
 

@@ -5,7 +5,6 @@ import io.tidegate.admin.AdminException;
 import io.tidegate.admin.ConfigWriter;
 import io.tidegate.admin.DryRun;
 import io.tidegate.admin.TenantDirectory;
-import io.tidegate.admission.Reason;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
 import io.tidegate.tenant.TenantId;
@@ -269,17 +268,7 @@ final class TenantsCommand implements Runnable {
             if (output.json()) {
                 ObjectNode json = Json.object();
                 json.put("tenant_id", new BigInteger(tenant.decimal()));
-                json.put("signals", report.signals());
-                json.put("rejected_total", report.rejectedCount());
-                ObjectNode rejected = json.putObject("rejected");
-                for (Reason reason : Reason.values()) {
-                    rejected.put(reason.id(), report.rejected().getOrDefault(reason, 0L));
-                }
-                json.put(
-                        "first_at",
-                        report.firstMs() < 0
-                                ? null
-                                : Instant.ofEpochMilli(report.firstMs()).toString());
+                report.writeTo(json);
                 out().println(Json.line(json));
             } else {
                 out().println("%d of %d signals of tenant %s would have been refused"

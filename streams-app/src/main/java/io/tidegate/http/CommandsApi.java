@@ -184,17 +184,7 @@ final class CommandsApi implements AutoCloseable {
                 longWork.run(() -> new DryRun(node.settings).judge(proposed, since, System.currentTimeMillis()));
         ObjectNode json = Json.object();
         json.put("id", tenant.decimal());
-        json.put("signals", report.signals());
-        json.put("rejected_total", report.rejectedCount());
-        ObjectNode rejected = json.putObject("rejected");
-        for (Reason reason : Reason.values()) {
-            rejected.put(reason.id(), report.rejected().getOrDefault(reason, 0L));
-        }
-        json.put(
-                "first_at",
-                report.firstMs() < 0
-                        ? null
-                        : Instant.ofEpochMilli(report.firstMs()).toString());
+        report.writeTo(json);
         return Reply.json(json);
     }
 
