@@ -66,7 +66,10 @@ async function withToken(request) {
   }
 }
 
-export const get = (path) => withToken(async () => (await call(path)).json());
+/** What is asked every two seconds must not wait for ever for an answer that got lost. */
+const GET_WITHIN_MS = 20000;
+
+export const get = (path) => withToken(async () => (await call(path, { signal: AbortSignal.timeout(GET_WITHIN_MS) })).json());
 
 export const send = (method, path, body, more = {}) => withToken(async () => (await call(path, {
   method,

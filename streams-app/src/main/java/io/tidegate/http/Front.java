@@ -49,6 +49,7 @@ final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable 
     private final Access access;
     private final ThreadPoolExecutor workers;
     private volatile Routes routes = starting();
+    private volatile boolean started;
 
     Front(Access access) {
         this.access = access;
@@ -61,22 +62,27 @@ final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable 
         workers.allowCoreThreadTimeOut(true);
     }
 
-    /** While the instance starts: it lives and is not ready, and nothing else can be said. */
+    /**
+     * While the instance starts: it lives and is not ready, and nothing else can be said. The dashboard's page is there
+     * already: it asks again by itself, which a browser that was shown an error does not.
+     */
     private static Routes starting() {
-        Problem notYet = Problem.retryLater(Problem.Kind.STARTING, "the instance is starting", 2);
-        return new Routes()
+        Routes routes = new Routes()
                 .addQuick("/livez", Role.PUBLIC, call -> Reply.text(200, "alive\n"))
                 .addQuick("/readyz", Role.PUBLIC, call -> {
-                    throw notYet;
+                    throw notYet();
                 });
+        StaticFiles.addTo(routes);
+        return routes;
+    }
+
+    private static Problem notYet() {
+        return Problem.retryLater(Problem.Kind.STARTING, "the instance is starting", 2);
     }
 
     void serve(Routes all) {
         routes = all;
-    }
-
-    private boolean onlyHealth() {
-        return routes.all().size() == 2;
+        started = true;
     }
 
     @Override
@@ -127,10 +133,7 @@ final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable 
         try {
             return routes.match(request.getMethod(), Request.getPathInContext(request));
         } catch (Problem problem) {
-            if (onlyHealth()) {
-                throw Problem.retryLater(Problem.Kind.STARTING, "the instance is starting", 2);
-            }
-            throw problem;
+            throw started ? problem : notYet();
         }
     }
 

@@ -126,6 +126,8 @@ final class FrontTest {
             assertThat(problem(response).path("id").asText()).isEqualTo("starting");
             assertThat(response.headers().firstValue("Retry-After")).isPresent();
         }
+        assertThat(send(request("/")).body()).contains("/dashboard/app.js");
+        assertThat(send(request("/dashboard/app.js")).statusCode()).isEqualTo(200);
     }
 
     @Test

@@ -279,7 +279,13 @@ final class DashboardTest {
         String token = "admin-0123456789abcdef";
         Path tokens = Files.writeString(temp.resolve("tokens"), "ops admin " + token + "\n");
         Files.setPosixFilePermissions(tokens, PosixFilePermissions.fromString("rw-------"));
-        try (TidegateProcess guarded = deployment.start("b", "--set", "http.tokens.file=" + tokens)) {
+        // The page is opened as soon as the instance listens, long before it has anything to say.
+        try (TidegateProcess guarded = deployment.launch("b", "--set", "http.tokens.file=" + tokens)) {
+            TidegateProcess.await(
+                    Duration.ofMillis((long) WITHIN_MS),
+                    "the instance to listen; its log:\n",
+                    guarded::logText,
+                    () -> guarded.logText().contains("http_url="));
             String url = Http.of(guarded).url;
             requestedMayBe.add(url);
             page.navigate(url + "/#/");
