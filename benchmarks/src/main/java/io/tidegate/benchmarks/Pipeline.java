@@ -51,6 +51,12 @@ final class Pipeline implements Callable<Integer> {
             description = "Groups of cases, in this order. Default: all; with --quick known,new,rejected.")
     private @Nullable List<String> cases;
 
+    @Option(
+            names = "--programs",
+            split = ",",
+            description = "Only these: limit, file, hand-written, flink, tidegate. Default: all that a case names.")
+    private @Nullable List<String> programs;
+
     @Option(names = "--signals", description = "In a workload. Default: ${DEFAULT-VALUE}.")
     private long signals = 3_000_000;
 
@@ -145,6 +151,8 @@ final class Pipeline implements Callable<Integer> {
                 .filter(group -> !ALONE.contains(group))
                 .flatMap(group -> Case.group(group, signals, threads).stream())
                 .distinct()
+                .filter(subject -> programs == null
+                        || programs.stream().anyMatch(name -> subject.name().startsWith(name + "-")))
                 .toList();
         Progress progress = new Progress(Duration.ofMinutes(withinMinutes));
         try (Bench bench = Bench.start(directory, recordings, overrides, progress)) {

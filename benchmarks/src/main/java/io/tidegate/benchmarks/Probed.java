@@ -23,6 +23,7 @@ import java.util.Map;
  */
 public final class Probed {
     static final String ANSWER = "@probe ";
+    private static final long STOPS_WITHIN_MS = 60_000;
 
     private static final com.sun.management.ThreadMXBean THREADS =
             (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
@@ -53,6 +54,19 @@ public final class Probed {
             }
         } catch (IOException e) {
             // the parent is gone
+        }
+        // The parent ends this process, or is gone. Hooks that write something, such as a recording, have their time.
+        Thread last = new Thread(Probed::haltLater, "halt");
+        last.setDaemon(true);
+        last.start();
+        System.exit(0);
+    }
+
+    private static void haltLater() {
+        try {
+            Thread.sleep(STOPS_WITHIN_MS);
+        } catch (InterruptedException e) {
+            // then now
         }
         Runtime.getRuntime().halt(0);
     }

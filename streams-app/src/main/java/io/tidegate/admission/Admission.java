@@ -27,6 +27,7 @@ public final class Admission {
     private final SipHash128 hash = new SipHash128();
     private final long[] high = new long[EntityKind.ALL.length];
     private final long[] low = new long[EntityKind.ALL.length];
+    private final long[] firstSeen = new long[EntityKind.ALL.length];
 
     /** @param region where this instance writes its WAL; null where that is not set */
     public Admission(@Nullable String region) {
@@ -65,16 +66,23 @@ public final class Admission {
 
     /** Hashes the signal's entities into {@link #high} and {@link #low}; returns a bit for each kind that is new. */
     private int lookUp(TenantUsage usage, Signal signal) {
-        int newEntities = 0;
+        EntitySet entities = usage.entities();
+        int named = 0;
         for (EntityKind kind : EntityKind.ALL) {
             String id = kind.idIn(signal);
             if (id != null) {
+                int i = kind.ordinal();
                 usage.hash(hash, kind, id);
-                if (!usage.entities().contains(hash.high(), hash.low())) {
-                    high[kind.ordinal()] = hash.high();
-                    low[kind.ordinal()] = hash.low();
-                    newEntities |= 1 << kind.ordinal();
-                }
+                high[i] = hash.high();
+                low[i] = hash.low();
+                firstSeen[i] = entities.firstSeen(high[i]);
+                named |= 1 << i;
+            }
+        }
+        int newEntities = 0;
+        for (int i = 0; i < high.length; i++) {
+            if ((named & 1 << i) != 0 && !entities.contains(high[i], low[i], firstSeen[i])) {
+                newEntities |= 1 << i;
             }
         }
         return newEntities;

@@ -70,8 +70,21 @@ public final class EntitySet {
     }
 
     boolean contains(long high, long low) {
+        return contains(high, low, firstSeen(high));
+    }
+
+    /**
+     * What stands where a fingerprint is to be looked for. Whoever looks several up does this for all of them first: the
+     * table is rarely in the processor's caches, and so the waits for memory overlap.
+     */
+    long firstSeen(long high) {
+        return slots[homeOf(notZero(high))];
+    }
+
+    /** @param first from {@link #firstSeen} */
+    boolean contains(long high, long low, long first) {
         long stored = notZero(high);
-        int slot = slotOf(stored, low);
+        int slot = slotOf(stored, low, first);
         return slots[slot] == stored && slots[slot + 1] == low;
     }
 
@@ -185,10 +198,10 @@ public final class EntitySet {
     }
 
     /** The index of the fingerprint's first long, or of the slot where it would go. */
-    private int slotOf(long high, long low) {
+    private int slotOf(long high, long low, long first) {
         long[] table = slots;
         int slot = homeOf(high);
-        long there = table[slot];
+        long there = first;
         while (there != 0 && Long.compareUnsigned(there, high) < 0) {
             slot += 2;
             there = table[slot];
@@ -206,7 +219,7 @@ public final class EntitySet {
     }
 
     private void insert(long high, long low) {
-        int slot = slotOf(high, low);
+        int slot = slotOf(high, low, slots[homeOf(high)]);
         int empty = slot;
         while (slots[empty] != 0) {
             empty += 2;

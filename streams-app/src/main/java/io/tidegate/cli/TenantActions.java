@@ -8,54 +8,26 @@ import io.tidegate.admin.TenantDirectory;
 import io.tidegate.admission.EntityKind;
 import io.tidegate.config.Settings;
 import io.tidegate.tenant.TenantConfig;
-import io.tidegate.tenant.TenantId;
 import io.tidegate.topology.TenantCommand;
 import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** The commands that act on one tenant beyond its limits: block, unblock, forget, purge. */
 final class TenantActions {
     private TenantActions() {}
 
-    /** What all of them share. */
-    abstract static class OnTenant implements Callable<Integer> {
-        @Mixin
-        SettingsOptions options = new SettingsOptions();
-
-        @Parameters(
-                index = "0",
-                paramLabel = "TENANT",
-                converter = Amounts.TenantConverter.class,
-                description = "The tenant's id.")
-        TenantId tenant = TenantId.DEFAULT;
-
-        @Spec
-        @Nullable
-        CommandSpec spec;
-
-        void print(String text) {
-            spec.commandLine().getOut().println(text);
-            spec.commandLine().getOut().flush();
-        }
-
-        void hint(String text) {
-            spec.commandLine().getErr().println(text);
-        }
-
-        /** Sets until when the tenant is blocked; the offset of the config, or -1 where the tenant has none. */
+    /** The commands that set until when a tenant is blocked. */
+    abstract static class Blocking extends TenantsCommand.Changing {
+        /** @return the offset of the changed config */
         long block(@Nullable Instant until) {
-            return new TenantDirectory(options.load())
+            return directory()
                     .change(tenant, current -> {
                         TenantConfig base = current.config();
                         if (base == null && tenant.isDefault()) {
@@ -74,7 +46,7 @@ final class TenantActions {
     }
 
     /** How long to wait for the instance that owns the tenant. */
-    abstract static class Asking extends OnTenant {
+    abstract static class Asking extends TenantsCommand.OnTenant {
         @Option(
                 names = "--timeout",
                 paramLabel = "DURATION",
@@ -88,6 +60,11 @@ final class TenantActions {
             } catch (IllegalArgumentException e) {
                 throw new ParameterException(spec.commandLine(), "--timeout: " + e.getMessage(), e);
             }
+        }
+
+        void print(String text) {
+            out().println(text);
+            out().flush();
         }
 
         Answer ask(Settings settings, TenantCommand command) {
@@ -104,7 +81,7 @@ final class TenantActions {
             name = "block",
             mixinStandardHelpOptions = true,
             description = "Refuses all signals of a tenant until a time; its limits stay as they are.")
-    static final class Block extends OnTenant {
+    static final class Block extends Blocking {
         @ArgGroup(multiplicity = "1")
         private End end = new End();
 
@@ -120,8 +97,7 @@ final class TenantActions {
         public Integer call() {
             Instant until = until();
             long offset = block(until);
-            print("tenant %s blocked until %s (config offset %d)".formatted(tenant, until, offset));
-            return ExitCodes.OK;
+            return changed("blocked until " + until, offset);
         }
 
         private Instant until() {
@@ -141,11 +117,10 @@ final class TenantActions {
     }
 
     @Command(name = "unblock", mixinStandardHelpOptions = true, description = "Lets a blocked tenant in again.")
-    static final class Unblock extends OnTenant {
+    static final class Unblock extends Blocking {
         @Override
         public Integer call() {
-            print("tenant %s not blocked (config offset %d)".formatted(tenant, block(null)));
-            return ExitCodes.OK;
+            return changed("not blocked", block(null));
         }
     }
 

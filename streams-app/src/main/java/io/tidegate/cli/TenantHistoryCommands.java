@@ -91,7 +91,7 @@ final class TenantHistoryCommands {
             description =
                     "Takes the newest change of a tenant's config back, or all down to a given one. That is a change"
                             + " too, and can be undone.")
-    static final class Undo extends TenantsCommand.OnTenant {
+    static final class Undo extends TenantsCommand.Changing {
         @Option(
                 names = "--to",
                 paramLabel = "OFFSET",
@@ -103,13 +103,8 @@ final class TenantHistoryCommands {
             try {
                 ConfigWriter.Written written =
                         directory().change(tenant, current -> current.history().before(to));
-                out().println("tenant %s %s (config offset %d)"
-                        .formatted(
-                                tenant,
-                                written.config() == null ? "has no config again" : "is as it was before",
-                                written.offset()));
-                out().flush();
-                return ExitCodes.OK;
+                return changed(
+                        written.config() == null ? "has no config again" : "is as it was before", written.offset());
             } catch (IllegalArgumentException e) {
                 hint("tenant %s: %s".formatted(tenant, e.getMessage()));
                 return ExitCodes.FAILED;

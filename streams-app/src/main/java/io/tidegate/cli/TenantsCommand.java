@@ -122,6 +122,29 @@ final class TenantsCommand implements Runnable {
         }
     }
 
+    /** The commands that change a tenant's config, and say where the change stands in its topic. */
+    abstract static class Changing extends OnTenant {
+        @Mixin
+        OutputOptions output = new OutputOptions();
+
+        int changed(String what, long offset) {
+            if (output.json()) {
+                out().println(Json.line(Json.object()
+                        .put("tenant_id", new BigInteger(tenant.decimal()))
+                        .put("config_offset", offset)));
+            } else {
+                out().println("tenant %s %s (config offset %d)".formatted(tenant, what, offset));
+            }
+            out().flush();
+            return ExitCodes.OK;
+        }
+
+        int hasNoConfig() {
+            hint("tenant %s has no config".formatted(tenant));
+            return ExitCodes.FAILED;
+        }
+    }
+
     @Command(
             name = "get",
             mixinStandardHelpOptions = true,
@@ -175,7 +198,7 @@ final class TenantsCommand implements Runnable {
             mixinStandardHelpOptions = true,
             description =
                     "Sets limits of a tenant; what is not named stays. A new tenant has no limit but those that are named.")
-    static final class Set extends OnTenant {
+    static final class Set extends Changing {
         @Option(names = "--rate", paramLabel = "N/s", description = "Signals per second; 0 rejects all.")
         private @Nullable String rate;
 
@@ -224,9 +247,6 @@ final class TenantsCommand implements Runnable {
                 description = "With --dry-run: how far back. Default: 1h.")
         private Duration since = Duration.ofHours(1);
 
-        @Mixin
-        private OutputOptions output = new OutputOptions();
-
         @Override
         public Integer call() {
             TenantDirectory directory = directory();
@@ -253,15 +273,7 @@ final class TenantsCommand implements Runnable {
                         return apply(stored != null ? stored : fresh());
                     })
                     .offset();
-            if (output.json()) {
-                out().println(Json.line(Json.object()
-                        .put("tenant_id", new BigInteger(tenant.decimal()))
-                        .put("config_offset", offset)));
-            } else {
-                out().println("tenant %s set (config offset %d)".formatted(tenant, offset));
-            }
-            out().flush();
-            return ExitCodes.OK;
+            return changed("set", offset);
         }
 
         private void print(DryRun.Report report) {
@@ -338,7 +350,7 @@ final class TenantsCommand implements Runnable {
             name = "unset",
             mixinStandardHelpOptions = true,
             description = "Takes limits of a tenant away; what is not named stays.")
-    static final class Unset extends OnTenant {
+    static final class Unset extends Changing {
         @Option(names = "--rate", description = "No limit of the rate.")
         private boolean rate;
 
@@ -370,12 +382,9 @@ final class TenantsCommand implements Runnable {
             }
             try {
                 long offset = directory().change(tenant, this::without).offset();
-                out().println("tenant %s changed (config offset %d)".formatted(tenant, offset));
-                out().flush();
-                return ExitCodes.OK;
+                return changed("changed", offset);
             } catch (NoConfig e) {
-                hint("tenant %s has no config".formatted(tenant));
-                return ExitCodes.FAILED;
+                return hasNoConfig();
             }
         }
 
@@ -401,7 +410,7 @@ final class TenantsCommand implements Runnable {
             name = "rm",
             mixinStandardHelpOptions = true,
             description = "Removes a tenant's config: the tenant is unknown then. Its state and WAL stay.")
-    static final class Rm extends OnTenant {
+    static final class Rm extends Changing {
         @Override
         public Integer call() {
             try {
@@ -413,12 +422,9 @@ final class TenantsCommand implements Runnable {
                             return null;
                         })
                         .offset();
-                out().println("tenant %s removed (config offset %d)".formatted(tenant, offset));
-                out().flush();
-                return ExitCodes.OK;
+                return changed("removed", offset);
             } catch (NoConfig e) {
-                hint("tenant %s has no config".formatted(tenant));
-                return ExitCodes.FAILED;
+                return hasNoConfig();
             }
         }
     }

@@ -132,17 +132,22 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
         }
         ParseResult result = parser.parse(record.value());
         if (result instanceof Parsed parsed) {
-            decide(record.withKey(producersKey), tenant, parsed.signal(), source);
+            decide(record, producersKey, tenant, parsed.signal(), source);
         } else if (result instanceof Defective bad) {
             deadLetter(record.withKey(producersKey), tenant, bad, source);
         }
     }
 
-    private void decide(Record<byte[], byte[]> record, TenantId tenant, Signal signal, SourcePosition source) {
+    private void decide(
+            Record<byte[], byte[]> record,
+            byte @Nullable [] producersKey,
+            TenantId tenant,
+            Signal signal,
+            SourcePosition source) {
         InForce inForce = configs.inForce(tenant);
         if (inForce == null) {
             // No state is made for it: whoever sprays ids must not fill the stores.
-            refuse(record, tenant, Admission.unknownTenant(tenant), TenantConfigs.NO_OFFSET, source);
+            refuse(record, producersKey, tenant, Admission.unknownTenant(tenant), TenantConfigs.NO_OFFSET, source);
             return;
         }
         Held state = states.of(tenant);
@@ -152,13 +157,13 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
             usage.acceptedBytes(record.value().length);
         } else if (usage.acceptedCount() == 0 && configs.own(tenant) == null) {
             // The same where the default tenant's config holds for unknown ones: a refusal alone leaves nothing.
-            refuse(record, tenant, (Rejected) decision, inForce.offset(), source);
+            refuse(record, producersKey, tenant, (Rejected) decision, inForce.offset(), source);
             return;
         }
         states.changed(state);
         watch(tenant, state, inForce, record.timestamp());
         if (decision instanceof Rejected rejected) {
-            refuse(record, tenant, rejected, inForce.offset(), source);
+            refuse(record, producersKey, tenant, rejected, inForce.offset(), source);
         } else {
             listener.accepted();
             context()
@@ -188,13 +193,14 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
 
     private void refuse(
             Record<byte[], byte[]> record,
+            byte @Nullable [] producersKey,
             TenantId tenant,
             Rejected rejected,
             long configOffset,
             SourcePosition source) {
         listener.rejected(tenant, rejected.quota().reason());
         Refusals.quotaExceeded(record.headers(), rejected.quota(), configOffset, source);
-        context().forward(record.withKey(new TenantKey(tenant, record.key())), TidegateTopology.QUOTA_EXCEEDED_SINK);
+        context().forward(record.withKey(new TenantKey(tenant, producersKey)), TidegateTopology.QUOTA_EXCEEDED_SINK);
     }
 
     private void deadLetter(

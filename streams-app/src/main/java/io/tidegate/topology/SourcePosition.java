@@ -22,8 +22,19 @@ public record SourcePosition(String topic, int partition, long offset) {
         if (text == null) {
             return null;
         }
-        String[] parts = text.split("/", -1);
-        return parts.length == 3 ? tryParse(parts[0], parts[1], parts[2]) : null;
+        int first = text.indexOf('/');
+        int last = text.lastIndexOf('/');
+        if (first < 0 || text.indexOf('/', first + 1) != last) {
+            return null;
+        }
+        try {
+            return new SourcePosition(
+                    text.substring(0, first),
+                    Integer.parseInt(text, first + 1, last, 10),
+                    Long.parseLong(text, last + 1, text.length(), 10));
+        } catch (NumberFormatException e) {
+            return null;
+        }
     }
 
     /** The position that a record carries, in either form; null where it has none. */

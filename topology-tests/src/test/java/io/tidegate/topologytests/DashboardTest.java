@@ -20,6 +20,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentSkipListSet;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -121,11 +122,15 @@ final class DashboardTest {
     }
 
     private static void awaitRejected(String tenant, long count) throws Exception {
+        awaitUsage(tenant, usage -> usage.path("rejected_total").asLong() >= count);
+    }
+
+    private static void awaitUsage(String tenant, Predicate<JsonNode> wanted) throws Exception {
         TidegateProcess.await(
                 Duration.ofMillis((long) WITHIN_MS),
-                "refusals of tenant " + tenant,
+                "usage of tenant %s: ".formatted(tenant),
                 () -> usage(tenant).toString(),
-                () -> usage(tenant).path("rejected_total").asLong() >= count);
+                () -> wanted.test(usage(tenant)));
     }
 
     private static JsonNode usage(String tenant) {
@@ -272,6 +277,41 @@ final class DashboardTest {
         awaitText("button", "Block …");
         assertThat(http.get("/v1/tenants/6").json().at("/config/blocked_until").isNull())
                 .isTrue();
+    }
+
+    @Test
+    void whatWasRefusedIsSentAgainAfterSayingWhatWillBe() throws Exception {
+        put("7", "{\"label\":\"Replayed\",\"max_entities\":1}");
+        deployment.send(3, i -> "{\"tenant_id\":7,\"item\":\"a%d\"}".formatted(i));
+        awaitRejected("7", 2);
+        put("7", "{\"label\":\"Replayed\",\"max_entities\":10}");
+        show(page, "#/refusals?tenant=7");
+        awaitText("#tail-state", "live");
+        page.click("text=Replay what is filtered …");
+        awaitText("#dialog tr:has-text('would be sent again')", "2");
+        assertThat(usage("7").path("accepted").asLong()).isEqualTo(1);
+        page.click("text=Send them again");
+        awaitText("#dialog", "2 signals were sent again");
+        page.click("#dialog .buttons button");
+        awaitUsage("7", usage -> usage.path("accepted").asLong() == 3);
+    }
+
+    @Test
+    void aPruneSaysWhatWouldGoAndThenItGoes() throws Exception {
+        put("8", "{\"label\":\"Pruned\"}");
+        String filling = "x".repeat(200);
+        deployment.send(400, i -> "{\"tenant_id\":8,\"item\":\"a%d\",\"note\":\"%s\"}".formatted(i, filling));
+        awaitUsage("8", usage -> usage.at("/storage/sealed_segments").asLong() >= 2);
+        show(page, "#/tenant/8");
+        awaitText("h1", "Pruned");
+        page.click("text=Prune WAL …");
+        page.fill("#dialog input", "400");
+        page.click("text=Show what would go");
+        awaitText("#dialog", "segments with");
+        assertThat(usage("8").at("/storage/pruned_below_seq").asLong()).isZero();
+        page.click("text=Remove them for good");
+        awaitText("#toast", "went");
+        awaitUsage("8", usage -> usage.at("/storage/pruned_below_seq").asLong() > 0);
     }
 
     @Test
