@@ -14,6 +14,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -185,6 +186,7 @@ public final class Doctor {
                 }
                 permissions(admin);
                 clock(admin);
+                transactions(admin);
                 identity(setup);
             });
         }
@@ -255,6 +257,40 @@ public final class Doctor {
                     "synchronise the clocks of the brokers and of this machine (NTP)");
         } else {
             ok("clock", "no signal is dated ahead of this machine's clock");
+        }
+    }
+
+    private void transactions(Admin admin) {
+        List<StuckTransactions.Stuck> stuck;
+        try {
+            stuck = new StuckTransactions(admin, settings).find();
+        } catch (AdminException e) {
+            add(
+                    Level.WARN,
+                    "transactions",
+                    String.valueOf(e.getMessage()),
+                    "whoever runs this needs READ on Tidegate's topics and on __consumer_offsets, and DESCRIBE on both");
+            return;
+        }
+        for (StuckTransactions.Stuck one : stuck) {
+            add(
+                    Level.FAIL,
+                    "transactions",
+                    "one of producer %d is open in %s since offset %d, its last record is of %s: readers wait behind it"
+                            .formatted(
+                                    one.producerId(),
+                                    one.partition(),
+                                    one.startOffset(),
+                                    Instant.ofEpochMilli(one.lastTimestampMs())),
+                    "kafka-transactions.sh --bootstrap-server %s abort --topic %s --partition %d --start-offset %d"
+                            .formatted(
+                                    settings.bootstrapServers(),
+                                    one.partition().topic(),
+                                    one.partition().partition(),
+                                    one.startOffset()));
+        }
+        if (stuck.isEmpty()) {
+            ok("transactions", "none is open for long");
         }
     }
 

@@ -40,16 +40,47 @@ public final class Admission {
      * @param nowMs the record's timestamp, not negative
      */
     public Decision admit(TenantConfig config, TenantUsage usage, Signal signal, long nowMs) {
-        QuotaExceeded quota = checkWithoutEntities(config, usage, nowMs);
-        boolean observe = config.mode() == Mode.OBSERVE;
-        int newEntities = 0;
-        if (quota == null || observe) {
-            newEntities = lookUp(usage, signal);
-            quota = quota != null ? quota : checkEntities(config, usage, newEntities);
+        QuotaExceeded quota = check(config, usage, nowMs);
+        return isRefused(config, quota) ? refuse(usage, quota, nowMs) : admit(config, usage, signal, nowMs, quota);
+    }
+
+    /** The first half of {@link #admit}: everything that does not depend on the signal. Null where nothing is exceeded. */
+    public @Nullable QuotaExceeded check(TenantConfig config, TenantUsage usage, long nowMs) {
+        if (config.blockedUntil() != null && nowMs < config.blockedUntil().toEpochMilli()) {
+            long retryAfterMs = config.blockedUntil().toEpochMilli() - nowMs;
+            return exceeded(config, Reason.TENANT_BLOCKED, OptionalLong.empty(), OptionalLong.empty(), retryAfterMs);
         }
-        if (quota != null && !observe) {
-            usage.rejected(quota.reason(), nowMs);
-            return new Rejected(quota);
+        if (!config.requiredRegions().isEmpty()
+                && (region == null || !config.requiredRegions().contains(region))) {
+            return exceeded(config, Reason.REGION_NOT_ALLOWED, OptionalLong.empty(), OptionalLong.empty(), 0);
+        }
+        if (usage.sealedBytes() >= config.storageBytesMax()) {
+            return exceeded(config, Reason.STORAGE_LIMIT, config.storageBytesMax(), usage.sealedBytes());
+        }
+        return checkRate(config, usage.bucket, nowMs);
+    }
+
+    /** Whether {@link #check} has decided: then {@link #refuse} follows, and the signal need not even be parsed. */
+    public static boolean isRefused(TenantConfig config, @Nullable QuotaExceeded quota) {
+        return quota != null && config.mode() != Mode.OBSERVE;
+    }
+
+    public Rejected refuse(TenantUsage usage, QuotaExceeded quota, long nowMs) {
+        usage.rejected(quota.reason(), nowMs);
+        return new Rejected(quota);
+    }
+
+    /**
+     * The other half, where {@link #isRefused} is false.
+     *
+     * @param checked what {@link #check} said
+     */
+    public Decision admit(
+            TenantConfig config, TenantUsage usage, Signal signal, long nowMs, @Nullable QuotaExceeded checked) {
+        int newEntities = lookUp(usage, signal);
+        QuotaExceeded quota = checked != null ? checked : checkEntities(config, usage, newEntities);
+        if (isRefused(config, quota)) {
+            return refuse(usage, quota, nowMs);
         }
         if (quota != null) {
             usage.observed(quota.reason());
@@ -86,21 +117,6 @@ public final class Admission {
             }
         }
         return newEntities;
-    }
-
-    private @Nullable QuotaExceeded checkWithoutEntities(TenantConfig config, TenantUsage usage, long nowMs) {
-        if (config.blockedUntil() != null && nowMs < config.blockedUntil().toEpochMilli()) {
-            long retryAfterMs = config.blockedUntil().toEpochMilli() - nowMs;
-            return exceeded(config, Reason.TENANT_BLOCKED, OptionalLong.empty(), OptionalLong.empty(), retryAfterMs);
-        }
-        if (!config.requiredRegions().isEmpty()
-                && (region == null || !config.requiredRegions().contains(region))) {
-            return exceeded(config, Reason.REGION_NOT_ALLOWED, OptionalLong.empty(), OptionalLong.empty(), 0);
-        }
-        if (usage.sealedBytes() >= config.storageBytesMax()) {
-            return exceeded(config, Reason.STORAGE_LIMIT, config.storageBytesMax(), usage.sealedBytes());
-        }
-        return checkRate(config, usage.bucket, nowMs);
     }
 
     private static @Nullable QuotaExceeded checkEntities(TenantConfig config, TenantUsage usage, int newEntities) {

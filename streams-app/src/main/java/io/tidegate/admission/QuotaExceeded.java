@@ -17,18 +17,18 @@ import java.util.OptionalLong;
 public record QuotaExceeded(
         TenantId tenant, Reason reason, OptionalLong limit, OptionalLong observed, OptionalLong retryAfterMs) {
 
-    /** For people: what happened, in numbers. */
+    /** For people: what happened, in numbers. Made for each refusal, so without a formatter. */
     public String message() {
         return switch (reason) {
             case RATE_LIMITED ->
                 limit.orElse(0) == 0
                         ? "the rate limit is 0: every signal is refused"
-                        : "sustained rate above %d signals per second".formatted(limit.orElse(0));
-            case BURST_EXCEEDED -> "burst above %d signals".formatted(limit.orElse(0));
+                        : "sustained rate above " + limit.orElse(0) + " signals per second";
+            case BURST_EXCEEDED -> "burst above " + limit.orElse(0) + " signals";
             case ENTITY_LIMIT ->
-                "the signal names a new entity, and %d of %d are in use".formatted(observed.orElse(0), limit.orElse(0));
+                "the signal names a new entity, and " + observed.orElse(0) + " of " + limit.orElse(0) + " are in use";
             case STORAGE_LIMIT ->
-                "sealed WAL segments take %d of %d bytes".formatted(observed.orElse(0), limit.orElse(0));
+                "sealed WAL segments take " + observed.orElse(0) + " of " + limit.orElse(0) + " bytes";
             case REGION_NOT_ALLOWED -> "no required region of the tenant can be reached from here";
             case TENANT_BLOCKED -> "the tenant is blocked";
             case TENANT_UNKNOWN -> "the tenant has no config";

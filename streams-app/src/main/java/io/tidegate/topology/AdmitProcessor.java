@@ -4,14 +4,15 @@ import io.tidegate.admission.Admission;
 import io.tidegate.admission.Decision;
 import io.tidegate.admission.Decision.Accepted;
 import io.tidegate.admission.Decision.Rejected;
+import io.tidegate.admission.QuotaExceeded;
 import io.tidegate.admission.QuotaWatch.Crossing;
 import io.tidegate.admission.TenantUsage;
 import io.tidegate.signal.Defect;
 import io.tidegate.signal.ParseResult;
 import io.tidegate.signal.ParseResult.Defective;
 import io.tidegate.signal.ParseResult.Parsed;
-import io.tidegate.signal.Signal;
 import io.tidegate.signal.SignalParser;
+import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.topology.Router.Route.ToDeadLetter;
 import io.tidegate.topology.TenantConfigs.InForce;
@@ -130,41 +131,49 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
             deadLetter(record, tenant, bad, here);
             return;
         }
-        ParseResult result = parser.parse(record.value());
-        if (result instanceof Parsed parsed) {
-            decide(record, producersKey, tenant, parsed.signal(), source);
-        } else if (result instanceof Defective bad) {
-            deadLetter(record.withKey(producersKey), tenant, bad, source);
-        }
-    }
-
-    private void decide(
-            Record<byte[], byte[]> record,
-            byte @Nullable [] producersKey,
-            TenantId tenant,
-            Signal signal,
-            SourcePosition source) {
         InForce inForce = configs.inForce(tenant);
         if (inForce == null) {
             // No state is made for it: whoever sprays ids must not fill the stores.
             refuse(record, producersKey, tenant, Admission.unknownTenant(tenant), TenantConfigs.NO_OFFSET, source);
             return;
         }
+        decide(record, producersKey, tenant, inForce, source);
+    }
+
+    private void decide(
+            Record<byte[], byte[]> record,
+            byte @Nullable [] producersKey,
+            TenantId tenant,
+            InForce inForce,
+            SourcePosition source) {
+        TenantConfig config = inForce.config();
         Held state = states.of(tenant);
         TenantUsage usage = state.usage();
-        Decision decision = admission.admit(inForce.config(), usage, signal, record.timestamp());
-        if (decision instanceof Accepted) {
+        QuotaExceeded exceeded = admission.check(config, usage, record.timestamp());
+        Decision decision;
+        if (exceeded != null && Admission.isRefused(config, exceeded)) {
+            // Stage 1 has read the value; what was refused without it needs no second reading.
+            decision = admission.refuse(usage, exceeded, record.timestamp());
+        } else {
+            ParseResult result = parser.parse(record.value());
+            if (result instanceof Defective bad) {
+                deadLetter(record.withKey(producersKey), tenant, bad, source);
+                return;
+            }
+            decision = admission.admit(config, usage, ((Parsed) result).signal(), record.timestamp(), exceeded);
+        }
+        if (decision instanceof Rejected rejected) {
+            refuse(record, producersKey, tenant, rejected, inForce.offset(), source);
+            if (usage.acceptedCount() == 0 && configs.own(tenant) == null) {
+                // Where the default tenant's config holds for unknown ones, a refusal alone leaves nothing either.
+                return;
+            }
+        } else {
             usage.acceptedBytes(record.value().length);
-        } else if (usage.acceptedCount() == 0 && configs.own(tenant) == null) {
-            // The same where the default tenant's config holds for unknown ones: a refusal alone leaves nothing.
-            refuse(record, producersKey, tenant, (Rejected) decision, inForce.offset(), source);
-            return;
         }
         states.changed(state);
         watch(tenant, state, inForce, record.timestamp());
-        if (decision instanceof Rejected rejected) {
-            refuse(record, producersKey, tenant, rejected, inForce.offset(), source);
-        } else {
+        if (decision instanceof Accepted) {
             listener.accepted();
             context()
                     .forward(

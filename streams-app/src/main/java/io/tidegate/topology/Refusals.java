@@ -4,13 +4,14 @@ import io.tidegate.admission.QuotaExceeded;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.topology.Router.Route.ToDeadLetter;
 import java.nio.charset.StandardCharsets;
-import java.util.List;
+import java.util.Set;
+import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.Headers;
 import org.apache.kafka.streams.processor.api.Record;
 
 /** Writes the answer on a refused record: the original with headers that say why, and where it came from. */
 final class Refusals {
-    private static final List<String> OWN = List.of(
+    private static final Set<String> OWN = Set.of(
             TidegateHeaders.REASON,
             TidegateHeaders.TENANT,
             TidegateHeaders.MESSAGE,
@@ -31,7 +32,7 @@ final class Refusals {
     /** The record for the dead-letter topic, cut to fit it; partitioned by the tenant where one can be told. */
     static Record<TenantKey, byte[]> deadLetter(
             Record<byte[], byte[]> record, ToDeadLetter to, SourcePosition source, RecordSizes sizes) {
-        OWN.forEach(record.headers()::remove);
+        removeOwn(record.headers());
         Record<byte[], byte[]> letter = sizes.fitDeadLetter(record);
         Headers headers = letter.headers();
         if (to.tenant() != null) {
@@ -44,7 +45,7 @@ final class Refusals {
 
     /** Writes the headers of a record for {@code quota-exceeded}. */
     static void quotaExceeded(Headers headers, QuotaExceeded quota, long configOffset, SourcePosition source) {
-        OWN.forEach(headers::remove);
+        removeOwn(headers);
         add(headers, TidegateHeaders.TENANT, quota.tenant().decimal());
         explain(headers, quota.reason().id(), quota.message(), true, source);
         quota.limit().ifPresent(limit -> add(headers, TidegateHeaders.LIMIT, Long.toString(limit)));
@@ -52,6 +53,15 @@ final class Refusals {
         quota.retryAfterMs().ifPresent(ms -> add(headers, TidegateHeaders.RETRY_AFTER_MS, Long.toString(ms)));
         if (configOffset >= 0) {
             add(headers, TidegateHeaders.CONFIG_OFFSET, Long.toString(configOffset));
+        }
+    }
+
+    /** Whatever a producer sent under the names of {@link #OWN} goes. */
+    private static void removeOwn(Headers headers) {
+        for (Header header : headers.toArray()) {
+            if (OWN.contains(header.key())) {
+                headers.remove(header.key());
+            }
         }
     }
 

@@ -14,7 +14,10 @@ import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AlterConfigOp;
 import org.apache.kafka.clients.admin.ConfigEntry;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.serialization.StringSerializer;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -73,7 +76,8 @@ final class OperatorCommandsTest {
         var healthy = app.tidegate("doctor", "-o", "json", "--data-dir", app.dataDir("a"));
         assertThat(healthy.exit()).as(healthy.out()).isZero();
         assertThat(JSON.readTree(healthy.out()).at("/findings").findValuesAsText("area"))
-                .contains("broker", "listener", "features", "topics", "acl", "clock", "disk", "data dir");
+                .contains(
+                        "broker", "listener", "features", "topics", "acl", "clock", "transactions", "disk", "data dir");
         try (var files = Files.list(Path.of(app.dataDir("a")))) {
             assertThat(files).as("the doctor leaves nothing behind").isEmpty();
         }
@@ -93,6 +97,36 @@ final class OperatorCommandsTest {
                 .contains(
                         "fail  topics    topic %s has message.timestamp.type=CreateTime, it must be LogAppendTime: kafka-configs.sh"
                                 .formatted(app.signals()));
+    }
+
+    @Test
+    void aTransactionThatNobodyEndsIsFoundByTheDoctor() throws Exception {
+        assertThat(app.tidegate("init").exit()).isZero();
+        Map<String, Object> config = Map.of(
+                "bootstrap.servers",
+                broker.bootstrapServers(),
+                "transactional.id",
+                app.applicationId() + "-left-open",
+                "transaction.timeout.ms",
+                600_000);
+        String topic = app.topic("quota-exceeded");
+        try (var producer = new KafkaProducer<>(config, new StringSerializer(), new StringSerializer())) {
+            producer.initTransactions();
+            producer.beginTransaction();
+            long tenMinutesAgo = System.currentTimeMillis() - 600_000;
+            long offset = producer.send(new ProducerRecord<>(topic, 0, tenMinutesAgo, "7", "left"))
+                    .get()
+                    .offset();
+            var ill = app.tidegate("doctor", "--data-dir", app.dataDir("a"));
+            assertThat(ill.exit()).as(ill.out()).isEqualTo(1);
+            assertThat(ill.out())
+                    .contains("fail  transactions", "is open in %s-0 since offset %d".formatted(topic, offset))
+                    .contains("abort --topic %s --partition 0 --start-offset %d".formatted(topic, offset));
+            producer.abortTransaction();
+        }
+        var healthy = app.tidegate("doctor", "--data-dir", app.dataDir("a"));
+        assertThat(healthy.exit()).as(healthy.out()).isZero();
+        assertThat(healthy.out()).contains("none is open for long");
     }
 
     @Test
@@ -173,5 +207,29 @@ final class OperatorCommandsTest {
         assertThat(unknown.exit()).isEqualTo(1);
         assertThat(unknown.err()).contains("999999");
         assertThat(app.tidegate("tenants", "get", "7").exit()).isEqualTo(1);
+    }
+
+    @Test
+    void everyChangeSaysWhereItStandsInJson() throws Exception {
+        assertThat(app.tidegate("init").exit()).isZero();
+        long last = -1;
+        for (String[] change : new String[][] {
+            {"set", "9", "--rate", "10"},
+            {"unset", "9", "--rate"},
+            {"block", "9", "--for", "1h"},
+            {"unblock", "9"},
+            {"undo", "9"},
+            {"rm", "9"}
+        }) {
+            List<String> command = new ArrayList<>(List.of("tenants"));
+            command.addAll(List.of(change));
+            command.addAll(List.of("-o", "json"));
+            var result = app.tidegate(command.toArray(String[]::new));
+            assertThat(result.exit()).as(change[0] + result.err()).isZero();
+            JsonNode said = JSON.readTree(result.out());
+            assertThat(said.path("tenant_id").asLong()).as(change[0]).isEqualTo(9);
+            assertThat(said.path("config_offset").asLong()).as(change[0]).isGreaterThan(last);
+            last = said.path("config_offset").asLong();
+        }
     }
 }

@@ -206,6 +206,7 @@ class RefusalHeadersTest {
     /** The topic between the stages is an ordinary one: somebody may write to it by hand. */
     @Test
     void aForeignRecordBetweenTheStagesIsADeadLetterFromThere() {
+        topology.config("42", "");
         Outcome noSource =
                 topology.send(BY_TENANT, record("{\"tenant_id\":42}").key("42").now());
         Outcome noTenant = topology.send(
