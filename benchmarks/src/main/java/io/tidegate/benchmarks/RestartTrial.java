@@ -6,7 +6,6 @@ import io.tidegate.tenant.TenantId;
 import io.tidegate.topology.TenantPartitions;
 import io.tidegate.wal.DataDir;
 import io.tidegate.wal.Shard;
-import io.tidegate.wal.WalRecord;
 import io.tidegate.wal.WalSettings;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -21,7 +20,6 @@ import java.util.concurrent.ExecutionException;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.header.Header;
 
 /**
  * How long after kill -9 a new process makes its first decision, and how much of that is the WAL's.
@@ -115,13 +113,11 @@ final class RestartTrial {
         }
     }
 
-    /** Offers each tenant a record that it has: it is skipped, after the end of the log was found. */
+    /** Prunes each tenant below its first record: nothing goes, after the end of the log was found. */
     private static long touchAll(Map<Integer, Shard> shards) {
         for (long tenant = 1; tenant <= TENANTS; tenant++) {
             TenantId id = TenantId.of(tenant);
-            WalRecord first = new WalRecord(0, 0, null, new byte[0], new Header[0]);
-            Shard shard = shards.get(TenantPartitions.of(id, Bench.PARTITIONS));
-            shard.append(id, first, () -> false, segment -> {});
+            shards.get(TenantPartitions.of(id, Bench.PARTITIONS)).prune(id, 0);
         }
         return shards.values().stream().mapToLong(Shard::recoveredBytes).sum();
     }
