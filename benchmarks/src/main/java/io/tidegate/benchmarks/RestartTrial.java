@@ -61,6 +61,8 @@ final class RestartTrial {
         try {
             bench.fillAccepted(workload, settings);
             bench.prepare(settings, Quota.ACCEPT_ALL, TENANTS + 1);
+            // Without a committed offset of the ingress an application that has worked before does not start.
+            sendOne(settings);
             try (Child child = bench.startTidegate(id, heap, values)) {
                 awaitFilled(id, settings, workload.signals(), child);
                 child.kill();
@@ -124,15 +126,9 @@ final class RestartTrial {
 
     private long restart(String id, Map<String, String> values, Settings settings)
             throws IOException, InterruptedException {
-        try (var producer = Workload.producer(bench.bootstrap());
-                var consumer = PlainConsumer.consumer(bench.bootstrap(), id + "-reader")) {
-            // A tenant of its own: the others' sequence numbers were given by nobody.
-            byte[] signal =
-                    "{\"tenant_id\":%d,\"item\":\"i1\"}".formatted(TENANTS + 1).getBytes(StandardCharsets.US_ASCII);
-            var unused = producer.send(
-                    new ProducerRecord<>(settings.topics().signals().get(0), signal));
-            producer.flush();
-            byte[] wanted = (TENANTS + 1 + ":0").getBytes(StandardCharsets.US_ASCII);
+        try (var consumer = PlainConsumer.consumer(bench.bootstrap(), id + "-reader")) {
+            sendOne(settings);
+            byte[] wanted = (TENANTS + 1 + ":1").getBytes(StandardCharsets.US_ASCII);
             int partition = TenantPartitions.of(TenantId.of(TENANTS + 1), Bench.PARTITIONS);
             var accepted = new TopicPartition(settings.topics().accepted(), partition);
             consumer.assign(List.of(accepted));
@@ -150,6 +146,16 @@ final class RestartTrial {
                 }
                 throw new IllegalStateException("no decision; the end of the log:\n" + child.logTail());
             }
+        }
+    }
+
+    /** Sends a signal of a tenant of its own: the others' sequence numbers were given by nobody. */
+    private void sendOne(Settings settings) {
+        byte[] signal =
+                "{\"tenant_id\":%d,\"item\":\"i1\"}".formatted(TENANTS + 1).getBytes(StandardCharsets.US_ASCII);
+        try (var producer = Workload.producer(bench.bootstrap())) {
+            var unused = producer.send(
+                    new ProducerRecord<>(settings.topics().signals().get(0), signal));
         }
     }
 

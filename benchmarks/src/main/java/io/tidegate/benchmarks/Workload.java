@@ -6,10 +6,14 @@ import io.tidegate.topology.TidegateHeaders;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.LongConsumer;
+import org.apache.kafka.clients.producer.Callback;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Signals to be sent: a function of its numbers and the seed.
@@ -82,10 +86,12 @@ record Workload(String name, long signals, int tenants, int entitiesPerKind, int
     void send(String bootstrap, LongConsumer progress) {
         try (var producer = producer(bootstrap)) {
             Source source = new Source();
+            FirstFailure failure = new FirstFailure();
             for (long sent = 0; sent < signals; sent++) {
-                var unused = producer.send(new ProducerRecord<>(topic(), source.next()));
+                var unused = producer.send(new ProducerRecord<>(topic(), source.next()), failure);
                 progress.accept(sent);
             }
+            failure.check(producer);
         }
     }
 
@@ -94,6 +100,7 @@ record Workload(String name, long signals, int tenants, int entitiesPerKind, int
         long[] nextSeq = new long[tenants + 1];
         try (var producer = producer(bootstrap)) {
             Source source = new Source();
+            FirstFailure failure = new FirstFailure();
             for (long sent = 0; sent < signals; sent++) {
                 byte[] value = source.next();
                 TenantId tenant = source.tenant();
@@ -101,8 +108,28 @@ record Workload(String name, long signals, int tenants, int entitiesPerKind, int
                 ProducerRecord<byte[], byte[]> record = new ProducerRecord<>(
                         topic, TenantPartitions.of(tenant, partitions), key.getBytes(StandardCharsets.US_ASCII), value);
                 record.headers().add(TidegateHeaders.SOURCE, ("signals/0/" + sent).getBytes(StandardCharsets.US_ASCII));
-                var unused = producer.send(record);
+                var unused = producer.send(record, failure);
                 progress.accept(sent);
+            }
+            failure.check(producer);
+        }
+    }
+
+    /** Who waits for all signals to be drained would wait for ever for one that was never written. */
+    private static final class FirstFailure implements Callback {
+        private final AtomicReference<Exception> first = new AtomicReference<>();
+
+        @Override
+        public void onCompletion(@Nullable RecordMetadata metadata, @Nullable Exception failure) {
+            if (failure != null) {
+                first.compareAndSet(null, failure);
+            }
+        }
+
+        void check(KafkaProducer<byte[], byte[]> producer) {
+            producer.flush();
+            if (first.get() != null) {
+                throw new IllegalStateException("signals could not be sent: " + first.get(), first.get());
             }
         }
     }

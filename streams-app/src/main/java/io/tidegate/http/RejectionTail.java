@@ -72,6 +72,11 @@ final class RejectionTail implements AutoCloseable {
         return thread;
     });
     private boolean reading;
+
+    /** Events that may be sent now; the reader's alone, as is whether it has left records out since it last showed one. */
+    private long budget;
+
+    private boolean behind;
     private volatile boolean closed;
 
     RejectionTail(Settings settings) {
@@ -138,32 +143,43 @@ final class RejectionTail implements AutoCloseable {
         return reading;
     }
 
+    /**
+     * Reads and shows for a while. What is shown is paid for out of a budget that grows with time, and that many streams
+     * can overdraw with a single record: then nothing is read until it is paid back, and what came meanwhile is skipped.
+     */
+    private void readWindow(TopicReader reader) throws InterruptedException {
+        long end = System.nanoTime() + WINDOW.toNanos();
+        budget = Math.min(budget + EVENTS_PER_WINDOW_MAX, EVENTS_PER_WINDOW_MAX);
+        if (budget > 0) {
+            if (behind) {
+                reader.skipToEnd();
+                listeners.forEach(listener -> listener.stream().offer(SKIPPED));
+                budget -= listeners.size();
+            }
+            long spendable = Math.max(1, budget);
+            Window window = new Window();
+            reader.follow(() -> closed || window.isFull(spendable) || System.nanoTime() > end, record -> {
+                if (!window.isFull(spendable)) {
+                    window.records++;
+                    window.events += show(record);
+                }
+            });
+            budget -= window.events;
+            behind = window.isFull(spendable);
+        }
+        long leftMs = TimeUnit.NANOSECONDS.toMillis(end - System.nanoTime());
+        if (behind && leftMs > 0) {
+            Thread.sleep(leftMs);
+        }
+    }
+
     /** What was shown in it. */
     private static final class Window {
         private int records;
         private int events;
 
-        boolean isFull() {
-            return records >= RECORDS_PER_WINDOW_MAX || events >= EVENTS_PER_WINDOW_MAX;
-        }
-    }
-
-    private void readWindow(TopicReader reader) throws InterruptedException {
-        long end = System.nanoTime() + WINDOW.toNanos();
-        Window window = new Window();
-        reader.follow(() -> closed || window.isFull() || System.nanoTime() > end, record -> {
-            if (!window.isFull()) {
-                window.records++;
-                window.events += show(record);
-            }
-        });
-        if (window.isFull()) {
-            reader.skipToEnd();
-            listeners.forEach(listener -> listener.stream().offer(SKIPPED));
-            long leftMs = TimeUnit.NANOSECONDS.toMillis(end - System.nanoTime());
-            if (leftMs > 0) {
-                Thread.sleep(leftMs);
-            }
+        boolean isFull(long spendable) {
+            return records >= RECORDS_PER_WINDOW_MAX || events >= spendable;
         }
     }
 

@@ -41,6 +41,7 @@ import org.junit.jupiter.api.io.TempDir;
 @EnabledIf("browserIsThere")
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 final class DashboardTest {
+    private static final long SHOWN_WITHIN_MS = 2000;
     private static final double WITHIN_MS = 120_000;
     private static final String HOSTILE = "<img src=x onerror=\"window.hacked=1\"><script>window.hacked=1</script>";
     private static final int ASSETS_GZIP_BYTES_MAX = 150_000;
@@ -232,13 +233,17 @@ final class DashboardTest {
             page.waitForTimeout(500);
         }
         awaitText("#tail li", "entity limit");
-        int shown = page.locator("#tail li").count();
-        long sentNanos = System.nanoTime();
-        deployment.sendQuietly(signal);
-        page.waitForFunction("shown => document.querySelectorAll('#tail li').length > shown", shown);
-        // A figure for docs/dashboard.md; how fast a shared machine is must not decide whether the build is green.
-        System.out.printf(
-                "from the signal to its refusal in the page: %d ms%n", (System.nanoTime() - sentNanos) / 1_000_000);
+        // One slow moment of a shared machine must not decide: the fastest of some is the page's own delay.
+        long fastestMs = Long.MAX_VALUE;
+        for (int tries = 0; tries < 10 && fastestMs > SHOWN_WITHIN_MS; tries++) {
+            int shown = page.locator("#tail li").count();
+            long sentNanos = System.nanoTime();
+            deployment.sendQuietly(signal);
+            page.waitForFunction("shown => document.querySelectorAll('#tail li').length > shown", shown);
+            fastestMs = Math.min(fastestMs, (System.nanoTime() - sentNanos) / 1_000_000);
+        }
+        System.out.printf("from the signal to its refusal in the page: %d ms%n", fastestMs);
+        assertThat(fastestMs).isLessThanOrEqualTo(SHOWN_WITHIN_MS);
         page.locator("#tail summary").first().click();
         awaitText("#tail .payload", HOSTILE.substring(0, 10));
         awaitText("#tail .record", "tidegate.source.offset");
