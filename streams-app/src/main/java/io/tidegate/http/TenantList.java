@@ -138,15 +138,22 @@ final class TenantList {
     }
 
     private final Node node;
+    private final RecentAnswers<Question> recent = new RecentAnswers<>();
     private final Semaphore running = new Semaphore(LISTS_AT_A_TIME);
 
     TenantList(Node node) {
         this.node = node;
     }
 
-    /** The list of all instances. */
+    /** The list of all instances, at most {@link RecentAnswers#GOOD_FOR} old. */
     Reply all(Call call) throws InterruptedException {
         Question question = Question.of(call);
+        long version = node.configs.readOffset();
+        long beganNanos = System.nanoTime();
+        Reply known = recent.get(question, version, beganNanos);
+        if (known != null) {
+            return known;
+        }
         List<JsonNode> parts = new ArrayList<>();
         parts.add(own(question));
         for (Peers.Answer answer : node.peers.ask(node.peers.others(), "/tenants" + query(call))) {
@@ -159,7 +166,9 @@ final class TenantList {
             parts.add(answer.json());
         }
         checkComplete(parts);
-        return Reply.json(merge(parts, question));
+        Reply reply = Reply.json(merge(parts, question));
+        recent.put(question, reply, version, beganNanos);
+        return reply;
     }
 
     /** The list of this instance alone, for another one that merges. */
