@@ -69,7 +69,9 @@ async function withToken(request) {
 /** What is asked every two seconds must not wait for ever for an answer that got lost. */
 const GET_WITHIN_MS = 20000;
 
-export const get = (path) => withToken(async () => (await call(path, { signal: AbortSignal.timeout(GET_WITHIN_MS) })).json());
+const answerTo = (path) => withToken(() => call(path, { signal: AbortSignal.timeout(GET_WITHIN_MS) }));
+
+export const get = async (path) => (await answerTo(path)).json();
 
 export const send = (method, path, body, more = {}) => withToken(async () => (await call(path, {
   method,
@@ -78,10 +80,10 @@ export const send = (method, path, body, more = {}) => withToken(async () => (aw
 })).json());
 
 /** With its ETag, to change it only if nobody else did. */
-export const getTagged = (path) => withToken(async () => {
-  const response = await call(path);
-  return { json: await response.json(), etag: response.headers.get('ETag') };
-});
+export async function getTagged(path) {
+  const tagged = await answerTo(path);
+  return { json: await tagged.json(), etag: tagged.headers.get('ETag') };
+}
 
 const EVENT_CHARS_MAX = 1 << 20;
 

@@ -10,13 +10,14 @@ public final class AcceptedRecord {
     private AcceptedRecord() {}
 
     public static WalRecord of(long seq, long timestampMs, byte[] value, Headers headers) {
-        byte[] producersKey = TidegateHeaders.bytes(headers, TidegateHeaders.KEY);
+        Header producersKey = headers.lastHeader(TidegateHeaders.KEY);
         Header[] kept = headers.toArray();
-        if (headers.lastHeader(TidegateHeaders.KEY) != null) {
+        if (producersKey != null) {
             kept = Stream.of(kept)
                     .filter(header -> !header.key().equals(TidegateHeaders.KEY))
                     .toArray(Header[]::new);
         }
-        return new WalRecord(seq, Math.max(0, timestampMs), producersKey, value, kept);
+        byte[] key = producersKey == null ? null : producersKey.value();
+        return new WalRecord(seq, Math.max(0, timestampMs), key, value, kept);
     }
 }

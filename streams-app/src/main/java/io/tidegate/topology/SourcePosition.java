@@ -24,17 +24,9 @@ public record SourcePosition(String topic, int partition, long offset) {
         }
         int first = text.indexOf('/');
         int last = text.lastIndexOf('/');
-        if (first < 0 || text.indexOf('/', first + 1) != last) {
-            return null;
-        }
-        try {
-            return new SourcePosition(
-                    text.substring(0, first),
-                    Integer.parseInt(text, first + 1, last, 10),
-                    Long.parseLong(text, last + 1, text.length(), 10));
-        } catch (NumberFormatException e) {
-            return null;
-        }
+        return first < 0 || text.indexOf('/', first + 1) != last
+                ? null
+                : tryParse(text.substring(0, first), text.substring(first + 1, last), text.substring(last + 1));
     }
 
     /** The position that a record carries, in either form; null where it has none. */
