@@ -1,6 +1,7 @@
 package io.tidegate.admin;
 
 import io.tidegate.config.Settings;
+import io.tidegate.topology.OpenTransactions;
 import io.tidegate.wal.DataDir;
 import io.tidegate.wal.WalException;
 import java.io.IOException;
@@ -261,7 +262,7 @@ public final class Doctor {
     }
 
     private void transactions(Admin admin) {
-        List<StuckTransactions.Stuck> stuck;
+        List<OpenTransactions.Open> stuck;
         try {
             stuck = new StuckTransactions(admin, settings).find();
         } catch (AdminException e) {
@@ -272,7 +273,7 @@ public final class Doctor {
                     "whoever runs this needs READ on Tidegate's topics and on __consumer_offsets, and DESCRIBE on both");
             return;
         }
-        for (StuckTransactions.Stuck one : stuck) {
+        for (OpenTransactions.Open one : stuck) {
             add(
                     Level.FAIL,
                     "transactions",

@@ -1,8 +1,6 @@
 package io.tidegate.demo;
 
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -49,8 +47,9 @@ public final class EmbeddedBroker implements AutoCloseable {
     public static EmbeddedBroker start(Path directory, int port, Map<String, String> overrides)
             throws IOException, InterruptedException {
         Files.createDirectories(directory);
-        int listen = port > 0 ? port : freePort();
-        int controller = freePort();
+        List<Integer> free = FreePorts.find(2);
+        int listen = port > 0 ? port : free.get(0);
+        int controller = free.get(1);
         Map<String, String> settings = new LinkedHashMap<>();
         settings.put("process.roles", "broker,controller");
         settings.put("node.id", "1");
@@ -166,12 +165,6 @@ public final class EmbeddedBroker implements AutoCloseable {
         } catch (InterruptedException e) {
             process.destroyForcibly();
             Thread.currentThread().interrupt();
-        }
-    }
-
-    private static int freePort() throws IOException {
-        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            return socket.getLocalPort();
         }
     }
 }

@@ -6,9 +6,8 @@ import java.util.function.BooleanSupplier;
 /**
  * Notices that an instance has waited for tasks for too long.
  *
- * <p>Such an instance may be one whom the group forgot: a new member is given tasks. The one stall that was seen, once after
- * a broker was killed on a machine under heavy load, had the state REBALANCING for more than 90 s and nothing that moved; why,
- * and whether it had tasks, is not known.
+ * <p>Such an instance may be one whom the group forgot: a new member is given tasks. An instance that has tasks, and waits
+ * for them to be restored, is left alone.
  *
  * <p>Not thread-safe.
  */

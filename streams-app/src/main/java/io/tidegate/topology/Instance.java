@@ -46,7 +46,7 @@ public final class Instance implements AutoCloseable {
     /** How much more than the least free space there must be before work goes on, so that it does not flap. */
     private static final double RESUME_FACTOR = 1.1;
 
-    private final TransactionalClients clients = new TransactionalClients();
+    private final TransactionalClients clients;
     private final KafkaStreams streams;
     private final InstanceView view;
     private final DataDir dir;
@@ -82,6 +82,7 @@ public final class Instance implements AutoCloseable {
         this.dir = dir;
         this.listener = listener;
         this.diskMinFreeBytes = diskMinFreeBytes;
+        clients = new TransactionalClients(topics, config.getProperty(StreamsConfig.APPLICATION_ID_CONFIG));
         streams = new KafkaStreams(topology, new StreamsConfig(config), clients);
         streams.setUncaughtExceptionHandler(this::failed);
         streams.setStateListener((now, before) -> stateChanged(now));
@@ -93,6 +94,7 @@ public final class Instance implements AutoCloseable {
     /** Starts, and returns when all configs are read; records are processed some time later ({@link #awaitRunning}). */
     public void start() {
         streams.start();
+        clients.start();
         var unusedDisk =
                 watch.scheduleWithFixedDelay(this::checkDisk, 0, CHECK_EVERY.toMillis(), TimeUnit.MILLISECONDS);
         var unusedIdle =
@@ -136,6 +138,7 @@ public final class Instance implements AutoCloseable {
     @Override
     public void close() {
         watch.shutdownNow();
+        clients.close();
         if (!streams.close(CloseOptions.timeout(CLOSE_WITHIN)
                 .withGroupMembershipOperation(CloseOptions.GroupMembershipOperation.LEAVE_GROUP))) {
             LOG.warn("not all threads stopped in time seconds={}", CLOSE_WITHIN.toSeconds());

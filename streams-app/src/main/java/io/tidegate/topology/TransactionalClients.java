@@ -1,8 +1,16 @@
 package io.tidegate.topology;
 
+import java.time.Duration;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executors;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.FenceProducersOptions;
 import org.apache.kafka.clients.consumer.ConsumerGroupMetadata;
@@ -20,22 +28,41 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Kafka's clients for the threads, with two differences: a commit that times out is fatal for its thread, and the
- * transaction that a thread leaves open when it fails can be {@linkplain #abortTransactionOf aborted}.
+ * Kafka's clients for the threads, with three differences: a commit that times out is fatal for its thread, the
+ * transaction that a thread leaves open when it fails can be {@linkplain #abortTransactionOf aborted}, and transactions
+ * whose end the brokers {@linkplain OpenTransactions forgot} are ended: those of a transactional id when it is taken over,
+ * those of instances that are gone by looking for them from time to time.
  *
  * <p>Kafka Streams 4.3.1 answers such a time-out by retrying in a way that, with the classic group protocol, can skip
  * the records that were polled and not committed. Whether the transaction was committed is not known then; so the thread
  * ends, and its successor begins at the committed offset. Extends an internal class because Kafka Streams accepts no
  * other supplier with the streams group protocol.
  */
-final class TransactionalClients extends DefaultKafkaClientSupplier {
+final class TransactionalClients extends DefaultKafkaClientSupplier implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(TransactionalClients.class);
 
     private static final String CLIENT_ID_SUFFIX = "-producer";
     private static final int ABORT_WITHIN_MS = 30_000;
 
+    private static final Duration LOOK_EVERY = Duration.ofSeconds(30);
+
+    private final Topics topics;
+    private final String applicationId;
     private final Map<String, String> transactionalIds = new ConcurrentHashMap<>();
+    private final ScheduledExecutorService caretaker = Executors.newSingleThreadScheduledExecutor(task -> {
+        Thread thread = new Thread(task, "tidegate-transactions");
+        thread.setDaemon(true);
+        return thread;
+    });
+    private Set<OpenTransactions.Open> seen = Set.of();
+    private Set<OpenTransactions.Open> reported = Set.of();
     private volatile @Nullable Admin admin;
+
+    /** @param applicationId the group, and the beginning of its changelogs' names */
+    TransactionalClients(Topics topics, String applicationId) {
+        this.topics = topics;
+        this.applicationId = applicationId;
+    }
 
     @Override
     public Admin getAdmin(Map<String, Object> config) {
@@ -55,6 +82,33 @@ final class TransactionalClients extends DefaultKafkaClientSupplier {
         return new TransactionalProducer(config);
     }
 
+    /** Begins to look for transactions that the brokers forgot. */
+    void start() {
+        var unused = caretaker.scheduleWithFixedDelay(
+                this::endForgotten, LOOK_EVERY.toMillis(), LOOK_EVERY.toMillis(), TimeUnit.MILLISECONDS);
+    }
+
+    /** Those that were open at the last look too: nearly all end within a fraction of that time. */
+    private void endForgotten() {
+        Admin client = admin;
+        if (client == null) {
+            return;
+        }
+        try {
+            OpenTransactions transactions = transactions(client);
+            Set<OpenTransactions.Open> now = transactions.lookWherePossible();
+            Set<OpenTransactions.Open> suspects = new HashSet<>(now);
+            suspects.retainAll(seen);
+            suspects.removeAll(reported);
+            seen = now;
+            if (!suspects.isEmpty()) {
+                reported = transactions.endForgotten(suspects);
+            }
+        } catch (RuntimeException e) {
+            LOG.debug("could not look for transactions that are left open", e);
+        }
+    }
+
     /**
      * Asks the brokers, without waiting, to abort what a thread that failed has not committed. The thread that comes in
      * its place has another transactional id; without this, everybody who reads committed records would wait until the
@@ -66,26 +120,78 @@ final class TransactionalClients extends DefaultKafkaClientSupplier {
         if (transactionalId == null || client == null) {
             return;
         }
-        var unused = client.fenceProducers(
-                        List.of(transactionalId), new FenceProducersOptions().timeoutMs(ABORT_WITHIN_MS))
-                .all()
-                .whenComplete((done, failure) -> {
-                    if (failure == null) {
-                        LOG.info(
-                                "aborted the transaction of a thread that failed transactional_id={}", transactionalId);
-                    } else {
-                        LOG.warn(
-                                "the transaction of a thread that failed ends only when it times out"
-                                        + " transactional_id={}",
-                                transactionalId,
-                                failure);
-                    }
-                });
+        try {
+            caretaker.execute(() -> abort(client, transactionalId));
+        } catch (RejectedExecutionException e) {
+            LOG.debug("stopping, the transaction ends when it times out transactional_id={}", transactionalId);
+        }
     }
 
-    private static final class TransactionalProducer extends KafkaProducer<byte[], byte[]> {
+    private void abort(Admin client, String transactionalId) {
+        try {
+            takeOver(transactionalId, () -> fence(client, transactionalId));
+            LOG.info("aborted the transaction of a thread that failed transactional_id={}", transactionalId);
+        } catch (RuntimeException e) {
+            LOG.warn(
+                    "the transaction of a thread that failed ends only when it times out transactional_id={}",
+                    transactionalId,
+                    e);
+        }
+    }
+
+    private static void fence(Admin client, String transactionalId) {
+        try {
+            client.fenceProducers(List.of(transactionalId), new FenceProducersOptions().timeoutMs(ABORT_WITHIN_MS))
+                    .all()
+                    .get();
+        } catch (ExecutionException e) {
+            throw new KafkaException(e.getCause());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new KafkaException(e);
+        }
+    }
+
+    /** The brokers end what is open when an id is taken over; what they forget of it is ended after. */
+    private void takeOver(String transactionalId, Runnable step) {
+        Admin client = admin;
+        OpenTransactions transactions = client == null ? null : transactions(client);
+        OpenTransactions.Ended ended = null;
+        try {
+            ended = transactions == null ? null : transactions.outcomeOf(transactionalId);
+        } catch (RuntimeException e) {
+            LOG.debug("the last transaction is not known transactional_id={}", transactionalId, e);
+        }
+        step.run();
+        try {
+            if (ended != null && transactions != null) {
+                transactions.endLeftOverOf(ended);
+            }
+        } catch (RuntimeException e) {
+            LOG.warn("could not look for what is left open of a transaction transactional_id={}", transactionalId, e);
+        }
+    }
+
+    private OpenTransactions transactions(Admin client) {
+        return new OpenTransactions(client, topics, applicationId);
+    }
+
+    @Override
+    public void close() {
+        caretaker.shutdownNow();
+    }
+
+    private final class TransactionalProducer extends KafkaProducer<byte[], byte[]> {
+        private final String transactionalId;
+
         TransactionalProducer(Map<String, Object> config) {
             super(config, new ByteArraySerializer(), new ByteArraySerializer());
+            transactionalId = String.valueOf(config.get(ProducerConfig.TRANSACTIONAL_ID_CONFIG));
+        }
+
+        @Override
+        public void initTransactions() {
+            takeOver(transactionalId, super::initTransactions);
         }
 
         @Override

@@ -4,9 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tidegate.demo.EmbeddedBroker;
+import io.tidegate.demo.FreePorts;
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -62,9 +61,10 @@ final class AclTest {
 
     @BeforeAll
     static void start() throws Exception {
-        int plain = freePort();
-        int secured = freePort();
-        int controller = freePort();
+        List<Integer> ports = FreePorts.find(3);
+        int plain = ports.get(0);
+        int secured = ports.get(1);
+        int controller = ports.get(2);
         sasl = "127.0.0.1:" + secured;
         Map<String, String> overrides = new HashMap<>();
         overrides.put("controller.quorum.voters", "1@127.0.0.1:" + controller);
@@ -125,12 +125,6 @@ final class AclTest {
                 .start();
         assertThat(keytool.waitFor(60, TimeUnit.SECONDS)).isTrue();
         assertThat(keytool.exitValue()).as(Files.readString(log)).isZero();
-    }
-
-    private static int freePort() throws IOException {
-        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            return socket.getLocalPort();
-        }
     }
 
     private static List<AclBinding> documented() throws IOException {

@@ -1,9 +1,8 @@
 package io.tidegate.topologytests;
 
 import io.tidegate.demo.EmbeddedBroker;
+import io.tidegate.demo.FreePorts;
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -11,7 +10,6 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.SplittableRandom;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -32,12 +30,6 @@ final class BrokerCluster implements AutoCloseable {
     private static final Duration COMPLETE_WITHIN = Duration.ofSeconds(90);
     private static final int ANSWER_S = 30;
 
-    /** Below the range that outgoing connections use: one could take the port of a broker that is down. */
-    private static final int PORT_MIN = 20_000;
-
-    private static final int PORT_MAX = 32_000;
-    private static final int PORT_TRIES = 200;
-
     private final List<EmbeddedBroker> brokers = new ArrayList<>();
     private final List<TcpProxy> wires = new ArrayList<>();
     private final List<Integer> wirePorts = new ArrayList<>();
@@ -57,7 +49,7 @@ final class BrokerCluster implements AutoCloseable {
     }
 
     private void startAll(Path directory, int count) throws Exception {
-        List<Integer> ports = freePorts(4 * count);
+        List<Integer> ports = FreePorts.find(4 * count);
         String voters = IntStream.range(0, count)
                 .mapToObj(i -> "%d@127.0.0.1:%d".formatted(i + 1, ports.get(count + i)))
                 .collect(Collectors.joining(","));
@@ -223,25 +215,6 @@ final class BrokerCluster implements AutoCloseable {
 
     Admin admin() {
         return Admin.create(new HashMap<>(Map.of("bootstrap.servers", bootstrapServers())));
-    }
-
-    private static List<Integer> freePorts(int count) throws IOException {
-        SplittableRandom random = new SplittableRandom();
-        List<Integer> ports = new ArrayList<>();
-        for (int i = 0; i < PORT_TRIES && ports.size() < count; i++) {
-            int port = random.nextInt(PORT_MIN, PORT_MAX);
-            try (ServerSocket socket = new ServerSocket(port, 1, InetAddress.getLoopbackAddress())) {
-                if (!ports.contains(socket.getLocalPort())) {
-                    ports.add(port);
-                }
-            } catch (IOException e) {
-                // taken; another one
-            }
-        }
-        if (ports.size() < count) {
-            throw new IOException("no %d free ports in %d tries".formatted(count, PORT_TRIES));
-        }
-        return ports;
     }
 
     @Override

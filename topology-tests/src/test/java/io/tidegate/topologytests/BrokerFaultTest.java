@@ -4,8 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidegate.demo.EmbeddedBroker;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.serialization.StringSerializer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -22,6 +28,7 @@ final class BrokerFaultTest {
 
     private static final long FREEZE_MS = 4500;
     private static final int FREEZES_MAX = 8;
+    private static final long AWAY_MS = 12_000;
 
     @TempDir
     Path temp;
@@ -79,14 +86,51 @@ final class BrokerFaultTest {
 
     @Test
     void aBrokerThatIsKilledAndComesBackLosesNothing() throws Exception {
-        app.start("a");
-        app.prepareLoad();
-        var sending = app.load("15s");
-        app.awaitRecordsOfTenant1(200);
+        var sending = loadTheInstance();
         broker.kill();
         broker.restart();
         assertThat(sending.get(3, TimeUnit.MINUTES).exit()).isZero();
 
         app.assertLoadIsAccountedFor();
+    }
+
+    /**
+     * Longer away than a transaction may be open: the broker aborts those that it finds before it is in the cluster again,
+     * forgets their markers, and takes them for ended.
+     */
+    @Test
+    void aBrokerThatForgetsTheEndOfTransactionsLosesNothing() throws Exception {
+        var sending = loadTheInstance();
+        Map<String, Object> config = Map.of(
+                "bootstrap.servers",
+                broker.bootstrapServers(),
+                "transactional.id",
+                app.applicationId() + "-gone",
+                "transaction.timeout.ms",
+                (int) AWAY_MS - 2000);
+        var gone = new KafkaProducer<>(config, new StringSerializer(), new StringSerializer());
+        gone.initTransactions();
+        gone.beginTransaction();
+        for (String topic : List.of("quota-exceeded", "accepted", "by-tenant")) {
+            gone.send(new ProducerRecord<>(app.topic(topic), 0, "1", "nobody ends this"))
+                    .get();
+        }
+        broker.kill();
+        // Without a word to the broker, as one that is killed.
+        gone.close(Duration.ZERO);
+        // The time itself is the fault.
+        Thread.sleep(AWAY_MS);
+        broker.restart();
+        assertThat(sending.get(3, TimeUnit.MINUTES).exit()).isZero();
+
+        app.assertLoadIsAccountedFor();
+    }
+
+    private CompletableFuture<TidegateProcess.Result> loadTheInstance() throws Exception {
+        app.start("a");
+        app.prepareLoad();
+        var sending = app.load("15s");
+        app.awaitRecordsOfTenant1(200);
+        return sending;
     }
 }

@@ -1,0 +1,317 @@
+package io.tidegate.topology;
+
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.apache.kafka.clients.admin.AbortTransactionSpec;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.DescribeProducersResult;
+import org.apache.kafka.clients.admin.ListTopicsOptions;
+import org.apache.kafka.clients.admin.ListTransactionsOptions;
+import org.apache.kafka.clients.admin.ProducerState;
+import org.apache.kafka.clients.admin.TopicDescription;
+import org.apache.kafka.clients.admin.TransactionDescription;
+import org.apache.kafka.clients.admin.TransactionListing;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.KafkaFuture;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.AuthorizationException;
+import org.apache.kafka.common.errors.TransactionalIdNotFoundException;
+import org.apache.kafka.common.internals.Topic;
+import org.apache.kafka.common.utils.Utils;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The transactions that are open in the partitions that an application writes, and an end for those that the brokers
+ * forgot.
+ *
+ * <p>Who ends a transaction is its coordinator, which writes a marker into each of its partitions. Brokers of version 4.3.1
+ * skip the marker for a partition that has no leader at that moment, and count the transaction as ended; all partitions are
+ * in that state for a second when the broker of a cluster of one comes back after a crash, and some when a whole cluster
+ * starts. What is left is open for ever: who reads committed records stands still before it, a store that is restored from
+ * such a partition too, and the producer's next commit there would make visible what was aborted.
+ *
+ * <p>So what is left open by a transaction that was aborted is aborted here. One that was committed is aborted only where
+ * no marker of it was written anywhere, the group's offsets included: then nobody has seen any of it, and all of it is done
+ * again. Otherwise it is only reported. Thread-safe.
+ */
+public final class OpenTransactions {
+    private static final Logger LOG = LoggerFactory.getLogger(OpenTransactions.class);
+    private static final long ANSWER_WITHIN_S = 15;
+
+    /**
+     * One that is open in one partition.
+     *
+     * @param partition where
+     * @param producerId whose
+     * @param epoch of the producer when it wrote
+     * @param coordinatorEpoch that the partition knows of
+     * @param startOffset of its first record there
+     * @param lastTimestampMs of its last record there
+     */
+    public record Open(
+            TopicPartition partition,
+            long producerId,
+            int epoch,
+            int coordinatorEpoch,
+            long startOffset,
+            long lastTimestampMs) {}
+
+    /**
+     * How the last transaction of a producer ended, or will end when its transactional id is taken over.
+     *
+     * @param transactionalId of the producer
+     * @param producerId of the producer
+     * @param epoch that its coordinator knows: for a committed transaction the one after that of its records
+     * @param committed or aborted
+     */
+    record Ended(String transactionalId, long producerId, int epoch, boolean committed) {}
+
+    private final Admin admin;
+    private final Topics topics;
+    private final String applicationId;
+
+    public OpenTransactions(Admin admin, Topics topics, String applicationId) {
+        this.admin = admin;
+        this.topics = topics;
+        this.applicationId = applicationId;
+    }
+
+    /**
+     * All that are open now, those that are being written too.
+     *
+     * @throws KafkaException if the brokers do not say, for example because the topics may not be read
+     */
+    public Set<Open> look() {
+        Producers producers = producers();
+        if (producers.refused != null) {
+            throw producers.refused;
+        }
+        return producers.open();
+    }
+
+    /** Like {@link #look}, without the partitions that this application may not read. */
+    Set<Open> lookWherePossible() {
+        return producers().open();
+    }
+
+    /** What there is to know before a transactional id is taken over; null where there is nothing. */
+    @Nullable
+    Ended outcomeOf(String transactionalId) {
+        TransactionDescription last;
+        try {
+            last = get(admin.describeTransactions(Set.of(transactionalId)).description(transactionalId));
+        } catch (TransactionalIdNotFoundException e) {
+            return null;
+        }
+        return switch (last.state()) {
+            case ONGOING, PREPARE_EPOCH_FENCE, PREPARE_ABORT, COMPLETE_ABORT ->
+                new Ended(transactionalId, last.producerId(), last.producerEpoch(), false);
+            case PREPARE_COMMIT, COMPLETE_COMMIT ->
+                new Ended(transactionalId, last.producerId(), last.producerEpoch(), true);
+            case EMPTY, UNKNOWN -> null;
+        };
+    }
+
+    /** After the transactional id was taken over, and before its producer writes: whatever is open then is left over. */
+    void endLeftOverOf(Ended ended) {
+        Producers producers = producers();
+        var unused = end(
+                ended,
+                producers.open().stream()
+                        .filter(one -> one.producerId() == ended.producerId())
+                        .toList(),
+                producers);
+    }
+
+    /**
+     * Ends those whose coordinators say that they have ended.
+     *
+     * @param suspects that have been open for long
+     * @return those that cannot be ended here, which has been reported
+     */
+    Set<Open> endForgotten(Collection<Open> suspects) {
+        Set<Open> reported = new HashSet<>();
+        Map<Long, List<Open>> byProducer = new HashMap<>();
+        suspects.forEach(one -> byProducer
+                .computeIfAbsent(one.producerId(), id -> new ArrayList<>())
+                .add(one));
+        Collection<TransactionListing> owners =
+                get(admin.listTransactions(new ListTransactionsOptions().filterProducerIds(byProducer.keySet()))
+                        .all());
+        Producers producers = producers();
+        Set<Open> stillOpen = producers.open();
+        for (TransactionListing owner : owners) {
+            List<Open> ofOwner = byProducer.getOrDefault(owner.producerId(), List.of()).stream()
+                    .filter(stillOpen::contains)
+                    .toList();
+            switch (owner.state()) {
+                case COMPLETE_ABORT, COMPLETE_COMMIT -> {
+                    Ended ended = outcomeOf(owner.transactionalId());
+                    if (ended != null
+                            && ofOwner.stream().allMatch(one -> ended.epoch() - one.epoch() <= 1)
+                            && !end(ended, ofOwner, producers)) {
+                        reported.addAll(ofOwner);
+                    }
+                }
+                case EMPTY -> {
+                    report(owner.transactionalId(), ofOwner, "how it ended is not known any more");
+                    reported.addAll(ofOwner);
+                }
+                case ONGOING, PREPARE_EPOCH_FENCE, PREPARE_ABORT, PREPARE_COMMIT, UNKNOWN -> {
+                    // its coordinator works on it
+                }
+            }
+        }
+        return reported;
+    }
+
+    /** False if that cannot be done, which it reports. */
+    private boolean end(Ended ended, List<Open> left, Producers producers) {
+        if (left.isEmpty()) {
+            return true;
+        }
+        if (ended.committed() && !(producers.refused == null && nothingWasCommitted(ended, left, producers))) {
+            report(ended.transactionalId(), left, "it was committed, and a part of it may be visible");
+            return false;
+        }
+        for (Open one : left) {
+            try {
+                get(admin.abortTransaction(new AbortTransactionSpec(
+                                one.partition(), one.producerId(), (short) one.epoch(), one.coordinatorEpoch()))
+                        .all());
+            } catch (AuthorizationException e) {
+                report(ended.transactionalId(), left, "Tidegate may not end it: that needs Alter on the cluster");
+                return false;
+            }
+        }
+        LOG.warn(
+                "ended a transaction whose end the brokers had not written; its signals are decided again"
+                        + " transactional_id={} partitions={}",
+                ended.transactionalId(),
+                partitions(left));
+        return true;
+    }
+
+    private static boolean nothingWasCommitted(Ended ended, List<Open> left, Producers producers) {
+        return left.stream().allMatch(one -> one.epoch() == ended.epoch() - 1)
+                && producers.statesOf(ended.producerId()).stream()
+                        .allMatch(state -> state.producerEpoch() < ended.epoch());
+    }
+
+    private static void report(String transactionalId, List<Open> left, String why) {
+        if (!left.isEmpty()) {
+            LOG.error(
+                    "a transaction is open that the brokers count as ended, readers of committed records wait behind it;"
+                            + " {}. See tidegate doctor transactional_id={} partitions={}",
+                    why,
+                    transactionalId,
+                    partitions(left));
+        }
+    }
+
+    private static List<TopicPartition> partitions(List<Open> left) {
+        return left.stream().map(Open::partition).toList();
+    }
+
+    /** What the partitions know of their producers. */
+    private static final class Producers {
+        private final Map<TopicPartition, List<ProducerState>> states = new HashMap<>();
+        /** Why some of them would not say; null where all did. */
+        private @Nullable KafkaException refused;
+
+        Set<Open> open() {
+            Set<Open> open = new HashSet<>();
+            states.forEach((partition, producers) -> producers.stream()
+                    .filter(state -> state.currentTransactionStartOffset().isPresent())
+                    .map(state -> new Open(
+                            partition,
+                            state.producerId(),
+                            state.producerEpoch(),
+                            state.coordinatorEpoch().orElse(0),
+                            state.currentTransactionStartOffset().getAsLong(),
+                            state.lastTimestamp()))
+                    .forEach(open::add));
+            return open;
+        }
+
+        List<ProducerState> statesOf(long producerId) {
+            return states.values().stream()
+                    .flatMap(List::stream)
+                    .filter(state -> state.producerId() == producerId)
+                    .toList();
+        }
+    }
+
+    private Producers producers() {
+        List<TopicPartition> partitions = partitions();
+        DescribeProducersResult answers = admin.describeProducers(partitions);
+        Producers producers = new Producers();
+        for (TopicPartition partition : partitions) {
+            try {
+                producers.states.put(
+                        partition, get(answers.partitionResult(partition)).activeProducers());
+            } catch (AuthorizationException e) {
+                producers.refused = e;
+            }
+        }
+        return producers;
+    }
+
+    /** What is written in transactions: topics, changelogs, and where the group's offsets stand. */
+    private List<TopicPartition> partitions() {
+        Set<String> fixed = Set.of(
+                topics.configs(),
+                topics.byTenant(),
+                topics.accepted(),
+                topics.quotaExceeded(),
+                topics.deadLetter(),
+                topics.segments(),
+                topics.events(),
+                Topic.GROUP_METADATA_TOPIC_NAME);
+        List<String> names = get(admin.listTopics(new ListTopicsOptions().listInternal(true))
+                        .names())
+                .stream()
+                .filter(name -> fixed.contains(name) || isChangelog(name))
+                .toList();
+        Map<String, TopicDescription> described =
+                get(admin.describeTopics(names).allTopicNames());
+        List<TopicPartition> partitions = new ArrayList<>();
+        described.forEach((name, topic) -> {
+            int count = topic.partitions().size();
+            if (name.equals(Topic.GROUP_METADATA_TOPIC_NAME)) {
+                partitions.add(new TopicPartition(name, Utils.abs(applicationId.hashCode()) % count));
+            } else {
+                topic.partitions().forEach(one -> partitions.add(new TopicPartition(name, one.partition())));
+            }
+        });
+        return partitions;
+    }
+
+    private boolean isChangelog(String topic) {
+        return topic.startsWith(applicationId + "-") && topic.endsWith("-changelog");
+    }
+
+    private static <T> T get(KafkaFuture<T> answer) {
+        try {
+            return answer.get(ANSWER_WITHIN_S, TimeUnit.SECONDS);
+        } catch (ExecutionException e) {
+            throw e.getCause() instanceof KafkaException cause ? cause : new KafkaException(e.getCause());
+        } catch (TimeoutException e) {
+            throw new org.apache.kafka.common.errors.TimeoutException(
+                    "no answer within %d s".formatted(ANSWER_WITHIN_S), e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new org.apache.kafka.common.errors.InterruptException(e);
+        }
+    }
+}
