@@ -1,6 +1,6 @@
 # Builds Tidegate from the checkout: docker build -t tidegate:0.1.0 .
 # The libraries, and an archive of their classes that makes starts shorter, are layers of their own: a change of the code
-# ships a new tidegate.jar, and the archive where the build's demo loaded other classes than the last one's.
+# ships a new tidegate.jar and what lies beside it.
 
 FROM maven:3-eclipse-temurin-25 AS libraries
 WORKDIR /src
@@ -23,18 +23,15 @@ WORKDIR /opt/tidegate
 COPY --from=libraries /src/streams-app/target/dist/lib lib
 RUN ls -d "$PWD"/lib/*.jar | LC_ALL=C sort | paste -sd: >libraries.cp
 
-# The classes that a short demo loads. Those of the libraries go to the archive, in the order of their names.
+# The JDK's and the libraries' classes that deploy/image/list-classes found. Does not depend on the code.
 FROM base AS archive
-COPY --from=build /src/streams-app/target/dist/tidegate.jar ./
-RUN java -Xshare:off -XX:DumpLoadedClassList=/tmp/loaded --enable-native-access=ALL-UNNAMED --sun-misc-unsafe-memory-access=allow \
-      -cp "$(cat libraries.cp):tidegate.jar" io.tidegate.cli.Tidegate demo --duration 5s >/tmp/demo 2>&1 || { cat /tmp/demo; exit 1; }
-RUN grep -v -e '^[#@]' -e 'io/tidegate' -e '[$]Lambda' -e 'LambdaForm' /tmp/loaded | cut -d' ' -f1 | LC_ALL=C sort -u >/tmp/classes \
- && java -Xshare:dump -XX:SharedClassListFile=/tmp/classes -XX:SharedArchiveFile=/tmp/libraries.jsa -XX:+UseParallelGC \
+COPY deploy/image/classes /tmp/
+RUN java -Xshare:dump -XX:SharedClassListFile=/tmp/classes -XX:SharedArchiveFile=/tmp/libraries.jsa -XX:+UseParallelGC \
       -cp "$(cat libraries.cp)" >/tmp/dump 2>&1 || { tail -20 /tmp/dump; exit 1; }
 
 FROM base
-COPY deploy/image/tidegate deploy/image/health /usr/local/bin/
 COPY --from=archive /tmp/libraries.jsa ./
+COPY deploy/image/tidegate deploy/image/health /usr/local/bin/
 COPY --from=build /src/streams-app/target/dist/tidegate.jar /src/streams-app/target/dist/sbom.json /src/streams-app/target/dist/THIRD-PARTY.txt ./
 ENV TIDEGATE_DATA_DIR=/var/lib/tidegate
 USER tidegate

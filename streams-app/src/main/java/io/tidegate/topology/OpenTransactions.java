@@ -180,7 +180,10 @@ public final class OpenTransactions {
         if (left.isEmpty()) {
             return true;
         }
-        if (ended.committed() && !(producers.refused == null && nothingWasCommitted(ended, left, producers))) {
+        boolean nothingIsVisible = !ended.committed()
+                || (producers.refused == null
+                        && nothingWasCommitted(ended, left, producers.statesOf(ended.producerId())));
+        if (!nothingIsVisible) {
             report(ended.transactionalId(), left, "it was committed, and a part of it may be visible");
             return false;
         }
@@ -202,10 +205,15 @@ public final class OpenTransactions {
         return true;
     }
 
-    private static boolean nothingWasCommitted(Ended ended, List<Open> left, Producers producers) {
+    /**
+     * Whether no marker of a committed transaction was written: each raises its partition's epoch to that of the end.
+     *
+     * @param left what is open of the transaction
+     * @param states what all partitions know of its producer
+     */
+    static boolean nothingWasCommitted(Ended ended, Collection<Open> left, Collection<ProducerState> states) {
         return left.stream().allMatch(one -> one.epoch() == ended.epoch() - 1)
-                && producers.statesOf(ended.producerId()).stream()
-                        .allMatch(state -> state.producerEpoch() < ended.epoch());
+                && states.stream().allMatch(state -> state.producerEpoch() < ended.epoch());
     }
 
     private static void report(String transactionalId, List<Open> left, String why) {
