@@ -19,6 +19,7 @@ import org.apache.kafka.clients.admin.ProducerState;
 import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.clients.admin.TransactionDescription;
 import org.apache.kafka.clients.admin.TransactionListing;
+import org.apache.kafka.clients.admin.TransactionState;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.TopicPartition;
@@ -109,28 +110,33 @@ public final class OpenTransactions {
     Ended outcomeOf(String transactionalId) {
         TransactionDescription last;
         try {
-            last = get(admin.describeTransactions(Set.of(transactionalId)).description(transactionalId));
+            last = describe(transactionalId);
         } catch (TransactionalIdNotFoundException e) {
             return null;
         }
         return switch (last.state()) {
-            case ONGOING, PREPARE_EPOCH_FENCE, PREPARE_ABORT, COMPLETE_ABORT ->
-                new Ended(transactionalId, last.producerId(), last.producerEpoch(), false);
-            case PREPARE_COMMIT, COMPLETE_COMMIT ->
-                new Ended(transactionalId, last.producerId(), last.producerEpoch(), true);
+            // Whoever takes the id over has the brokers abort it.
+            case ONGOING, PREPARE_EPOCH_FENCE, PREPARE_ABORT, COMPLETE_ABORT -> ended(transactionalId, last, false);
+            case PREPARE_COMMIT, COMPLETE_COMMIT -> ended(transactionalId, last, true);
             case EMPTY, UNKNOWN -> null;
         };
     }
 
-    /** After the transactional id was taken over, and before its producer writes: whatever is open then is left over. */
+    private static Ended ended(String transactionalId, TransactionDescription last, boolean committed) {
+        return new Ended(transactionalId, last.producerId(), last.producerEpoch(), committed);
+    }
+
+    private TransactionDescription describe(String transactionalId) {
+        return get(admin.describeTransactions(Set.of(transactionalId)).description(transactionalId));
+    }
+
+    /** After the transactional id was taken over, and before its producer writes. */
     void endLeftOverOf(Ended ended) {
         Producers producers = producers();
-        var unused = end(
-                ended,
-                producers.open().stream()
-                        .filter(one -> one.producerId() == ended.producerId())
-                        .toList(),
-                producers);
+        List<Open> left = producers.open().stream()
+                .filter(one -> one.producerId() == ended.producerId() && one.epoch() <= ended.epoch())
+                .toList();
+        var unused = end(ended, left, producers);
     }
 
     /**
@@ -140,7 +146,6 @@ public final class OpenTransactions {
      * @return those that cannot be ended here, which has been reported
      */
     Set<Open> endForgotten(Collection<Open> suspects) {
-        Set<Open> reported = new HashSet<>();
         Map<Long, List<Open>> byProducer = new HashMap<>();
         suspects.forEach(one -> byProducer
                 .computeIfAbsent(one.producerId(), id -> new ArrayList<>())
@@ -148,31 +153,43 @@ public final class OpenTransactions {
         Collection<TransactionListing> owners =
                 get(admin.listTransactions(new ListTransactionsOptions().filterProducerIds(byProducer.keySet()))
                         .all());
-        Producers producers = producers();
-        Set<Open> stillOpen = producers.open();
+        Set<Open> reported = new HashSet<>();
         for (TransactionListing owner : owners) {
-            List<Open> ofOwner = byProducer.getOrDefault(owner.producerId(), List.of()).stream()
+            TransactionDescription last = describe(owner.transactionalId());
+            // Asked after its coordinator, so that nothing is taken for left over that was begun since.
+            Producers producers = producers();
+            Set<Open> stillOpen = producers.open();
+            List<Open> left = byProducer.getOrDefault(last.producerId(), List.of()).stream()
                     .filter(stillOpen::contains)
                     .toList();
-            switch (owner.state()) {
-                case COMPLETE_ABORT, COMPLETE_COMMIT -> {
-                    Ended ended = outcomeOf(owner.transactionalId());
-                    if (ended != null
-                            && ofOwner.stream().allMatch(one -> ended.epoch() - one.epoch() <= 1)
-                            && !end(ended, ofOwner, producers)) {
-                        reported.addAll(ofOwner);
-                    }
-                }
+            boolean isDone = switch (last.state()) {
+                case COMPLETE_ABORT, COMPLETE_COMMIT -> endLastOf(owner.transactionalId(), last, left, producers);
                 case EMPTY -> {
-                    report(owner.transactionalId(), ofOwner, "how it ended is not known any more");
-                    reported.addAll(ofOwner);
+                    reportUnknown(owner.transactionalId(), left);
+                    yield false;
                 }
-                case ONGOING, PREPARE_EPOCH_FENCE, PREPARE_ABORT, PREPARE_COMMIT, UNKNOWN -> {
-                    // its coordinator works on it
-                }
+                // Its coordinator works on it.
+                case ONGOING, PREPARE_EPOCH_FENCE, PREPARE_ABORT, PREPARE_COMMIT, UNKNOWN -> true;
+            };
+            if (!isDone) {
+                reported.addAll(left);
             }
         }
         return reported;
+    }
+
+    /** What is left of the last transaction; how those before it ended is not known. */
+    private boolean endLastOf(
+            String transactionalId, TransactionDescription last, List<Open> left, Producers producers) {
+        if (left.stream().anyMatch(one -> last.producerEpoch() - one.epoch() > 1)) {
+            reportUnknown(transactionalId, left);
+            return false;
+        }
+        return end(ended(transactionalId, last, last.state() == TransactionState.COMPLETE_COMMIT), left, producers);
+    }
+
+    private static void reportUnknown(String transactionalId, List<Open> left) {
+        report(transactionalId, left, "how it ended is not known any more");
     }
 
     /** False if that cannot be done, which it reports. */

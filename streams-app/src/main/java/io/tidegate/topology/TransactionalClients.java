@@ -11,6 +11,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.FenceProducersOptions;
 import org.apache.kafka.clients.consumer.ConsumerGroupMetadata;
@@ -43,6 +44,7 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
 
     private static final String CLIENT_ID_SUFFIX = "-producer";
     private static final int ABORT_WITHIN_MS = 30_000;
+    private static final int TRIES = 4;
 
     private static final Duration LOOK_EVERY = Duration.ofSeconds(30);
 
@@ -155,21 +157,44 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
     /** The brokers end what is open when an id is taken over; what they forget of it is ended after. */
     private void takeOver(String transactionalId, Runnable step) {
         Admin client = admin;
-        OpenTransactions transactions = client == null ? null : transactions(client);
+        if (client == null) {
+            step.run();
+            return;
+        }
+        OpenTransactions transactions = transactions(client);
         OpenTransactions.Ended ended = null;
         try {
-            ended = transactions == null ? null : transactions.outcomeOf(transactionalId);
+            ended = patiently(() -> transactions.outcomeOf(transactionalId));
         } catch (RuntimeException e) {
-            LOG.debug("the last transaction is not known transactional_id={}", transactionalId, e);
+            LOG.warn("the last transaction is not known transactional_id={}", transactionalId, e);
         }
         step.run();
-        try {
-            if (ended != null && transactions != null) {
-                transactions.endLeftOverOf(ended);
-            }
-        } catch (RuntimeException e) {
-            LOG.warn("could not look for what is left open of a transaction transactional_id={}", transactionalId, e);
+        if (ended != null) {
+            endLeftOverOf(ended, transactions);
         }
+    }
+
+    private static void endLeftOverOf(OpenTransactions.Ended ended, OpenTransactions transactions) {
+        try {
+            patiently(() -> {
+                transactions.endLeftOverOf(ended);
+                return null;
+            });
+        } catch (RuntimeException e) {
+            LOG.warn("what is left open of a transaction is not known transactional_id={}", ended.transactionalId(), e);
+        }
+    }
+
+    /** Some partitions may still be without a leader: those whose transactions are forgotten. */
+    private static <T extends @Nullable Object> T patiently(Supplier<T> step) {
+        for (int i = 1; i < TRIES; i++) {
+            try {
+                return step.get();
+            } catch (TimeoutException e) {
+                LOG.debug("no answer about transactions, asking again", e);
+            }
+        }
+        return step.get();
     }
 
     private OpenTransactions transactions(Admin client) {
