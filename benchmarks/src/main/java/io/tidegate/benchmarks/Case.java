@@ -10,8 +10,23 @@ import java.util.List;
  * @param workload what it drains
  * @param threads that it may use
  * @param quota what its tenants may do
+ * @param settled whether the program has had a signal of each tenant, and was started again, before it is measured
  */
-record Case(String name, Program program, Workload workload, int threads, Quota quota) {
+record Case(String name, Program program, Workload workload, int threads, Quota quota, boolean settled) {
+    Case(String name, Program program, Workload workload, int threads, Quota quota) {
+        this(name, program, workload, threads, quota, false);
+    }
+
+    /** The same with another workload. */
+    Case of(Workload other) {
+        return new Case(name, program, other, threads, quota, settled);
+    }
+
+    /** This one, of tenants that are known already. */
+    Case ofKnownTenants() {
+        return new Case(name, program, workload, threads, quota, true);
+    }
+
     enum Program {
         /** {@link PassThrough}: the limit of three topics in exactly-once. */
         LIMIT(true),
@@ -82,6 +97,7 @@ record Case(String name, Program program, Workload workload, int threads, Quota 
             new Ratio("p_ratio_mixed", "tidegate-mixed", "limit-known"),
             new Ratio("tenants_10_ratio", "tidegate-10-tenants", "tidegate-known"),
             new Ratio("tenants_100000_ratio", "tidegate-100000-tenants", "tidegate-known"),
+            new Ratio("new_tenants_100000_ratio", "tidegate-100000-new-tenants", "tidegate-known"),
             new Ratio("entities_ratio", "tidegate-entities", "tidegate-known"),
             new Ratio("p_ratio_1_thread", "tidegate-1-thread", "limit-1-thread"),
             new Ratio("p_ratio_100b", "tidegate-100b", "limit-100b"),
@@ -123,7 +139,13 @@ record Case(String name, Program program, Workload workload, int threads, Quota 
                                 new Workload("10-tenants", signals, 10, 33_333, 200),
                                 threads),
                         accepting(
-                                "tidegate-100000-tenants",
+                                        "tidegate-100000-tenants",
+                                        Program.TIDEGATE,
+                                        new Workload("100000-tenants", signals, 100_000, 3, 200),
+                                        threads)
+                                .ofKnownTenants(),
+                        accepting(
+                                "tidegate-100000-new-tenants",
                                 Program.TIDEGATE,
                                 new Workload("100000-tenants", signals, 100_000, 3, 200),
                                 threads));

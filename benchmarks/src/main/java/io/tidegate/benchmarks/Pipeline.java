@@ -14,6 +14,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
+import java.util.function.Consumer;
 import java.util.function.ToDoubleFunction;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
@@ -115,7 +116,7 @@ final class Pipeline implements Callable<Integer> {
             description = "table or json. Default: ${DEFAULT-VALUE}.")
     private String output = "table";
 
-    private final Map<String, List<Measured>> results = new LinkedHashMap<>();
+    private final Map<String, List<@Nullable Measured>> results = new LinkedHashMap<>();
     private final Map<String, String> failures = new LinkedHashMap<>();
     private final List<RestartTrial.Result> restarts = new ArrayList<>();
     private DelayTrial.@Nullable Result delay;
@@ -157,6 +158,7 @@ final class Pipeline implements Callable<Integer> {
         Progress progress = new Progress(Duration.ofMinutes(withinMinutes));
         try (Bench bench = Bench.start(directory, recordings, overrides, progress)) {
             Trial trial = new Trial(bench, heap, warmUp, flink);
+            warmUpBroker(trial, chosen, progress);
             for (int round = 1; round <= rounds; round++) {
                 List<Case> order = new ArrayList<>(chosen);
                 if (round % 2 == 0) {
@@ -177,6 +179,34 @@ final class Pipeline implements Callable<Integer> {
         return failures.isEmpty() ? 0 : 1;
     }
 
+    /** A broker's code is compiled while it serves: without this, whoever comes first pays for all. */
+    private static void warmUpBroker(Trial trial, List<Case> chosen, Progress progress)
+            throws IOException, InterruptedException {
+        Case first = chosen.stream()
+                .filter(subject -> subject.program() == Case.Program.TIDEGATE)
+                .findFirst()
+                .orElse(null);
+        if (first != null && !progress.isOver()) {
+            progress.step("[warming the broker up]");
+            var unused = attempt("warm-up", trial, first, 0, progress, why -> {});
+        }
+    }
+
+    /** Null where it failed, of which it says why. */
+    private static @Nullable Measured attempt(
+            String when, Trial trial, Case subject, int round, Progress progress, Consumer<String> failed)
+            throws IOException, InterruptedException {
+        try {
+            Measured result = trial.run(subject, round);
+            progress.say("%s  %-24s  %s".formatted(when, subject.name(), line(result)));
+            return result;
+        } catch (IllegalStateException | ExecutionException e) {
+            failed.accept(String.valueOf(e.getMessage()));
+            progress.say("%s  %-24s  failed: %s".formatted(when, subject.name(), e.getMessage()));
+            return null;
+        }
+    }
+
     private void run(Trial trial, Case subject, int round, Progress progress, int cases)
             throws IOException, InterruptedException {
         if (progress.isOver()) {
@@ -185,18 +215,15 @@ final class Pipeline implements Callable<Integer> {
         }
         int done = results.values().stream().mapToInt(List::size).sum() + failures.size();
         progress.step("[%d/%d] round %d".formatted(done + 1, rounds * cases, round));
-        // A case that fails has a hole in its list, so that quotients stay within a round.
-        List<@Nullable Measured> measured = new ArrayList<>();
-        try {
-            Measured result = trial.run(subject, round);
-            progress.say("round %d  %-24s  %s".formatted(round, subject.name(), line(result)));
-            measured.add(result);
-        } catch (IllegalStateException | ExecutionException e) {
-            failures.put(subject.name() + " round " + round, String.valueOf(e.getMessage()));
-            progress.say("round %d  %-24s  failed: %s".formatted(round, subject.name(), e.getMessage()));
-            measured.add(null);
-        }
-        results.computeIfAbsent(subject.name(), name -> new ArrayList<>()).addAll(measured);
+        Measured measured = attempt(
+                "round " + round,
+                trial,
+                subject,
+                round,
+                progress,
+                why -> failures.put(subject.name() + " round " + round, why));
+        // A case that fails leaves a hole, so that quotients stay within a round.
+        results.computeIfAbsent(subject.name(), name -> new ArrayList<>()).add(measured);
     }
 
     private void measureDelay(Bench bench) throws IOException, InterruptedException, ExecutionException {

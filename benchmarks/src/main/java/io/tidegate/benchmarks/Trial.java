@@ -49,21 +49,45 @@ final class Trial {
 
     Measured run(Case subject, int round) throws IOException, InterruptedException, ExecutionException {
         String id = subject.name() + "-" + round;
-        bench.fill(subject.workload());
         try {
-            Started started = start(subject, id);
-            try (Child child = started.child) {
-                return measure(subject, id, child, started.hops);
+            if (subject.settled()) {
+                return settledRun(subject, id);
             }
+            bench.fill(subject.workload());
+            return run(subject, id, 0);
         } finally {
             bench.delete(id);
+        }
+    }
+
+    /** In a topic of its own, because the program is to have drained the first signals before the others come. */
+    private Measured settledRun(Case subject, String id) throws IOException, InterruptedException, ExecutionException {
+        Workload all = subject.workload().named(id);
+        Workload first = all.oneOfEach();
+        bench.fill(first);
+        try {
+            var unused = run(subject.of(first), id, 0);
+            bench.send(all);
+            return run(subject.of(all), id, first.signals());
+        } finally {
+            bench.deleteTopic(all.topic());
+        }
+    }
+
+    /** @param before signals in the topic that the program has drained */
+    private Measured run(Case subject, String id, long before)
+            throws IOException, InterruptedException, ExecutionException {
+        Started started = start(subject, id, before > 0);
+        try (Child child = started.child) {
+            return measure(subject, id, child, started.hops, before);
         }
     }
 
     /** A program and the topics that it reads, in order. */
     private record Started(Child child, List<String> hops) {}
 
-    private Started start(Case subject, String id) throws IOException, InterruptedException, ExecutionException {
+    private Started start(Case subject, String id, boolean again)
+            throws IOException, InterruptedException, ExecutionException {
         String source = subject.workload().topic();
         return switch (subject.program()) {
             case LIMIT -> {
@@ -86,10 +110,12 @@ final class Trial {
                                 .toArray(String[]::new));
             case TIDEGATE -> {
                 Map<String, String> settings = bench.tidegate(id, source, null, subject.threads());
-                bench.prepare(
-                        Bench.settings(settings),
-                        subject.quota(),
-                        subject.workload().tenants());
+                if (!again) {
+                    bench.prepare(
+                            Bench.settings(settings),
+                            subject.quota(),
+                            subject.workload().tenants());
+                }
                 yield new Started(
                         bench.startTidegate(id, heap, settings), List.of(source, id + ".by-tenant", id + ".accepted"));
             }
@@ -167,7 +193,7 @@ final class Trial {
         return command;
     }
 
-    private Measured measure(Case subject, String id, Child child, List<String> hops)
+    private Measured measure(Case subject, String id, Child child, List<String> hops, long drainedBefore)
             throws InterruptedException, ExecutionException {
         long signals = subject.workload().signals();
         boolean streams = subject.program().streamsGroup;
@@ -184,13 +210,13 @@ final class Trial {
             }
             residentMax = Math.max(residentMax, child.residentBytes());
             Map<TopicPartition, Long> committed = bench.committed(id, streams);
-            long first = sum(committed, hops.get(0));
+            long first = sum(committed, hops.get(0)) - drainedBefore;
             bench.progress().show(() -> "%s: %,d of %,d".formatted(id, first, signals));
             if (last == null || first != last.committed) {
                 before = last;
                 last = new Point(System.nanoTime(), first);
             }
-            if (warm == null && first >= signals * warmUp) {
+            if (warm == null && first > 0 && first >= signals * warmUp) {
                 warm = new Point(last.nanos, first, child.used(false));
             }
             if (warm != null && first >= signals && isDrained(committed, hops, subject.threads())) {

@@ -41,6 +41,16 @@ record Workload(String name, long signals, int tenants, int entitiesPerKind, int
         return "bench." + name;
     }
 
+    /** One signal of each tenant, for the topic of this. */
+    Workload oneOfEach() {
+        return new Workload(name, tenants, tenants, entitiesPerKind, valueBytes);
+    }
+
+    /** The same in a topic of its own. */
+    Workload named(String other) {
+        return new Workload(other, signals, tenants, entitiesPerKind, valueBytes);
+    }
+
     /** Makes the signals one after the other. Not thread-safe. */
     final class Source {
         private final SplittableRandom random = new SplittableRandom(SEED);
@@ -54,7 +64,8 @@ record Workload(String name, long signals, int tenants, int entitiesPerKind, int
         }
 
         byte[] next() {
-            tenant = 1L + random.nextInt(tenants);
+            // Where there is only one of each, none is left out.
+            tenant = 1L + (signals == tenants ? number : random.nextInt(tenants));
             json.setLength(0);
             json.append("{\"tenant_id\":").append(tenant).append(",\"signal\":\"view\",\"item\":\"i");
             entity().append("\",\"user\":\"u");

@@ -100,6 +100,7 @@ public final class Settings {
     public static final String KAFKA_PREFIX = "kafka.";
 
     private static final int OPEN_FILES_A_SHARD_MIN = 8;
+    private static final int PENDING_SHARE_OF_HEAP = 8;
     private static final long TRANSACTION_MS_MIN = 10_000;
     private static final int HEARTBEAT_MS_MAX = 3_000;
     private static final int HEARTBEATS_PER_SESSION = 3;
@@ -486,10 +487,11 @@ public final class Settings {
 
     public WalSettings wal() {
         return WalSettings.of(
-                config.getLong(WAL_SEGMENT_BYTES),
-                Duration.ofMillis(config.getLong(WAL_SEGMENT_MS)),
-                Math.max(OPEN_FILES_A_SHARD_MIN, config.getInt(WAL_OPEN_FILES_MAX) / shards()),
-                WalSettings.compression(config.getString(WAL_COMPRESSION)));
+                        config.getLong(WAL_SEGMENT_BYTES),
+                        Duration.ofMillis(config.getLong(WAL_SEGMENT_MS)),
+                        Math.max(OPEN_FILES_A_SHARD_MIN, config.getInt(WAL_OPEN_FILES_MAX) / shards()),
+                        WalSettings.compression(config.getString(WAL_COMPRESSION)))
+                .pendingAtMost(Runtime.getRuntime().maxMemory() / PENDING_SHARE_OF_HEAP / shards());
     }
 
     public String instance() {

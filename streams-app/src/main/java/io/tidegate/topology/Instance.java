@@ -83,7 +83,10 @@ public final class Instance implements AutoCloseable {
         this.listener = listener;
         this.diskMinFreeBytes = diskMinFreeBytes;
         clients = new TransactionalClients(topics, config.getProperty(StreamsConfig.APPLICATION_ID_CONFIG));
-        streams = new KafkaStreams(topology, new StreamsConfig(config), clients);
+        Properties own = new Properties();
+        own.putAll(config);
+        own.put(StreamsConfig.InternalConfig.INTERNAL_CONSUMER_WRAPPER, PositioningConsumer.class);
+        streams = new KafkaStreams(topology, new StreamsConfig(own), clients);
         streams.setUncaughtExceptionHandler(this::failed);
         streams.setStateListener((now, before) -> stateChanged(now));
         InstanceView.Restores restores = new InstanceView.Restores();

@@ -2,6 +2,7 @@ package io.tidegate.topology;
 
 import io.tidegate.topology.TopologyListener.Stage;
 import io.tidegate.wal.SealedSegment;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.LongConsumer;
 import org.apache.kafka.streams.processor.PunctuationType;
 import org.apache.kafka.streams.processor.api.ContextualProcessor;
@@ -19,12 +20,14 @@ final class WalProcessor extends ContextualProcessor<byte[], byte[], TenantKey, 
 
     private final TopologySettings settings;
     private final TopologyListener listener;
-    private final Pace writing = new Pace();
-    private final Pace checkpointing = new Pace();
+    /** How many of these run on each thread. */
+    private static final ThreadLocal<AtomicInteger> ON_THREAD = ThreadLocal.withInitial(AtomicInteger::new);
+
+    private AtomicInteger sharing = new AtomicInteger();
+    private final Pace writing = new Pace(() -> sharing.get());
+    private final Pace checkpointing = new Pace(() -> sharing.get());
     private LongConsumer progress;
     private WalStore store;
-    private long appliedOffset;
-    private boolean continues;
 
     @SuppressWarnings("NullAway.Init") // Kafka Streams calls init before anything else
     WalProcessor(TopologySettings settings, TopologyListener listener) {
@@ -36,18 +39,22 @@ final class WalProcessor extends ContextualProcessor<byte[], byte[], TenantKey, 
     public void init(ProcessorContext<TenantKey, byte[]> context) {
         super.init(context);
         store = context.getStateStore(STORE);
-        appliedOffset = store.appliedOffset();
+        // Called after each restoration: also, on the same object, when the task is revived or resumed.
+        store.checkNext();
+        sharing = ON_THREAD.get();
+        sharing.incrementAndGet();
         progress = listener.opened(Stage.WAL, context.taskId().partition());
         context.schedule(
                 settings.walWriteInterval(), PunctuationType.WALL_CLOCK_TIME, now -> writing.run(now, store::write));
         context.schedule(
                 settings.walCheckpointInterval(),
                 PunctuationType.WALL_CLOCK_TIME,
-                now -> checkpointing.run(now, this::checkpoint));
+                now -> checkpointing.run(now, store::checkpoint));
     }
 
     @Override
     public void close() {
+        sharing.decrementAndGet();
         listener.closed(Stage.WAL, context().taskId().partition());
     }
 
@@ -55,18 +62,7 @@ final class WalProcessor extends ContextualProcessor<byte[], byte[], TenantKey, 
     public void process(Record<byte[], byte[]> record) {
         progress.accept(record.timestamp());
         long offset = context().recordMetadata().orElseThrow().offset();
-        if (!continues) {
-            store.checkContinues(offset);
-            continues = true;
-        }
         store.apply(offset, record.timestamp(), record.key(), record.value(), record.headers(), this::report);
-        appliedOffset = offset;
-    }
-
-    private void checkpoint() {
-        if (appliedOffset >= 0) {
-            store.checkpoint(appliedOffset);
-        }
     }
 
     private void report(SealedSegment segment) {

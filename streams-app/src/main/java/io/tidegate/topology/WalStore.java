@@ -39,6 +39,9 @@ final class WalStore implements StateStore {
     /** The offset of the last record that was applied, by whichever way; negative while there is none. */
     private long lastOffset = Shard.NO_OFFSET;
 
+    /** Whether records may be left out before the next one. */
+    private boolean checksNext;
+
     WalStore(String name, DataDir dir, WalSettings settings, AcceptedTopic accepted) {
         this.name = name;
         this.dir = dir;
@@ -61,7 +64,7 @@ final class WalStore implements StateStore {
         context.register(root, (RecordBatchingStateRestoreCallback) this::restore);
     }
 
-    private void restore(Collection<ConsumerRecord<byte[], byte[]>> records) {
+    void restore(Collection<ConsumerRecord<byte[], byte[]>> records) {
         for (ConsumerRecord<byte[], byte[]> record : records) {
             apply(record.offset(), record.timestamp(), record.key(), record.value(), record.headers(), segment -> {});
         }
@@ -75,6 +78,10 @@ final class WalStore implements StateStore {
             byte @Nullable [] value,
             Headers headers,
             Consumer<SealedSegment> sealed) {
+        if (checksNext) {
+            checkContinues(offset);
+            checksNext = false;
+        }
         NumberedKey number = NumberedKey.parse(key);
         try {
             if (value == null) {
@@ -91,13 +98,16 @@ final class WalStore implements StateStore {
     }
 
     /**
-     * Checks before the first record is processed that none lies between it and what was restored. Kafka Streams takes
-     * the store for restored when it does not find the group's committed offset for a moment (KAFKA-20416), and then goes
-     * on from that offset.
-     *
-     * @throws IllegalStateException if there is one; the thread that starts anew restores again
+     * Has it checked that no record lies between the last one and the next; where one does, {@link #apply} throws an
+     * {@link IllegalStateException}, and the thread that starts anew restores again. Kafka Streams leaves some out when it
+     * goes on to process from the group's committed offset, which it did not find for a moment while it restored
+     * (KAFKA-20416), and when it goes on to restore from where {@link #commit} was told that it is.
      */
-    void checkContinues(long firstOffset) {
+    void checkNext() {
+        checksNext = true;
+    }
+
+    private void checkContinues(long firstOffset) {
         long from = Math.max(0, lastOffset + 1);
         if (firstOffset > from && accepted.hasRecords(opened().number(), from, firstOffset)) {
             throw new IllegalStateException(
@@ -119,24 +129,30 @@ final class WalStore implements StateStore {
         opened().flush();
     }
 
-    void checkpoint(long appliedOffset) {
-        opened().checkpoint(appliedOffset);
-    }
-
-    long appliedOffset() {
-        return opened().committedOffset();
+    /** Makes what was applied durable, and remembers it as the place to resume after. */
+    void checkpoint() {
+        if (lastOffset >= 0) {
+            opened().checkpoint(lastOffset);
+        }
     }
 
     /**
      * Called while restoring, on standbys and at close, but not for a running task: {@link WalProcessor} checkpoints
      * then. An empty map only means that the offset is no longer valid.
+     *
+     * <p>Which offset is remembered is not left to Kafka Streams. For a task that has nothing to commit it takes the
+     * consumer's position, to pass over the markers of transactions, and so passes over records too that were polled and
+     * wait to be processed. A task that is taken away at that moment would never have them in its files.
      */
     @Override
     public void commit(Map<TopicPartition, Long> offsets) {
         if (offsets.isEmpty()) {
             opened().forgetOffset();
+            lastOffset = Shard.NO_OFFSET;
         } else {
-            checkpoint(offsets.values().iterator().next());
+            long offset = offsets.values().iterator().next();
+            checksNext |= offset > lastOffset;
+            opened().checkpoint(lastOffset >= 0 ? lastOffset : offset);
         }
     }
 

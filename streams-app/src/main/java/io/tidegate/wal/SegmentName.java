@@ -13,6 +13,7 @@ import org.jspecify.annotations.Nullable;
  */
 public record SegmentName(long firstSeq, int shard) implements Comparable<SegmentName> {
     private static final Pattern FORM = Pattern.compile("(\\d{20})\\.shard-(\\d{5})\\.log");
+    private static final String LAST = "%020d".formatted(Long.MAX_VALUE);
 
     public SegmentName {
         if (firstSeq < 0 || shard < 0) {
@@ -23,14 +24,20 @@ public record SegmentName(long firstSeq, int shard) implements Comparable<Segmen
     /** Null where {@code fileName} is not a segment's. */
     public static @Nullable SegmentName tryParse(String fileName) {
         Matcher match = FORM.matcher(fileName);
-        if (!match.matches() || match.group(1).compareTo("%020d".formatted(Long.MAX_VALUE)) > 0) {
+        if (!match.matches() || match.group(1).compareTo(LAST) > 0) {
             return null;
         }
         return new SegmentName(Long.parseLong(match.group(1)), Integer.parseInt(match.group(2)));
     }
 
     public String fileName() {
-        return "%020d.shard-%05d.log".formatted(firstSeq, shard);
+        // Asked for each file that is opened, where a format string would be most of the work.
+        return padded(firstSeq, 20) + ".shard-" + padded(shard, 5) + ".log";
+    }
+
+    private static String padded(long number, int digits) {
+        String text = Long.toString(number);
+        return "0".repeat(Math.max(0, digits - text.length())) + text;
     }
 
     @Override

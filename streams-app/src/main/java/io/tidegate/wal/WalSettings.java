@@ -39,6 +39,17 @@ public record WalSettings(
                 segmentBytes, segmentAge, BATCH_BYTES_DEFAULT, PENDING_BYTES_DEFAULT, openFiles, compression);
     }
 
+    /** The same, with no more bytes in memory that wait to be written. */
+    public WalSettings pendingAtMost(long bytes) {
+        return new WalSettings(
+                segmentBytes,
+                segmentAge,
+                batchBytes,
+                Math.max(1, Math.min(pendingBytes, bytes)),
+                openFiles,
+                compression);
+    }
+
     /** As Kafka names it: none, gzip, snappy, lz4 or zstd. */
     public static Compression compression(String name) {
         return RecordBatches.compression(name);

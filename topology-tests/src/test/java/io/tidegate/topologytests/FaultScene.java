@@ -4,13 +4,25 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.consumer.ConsumerConfig;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerConfig;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
  * Real instances with standby replicas under a known load on real brokers, what can be done to them, and how long they
@@ -20,6 +32,7 @@ import org.apache.kafka.clients.admin.Admin;
  */
 final class FaultScene implements AutoCloseable {
     static final int SHARDS = 4;
+    static final int TASKS = 3 * SHARDS;
     static final int SESSION_MS = 3_000;
 
     /** Java's exit code after a SIGTERM that it handled. */
@@ -257,6 +270,50 @@ final class FaultScene implements AutoCloseable {
         long ms = awaitProgress("%s frozen for %d s".formatted(role, duration.toSeconds()));
         cluster.awaitInSync();
         return ms;
+    }
+
+    /**
+     * Begins something while a foreign transaction has offsets of all tasks' partitions pending, which ends after so long;
+     * returns how many milliseconds after that end the other is done.
+     */
+    long withUnstableOffsets(Duration duration, Callable<?> step) throws Exception {
+        Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
+        for (String topic : List.of(
+                app.signals(),
+                app.topic("by-tenant"),
+                app.topic("commands"),
+                app.topic("segments"),
+                app.topic("accepted"))) {
+            for (int i = 0; i < SHARDS; i++) {
+                offsets.put(new TopicPartition(topic, i), new OffsetAndMetadata(0));
+            }
+        }
+        Map<String, Object> producing = Map.of(
+                ProducerConfig.BOOTSTRAP_SERVERS_CONFIG,
+                cluster.bootstrapServers(),
+                ProducerConfig.TRANSACTIONAL_ID_CONFIG,
+                app.applicationId() + "-unstable");
+        Map<String, Object> consuming = Map.of(
+                ConsumerConfig.BOOTSTRAP_SERVERS_CONFIG,
+                cluster.bootstrapServers(),
+                ConsumerConfig.GROUP_ID_CONFIG,
+                app.applicationId());
+        try (var producer = new KafkaProducer<>(producing, new ByteArraySerializer(), new ByteArraySerializer());
+                var outsider =
+                        new KafkaConsumer<>(consuming, new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
+            producer.initTransactions();
+            producer.beginTransaction();
+            producer.sendOffsetsToTransaction(offsets, outsider.groupMetadata());
+            var stableMs = CompletableFuture.supplyAsync(
+                    () -> {
+                        producer.abortTransaction();
+                        return System.currentTimeMillis();
+                    },
+                    CompletableFuture.delayedExecutor(duration.toMillis(), TimeUnit.MILLISECONDS));
+            step.call();
+            long doneMs = System.currentTimeMillis();
+            return doneMs - stableMs.get(1, TimeUnit.MINUTES);
+        }
     }
 
     /** Poison for the configs, while they are in use. */

@@ -124,6 +124,22 @@ final class InstanceFaultTest {
         }
     }
 
+    /** As they are while the transaction of somebody who is gone is open. Tasks wait for them, and then go on. */
+    @Test
+    void offsetsThatAreUnstableForAWhileHoldNobodyUpAfterwards(TestInfo test) throws Exception {
+        try (FaultScene scene = scene(test, "threads=" + FaultScene.TASKS)) {
+            // A task to each thread: its consumer and the task itself ask for the same offsets.
+            scene.startInstance("a");
+            scene.awaitProgress("start");
+            scene.crash("a");
+            assertThat(scene.withUnstableOffsets(Duration.ofSeconds(5), () -> scene.startInstance("a")))
+                    .as("ms until all tasks run after the offsets are stable")
+                    .isBetween(0L, 30_000L);
+            scene.awaitProgress("unstable offsets");
+            scene.settleAndCheck();
+        }
+    }
+
     @Test
     void aTenantAtAHundredTimesItsRateChangesNobodyElsesDecisions(TestInfo test) throws Exception {
         // 8/s are allowed, 800/s come; the others send 400/s.

@@ -88,47 +88,87 @@ public class WalAppendBenchmark {
                 WalSettings.SEGMENT_BYTES_DEFAULT, Duration.ofHours(24), 2000, WalSettings.compression("none"));
     }
 
+    /** A shard in which each tenant has its file: to make one is not to append to it. */
+    @State(Scope.Thread)
+    public static class OpenShard {
+        private Shard shard;
+
+        @Setup(Level.Invocation)
+        public void open(WalAppendBenchmark benchmark) {
+            shard = new Shard(new DataDir(benchmark.directory), 0, settings());
+            for (TenantId id : benchmark.ids) {
+                benchmark.append(shard, id, 0);
+            }
+            shard.flush();
+        }
+
+        @TearDown(Level.Invocation)
+        public void close() {
+            shard.close();
+        }
+    }
+
+    private void append(Shard shard, TenantId id, long seq) {
+        WalRecord record = new WalRecord(seq, 1_700_000_000_000L + seq, null, value, headers);
+        shard.append(id, record, () -> false, segment -> {});
+    }
+
     @Benchmark
     @OperationsPerInvocation(SIGNALS)
-    public void own() {
-        try (Shard shard = new Shard(new DataDir(directory), 0, settings())) {
-            for (int i = 0; i < SIGNALS; i++) {
-                WalRecord record = new WalRecord(i / tenants, 1_700_000_000_000L + i, null, value, headers);
-                shard.append(ids[i % tenants], record, () -> false, segment -> {});
-                if (i % FLUSH_EVERY == FLUSH_EVERY - 1) {
-                    shard.flush();
-                }
+    public void own(OpenShard open) {
+        for (int i = 0; i < SIGNALS; i++) {
+            append(open.shard, ids[i % tenants], 1 + i / tenants);
+            if (i % FLUSH_EVERY == FLUSH_EVERY - 1) {
+                open.shard.flush();
+            }
+        }
+    }
+
+    /** A file for each tenant. */
+    @State(Scope.Thread)
+    public static class OpenFiles {
+        private FileChannel[] files;
+        private ByteBuffer[] pending;
+
+        @Setup(Level.Invocation)
+        public void open(WalAppendBenchmark benchmark) throws IOException {
+            files = new FileChannel[benchmark.tenants];
+            pending = new ByteBuffer[benchmark.tenants];
+            for (int i = 0; i < files.length; i++) {
+                files[i] = FileChannel.open(
+                        benchmark.directory.resolve(Integer.toString(i)),
+                        StandardOpenOption.CREATE_NEW,
+                        StandardOpenOption.WRITE);
+                pending[i] = ByteBuffer.allocate(BATCH_BYTES);
+            }
+        }
+
+        @TearDown(Level.Invocation)
+        public void close() throws IOException {
+            for (FileChannel file : files) {
+                file.close();
             }
         }
     }
 
     @Benchmark
     @OperationsPerInvocation(SIGNALS)
-    public void rawChannels() throws IOException {
-        FileChannel[] files = new FileChannel[tenants];
-        ByteBuffer[] pending = new ByteBuffer[tenants];
+    public void rawChannels(OpenFiles open) throws IOException {
         // What a record of ours takes beside the value: lengths, deltas, the header.
         byte[] record = new byte[VALUE_BYTES + 45];
         System.arraycopy(value, 0, record, 0, VALUE_BYTES);
-        for (int i = 0; i < tenants; i++) {
-            files[i] = FileChannel.open(
-                    directory.resolve(Integer.toString(i)), StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
-            pending[i] = ByteBuffer.allocate(BATCH_BYTES);
-        }
         for (int i = 0; i < SIGNALS; i++) {
             int tenant = i % tenants;
-            if (pending[tenant].remaining() < record.length) {
-                write(files[tenant], pending[tenant]);
+            ByteBuffer pending = open.pending[tenant];
+            if (pending.remaining() < record.length) {
+                write(open.files[tenant], pending);
             }
-            pending[tenant].put(record);
+            pending.put(record);
             if (i % FLUSH_EVERY == FLUSH_EVERY - 1) {
                 for (int j = 0; j < tenants; j++) {
-                    write(files[j], pending[j]);
+                    write(open.files[j], open.pending[j]);
                 }
             }
-        }
-        for (FileChannel file : files) {
-            file.close();
         }
     }
 
