@@ -2,7 +2,6 @@ package io.tidegate.topologytests;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.tidegate.demo.EmbeddedBroker;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -11,6 +10,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.protocol.ApiKeys;
 import org.apache.kafka.common.serialization.StringSerializer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -23,25 +23,21 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** What a broker can do to an instance under load, on a broker of each test's own. Nothing is lost and nothing doubled. */
 @Timeout(value = 8, unit = TimeUnit.MINUTES)
 final class BrokerFaultTest {
-    /** Shorter than the freeze, so that commits time out while the broker holds them. */
+    /** Shorter than the freeze, so that what the broker holds times out. */
     private static final int MAX_BLOCK_MS = 3000;
 
     private static final long FREEZE_MS = 4500;
-    private static final int FREEZES_MAX = 8;
     private static final long AWAY_MS = 12_000;
 
     @TempDir
     Path temp;
 
-    private EmbeddedBroker broker;
+    private BrokerCluster broker;
     private Deployment app;
 
     @BeforeEach
     void startBroker() throws Exception {
-        broker = EmbeddedBroker.start(
-                temp.resolve("broker"),
-                0,
-                Map.of("group.streams.session.timeout.ms", "3000", "group.min.session.timeout.ms", "1000"));
+        broker = BrokerCluster.start(temp.resolve("broker"), 1);
         app = new Deployment(broker.bootstrapServers(), "faults", temp);
     }
 
@@ -57,38 +53,58 @@ final class BrokerFaultTest {
         TidegateProcess instance = app.start(
                 "a",
                 "--set",
+                "bootstrap.servers=" + broker.bootstrapServersByWire(),
+                "--set",
                 "group.protocol=" + protocol,
                 "--set",
                 "kafka.producer.max.block.ms=" + MAX_BLOCK_MS,
                 "--set",
-                "kafka.producer.transaction.timeout.ms=10000",
-                // Nearly always committing, so that a freeze falls into a commit.
-                "--set",
-                "commit.interval.ms=1");
+                "kafka.producer.transaction.timeout.ms=10000");
         app.prepareLoad();
         var sending = app.load("30s");
-        // Several, until one has.
-        for (int i = 0; i < FREEZES_MAX && !instance.logText().contains("a commit timed out"); i++) {
-            app.awaitRecordsOfTenant1(app.recordsOfTenant1() + 100);
-            TidegateProcess.signal(broker.pid(), "STOP");
-            // The time itself is the fault: longer than the client waits.
-            Thread.sleep(FREEZE_MS);
-            TidegateProcess.signal(broker.pid(), "CONT");
-        }
+        freezeAt(ApiKeys.TXN_OFFSET_COMMIT, instance);
+        freezeAt(ApiKeys.END_TXN, instance);
+        app.awaitRecordsOfTenant1(app.recordsOfTenant1() + 100);
         assertThat(sending.get(3, TimeUnit.MINUTES).exit()).isZero();
 
         app.assertLoadIsAccountedFor();
         assertThat(instance.logText())
-                .contains("a commit timed out")
                 // Or what reads committed records would stand still until the transaction times out.
                 .contains("aborted the transaction of a thread that failed");
+    }
+
+    private void freezeAt(ApiKeys step, TidegateProcess instance) throws Exception {
+        int timedOut = commitsTimedOut(instance);
+        app.awaitRecordsOfTenant1(app.recordsOfTenant1() + 100);
+        var frozen = new CompletableFuture<Void>();
+        broker.wire(0).beforeNext(step, () -> {
+            try {
+                broker.freeze(0);
+                frozen.complete(null);
+            } catch (Exception e) {
+                frozen.completeExceptionally(e);
+            }
+        });
+        frozen.get(1, TimeUnit.MINUTES);
+        // The time itself is the fault: longer than the client waits.
+        Thread.sleep(FREEZE_MS);
+        broker.thaw(0);
+        TidegateProcess.await(
+                Duration.ofMinutes(1),
+                "the commit to time out at " + step,
+                instance::logText,
+                () -> commitsTimedOut(instance) > timedOut);
+    }
+
+    private static int commitsTimedOut(TidegateProcess instance) {
+        return instance.logText().split("a commit timed out", -1).length - 1;
     }
 
     @Test
     void aBrokerThatIsKilledAndComesBackLosesNothing() throws Exception {
         var sending = loadTheInstance();
-        broker.kill();
-        broker.restart();
+        broker.kill(0);
+        broker.restart(0);
         assertThat(sending.get(3, TimeUnit.MINUTES).exit()).isZero();
 
         app.assertLoadIsAccountedFor();
@@ -115,12 +131,12 @@ final class BrokerFaultTest {
             gone.send(new ProducerRecord<>(app.topic(topic), 0, "1", "nobody ends this"))
                     .get();
         }
-        broker.kill();
+        broker.kill(0);
         // Without a word to the broker, as one that is killed.
         gone.close(Duration.ZERO);
         // The time itself is the fault.
         Thread.sleep(AWAY_MS);
-        broker.restart();
+        broker.restart(0);
         assertThat(sending.get(3, TimeUnit.MINUTES).exit()).isZero();
 
         app.assertLoadIsAccountedFor();

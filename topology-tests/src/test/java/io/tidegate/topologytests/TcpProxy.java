@@ -1,6 +1,10 @@
 package io.tidegate.topologytests;
 
+import java.io.BufferedInputStream;
+import java.io.BufferedOutputStream;
 import java.io.Closeable;
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -8,14 +12,18 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.nio.ByteBuffer;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import org.apache.kafka.common.protocol.ApiKeys;
 
 /**
- * A wire to one port that can be cut: while it is cut, connections stay open and nothing comes through, as where a
- * network drops packets. Works without privileges.
+ * A wire from Kafka clients to one port that can be cut: while it is cut, connections stay open and nothing comes
+ * through, as where a network drops packets. Or something is done at the moment of a certain request. Works without
+ * privileges.
  */
 final class TcpProxy implements Closeable {
     private static final int BUFFER_BYTES = 64 * 1024;
@@ -25,6 +33,7 @@ final class TcpProxy implements Closeable {
     private final Set<Socket> sockets = ConcurrentHashMap.newKeySet();
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition changed = lock.newCondition();
+    private final AtomicReference<Ambush> ambush = new AtomicReference<>();
     private boolean cut;
     private boolean closed;
 
@@ -50,6 +59,13 @@ final class TcpProxy implements Closeable {
     void heal() {
         set(false);
     }
+
+    /** Does something once, when the next request of a kind is here and before it goes on to the broker. */
+    void beforeNext(ApiKeys request, Runnable action) {
+        ambush.set(new Ambush(request, action));
+    }
+
+    private record Ambush(ApiKeys request, Runnable action) {}
 
     private void set(boolean cutNow) {
         lock.lock();
@@ -80,7 +96,7 @@ final class TcpProxy implements Closeable {
             drop(broker);
             return;
         }
-        run("out", () -> pump(client, broker));
+        run("out", () -> pumpRequests(client, broker));
         run("in", () -> pump(broker, client));
     }
 
@@ -98,6 +114,32 @@ final class TcpProxy implements Closeable {
         }
         drop(from);
         drop(to);
+    }
+
+    /** Kafka's requests: their length, a number for their kind, and the rest. */
+    private void pumpRequests(Socket client, Socket broker) {
+        try {
+            var in = new DataInputStream(new BufferedInputStream(client.getInputStream(), BUFFER_BYTES));
+            var out = new DataOutputStream(new BufferedOutputStream(broker.getOutputStream(), BUFFER_BYTES));
+            while (true) {
+                int length = in.readInt();
+                byte[] request = in.readNBytes(length);
+                awaitWhole();
+                Ambush waiting = ambush.get();
+                if (waiting != null
+                        && waiting.request().id == ByteBuffer.wrap(request).getShort()
+                        && ambush.compareAndSet(waiting, null)) {
+                    waiting.action().run();
+                }
+                out.writeInt(length);
+                out.write(request);
+                out.flush();
+            }
+        } catch (IOException e) {
+            // one side is gone, so the other goes too
+        }
+        drop(client);
+        drop(broker);
     }
 
     private void awaitWhole() {
