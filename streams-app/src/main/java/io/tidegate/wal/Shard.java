@@ -17,7 +17,6 @@ import java.util.Set;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
-import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -47,8 +46,7 @@ public final class Shard implements Closeable {
     private final DataDir dir;
     private final int number;
     private final WalSettings settings;
-    private final CRC32C crc = new CRC32C();
-    private final ByteBuffer scratch = WalRecord.scratch();
+    private final ByteBuilder scratch = WalRecord.scratch();
 
     private final Map<TenantId, TenantLog> logs = new HashMap<>();
     private final Map<TenantId, Checkpoint.Log> durable = new HashMap<>();
@@ -315,7 +313,7 @@ public final class Shard implements Closeable {
     }
 
     int chainedCrc(WalRecord record, int previous) {
-        return record.chainedCrc(previous, crc, scratch);
+        return record.chainedCrc(previous, scratch);
     }
 
     void pending(TenantLog log) {

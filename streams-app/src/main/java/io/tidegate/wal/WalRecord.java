@@ -1,9 +1,8 @@
 package io.tidegate.wal;
 
-import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.util.zip.CRC32C;
 import org.apache.kafka.common.header.Header;
+import org.apache.kafka.common.utils.Utils;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,6 +19,8 @@ public record WalRecord(long seq, long timestampMs, byte @Nullable [] key, byte 
     /** Counted for each record beside its contents, so that a log of empty records is cut into segments too. */
     static final int OVERHEAD_BYTES = 24;
 
+    private static final int SCRATCH_BYTES = 512;
+
     /** The record's own bytes: what segments are cut by. Independent of batches and compression. */
     int ownBytes() {
         int bytes = OVERHEAD_BYTES + length(key) + length(value);
@@ -34,35 +35,26 @@ public record WalRecord(long seq, long timestampMs, byte @Nullable [] key, byte 
      * checksum and this record. It can be carried on from its four bytes, and two copies of a segment that hold the same
      * records have the same one, however their batches were cut.
      */
-    int chainedCrc(int previous, CRC32C crc, ByteBuffer scratch) {
-        crc.reset();
-        scratch.clear();
-        scratch.putInt(previous).putLong(seq).putLong(timestampMs);
-        scratch.putInt(key == null ? -1 : key.length).putInt(value == null ? -1 : value.length);
-        scratch.putInt(headers.length);
-        crc.update(scratch.flip());
-        update(crc, key);
-        update(crc, value);
+    int chainedCrc(int previous, ByteBuilder scratch) {
+        scratch.reset(0).putInt(previous).putLong(seq).putLong(timestampMs);
+        scratch.putInt(lengthOrNull(key)).putInt(lengthOrNull(value)).putInt(headers.length);
+        scratch.put(key).put(value);
         for (Header header : headers) {
-            byte[] name = header.key().getBytes(StandardCharsets.UTF_8);
-            scratch.clear();
-            scratch.putInt(name.length).putInt(header.value() == null ? -1 : header.value().length);
-            crc.update(scratch.flip());
-            crc.update(name, 0, name.length);
-            update(crc, header.value());
+            scratch.putInt(Utils.utf8Length(header.key())).putInt(lengthOrNull(header.value()));
+            scratch.putUtf8(header.key()).put(header.value());
         }
+        CRC32C crc = new CRC32C();
+        crc.update(scratch.buffer());
         return (int) crc.getValue();
     }
 
-    /** Room for the fixed part of {@link #chainedCrc}. */
-    static ByteBuffer scratch() {
-        return ByteBuffer.allocate(64);
+    /** What {@link #chainedCrc} uses; it grows to the largest record. */
+    static ByteBuilder scratch() {
+        return new ByteBuilder(SCRATCH_BYTES);
     }
 
-    private static void update(CRC32C crc, byte @Nullable [] bytes) {
-        if (bytes != null) {
-            crc.update(bytes, 0, bytes.length);
-        }
+    private static int lengthOrNull(byte @Nullable [] bytes) {
+        return bytes == null ? -1 : bytes.length;
     }
 
     private static int length(byte @Nullable [] bytes) {

@@ -20,7 +20,6 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.BiConsumer;
 import java.util.function.ToIntFunction;
-import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -223,12 +222,12 @@ public final class WalRepair {
                 ? log.tail().position()
                 : 0;
         Tail tail = Tail.empty(name.firstSeq());
-        CRC32C crc = new CRC32C();
+        ByteBuilder scratch = WalRecord.scratch();
         try (SegmentReader reader = new SegmentReader(found.tenant, name, path(found.tenant, name))) {
             try {
                 for (Stored batch = reader.next(); batch != null; batch = reader.next()) {
                     for (WalRecord record : batch.records()) {
-                        tail = tail.with(record, record.chainedCrc(tail.crc(), crc, WalRecord.scratch()));
+                        tail = tail.with(record, record.chainedCrc(tail.crc(), scratch));
                     }
                     tail = tail.at(batch.end());
                 }

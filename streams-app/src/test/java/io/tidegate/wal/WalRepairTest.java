@@ -106,9 +106,7 @@ class WalRepairTest {
                 try (SegmentReader reader = new SegmentReader(tenant, name, path)) {
                     for (var batch = reader.next(); batch != null; batch = reader.next()) {
                         for (WalRecord record : batch.records()) {
-                            tail = tail.with(
-                                    record,
-                                    record.chainedCrc(tail.crc(), new java.util.zip.CRC32C(), WalRecord.scratch()));
+                            tail = tail.with(record, record.chainedCrc(tail.crc(), WalRecord.scratch()));
                         }
                     }
                 } catch (RecordBatches.BadBatchException e) {
