@@ -1,6 +1,7 @@
 package io.tidegate.benchmarks;
 
 import io.tidegate.admin.TopicSetup;
+import io.tidegate.benchmarks.Case.Program;
 import io.tidegate.benchmarks.Case.Quota;
 import io.tidegate.config.Settings;
 import io.tidegate.config.SettingsLoader;
@@ -196,9 +197,9 @@ final class Bench implements AutoCloseable {
     }
 
     /** Starts an app that only forwards, with Kafka Streams configured as these settings would. */
-    Child startPassThrough(String id, String heap, Map<String, String> settings) throws IOException {
+    Child startPassThrough(String id, String heap, Program program, Map<String, String> settings) throws IOException {
         List<String> command = jvm(id, heap);
-        command.add(PassThrough.class.getName());
+        command.addAll(List.of(PassThrough.class.getName(), program.name()));
         settings.forEach((key, value) -> command.add(key + "=" + value));
         return new Child(command, directory(id).resolve("log"));
     }

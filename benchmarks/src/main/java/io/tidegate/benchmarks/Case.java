@@ -30,6 +30,12 @@ record Case(String name, Program program, Workload workload, int threads, Quota 
     enum Program {
         /** {@link PassThrough}: the limit of three topics in exactly-once. */
         LIMIT(true),
+        /** {@link PassThrough} with the topics and headers of Tidegate's accepted signals. */
+        BARE_ACCEPTED(true),
+        /** {@link PassThrough} with the topics and headers of Tidegate's refusals. */
+        BARE_REFUSED(true),
+        /** {@link PassThrough} that takes what Tidegate's third stage takes, and drops it. */
+        BARE_WAL(true),
         /** {@link PlainConsumer}: the limit of one file. */
         FILE(false),
         /** {@link HandWritten}: what a team would write itself. */
@@ -94,6 +100,10 @@ record Case(String name, Program program, Workload workload, int threads, Quota 
             new Ratio("flink_ratio_new", "tidegate-new", "flink-new"),
             new Ratio("hand_written_ratio_new", "tidegate-new", "hand-written-new"),
             new Ratio("p_ratio_rejected", "tidegate-rejected", "limit-known"),
+            new Ratio("bare_ratio_accepted", "tidegate-known", "bare-accepted"),
+            new Ratio("p_ratio_bare_accepted", "bare-accepted", "limit-known"),
+            new Ratio("bare_ratio_rejected", "tidegate-rejected", "bare-refused"),
+            new Ratio("p_ratio_bare_refused", "bare-refused", "limit-known"),
             new Ratio("p_ratio_mixed", "tidegate-mixed", "limit-known"),
             new Ratio("tenants_10_ratio", "tidegate-10-tenants", "tidegate-known"),
             new Ratio("tenants_100000_ratio", "tidegate-100000-tenants", "tidegate-known"),
@@ -104,6 +114,7 @@ record Case(String name, Program program, Workload workload, int threads, Quota 
             new Ratio("p_ratio_1kb", "tidegate-1kb", "limit-1kb"),
             new Ratio("p_ratio_10kb", "tidegate-10kb", "limit-10kb"),
             new Ratio("wal_ratio", "wal-stage", "wal-limit"),
+            new Ratio("wal_ratio_bare", "bare-wal", "wal-limit"),
             new Ratio("file_ratio", "tidegate-known", "file-known"));
 
     /** All cases of a group; some stand in several. */
@@ -116,6 +127,7 @@ record Case(String name, Program program, Workload workload, int threads, Quota 
             case "known" ->
                 List.of(
                         limit,
+                        accepting("bare-accepted", Program.BARE_ACCEPTED, known, threads),
                         accepting("file-known", Program.FILE, known, 1),
                         accepting("hand-written-known", Program.HAND_WRITTEN, known, threads),
                         accepting("flink-known", Program.FLINK, known, threads),
@@ -127,7 +139,10 @@ record Case(String name, Program program, Workload workload, int threads, Quota 
                         accepting("flink-new", Program.FLINK, fresh, threads),
                         accepting("tidegate-new", Program.TIDEGATE, fresh, threads));
             case "rejected" ->
-                List.of(limit, new Case("tidegate-rejected", Program.TIDEGATE, known, threads, Quota.REJECT_ALL));
+                List.of(
+                        limit,
+                        accepting("bare-refused", Program.BARE_REFUSED, known, threads),
+                        new Case("tidegate-rejected", Program.TIDEGATE, known, threads, Quota.REJECT_ALL));
             case "mixed" -> List.of(limit, new Case("tidegate-mixed", Program.TIDEGATE, known, threads, Quota.HALF));
             // As many entities in all as in the case of 1,000 tenants.
             case "tenants" ->
@@ -166,6 +181,7 @@ record Case(String name, Program program, Workload workload, int threads, Quota 
             case "wal" ->
                 List.of(
                         accepting("wal-limit", Program.WAL_LIMIT, known, 1),
+                        accepting("bare-wal", Program.BARE_WAL, known, threads),
                         accepting("wal-stage", Program.WAL_STAGE, known, threads));
             default -> throw new IllegalArgumentException("no cases are named '%s'".formatted(group));
         };

@@ -1,15 +1,24 @@
 package io.tidegate.benchmarks;
 
+import io.tidegate.benchmarks.Case.Program;
 import io.tidegate.config.Settings;
 import io.tidegate.config.SettingsLoader;
+import io.tidegate.topology.TidegateHeaders;
 import io.tidegate.topology.Topics;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Properties;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
+import java.util.function.UnaryOperator;
+import org.apache.kafka.common.header.Header;
+import org.apache.kafka.common.header.Headers;
+import org.apache.kafka.common.header.internals.RecordHeader;
+import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.utils.Utils;
@@ -22,28 +31,63 @@ import org.apache.kafka.streams.processor.api.ProcessorSupplier;
 import org.apache.kafka.streams.processor.api.Record;
 
 /**
- * The limit: source, by-tenant topic, output topic, exactly once, and nothing done on the way.
+ * Kafka Streams alone, exactly once, with nothing done on the way.
  *
- * <p>Arguments: Tidegate's settings, as {@code key=value}. Kafka Streams and its clients are configured as Tidegate
- * configures them, and the topics are those that it would read and write.
+ * <p>As {@link Program#LIMIT}: source, by-tenant topic, output topic. The others have Tidegate's topics and headers, with
+ * the same bytes in each record: what they reach is the most that could be reached by doing Tidegate's work for nothing.
+ *
+ * <p>Arguments: the program, and Tidegate's settings, as {@code key=value}. Kafka Streams and its clients are configured
+ * as Tidegate configures them, and the topics are those that it would read and write.
  */
 final class PassThrough {
     /** What Tidegate finds by asking for its topics' {@code max.message.bytes}, with Kafka's defaults. */
     private static final long REQUEST_BYTES_MAX = 1024 * 1024;
 
+    private static final Header SOURCE = header(TidegateHeaders.SOURCE, "bench.known/3/1234567");
+
+    /** As a signal over its rate is answered. */
+    private static final Header[] REFUSAL = {
+        header(TidegateHeaders.TENANT, "1234"),
+        header(TidegateHeaders.REASON, "rate_limited"),
+        header(TidegateHeaders.MESSAGE, "sustained rate above 1 signals per second"),
+        header(TidegateHeaders.RETRYABLE, "true"),
+        header(TidegateHeaders.SOURCE_TOPIC, "bench.known"),
+        header(TidegateHeaders.SOURCE_PARTITION, "3"),
+        header(TidegateHeaders.SOURCE_OFFSET, "1234567"),
+        header(TidegateHeaders.LIMIT, "1"),
+        header(TidegateHeaders.RETRY_AFTER_MS, "1000"),
+        header(TidegateHeaders.CONFIG_OFFSET, "1234"),
+    };
+
     private PassThrough() {}
 
     public static void main(String[] args) throws InterruptedException {
         Map<String, String> values = new HashMap<>();
-        for (String arg : args) {
+        Program program = Program.valueOf(args[0]);
+        for (String arg : List.of(args).subList(1, args.length)) {
             int equals = arg.indexOf('=');
             values.put(arg.substring(0, equals), arg.substring(equals + 1));
         }
         Settings settings = SettingsLoader.load(null, Map.of(), values);
         Topics topics = settings.topics();
         Topology topology = new Topology();
-        addHop(topology, "a", topics.signals().get(0), topics.byTenant());
-        addHop(topology, "b", topics.byTenant(), topics.accepted());
+        switch (program) {
+            case LIMIT -> {
+                addHop(topology, "a", topics.signals().get(0), topics.byTenant(), UnaryOperator.identity());
+                addHop(topology, "b", topics.byTenant(), topics.accepted(), UnaryOperator.identity());
+            }
+            case BARE_ACCEPTED -> {
+                addHop(topology, "a", topics.signals().get(0), topics.byTenant(), PassThrough::marked);
+                addHop(topology, "b", topics.byTenant(), topics.accepted(), UnaryOperator.identity());
+                addEnd(topology, topics.accepted());
+            }
+            case BARE_REFUSED -> {
+                addHop(topology, "a", topics.signals().get(0), topics.byTenant(), PassThrough::marked);
+                addHop(topology, "b", topics.byTenant(), topics.quotaExceeded(), PassThrough::explained);
+            }
+            case BARE_WAL -> addEnd(topology, topics.accepted());
+            default -> throw new IllegalArgumentException(program + " does not pass through");
+        }
         Properties config = settings.streamsConfig(settings.dataDir(), REQUEST_BYTES_MAX, null);
         KafkaStreams streams = new KafkaStreams(topology, config);
         CountDownLatch end = new CountDownLatch(1);
@@ -52,7 +96,19 @@ final class PassThrough {
         end.await();
     }
 
-    private static void addHop(Topology topology, String name, String from, String to) {
+    private static Headers marked(Headers headers) {
+        return headers.add(SOURCE);
+    }
+
+    private static Headers explained(Headers headers) {
+        return new RecordHeaders(REFUSAL);
+    }
+
+    private static Header header(String name, String value) {
+        return new RecordHeader(name, value.getBytes(StandardCharsets.UTF_8));
+    }
+
+    private static void addHop(Topology topology, String name, String from, String to, UnaryOperator<Headers> headers) {
         // By the value's first bytes after "tenant_id": as many keys as there are tenants, without parsing.
         StreamPartitioner<byte[], byte[]> byKey = (topic, key, value, partitions) ->
                 Optional.of(Set.of(Utils.toPositive(Utils.murmur2(key)) % partitions));
@@ -60,7 +116,7 @@ final class PassThrough {
             @Override
             public void process(Record<byte[], byte[]> record) {
                 byte[] key = record.key() != null ? record.key() : Arrays.copyOfRange(record.value(), 13, 18);
-                context().forward(record.withKey(key));
+                context().forward(record.withKey(key).withHeaders(headers.apply(record.headers())));
             }
         };
         topology.addSource(
@@ -68,5 +124,17 @@ final class PassThrough {
         topology.addProcessor(name + "-forward", forward, name);
         topology.addSink(
                 name + "-sink", to, new ByteArraySerializer(), new ByteArraySerializer(), byKey, name + "-forward");
+    }
+
+    private static void addEnd(Topology topology, String from) {
+        ProcessorSupplier<byte[], byte[], Void, Void> drop = () -> new ContextualProcessor<>() {
+            @Override
+            public void process(Record<byte[], byte[]> record) {
+                // That is all.
+            }
+        };
+        topology.addSource(
+                AutoOffsetReset.earliest(), "end", new ByteArrayDeserializer(), new ByteArrayDeserializer(), from);
+        topology.addProcessor("drop", drop, "end");
     }
 }

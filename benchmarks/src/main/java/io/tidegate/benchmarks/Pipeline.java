@@ -55,7 +55,8 @@ final class Pipeline implements Callable<Integer> {
     @Option(
             names = "--programs",
             split = ",",
-            description = "Only these: limit, file, hand-written, flink, tidegate. Default: all that a case names.")
+            description = "Only these: limit, bare, file, hand-written, flink, tidegate, wal. Default: all that a case"
+                    + " names.")
     private @Nullable List<String> programs;
 
     @Option(names = "--signals", description = "In a workload. Default: ${DEFAULT-VALUE}.")

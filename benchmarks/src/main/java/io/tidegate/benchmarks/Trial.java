@@ -90,11 +90,16 @@ final class Trial {
             throws IOException, InterruptedException, ExecutionException {
         String source = subject.workload().topic();
         return switch (subject.program()) {
-            case LIMIT -> {
-                Map<String, String> settings = bench.tidegate(id, source, null, subject.threads());
-                bench.create(id + ".by-tenant", Map.of());
-                bench.create(id + ".accepted", Map.of());
-                yield new Started(bench.startPassThrough(id, heap, settings), List.of(source, id + ".by-tenant"));
+            case LIMIT, BARE_ACCEPTED, BARE_REFUSED -> passThrough(subject, id);
+            case BARE_WAL -> {
+                fillAccepted(subject);
+                yield new Started(
+                        bench.startPassThrough(
+                                id,
+                                heap,
+                                subject.program(),
+                                bench.tidegate(id, id + ".none", ACCEPTED_TOPIC, subject.threads())),
+                        List.of(ACCEPTED_TOPIC));
             }
             case FILE -> plainConsumer(id, source);
             case HAND_WRITTEN ->
@@ -132,6 +137,18 @@ final class Trial {
                         List.of(ACCEPTED_TOPIC));
             }
         };
+    }
+
+    private Started passThrough(Case subject, String id) throws IOException, InterruptedException, ExecutionException {
+        String source = subject.workload().topic();
+        Map<String, String> settings = bench.tidegate(id, source, null, subject.threads());
+        for (String topic : List.of(".by-tenant", ".accepted", ".quota-exceeded")) {
+            bench.create(id + topic, Map.of());
+        }
+        List<String> hops = subject.program() == Program.BARE_ACCEPTED
+                ? List.of(source, id + ".by-tenant", id + ".accepted")
+                : List.of(source, id + ".by-tenant");
+        return new Started(bench.startPassThrough(id, heap, subject.program(), settings), hops);
     }
 
     private void fillAccepted(Case subject) throws IOException, InterruptedException, ExecutionException {
