@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -29,11 +30,14 @@ import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.RetriableException;
 import org.jspecify.annotations.Nullable;
 
 /** One broker and one directory, in which everything is measured; both are gone at the end. */
 final class Bench implements AutoCloseable {
     static final int PARTITIONS = 8;
+    private static final Duration LEADERS_WITHIN = Duration.ofSeconds(30);
+    private static final long LEADERS_POLL_MS = 50;
 
     private final Path root;
     private final @Nullable Path recordings;
@@ -133,9 +137,26 @@ final class Bench implements AutoCloseable {
         admin.createTopics(List.of(new NewTopic(topic, Optional.of(PARTITIONS), Optional.empty()).configs(config)))
                 .all()
                 .get();
-        // Answered when every partition has its leader. Without that a producer's first batch is refused, those behind
-        // it are taken, and it is out of order for ever.
-        var unused = ends(topic);
+        awaitLeaders(topic);
+    }
+
+    /**
+     * Without its leader a partition refuses a producer's first batch and takes those behind it, which are out of order for
+     * ever. For a moment the broker may not know a new topic at all.
+     */
+    private void awaitLeaders(String topic) throws InterruptedException, ExecutionException {
+        long deadline = System.nanoTime() + LEADERS_WITHIN.toNanos();
+        while (true) {
+            try {
+                var unused = ends(topic);
+                return;
+            } catch (ExecutionException e) {
+                if (!(e.getCause() instanceof RetriableException) || System.nanoTime() > deadline) {
+                    throw e;
+                }
+                Thread.sleep(LEADERS_POLL_MS);
+            }
+        }
     }
 
     /** Makes Tidegate's topics as it would itself. */
