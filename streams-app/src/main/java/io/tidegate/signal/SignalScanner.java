@@ -70,7 +70,7 @@ final class SignalScanner {
                 seen |= field;
                 switch (field) {
                     case 1 -> {
-                        tenantId = TenantId.tryParse(string(value, at, end));
+                        tenantId = TenantId.tryParse(value, at, end);
                         if (tenantId == null) {
                             return null;
                         }

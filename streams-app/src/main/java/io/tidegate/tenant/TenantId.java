@@ -44,13 +44,24 @@ public record TenantId(long bits) implements Comparable<TenantId> {
 
     /** As {@link #parse}, but null where it would throw: for input that is expected to be bad now and then. */
     public static @Nullable TenantId tryParse(CharSequence text) {
-        int length = text.length();
-        if (length == 0 || length > DIGITS_MAX || (length > 1 && text.charAt(0) == '0')) {
+        // What is beyond Latin-1 becomes a question mark, which is no digit either.
+        return text.length() > DIGITS_MAX ? null : tryParse(text.toString().getBytes(StandardCharsets.ISO_8859_1));
+    }
+
+    /** Reads the canonical decimal in ASCII, as Kafka keys and headers carry it; null where it is not one. */
+    public static @Nullable TenantId tryParse(byte[] ascii) {
+        return tryParse(ascii, 0, ascii.length);
+    }
+
+    /** The same of the bytes from {@code from} up to and without {@code to}. */
+    public static @Nullable TenantId tryParse(byte[] ascii, int from, int to) {
+        int length = to - from;
+        if (length == 0 || length > DIGITS_MAX || (length > 1 && ascii[from] == '0')) {
             return null;
         }
         long value = 0;
         for (int i = 0; i < length; i++) {
-            int digit = text.charAt(i) - '0';
+            int digit = ascii[from + i] - '0';
             if (digit < 0 || digit > 9) {
                 return null;
             }
@@ -61,11 +72,6 @@ public record TenantId(long bits) implements Comparable<TenantId> {
             value = value * 10 + digit;
         }
         return of(value);
-    }
-
-    /** Reads the canonical decimal in ASCII, as Kafka keys and headers carry it; null where it is not one. */
-    public static @Nullable TenantId tryParse(byte[] ascii) {
-        return ascii.length > DIGITS_MAX ? null : tryParse(new String(ascii, StandardCharsets.ISO_8859_1));
     }
 
     private static boolean overflows(long value, int digit) {

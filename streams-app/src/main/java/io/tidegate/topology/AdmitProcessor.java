@@ -208,8 +208,11 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
             long configOffset,
             SourcePosition source) {
         listener.rejected(tenant, rejected.quota().reason());
-        Refusals.quotaExceeded(record.headers(), rejected.quota(), configOffset, source);
-        context().forward(record.withKey(new TenantKey(tenant, producersKey)), TidegateTopology.QUOTA_EXCEEDED_SINK);
+        Headers answer = Refusals.quotaExceeded(record.headers(), rejected.quota(), configOffset, source);
+        context()
+                .forward(
+                        record.withKey(new TenantKey(tenant, producersKey)).withHeaders(answer),
+                        TidegateTopology.QUOTA_EXCEEDED_SINK);
     }
 
     private void deadLetter(

@@ -14,7 +14,7 @@ public record NumberedKey(TenantId tenant, long seq) {
     public static NumberedKey parse(byte[] key) {
         String text = new String(key, StandardCharsets.ISO_8859_1);
         int colon = text.indexOf(':');
-        TenantId tenant = colon < 0 ? null : TenantId.tryParse(text.substring(0, colon));
+        TenantId tenant = colon < 0 ? null : TenantId.tryParse(key, 0, colon);
         if (tenant == null) {
             throw new IllegalArgumentException("key '%s' is not <tenant>:<sequence number>".formatted(text));
         }

@@ -4,9 +4,13 @@ import io.tidegate.admission.QuotaExceeded;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.topology.Router.Route.ToDeadLetter;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Set;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.Headers;
+import org.apache.kafka.common.header.internals.RecordHeader;
+import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.streams.processor.api.Record;
 
 /** Writes the answer on a refused record: the original with headers that say why, and where it came from. */
@@ -32,20 +36,21 @@ final class Refusals {
     /** The record for the dead-letter topic, cut to fit it; partitioned by the tenant where one can be told. */
     static Record<TenantKey, byte[]> deadLetter(
             Record<byte[], byte[]> record, ToDeadLetter to, SourcePosition source, RecordSizes sizes) {
-        removeOwn(record.headers());
-        Record<byte[], byte[]> letter = sizes.fitDeadLetter(record);
-        Headers headers = letter.headers();
+        Record<byte[], byte[]> letter = sizes.fitDeadLetter(
+                record.withHeaders(new RecordHeaders(others(record.headers()).toArray(Header[]::new))));
+        List<Header> headers = new ArrayList<>(List.of(letter.headers().toArray()));
         if (to.tenant() != null) {
             add(headers, TidegateHeaders.TENANT, to.tenant().decimal());
         }
         explain(headers, to.defect().id(), to.message(), false, source);
         TenantId partitionedBy = to.tenant() == null ? TenantId.DEFAULT : to.tenant();
-        return letter.withKey(new TenantKey(partitionedBy, letter.key()));
+        return letter.withHeaders(new RecordHeaders(headers.toArray(Header[]::new)))
+                .withKey(new TenantKey(partitionedBy, letter.key()));
     }
 
-    /** Writes the headers of a record for {@code quota-exceeded}. */
-    static void quotaExceeded(Headers headers, QuotaExceeded quota, long configOffset, SourcePosition source) {
-        removeOwn(headers);
+    /** The headers of a record for {@code quota-exceeded}, from those that it has. */
+    static Headers quotaExceeded(Headers original, QuotaExceeded quota, long configOffset, SourcePosition source) {
+        List<Header> headers = others(original);
         add(headers, TidegateHeaders.TENANT, quota.tenant().decimal());
         explain(headers, quota.reason().id(), quota.message(), true, source);
         quota.limit().ifPresent(limit -> add(headers, TidegateHeaders.LIMIT, Long.toString(limit)));
@@ -54,19 +59,22 @@ final class Refusals {
         if (configOffset >= 0) {
             add(headers, TidegateHeaders.CONFIG_OFFSET, Long.toString(configOffset));
         }
+        return new RecordHeaders(headers.toArray(Header[]::new));
     }
 
     /** Whatever a producer sent under the names of {@link #OWN} goes. */
-    private static void removeOwn(Headers headers) {
+    private static List<Header> others(Headers headers) {
+        List<Header> others = new ArrayList<>(OWN.size());
         for (Header header : headers.toArray()) {
-            if (OWN.contains(header.key())) {
-                headers.remove(header.key());
+            if (!OWN.contains(header.key())) {
+                others.add(header);
             }
         }
+        return others;
     }
 
     private static void explain(
-            Headers headers, String reason, String message, boolean retryable, SourcePosition source) {
+            List<Header> headers, String reason, String message, boolean retryable, SourcePosition source) {
         add(headers, TidegateHeaders.REASON, reason);
         add(headers, TidegateHeaders.MESSAGE, message);
         add(headers, TidegateHeaders.RETRYABLE, Boolean.toString(retryable));
@@ -75,8 +83,7 @@ final class Refusals {
         add(headers, TidegateHeaders.SOURCE_OFFSET, Long.toString(source.offset()));
     }
 
-    /** All of {@link #OWN} were removed before, so nothing has to be replaced. */
-    private static void add(Headers headers, String name, String value) {
-        headers.add(name, value.getBytes(StandardCharsets.UTF_8));
+    private static void add(List<Header> headers, String name, String value) {
+        headers.add(new RecordHeader(name, value.getBytes(StandardCharsets.UTF_8)));
     }
 }

@@ -24,9 +24,16 @@ public record SourcePosition(String topic, int partition, long offset) {
         }
         int first = text.indexOf('/');
         int last = text.lastIndexOf('/');
-        return first < 0 || text.indexOf('/', first + 1) != last
-                ? null
-                : tryParse(text.substring(0, first), text.substring(first + 1, last), text.substring(last + 1));
+        if (first < 0 || text.indexOf('/', first + 1) != last) {
+            return null;
+        }
+        try {
+            int partition = Integer.parseInt(text, first + 1, last, 10);
+            long offset = Long.parseLong(text, last + 1, text.length(), 10);
+            return new SourcePosition(text.substring(0, first), partition, offset);
+        } catch (NumberFormatException e) {
+            return null;
+        }
     }
 
     /** The position that a record carries, in either form; null where it has none. */
@@ -38,14 +45,8 @@ public record SourcePosition(String topic, int partition, long offset) {
         String topic = TidegateHeaders.text(headers, TidegateHeaders.SOURCE_TOPIC);
         String partition = TidegateHeaders.text(headers, TidegateHeaders.SOURCE_PARTITION);
         String offset = TidegateHeaders.text(headers, TidegateHeaders.SOURCE_OFFSET);
-        return topic == null || partition == null || offset == null ? null : tryParse(topic, partition, offset);
-    }
-
-    private static @Nullable SourcePosition tryParse(String topic, String partition, String offset) {
-        try {
-            return new SourcePosition(topic, Integer.parseInt(partition), Long.parseLong(offset));
-        } catch (NumberFormatException e) {
-            return null;
-        }
+        return topic == null || partition == null || offset == null
+                ? null
+                : tryParse(topic + "/" + partition + "/" + offset);
     }
 }
