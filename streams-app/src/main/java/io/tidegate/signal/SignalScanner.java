@@ -1,6 +1,9 @@
 package io.tidegate.signal;
 
 import io.tidegate.tenant.TenantId;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import org.jspecify.annotations.Nullable;
 
@@ -17,6 +20,10 @@ final class SignalScanner {
     private static final int NUMBER_BYTES_MAX = 100;
     private static final int DEPTH_MAX = 16;
     private static final int UNSURE = -1;
+    private static final VarHandle LONGS = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+
+    /** One in each byte of a long. */
+    private static final long EACH = 0x0101_0101_0101_0101L;
 
     private static final byte[] TENANT_ID = ascii("tenant_id");
     private static final byte[] SIGNAL = ascii("signal");
@@ -186,7 +193,15 @@ final class SignalScanner {
         if (byteAt(value, at) != '"') {
             return UNSURE;
         }
-        for (int i = at + 1; i < value.length; i++) {
+        int i = at + 1;
+        for (; i + Long.BYTES <= value.length; i += Long.BYTES) {
+            long stops = stops((long) LONGS.get(value, i));
+            if (stops != 0) {
+                int stop = i + Long.numberOfTrailingZeros(stops) / Byte.SIZE;
+                return value[stop] == '"' ? stop : UNSURE;
+            }
+        }
+        for (; i < value.length; i++) {
             byte next = value[i];
             if (next == '"') {
                 return i;
@@ -196,6 +211,19 @@ final class SignalScanner {
             }
         }
         return UNSURE;
+    }
+
+    /**
+     * Eight bytes at once: the highest bit of each that is no plain character of a text; of those after the first one
+     * perhaps too.
+     */
+    private static long stops(long bytes) {
+        long control = bytes - EACH * ' ';
+        long delete = (bytes ^ EACH * 0x7f) - EACH;
+        long quote = (bytes ^ EACH * '"') - EACH;
+        long escape = (bytes ^ EACH * '\\') - EACH;
+        // What is not ASCII has its highest bit set already; below that, only what was too small borrows one.
+        return (bytes | control | delete | quote | escape) & EACH << 7;
     }
 
     private static int number(byte[] value, int at) {

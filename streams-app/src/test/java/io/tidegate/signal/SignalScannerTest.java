@@ -64,6 +64,24 @@ class SignalScannerTest {
         assertThat(SignalScanner.scan(bytes(value))).isNull();
     }
 
+    /** Texts are read eight bytes at a time. */
+    @Test
+    void findsWhatIsNotPlainWhereverItStandsInAText() {
+        for (int length = 1; length <= 20; length++) {
+            byte[] value = bytes("{\"a\":\"" + "x".repeat(length) + "\"}");
+            for (int at = 6; at < 6 + length; at++) {
+                for (int other = 0; other < 256; other++) {
+                    value[at] = (byte) other;
+                    boolean plain = other >= ' ' && other < 0x7f && other != '"' && other != '\\';
+                    assertThat(SignalScanner.scan(value) != null)
+                            .as("byte %d at %d of %d", other, at - 6, length)
+                            .isEqualTo(plain);
+                }
+                value[at] = 'x';
+            }
+        }
+    }
+
     /** Cut anywhere, a value is no JSON: nothing is read beyond the end, and none is taken. */
     @Test
     void isNotSureOfAnyBeginningOfASignal() {
