@@ -34,6 +34,7 @@ public class DecisionBenchmark {
     private int tenants;
 
     private final Admission admission = new Admission(null);
+    private final SipHash128 hash = new SipHash128();
     private TenantUsage[] usages;
     private TenantConfig accepting;
     private TenantConfig rejecting;
@@ -85,5 +86,18 @@ public class DecisionBenchmark {
     @Benchmark
     public Decision rejected() {
         return admission.admit(rejecting, nextUsage(), nextSignal(), 1_000);
+    }
+
+    /** The part of {@link #accepted} that the entities' keyed hashes are. */
+    @Benchmark
+    public long hashes() {
+        TenantUsage usage = nextUsage();
+        Signal signal = nextSignal();
+        long all = 0;
+        for (EntityKind kind : EntityKind.ALL) {
+            usage.hash(hash, kind, kind.idIn(signal));
+            all ^= hash.high() ^ hash.low();
+        }
+        return all;
     }
 }
