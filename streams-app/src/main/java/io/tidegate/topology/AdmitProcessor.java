@@ -211,7 +211,7 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
         Headers answer = Refusals.quotaExceeded(record.headers(), rejected.quota(), configOffset, source);
         context()
                 .forward(
-                        record.withKey(new TenantKey(tenant, producersKey)).withHeaders(answer),
+                        new Record<>(new TenantKey(tenant, producersKey), record.value(), record.timestamp(), answer),
                         TidegateTopology.QUOTA_EXCEEDED_SINK);
     }
 

@@ -44,8 +44,11 @@ final class Refusals {
         }
         explain(headers, to.defect().id(), to.message(), false, source);
         TenantId partitionedBy = to.tenant() == null ? TenantId.DEFAULT : to.tenant();
-        return letter.withHeaders(new RecordHeaders(headers.toArray(Header[]::new)))
-                .withKey(new TenantKey(partitionedBy, letter.key()));
+        return new Record<>(
+                new TenantKey(partitionedBy, letter.key()),
+                letter.value(),
+                letter.timestamp(),
+                new RecordHeaders(headers.toArray(Header[]::new)));
     }
 
     /** The headers of a record for {@code quota-exceeded}, from those that it has. */
