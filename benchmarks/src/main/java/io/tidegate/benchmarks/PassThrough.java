@@ -116,7 +116,9 @@ final class PassThrough {
             @Override
             public void process(Record<byte[], byte[]> record) {
                 byte[] key = record.key() != null ? record.key() : Arrays.copyOfRange(record.value(), 13, 18);
-                context().forward(record.withKey(key).withHeaders(headers.apply(record.headers())));
+                context()
+                        .forward(
+                                new Record<>(key, record.value(), record.timestamp(), headers.apply(record.headers())));
             }
         };
         topology.addSource(

@@ -36,8 +36,8 @@ final class Refusals {
     /** The record for the dead-letter topic, cut to fit it; partitioned by the tenant where one can be told. */
     static Record<TenantKey, byte[]> deadLetter(
             Record<byte[], byte[]> record, ToDeadLetter to, SourcePosition source, RecordSizes sizes) {
-        Record<byte[], byte[]> letter = sizes.fitDeadLetter(
-                record.withHeaders(new RecordHeaders(others(record.headers()).toArray(Header[]::new))));
+        Record<byte[], byte[]> letter =
+                sizes.fitDeadLetter(record.withHeaders(new RecordHeaders(others(record.headers()))));
         List<Header> headers = new ArrayList<>(List.of(letter.headers().toArray()));
         if (to.tenant() != null) {
             add(headers, TidegateHeaders.TENANT, to.tenant().decimal());
@@ -48,7 +48,7 @@ final class Refusals {
                 new TenantKey(partitionedBy, letter.key()),
                 letter.value(),
                 letter.timestamp(),
-                new RecordHeaders(headers.toArray(Header[]::new)));
+                new RecordHeaders(headers));
     }
 
     /** The headers of a record for {@code quota-exceeded}, from those that it has. */
@@ -62,7 +62,7 @@ final class Refusals {
         if (configOffset >= 0) {
             add(headers, TidegateHeaders.CONFIG_OFFSET, Long.toString(configOffset));
         }
-        return new RecordHeaders(headers.toArray(Header[]::new));
+        return new RecordHeaders(headers);
     }
 
     /** Whatever a producer sent under the names of {@link #OWN} goes. */

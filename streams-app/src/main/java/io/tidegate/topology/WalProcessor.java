@@ -18,11 +18,11 @@ import org.apache.kafka.streams.processor.api.Record;
 final class WalProcessor extends ContextualProcessor<byte[], byte[], TenantKey, byte[]> {
     static final String STORE = "wal";
 
-    private final TopologySettings settings;
-    private final TopologyListener listener;
     /** How many of these run on each thread. */
     private static final ThreadLocal<AtomicInteger> ON_THREAD = ThreadLocal.withInitial(AtomicInteger::new);
 
+    private final TopologySettings settings;
+    private final TopologyListener listener;
     private AtomicInteger sharing = new AtomicInteger();
     private final Pace writing = new Pace(() -> sharing.get());
     private final Pace checkpointing = new Pace(() -> sharing.get());

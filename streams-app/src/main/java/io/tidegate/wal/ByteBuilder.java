@@ -12,8 +12,7 @@ import org.jspecify.annotations.Nullable;
 
 /** Bytes that are put together one after the other, in as much memory as they need. Big-endian. Not thread-safe. */
 final class ByteBuilder {
-    private static final int VARINT_BYTES_MAX = 5;
-    private static final int VARLONG_BYTES_MAX = 10;
+    private static final int VARINT_BYTES_MAX = 10;
     private static final VarHandle INTS = MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.BIG_ENDIAN);
     private static final VarHandle LONGS = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.BIG_ENDIAN);
 
@@ -50,20 +49,12 @@ final class ByteBuilder {
         return this;
     }
 
-    /** As {@link org.apache.kafka.common.utils.ByteUtils#writeVarint}: zigzag, seven bits a byte, the lowest first. */
-    ByteBuilder putVarint(int value) {
+    /**
+     * As {@link org.apache.kafka.common.utils.ByteUtils#writeVarint} and {@code writeVarlong}, which agree on an int: zigzag,
+     * seven bits a byte, the lowest first.
+     */
+    ByteBuilder putVarint(long value) {
         need(VARINT_BYTES_MAX);
-        int left = value << 1 ^ value >> 31;
-        while ((left & ~0x7f) != 0) {
-            bytes[size++] = (byte) (left | 0x80);
-            left >>>= 7;
-        }
-        bytes[size++] = (byte) left;
-        return this;
-    }
-
-    ByteBuilder putVarlong(long value) {
-        need(VARLONG_BYTES_MAX);
         long left = value << 1 ^ value >> 63;
         while ((left & ~0x7fL) != 0) {
             bytes[size++] = (byte) (left | 0x80);

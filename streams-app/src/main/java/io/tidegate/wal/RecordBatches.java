@@ -100,7 +100,7 @@ final class RecordBatches {
                 int name = Utils.utf8Length(header.key());
                 size += ByteUtils.sizeOfVarint(name) + name + sized(header.value());
             }
-            bytes.putVarint(size).put(NO_ATTRIBUTES).putVarlong(later).putVarint(offset);
+            bytes.putVarint(size).put(NO_ATTRIBUTES).putVarint(later).putVarint(offset);
             put(record.key());
             put(record.value());
             bytes.putVarint(headers.length);

@@ -123,7 +123,8 @@ final class TcpProxy implements Closeable {
             var out = new DataOutputStream(new BufferedOutputStream(broker.getOutputStream(), BUFFER_BYTES));
             while (true) {
                 int length = in.readInt();
-                byte[] request = in.readNBytes(length);
+                byte[] request = new byte[length];
+                in.readFully(request);
                 awaitWhole();
                 Ambush waiting = ambush.get();
                 if (waiting != null
