@@ -6,6 +6,7 @@ import io.tidegate.admin.TopicSetup;
 import io.tidegate.config.Settings;
 import io.tidegate.http.HttpServer;
 import io.tidegate.metrics.InstanceMetrics;
+import io.tidegate.streams.Alignment;
 import io.tidegate.topology.Instance;
 import io.tidegate.topology.TenantConfigs;
 import io.tidegate.topology.TidegateTopology;
@@ -88,6 +89,13 @@ final class InstanceRunner implements AutoCloseable {
                     settings.applicationId(),
                     settings.metricsTenantsMax(),
                     System::currentTimeMillis);
+            Alignment alignment = settings.alignmentWaitMaxMs() == 0
+                    ? null
+                    : new Alignment(
+                            topology.topics().signals(),
+                            settings.latenessMaxMs(),
+                            settings.alignmentWaitMaxMs(),
+                            System::currentTimeMillis);
             DataDir measured = new DataDir(settings.dataDir(), metrics);
             Instance instance = new Instance(
                     TidegateTopology.build(topology, configs, measured, setup, metrics),
@@ -98,8 +106,12 @@ final class InstanceRunner implements AutoCloseable {
                     topology.topics(),
                     settings.shards(),
                     Duration.ofMillis(settings.sessionTimeoutMs()),
+                    alignment,
                     metrics);
             metrics.watch(instance, configs, dir, settings.diskMinFreeBytes());
+            if (alignment != null) {
+                metrics.watch(alignment);
+            }
             instance.start();
             if (http != null) {
                 http.attach(instance, configs, dir, metrics::scrape);

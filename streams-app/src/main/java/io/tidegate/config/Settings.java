@@ -77,6 +77,8 @@ public final class Settings {
     public static final String TOPIC_EVENTS = "topic.quota.events";
     public static final String BY_TENANT_RETENTION_MS = "signals.by.tenant.retention.ms";
     public static final String ACCEPTED_RETENTION_MS = "signals.accepted.retention.ms";
+    public static final String LATENESS_MAX_MS = "lateness.max.ms";
+    public static final String ALIGNMENT_WAIT_MAX_MS = "alignment.wait.max.ms";
     public static final String WAL_SEGMENT_BYTES = "wal.segment.bytes";
     public static final String WAL_SEGMENT_MS = "wal.segment.ms";
     public static final String WAL_WRITE_INTERVAL_MS = "wal.write.interval.ms";
@@ -408,6 +410,15 @@ public final class Settings {
 
     public long acceptedRetentionMs() {
         return config.getLong(ACCEPTED_RETENTION_MS);
+    }
+
+    public long latenessMaxMs() {
+        return config.getLong(LATENESS_MAX_MS);
+    }
+
+    /** 0 if partitions are not aligned. */
+    public long alignmentWaitMaxMs() {
+        return config.getLong(ALIGNMENT_WAIT_MAX_MS);
     }
 
     public String logFormat() {

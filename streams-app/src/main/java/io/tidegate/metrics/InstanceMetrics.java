@@ -13,6 +13,7 @@ import io.micrometer.core.instrument.binder.system.UptimeMetrics;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.tidegate.admission.Reason;
 import io.tidegate.signal.Defect;
+import io.tidegate.streams.Alignment;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.topology.Instance;
 import io.tidegate.topology.InstanceView;
@@ -81,6 +82,7 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
     private final Counter threadFailures;
     private final Counter threadsReplaced;
     private @Nullable Instance instance;
+    private @Nullable PartitionMeters partitions;
 
     /**
      * @param registry where all of it is registered
@@ -186,6 +188,11 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
         gauge(MetricNames.PAUSED, "1 while the disk has too little room", instance, one -> one.isPaused() ? 1 : 0);
     }
 
+    /** Also measures how far apart the partitions of {@code signals} are read; once. */
+    public void watch(Alignment alignment) {
+        partitions = new PartitionMeters(registry, alignment);
+    }
+
     private static double remaining(InstanceView view) {
         double remaining = 0;
         for (InstanceView.Restore restore : view.restores()) {
@@ -214,6 +221,9 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
             var measured = instance.kafkaMetrics();
             kafka.refresh(measured);
             stages.refresh(measured, nowMs);
+        }
+        if (partitions != null) {
+            partitions.refresh();
         }
         String type = accept != null && accept.toLowerCase(Locale.ROOT).contains("application/openmetrics-text")
                 ? "application/openmetrics-text; version=1.0.0; charset=utf-8"

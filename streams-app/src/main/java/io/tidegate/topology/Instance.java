@@ -1,5 +1,6 @@
 package io.tidegate.topology;
 
+import io.tidegate.streams.Alignment;
 import io.tidegate.wal.DataDir;
 import io.tidegate.wal.WalException;
 import java.io.IOException;
@@ -68,6 +69,7 @@ public final class Instance implements AutoCloseable {
      * @param topics of the topology
      * @param shards partitions of each topic keyed by tenant
      * @param session how long brokers keep the tasks of an instance that is silent
+     * @param alignment of the partitions of {@code signals}; null: each is read as fast as it can be
      * @param listener told of threads that fail
      */
     public Instance(
@@ -78,14 +80,18 @@ public final class Instance implements AutoCloseable {
             Topics topics,
             int shards,
             Duration session,
+            @Nullable Alignment alignment,
             TopologyListener listener) {
         this.dir = dir;
         this.listener = listener;
         this.diskMinFreeBytes = diskMinFreeBytes;
-        clients = new TransactionalClients(topics, config.getProperty(StreamsConfig.APPLICATION_ID_CONFIG));
+        clients = new TransactionalClients(topics, config.getProperty(StreamsConfig.APPLICATION_ID_CONFIG), alignment);
         Properties own = new Properties();
         own.putAll(config);
         own.put(StreamsConfig.InternalConfig.INTERNAL_CONSUMER_WRAPPER, PositioningConsumer.class);
+        if (alignment != null) {
+            own.put(Alignment.KEY, alignment);
+        }
         streams = new KafkaStreams(topology, new StreamsConfig(own), clients);
         streams.setUncaughtExceptionHandler(this::failed);
         streams.setStateListener((now, before) -> stateChanged(now));

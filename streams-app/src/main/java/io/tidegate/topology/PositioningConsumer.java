@@ -1,5 +1,6 @@
 package io.tidegate.topology;
 
+import io.tidegate.streams.AlignedConsumer;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.HashSet;
@@ -11,7 +12,6 @@ import org.apache.kafka.clients.consumer.internals.StreamsRebalanceListener;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.ApiException;
 import org.apache.kafka.common.errors.TimeoutException;
-import org.apache.kafka.streams.internals.ConsumerWrapper;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -25,7 +25,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Made by Kafka Streams, by reflection, with the streams group protocol only. Not thread-safe, like any consumer.
  */
-public final class PositioningConsumer extends ConsumerWrapper {
+public final class PositioningConsumer extends AlignedConsumer {
     private static final Logger LOG = LoggerFactory.getLogger(PositioningConsumer.class);
 
     private static final Duration ANSWER_WITHIN = Duration.ofSeconds(5);
@@ -38,7 +38,7 @@ public final class PositioningConsumer extends ConsumerWrapper {
 
     @Override
     public void subscribe(Collection<String> topics, StreamsRebalanceListener listener) {
-        delegate.subscribe(topics, new StreamsRebalanceListener() {
+        super.subscribe(topics, new StreamsRebalanceListener() {
             @Override
             public void onTasksRevoked(Set<StreamsRebalanceData.TaskId> tasks) {
                 listener.onTasksRevoked(tasks);
@@ -61,7 +61,7 @@ public final class PositioningConsumer extends ConsumerWrapper {
     @Override
     public void unsubscribe() {
         positioned.clear();
-        delegate.unsubscribe();
+        super.unsubscribe();
     }
 
     @Override

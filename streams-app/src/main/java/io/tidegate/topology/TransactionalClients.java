@@ -1,5 +1,8 @@
 package io.tidegate.topology;
 
+import io.tidegate.streams.AlignedClassicConsumer;
+import io.tidegate.streams.Alignment;
+import io.tidegate.streams.PartitionWatch;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
@@ -14,6 +17,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.FenceProducersOptions;
+import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerGroupMetadata;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -50,6 +54,7 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
 
     private final Topics topics;
     private final String applicationId;
+    private final @Nullable Alignment alignment;
     private final Map<String, String> transactionalIds = new ConcurrentHashMap<>();
     private final ScheduledExecutorService caretaker = Executors.newSingleThreadScheduledExecutor(task -> {
         Thread thread = new Thread(task, "tidegate-transactions");
@@ -59,11 +64,16 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
     private Set<OpenTransactions.Open> seen = Set.of();
     private Set<OpenTransactions.Open> reported = Set.of();
     private volatile @Nullable Admin admin;
+    private @Nullable PartitionWatch partitionWatch;
 
-    /** @param applicationId the group, and the beginning of its changelogs' names */
-    TransactionalClients(Topics topics, String applicationId) {
+    /**
+     * @param applicationId the group, and the beginning of its changelogs' names
+     * @param alignment of the partitions of {@code signals}; null: each is read as fast as it can be
+     */
+    TransactionalClients(Topics topics, String applicationId, @Nullable Alignment alignment) {
         this.topics = topics;
         this.applicationId = applicationId;
+        this.alignment = alignment;
     }
 
     @Override
@@ -71,6 +81,12 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
         Admin created = super.getAdmin(config);
         admin = created;
         return created;
+    }
+
+    /** With the streams group protocol, Kafka Streams makes its own, and wraps it in a {@link PositioningConsumer}. */
+    @Override
+    public Consumer<byte[], byte[]> getConsumer(Map<String, Object> config) {
+        return alignment == null ? super.getConsumer(config) : new AlignedClassicConsumer(config, alignment);
     }
 
     @Override
@@ -84,8 +100,13 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
         return new TransactionalProducer(config);
     }
 
-    /** Begins to look for transactions that the brokers forgot. */
+    /** Begins to look for transactions that the brokers forgot, and how far the group has read. */
     void start() {
+        Admin client = admin;
+        if (alignment != null && client != null) {
+            partitionWatch = new PartitionWatch(alignment, client, applicationId);
+            partitionWatch.start();
+        }
         var unused = caretaker.scheduleWithFixedDelay(
                 this::endForgotten, LOOK_EVERY.toMillis(), LOOK_EVERY.toMillis(), TimeUnit.MILLISECONDS);
     }
@@ -204,10 +225,14 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
     @Override
     public void close() {
         caretaker.shutdownNow();
+        if (partitionWatch != null) {
+            partitionWatch.close();
+        }
     }
 
     private final class TransactionalProducer extends KafkaProducer<byte[], byte[]> {
         private final String transactionalId;
+        private Map<TopicPartition, OffsetAndMetadata> offsetsToCommit = Map.of();
 
         TransactionalProducer(Map<String, Object> config) {
             super(config, new ByteArraySerializer(), new ByteArraySerializer());
@@ -223,11 +248,16 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
         public void sendOffsetsToTransaction(
                 Map<TopicPartition, OffsetAndMetadata> offsets, ConsumerGroupMetadata group) {
             fatalIfTimedOut(() -> super.sendOffsetsToTransaction(offsets, group));
+            offsetsToCommit = Map.copyOf(offsets);
         }
 
         @Override
         public void commitTransaction() {
             fatalIfTimedOut(super::commitTransaction);
+            if (alignment != null) {
+                alignment.committed(offsetsToCommit);
+            }
+            offsetsToCommit = Map.of();
         }
 
         private static void fatalIfTimedOut(Runnable step) {

@@ -9,6 +9,7 @@ import io.tidegate.admission.TenantUsage;
 import io.tidegate.config.Settings;
 import io.tidegate.config.SettingsLoader;
 import io.tidegate.signal.Defect;
+import io.tidegate.streams.Alignment;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfig.Mode;
 import io.tidegate.tenant.TenantId;
@@ -68,8 +69,10 @@ final class InstanceMetricsTest {
                 topology.topics(),
                 settings.shards(),
                 Duration.ofMillis(settings.sessionTimeoutMs()),
+                null,
                 metrics);
         metrics.watch(instance, configs, dir, 7);
+        metrics.watch(new Alignment(topology.topics().signals(), 60_000, 60_000, clockMs::get));
     }
 
     @AfterEach
