@@ -6,13 +6,23 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 import java.util.function.LongToIntFunction;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
@@ -26,7 +36,7 @@ final class Backlog {
 
     private final Deployment app;
     private final int partitions;
-    private long sent;
+    private final Map<Integer, Long> counts = new ConcurrentHashMap<>();
 
     /**
      * What came out.
@@ -79,19 +89,77 @@ final class Backlog {
             List<Future<?>> sending = new ArrayList<>();
             for (long i = 0; i < count; i++) {
                 long timeMs = fromMs + i * 1000 / perSecond;
-                sending.add(producer.send(
-                        new ProducerRecord<>(app.signals(), partition.applyAsInt(i), timeMs, null, value)));
+                int to = partition.applyAsInt(i);
+                counts.merge(to, 1L, Long::sum);
+                sending.add(producer.send(new ProducerRecord<>(app.signals(), to, timeMs, null, value)));
             }
             for (Future<?> one : sending) {
                 one.get(30, TimeUnit.SECONDS);
             }
         }
-        sent += count;
+    }
+
+    /**
+     * Sends signals of one tenant as they arrive, over all partitions in turn, until told to stop.
+     */
+    CompletableFuture<Void> sendLive(String tenant, int perSecond, BooleanSupplier stop) {
+        return CompletableFuture.runAsync(() -> {
+            long beganMs = System.currentTimeMillis();
+            for (int second = 0; !stop.getAsBoolean(); second++) {
+                long fromMs = beganMs + second * 1_000L;
+                // Written when the second is over, so that times are in the past, as those of brokers are.
+                long waitMs = fromMs + 1_000 - System.currentTimeMillis();
+                LockSupport.parkNanos(Duration.ofMillis(Math.max(0, waitMs)).toNanos());
+                try {
+                    send(tenant, fromMs, Duration.ofSeconds(1), perSecond);
+                } catch (Exception e) {
+                    throw new CompletionException(e);
+                }
+            }
+        });
+    }
+
+    /** Waits until the group has read these partitions to their ends. */
+    void awaitRead(Duration within, Integer... which) throws Exception {
+        try (Admin admin = Admin.create(Map.of("bootstrap.servers", app.bootstrapServers()))) {
+            TidegateProcess.await(within, "partitions %s to be read".formatted(List.of(which)), app::logs, () -> {
+                Set<Integer> read = read(admin);
+                return read.containsAll(List.of(which));
+            });
+        }
+    }
+
+    /** The partitions that have been read to their ends. */
+    Set<Integer> read() {
+        try (Admin admin = Admin.create(Map.of("bootstrap.servers", app.bootstrapServers()))) {
+            return read(admin);
+        }
+    }
+
+    private Set<Integer> read(Admin admin) {
+        try {
+            Map<TopicPartition, OffsetAndMetadata> committed = admin.listConsumerGroupOffsets(app.applicationId())
+                    .partitionsToOffsetAndMetadata()
+                    .get(30, TimeUnit.SECONDS);
+            Set<Integer> read = new TreeSet<>();
+            for (int partition = 0; partition < partitions; partition++) {
+                OffsetAndMetadata offset = committed.get(new TopicPartition(app.signals(), partition));
+                if (offset != null && offset.offset() == counts.getOrDefault(partition, 0L)) {
+                    read.add(partition);
+                }
+            }
+            return read;
+        } catch (ExecutionException | TimeoutException e) {
+            return Set.of();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new AssertionError(e);
+        }
     }
 
     /** Waits until everything that was sent has come out. */
     Outcome await() {
-        return await(sent);
+        return await(counts.values().stream().mapToLong(Long::longValue).sum());
     }
 
     /** Waits until so many signals have come out. */
