@@ -75,6 +75,23 @@ final class LoggingTest {
                 .isEqualTo("{}");
     }
 
+    @Test
+    void everyTemplateHasWordsBesideItsValues() throws IOException {
+        Pattern template = Pattern.compile("LOG\\.(?:trace|debug|info|warn|error)\\(\\s*\"((?:[^\"\\\\]|\\\\.)*)\"");
+        try (Stream<Path> sources = Files.walk(Path.of("src", "main", "java"))) {
+            for (Path source :
+                    sources.filter(path -> path.toString().endsWith(".java")).toList()) {
+                Matcher found = template.matcher(Files.readString(source));
+                while (found.find()) {
+                    String words = found.group(1)
+                            .replaceAll("(^| )[a-z_]+=(\\\\\"\\{}\\\\\"|\\{})", "")
+                            .strip();
+                    assertThat(words).as("%s: %s", source, found.group(1)).isNotEmpty();
+                }
+            }
+        }
+    }
+
     /** Dashboards and alerts search for these names. */
     @Test
     void theNamesOfTheCodeAreThoseOfThePage() throws IOException {
