@@ -89,7 +89,7 @@ final class Connections implements Connection.Listener {
 
     private final Limits limits;
     private final LongSupplier nanoClock;
-    private final Map<Connection, Entry> entries = new IdentityHashMap<>();
+    private final IdentityHashMap<Connection, Entry> entries = new IdentityHashMap<>();
     private final Map<InetAddress, Integer> counts = new HashMap<>();
     private long turns;
 

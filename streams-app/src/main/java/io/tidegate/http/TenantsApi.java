@@ -67,7 +67,8 @@ final class TenantsApi {
         if (inForce == null) {
             throw unknown(tenant);
         }
-        Reply reply = Reply.json(TenantJson.tenant(tenant, own, inForce));
+        Reply reply = Reply.json(TenantJson.tenant(tenant, own, inForce)
+                .put("blocked", TenantJson.isBlocked(inForce.config(), System.currentTimeMillis())));
         if (own != null && own.offset() >= 0) {
             String etag = etag(own.offset());
             if (!EntityTags.isNoneMatch(EntityTags.of(call.headers(), HttpHeader.IF_NONE_MATCH), etag)) {

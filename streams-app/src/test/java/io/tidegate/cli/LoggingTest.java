@@ -48,7 +48,7 @@ final class LoggingTest {
         assertThat(line.get("message").asText()).isEqualTo("cut a torn tail, half of it");
         assertThat(line.get("tenant").asText()).isEqualTo("42");
         assertThat(line.get("bytes").asLong()).isEqualTo(17);
-        assertThat(line.get("why").asText()).isEqualTo("it said \"no\"\n$1");
+        assertThat(line.get("why").asText()).isEqualTo("it said \"no\"\\n$1");
         assertThat(line.get("level").asText()).isEqualTo("WARN");
         assertThat(line.get("logger").asText()).isEqualTo("io.tidegate.wal.Shard");
         assertThat(line.get("time").asText()).matches("\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z");

@@ -24,11 +24,15 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
 import org.junit.jupiter.api.AfterEach;
@@ -129,7 +133,7 @@ final class FrontTest {
             assertThat(problem(response).path("id").asText()).isEqualTo("starting");
             assertThat(response.headers().firstValue("Retry-After")).isPresent();
         }
-        assertThat(send(request("/")).body()).contains("/dashboard/app.js");
+        assertThat(send(request("/")).body()).contains("\"dashboard/app.js\"");
         assertThat(send(request("/dashboard/app.js")).statusCode()).isEqualTo(200);
     }
 
@@ -460,6 +464,39 @@ final class FrontTest {
             assertThat(all.length()).isLessThan(50_000_000);
             assertThat(all.substring(0, 13)).isEqualTo("retry: 3000\n\n");
             assertThat(all.contains("event: dropped\ndata: {\"events\":")).isTrue();
+        }
+    }
+
+    /** A proxy may serve the page under a prefix. */
+    @Test
+    void thePageAndItsFilesAskForRelativePathsOnly() throws Exception {
+        Pattern link = Pattern.compile("(?:href|src|from|import|url)\\s*[=(]?\\s*[\"']([^\"'#]+)[\"']");
+        URI page = URI.create("https://ops.example/tidegate/");
+        List<URI> unread = new ArrayList<>(List.of(page));
+        Set<URI> read = new HashSet<>();
+        while (!unread.isEmpty()) {
+            URI next = unread.remove(unread.size() - 1);
+            if (!read.add(next) || next.getPath().endsWith("uplot.js")) {
+                continue;
+            }
+            assertThat(next.getPath()).startsWith("/tidegate/");
+            HttpResponse<String> file = send(request(next.getPath().substring("/tidegate".length())));
+            assertThat(file.statusCode()).as(next.toString()).isEqualTo(200);
+            Matcher links = link.matcher(next.getPath().endsWith(".yaml") ? "" : file.body());
+            while (links.find()) {
+                if (!links.group(1).startsWith("data:") && !links.group(1).contains("${")) {
+                    unread.add(next.resolve(links.group(1)));
+                }
+            }
+        }
+        assertThat(read).extracting(URI::getPath).contains("/tidegate/dashboard/api.js", "/tidegate/dashboard/dom.js");
+        assertThat(send(request("/dashboard/api.js")).body())
+                .contains("new URL(`.${path}`, document.baseURI)", "fetch(at(path)")
+                .doesNotContain("fetch(path", "location.origin");
+        for (String file : List.of("app", "charts", "dom", "refusals", "tenant", "tenants", "wal")) {
+            assertThat(send(request("/dashboard/" + file + ".js")).body())
+                    .as(file)
+                    .doesNotContain("fetch(", "location.origin", "location.host", "EventSource");
         }
     }
 
