@@ -111,9 +111,11 @@ final class AlignmentTest {
             frozen.signal("STOP");
             try {
                 backlog.send("42", fromMs + 1_000, OUTAGE.minusSeconds(1), 10);
-                TidegateProcess.await(WAITS_WITHIN, "one partition to be read", app::logs, () -> backlog.read()
-                        .size()
-                        == 1);
+                TidegateProcess.await(
+                        WAITS_WITHIN,
+                        "one partition to be read",
+                        app::logs,
+                        () -> backlog.read().size() == 1);
             } finally {
                 frozen.signal("CONT");
             }

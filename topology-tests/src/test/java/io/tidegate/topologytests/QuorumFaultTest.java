@@ -88,8 +88,7 @@ final class QuorumFaultTest {
                 temp,
                 "signals.require.log.append.time=false",
                 "alignment.wait.max.ms=5000")) {
-            Backlog backlog =
-                    Backlog.create(app, 3, Map.of(0, List.of(1), 1, List.of(2), 2, List.of(3)));
+            Backlog backlog = Backlog.create(app, 3, Map.of(0, List.of(1), 1, List.of(2), 2, List.of(3)));
             app.set("42", "--rate", "1000000/s", "--burst", "1000000");
             backlog.send("42", System.currentTimeMillis() - outage.toMillis(), outage, 30);
             cluster.kill(2);
