@@ -123,13 +123,10 @@ final class ContinuityTest {
         createTopics();
         var moved = new AtomicBoolean();
         var continuity = new Continuity(ContinuityTest::exist);
-        Topology topology = topology(name, continuity, new Stage() {
-            @Override
-            void processed(String value) throws ReflectiveOperationException {
-                if (value.equals("3") && moved.compareAndSet(false, true)) {
-                    Object consumer = field(Thread.currentThread(), "mainConsumer");
-                    ((Consumer<?, ?>) field(consumer, "delegate")).seek(new TopicPartition(name + "-in", 0), 15);
-                }
+        Topology topology = topology(name, continuity, value -> {
+            if (value.equals("3") && moved.compareAndSet(false, true)) {
+                Object consumer = field(Thread.currentThread(), "mainConsumer");
+                ((Consumer<?, ?>) field(consumer, "delegate")).seek(new TopicPartition(name + "-in", 0), 15);
             }
         });
         send(0, RECORDS);
@@ -148,7 +145,7 @@ final class ContinuityTest {
         createTopics();
         for (int half = 0; half < 2; half++) {
             var continuity = new Continuity(ContinuityTest::exist);
-            Topology topology = topology(name, continuity, new Stage() {});
+            Topology topology = topology(name, continuity, value -> {});
             try (Instance instance = start(protocol, topology, continuity)) {
                 instance.start();
                 send(half * BEFORE_THE_FAULT, (half + 1) * BEFORE_THE_FAULT);
@@ -272,8 +269,9 @@ final class ContinuityTest {
     }
 
     /** Passes records on, and commits behind the last one. */
-    private abstract static class Stage {
-        void processed(String value) throws ReflectiveOperationException {}
+    @FunctionalInterface
+    private interface Stage {
+        void processed(String value) throws ReflectiveOperationException;
     }
 
     private static Topology topology(String name, Continuity continuity, Stage stage) {
@@ -289,7 +287,7 @@ final class ContinuityTest {
                         try {
                             stage.processed(value);
                         } catch (ReflectiveOperationException e) {
-                            throw new AssertionError(e);
+                            throw new LinkageError(e.getMessage(), e);
                         }
                         if (value.equals(LAST) || value.equals(Integer.toString(BEFORE_THE_FAULT - 1))) {
                             context().commit();
@@ -331,16 +329,13 @@ final class ContinuityTest {
             if (corruption == Corruption.OUT_OF_RANGE_IN_RESTORATION) {
                 deleteTheBeginningOf(new TopicPartition(name + "-state-changelog", 1));
             }
-            Topology topology = ContinuityTest.topology(name, continuity, new Stage() {
-                @Override
-                void processed(String value) throws ReflectiveOperationException {
-                    if (value.equals(Integer.toString(BEFORE_THE_FAULT - 1)) && !isRebalancing.get()) {
-                        Object tasks = field(Thread.currentThread(), "taskManager");
-                        Field rebalancing = tasks.getClass().getDeclaredField("rebalanceInProgress");
-                        rebalancing.setAccessible(true);
-                        rebalancing.setBoolean(tasks, true);
-                        isRebalancing.set(true);
-                    }
+            Topology topology = ContinuityTest.topology(name, continuity, value -> {
+                if (value.equals(Integer.toString(BEFORE_THE_FAULT - 1)) && !isRebalancing.get()) {
+                    Object tasks = field(Thread.currentThread(), "taskManager");
+                    Field rebalancing = tasks.getClass().getDeclaredField("rebalanceInProgress");
+                    rebalancing.setAccessible(true);
+                    rebalancing.setBoolean(tasks, true);
+                    isRebalancing.set(true);
                 }
             });
             topology.addStateStore(new ScriptedStoreBuilder(this), "stage");
