@@ -7,6 +7,7 @@ import io.tidegate.config.Settings;
 import io.tidegate.http.HttpServer;
 import io.tidegate.metrics.InstanceMetrics;
 import io.tidegate.streams.Alignment;
+import io.tidegate.topology.Continuity;
 import io.tidegate.topology.Instance;
 import io.tidegate.topology.TenantConfigs;
 import io.tidegate.topology.TidegateTopology;
@@ -96,9 +97,10 @@ final class InstanceRunner implements AutoCloseable {
                             settings.latenessMaxMs(),
                             settings.alignmentWaitMaxMs(),
                             System::currentTimeMillis);
+            Continuity continuity = new Continuity(setup::hasRecords);
             DataDir measured = new DataDir(settings.dataDir(), metrics);
             Instance instance = new Instance(
-                    TidegateTopology.build(topology, configs, measured, setup, metrics),
+                    TidegateTopology.build(topology, configs, measured, setup, continuity, metrics),
                     settings.streamsConfig(
                             dir.streamsState(), topics.requestBytesMax(), http == null ? null : http.advertised()),
                     dir,
@@ -107,6 +109,7 @@ final class InstanceRunner implements AutoCloseable {
                     settings.shards(),
                     Duration.ofMillis(settings.sessionTimeoutMs()),
                     alignment,
+                    continuity,
                     metrics);
             metrics.watch(instance, configs, dir, settings.diskMinFreeBytes());
             if (alignment != null) {

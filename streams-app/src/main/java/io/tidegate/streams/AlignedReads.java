@@ -156,6 +156,8 @@ final class AlignedReads {
             Map<TopicPartition, List<ConsumerRecord<byte[], byte[]>>> delivered,
             Map<TopicPartition, OffsetAndMetadata> next) {
         delivered.put(partition, records);
+        next.putIfAbsent(
+                partition, new OffsetAndMetadata(records.get(records.size() - 1).offset() + 1));
         Withheld rest = withheld.get(partition);
         if (rest != null) {
             next.put(

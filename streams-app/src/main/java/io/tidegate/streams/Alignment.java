@@ -55,6 +55,13 @@ public final class Alignment {
         limit = new ReadLimit(latenessMaxMs - latenessMaxMs / MARGIN_SHARE, waitMaxMs);
     }
 
+    /** Aligns nothing: each partition is read as fast as it can be. */
+    public static Alignment none() {
+        Alignment none = new Alignment(List.of(), 0, 0, System::currentTimeMillis);
+        none.limitMs = ReadLimit.EVERYTHING;
+        return none;
+    }
+
     /** The alignment in a config of Kafka Streams; null where partitions are not aligned. */
     public static @Nullable Alignment of(Map<String, ?> config) {
         return (Alignment) config.get(KEY);

@@ -70,6 +70,7 @@ public final class Instance implements AutoCloseable {
      * @param shards partitions of each topic keyed by tenant
      * @param session how long brokers keep the tasks of an instance that is silent
      * @param alignment of the partitions of {@code signals}; null: each is read as fast as it can be
+     * @param continuity that the topology's stages report to
      * @param listener told of threads that fail
      */
     public Instance(
@@ -81,14 +82,17 @@ public final class Instance implements AutoCloseable {
             int shards,
             Duration session,
             @Nullable Alignment alignment,
+            Continuity continuity,
             TopologyListener listener) {
         this.dir = dir;
         this.listener = listener;
         this.diskMinFreeBytes = diskMinFreeBytes;
-        clients = new TransactionalClients(topics, config.getProperty(StreamsConfig.APPLICATION_ID_CONFIG), alignment);
+        clients = new TransactionalClients(
+                topics, config.getProperty(StreamsConfig.APPLICATION_ID_CONFIG), alignment, continuity);
         Properties own = new Properties();
         own.putAll(config);
         own.put(StreamsConfig.InternalConfig.INTERNAL_CONSUMER_WRAPPER, PositioningConsumer.class);
+        own.put(PositioningConsumer.CONTINUITY, continuity);
         if (alignment != null) {
             own.put(Alignment.KEY, alignment);
         }

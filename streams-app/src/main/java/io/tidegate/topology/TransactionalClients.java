@@ -1,6 +1,5 @@
 package io.tidegate.topology;
 
-import io.tidegate.streams.AlignedClassicConsumer;
 import io.tidegate.streams.Alignment;
 import io.tidegate.streams.PartitionWatch;
 import java.time.Duration;
@@ -33,8 +32,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Kafka's clients for the threads, with three differences: a commit that times out is fatal for its thread, the
- * transaction that a thread leaves open when it fails can be {@linkplain #abortTransactionOf aborted}, and transactions
+ * Kafka's clients for the threads, with four differences: they report to {@link Continuity}, which fails a thread before it
+ * loses a record; a commit that times out is fatal for its thread; the
+ * transaction that a thread leaves open when it fails can be {@linkplain #abortTransactionOf aborted}; and transactions
  * whose end the brokers {@linkplain OpenTransactions forgot} are ended: those of a transactional id when it is taken over,
  * those of instances that are gone by looking for them from time to time.
  *
@@ -55,6 +55,7 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
     private final Topics topics;
     private final String applicationId;
     private final @Nullable Alignment alignment;
+    private final Continuity continuity;
     private final Map<String, String> transactionalIds = new ConcurrentHashMap<>();
     private final ScheduledExecutorService caretaker = Executors.newSingleThreadScheduledExecutor(task -> {
         Thread thread = new Thread(task, "tidegate-transactions");
@@ -69,11 +70,19 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
     /**
      * @param applicationId the group, and the beginning of its changelogs' names
      * @param alignment of the partitions of {@code signals}; null: each is read as fast as it can be
+     * @param continuity told what is delivered and committed
      */
-    TransactionalClients(Topics topics, String applicationId, @Nullable Alignment alignment) {
+    TransactionalClients(Topics topics, String applicationId, @Nullable Alignment alignment, Continuity continuity) {
         this.topics = topics;
         this.applicationId = applicationId;
         this.alignment = alignment;
+        this.continuity = continuity;
+    }
+
+    /** With the classic group protocol; the other one has a {@link PositioningConsumer}. */
+    @Override
+    public Consumer<byte[], byte[]> getConsumer(Map<String, Object> config) {
+        return new GuardedConsumer(config, alignment == null ? Alignment.none() : alignment, continuity);
     }
 
     @Override
@@ -81,12 +90,6 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
         Admin created = super.getAdmin(config);
         admin = created;
         return created;
-    }
-
-    /** With the streams group protocol, Kafka Streams makes its own, and wraps it in a {@link PositioningConsumer}. */
-    @Override
-    public Consumer<byte[], byte[]> getConsumer(Map<String, Object> config) {
-        return alignment == null ? super.getConsumer(config) : new AlignedClassicConsumer(config, alignment);
     }
 
     @Override
@@ -247,6 +250,7 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
         @Override
         public void sendOffsetsToTransaction(
                 Map<TopicPartition, OffsetAndMetadata> offsets, ConsumerGroupMetadata group) {
+            continuity.ofThread().requireCommittable(offsets);
             fatalIfTimedOut(() -> super.sendOffsetsToTransaction(offsets, group));
             offsetsToCommit = Map.copyOf(offsets);
         }
@@ -258,6 +262,13 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
                 alignment.committed(offsetsToCommit);
             }
             offsetsToCommit = Map.of();
+            continuity.ofThread().transactionCommitted();
+        }
+
+        @Override
+        public void abortTransaction() {
+            continuity.ofThread().transactionAborted();
+            super.abortTransaction();
         }
 
         private static void fatalIfTimedOut(Runnable step) {

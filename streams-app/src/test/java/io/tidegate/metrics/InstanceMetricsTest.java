@@ -15,6 +15,7 @@ import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfig.Mode;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.tenant.UnknownTenants;
+import io.tidegate.topology.Continuity;
 import io.tidegate.topology.Instance;
 import io.tidegate.topology.RecordSizes;
 import io.tidegate.topology.TenantConfigs;
@@ -63,8 +64,9 @@ final class InstanceMetricsTest {
         metrics = new InstanceMetrics(
                 new PrometheusMeterRegistry(PrometheusConfig.DEFAULT), topology, "app", 2, clockMs::get);
         DataDir dir = new DataDir(root, metrics);
+        Continuity continuity = new Continuity((partition, from, to) -> false);
         instance = new Instance(
-                TidegateTopology.build(topology, configs, dir, shard -> false, metrics),
+                TidegateTopology.build(topology, configs, dir, shard -> false, continuity, metrics),
                 settings.streamsConfig(dir.streamsState(), 100_000, null),
                 dir,
                 0,
@@ -72,6 +74,7 @@ final class InstanceMetricsTest {
                 settings.shards(),
                 Duration.ofMillis(settings.sessionTimeoutMs()),
                 null,
+                continuity,
                 metrics);
         metrics.watch(instance, configs, dir, 7);
         metrics.watch(new Alignment(topology.topics().signals(), 60_000, 60_000, clockMs::get));
