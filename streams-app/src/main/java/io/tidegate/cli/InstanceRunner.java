@@ -113,7 +113,7 @@ final class InstanceRunner implements AutoCloseable {
                     metrics);
             metrics.watch(instance, configs, dir, settings.diskMinFreeBytes());
             if (alignment != null) {
-                metrics.watch(alignment);
+                metrics.watch(alignment::progress, alignment::withheldPartitions);
             }
             instance.start();
             if (http != null) {

@@ -25,11 +25,13 @@ import io.tidegate.wal.WalListener;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.EnumMap;
+import java.util.List;
 import java.util.Map;
 import java.util.StringJoiner;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.LongConsumer;
 import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 import java.util.function.ToDoubleFunction;
 import org.apache.kafka.streams.KafkaStreams.State;
 import org.jspecify.annotations.Nullable;
@@ -193,8 +195,8 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
     }
 
     /** Also measures how far apart the partitions of {@code signals} are read; once. */
-    public void watch(Alignment alignment) {
-        partitions = new PartitionMeters(registry, alignment);
+    public void watch(Supplier<List<Alignment.Progress>> progress, Supplier<Number> withheld) {
+        partitions = new PartitionMeters(registry, progress, withheld);
     }
 
     private static double remaining(InstanceView view) {

@@ -38,6 +38,7 @@ import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.apache.kafka.common.TopicPartition;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -77,7 +78,8 @@ final class InstanceMetricsTest {
                 continuity,
                 metrics);
         metrics.watch(instance, configs, dir, 7);
-        metrics.watch(new Alignment(topology.topics().signals(), 60_000, 60_000, clockMs::get));
+        metrics.watch(
+                () -> List.of(new Alignment.Progress(new TopicPartition("signals", 3), 90_000, "stuck")), () -> 2);
     }
 
     @AfterEach
