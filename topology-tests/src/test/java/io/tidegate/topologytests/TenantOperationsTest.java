@@ -56,7 +56,7 @@ final class TenantOperationsTest {
 
     private static EmbeddedBroker broker;
 
-    private int nextTenant = 1_000;
+    private int nextTenant = 7_001;
 
     @BeforeAll
     static void start() throws Exception {
@@ -90,7 +90,7 @@ final class TenantOperationsTest {
 
     @Test
     void bothFacesDoTheSameWhereUnknownTenantsAreRejected() throws Exception {
-        try (Deployment app = new Deployment(broker.bootstrapServers(), "reject", temp.resolve("reject"))) {
+        try (Deployment app = new Deployment(broker.bootstrapServers(), "reject", Files.createDirectory(temp.resolve("reject")))) {
             compareAll(app);
         }
     }
@@ -98,7 +98,7 @@ final class TenantOperationsTest {
     @Test
     void bothFacesDoTheSameWhereUnknownTenantsGetTheDefaultTenantsConfig() throws Exception {
         String setting = "tenants.unknown=default-config";
-        try (Deployment app = new Deployment(broker.bootstrapServers(), "inherit", temp.resolve("inherit"), setting)) {
+        try (Deployment app = new Deployment(broker.bootstrapServers(), "inherit", Files.createDirectory(temp.resolve("inherit")), setting)) {
             compareAll(app);
         }
     }
