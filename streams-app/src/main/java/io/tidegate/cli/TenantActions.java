@@ -75,6 +75,11 @@ final class TenantActions {
         @Override
         public Integer call() {
             Instant until = until();
+            if (!until.isAfter(Instant.now())) {
+                throw new ParameterException(
+                        spec.commandLine(),
+                        "the tenant would be blocked until %s, which is not later than now".formatted(until));
+            }
             return print(
                     operate((operations, caller) -> operations.block(tenant, until, caller)), "blocked until " + until);
         }

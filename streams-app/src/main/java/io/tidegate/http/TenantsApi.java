@@ -74,12 +74,13 @@ final class TenantsApi {
         if (inForce == null) {
             throw unknown(tenant);
         }
-        ObjectNode json = TenantJson.tenant(tenant, own, inForce);
+        ObjectNode json = TenantJson.tenant(tenant, own, inForce)
+                .put("blocked", TenantJson.isBlocked(inForce.config(), System.currentTimeMillis()));
         json.set("warnings", TenantJson.warnings(TenantOperations.warnings(inForce.config(), node.settings)));
         Reply reply = Reply.json(json);
         if (own != null && own.offset() >= 0) {
             String etag = etag(own.offset());
-            if (etag.equals(call.headers().get(HttpHeader.IF_NONE_MATCH))) {
+            if (!EntityTags.isNoneMatch(EntityTags.of(call.headers(), HttpHeader.IF_NONE_MATCH), etag)) {
                 return Reply.empty(304).header("ETag", etag);
             }
             reply.header("ETag", etag);
@@ -207,19 +208,15 @@ final class TenantsApi {
 
     /** Who asks, with the preconditions of the request. */
     static Caller caller(Call call) {
-        String ifMatch = call.headers().get(HttpHeader.IF_MATCH);
-        String ifNoneMatch = call.headers().get(HttpHeader.IF_NONE_MATCH);
+        List<String> ifMatch = EntityTags.of(call.headers(), HttpHeader.IF_MATCH);
+        List<String> ifNoneMatch = EntityTags.of(call.headers(), HttpHeader.IF_NONE_MATCH);
         return new Caller(call.principal().name(), current -> failure(current, ifMatch, ifNoneMatch));
     }
 
-    private static @Nullable String failure(Current current, @Nullable String ifMatch, @Nullable String ifNoneMatch) {
+    private static @Nullable String failure(Current current, List<String> ifMatch, List<String> ifNoneMatch) {
         boolean exists = exists(current);
-        String found = found(current);
-        boolean fails = ifMatch != null && !(ifMatch.equals("*") ? exists : ifMatch.equals(found));
-        if (ifNoneMatch != null) {
-            fails |= ifNoneMatch.equals("*") ? exists : ifNoneMatch.equals(found);
-        }
-        if (!fails) {
+        String found = exists ? etag(current.offset()) : "";
+        if (EntityTags.isMatch(ifMatch, found) && EntityTags.isNoneMatch(ifNoneMatch, found)) {
             return null;
         }
         return exists

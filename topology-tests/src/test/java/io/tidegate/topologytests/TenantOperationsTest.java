@@ -90,7 +90,8 @@ final class TenantOperationsTest {
 
     @Test
     void bothFacesDoTheSameWhereUnknownTenantsAreRejected() throws Exception {
-        try (Deployment app = new Deployment(broker.bootstrapServers(), "reject", Files.createDirectory(temp.resolve("reject")))) {
+        try (Deployment app =
+                new Deployment(broker.bootstrapServers(), "reject", Files.createDirectory(temp.resolve("reject")))) {
             compareAll(app);
         }
     }
@@ -98,7 +99,8 @@ final class TenantOperationsTest {
     @Test
     void bothFacesDoTheSameWhereUnknownTenantsGetTheDefaultTenantsConfig() throws Exception {
         String setting = "tenants.unknown=default-config";
-        try (Deployment app = new Deployment(broker.bootstrapServers(), "inherit", Files.createDirectory(temp.resolve("inherit")), setting)) {
+        try (Deployment app = new Deployment(
+                broker.bootstrapServers(), "inherit", Files.createDirectory(temp.resolve("inherit")), setting)) {
             compareAll(app);
         }
     }
