@@ -32,7 +32,7 @@ record Checkpoint(long offset, boolean partial, Map<TenantId, Log> logs) {
     private static final byte VERSION = 2;
     private static final byte VERSION_WITHOUT_BEGINNINGS = 1;
     private static final int HEAD_BYTES = 1 + Integer.BYTES + Long.BYTES + 1 + Integer.BYTES;
-    private static final int ENTRY_BYTES_1 = Long.BYTES + Tail.BYTES;
+    private static final int ENTRY_BYTES_1 = Long.BYTES + SegmentState.BYTES;
     private static final int ENTRY_BYTES = ENTRY_BYTES_1 + Log.MORE_BYTES;
 
     /**
@@ -44,7 +44,7 @@ record Checkpoint(long offset, boolean partial, Map<TenantId, Log> logs) {
      *     records come again after a crash it is behind the tail
      * @param pruning whether segments below {@code beginSeq} may still be there
      */
-    record Log(Tail tail, long beginSeq, long appliedSeq, boolean pruning) {
+    record Log(SegmentState tail, long beginSeq, long appliedSeq, boolean pruning) {
         static final long UNKNOWN = -1;
         private static final int MORE_BYTES = 2 * Long.BYTES + 1;
 
@@ -72,7 +72,7 @@ record Checkpoint(long offset, boolean partial, Map<TenantId, Log> logs) {
         }
 
         private static Log read(ByteBuffer in, int version) {
-            Tail tail = Tail.read(in);
+            SegmentState tail = SegmentState.read(in);
             return version == VERSION_WITHOUT_BEGINNINGS
                     ? new Log(tail, UNKNOWN, tail.nextSeq(), false)
                     : new Log(tail, in.getLong(), in.getLong(), in.get() != 0);

@@ -2,7 +2,7 @@ package io.tidegate.wal;
 
 import io.tidegate.tenant.TenantId;
 import io.tidegate.wal.RecordBatches.BadBatchException;
-import io.tidegate.wal.RecordBatches.Stored;
+import io.tidegate.wal.RecordBatches.StoredBatch;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
@@ -54,11 +54,11 @@ final class SegmentReader implements Closeable {
      * @throws BadBatchException at the first byte that is not what was written; {@link #position()} says where
      */
     @Nullable
-    Stored next() throws IOException, BadBatchException {
+    StoredBatch next() throws IOException, BadBatchException {
         if (position == end) {
             return null;
         }
-        Stored batch = RecordBatches.read(file, position, end);
+        StoredBatch batch = RecordBatches.read(file, position, end);
         if (batch.stamp() != stamp) {
             throw new BadBatchException(
                     "the batch is stamped %d and not %d: it is not of tenant %s, shard %d"

@@ -120,10 +120,10 @@ public final class Shard implements Closeable {
      */
     private void distrust() {
         try {
-            for (TenantId tenant : Suspects.of(dir, number)) {
+            for (TenantId tenant : UndurableTenants.of(dir, number)) {
                 TenantLog.cutToDurable(this, tenant, durable.get(tenant));
             }
-            Suspects.clear(dir, number);
+            UndurableTenants.clear(dir, number);
         } catch (IOException e) {
             throw WalException.io("cutting to the checkpoint in", dir.root(), e);
         }
@@ -456,7 +456,8 @@ public final class Shard implements Closeable {
             throw failure;
         } catch (IOException e) {
             failure = WalException.io(doing, where.get(), e);
-            Suspects.add(dir, number, unsynced.stream().map(TenantLog::tenant).toList());
+            UndurableTenants.add(
+                    dir, number, unsynced.stream().map(TenantLog::tenant).toList());
             throw failure;
         } catch (WalException e) {
             failure = e;

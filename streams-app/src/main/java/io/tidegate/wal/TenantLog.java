@@ -2,7 +2,7 @@ package io.tidegate.wal;
 
 import io.tidegate.tenant.TenantId;
 import io.tidegate.wal.RecordBatches.BadBatchException;
-import io.tidegate.wal.RecordBatches.Stored;
+import io.tidegate.wal.RecordBatches.StoredBatch;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -38,7 +38,7 @@ final class TenantLog {
     private final NavigableSet<Long> starts = new TreeSet<>();
 
     /** The last segment, sealed or not; null where this copy has none. */
-    private @Nullable Tail tail;
+    private @Nullable SegmentState tail;
 
     private RecordBatches.@Nullable Builder batch;
     private @Nullable FileChannel file;
@@ -51,7 +51,7 @@ final class TenantLog {
     private long appliedSeq;
 
     /** What the checkpoint knew durable when the log was opened; null where it did not know the last segment. */
-    private @Nullable Tail opened;
+    private @Nullable SegmentState opened;
 
     /** Whether a record that came again was compared with the stored one. */
     private boolean compared;
@@ -134,7 +134,7 @@ final class TenantLog {
         }
     }
 
-    private void recover(@Nullable Tail durable, Consumer<Long> bytesRead) throws IOException {
+    private void recover(@Nullable SegmentState durable, Consumer<Long> bytesRead) throws IOException {
         long last = starts.last();
         Path path = path(last);
         if (durable != null && durable.firstSeq() > last) {
@@ -143,7 +143,7 @@ final class TenantLog {
         }
         // A tail without records says nothing of a file: one that is there was made after the checkpoint.
         boolean known = durable != null && durable.firstSeq() == last && durable.records() > 0;
-        Tail from = known ? durable : Tail.empty(last);
+        SegmentState from = known ? durable : SegmentState.empty(last);
         opened = from;
         try (SegmentReader reader = new SegmentReader(tenant, new SegmentName(last, shard.number()), path)) {
             if (reader.end() < from.position()) {
@@ -156,7 +156,7 @@ final class TenantLog {
             bytesRead.accept(reader.end() - from.position());
             reader.skipTo(from.position(), from.nextSeq());
             tail = from;
-            for (Stored read = reader.next(); read != null; read = reader.next()) {
+            for (StoredBatch read = reader.next(); read != null; read = reader.next()) {
                 tail = replay(read, tail);
             }
         } catch (BadBatchException e) {
@@ -177,8 +177,8 @@ final class TenantLog {
         }
     }
 
-    private Tail replay(Stored read, Tail before) {
-        Tail after = before;
+    private SegmentState replay(StoredBatch read, SegmentState before) {
+        SegmentState after = before;
         for (WalRecord record : read.records()) {
             after = after.with(record, shard.chainedCrc(record, after.crc()));
         }
@@ -220,7 +220,7 @@ final class TenantLog {
             if (opened != null && opened.firstSeq() == start && opened.nextSeq() <= record.seq()) {
                 reader.skipTo(opened.position(), opened.nextSeq());
             }
-            for (Stored batch = reader.next(); batch != null; batch = reader.next()) {
+            for (StoredBatch batch = reader.next(); batch != null; batch = reader.next()) {
                 if (batch.lastSeq() >= record.seq()) {
                     WalRecord stored = batch.records().get(Math.toIntExact(record.seq() - batch.firstSeq()));
                     if (shard.chainedCrc(stored, 0) != shard.chainedCrc(record, 0)) {
@@ -259,7 +259,7 @@ final class TenantLog {
                 sync();
                 closeFile();
                 shard.syncEntry(directory);
-                tail = Tail.empty(end);
+                tail = SegmentState.empty(end);
             }
             starts.pollFirst();
             beginSeq = end;
@@ -280,7 +280,7 @@ final class TenantLog {
      * @param sealed told of each segment that this record seals: at most the one before and the one it fills
      */
     void append(WalRecord record, Consumer<SealedSegment> sealed) throws IOException {
-        Tail current = tail;
+        SegmentState current = tail;
         if (current != null && current.records() == 0) {
             // A crash took the record that began this segment, and with it the report of the segment before.
             reportBefore(current.firstSeq(), record.timestampMs(), sealed);
@@ -316,7 +316,7 @@ final class TenantLog {
      */
     void sealedBy(long seq, long timestampMs, Consumer<SealedSegment> sealed) throws IOException {
         reportBefore(seq, timestampMs, sealed);
-        Tail last = tail;
+        SegmentState last = tail;
         if (last != null && last.nextSeq() == seq + 1 && isFull(last)) {
             sealed.accept(report(last, timestampMs));
         } else {
@@ -332,11 +332,11 @@ final class TenantLog {
         }
     }
 
-    private Tail scan(long firstSeq) throws IOException {
+    private SegmentState scan(long firstSeq) throws IOException {
         Path path = path(firstSeq);
-        Tail scanned = Tail.empty(firstSeq);
+        SegmentState scanned = SegmentState.empty(firstSeq);
         try (SegmentReader reader = new SegmentReader(tenant, new SegmentName(firstSeq, shard.number()), path)) {
-            for (Stored read = reader.next(); read != null; read = reader.next()) {
+            for (StoredBatch read = reader.next(); read != null; read = reader.next()) {
                 scanned = replay(read, scanned);
             }
         } catch (BadBatchException e) {
@@ -345,23 +345,23 @@ final class TenantLog {
         return scanned;
     }
 
-    private boolean isFull(Tail segment) {
+    private boolean isFull(SegmentState segment) {
         return segment.ownBytes() >= shard.settings().segmentBytes();
     }
 
-    private boolean isTooOld(Tail segment, long nowMs) {
+    private boolean isTooOld(SegmentState segment, long nowMs) {
         return segment.firstTimestampMs() >= 0
                 && nowMs - segment.firstTimestampMs()
                         >= shard.settings().segmentAge().toMillis();
     }
 
-    private Tail begin(long firstSeq) throws IOException {
+    private SegmentState begin(long firstSeq) throws IOException {
         // Also where the segment before was found full after a crash: then nobody has synced it yet. Its entry must be
         // durable before the next one exists, or a power loss could keep the later segment and lose the earlier.
         sync();
         closeFile();
         shard.syncEntry(directory);
-        Tail begun = Tail.empty(firstSeq);
+        SegmentState begun = SegmentState.empty(firstSeq);
         shard.dir().createDirectories(directory, shard::newEntry);
         file = shard.dir().openSegment(path(firstSeq), true);
         newEntries();
@@ -387,16 +387,16 @@ final class TenantLog {
         }
     }
 
-    private void seal(Tail segment, long nowMs, Consumer<SealedSegment> sealed) throws IOException {
+    private void seal(SegmentState segment, long nowMs, Consumer<SealedSegment> sealed) throws IOException {
         flush();
         sync();
         closeFile();
-        Tail written = tail == null ? segment : tail;
+        SegmentState written = tail == null ? segment : tail;
         shard.dir().listener().sealed(written.position());
         sealed.accept(report(written, nowMs));
     }
 
-    private SealedSegment report(Tail segment, long nowMs) {
+    private SealedSegment report(SegmentState segment, long nowMs) {
         return new SealedSegment(
                 tenant,
                 shard.number(),
@@ -410,7 +410,7 @@ final class TenantLog {
     /** Writes the pending batch. */
     void flush() throws IOException {
         RecordBatches.Builder pending = batch;
-        Tail current = tail;
+        SegmentState current = tail;
         if (pending == null || current == null) {
             return;
         }

@@ -2,7 +2,7 @@ package io.tidegate.wal;
 
 import io.tidegate.tenant.TenantId;
 import io.tidegate.wal.RecordBatches.BadBatchException;
-import io.tidegate.wal.RecordBatches.Stored;
+import io.tidegate.wal.RecordBatches.StoredBatch;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -59,7 +59,7 @@ public final class WalRepair {
     }
 
     /** What a log lacks: the numbers from {@code from} up to, without, {@code to}. */
-    private static final class Hole {
+    private static final class MissingRange {
         final long from;
         final long to;
         final boolean last;
@@ -76,7 +76,7 @@ public final class WalRepair {
         @Nullable
         DataDir stagedDir;
 
-        Hole(long from, long to, boolean last) {
+        MissingRange(long from, long to, boolean last) {
             this.from = from;
             this.to = to;
             this.last = last;
@@ -85,15 +85,15 @@ public final class WalRepair {
     }
 
     /** One tenant's log as it is found. */
-    private static final class Found {
+    private static final class LogFindings {
         final TenantId tenant;
         final int shard;
-        final NavigableMap<Long, Tail> good = new TreeMap<>();
+        final NavigableMap<Long, SegmentState> good = new TreeMap<>();
         final Set<SegmentName> bad = new LinkedHashSet<>();
-        final List<Hole> holes = new ArrayList<>();
+        final List<MissingRange> holes = new ArrayList<>();
         boolean brokenOff;
 
-        Found(TenantId tenant, int shard) {
+        LogFindings(TenantId tenant, int shard) {
             this.tenant = tenant;
             this.shard = shard;
         }
@@ -110,32 +110,32 @@ public final class WalRepair {
         for (int shard : dir.checkpointedShards()) {
             checkpoints.put(shard, Checkpoint.read(dir, shard));
         }
-        Map<Integer, Map<TenantId, Found>> damaged = new TreeMap<>();
+        Map<Integer, Map<TenantId, LogFindings>> damaged = new TreeMap<>();
         for (TenantId tenant : tenants) {
             int shard = shardOf.applyAsInt(tenant);
-            Found found = examine(tenant, shard, checkpoints.get(shard));
+            LogFindings found = examine(tenant, shard, checkpoints.get(shard));
             if (!found.whole()) {
                 damaged.computeIfAbsent(shard, number -> new LinkedHashMap<>()).put(tenant, found);
             }
         }
         List<Outcome> outcomes = new ArrayList<>();
-        for (Map.Entry<Integer, Map<TenantId, Found>> shard : damaged.entrySet()) {
+        for (Map.Entry<Integer, Map<TenantId, LogFindings>> shard : damaged.entrySet()) {
             repair(shard.getKey(), shard.getValue(), source, outcomes);
         }
         staging.clear();
         return outcomes;
     }
 
-    private void repair(int shard, Map<TenantId, Found> damaged, Source source, List<Outcome> outcomes)
+    private void repair(int shard, Map<TenantId, LogFindings> damaged, Source source, List<Outcome> outcomes)
             throws IOException {
         List<Shard> staged = new ArrayList<>();
         try {
-            for (Found found : damaged.values()) {
+            for (LogFindings found : damaged.values()) {
                 for (int i = 0; i < found.holes.size(); i++) {
                     if (i == staged.size()) {
                         staged.add(new Shard(new DataDir(staging.root().resolve("part-" + i)), shard, settings));
                     }
-                    Hole hole = found.holes.get(i);
+                    MissingRange hole = found.holes.get(i);
                     hole.staged = staged.get(i);
                     hole.stagedDir = new DataDir(staging.root().resolve("part-" + i));
                     salvage(found, hole);
@@ -143,7 +143,7 @@ public final class WalRepair {
             }
             if (!staged.isEmpty()) {
                 source.read(shard, (tenant, record) -> {
-                    Found found = damaged.get(tenant);
+                    LogFindings found = damaged.get(tenant);
                     if (found != null) {
                         found.holes.forEach(hole -> offer(tenant, hole, record));
                     }
@@ -155,12 +155,12 @@ public final class WalRepair {
         } finally {
             staged.forEach(Shard::close);
         }
-        for (Found found : damaged.values()) {
+        for (LogFindings found : damaged.values()) {
             install(found, outcomes);
         }
     }
 
-    private static void offer(TenantId tenant, Hole hole, WalRecord record) {
+    private static void offer(TenantId tenant, MissingRange hole, WalRecord record) {
         if (hole.topicBegins < 0) {
             hole.topicBegins = record.seq();
         }
@@ -171,14 +171,14 @@ public final class WalRepair {
     }
 
     /** Takes what can be read of the file that begins the hole: its checksums are right. */
-    private void salvage(Found found, Hole hole) throws IOException {
+    private void salvage(LogFindings found, MissingRange hole) throws IOException {
         SegmentName name = new SegmentName(hole.from, found.shard);
         Path path = path(found.tenant, name);
         if (!found.bad.contains(name) || !Files.isRegularFile(path, LinkOption.NOFOLLOW_LINKS)) {
             return;
         }
         try (SegmentReader reader = new SegmentReader(found.tenant, name, path)) {
-            for (Stored batch = reader.next(); batch != null; batch = reader.next()) {
+            for (StoredBatch batch = reader.next(); batch != null; batch = reader.next()) {
                 for (WalRecord record : batch.records()) {
                     if (hole.staged != null && record.seq() == hole.found && record.seq() < hole.to) {
                         hole.staged.append(found.tenant, record, () -> true, segment -> {});
@@ -196,8 +196,8 @@ public final class WalRepair {
     }
 
     /** Which files are right, and what is missing. */
-    private Found examine(TenantId tenant, int shard, @Nullable Checkpoint checkpoint) throws IOException {
-        Found found = new Found(tenant, shard);
+    private LogFindings examine(TenantId tenant, int shard, @Nullable Checkpoint checkpoint) throws IOException {
+        LogFindings found = new LogFindings(tenant, shard);
         Checkpoint.Log log = checkpoint == null ? null : checkpoint.logs().get(tenant);
         long begin = log == null ? Checkpoint.Log.UNKNOWN : log.beginSeq();
         NavigableSet<SegmentName> names = dir.segments(tenant);
@@ -217,15 +217,16 @@ public final class WalRepair {
         return found;
     }
 
-    private void scan(Found found, SegmentName name, boolean last, Checkpoint.@Nullable Log log) throws IOException {
+    private void scan(LogFindings found, SegmentName name, boolean last, Checkpoint.@Nullable Log log)
+            throws IOException {
         long durable = log != null && log.tail().firstSeq() == name.firstSeq()
                 ? log.tail().position()
                 : 0;
-        Tail tail = Tail.empty(name.firstSeq());
+        SegmentState tail = SegmentState.empty(name.firstSeq());
         ByteBuilder scratch = WalRecord.scratch();
         try (SegmentReader reader = new SegmentReader(found.tenant, name, path(found.tenant, name))) {
             try {
-                for (Stored batch = reader.next(); batch != null; batch = reader.next()) {
+                for (StoredBatch batch = reader.next(); batch != null; batch = reader.next()) {
                     for (WalRecord record : batch.records()) {
                         tail = tail.with(record, record.chainedCrc(tail.crc(), scratch));
                     }
@@ -241,46 +242,46 @@ public final class WalRepair {
         found.good.put(name.firstSeq(), tail);
     }
 
-    private void holes(Found found, long begin, long end) {
+    private void holes(LogFindings found, long begin, long end) {
         long next = begin;
-        NavigableMap<Long, Tail> kept = new TreeMap<>();
-        for (Tail tail : List.copyOf(found.good.values())) {
+        NavigableMap<Long, SegmentState> kept = new TreeMap<>();
+        for (SegmentState tail : List.copyOf(found.good.values())) {
             boolean last = tail.firstSeq() == found.good.lastKey();
             if (tail.firstSeq() < next || (tail.records() == 0 && !last)) {
                 drop(found, tail);
                 continue;
             }
             if (tail.firstSeq() > next) {
-                found.holes.add(new Hole(reopened(found, kept, next), tail.firstSeq(), false));
+                found.holes.add(new MissingRange(reopened(found, kept, next), tail.firstSeq(), false));
             }
             kept.put(tail.firstSeq(), tail);
             next = tail.nextSeq();
         }
         if (end > next) {
-            found.holes.add(new Hole(reopened(found, kept, next), end, true));
+            found.holes.add(new MissingRange(reopened(found, kept, next), end, true));
         }
     }
 
-    private void drop(Found found, Tail tail) {
+    private void drop(LogFindings found, SegmentState tail) {
         found.good.remove(tail.firstSeq());
         found.bad.add(new SegmentName(tail.firstSeq(), found.shard));
     }
 
     /** Where a hole begins: with the segment before it where that is not full, as it may be cut short. */
-    private long reopened(Found found, NavigableMap<Long, Tail> kept, long next) {
+    private long reopened(LogFindings found, NavigableMap<Long, SegmentState> kept, long next) {
         if (!kept.isEmpty() && kept.lastEntry().getValue().ownBytes() < settings.segmentBytes()) {
-            Tail shortened = kept.pollLastEntry().getValue();
+            SegmentState shortened = kept.pollLastEntry().getValue();
             drop(found, shortened);
             return shortened.firstSeq();
         }
         return next;
     }
 
-    private void install(Found found, List<Outcome> outcomes) throws IOException {
-        List<Hole> lost =
+    private void install(LogFindings found, List<Outcome> outcomes) throws IOException {
+        List<MissingRange> lost =
                 found.holes.stream().filter(hole -> hole.found < hole.to).toList();
         if (!lost.isEmpty()) {
-            for (Hole hole : lost) {
+            for (MissingRange hole : lost) {
                 long last = hole.topicBegins < 0 ? hole.to - 1 : Math.min(hole.to, hole.topicBegins) - 1;
                 outcomes.add(new Outcome(
                         found.tenant,
@@ -301,7 +302,7 @@ public final class WalRepair {
         Set<String> installed = new LinkedHashSet<>();
         List<Path> grown = new ArrayList<>();
         dir.createDirectories(dir.walOf(found.tenant), grown::add);
-        for (Hole hole : found.holes) {
+        for (MissingRange hole : found.holes) {
             DataDir from = hole.stagedDir;
             if (from != null) {
                 for (SegmentName name : from.segments(found.tenant)) {
@@ -330,7 +331,7 @@ public final class WalRepair {
         if (newTail) {
             write(found, null);
         }
-        for (Hole hole : found.holes) {
+        for (MissingRange hole : found.holes) {
             outcomes.add(new Outcome(found.tenant, hole.from, hole.to - 1, true, "made again"));
         }
         if (found.holes.isEmpty()) {
@@ -345,18 +346,18 @@ public final class WalRepair {
      * @param open what is about to be put in place: the checkpoint then says that it is not finished; null: how far the
      *     files go now
      */
-    private void write(Found found, @Nullable Hole open) throws IOException {
+    private void write(LogFindings found, @Nullable MissingRange open) throws IOException {
         Checkpoint checkpoint = Checkpoint.read(dir, found.shard);
         Checkpoint.Log log = checkpoint == null ? null : checkpoint.logs().get(found.tenant);
         if (checkpoint == null || log == null) {
             return;
         }
-        Tail tail;
+        SegmentState tail;
         if (open != null) {
-            tail = Tail.empty(open.from);
+            tail = SegmentState.empty(open.from);
         } else {
             SegmentName last = dir.segments(found.tenant).last();
-            Found now = new Found(found.tenant, found.shard);
+            LogFindings now = new LogFindings(found.tenant, found.shard);
             scan(now, last, false, null);
             tail = now.good.get(last.firstSeq());
             if (tail == null) {

@@ -128,7 +128,7 @@ class GuardTest {
         } finally {
             assertThat(Thread.interrupted()).isTrue();
         }
-        assertThat(Suspects.of(dir, SHARD)).isEmpty();
+        assertThat(UndurableTenants.of(dir, SHARD)).isEmpty();
         assertThat(stored(dir, SECOND)).as("nothing is cut for it").hasSizeGreaterThanOrEqualTo(10);
 
         try (Shard again = new Shard(dir, SHARD, AcceptedTopic.settings(1 << 20))) {

@@ -226,11 +226,11 @@ class ShardTest {
             topic.apply(shard, 5, 10);
         }
         assertThat(Files.size(segment)).isGreaterThan(durable);
-        Suspects.add(dir, SHARD, List.of(FIRST));
+        UndurableTenants.add(dir, SHARD, List.of(FIRST));
 
         try (Shard shard = new Shard(dir, SHARD, settings(1 << 20))) {
             assertThat(Files.size(segment)).isEqualTo(durable);
-            assertThat(Suspects.of(dir, SHARD)).isEmpty();
+            assertThat(UndurableTenants.of(dir, SHARD)).isEmpty();
             topic.apply(shard, 5, 10);
         }
         assertThat(stored(dir, FIRST)).isEqualTo(topic.of(FIRST));

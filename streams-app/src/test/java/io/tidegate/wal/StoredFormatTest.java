@@ -43,12 +43,12 @@ class StoredFormatTest {
     private static Checkpoint checkpoint() {
         Map<TenantId, Checkpoint.Log> logs = new LinkedHashMap<>();
         logs.put(TENANT, new Checkpoint.Log(filled(), 2, 4, true));
-        logs.put(LAST, new Checkpoint.Log(Tail.empty(7), 7, 7, false));
+        logs.put(LAST, new Checkpoint.Log(SegmentState.empty(7), 7, 7, false));
         return new Checkpoint(1234567890123L, true, logs);
     }
 
-    private static Tail filled() {
-        return new Tail(3, 5, 0x102, 0x203, 0xdeadbeef, 1_700_000_000_000L);
+    private static SegmentState filled() {
+        return new SegmentState(3, 5, 0x102, 0x203, 0xdeadbeef, 1_700_000_000_000L);
     }
 
     @Test
@@ -64,7 +64,7 @@ class StoredFormatTest {
     void readsTheCheckpointOfVersion1WhichDoesNotKnowWhereLogsBegin() throws IOException {
         Map<TenantId, Checkpoint.Log> logs = Map.of(
                 TENANT, new Checkpoint.Log(filled(), Checkpoint.Log.UNKNOWN, 5, false),
-                LAST, new Checkpoint.Log(Tail.empty(0), Checkpoint.Log.UNKNOWN, 0, false));
+                LAST, new Checkpoint.Log(SegmentState.empty(0), Checkpoint.Log.UNKNOWN, 0, false));
 
         assertThat(Checkpoint.parse(golden("checkpoint-v1.hex"), SHARD))
                 .isEqualTo(new Checkpoint(1234567890123L, true, logs));

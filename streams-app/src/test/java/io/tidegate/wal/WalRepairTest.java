@@ -102,7 +102,7 @@ class WalRepairTest {
         for (TenantId tenant : List.of(FIRST, SECOND)) {
             for (SegmentName name : dir.segments(tenant)) {
                 Path path = dir.walOf(tenant).resolve(name.fileName());
-                Tail tail = Tail.empty(name.firstSeq());
+                SegmentState tail = SegmentState.empty(name.firstSeq());
                 try (SegmentReader reader = new SegmentReader(tenant, name, path)) {
                     for (var batch = reader.next(); batch != null; batch = reader.next()) {
                         for (WalRecord record : batch.records()) {
@@ -372,7 +372,7 @@ class WalRepairTest {
         Checkpoint checkpoint = Checkpoint.read(dir, SHARD);
         Map<TenantId, Checkpoint.Log> logs = new TreeMap<>(checkpoint.logs());
         Checkpoint.Log log = logs.get(SECOND);
-        logs.put(SECOND, new Checkpoint.Log(Tail.empty(9), log.beginSeq(), log.appliedSeq(), false));
+        logs.put(SECOND, new Checkpoint.Log(SegmentState.empty(9), log.beginSeq(), log.appliedSeq(), false));
         new Checkpoint(checkpoint.offset(), false, logs).write(dir, SHARD);
 
         assertThat(damage(dir)).extracting(WalVerifier.Damage::what).anyMatch(what -> what.contains("broken off"));

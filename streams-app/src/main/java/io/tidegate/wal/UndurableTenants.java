@@ -20,11 +20,11 @@ import org.slf4j.LoggerFactory;
  * The tenants of a shard that had bytes which were not durable when the disk failed: kept beside the checkpoint, one
  * tenant id a line, and in memory, because the disk that should keep them has just failed.
  */
-final class Suspects {
-    private static final Logger LOG = LoggerFactory.getLogger(Suspects.class);
+final class UndurableTenants {
+    private static final Logger LOG = LoggerFactory.getLogger(UndurableTenants.class);
     private static final Map<Path, Set<TenantId>> IN_MEMORY = new ConcurrentHashMap<>();
 
-    private Suspects() {}
+    private UndurableTenants() {}
 
     static Set<TenantId> of(DataDir dir, int shard) throws IOException {
         Set<TenantId> suspects = new TreeSet<>(IN_MEMORY.getOrDefault(file(dir, shard), Set.of()));
