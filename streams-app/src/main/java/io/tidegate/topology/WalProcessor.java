@@ -62,7 +62,7 @@ final class WalProcessor extends ContextualProcessor<byte[], byte[], TenantKey, 
     public void process(Record<byte[], byte[]> record) {
         progress.accept(record.timestamp());
         long offset = context().recordMetadata().orElseThrow().offset();
-        store.apply(offset, record.timestamp(), record.key(), record.value(), record.headers(), this::report);
+        store.process(offset, record.timestamp(), record.key(), record.value(), record.headers(), this::report);
     }
 
     private void report(SealedSegment segment) {

@@ -36,6 +36,9 @@ final class WalStore implements StateStore {
     private final AcceptedTopic accepted;
     private @Nullable Shard shard;
 
+    /** Receives sealed segments while a record is processed; null while records are restored. */
+    private @Nullable Consumer<SealedSegment> reporting;
+
     /** The offset of the last record that was applied, by whichever way; negative while there is none. */
     private long lastOffset = Shard.NO_OFFSET;
 
@@ -58,7 +61,8 @@ final class WalStore implements StateStore {
     @Override
     public void init(StateStoreContext context, StateStore root) {
         if (shard == null) {
-            shard = new Shard(dir, context.taskId().partition(), settings);
+            int partition = context.taskId().partition();
+            shard = new Shard(dir, partition, settings, () -> accepted.beginningIsGone(partition), this::sealed);
             lastOffset = shard.committedOffset();
         }
         context.register(root, (RecordBatchingStateRestoreCallback) this::restore);
@@ -66,18 +70,34 @@ final class WalStore implements StateStore {
 
     void restore(Collection<ConsumerRecord<byte[], byte[]>> records) {
         for (ConsumerRecord<byte[], byte[]> record : records) {
-            apply(record.offset(), record.timestamp(), record.key(), record.value(), record.headers(), segment -> {});
+            apply(record.offset(), record.timestamp(), record.key(), record.value(), record.headers());
         }
     }
 
-    /** Applies one record of {@code signals-accepted}: the same for processing, restoration and standbys. */
-    void apply(
+    private void sealed(SealedSegment segment) {
+        if (reporting != null) {
+            reporting.accept(segment);
+        }
+    }
+
+    /** Applies one record, and reports the segments that it seals. */
+    void process(
             long offset,
             long timestampMs,
             byte[] key,
             byte @Nullable [] value,
             Headers headers,
-            Consumer<SealedSegment> sealed) {
+            Consumer<SealedSegment> reports) {
+        reporting = reports;
+        try {
+            apply(offset, timestampMs, key, value, headers);
+        } finally {
+            reporting = null;
+        }
+    }
+
+    /** Applies one record of {@code signals-accepted}: the same for processing, restoration and standbys. */
+    void apply(long offset, long timestampMs, byte[] key, byte @Nullable [] value, Headers headers) {
         if (checksNext) {
             checkContinues(offset);
             checksNext = false;
@@ -88,7 +108,7 @@ final class WalStore implements StateStore {
                 prune(number, headers);
             } else {
                 WalRecord record = AcceptedRecord.of(number.seq(), timestampMs, value, headers);
-                opened().append(number.tenant(), record, () -> accepted.beginningIsGone(opened().number()), sealed);
+                opened().append(number.tenant(), record);
             }
         } catch (WalException e) {
             LOG.error("a record of signals-accepted cannot be applied shard={} offset={}", opened().number(), offset);

@@ -5,13 +5,14 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What of a shard is durable: the offset in {@code signals-accepted} up to which every file is fsynced, and for each
+ * The durable state of a shard: the offset in {@code signals-accepted} up to which every file is fsynced, and for each
  * tenant where its log begins and how far the last segment was filled then, so that a restart reads only what came after.
  *
  * <pre>
@@ -80,8 +81,7 @@ record Checkpoint(long offset, boolean partial, Map<TenantId, Log> logs) {
     }
 
     /** The checkpoint of a shard; null where it has none. Throws {@link WalException} where it is damaged. */
-    static @Nullable Checkpoint read(DataDir dir, int shard) {
-        var path = dir.checkpoint(shard);
+    static @Nullable Checkpoint read(Path path, int shard) {
         try {
             return parse(Files.readAllBytes(path), shard);
         } catch (NoSuchFileException e) {
@@ -93,11 +93,11 @@ record Checkpoint(long offset, boolean partial, Map<TenantId, Log> logs) {
         }
     }
 
-    void write(DataDir dir, int shard) {
+    void write(DurableFiles durable, Path path, int shard) {
         try {
-            dir.replace(dir.checkpoint(shard), bytes(shard));
+            durable.replace(path, bytes(shard));
         } catch (IOException e) {
-            throw WalException.io("writing", dir.checkpoint(shard), e);
+            throw WalException.io("writing", path, e);
         }
     }
 

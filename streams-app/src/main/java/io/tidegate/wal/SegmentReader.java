@@ -76,6 +76,28 @@ final class SegmentReader implements Closeable {
         return batch;
     }
 
+    /**
+     * Reads from {@code from} to the end of the file, or to the first byte that is not as it was written.
+     *
+     * @param from a state of this segment at a batch boundary, such as a checkpoint knows
+     */
+    SegmentScan scan(SegmentState from) throws IOException {
+        skipTo(from.position(), from.nextSeq());
+        ContentChecksum checksum = new ContentChecksum();
+        SegmentState state = from;
+        try {
+            for (StoredBatch batch = next(); batch != null; batch = next()) {
+                for (WalRecord record : batch.records()) {
+                    state = state.with(record, checksum.chained(record, state.crc()));
+                }
+                state = state.at(batch.end());
+            }
+            return new SegmentScan(state, null);
+        } catch (BadBatchException e) {
+            return new SegmentScan(state, e);
+        }
+    }
+
     /** Where the next batch begins. */
     long position() {
         return position;

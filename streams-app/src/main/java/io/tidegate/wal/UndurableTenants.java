@@ -17,48 +17,56 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The tenants of a shard that had bytes which were not durable when the disk failed: kept beside the checkpoint, one
- * tenant id a line, and in memory, because the disk that should keep them has just failed.
+ * The tenants of each shard that had bytes which were not durable when the disk failed. Kept beside the checkpoint, one
+ * tenant id per line, and in memory, because the disk that should keep them has just failed. Thread-safe as long as one
+ * thread at a time works on a shard.
  */
 final class UndurableTenants {
     private static final Logger LOG = LoggerFactory.getLogger(UndurableTenants.class);
-    private static final Map<Path, Set<TenantId>> IN_MEMORY = new ConcurrentHashMap<>();
 
-    private UndurableTenants() {}
+    private final Path directory;
+    private final DurableFiles files;
+    private final Map<Integer, Set<TenantId>> inMemory = new ConcurrentHashMap<>();
 
-    static Set<TenantId> of(DataDir dir, int shard) throws IOException {
-        Set<TenantId> suspects = new TreeSet<>(IN_MEMORY.getOrDefault(file(dir, shard), Set.of()));
+    /** @param directory the directory of the checkpoints */
+    UndurableTenants(Path directory, DurableFiles files) {
+        this.directory = directory;
+        this.files = files;
+    }
+
+    Set<TenantId> of(int shard) throws IOException {
+        Set<TenantId> tenants = new TreeSet<>(inMemory.getOrDefault(shard, Set.of()));
         try {
-            Files.readAllLines(file(dir, shard)).stream()
+            Files.readAllLines(file(shard)).stream()
                     .map(TenantId::tryParse)
                     .filter(Objects::nonNull)
-                    .forEach(suspects::add);
+                    .forEach(tenants::add);
         } catch (NoSuchFileException e) {
             // The disk has not failed.
         }
-        return suspects;
+        return tenants;
     }
 
-    static void add(DataDir dir, int shard, Collection<TenantId> tenants) {
-        Set<TenantId> suspects = IN_MEMORY.computeIfAbsent(file(dir, shard), path -> new TreeSet<>());
-        suspects.addAll(tenants);
+    void add(int shard, Collection<TenantId> more) {
+        Set<TenantId> tenants = inMemory.computeIfAbsent(shard, number -> new TreeSet<>());
+        tenants.addAll(more);
         try {
             String lines =
-                    suspects.stream().map(tenant -> tenant.decimal() + "\n").collect(Collectors.joining());
-            dir.replace(file(dir, shard), lines.getBytes(StandardCharsets.US_ASCII));
+                    tenants.stream().map(tenant -> tenant.decimal() + "\n").collect(Collectors.joining());
+            files.replace(file(shard), lines.getBytes(StandardCharsets.US_ASCII));
         } catch (IOException e) {
-            LOG.warn("what the disk lost can be remembered in memory only shard={}", shard, e);
+            LOG.warn("the tenants with undurable bytes can be remembered in memory only shard={}", shard, e);
         }
     }
 
-    static void clear(DataDir dir, int shard) throws IOException {
-        if (Files.deleteIfExists(file(dir, shard))) {
-            DataDir.fsync(file(dir, shard).getParent());
+    void clear(int shard) throws IOException {
+        if (Files.deleteIfExists(file(shard))) {
+            DurableFiles.fsync(directory);
         }
-        IN_MEMORY.remove(file(dir, shard));
+        inMemory.remove(shard);
     }
 
-    private static Path file(DataDir dir, int shard) {
-        return dir.checkpoint(shard).resolveSibling("shard-%05d.suspects".formatted(shard));
+    private Path file(int shard) {
+        return directory.resolve("shard-%05d.suspects".formatted(shard));
     }
 }

@@ -23,7 +23,7 @@ import java.util.function.ToIntFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Makes damaged segments again: from what of them can be read, and then from {@code signals-accepted}. The same records,
+ * Rebuilds damaged segments from what of them can be read, and then from {@code signals-accepted}. The same records,
  * cut alike, so every copy has the same content checksum again.
  *
  * <p>Works only on the directory of a stopped instance, whose lock the caller holds. New files are made beside, and take
@@ -58,7 +58,7 @@ public final class WalRepair {
         this.staging = new DataDir(dir.repairs());
     }
 
-    /** What a log lacks: the numbers from {@code from} up to, without, {@code to}. */
+    /** Sequence numbers that a log lacks, from {@code from} inclusive to {@code to} exclusive. */
     private static final class MissingRange {
         final long from;
         final long to;
@@ -70,6 +70,7 @@ public final class WalRepair {
         /** The first number of the tenant that the topic still has; -1 while none was seen. */
         long topicBegins = -1;
 
+        /** Builds new segments for the range; null until the repair begins. */
         @Nullable
         Shard staged;
 
@@ -82,6 +83,22 @@ public final class WalRepair {
             this.last = last;
             this.found = from;
         }
+
+        /** Appends the record if it is the next one of the range. */
+        void offer(TenantId tenant, WalRecord record) {
+            if (staged != null && record.seq() == found && record.seq() < to) {
+                staged.append(tenant, record);
+                found++;
+            }
+        }
+
+        /** Like {@link #offer}, and notes where the topic begins. */
+        void offerFromTopic(TenantId tenant, WalRecord record) {
+            if (topicBegins < 0) {
+                topicBegins = record.seq();
+            }
+            offer(tenant, record);
+        }
     }
 
     /** One tenant's log as it is found. */
@@ -90,7 +107,7 @@ public final class WalRepair {
         final int shard;
         final NavigableMap<Long, SegmentState> good = new TreeMap<>();
         final Set<SegmentName> bad = new LinkedHashSet<>();
-        final List<MissingRange> holes = new ArrayList<>();
+        final List<MissingRange> missing = new ArrayList<>();
         boolean brokenOff;
 
         LogFindings(TenantId tenant, int shard) {
@@ -98,8 +115,8 @@ public final class WalRepair {
             this.shard = shard;
         }
 
-        boolean whole() {
-            return bad.isEmpty() && holes.isEmpty() && !brokenOff;
+        boolean isWhole() {
+            return bad.isEmpty() && missing.isEmpty() && !brokenOff;
         }
     }
 
@@ -108,13 +125,13 @@ public final class WalRepair {
         staging.clear();
         Map<Integer, Checkpoint> checkpoints = new HashMap<>();
         for (int shard : dir.checkpointedShards()) {
-            checkpoints.put(shard, Checkpoint.read(dir, shard));
+            checkpoints.put(shard, Checkpoint.read(dir.checkpoint(shard), shard));
         }
         Map<Integer, Map<TenantId, LogFindings>> damaged = new TreeMap<>();
         for (TenantId tenant : tenants) {
             int shard = shardOf.applyAsInt(tenant);
             LogFindings found = examine(tenant, shard, checkpoints.get(shard));
-            if (!found.whole()) {
+            if (!found.isWhole()) {
                 damaged.computeIfAbsent(shard, number -> new LinkedHashMap<>()).put(tenant, found);
             }
         }
@@ -131,21 +148,21 @@ public final class WalRepair {
         List<Shard> staged = new ArrayList<>();
         try {
             for (LogFindings found : damaged.values()) {
-                for (int i = 0; i < found.holes.size(); i++) {
+                for (int i = 0; i < found.missing.size(); i++) {
                     if (i == staged.size()) {
-                        staged.add(new Shard(new DataDir(staging.root().resolve("part-" + i)), shard, settings));
+                        staged.add(new Shard(part(i), shard, settings, () -> true, segment -> {}));
                     }
-                    MissingRange hole = found.holes.get(i);
-                    hole.staged = staged.get(i);
-                    hole.stagedDir = new DataDir(staging.root().resolve("part-" + i));
-                    salvage(found, hole);
+                    MissingRange range = found.missing.get(i);
+                    range.staged = staged.get(i);
+                    range.stagedDir = part(i);
+                    salvage(found, range);
                 }
             }
             if (!staged.isEmpty()) {
                 source.read(shard, (tenant, record) -> {
                     LogFindings found = damaged.get(tenant);
                     if (found != null) {
-                        found.holes.forEach(hole -> offer(tenant, hole, record));
+                        found.missing.forEach(range -> range.offerFromTopic(tenant, record));
                     }
                 });
             }
@@ -160,31 +177,20 @@ public final class WalRepair {
         }
     }
 
-    private static void offer(TenantId tenant, MissingRange hole, WalRecord record) {
-        if (hole.topicBegins < 0) {
-            hole.topicBegins = record.seq();
-        }
-        if (hole.staged != null && record.seq() == hole.found && record.seq() < hole.to) {
-            hole.staged.append(tenant, record, () -> true, segment -> {});
-            hole.found++;
-        }
+    private DataDir part(int i) {
+        return new DataDir(staging.root().resolve("part-" + i));
     }
 
-    /** Takes what can be read of the file that begins the hole: its checksums are right. */
-    private void salvage(LogFindings found, MissingRange hole) throws IOException {
-        SegmentName name = new SegmentName(hole.from, found.shard);
+    /** Takes what can be read of the file that begins the range: its checksums are right. */
+    private void salvage(LogFindings found, MissingRange range) throws IOException {
+        SegmentName name = new SegmentName(range.from, found.shard);
         Path path = path(found.tenant, name);
         if (!found.bad.contains(name) || !Files.isRegularFile(path, LinkOption.NOFOLLOW_LINKS)) {
             return;
         }
         try (SegmentReader reader = new SegmentReader(found.tenant, name, path)) {
             for (StoredBatch batch = reader.next(); batch != null; batch = reader.next()) {
-                for (WalRecord record : batch.records()) {
-                    if (hole.staged != null && record.seq() == hole.found && record.seq() < hole.to) {
-                        hole.staged.append(found.tenant, record, () -> true, segment -> {});
-                        hole.found++;
-                    }
-                }
+                batch.records().forEach(record -> range.offer(found.tenant, record));
             }
         } catch (BadBatchException e) {
             // From here on the topic is needed.
@@ -213,7 +219,7 @@ public final class WalRepair {
         }
         long end = log == null ? -1 : Math.max(log.tail().nextSeq(), log.appliedSeq());
         found.brokenOff = log != null && log.isBrokenOff();
-        holes(found, begin, end);
+        missing(found, begin, end);
         return found;
     }
 
@@ -222,27 +228,19 @@ public final class WalRepair {
         long durable = log != null && log.tail().firstSeq() == name.firstSeq()
                 ? log.tail().position()
                 : 0;
-        SegmentState tail = SegmentState.empty(name.firstSeq());
-        ByteBuilder scratch = WalRecord.scratch();
+        SegmentScan scan;
         try (SegmentReader reader = new SegmentReader(found.tenant, name, path(found.tenant, name))) {
-            try {
-                for (StoredBatch batch = reader.next(); batch != null; batch = reader.next()) {
-                    for (WalRecord record : batch.records()) {
-                        tail = tail.with(record, record.chainedCrc(tail.crc(), scratch));
-                    }
-                    tail = tail.at(batch.end());
-                }
-            } catch (BadBatchException e) {
-                if (!(e.reachesEnd() && last && reader.position() >= durable)) {
-                    found.bad.add(name);
-                    return;
-                }
-            }
+            scan = reader.scan(SegmentState.empty(name.firstSeq()));
         }
-        found.good.put(name.firstSeq(), tail);
+        BadBatchException bad = scan.bad();
+        if (bad != null && !(bad.reachesEnd() && last && scan.state().position() >= durable)) {
+            found.bad.add(name);
+            return;
+        }
+        found.good.put(name.firstSeq(), scan.state());
     }
 
-    private void holes(LogFindings found, long begin, long end) {
+    private void missing(LogFindings found, long begin, long end) {
         long next = begin;
         NavigableMap<Long, SegmentState> kept = new TreeMap<>();
         for (SegmentState tail : List.copyOf(found.good.values())) {
@@ -252,13 +250,13 @@ public final class WalRepair {
                 continue;
             }
             if (tail.firstSeq() > next) {
-                found.holes.add(new MissingRange(reopened(found, kept, next), tail.firstSeq(), false));
+                found.missing.add(new MissingRange(reopened(found, kept, next), tail.firstSeq(), false));
             }
             kept.put(tail.firstSeq(), tail);
             next = tail.nextSeq();
         }
         if (end > next) {
-            found.holes.add(new MissingRange(reopened(found, kept, next), end, true));
+            found.missing.add(new MissingRange(reopened(found, kept, next), end, true));
         }
     }
 
@@ -267,7 +265,7 @@ public final class WalRepair {
         found.bad.add(new SegmentName(tail.firstSeq(), found.shard));
     }
 
-    /** Where a hole begins: with the segment before it where that is not full, as it may be cut short. */
+    /** Where a range begins: with the segment before it where that is not full, as it may be cut short. */
     private long reopened(LogFindings found, NavigableMap<Long, SegmentState> kept, long next) {
         if (!kept.isEmpty() && kept.lastEntry().getValue().ownBytes() < settings.segmentBytes()) {
             SegmentState shortened = kept.pollLastEntry().getValue();
@@ -279,31 +277,31 @@ public final class WalRepair {
 
     private void install(LogFindings found, List<Outcome> outcomes) throws IOException {
         List<MissingRange> lost =
-                found.holes.stream().filter(hole -> hole.found < hole.to).toList();
+                found.missing.stream().filter(range -> range.found < range.to).toList();
         if (!lost.isEmpty()) {
-            for (MissingRange hole : lost) {
-                long last = hole.topicBegins < 0 ? hole.to - 1 : Math.min(hole.to, hole.topicBegins) - 1;
+            for (MissingRange range : lost) {
+                long last = range.topicBegins < 0 ? range.to - 1 : Math.min(range.to, range.topicBegins) - 1;
                 outcomes.add(new Outcome(
                         found.tenant,
-                        hole.found,
-                        Math.max(last, hole.found),
+                        range.found,
+                        Math.max(last, range.found),
                         false,
                         "signals-accepted no longer has these records; nothing was changed"));
             }
             return;
         }
         for (SegmentName name : found.bad) {
-            dir.copyToQuarantine(found.tenant, path(found.tenant, name));
+            dir.quarantine().copy(found.tenant, path(found.tenant, name));
         }
-        boolean newTail = found.brokenOff || found.holes.stream().anyMatch(hole -> hole.last);
+        boolean newTail = found.brokenOff || found.missing.stream().anyMatch(range -> range.last);
         if (newTail) {
-            write(found, found.holes.isEmpty() ? null : found.holes.get(found.holes.size() - 1));
+            write(found, found.missing.isEmpty() ? null : found.missing.get(found.missing.size() - 1));
         }
         Set<String> installed = new LinkedHashSet<>();
         List<Path> grown = new ArrayList<>();
-        dir.createDirectories(dir.walOf(found.tenant), grown::add);
-        for (MissingRange hole : found.holes) {
-            DataDir from = hole.stagedDir;
+        dir.files().createDirectories(dir.walOf(found.tenant), grown::add);
+        for (MissingRange range : found.missing) {
+            DataDir from = range.stagedDir;
             if (from != null) {
                 for (SegmentName name : from.segments(found.tenant)) {
                     Path target = path(found.tenant, name);
@@ -324,17 +322,17 @@ public final class WalRepair {
                 Files.deleteIfExists(path(found.tenant, name));
             }
         }
-        DataDir.fsync(dir.walOf(found.tenant));
+        DurableFiles.fsync(dir.walOf(found.tenant));
         for (Path directory : grown) {
-            DataDir.fsync(directory);
+            DurableFiles.fsync(directory);
         }
         if (newTail) {
             write(found, null);
         }
-        for (MissingRange hole : found.holes) {
-            outcomes.add(new Outcome(found.tenant, hole.from, hole.to - 1, true, "made again"));
+        for (MissingRange range : found.missing) {
+            outcomes.add(new Outcome(found.tenant, range.from, range.to - 1, true, "made again"));
         }
-        if (found.holes.isEmpty()) {
+        if (found.missing.isEmpty()) {
             outcomes.add(
                     new Outcome(found.tenant, 0, -1, true, "moved what does not belong to the log to quarantine/"));
         }
@@ -347,7 +345,7 @@ public final class WalRepair {
      *     files go now
      */
     private void write(LogFindings found, @Nullable MissingRange open) throws IOException {
-        Checkpoint checkpoint = Checkpoint.read(dir, found.shard);
+        Checkpoint checkpoint = Checkpoint.read(dir.checkpoint(found.shard), found.shard);
         Checkpoint.Log log = checkpoint == null ? null : checkpoint.logs().get(found.tenant);
         if (checkpoint == null || log == null) {
             return;
@@ -367,6 +365,7 @@ public final class WalRepair {
         Map<TenantId, Checkpoint.Log> logs = new HashMap<>(checkpoint.logs());
         long applied = Math.max(log.appliedSeq(), log.tail().nextSeq());
         logs.put(found.tenant, new Checkpoint.Log(tail, log.beginSeq(), applied, log.pruning()));
-        new Checkpoint(checkpoint.offset(), checkpoint.partial(), logs).write(dir, found.shard);
+        new Checkpoint(checkpoint.offset(), checkpoint.partial(), logs)
+                .write(dir.files(), dir.checkpoint(found.shard), found.shard);
     }
 }

@@ -131,7 +131,7 @@ public final class WalVerifier {
 
     private @Nullable Checkpoint readable(int shard) {
         try {
-            return Checkpoint.read(dir, shard);
+            return Checkpoint.read(dir.checkpoint(shard), shard);
         } catch (WalException e) {
             LOG.warn("a checkpoint is not readable, verifying without it shard={}", shard, e);
             return null;

@@ -10,7 +10,6 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
-import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.kafka.common.compress.Compression;
@@ -95,14 +94,14 @@ final class AcceptedTopic {
         return entries.get(offset).tenant();
     }
 
-    void apply(Shard shard, int offset, Consumer<SealedSegment> sealed) {
-        shard.append(entries.get(offset).tenant(), entries.get(offset).record(), () -> false, sealed);
+    void apply(Shard shard, int offset) {
+        shard.append(entries.get(offset).tenant(), entries.get(offset).record());
     }
 
     /** Applies the offsets from {@code from} up to, without, {@code to}. */
     void apply(Shard shard, int from, int to) {
         for (int offset = from; offset < to; offset++) {
-            apply(shard, offset, segment -> {});
+            apply(shard, offset);
         }
     }
 

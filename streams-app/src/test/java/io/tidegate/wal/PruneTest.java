@@ -239,16 +239,16 @@ class PruneTest {
     @Test
     void aDeletedTenantsCopiesGoFromTheQuarantineAndNoOthers() throws IOException {
         List<String> names = List.of("42.a.log.from-0", "42.a.log.from-0.2", "421.a.log.from-0", "4.a.log.from-0");
-        Files.createDirectories(dir.quarantine());
+        Files.createDirectories(dir.quarantine().directory());
         for (String name : names) {
-            Files.createFile(dir.quarantine().resolve(name));
+            Files.createFile(dir.quarantine().directory().resolve(name));
         }
         try (Shard shard = open()) {
             shard.removeCopies(SECOND);
             shard.removeCopies(SECOND);
         }
 
-        try (var left = Files.list(dir.quarantine())) {
+        try (var left = Files.list(dir.quarantine().directory())) {
             assertThat(left.map(path -> path.getFileName().toString()))
                     .containsExactlyInAnyOrder("421.a.log.from-0", "4.a.log.from-0");
         }
@@ -278,7 +278,7 @@ class PruneTest {
 
         /** An offset is a record, and the prune that follows it. */
         void step() {
-            topic.apply(shard, next, segment -> {});
+            topic.apply(shard, next);
             Long below = prunes.get(next);
             if (below != null) {
                 shard.prune(topic.tenant(next), below);

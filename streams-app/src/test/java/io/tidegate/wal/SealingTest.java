@@ -33,9 +33,9 @@ class SealingTest {
 
     private List<SealedSegment> sealed(AcceptedTopic topic, WalSettings settings) {
         List<SealedSegment> sealed = new ArrayList<>();
-        try (Shard shard = new Shard(new DataDir(root), SHARD, settings)) {
+        try (Shard shard = new Shard(new DataDir(root), SHARD, settings, () -> false, sealed::add)) {
             for (int offset = 0; offset < topic.size(); offset++) {
-                topic.apply(shard, offset, sealed::add);
+                topic.apply(shard, offset);
             }
         }
         return sealed;
@@ -75,8 +75,8 @@ class SealingTest {
         List<SealedSegment> first = sealed(topic, AcceptedTopic.settings(400));
 
         List<SealedSegment> again = new ArrayList<>();
-        try (Shard shard = new Shard(new DataDir(root), SHARD, AcceptedTopic.settings(400))) {
-            topic.apply(shard, 1, again::add);
+        try (Shard shard = new Shard(new DataDir(root), SHARD, AcceptedTopic.settings(400), () -> false, again::add)) {
+            topic.apply(shard, 1);
         }
 
         assertThat(first).extracting(SealedSegment::firstSeq).containsExactly(0L, 1L);
@@ -92,8 +92,8 @@ class SealingTest {
         Files.write(root.resolve("wal").resolve(new SegmentName(1, SHARD).fileName()), new byte[0]);
 
         List<SealedSegment> again = new ArrayList<>();
-        try (Shard shard = new Shard(new DataDir(root), SHARD, AcceptedTopic.settings(400))) {
-            topic.apply(shard, 1, again::add);
+        try (Shard shard = new Shard(new DataDir(root), SHARD, AcceptedTopic.settings(400), () -> false, again::add)) {
+            topic.apply(shard, 1);
         }
 
         assertThat(again).isEqualTo(first).hasSize(1);
@@ -149,7 +149,10 @@ class SealingTest {
             return new Shard(
                     dir,
                     SHARD,
-                    new WalSettings(segmentBytes, age, 1 + random.nextInt(500), random.nextInt(2000), 1, compression));
+                    new WalSettings(segmentBytes, age, 1 + random.nextInt(500), random.nextInt(2000), 1, compression),
+                    () -> false,
+                    segment -> reports.add("%s %d to %d, crc %x"
+                            .formatted(segment.tenant(), segment.firstSeq(), segment.lastSeq(), segment.crc())));
         }
 
         /** Does something else than to append once in {@code calm} records. */
@@ -157,11 +160,7 @@ class SealingTest {
             Shard shard = open(random);
             int restarts = 30;
             for (int offset = 0; offset < topic.size(); offset++) {
-                topic.apply(
-                        shard,
-                        offset,
-                        segment -> reports.add("%s %d to %d, crc %x"
-                                .formatted(segment.tenant(), segment.firstSeq(), segment.lastSeq(), segment.crc())));
+                topic.apply(shard, offset);
                 switch (random.nextInt(calm)) {
                     case 0 -> shard.flush();
                     case 1 -> shard.checkpoint(offset);

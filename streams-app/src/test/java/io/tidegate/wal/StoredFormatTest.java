@@ -110,7 +110,7 @@ class StoredFormatTest {
     }
 
     private static void refuses(DataDir dir, byte[] checkpoint, String why) throws IOException {
-        dir.replace(dir.checkpoint(SHARD), checkpoint);
+        dir.files().replace(dir.checkpoint(SHARD), checkpoint);
         assertThatThrownBy(() -> new Shard(dir, SHARD, AcceptedTopic.settings(100)))
                 .isInstanceOfSatisfying(
                         WalException.class, e -> assertThat(e.kind()).isEqualTo(WalException.Kind.DAMAGE))
@@ -147,7 +147,7 @@ class StoredFormatTest {
     }
 
     private static void append(Shard shard, WalRecord record) {
-        shard.append(TENANT, record, () -> false, segment -> {});
+        shard.append(TENANT, record);
     }
 
     @Test
