@@ -132,6 +132,15 @@ final class SettingDefinitions {
                 "What happens to tenants without a config: they are rejected (tenant_unknown), or get the config of"
                         + " tenant 0.");
         tenants.add(
+                Settings.TENANTS_MISSING,
+                Type.STRING,
+                "reject",
+                ValidString.in("reject", "default"),
+                Importance.HIGH,
+                "What happens to signals that name no tenant, once a tenant other than 0 is configured: they go to the"
+                        + " dead-letter topic (tenant_missing), or count for tenant 0. Before that they count for tenant 0."
+                        + " The same on all instances.");
+        tenants.add(
                 Settings.REQUIRE_LOG_APPEND_TIME,
                 Type.BOOLEAN,
                 true,
@@ -313,14 +322,15 @@ final class SettingDefinitions {
                 64,
                 Range.between(0, 10_000),
                 Importance.LOW,
-                "Live streams (refusals as they happen) at a time; more are refused.");
+                "Live streams (rejections as they happen) at a time, at most half of http.connections.max; more are"
+                        + " rejected.");
         http.add(
                 Settings.HTTP_CONNECTIONS_MAX,
                 Type.INT,
                 1024,
                 Range.between(16, 100_000),
                 Importance.LOW,
-                "Open connections; more wait.");
+                "Open connections; a further one displaces the one that has waited longest for a request.");
     }
 
     /** Adds the settings of one group in order. */

@@ -8,12 +8,8 @@ import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.tenant.JsonFaults;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.charset.CharacterCodingException;
-import java.nio.charset.StandardCharsets;
-import java.util.HexFormat;
-import org.jspecify.annotations.Nullable;
 
 /** JSON of requests and answers. Read strictly: no field twice, nothing after the value, no deep nesting. */
 final class Json {
@@ -42,24 +38,6 @@ final class Json {
         }
     }
 
-    /** Adds bytes as text, or under {@code <name>_hex} where they are not UTF-8. */
-    static void putBytes(ObjectNode into, String name, byte @Nullable [] bytes) {
-        if (bytes == null) {
-            into.putNull(name);
-            return;
-        }
-        try {
-            into.put(
-                    name,
-                    StandardCharsets.UTF_8
-                            .newDecoder()
-                            .decode(ByteBuffer.wrap(bytes))
-                            .toString());
-        } catch (CharacterCodingException e) {
-            into.put(name + "_hex", HexFormat.of().formatHex(bytes));
-        }
-    }
-
     /** @throws IllegalArgumentException where the bytes are not one JSON value */
     static JsonNode tree(byte[] json) {
         try {
@@ -68,11 +46,8 @@ final class Json {
                 throw new IllegalArgumentException("not JSON: it is empty");
             }
             return tree;
-        } catch (JsonProcessingException e) {
-            throw new IllegalArgumentException(
-                    "not JSON: " + e.getOriginalMessage().lines().findFirst().orElse(""), e);
         } catch (IOException e) {
-            throw new IllegalArgumentException("not JSON", e);
+            throw new IllegalArgumentException(JsonFaults.describe(e), e);
         }
     }
 }

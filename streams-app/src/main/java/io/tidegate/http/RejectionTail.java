@@ -1,9 +1,12 @@
 package io.tidegate.http;
 
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admin.AdminException;
+import io.tidegate.admin.RecordJson;
 import io.tidegate.admin.TopicReader;
 import io.tidegate.config.Settings;
+import io.tidegate.http.Access.Principal;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.topology.TidegateHeaders;
 import java.nio.charset.StandardCharsets;
@@ -62,9 +65,10 @@ final class RejectionTail implements AutoCloseable {
         }
     }
 
-    private record Listener(Filter filter, EventStream stream) {}
+    private record Listener(Principal principal, Filter filter, EventStream stream) {}
 
     private final Settings settings;
+    private final Shares places;
     private final List<Listener> listeners = new CopyOnWriteArrayList<>();
     private final ScheduledExecutorService heart = Executors.newSingleThreadScheduledExecutor(task -> {
         Thread thread = new Thread(task, "tidegate-http-heartbeat");
@@ -81,6 +85,9 @@ final class RejectionTail implements AutoCloseable {
 
     RejectionTail(Settings settings) {
         this.settings = settings;
+        // Streams alone must not fill the server: half of the connections are left to requests.
+        places = new Shares(
+                Math.min(settings.http().streamsMax(), settings.http().connectionsMax() / 2));
         var unused = heart.scheduleAtFixedRate(
                 this::beat, HEARTBEAT_EVERY.toMillis(), HEARTBEAT_EVERY.toMillis(), TimeUnit.MILLISECONDS);
     }
@@ -94,20 +101,28 @@ final class RejectionTail implements AutoCloseable {
      *
      * @throws Problem where there are as many streams as there may be
      */
-    synchronized void add(Filter filter, EventStream stream) {
-        int max = settings.http().streamsMax();
-        if (closed || listeners.size() >= max) {
+    synchronized void add(Principal principal, Filter filter, EventStream stream) {
+        if (closed || !places.take(principal)) {
             throw Problem.retryLater(
-                    Problem.Kind.TOO_MANY_STREAMS, "%d streams are open already".formatted(listeners.size()), 5);
+                    Problem.Kind.TOO_MANY_STREAMS,
+                    "%d streams are open already; one token may have %d"
+                            .formatted(places.taken(), places.of(principal)),
+                    5);
         }
-        Listener listener = new Listener(filter, stream);
+        Listener listener = new Listener(principal, filter, stream);
         listeners.add(listener);
-        stream.whenEnded(() -> listeners.remove(listener));
+        stream.whenEnded(() -> ended(listener));
         if (!reading) {
             reading = true;
             Thread reader = new Thread(this::read, "tidegate-http-tail");
             reader.setDaemon(true);
             reader.start();
+        }
+    }
+
+    private synchronized void ended(Listener listener) {
+        if (listeners.remove(listener)) {
+            places.release(listener.principal());
         }
     }
 
@@ -130,8 +145,8 @@ final class RejectionTail implements AutoCloseable {
                 listeners.forEach(listener -> {
                     listener.stream().offer(FAILED);
                     listener.stream().end();
+                    ended(listener);
                 });
-                listeners.clear();
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
@@ -209,16 +224,16 @@ final class RejectionTail implements AutoCloseable {
         json.put("timestamp", Instant.ofEpochMilli(record.timestamp()).toString());
         json.put("tenant", tenant);
         json.put("reason", reason);
-        Json.putBytes(json, "key", cut(record.key(), HEADER_BYTES_MAX));
-        Json.putBytes(json, "value", cut(record.value(), VALUE_BYTES_MAX));
+        RecordJson.putBytes(json, "key", cut(record.key(), HEADER_BYTES_MAX));
+        RecordJson.putBytes(json, "value", cut(record.value(), VALUE_BYTES_MAX));
         json.put("value_bytes", record.value() == null ? 0 : record.value().length);
-        ObjectNode headers = json.putObject("headers");
+        ArrayNode headers = json.putArray("headers");
         int count = 0;
         for (Header header : record.headers()) {
             if (++count > HEADERS_MAX) {
                 break;
             }
-            Json.putBytes(headers, header.key(), cut(header.value(), HEADER_BYTES_MAX));
+            RecordJson.addHeader(headers, header.key(), cut(header.value(), HEADER_BYTES_MAX));
         }
         return new String(Json.bytes(json), StandardCharsets.UTF_8);
     }
@@ -239,7 +254,9 @@ final class RejectionTail implements AutoCloseable {
     public synchronized void close() {
         closed = true;
         heart.shutdownNow();
-        listeners.forEach(listener -> listener.stream().end());
-        listeners.clear();
+        listeners.forEach(listener -> {
+            listener.stream().end();
+            ended(listener);
+        });
     }
 }
