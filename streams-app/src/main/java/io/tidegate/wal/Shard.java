@@ -70,7 +70,7 @@ public final class Shard implements Closeable {
      *
      * @param beginningIsGone whether the topic no longer has its beginning; asked at the first record of a new copy, in
      *     which tenants then may start above 0
-     * @param sealed receives each segment that a record seals, also if that record comes again
+     * @param sealed receives each segment when the first record of the next one is appended, or comes again
      * @throws WalException if the checkpoint is damaged
      */
     public Shard(
@@ -136,12 +136,19 @@ public final class Shard implements Closeable {
         return new LogRecovery(dir, number, hasCheckpoint);
     }
 
+    /** Appends a record that continues its tenant's last segment. */
+    public void append(TenantId tenant, WalRecord record) {
+        append(tenant, record, false);
+    }
+
     /**
      * Appends a record, or skips it if it is stored already.
      *
+     * @param begins whether the record begins a new segment. Admission decides that and marks the record in {@code
+     *     signals-accepted}, so that all copies have the same segments
      * @throws WalException if the record leaves a gap, stored bytes are damaged, or the disk fails
      */
-    public void append(TenantId tenant, WalRecord record) {
+    public void append(TenantId tenant, WalRecord record, boolean begins) {
         guarded("appending to", () -> dir.walOf(tenant), () -> {
             beginCopy();
             TenantLog log = log(tenant);
@@ -159,7 +166,7 @@ public final class Shard implements Closeable {
                         "They are not in signals-accepted where they should be: restore the topic, or stop, move the"
                                 + " data directory away and start again to begin a copy with what the topic still has");
             }
-            log.append(record);
+            log.append(record, begins);
             dirty = true;
             files.keepBounds();
         });
@@ -182,16 +189,20 @@ public final class Shard implements Closeable {
      * Drops the segments whose records are all below {@code belowSeq} and were appended before this call in the order of
      * the topic. So every copy drops the same ones, also if the call comes again after a crash. The log continues with the
      * next sequence number. The files are deleted with the next {@link #checkpoint}.
+     *
+     * @return the first sequence numbers of the dropped segments
      */
-    public void prune(TenantId tenant, long belowSeq) {
+    public List<Long> prune(TenantId tenant, long belowSeq) {
+        List<Long> dropped = new ArrayList<>();
         guarded("pruning", () -> dir.walOf(tenant), () -> {
             TenantLog log = log(tenant);
-            if (log.prune(belowSeq)) {
+            if (log.prune(belowSeq, dropped)) {
                 dirty = true;
                 LOG.info("pruning tenant={} shard={} below_seq={} begins={}", tenant, number, belowSeq, log.beginSeq());
             }
             files.closeSurplus();
         });
+        return dropped;
     }
 
     /** Deletes the quarantined copies of a tenant's bytes. */

@@ -6,6 +6,7 @@ import io.tidegate.wal.RecordBatches.BadBatchException;
 import io.tidegate.wal.RecordBatches.StoredBatch;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -14,13 +15,16 @@ import org.slf4j.LoggerFactory;
 /**
  * One tenant's log in one shard: its segments, the last of which is appended to.
  *
- * <p>A segment is sealed by what the records say (their own bytes, their time), never by the wall clock or by how batches
- * fell, so every copy is cut alike. Files are written and synced by {@link LogFiles}, and found by {@link LogRecovery}.
+ * <p>A segment is sealed by the first record of the next one, which {@code signals-accepted} marks. So all copies have the
+ * same segments, whatever their settings, batches and restarts. Files are written and synced by {@link LogFiles}, and found by {@link LogRecovery}.
  *
  * <p>Not thread-safe; owned by the {@link Shard}.
  */
 final class TenantLog {
     private static final Logger LOG = LoggerFactory.getLogger(TenantLog.class);
+
+    /** Bounds the work and the log lines for a topic that repeats numbers. */
+    private static final int REPEATS_COMPARED_MAX = 100;
 
     private final LogFiles files;
     private final LogSegments segments;
@@ -48,13 +52,19 @@ final class TenantLog {
     /** Whether a record that came again was compared with the stored one. */
     private boolean compared;
 
+    /** The first sequence number that was appended since the log was opened; -1 if none was. */
+    private long appendedFrom = -1;
+
+    /** Records under a number that was appended since the log was opened, compared so far. */
+    private int repeats;
+
     /** Whether pruned segments are still on disk. */
     private boolean pruning;
 
     /**
      * @param recovered the log as it was found on disk
      * @param promised the checkpoint's entry; null if it does not know the tenant
-     * @param sealed receives each segment that is sealed, also again if its last record comes again
+     * @param sealed receives each segment that is sealed, also again if the record after it comes again
      */
     TenantLog(
             LogFiles files,
@@ -114,27 +124,34 @@ final class TenantLog {
     /**
      * Skips a record that is here already. The first one since the start is compared with the stored one: a topic that
      * went back, or that was written again, gives other records under the same numbers. Reports again a segment that this
-     * record sealed when it came first: then the report may not have been committed. Reporting twice does no harm.
+     * record sealed when it came first: then the report may not have been committed. Reporting twice is harmless.
      *
      * @throws WalException if they differ
      */
     void skip(WalRecord record) throws IOException {
         appliedSeq = record.seq() + 1;
         Long start = segments.holding(record.seq());
-        if (!compared && start != null) {
+        if (start != null && appendedFrom >= 0 && record.seq() >= appendedFrom) {
+            // The topic gave this number twice since the start. The first record stays: all copies read the same order.
+            if (repeats++ < REPEATS_COMPARED_MAX && differs(record, start)) {
+                LOG.error(
+                        "signals-accepted has two records under one sequence number, the WAL keeps the first: another"
+                                + " program wrote to the topic tenant={} shard={} seq={}",
+                        tenant(),
+                        segments.shard(),
+                        record.seq());
+            }
+        } else if (!compared && start != null) {
             compared = true;
-            compare(record, start);
+            if (differs(record, start)) {
+                throw WalException.differs(tenant(), segments.shard(), record.seq(), segments.path(start));
+            }
         }
         reportBefore(record.seq(), record.timestampMs());
-        SegmentState last = positioned();
-        if (last != null && last.nextSeq() == record.seq() + 1 && isFull(last)) {
-            report(last, record.timestampMs());
-        } else {
-            reportBefore(record.seq() + 1, record.timestampMs());
-        }
     }
 
-    private void compare(WalRecord record, long start) throws IOException {
+    /** Compares a record with the stored one; false also if the stored one is damaged. */
+    private boolean differs(WalRecord record, long start) throws IOException {
         SegmentWriter current = writer;
         if (current != null) {
             files.flush(current);
@@ -147,10 +164,7 @@ final class TenantLog {
             for (StoredBatch batch = reader.next(); batch != null; batch = reader.next()) {
                 if (batch.lastSeq() >= record.seq()) {
                     WalRecord stored = batch.records().get(Math.toIntExact(record.seq() - batch.firstSeq()));
-                    if (checksum.chained(stored, 0) != checksum.chained(record, 0)) {
-                        throw WalException.differs(tenant(), segments.shard(), record.seq(), path);
-                    }
-                    return;
+                    return checksum.chained(stored, 0) != checksum.chained(record, 0);
                 }
             }
         } catch (BadBatchException e) {
@@ -161,6 +175,7 @@ final class TenantLog {
                     path.getFileName(),
                     e.getMessage());
         }
+        return false;
     }
 
     /**
@@ -168,9 +183,10 @@ final class TenantLog {
      * until a checkpoint says where the log begins now: a start before that checkpoint finds the log as if no prune had
      * been requested.
      *
-     * @return whether there are such segments
+     * @param dropped receives the first sequence numbers of these segments
+     * @return whether there are any
      */
-    boolean prune(long belowSeq) throws IOException {
+    boolean prune(long belowSeq, List<Long> dropped) throws IOException {
         long below = Math.min(belowSeq, appliedSeq);
         boolean pruned = false;
         while (tail != null && !segments.isEmpty()) {
@@ -183,6 +199,7 @@ final class TenantLog {
                 finishFile();
                 tail = SegmentState.empty(end);
             }
+            dropped.add(segments.first());
             segments.removeFirst();
             beginSeq = end;
             pruned = true;
@@ -196,41 +213,36 @@ final class TenantLog {
         pruning = false;
     }
 
-    /** Appends the record with the {@linkplain #nextSeq next} sequence number, or the first record of a new copy. */
-    void append(WalRecord record) throws IOException {
+    /**
+     * Appends the record with the {@linkplain #nextSeq next} sequence number, or the first record of a new copy.
+     *
+     * @param begins whether it begins a new segment
+     */
+    void append(WalRecord record, boolean begins) throws IOException {
         SegmentState current = tail;
         if (current != null && current.records() == 0) {
             // A crash took the record that began this segment, and with it the report of the segment before.
             reportBefore(current.firstSeq(), record.timestampMs());
         }
-        if (current != null && isTooOld(current, record.timestampMs()) && !isFull(current)) {
-            seal(record.timestampMs());
-            current = null;
-        }
         SegmentWriter end = writer;
-        if (current == null || end == null || isFull(current) || !segments.contains(current.firstSeq())) {
+        if (current != null && end != null && begins && current.records() > 0) {
+            seal(record.timestampMs());
+            end = null;
+        }
+        if (current == null || end == null) {
             current = SegmentState.empty(record.seq());
             end = begin(record.seq());
+        }
+        if (appendedFrom < 0) {
+            appendedFrom = record.seq();
         }
         files.append(end, record);
         current = current.with(record, checksum.chained(record, current.crc()));
         tail = current;
         appliedSeq = current.nextSeq();
-        if (isFull(current)) {
-            seal(record.timestampMs());
-        } else if (end.isBatchFull()) {
+        if (end.isBatchFull()) {
             files.flush(end);
         }
-    }
-
-    private boolean isFull(SegmentState segment) {
-        return segment.ownBytes() >= files.settings().segmentBytes();
-    }
-
-    private boolean isTooOld(SegmentState segment, long nowMs) {
-        return segment.firstTimestampMs() >= 0
-                && nowMs - segment.firstTimestampMs()
-                        >= files.settings().segmentAge().toMillis();
     }
 
     private SegmentWriter begin(long firstSeq) throws IOException {
@@ -249,7 +261,7 @@ final class TenantLog {
     }
 
     /**
-     * Syncs and closes the last segment, also if it was found full after a crash: then it is not synced yet. Its entry
+     * Syncs and closes the last segment. Its entry
      * must be durable before the next one exists, or a power loss could keep the later segment and lose the earlier.
      */
     private void finishFile() throws IOException {
@@ -318,7 +330,7 @@ final class TenantLog {
                 segments.shard(),
                 segment.firstSeq(),
                 segment.nextSeq() - 1,
-                segment.position(),
+                segment.ownBytes(),
                 segment.crc(),
                 nowMs));
     }

@@ -18,7 +18,6 @@ import java.util.NavigableMap;
 import java.util.NavigableSet;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.function.BiConsumer;
 import java.util.function.ToIntFunction;
 import org.jspecify.annotations.Nullable;
 
@@ -39,7 +38,12 @@ import org.jspecify.annotations.Nullable;
 public final class WalRepair {
     /** The records of one shard, from the first that the topic still has. */
     public interface Source {
-        void read(int shard, BiConsumer<TenantId, WalRecord> each);
+        void read(int shard, Reader each);
+    }
+
+    /** Receives one record, and whether it begins a segment. */
+    public interface Reader {
+        void accept(TenantId tenant, WalRecord record, boolean begins);
     }
 
     /** What became of one range of a tenant's sequence numbers. {@code lastSeq} is below {@code firstSeq} where none. */
@@ -77,27 +81,40 @@ public final class WalRepair {
         @Nullable
         DataDir stagedDir;
 
-        MissingRange(long from, long to, boolean last) {
+        /** The segment before the missing numbers, if they may continue it: it is staged again from its beginning. */
+        final @Nullable SegmentState reopened;
+
+        /** Whether the reopened segment turned out to be complete. */
+        boolean reopenedIsComplete;
+
+        MissingRange(@Nullable SegmentState reopened, long next, long to, boolean last) {
+            this.reopened = reopened;
+            long from = reopened == null ? next : reopened.firstSeq();
             this.from = from;
             this.to = to;
             this.last = last;
             this.found = from;
         }
 
+        /** The first sequence number that is in no file yet, or in a file that must be replaced. */
+        long replacesFrom() {
+            return reopened != null && reopenedIsComplete ? reopened.nextSeq() : from;
+        }
+
         /** Appends the record if it is the next one of the range. */
-        void offer(TenantId tenant, WalRecord record) {
+        void offer(TenantId tenant, WalRecord record, boolean begins) {
             if (staged != null && record.seq() == found && record.seq() < to) {
-                staged.append(tenant, record);
+                staged.append(tenant, record, begins);
                 found++;
             }
         }
 
         /** Like {@link #offer}, and notes where the topic begins. */
-        void offerFromTopic(TenantId tenant, WalRecord record) {
+        void offerFromTopic(TenantId tenant, WalRecord record, boolean begins) {
             if (topicBegins < 0) {
                 topicBegins = record.seq();
             }
-            offer(tenant, record);
+            offer(tenant, record, begins);
         }
     }
 
@@ -159,10 +176,10 @@ public final class WalRepair {
                 }
             }
             if (!staged.isEmpty()) {
-                source.read(shard, (tenant, record) -> {
+                source.read(shard, (tenant, record, begins) -> {
                     LogFindings found = damaged.get(tenant);
                     if (found != null) {
-                        found.missing.forEach(range -> range.offerFromTopic(tenant, record));
+                        found.missing.forEach(range -> range.offerFromTopic(tenant, record, begins));
                     }
                 });
             }
@@ -190,7 +207,7 @@ public final class WalRepair {
         }
         try (SegmentReader reader = new SegmentReader(found.tenant, name, path)) {
             for (StoredBatch batch = reader.next(); batch != null; batch = reader.next()) {
-                batch.records().forEach(record -> range.offer(found.tenant, record));
+                batch.records().forEach(record -> range.offer(found.tenant, record, false));
             }
         } catch (BadBatchException e) {
             // From here on the topic is needed.
@@ -250,29 +267,52 @@ public final class WalRepair {
                 continue;
             }
             if (tail.firstSeq() > next) {
-                found.missing.add(new MissingRange(reopened(found, kept, next), tail.firstSeq(), false));
+                found.missing.add(new MissingRange(reopened(found, kept, next), next, tail.firstSeq(), false));
             }
             kept.put(tail.firstSeq(), tail);
             next = tail.nextSeq();
         }
         if (end > next) {
-            found.missing.add(new MissingRange(reopened(found, kept, next), end, true));
+            found.missing.add(new MissingRange(reopened(found, kept, next), next, end, true));
         }
     }
 
-    private void drop(LogFindings found, SegmentState tail) {
+    private static void drop(LogFindings found, SegmentState tail) {
         found.good.remove(tail.firstSeq());
         found.bad.add(new SegmentName(tail.firstSeq(), found.shard));
     }
 
-    /** Where a range begins: with the segment before it where that is not full, as it may be cut short. */
-    private long reopened(LogFindings found, NavigableMap<Long, SegmentState> kept, long next) {
-        if (!kept.isEmpty() && kept.lastEntry().getValue().ownBytes() < settings.segmentBytes()) {
-            SegmentState shortened = kept.pollLastEntry().getValue();
-            drop(found, shortened);
-            return shortened.firstSeq();
+    /**
+     * The segment before a range, unless a file shows that a segment begins with the range: its end may be missing, which
+     * only the topic knows.
+     */
+    private static @Nullable SegmentState reopened(
+            LogFindings found, NavigableMap<Long, SegmentState> kept, long next) {
+        if (kept.isEmpty() || found.bad.contains(new SegmentName(next, found.shard))) {
+            return null;
         }
-        return next;
+        SegmentState before = kept.pollLastEntry().getValue();
+        drop(found, before);
+        return before;
+    }
+
+    /** Leaves a reopened segment alone if nothing of it was missing. */
+    private static void keepComplete(LogFindings found, MissingRange range) throws IOException {
+        SegmentState before = range.reopened;
+        DataDir staged = range.stagedDir;
+        if (before == null || staged == null) {
+            return;
+        }
+        SegmentName name = new SegmentName(before.firstSeq(), found.shard);
+        Path path = staged.walOf(found.tenant).resolve(name.fileName());
+        try (SegmentReader reader = new SegmentReader(found.tenant, name, path)) {
+            SegmentState now =
+                    reader.scan(SegmentState.empty(before.firstSeq())).state();
+            if (now.nextSeq() == before.nextSeq() && now.crc() == before.crc()) {
+                range.reopenedIsComplete = true;
+                found.bad.remove(name);
+            }
+        }
     }
 
     private void install(LogFindings found, List<Outcome> outcomes) throws IOException {
@@ -290,6 +330,9 @@ public final class WalRepair {
             }
             return;
         }
+        for (MissingRange range : found.missing) {
+            keepComplete(found, range);
+        }
         for (SegmentName name : found.bad) {
             dir.quarantine().copy(found.tenant, path(found.tenant, name));
         }
@@ -303,7 +346,8 @@ public final class WalRepair {
         for (MissingRange range : found.missing) {
             DataDir from = range.stagedDir;
             if (from != null) {
-                for (SegmentName name : from.segments(found.tenant)) {
+                NavigableSet<SegmentName> names = from.segments(found.tenant);
+                for (SegmentName name : names.tailSet(new SegmentName(range.replacesFrom(), found.shard))) {
                     Path target = path(found.tenant, name);
                     if (Files.isDirectory(target, LinkOption.NOFOLLOW_LINKS)) {
                         throw WalException.refused(target + " is a directory: move it away");
@@ -330,7 +374,7 @@ public final class WalRepair {
             write(found, null);
         }
         for (MissingRange range : found.missing) {
-            outcomes.add(new Outcome(found.tenant, range.from, range.to - 1, true, "made again"));
+            outcomes.add(new Outcome(found.tenant, range.replacesFrom(), range.to - 1, true, "made again"));
         }
         if (found.missing.isEmpty()) {
             outcomes.add(
@@ -352,7 +396,7 @@ public final class WalRepair {
         }
         SegmentState tail;
         if (open != null) {
-            tail = SegmentState.empty(open.from);
+            tail = SegmentState.empty(open.replacesFrom());
         } else {
             SegmentName last = dir.segments(found.tenant).last();
             LogFindings now = new LogFindings(found.tenant, found.shard);

@@ -141,7 +141,7 @@ class DiskFailureTest {
         Life life = new Life(topic, new FaultyDisk(Files.createDirectory(temporary.resolve("undisturbed"))));
         life.start();
         life.finish();
-        assertThat(life.reported).hasSizeGreaterThan(10);
+        assertThat(life.reported).hasSizeGreaterThan(8);
         return life.reported;
     }
 

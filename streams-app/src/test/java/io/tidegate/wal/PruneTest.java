@@ -79,7 +79,7 @@ class PruneTest {
 
     @Test
     void goesOnWithItsNextNumberInANewSegmentAfterARestartWithNoFileLeft() throws IOException {
-        AcceptedTopic topic = AcceptedTopic.of(SECOND, 12);
+        AcceptedTopic topic = AcceptedTopic.of(SECOND, 12).prunedBelow(SECOND, 8);
         try (Shard shard = open()) {
             topic.apply(shard, 0, 8);
             shard.prune(SECOND, 8);
@@ -117,7 +117,7 @@ class PruneTest {
 
     @Test
     void aPruneThatComesAgainTakesNothingThatCameAfterIt() throws IOException {
-        AcceptedTopic topic = AcceptedTopic.of(SECOND, 12);
+        AcceptedTopic topic = AcceptedTopic.of(SECOND, 12).prunedBelow(SECOND, 5);
         for (int crash = 0; crash < 2; crash++) {
             // Far ahead of what there is: all that came before it goes, and nothing else.
             try (Shard shard = open()) {
@@ -148,7 +148,7 @@ class PruneTest {
 
     @Test
     void aTopicThatIsReadFromItsBeginningAgainPrunesTheSame() throws IOException {
-        AcceptedTopic topic = AcceptedTopic.of(SECOND, 12);
+        AcceptedTopic topic = AcceptedTopic.of(SECOND, 12).prunedBelow(SECOND, 5);
         try (Shard shard = open()) {
             topic.apply(shard, 0, 5);
             shard.prune(SECOND, 10);

@@ -42,16 +42,15 @@ class SealingTest {
     }
 
     @Test
-    void sealsWithTheRecordWhoseOwnBytesFillTheSegment() throws IOException {
+    void sealsWithTheRecordThatBeginsTheNextSegment() throws IOException {
         AcceptedTopic topic = AcceptedTopic.of(FIRST, 7);
 
         List<SealedSegment> sealed = sealed(topic, AcceptedTopic.settings(300));
 
         assertThat(sealed)
                 .extracting(SealedSegment::firstSeq, SealedSegment::lastSeq, SealedSegment::sealedAtMs)
-                .containsExactly(tuple(0, 2, 2), tuple(3, 5, 5));
-        Path first = root.resolve("wal").resolve(new SegmentName(0, SHARD).fileName());
-        assertThat(sealed.get(0).bytes()).isEqualTo(Files.size(first));
+                .containsExactly(tuple(0, 2, 3), tuple(3, 5, 6));
+        assertThat(sealed.get(0).bytes()).isEqualTo(300);
         assertThat(sealed.get(0).records()).isEqualTo(3);
     }
 
@@ -68,15 +67,17 @@ class SealingTest {
     }
 
     @Test
-    void tellsOfBothSegmentsWhereOneRecordSealsTheOneBeforeByAgeAndFillsItsOwn() throws IOException {
+    void reportsTheSameSegmentsAgainIfTheirRecordsComeAgain() throws IOException {
         AcceptedTopic topic = new AcceptedTopic();
         topic.add(FIRST, 0, null, "v");
         topic.add(FIRST, 1000, null, "x".repeat(500));
+        topic.add(FIRST, 1001, null, "w");
         List<SealedSegment> first = sealed(topic, AcceptedTopic.settings(400));
 
         List<SealedSegment> again = new ArrayList<>();
         try (Shard shard = new Shard(new DataDir(root), SHARD, AcceptedTopic.settings(400), () -> false, again::add)) {
             topic.apply(shard, 1);
+            topic.apply(shard, 2);
         }
 
         assertThat(first).extracting(SealedSegment::firstSeq).containsExactly(0L, 1L);

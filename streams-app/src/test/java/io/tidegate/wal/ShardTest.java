@@ -64,7 +64,7 @@ class ShardTest {
                     .containsExactlyInAnyOrder(
                             "wal/00000000000000000000.shard-00003.log",
                             "tenants/42/wal/00000000000000000000.shard-00003.log",
-                            "tenants/42/wal/00000000000000000006.shard-00003.log",
+                            "tenants/42/wal/00000000000000000004.shard-00003.log",
                             "tenants/18446744073709551615/wal/00000000000000000000.shard-00003.log");
         }
     }
@@ -310,10 +310,10 @@ class ShardTest {
         Shard shard = new Shard(dir, SHARD, settings(400), () -> false, segment -> {
             throw new IllegalStateException("the report could not be sent");
         });
-        topic.apply(shard, 0, 3);
-        assertThatThrownBy(() -> topic.apply(shard, 3)).isInstanceOf(IllegalStateException.class);
+        topic.apply(shard, 0, 4);
+        assertThatThrownBy(() -> topic.apply(shard, 4)).isInstanceOf(IllegalStateException.class);
 
-        assertThatThrownBy(() -> topic.apply(shard, 4))
+        assertThatThrownBy(() -> topic.apply(shard, 5))
                 .isInstanceOf(WalException.class)
                 .hasRootCauseMessage("the report could not be sent");
         shard.close();

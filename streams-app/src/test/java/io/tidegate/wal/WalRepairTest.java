@@ -73,7 +73,7 @@ class WalRepairTest {
     private static WalRepair.Source source(AcceptedTopic topic, int from) {
         return (shard, each) -> {
             for (int offset = from; offset < topic.size(); offset++) {
-                each.accept(topic.tenant(offset), topic.recordAt(offset));
+                each.accept(topic.tenant(offset), topic.recordAt(offset), topic.beginsSegment(SETTINGS, offset));
             }
         };
     }
