@@ -24,7 +24,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Where segments end is a function of the records alone, so that all copies are cut alike. */
+/** Segments begin at the marks, so that all copies have the same ones. */
 class SealingTest {
     private static final int SHARD = 0;
 
@@ -110,10 +110,13 @@ class SealingTest {
         long segmentBytes = 100L + random.nextInt(600);
         Duration age = Duration.ofMillis(200 + random.nextInt(3000));
 
-        Copy plain = new Copy("plain", topic, segmentBytes, age, Compression.NONE);
+        WalSettings marks = WalSettings.of(segmentBytes, age, 1, Compression.NONE);
+
+        Copy plain = new Copy("plain", topic, marks, segmentBytes, Compression.NONE);
         plain.applyAll(new Random(0), 1000);
-        Copy restless =
-                new Copy("restless", topic, segmentBytes, age, Compression.lz4().build());
+        // Its own segment size is another: it must not matter.
+        Copy restless = new Copy(
+                "restless", topic, marks, 3 * segmentBytes, Compression.lz4().build());
         restless.applyAll(random, 12);
 
         String description = "seed %d".formatted(seed);
@@ -134,15 +137,15 @@ class SealingTest {
         private final AcceptedTopic topic;
         private final DataDir dir;
         private final long segmentBytes;
-        private final Duration age;
+        private final WalSettings marks;
         private final Compression compression;
         private final Set<String> reports = new TreeSet<>();
 
-        Copy(String name, AcceptedTopic topic, long segmentBytes, Duration age, Compression compression) {
+        Copy(String name, AcceptedTopic topic, WalSettings marks, long segmentBytes, Compression compression) {
             this.topic = topic;
             this.dir = new DataDir(root.resolve(name));
             this.segmentBytes = segmentBytes;
-            this.age = age;
+            this.marks = marks;
             this.compression = compression;
         }
 
@@ -150,7 +153,13 @@ class SealingTest {
             return new Shard(
                     dir,
                     SHARD,
-                    new WalSettings(segmentBytes, age, 1 + random.nextInt(500), random.nextInt(2000), 1, compression),
+                    new WalSettings(
+                            segmentBytes,
+                            marks.segmentAge(),
+                            1 + random.nextInt(500),
+                            random.nextInt(2000),
+                            1,
+                            compression),
                     () -> false,
                     segment -> reports.add("%s %d to %d, crc %x"
                             .formatted(segment.tenant(), segment.firstSeq(), segment.lastSeq(), segment.crc())));
@@ -161,7 +170,7 @@ class SealingTest {
             Shard shard = open(random);
             int restarts = 30;
             for (int offset = 0; offset < topic.size(); offset++) {
-                topic.apply(shard, offset);
+                shard.append(topic.tenant(offset), topic.recordAt(offset), topic.beginsSegment(marks, offset));
                 switch (random.nextInt(calm)) {
                     case 0 -> shard.flush();
                     case 1 -> shard.checkpoint(offset);
