@@ -2,6 +2,7 @@ package io.tidegate.cli;
 
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import io.tidegate.admin.TopicPlan;
 import io.tidegate.admin.TopicSetup;
 import io.tidegate.config.Settings;
 import io.tidegate.http.HttpServer;
@@ -14,9 +15,11 @@ import io.tidegate.wal.DataDir;
 import java.io.Closeable;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.Properties;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import org.apache.kafka.streams.StreamsConfig;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -79,7 +82,8 @@ final class InstanceRunner implements AutoCloseable {
             setup.applyGroupSettings();
             dir.bind(setup.identity());
             RocksDbLibrary.loadFrom(dir.libraries());
-            setup.checkContinuity(dir.appliedOffsets());
+            setup.checkContinuity(dir.appliedOffsets(), topics.recreated());
+            setup.settle();
             TenantConfigs configs = new TenantConfigs(settings.unknownTenants());
             TopologySettings topology = settings.topology(topics.sizes());
             InstanceMetrics metrics = new InstanceMetrics(
@@ -88,11 +92,13 @@ final class InstanceRunner implements AutoCloseable {
                     settings.applicationId(),
                     settings.metricsTenantsMax(),
                     System::currentTimeMillis);
+            Properties streams = settings.streamsConfig(
+                    dir.streamsState(), topics.requestBytesMax(), http == null ? null : http.advertised());
+            TopicPlan.changelogConfig().forEach((key, value) -> streams.put(StreamsConfig.topicPrefix(key), value));
             DataDir measured = new DataDir(settings.dataDir(), metrics);
             Instance instance = new Instance(
-                    TidegateTopology.build(topology, configs, measured, setup, metrics),
-                    settings.streamsConfig(
-                            dir.streamsState(), topics.requestBytesMax(), http == null ? null : http.advertised()),
+                    TidegateTopology.build(topology, configs, measured, setup.accepted(), metrics),
+                    streams,
                     dir,
                     settings.diskMinFreeBytes(),
                     topology.topics(),
