@@ -22,39 +22,39 @@ public record Remedy(Kind kind, String command) {
     private static final String TOPIC_CONFIG =
             "kafka-configs.sh --bootstrap-server %s --alter --entity-type topics --entity-name %s --add-config %s=%s";
 
-    static Remedy setTopicConfig(String brokers, String topic, String setting, String value) {
+    public static Remedy setTopicConfig(String brokers, String topic, String setting, String value) {
         return new Remedy(Kind.SET_TOPIC_CONFIG, TOPIC_CONFIG.formatted(brokers, topic, setting, value));
     }
 
-    static Remedy upgradeFeature(String brokers, String feature, int level) {
+    public static Remedy upgradeFeature(String brokers, String feature, int level) {
         return new Remedy(
                 Kind.UPGRADE_FEATURE,
                 "kafka-features.sh --bootstrap-server %s upgrade --feature %s=%d".formatted(brokers, feature, level));
     }
 
-    static Remedy abortTransaction(String brokers, String topic, int partition, long startOffset) {
+    public static Remedy abortTransaction(String brokers, String topic, int partition, long startOffset) {
         return new Remedy(
                 Kind.ABORT_TRANSACTION,
                 "kafka-transactions.sh --bootstrap-server %s abort --topic %s --partition %d --start-offset %d"
                         .formatted(brokers, topic, partition, startOffset));
     }
 
-    static Remedy allow(String brokers, String topic, String operation) {
+    public static Remedy allow(String brokers, String topic, String operation) {
         return new Remedy(
                 Kind.ALLOW_TOPIC_OPERATION,
                 "kafka-acls.sh --bootstrap-server %s --add --allow-principal User:NAME --topic %s --operation %s"
                         .formatted(brokers, topic, operation));
     }
 
-    static Remedy createTopics() {
+    public static Remedy createTopics() {
         return new Remedy(Kind.CREATE_TOPICS, "tidegate init");
     }
 
-    static Remedy resetOffsets(String topic, String to) {
+    public static Remedy resetOffsets(String topic, String to) {
         return new Remedy(Kind.RESET_OFFSETS, "tidegate reset --topic %s %s".formatted(topic, to));
     }
 
-    static Remedy takeOver() {
+    public static Remedy takeOver() {
         return new Remedy(Kind.TAKE_OVER, "tidegate init --take-over");
     }
 

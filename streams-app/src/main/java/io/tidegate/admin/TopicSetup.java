@@ -192,6 +192,11 @@ public final class TopicSetup implements AutoCloseable {
         owners.check(owned(states.existing()));
     }
 
+    /** Checks the topics while an instance runs, against what they are now. */
+    public TopicWatch watch() {
+        return new TopicWatch(settings, states, plan, current());
+    }
+
     /** Checks that the brokers have the features that are relied on. */
     public void checkFeatures() {
         cluster.checkFeatures();

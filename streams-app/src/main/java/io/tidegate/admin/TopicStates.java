@@ -13,6 +13,7 @@ import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 
 /** Asks the brokers how topics are. */
 final class TopicStates {
@@ -53,6 +54,16 @@ final class TopicStates {
                             name, role, topic.topicId(), topic.partitions().size(), replicas, configs.get(name)));
         });
         return states;
+    }
+
+    /** Whether the brokers say that there is no such topic; false also if the caller may not know. */
+    boolean isMissing(String name) {
+        try {
+            var unused = KafkaFutures.get(admin.describeTopics(List.of(name)).allTopicNames(), "describing " + name);
+            return false;
+        } catch (AdminException e) {
+            return e.getCause() instanceof UnknownTopicOrPartitionException;
+        }
     }
 
     Map<String, TopicDescription> described(Collection<String> names) {

@@ -4,6 +4,7 @@ import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.tidegate.admin.TopicPlan;
 import io.tidegate.admin.TopicSetup;
+import io.tidegate.admin.TopicWatch;
 import io.tidegate.config.Settings;
 import io.tidegate.http.HttpServer;
 import io.tidegate.metrics.InstanceMetrics;
@@ -35,6 +36,7 @@ final class InstanceRunner implements AutoCloseable {
     private final TopicSetup.Outcome topics;
 
     private final InstanceMetrics metrics;
+    private final TopicGuard topicGuard;
     private final ScheduledExecutorService summary = Executors.newSingleThreadScheduledExecutor(task -> {
         Thread thread = new Thread(task, "tidegate-log-summary");
         thread.setDaemon(true);
@@ -47,7 +49,9 @@ final class InstanceRunner implements AutoCloseable {
             TopicSetup setup,
             Instance instance,
             TopicSetup.Outcome topics,
-            InstanceMetrics metrics) {
+            InstanceMetrics metrics,
+            TopicGuard topicGuard) {
+        this.topicGuard = topicGuard;
         this.lock = lock;
         this.metrics = metrics;
         var unused = summary.scheduleWithFixedDelay(metrics::logRejections, 1, 1, TimeUnit.MINUTES);
@@ -84,6 +88,7 @@ final class InstanceRunner implements AutoCloseable {
             RocksDbLibrary.loadFrom(dir.libraries());
             setup.checkContinuity(dir.appliedOffsets(), topics.recreated());
             setup.settle();
+            TopicWatch watch = setup.watch();
             TenantConfigs configs = new TenantConfigs(settings.unknownTenants());
             TopologySettings topology = settings.topology(topics.sizes());
             InstanceMetrics metrics = new InstanceMetrics(
@@ -110,7 +115,8 @@ final class InstanceRunner implements AutoCloseable {
             if (http != null) {
                 http.attach(instance, configs, dir, metrics::scrape);
             }
-            return new InstanceRunner(lock, http, setup, instance, topics, metrics);
+            TopicGuard guard = new TopicGuard(watch, instance, settings.topicsCheckInterval());
+            return new InstanceRunner(lock, http, setup, instance, topics, metrics, guard);
         } catch (RuntimeException | IOException e) {
             setup.close();
             throw e;
@@ -137,6 +143,7 @@ final class InstanceRunner implements AutoCloseable {
             http.close();
         }
         summary.shutdownNow();
+        topicGuard.close();
         instance.close();
         metrics.close();
         setup.close();

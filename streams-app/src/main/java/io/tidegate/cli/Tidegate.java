@@ -45,6 +45,7 @@ import picocli.CommandLine.Spec;
             LoadCommand.class,
             VerifyCommand.class,
             ConfigCommand.class,
+            ResetCommand.class,
             Tidegate.Completion.class,
             CommandLine.HelpCommand.class
         })

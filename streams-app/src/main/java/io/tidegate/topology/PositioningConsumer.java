@@ -4,14 +4,19 @@ import java.time.Duration;
 import java.util.Collection;
 import java.util.HashSet;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
+import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.consumer.OffsetOutOfRangeException;
+import org.apache.kafka.clients.consumer.internals.AsyncKafkaConsumer;
 import org.apache.kafka.clients.consumer.internals.StreamsRebalanceData;
 import org.apache.kafka.clients.consumer.internals.StreamsRebalanceListener;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.ApiException;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.streams.internals.ConsumerWrapper;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -35,6 +40,28 @@ public final class PositioningConsumer extends ConsumerWrapper {
 
     private final Set<TopicPartition> positioned = new HashSet<>();
     private int questions;
+    private @Nullable LostRecords lost;
+
+    @Override
+    public void wrapConsumer(
+            AsyncKafkaConsumer<byte[], byte[]> consumer,
+            Map<String, Object> config,
+            Optional<StreamsRebalanceData> streamsRebalanceData) {
+        super.wrapConsumer(consumer, config, streamsRebalanceData);
+        lost = (LostRecords) config.get(LostRecords.CONFIG);
+    }
+
+    @Override
+    public ConsumerRecords<byte[], byte[]> poll(Duration timeout) {
+        try {
+            return delegate.poll(timeout);
+        } catch (OffsetOutOfRangeException e) {
+            if (lost != null) {
+                lost.outOfRange(delegate, e);
+            }
+            throw e;
+        }
+    }
 
     @Override
     public void subscribe(Collection<String> topics, StreamsRebalanceListener listener) {

@@ -14,14 +14,19 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.FenceProducersOptions;
+import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerGroupMetadata;
+import org.apache.kafka.clients.consumer.ConsumerRecords;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.consumer.OffsetOutOfRangeException;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.TimeoutException;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.streams.processor.internals.DefaultKafkaClientSupplier;
 import org.jspecify.annotations.Nullable;
@@ -50,6 +55,7 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
 
     private final Topics topics;
     private final String applicationId;
+    private final LostRecords lost;
     private final Map<String, String> transactionalIds = new ConcurrentHashMap<>();
     private final ScheduledExecutorService caretaker = Executors.newSingleThreadScheduledExecutor(task -> {
         Thread thread = new Thread(task, "tidegate-transactions");
@@ -60,8 +66,12 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
     private Set<OpenTransactions.Open> reported = Set.of();
     private volatile @Nullable Admin admin;
 
-    /** @param applicationId the group, and the beginning of its changelogs' names */
-    TransactionalClients(Topics topics, String applicationId) {
+    /**
+     * @param applicationId the group, and the beginning of its changelogs' names
+     * @param lost told of records that the threads' consumers find deleted
+     */
+    TransactionalClients(Topics topics, String applicationId, LostRecords lost) {
+        this.lost = lost;
         this.topics = topics;
         this.applicationId = applicationId;
     }
@@ -71,6 +81,22 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
         Admin created = super.getAdmin(config);
         admin = created;
         return created;
+    }
+
+    /** The consumer of a thread with the classic group protocol. */
+    @Override
+    public Consumer<byte[], byte[]> getConsumer(Map<String, Object> config) {
+        return new KafkaConsumer<>(config, new ByteArrayDeserializer(), new ByteArrayDeserializer()) {
+            @Override
+            public ConsumerRecords<byte[], byte[]> poll(Duration timeout) {
+                try {
+                    return super.poll(timeout);
+                } catch (OffsetOutOfRangeException e) {
+                    lost.outOfRange(this, e);
+                    throw e;
+                }
+            }
+        };
     }
 
     @Override
