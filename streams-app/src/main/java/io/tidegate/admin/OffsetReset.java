@@ -53,10 +53,10 @@ public final class OffsetReset implements AutoCloseable {
     public Map<TopicPartition, Long> reset(Collection<String> topics, OffsetSpec to) {
         Map<TopicPartition, OffsetSpec> wanted = new HashMap<>();
         KafkaFutures.get(admin.describeTopics(topics).allTopicNames(), "describing the topics")
-                .forEach((name, topic) -> topic.partitions()
-                        .forEach(one -> wanted.put(new TopicPartition(name, one.partition()), to)));
-        Map<TopicPartition, Long> positions = new TreeMap<>(
-                Comparator.comparing(TopicPartition::topic).thenComparingInt(TopicPartition::partition));
+                .forEach((name, topic) ->
+                        topic.partitions().forEach(one -> wanted.put(new TopicPartition(name, one.partition()), to)));
+        Map<TopicPartition, Long> positions =
+                new TreeMap<>(Comparator.comparing(TopicPartition::topic).thenComparingInt(TopicPartition::partition));
         Map<TopicPartition, OffsetSpec> atEnd = new HashMap<>();
         KafkaFutures.get(admin.listOffsets(wanted).all(), "asking for the offsets")
                 .forEach((partition, found) -> {
@@ -74,7 +74,8 @@ public final class OffsetReset implements AutoCloseable {
             KafkaFutures.get(alter(group, offsets), "setting the offsets of group " + group);
         } catch (AdminException e) {
             if (e.getCause() instanceof UnknownMemberIdException) {
-                throw new AdminException("instances of application.id %s run: stop all of them first".formatted(group), e);
+                throw new AdminException(
+                        "instances of application.id %s run: stop all of them first".formatted(group), e);
             }
             throw e;
         }

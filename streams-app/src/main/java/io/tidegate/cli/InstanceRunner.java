@@ -89,7 +89,7 @@ final class InstanceRunner implements AutoCloseable {
             setup.checkContinuity(dir.appliedOffsets(), topics.recreated());
             setup.settle();
             TopicWatch watch = setup.watch();
-            TenantConfigs configs = new TenantConfigs(settings.unknownTenants());
+            TenantConfigs configs = new TenantConfigs(settings.unknownTenants(), settings.missingTenants());
             TopologySettings topology = settings.topology(topics.sizes());
             InstanceMetrics metrics = new InstanceMetrics(
                     new PrometheusMeterRegistry(PrometheusConfig.DEFAULT),

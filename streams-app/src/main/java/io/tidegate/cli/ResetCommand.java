@@ -76,8 +76,11 @@ final class ResetCommand implements Callable<Integer> {
     }
 
     private OffsetSpec to() {
-        if (position.time == null) {
-            return position.earliest ? OffsetSpec.earliest() : OffsetSpec.latest();
+        if (position.earliest) {
+            return OffsetSpec.earliest();
+        }
+        if (position.latest || position.time == null) {
+            return OffsetSpec.latest();
         }
         try {
             return OffsetSpec.forTimestamp(Instant.parse(position.time).toEpochMilli());

@@ -51,9 +51,10 @@ final class StatusApi {
         }
         if (node.view.isPaused()) {
             // Topics and their settings are for principals with a token.
-            not.add(node.view.notices().pausedBecause().contains("the disk is nearly full")
-                    ? "paused: the disk is nearly full"
-                    : "paused: topics are not as they must be");
+            not.add(
+                    node.view.notices().pausedBecause().contains("the disk is nearly full")
+                            ? "paused: the disk is nearly full"
+                            : "paused: topics are not as they must be");
         }
         try {
             if (node.dir.freeBytes() < node.settings.diskMinFreeBytes()) {
@@ -117,6 +118,7 @@ final class StatusApi {
         }
         json.put("configs_refused", node.configs.refusedCount());
         json.put("tenants_configured", node.configs.size());
+        json.put("missing_tenant", node.configs.missingIsDefault() ? "default" : "reject");
         long lag = 0;
         ArrayNode tasks = json.putArray("tasks");
         for (InstanceView.Task task : node.view.tasks()) {

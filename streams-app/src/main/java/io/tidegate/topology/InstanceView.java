@@ -103,7 +103,13 @@ public final class InstanceView {
     private record Touch(boolean held, long lookedNanos) {}
 
     /** @param session how long brokers keep the tasks of an instance that is silent */
-    InstanceView(KafkaStreams streams, Topics topics, int shards, Restores restores, Duration session, InstanceNotices notices) {
+    InstanceView(
+            KafkaStreams streams,
+            Topics topics,
+            int shards,
+            Restores restores,
+            Duration session,
+            InstanceNotices notices) {
         this.streams = streams;
         this.topics = topics;
         this.shards = shards;

@@ -141,7 +141,8 @@ final class RemediesTest {
     }
 
     private boolean createsTopics() throws Exception {
-        RecommendedCommand.run(temp, RecommendedCommand.in(doctor(), "tidegate init").replace(" creates", ""), app.connection());
+        RecommendedCommand.run(
+                temp, RecommendedCommand.in(doctor(), "tidegate init").replace(" creates", ""), app.connection());
 
         assertThat(doctor()).contains("ok    topics");
         return true;

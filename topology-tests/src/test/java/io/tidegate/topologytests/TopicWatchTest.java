@@ -84,7 +84,10 @@ final class TopicWatchTest {
 
     private static void awaitLog(TidegateProcess instance, String text) throws InterruptedException {
         TidegateProcess.await(
-                NOTICED_WITHIN, text, instance::logText, () -> instance.logText().contains(text));
+                NOTICED_WITHIN,
+                text,
+                instance::logText,
+                () -> instance.logText().contains(text));
     }
 
     @Test
@@ -97,7 +100,10 @@ final class TopicWatchTest {
 
         awaitLog(instance, "paused: topics are not as they must be");
         assertThat(http.get("/readyz").status()).isEqualTo(503);
-        assertThat(http.get("/v1/status").json().at("/instances/0/topic_findings/0").asText())
+        assertThat(http.get("/v1/status")
+                        .json()
+                        .at("/instances/0/topic_findings/0")
+                        .asText())
                 .contains("message.timestamp.before.max.ms=1", "kafka-configs.sh");
         assertThat(http.get("/metrics").text()).contains("tidegate_topic_findings 1");
         app.send(50, i -> "{\"n\":%d}".formatted(50 + i));
@@ -183,8 +189,7 @@ final class TopicWatchTest {
         TidegateProcess refused = app.launch("a");
         assertThat(refused.awaitExit()).as(refused::logText).isEqualTo(1);
         assertThat(refused.logText()).contains("deleted and created again since this application last ran");
-        RecommendedCommand.run(
-                temp, RecommendedCommand.in(refused.logText(), "tidegate reset"), app.connection());
+        RecommendedCommand.run(temp, RecommendedCommand.in(refused.logText(), "tidegate reset"), app.connection());
 
         app.start("a");
         app.send(10, i -> "{\"again\":%d}".formatted(i));
