@@ -185,7 +185,7 @@ public final class Doctor {
                             Level.WARN,
                             "topics",
                             "missing: " + String.join(", ", missing),
-                            Remedy.createTopics() + " creates them, and run does too");
+                            Remedy.createTopics().toString());
                     return;
                 }
                 List<TopicFinding> broken = setup.findings();

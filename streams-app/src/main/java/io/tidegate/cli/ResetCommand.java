@@ -32,13 +32,12 @@ final class ResetCommand implements Callable<Integer> {
 
     @Option(
             names = "--topic",
-            required = true,
             paramLabel = "NAME",
             description = "An input topic, such as signals or signals-by-tenant; can be given more than once.")
     private List<String> topics = List.of();
 
-    @ArgGroup(multiplicity = "1")
-    private Position position = new Position();
+    @ArgGroup
+    private @Nullable Position position;
 
     @Spec
     private @Nullable CommandSpec spec;
@@ -60,7 +59,11 @@ final class ResetCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        OffsetSpec to = to();
+        if (topics.isEmpty() || position == null) {
+            throw new ParameterException(
+                    spec.commandLine(), "--topic and one of --to-earliest, --to-latest and --to-datetime are needed");
+        }
+        OffsetSpec to = to(position);
         try (OffsetReset reset = new OffsetReset(options.load())) {
             for (String topic : topics) {
                 if (!reset.inputs().contains(topic)) {
@@ -75,7 +78,7 @@ final class ResetCommand implements Callable<Integer> {
         return ExitCodes.OK;
     }
 
-    private OffsetSpec to() {
+    private OffsetSpec to(Position position) {
         if (position.earliest) {
             return OffsetSpec.earliest();
         }

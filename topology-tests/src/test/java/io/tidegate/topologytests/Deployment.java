@@ -131,6 +131,11 @@ final class Deployment implements AutoCloseable {
     }
 
     String signals() {
+        for (String setting : settings) {
+            if (setting.startsWith("topic.signals=")) {
+                return setting.substring("topic.signals=".length());
+            }
+        }
         return name + ".signals";
     }
 
