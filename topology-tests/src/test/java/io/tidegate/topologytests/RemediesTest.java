@@ -141,8 +141,7 @@ final class RemediesTest {
     }
 
     private boolean createsTopics() throws Exception {
-        RecommendedCommand.run(
-                temp, RecommendedCommand.in(doctor(), "tidegate init"), app.connection());
+        RecommendedCommand.run(temp, RecommendedCommand.in(doctor(), "tidegate init"), app.connection());
 
         assertThat(doctor()).contains("ok    topics");
         return true;
