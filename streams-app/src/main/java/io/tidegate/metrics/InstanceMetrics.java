@@ -27,7 +27,6 @@ import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.StringJoiner;
 import java.util.concurrent.atomic.LongAdder;
@@ -234,9 +233,9 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
     /**
      * The present values as text.
      *
-     * @param accept what the reader takes, as in HTTP's Accept; null for Prometheus' own text format
+     * @param wanted the media type that the reader wants; anything but OpenMetrics is Prometheus' own text format
      */
-    public synchronized Scrape scrape(@Nullable String accept) {
+    public synchronized Scrape scrape(@Nullable String wanted) {
         long nowMs = clockMs.getAsLong();
         tenants.refresh(nowMs);
         if (instance != null) {
@@ -244,7 +243,7 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
             kafka.refresh(measured);
             stages.refresh(measured, nowMs);
         }
-        String type = accept != null && accept.toLowerCase(Locale.ROOT).contains("application/openmetrics-text")
+        String type = "application/openmetrics-text".equals(wanted)
                 ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
                 : "text/plain; version=0.0.4; charset=utf-8";
         return new Scrape(type, registry.scrape(type));
