@@ -16,6 +16,7 @@ import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.TopicConfig;
 import org.apache.kafka.common.errors.TopicExistsException;
 import org.slf4j.Logger;
@@ -225,6 +226,11 @@ public final class TopicSetup implements AutoCloseable {
 
     ClusterChecks cluster() {
         return cluster;
+    }
+
+    /** Whether a partition of any topic has committed records from an offset up to, without, another. */
+    public boolean hasRecords(TopicPartition partition, long from, long to) {
+        return TopicReader.hasRecords(settings, partition, from, to);
     }
 
     public AcceptedTopic accepted() {

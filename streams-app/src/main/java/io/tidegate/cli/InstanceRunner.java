@@ -8,6 +8,7 @@ import io.tidegate.admin.TopicWatch;
 import io.tidegate.config.Settings;
 import io.tidegate.http.HttpServer;
 import io.tidegate.metrics.InstanceMetrics;
+import io.tidegate.topology.Continuity;
 import io.tidegate.topology.Instance;
 import io.tidegate.topology.TenantConfigs;
 import io.tidegate.topology.TidegateTopology;
@@ -100,15 +101,17 @@ final class InstanceRunner implements AutoCloseable {
             Properties streams = settings.streamsConfig(
                     dir.streamsState(), topics.requestBytesMax(), http == null ? null : http.advertised());
             TopicPlan.changelogConfig().forEach((key, value) -> streams.put(StreamsConfig.topicPrefix(key), value));
+            Continuity continuity = new Continuity(setup::hasRecords);
             DataDir measured = new DataDir(settings.dataDir(), metrics);
             Instance instance = new Instance(
-                    TidegateTopology.build(topology, configs, measured, setup.accepted(), metrics),
+                    TidegateTopology.build(topology, configs, measured, setup.accepted(), continuity, metrics),
                     streams,
                     dir,
                     settings.diskMinFreeBytes(),
                     topology.topics(),
                     settings.shards(),
                     Duration.ofMillis(settings.sessionTimeoutMs()),
+                    continuity,
                     metrics);
             metrics.watch(instance, configs, dir, settings.diskMinFreeBytes());
             instance.start();

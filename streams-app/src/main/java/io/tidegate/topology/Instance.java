@@ -72,6 +72,7 @@ public final class Instance implements AutoCloseable {
      * @param topics of the topology
      * @param shards partitions of each topic keyed by tenant
      * @param session how long brokers keep the tasks of an instance that is silent
+     * @param continuity that the topology's stages report to
      * @param listener told of threads that fail
      */
     public Instance(
@@ -82,16 +83,19 @@ public final class Instance implements AutoCloseable {
             Topics topics,
             int shards,
             Duration session,
+            Continuity continuity,
             TopologyListener listener) {
         this.dir = dir;
         this.listener = listener;
         this.diskMinFreeBytes = diskMinFreeBytes;
         LostRecords lost = new LostRecords(listener);
-        clients = new TransactionalClients(topics, config.getProperty(StreamsConfig.APPLICATION_ID_CONFIG), lost);
+        clients = new TransactionalClients(
+                topics, config.getProperty(StreamsConfig.APPLICATION_ID_CONFIG), continuity, lost);
         Properties own = new Properties();
         own.putAll(config);
         own.put(StreamsConfig.InternalConfig.INTERNAL_CONSUMER_WRAPPER, PositioningConsumer.class);
-        own.put(StreamsConfig.mainConsumerPrefix(LostRecords.CONFIG), lost);
+        own.put(PositioningConsumer.CONTINUITY, continuity);
+        own.put(PositioningConsumer.LOST, lost);
         streams = new KafkaStreams(topology, new StreamsConfig(own), clients);
         streams.setUncaughtExceptionHandler(this::failed);
         streams.setStateListener((now, before) -> stateChanged(now));

@@ -16,9 +16,6 @@ import org.slf4j.LoggerFactory;
  * if a thread fails before it commits past it. Thread-safe.
  */
 final class LostRecords {
-    /** The key under which a thread's consumer finds it in its configuration. */
-    static final String CONFIG = "tidegate.lost.records";
-
     private static final Logger LOG = LoggerFactory.getLogger(LostRecords.class);
     private static final Duration ANSWER_WITHIN = Duration.ofSeconds(30);
 

@@ -4,6 +4,7 @@ import java.time.Duration;
 import java.util.Collection;
 import java.util.HashSet;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
@@ -16,7 +17,6 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.ApiException;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.streams.internals.ConsumerWrapper;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -38,29 +38,66 @@ public final class PositioningConsumer extends ConsumerWrapper {
     /** Transactions end sooner, even {@linkplain OpenTransactions those that the brokers forgot}. */
     private static final Duration STABLE_WITHIN = Duration.ofMinutes(2);
 
+    /** The key under which Kafka Streams passes a {@link Continuity} on to the consumer. */
+    static final String CONTINUITY = "__tidegate.continuity__";
+
+    /** The same for {@link LostRecords}. */
+    static final String LOST = "__tidegate.lost.records__";
+
     private final Set<TopicPartition> positioned = new HashSet<>();
     private int questions;
-    private @Nullable LostRecords lost;
+    private LostRecords lost;
+    private Continuity continuity;
+
+    @SuppressWarnings("NullAway.Init") // Kafka Streams calls wrapConsumer before anything else
+    public PositioningConsumer() {}
 
     @Override
     public void wrapConsumer(
             AsyncKafkaConsumer<byte[], byte[]> consumer,
             Map<String, Object> config,
-            Optional<StreamsRebalanceData> streamsRebalanceData) {
-        super.wrapConsumer(consumer, config, streamsRebalanceData);
-        lost = (LostRecords) config.get(LostRecords.CONFIG);
+            Optional<StreamsRebalanceData> rebalanceData) {
+        super.wrapConsumer(consumer, config, rebalanceData);
+        continuity = (Continuity) Objects.requireNonNull(config.get(CONTINUITY), CONTINUITY);
+        lost = (LostRecords) Objects.requireNonNull(config.get(LOST), LOST);
     }
 
     @Override
     public ConsumerRecords<byte[], byte[]> poll(Duration timeout) {
+        ThreadProgress thread = continuity.ofThread();
+        thread.beforePoll(delegate);
         try {
-            return delegate.poll(timeout);
+            ConsumerRecords<byte[], byte[]> polled = delegate.poll(timeout);
+            thread.delivered(polled);
+            return polled;
         } catch (OffsetOutOfRangeException e) {
-            if (lost != null) {
-                lost.outOfRange(delegate, e);
-            }
+            lost.outOfRange(delegate, e);
             throw e;
         }
+    }
+
+    @Override
+    public void seek(TopicPartition partition, long offset) {
+        delegate.seek(partition, offset);
+        continuity.ofThread().soughtTo(partition, offset);
+    }
+
+    @Override
+    public void seek(TopicPartition partition, OffsetAndMetadata offset) {
+        delegate.seek(partition, offset);
+        continuity.ofThread().soughtTo(partition, offset.offset());
+    }
+
+    @Override
+    public void seekToBeginning(Collection<TopicPartition> partitions) {
+        delegate.seekToBeginning(partitions);
+        continuity.ofThread().soughtToBeginning(partitions);
+    }
+
+    @Override
+    public void resume(Collection<TopicPartition> partitions) {
+        continuity.ofThread().resumed(delegate, partitions);
+        delegate.resume(partitions);
     }
 
     @Override
@@ -74,6 +111,7 @@ public final class PositioningConsumer extends ConsumerWrapper {
             @Override
             public void onTasksAssigned(StreamsRebalanceData.Assignment assignment) {
                 listener.onTasksAssigned(assignment);
+                continuity.ofThread().retain(delegate.assignment());
                 positionNew();
             }
 
@@ -81,6 +119,7 @@ public final class PositioningConsumer extends ConsumerWrapper {
             public void onAllTasksLost() {
                 positioned.clear();
                 listener.onAllTasksLost();
+                continuity.ofThread().retain(Set.of());
             }
         });
     }
@@ -89,6 +128,7 @@ public final class PositioningConsumer extends ConsumerWrapper {
     public void unsubscribe() {
         positioned.clear();
         delegate.unsubscribe();
+        continuity.ofThread().retain(Set.of());
     }
 
     @Override
@@ -107,6 +147,7 @@ public final class PositioningConsumer extends ConsumerWrapper {
         marked.add(mark);
         Map<TopicPartition, OffsetAndMetadata> offsets = delegate.committed(marked, timeout);
         offsets.remove(mark);
+        continuity.ofThread().committedAre(offsets);
         return offsets;
     }
 
@@ -122,7 +163,7 @@ public final class PositioningConsumer extends ConsumerWrapper {
             stableOffsets(fresh).forEach((partition, offset) -> {
                 // The first time ever there is none, and the consumer begins where it is configured to.
                 if (offset != null) {
-                    delegate.seek(partition, offset);
+                    seek(partition, offset);
                 }
             });
         } catch (TimeoutException e) {

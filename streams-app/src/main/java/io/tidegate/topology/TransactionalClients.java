@@ -16,17 +16,13 @@ import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.FenceProducersOptions;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerGroupMetadata;
-import org.apache.kafka.clients.consumer.ConsumerRecords;
-import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
-import org.apache.kafka.clients.consumer.OffsetOutOfRangeException;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.TimeoutException;
-import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.streams.processor.internals.DefaultKafkaClientSupplier;
 import org.jspecify.annotations.Nullable;
@@ -34,8 +30,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Kafka's clients for the threads, with three differences: a commit that times out is fatal for its thread, the
- * transaction that a thread leaves open when it fails can be {@linkplain #abortTransactionOf aborted}, and transactions
+ * Kafka's clients for the threads, with four differences: they report to {@link Continuity}, which fails a thread before it
+ * loses a record; a commit that times out is fatal for its thread; the
+ * transaction that a thread leaves open when it fails can be {@linkplain #abortTransactionOf aborted}; and transactions
  * whose end the brokers {@linkplain OpenTransactions forgot} are ended: those of a transactional id when it is taken over,
  * those of instances that are gone by looking for them from time to time.
  *
@@ -56,6 +53,7 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
     private final Topics topics;
     private final String applicationId;
     private final LostRecords lost;
+    private final Continuity continuity;
     private final Map<String, String> transactionalIds = new ConcurrentHashMap<>();
     private final ScheduledExecutorService caretaker = Executors.newSingleThreadScheduledExecutor(task -> {
         Thread thread = new Thread(task, "tidegate-transactions");
@@ -68,12 +66,20 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
 
     /**
      * @param applicationId the group, and the beginning of its changelogs' names
+     * @param continuity told what is delivered and committed
      * @param lost told of records that the threads' consumers find deleted
      */
-    TransactionalClients(Topics topics, String applicationId, LostRecords lost) {
+    TransactionalClients(Topics topics, String applicationId, Continuity continuity, LostRecords lost) {
         this.lost = lost;
         this.topics = topics;
         this.applicationId = applicationId;
+        this.continuity = continuity;
+    }
+
+    /** With the classic group protocol; the other one has a {@link PositioningConsumer}. */
+    @Override
+    public Consumer<byte[], byte[]> getConsumer(Map<String, Object> config) {
+        return new GuardedConsumer(config, continuity, lost);
     }
 
     @Override
@@ -81,22 +87,6 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
         Admin created = super.getAdmin(config);
         admin = created;
         return created;
-    }
-
-    /** The consumer of a thread with the classic group protocol. */
-    @Override
-    public Consumer<byte[], byte[]> getConsumer(Map<String, Object> config) {
-        return new KafkaConsumer<>(config, new ByteArrayDeserializer(), new ByteArrayDeserializer()) {
-            @Override
-            public ConsumerRecords<byte[], byte[]> poll(Duration timeout) {
-                try {
-                    return super.poll(timeout);
-                } catch (OffsetOutOfRangeException e) {
-                    lost.outOfRange(this, e);
-                    throw e;
-                }
-            }
-        };
     }
 
     @Override
@@ -248,12 +238,20 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
         @Override
         public void sendOffsetsToTransaction(
                 Map<TopicPartition, OffsetAndMetadata> offsets, ConsumerGroupMetadata group) {
+            continuity.ofThread().requireCommittable(offsets);
             fatalIfTimedOut(() -> super.sendOffsetsToTransaction(offsets, group));
         }
 
         @Override
         public void commitTransaction() {
             fatalIfTimedOut(super::commitTransaction);
+            continuity.ofThread().transactionCommitted();
+        }
+
+        @Override
+        public void abortTransaction() {
+            continuity.ofThread().transactionAborted();
+            super.abortTransaction();
         }
 
         private static void fatalIfTimedOut(Runnable step) {
