@@ -9,15 +9,18 @@ import java.util.Set;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.consumer.OffsetOutOfRangeException;
 import org.apache.kafka.common.TopicPartition;
 
 /** A thread's consumer with the classic group protocol, which reports what it delivers to {@link Continuity}. */
 final class GuardedConsumer extends AlignedClassicConsumer {
     private final Continuity continuity;
+    private final LostRecords lost;
 
-    GuardedConsumer(Map<String, Object> config, Alignment alignment, Continuity continuity) {
+    GuardedConsumer(Map<String, Object> config, Alignment alignment, Continuity continuity, LostRecords lost) {
         super(config, alignment);
         this.continuity = continuity;
+        this.lost = lost;
     }
 
     @Override
@@ -52,9 +55,14 @@ final class GuardedConsumer extends AlignedClassicConsumer {
     public ConsumerRecords<byte[], byte[]> poll(Duration timeout) {
         ThreadProgress thread = continuity.ofThread();
         thread.beforePoll(this);
-        ConsumerRecords<byte[], byte[]> polled = super.poll(timeout);
-        thread.delivered(polled);
-        return polled;
+        try {
+            ConsumerRecords<byte[], byte[]> polled = super.poll(timeout);
+            thread.delivered(polled);
+            return polled;
+        } catch (OffsetOutOfRangeException e) {
+            lost.outOfRange(this, e);
+            throw e;
+        }
     }
 
     @Override

@@ -55,6 +55,7 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
     private final Topics topics;
     private final String applicationId;
     private final @Nullable Alignment alignment;
+    private final LostRecords lost;
     private final Continuity continuity;
     private final Map<String, String> transactionalIds = new ConcurrentHashMap<>();
     private final ScheduledExecutorService caretaker = Executors.newSingleThreadScheduledExecutor(task -> {
@@ -71,8 +72,15 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
      * @param applicationId the group, and the beginning of its changelogs' names
      * @param alignment of the partitions of {@code signals}; null: each is read as fast as it can be
      * @param continuity told what is delivered and committed
+     * @param lost told of records that the threads' consumers find deleted
      */
-    TransactionalClients(Topics topics, String applicationId, @Nullable Alignment alignment, Continuity continuity) {
+    TransactionalClients(
+            Topics topics,
+            String applicationId,
+            @Nullable Alignment alignment,
+            Continuity continuity,
+            LostRecords lost) {
+        this.lost = lost;
         this.topics = topics;
         this.applicationId = applicationId;
         this.alignment = alignment;
@@ -82,7 +90,7 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
     /** With the classic group protocol; the other one has a {@link PositioningConsumer}. */
     @Override
     public Consumer<byte[], byte[]> getConsumer(Map<String, Object> config) {
-        return new GuardedConsumer(config, alignment == null ? Alignment.none() : alignment, continuity);
+        return new GuardedConsumer(config, alignment == null ? Alignment.none() : alignment, continuity, lost);
     }
 
     @Override
