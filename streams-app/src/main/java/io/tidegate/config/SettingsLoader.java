@@ -64,7 +64,7 @@ public final class SettingsLoader {
         } catch (NoSuchFileException e) {
             throw new SettingsException("the settings file %s does not exist".formatted(file));
         } catch (IOException | IllegalArgumentException e) {
-            throw new SettingsException("the settings file %s cannot be read: %s".formatted(file, e));
+            throw new SettingsException("the settings file %s cannot be read: %s".formatted(file, FileFault.describe(e)));
         }
         for (String key : properties.stringPropertyNames()) {
             add(key, properties.getProperty(key), Origin.FILE, file.toString());

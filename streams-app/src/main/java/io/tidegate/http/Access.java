@@ -1,5 +1,6 @@
 package io.tidegate.http;
 
+import io.tidegate.config.FileFault;
 import io.tidegate.config.HttpSettings;
 import io.tidegate.config.Settings;
 import io.tidegate.config.SettingsException;
@@ -93,7 +94,7 @@ final class Access {
         try {
             lines = Files.readAllLines(file, StandardCharsets.UTF_8);
         } catch (IOException e) {
-            throw new SettingsException("%s: %s cannot be read: %s".formatted(Settings.HTTP_TOKENS_FILE, file, e));
+            throw new SettingsException("%s: %s cannot be read: %s".formatted(Settings.HTTP_TOKENS_FILE, file, FileFault.describe(e)));
         }
         List<Token> tokens = new ArrayList<>();
         List<Token> peers = new ArrayList<>();
