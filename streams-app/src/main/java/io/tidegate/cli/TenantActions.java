@@ -96,6 +96,11 @@ final class TenantActions {
         @Override
         public Integer call() {
             Instant until = until();
+            if (!until.isAfter(Instant.now())) {
+                throw new ParameterException(
+                        spec.commandLine(),
+                        "--until: %s is over by the clock of this machine; give a later time".formatted(until));
+            }
             long offset = block(until);
             return changed("blocked until " + until, offset);
         }

@@ -1,10 +1,10 @@
 package io.tidegate.http;
 
-import io.tidegate.config.FileFault;
 import io.tidegate.config.HttpSettings;
 import io.tidegate.config.Settings;
 import io.tidegate.config.SettingsException;
 import io.tidegate.tenant.TenantId;
+import io.tidegate.wal.FileFault;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;

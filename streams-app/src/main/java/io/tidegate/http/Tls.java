@@ -1,8 +1,8 @@
 package io.tidegate.http;
 
-import io.tidegate.config.FileFault;
 import io.tidegate.config.HttpSettings;
 import io.tidegate.config.SettingsException;
+import io.tidegate.wal.FileFault;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;

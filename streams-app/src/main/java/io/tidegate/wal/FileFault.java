@@ -1,4 +1,4 @@
-package io.tidegate.config;
+package io.tidegate.wal;
 
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
@@ -23,6 +23,6 @@ public final class FileFault {
         if (failure instanceof FileSystemException system && system.getReason() != null) {
             return system.getReason();
         }
-        return failure.getMessage() == null ? "it cannot be read" : failure.getMessage();
+        return failure.getMessage() == null ? "the operating system gives no reason" : failure.getMessage();
     }
 }
