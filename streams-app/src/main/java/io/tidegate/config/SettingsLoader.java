@@ -65,7 +65,8 @@ public final class SettingsLoader {
         } catch (NoSuchFileException e) {
             throw new SettingsException("the settings file %s does not exist".formatted(file));
         } catch (IOException e) {
-            throw new SettingsException("the settings file %s cannot be read: %s".formatted(file, FileFault.describe(e)));
+            throw new SettingsException(
+                    "the settings file %s cannot be read: %s".formatted(file, FileFault.describe(e)));
         } catch (IllegalArgumentException e) {
             throw new SettingsException("the settings file %s cannot be read: %s".formatted(file, e.getMessage()));
         }

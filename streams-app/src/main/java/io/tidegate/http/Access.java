@@ -94,7 +94,8 @@ final class Access {
         try {
             lines = Files.readAllLines(file, StandardCharsets.UTF_8);
         } catch (IOException e) {
-            throw new SettingsException("%s: %s cannot be read: %s".formatted(Settings.HTTP_TOKENS_FILE, file, FileFault.describe(e)));
+            throw new SettingsException(
+                    "%s: %s cannot be read: %s".formatted(Settings.HTTP_TOKENS_FILE, file, FileFault.describe(e)));
         }
         List<Token> tokens = new ArrayList<>();
         List<Token> peers = new ArrayList<>();

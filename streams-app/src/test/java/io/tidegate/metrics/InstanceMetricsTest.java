@@ -247,7 +247,7 @@ final class InstanceMetricsTest {
 
     @Test
     void speaksOpenMetricsToWhoAsksForIt() {
-        InstanceMetrics.Scrape open = metrics.scrape("application/openmetrics-text;version=1.0.0,text/plain;q=0.5");
+        InstanceMetrics.Scrape open = metrics.scrape("application/openmetrics-text");
 
         assertThat(open.contentType()).startsWith("application/openmetrics-text");
         assertThat(open.text()).endsWith("# EOF\n");
