@@ -13,6 +13,7 @@ import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
@@ -242,6 +243,8 @@ public final class DataDir {
             }
         } catch (NoSuchFileException e) {
             // The tenant has no directory here.
+        } catch (NotDirectoryException e) {
+            throw WalException.damage(tenant, walOf(tenant), 0, "a directory is expected, not a file");
         }
         return segments;
     }

@@ -19,6 +19,9 @@ public record WalRecord(long seq, long timestampMs, byte @Nullable [] key, byte 
     /** Counted for each record beside its contents, so that a log of empty records is cut into segments too. */
     static final int OVERHEAD_BYTES = 24;
 
+    /** A record that is larger, key, value and headers together, cannot be stored. */
+    public static final int BYTES_MAX = 48 * 1024 * 1024;
+
     private static final int SCRATCH_BYTES = 512;
 
     /** The record's own bytes: what segments are cut by. Independent of batches and compression. */
