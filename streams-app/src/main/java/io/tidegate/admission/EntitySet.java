@@ -64,6 +64,14 @@ public final class EntitySet {
         return firstHeldChunk;
     }
 
+    /**
+     * The most memory that a set of so many entities takes: a table that has just grown is half full. While it grows, the
+     * old table of {@value #FINGERPRINT_BYTES} ÷ 3/4 bytes an entity is there as well.
+     */
+    public static long memoryBytesMax(long entities) {
+        return OBJECT_BYTES + 2L * FINGERPRINT_BYTES * entities;
+    }
+
     /** The memory that this takes, near enough to bound it. */
     public long memoryBytes() {
         return OBJECT_BYTES + Long.BYTES * ((long) slots.length + tail.length);

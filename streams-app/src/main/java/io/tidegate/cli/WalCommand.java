@@ -55,7 +55,11 @@ final class WalCommand implements Runnable {
     }
 
     private static void hintWhereNothing(CommandSpec spec, DataDir dir, @Nullable TenantId tenant) throws IOException {
-        if (tenant != null && dir.segments(tenant).isEmpty()) {
+        // Anything but a directory that is there is damage, which the command reports itself.
+        if (tenant != null
+                && (Files.isDirectory(dir.walOf(tenant))
+                        ? dir.segments(tenant).isEmpty()
+                        : !Files.exists(dir.walOf(tenant), LinkOption.NOFOLLOW_LINKS))) {
             spec.commandLine()
                     .getErr()
                     .println("tenant %s has no WAL in %s"

@@ -259,21 +259,26 @@ final class RecordBatches {
         long last = batch.lastOffset();
         CompressionType type = compressionOf(attributes);
         if (type == null) {
-            throw new BadBatchException("the batch's attributes 0x%x are not of a batch of records".formatted(attributes), false);
+            throw new BadBatchException(
+                    "the batch's attributes 0x%x are not of a batch of records".formatted(attributes), false);
         }
         if (first < 0 || last < first || last == Long.MAX_VALUE || last - first != count - 1L) {
             throw new BadBatchException(
-                    "the batch claims %d records for the sequence numbers %d to %d".formatted(count, first, last), false);
+                    "the batch claims %d records for the sequence numbers %d to %d".formatted(count, first, last),
+                    false);
         }
         ByteBuffer content = bytes.duplicate().position(HEADER_BYTES).slice();
         if (type == CompressionType.SNAPPY) {
             SnappyChunks.check(content.duplicate(), BATCH_BYTES_MAX);
         }
-        try (InputStream in = Compression.of(type).build().wrapForInput(content, RecordBatch.MAGIC_VALUE_V2, BufferSupplier.NO_CACHING)) {
+        try (InputStream in = Compression.of(type)
+                .build()
+                .wrapForInput(content, RecordBatch.MAGIC_VALUE_V2, BufferSupplier.NO_CACHING)) {
             return new RecordDecoder(in, BATCH_BYTES_MAX).decode(first, count, batch.baseTimestamp());
         } catch (IOException | RuntimeException e) {
             // All bytes are in memory: this is the decompression.
-            throw new BadBatchException("the batch is not what %s compresses to: %s".formatted(type.name, e.getMessage()), false);
+            throw new BadBatchException(
+                    "the batch is not what %s compresses to: %s".formatted(type.name, e.getMessage()), false);
         }
     }
 

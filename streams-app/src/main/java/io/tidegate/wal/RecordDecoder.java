@@ -103,7 +103,8 @@ final class RecordDecoder {
             headers[i] = new RecordHeader(utf8(name, index), bytes(varint()));
         }
         if (bytes - start != length) {
-            throw bad("record %d of the batch has %d bytes, its length says %d".formatted(index, bytes - start, length));
+            throw bad(
+                    "record %d of the batch has %d bytes, its length says %d".formatted(index, bytes - start, length));
         }
         return new WalRecord(firstSeq + index, firstTimestampMs + later, key, value, headers);
     }

@@ -186,7 +186,9 @@ final class CraftedSegmentsTest {
         rows.put("a record count of -1", batch(0, 0, -1, NONE, record(0)));
         rows.put("a record count of 2^31-1", batch(0, 0, Integer.MAX_VALUE, NONE, record(0)));
         rows.put("2^31-1 records claimed", batch(0, Integer.MAX_VALUE - 1, Integer.MAX_VALUE, NONE, record(0)));
-        rows.put("rubbish records", batch(0, 1, 2, NONE, "this is no record at all".getBytes(StandardCharsets.US_ASCII)));
+        rows.put(
+                "rubbish records",
+                batch(0, 1, 2, NONE, "this is no record at all".getBytes(StandardCharsets.US_ASCII)));
         rows.put("an unknown compression", batch(0, 0, 1, 7, record(0)));
         rows.put("an undefined attribute", batch(0, 0, 1, 0x100, record(0)));
         rows.put("a broken zstd stream", batch(0, 0, 1, ZSTD, record(0)));
@@ -207,17 +209,39 @@ final class CraftedSegmentsTest {
         rows.put("records after the last", batch(0, 0, 1, NONE, records(0, 1)));
         rows.put("a record longer than it is", batch(0, 0, 1, NONE, record(20, 0, new byte[] {1, 0, 0})));
         rows.put("a negative value length", batch(0, 0, 1, NONE, record(-1, 0, concat(new byte[] {1}, varint(-2)))));
-        rows.put("2^31-1 headers", batch(0, 0, 1, NONE, record(-1, 0, concat(new byte[] {1, 0}, varint(Integer.MAX_VALUE)))));
+        rows.put(
+                "2^31-1 headers",
+                batch(0, 0, 1, NONE, record(-1, 0, concat(new byte[] {1, 0}, varint(Integer.MAX_VALUE)))));
         rows.put("a header without a name", batch(0, 0, 1, NONE, record(-1, 0, new byte[] {1, 0, 2, 1, 1})));
-        rows.put("a value of 2 GiB", batch(0, 0, 1, NONE, record(-1, 0, concat(new byte[] {1}, varint(Integer.MAX_VALUE)))));
-        rows.put("a compressed record of 2 GiB", batch(0, 0, 1, ZSTD, compressed(
-                Compression.zstd().build(), record(Integer.MAX_VALUE, 0, concat(new byte[] {1}, varint(Integer.MAX_VALUE - 9))))));
-        rows.put("a zstd bomb", batch(0, 0, 1, ZSTD, compressed(Compression.zstd().build(), bomb(600 * MIB))));
-        rows.put("a gzip bomb", batch(0, 0, 1, GZIP, compressed(Compression.gzip().build(), bomb(100 * MIB))));
+        rows.put(
+                "a value of 2 GiB",
+                batch(0, 0, 1, NONE, record(-1, 0, concat(new byte[] {1}, varint(Integer.MAX_VALUE)))));
+        rows.put(
+                "a compressed record of 2 GiB",
+                batch(
+                        0,
+                        0,
+                        1,
+                        ZSTD,
+                        compressed(
+                                Compression.zstd().build(),
+                                record(Integer.MAX_VALUE, 0, concat(new byte[] {1}, varint(Integer.MAX_VALUE - 9))))));
+        rows.put(
+                "a zstd bomb",
+                batch(0, 0, 1, ZSTD, compressed(Compression.zstd().build(), bomb(600 * MIB))));
+        rows.put(
+                "a gzip bomb",
+                batch(0, 0, 1, GZIP, compressed(Compression.gzip().build(), bomb(100 * MIB))));
         rows.put("a snappy chunk of 2 GiB", batch(0, 0, 1, SNAPPY, snappy(Integer.MAX_VALUE, 10)));
         rows.put("a snappy chunk that expands to 2 GiB", batch(0, 0, 1, SNAPPY, snappy(21, Integer.MAX_VALUE)));
-        rows.put("millions of small records", batch(0, 1_999_999, 2_000_000, ZSTD, compressed(
-                Compression.zstd().build(), manySmall(2_000_000))));
+        rows.put(
+                "millions of small records",
+                batch(
+                        0,
+                        1_999_999,
+                        2_000_000,
+                        ZSTD,
+                        compressed(Compression.zstd().build(), manySmall(2_000_000))));
         rows.put("a number that does not end", batch(0, 0, 1, NONE, new byte[] {-1, -1, -1, -1, -1, -1, -1}));
         return rows;
     }
@@ -263,8 +287,9 @@ final class CraftedSegmentsTest {
 
         try (Shard shard = new Shard(dir, SHARD, SETTINGS)) {
             assertThatThrownBy(() -> append(shard, TENANT))
-                    .isInstanceOfSatisfying(WalException.class, failure -> assertThat(failure.kind())
-                            .isEqualTo(WalException.Kind.DAMAGE))
+                    .isInstanceOfSatisfying(
+                            WalException.class,
+                            failure -> assertThat(failure.kind()).isEqualTo(WalException.Kind.DAMAGE))
                     .hasMessageContaining("tenant t42, segment " + segment + ", byte 0: ");
         }
 
@@ -291,13 +316,19 @@ final class CraftedSegmentsTest {
         byte[] huge = new byte[250 * MIB];
         ByteBuffer.wrap(huge).putLong(0).putInt(huge.length - 12);
         all.put("a batch of 250 MiB", huge);
-        byte[] largest = batch(0, 0, 1, NONE, concat(record(40 * MIB, 0, concat(new byte[] {1}, varint(40 * MIB))), new byte[40 * MIB]));
+        byte[] largest = batch(
+                0,
+                0,
+                1,
+                NONE,
+                concat(record(40 * MIB, 0, concat(new byte[] {1}, varint(40 * MIB))), new byte[40 * MIB]));
         all.put("a large record", largest);
         int number = 0;
         for (byte[] content : all.values()) {
             write(TenantId.of(100 + number++), content);
         }
-        try (var sparse = new RandomAccessFile(write(TenantId.of(99), new byte[0]).toFile(), "rw")) {
+        try (var sparse =
+                new RandomAccessFile(write(TenantId.of(99), new byte[0]).toFile(), "rw")) {
             sparse.setLength(1L << 40);
         }
         Path out = root.resolve("out.txt");
@@ -319,7 +350,9 @@ final class CraftedSegmentsTest {
 
         String said = Files.readString(out);
         assertThat(verify.exitValue()).as(said).isEqualTo(ExitCodes.DAMAGE);
-        assertThat(said).doesNotContain("OutOfMemoryError").contains("DAMAGE tenant t99, " + segment(dir, TenantId.of(99)));
+        assertThat(said)
+                .doesNotContain("OutOfMemoryError")
+                .contains("DAMAGE tenant t99, " + segment(dir, TenantId.of(99)));
         for (int i = 0; i < all.size(); i++) {
             assertThat(said).contains("DAMAGE tenant t%d, ".formatted(100 + i));
         }
@@ -335,7 +368,8 @@ final class CraftedSegmentsTest {
 
             assertThat(run.exitCode()).isEqualTo(ExitCodes.DAMAGE);
             assertThat(run.out()).containsPattern("(?m)^ *41 ").containsPattern("(?m)^ *43 ");
-            assertThat(run.out() + run.err()).contains("DAMAGE tenant t42, " + link + ", byte 0: a regular file is expected");
+            assertThat(run.out() + run.err())
+                    .contains("DAMAGE tenant t42, " + link + ", byte 0: a regular file is expected");
         }
         assertThat(run("wal", "cat", "42").exitCode()).isEqualTo(ExitCodes.DAMAGE);
     }
