@@ -348,10 +348,16 @@ public final class Doctor {
     private void memory() {
         long heapMib = Runtime.getRuntime().maxMemory() >> 20;
         try {
-            ok("memory", "with a heap of %d MiB, as here, one tenant can have %d entities (entities.max)"
-                    .formatted(heapMib, settings.entitiesMax()));
+            ok(
+                    "memory",
+                    "with a heap of %d MiB, as here, one tenant can have %d entities (entities.max)"
+                            .formatted(heapMib, settings.entitiesMax()));
         } catch (SettingsException e) {
-            add(Level.WARN, "memory", e.getMessage(), "run the doctor with the -Xmx of the instance to see what holds there");
+            add(
+                    Level.WARN,
+                    "memory",
+                    e.getMessage(),
+                    "run the doctor with the -Xmx of the instance to see what holds there");
         }
     }
 

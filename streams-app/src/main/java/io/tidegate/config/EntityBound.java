@@ -6,9 +6,8 @@ import io.tidegate.admission.EntitySet;
  * How many entities one tenant can have so that its set always fits the heap.
  *
  * <p>A task holds the tenant of its last signal whole, even if the tenant takes more than the task's part of the cache. In
- * the worst case one instance has all shards, and each has a tenant at the bound: together they take the larger of the
- * cache and a quarter of the heap, so at most half of the heap. A set that grows needs its old table beside the new one,
- * two thirds of it again, for each thread.
+ * the worst case one instance has all shards, and on each a tenant at the bound grows at the same time: together they take
+ * the larger of the cache and a quarter of the heap, so at most half of the heap.
  *
  * @param heapBytes of this process
  * @param cacheBytes memory for tenants' usage and entities, at most half of the heap
@@ -17,12 +16,11 @@ import io.tidegate.admission.EntitySet;
 record EntityBound(long heapBytes, long cacheBytes, int shards) {
     private static final int SHARE_OF_HEAP = 4;
     private static final int BASE = 10;
-    private static final long BYTES_EACH = EntitySet.memoryBytesMax(1) - EntitySet.memoryBytesMax(0);
 
     /** What fits. */
     long entities() {
         long bytes = Math.max(cacheBytes, heapBytes / SHARE_OF_HEAP) / shards;
-        return Math.min(EntitySet.ENTITIES_MAX, bytes / BYTES_EACH);
+        return Math.min(EntitySet.ENTITIES_MAX, bytes / EntitySet.GROWTH_BYTES);
     }
 
     /**
@@ -41,6 +39,6 @@ record EntityBound(long heapBytes, long cacheBytes, int shards) {
 
     /** The smallest heap that holds so many entities, whatever the cache is. */
     long heapNeeded(long entities) {
-        return Math.multiplyExact(entities * SHARE_OF_HEAP, BYTES_EACH * shards);
+        return entities * SHARE_OF_HEAP * EntitySet.GROWTH_BYTES * shards;
     }
 }

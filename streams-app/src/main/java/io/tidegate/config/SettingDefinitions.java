@@ -115,7 +115,7 @@ final class SettingDefinitions {
                 Importance.MEDIUM,
                 "Entities that one tenant can have, whatever its own quota: more are rejected with entity_limit, so that no"
                         + " tenant exhausts an instance's memory. 0 = what the heap holds if every shard has such a tenant:"
-                        + " the larger of cache.bytes and a quarter of the heap, ÷ shards ÷ 32 bytes, rounded down to one"
+                        + " the larger of cache.bytes and a quarter of the heap, ÷ shards ÷ 54 bytes, rounded down to one"
                         + " digit. The same on all instances: where it is derived, give all of them the same heap, or the"
                         + " limit of a tenant depends on the instance that has its shard.");
         instance.add(

@@ -29,8 +29,7 @@ import org.jspecify.annotations.Nullable;
 final class RecordDecoder {
     private static final int BUFFER_BYTES = 16 * 1024;
 
-    /** The memory of a record or a header beside its bytes, near enough to bound it. */
-    private static final int OBJECT_BYTES = 64;
+    private static final int OBJECT_BYTES = WalRecord.HEADER_BYTES;
 
     private static final int VARINT_BITS = 32;
     private static final int VARLONG_BITS = 64;

@@ -22,6 +22,9 @@ public record WalRecord(long seq, long timestampMs, byte @Nullable [] key, byte 
     /** A record that is larger, key, value and headers together, cannot be stored. */
     public static final int BYTES_MAX = 48 * 1024 * 1024;
 
+    /** The memory of a record or a header beside its bytes, near enough to bound it. */
+    public static final int HEADER_BYTES = 64;
+
     private static final int SCRATCH_BYTES = 512;
 
     /** The record's own bytes: what segments are cut by. Independent of batches and compression. */

@@ -25,8 +25,7 @@ class EntityMemoryTest {
         public static void main(String[] args) throws Exception {
             Settings settings = SettingsLoader.load(null, Map.of(), Map.of("shards", args[0]));
             Admission admission = new Admission(null, settings.entitiesMax());
-            TenantConfig config =
-                    TenantConfigJson.parse("{\"tenant_id\":1}".getBytes(StandardCharsets.UTF_8));
+            TenantConfig config = TenantConfigJson.parse("{\"tenant_id\":1}".getBytes(StandardCharsets.UTF_8));
             List<TenantUsage> all = new ArrayList<>();
             for (int shard = 0; shard < settings.shards(); shard++) {
                 TenantUsage usage = TenantUsage.fresh(shard, 1);
@@ -61,7 +60,7 @@ class EntityMemoryTest {
 
             assertThat(child.waitFor(1, TimeUnit.MINUTES)).isTrue();
             assertThat(said).matches("\\d+ \\d+\\R");
-            String[] counts = said.trim().split(" ");
+            String[] counts = said.trim().split(" ", 2);
             assertThat(Long.parseLong(counts[1])).isEqualTo(shards * Long.parseLong(counts[0]));
         }
     }

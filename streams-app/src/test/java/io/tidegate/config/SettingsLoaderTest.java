@@ -325,9 +325,9 @@ final class SettingsLoaderTest {
         long mib = 1024 * 1024;
         EntityBound small = new EntityBound(512 * mib, 256 * mib, 8);
         EntityBound large = new EntityBound(8192 * mib, 512 * mib, 8);
-        assertThat(small.rounded()).isEqualTo(1_000_000);
-        assertThat(new EntityBound(505 * mib, 252 * mib, 8).rounded()).isEqualTo(small.rounded() - 100_000);
-        assertThat(large.rounded()).isEqualTo(8_000_000);
+        assertThat(small.rounded()).isEqualTo(600_000);
+        assertThat(new EntityBound(505 * mib, 252 * mib, 8).rounded()).isEqualTo(small.rounded());
+        assertThat(large.rounded()).isEqualTo(4_000_000);
         assertThat(small.heapNeeded(small.entities())).isLessThanOrEqualTo(2 * small.heapBytes());
         assertThat(new EntityBound(large.heapNeeded(3_000_000), 0, 8).entities())
                 .isEqualTo(3_000_000);
