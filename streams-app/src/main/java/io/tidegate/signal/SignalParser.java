@@ -88,8 +88,7 @@ public final class SignalParser {
     }
 
     private static boolean startsWith(byte[] value, byte[] prefix) {
-        return value.length >= prefix.length
-                && Arrays.equals(value, 0, prefix.length, prefix, 0, prefix.length);
+        return value.length >= prefix.length && Arrays.equals(value, 0, prefix.length, prefix, 0, prefix.length);
     }
 
     private static ParseResult readObject(JsonParser parser) throws IOException {
