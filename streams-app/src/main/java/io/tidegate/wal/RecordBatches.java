@@ -165,13 +165,13 @@ final class RecordBatches {
     }
 
     /** A batch that was read and validated: its checksum, its header, and each of its records. */
-    static final class Stored {
+    static final class StoredBatch {
         private final long firstSeq;
         private final int stamp;
         private final long end;
         private final List<WalRecord> records;
 
-        private Stored(long firstSeq, int stamp, long end, List<WalRecord> records) {
+        private StoredBatch(long firstSeq, int stamp, long end, List<WalRecord> records) {
             this.firstSeq = firstSeq;
             this.stamp = stamp;
             this.end = end;
@@ -221,7 +221,7 @@ final class RecordBatches {
      *
      * @throws BadBatchException if the bytes there are cut, or not what was written
      */
-    static Stored read(FileChannel file, long position, long end) throws IOException, BadBatchException {
+    static StoredBatch read(FileChannel file, long position, long end) throws IOException, BadBatchException {
         if (end - position < HEADER_BYTES) {
             throw new BadBatchException("%d bytes are too few for a batch".formatted(end - position), true);
         }
@@ -247,7 +247,7 @@ final class RecordBatches {
         if (!batch.isValid()) {
             throw new BadBatchException("the batch's checksum is wrong", position + size == end);
         }
-        return new Stored(batch.baseOffset(), batch.partitionLeaderEpoch(), position + size, records(batch, bytes));
+        return new StoredBatch(batch.baseOffset(), batch.partitionLeaderEpoch(), position + size, records(batch, bytes));
     }
 
     /** Decodes the records of a batch whose checksum is right, and does not trust its header. */
