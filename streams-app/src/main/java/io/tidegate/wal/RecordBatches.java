@@ -247,7 +247,8 @@ final class RecordBatches {
         if (!batch.isValid()) {
             throw new BadBatchException("the batch's checksum is wrong", position + size == end);
         }
-        return new StoredBatch(batch.baseOffset(), batch.partitionLeaderEpoch(), position + size, records(batch, bytes));
+        return new StoredBatch(
+                batch.baseOffset(), batch.partitionLeaderEpoch(), position + size, records(batch, bytes));
     }
 
     /** Decodes the records of a batch whose checksum is right, and does not trust its header. */

@@ -73,8 +73,7 @@ final class CraftedSegmentsTest {
     }
 
     private static void append(Shard shard, TenantId tenant) {
-        shard.append(
-                tenant, new WalRecord(0, 1000, null, new byte[] {'{', '}'}, new Header[0]), () -> false, segment -> {});
+        shard.append(tenant, new WalRecord(0, 1000, null, new byte[] {'{', '}'}, new Header[0]));
     }
 
     /** A record as the format says, with the offset and length that the row wants. */
