@@ -4,6 +4,7 @@ import io.tidegate.config.Settings;
 import io.tidegate.config.SettingsException;
 import io.tidegate.topology.OpenTransactions;
 import io.tidegate.wal.DataDir;
+import io.tidegate.wal.FileFault;
 import io.tidegate.wal.WalException;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -117,7 +118,7 @@ public final class Doctor {
         } catch (UnknownHostException e) {
             return "the name %s is not known here".formatted(name);
         } catch (IOException e) {
-            return e.getMessage() == null ? e.toString() : e.getMessage();
+            return FileFault.describe(e);
         }
     }
 
@@ -407,7 +408,7 @@ public final class Doctor {
             add(
                     Level.FAIL,
                     "disk",
-                    "a file in %s cannot be written and synced: %s".formatted(root, e.getMessage()),
+                    "a file in %s cannot be written and synced: %s".formatted(root, FileFault.describe(e)),
                     "mend the file system: a WAL cannot be durable there");
         }
     }

@@ -72,7 +72,7 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
                 context.getStateStore(TenantStates.SEGMENTS),
                 settings.cachedTenants(),
                 memory);
-        commands = new CommandRunner(context, states, configs);
+        commands = new CommandRunner(context, states, configs, listener);
         beforeCommit = context.getStateStore(BeforeCommit.STORE);
         beforeCommit.run(states::write);
         memory.opened();

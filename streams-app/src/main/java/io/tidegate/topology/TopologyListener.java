@@ -52,6 +52,9 @@ public interface TopologyListener {
 
     default void deadLettered(Defect defect) {}
 
+    /** A tenant was deleted: it has no config, no state and no files any more. */
+    default void deleted(TenantId tenant) {}
+
     /** A signal was sent on to another region. */
     default void forwarded() {}
 
