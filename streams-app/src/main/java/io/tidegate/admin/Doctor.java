@@ -1,6 +1,7 @@
 package io.tidegate.admin;
 
 import io.tidegate.config.Settings;
+import io.tidegate.config.SettingsException;
 import io.tidegate.topology.OpenTransactions;
 import io.tidegate.wal.DataDir;
 import io.tidegate.wal.FileFault;
@@ -72,6 +73,7 @@ public final class Doctor {
 
     public List<Finding> examine() {
         boolean held = dataDir();
+        memory();
         disk();
         port(held);
         if (brokers()) {
@@ -356,6 +358,23 @@ public final class Doctor {
         String holder = dir.holder();
         ok("data dir", holder == null ? root + " is free" : "%s is in use by process %s".formatted(root, holder));
         return holder != null;
+    }
+
+    /** With the heap of this process, which is the instance's only if both have the same options. */
+    private void memory() {
+        long heapMib = Runtime.getRuntime().maxMemory() >> 20;
+        try {
+            ok(
+                    "memory",
+                    "with a heap of %d MiB, as here, one tenant can have %d entities (entities.max)"
+                            .formatted(heapMib, settings.entitiesMax()));
+        } catch (SettingsException e) {
+            add(
+                    Level.WARN,
+                    "memory",
+                    e.getMessage(),
+                    "run the doctor with the -Xmx of the instance to see what holds there");
+        }
     }
 
     private void disk() {

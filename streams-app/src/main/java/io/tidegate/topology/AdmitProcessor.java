@@ -60,7 +60,7 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
         this.parser = parser;
         this.memory = memory;
         this.listener = listener;
-        this.admission = new Admission(settings.region());
+        this.admission = new Admission(settings.region(), settings.entitiesMax());
     }
 
     @Override
