@@ -87,6 +87,7 @@ public final class TopicSetup implements AutoCloseable, AcceptedTopic {
         if (!wrong.isEmpty()) {
             throw new AdminException("topics are not as they must be:\n  " + String.join("\n  ", wrong));
         }
+        levelPartitions();
         long recordBytes = Long.MAX_VALUE;
         Topics topics = settings.topics();
         List<String> whole = new ArrayList<>(List.of(topics.byTenant(), topics.accepted(), topics.quotaExceeded()));
@@ -99,6 +100,11 @@ public final class TopicSetup implements AutoCloseable, AcceptedTopic {
         RecordSizes sizes =
                 new RecordSizes(recordBytes - RecordSizes.HEADROOM_BYTES, deadLetterBytes - RecordSizes.HEADROOM_BYTES);
         return new Outcome(created, found, sizes, Math.max(recordBytes, deadLetterBytes));
+    }
+
+    /** Makes partitions that were added to a topic harmless. */
+    public void levelPartitions() {
+        new PartitionCounts(admin, settings).level();
     }
 
     private void createMissing(Map<String, NewTopic> wanted, Set<String> existing, List<String> created) {
@@ -457,17 +463,10 @@ public final class TopicSetup implements AutoCloseable, AcceptedTopic {
         Topics names = settings.topics();
         for (String name : List.of(names.byTenant(), names.accepted(), names.segments(), names.commands())) {
             int partitions = topics.get(name).partitions().size();
-            if (partitions != settings.shards()) {
-                wrong.add(
-                        "topic %s has %d partitions, %s is %d: set %s=%d, or use other topics. Partitions cannot be added:"
-                                        .formatted(
-                                                name,
-                                                partitions,
-                                                Settings.SHARDS,
-                                                settings.shards(),
-                                                Settings.SHARDS,
-                                                partitions)
-                                + " tenants would move away from their state");
+            // More are harmless: PartitionCounts.
+            if (partitions < settings.shards()) {
+                wrong.add("topic %s has %d partitions, and %s is %d: it needs at least as many. Set %s to what it was, or use other topics"
+                        .formatted(name, partitions, Settings.SHARDS, settings.shards(), Settings.SHARDS));
             }
         }
         long ingressMs = longestRetentionMs(configs);

@@ -101,6 +101,7 @@ final class InstanceRunner implements AutoCloseable {
                     settings.shards(),
                     Duration.ofMillis(settings.sessionTimeoutMs()),
                     continuity,
+                    setup::levelPartitions,
                     metrics);
             metrics.watch(instance, configs, dir, settings.diskMinFreeBytes());
             instance.start();

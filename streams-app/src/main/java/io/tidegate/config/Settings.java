@@ -482,7 +482,8 @@ public final class Settings {
                 Math.min(config.getLong(CACHE_BYTES), Runtime.getRuntime().maxMemory() / 2),
                 wal(),
                 Duration.ofMillis(config.getLong(WAL_WRITE_INTERVAL_MS)),
-                Duration.ofMillis(config.getLong(WAL_CHECKPOINT_INTERVAL_MS)));
+                Duration.ofMillis(config.getLong(WAL_CHECKPOINT_INTERVAL_MS)),
+                shards());
     }
 
     public WalSettings wal() {

@@ -97,12 +97,20 @@ public final class InstanceView {
     private final int shards;
     private final Restores restores;
     private final double silenceSMax;
+    private final ThreadFailures failures;
     private volatile Touch touch = new Touch(false, System.nanoTime() - TOUCH_HOLDS_NANOS);
 
     private record Touch(boolean held, long lookedNanos) {}
 
     /** @param session how long brokers keep the tasks of an instance that is silent */
-    InstanceView(KafkaStreams streams, Topics topics, int shards, Restores restores, Duration session) {
+    InstanceView(
+            KafkaStreams streams,
+            Topics topics,
+            int shards,
+            Restores restores,
+            Duration session,
+            ThreadFailures failures) {
+        this.failures = failures;
         this.streams = streams;
         this.topics = topics;
         this.shards = shards;
@@ -138,6 +146,11 @@ public final class InstanceView {
     /** Whether all tasks of this instance run: nothing is being restored or moved. */
     public boolean isRunning() {
         return streams.state() == KafkaStreams.State.RUNNING;
+    }
+
+    /** Whether threads of this instance have failed repeatedly within the last minute. */
+    public boolean isFailing() {
+        return failures.goOn(System.nanoTime());
     }
 
     public boolean isPaused() {

@@ -71,6 +71,7 @@ final class InstanceMetricsTest {
                 settings.shards(),
                 Duration.ofMillis(settings.sessionTimeoutMs()),
                 continuity,
+                () -> {},
                 metrics);
         metrics.watch(instance, configs, dir, 7);
     }

@@ -239,7 +239,8 @@ class ThreadProgressTest {
                 1_000,
                 wal,
                 Duration.ofSeconds(1),
-                Duration.ofSeconds(1));
+                Duration.ofSeconds(1),
+                1);
         var topology = TidegateTopology.build(
                 settings,
                 new TenantConfigs(Unknown.REJECT),

@@ -206,6 +206,7 @@ final class ContinuityTest {
                 2,
                 Duration.ofSeconds(6),
                 continuity,
+                () -> {},
                 new TopologyListener() {
                     @Override
                     public void threadFailed(boolean replaced) {
