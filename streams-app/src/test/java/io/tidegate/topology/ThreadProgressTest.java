@@ -5,7 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.tidegate.topology.TenantConfigs.Unknown;
+import io.tidegate.tenant.MissingTenants;
+import io.tidegate.tenant.UnknownTenants;
 import io.tidegate.wal.DataDir;
 import io.tidegate.wal.WalSettings;
 import java.nio.file.Path;
@@ -243,7 +244,7 @@ class ThreadProgressTest {
                 1);
         var topology = TidegateTopology.build(
                 settings,
-                new TenantConfigs(Unknown.REJECT),
+                new TenantConfigs(UnknownTenants.REJECT, MissingTenants.REJECT),
                 new DataDir(temp.resolve("data")),
                 shard -> false,
                 continuity,
