@@ -85,7 +85,7 @@ final class PartitionCounts {
         List<String> names = new ArrayList<>();
         for (String name : KafkaFutures.get(admin.listTopics().names(), "listing the topics")) {
             if (read.contains(name)
-                    || name.startsWith(settings.applicationId() + "-") && name.endsWith("-changelog")) {
+                    || (name.startsWith(settings.applicationId() + "-") && name.endsWith("-changelog"))) {
                 names.add(name);
             }
         }

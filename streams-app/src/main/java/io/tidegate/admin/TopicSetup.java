@@ -15,6 +15,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.ExecutionException;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AlterConfigOp;
@@ -429,12 +430,16 @@ public final class TopicSetup implements AutoCloseable, AcceptedTopic {
         }
     }
 
-    /** A topic that was just created is not known to every broker at once. */
     private Map<String, TopicDescription> described(Collection<String> names) {
+        return whenKnown(() -> KafkaFutures.get(admin.describeTopics(names).allTopicNames(), "describing the topics"));
+    }
+
+    /** A topic that was just created is not known to every broker at once. */
+    private static <T> T whenKnown(Supplier<T> ask) {
         long deadline = System.nanoTime() + APPEARS_WITHIN.toNanos();
         while (true) {
             try {
-                return KafkaFutures.get(admin.describeTopics(names).allTopicNames(), "describing the topics");
+                return ask.get();
             } catch (AdminException e) {
                 if (System.nanoTime() > deadline || Thread.currentThread().isInterrupted()) {
                     throw e;
@@ -453,7 +458,7 @@ public final class TopicSetup implements AutoCloseable, AcceptedTopic {
                 .map(name -> new ConfigResource(ConfigResource.Type.TOPIC, name))
                 .toList();
         Map<String, Config> configs = new HashMap<>();
-        KafkaFutures.get(admin.describeConfigs(resources).all(), "describing the topics' settings")
+        whenKnown(() -> KafkaFutures.get(admin.describeConfigs(resources).all(), "describing the topics' settings"))
                 .forEach((resource, config) -> configs.put(resource.name(), config));
         return configs;
     }
@@ -465,8 +470,9 @@ public final class TopicSetup implements AutoCloseable, AcceptedTopic {
             int partitions = topics.get(name).partitions().size();
             // More are harmless: PartitionCounts.
             if (partitions < settings.shards()) {
-                wrong.add("topic %s has %d partitions, and %s is %d: it needs at least as many. Set %s to what it was, or use other topics"
-                        .formatted(name, partitions, Settings.SHARDS, settings.shards(), Settings.SHARDS));
+                wrong.add(
+                        "topic %s has %d partitions, and %s is %d: it needs at least as many. Set %s to what it was, or use other topics"
+                                .formatted(name, partitions, Settings.SHARDS, settings.shards(), Settings.SHARDS));
             }
         }
         long ingressMs = longestRetentionMs(configs);

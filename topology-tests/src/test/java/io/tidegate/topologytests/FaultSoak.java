@@ -55,7 +55,9 @@ final class FaultSoak implements Callable<Integer> {
     @Option(names = "--only", description = "Only this fault: ${COMPLETION-CANDIDATES}.")
     private Kind only;
 
-    @Option(names = "--group-protocol", description = "Of all rounds: streams or classic; without it a third are classic.")
+    @Option(
+            names = "--group-protocol",
+            description = "Of all rounds: streams or classic; without it a third are classic.")
     private String groupProtocol;
 
     @Option(names = "--keep", description = "Keep the directory also where all went well.")
