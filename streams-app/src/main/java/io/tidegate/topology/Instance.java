@@ -155,7 +155,7 @@ public final class Instance implements AutoCloseable {
     }
 
     private void stateChanged(State now) {
-        LOG.info("state={}", now);
+        LOG.info("Kafka Streams changed its state={}", now);
         if (now == State.RUNNING) {
             running.countDown();
         } else if (now == State.ERROR || now == State.NOT_RUNNING) {
