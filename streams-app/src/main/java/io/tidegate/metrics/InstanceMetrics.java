@@ -186,6 +186,11 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
                 "Records left to be read before all tasks run",
                 view,
                 InstanceMetrics::remaining);
+        gauge(
+                MetricNames.INGRESS_TRANSACTIONS,
+                "Producers' transactions that stay open in the ingress topics and hold up all signals behind them",
+                instance,
+                Instance::openIngressTransactions);
         gauge(MetricNames.RUNNING, "1 while all tasks run", instance, one -> one.state() == State.RUNNING ? 1 : 0);
         gauge(MetricNames.PAUSED, "1 while the disk has too little room", instance, one -> one.isPaused() ? 1 : 0);
     }

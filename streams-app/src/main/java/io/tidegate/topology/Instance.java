@@ -127,6 +127,11 @@ public final class Instance implements AutoCloseable {
         return view;
     }
 
+    /** How many transactions of producers hold up the readers of the ingress topics. */
+    public int openIngressTransactions() {
+        return clients.openIngressTransactions();
+    }
+
     public boolean isPaused() {
         return streams.isPaused();
     }

@@ -61,6 +61,7 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
     });
     private Set<OpenTransactions.Open> seen = Set.of();
     private Set<OpenTransactions.Open> reported = Set.of();
+    private final IngressTransactions ingress = new IngressTransactions();
     private volatile @Nullable Admin admin;
 
     /**
@@ -103,6 +104,11 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
                 this::endForgotten, LOOK_EVERY.toMillis(), LOOK_EVERY.toMillis(), TimeUnit.MILLISECONDS);
     }
 
+    /** How many transactions of producers hold up the readers of the ingress topics. */
+    int openIngressTransactions() {
+        return ingress.heldUp();
+    }
+
     /** Those that were open at the last look too: nearly all end within a fraction of that time. */
     private void endForgotten() {
         Admin client = admin;
@@ -111,6 +117,7 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
         }
         try {
             OpenTransactions transactions = transactions(client);
+            ingress.look(transactions, System.currentTimeMillis());
             Set<OpenTransactions.Open> now = transactions.lookWherePossible();
             Set<OpenTransactions.Open> suspects = new HashSet<>(now);
             suspects.retainAll(seen);

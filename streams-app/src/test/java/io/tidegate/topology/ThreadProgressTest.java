@@ -12,6 +12,7 @@ import io.tidegate.wal.WalSettings;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -190,6 +191,21 @@ class ThreadProgressTest {
         commit(Map.of(P, 101L));
 
         assertThat(asked).containsExactly("2-100");
+    }
+
+    @Test
+    void doesNotAskForAPositionWhereNothingIsCommitted() {
+        thread.retain(Set.of());
+        thread.committedAre(Collections.singletonMap(P, null));
+        // With the reset policy "none", asking throws NoOffsetForPartitionException, which only poll may do.
+        var consumer = new MockConsumer<byte[], byte[]>("none");
+        consumer.assign(List.of(P));
+
+        assertThatCode(() -> thread.resumed(consumer, List.of(P))).doesNotThrowAnyException();
+        deliver(P, 1, 0);
+        process(P, 0);
+        commit(Map.of(P, 1L));
+        assertThat(asked).isEmpty();
     }
 
     @Test
