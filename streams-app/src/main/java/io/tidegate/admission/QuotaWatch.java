@@ -54,13 +54,12 @@ public final class QuotaWatch {
     /** The ten seconds over which a rate counts as sustained. */
     public static final long WINDOW_MS = 10_000;
 
-    static final int BYTES = 2 * Long.BYTES + Quota.ALL.length;
     private static final long WINDOW_S = WINDOW_MS / 1_000;
     private static final int[] LEVELS = {100, 90, 80};
     private static final int HYSTERESIS = 5;
     private static final long NONE = -1;
 
-    private final byte[] levels = new byte[Quota.ALL.length];
+    private byte[] levels = new byte[Quota.ALL.length];
     private long window = NONE;
     private long wanted;
 
@@ -131,13 +130,22 @@ public final class QuotaWatch {
         return levels[quota.ordinal()];
     }
 
-    void write(ByteBuffer out) {
-        out.putLong(window).putLong(wanted).put(levels);
+    int bytes() {
+        return 2 * Long.BYTES + 1 + levels.length;
     }
 
-    void read(ByteBuffer in) {
+    void write(ByteBuffer out) {
+        out.putLong(window).putLong(wanted).put((byte) levels.length).put(levels);
+    }
+
+    void readWindow(ByteBuffer in) {
         window = in.getLong();
         wanted = in.getLong();
-        in.get(levels);
+    }
+
+    /** Reads the levels of that many quotas; those of a newer build stay behind the known ones. */
+    void readLevels(ByteBuffer in, int stored) {
+        levels = new byte[Math.max(stored, Quota.ALL.length)];
+        in.get(levels, 0, stored);
     }
 }

@@ -3,8 +3,8 @@ package io.tidegate.admission;
 import java.util.Locale;
 
 /**
- * Why a signal was refused. A closed set; each has a section in {@code docs/reasons.md}. The order is part of the
- * stored format of {@link TenantUsage}: add at the end.
+ * Why a signal was rejected. A closed set; each has a section in {@code docs/reasons.md}. The order is part of the
+ * stored format of {@link TenantUsage}: add at the end. Stored usages with fewer or more reasons stay readable.
  */
 public enum Reason {
     /** The bucket is empty and was last full longer than burst ÷ rate ago: a sustained rate above the limit. */

@@ -1,7 +1,6 @@
 package io.tidegate.admission;
 
 import io.tidegate.tenant.TenantConfig;
-import java.nio.ByteBuffer;
 import java.util.function.BiConsumer;
 import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
@@ -10,60 +9,37 @@ import org.jspecify.annotations.Nullable;
  * What one tenant has used: the state that decisions are made over. Changed by {@link Admission} alone, except for the
  * stored bytes, which the WAL reports.
  *
- * <p>Stored under the tenant's id, once for each transaction; the entities are stored beside it, in the chunks of {@link
- * EntitySet}. Big-endian:
- *
- * <pre>
- *  version = 2 (1)
- *  next sequence number (8)
- *  bucket: level in nano-tokens (8) | refilled at, ms (8) | last full at, ms (8)      -1: never
- *  entity hash key (16)
- *  items (8) | users (8) | creators (8)
- *  sealed segments (8) | sealed bytes (8)
- *  last decision at, ms (8)
- *  last rejection: at, ms (8) | reason (1)      -1: never
- *  bytes accepted (8)
- *  pruned below sequence number (8)
- *  watched: window (8) | signals in it (8) | level of rate, entities, storage (3)      {@link QuotaWatch}
- *  reasons n = 7 (1) | rejected by reason (8 × n) | would have been rejected (observe mode), by reason (8 × n)
- * </pre>
- *
- * <p>Version 1 ended its fixed part at the last decision; it is read, and written as version 2.
+ * <p>Stored under the tenant's id, once for each transaction ({@link StoredUsage}); the entities are stored beside it, in
+ * the chunks of {@link EntitySet}.
  *
  * <p>Not thread-safe; owned by the task that owns the tenant.
  */
 public final class TenantUsage {
-    private static final byte VERSION = 2;
-    private static final byte VERSION_1 = 1;
     private static final Reason[] REASONS = Reason.values();
-    private static final int BYTES_1 = 1
-            + Long.BYTES
-            + TokenBucket.BYTES
-            + (2 + EntityKind.ALL.length + 3) * Long.BYTES
-            + 1
-            + 2 * REASONS.length * Long.BYTES;
-    private static final int BYTES = BYTES_1 + Long.BYTES + 1 + 2 * Long.BYTES + QuotaWatch.BYTES;
     private static final byte NO_REASON = -1;
     private static final long NEVER = -1;
 
     final TokenBucket bucket = new TokenBucket();
-    private final QuotaWatch watch = new QuotaWatch();
+    final QuotaWatch watch = new QuotaWatch();
     private final EntitySet entities = new EntitySet();
-    private final long[] entitiesByKind = new long[EntityKind.ALL.length];
-    private final long[] rejected = new long[REASONS.length];
-    private final long[] observed = new long[REASONS.length];
-    private long nextSeq;
-    private long hashKey0;
-    private long hashKey1;
-    private long sealedSegments;
-    private long sealedBytes;
-    private long lastDecisionMs;
-    private long lastRejectionMs = NEVER;
-    private byte lastRejection = NO_REASON;
-    private long acceptedBytes;
-    private long prunedBelow;
+    long[] entitiesByKind = new long[EntityKind.ALL.length];
+    long[] rejected = new long[REASONS.length];
+    long[] observed = new long[REASONS.length];
+    long nextSeq;
+    long hashKey0;
+    long hashKey1;
+    long sealedSegments;
+    long sealedBytes;
+    long lastDecisionMs;
+    long lastRejectionMs = NEVER;
+    byte lastRejection = NO_REASON;
+    long acceptedBytes;
+    long prunedBelow;
 
-    private TenantUsage() {}
+    /** Sections that a newer build stored, to be stored again as they are; null if there are none. */
+    byte @Nullable [] unknownSections;
+
+    TenantUsage() {}
 
     /**
      * The usage of a tenant that was never seen.
@@ -84,62 +60,23 @@ public final class TenantUsage {
      */
     public TenantUsage anew() {
         TenantUsage usage = fresh(hashKey0, hashKey1);
-        System.arraycopy(entitiesByKind, 0, usage.entitiesByKind, 0, entitiesByKind.length);
+        usage.entitiesByKind = entitiesByKind.clone();
         usage.sealedSegments = sealedSegments;
         usage.sealedBytes = sealedBytes;
         return usage;
     }
 
     /**
-     * Reads a stored usage. Its entities are to be {@linkplain EntitySet#load loaded} before the next decision.
+     * Reads a stored usage. Its entities must be {@linkplain EntitySet#load loaded} before the next decision.
      *
-     * @throws IllegalStateException if the bytes are of an unknown version or cut
+     * @throws IllegalStateException if the bytes are of an unknown version or truncated
      */
     public static TenantUsage read(byte[] stored) {
-        boolean version1 = stored.length == BYTES_1 && stored[0] == VERSION_1;
-        if (!version1 && (stored.length != BYTES || stored[0] != VERSION)) {
-            throw new IllegalStateException(
-                    "tenant usage of %d bytes is not of version %d or %d".formatted(stored.length, VERSION_1, VERSION));
-        }
-        ByteBuffer in = ByteBuffer.wrap(stored, 1, stored.length - 1);
-        TenantUsage usage = new TenantUsage();
-        usage.nextSeq = in.getLong();
-        usage.bucket.read(in);
-        usage.hashKey0 = in.getLong();
-        usage.hashKey1 = in.getLong();
-        readAll(in, usage.entitiesByKind);
-        usage.sealedSegments = in.getLong();
-        usage.sealedBytes = in.getLong();
-        usage.lastDecisionMs = in.getLong();
-        if (!version1) {
-            usage.lastRejectionMs = in.getLong();
-            usage.lastRejection = in.get();
-            usage.acceptedBytes = in.getLong();
-            usage.prunedBelow = in.getLong();
-            usage.watch.read(in);
-        }
-        int reasons = in.get();
-        if (reasons != REASONS.length) {
-            throw new IllegalStateException("tenant usage knows %d reasons, not %d".formatted(reasons, REASONS.length));
-        }
-        readAll(in, usage.rejected);
-        readAll(in, usage.observed);
-        return usage;
+        return StoredUsage.read(stored);
     }
 
     public byte[] write() {
-        ByteBuffer out = ByteBuffer.allocate(BYTES);
-        out.put(VERSION).putLong(nextSeq);
-        bucket.write(out);
-        out.putLong(hashKey0).putLong(hashKey1);
-        writeAll(out, entitiesByKind);
-        out.putLong(sealedSegments).putLong(sealedBytes).putLong(lastDecisionMs);
-        out.putLong(lastRejectionMs).put(lastRejection).putLong(acceptedBytes).putLong(prunedBelow);
-        watch.write(out);
-        out.put((byte) REASONS.length);
-        writeAll(out, rejected);
-        writeAll(out, observed);
-        return out.array();
+        return StoredUsage.write(this);
     }
 
     /** Counts a segment that the WAL sealed, replaced or pruned: the change in segments and in bytes. */
@@ -283,9 +220,9 @@ public final class TenantUsage {
         return lastDecisionMs;
     }
 
-    /** The reason of the last rejection; null before the first. */
+    /** The reason of the last rejection; null before the first, or if a newer build rejected for a reason unknown here. */
     public @Nullable Reason lastRejection() {
-        return lastRejection == NO_REASON ? null : REASONS[lastRejection];
+        return lastRejection >= 0 && lastRejection < REASONS.length ? REASONS[lastRejection] : null;
     }
 
     /** The record time of the last rejection, in ms since the epoch; -1 before the first. */
@@ -311,17 +248,5 @@ public final class TenantUsage {
     public long tokens(TenantConfig config, long nowMs) {
         Long rate = config.maxSignalsPerSec();
         return rate == null ? 0 : bucket.tokens(rate, config.burst(), nowMs);
-    }
-
-    private static void readAll(ByteBuffer in, long[] values) {
-        for (int i = 0; i < values.length; i++) {
-            values[i] = in.getLong();
-        }
-    }
-
-    private static void writeAll(ByteBuffer out, long[] values) {
-        for (long value : values) {
-            out.putLong(value);
-        }
     }
 }

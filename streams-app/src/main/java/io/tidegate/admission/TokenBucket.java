@@ -41,6 +41,11 @@ final class TokenBucket {
         fullAtMs = NEVER;
     }
 
+    /** Whether a token was ever taken since it was new or reset. */
+    boolean isUsed() {
+        return refilledAtMs != NEVER;
+    }
+
     boolean hasToken(long ratePerSec, long burst, long nowMs) {
         return levelNanosAt(ratePerSec, burst, nowMs) >= NANOS_PER_TOKEN;
     }

@@ -13,6 +13,7 @@ import java.io.IOException;
 import java.math.BigInteger;
 import java.nio.ByteBuffer;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
@@ -21,6 +22,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class TenantUsageTest {
+    /** Behind the version, a tag and a length. */
+    private static final int NUMBERS_AT = 4;
+
     private static final long T = 1_700_000_000_000L;
     private static final TenantConfig CONFIG = new TenantConfig(
             TenantId.of(42),
@@ -60,7 +64,7 @@ class TenantUsageTest {
 
     @Test
     void writesTheGoldenFile() throws IOException {
-        assertThat(HexFormat.of().formatHex(used().write())).isEqualTo(Golden.hex("tenant-usage-v2.hex"));
+        assertThat(HexFormat.of().formatHex(used().write())).isEqualTo(Golden.hex("tenant-usage-v3.hex"));
     }
 
     @Test
@@ -80,7 +84,7 @@ class TenantUsageTest {
         assertThat(one.acceptedBytes()).isZero();
         assertThat(one.prunedBelow()).isZero();
         assertThat(one.watch().level(Quota.ENTITIES)).isZero();
-        assertThat(one.write()[0]).isEqualTo((byte) 2);
+        assertThat(one.write()[0]).isEqualTo((byte) 3);
     }
 
     @Test
@@ -92,12 +96,12 @@ class TenantUsageTest {
         byte[] stored = left.write();
         byte[] expected = model.write();
         // Next sequence number and pruned-below, the only fields that differ from a new usage.
-        ByteBuffer.wrap(expected).putLong(1, 4).putLong(114, 4);
+        ByteBuffer.wrap(expected).putLong(NUMBERS_AT, 4).putLong(NUMBERS_AT + 24, 4);
         assertThat(stored).isEqualTo(expected);
     }
 
     @ParameterizedTest
-    @ValueSource(ints = {1, 2})
+    @ValueSource(ints = {1, 2, 3})
     void readsTheGoldenFiles(int version) throws IOException {
         TenantUsage usage =
                 TenantUsage.read(HexFormat.of().parseHex(Golden.hex("tenant-usage-v%d.hex".formatted(version))));
@@ -142,36 +146,166 @@ class TenantUsageTest {
                 .isInstanceOf(Decision.Rejected.class);
     }
 
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2})
+    void anOlderVersionIsWrittenAgainAsThisOneWithTheSameContent(int version) throws IOException {
+        TenantUsage older =
+                TenantUsage.read(HexFormat.of().parseHex(Golden.hex("tenant-usage-v%d.hex".formatted(version))));
+        byte[] written = older.write();
+        assertThat(written[0]).isEqualTo((byte) 3);
+        assertThat(TenantUsage.read(written)).usingRecursiveComparison().isEqualTo(older);
+    }
+
     @Test
-    void refusesBytesThatAreCutAnywhereOrLonger() {
+    void rejectsBytesThatAreTruncatedWithinASection() {
         byte[] stored = used().write();
-        for (int length = 0; length <= stored.length + 8; length++) {
-            byte[] other = Arrays.copyOf(stored, length);
-            if (length != stored.length) {
+        List<Integer> ends = sectionEnds(stored);
+        for (int length = 0; length < stored.length; length++) {
+            byte[] truncated = Arrays.copyOf(stored, length);
+            if (!ends.contains(length)) {
                 assertThatIllegalStateException()
                         .as("%d bytes", length)
-                        .isThrownBy(() -> TenantUsage.read(other))
-                        .withMessage("tenant usage of %d bytes is not of version 1 or 2", length);
+                        .isThrownBy(() -> TenantUsage.read(truncated))
+                        .withMessageMatching("tenant usage (of \\d+ bytes is not of version 1, 2 or 3"
+                                + "|is truncated in the section at byte \\d+|lacks section 1 or 2)");
             }
         }
     }
 
     @Test
-    void refusesAnUnknownVersion() {
+    void rejectsUsagesOfVersions1And2ThatAreTruncatedOrLonger() throws IOException {
+        for (int version : new int[] {1, 2}) {
+            byte[] stored = HexFormat.of().parseHex(Golden.hex("tenant-usage-v%d.hex".formatted(version)));
+            for (int length = 0; length <= stored.length + 8; length++) {
+                byte[] other = Arrays.copyOf(stored, length);
+                if (length != stored.length) {
+                    assertThatIllegalStateException()
+                            .as("version %d, %d bytes", version, length)
+                            .isThrownBy(() -> TenantUsage.read(other))
+                            .withMessage("tenant usage of %d bytes is not of version 1, 2 or 3", length);
+                }
+            }
+        }
+    }
+
+    @Test
+    void rejectsAKnownSectionThatIsRepeatedTooLongOrTooShort() {
         byte[] stored = used().write();
-        for (int version : new int[] {0, 1, 3, 127, -1}) {
+        int firstEnd = sectionEnds(stored).get(1);
+        byte[] repeated = joined(stored, Arrays.copyOfRange(stored, 1, firstEnd));
+        assertThatIllegalStateException()
+                .isThrownBy(() -> TenantUsage.read(repeated))
+                .withMessage("section 1 of tenant usage is repeated or too long: 32 bytes");
+        byte[] longer = joined(new byte[] {3}, section(1, new byte[33]), section(2, new byte[17]));
+        assertThatIllegalStateException()
+                .isThrownBy(() -> TenantUsage.read(longer))
+                .withMessage("section 1 of tenant usage is repeated or too long: 33 bytes");
+        byte[] shorter = joined(new byte[] {3}, section(1, new byte[31]), section(2, new byte[17]));
+        assertThatIllegalStateException()
+                .isThrownBy(() -> TenantUsage.read(shorter))
+                .withMessage("section 1 of tenant usage is too short: 31 bytes");
+    }
+
+    @Test
+    void rejectsAnUnknownVersion() {
+        byte[] stored = used().write();
+        for (int version : new int[] {0, 1, 2, 4, 127, -1}) {
             stored[0] = (byte) version;
             assertThatIllegalStateException().isThrownBy(() -> TenantUsage.read(stored));
         }
     }
 
+    /** A build with two reasons, one kind of entity and one watched quota, before any section was added. */
     @Test
-    void refusesAnotherNumberOfReasons() {
-        byte[] stored = used().write();
-        stored[stored.length - 2 * Reason.values().length * Long.BYTES - 1] = 6;
-        assertThatIllegalStateException()
-                .isThrownBy(() -> TenantUsage.read(stored))
-                .withMessage("tenant usage knows 6 reasons, not 7");
+    void readsAUsageOfABuildWithFewerReasonsKindsAndQuotas() {
+        byte[] numbers = ByteBuffer.allocate(32).putLong(9).putLong(T).array();
+        byte[] entities =
+                ByteBuffer.allocate(25).put(16, (byte) 1).putLong(17, 5).array();
+        byte[] watch =
+                ByteBuffer.allocate(18).put(16, (byte) 1).put(17, (byte) 80).array();
+        byte[] reasons = ByteBuffer.allocate(33)
+                .put((byte) 2)
+                .putLong(11)
+                .putLong(12)
+                .putLong(13)
+                .putLong(14)
+                .array();
+        TenantUsage usage = TenantUsage.read(joined(
+                new byte[] {3}, section(1, numbers), section(2, entities), section(6, watch), section(7, reasons)));
+        assertThat(usage.acceptedCount()).isEqualTo(9);
+        assertThat(usage.entityCount()).isEqualTo(5);
+        assertThat(usage.watch().level(Quota.RATE)).isEqualTo(80);
+        assertThat(usage.watch().level(Quota.STORAGE)).isZero();
+        assertThat(usage.rejectedCount(Reason.RATE_LIMITED)).isEqualTo(11);
+        assertThat(usage.rejectedCount(Reason.BURST_EXCEEDED)).isEqualTo(12);
+        assertThat(usage.rejectedCount(Reason.TENANT_UNKNOWN)).isZero();
+        assertThat(usage.observedCount(Reason.BURST_EXCEEDED)).isEqualTo(14);
+        assertThat(usage.lastRejection()).isNull();
+        usage.rejected(Reason.TENANT_UNKNOWN, T);
+        assertThat(TenantUsage.read(usage.write()).rejectedCount(Reason.TENANT_UNKNOWN))
+                .isEqualTo(1);
+    }
+
+    /** A build with two reasons, a kind and a quota more, and with sections that nobody here knows. */
+    @Test
+    void keepsWhatABuildWithMoreReasonsAndSectionsStored() {
+        byte[] numbers = ByteBuffer.allocate(32).putLong(9).putLong(T).array();
+        byte[] entities = ByteBuffer.allocate(49)
+                .put(16, (byte) 4)
+                .putLong(17, 5)
+                .putLong(41, 6)
+                .array();
+        byte[] rejection = ByteBuffer.allocate(9).putLong(T).put((byte) 8).array();
+        byte[] watch =
+                ByteBuffer.allocate(21).put(16, (byte) 4).put(20, (byte) 90).array();
+        ByteBuffer reasons = ByteBuffer.allocate(1 + 2 * 9 * Long.BYTES).put((byte) 9);
+        for (int i = 0; i < 18; i++) {
+            reasons.putLong(100 + i);
+        }
+        byte[] unknown = joined(section(200, new byte[] {1, 2, 3}), section(255, new byte[0]));
+        byte[] stored = joined(
+                new byte[] {3},
+                section(1, numbers),
+                section(2, entities),
+                section(5, rejection),
+                section(6, watch),
+                section(7, reasons.array()),
+                unknown);
+        TenantUsage usage = TenantUsage.read(stored);
+        assertThat(usage.entityCount()).as("all kinds count").isEqualTo(11);
+        assertThat(usage.lastRejectionMs()).isEqualTo(T);
+        assertThat(usage.lastRejection()).as("unknown here").isNull();
+        assertThat(usage.rejectedCount(Reason.RATE_LIMITED)).isEqualTo(100);
+        assertThat(usage.observedCount(Reason.RATE_LIMITED)).isEqualTo(109);
+        assertThat(usage.write()).isEqualTo(stored);
+    }
+
+    private static byte[] section(int tag, byte[] content) {
+        return ByteBuffer.allocate(3 + content.length)
+                .put((byte) tag)
+                .putShort((short) content.length)
+                .put(content)
+                .array();
+    }
+
+    private static byte[] joined(byte[]... parts) {
+        ByteBuffer all = ByteBuffer.allocate(
+                Arrays.stream(parts).mapToInt(part -> part.length).sum());
+        for (byte[] part : parts) {
+            all.put(part);
+        }
+        return all.array();
+    }
+
+    /** Where a section can end once the two required ones are there, and the start. */
+    private static List<Integer> sectionEnds(byte[] stored) {
+        List<Integer> ends = new ArrayList<>();
+        ends.add(1);
+        for (int at = 1; at < stored.length; ) {
+            at += 3 + Short.toUnsignedInt(ByteBuffer.wrap(stored).getShort(at + 1));
+            ends.add(at);
+        }
+        return ends;
     }
 
     @Test
@@ -195,6 +329,16 @@ class TenantUsageTest {
         usage.storageChanged(-1, -70);
         assertThat(usage.sealedSegments()).isZero();
         assertThat(usage.sealedBytes()).isZero();
+    }
+
+    @Test
+    void aTenantWithoutARateStoresNoBucket() {
+        TenantUsage usage = TenantUsage.fresh(1, 2);
+        int fresh = usage.write().length;
+        new Admission(null).admit(TenantConfig.defaultTenant(), usage, new Signal(null, null, null, null), T);
+        assertThat(usage.write()).hasSize(fresh);
+        new Admission(null).admit(CONFIG, usage, new Signal(null, null, null, null), T);
+        assertThat(usage.write()).hasSize(fresh + 3 + 24);
     }
 
     @Test

@@ -1,0 +1,254 @@
+package io.tidegate.admission;
+
+import java.nio.BufferUnderflowException;
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+
+/**
+ * The stored form of {@link TenantUsage}: a version, then sections that describe themselves. Big-endian:
+ *
+ * <pre>
+ *  version = 3 (1)
+ *  sections: tag (1) | length n (2) | n bytes
+ *
+ *  1 numbers      next sequence number (8) | last decision at, ms (8) | bytes accepted (8) | pruned below (8)
+ *  2 entities     hash key (16) | kinds n (1) | entities by kind (8 × n)
+ *  3 bucket       level in nano-tokens (8) | refilled at, ms (8) | last full at, ms (8)      -1: never
+ *  4 sealed       sealed segments (8) | sealed bytes (8)
+ *  5 rejection    the last one: at, ms (8) | reason (1)
+ *  6 watch        window (8) | signals in it (8) | quotas n (1) | level by quota (n)      {@link QuotaWatch}
+ *  7 reasons      reasons n (1) | rejected by reason (8 × n) | accepted in observe mode by reason (8 × n)
+ * </pre>
+ *
+ * <p>Rules that let builds of different age read each other's state:
+ *
+ * <ul>
+ *   <li>A new fact gets a new section. The content of a section never changes, except that what it counts (kinds, quotas,
+ *       reasons) may become more, at the end.
+ *   <li>An absent section means the value in a new usage; only 1 and 2 are required. A section without news is not written.
+ *   <li>Counters that this build does not know, and sections with an unknown tag, are kept and written again as they are.
+ *       So a section must be right even if an older build decided in between: if it depends on the decisions, it names
+ *       the next sequence number up to which it is right.
+ * </ul>
+ *
+ * <p>Versions 1 and 2 had a fixed layout of seven reasons; they are read, and written again as version 3.
+ */
+final class StoredUsage {
+    private static final byte VERSION = 3;
+    private static final byte VERSION_2 = 2;
+    private static final byte VERSION_1 = 1;
+
+    private static final int NUMBERS = 1;
+    private static final int ENTITIES = 2;
+    private static final int BUCKET = 3;
+    private static final int SEALED = 4;
+    private static final int REJECTION = 5;
+    private static final int WATCH = 6;
+    private static final int REASONS = 7;
+
+    private static final int HEAD_BYTES = 1 + Short.BYTES;
+    private static final int REQUIRED = 1 << NUMBERS | 1 << ENTITIES;
+
+    /** What versions 1 and 2 counted. */
+    private static final int REASONS_2 = 7;
+
+    private static final int KINDS_2 = 3;
+    private static final int QUOTAS_2 = 3;
+    private static final int BYTES_1 =
+            1 + Long.BYTES + TokenBucket.BYTES + (2 + KINDS_2 + 3) * Long.BYTES + 1 + 2 * REASONS_2 * Long.BYTES;
+    private static final int BYTES_2 = BYTES_1 + Long.BYTES + 1 + 2 * Long.BYTES + 2 * Long.BYTES + QUOTAS_2;
+
+    private StoredUsage() {}
+
+    static TenantUsage read(byte[] stored) {
+        TenantUsage usage = new TenantUsage();
+        if (stored.length > 0 && stored[0] == VERSION) {
+            readSections(stored, usage);
+        } else if (stored.length == BYTES_1 && stored[0] == VERSION_1) {
+            readFixed(ByteBuffer.wrap(stored, 1, stored.length - 1), false, usage);
+        } else if (stored.length == BYTES_2 && stored[0] == VERSION_2) {
+            readFixed(ByteBuffer.wrap(stored, 1, stored.length - 1), true, usage);
+        } else {
+            throw new IllegalStateException("tenant usage of %d bytes is not of version %d, %d or %d"
+                    .formatted(stored.length, VERSION_1, VERSION_2, VERSION));
+        }
+        return usage;
+    }
+
+    private static void readSections(byte[] stored, TenantUsage usage) {
+        ByteBuffer in = ByteBuffer.wrap(stored, 1, stored.length - 1);
+        long found = 0;
+        while (in.hasRemaining()) {
+            int start = in.position();
+            int length = in.remaining() < HEAD_BYTES ? Integer.MAX_VALUE : Short.toUnsignedInt(in.getShort(start + 1));
+            if (length > in.remaining() - HEAD_BYTES) {
+                throw new IllegalStateException("tenant usage is truncated in the section at byte %d".formatted(start));
+            }
+            int tag = Byte.toUnsignedInt(in.get(start));
+            ByteBuffer section = in.slice(start + HEAD_BYTES, length);
+            in.position(start + HEAD_BYTES + length);
+            if (tag > REASONS || tag == 0) {
+                keep(usage, Arrays.copyOfRange(stored, start, in.position()));
+                continue;
+            }
+            boolean again = (found & 1L << tag) != 0;
+            found |= 1L << tag;
+            try {
+                readSection(tag, section, usage);
+            } catch (BufferUnderflowException e) {
+                throw new IllegalStateException(
+                        "section %d of tenant usage is too short: %d bytes".formatted(tag, length), e);
+            }
+            if (again || section.hasRemaining()) {
+                throw new IllegalStateException(
+                        "section %d of tenant usage is repeated or too long: %d bytes".formatted(tag, length));
+            }
+        }
+        if ((found & REQUIRED) != REQUIRED) {
+            throw new IllegalStateException("tenant usage lacks section %d or %d".formatted(NUMBERS, ENTITIES));
+        }
+    }
+
+    private static void readSection(int tag, ByteBuffer in, TenantUsage usage) {
+        switch (tag) {
+            case NUMBERS -> {
+                usage.nextSeq = in.getLong();
+                usage.lastDecisionMs = in.getLong();
+                usage.acceptedBytes = in.getLong();
+                usage.prunedBelow = in.getLong();
+            }
+            case ENTITIES -> {
+                usage.hashKey0 = in.getLong();
+                usage.hashKey1 = in.getLong();
+                usage.entitiesByKind = readCounters(in, count(in), EntityKind.ALL.length);
+            }
+            case BUCKET -> usage.bucket.read(in);
+            case SEALED -> {
+                usage.sealedSegments = in.getLong();
+                usage.sealedBytes = in.getLong();
+            }
+            case REJECTION -> {
+                usage.lastRejectionMs = in.getLong();
+                usage.lastRejection = in.get();
+            }
+            case WATCH -> {
+                usage.watch.readWindow(in);
+                usage.watch.readLevels(in, count(in));
+            }
+            case REASONS -> {
+                int reasons = count(in);
+                usage.rejected = readCounters(in, reasons, usage.rejected.length);
+                usage.observed = readCounters(in, reasons, usage.observed.length);
+            }
+            default -> throw new IllegalArgumentException("no section " + tag);
+        }
+    }
+
+    /** A section of a newer build. */
+    private static void keep(TenantUsage usage, byte[] section) {
+        byte[] before = usage.unknownSections == null ? new byte[0] : usage.unknownSections;
+        byte[] all = Arrays.copyOf(before, before.length + section.length);
+        System.arraycopy(section, 0, all, before.length, section.length);
+        usage.unknownSections = all;
+    }
+
+    private static void readFixed(ByteBuffer in, boolean version2, TenantUsage usage) {
+        usage.nextSeq = in.getLong();
+        usage.bucket.read(in);
+        usage.hashKey0 = in.getLong();
+        usage.hashKey1 = in.getLong();
+        usage.entitiesByKind = readCounters(in, KINDS_2, EntityKind.ALL.length);
+        usage.sealedSegments = in.getLong();
+        usage.sealedBytes = in.getLong();
+        usage.lastDecisionMs = in.getLong();
+        if (version2) {
+            usage.lastRejectionMs = in.getLong();
+            usage.lastRejection = in.get();
+            usage.acceptedBytes = in.getLong();
+            usage.prunedBelow = in.getLong();
+            usage.watch.readWindow(in);
+            usage.watch.readLevels(in, QUOTAS_2);
+        }
+        int reasons = in.get();
+        if (reasons != REASONS_2) {
+            throw new IllegalStateException(
+                    "tenant usage of version %d counts %d reasons, not %d".formatted(in.get(0), reasons, REASONS_2));
+        }
+        usage.rejected = readCounters(in, reasons, usage.rejected.length);
+        usage.observed = readCounters(in, reasons, usage.observed.length);
+    }
+
+    static byte[] write(TenantUsage usage) {
+        byte[] unknown = usage.unknownSections == null ? new byte[0] : usage.unknownSections;
+        ByteBuffer out = ByteBuffer.allocate(bytesMax(usage) + unknown.length);
+        out.put(VERSION);
+        int numbers = begin(out, NUMBERS);
+        out.putLong(usage.nextSeq).putLong(usage.lastDecisionMs);
+        out.putLong(usage.acceptedBytes).putLong(usage.prunedBelow);
+        end(out, numbers);
+        int entities = begin(out, ENTITIES);
+        out.putLong(usage.hashKey0).putLong(usage.hashKey1).put((byte) usage.entitiesByKind.length);
+        writeCounters(out, usage.entitiesByKind);
+        end(out, entities);
+        if (usage.bucket.isUsed()) {
+            int bucket = begin(out, BUCKET);
+            usage.bucket.write(out);
+            end(out, bucket);
+        }
+        if (usage.sealedSegments != 0 || usage.sealedBytes != 0) {
+            int sealed = begin(out, SEALED);
+            out.putLong(usage.sealedSegments).putLong(usage.sealedBytes);
+            end(out, sealed);
+        }
+        if (usage.lastRejectionMs >= 0) {
+            int rejection = begin(out, REJECTION);
+            out.putLong(usage.lastRejectionMs).put(usage.lastRejection);
+            end(out, rejection);
+        }
+        int watch = begin(out, WATCH);
+        usage.watch.write(out);
+        end(out, watch);
+        int reasons = begin(out, REASONS);
+        out.put((byte) usage.rejected.length);
+        writeCounters(out, usage.rejected);
+        writeCounters(out, usage.observed);
+        end(out, reasons);
+        out.put(unknown);
+        return Arrays.copyOf(out.array(), out.position());
+    }
+
+    private static int bytesMax(TenantUsage usage) {
+        int counters = usage.entitiesByKind.length + usage.rejected.length + usage.observed.length;
+        int fixed = 4 * Long.BYTES + 2 * Long.BYTES + TokenBucket.BYTES + 2 * Long.BYTES + Long.BYTES + 1;
+        int counts = 2;
+        return 1 + REASONS * HEAD_BYTES + fixed + counts + counters * Long.BYTES + usage.watch.bytes();
+    }
+
+    private static int begin(ByteBuffer out, int tag) {
+        out.put((byte) tag).putShort((short) 0);
+        return out.position();
+    }
+
+    private static void end(ByteBuffer out, int begin) {
+        out.putShort(begin - Short.BYTES, (short) (out.position() - begin));
+    }
+
+    private static int count(ByteBuffer in) {
+        return Byte.toUnsignedInt(in.get());
+    }
+
+    /** Reads counters; those of a newer build stay behind the known ones, those that are missing are 0. */
+    private static long[] readCounters(ByteBuffer in, int stored, int known) {
+        long[] values = new long[Math.max(stored, known)];
+        for (int i = 0; i < stored; i++) {
+            values[i] = in.getLong();
+        }
+        return values;
+    }
+
+    private static void writeCounters(ByteBuffer out, long[] values) {
+        for (long value : values) {
+            out.putLong(value);
+        }
+    }
+}
