@@ -67,7 +67,8 @@ final class ThreadProgress {
     void resumed(Consumer<?, ?> consumer, Collection<TopicPartition> resumed) {
         for (TopicPartition id : resumed) {
             PartitionProgress partition = of(id);
-            // Where nothing is committed there is no position yet, and asking for it is an error that only poll may throw.
+            // Where nothing is committed there is no position yet, and asking for it is an error that only poll may
+            // throw.
             if (!partition.isPositioned() && partition.hasCommitted()) {
                 try {
                     position(consumer, partition);
