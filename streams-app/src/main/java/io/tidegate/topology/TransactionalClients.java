@@ -117,7 +117,6 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
         }
         try {
             OpenTransactions transactions = transactions(client);
-            ingress.look(transactions, System.currentTimeMillis());
             Set<OpenTransactions.Open> now = transactions.lookWherePossible();
             Set<OpenTransactions.Open> suspects = new HashSet<>(now);
             suspects.retainAll(seen);
@@ -126,6 +125,7 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
             if (!suspects.isEmpty()) {
                 reported = transactions.endForgotten(suspects);
             }
+            ingress.look(transactions, System.currentTimeMillis());
         } catch (RuntimeException e) {
             LOG.debug("could not look for transactions that are left open", e);
         }
