@@ -1,8 +1,10 @@
 package io.tidegate.admin;
 
 import io.tidegate.config.Settings;
+import io.tidegate.config.SettingsException;
 import io.tidegate.topology.OpenTransactions;
 import io.tidegate.wal.DataDir;
+import io.tidegate.wal.FileFault;
 import io.tidegate.wal.WalException;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -50,9 +52,10 @@ public final class Doctor {
     /**
      * One thing that was looked at.
      *
-     * @param fix what to do; empty where there is nothing
+     * @param fix what to do; null if there is nothing to do, or if the text says it
      */
-    public record Finding(Level level, String area, String text, String fix) {}
+    public record Finding(
+            Level level, String area, String text, @Nullable String fix) {}
 
     private static final int CONNECT_MS = 5_000;
     private static final int ANSWER_MS = 10_000;
@@ -70,6 +73,7 @@ public final class Doctor {
 
     public List<Finding> examine() {
         boolean held = dataDir();
+        memory();
         disk();
         port(held);
         if (brokers()) {
@@ -78,12 +82,12 @@ public final class Doctor {
         return List.copyOf(findings);
     }
 
-    private void add(Level level, String area, String text, String fix) {
+    private void add(Level level, String area, String text, @Nullable String fix) {
         findings.add(new Finding(level, area, text, fix));
     }
 
     private void ok(String area, String text) {
-        add(Level.OK, area, text, "");
+        add(Level.OK, area, text, null);
     }
 
     /** Whether at least one of the brokers to begin with can be connected to. */
@@ -114,7 +118,7 @@ public final class Doctor {
         } catch (UnknownHostException e) {
             return "the name %s is not known here".formatted(name);
         } catch (IOException e) {
-            return e.getMessage() == null ? e.toString() : e.getMessage();
+            return FileFault.describe(e);
         }
     }
 
@@ -163,12 +167,19 @@ public final class Doctor {
         try (TopicSetup setup = new TopicSetup(settings)) {
             guarded("features", () -> {
                 setup.checkFeatures();
-                String weak = setup.transactionsWeakness();
-                if (weak == null) {
-                    ok("features", "the cluster has what exactly once needs");
+                if (setup.cluster().transactionsAreWeak()) {
+                    add(
+                            Level.WARN,
+                            "features",
+                            ClusterChecks.WEAK_TRANSACTIONS,
+                            setup.cluster().defendTransactions().toString());
                 } else {
-                    add(Level.WARN, "features", weak, "as said");
+                    ok("features", "the cluster has the features that exactly-once needs");
                 }
+            });
+            guarded("owner", () -> {
+                setup.checkOwner();
+                ok("owner", "no other application owns one of the topics");
             });
             guarded("topics", () -> {
                 Set<String> missing = setup.missing();
@@ -177,13 +188,17 @@ public final class Doctor {
                             Level.WARN,
                             "topics",
                             "missing: " + String.join(", ", missing),
-                            "tidegate init creates them, and run does too");
+                            Remedy.createTopics().toString());
                     return;
                 }
-                List<String> wrong = setup.problems();
-                wrong.forEach(text -> add(Level.FAIL, "topics", text, "as said"));
-                if (wrong.isEmpty()) {
-                    ok("topics", "all are there and as they must be");
+                List<TopicFinding> broken = setup.findings();
+                broken.forEach(finding -> add(
+                        finding.rule().atStart() == TopicRule.AtStart.REFUSE ? Level.FAIL : Level.WARN,
+                        "topics",
+                        finding.text(),
+                        finding.remedy() == null ? null : finding.remedy().toString()));
+                if (broken.isEmpty()) {
+                    ok("topics", "all exist, and are as they must be");
                 }
                 permissions(admin);
                 clock(admin);
@@ -228,11 +243,11 @@ public final class Doctor {
                     Level.FAIL,
                     "acl",
                     "%s on topic %s is not allowed".formatted(lacking, need.getKey()),
-                    "kafka-acls.sh --bootstrap-server %s --add --allow-principal User:NAME --topic %s --operation %s"
-                            .formatted(
+                    Remedy.allow(
                                     settings.bootstrapServers(),
                                     need.getKey(),
-                                    lacking.iterator().next()));
+                                    lacking.iterator().next().toString())
+                            .toString());
         }
         if (all) {
             ok(
@@ -287,12 +302,12 @@ public final class Doctor {
                                     one.partition(),
                                     one.startOffset(),
                                     Instant.ofEpochMilli(one.lastTimestampMs())),
-                    "kafka-transactions.sh --bootstrap-server %s abort --topic %s --partition %d --start-offset %d"
-                            .formatted(
+                    Remedy.abortTransaction(
                                     settings.bootstrapServers(),
                                     one.partition().topic(),
                                     one.partition().partition(),
-                                    one.startOffset()));
+                                    one.startOffset())
+                            .toString());
         }
         if (stuck.isEmpty()) {
             ok("transactions", "none is open for long");
@@ -308,7 +323,7 @@ public final class Doctor {
             dir.bind(setup.identity());
             ok("data dir", "its files belong to this cluster, application and topic");
         } catch (WalException e) {
-            add(Level.FAIL, "data dir", String.valueOf(e.getMessage()), "as said");
+            add(Level.FAIL, "data dir", String.valueOf(e.getMessage()), null);
         }
     }
 
@@ -345,6 +360,23 @@ public final class Doctor {
         return holder != null;
     }
 
+    /** With the heap of this process, which is the instance's only if both have the same options. */
+    private void memory() {
+        long heapMib = Runtime.getRuntime().maxMemory() >> 20;
+        try {
+            ok(
+                    "memory",
+                    "with a heap of %d MiB, as here, one tenant can have %d entities (entities.max)"
+                            .formatted(heapMib, settings.entitiesMax()));
+        } catch (SettingsException e) {
+            add(
+                    Level.WARN,
+                    "memory",
+                    e.getMessage(),
+                    "run the doctor with the -Xmx of the instance to see what holds there");
+        }
+    }
+
     private void disk() {
         Path root = settings.dataDir().toAbsolutePath();
         if (!Files.isDirectory(root)) {
@@ -376,7 +408,7 @@ public final class Doctor {
             add(
                     Level.FAIL,
                     "disk",
-                    "a file in %s cannot be written and synced: %s".formatted(root, e.getMessage()),
+                    "a file in %s cannot be written and synced: %s".formatted(root, FileFault.describe(e)),
                     "mend the file system: a WAL cannot be durable there");
         }
     }
@@ -425,7 +457,7 @@ public final class Doctor {
         try {
             look.run();
         } catch (AdminException e) {
-            add(Level.FAIL, area, String.valueOf(e.getMessage()), "as said");
+            add(Level.FAIL, area, String.valueOf(e.getMessage()), null);
         }
     }
 

@@ -24,6 +24,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Admission {
     private final @Nullable String region;
+    private final long entitiesMax;
     private final SipHash128 hash = new SipHash128();
     private final long[] high = new long[EntityKind.ALL.length];
     private final long[] low = new long[EntityKind.ALL.length];
@@ -31,7 +32,16 @@ public final class Admission {
 
     /** @param region where this instance writes its WAL; null where that is not set */
     public Admission(@Nullable String region) {
+        this(region, EntitySet.ENTITIES_MAX);
+    }
+
+    /**
+     * @param region where this instance writes its WAL; null where that is not set
+     * @param entitiesMax what the set of any tenant can hold, whatever its config says: memory is bounded by it
+     */
+    public Admission(@Nullable String region, long entitiesMax) {
         this.region = region;
+        this.entitiesMax = Math.min(entitiesMax, EntitySet.ENTITIES_MAX);
     }
 
     /**
@@ -119,9 +129,9 @@ public final class Admission {
         return newEntities;
     }
 
-    private static @Nullable QuotaExceeded checkEntities(TenantConfig config, TenantUsage usage, int newEntities) {
+    private @Nullable QuotaExceeded checkEntities(TenantConfig config, TenantUsage usage, int newEntities) {
         int count = Integer.bitCount(newEntities);
-        long max = Math.min(config.entitiesMax(), EntitySet.ENTITIES_MAX);
+        long max = Math.min(config.entitiesMax(), entitiesMax);
         return count > 0 && usage.entityCount() + count > max
                 ? exceeded(config, Reason.ENTITY_LIMIT, max, usage.entityCount())
                 : null;
@@ -158,8 +168,10 @@ public final class Admission {
                 usage.bucket.take(rate, burst, nowMs);
             }
         }
+        // Only in a dry run can there be more: then the signal is accepted and the set stays as it is.
+        boolean fit = usage.entityCount() + Integer.bitCount(newEntities) <= entitiesMax;
         for (EntityKind kind : EntityKind.ALL) {
-            if ((newEntities & 1 << kind.ordinal()) != 0) {
+            if (fit && (newEntities & 1 << kind.ordinal()) != 0) {
                 usage.addEntity(kind, high[kind.ordinal()], low[kind.ordinal()]);
             }
         }

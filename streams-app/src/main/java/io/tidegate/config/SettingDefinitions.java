@@ -1,5 +1,6 @@
 package io.tidegate.config;
 
+import io.tidegate.admission.EntitySet;
 import io.tidegate.wal.WalSettings;
 import java.time.Duration;
 import org.apache.kafka.common.config.ConfigDef;
@@ -107,6 +108,17 @@ final class SettingDefinitions {
                 "Memory, over all shards, for tenants' usage and entities (about 30 bytes each); at most half of the heap."
                         + " What does not fit is read again when its tenant comes.");
         instance.add(
+                Settings.ENTITIES_MAX,
+                Type.LONG,
+                0L,
+                Range.between(0, EntitySet.ENTITIES_MAX),
+                Importance.MEDIUM,
+                "Entities that one tenant can have, whatever its own quota: more are rejected with entity_limit, so that no"
+                        + " tenant exhausts an instance's memory. 0 = what the heap holds if every shard has such a tenant:"
+                        + " the larger of cache.bytes and a quarter of the heap, ÷ shards ÷ 54 bytes, rounded down to one"
+                        + " digit. The same on all instances: where it is derived, give all of them the same heap, or the"
+                        + " limit of a tenant depends on the instance that has its shard.");
+        instance.add(
                 Settings.CACHED_TENANTS,
                 Type.INT,
                 200_000,
@@ -175,6 +187,18 @@ final class SettingDefinitions {
         topics.topic(Settings.TOPIC_COMMANDS, "tenant-commands", "Commands on tenants' state, such as pruning.");
         topics.topic(
                 Settings.TOPIC_EVENTS, "quota-events", "Levels of quotas reached and left, and answers to commands.");
+        topics.topic(
+                Settings.TOPIC_OWNERS,
+                "tidegate-owners",
+                "Which application owns which topic. The same for all applications of a cluster: it keeps two of them from"
+                        + " using the same topics.");
+        topics.add(
+                Settings.TOPICS_CHECK_INTERVAL_MS,
+                Type.LONG,
+                20_000L,
+                Range.between(1000, 60_000),
+                Importance.LOW,
+                "How often a running instance checks the settings of its topics.");
         topics.add(
                 Settings.BY_TENANT_RETENTION_MS,
                 Type.LONG,

@@ -37,7 +37,6 @@ import org.apache.kafka.common.config.AbstractConfig;
 import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.config.ConfigDef.Type;
 import org.apache.kafka.common.config.ConfigValue;
-import org.apache.kafka.common.config.TopicConfig;
 import org.apache.kafka.streams.StreamsConfig;
 import org.jspecify.annotations.Nullable;
 
@@ -63,6 +62,7 @@ public final class Settings {
     public static final String SESSION_TIMEOUT_MS = "session.timeout.ms";
     public static final String COMMIT_INTERVAL_MS = "commit.interval.ms";
     public static final String CACHE_BYTES = "cache.bytes";
+    public static final String ENTITIES_MAX = "entities.max";
     public static final String CACHED_TENANTS = "cached.tenants.max";
     public static final String TENANT_SOURCE = "tenant.source";
     public static final String TENANTS_UNKNOWN = "tenants.unknown";
@@ -77,6 +77,8 @@ public final class Settings {
     public static final String TOPIC_SEGMENTS = "topic.wal.segments";
     public static final String TOPIC_COMMANDS = "topic.tenant.commands";
     public static final String TOPIC_EVENTS = "topic.quota.events";
+    public static final String TOPIC_OWNERS = "topic.owners";
+    public static final String TOPICS_CHECK_INTERVAL_MS = "topics.check.interval.ms";
     public static final String BY_TENANT_RETENTION_MS = "signals.by.tenant.retention.ms";
     public static final String ACCEPTED_RETENTION_MS = "signals.accepted.retention.ms";
     public static final String WAL_SEGMENT_BYTES = "wal.segment.bytes";
@@ -250,7 +252,9 @@ public final class Settings {
         }
         checkRegionTopics();
         Set<String> names = new HashSet<>();
-        for (String topic : allTopics()) {
+        List<String> named = new ArrayList<>(allTopics());
+        named.add(ownersTopic());
+        for (String topic : named) {
             checkName("topic", topic, Integer.MAX_VALUE);
             if (!names.add(topic)) {
                 throw new SettingsException(
@@ -300,6 +304,15 @@ public final class Settings {
                 topics.commands(),
                 topics.events()));
         return all;
+    }
+
+    /** The topic in which all applications of a cluster record which topics they own. */
+    public String ownersTopic() {
+        return config.getString(TOPIC_OWNERS);
+    }
+
+    public Duration topicsCheckInterval() {
+        return Duration.ofMillis(config.getLong(TOPICS_CHECK_INTERVAL_MS));
     }
 
     public String bootstrapServers() {
@@ -485,11 +498,40 @@ public final class Settings {
                 instance(),
                 sizes,
                 config.getInt(CACHED_TENANTS),
-                Math.min(config.getLong(CACHE_BYTES), Runtime.getRuntime().maxMemory() / 2),
+                cacheBytes(),
+                entitiesMax(),
                 wal(),
                 Duration.ofMillis(config.getLong(WAL_WRITE_INTERVAL_MS)),
                 Duration.ofMillis(config.getLong(WAL_CHECKPOINT_INTERVAL_MS)),
                 shards());
+    }
+
+    private long cacheBytes() {
+        return Math.min(config.getLong(CACHE_BYTES), Runtime.getRuntime().maxMemory() / 2);
+    }
+
+    /**
+     * The entities that any tenant can have on this instance, whatever its own quota.
+     *
+     * @throws SettingsException if {@code entities.max} is set to more than this heap holds
+     */
+    public long entitiesMax() {
+        EntityBound bound = new EntityBound(Runtime.getRuntime().maxMemory(), cacheBytes(), shards());
+        long set = config.getLong(ENTITIES_MAX);
+        if (set > bound.entities()) {
+            throw new SettingsException(
+                    ("%s = %d does not fit: with %s = %d a heap of %d MiB holds at most %d entities of one tenant. Lower it"
+                                    + " on all instances, or give Java a heap of at least %d MiB (-Xmx)")
+                            .formatted(
+                                    ENTITIES_MAX,
+                                    set,
+                                    SHARDS,
+                                    shards(),
+                                    bound.heapBytes() >> 20,
+                                    bound.entities(),
+                                    (bound.heapNeeded(set) >> 20) + 1));
+        }
+        return set > 0 ? set : bound.rounded();
     }
 
     public WalSettings wal() {
@@ -544,10 +586,6 @@ public final class Settings {
         streams.put(
                 StreamsConfig.producerPrefix(ProducerConfig.BUFFER_MEMORY_CONFIG),
                 Math.max(BUFFER_BYTES_MIN, 2 * requestBytesMax));
-        // State is written with the signals' times, which need not be near the broker's.
-        streams.put(
-                StreamsConfig.topicPrefix(TopicConfig.MESSAGE_TIMESTAMP_AFTER_MAX_MS_CONFIG),
-                Long.toString(Long.MAX_VALUE));
         // Signals need not wait for segment reports, nor these for them; to compare their times costs a tenth of it
         // all.
         streams.put(StreamsConfig.MAX_TASK_IDLE_MS_CONFIG, StreamsConfig.MAX_TASK_IDLE_MS_DISABLED);

@@ -60,7 +60,7 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
         this.parser = parser;
         this.memory = memory;
         this.listener = listener;
-        this.admission = new Admission(settings.region());
+        this.admission = new Admission(settings.region(), settings.entitiesMax());
     }
 
     @Override
@@ -72,7 +72,7 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
                 context.getStateStore(TenantStates.SEGMENTS),
                 settings.cachedTenants(),
                 memory);
-        commands = new CommandRunner(context, states, configs);
+        commands = new CommandRunner(context, states, configs, listener);
         beforeCommit = context.getStateStore(BeforeCommit.STORE);
         beforeCommit.run(states::write);
         memory.opened();

@@ -1,9 +1,11 @@
 package io.tidegate.topology;
 
+import io.tidegate.topology.InstanceNotices.PauseCause;
 import io.tidegate.wal.DataDir;
 import io.tidegate.wal.WalException;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.concurrent.CountDownLatch;
@@ -57,7 +59,8 @@ public final class Instance implements AutoCloseable {
     private final CountDownLatch closing = new CountDownLatch(1);
     private final ThreadFailures failures = new ThreadFailures();
     private final TopologyListener listener;
-    private final Runnable beforeReplacing;
+    private final InstanceNotices notices = new InstanceNotices();
+    private volatile Runnable onThreadFailure = () -> {};
     private volatile @Nullable Throwable fatal;
     private volatile @Nullable Throwable lastFailure;
 
@@ -66,7 +69,6 @@ public final class Instance implements AutoCloseable {
      * @param shards partitions of each topic keyed by tenant
      * @param session how long brokers keep the tasks of an instance that is silent
      * @param continuity that the topology's stages report to
-     * @param beforeReplacing called on a thread that failed, before its successor begins; fixes what can be fixed
      * @param listener told of threads that fail
      */
     public Instance(
@@ -78,23 +80,24 @@ public final class Instance implements AutoCloseable {
             int shards,
             Duration session,
             Continuity continuity,
-            Runnable beforeReplacing,
             TopologyListener listener) {
         this.dir = dir;
-        this.beforeReplacing = beforeReplacing;
         this.listener = listener;
         this.diskMinFreeBytes = diskMinFreeBytes;
-        clients = new TransactionalClients(topics, config.getProperty(StreamsConfig.APPLICATION_ID_CONFIG), continuity);
+        LostRecords lost = new LostRecords(listener);
+        clients = new TransactionalClients(
+                topics, config.getProperty(StreamsConfig.APPLICATION_ID_CONFIG), continuity, lost);
         Properties own = new Properties();
         own.putAll(config);
         own.put(StreamsConfig.InternalConfig.INTERNAL_CONSUMER_WRAPPER, PositioningConsumer.class);
         own.put(PositioningConsumer.CONTINUITY, continuity);
+        own.put(PositioningConsumer.LOST, lost);
         streams = new KafkaStreams(topology, new StreamsConfig(own), clients);
         streams.setUncaughtExceptionHandler(this::failed);
         streams.setStateListener((now, before) -> stateChanged(now));
         InstanceView.Restores restores = new InstanceView.Restores();
         streams.setGlobalStateRestoreListener(restores);
-        view = new InstanceView(streams, topics, shards, restores, session, failures);
+        view = new InstanceView(streams, topics, shards, restores, session, failures, notices);
     }
 
     /** Starts, and returns when all configs are read; records are processed some time later ({@link #awaitRunning}). */
@@ -140,6 +143,42 @@ public final class Instance implements AutoCloseable {
         return streams.state();
     }
 
+    /** Stops processing until {@link #resume}; signals wait in Kafka. Idempotent. */
+    public void pause(PauseCause cause, String why) {
+        boolean fresh = !notices.isPausedFor(cause);
+        notices.paused(cause, why);
+        streams.pause();
+        if (fresh) {
+            LOG.error("paused: {}", why);
+        }
+    }
+
+    /** Continues if there is no other cause to be paused. Idempotent. */
+    public void resume(PauseCause cause) {
+        if (notices.isPausedFor(cause) && notices.resumed(cause)) {
+            streams.resume();
+            LOG.info("resumed, the cause is gone cause={}", cause);
+        }
+    }
+
+    /** Ends the instance because of something that it cannot fix; {@link #awaitEnd} returns it. */
+    public void end(Throwable why) {
+        LOG.error("stopping: {}", why.getMessage());
+        fatal = why;
+        running.countDown();
+        ended.countDown();
+    }
+
+    /** Each rule that topics break now, with the command that fixes it. */
+    public void topicFindings(List<String> findings) {
+        notices.topicFindings(findings);
+    }
+
+    /** @param action called each time a thread fails; must return at once */
+    public void onThreadFailure(Runnable action) {
+        onThreadFailure = action;
+    }
+
     /** What Kafka Streams and its clients measure. */
     public Map<MetricName, ? extends Metric> kafkaMetrics() {
         return streams.metrics();
@@ -175,6 +214,10 @@ public final class Instance implements AutoCloseable {
     private StreamThreadExceptionResponse failed(Throwable failure) {
         StreamThreadExceptionResponse response = responseTo(failure);
         listener.threadFailed(response == StreamThreadExceptionResponse.REPLACE_THREAD);
+        onThreadFailure.run();
+        if (response == StreamThreadExceptionResponse.REPLACE_THREAD) {
+            pause(failures.pauseMs());
+        }
         return response;
     }
 
@@ -185,6 +228,16 @@ public final class Instance implements AutoCloseable {
         if (wal != null && !wal.mayPass()) {
             LOG.error("stopping: {}", wal.getMessage());
             fatal = wal;
+            return StreamThreadExceptionResponse.SHUTDOWN_CLIENT;
+        }
+        if (hasCause(failure, OutOfMemoryError.class)) {
+            // Nothing that ran in this process can be relied on, and another thread would only fail again.
+            fatal = new IllegalStateException(
+                    ("out of memory: the heap of %d MiB is full (%s). Give Java a larger one (-Xmx), or lower cache.bytes"
+                                    + " and entities.max on all instances")
+                            .formatted(Runtime.getRuntime().maxMemory() >> 20, failure),
+                    failure);
+            LOG.error("stopping: {}", fatal.getMessage(), failure);
             return StreamThreadExceptionResponse.SHUTDOWN_CLIENT;
         }
         if (failures.add(System.nanoTime())) {
@@ -203,12 +256,6 @@ public final class Instance implements AutoCloseable {
         }
         long pauseMs = failures.pauseMs();
         LOG.error("a thread failed; another one begins at the committed offset pause_ms={}", pauseMs, failure);
-        pause(pauseMs);
-        try {
-            beforeReplacing.run();
-        } catch (RuntimeException e) {
-            LOG.warn("what may have failed the thread cannot be fixed", e);
-        }
         return StreamThreadExceptionResponse.REPLACE_THREAD;
     }
 
@@ -228,6 +275,15 @@ public final class Instance implements AutoCloseable {
             }
         }
         return null;
+    }
+
+    private static boolean hasCause(Throwable failure, Class<? extends Throwable> type) {
+        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+            if (type.isInstance(cause)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private void checkIdle() {
@@ -254,7 +310,9 @@ public final class Instance implements AutoCloseable {
     private void checkDisk() {
         try {
             long free = dir.freeBytes();
-            if (!streams.isPaused() && free < diskMinFreeBytes) {
+            boolean paused = notices.isPausedFor(PauseCause.DISK);
+            if (!paused && free < diskMinFreeBytes) {
+                notices.paused(PauseCause.DISK, "the disk is nearly full");
                 streams.pause();
                 LOG.error(
                         "paused, the disk is nearly full; signals wait in Kafka until there is room dir={} free_bytes={}"
@@ -262,9 +320,9 @@ public final class Instance implements AutoCloseable {
                         dir.root(),
                         free,
                         diskMinFreeBytes);
-            } else if (streams.isPaused() && free >= diskMinFreeBytes * RESUME_FACTOR) {
-                streams.resume();
+            } else if (paused && free >= diskMinFreeBytes * RESUME_FACTOR) {
                 LOG.info("resumed, the disk has room again dir={} free_bytes={}", dir.root(), free);
+                resume(PauseCause.DISK);
             }
         } catch (IOException | RuntimeException e) {
             LOG.warn("the free space cannot be read dir={}", dir.root(), e);

@@ -98,6 +98,7 @@ public final class InstanceView {
     private final Restores restores;
     private final double silenceSMax;
     private final ThreadFailures failures;
+    private final InstanceNotices notices;
     private volatile Touch touch = new Touch(false, System.nanoTime() - TOUCH_HOLDS_NANOS);
 
     private record Touch(boolean held, long lookedNanos) {}
@@ -109,13 +110,20 @@ public final class InstanceView {
             int shards,
             Restores restores,
             Duration session,
-            ThreadFailures failures) {
+            ThreadFailures failures,
+            InstanceNotices notices) {
         this.failures = failures;
         this.streams = streams;
         this.topics = topics;
         this.shards = shards;
         this.restores = restores;
+        this.notices = notices;
         silenceSMax = Math.max(SILENCE_S_MIN, session.toMillis() / 1000.0);
+    }
+
+    /** Why it is paused, and which rules its topics break. */
+    public InstanceNotices notices() {
+        return notices;
     }
 
     /** Whether a thread of this instance has sent a heartbeat lately; without brokers none can be sent. */

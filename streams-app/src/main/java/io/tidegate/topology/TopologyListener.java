@@ -52,6 +52,9 @@ public interface TopologyListener {
 
     default void deadLettered(Defect defect) {}
 
+    /** A tenant was deleted: it has no config, no state and no files any more. */
+    default void deleted(TenantId tenant) {}
+
     /** A signal was sent on to another region. */
     default void forwarded() {}
 
@@ -62,6 +65,9 @@ public interface TopologyListener {
     default UsageRound usageRound(int partition) {
         return UsageRound.NONE;
     }
+
+    /** Brokers deleted records of an input topic before they were read: at most so many. */
+    default void lost(String topic, long records) {}
 
     /** A stream thread failed; another one takes its place, or the instance ends. */
     default void threadFailed(boolean replaced) {}

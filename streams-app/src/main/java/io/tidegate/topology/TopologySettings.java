@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param sizes how large records may be
  * @param cachedTenants tenants whose usage each task keeps in memory
  * @param cacheBytes memory for tenants' usage and entities, over all tasks
+ * @param entitiesMax entities that any tenant can have, whatever its config says
  * @param wal how segments are cut and files are held
  * @param walWriteInterval how long an accepted signal may wait in memory before it is in its file
  * @param walCheckpointInterval how often files are made durable; after a power loss this much is read again
@@ -29,6 +30,7 @@ public record TopologySettings(
         RecordSizes sizes,
         int cachedTenants,
         long cacheBytes,
+        long entitiesMax,
         WalSettings wal,
         Duration walWriteInterval,
         Duration walCheckpointInterval,

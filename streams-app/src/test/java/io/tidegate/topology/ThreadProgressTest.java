@@ -254,6 +254,7 @@ class ThreadProgressTest {
                 RecordSizes.kafkaDefaults(),
                 10,
                 1_000,
+                1_000,
                 wal,
                 Duration.ofSeconds(1),
                 Duration.ofSeconds(1),

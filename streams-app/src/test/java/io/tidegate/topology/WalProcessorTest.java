@@ -68,6 +68,7 @@ class WalProcessorTest {
                         RecordSizes.kafkaDefaults(),
                         10,
                         1_000,
+                        1_000,
                         wal,
                         often,
                         often,

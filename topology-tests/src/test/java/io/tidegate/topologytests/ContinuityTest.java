@@ -206,7 +206,6 @@ final class ContinuityTest {
                 2,
                 Duration.ofSeconds(6),
                 continuity,
-                () -> {},
                 new TopologyListener() {
                     @Override
                     public void threadFailed(boolean replaced) {

@@ -91,6 +91,7 @@ final class TopologyFixture implements AutoCloseable {
                 setup.sizes,
                 setup.cachedTenants,
                 setup.cacheBytes,
+                setup.entitiesMax,
                 WalSettings.of(setup.segmentBytes, setup.segmentAge, 4, Compression.NONE),
                 WAL_WRITE_INTERVAL,
                 Duration.ofSeconds(1),
@@ -121,6 +122,7 @@ final class TopologyFixture implements AutoCloseable {
         private RecordSizes sizes = RecordSizes.kafkaDefaults();
         private int cachedTenants = 1_000;
         private long cacheBytes = 64 * 1024 * 1024;
+        private long entitiesMax = 1_000_000;
         private long segmentBytes = 64 * 1024;
         private Duration segmentAge = Duration.ofDays(1);
         private Instant wallClock = Instant.ofEpochMilli(T0);
@@ -171,6 +173,11 @@ final class TopologyFixture implements AutoCloseable {
 
         Setup cacheBytes(long bytes) {
             cacheBytes = bytes;
+            return this;
+        }
+
+        Setup entitiesMax(long entities) {
+            entitiesMax = entities;
             return this;
         }
 
