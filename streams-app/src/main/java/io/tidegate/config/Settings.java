@@ -513,7 +513,8 @@ public final class Settings {
                 entitiesMax(),
                 wal(),
                 Duration.ofMillis(config.getLong(WAL_WRITE_INTERVAL_MS)),
-                Duration.ofMillis(config.getLong(WAL_CHECKPOINT_INTERVAL_MS)));
+                Duration.ofMillis(config.getLong(WAL_CHECKPOINT_INTERVAL_MS)),
+                shards());
     }
 
     private long cacheBytes() {

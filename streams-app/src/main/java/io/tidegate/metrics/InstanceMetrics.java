@@ -211,6 +211,11 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
                 view,
                 InstanceMetrics::remaining);
         gauge(
+                MetricNames.INGRESS_TRANSACTIONS,
+                "Producers' transactions that stay open in the ingress topics and hold up all signals behind them",
+                instance,
+                Instance::openIngressTransactions);
+        gauge(
                 MetricNames.TOPIC_FINDINGS,
                 "Rules that topics break now",
                 view,

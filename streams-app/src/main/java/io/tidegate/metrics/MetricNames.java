@@ -50,6 +50,7 @@ public final class MetricNames {
 
     public static final String RESTORED_RECORDS = "tidegate_restored_records_total";
     public static final String RESTORE_REMAINING = "tidegate_restore_remaining_records";
+    public static final String INGRESS_TRANSACTIONS = "tidegate_ingress_transactions_open";
     public static final String LAG_RECORDS = "tidegate_lag_records";
     public static final String LAG_SECONDS = "tidegate_lag_seconds";
     public static final String PARTITION_SKEW = "tidegate_partition_skew_seconds";

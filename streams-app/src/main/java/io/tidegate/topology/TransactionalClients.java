@@ -65,6 +65,7 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
     });
     private Set<OpenTransactions.Open> seen = Set.of();
     private Set<OpenTransactions.Open> reported = Set.of();
+    private final IngressTransactions ingress = new IngressTransactions();
     private volatile @Nullable Admin admin;
     private @Nullable PartitionWatch partitionWatch;
 
@@ -122,6 +123,11 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
                 this::endForgotten, LOOK_EVERY.toMillis(), LOOK_EVERY.toMillis(), TimeUnit.MILLISECONDS);
     }
 
+    /** How many transactions of producers hold up the readers of the ingress topics. */
+    int openIngressTransactions() {
+        return ingress.heldUp();
+    }
+
     /** Those that were open at the last look too: nearly all end within a fraction of that time. */
     private void endForgotten() {
         Admin client = admin;
@@ -138,6 +144,7 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
             if (!suspects.isEmpty()) {
                 reported = transactions.endForgotten(suspects);
             }
+            ingress.look(transactions, System.currentTimeMillis());
         } catch (RuntimeException e) {
             LOG.debug("could not look for transactions that are left open", e);
         }
