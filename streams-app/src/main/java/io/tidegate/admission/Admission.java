@@ -24,6 +24,8 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Admission {
     private final @Nullable String region;
+    private final HistoryBounds bounds;
+    private long foldedEarly;
     private final SipHash128 hash = new SipHash128();
     private final long[] high = new long[EntityKind.ALL.length];
     private final long[] low = new long[EntityKind.ALL.length];
@@ -31,7 +33,21 @@ public final class Admission {
 
     /** @param region where this instance writes its WAL; null where that is not set */
     public Admission(@Nullable String region) {
+        this(region, HistoryBounds.DEFAULT);
+    }
+
+    /**
+     * @param region where this instance writes its WAL; null where that is not set
+     * @param bounds for how late signals the decision does not depend on the order of reading
+     */
+    public Admission(@Nullable String region, HistoryBounds bounds) {
         this.region = region;
+        this.bounds = bounds;
+    }
+
+    /** How often a tenant's history was full, and gave up acceptances that late signals could still have needed. */
+    public long foldedEarly() {
+        return foldedEarly;
     }
 
     /**
@@ -139,31 +155,40 @@ public final class Admission {
         if (burst == 0) {
             return exceeded(config, Reason.BURST_EXCEEDED, OptionalLong.of(0), OptionalLong.empty(), 0);
         }
-        if (bucket.hasToken(rate, burst, nowMs)) {
+        bucket.adopt(rate, burst);
+        if (bucket.has(1, nowMs)) {
             return null;
         }
-        long retryAfterMs = bucket.retryAfterMs(rate, burst, nowMs);
-        return bucket.wasFullRecently(rate, burst, nowMs)
+        long retryAfterMs = bucket.retryAfterMs(1, nowMs);
+        return bucket.wasFullRecently(nowMs)
                 ? exceeded(config, Reason.BURST_EXCEEDED, OptionalLong.of(burst), OptionalLong.empty(), retryAfterMs)
                 : exceeded(config, Reason.RATE_LIMITED, OptionalLong.of(rate), OptionalLong.empty(), retryAfterMs);
     }
 
     private void accept(TenantConfig config, TenantUsage usage, int newEntities, long nowMs) {
-        if (config.maxSignalsPerSec() == null) {
-            usage.bucket.reset();
-        } else {
-            long rate = config.maxSignalsPerSec();
-            long burst = config.burst();
-            if (usage.bucket.hasToken(rate, burst, nowMs)) {
-                usage.bucket.take(rate, burst, nowMs);
-            }
-        }
+        takeToken(config, usage.bucket, nowMs);
         for (EntityKind kind : EntityKind.ALL) {
             if ((newEntities & 1 << kind.ordinal()) != 0) {
                 usage.addEntity(kind, high[kind.ordinal()], low[kind.ordinal()]);
             }
         }
         usage.accepted(nowMs);
+    }
+
+    /** Takes a token if there is one; in observe mode there need not be one. */
+    private void takeToken(TenantConfig config, TokenBucket bucket, long nowMs) {
+        if (config.maxSignalsPerSec() == null) {
+            bucket.reset();
+            return;
+        }
+        long rate = config.maxSignalsPerSec();
+        long burst = config.burst();
+        if (rate > 0 && burst > 0) {
+            bucket.adopt(rate, burst);
+            if (bucket.has(1, nowMs) && bucket.take(1, nowMs, bounds)) {
+                foldedEarly++;
+            }
+        }
     }
 
     private static QuotaExceeded exceeded(TenantConfig config, Reason reason, long limit, long observed) {

@@ -18,6 +18,7 @@ import java.util.Arrays;
  *  5 rejection    the last one: at, ms (8) | reason (1)
  *  6 watch        window (8) | signals in it (8) | quotas n (1) | level by quota (n)      {@link QuotaWatch}
  *  7 reasons      reasons n (1) | rejected by reason (8 × n) | accepted in observe mode by reason (8 × n)
+ *  8 history      of the bucket: right up to sequence number (8) | rate (8) | burst (8) | head of {@link AcceptedHistory} (52)
  * </pre>
  *
  * <p>Rules that let builds of different age read each other's state:
@@ -45,6 +46,8 @@ final class StoredUsage {
     private static final int REJECTION = 5;
     private static final int WATCH = 6;
     private static final int REASONS = 7;
+    private static final int HISTORY = 8;
+    private static final int LAST = HISTORY;
 
     private static final int HEAD_BYTES = 1 + Short.BYTES;
     private static final int REQUIRED = 1 << NUMBERS | 1 << ENTITIES;
@@ -87,7 +90,7 @@ final class StoredUsage {
             int tag = Byte.toUnsignedInt(in.get(start));
             ByteBuffer section = in.slice(start + HEAD_BYTES, length);
             in.position(start + HEAD_BYTES + length);
-            if (tag > REASONS || tag == 0) {
+            if (tag > LAST || tag == 0) {
                 keep(usage, Arrays.copyOfRange(stored, start, in.position()));
                 continue;
             }
@@ -139,6 +142,15 @@ final class StoredUsage {
                 int reasons = count(in);
                 usage.rejected = readCounters(in, reasons, usage.rejected.length);
                 usage.observed = readCounters(in, reasons, usage.observed.length);
+            }
+            case HISTORY -> {
+                // An older build that decided in between does not know it: then only the newest level is known.
+                if (in.getLong() == usage.nextSeq) {
+                    usage.bucket.readHistory(in);
+                } else {
+                    in.position(in.limit());
+                    usage.staleHistory = true;
+                }
             }
             default -> throw new IllegalArgumentException("no section " + tag);
         }
@@ -213,6 +225,12 @@ final class StoredUsage {
         writeCounters(out, usage.rejected);
         writeCounters(out, usage.observed);
         end(out, reasons);
+        if (usage.bucket.isUsed()) {
+            int history = begin(out, HISTORY);
+            out.putLong(usage.nextSeq);
+            usage.bucket.writeHistory(out);
+            end(out, history);
+        }
         out.put(unknown);
         return Arrays.copyOf(out.array(), out.position());
     }
@@ -221,7 +239,7 @@ final class StoredUsage {
         int counters = usage.entitiesByKind.length + usage.rejected.length + usage.observed.length;
         int fixed = 4 * Long.BYTES + 2 * Long.BYTES + TokenBucket.BYTES + 2 * Long.BYTES + Long.BYTES + 1;
         int counts = 2;
-        return 1 + REASONS * HEAD_BYTES + fixed + counts + counters * Long.BYTES + usage.watch.bytes();
+        return 1 + LAST * HEAD_BYTES + Long.BYTES + TokenBucket.HISTORY_BYTES + fixed + counts + counters * Long.BYTES + usage.watch.bytes();
     }
 
     private static int begin(ByteBuffer out, int tag) {
