@@ -46,7 +46,7 @@ export const clock = (iso) => (iso ? new Date(iso).toLocaleTimeString('en-GB') :
 
 export const REASONS = ['rate_limited', 'burst_exceeded', 'entity_limit', 'storage_limit', 'region_not_allowed',
   'tenant_blocked', 'tenant_unknown'];
-export const DEFECTS = ['malformed', 'tenant_invalid', 'tenant_mismatch', 'too_large'];
+export const DEFECTS = ['malformed', 'tenant_missing', 'tenant_invalid', 'tenant_mismatch', 'too_large'];
 export const words = (reason) => (reason ? reason.replaceAll('_', ' ') : '–');
 
 /** A bar of what is used, with its text; without a limit only the text. */

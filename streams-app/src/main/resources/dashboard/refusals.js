@@ -101,8 +101,8 @@ export function refusals(choices) {
         h('time', { datetime: record.timestamp }, clock(record.timestamp)),
         h('span', { class: 'who' }, record.tenant === null ? 'no tenant' : `t${record.tenant}`),
         h('span', { class: 'reason' }, h('span', { class: `swatch c-${record.reason}` }), words(record.reason)),
-        h('span', { class: 'why' }, record.headers['tidegate.message'] ?? ''),
-        record.headers['tidegate.retry_after_ms'] ? h('span', { class: 'hint' }, `retry after ${number(Number(record.headers['tidegate.retry_after_ms']))} ms`) : ''));
+        h('span', { class: 'why' }, header(record, 'tidegate.message') ?? ''),
+        header(record, 'tidegate.retry_after_ms') ? h('span', { class: 'hint' }, `retry after ${number(Number(header(record, 'tidegate.retry_after_ms')))} ms`) : ''));
     details.addEventListener('toggle', () => {
       if (details.open && details.children.length === 1) details.append(body(record));
     });
@@ -110,7 +110,7 @@ export function refusals(choices) {
   }
 
   function body(record) {
-    const source = ['topic', 'partition', 'offset'].map((part) => record.headers[`tidegate.source.${part}`]).join('/');
+    const source = ['topic', 'partition', 'offset'].map((part) => header(record, `tidegate.source.${part}`)).join('/');
     const text = record.value ?? '';
     const isHex = record.value_hex !== undefined;
     const hex = record.value_hex ?? Array.from(new TextEncoder().encode(text), (one) => one.toString(16).padStart(2, '0')).join('');
@@ -122,12 +122,15 @@ export function refusals(choices) {
       flip.textContent = showsHex ? 'Show as text' : 'Show as hex';
     } }, 'Show as hex');
     return h('div', { class: 'record' },
-      h('table', {}, h('caption', {}, 'Headers'), h('tbody', {}, Object.entries(record.headers).map(([name, value]) => h('tr', {}, h('th', { scope: 'row' }, name), h('td', {}, value ?? 'null'))),
+      h('table', {}, h('caption', {}, 'Headers'), h('tbody', {}, record.headers.map(({ name, value, value_base64 }) => h('tr', {}, h('th', { scope: 'row' }, name), h('td', {}, value ?? value_base64 ?? 'null'))),
         h('tr', {}, h('th', { scope: 'row' }, 'record'), h('td', {}, `${record.topic}/${record.partition}/${record.offset}, ${time(record.timestamp)}`)))),
       h('div', { class: 'heading' }, h('h3', {}, `Payload, ${bytes(record.value_bytes)}`), flip,
         REASONS.includes(record.reason) ? h('button', { type: 'button', class: 'quiet', onclick: () => replay({ tenant: record.tenant, source }) }, 'Replay this one …') : ''),
       payload);
   }
+
+  /** The last one of a name counts, as in Kafka. */
+  const header = (record, name) => record.headers.findLast((one) => one.name === name)?.value;
 
   const spaced = (hex) => hex.replaceAll(/(..)(?=.)/g, '$1 ');
 

@@ -29,6 +29,7 @@ export function wal() {
         h('dt', {}, 'Free disk'), h('dd', {}, `${bytes(one.disk.free_bytes)}, pauses below ${bytes(one.disk.min_free_bytes)}`),
         h('dt', {}, 'Verified'), h('dd', { class: one.last_verify?.damaged ? 'no' : '' }, verified(one.last_verify)),
         h('dt', {}, 'Configs'), h('dd', {}, `${number(one.tenants_configured)}${one.configs_refused ? `, ${number(one.configs_refused)} refused` : ''}`),
+        one.missing_tenant ? [h('dt', {}, 'No tenant'), h('dd', {}, one.missing_tenant === 'reject' ? 'to the dead-letter topic' : 'counts for tenant 0')] : null,
         stages.map(([stage, tasks]) => [h('dt', {}, stage), h('dd', { class: 'tasks' }, tasks.length === 0 ? 'no task'
           : tasks.map((task) => h('span', { class: `task ${task.active ? 'active' : 'standby'} ${task.running ? '' : 'moving'}`, title: `${stage} ${task.partition}: ${task.active ? 'active' : 'standby'}${task.running ? '' : ', not running yet'}` },
             number(task.partition), h('span', { class: 'sr' }, task.active ? ' active' : ' standby'))))])));

@@ -13,6 +13,7 @@ import com.tngtech.archunit.core.domain.JavaAccess;
 import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ImportOption;
+import com.tngtech.archunit.core.importer.Location;
 import com.tngtech.archunit.junit.AnalyzeClasses;
 import com.tngtech.archunit.junit.ArchTest;
 import io.tidegate.tenant.TenantConfigJson;
@@ -26,8 +27,25 @@ import java.util.UUID;
 import java.util.concurrent.ThreadLocalRandom;
 
 /** The arrows of the design page's table "Where code lives": what each package may use. */
-@AnalyzeClasses(packages = "io.tidegate", importOptions = ImportOption.DoNotIncludeTests.class)
+@AnalyzeClasses(packages = "io.tidegate", importOptions = ArchitectureTest.Production.class)
 class ArchitectureTest {
+    /** What lies beside the production classes, wherever a build puts them. */
+    static final class Production implements ImportOption {
+        private static final String ROOT = TenantConfigJson.class
+                .getProtectionDomain()
+                .getCodeSource()
+                .getLocation()
+                .toString();
+
+        @Override
+        public boolean includes(Location location) {
+            return location.asURI()
+                    .toString()
+                    .replace("file:///", "file:/")
+                    .startsWith(ROOT.replace("file:///", "file:/"));
+        }
+    }
+
     private static final String[] PURE = {"io.tidegate.tenant", "io.tidegate.signal", "io.tidegate.admission"};
     private static final String KAFKA_RECORD_CLASSES = "org.apache.kafka.common.record..";
 

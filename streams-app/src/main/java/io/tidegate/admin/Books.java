@@ -228,7 +228,7 @@ public final class Books {
         Source source = sources.get(new TopicPartition(record.topic(), record.partition()));
         int index = source.index(record.offset());
         source.in.set(index);
-        Route route = router.route(record.topic(), record.key(), record.value(), record.headers());
+        Route route = router.route(record.topic(), record.key(), record.value(), record.headers(), true);
         TenantId tenant = route instanceof Route.ToTenant to ? to.tenant() : ((Route.ToDeadLetter) route).tenant();
         Account account = account(tenant);
         account.in++;

@@ -189,6 +189,7 @@ public final class Doctor {
                 clock(admin);
                 transactions(admin);
                 identity(setup);
+                findings.addAll(TenantChecks.of(settings.missingTenants(), new TenantDirectory(settings).configs()));
             });
         }
     }

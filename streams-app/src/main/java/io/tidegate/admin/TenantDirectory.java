@@ -5,7 +5,6 @@ import io.tidegate.config.Settings;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
 import io.tidegate.tenant.TenantId;
-import io.tidegate.topology.TenantConfigs.Unknown;
 import java.nio.ByteBuffer;
 import java.util.Collection;
 import java.util.List;
@@ -36,6 +35,9 @@ public final class TenantDirectory {
      */
     public record Stored(@Nullable TenantConfig config, long offset) {}
 
+    /** The default tenant's config if none is stored. */
+    private static final Stored NOT_STORED = new Stored(TenantConfig.defaultTenant(), ConfigWriter.NO_OFFSET);
+
     /** All tenants that have a config. */
     public Map<TenantId, Stored> configs() {
         return TopicReader.table(
@@ -52,15 +54,20 @@ public final class TenantDirectory {
      * @return null where its signals are refused as unknown, or what is stored for it is not a config
      */
     public @Nullable TenantConfig inForce(Map<TenantId, Stored> configs, TenantId tenant) {
-        Stored own = configs.get(tenant);
-        if (own != null) {
-            return own.config();
-        }
-        if (!tenant.isDefault() && settings.unknownTenants() == Unknown.REJECT) {
-            return null;
-        }
-        Stored fallback = configs.get(TenantId.DEFAULT);
-        return fallback == null ? TenantConfig.defaultTenant() : fallback.config();
+        Stored ofDefault = configs.getOrDefault(TenantId.DEFAULT, NOT_STORED);
+        Stored own = tenant.isDefault() ? ofDefault : configs.get(tenant);
+        Stored found = settings.unknownTenants().inForce(own, ofDefault);
+        return found == null ? null : found.config();
+    }
+
+    /**
+     * Whether a signal that names no tenant counts for the default tenant.
+     *
+     * @param configs all, as {@link #configs} reads them
+     */
+    public boolean missingIsDefault(Map<TenantId, Stored> configs) {
+        return settings.missingTenants()
+                .countForDefault(configs.keySet().stream().anyMatch(id -> !id.isDefault()));
     }
 
     private static Stored stored(ConsumerRecord<byte[], byte[]> record) {

@@ -80,7 +80,7 @@ final class InstanceRunner implements AutoCloseable {
             dir.bind(setup.identity());
             RocksDbLibrary.loadFrom(dir.libraries());
             setup.checkContinuity(dir.appliedOffsets());
-            TenantConfigs configs = new TenantConfigs(settings.unknownTenants());
+            TenantConfigs configs = new TenantConfigs(settings.unknownTenants(), settings.missingTenants());
             TopologySettings topology = settings.topology(topics.sizes());
             InstanceMetrics metrics = new InstanceMetrics(
                     new PrometheusMeterRegistry(PrometheusConfig.DEFAULT),

@@ -1,6 +1,7 @@
 package io.tidegate.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.admin.RecordJson;
 import io.tidegate.admin.TopicReader;
 import io.tidegate.admission.Reason;
 import io.tidegate.config.Settings;
@@ -144,9 +145,9 @@ final class RejectionsCommand implements Runnable {
                 json.put("timestamp", Instant.ofEpochMilli(record.timestamp()).toString());
                 json.put("tenant", ofTenant);
                 json.put("reason", reason);
-                Json.putBytes(json, "key", record.key());
-                Json.putBytes(json, "value", record.value());
-                Json.putHeaders(json, record.headers());
+                RecordJson.putBytes(json, "key", record.key());
+                RecordJson.putBytes(json, "value", record.value());
+                RecordJson.putHeaders(json, record.headers());
                 out.println(Json.line(json));
             } else {
                 String retry = TidegateHeaders.text(record.headers(), TidegateHeaders.RETRY_AFTER_MS);

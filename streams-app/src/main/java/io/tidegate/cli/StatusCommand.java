@@ -68,6 +68,13 @@ final class StatusCommand implements Callable<Integer> {
             out.println(Json.pretty(status));
         } else {
             table.print(out);
+            String missing = status.at("/instances/0/missing_tenant").asText("");
+            if (!missing.isEmpty()) {
+                out.println("signals without a tenant: "
+                        + (missing.equals("reject")
+                                ? "to the dead-letter topic (tenant_missing)"
+                                : "counted for tenant 0"));
+            }
         }
         out.flush();
         return ready ? ExitCodes.OK : ExitCodes.FAILED;

@@ -4,16 +4,19 @@ import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
 import io.tidegate.admin.AdminException;
 import io.tidegate.config.SettingsException;
+import io.tidegate.config.SettingsLoader;
 import io.tidegate.wal.WalException;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.io.OutputStreamWriter;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.NoSuchFileException;
+import java.util.Locale;
 import org.apache.kafka.common.KafkaException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.LoggerFactory;
@@ -56,15 +59,49 @@ public final class Tidegate implements Runnable {
         if (System.getenv("TIDEGATE_LOG_LEVEL") != null) {
             showClientWarnings();
         }
-        System.exit(commandLine()
-                .setOut(utf8(FileDescriptor.out))
-                .setErr(utf8(FileDescriptor.err))
-                .execute(args));
+        // Otherwise numbers have the digits and separators of the user's language, in output and in file names.
+        Locale.setDefault(Locale.ROOT);
+        StandardOutput out = new StandardOutput(new FileOutputStream(FileDescriptor.out), StandardOutput.isPipe());
+        System.exit(execute(out, new FileOutputStream(FileDescriptor.err), args));
+    }
+
+    /** Runs one command line. A write error on {@code stdout} is a failure; a reader that is gone is none. */
+    static int execute(StandardOutput stdout, OutputStream stderr, String... args) {
+        PrintWriter out = utf8(stdout);
+        PrintWriter err = utf8(stderr);
+        for (String arg : args) {
+            if (arg.indexOf(SettingsLoader.REPLACEMENT_CHARACTER) >= 0) {
+                err.println("tidegate: the argument '%s' is not readable in the encoding %s: %s"
+                        .formatted(
+                                Table.printable(arg),
+                                System.getProperty("sun.jnu.encoding"),
+                                "use UTF-8, for example with LC_ALL=C.UTF-8"));
+                return ExitCodes.USAGE;
+            }
+        }
+        int code = ExitCodes.OK;
+        boolean completed = false;
+        try {
+            code = commandLine().setOut(out).setErr(err).execute(args);
+            completed = stdout.failure() == null;
+            out.flush();
+        } catch (StandardOutput.OutputLost e) {
+            // reported below
+        }
+        IOException failure = stdout.failure();
+        if (failure == null) {
+            return code;
+        }
+        if (stdout.readerGone()) {
+            return completed ? code : ExitCodes.OK;
+        }
+        err.println("tidegate: cannot write to standard output: " + Table.printable(message(failure)));
+        return completed && code != ExitCodes.OK ? code : ExitCodes.FAILED;
     }
 
     /** UTF-8 whatever the locale: labels and values would be replaced by question marks in others. */
-    private static PrintWriter utf8(FileDescriptor stream) {
-        return new PrintWriter(new OutputStreamWriter(new FileOutputStream(stream), StandardCharsets.UTF_8), true);
+    private static PrintWriter utf8(OutputStream stream) {
+        return new PrintWriter(new OutputStreamWriter(stream, StandardCharsets.UTF_8), true);
     }
 
     /**

@@ -1,6 +1,7 @@
 package io.tidegate.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.admin.RecordJson;
 import io.tidegate.admin.WalRepairs;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.wal.DataDir;
@@ -155,9 +156,7 @@ final class WalCommand implements Runnable {
             PrintWriter out = spec.commandLine().getOut();
             try (WalReader reader = WalReader.open(dir, tenant, fromSeq)) {
                 long printed = 0;
-                for (WalRecord record = reader.next();
-                        record != null && printed < max && !out.checkError();
-                        record = reader.next()) {
+                for (WalRecord record = reader.next(); record != null && printed < max; record = reader.next()) {
                     print(record, out);
                     printed++;
                 }
@@ -172,12 +171,12 @@ final class WalCommand implements Runnable {
                 ObjectNode json = Json.object();
                 json.put("seq", record.seq());
                 json.put("timestamp", time.toString());
-                Json.putBytes(json, "key", record.key());
-                Json.putBytes(json, "value", record.value());
-                Json.putHeaders(json, Arrays.asList(record.headers()));
+                RecordJson.putBytes(json, "key", record.key());
+                RecordJson.putBytes(json, "value", record.value());
+                RecordJson.putHeaders(json, Arrays.asList(record.headers()));
                 out.println(Json.line(json));
             } else {
-                String value = record.value() == null ? "null" : Json.utf8(record.value());
+                String value = record.value() == null ? "null" : RecordJson.utf8(record.value());
                 out.println("%d  %s  %s"
                         .formatted(record.seq(), time, value == null ? "(not UTF-8)" : Table.printable(value)));
             }

@@ -132,6 +132,15 @@ final class SettingDefinitions {
                 "What happens to tenants without a config: they are rejected (tenant_unknown), or get the config of"
                         + " tenant 0.");
         tenants.add(
+                Settings.TENANTS_MISSING,
+                Type.STRING,
+                "reject",
+                ValidString.in("reject", "default"),
+                Importance.HIGH,
+                "What happens to signals that name no tenant, once a tenant other than 0 is configured: they go to the"
+                        + " dead-letter topic (tenant_missing), or count for tenant 0. Before that they count for tenant 0."
+                        + " The same on all instances.");
+        tenants.add(
                 Settings.REQUIRE_LOG_APPEND_TIME,
                 Type.BOOLEAN,
                 true,

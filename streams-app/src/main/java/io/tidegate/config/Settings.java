@@ -1,11 +1,12 @@
 package io.tidegate.config;
 
 import io.tidegate.config.SettingsLoader.Origin;
+import io.tidegate.tenant.MissingTenants;
 import io.tidegate.tenant.TenantConfig;
+import io.tidegate.tenant.UnknownTenants;
 import io.tidegate.topology.RecordSizes;
 import io.tidegate.topology.Residency;
 import io.tidegate.topology.Router;
-import io.tidegate.topology.TenantConfigs;
 import io.tidegate.topology.TenantSource;
 import io.tidegate.topology.Topics;
 import io.tidegate.topology.TopologySettings;
@@ -65,6 +66,7 @@ public final class Settings {
     public static final String CACHED_TENANTS = "cached.tenants.max";
     public static final String TENANT_SOURCE = "tenant.source";
     public static final String TENANTS_UNKNOWN = "tenants.unknown";
+    public static final String TENANTS_MISSING = "tenants.missing";
     public static final String REQUIRE_LOG_APPEND_TIME = "signals.require.log.append.time";
     public static final String TOPIC_SIGNALS = "topic.signals";
     public static final String TOPIC_BY_TENANT = "topic.signals.by.tenant";
@@ -392,10 +394,14 @@ public final class Settings {
         return TenantSource.of(config.getString(TENANT_SOURCE));
     }
 
-    public TenantConfigs.Unknown unknownTenants() {
+    public UnknownTenants unknownTenants() {
         return config.getString(TENANTS_UNKNOWN).equals("reject")
-                ? TenantConfigs.Unknown.REJECT
-                : TenantConfigs.Unknown.DEFAULT_CONFIG;
+                ? UnknownTenants.REJECT
+                : UnknownTenants.DEFAULT_CONFIG;
+    }
+
+    public MissingTenants missingTenants() {
+        return config.getString(TENANTS_MISSING).equals("reject") ? MissingTenants.REJECT : MissingTenants.DEFAULT;
     }
 
     public boolean requireLogAppendTime() {

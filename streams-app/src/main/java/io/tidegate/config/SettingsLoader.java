@@ -28,6 +28,9 @@ public final class SettingsLoader {
         }
     }
 
+    /** What Java puts where bytes are no character of the locale's encoding; no argument or setting contains it. */
+    public static final char REPLACEMENT_CHARACTER = '\uFFFD';
+
     private static final String ENV_PREFIX = "TIDEGATE_";
 
     /** Of the launcher, not settings. */
@@ -71,6 +74,11 @@ public final class SettingsLoader {
     private void addEnvironment(String name, String value) {
         if (!name.startsWith(ENV_PREFIX) || ENV_RESERVED.contains(name)) {
             return;
+        }
+        if (value.indexOf(REPLACEMENT_CHARACTER) >= 0) {
+            throw new SettingsException(
+                    "%s is not readable in the encoding %s: use UTF-8, for example with LC_ALL=C.UTF-8"
+                            .formatted(name, System.getProperty("sun.jnu.encoding")));
         }
         String key =
                 name.substring(ENV_PREFIX.length()).toLowerCase(Locale.ROOT).replace('_', '.');

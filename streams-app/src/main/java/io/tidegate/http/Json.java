@@ -9,11 +9,6 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.charset.CharacterCodingException;
-import java.nio.charset.StandardCharsets;
-import java.util.HexFormat;
-import org.jspecify.annotations.Nullable;
 
 /** JSON of requests and answers. Read strictly: no field twice, nothing after the value, no deep nesting. */
 final class Json {
@@ -39,24 +34,6 @@ final class Json {
             return MAPPER.writeValueAsBytes(json);
         } catch (JsonProcessingException e) {
             throw new IllegalStateException("a tree is always writable", e);
-        }
-    }
-
-    /** Adds bytes as text, or under {@code <name>_hex} where they are not UTF-8. */
-    static void putBytes(ObjectNode into, String name, byte @Nullable [] bytes) {
-        if (bytes == null) {
-            into.putNull(name);
-            return;
-        }
-        try {
-            into.put(
-                    name,
-                    StandardCharsets.UTF_8
-                            .newDecoder()
-                            .decode(ByteBuffer.wrap(bytes))
-                            .toString());
-        } catch (CharacterCodingException e) {
-            into.put(name + "_hex", HexFormat.of().formatHex(bytes));
         }
     }
 

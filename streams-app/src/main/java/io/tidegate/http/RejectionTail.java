@@ -1,7 +1,9 @@
 package io.tidegate.http;
 
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admin.AdminException;
+import io.tidegate.admin.RecordJson;
 import io.tidegate.admin.TopicReader;
 import io.tidegate.config.Settings;
 import io.tidegate.tenant.TenantId;
@@ -209,16 +211,16 @@ final class RejectionTail implements AutoCloseable {
         json.put("timestamp", Instant.ofEpochMilli(record.timestamp()).toString());
         json.put("tenant", tenant);
         json.put("reason", reason);
-        Json.putBytes(json, "key", cut(record.key(), HEADER_BYTES_MAX));
-        Json.putBytes(json, "value", cut(record.value(), VALUE_BYTES_MAX));
+        RecordJson.putBytes(json, "key", cut(record.key(), HEADER_BYTES_MAX));
+        RecordJson.putBytes(json, "value", cut(record.value(), VALUE_BYTES_MAX));
         json.put("value_bytes", record.value() == null ? 0 : record.value().length);
-        ObjectNode headers = json.putObject("headers");
+        ArrayNode headers = json.putArray("headers");
         int count = 0;
         for (Header header : record.headers()) {
             if (++count > HEADERS_MAX) {
                 break;
             }
-            Json.putBytes(headers, header.key(), cut(header.value(), HEADER_BYTES_MAX));
+            RecordJson.addHeader(headers, header.key(), cut(header.value(), HEADER_BYTES_MAX));
         }
         return new String(Json.bytes(json), StandardCharsets.UTF_8);
     }

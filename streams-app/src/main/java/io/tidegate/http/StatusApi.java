@@ -112,6 +112,7 @@ final class StatusApi {
         }
         json.put("configs_refused", node.configs.refusedCount());
         json.put("tenants_configured", node.configs.size());
+        json.put("missing_tenant", node.configs.missingIsDefault() ? "default" : "reject");
         long lag = 0;
         ArrayNode tasks = json.putArray("tasks");
         for (InstanceView.Task task : node.view.tasks()) {

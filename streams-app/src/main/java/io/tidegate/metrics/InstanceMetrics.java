@@ -171,6 +171,11 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
         FunctionCounter.builder(MetricNames.CONFIGS_REFUSED, configs, TenantConfigs::refusedCount)
                 .description("Records of tenant-configs that could not be used")
                 .register(registry);
+        gauge(
+                MetricNames.MISSING_TENANTS_REJECTED,
+                "1 while signals without a tenant are dead-lettered (tenant_missing), 0 while they count for tenant 0",
+                configs,
+                known -> known.missingIsDefault() ? 0 : 1);
         gauge(MetricNames.DISK_FREE, "Bytes that can still be written to data.dir", dir, InstanceMetrics::freeBytes);
         gauge(MetricNames.DISK_MIN_FREE, "Below this the instance pauses", diskMinFreeBytes, Long::doubleValue);
         InstanceView view = instance.view();

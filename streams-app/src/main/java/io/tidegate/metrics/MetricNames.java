@@ -28,6 +28,8 @@ public final class MetricNames {
     public static final String CONFIG_TIMESTAMP = "tidegate_config_timestamp_seconds";
     public static final String CONFIGS_REFUSED = "tidegate_configs_refused_total";
 
+    public static final String MISSING_TENANTS_REJECTED = "tidegate_missing_tenants_rejected";
+
     public static final String WAL_WRITTEN = "tidegate_wal_written_bytes_total";
     public static final String WAL_SEALED_SEGMENTS = "tidegate_wal_sealed_segments_total";
     public static final String WAL_SEALED_BYTES = "tidegate_wal_sealed_bytes_total";

@@ -11,6 +11,8 @@ public enum Defect {
     MALFORMED,
     /** The tenant is named, but not by a number from 0 to 2^64-1 in canonical decimal. */
     TENANT_INVALID,
+    /** No tenant is named, and such signals are not the default tenant's. */
+    TENANT_MISSING,
     /** The value names another tenant than the header, key or topic that is trusted. */
     TENANT_MISMATCH,
     /** The record would not fit into Tidegate's topics. */

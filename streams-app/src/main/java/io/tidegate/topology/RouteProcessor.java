@@ -59,7 +59,7 @@ final class RouteProcessor extends ContextualProcessor<byte[], byte[], TenantKey
                         Defect.TOO_LARGE,
                         "the record is larger than the %d bytes that Tidegate's topics take"
                                 .formatted(sizes.recordBytesMax()))
-                : router.route(metadata.topic(), record.key(), record.value(), headers);
+                : router.route(metadata.topic(), record.key(), record.value(), headers, configs.missingIsDefault());
         SourcePosition source = new SourcePosition(metadata.topic(), metadata.partition(), metadata.offset());
         if (route instanceof ToTenant to) {
             if (forwarded(record, to.tenant(), source)) {

@@ -10,7 +10,7 @@ import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.Headers;
 import org.jspecify.annotations.Nullable;
 
-/** Finds a record's tenant, or says why it has none. Pure; thread-safe. */
+/** Finds a record's tenant, or reports why it has none. Pure; thread-safe. */
 public final class Router {
     /** The outcome of {@link #route}. */
     public sealed interface Route {
@@ -35,14 +35,27 @@ public final class Router {
         this.parser = parser;
     }
 
-    public Route route(String topic, byte @Nullable [] key, byte @Nullable [] value, Headers headers) {
+    /**
+     * Routes one record.
+     *
+     * @param missingIsDefault whether a record that names no tenant belongs to the default tenant; otherwise it is a dead
+     *     letter
+     */
+    public Route route(
+            String topic, byte @Nullable [] key, byte @Nullable [] value, Headers headers, boolean missingIsDefault) {
         Claim claim = switch (source) {
-            case VALUE -> new Claim(null, true);
+            case VALUE -> Claim.NONE;
             case HEADER -> inHeader(headers);
-            case KEY -> key == null ? Claim.of(TenantId.DEFAULT) : Claim.of(TenantId.tryParse(key));
+            case KEY -> key == null ? Claim.MISSING : Claim.of(TenantId.tryParse(key));
             case TOPIC -> Claim.of(inTopic(topic));
         };
-        if (!claim.valid) {
+        if (claim.state == ClaimState.MISSING) {
+            if (!missingIsDefault) {
+                return missing();
+            }
+            claim = Claim.of(TenantId.DEFAULT);
+        }
+        if (claim.state == ClaimState.INVALID) {
             return new Route.ToDeadLetter(
                     null,
                     Defect.TENANT_INVALID,
@@ -52,13 +65,28 @@ public final class Router {
         if (result instanceof Defective bad) {
             return new Route.ToDeadLetter(claim.tenant, bad.defect(), bad.message());
         }
-        return combine(claim.tenant, ((Parsed) result).signal().tenantId());
+        TenantId inValue = ((Parsed) result).signal().tenantId();
+        if (claim.tenant != null) {
+            return combine(claim.tenant, inValue);
+        }
+        if (inValue != null) {
+            return new Route.ToTenant(inValue);
+        }
+        return missingIsDefault ? new Route.ToTenant(TenantId.DEFAULT) : missing();
     }
 
-    private Route combine(@Nullable TenantId trusted, @Nullable TenantId inValue) {
-        if (trusted == null) {
-            return new Route.ToTenant(inValue == null ? TenantId.DEFAULT : inValue);
-        }
+    private Route missing() {
+        String what = switch (source) {
+            case VALUE -> "the value has no field tenant_id";
+            case HEADER, KEY, TOPIC -> "the %s is missing".formatted(place());
+        };
+        return new Route.ToDeadLetter(
+                null,
+                Defect.TENANT_MISSING,
+                what + "; a signal must name its tenant as soon as a tenant other than 0 is configured");
+    }
+
+    private Route combine(TenantId trusted, @Nullable TenantId inValue) {
         if (inValue != null && !inValue.equals(trusted)) {
             return new Route.ToDeadLetter(
                     trusted,
@@ -77,7 +105,7 @@ public final class Router {
             }
             found = id;
         }
-        return Claim.of(found == null ? TenantId.DEFAULT : found);
+        return found == null ? Claim.MISSING : Claim.of(found);
     }
 
     /** The tenant of an ingress topic {@code <anything>.<id>}; null where its name does not end so. */
@@ -95,10 +123,24 @@ public final class Router {
         };
     }
 
-    /** What a trusted place says: a tenant; nothing, where the value alone counts; or something invalid. */
-    private record Claim(@Nullable TenantId tenant, boolean valid) {
+    private enum ClaimState {
+        /** The place names a tenant. */
+        TENANT,
+        /** No place but the value counts. */
+        NONE,
+        /** The place is empty. */
+        MISSING,
+        /** The place says something that is not a tenant. */
+        INVALID
+    }
+
+    /** What a trusted place says; the tenant is null in all states but one. */
+    private record Claim(@Nullable TenantId tenant, ClaimState state) {
+        static final Claim NONE = new Claim(null, ClaimState.NONE);
+        static final Claim MISSING = new Claim(null, ClaimState.MISSING);
+
         static Claim of(@Nullable TenantId tenant) {
-            return new Claim(tenant, tenant != null);
+            return new Claim(tenant, tenant == null ? ClaimState.INVALID : ClaimState.TENANT);
         }
     }
 }

@@ -1,10 +1,13 @@
 package io.tidegate.topology;
 
+import io.tidegate.tenant.MissingTenants;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
 import io.tidegate.tenant.TenantId;
+import io.tidegate.tenant.UnknownTenants;
 import java.time.Duration;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
@@ -25,14 +28,6 @@ public final class TenantConfigs {
 
     private static final long NANOS_PER_MS = 1_000_000;
 
-    /** What holds for a tenant without a config, other than {@link TenantId#DEFAULT}. */
-    public enum Unknown {
-        /** Its signals are refused. */
-        REJECT,
-        /** It gets the config of the default tenant. */
-        DEFAULT_CONFIG
-    }
-
     /**
      * The config that is in force for a tenant.
      *
@@ -41,26 +36,35 @@ public final class TenantConfigs {
      */
     public record InForce(TenantConfig config, long offset) {}
 
-    private final Unknown unknown;
+    private final UnknownTenants unknown;
+    private final MissingTenants missing;
     private final Map<TenantId, InForce> stored = new ConcurrentHashMap<>();
+
+    /** Tenants, except the default one, whose newest record is not a config. They are configured all the same. */
+    private final Set<TenantId> unreadable = ConcurrentHashMap.newKeySet();
+
+    private volatile boolean othersConfigured;
     private final AtomicLong refused = new AtomicLong();
     private volatile long readTimestampMs;
     private final Object applied = new Object();
     private volatile long appliedOffset = NO_OFFSET;
     private volatile InForce defaultTenant = new InForce(TenantConfig.defaultTenant(), NO_OFFSET);
 
-    public TenantConfigs(Unknown unknown) {
+    public TenantConfigs(UnknownTenants unknown, MissingTenants missing) {
         this.unknown = unknown;
+        this.missing = missing;
     }
 
-    /** The config in force; null for an unknown tenant whose signals are to be refused. */
+    /** The config in force; null for an unknown tenant whose signals are rejected. */
     public @Nullable InForce inForce(TenantId tenant) {
-        InForce known = tenant.isDefault() ? defaultTenant : stored.get(tenant);
-        if (known != null || unknown == Unknown.REJECT) {
-            return known;
-        }
-        InForce fallback = defaultTenant;
-        return new InForce(fallback.config().withTenantId(tenant), fallback.offset());
+        InForce own = own(tenant);
+        InForce found = unknown.inForce(own, defaultTenant);
+        return found == null || own != null ? found : new InForce(found.config().withTenantId(tenant), found.offset());
+    }
+
+    /** Whether a signal that names no tenant is the default tenant's; otherwise it is a dead letter. */
+    public boolean missingIsDefault() {
+        return missing.countForDefault(othersConfigured);
     }
 
     /** The tenant's own config; null where it has none. The default tenant always has one. */
@@ -105,9 +109,24 @@ public final class TenantConfigs {
     /** Applies one record of the topic. Never throws for what the record holds. */
     void apply(byte @Nullable [] key, byte @Nullable [] value, long offset) {
         change(key, value, offset);
+        noteOthers();
         synchronized (applied) {
             appliedOffset = offset;
             applied.notifyAll();
+        }
+    }
+
+    /** The rule depends on the newest records alone, so it is the same after a restart, whatever compaction left. */
+    private void noteOthers() {
+        boolean now = !stored.isEmpty() || !unreadable.isEmpty();
+        if (now != othersConfigured) {
+            othersConfigured = now;
+            if (missing == MissingTenants.REJECT) {
+                LOG.info(
+                        now
+                                ? "signals without a tenant are dead-lettered, because tenants other than 0 are configured"
+                                : "signals without a tenant count for tenant 0, because no other tenant is configured");
+            }
         }
     }
 
@@ -119,6 +138,7 @@ public final class TenantConfigs {
         }
         if (value == null) {
             stored.remove(tenant);
+            unreadable.remove(tenant);
             if (tenant.isDefault()) {
                 defaultTenant = new InForce(TenantConfig.defaultTenant(), offset);
             }
@@ -127,7 +147,7 @@ public final class TenantConfigs {
         try {
             TenantConfig config = TenantConfigJson.parseStored(value);
             if (!config.tenantId().equals(tenant)) {
-                refuse(tenant.toString(), offset, "the config is of tenant " + config.tenantId());
+                refuse(tenant, offset, "the config is of tenant " + config.tenantId());
                 return;
             }
             InForce changed = new InForce(config, offset);
@@ -135,10 +155,18 @@ public final class TenantConfigs {
                 defaultTenant = changed;
             } else {
                 stored.put(tenant, changed);
+                unreadable.remove(tenant);
             }
         } catch (IllegalArgumentException e) {
-            refuse(tenant.toString(), offset, e.getMessage());
+            refuse(tenant, offset, e.getMessage());
         }
+    }
+
+    private void refuse(TenantId tenant, long offset, @Nullable String why) {
+        if (!tenant.isDefault()) {
+            unreadable.add(tenant);
+        }
+        refuse(tenant.toString(), offset, why);
     }
 
     /** Records of the topic that could not be used since the start. */

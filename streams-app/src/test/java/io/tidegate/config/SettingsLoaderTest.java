@@ -308,4 +308,15 @@ final class SettingsLoaderTest {
     void trimsItsOwnValues() {
         assertThat(flags("shards", " 3 ").shards()).isEqualTo(3);
     }
+
+    @Test
+    void refusesAnEnvironmentVariableThatCannotBeDecoded() {
+        assertThatThrownBy(() -> SettingsLoader.load(null, Map.of("TIDEGATE_DATA_DIR", "/data/M\uFFFDller"), Map.of()))
+                .isInstanceOf(SettingsException.class)
+                .hasMessageContaining("TIDEGATE_DATA_DIR")
+                .hasMessageContaining("LC_ALL=C.UTF-8");
+        assertThat(SettingsLoader.load(null, Map.of("OTHER", "\uFFFD"), Map.of())
+                        .shards())
+                .isEqualTo(8);
+    }
 }

@@ -9,9 +9,11 @@ import io.tidegate.admission.TenantUsage;
 import io.tidegate.config.Settings;
 import io.tidegate.config.SettingsLoader;
 import io.tidegate.signal.Defect;
+import io.tidegate.tenant.MissingTenants;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfig.Mode;
 import io.tidegate.tenant.TenantId;
+import io.tidegate.tenant.UnknownTenants;
 import io.tidegate.topology.Instance;
 import io.tidegate.topology.RecordSizes;
 import io.tidegate.topology.TenantConfigs;
@@ -56,7 +58,7 @@ final class InstanceMetricsTest {
     void start() {
         Settings settings = SettingsLoader.load(null, Map.of(), Map.of(Settings.DATA_DIR, root.toString()));
         TopologySettings topology = settings.topology(new RecordSizes(100_000, 100_000));
-        TenantConfigs configs = new TenantConfigs(TenantConfigs.Unknown.REJECT);
+        TenantConfigs configs = new TenantConfigs(UnknownTenants.REJECT, MissingTenants.REJECT);
         metrics = new InstanceMetrics(
                 new PrometheusMeterRegistry(PrometheusConfig.DEFAULT), topology, "app", 2, clockMs::get);
         DataDir dir = new DataDir(root, metrics);

@@ -38,7 +38,7 @@ class RouterTest {
 
     private static Route route(
             TenantSource source, String topic, @Nullable String key, @Nullable String value, Headers headers) {
-        return new Router(source, new SignalParser()).route(topic, bytes(key), bytes(value), headers);
+        return new Router(source, new SignalParser()).route(topic, bytes(key), bytes(value), headers, true);
     }
 
     private static Route byValue(@Nullable String value) {
@@ -175,5 +175,57 @@ class RouterTest {
         for (TenantSource source : TenantSource.values()) {
             assertThat(TenantSource.of(source.name().toLowerCase(Locale.ROOT))).isEqualTo(source);
         }
+    }
+
+    private static Route strict(TenantSource source, @Nullable String key, @Nullable String value, Headers headers) {
+        return new Router(source, new SignalParser()).route("signals.7", bytes(key), bytes(value), headers, false);
+    }
+
+    private static ToDeadLetter missing(String what) {
+        return new ToDeadLetter(
+                null,
+                Defect.TENANT_MISSING,
+                what + "; a signal must name its tenant as soon as a tenant other than 0 is configured");
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "{}",
+                "{\"tenantId\":42}",
+                "{\"Tenant_Id\":42}",
+                "{\"tenant\":42}",
+                "{\"meta\":{\"tenant_id\":42}}",
+                "{\"specversion\":\"1.0\",\"type\":\"view\",\"source\":\"/a\",\"id\":\"1\",\"data\":{\"tenant_id\":42}}"
+            })
+    void aValueWithoutATenantAtItsTopLevelIsADeadLetterWhereOneMustBeNamed(String value) {
+        assertThat(strict(TenantSource.VALUE, "42", value, headers("42")))
+                .isEqualTo(missing("the value has no field tenant_id"));
+    }
+
+    @Test
+    void anEmptyTrustedPlaceIsADeadLetterWhereATenantMustBeNamedWhateverTheValueNames() {
+        for (String value : new String[] {PLAIN, OF_42, "{\"tenant_id\":0}"}) {
+            assertThat(strict(TenantSource.HEADER, "7", value, headers()))
+                    .isEqualTo(missing("the header tidegate-tenant is missing"));
+            assertThat(strict(TenantSource.KEY, null, value, headers("7"))).isEqualTo(missing("the key is missing"));
+        }
+    }
+
+    @Test
+    void aNamedDefaultTenantIsNotMissing() {
+        assertThat(strict(TenantSource.VALUE, null, "{\"tenant_id\":0}", headers()))
+                .isEqualTo(new ToTenant(TenantId.DEFAULT));
+        assertThat(strict(TenantSource.HEADER, null, PLAIN, headers("0"))).isEqualTo(new ToTenant(TenantId.DEFAULT));
+        assertThat(strict(TenantSource.KEY, "0", PLAIN, headers())).isEqualTo(new ToTenant(TenantId.DEFAULT));
+    }
+
+    @Test
+    void anInvalidTenantIsNotMissing() {
+        assertThat(((ToDeadLetter) strict(TenantSource.VALUE, null, "{\"tenant_id\":null}", headers())).defect())
+                .isEqualTo(Defect.TENANT_INVALID);
+        assertThat(strict(TenantSource.HEADER, null, PLAIN, headers((String) null)))
+                .isEqualTo(invalid("header tidegate-tenant"));
+        assertThat(strict(TenantSource.KEY, "", PLAIN, headers())).isEqualTo(invalid("key"));
     }
 }

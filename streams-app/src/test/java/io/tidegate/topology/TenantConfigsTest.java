@@ -2,11 +2,12 @@ package io.tidegate.topology;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tidegate.tenant.MissingTenants;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
 import io.tidegate.tenant.TenantId;
+import io.tidegate.tenant.UnknownTenants;
 import io.tidegate.topology.TenantConfigs.InForce;
-import io.tidegate.topology.TenantConfigs.Unknown;
 import java.nio.charset.StandardCharsets;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -16,7 +17,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class TenantConfigsTest {
     private static final TenantId T42 = TenantId.of(42);
 
-    private final TenantConfigs configs = new TenantConfigs(Unknown.REJECT);
+    private final TenantConfigs configs = new TenantConfigs(UnknownTenants.REJECT, MissingTenants.REJECT);
 
     private void apply(@Nullable String key, @Nullable String value, long offset) {
         configs.apply(bytes(key), bytes(value), offset);
@@ -38,7 +39,7 @@ class TenantConfigsTest {
 
     @Test
     void anUnknownTenantGetsTheDefaultTenantsLimitsUnderItsOwnIdWhereSoChosen() {
-        TenantConfigs fallingBack = new TenantConfigs(Unknown.DEFAULT_CONFIG);
+        TenantConfigs fallingBack = new TenantConfigs(UnknownTenants.DEFAULT_CONFIG, MissingTenants.REJECT);
         assertThat(fallingBack.inForce(T42))
                 .isEqualTo(new InForce(TenantConfig.defaultTenant().withTenantId(T42), -1));
         fallingBack.apply(bytes("0"), bytes("{\"tenant_id\":0,\"max_signals_per_sec\":5}"), 3);
@@ -135,5 +136,38 @@ class TenantConfigsTest {
         apply("42", "{\"tenant_id\":42,\"new_in_v2\":{\"a\":1}}", 1);
         assertThat(configs.inForce(T42)).isNotNull();
         assertThat(configs.refusedCount()).isZero();
+    }
+
+    @Test
+    void aSignalWithoutATenantIsTheDefaultTenantsUntilAnotherTenantIsConfigured() {
+        assertThat(configs.missingIsDefault()).isTrue();
+        apply("0", "{\"tenant_id\":0,\"max_signals_per_sec\":5}", 1);
+        assertThat(configs.missingIsDefault()).isTrue();
+        apply("42", "{\"tenant_id\":42}", 2);
+        assertThat(configs.missingIsDefault()).isFalse();
+        apply("43", "{\"tenant_id\":43}", 3);
+        apply("42", null, 4);
+        assertThat(configs.missingIsDefault()).isFalse();
+        apply("43", null, 5);
+        assertThat(configs.missingIsDefault()).isTrue();
+    }
+
+    @Test
+    void aRecordThatIsNotAConfigConfiguresItsTenantAllTheSame() {
+        // After a restart it may be the only record that compaction left.
+        apply("42", "{\"tenant_id\":42,\"max_signals_per_sec\":-1}", 1);
+        assertThat(configs.missingIsDefault()).isFalse();
+        apply("42", null, 2);
+        assertThat(configs.missingIsDefault()).isTrue();
+        apply("0", "not a config", 3);
+        apply("t42", "{\"tenant_id\":42}", 4);
+        assertThat(configs.missingIsDefault()).isTrue();
+    }
+
+    @Test
+    void whereSoChosenASignalWithoutATenantIsAlwaysTheDefaultTenants() {
+        TenantConfigs lenient = new TenantConfigs(UnknownTenants.REJECT, MissingTenants.DEFAULT);
+        lenient.apply(bytes("42"), bytes("{\"tenant_id\":42}"), 1);
+        assertThat(lenient.missingIsDefault()).isTrue();
     }
 }

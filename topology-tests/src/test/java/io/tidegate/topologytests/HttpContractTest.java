@@ -571,7 +571,7 @@ final class HttpContractTest {
             assertThat(event.path("tenant").asText()).isEqualTo("50");
             assertThat(event.path("reason").asText()).isEqualTo("rate_limited");
             assertThat(event.path("value").asText()).contains("</script>");
-            assertThat(event.at("/headers/tidegate.source.topic").asText()).isEqualTo(deployment.signals());
+            assertThat(JsonHeaders.text(event, "tidegate.source.topic")).isEqualTo(deployment.signals());
         }
         JsonNode usage = admin.get("/v1/tenants/50/usage").json();
         assertThat(usage.at("/rejected/rate_limited").asLong()).isPositive();

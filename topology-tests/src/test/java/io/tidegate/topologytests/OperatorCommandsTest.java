@@ -4,9 +4,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.tidegate.demo.ChildJvm;
 import io.tidegate.demo.EmbeddedBroker;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -14,6 +20,7 @@ import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AlterConfigOp;
 import org.apache.kafka.clients.admin.ConfigEntry;
+import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.config.ConfigResource;
@@ -230,6 +237,51 @@ final class OperatorCommandsTest {
             assertThat(said.path("tenant_id").asLong()).as(change[0]).isEqualTo(9);
             assertThat(said.path("config_offset").asLong()).as(change[0]).isGreaterThan(last);
             last = said.path("config_offset").asLong();
+        }
+    }
+
+    @Test
+    void tailEndsSoonAfterItsReaderIsGone() throws Exception {
+        String topic = app.applicationId() + ".quota-exceeded";
+        try (Admin admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()))) {
+            admin.createTopics(List.of(new NewTopic(topic, 1, (short) 1))).all().get();
+        }
+        List<String> command = ChildJvm.command("-Xmx128m");
+        command.addAll(List.of("io.tidegate.cli.Tidegate", "rejections", "tail", "-f"));
+        command.addAll(List.of("--bootstrap-server", broker.bootstrapServers()));
+        command.addAll(List.of("--set", "topic.quota.exceeded=" + topic));
+        Path err = Files.createTempFile(temp, "tail-", ".err");
+        Process tail = new ProcessBuilder(command).redirectError(err.toFile()).start();
+        try (var producer = new KafkaProducer<>(
+                Map.<String, Object>of("bootstrap.servers", broker.bootstrapServers()),
+                new StringSerializer(),
+                new StringSerializer())) {
+            BufferedReader reader = tail.inputReader(StandardCharsets.UTF_8);
+            assertThat(reader.readLine()).startsWith("TIME");
+            TidegateProcess.await(
+                    Duration.ofSeconds(60),
+                    "the tail to follow",
+                    () -> "",
+                    () -> text(err).contains("waiting"));
+            producer.send(new ProducerRecord<>(topic, "{}")).get();
+            assertThat(reader.readLine()).contains("null-null@null");
+            reader.close();
+
+            producer.send(new ProducerRecord<>(topic, "{}")).get();
+
+            assertThat(tail.waitFor(60, TimeUnit.SECONDS)).isTrue();
+            assertThat(tail.exitValue()).isZero();
+            assertThat(Files.readString(err)).isEqualTo("waiting for refusals; Ctrl-C ends\n");
+        } finally {
+            tail.destroyForcibly();
+        }
+    }
+
+    private static String text(Path file) {
+        try {
+            return Files.readString(file);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         }
     }
 }

@@ -9,8 +9,8 @@ import static io.tidegate.topologytests.TopologyFixture.text;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidegate.tenant.TenantId;
+import io.tidegate.tenant.UnknownTenants;
 import io.tidegate.topology.SegmentReport;
-import io.tidegate.topology.TenantConfigs.Unknown;
 import io.tidegate.topologytests.TopologyFixture.Outcome;
 import io.tidegate.topologytests.TopologyFixture.Setup;
 import java.io.IOException;
@@ -536,7 +536,7 @@ class QuotaRulesTest {
 
         @Test
         void unknownTenantsCanEachGetTheDefaultTenantsConfig() {
-            startWith(setup -> setup.unknown(Unknown.DEFAULT_CONFIG));
+            startWith(setup -> setup.unknown(UnknownTenants.DEFAULT_CONFIG));
             assertThat(topology.verdicts(10, TENANT, T0)).containsOnly(ACCEPTED);
 
             topology.config("9", "");

@@ -105,8 +105,7 @@ final class ReplayTest {
                 .findFirst()
                 .orElseThrow();
         assertThat(JSON.readTree(first).at("/value").asText()).isEqualTo("{\"tenant_id\":2,\"item\":\"i0\"}");
-        assertThat(JSON.readTree(first).at("/headers/tidegate.replays").asText())
-                .isEqualTo("1");
+        assertThat(JsonHeaders.text(JSON.readTree(first), "tidegate.replays")).isEqualTo("1");
     }
 
     /** At half of 2 a second a piece of one second sends one signal at most. */

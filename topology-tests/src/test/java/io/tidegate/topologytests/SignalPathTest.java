@@ -208,7 +208,10 @@ class SignalPathTest {
     }
 
     @Test
-    void aSignalThatNamesNoTenantIsTheDefaultTenants() {
+    void aSignalThatNamesNoTenantIsTheDefaultTenantsWhereNoOtherIsConfigured() {
+        topology.configRecord(bytes("42"), null);
+        topology.configRecord(bytes("43"), null);
+
         Outcome outcome = topology.send(record("{\"signal\":\"click\"}").now());
 
         assertThat(outcome.key()).isEqualTo("0:0");

@@ -14,7 +14,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.tidegate.admission.TenantUsage;
-import io.tidegate.topology.TenantConfigs.Unknown;
+import io.tidegate.tenant.UnknownTenants;
 import io.tidegate.topology.TidegateHeaders;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -332,7 +332,7 @@ class TenantCommandsTest {
     void anUnknownTenantThatIsOnlyRefusedLeavesNoState() {
         tidegate.close();
         tidegate = TopologyFixture.in(dir.resolve("unknown"))
-                .unknown(Unknown.DEFAULT_CONFIG)
+                .unknown(UnknownTenants.DEFAULT_CONFIG)
                 .start();
         tidegate.config("0", "\"max_signals_per_sec\":0,\"max_entities\":0");
         for (int tenant = 1; tenant <= 20; tenant++) {

@@ -4,6 +4,7 @@ import static io.tidegate.topologytests.TopologyFixture.ACCEPTED;
 import static io.tidegate.topologytests.TopologyFixture.record;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tidegate.tenant.MissingTenants;
 import io.tidegate.topology.TenantSource;
 import io.tidegate.topologytests.TopologyFixture.Outcome;
 import java.nio.file.Path;
@@ -48,11 +49,11 @@ class TenantSourceTest {
                 "42, -, 42",
                 "42, 42, 42",
                 "18446744073709551615, -, 18446744073709551615",
-                "-, -, 0",
-                "-, 0, 0",
+                "-, -, tenant_missing",
+                "-, 0, tenant_missing",
+                "-, 42, tenant_missing",
                 "0, -, 0",
                 "42, 7, tenant_mismatch",
-                "-, 42, tenant_mismatch",
                 "0, 42, tenant_mismatch",
                 "'', -, tenant_invalid",
                 "t42, -, tenant_invalid",
@@ -84,10 +85,10 @@ class TenantSourceTest {
                 "42, -, 42",
                 "42, 42, 42",
                 "18446744073709551615, -, 18446744073709551615",
-                "-, -, 0",
-                "-, 0, 0",
+                "-, -, tenant_missing",
+                "-, 0, tenant_missing",
+                "-, 42, tenant_missing",
                 "42, 0, tenant_mismatch",
-                "-, 42, tenant_mismatch",
                 "'', -, tenant_invalid",
                 "42:0, -, tenant_invalid",
                 "007, -, tenant_invalid"
@@ -125,6 +126,42 @@ class TenantSourceTest {
                     .now();
 
             assertEnds(topology.send(topic, signal), expected);
+        }
+    }
+
+    @Test
+    void aSignalWithoutATenantCountsForTheDefaultTenantUntilAnotherTenantIsConfigured() {
+        TestRecord<byte[], byte[]> misspelt = record("{\"tenantId\":42}").now();
+        try (TopologyFixture topology = TopologyFixture.in(dir).start()) {
+            assertEnds(topology.send(misspelt), "0");
+            topology.config("0", "\"max_signals_per_sec\":1000");
+            assertThat(topology.send(misspelt).key()).isEqualTo("0:1");
+
+            topology.config("42", "\"blocked_until\":\"2100-01-01T00:00:00Z\"");
+            Outcome missing = topology.send(misspelt);
+            assertThat(missing.verdict()).isEqualTo("tenant_missing");
+            assertThat(missing.header("tidegate.tenant")).isNull();
+            assertThat(missing.header("tidegate.retryable")).isEqualTo("false");
+            assertThat(missing.value()).isEqualTo("{\"tenantId\":42}");
+            assertThat(topology.send(record("{\"tenant_id\":0}").now()).key()).isEqualTo("0:2");
+
+            topology.configRecord(TopologyFixture.bytes("42"), TopologyFixture.bytes("not a config"));
+            assertEnds(topology.send(misspelt), "tenant_missing");
+            topology.configRecord(TopologyFixture.bytes("42"), null);
+            assertThat(topology.send(misspelt).key()).isEqualTo("0:3");
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"VALUE", "HEADER", "KEY"})
+    void whereSoConfiguredASignalWithoutATenantAlwaysCountsForTheDefaultTenant(TenantSource source) {
+        try (TopologyFixture topology = TopologyFixture.in(dir)
+                .tenantSource(source)
+                .missing(MissingTenants.DEFAULT)
+                .start()) {
+            topology.config("42", "");
+
+            assertEnds(topology.send(record("{}").now()), "0");
         }
     }
 

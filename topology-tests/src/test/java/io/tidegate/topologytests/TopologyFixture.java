@@ -2,11 +2,12 @@ package io.tidegate.topologytests;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tidegate.tenant.MissingTenants;
 import io.tidegate.tenant.TenantId;
+import io.tidegate.tenant.UnknownTenants;
 import io.tidegate.topology.RecordSizes;
 import io.tidegate.topology.Residency;
 import io.tidegate.topology.TenantConfigs;
-import io.tidegate.topology.TenantConfigs.Unknown;
 import io.tidegate.topology.TenantSource;
 import io.tidegate.topology.TidegateHeaders;
 import io.tidegate.topology.TidegateTopology;
@@ -70,7 +71,7 @@ final class TopologyFixture implements AutoCloseable {
 
     private TopologyFixture(Setup setup) {
         dataDir = new DataDir(setup.root);
-        configs = new TenantConfigs(setup.unknown);
+        configs = new TenantConfigs(setup.unknown, setup.missing);
         Topics topics = new Topics(
                 setup.signals,
                 BY_TENANT,
@@ -114,7 +115,8 @@ final class TopologyFixture implements AutoCloseable {
         private TenantSource tenantSource = TenantSource.VALUE;
         private @Nullable String region;
         private Map<String, String> regionTopics = Map.of();
-        private Unknown unknown = Unknown.REJECT;
+        private UnknownTenants unknown = UnknownTenants.REJECT;
+        private MissingTenants missing = MissingTenants.REJECT;
         private RecordSizes sizes = RecordSizes.kafkaDefaults();
         private int cachedTenants = 1_000;
         private long cacheBytes = 64 * 1024 * 1024;
@@ -146,8 +148,13 @@ final class TopologyFixture implements AutoCloseable {
             return this;
         }
 
-        Setup unknown(Unknown rule) {
+        Setup unknown(UnknownTenants rule) {
             unknown = rule;
+            return this;
+        }
+
+        Setup missing(MissingTenants rule) {
+            missing = rule;
             return this;
         }
 

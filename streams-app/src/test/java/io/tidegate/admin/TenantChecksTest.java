@@ -1,0 +1,62 @@
+package io.tidegate.admin;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tidegate.admin.Doctor.Finding;
+import io.tidegate.admin.Doctor.Level;
+import io.tidegate.admin.TenantDirectory.Stored;
+import io.tidegate.tenant.MissingTenants;
+import io.tidegate.tenant.TenantConfig;
+import io.tidegate.tenant.TenantConfigJson;
+import io.tidegate.tenant.TenantId;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.junit.jupiter.api.Test;
+
+final class TenantChecksTest {
+    private static final TenantId T42 = TenantId.of(42);
+
+    private static Stored config(String json) {
+        return new Stored(TenantConfigJson.parse(json.getBytes(StandardCharsets.UTF_8)), 3);
+    }
+
+    @Test
+    void sayWhichRuleHoldsForSignalsWithoutATenant() {
+        Stored unlimited = new Stored(TenantConfig.unlimited(T42, ""), 1);
+
+        Finding alone = TenantChecks.of(MissingTenants.REJECT, Map.of()).get(0);
+        Finding strict =
+                TenantChecks.of(MissingTenants.REJECT, Map.of(T42, unlimited)).get(0);
+        Finding open =
+                TenantChecks.of(MissingTenants.DEFAULT, Map.of(T42, unlimited)).get(0);
+        Finding limited = TenantChecks.of(
+                        MissingTenants.DEFAULT,
+                        Map.of(T42, unlimited, TenantId.DEFAULT, config("{\"tenant_id\":0,\"max_signals_per_sec\":5}")))
+                .get(0);
+
+        assertThat(alone.level()).isEqualTo(Level.OK);
+        assertThat(alone.text()).contains("count for tenant 0");
+        assertThat(strict.level()).isEqualTo(Level.OK);
+        assertThat(strict.text()).contains("tenant_missing");
+        assertThat(open.level()).isEqualTo(Level.WARN);
+        assertThat(open.text()).contains("escapes its limits");
+        assertThat(open.fix()).contains("tenants.missing", "tidegate tenants set 0 --rate");
+        assertThat(limited.level()).isEqualTo(Level.OK);
+    }
+
+    @Test
+    void nameTheFirstTenantsWhoseRecordIsNotAConfigAndCountTheOthers() {
+        Map<TenantId, Stored> configs = new TreeMap<>();
+        for (int i = 1; i <= TenantChecks.NAMED_MAX + 2; i++) {
+            configs.put(TenantId.of(i), new Stored(null, i));
+        }
+
+        List<Finding> findings = TenantChecks.of(MissingTenants.REJECT, configs);
+
+        assertThat(findings).hasSize(1 + TenantChecks.NAMED_MAX + 1);
+        assertThat(findings.get(1).text()).contains("t1", "offset 1", "not a config");
+        assertThat(findings.get(1 + TenantChecks.NAMED_MAX).text()).startsWith("2 more");
+    }
+}
