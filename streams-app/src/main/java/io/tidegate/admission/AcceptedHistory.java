@@ -35,7 +35,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class AcceptedHistory {
     /** Size of the {@link #write stored head}. */
-    static final int HEAD_BYTES = 5 * Long.BYTES + 3 * Integer.BYTES;
+    static final int HEAD_BYTES = 6 * Long.BYTES + 3 * Integer.BYTES;
 
     private static final int NO_RUN = -1;
 
@@ -52,6 +52,12 @@ final class AcceptedHistory {
 
     private int correctedId = NO_RUN;
     private long correction;
+
+    /** When the bucket was full last under the limits before the correction; -1 = never. */
+    private long carriedFullAtMs = NEVER;
+
+    /** Whether the correction is behind the newest run. */
+    private boolean correctedAtEnd;
 
     private long endMs = NEVER;
     private long endLevel;
@@ -80,12 +86,9 @@ final class AcceptedHistory {
         return atMs < baseMs;
     }
 
+    /** An upper bound, without reading the runs. */
     long memoryBytes() {
-        long bytes = 0;
-        for (int i = 0; i < runs.size(); i++) {
-            bytes += runs.get(i).memoryBytes();
-        }
-        return bytes;
+        return AcceptedRun.memoryBytes(runs.size(), entries);
     }
 
     void clear() {
@@ -104,6 +107,7 @@ final class AcceptedHistory {
         floor = smallestBefore;
         correctedId = NO_RUN;
         correction = 0;
+        correctedAtEnd = false;
         endMs = atMs;
         endLevel = level;
     }
@@ -112,8 +116,9 @@ final class AcceptedHistory {
     void append(long atMs, int amount, long levelBefore, boolean wasFull) {
         boolean wasNew = endMs == NEVER;
         AcceptedRun run = runs.isEmpty() ? null : runs.get(runs.size() - 1);
-        if (run == null || isCorrectedAtEnd() || run.size() == AcceptedRun.ENTRIES_MAX) {
-            run = newRun(runs.size(), isCorrectedAtEnd() ? correctedId : nextId++);
+        if (run == null || correctedAtEnd || run.size() == AcceptedRun.ENTRIES_MAX) {
+            run = newRun(runs.size(), correctedAtEnd ? correctedId : nextId++);
+            correctedAtEnd = false;
         }
         int before = run.size();
         run.append(atMs, amount, levelBefore, wasFull, wasNew);
@@ -158,7 +163,7 @@ final class AcceptedHistory {
             beforeMs = run.lastMs();
             afterMs = beforeMs;
         }
-        long last = isCorrectedAtEnd() ? after + correction : after;
+        long last = correctedAtEnd ? after + correction : after;
         return last >= 0 || after >= before;
     }
 
@@ -211,8 +216,10 @@ final class AcceptedHistory {
 
     /** Judges the history by other limits; the newest level carries over as {@code carried}. */
     void rebase(BucketLimits limits, long carried) {
+        carriedFullAtMs = fullAtMs(limits, Long.MAX_VALUE);
         correctedId = NO_RUN;
         correction = 0;
+        correctedAtEnd = false;
         floor = Math.min(floor, limits.size);
         if (runs.isEmpty()) {
             baseLevel = carried;
@@ -220,9 +227,8 @@ final class AcceptedHistory {
             baseLevel = Math.min(baseLevel, limits.size);
             recompute(limits);
             correction = carried - runs.get(runs.size() - 1).end();
-            if (correction != 0) {
-                correctedId = nextId++;
-            }
+            correctedId = nextId++;
+            correctedAtEnd = true;
         }
         findEnd();
     }
@@ -236,7 +242,7 @@ final class AcceptedHistory {
     private void findEnd() {
         AcceptedRun last = runs.isEmpty() ? null : runs.get(runs.size() - 1);
         endMs = last == null ? baseMs : last.lastMs();
-        endLevel = (last == null ? baseLevel : last.end()) + (isCorrectedAtEnd() ? correction : 0);
+        endLevel = (last == null ? baseLevel : last.end()) + (correctedAtEnd ? correction : 0);
     }
 
     /**
@@ -252,7 +258,9 @@ final class AcceptedHistory {
                 fold(limits, runs.get(0).size());
                 return !old;
             }
-        } else if (runs.size() == 1 && runs.get(0).isAboutToGrow() && runs.get(0).firstMs() < olderThanMs) {
+        } else if (runs.size() == 1
+                && runs.get(0).isAboutToGrow()
+                && runs.get(0).firstMs() < olderThanMs) {
             int old = runs.get(0).after(olderThanMs - 1);
             fold(limits, Math.min(old, runs.get(0).size() - 1));
         }
@@ -269,6 +277,7 @@ final class AcceptedHistory {
         baseFullAtMs = Math.max(baseFullAtMs, run.fullAtMs());
         floor = Math.min(floor, run.min());
         if (run.id == correctedId) {
+            baseFullAtMs = Math.max(baseFullAtMs, carriedFullAtMs);
             correctedId = NO_RUN;
         }
         baseMs = run.msAt(n - 1);
@@ -277,6 +286,7 @@ final class AcceptedHistory {
             remove(0);
             if (!runs.isEmpty() && runs.get(0).id == correctedId) {
                 baseLevel += correction;
+                baseFullAtMs = Math.max(baseFullAtMs, carriedFullAtMs);
                 correctedId = NO_RUN;
             }
         } else {
@@ -305,6 +315,9 @@ final class AcceptedHistory {
 
     /** When the bucket was full last, just before an acceptance up to a time; -1 = never. */
     long fullAtMs(BucketLimits limits, long untilMs) {
+        if (untilMs >= endMs) {
+            return fullAtMs();
+        }
         int at = runs.isEmpty() ? -1 : runOf(untilMs);
         if (at >= 0 && untilMs < runs.get(at).lastMs()) {
             long fullAtMs = runs.get(at).fullAtMs(limits, startMs(at), startLevel(limits, at), untilMs);
@@ -316,6 +329,22 @@ final class AcceptedHistory {
         for (; at >= 0; at--) {
             if (runs.get(at).fullAtMs() != NEVER) {
                 return runs.get(at).fullAtMs();
+            }
+        }
+        return baseFullAtMs;
+    }
+
+    private long fullAtMs() {
+        if (correctedAtEnd) {
+            return carriedFullAtMs;
+        }
+        for (int i = runs.size() - 1; i >= 0; i--) {
+            AcceptedRun run = runs.get(i);
+            if (run.fullAtMs() != NEVER) {
+                return run.fullAtMs();
+            }
+            if (run.id == correctedId) {
+                return carriedFullAtMs;
             }
         }
         return baseFullAtMs;
@@ -348,17 +377,8 @@ final class AcceptedHistory {
         return id == correctedId ? level + correction : level;
     }
 
-    /** Whether the limits changed after the newest acceptance. */
-    private boolean isCorrectedAtEnd() {
-        if (correctedId == NO_RUN) {
-            return false;
-        }
-        for (int i = runs.size() - 1; i >= 0; i--) {
-            if (runs.get(i).id == correctedId) {
-                return false;
-            }
-        }
-        return true;
+    private boolean noRunIsCorrected() {
+        return correctedId != NO_RUN && runs.stream().noneMatch(run -> run.id == correctedId);
     }
 
     private AcceptedRun newRun(int at, int id) {
@@ -396,7 +416,11 @@ final class AcceptedHistory {
     /** @param stored how many runs are stored */
     void write(ByteBuffer out, int stored) {
         out.putLong(baseMs).putLong(baseLevel).putLong(baseFullAtMs).putLong(floor);
-        out.putLong(correction).putInt(correctedId).putInt(nextId).putInt(stored);
+        out.putLong(correction)
+                .putLong(carriedFullAtMs)
+                .putInt(correctedId)
+                .putInt(nextId)
+                .putInt(stored);
     }
 
     /** Reads what {@link #write} wrote, but for the end, which is known; returns how many runs must be {@linkplain #load loaded}. */
@@ -406,6 +430,7 @@ final class AcceptedHistory {
         baseFullAtMs = in.getLong();
         floor = in.getLong();
         correction = in.getLong();
+        carriedFullAtMs = in.getLong();
         correctedId = in.getInt();
         nextId = in.getInt();
         return in.getInt();
@@ -423,6 +448,7 @@ final class AcceptedHistory {
         runs.sort(Comparator.comparingLong(AcceptedRun::firstMs)
                 .thenComparingLong(AcceptedRun::lastMs)
                 .thenComparingInt(run -> run.id));
+        correctedAtEnd = noRunIsCorrected();
         recompute(limits);
         findEnd();
     }

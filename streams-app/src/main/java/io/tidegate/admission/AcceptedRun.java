@@ -91,8 +91,10 @@ final class AcceptedRun {
         return fullAtMs;
     }
 
-    long memoryBytes() {
-        return OBJECT_BYTES + (long) ms.length * (Long.BYTES + Integer.BYTES);
+    /** The most that some runs take; their arrays double as they grow. */
+    static long memoryBytes(int runs, int entries) {
+        long places = Math.min((long) runs * ENTRIES_MAX, (long) runs * ENTRIES_MIN + 2L * entries);
+        return runs * OBJECT_BYTES + places * (Long.BYTES + Integer.BYTES);
     }
 
     /** Adds an acceptance that is not older than the last one; there must be room. */
@@ -367,7 +369,7 @@ final class AcceptedRun {
     private static void putVarint(ByteBuffer out, long value) {
         long rest = value;
         while ((rest & ~0x7FL) != 0) {
-            out.put((byte) (rest & 0x7F | 0x80));
+            out.put((byte) ((rest & 0x7F) | 0x80));
             rest >>>= 7;
         }
         out.put((byte) rest);

@@ -18,7 +18,7 @@ import java.util.Arrays;
  *  5 rejection    the last one: at, ms (8) | reason (1)
  *  6 watch        window (8) | signals in it (8) | quotas n (1) | level by quota (n)      {@link QuotaWatch}
  *  7 reasons      reasons n (1) | rejected by reason (8 × n) | accepted in observe mode by reason (8 × n)
- *  8 history      of the bucket: right up to sequence number (8) | rate (8) | burst (8) | head of {@link AcceptedHistory} (52)
+ *  8 history      of the bucket: right up to sequence number (8) | rate (8) | burst (8) | head of {@link AcceptedHistory} (60)
  * </pre>
  *
  * <p>Rules that let builds of different age read each other's state:
@@ -239,7 +239,14 @@ final class StoredUsage {
         int counters = usage.entitiesByKind.length + usage.rejected.length + usage.observed.length;
         int fixed = 4 * Long.BYTES + 2 * Long.BYTES + TokenBucket.BYTES + 2 * Long.BYTES + Long.BYTES + 1;
         int counts = 2;
-        return 1 + LAST * HEAD_BYTES + Long.BYTES + TokenBucket.HISTORY_BYTES + fixed + counts + counters * Long.BYTES + usage.watch.bytes();
+        return 1
+                + LAST * HEAD_BYTES
+                + Long.BYTES
+                + TokenBucket.HISTORY_BYTES
+                + fixed
+                + counts
+                + counters * Long.BYTES
+                + usage.watch.bytes();
     }
 
     private static int begin(ByteBuffer out, int tag) {

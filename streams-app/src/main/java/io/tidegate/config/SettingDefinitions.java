@@ -1,5 +1,6 @@
 package io.tidegate.config;
 
+import io.tidegate.admission.HistoryBounds;
 import io.tidegate.wal.WalSettings;
 import java.time.Duration;
 import org.apache.kafka.common.config.ConfigDef;
@@ -113,6 +114,16 @@ final class SettingDefinitions {
                 Range.atLeast(1),
                 Importance.LOW,
                 "Tenants whose usage each shard keeps in memory; others are read again when they come.");
+        instance.add(
+                Settings.HISTORY_ENTRIES_MAX,
+                Type.INT,
+                HistoryBounds.ENTRIES_DEFAULT,
+                Range.between(HistoryBounds.ENTRIES_MIN, 4_000_000),
+                Importance.LOW,
+                "Milliseconds with accepted signals that are kept for each tenant with a rate, 12 to 24 bytes each, to judge"
+                        + " late signals at their own time. A tenant that exceeds this before lateness.max.ms keeps a shorter"
+                        + " time: signals from before it may be rejected too early, and are never accepted wrongly. The"
+                        + " same on all instances.");
         Definitions tenants = new Definitions(def, "Tenants");
         tenants.add(
                 Settings.TENANT_SOURCE,
@@ -148,6 +159,15 @@ final class SettingDefinitions {
                 Importance.MEDIUM,
                 "Refuse to start where the signals' timestamps are set by producers, who could so refill their own"
                         + " buckets.");
+        tenants.add(
+                Settings.LATENESS_MAX_MS,
+                Type.LONG,
+                Duration.ofMinutes(1).toMillis(),
+                Range.between(1_000, Duration.ofHours(1).toMillis()),
+                Importance.MEDIUM,
+                "How much older than the newest a signal may be and still be judged at its own time. While there is a"
+                        + " backlog, no partition of the signals is read further ahead of the slowest than this. The same"
+                        + " on all instances.");
         Definitions topics = new Definitions(def, "Topics");
         topics.add(
                 Settings.SHARDS,

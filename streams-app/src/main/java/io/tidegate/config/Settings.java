@@ -1,5 +1,6 @@
 package io.tidegate.config;
 
+import io.tidegate.admission.HistoryBounds;
 import io.tidegate.config.SettingsLoader.Origin;
 import io.tidegate.tenant.MissingTenants;
 import io.tidegate.tenant.TenantConfig;
@@ -63,11 +64,13 @@ public final class Settings {
     public static final String SESSION_TIMEOUT_MS = "session.timeout.ms";
     public static final String COMMIT_INTERVAL_MS = "commit.interval.ms";
     public static final String CACHE_BYTES = "cache.bytes";
+    public static final String HISTORY_ENTRIES_MAX = "history.entries.max";
     public static final String CACHED_TENANTS = "cached.tenants.max";
     public static final String TENANT_SOURCE = "tenant.source";
     public static final String TENANTS_UNKNOWN = "tenants.unknown";
     public static final String TENANTS_MISSING = "tenants.missing";
     public static final String REQUIRE_LOG_APPEND_TIME = "signals.require.log.append.time";
+    public static final String LATENESS_MAX_MS = "lateness.max.ms";
     public static final String TOPIC_SIGNALS = "topic.signals";
     public static final String TOPIC_BY_TENANT = "topic.signals.by.tenant";
     public static final String TOPIC_CONFIGS = "topic.tenant.configs";
@@ -476,6 +479,10 @@ public final class Settings {
                 config.getLong(WAL_SEGMENT_MS).toString());
     }
 
+    public long latenessMaxMs() {
+        return config.getLong(LATENESS_MAX_MS);
+    }
+
     public TopologySettings topology(RecordSizes sizes) {
         return new TopologySettings(
                 topics(),
@@ -486,6 +493,7 @@ public final class Settings {
                 sizes,
                 config.getInt(CACHED_TENANTS),
                 Math.min(config.getLong(CACHE_BYTES), Runtime.getRuntime().maxMemory() / 2),
+                new HistoryBounds(latenessMaxMs(), config.getInt(HISTORY_ENTRIES_MAX)),
                 wal(),
                 Duration.ofMillis(config.getLong(WAL_WRITE_INTERVAL_MS)),
                 Duration.ofMillis(config.getLong(WAL_CHECKPOINT_INTERVAL_MS)));

@@ -137,7 +137,8 @@ public final class TidegateTopology {
                 "signals-by-tenant",
                 "wal-segments",
                 "tenant-commands");
-        for (String store : List.of(TenantStates.USAGE, TenantStates.ENTITIES, TenantStates.SEGMENTS)) {
+        for (String store :
+                List.of(TenantStates.USAGE, TenantStates.ENTITIES, TenantStates.SEGMENTS, TenantStates.HISTORY)) {
             topology.addStateStore(store(store, true), ADMIT);
         }
         topology.addStateStore(new UnloggedStoreBuilder<>(BeforeCommit.STORE, BeforeCommit::new), ADMIT);

@@ -52,6 +52,16 @@ public interface TopologyListener {
 
     default void deadLettered(Defect defect) {}
 
+    /**
+     * A signal with a rate limit was older than the newest accepted one of its tenant.
+     *
+     * @param beyond older than the history, so that it may be rejected too early
+     */
+    default void late(boolean beyond) {}
+
+    /** A tenant's history was full, and gave up acceptances that late signals could still have needed. */
+    default void historyFull() {}
+
     /** A signal was sent on to another region. */
     default void forwarded() {}
 

@@ -1,5 +1,6 @@
 package io.tidegate.topology;
 
+import io.tidegate.admission.HistoryBounds;
 import io.tidegate.wal.WalSettings;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
@@ -15,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param sizes how large records may be
  * @param cachedTenants tenants whose usage each task keeps in memory
  * @param cacheBytes memory for tenants' usage and entities, over all tasks
+ * @param history for how late signals decisions do not depend on the order of reading
  * @param wal how segments are cut and files are held
  * @param walWriteInterval how long an accepted signal may wait in memory before it is in its file
  * @param walCheckpointInterval how often files are made durable; after a power loss this much is read again
@@ -28,6 +30,7 @@ public record TopologySettings(
         RecordSizes sizes,
         int cachedTenants,
         long cacheBytes,
+        HistoryBounds history,
         WalSettings wal,
         Duration walWriteInterval,
         Duration walCheckpointInterval) {}

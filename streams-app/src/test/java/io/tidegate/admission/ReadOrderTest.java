@@ -9,12 +9,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
-import java.util.stream.LongStream;
 
 /**
  * The order in which partitions are read decides nothing: random traffic in random interleavings, against a plain bucket that
@@ -25,9 +25,22 @@ class ReadOrderTest {
     private static final long SKEW_MS = 60_000;
 
     /** Traffic of one tenant: the times in each partition, ascending. */
-    private record Traffic(long[][] partitions) {
+    private static final class Traffic {
+        private final long[][] partitions;
+
+        Traffic(long[][] partitions) {
+            this.partitions = partitions;
+        }
+
+        long[][] partitions() {
+            return partitions;
+        }
+
         long[] sorted() {
-            return Arrays.stream(partitions).flatMapToLong(Arrays::stream).sorted().toArray();
+            return Arrays.stream(partitions)
+                    .flatMapToLong(Arrays::stream)
+                    .sorted()
+                    .toArray();
         }
     }
 
@@ -38,7 +51,7 @@ class ReadOrderTest {
     }
 
     private static Limits someLimits(SplittableRandom random) {
-        long rate = 1 + random.nextInt(random.nextBoolean() ? 20 : 200);
+        long rate = 1L + random.nextInt(random.nextBoolean() ? 20 : 200);
         return new Limits(rate, 2 + random.nextInt(random.nextBoolean() ? 9 : 199));
     }
 
@@ -122,7 +135,9 @@ class ReadOrderTest {
             head = out.array();
             bucket.writeRuns((id, chunk) -> {
                 if (chunk == null) {
-                    assertThat(chunks.remove(id)).as("only stored chunks are deleted").isNotNull();
+                    assertThat(chunks.remove(id))
+                            .as("only stored chunks are deleted")
+                            .isNotNull();
                 } else {
                     chunks.put(id, chunk);
                 }
@@ -174,7 +189,9 @@ class ReadOrderTest {
         for (int i = 0; i < sorted.length; i++) {
             long passed = i == 0 ? 0 : (sorted[i] - sorted[i - 1]) * limits.rate;
             excess = Math.max(0, excess - passed) + 1_000;
-            assertThat(excess).as("%s: acceptances that end at %d", as, sorted[i]).isLessThanOrEqualTo(limits.burst * 1_000);
+            assertThat(excess)
+                    .as("%s: acceptances that end at %d", as, sorted[i])
+                    .isLessThanOrEqualTo(limits.burst * 1_000);
         }
     }
 
@@ -199,7 +216,9 @@ class ReadOrderTest {
             assertThat(bucket.accepts(limits, T - 1_000_000)).isTrue();
             for (int i = 0; i < order.length; i++) {
                 assertThat(bucket.accepts(limits, order[i]))
-                        .as("seed %d, round %d, %s: signal %d of %d at %d", seed, round, limits, i, order.length, order[i] - T)
+                        .as(
+                                "seed %d, round %d, %s: signal %d of %d at %d",
+                                seed, round, limits, i, order.length, order[i] - T)
                         .isTrue();
                 if (random.nextInt(300) == 0) {
                     bucket.commit();
@@ -238,7 +257,9 @@ class ReadOrderTest {
             assertNoIntervalHasTooMuch(as, limits, accepted);
             double share = limits.burst >= 10 ? 0.99 : 0.9;
             // A handful: a new bucket's tokens beyond the first second depend on its first signal.
-            assertThat(accepted.size() + (limits.burst >= 10 ? 0 : 1.0)).as(as).isGreaterThanOrEqualTo(share * inOrder - 1);
+            assertThat(accepted.size() + (limits.burst >= 10 ? 0 : 1.0))
+                    .as(as)
+                    .isGreaterThanOrEqualTo(share * inOrder - 1);
         }
     }
 
@@ -265,7 +286,8 @@ class ReadOrderTest {
     @MethodSource("seeds")
     void aCrashAtAnyPointChangesNoDecision(long seed) {
         SplittableRandom random = new SplittableRandom(seed);
-        HistoryBounds bounds = random.nextBoolean() ? HistoryBounds.DEFAULT : new HistoryBounds(5_000, HistoryBounds.ENTRIES_MIN);
+        HistoryBounds bounds =
+                random.nextBoolean() ? HistoryBounds.DEFAULT : new HistoryBounds(5_000, HistoryBounds.ENTRIES_MIN);
         Limits limits = someLimits(random);
         Traffic traffic = someTraffic(random, limits, 0.5 + random.nextDouble() * 3, 100_000);
         long[] order = interleaved(random, traffic, SKEW_MS);
@@ -283,7 +305,9 @@ class ReadOrderTest {
         int committed = 0;
         crashing.commit();
         for (int i = 0; i < order.length; i++) {
-            assertThat(crashing.accepts(inForce[i], order[i])).as("seed %d, signal %d of %d", seed, i, order.length).isEqualTo(expected[i]);
+            assertThat(crashing.accepts(inForce[i], order[i]))
+                    .as("seed %d, signal %d of %d", seed, i, order.length)
+                    .isEqualTo(expected[i]);
             if (random.nextInt(200) == 0) {
                 crashing.commit();
                 committed = i + 1;

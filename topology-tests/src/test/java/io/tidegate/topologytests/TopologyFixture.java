@@ -2,6 +2,7 @@ package io.tidegate.topologytests;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tidegate.admission.HistoryBounds;
 import io.tidegate.tenant.MissingTenants;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.tenant.UnknownTenants;
@@ -91,6 +92,7 @@ final class TopologyFixture implements AutoCloseable {
                 setup.sizes,
                 setup.cachedTenants,
                 setup.cacheBytes,
+                setup.history,
                 WalSettings.of(setup.segmentBytes, setup.segmentAge, 4, Compression.NONE),
                 WAL_WRITE_INTERVAL,
                 Duration.ofSeconds(1));
@@ -120,6 +122,7 @@ final class TopologyFixture implements AutoCloseable {
         private RecordSizes sizes = RecordSizes.kafkaDefaults();
         private int cachedTenants = 1_000;
         private long cacheBytes = 64 * 1024 * 1024;
+        private HistoryBounds history = HistoryBounds.DEFAULT;
         private long segmentBytes = 64 * 1024;
         private Duration segmentAge = Duration.ofDays(1);
         private Instant wallClock = Instant.ofEpochMilli(T0);
@@ -165,6 +168,11 @@ final class TopologyFixture implements AutoCloseable {
 
         Setup cachedTenants(int tenants) {
             cachedTenants = tenants;
+            return this;
+        }
+
+        Setup history(HistoryBounds bounds) {
+            history = bounds;
             return this;
         }
 
