@@ -18,7 +18,8 @@ RUN mvn -B -q -Dmaven.test.skip=true -pl streams-app package
 FROM eclipse-temurin:25-jre AS base
 RUN useradd --uid 10001 --no-create-home tidegate \
  && mkdir -p /opt/tidegate /etc/tidegate /var/lib/tidegate \
- && chown tidegate /etc/tidegate /var/lib/tidegate
+ && chown tidegate:0 /etc/tidegate /var/lib/tidegate \
+ && chmod g=u /etc/tidegate /var/lib/tidegate
 WORKDIR /opt/tidegate
 COPY --from=libraries /src/streams-app/target/dist/lib lib
 RUN ls -d "$PWD"/lib/*.jar | LC_ALL=C sort | paste -sd: >libraries.cp

@@ -17,13 +17,16 @@ export class Problem extends Error {
 
 const headers = (more) => (token ? { ...more, Authorization: `Bearer ${token}` } : more);
 
+/** Where a path of the API is for this page: a proxy may serve both under a prefix. */
+const at = (path) => new URL(`.${path}`, document.baseURI).href;
+
 /** A line for a shell. It names the token, and does not show it. */
-export const curl = (path, more = '') => `curl ${token ? '-H "Authorization: Bearer $TIDEGATE_TOKEN" ' : ''}${more}${location.origin}${path}`;
+export const curl = (path, more = '') => `curl ${token ? '-H "Authorization: Bearer $TIDEGATE_TOKEN" ' : ''}${more}${at(path)}`;
 
 async function call(path, options = {}) {
   let response;
   try {
-    response = await fetch(path, { ...options, headers: headers(options.headers ?? {}), cache: 'no-store' });
+    response = await fetch(at(path), { ...options, headers: headers(options.headers ?? {}), cache: 'no-store' });
   } catch (e) {
     if (e.name === 'AbortError') throw e;
     throw new Problem(0, 'unreachable', 'The instance cannot be reached', 'It does not answer. This page tries again by itself.');

@@ -184,8 +184,7 @@ export function tenantPage(id) {
     const wanted = await ask(`Block tenant ${id}?`, [h('p', {}, 'All its signals are refused as “tenant blocked” until then. Its limits stay.'), h('label', {}, 'For', minutes),
       command(`tidegate tenants block ${id} --for 1h`)], [['Block', () => minutes.value, 'danger'], ['Cancel', null]]);
     if (!wanted) return;
-    const until = new Date(Date.now() + Number(wanted) * 60000).toISOString();
-    await send('POST', `${path}/block`, { until }, etag ? { 'If-Match': etag } : {});
+    await send('POST', `${path}/block`, { for: `PT${wanted}M` }, etag ? { 'If-Match': etag } : {});
     toast('Blocked');
   }
 
@@ -202,7 +201,7 @@ export function tenantPage(id) {
     toast(`${number(done.segments)} segments with ${bytes(done.bytes)} went`);
   }
 
-  const isBlocked = () => Boolean(tenant?.config?.blocked_until && Date.parse(tenant.config.blocked_until) > Date.now());
+  const isBlocked = () => Boolean(tenant?.blocked);
 
   async function loadConfig() {
     try {

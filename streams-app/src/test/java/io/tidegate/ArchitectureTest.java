@@ -16,6 +16,7 @@ import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.core.importer.Location;
 import com.tngtech.archunit.junit.AnalyzeClasses;
 import com.tngtech.archunit.junit.ArchTest;
+import io.tidegate.tenant.JsonFaults;
 import io.tidegate.tenant.TenantConfigJson;
 import java.io.IOException;
 import java.security.SecureRandom;
@@ -61,7 +62,7 @@ class ArchitectureTest {
         classes()
                 .that()
                 .resideInAPackage("io.tidegate.tenant")
-                .and(not(belongToAnyOf(TenantConfigJson.class)))
+                .and(not(belongToAnyOf(TenantConfigJson.class, JsonFaults.class)))
                 .should()
                 .onlyDependOnClassesThat(resideInAnyPackage(
                         "java..", "org.jspecify..", "io.tidegate.tenant", "com.fasterxml.jackson.annotation"))
@@ -69,9 +70,9 @@ class ArchitectureTest {
     }
 
     @ArchTest
-    static void oneClassOfTenantUsesJacksonsDatabind(JavaClasses app) {
+    static void theReadersOfJsonInTenantUseJacksonsDatabind(JavaClasses app) {
         classes()
-                .that(belongToAnyOf(TenantConfigJson.class))
+                .that(belongToAnyOf(TenantConfigJson.class, JsonFaults.class))
                 .should()
                 .onlyDependOnClassesThat(
                         resideInAnyPackage("java..", "org.jspecify..", "io.tidegate.tenant", "com.fasterxml.jackson.."))

@@ -234,8 +234,12 @@ public final class TopicSetup implements AutoCloseable, AcceptedTopic {
 
     @Override
     public boolean hasRecords(int partition, long from, long to) {
-        TopicPartition of = new TopicPartition(settings.topics().accepted(), partition);
-        return TopicReader.hasRecords(settings, of, from, to);
+        return hasRecords(new TopicPartition(settings.topics().accepted(), partition), from, to);
+    }
+
+    /** Whether a partition of any topic has committed records from an offset up to, without, another. */
+    public boolean hasRecords(TopicPartition partition, long from, long to) {
+        return TopicReader.hasRecords(settings, partition, from, to);
     }
 
     private long acceptedOffset(int partition, OffsetSpec which) {

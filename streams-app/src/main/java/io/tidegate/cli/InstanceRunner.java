@@ -6,6 +6,7 @@ import io.tidegate.admin.TopicSetup;
 import io.tidegate.config.Settings;
 import io.tidegate.http.HttpServer;
 import io.tidegate.metrics.InstanceMetrics;
+import io.tidegate.topology.Continuity;
 import io.tidegate.topology.Instance;
 import io.tidegate.topology.TenantConfigs;
 import io.tidegate.topology.TidegateTopology;
@@ -88,9 +89,10 @@ final class InstanceRunner implements AutoCloseable {
                     settings.applicationId(),
                     settings.metricsTenantsMax(),
                     System::currentTimeMillis);
+            Continuity continuity = new Continuity(setup::hasRecords);
             DataDir measured = new DataDir(settings.dataDir(), metrics);
             Instance instance = new Instance(
-                    TidegateTopology.build(topology, configs, measured, setup, metrics),
+                    TidegateTopology.build(topology, configs, measured, setup, continuity, metrics),
                     settings.streamsConfig(
                             dir.streamsState(), topics.requestBytesMax(), http == null ? null : http.advertised()),
                     dir,
@@ -98,6 +100,7 @@ final class InstanceRunner implements AutoCloseable {
                     topology.topics(),
                     settings.shards(),
                     Duration.ofMillis(settings.sessionTimeoutMs()),
+                    continuity,
                     metrics);
             metrics.watch(instance, configs, dir, settings.diskMinFreeBytes());
             instance.start();

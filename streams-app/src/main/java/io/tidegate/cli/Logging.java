@@ -16,7 +16,6 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import net.logstash.logback.composite.AbstractJsonProvider;
 import net.logstash.logback.composite.JsonProviders;
 import net.logstash.logback.composite.loggingevent.LogLevelJsonProvider;
@@ -34,8 +33,6 @@ import org.slf4j.LoggerFactory;
  * is printed; in JSON each named value is a field of its own. The names are a fixed set, in {@code docs/logs.md}.
  */
 final class Logging {
-    private static final String OWN = "io.tidegate";
-
     /** What Kafka warns of at each start, and what Tidegate has decided about on purpose. */
     private static final Map<String, List<String>> HARMLESS = Map.of(
             "org.apache.kafka.streams.StreamsConfig",
@@ -93,11 +90,21 @@ final class Logging {
         providers.addProvider(thread);
         providers.addProvider(new NamedValues());
         providers.addProvider(new StackTraceJsonProvider());
-        LoggingEventCompositeJsonEncoder encoder = new LoggingEventCompositeJsonEncoder();
+        LoggingEventCompositeJsonEncoder encoder = new QuotingJson();
         encoder.setContext(context);
         encoder.setProviders(providers);
         encoder.start();
         return encoder;
+    }
+
+    /** As {@link QuotingLayout}. */
+    private static final class QuotingJson extends LoggingEventCompositeJsonEncoder {
+        private final LogVolume volume = new LogVolume();
+
+        @Override
+        public byte[] encode(ILoggingEvent event) {
+            return volume.encode(event, (LoggerContext) getContext(), super::encode);
+        }
     }
 
     private static Filter<ILoggingEvent> withoutHarmless() {
@@ -117,17 +124,15 @@ final class Logging {
 
     /** The message, and each {@code name={}} of its template as a field. Others' messages are left as they are. */
     private static final class NamedValues extends AbstractJsonProvider<ILoggingEvent> {
-        private static final Pattern PLACE = Pattern.compile("(?:(?:^| )([a-z_]+)=)?(\"?)\\{}\\2");
-
         @Override
         public void writeTo(JsonGenerator json, ILoggingEvent event) throws IOException {
             Object[] values = event.getArgumentArray();
-            if (values == null || !event.getLoggerName().startsWith(OWN)) {
+            if (values == null || !QuotedEvent.isOwn(event)) {
                 json.writeStringField("message", event.getFormattedMessage());
                 return;
             }
             StringBuilder message = new StringBuilder();
-            Matcher place = PLACE.matcher(event.getMessage());
+            Matcher place = QuotedEvent.PLACE.matcher(event.getMessage());
             int index = 0;
             while (place.find()) {
                 String text = index < values.length ? String.valueOf(values[index]) : "{}";

@@ -342,14 +342,15 @@ final class SettingDefinitions {
                 64,
                 Range.between(0, 10_000),
                 Importance.LOW,
-                "Live streams (refusals as they happen) at a time; more are refused.");
+                "Live streams (rejections as they happen) at a time, at most half of http.connections.max; more are"
+                        + " rejected.");
         http.add(
                 Settings.HTTP_CONNECTIONS_MAX,
                 Type.INT,
                 1024,
                 Range.between(16, 100_000),
                 Importance.LOW,
-                "Open connections; more wait.");
+                "Open connections; a further one displaces the one that has waited longest for a request.");
     }
 
     /** Adds the settings of one group in order. */

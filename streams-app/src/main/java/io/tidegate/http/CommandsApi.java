@@ -62,11 +62,7 @@ final class CommandsApi implements AutoCloseable {
     }
 
     private Reply block(Call call) throws InterruptedException {
-        ObjectNode body = body(call, Set.of("until"));
-        Instant until = instant(body, "until");
-        if (until == null) {
-            throw bad("until", "is missing");
-        }
+        Instant until = BlockEnd.of(body(call, Set.of("until", "for")), Instant.now());
         return setBlocked(call, until);
     }
 

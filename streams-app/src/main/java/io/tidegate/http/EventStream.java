@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * idle time-out. Thread-safe.
  */
 final class EventStream extends IteratingCallback {
+    static final String TYPE = "text/event-stream";
     private static final int BUFFER_BYTES_MAX = 256 * 1024;
     private static final ByteBuffer NOTHING = ByteBuffer.allocate(0).asReadOnlyBuffer();
 
@@ -37,7 +38,7 @@ final class EventStream extends IteratingCallback {
     void begin() {
         response.setStatus(200);
         Front.addSecurity(response.getHeaders());
-        response.getHeaders().put(HttpHeader.CONTENT_TYPE, "text/event-stream");
+        response.getHeaders().put(HttpHeader.CONTENT_TYPE, TYPE);
         offer("retry: 3000\n\n".getBytes(StandardCharsets.US_ASCII));
     }
 

@@ -10,11 +10,8 @@ import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.util.Locale;
 import java.util.Map;
-import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
-import java.util.concurrent.RejectedExecutionException;
-import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.zip.GZIPOutputStream;
@@ -41,25 +38,18 @@ final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable 
     static final int BODY_BYTES_MAX = 64 * 1024;
     private static final int BODY_WITHIN_S = 10;
     private static final int LINGER_S = 2;
-    private static final int WORKERS = 6;
-    private static final int WAITING_MAX = 64;
     private static final int GZIP_BYTES_MIN = 1024;
     private static final byte[] NO_BODY = {};
 
     private final Access access;
-    private final ThreadPoolExecutor workers;
+    private final Connections connections;
+    private final Workers workers = new Workers();
     private volatile Routes routes = starting();
     private volatile boolean started;
 
-    Front(Access access) {
+    Front(Access access, Connections connections) {
         this.access = access;
-        workers = new ThreadPoolExecutor(
-                WORKERS, WORKERS, 1, TimeUnit.MINUTES, new ArrayBlockingQueue<>(WAITING_MAX), task -> {
-                    Thread thread = new Thread(task, "tidegate-http-work");
-                    thread.setDaemon(true);
-                    return thread;
-                });
-        workers.allowCoreThreadTimeOut(true);
+        this.connections = connections;
     }
 
     /**
@@ -87,6 +77,7 @@ final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable 
 
     @Override
     public boolean handle(Request request, Response response, Callback callback) {
+        connections.begins(request);
         try {
             Match match = match(request);
             Principal principal =
@@ -216,15 +207,23 @@ final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable 
     private void answer(Request request, Response response, Callback callback, Match match, Call call) {
         Routes.Streamer streamer = match.route().streamer();
         if (streamer != null) {
-            streamer.stream(call, request, response, callback);
+            stream(streamer.prepare(call), request, response, callback);
         } else if (match.route().quick()) {
             work(request, response, callback, match, call);
         } else {
-            try {
-                workers.execute(() -> work(request, response, callback, match, call));
-            } catch (RejectedExecutionException e) {
-                throw Problem.retryLater(Problem.Kind.BUSY, "%d requests wait already".formatted(WAITING_MAX), 1);
-            }
+            workers.execute(call.principal(), () -> work(request, response, callback, match, call));
+        }
+    }
+
+    private void stream(Routes.Stream stream, Request request, Response response, Callback callback) {
+        if (request.getMethod().equals("HEAD")) {
+            response.setStatus(200);
+            addSecurity(response.getHeaders());
+            response.getHeaders().put(HttpHeader.CONTENT_TYPE, EventStream.TYPE);
+            response.write(true, ByteBuffer.wrap(NO_BODY), callback);
+        } else {
+            connections.streams(request);
+            stream.begin(request, response, callback);
         }
     }
 
@@ -260,11 +259,12 @@ final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable 
             headers.put(HttpHeader.CONTENT_TYPE, reply.contentType());
         }
         byte[] body = reply.body();
-        String accepted = request.getHeaders().get(HttpHeader.ACCEPT_ENCODING);
-        if (body.length >= GZIP_BYTES_MIN && accepted != null && accepted.contains("gzip")) {
-            body = gzip(body);
-            headers.put(HttpHeader.CONTENT_ENCODING, "gzip");
+        if (body.length >= GZIP_BYTES_MIN) {
             headers.put(HttpHeader.VARY, "Accept-Encoding");
+            if (Negotiation.takesGzip(request.getHeaders().getCSV(HttpHeader.ACCEPT_ENCODING, true))) {
+                body = gzip(body);
+                headers.put(HttpHeader.CONTENT_ENCODING, "gzip");
+            }
         }
         headers.put(HttpHeader.CONTENT_LENGTH, body.length);
         boolean head = request.getMethod().equals("HEAD");
@@ -292,6 +292,6 @@ final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable 
 
     @Override
     public void close() {
-        workers.shutdownNow();
+        workers.close();
     }
 }

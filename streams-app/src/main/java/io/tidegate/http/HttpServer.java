@@ -12,7 +12,9 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.nio.charset.StandardCharsets;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
+import java.util.function.LongSupplier;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.UriCompliance;
 import org.eclipse.jetty.server.HttpConfiguration;
@@ -23,6 +25,7 @@ import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.server.ServerConnector;
 import org.eclipse.jetty.server.SslConnectionFactory;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
+import org.eclipse.jetty.util.thread.Scheduler;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -42,13 +45,21 @@ public final class HttpServer implements AutoCloseable {
     private static final int ACCEPTORS = 1;
     private static final int SELECTORS = 1;
     private static final int THREAD_IDLE_MS = 60_000;
-    private static final int IDLE_MS = 30_000;
+    private static final long SWEEP_MS = 500;
+
+    /** Connections that the kernel keeps until they are accepted: as many as may come while others are displaced. */
+    private static final int BACKLOG = 256;
+
+    /** Accepted and not yet counted. */
+    private static final int OPENING_MAX = 64;
+
     private static final int HEADER_BYTES_MAX = 16 * 1024;
     private static final int STOP_MS = 2_000;
 
     private final Settings settings;
     private final Server server;
     private final ServerConnector connector;
+    private final Connections connections;
     private final Front front;
     private final Access access;
     private @Nullable Node node;
@@ -56,10 +67,17 @@ public final class HttpServer implements AutoCloseable {
     private @Nullable CommandsApi commands;
     private @Nullable HistoryApi history;
 
-    private HttpServer(Settings settings, Server server, ServerConnector connector, Front front, Access access) {
+    private HttpServer(
+            Settings settings,
+            Server server,
+            ServerConnector connector,
+            Connections connections,
+            Front front,
+            Access access) {
         this.settings = settings;
         this.server = server;
         this.connector = connector;
+        this.connections = connections;
         this.front = front;
         this.access = access;
     }
@@ -72,6 +90,11 @@ public final class HttpServer implements AutoCloseable {
      * @throws SettingsException where tokens or certificates cannot be used
      */
     public static @Nullable HttpServer open(Settings settings) throws IOException {
+        return open(settings, Connections.Limits.of(settings.http().connectionsMax()), System::nanoTime);
+    }
+
+    static @Nullable HttpServer open(Settings settings, Connections.Limits limits, LongSupplier nanoClock)
+            throws IOException {
         HttpSettings http = settings.http();
         if (!http.isServed()) {
             return null;
@@ -101,11 +124,13 @@ public final class HttpServer implements AutoCloseable {
         }
         connector.setHost(http.bind());
         connector.setPort(http.port());
-        connector.setIdleTimeout(IDLE_MS);
+        connector.setIdleTimeout(limits.idleMs());
+        connector.setAcceptQueueSize(BACKLOG);
+        Connections connections = new Connections(limits, nanoClock);
+        connector.addBean(connections);
         server.addConnector(connector);
-        NetworkConnectionLimit limit = new NetworkConnectionLimit(http.connectionsMax(), connector);
-        server.addBean(limit);
-        Front front = new Front(access);
+        server.addBean(new NetworkConnectionLimit(limits.max() + OPENING_MAX, connector));
+        Front front = new Front(access, connections);
         server.setHandler(front);
         server.setErrorHandler(new ProblemErrors());
         server.setStopTimeout(STOP_MS);
@@ -116,9 +141,22 @@ public final class HttpServer implements AutoCloseable {
             stop(server);
             throw cannotListen(http, e);
         }
-        HttpServer opened = new HttpServer(settings, server, connector, front, access);
-        LOG.info("http_url={}", opened.url());
+        sweepRegularly(connector.getScheduler(), connections);
+        HttpServer opened = new HttpServer(settings, server, connector, connections, front, access);
+        LOG.info("the HTTP server listens http_url={}", opened.url());
         return opened;
+    }
+
+    private static void sweepRegularly(Scheduler scheduler, Connections connections) {
+        scheduler.schedule(
+                () -> {
+                    connections.sweep();
+                    if (scheduler.isRunning()) {
+                        sweepRegularly(scheduler, connections);
+                    }
+                },
+                SWEEP_MS,
+                TimeUnit.MILLISECONDS);
     }
 
     private static IOException cannotListen(HttpSettings http, Exception e) {
@@ -133,6 +171,10 @@ public final class HttpServer implements AutoCloseable {
                 : ": " + (root.getMessage() == null ? root : root.getMessage());
         return new IOException(
                 "the HTTP server cannot listen on %s port %d%s".formatted(http.bind(), http.port(), hint), e);
+    }
+
+    Connections connections() {
+        return connections;
     }
 
     /** Where it listens. */
@@ -193,8 +235,8 @@ public final class HttpServer implements AutoCloseable {
         StaticFiles.addTo(routes);
         if (metrics != null) {
             routes.add("GET", "/metrics", Role.READ, call -> {
-                String accept = call.headers().get(HttpHeader.ACCEPT);
-                InstanceMetrics.Scrape scrape = metrics.apply(accept == null ? "" : accept);
+                InstanceMetrics.Scrape scrape =
+                        metrics.apply(Negotiation.metricsType(call.headers().getCSV(HttpHeader.ACCEPT, true)));
                 return new Reply(200, scrape.contentType(), scrape.text().getBytes(StandardCharsets.UTF_8));
             });
         }

@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.tenant.JsonFaults;
 import java.io.IOException;
 
 /** JSON of requests and answers. Read strictly: no field twice, nothing after the value, no deep nesting. */
@@ -45,11 +46,8 @@ final class Json {
                 throw new IllegalArgumentException("not JSON: it is empty");
             }
             return tree;
-        } catch (JsonProcessingException e) {
-            throw new IllegalArgumentException(
-                    "not JSON: " + e.getOriginalMessage().lines().findFirst().orElse(""), e);
         } catch (IOException e) {
-            throw new IllegalArgumentException("not JSON", e);
+            throw new IllegalArgumentException(JsonFaults.describe(e), e);
         }
     }
 }

@@ -31,6 +31,7 @@ final class Problem extends RuntimeException {
         BODY_TOO_LARGE(413, "The body is too large"),
         UNSUPPORTED_MEDIA_TYPE(415, "The body has another type"),
         HOST_NOT_ALLOWED(421, "The host is not this server"),
+        UPGRADE_REQUIRED(426, "The protocol is not HTTP/1.1"),
         INTERNAL_ERROR(500, "Something unexpected failed"),
         STARTING(503, "The instance has not started yet"),
         REBALANCING(503, "Nobody can say now who decides for this tenant"),
@@ -38,7 +39,8 @@ final class Problem extends RuntimeException {
         KAFKA_UNAVAILABLE(503, "Kafka does not answer"),
         TIMED_OUT(503, "It was not done in time"),
         BUSY(503, "Too many requests at a time"),
-        TOO_MANY_STREAMS(503, "Too many live streams at a time");
+        TOO_MANY_STREAMS(503, "Too many live streams at a time"),
+        VERSION_NOT_SUPPORTED(505, "The version of HTTP is not served");
 
         final int status;
         final String title;

@@ -1,17 +1,33 @@
 package io.tidegate.http;
 
 import java.nio.ByteBuffer;
+import java.util.concurrent.TimeUnit;
 import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.http.HttpStatus;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.server.handler.ErrorHandler;
 import org.eclipse.jetty.util.Callback;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
-/** What Jetty itself refuses, such as headers that are none, as a problem too. Repeats nothing of the request. */
+/**
+ * Answers requests that Jetty itself refuses, such as those with malformed headers, with a problem too. Repeats nothing of
+ * the request, neither in the answer nor in the log, which gets at most a line a minute.
+ */
 final class ProblemErrors extends ErrorHandler {
-    private static final int CLIENT_ERRORS = 400;
-    private static final int SERVER_ERRORS = 500;
+    private static final Logger LOG = LoggerFactory.getLogger(ProblemErrors.class);
+    private static final long LINE_EVERY_NANOS = TimeUnit.MINUTES.toNanos(1);
+
+    private long refused;
+    private long lineAtNanos = System.nanoTime() - LINE_EVERY_NANOS;
+
+    /** Jetty has a body for some methods only. */
+    @Override
+    public boolean errorPageForMethod(String method) {
+        return true;
+    }
 
     @Override
     protected void generateResponse(
@@ -21,20 +37,39 @@ final class ProblemErrors extends ErrorHandler {
             @Nullable String message,
             @Nullable Throwable cause,
             Callback callback) {
+        count(code);
+        Front.addSecurity(response.getHeaders());
         response.getHeaders().put(HttpHeader.CONTENT_TYPE, "application/problem+json");
-        response.write(true, ByteBuffer.wrap(body(code)), callback);
+        if (code == Problem.Kind.UPGRADE_REQUIRED.status) {
+            response.getHeaders().put(HttpHeader.UPGRADE, "HTTP/1.1");
+        }
+        response.write(true, ByteBuffer.wrap(problem(code).reply().body()), callback);
     }
 
-    private static byte[] body(int code) {
-        Problem problem;
-        if (code == Problem.Kind.REQUEST_TIMEOUT.status) {
-            problem = new Problem(Problem.Kind.REQUEST_TIMEOUT, "the request came too slowly");
-        } else if (code >= CLIENT_ERRORS && code < SERVER_ERRORS) {
-            problem = new Problem(
-                    Problem.Kind.BAD_REQUEST, "the request is not HTTP as this server takes it (%d)".formatted(code));
-        } else {
-            problem = new Problem(Problem.Kind.INTERNAL_ERROR, "see the instance's log");
+    private synchronized void count(int code) {
+        refused++;
+        long now = System.nanoTime();
+        if (now - lineAtNanos >= LINE_EVERY_NANOS) {
+            LOG.info("refused requests that are not well-formed HTTP requests={} status={}", refused, code);
+            refused = 0;
+            lineAtNanos = now;
         }
-        return problem.reply().body();
+    }
+
+    private static Problem problem(int code) {
+        if (code == Problem.Kind.REQUEST_TIMEOUT.status) {
+            return new Problem(Problem.Kind.REQUEST_TIMEOUT, "the request came too slowly");
+        }
+        if (code == Problem.Kind.UPGRADE_REQUIRED.status) {
+            return new Problem(Problem.Kind.UPGRADE_REQUIRED, "this server speaks HTTP/1.1, not HTTP/2");
+        }
+        if (code == Problem.Kind.VERSION_NOT_SUPPORTED.status) {
+            return new Problem(Problem.Kind.VERSION_NOT_SUPPORTED, "this server speaks HTTP/1.1 and HTTP/1.0");
+        }
+        if (HttpStatus.isClientError(code)) {
+            return new Problem(
+                    Problem.Kind.BAD_REQUEST, "the request is not HTTP as this server takes it (%d)".formatted(code));
+        }
+        return new Problem(Problem.Kind.INTERNAL_ERROR, "see the instance's log");
     }
 }

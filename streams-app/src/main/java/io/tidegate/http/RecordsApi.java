@@ -10,9 +10,6 @@ import io.tidegate.topology.InstanceView.Segment;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
-import org.eclipse.jetty.server.Request;
-import org.eclipse.jetty.server.Response;
-import org.eclipse.jetty.util.Callback;
 import org.jspecify.annotations.Nullable;
 
 /** What became of signals: refusals as they happen, and the sealed segments that a tenant is charged for. */
@@ -34,15 +31,17 @@ final class RecordsApi implements AutoCloseable {
                 .add("GET", Peers.INTERNAL + "/tenants/{id}/segments", Role.PEER, this::ownSegments);
     }
 
-    private void rejections(Call call, Request request, Response response, Callback callback) {
+    private Routes.Stream rejections(Call call) {
         call.allowQuery(Set.of("tenant", "reason", "dead_letter"));
         String tenant = call.query("tenant");
-        Set<String> reasons = reasons(call.query("reason"));
-        boolean deadLetters = flag(call, "dead_letter");
-        EventStream stream = new EventStream(response, callback);
-        // First the place among the bounded number, then the answer: it cannot be taken back.
-        tail.add(new RejectionTail.Filter(tenant == null ? null : Call.tenant(tenant), reasons, deadLetters), stream);
-        stream.begin();
+        RejectionTail.Filter filter = new RejectionTail.Filter(
+                tenant == null ? null : Call.tenant(tenant), reasons(call.query("reason")), flag(call, "dead_letter"));
+        return (request, response, callback) -> {
+            EventStream stream = new EventStream(response, callback);
+            // First the place among the bounded number, then the answer: it cannot be taken back.
+            tail.add(call.principal(), filter, stream);
+            stream.begin();
+        };
     }
 
     private static Set<String> reasons(@Nullable String list) {

@@ -6,6 +6,7 @@ import io.tidegate.admin.AdminException;
 import io.tidegate.admin.RecordJson;
 import io.tidegate.admin.TopicReader;
 import io.tidegate.config.Settings;
+import io.tidegate.http.Access.Principal;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.topology.TidegateHeaders;
 import java.nio.charset.StandardCharsets;
@@ -64,9 +65,10 @@ final class RejectionTail implements AutoCloseable {
         }
     }
 
-    private record Listener(Filter filter, EventStream stream) {}
+    private record Listener(Principal principal, Filter filter, EventStream stream) {}
 
     private final Settings settings;
+    private final Shares places;
     private final List<Listener> listeners = new CopyOnWriteArrayList<>();
     private final ScheduledExecutorService heart = Executors.newSingleThreadScheduledExecutor(task -> {
         Thread thread = new Thread(task, "tidegate-http-heartbeat");
@@ -83,6 +85,9 @@ final class RejectionTail implements AutoCloseable {
 
     RejectionTail(Settings settings) {
         this.settings = settings;
+        // Streams alone must not fill the server: half of the connections are left to requests.
+        places = new Shares(
+                Math.min(settings.http().streamsMax(), settings.http().connectionsMax() / 2));
         var unused = heart.scheduleAtFixedRate(
                 this::beat, HEARTBEAT_EVERY.toMillis(), HEARTBEAT_EVERY.toMillis(), TimeUnit.MILLISECONDS);
     }
@@ -96,20 +101,28 @@ final class RejectionTail implements AutoCloseable {
      *
      * @throws Problem where there are as many streams as there may be
      */
-    synchronized void add(Filter filter, EventStream stream) {
-        int max = settings.http().streamsMax();
-        if (closed || listeners.size() >= max) {
+    synchronized void add(Principal principal, Filter filter, EventStream stream) {
+        if (closed || !places.take(principal)) {
             throw Problem.retryLater(
-                    Problem.Kind.TOO_MANY_STREAMS, "%d streams are open already".formatted(listeners.size()), 5);
+                    Problem.Kind.TOO_MANY_STREAMS,
+                    "%d streams are open already; one token may have %d"
+                            .formatted(places.taken(), places.of(principal)),
+                    5);
         }
-        Listener listener = new Listener(filter, stream);
+        Listener listener = new Listener(principal, filter, stream);
         listeners.add(listener);
-        stream.whenEnded(() -> listeners.remove(listener));
+        stream.whenEnded(() -> ended(listener));
         if (!reading) {
             reading = true;
             Thread reader = new Thread(this::read, "tidegate-http-tail");
             reader.setDaemon(true);
             reader.start();
+        }
+    }
+
+    private synchronized void ended(Listener listener) {
+        if (listeners.remove(listener)) {
+            places.release(listener.principal());
         }
     }
 
@@ -132,8 +145,8 @@ final class RejectionTail implements AutoCloseable {
                 listeners.forEach(listener -> {
                     listener.stream().offer(FAILED);
                     listener.stream().end();
+                    ended(listener);
                 });
-                listeners.clear();
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
@@ -241,7 +254,9 @@ final class RejectionTail implements AutoCloseable {
     public synchronized void close() {
         closed = true;
         heart.shutdownNow();
-        listeners.forEach(listener -> listener.stream().end());
-        listeners.clear();
+        listeners.forEach(listener -> {
+            listener.stream().end();
+            ended(listener);
+        });
     }
 }

@@ -21,9 +21,20 @@ final class Routes {
         Reply handle(Call call) throws Exception;
     }
 
-    /** Answers a request that goes on: it completes the callback itself, and does not block. */
+    /** Answers a request by a stream that goes on. Does not block. */
     interface Streamer {
-        void stream(Call call, Request request, Response response, Callback callback);
+        /** @throws Problem where the request asks for what is not there */
+        Stream prepare(Call call);
+    }
+
+    /** A stream that may be opened. */
+    interface Stream {
+        /**
+         * Opens it. It completes the callback itself.
+         *
+         * @throws Problem where no further stream may be open
+         */
+        void begin(Request request, Response response, Callback callback);
     }
 
     /**

@@ -57,9 +57,8 @@ final class StaticFiles {
         if (file == null || type == null) {
             throw new Problem(Problem.Kind.NOT_FOUND, "no such file");
         }
-        String known = call.headers().get(HttpHeader.IF_NONE_MATCH);
-        Reply reply =
-                known != null && known.contains(file.etag()) ? Reply.empty(304) : new Reply(200, type, file.content());
+        boolean changed = EntityTags.isNoneMatch(EntityTags.of(call.headers(), HttpHeader.IF_NONE_MATCH), file.etag());
+        Reply reply = changed ? new Reply(200, type, file.content()) : Reply.empty(304);
         return reply.header("ETag", file.etag())
                 .header("Cache-Control", "no-cache")
                 .header("Content-Security-Policy", PAGE_POLICY);

@@ -67,10 +67,11 @@ final class TenantsApi {
         if (inForce == null) {
             throw unknown(tenant);
         }
-        Reply reply = Reply.json(TenantJson.tenant(tenant, own, inForce));
+        Reply reply = Reply.json(TenantJson.tenant(tenant, own, inForce)
+                .put("blocked", TenantJson.isBlocked(inForce.config(), System.currentTimeMillis())));
         if (own != null && own.offset() >= 0) {
             String etag = etag(own.offset());
-            if (etag.equals(call.headers().get(HttpHeader.IF_NONE_MATCH))) {
+            if (!EntityTags.isNoneMatch(EntityTags.of(call.headers(), HttpHeader.IF_NONE_MATCH), etag)) {
                 return Reply.empty(304).header("ETag", etag);
             }
             reply.header("ETag", etag);
@@ -170,8 +171,8 @@ final class TenantsApi {
 
     /** Changes a config as the request's preconditions allow. */
     Reply change(Call call, TenantId tenant, ConfigWriter.Edit edit) throws InterruptedException {
-        String ifMatch = call.headers().get(HttpHeader.IF_MATCH);
-        String ifNoneMatch = call.headers().get(HttpHeader.IF_NONE_MATCH);
+        List<String> ifMatch = EntityTags.of(call.headers(), HttpHeader.IF_MATCH);
+        List<String> ifNoneMatch = EntityTags.of(call.headers(), HttpHeader.IF_NONE_MATCH);
         Written written =
                 kafka(() -> node.writer.change(tenant, call.principal().name(), current -> {
                     checkPreconditions(current, ifMatch, ifNoneMatch);
@@ -187,20 +188,16 @@ final class TenantsApi {
         return written.config() == null ? reply : reply.header("ETag", etag(written.offset()));
     }
 
-    private static void checkPreconditions(Current current, @Nullable String ifMatch, @Nullable String ifNoneMatch) {
+    private static void checkPreconditions(Current current, List<String> ifMatch, List<String> ifNoneMatch) {
         boolean exists = current.config() != null || !current.readable();
-        String found = exists ? etag(current.offset()) : "none";
-        boolean fails = ifMatch != null && !(ifMatch.equals("*") ? exists : ifMatch.equals(found));
-        if (ifNoneMatch != null) {
-            fails |= ifNoneMatch.equals("*") ? exists : ifNoneMatch.equals(found);
-        }
-        if (fails) {
+        String found = exists ? etag(current.offset()) : "";
+        if (!EntityTags.isMatch(ifMatch, found) || !EntityTags.isNoneMatch(ifNoneMatch, found)) {
             throw new Problem(
                             Problem.Kind.PRECONDITION_FAILED,
                             exists
                                     ? "the config is now that of offset %d; read it again".formatted(current.offset())
                                     : "there is no config now")
-                    .member("etag", found);
+                    .member("etag", exists ? found : "none");
         }
     }
 

@@ -24,7 +24,6 @@ import io.tidegate.wal.WalListener;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.EnumMap;
-import java.util.Locale;
 import java.util.Map;
 import java.util.StringJoiner;
 import java.util.concurrent.atomic.LongAdder;
@@ -226,9 +225,9 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
     /**
      * The present values as text.
      *
-     * @param accept what the reader takes, as in HTTP's Accept; null for Prometheus' own text format
+     * @param wanted the media type that the reader wants; anything but OpenMetrics is Prometheus' own text format
      */
-    public synchronized Scrape scrape(@Nullable String accept) {
+    public synchronized Scrape scrape(@Nullable String wanted) {
         long nowMs = clockMs.getAsLong();
         tenants.refresh(nowMs);
         if (instance != null) {
@@ -236,7 +235,7 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
             kafka.refresh(measured);
             stages.refresh(measured, nowMs);
         }
-        String type = accept != null && accept.toLowerCase(Locale.ROOT).contains("application/openmetrics-text")
+        String type = "application/openmetrics-text".equals(wanted)
                 ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
                 : "text/plain; version=0.0.4; charset=utf-8";
         return new Scrape(type, registry.scrape(type));

@@ -166,7 +166,7 @@ public record TenantConfig(
         if (region == null || !REGION.matcher(region).matches()) {
             throw new IllegalArgumentException(
                     "%s: '%s' is not a region name (lower-case letters, digits and inner hyphens, at most 63)"
-                            .formatted(what, region));
+                            .formatted(what, region == null ? "null" : JsonFaults.quoted(region)));
         }
     }
 

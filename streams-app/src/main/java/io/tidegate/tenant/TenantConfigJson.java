@@ -13,7 +13,6 @@ import com.fasterxml.jackson.databind.ObjectWriter;
 import com.fasterxml.jackson.databind.cfg.CoercionAction;
 import com.fasterxml.jackson.databind.cfg.CoercionInputShape;
 import com.fasterxml.jackson.databind.deser.std.StdDeserializer;
-import com.fasterxml.jackson.databind.exc.UnrecognizedPropertyException;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.module.SimpleModule;
 import com.fasterxml.jackson.databind.ser.std.ToStringSerializer;
@@ -21,7 +20,6 @@ import com.fasterxml.jackson.databind.type.LogicalType;
 import java.io.IOException;
 import java.time.DateTimeException;
 import java.time.Instant;
-import java.util.stream.Collectors;
 
 /**
  * {@link TenantConfig} as JSON.
@@ -81,38 +79,24 @@ public final class TenantConfigJson {
     }
 
     private static TenantConfig read(ObjectReader reader, byte[] json) {
+        try (JsonParser parser = reader.createParser(json)) {
+            return read(reader, parser);
+        } catch (IOException e) {
+            throw new IllegalArgumentException(JsonFaults.describe(e), e);
+        }
+    }
+
+    /** The parser stays open while a failure is described: it knows the value that is wrong. */
+    private static TenantConfig read(ObjectReader reader, JsonParser parser) {
         try {
-            TenantConfig config = reader.readValue(json);
+            TenantConfig config = reader.readValue(parser);
             if (config == null) {
                 throw new IllegalArgumentException("config is JSON null, an object is expected");
             }
             return config;
-        } catch (UnrecognizedPropertyException e) {
-            throw new IllegalArgumentException(
-                    "unknown field '%s'; known: %s"
-                            .formatted(
-                                    e.getPropertyName(),
-                                    e.getKnownPropertyIds().stream()
-                                            .map(Object::toString)
-                                            .sorted()
-                                            .collect(Collectors.joining(", "))),
-                    e);
-        } catch (JsonMappingException e) {
-            String field = e.getPath().isEmpty() ? "config" : e.getPath().get(0).getFieldName();
-            String rule = e.getCause() instanceof IllegalArgumentException cause
-                    ? cause.getMessage()
-                    : firstLine(e.getOriginalMessage());
-            throw new IllegalArgumentException("%s: %s".formatted(field, rule), e);
-        } catch (JsonProcessingException e) {
-            throw new IllegalArgumentException("not JSON: " + firstLine(e.getOriginalMessage()), e);
         } catch (IOException e) {
-            throw new IllegalArgumentException("not JSON: " + firstLine(e.getMessage()), e);
+            throw new IllegalArgumentException(JsonFaults.describe(e), e);
         }
-    }
-
-    private static String firstLine(String text) {
-        int end = text.indexOf('\n');
-        return end < 0 ? text : text.substring(0, end);
     }
 
     private static final class InstantDeserializer extends StdDeserializer<Instant> {
@@ -133,7 +117,8 @@ public final class TenantConfigJson {
                 return Instant.parse(text);
             } catch (DateTimeException e) {
                 throw JsonMappingException.from(
-                        parser, "'" + text + "' is not an ISO time such as 2026-01-31T12:00:00Z", e);
+                        parser,
+                        "'%s' is not an ISO time such as 2026-01-31T12:00:00Z".formatted(JsonFaults.quoted(text)));
             }
         }
     }

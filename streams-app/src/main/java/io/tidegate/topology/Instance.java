@@ -68,6 +68,7 @@ public final class Instance implements AutoCloseable {
      * @param topics of the topology
      * @param shards partitions of each topic keyed by tenant
      * @param session how long brokers keep the tasks of an instance that is silent
+     * @param continuity that the topology's stages report to
      * @param listener told of threads that fail
      */
     public Instance(
@@ -78,14 +79,16 @@ public final class Instance implements AutoCloseable {
             Topics topics,
             int shards,
             Duration session,
+            Continuity continuity,
             TopologyListener listener) {
         this.dir = dir;
         this.listener = listener;
         this.diskMinFreeBytes = diskMinFreeBytes;
-        clients = new TransactionalClients(topics, config.getProperty(StreamsConfig.APPLICATION_ID_CONFIG));
+        clients = new TransactionalClients(topics, config.getProperty(StreamsConfig.APPLICATION_ID_CONFIG), continuity);
         Properties own = new Properties();
         own.putAll(config);
         own.put(StreamsConfig.InternalConfig.INTERNAL_CONSUMER_WRAPPER, PositioningConsumer.class);
+        own.put(PositioningConsumer.CONTINUITY, continuity);
         streams = new KafkaStreams(topology, new StreamsConfig(own), clients);
         streams.setUncaughtExceptionHandler(this::failed);
         streams.setStateListener((now, before) -> stateChanged(now));
@@ -151,7 +154,7 @@ public final class Instance implements AutoCloseable {
     }
 
     private void stateChanged(State now) {
-        LOG.info("state={}", now);
+        LOG.info("Kafka Streams changed its state={}", now);
         if (now == State.RUNNING) {
             running.countDown();
         } else if (now == State.ERROR || now == State.NOT_RUNNING) {

@@ -4,8 +4,12 @@ import java.time.Duration;
 import java.util.Collection;
 import java.util.HashSet;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
+import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.consumer.internals.AsyncKafkaConsumer;
 import org.apache.kafka.clients.consumer.internals.StreamsRebalanceData;
 import org.apache.kafka.clients.consumer.internals.StreamsRebalanceListener;
 import org.apache.kafka.common.TopicPartition;
@@ -33,8 +37,57 @@ public final class PositioningConsumer extends ConsumerWrapper {
     /** Transactions end sooner, even {@linkplain OpenTransactions those that the brokers forgot}. */
     private static final Duration STABLE_WITHIN = Duration.ofMinutes(2);
 
+    /** The key under which Kafka Streams passes a {@link Continuity} on to the consumer. */
+    static final String CONTINUITY = "__tidegate.continuity__";
+
     private final Set<TopicPartition> positioned = new HashSet<>();
     private int questions;
+    private Continuity continuity;
+
+    @SuppressWarnings("NullAway.Init") // Kafka Streams calls wrapConsumer before anything else
+    public PositioningConsumer() {}
+
+    @Override
+    public void wrapConsumer(
+            AsyncKafkaConsumer<byte[], byte[]> consumer,
+            Map<String, Object> config,
+            Optional<StreamsRebalanceData> rebalanceData) {
+        super.wrapConsumer(consumer, config, rebalanceData);
+        continuity = (Continuity) Objects.requireNonNull(config.get(CONTINUITY), CONTINUITY);
+    }
+
+    @Override
+    public ConsumerRecords<byte[], byte[]> poll(Duration timeout) {
+        ThreadProgress thread = continuity.ofThread();
+        thread.beforePoll(delegate);
+        ConsumerRecords<byte[], byte[]> polled = delegate.poll(timeout);
+        thread.delivered(polled);
+        return polled;
+    }
+
+    @Override
+    public void seek(TopicPartition partition, long offset) {
+        delegate.seek(partition, offset);
+        continuity.ofThread().soughtTo(partition, offset);
+    }
+
+    @Override
+    public void seek(TopicPartition partition, OffsetAndMetadata offset) {
+        delegate.seek(partition, offset);
+        continuity.ofThread().soughtTo(partition, offset.offset());
+    }
+
+    @Override
+    public void seekToBeginning(Collection<TopicPartition> partitions) {
+        delegate.seekToBeginning(partitions);
+        continuity.ofThread().soughtToBeginning(partitions);
+    }
+
+    @Override
+    public void resume(Collection<TopicPartition> partitions) {
+        continuity.ofThread().resumed(delegate, partitions);
+        delegate.resume(partitions);
+    }
 
     @Override
     public void subscribe(Collection<String> topics, StreamsRebalanceListener listener) {
@@ -47,6 +100,7 @@ public final class PositioningConsumer extends ConsumerWrapper {
             @Override
             public void onTasksAssigned(StreamsRebalanceData.Assignment assignment) {
                 listener.onTasksAssigned(assignment);
+                continuity.ofThread().retain(delegate.assignment());
                 positionNew();
             }
 
@@ -54,6 +108,7 @@ public final class PositioningConsumer extends ConsumerWrapper {
             public void onAllTasksLost() {
                 positioned.clear();
                 listener.onAllTasksLost();
+                continuity.ofThread().retain(Set.of());
             }
         });
     }
@@ -62,6 +117,7 @@ public final class PositioningConsumer extends ConsumerWrapper {
     public void unsubscribe() {
         positioned.clear();
         delegate.unsubscribe();
+        continuity.ofThread().retain(Set.of());
     }
 
     @Override
@@ -80,6 +136,7 @@ public final class PositioningConsumer extends ConsumerWrapper {
         marked.add(mark);
         Map<TopicPartition, OffsetAndMetadata> offsets = delegate.committed(marked, timeout);
         offsets.remove(mark);
+        continuity.ofThread().committedAre(offsets);
         return offsets;
     }
 
@@ -95,7 +152,7 @@ public final class PositioningConsumer extends ConsumerWrapper {
             stableOffsets(fresh).forEach((partition, offset) -> {
                 // The first time ever there is none, and the consumer begins where it is configured to.
                 if (offset != null) {
-                    delegate.seek(partition, offset);
+                    seek(partition, offset);
                 }
             });
         } catch (TimeoutException e) {

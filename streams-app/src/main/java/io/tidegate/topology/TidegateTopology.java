@@ -19,6 +19,7 @@ import org.apache.kafka.streams.processor.api.Record;
 import org.apache.kafka.streams.state.KeyValueStore;
 import org.apache.kafka.streams.state.StoreBuilder;
 import org.apache.kafka.streams.state.Stores;
+import org.jspecify.annotations.Nullable;
 
 /**
  * How the stages are wired.
@@ -59,13 +60,14 @@ public final class TidegateTopology {
 
     public static Topology build(
             TopologySettings settings, TenantConfigs configs, DataDir dir, AcceptedTopic accepted) {
-        return build(settings, configs, dir, accepted, TopologyListener.NONE);
+        return build(settings, configs, dir, accepted, null, TopologyListener.NONE);
     }
 
     /**
      * @param configs filled from {@code tenant-configs} before anything is decided
      * @param dir where the WAL is written
      * @param accepted what the WAL asks of {@code signals-accepted}
+     * @param continuity that all stages report to; null where no consumer delivers the records
      * @param listener told what the stages do
      */
     public static Topology build(
@@ -73,13 +75,14 @@ public final class TidegateTopology {
             TenantConfigs configs,
             DataDir dir,
             AcceptedTopic accepted,
+            @Nullable Continuity continuity,
             TopologyListener listener) {
         Topology topology = new Topology();
         SignalParser parser = new SignalParser();
         addConfigs(topology, settings.topics(), configs);
-        addRoute(topology, settings, configs, parser, listener);
-        addAdmit(topology, settings, configs, parser, listener);
-        addWal(topology, settings, dir, accepted, listener);
+        addRoute(topology, settings, configs, parser, continuity, listener);
+        addAdmit(topology, settings, configs, parser, continuity, listener);
+        addWal(topology, settings, dir, accepted, continuity, listener);
         return topology;
     }
 
@@ -108,11 +111,13 @@ public final class TidegateTopology {
             TopologySettings settings,
             TenantConfigs configs,
             SignalParser parser,
+            @Nullable Continuity continuity,
             TopologyListener listener) {
         Router router = new Router(settings.tenantSource(), parser);
         Topics topics = settings.topics();
         addSource(topology, "signals", topics.signals().toArray(String[]::new));
-        topology.addProcessor(ROUTE, () -> new RouteProcessor(router, settings, configs, listener), "signals");
+        topology.addProcessor(
+                ROUTE, guarded(continuity, () -> new RouteProcessor(router, settings, configs, listener)), "signals");
         addSink(topology, BY_TENANT_SINK, topics.byTenant(), ROUTE);
         addSink(topology, DEAD_LETTER_SINK, topics.deadLetter(), ROUTE);
         settings.residency()
@@ -125,6 +130,7 @@ public final class TidegateTopology {
             TopologySettings settings,
             TenantConfigs configs,
             SignalParser parser,
+            @Nullable Continuity continuity,
             TopologyListener listener) {
         Topics topics = settings.topics();
         addSource(topology, "signals-by-tenant", topics.byTenant());
@@ -133,7 +139,7 @@ public final class TidegateTopology {
         MemoryShare memory = new MemoryShare(settings.cacheBytes());
         topology.addProcessor(
                 ADMIT,
-                () -> new AdmitProcessor(settings, configs, parser, memory, listener),
+                guarded(continuity, () -> new AdmitProcessor(settings, configs, parser, memory, listener)),
                 "signals-by-tenant",
                 "wal-segments",
                 "tenant-commands");
@@ -155,9 +161,11 @@ public final class TidegateTopology {
             TopologySettings settings,
             DataDir dir,
             AcceptedTopic accepted,
+            @Nullable Continuity continuity,
             TopologyListener listener) {
         Topics topics = settings.topics();
-        ProcessorSupplier supplier = () -> new WalProcessor(settings, listener);
+        WalProcessor.OnThread onThread = new WalProcessor.OnThread();
+        ProcessorSupplier supplier = guarded(continuity, () -> new WalProcessor(settings, onThread, listener));
         topology.addReadOnlyStateStore(
                 new UnloggedStoreBuilder<>(
                         WalProcessor.STORE, () -> new WalStore(WalProcessor.STORE, dir, settings.wal(), accepted)),
@@ -169,6 +177,11 @@ public final class TidegateTopology {
                 WAL,
                 (ProcessorSupplier<byte[], byte[], Void, Void>) supplier);
         addSink(topology, SEGMENTS_SINK, topics.segments(), WAL);
+    }
+
+    private static ProcessorSupplier<byte[], byte[], TenantKey, byte[]> guarded(
+            @Nullable Continuity continuity, ProcessorSupplier<byte[], byte[], TenantKey, byte[]> stage) {
+        return continuity == null ? stage : continuity.guarded(stage);
     }
 
     private static void addSource(Topology topology, String name, String... topics) {

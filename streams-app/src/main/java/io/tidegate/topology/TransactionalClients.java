@@ -14,6 +14,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.FenceProducersOptions;
+import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerGroupMetadata;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -29,8 +30,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Kafka's clients for the threads, with three differences: a commit that times out is fatal for its thread, the
- * transaction that a thread leaves open when it fails can be {@linkplain #abortTransactionOf aborted}, and transactions
+ * Kafka's clients for the threads, with four differences: they report to {@link Continuity}, which fails a thread before it
+ * loses a record; a commit that times out is fatal for its thread; the
+ * transaction that a thread leaves open when it fails can be {@linkplain #abortTransactionOf aborted}; and transactions
  * whose end the brokers {@linkplain OpenTransactions forgot} are ended: those of a transactional id when it is taken over,
  * those of instances that are gone by looking for them from time to time.
  *
@@ -50,6 +52,7 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
 
     private final Topics topics;
     private final String applicationId;
+    private final Continuity continuity;
     private final Map<String, String> transactionalIds = new ConcurrentHashMap<>();
     private final ScheduledExecutorService caretaker = Executors.newSingleThreadScheduledExecutor(task -> {
         Thread thread = new Thread(task, "tidegate-transactions");
@@ -60,10 +63,20 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
     private Set<OpenTransactions.Open> reported = Set.of();
     private volatile @Nullable Admin admin;
 
-    /** @param applicationId the group, and the beginning of its changelogs' names */
-    TransactionalClients(Topics topics, String applicationId) {
+    /**
+     * @param applicationId the group, and the beginning of its changelogs' names
+     * @param continuity told what is delivered and committed
+     */
+    TransactionalClients(Topics topics, String applicationId, Continuity continuity) {
         this.topics = topics;
         this.applicationId = applicationId;
+        this.continuity = continuity;
+    }
+
+    /** With the classic group protocol; the other one has a {@link PositioningConsumer}. */
+    @Override
+    public Consumer<byte[], byte[]> getConsumer(Map<String, Object> config) {
+        return new GuardedConsumer(config, continuity);
     }
 
     @Override
@@ -222,12 +235,20 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
         @Override
         public void sendOffsetsToTransaction(
                 Map<TopicPartition, OffsetAndMetadata> offsets, ConsumerGroupMetadata group) {
+            continuity.ofThread().requireCommittable(offsets);
             fatalIfTimedOut(() -> super.sendOffsetsToTransaction(offsets, group));
         }
 
         @Override
         public void commitTransaction() {
             fatalIfTimedOut(super::commitTransaction);
+            continuity.ofThread().transactionCommitted();
+        }
+
+        @Override
+        public void abortTransaction() {
+            continuity.ofThread().transactionAborted();
+            super.abortTransaction();
         }
 
         private static void fatalIfTimedOut(Runnable step) {

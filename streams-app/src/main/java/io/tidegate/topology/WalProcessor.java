@@ -18,10 +18,17 @@ import org.apache.kafka.streams.processor.api.Record;
 final class WalProcessor extends ContextualProcessor<byte[], byte[], TenantKey, byte[]> {
     static final String STORE = "wal";
 
-    /** How many of these run on each thread. */
-    private static final ThreadLocal<AtomicInteger> ON_THREAD = ThreadLocal.withInitial(AtomicInteger::new);
+    /** How many tasks of a topology with this stage run on each thread. One object per topology; thread-safe. */
+    static final class OnThread {
+        private final ThreadLocal<AtomicInteger> tasks = ThreadLocal.withInitial(AtomicInteger::new);
+
+        AtomicInteger tasks() {
+            return tasks.get();
+        }
+    }
 
     private final TopologySettings settings;
+    private final OnThread onThread;
     private final TopologyListener listener;
     private AtomicInteger sharing = new AtomicInteger();
     private final Pace writing = new Pace(() -> sharing.get());
@@ -30,8 +37,9 @@ final class WalProcessor extends ContextualProcessor<byte[], byte[], TenantKey, 
     private WalStore store;
 
     @SuppressWarnings("NullAway.Init") // Kafka Streams calls init before anything else
-    WalProcessor(TopologySettings settings, TopologyListener listener) {
+    WalProcessor(TopologySettings settings, OnThread onThread, TopologyListener listener) {
         this.settings = settings;
+        this.onThread = onThread;
         this.listener = listener;
     }
 
@@ -41,7 +49,7 @@ final class WalProcessor extends ContextualProcessor<byte[], byte[], TenantKey, 
         store = context.getStateStore(STORE);
         // Called after each restoration: also, on the same object, when the task is revived or resumed.
         store.checkNext();
-        sharing = ON_THREAD.get();
+        sharing = onThread.tasks();
         sharing.incrementAndGet();
         progress = listener.opened(Stage.WAL, context.taskId().partition());
         context.schedule(

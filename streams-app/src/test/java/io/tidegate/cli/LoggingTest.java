@@ -48,7 +48,7 @@ final class LoggingTest {
         assertThat(line.get("message").asText()).isEqualTo("cut a torn tail, half of it");
         assertThat(line.get("tenant").asText()).isEqualTo("42");
         assertThat(line.get("bytes").asLong()).isEqualTo(17);
-        assertThat(line.get("why").asText()).isEqualTo("it said \"no\"\n$1");
+        assertThat(line.get("why").asText()).isEqualTo("it said \"no\"\\n$1");
         assertThat(line.get("level").asText()).isEqualTo("WARN");
         assertThat(line.get("logger").asText()).isEqualTo("io.tidegate.wal.Shard");
         assertThat(line.get("time").asText()).matches("\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z");
@@ -73,6 +73,23 @@ final class LoggingTest {
     void survivesATemplateWithMorePlacesThanValues() throws IOException {
         assertThat(logged("io.tidegate.X", "a={} b={}", null, 1).get("b").asText())
                 .isEqualTo("{}");
+    }
+
+    @Test
+    void everyTemplateHasWordsBesideItsValues() throws IOException {
+        Pattern template = Pattern.compile("LOG\\.(?:trace|debug|info|warn|error)\\(\\s*\"((?:[^\"\\\\]|\\\\.)*)\"");
+        try (Stream<Path> sources = Files.walk(Path.of("src", "main", "java"))) {
+            for (Path source :
+                    sources.filter(path -> path.toString().endsWith(".java")).toList()) {
+                Matcher found = template.matcher(Files.readString(source));
+                while (found.find()) {
+                    String words = found.group(1)
+                            .replaceAll("(^| )[a-z_]+=(\\\\\"\\{}\\\\\"|\\{})", "")
+                            .strip();
+                    assertThat(words).as("%s: %s", source, found.group(1)).isNotEmpty();
+                }
+            }
+        }
     }
 
     /** Dashboards and alerts search for these names. */

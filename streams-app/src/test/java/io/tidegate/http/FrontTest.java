@@ -24,16 +24,23 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.eclipse.jetty.http.HttpFields;
+import org.eclipse.jetty.http.HttpHeader;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The server against clients that mean no good, without Kafka behind it. */
@@ -80,7 +87,7 @@ final class FrontTest {
                     throw new IllegalStateException("secret detail");
                 })
                 .add("PUT", "/v1/things/{id}", Role.ADMIN, call -> Reply.text(200, "" + call.body().length))
-                .addStream("/v1/stream", Role.READ, (call, request, response, callback) -> {
+                .addStream("/v1/stream", Role.READ, call -> (request, response, callback) -> {
                     EventStream stream = new EventStream(response, callback);
                     stream.begin();
                     CompletableFuture<Void> unused = CompletableFuture.runAsync(() -> {
@@ -126,7 +133,7 @@ final class FrontTest {
             assertThat(problem(response).path("id").asText()).isEqualTo("starting");
             assertThat(response.headers().firstValue("Retry-After")).isPresent();
         }
-        assertThat(send(request("/")).body()).contains("/dashboard/app.js");
+        assertThat(send(request("/")).body()).contains("\"dashboard/app.js\"");
         assertThat(send(request("/dashboard/app.js")).statusCode()).isEqualTo(200);
     }
 
@@ -302,6 +309,92 @@ final class FrontTest {
         assertThat(raw(text)).startsWith("HTTP/1.1 400").doesNotContain("Set-Cookie", "evil.example", "\tat ");
     }
 
+    @ParameterizedTest
+    @CsvSource({
+        "'GET /livez\r\n', 505, version_not_supported",
+        "'GET /livez HTTP/3.0\r\nHost: localhost\r\n\r\n', 505, version_not_supported",
+        "'GET /livez HTTP/1.7\r\nHost: localhost\r\n\r\n', 505, version_not_supported",
+        "'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 426, upgrade_required",
+        "'PUT /v1/things/1 HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n', 400, bad_request",
+        "'DELETE /v1/things/1 HTTP/1.1\r\nHost : a\r\n\r\n', 400, bad_request"
+    })
+    void whatJettyRefusesIsAProblemWithTheHeadersOfEveryAnswer(String text, int status, String id) throws Exception {
+        serve();
+
+        String answer = raw(text.replace("\\r\\n", "\r\n"));
+
+        assertThat(answer)
+                .startsWith("HTTP/1.1 " + status)
+                .contains("\"id\":\"" + id + "\"", "application/problem+json", "nosniff", "Content-Security-Policy")
+                .doesNotContain("see the instance");
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "gzip|true", "GZIP;q=0.5|true", "x-gzip|true", "br, gzip;q=1.0|true", "*|true",
+                "gzip;q=0|false", "gzip; q=0.000|false", "x-gzipped|false", "identity|false", "*;q=0|false",
+                "gzip;q=0, *|false", "identity, gzip;q=0.5|false", "gzip;q=x|false"
+            })
+    void gzipIsForThoseWhoNameIt(String accepted, boolean zipped) throws Exception {
+        serve();
+
+        HttpResponse<byte[]> response = client.send(
+                request("/v1/large").header("Accept-Encoding", accepted).build(), BodyHandlers.ofByteArray());
+
+        assertThat(response.headers().firstValue("Content-Encoding").isPresent())
+                .isEqualTo(zipped);
+        assertThat(response.headers().firstValue("Vary")).hasValue("Accept-Encoding");
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "application/openmetrics-text; version=1.0.0|application/openmetrics-text",
+                "application/openmetrics-text;q=0.6,text/plain;q=0.5,*/*;q=0.1|application/openmetrics-text",
+                "application/openmetrics-text;q=0|text/plain",
+                "application/openmetrics-textual|text/plain",
+                "text/plain, application/openmetrics-text;q=0.4|text/plain",
+                "*/*|text/plain"
+            })
+    void metricsComeInTheTypeThatIsPreferred(String accepted, String type) {
+        assertThat(Negotiation.metricsType(List.of(accepted.split(",")))).isEqualTo(type);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "\"5\"|true|false",
+                "*|true|false",
+                "\"4\", \"5\"|true|false",
+                "\"4\"|false|true",
+                "W/\"5\"|false|false"
+            })
+    void conditionsAreLists(String header, boolean matches, boolean noneMatches) {
+        List<String> items = EntityTags.of(HttpFields.build().add("If-Match", header), HttpHeader.IF_MATCH);
+
+        assertThat(EntityTags.isMatch(items, "\"5\"")).isEqualTo(matches);
+        assertThat(EntityTags.isNoneMatch(items, "\"5\"")).isEqualTo(noneMatches);
+        assertThat(EntityTags.isMatch(List.of("*"), "")).isFalse();
+        assertThat(EntityTags.isNoneMatch(List.of("*"), "")).isTrue();
+    }
+
+    @Test
+    void aFileThatTheClientHasInAnyFormIsNotSentAgain() throws Exception {
+        assertThat(send(request("/openapi.yaml").header("If-None-Match", "*")).statusCode())
+                .isEqualTo(304);
+        String tag = send(request("/openapi.yaml")).headers().firstValue("ETag").orElseThrow();
+        assertThat(send(request("/openapi.yaml").header("If-None-Match", "\"x\", " + tag))
+                        .statusCode())
+                .isEqualTo(304);
+        assertThat(send(request("/openapi.yaml").header("If-None-Match", "\"x\""))
+                        .statusCode())
+                .isEqualTo(200);
+    }
+
     @Test
     void longHeadersAreRefused() throws Exception {
         serve();
@@ -371,6 +464,39 @@ final class FrontTest {
             assertThat(all.length()).isLessThan(50_000_000);
             assertThat(all.substring(0, 13)).isEqualTo("retry: 3000\n\n");
             assertThat(all.contains("event: dropped\ndata: {\"events\":")).isTrue();
+        }
+    }
+
+    /** A proxy may serve the page under a prefix. */
+    @Test
+    void thePageAndItsFilesAskForRelativePathsOnly() throws Exception {
+        Pattern link = Pattern.compile("(?:href|src|from|import|url)\\s*[=(]?\\s*[\"']([^\"'#]+)[\"']");
+        URI page = URI.create("https://ops.example/tidegate/");
+        List<URI> unread = new ArrayList<>(List.of(page));
+        Set<URI> read = new HashSet<>();
+        while (!unread.isEmpty()) {
+            URI next = unread.remove(unread.size() - 1);
+            if (!read.add(next) || next.getPath().endsWith("uplot.js")) {
+                continue;
+            }
+            assertThat(next.getPath()).startsWith("/tidegate/");
+            HttpResponse<String> file = send(request(next.getPath().substring("/tidegate".length())));
+            assertThat(file.statusCode()).as(next.toString()).isEqualTo(200);
+            Matcher links = link.matcher(next.getPath().endsWith(".yaml") ? "" : file.body());
+            while (links.find()) {
+                if (!links.group(1).startsWith("data:") && !links.group(1).contains("${")) {
+                    unread.add(next.resolve(links.group(1)));
+                }
+            }
+        }
+        assertThat(read).extracting(URI::getPath).contains("/tidegate/dashboard/api.js", "/tidegate/dashboard/dom.js");
+        assertThat(send(request("/dashboard/api.js")).body())
+                .contains("new URL(`.${path}`, document.baseURI)", "fetch(at(path)")
+                .doesNotContain("fetch(path", "location.origin");
+        for (String file : List.of("app", "charts", "dom", "refusals", "tenant", "tenants", "wal")) {
+            assertThat(send(request("/dashboard/" + file + ".js")).body())
+                    .as(file)
+                    .doesNotContain("fetch(", "location.origin", "location.host", "EventSource");
         }
     }
 

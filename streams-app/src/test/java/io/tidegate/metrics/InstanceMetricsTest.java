@@ -14,6 +14,7 @@ import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfig.Mode;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.tenant.UnknownTenants;
+import io.tidegate.topology.Continuity;
 import io.tidegate.topology.Instance;
 import io.tidegate.topology.RecordSizes;
 import io.tidegate.topology.TenantConfigs;
@@ -62,14 +63,16 @@ final class InstanceMetricsTest {
         metrics = new InstanceMetrics(
                 new PrometheusMeterRegistry(PrometheusConfig.DEFAULT), topology, "app", 2, clockMs::get);
         DataDir dir = new DataDir(root, metrics);
+        Continuity continuity = new Continuity((partition, from, to) -> false);
         instance = new Instance(
-                TidegateTopology.build(topology, configs, dir, shard -> false, metrics),
+                TidegateTopology.build(topology, configs, dir, shard -> false, continuity, metrics),
                 settings.streamsConfig(dir.streamsState(), 100_000, null),
                 dir,
                 0,
                 topology.topics(),
                 settings.shards(),
                 Duration.ofMillis(settings.sessionTimeoutMs()),
+                continuity,
                 metrics);
         metrics.watch(instance, configs, dir, 7);
     }

@@ -230,4 +230,57 @@ class TenantConfigJsonTest {
             return text(in.readAllBytes()).strip();
         }
     }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '`',
+            value = {
+                "{'tenant_id':42,'max_signals_per_sec':100.0} | max_signals_per_sec: 100.0 is not a whole number",
+                "{'tenant_id':42,'burst_signals':1e2} | burst_signals: 1e2 is not a whole number",
+                "{'tenant_id':42,'max_entities':'100'} | max_entities: \"100\" is not a whole number",
+                "{'tenant_id':42,'max_storage_bytes':1e400} | max_storage_bytes: 1e400 is not a whole number",
+                "{'tenant_id':42,'max_signals_per_sec':99999999999999999999} | max_signals_per_sec: 9999999",
+                "{'tenant_id':42,'max_signals_per_sec':{}} | max_signals_per_sec: the value is not a whole number",
+                "{'tenant_id':42,'max_signals_per_sec':true} | max_signals_per_sec: true is not a whole number",
+                "{'tenant_id':4.5} | tenant_id: 4.5 is not",
+                "{'tenant_id':42,'required_regions':'eu'} | required_regions: \"eu\" is not a list",
+                "{'tenant_id':42,'required_regions':[1]} | required_regions: 1 is not a text",
+                "{'tenant_id':42,'label':7} | label: 7 is not a text",
+                "{'tenant_id':42,'mode':'maybe'} | mode: \"maybe\" is none of enforce, observe",
+                "{'tenant_id':42,'mode':1} | mode: 1 is none of enforce, observe",
+                "{'tenant_id':42,'blocked_until':1} | blocked_until: an ISO time",
+                "{'tenant_id':42,'blocked_until':'soon'} | blocked_until: 'soon' is not an ISO time",
+                "{'tenant_id':42,'label':'a','label':'b'} | the field 'label' stands twice",
+                "{} | tenant_id: is missing",
+                "[1] | config: ",
+                "'x' | config: ",
+                "{'tenant_id': | not JSON: it ends too early at line 1, column 14",
+                "{'tenant_id':42,} | not JSON: it is wrong at line 1"
+            })
+    void saysFieldAndRuleAndNothingOfJava(String json, String message) {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> TenantConfigJson.parse(quoted(json)))
+                .satisfies(e -> assertThat(e.getMessage())
+                        .contains(message)
+                        .doesNotContain(
+                                "java", "Jackson", "Coercion", "fasterxml", "tidegate.", "Exception", "Stream"));
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "{'tenant_id':42,'blocked_until':'%s'}",
+                "{'tenant_id':42,'required_regions':['%s']}",
+                "{'tenant_id':42,'max_entities':'%s'}",
+                "{'tenant_id':42,'mode':'%s'}",
+                "{'tenant_id':42,'%s':1}",
+                "{'tenant_id':42,'%1$s':1,'%1$s':1}",
+                "{'%s"
+            })
+    void quotesALongValueShortened(String json) {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> TenantConfigJson.parse(quoted(json.formatted("x\\n".repeat(20_000)))))
+                .satisfies(e -> assertThat(e.getMessage()).hasSizeLessThan(400).doesNotContain("\n"));
+    }
 }

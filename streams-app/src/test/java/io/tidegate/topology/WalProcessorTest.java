@@ -35,6 +35,7 @@ class WalProcessorTest {
     private MockProcessorContext<TenantKey, byte[]> context;
     private WalStore store;
     private WalProcessor processor;
+    private final WalProcessor.OnThread onThread = new WalProcessor.OnThread();
     private boolean everythingIsThere = true;
 
     @BeforeEach
@@ -70,6 +71,7 @@ class WalProcessorTest {
                         wal,
                         often,
                         often),
+                onThread,
                 TopologyListener.NONE);
     }
 
@@ -108,6 +110,18 @@ class WalProcessorTest {
         process(2);
         process(3);
         assertThat(store.isOpen()).isTrue();
+    }
+
+    @Test
+    void countsTheTasksOfItsOwnTopologyOnly() {
+        WalProcessor.OnThread ofAnotherTopology = new WalProcessor.OnThread();
+
+        open();
+
+        assertThat(onThread.tasks()).hasValue(1);
+        assertThat(ofAnotherTopology.tasks()).hasValue(0);
+        processor.close();
+        assertThat(onThread.tasks()).hasValue(0);
     }
 
     @Test

@@ -1,0 +1,82 @@
+package io.tidegate.cli;
+
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.LoggerContext;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.classic.spi.LoggingEvent;
+import java.io.ByteArrayOutputStream;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.function.Function;
+
+/**
+ * Bounds the log of each source, so that what strangers send cannot fill a disk. A source is a message's template, or a
+ * logger of a library. It may write a burst, then a few lines a second; what is more is counted, and the count is a line of
+ * its own. Debug output is not bounded. Reads the time of the events. Thread-safe.
+ */
+final class LogVolume {
+    static final int BURST_LINES = 200;
+    private static final int LINES_PER_SECOND = 2;
+    private static final int SOURCES_MAX = 1_000;
+    private static final long MS_PER_LINE = 1_000 / LINES_PER_SECOND;
+
+    private static final class Source {
+        private long lines = BURST_LINES;
+        private long refilledMs;
+        private long leftOut;
+
+        private Source(long nowMs) {
+            refilledMs = nowMs;
+        }
+    }
+
+    /** The source that was silent longest goes first. */
+    private final Map<String, Source> sources = new LinkedHashMap<>(16, 0.75f, true) {
+        private static final long serialVersionUID = 1;
+
+        @Override
+        protected boolean removeEldestEntry(Map.Entry<String, Source> eldest) {
+            return size() > SOURCES_MAX;
+        }
+    };
+
+    /** Encodes an event, or nothing where its source has written too much; and how many events were left out before. */
+    byte[] encode(ILoggingEvent event, LoggerContext context, Function<ILoggingEvent, byte[]> form) {
+        long leftOut = take(event);
+        if (leftOut == 0) {
+            return form.apply(new QuotedEvent(event));
+        }
+        ByteArrayOutputStream lines = new ByteArrayOutputStream();
+        if (leftOut > 0) {
+            lines.writeBytes(form.apply(new QuotedEvent(new LoggingEvent(
+                    LogVolume.class.getName(),
+                    context.getLogger(LogVolume.class),
+                    Level.WARN,
+                    "a source wrote too many lines, some were left out source={} lines={}",
+                    null,
+                    new Object[] {event.getLoggerName(), leftOut}))));
+            lines.writeBytes(form.apply(new QuotedEvent(event)));
+        }
+        return lines.toByteArray();
+    }
+
+    /** Takes a line of the source's budget: how many were left out before this one; -1 where this one is left out too. */
+    private synchronized long take(ILoggingEvent event) {
+        if (!event.getLevel().isGreaterOrEqual(Level.INFO)) {
+            return 0;
+        }
+        String name = QuotedEvent.isOwn(event) ? event.getLoggerName() + event.getMessage() : event.getLoggerName();
+        Source source = sources.computeIfAbsent(name, key -> new Source(event.getTimeStamp()));
+        long refill = Math.max(0, event.getTimeStamp() - source.refilledMs) / MS_PER_LINE;
+        source.lines = Math.min(BURST_LINES, source.lines + refill);
+        source.refilledMs += refill * MS_PER_LINE;
+        if (source.lines == 0) {
+            source.leftOut++;
+            return -1;
+        }
+        source.lines--;
+        long leftOut = source.leftOut;
+        source.leftOut = 0;
+        return leftOut;
+    }
+}

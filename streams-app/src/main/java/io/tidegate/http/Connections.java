@@ -1,0 +1,199 @@
+package io.tidegate.http;
+
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.SocketAddress;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.function.LongSupplier;
+import org.eclipse.jetty.io.Connection;
+import org.eclipse.jetty.server.ConnectionMetaData;
+import org.eclipse.jetty.server.Request;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The open connections of the server, bounded in number and in the time that each may take.
+ *
+ * <p>A connection waits for a request or serves one. Waiting ends at a deadline that bytes do not extend, so a client that
+ * sends a byte at a time cannot keep a connection. When the limit is reached, a new connection is not kept waiting: the one
+ * that has waited longest is closed instead, of the address that has the most. So health is always answered, and an
+ * address that opens many connections displaces its own.
+ *
+ * <p>Thread-safe. It is the only lock of its callers, and is never held while a connection is closed.
+ */
+final class Connections implements Connection.Listener {
+    /**
+     * The bounds.
+     *
+     * @param max open connections
+     * @param headerMs within which a request's header must be complete: from the opening of the connection, or from the
+     *     first byte of a later request
+     * @param idleMs within which the next request must be complete
+     * @param requestMs within which a request must be answered, live streams apart
+     */
+    record Limits(int max, long headerMs, long idleMs, long requestMs) {
+        static final long HEADER_MS = 10_000;
+        static final long IDLE_MS = 30_000;
+
+        /** More than a body, long work and its answer take together. */
+        static final long REQUEST_MS = 60_000;
+
+        static Limits of(int max) {
+            return new Limits(max, HEADER_MS, IDLE_MS, REQUEST_MS);
+        }
+    }
+
+    private enum State {
+        WAITING,
+        SERVING,
+        STREAMING
+    }
+
+    private static final class Entry {
+        private final Connection connection;
+        private final @Nullable InetAddress address;
+        private State state = State.WAITING;
+        private long sinceNanos;
+
+        /** The order in which connections entered their states. Times may be equal, and this is not. */
+        private long turn;
+
+        /** When the first byte of the next header was noticed; null = none was. */
+        private @Nullable Long headerSinceNanos;
+
+        private long bytesBefore;
+
+        private Entry(Connection connection, long nowNanos, long turn) {
+            this.connection = connection;
+            this.turn = turn;
+            SocketAddress remote = connection.getEndPoint().getRemoteSocketAddress();
+            this.address = remote instanceof InetSocketAddress internet ? internet.getAddress() : null;
+            this.sinceNanos = nowNanos;
+            // The first header counts from here: a new connection has no reason to be silent.
+            this.headerSinceNanos = nowNanos;
+        }
+
+        private void enter(State next, long nowNanos, long nextTurn) {
+            state = next;
+            turn = nextTurn;
+            sinceNanos = nowNanos;
+            headerSinceNanos = null;
+            bytesBefore = connection.getBytesIn();
+        }
+    }
+
+    private final Limits limits;
+    private final LongSupplier nanoClock;
+    private final IdentityHashMap<Connection, Entry> entries = new IdentityHashMap<>();
+    private final Map<InetAddress, Integer> counts = new HashMap<>();
+    private long turns;
+
+    Connections(Limits limits, LongSupplier nanoClock) {
+        this.limits = limits;
+        this.nanoClock = nanoClock;
+    }
+
+    @Override
+    public void onOpened(Connection connection) {
+        if (!(connection instanceof ConnectionMetaData)) {
+            return; // TLS below HTTP; the connection above it is the one that counts
+        }
+        Entry displaced;
+        synchronized (this) {
+            Entry entry = new Entry(connection, nanoClock.getAsLong(), ++turns);
+            entries.put(connection, entry);
+            if (entry.address != null) {
+                counts.merge(entry.address, 1, Integer::sum);
+            }
+            displaced = entries.size() > limits.max() ? displaceable(entry) : null;
+            if (displaced != null) {
+                remove(displaced.connection);
+            }
+        }
+        if (displaced != null) {
+            displaced.connection.getEndPoint().close();
+        }
+    }
+
+    @Override
+    public synchronized void onClosed(Connection connection) {
+        remove(connection);
+    }
+
+    private void remove(Connection connection) {
+        Entry entry = entries.remove(connection);
+        if (entry != null && entry.address != null) {
+            counts.computeIfPresent(entry.address, (address, count) -> count == 1 ? null : count - 1);
+        }
+    }
+
+    /** Null where all others are live streams, which have a bound of their own. */
+    private @Nullable Entry displaceable(Entry newest) {
+        return entries.values().stream()
+                .filter(entry -> entry != newest && entry.state != State.STREAMING)
+                .min(Comparator.<Entry>comparingInt(entry -> -counts.getOrDefault(entry.address, 0))
+                        .thenComparing(entry -> entry.state)
+                        .thenComparingLong(entry -> entry.turn))
+                .orElse(null);
+    }
+
+    /** A request's header is complete. */
+    void begins(Request request) {
+        enter(request, State.SERVING);
+        Request.addCompletionListener(request, failure -> enter(request, State.WAITING));
+    }
+
+    /** A request is answered by a live stream. */
+    void streams(Request request) {
+        enter(request, State.STREAMING);
+    }
+
+    private synchronized void enter(Request request, State state) {
+        Entry entry = entries.get(request.getConnectionMetaData().getConnection());
+        if (entry != null) {
+            entry.enter(state, nanoClock.getAsLong(), ++turns);
+        }
+    }
+
+    /** Closes every connection that has reached a deadline. */
+    void sweep() {
+        List<Connection> late = new ArrayList<>();
+        synchronized (this) {
+            long now = nanoClock.getAsLong();
+            for (Entry entry : entries.values()) {
+                if (entry.state == State.WAITING
+                        && entry.headerSinceNanos == null
+                        && entry.connection.getBytesIn() > entry.bytesBefore) {
+                    entry.headerSinceNanos = now;
+                }
+                if (isLate(entry, now)) {
+                    late.add(entry.connection);
+                }
+            }
+        }
+        late.forEach(connection -> connection.getEndPoint().close());
+    }
+
+    private boolean isLate(Entry entry, long now) {
+        return switch (entry.state) {
+            case WAITING ->
+                isOver(entry.sinceNanos, limits.idleMs(), now)
+                        || (entry.headerSinceNanos != null && isOver(entry.headerSinceNanos, limits.headerMs(), now));
+            case SERVING -> isOver(entry.sinceNanos, limits.requestMs(), now);
+            case STREAMING -> false;
+        };
+    }
+
+    private static boolean isOver(long sinceNanos, long withinMs, long now) {
+        return now - sinceNanos > TimeUnit.MILLISECONDS.toNanos(withinMs);
+    }
+
+    synchronized int size() {
+        return entries.size();
+    }
+}
