@@ -77,7 +77,7 @@ class RandomTenantsTest {
             BigInteger now = levelAt(nowMs);
             if (rate == null) {
                 level = null;
-            } else if (now.compareTo(NANOS) >= 0) {
+            } else if (rate > 0 && now.compareTo(NANOS) >= 0) {
                 if (level == null || now.equals(size())) {
                     fullAtMs = level == null ? nowMs : Math.max(fullAtMs, nowMs);
                 }
