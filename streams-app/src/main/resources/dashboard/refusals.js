@@ -153,16 +153,26 @@ export function refusals(choices) {
     }
     send('POST', '/v1/rejections/replay', body).then((plan) => {
       const sum = (fate) => plan.refusals.reduce((all, one) => all + one[fate], 0);
-      const fates = [['replayed', 'would be sent again'], ['done', 'were sent again before'], ['given_up', 'were sent again too often'], ['hopeless', 'would be refused again'], ['foreign', 'came from elsewhere']];
+      const fates = [['replayed', 'would be sent again'], ['done', 'were sent again before'], ['given_up', 'were sent again too often'], ['hopeless', 'would be rejected again, and are skipped'], ['foreign', 'came from elsewhere']];
       box.replaceChildren(...(plan.refusals.length === 0 ? [empty('There is nothing to replay')] : [
         h('table', {}, h('tbody', {}, fates.filter(([fate]) => sum(fate) > 0 || fate === 'replayed').map(([fate, text]) => h('tr', {}, h('td', { class: 'num' }, number(sum(fate))), h('td', {}, text))))),
-        h('p', {}, `The sending takes about ${number(plan.seconds)} s at the tenants’ rates.`),
-        sum('replayed') > 0 ? h('p', {}, h('button', { type: 'button', class: 'primary', onclick: () => sendAll(body, box, () => open) }, 'Send them again')) : '',
-        h('p', { class: 'hint' }, 'Or on the command line:'), command(`${line.join(' ')} --yes`)]));
+        sum('hopeless') > 0 ? h('p', { class: 'hint' }, `Skipped because of ${stillRejected(plan).map(([why, count]) => `${why} (${number(count)})`).join(', ')}. Change the limits first.`) : '',
+        sum('replayed') > 0 ? [
+          h('p', {}, `The sending takes about ${number(plan.seconds)} s, at most at half of each tenant’s rate.`),
+          h('p', {}, h('button', { type: 'button', class: sum('replayed') > sum('hopeless') ? 'primary' : '', onclick: () => sendAll({ ...body, ends: plan.ends }, box, () => open) }, `Send ${number(sum('replayed'))} again`)),
+          h('p', { class: 'hint' }, 'Or on the command line:'), command(`${line.join(' ')} --yes`)]
+          : h('p', {}, 'Nothing would be sent.')].flat()));
     }, (e) => box.replaceChildren(failed(e)));
     let open = true;
     await ask('Replay', [box], [['Close', null]]);
     open = false;
+  }
+
+  /** For which reasons signals would be rejected again, the most frequent first. */
+  function stillRejected(plan) {
+    const counts = new Map();
+    plan.refusals.forEach((one) => Object.entries(one.still_rejected).forEach(([why, count]) => counts.set(why, (counts.get(why) ?? 0) + count)));
+    return [...counts].sort((a, b) => b[1] - a[1]);
   }
 
   async function sendAll(body, box, isOpen) {

@@ -40,6 +40,9 @@ export function tenantPage(id) {
   let etag = null;
   let shownOffset;
 
+  /** Limits that are valid and do something else than they seem to. */
+  const warnings = (list) => (list ?? []).map((one) => h('p', { class: 'error', role: 'status' }, `Warning: ${one.message}`));
+
   async function act(action) {
     try {
       await action();
@@ -128,7 +131,7 @@ export function tenantPage(id) {
         const report = await send('POST', `${path}/dry-run`, { config });
         preview.replaceChildren(h('p', { class: 'preview' }, 'Would have refused ', h('b', {}, number(report.rejected_total)), ' of the last ', h('b', {}, number(report.signals)), ' signals',
           report.signals ? ` (${percent(report.rejected_total, report.signals)}), the last hour's.` : '.'),
-        h('ul', { class: 'legend' }, REASONS.filter((reason) => report.rejected[reason] > 0).map((reason) => h('li', {}, h('span', { class: `swatch c-${reason}` }), words(reason), h('b', {}, number(report.rejected[reason]))))));
+        h('ul', { class: 'legend' }, REASONS.filter((reason) => report.rejected[reason] > 0).map((reason) => h('li', {}, h('span', { class: `swatch c-${reason}` }), words(reason), h('b', {}, number(report.rejected[reason]))))), ...warnings(report.warnings));
       } catch (e) {
         preview.replaceChildren();
         failedField(e);
@@ -147,10 +150,10 @@ export function tenantPage(id) {
         return;
       }
       try {
-        if (tenant?.config) await send('PATCH', path, changes, etag ? { 'If-Match': etag } : {});
-        else await send('PUT', path, changes, etag ? {} : { 'If-None-Match': '*' });
+        const answer = tenant?.config ? await send('PATCH', path, changes, etag ? { 'If-Match': etag } : {})
+          : await send('PUT', path, changes, etag ? {} : { 'If-None-Match': '*' });
         touched = false;
-        preview.replaceChildren();
+        preview.replaceChildren(...warnings(answer.warnings));
         toast('Saved; it holds from now on');
         await refresh();
       } catch (e) {
@@ -220,7 +223,7 @@ export function tenantPage(id) {
       isBlocked() ? pill(`blocked until ${time(config.blocked_until)}`, 'bad') : config?.mode === 'observe' ? pill('observing', 'wait') : config ? pill('enforcing', 'good') : pill('without config', 'wait'));
     blockButton.textContent = isBlocked() ? 'Unblock' : 'Block …';
     element.querySelector('form.edit').fill();
-    limits.replaceChildren(tenant.limits ? h('table', {}, h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, 'Limit'), h('th', { scope: 'col', class: 'num' }, 'Value'), h('th', { scope: 'col' }, 'From'))),
+    limits.replaceChildren(...warnings(tenant.warnings), tenant.limits ? h('table', {}, h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, 'Limit'), h('th', { scope: 'col', class: 'num' }, 'Value'), h('th', { scope: 'col' }, 'From'))),
       h('tbody', {}, Object.entries(tenant.limits).map(([name, limit]) => h('tr', {}, h('th', { scope: 'row' }, words(name)), h('td', { class: 'num' }, value(name, limit.value)), h('td', {}, ORIGINS[limit.origin] ?? limit.origin)))))
       : empty('It has no config', 'Its signals are refused as “tenant unknown”. Save the form to let them in.'));
   }

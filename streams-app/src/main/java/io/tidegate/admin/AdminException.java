@@ -1,7 +1,7 @@
 package io.tidegate.admin;
 
 /** Something that Kafka or its topics do not allow. The message says what, where and what to do. */
-public final class AdminException extends RuntimeException {
+public class AdminException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
     public AdminException(String message) {

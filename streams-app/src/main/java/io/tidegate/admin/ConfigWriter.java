@@ -1,6 +1,7 @@
 package io.tidegate.admin;
 
 import io.tidegate.config.Settings;
+import io.tidegate.tenant.StoredConfig;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
 import io.tidegate.tenant.TenantId;
@@ -8,9 +9,11 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ExecutionException;
@@ -73,29 +76,33 @@ public final class ConfigWriter implements AutoCloseable {
         static final Current NONE = new Current(null, NO_OFFSET, true, ConfigHistory.NONE);
     }
 
-    /** What to make of a config. */
-    public interface Edit {
-        /**
-         * May be called several times, and refuses by throwing: then nothing is written.
-         *
-         * @return the new config, or null to remove it. The same as before: nothing is written
-         */
-        @Nullable
-        TenantConfig apply(Current current);
-    }
+    /** What a change came to. */
+    public sealed interface Outcome {}
 
     /**
-     * What a change came to.
+     * The topic says what the edit asked for.
      *
+     * @param config null if the tenant has none
      * @param offset of the record that holds now
+     * @param before what the edit was shown
      */
-    public record Written(@Nullable TenantConfig config, long offset) {}
+    public record Written(@Nullable TenantConfig config, long offset, ConfigEdit.Before before) implements Outcome {}
+
+    /** The edit rejected the change; nothing was written. */
+    public record Rejected(ConfigEdit.Rejection rejection) implements Outcome {}
 
     private final Settings settings;
     private final String topic;
     private final Map<TenantId, Long> offsets = new HashMap<>();
+
+    /** Tenants whose newest record is not a deletion. */
+    private final Set<TenantId> configured = new HashSet<>();
+
+    /** The default tenant's newest record: every edit is shown it, and a look-up for each would let others fence this one. */
+    private Current ofDefault = Current.NONE;
+
     /** Of a commit that has begun and not ended; whether it happened is told by whether its first record is read. */
-    private @Nullable Map<TenantId, Written> inDoubt;
+    private @Nullable Map<TenantId, Outcome> inDoubt;
 
     private long inDoubtOffset = NO_OFFSET;
 
@@ -117,16 +124,17 @@ public final class ConfigWriter implements AutoCloseable {
     }
 
     /** Changes one tenant's config; returns when the change is in the topic. */
-    public Written change(TenantId tenant, String by, Edit edit) {
+    public Outcome change(TenantId tenant, String by, ConfigEdit edit) {
         return changeAll(Map.of(tenant, edit), by).get(tenant);
     }
 
     /**
-     * Changes many at once: all, or, where an edit refuses or the broker does not answer, none.
+     * Changes many at once: all, or none if an edit rejects its change or the broker does not answer.
      *
      * @param by who does it, for the history
+     * @return the outcome of each; of the rejected ones alone if there are any
      */
-    public synchronized Map<TenantId, Written> changeAll(Map<TenantId, Edit> edits, String by) {
+    public synchronized Map<TenantId, Outcome> changeAll(Map<TenantId, ConfigEdit> edits, String by) {
         long deadline = System.nanoTime() + RETRY_FOR.toNanos();
         for (int attempt = 1; ; attempt++) {
             try {
@@ -162,36 +170,72 @@ public final class ConfigWriter implements AutoCloseable {
         }
     }
 
-    private Map<TenantId, Written> attempt(Map<TenantId, Edit> edits, String by) {
+    private Map<TenantId, Outcome> attempt(Map<TenantId, ConfigEdit> edits, String by) {
         KafkaProducer<byte[], byte[]> writing = fencing();
         Map<TenantId, Current> currents = currents(edits.keySet());
         if (inDoubt != null && inDoubtSeen) {
             // The commit that failed had happened: it is among the committed records.
-            Map<TenantId, Written> happened = inDoubt;
+            Map<TenantId, Outcome> happened = inDoubt;
             inDoubt = null;
             return happened;
         }
         inDoubt = null;
-        Map<TenantId, Written> results = new TreeMap<>();
-        List<ProducerRecord<byte[], byte[]>> records = new ArrayList<>();
-        Map<TenantId, @Nullable TenantConfig> changed = new TreeMap<>();
-        new TreeMap<>(edits).forEach((tenant, edit) -> {
-            Current current = currents.getOrDefault(tenant, Current.NONE);
-            TenantConfig config = edit.apply(current);
-            if (current.readable() && (config == null ? current.config() == null : config.equals(current.config()))) {
-                results.put(tenant, new Written(config, current.offset()));
+        Map<TenantId, Outcome> results = new TreeMap<>();
+        Map<TenantId, Outcome> rejected = new TreeMap<>();
+        Map<TenantId, Written> changed = new TreeMap<>();
+        for (Map.Entry<TenantId, ConfigEdit> edit : new TreeMap<>(edits).entrySet()) {
+            ConfigEdit.Before before = before(edit.getKey(), currents);
+            ConfigEdit.Result result = edit.getValue().apply(before);
+            if (result instanceof ConfigEdit.Reject reject) {
+                rejected.put(edit.getKey(), new Rejected(reject.rejection()));
+            } else if (result instanceof ConfigEdit.Keep) {
+                results.put(
+                        edit.getKey(),
+                        new Written(before.current().config(), before.current().offset(), before));
             } else {
-                changed.put(tenant, config);
-                records.add(record(tenant, current, config, by));
+                put(results, changed, before, result instanceof ConfigEdit.Write write ? write.config() : null);
             }
-        });
+        }
+        return rejected.isEmpty() ? write(writing, results, changed, by) : rejected;
+    }
+
+    private ConfigEdit.Before before(TenantId tenant, Map<TenantId, Current> currents) {
+        int own = configured.contains(tenant) ? 1 : 0;
+        int alsoDefault = !tenant.isDefault() && configured.contains(TenantId.DEFAULT) ? 1 : 0;
+        return new ConfigEdit.Before(
+                tenant, currents.getOrDefault(tenant, Current.NONE), ofDefault, configured.size() > own + alsoDefault);
+    }
+
+    private static void put(
+            Map<TenantId, Outcome> results,
+            Map<TenantId, Written> changed,
+            ConfigEdit.Before before,
+            @Nullable TenantConfig config) {
+        Current current = before.current();
+        Written written = new Written(config, current.offset(), before);
+        if (current.readable() && Objects.equals(config, current.config())) {
+            results.put(before.tenant(), written);
+        } else {
+            changed.put(before.tenant(), written);
+        }
+    }
+
+    private Map<TenantId, Outcome> write(
+            KafkaProducer<byte[], byte[]> writing,
+            Map<TenantId, Outcome> results,
+            Map<TenantId, Written> changed,
+            String by) {
+        List<ProducerRecord<byte[], byte[]>> records = new ArrayList<>();
+        changed.forEach(
+                (tenant, change) -> records.add(record(tenant, change.before().current(), change.config(), by)));
         if (records.isEmpty()) {
             return results;
         }
         long[] written = write(writing, records);
         int i = 0;
-        for (Map.Entry<TenantId, @Nullable TenantConfig> change : changed.entrySet()) {
-            results.put(change.getKey(), new Written(change.getValue(), written[i++]));
+        for (Map.Entry<TenantId, Written> change : changed.entrySet()) {
+            Written one = change.getValue();
+            results.put(change.getKey(), new Written(one.config(), written[i++], one.before()));
         }
         inDoubt = results;
         inDoubtOffset = written[0];
@@ -309,6 +353,14 @@ public final class ConfigWriter implements AutoCloseable {
                 inDoubtSeen |= record.offset() == inDoubtOffset;
                 if (tenant != null) {
                     offsets.put(tenant, record.offset());
+                    if (record.value() == null) {
+                        configured.remove(tenant);
+                    } else {
+                        configured.add(tenant);
+                    }
+                    if (tenant.isDefault()) {
+                        ofDefault = current(tenant, record);
+                    }
                     if (wanted.contains(tenant)) {
                         found.put(tenant, current(tenant, record));
                     }
@@ -346,13 +398,8 @@ public final class ConfigWriter implements AutoCloseable {
         if (record.value() == null) {
             return new Current(null, record.offset(), true, history);
         }
-        try {
-            TenantConfig config = TenantConfigJson.parseStored(record.value());
-            boolean own = config.tenantId().equals(tenant);
-            return new Current(own ? config : null, record.offset(), own, history);
-        } catch (IllegalArgumentException e) {
-            return new Current(null, record.offset(), false, history);
-        }
+        StoredConfig stored = StoredConfig.read(tenant, record.value());
+        return new Current(stored.config(), record.offset(), stored.config() != null, history);
     }
 
     private KafkaConsumer<byte[], byte[]> reading() {
@@ -416,6 +463,8 @@ public final class ConfigWriter implements AutoCloseable {
             KafkaConsumer<byte[], byte[]> closing = consumer;
             consumer = null;
             offsets.clear();
+            configured.clear();
+            ofDefault = Current.NONE;
             closing.close(org.apache.kafka.clients.consumer.CloseOptions.timeout(CLOSE_WITHIN));
         }
     }

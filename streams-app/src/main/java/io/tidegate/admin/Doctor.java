@@ -189,7 +189,10 @@ public final class Doctor {
                 clock(admin);
                 transactions(admin);
                 identity(setup);
-                findings.addAll(TenantChecks.of(settings.missingTenants(), new TenantDirectory(settings).configs()));
+                findings.addAll(TenantChecks.of(
+                        settings.missingTenants(),
+                        new TenantDirectory(settings).configs(),
+                        config -> TenantOperations.warnings(config, settings)));
             });
         }
     }

@@ -13,15 +13,12 @@ import io.tidegate.signal.SignalParser;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfig.Mode;
 import io.tidegate.tenant.TenantId;
-import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Judges a tenant's last signals by limits that are not in force, and changes nothing.
@@ -73,8 +70,9 @@ public final class DryRun {
      */
     public Report judge(TenantConfig proposed, Duration since, long nowMs) {
         TenantId tenant = proposed.tenantId();
-        TenantConfig enforced = enforced(proposed);
-        TenantUsage usage = usage(tenant);
+        TenantConfig enforced = proposed.toBuilder().mode(Mode.ENFORCE).build();
+        TenantUsage usage =
+                UsageSnapshot.read(settings, tenant::equals, Long.MAX_VALUE).of(tenant);
         Admission admission = new Admission(settings.region());
         SignalParser parser = new SignalParser();
         long fromMs = nowMs - since.toMillis();
@@ -105,48 +103,5 @@ public final class DryRun {
 
     private static boolean isOf(TenantId tenant, ConsumerRecord<byte[], byte[]> record) {
         return record.key() != null && tenant.equals(TenantId.tryParse(record.key()));
-    }
-
-    private static TenantConfig enforced(TenantConfig config) {
-        return new TenantConfig(
-                config.tenantId(),
-                config.maxSignalsPerSec(),
-                config.burstSignals(),
-                config.maxEntities(),
-                config.maxStorageBytes(),
-                config.requiredRegions(),
-                config.label(),
-                Mode.ENFORCE,
-                config.blockedUntil());
-    }
-
-    /** The tenant's usage as of the last commit, with its entities and a new bucket. */
-    private TenantUsage usage(TenantId tenant) {
-        TenantUsage stored = new TenantDirectory(settings).usages().get(tenant);
-        if (stored == null) {
-            return TenantUsage.fresh(0, 0); // in nobody's state, so nobody can aim at the hash
-        }
-        TenantUsage usage = stored.anew();
-        Map<Integer, byte[]> chunks = new TreeMap<>();
-        try (TopicReader reader =
-                new TopicReader(settings, List.of(settings.applicationId() + "-entities-changelog"))) {
-            reader.readToEnd(record -> {
-                ByteBuffer key = ByteBuffer.wrap(record.key());
-                if (key.getLong() == tenant.bits()) {
-                    put(chunks, key.getInt(), record.value());
-                }
-            });
-        }
-        usage.entities().expect(usage.entityCount());
-        chunks.forEach(usage.entities()::load);
-        return usage;
-    }
-
-    private static void put(Map<Integer, byte[]> chunks, int number, byte @Nullable [] chunk) {
-        if (chunk == null) {
-            chunks.remove(number);
-        } else {
-            chunks.put(number, chunk);
-        }
     }
 }

@@ -1,27 +1,27 @@
 package io.tidegate.admin;
 
+import io.tidegate.admin.ReplayJudge.Candidate;
+import io.tidegate.admin.ReplayJudge.Verdict;
 import io.tidegate.config.Settings;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantId;
+import io.tidegate.topology.Residency;
 import io.tidegate.topology.SourcePosition;
 import io.tidegate.topology.TidegateHeaders;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BiPredicate;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
-import java.util.function.Predicate;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -29,31 +29,38 @@ import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.TopicConfig;
 import org.apache.kafka.common.errors.InvalidProducerEpochException;
 import org.apache.kafka.common.errors.ProducerFencedException;
 import org.apache.kafka.common.errors.TopicExistsException;
 import org.apache.kafka.common.header.Header;
+import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Sends refused signals again to where they were read, each refusal once.
+ * Sends rejected signals again to where they were read, each rejection once.
+ *
+ * <p>A replay covers the rejections that exist when it starts: what it sends and is rejected again comes after its end. It
+ * skips signals that would be rejected again by the limits in force and the current usage ({@link ReplayJudge}). And it is
+ * always paced ({@link ReplayPace}), also for tenants without a rate.
  *
  * <p>What was replayed stands in a ledger, the compacted topic {@code <application.id>-replays}: one record for each
- * refusal, written in the transaction that sends the signal. So a run that is killed sends nothing twice when it is
- * started again, also not with another choice of refusals; a place in a consumer group could not remember that. Two runs
+ * rejection, written in the transaction that sends the signal. So a run that is killed sends nothing twice when it is
+ * started again, also with another choice of rejections; a position in a consumer group could not remember that. Two runs
  * at once have one transactional id: the later one ends the earlier, and reads the ledger after that.
  *
- * <p>A tenant's signals are sent at half its rate, so that they pass beside new ones. Not thread-safe; for one call of
- * {@link #plan} or {@link #run}.
+ * <p>Not thread-safe; for one call of {@link #plan} or {@link #run}.
  */
 public final class Replay {
     /** How often a signal may be sent again, unless said otherwise. */
     public static final int REPLAYS_MAX_DEFAULT = 3;
 
-    /** For tenants without a rate. */
-    private static final long UNLIMITED_PER_SEC = 2_000;
+    /** Signals a second over all tenants, unless said otherwise. */
+    public static final int PACE_DEFAULT = 500;
+
+    public static final int PACE_MAX = 100_000;
 
     /** How the names of all headers begin that Tidegate writes. */
     private static final String OWN_HEADERS = "tidegate.";
@@ -62,90 +69,52 @@ public final class Replay {
     private static final long BATCH_NANOS = TimeUnit.SECONDS.toNanos(1);
     private static final int TRANSACTION_TIMEOUT_MS = 30_000;
 
+    /** Configs and usage are read again after that time, because a long run outlives them. */
+    private static final long JUDGE_NANOS = TimeUnit.MINUTES.toNanos(1);
+
+    /** Memory that an entity of a loaded set takes, and the share of the heap for all of them. */
+    private static final int ENTITY_BYTES = 64;
+
+    private static final int ENTITIES_SHARE_OF_HEAP = 8;
+
     /**
-     * Which refusals; null or empty is all.
+     * Which rejections; null or empty is all.
      *
      * @param from time of the signal, inclusive
      * @param to time of the signal, exclusive
+     * @param ends offsets in {@code quota-exceeded}, exclusive, by partition, as a plan names them; null = what exists now
      */
     public record Choice(
             @Nullable TenantId tenant,
             Set<String> reasons,
             @Nullable Instant from,
             @Nullable Instant to,
-            Set<SourcePosition> sources) {
-        boolean has(Refusal refusal) {
-            long timeMs = refusal.record.timestamp();
-            return (tenant == null || tenant.equals(refusal.tenant))
-                    && (reasons.isEmpty() || reasons.contains(refusal.reason))
+            Set<SourcePosition> sources,
+            @Nullable Map<Integer, Long> ends) {
+        boolean has(Rejection rejection) {
+            long timeMs = rejection.record.timestamp();
+            return (tenant == null || tenant.equals(rejection.tenant))
+                    && (reasons.isEmpty() || reasons.contains(rejection.reason))
                     && (from == null || timeMs >= from.toEpochMilli())
                     && (to == null || timeMs < to.toEpochMilli())
-                    && (sources.isEmpty() || sources.contains(refusal.source));
+                    && (sources.isEmpty() || sources.contains(rejection.source));
         }
     }
 
-    /** What becomes of a chosen refusal. */
-    public enum Fate {
-        /** It is sent again. */
-        REPLAYED,
-        /** It was sent again before. */
-        DONE,
-        /** It was sent again as often as is allowed. */
-        GIVEN_UP,
-        /** Its tenant would be refused again: unknown, blocked, or with a rate of 0. */
-        HOPELESS,
-        /** It did not come from an ingress topic of this application. */
-        FOREIGN;
-
-        /** Such as {@code given_up}. */
-        public String id() {
-            return name().toLowerCase(Locale.ROOT);
-        }
-    }
-
-    /** Why a run ended. What it sent stays sent; the next one goes on there. */
-    public enum Ending {
-        /** All refusals that were there were looked at. */
-        COMPLETE,
-        /** Its time was over before that. */
-        TIME_OVER,
-        /** Another run began. */
-        TAKEN_OVER;
-
-        /** Such as {@code complete}. */
-        public String id() {
-            return name().toLowerCase(Locale.ROOT);
-        }
-    }
-
-    /**
-     * What was or would be done with the refusals that were looked at.
-     *
-     * @param fates by tenant and reason
-     * @param seconds how long the sending takes at the tenants' rates
-     */
-    public record Report(Ending ending, Map<String, Map<Fate, Long>> fates, long seconds) {
-        public long count(Fate fate) {
-            return fates.values().stream()
-                    .mapToLong(of -> of.getOrDefault(fate, 0L))
-                    .sum();
-        }
-    }
-
-    /** A record of the topic of refusals. */
-    private record Refusal(
+    /** A record of {@code quota-exceeded}. */
+    private record Rejection(
             ConsumerRecord<byte[], byte[]> record,
             @Nullable TenantId tenant,
             String reason,
             @Nullable SourcePosition source,
             int replays) {
-        static Refusal of(ConsumerRecord<byte[], byte[]> record) {
+        static Rejection of(ConsumerRecord<byte[], byte[]> record) {
             String tenant = TidegateHeaders.text(record.headers(), TidegateHeaders.TENANT);
             String reason = TidegateHeaders.text(record.headers(), TidegateHeaders.REASON);
-            return new Refusal(
+            return new Rejection(
                     record,
                     tenant == null ? null : TenantId.tryParse(tenant),
-                    reason == null ? "?" : reason,
+                    reason == null ? ReplayReport.UNKNOWN : reason,
                     SourcePosition.in(record.headers()),
                     replays(TidegateHeaders.text(record.headers(), TidegateHeaders.REPLAYS)));
         }
@@ -157,65 +126,98 @@ public final class Replay {
                 return 0; // a producer's own
             }
         }
+
+        /** The signal's headers as its producer sent them. */
+        RecordHeaders producersHeaders() {
+            RecordHeaders headers = new RecordHeaders();
+            for (Header header : record.headers()) {
+                if (!header.key().startsWith(OWN_HEADERS)) {
+                    headers.add(header);
+                }
+            }
+            return headers;
+        }
     }
 
     private final Settings settings;
-    private final String ledger;
+    private final String ledgerTopic;
     private final int replaysMax;
+    private final int pacePerSec;
+    private final ReplayReport.Builder counts = new ReplayReport.Builder();
     private final TenantDirectory directory;
-    private final Map<TenantId, TenantDirectory.Stored> configs;
-    private final Map<Integer, BitSet> done = new HashMap<>();
-    private final Map<TenantId, Long> nextNanos = new HashMap<>();
-    private final Map<TenantId, Long> counts = new HashMap<>();
-    private final Map<String, Map<Fate, Long>> fates = new TreeMap<>();
+    private Map<TenantId, TenantDirectory.Stored> configs;
+    private ReplayLedger ledger = new ReplayLedger(Map.of());
+    private @Nullable ReplayJudge judge;
+    private long judgedFromNanos;
 
-    /** @param replaysMax signals that were sent again so often are left */
-    public Replay(Settings settings, int replaysMax) {
+    /**
+     * A replay.
+     *
+     * @param replaysMax signals that were sent again so often are left
+     * @param pacePerSec signals a second over all tenants
+     */
+    public Replay(Settings settings, int replaysMax, int pacePerSec) {
+        if (pacePerSec < 1 || pacePerSec > PACE_MAX) {
+            throw new IllegalArgumentException(
+                    "the pace is %d, it must be from 1 to %d a second".formatted(pacePerSec, PACE_MAX));
+        }
         this.settings = settings;
         this.replaysMax = replaysMax;
-        this.ledger = settings.applicationId() + "-replays";
+        this.pacePerSec = pacePerSec;
+        this.ledgerTopic = settings.applicationId() + "-replays";
         this.directory = new TenantDirectory(settings);
         this.configs = directory.configs();
     }
 
-    /** Says what {@link #run} would do; changes nothing. */
-    public Report plan(Choice choice) {
-        readLedger();
-        read(choice, () -> true, refusal -> {
-            count(refusal, Fate.REPLAYED);
-            return true;
-        });
-        return report(Ending.COMPLETE);
+    /** Reports what {@link #run} would do; changes nothing. */
+    public ReplayReport plan(Choice choice) {
+        try (TopicReader reader = rejections()) {
+            Map<TopicPartition, Long> ends = ends(reader, choice);
+            readLedger(reader);
+            read(reader, ends, choice, () -> true, (rejection, tenant) -> {
+                counts.replayed(tenant, rejection.reason, rate(tenant));
+                return true;
+            });
+            return counts.report(ReplayReport.Ending.COMPLETE, ends, pacePerSec);
+        }
     }
 
     /**
-     * Sends what can be sent again of the refusals that are there now.
+     * Sends what can be sent again of the rejections that exist now.
      *
-     * @param within how long to look for refusals and to send them; null = until all are done
+     * @param within how long to look for rejections and to send them; null = until all are done
      * @param progress told now and then what was done
      */
-    public Report run(Choice choice, @Nullable Duration within, Consumer<String> progress) {
-        createLedger();
+    public ReplayReport run(Choice choice, @Nullable Duration within, Consumer<String> progress) {
+        try (TopicReader reader = rejections()) {
+            Map<TopicPartition, Long> ends = ends(reader, choice);
+            createLedger();
+            try (KafkaProducer<byte[], byte[]> producer = producer()) {
+                producer.initTransactions();
+                // Only now: an earlier replay is fenced off, and its last transaction is over.
+                readLedger(reader);
+                Batch batch = new Batch(producer, within, progress);
+                try {
+                    boolean all = read(reader, ends, choice, batch::goesOn, batch::send);
+                    batch.commit();
+                    return counts.report(
+                            all ? ReplayReport.Ending.COMPLETE : ReplayReport.Ending.TIME_OVER, ends, pacePerSec);
+                } catch (KafkaException e) {
+                    if (!isTakenOver(e)) {
+                        throw e;
+                    }
+                    return counts.report(ReplayReport.Ending.TAKEN_OVER, ends, pacePerSec);
+                }
+            }
+        }
+    }
+
+    private KafkaProducer<byte[], byte[]> producer() {
         Map<String, Object> config = settings.clientConfig();
         config.put(ProducerConfig.TRANSACTIONAL_ID_CONFIG, settings.applicationId() + "-replay");
         config.put(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG, TRANSACTION_TIMEOUT_MS);
         config.put(ProducerConfig.LINGER_MS_CONFIG, 5);
-        try (var producer = new KafkaProducer<>(config, new ByteArraySerializer(), new ByteArraySerializer())) {
-            producer.initTransactions();
-            // Only now: whoever replayed before is fenced off, and its last transaction is over.
-            readLedger();
-            Batch batch = new Batch(producer, within, progress);
-            try {
-                boolean all = read(choice, batch::goesOn, batch::send);
-                batch.commit();
-                return report(all ? Ending.COMPLETE : Ending.TIME_OVER);
-            } catch (KafkaException e) {
-                if (!isTakenOver(e)) {
-                    throw e;
-                }
-                return report(Ending.TAKEN_OVER);
-            }
-        }
+        return new KafkaProducer<>(config, new ByteArraySerializer(), new ByteArraySerializer());
     }
 
     private static boolean isTakenOver(KafkaException e) {
@@ -227,85 +229,121 @@ public final class Replay {
         return false;
     }
 
-    /**
-     * Reads refusals up to where the topic ends now.
-     *
-     * @param goesOn asked before each
-     * @param send takes and counts what can be sent; false where there is no time for this one
-     * @return false where it ended before that
-     */
-    private boolean read(Choice choice, BooleanSupplier goesOn, Predicate<Refusal> send) {
-        boolean[] all = {true};
-        try (TopicReader reader =
-                new TopicReader(settings, List.of(settings.topics().quotaExceeded()))) {
-            reader.readTo(reader.ends(), () -> all[0], record -> {
-                all[0] = all[0] && goesOn.getAsBoolean();
-                if (all[0]) {
-                    Refusal refusal = Refusal.of(record);
-                    all[0] = !choice.has(refusal) || decide(refusal, send);
-                }
-            });
-        }
-        return all[0];
+    private TopicReader rejections() {
+        return new TopicReader(settings, List.of(settings.topics().quotaExceeded()));
     }
 
-    private boolean decide(Refusal refusal, Predicate<Refusal> send) {
-        Fate fate = fate(refusal);
-        if (fate == Fate.REPLAYED) {
-            return send.test(refusal);
+    /** Where the rejections end that this replay covers; a partition that the choice does not name is left out. */
+    private static Map<TopicPartition, Long> ends(TopicReader reader, Choice choice) {
+        Map<TopicPartition, Long> ends = new HashMap<>(reader.ends());
+        Map<Integer, Long> chosen = choice.ends();
+        if (chosen != null) {
+            ends.replaceAll((partition, end) -> Math.min(end, chosen.getOrDefault(partition.partition(), 0L)));
         }
-        count(refusal, fate);
+        return ends;
+    }
+
+    /**
+     * Reads rejections up to their ends.
+     *
+     * @param goesOn asked before each
+     * @param send takes and counts what can be sent, of a tenant; false if there is no time for this one
+     * @return false if it stopped before the ends
+     */
+    private boolean read(
+            TopicReader reader,
+            Map<TopicPartition, Long> ends,
+            Choice choice,
+            BooleanSupplier goesOn,
+            BiPredicate<Rejection, TenantId> send) {
+        if (choice.from() != null) {
+            reader.skipTo(choice.from().toEpochMilli());
+        }
+        Progress progress = new Progress();
+        reader.readTo(ends, () -> progress.all, record -> {
+            progress.all = progress.all && goesOn.getAsBoolean();
+            if (progress.all) {
+                Rejection rejection = Rejection.of(record);
+                progress.all = !choice.has(rejection) || decide(rejection, send);
+            }
+        });
+        return progress.all;
+    }
+
+    /** Whether all was read so far. */
+    private static final class Progress {
+        private boolean all = true;
+    }
+
+    private boolean decide(Rejection rejection, BiPredicate<Rejection, TenantId> send) {
+        ConsumerRecord<byte[], byte[]> record = rejection.record;
+        SourcePosition source = rejection.source;
+        if (ledger.contains(record.partition(), record.offset())) {
+            counts.add(rejection.tenant, rejection.reason, ReplayReport.Fate.DONE);
+        } else if (source == null
+                || !settings.topics().signals().contains(source.topic())
+                || rejection.tenant == null) {
+            counts.add(rejection.tenant, rejection.reason, ReplayReport.Fate.FOREIGN);
+        } else if (rejection.replays >= replaysMax) {
+            counts.add(rejection.tenant, rejection.reason, ReplayReport.Fate.GIVEN_UP);
+        } else {
+            Verdict verdict = judge().judge(
+                            new Candidate(source, record, rejection.producersHeaders(), rejection.reason),
+                            System.currentTimeMillis());
+            String still = verdict.stillRejected();
+            if (still == null && verdict.tenant() != null) {
+                return send.test(rejection, verdict.tenant());
+            }
+            counts.hopeless(rejection.tenant, rejection.reason, still == null ? ReplayReport.UNKNOWN : still);
+        }
         return true;
     }
 
-    private void count(Refusal refusal, Fate fate) {
-        fates.computeIfAbsent(
-                        (refusal.tenant == null ? "?" : refusal.tenant.decimal()) + " " + refusal.reason,
-                        key -> new TreeMap<>())
-                .merge(fate, 1L, Long::sum);
-        if (fate == Fate.REPLAYED && refusal.tenant != null) {
-            counts.merge(refusal.tenant, 1L, Long::sum);
+    private ReplayJudge judge() {
+        ReplayJudge current = judge;
+        long now = System.nanoTime();
+        if (current != null && now - judgedFromNanos < JUDGE_NANOS) {
+            return current;
         }
+        if (current != null) {
+            configs = directory.configs();
+        }
+        boolean anyNeedsUsage = configs.values().stream().anyMatch(stored -> ReplayJudge.needsUsage(stored.config()));
+        UsageSnapshot usages = anyNeedsUsage
+                ? UsageSnapshot.read(settings, tenant -> ReplayJudge.needsUsage(config(tenant)), entitiesMax())
+                : UsageSnapshot.empty();
+        current = new ReplayJudge(
+                settings.tenantSource(),
+                directory.missingIsDefault(configs),
+                this::config,
+                usages,
+                settings.region(),
+                new Residency(settings.region(), settings.regionTopics()));
+        judge = current;
+        judgedFromNanos = System.nanoTime();
+        return current;
     }
 
-    private Fate fate(Refusal refusal) {
-        BitSet known = done.get(refusal.record.partition());
-        if (known != null && known.get(Math.toIntExact(refusal.record.offset()))) {
-            return Fate.DONE;
-        }
-        if (refusal.source == null
-                || !settings.topics().signals().contains(refusal.source.topic())
-                || refusal.tenant == null) {
-            return Fate.FOREIGN;
-        }
-        if (refusal.replays >= replaysMax) {
-            return Fate.GIVEN_UP;
-        }
-        TenantConfig config = directory.inForce(configs, refusal.tenant);
-        boolean hopeless = config == null
-                || Long.valueOf(0).equals(config.maxSignalsPerSec())
-                || (config.blockedUntil() != null && Instant.now().isBefore(config.blockedUntil()));
-        return hopeless ? Fate.HOPELESS : Fate.REPLAYED;
+    private static long entitiesMax() {
+        return Math.min(
+                UsageSnapshot.ENTITIES_MAX, Runtime.getRuntime().maxMemory() / ENTITIES_SHARE_OF_HEAP / ENTITY_BYTES);
     }
 
-    private long perSec(TenantId tenant) {
-        TenantConfig config = directory.inForce(configs, tenant);
+    private @Nullable TenantConfig config(TenantId tenant) {
+        return directory.inForce(configs, tenant);
+    }
+
+    /** The tenant's rate; negative if it has none. */
+    private long rate(TenantId tenant) {
+        TenantConfig config = config(tenant);
         Long rate = config == null ? null : config.maxSignalsPerSec();
-        return rate == null ? UNLIMITED_PER_SEC : Math.max(1, rate / 2);
-    }
-
-    private Report report(Ending ending) {
-        long seconds = 0;
-        for (Map.Entry<TenantId, Long> count : counts.entrySet()) {
-            seconds = Math.max(seconds, count.getValue() / perSec(count.getKey()));
-        }
-        return new Report(ending, fates, seconds);
+        return rate == null ? -1 : rate;
     }
 
     private void createLedger() {
         short replication = settings.replicationFactor();
         NewTopic topic = new NewTopic(
-                        ledger, Optional.of(1), replication < 0 ? Optional.empty() : Optional.of(replication))
+                        ledgerTopic, Optional.of(1), replication < 0 ? Optional.empty() : Optional.of(replication))
                 .configs(Map.of(TopicConfig.CLEANUP_POLICY_CONFIG, "compact"));
         try (Admin admin = Admin.create(settings.clientConfig())) {
             admin.createTopics(List.of(topic)).all().get();
@@ -313,7 +351,7 @@ public final class Replay {
             if (!(e.getCause() instanceof TopicExistsException)) {
                 throw new AdminException(
                         "creating the topic %s failed: %s"
-                                .formatted(ledger, e.getCause().getMessage()),
+                                .formatted(ledgerTopic, e.getCause().getMessage()),
                         e.getCause());
             }
         } catch (InterruptedException e) {
@@ -322,19 +360,16 @@ public final class Replay {
         }
     }
 
-    private void readLedger() {
-        try (TopicReader reader = new TopicReader(settings, List.of(ledger))) {
-            reader.readToEnd(record -> {
-                String[] key = new String(record.key(), StandardCharsets.UTF_8).split("/", -1);
-                done.computeIfAbsent(Integer.valueOf(key[0]), partition -> new BitSet())
-                        .set(Integer.parseInt(key[1]));
-            });
-        } catch (AdminException e) {
-            if (e.getCause() != null) {
-                throw e;
-            }
+    private void readLedger(TopicReader rejections) {
+        Map<Integer, Long> firstOffsets = new HashMap<>();
+        rejections.beginnings().forEach((partition, first) -> firstOffsets.put(partition.partition(), first));
+        ReplayLedger read = new ReplayLedger(firstOffsets);
+        try (TopicReader reader = new TopicReader(settings, List.of(ledgerTopic))) {
+            reader.readToEnd(record -> read.add(record.key()));
+        } catch (MissingTopicException e) {
             // There is none before the first replay.
         }
+        ledger = read;
     }
 
     /** Sends paced, and commits many at once. */
@@ -343,11 +378,16 @@ public final class Replay {
         private final Consumer<String> progress;
         private final @Nullable Duration within;
         private final long startedNanos = System.nanoTime();
-        /** What is not committed is not sent. */
-        private final List<Refusal> uncommitted = new ArrayList<>();
+        private final ReplayPace pace = new ReplayPace(pacePerSec);
+
+        /** Until they are committed they are not sent. */
+        private final List<Sent> uncommitted = new ArrayList<>();
 
         private long begunNanos;
         private long sent;
+
+        /** What is counted when it is committed. */
+        private record Sent(TenantId tenant, String reason) {}
 
         Batch(KafkaProducer<byte[], byte[]> producer, @Nullable Duration within, Consumer<String> progress) {
             this.producer = producer;
@@ -363,9 +403,9 @@ public final class Replay {
             return within == null || nanos - startedNanos <= within.toNanos();
         }
 
-        /** Sends when the tenant's rate lets it; false where that is too late. */
-        boolean send(Refusal refusal) {
-            long due = nextNanos.getOrDefault(refusal.tenant, System.nanoTime());
+        /** Sends when the pace lets it; false if that is too late. */
+        boolean send(Rejection rejection, TenantId tenant) {
+            long due = pace.due(tenant, System.nanoTime());
             if (!isInTime(due)) {
                 return false;
             }
@@ -377,15 +417,14 @@ public final class Replay {
                 producer.beginTransaction();
                 begunNanos = System.nanoTime();
             }
-            nextNanos.put(
-                    refusal.tenant,
-                    Math.max(due, System.nanoTime()) + TimeUnit.SECONDS.toNanos(1) / perSec(refusal.tenant));
+            pace.sent(tenant, rate(tenant), Math.max(due, System.nanoTime()));
             // A send that fails makes the commit fail, and that is waited for.
-            var unusedSignal = producer.send(again(refusal));
-            String position = refusal.record.partition() + "/" + refusal.record.offset();
+            var unusedSignal = producer.send(again(rejection));
             var unusedLedger = producer.send(new ProducerRecord<>(
-                    ledger, position.getBytes(StandardCharsets.UTF_8), "1".getBytes(StandardCharsets.UTF_8)));
-            uncommitted.add(refusal);
+                    ledgerTopic,
+                    ReplayLedger.key(rejection.record.partition(), rejection.record.offset()),
+                    "1".getBytes(StandardCharsets.UTF_8)));
+            uncommitted.add(new Sent(tenant, rejection.reason));
             if (uncommitted.size() >= BATCH_RECORDS || System.nanoTime() - begunNanos > BATCH_NANOS) {
                 commit();
             }
@@ -396,7 +435,7 @@ public final class Replay {
             if (!uncommitted.isEmpty()) {
                 producer.commitTransaction();
                 sent += uncommitted.size();
-                uncommitted.forEach(refusal -> count(refusal, Fate.REPLAYED));
+                uncommitted.forEach(one -> counts.replayed(one.tenant, one.reason, rate(one.tenant)));
                 uncommitted.clear();
                 progress.accept("%d replayed".formatted(sent));
             }
@@ -415,23 +454,15 @@ public final class Replay {
     }
 
     /** The signal as its producer sent it, to the partition that it was read from, with the count of replays. */
-    private static ProducerRecord<byte[], byte[]> again(Refusal refusal) {
-        SourcePosition source = refusal.source;
+    private static ProducerRecord<byte[], byte[]> again(Rejection rejection) {
+        SourcePosition source = rejection.source;
         if (source == null) {
-            throw new IllegalStateException("a refusal without a source has no place to go to");
+            throw new IllegalStateException("a rejection without a source has no place to go to");
         }
-        List<Header> headers = new ArrayList<>();
-        for (Header header : refusal.record.headers()) {
-            if (!header.key().startsWith(OWN_HEADERS)) {
-                headers.add(header);
-            }
-        }
-        ProducerRecord<byte[], byte[]> again = new ProducerRecord<>(
-                source.topic(), source.partition(), refusal.record.key(), refusal.record.value(), headers);
-        again.headers()
-                .add(
-                        TidegateHeaders.REPLAYS,
-                        Integer.toString(refusal.replays + 1).getBytes(StandardCharsets.UTF_8));
-        return again;
+        RecordHeaders headers = rejection.producersHeaders();
+        headers.add(
+                TidegateHeaders.REPLAYS, Integer.toString(rejection.replays + 1).getBytes(StandardCharsets.UTF_8));
+        return new ProducerRecord<>(
+                source.topic(), source.partition(), rejection.record.key(), rejection.record.value(), headers);
     }
 }

@@ -3,12 +3,14 @@ package io.tidegate.admin;
 import io.tidegate.admin.Doctor.Finding;
 import io.tidegate.admin.Doctor.Level;
 import io.tidegate.admin.TenantDirectory.Stored;
+import io.tidegate.tenant.ConfigWarnings.Warning;
 import io.tidegate.tenant.MissingTenants;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantId;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /** What the doctor says about tenants' configs. Pure. */
@@ -20,12 +22,44 @@ final class TenantChecks {
 
     private TenantChecks() {}
 
-    /** @param configs all stored ones */
-    static List<Finding> of(MissingTenants missing, Map<TenantId, Stored> configs) {
+    /**
+     * Examines all configs.
+     *
+     * @param configs all stored ones
+     * @param warnings what is to be said of one
+     */
+    static List<Finding> of(
+            MissingTenants missing, Map<TenantId, Stored> configs, Function<TenantConfig, List<Warning>> warnings) {
         List<Finding> findings = new ArrayList<>();
         findings.add(missingTenants(missing, configs));
         unreadable(configs, findings);
+        ineffective(configs, warnings, findings);
         return findings;
+    }
+
+    private static void ineffective(
+            Map<TenantId, Stored> configs, Function<TenantConfig, List<Warning>> warnings, List<Finding> findings) {
+        long count = 0;
+        for (Stored stored : configs.values()) {
+            TenantConfig config = stored.config();
+            if (config == null) {
+                continue;
+            }
+            for (Warning warning : warnings.apply(config)) {
+                if (++count <= NAMED_MAX) {
+                    findings.add(new Finding(
+                            Level.WARN,
+                            AREA,
+                            "tenant %s: %s".formatted(config.tenantId(), warning.message()),
+                            "tidegate tenants get %s shows its limits; tenants set and unset change them"
+                                    .formatted(config.tenantId().decimal())));
+                }
+            }
+        }
+        if (count > NAMED_MAX) {
+            findings.add(new Finding(
+                    Level.WARN, AREA, "%d more such limits of other tenants".formatted(count - NAMED_MAX), ""));
+        }
     }
 
     /** Says which rule applies to signals that name no tenant. */
@@ -71,7 +105,7 @@ final class TenantChecks {
                         AREA,
                         "the record of tenant %s in tenant-configs (offset %d) is not a config of it"
                                 .formatted(entry.getKey(), entry.getValue().offset()),
-                        "tidegate tenants undo %1$s restores the config before it; tidegate tenants set %1$s --from FILE replaces it"
+                        "tidegate tenants rm %1$s removes it; tidegate tenants set %1$s --from FILE replaces it"
                                 .formatted(entry.getKey().decimal())));
             }
         }

@@ -2,14 +2,15 @@ package io.tidegate.admin;
 
 import io.tidegate.admission.TenantUsage;
 import io.tidegate.config.Settings;
+import io.tidegate.tenant.StoredConfig;
 import io.tidegate.tenant.TenantConfig;
-import io.tidegate.tenant.TenantConfigJson;
 import io.tidegate.tenant.TenantId;
 import java.nio.ByteBuffer;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.BiConsumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.jspecify.annotations.Nullable;
 
@@ -71,27 +72,33 @@ public final class TenantDirectory {
     }
 
     private static Stored stored(ConsumerRecord<byte[], byte[]> record) {
-        try {
-            TenantConfig config = TenantConfigJson.parseStored(record.value());
-            boolean ofItsKey = config.tenantId().equals(TenantId.tryParse(record.key()));
-            return new Stored(ofItsKey ? config : null, record.offset());
-        } catch (IllegalArgumentException e) {
-            return new Stored(null, record.offset());
-        }
+        TenantId key = TenantId.tryParse(record.key());
+        return new Stored(
+                key == null ? null : StoredConfig.read(key, record.value()).config(), record.offset());
     }
 
-    /** All tenants that were ever decided on; as of the last commit. Empty where no instance has run. */
+    /** All tenants that were ever decided on; as of the last commit. Empty if no instance has run. */
     public Map<TenantId, TenantUsage> usages() {
         Map<TenantId, TenantUsage> usages = new TreeMap<>();
-        try (TopicReader reader = usageReader()) {
-            reader.readToEnd(record -> put(usages, record));
-        } catch (AdminException e) {
-            if (e.getCause() != null) {
-                throw e;
+        usages((tenant, usage) -> {
+            if (usage == null) {
+                usages.remove(tenant);
+            } else {
+                usages.put(tenant, usage);
             }
-            return Map.of(); // the changelog is made when the first instance starts
-        }
+        });
         return usages;
+    }
+
+    /** Hands on every stored usage in the order in which they were written; null for one that was deleted. */
+    void usages(BiConsumer<TenantId, @Nullable TenantUsage> each) {
+        try (TopicReader reader = usageReader()) {
+            reader.readToEnd(record -> each.accept(
+                    TenantId.of(ByteBuffer.wrap(record.key()).getLong()),
+                    record.value() == null ? null : TenantUsage.read(record.value())));
+        } catch (MissingTopicException e) {
+            // the changelog is created when the first instance starts
+        }
     }
 
     /** For following the usage of all tenants while it changes: each record goes to {@link #put}. */
@@ -109,40 +116,20 @@ public final class TenantDirectory {
         }
     }
 
-    /**
-     * Writes a config; returns when it is in the topic.
-     *
-     * @return its offset, which refusals name as {@code tidegate.config_offset}
-     */
-    public long put(TenantConfig config) {
-        return change(config.tenantId(), current -> config).offset();
-    }
-
-    /** Changes a config; what the edit is shown is what it replaces, whoever else writes. */
-    public ConfigWriter.Written change(TenantId tenant, ConfigWriter.Edit edit) {
-        try (ConfigWriter writer = new ConfigWriter(settings)) {
-            return writer.change(tenant, user(), edit);
-        }
-    }
-
     /** Writes many configs; returns when all are in the topic. */
     public void putAll(Collection<TenantConfig> configs) {
+        String user = TenantOperations.Caller.ofCommandLine().name();
         try (ConfigWriter writer = new ConfigWriter(settings)) {
-            Map<TenantId, ConfigWriter.Edit> edits = new TreeMap<>();
+            Map<TenantId, ConfigEdit> edits = new TreeMap<>();
             for (TenantConfig config : configs) {
-                edits.put(config.tenantId(), current -> config);
+                edits.put(config.tenantId(), before -> new ConfigEdit.Write(config));
                 if (edits.size() == TRANSACTION_RECORDS_MAX) {
-                    writer.changeAll(edits, user());
+                    writer.changeAll(edits, user);
                     edits.clear();
                 }
             }
-            writer.changeAll(edits, user());
+            writer.changeAll(edits, user);
         }
-    }
-
-    /** Removes a tenant's config; the tenant is unknown then. */
-    public long remove(TenantId tenant) {
-        return change(tenant, current -> null).offset();
     }
 
     /** A tenant's newest record, with its history. */
@@ -150,9 +137,5 @@ public final class TenantDirectory {
         try (ConfigWriter writer = new ConfigWriter(settings)) {
             return writer.current(tenant);
         }
-    }
-
-    private static String user() {
-        return "cli:" + System.getProperty("user.name", "?");
     }
 }

@@ -56,7 +56,7 @@ public final class TopicReader implements AutoCloseable {
             for (String topic : topics) {
                 List<PartitionInfo> infos = consumer.partitionsFor(topic, METADATA_WITHIN);
                 if (infos == null || infos.isEmpty()) {
-                    throw new AdminException(
+                    throw new MissingTopicException(
                             "the topic %s does not exist on %s: has `tidegate init` or `run` run there?"
                                     .formatted(topic, settings.bootstrapServers()));
                 }
@@ -161,16 +161,37 @@ public final class TopicReader implements AutoCloseable {
     /** As {@link #readTo}, as long as {@code goesOn}, which is asked between polls. */
     void readTo(Map<TopicPartition, Long> ends, BooleanSupplier goesOn, Consumer<ConsumerRecord<byte[], byte[]>> each) {
         long silentSince = System.nanoTime();
-        while (goesOn.getAsBoolean() && !reached(ends)) {
-            ConsumerRecords<byte[], byte[]> records = consumer.poll(POLL);
-            records.forEach(each);
-            // A consumer waits for ever for a broker that is gone; a transaction can hold a reader up for a while.
-            if (!records.isEmpty()) {
-                silentSince = System.nanoTime();
-            } else if (System.nanoTime() - silentSince > SILENCE_MAX.toNanos()) {
-                throw new AdminException("nothing came from %s for %d s while reading %s: is the broker up?"
-                        .formatted(brokers, SILENCE_MAX.toSeconds(), this));
+        try {
+            while (goesOn.getAsBoolean() && !reached(ends)) {
+                ConsumerRecords<byte[], byte[]> records = consumer.poll(POLL);
+                for (TopicPartition partition : records.partitions()) {
+                    upTo(ends.getOrDefault(partition, Long.MAX_VALUE), records.records(partition), each);
+                }
+                // A consumer waits indefinitely for a broker that is gone; a transaction can hold a reader up for a
+                // while.
+                if (!records.isEmpty()) {
+                    silentSince = System.nanoTime();
+                } else if (System.nanoTime() - silentSince > SILENCE_MAX.toNanos()) {
+                    throw new AdminException("nothing came from %s for %d s while reading %s: is the broker up?"
+                            .formatted(brokers, SILENCE_MAX.toSeconds(), this));
+                }
             }
+        } finally {
+            consumer.resume(consumer.paused());
+        }
+    }
+
+    /** Hands on the records of one partition below its end. The next call reads those at or behind it. */
+    private void upTo(
+            long end, List<ConsumerRecord<byte[], byte[]>> records, Consumer<ConsumerRecord<byte[], byte[]>> each) {
+        for (ConsumerRecord<byte[], byte[]> record : records) {
+            if (record.offset() >= end) {
+                TopicPartition partition = new TopicPartition(record.topic(), record.partition());
+                consumer.seek(partition, record.offset());
+                consumer.pause(List.of(partition));
+                return;
+            }
+            each.accept(record);
         }
     }
 

@@ -115,11 +115,16 @@ final class Amounts {
         }
     }
 
+    /** A tenant's id as {@code 42}, or as it is printed: {@code t42}. */
+    static io.tidegate.tenant.TenantId tenant(String text) {
+        return io.tidegate.tenant.TenantId.parse(text.startsWith("t") ? text.substring(1) : text);
+    }
+
     static final class TenantConverter implements picocli.CommandLine.ITypeConverter<io.tidegate.tenant.TenantId> {
         @Override
         public io.tidegate.tenant.TenantId convert(String text) {
             try {
-                return io.tidegate.tenant.TenantId.parse(text);
+                return tenant(text);
             } catch (IllegalArgumentException e) {
                 throw new picocli.CommandLine.TypeConversionException(e.getMessage());
             }

@@ -2,9 +2,10 @@ package io.tidegate.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admin.Replay;
-import io.tidegate.admin.Replay.Fate;
+import io.tidegate.admin.ReplayReport;
+import io.tidegate.admin.ReplayReport.Counts;
+import io.tidegate.admin.ReplayReport.Fate;
 import io.tidegate.admission.Reason;
-import io.tidegate.config.Settings;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.topology.SourcePosition;
 import java.io.PrintWriter;
@@ -28,8 +29,9 @@ import picocli.CommandLine.Spec;
         name = "replay",
         mixinStandardHelpOptions = true,
         description =
-                "Sends refused signals again to where they came from, at half their tenant's rate and each refusal"
-                        + " once. Says only what it would do, unless --yes is given. Killed, it goes on when it is started again.")
+                "Sends rejected signals again to where they came from: those that exist when it starts, each once, at"
+                        + " most at half of their tenant's rate. Skips those that would be rejected again. Without --yes it"
+                        + " only reports what it would do. After it was killed, a new start continues where it ended.")
 final class ReplayCommand implements Callable<Integer> {
     @Mixin
     private SettingsOptions options = new SettingsOptions();
@@ -68,6 +70,13 @@ final class ReplayCommand implements Callable<Integer> {
             description = "Leave signals that were sent again so often. Default: ${DEFAULT-VALUE}.")
     private int replaysMax = Replay.REPLAYS_MAX_DEFAULT;
 
+    @Option(
+            names = "--pace",
+            paramLabel = "N/s",
+            defaultValue = Replay.PACE_DEFAULT + "/s",
+            description = "Signals per second over all tenants. Default: ${DEFAULT-VALUE}.")
+    private String pace = Replay.PACE_DEFAULT + "/s";
+
     @Option(names = "--yes", description = "Do it.")
     private boolean yes;
 
@@ -76,14 +85,15 @@ final class ReplayCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        Replay.Choice choice = new Replay.Choice(tenant, checkedReasons(), from, to, positions());
-        Settings settings = options.load();
-        Replay replay = new Replay(settings, replaysMax);
+        Replay.Choice choice = new Replay.Choice(tenant, checkedReasons(), from, to, positions(), null);
+        int perSec = perSec();
+        Replay replay = new Replay(options.load(), replaysMax, perSec);
         Progress progress = new Progress(spec.commandLine().getErr(), "replaying");
-        Replay.Report report = yes ? replay.run(choice, null, progress::show) : replay.plan(choice);
+        ReplayReport report = yes ? replay.run(choice, null, progress::show) : replay.plan(choice);
         progress.done();
         print(report);
-        if (report.ending() == Replay.Ending.TAKEN_OVER) {
+        hint(report, perSec);
+        if (report.ending() == ReplayReport.Ending.TAKEN_OVER) {
             spec.commandLine()
                     .getErr()
                     .println(
@@ -119,42 +129,89 @@ final class ReplayCommand implements Callable<Integer> {
                 .collect(Collectors.toSet());
     }
 
-    private void print(Replay.Report report) {
+    private int perSec() {
+        long perSec;
+        try {
+            perSec = Amounts.perSecond(pace);
+        } catch (IllegalArgumentException e) {
+            throw new ParameterException(spec.commandLine(), "--pace: " + e.getMessage(), e);
+        }
+        if (perSec < 1 || perSec > Replay.PACE_MAX) {
+            throw new ParameterException(
+                    spec.commandLine(), "--pace = %s is outside 1/s to %d/s".formatted(pace, Replay.PACE_MAX));
+        }
+        return (int) perSec;
+    }
+
+    private void print(ReplayReport report) {
         PrintWriter out = spec.commandLine().getOut();
         if (output.json()) {
-            ObjectNode json = Json.object();
-            json.put("done", yes);
-            json.put("ending", report.ending().id());
-            json.put("seconds", report.seconds());
-            ObjectNode groups = json.putObject("refusals");
-            report.fates().forEach((group, fates) -> {
-                ObjectNode one = groups.putObject(group);
-                fates.forEach((fate, count) -> one.put(fate.id(), count));
-            });
-            out.println(Json.line(json));
+            out.println(Json.line(json(report)));
         } else {
             Table table = new Table(
                     "TENANT AND REASON",
                     yes ? "REPLAYED>" : "WOULD REPLAY>",
+                    "SKIPPED>",
+                    "BECAUSE",
                     "DONE BEFORE>",
                     "GIVEN UP>",
-                    "HOPELESS>",
                     "FOREIGN>");
-            report.fates()
-                    .forEach((group, fates) -> table.row(
-                            group,
-                            fates.getOrDefault(Fate.REPLAYED, 0L),
-                            fates.getOrDefault(Fate.DONE, 0L),
-                            fates.getOrDefault(Fate.GIVEN_UP, 0L),
-                            fates.getOrDefault(Fate.HOPELESS, 0L),
-                            fates.getOrDefault(Fate.FOREIGN, 0L)));
+            report.groups()
+                    .forEach((group, counts) -> table.row(
+                            group.tenant() + " " + group.reason(),
+                            counts.of(Fate.REPLAYED),
+                            counts.of(Fate.HOPELESS),
+                            because(counts),
+                            counts.of(Fate.DONE),
+                            counts.of(Fate.GIVEN_UP),
+                            counts.of(Fate.FOREIGN)));
             table.print(out);
         }
         out.flush();
+    }
+
+    private ObjectNode json(ReplayReport report) {
+        ObjectNode json = Json.object();
+        json.put("done", yes);
+        json.put("ending", report.ending().id());
+        json.put("seconds", report.seconds());
+        ObjectNode groups = json.putObject("refusals");
+        report.groups().forEach((group, counts) -> {
+            ObjectNode one = groups.putObject(group.tenant() + " " + group.reason());
+            for (Fate fate : Fate.values()) {
+                if (counts.of(fate) > 0) {
+                    one.put(fate.id(), counts.of(fate));
+                }
+            }
+            ObjectNode still = one.putObject("still_rejected");
+            counts.stillRejected().forEach(still::put);
+        });
+        return json;
+    }
+
+    private static @Nullable String because(Counts counts) {
+        return counts.stillRejected().isEmpty()
+                ? null
+                : counts.stillRejected().entrySet().stream()
+                        .map(entry -> counts.stillRejected().size() == 1
+                                ? entry.getKey()
+                                : "%s %d".formatted(entry.getKey(), entry.getValue()))
+                        .collect(Collectors.joining(", "));
+    }
+
+    /** What to do next. */
+    private void hint(ReplayReport report, int perSec) {
+        PrintWriter err = spec.commandLine().getErr();
+        long skipped = report.count(Fate.HOPELESS);
+        if (skipped > 0) {
+            err.println(("%d %s skipped, because they would be rejected again by the limits in force; change the limits"
+                            + " first (tidegate rejections explain REASON)")
+                    .formatted(skipped, yes ? "were" : "would be"));
+        }
         if (!yes && report.count(Fate.REPLAYED) > 0) {
-            spec.commandLine()
-                    .getErr()
-                    .println("nothing was sent; with --yes it takes about %d s".formatted(report.seconds()));
+            err.println(
+                    "nothing was sent; with --yes it takes about %d s, at %d/s at most and at half of each tenant's rate"
+                            .formatted(report.seconds(), perSec));
         }
     }
 }

@@ -1,13 +1,14 @@
 package io.tidegate.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.tidegate.admin.AdminException;
 import io.tidegate.admin.CommandSender;
 import io.tidegate.admin.CommandSender.Answer;
-import io.tidegate.admin.TenantDirectory;
+import io.tidegate.admin.TenantOperations;
+import io.tidegate.admin.TenantOperations.Outcome.CommandRejected;
+import io.tidegate.admin.TenantOperations.Outcome.Purged;
+import io.tidegate.admin.TenantOperations.Outcome.Rejected;
 import io.tidegate.admission.EntityKind;
 import io.tidegate.config.Settings;
-import io.tidegate.tenant.TenantConfig;
 import io.tidegate.topology.TenantCommand;
 import java.time.DateTimeException;
 import java.time.Duration;
@@ -22,28 +23,6 @@ import picocli.CommandLine.ParameterException;
 /** The commands that act on one tenant beyond its limits: block, unblock, forget, purge. */
 final class TenantActions {
     private TenantActions() {}
-
-    /** The commands that set until when a tenant is blocked. */
-    abstract static class Blocking extends TenantsCommand.Changing {
-        /** @return the offset of the changed config */
-        long block(@Nullable Instant until) {
-            return directory()
-                    .change(tenant, current -> {
-                        TenantConfig base = current.config();
-                        if (base == null && tenant.isDefault()) {
-                            base = TenantConfig.defaultTenant();
-                        }
-                        if (base == null) {
-                            // One made here would have no limits, and would let a tenant in that is unknown now.
-                            throw new AdminException(("tenant %s has no config of its own; give it one with its limits"
-                                            + " first: tidegate tenants set %s")
-                                    .formatted(tenant, tenant.decimal()));
-                        }
-                        return base.withBlockedUntil(until);
-                    })
-                    .offset();
-        }
-    }
 
     /** How long to wait for the instance that owns the tenant. */
     abstract static class Asking extends TenantsCommand.OnTenant {
@@ -71,8 +50,8 @@ final class TenantActions {
             return new CommandSender(settings).send(tenant, command, timeout());
         }
 
-        int refused(Answer answer) {
-            hint("refused: " + Table.printable(answer.last().path("message").asText()));
+        int refused(String message) {
+            hint("refused: " + Table.printable(message));
             return ExitCodes.FAILED;
         }
     }
@@ -81,7 +60,7 @@ final class TenantActions {
             name = "block",
             mixinStandardHelpOptions = true,
             description = "Refuses all signals of a tenant until a time; its limits stay as they are.")
-    static final class Block extends Blocking {
+    static final class Block extends TenantsCommand.Changing {
         @ArgGroup(multiplicity = "1")
         private End end = new End();
 
@@ -96,8 +75,13 @@ final class TenantActions {
         @Override
         public Integer call() {
             Instant until = until();
-            long offset = block(until);
-            return changed("blocked until " + until, offset);
+            if (!until.isAfter(Instant.now())) {
+                throw new ParameterException(
+                        spec.commandLine(),
+                        "the tenant would be blocked until %s, which is not later than now".formatted(until));
+            }
+            return print(
+                    operate((operations, caller) -> operations.block(tenant, until, caller)), "blocked until " + until);
         }
 
         private Instant until() {
@@ -117,10 +101,10 @@ final class TenantActions {
     }
 
     @Command(name = "unblock", mixinStandardHelpOptions = true, description = "Lets a blocked tenant in again.")
-    static final class Unblock extends Blocking {
+    static final class Unblock extends TenantsCommand.Changing {
         @Override
         public Integer call() {
-            return changed("not blocked", block(null));
+            return print(operate((operations, caller) -> operations.unblock(tenant, caller)), "not blocked");
         }
     }
 
@@ -162,7 +146,7 @@ final class TenantActions {
             }
             Answer answer = ask(options.load(), command);
             if (!answer.done()) {
-                return refused(answer);
+                return refused(answer.last().path("message").asText());
             }
             if (!answer.last().path("found").asBoolean()) {
                 hint("tenant %s has no such entity".formatted(tenant));
@@ -191,13 +175,15 @@ final class TenantActions {
                 throw new ParameterException(
                         spec.commandLine(), "this deletes all data of tenant %s for good: add --yes".formatted(tenant));
             }
-            Settings settings = options.load();
-            var unused = new TenantDirectory(settings).change(tenant, current -> null);
-            Answer answer = new CommandSender(settings).delete(tenant, timeout());
-            if (!answer.done()) {
-                return refused(answer);
+            TenantOperations.Outcome outcome =
+                    operate((operations, caller) -> operations.purge(tenant, timeout(), caller));
+            if (outcome instanceof Rejected rejected) {
+                return rejected(rejected.rejection());
             }
-            JsonNode report = answer.events().get(0);
+            if (outcome instanceof CommandRejected rejected) {
+                return refused(rejected.message());
+            }
+            JsonNode report = ((Purged) outcome).report();
             if (output.json()) {
                 print(Json.line(report));
             } else {

@@ -1,13 +1,11 @@
 package io.tidegate.cli;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admin.ConfigHistory;
-import io.tidegate.admin.ConfigWriter;
+import io.tidegate.admin.TenantOperations;
+import io.tidegate.admin.TenantOperations.Outcome.Changed;
 import io.tidegate.tenant.TenantConfigJson;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -42,7 +40,7 @@ final class TenantHistoryCommands {
                     json.set("to", change.to() == null ? null : Json.tree(TenantConfigJson.write(change.to())));
                     out().println(Json.line(json));
                 } else {
-                    table.row(change.offset(), change.at(), change.by(), difference(change));
+                    table.row(change.offset(), change.at(), change.by(), text(change));
                 }
             }
             if (!output.json()) {
@@ -55,33 +53,12 @@ final class TenantHistoryCommands {
             return ExitCodes.OK;
         }
 
-        /** The fields that differ, with both values. */
-        private static String difference(ConfigHistory.Change change) {
+        private static String text(ConfigHistory.Change change) {
             if (change.to() == null) {
                 return "removed";
             }
-            ObjectNode from = (ObjectNode)
-                    (change.from() == null ? Json.object() : Json.tree(TenantConfigJson.write(change.from())));
-            List<String> fields = new ArrayList<>();
-            Json.tree(TenantConfigJson.write(change.to())).properties().forEach(field -> {
-                JsonNode before = from.get(field.getKey());
-                if (before == null ? isSaid(field) : !before.equals(field.getValue())) {
-                    fields.add(
-                            before == null
-                                    ? "%s=%s".formatted(field.getKey(), field.getValue())
-                                    : "%s: %s → %s".formatted(field.getKey(), before, field.getValue()));
-                }
-            });
-            return (change.from() == null ? "created " : "") + String.join(", ", fields);
-        }
-
-        /** Of a new config: what says something. */
-        private static boolean isSaid(Map.Entry<String, JsonNode> field) {
-            JsonNode value = field.getValue();
-            return !field.getKey().equals("tenant_id")
-                    && !value.isNull()
-                    && !(value.isTextual() && value.asText().isEmpty())
-                    && !(value.isArray() && value.isEmpty());
+            return (change.from() == null ? "created " : "")
+                    + String.join(", ", ConfigTexts.difference(change.from(), change.to()));
         }
     }
 
@@ -100,15 +77,9 @@ final class TenantHistoryCommands {
 
         @Override
         public Integer call() {
-            try {
-                ConfigWriter.Written written =
-                        directory().change(tenant, current -> current.history().before(to));
-                return changed(
-                        written.config() == null ? "has no config again" : "is as it was before", written.offset());
-            } catch (IllegalArgumentException e) {
-                hint("tenant %s: %s".formatted(tenant, e.getMessage()));
-                return ExitCodes.FAILED;
-            }
+            TenantOperations.Outcome outcome = operate((operations, caller) -> operations.undo(tenant, to, caller));
+            boolean removed = outcome instanceof Changed changed && changed.config() == null;
+            return print(outcome, removed ? "has no config again" : "is as it was before");
         }
     }
 }

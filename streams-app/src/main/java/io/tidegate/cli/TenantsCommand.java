@@ -1,16 +1,22 @@
 package io.tidegate.cli;
 
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admin.AdminException;
-import io.tidegate.admin.ConfigWriter;
+import io.tidegate.admin.ConfigEdit;
 import io.tidegate.admin.DryRun;
 import io.tidegate.admin.TenantDirectory;
+import io.tidegate.admin.TenantOperations;
+import io.tidegate.admin.TenantOperations.Outcome.Changed;
+import io.tidegate.admin.TenantOperations.Outcome.Rejected;
+import io.tidegate.tenant.ConfigWarnings.Warning;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
 import io.tidegate.tenant.TenantId;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.math.BigInteger;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.DateTimeException;
@@ -20,6 +26,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.concurrent.Callable;
+import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -100,25 +107,41 @@ final class TenantsCommand implements Runnable {
         TenantConfig stored(TenantDirectory directory) {
             TenantDirectory.Stored found = directory.configs().get(tenant);
             if (found != null && found.config() == null) {
-                throw notAConfig(found.offset());
+                throw new AdminException(TenantOperations.notAConfig(tenant, found.offset()));
             }
             return found == null ? null : found.config();
         }
 
-        /** As {@link #stored}, for an edit. */
-        @Nullable
-        TenantConfig stored(ConfigWriter.Current current) {
-            if (!current.readable()) {
-                throw notAConfig(current.offset());
+        /** Runs one operation. */
+        TenantOperations.Outcome operate(
+                BiFunction<TenantOperations, TenantOperations.Caller, TenantOperations.Outcome> operation) {
+            try (TenantOperations operations = new TenantOperations(options.load())) {
+                return operation.apply(operations, TenantOperations.Caller.ofCommandLine());
             }
-            return current.config();
         }
 
-        private AdminException notAConfig(long offset) {
-            return new AdminException(
-                    "the record of tenant %s in tenant-configs (offset %d) is not a config of it; replace it with: tidegate"
-                                    .formatted(tenant, offset)
-                            + " tenants set %s --from FILE".formatted(tenant.decimal()));
+        /** Says why an operation was not done. */
+        int rejected(ConfigEdit.Rejection rejection) {
+            if (rejection.kind() == ConfigEdit.Kind.INVALID_CONFIG) {
+                throw new ParameterException(spec.commandLine(), rejection.message());
+            }
+            hint(Table.printable(rejection.message()));
+            switch (rejection.kind()) {
+                case TENANT_UNKNOWN ->
+                    hint("give it one with: tidegate tenants set %s --rate 100/s".formatted(tenant.decimal()));
+                case NOT_A_CONFIG ->
+                    hint(
+                            "replace it with: tidegate tenants set %1$s --from FILE; remove it with: tidegate tenants rm %1$s"
+                                    .formatted(tenant.decimal()));
+                default -> {
+                    // the message says all
+                }
+            }
+            return ExitCodes.FAILED;
+        }
+
+        void warn(List<Warning> warnings) {
+            warnings.forEach(warning -> hint("warning: " + Table.printable(warning.message())));
         }
     }
 
@@ -127,21 +150,46 @@ final class TenantsCommand implements Runnable {
         @Mixin
         OutputOptions output = new OutputOptions();
 
-        int changed(String what, long offset) {
+        /**
+         * Prints an outcome.
+         *
+         * @param what such as "set"
+         */
+        int print(TenantOperations.Outcome outcome, String what) {
+            if (outcome instanceof Rejected rejected) {
+                return rejected(rejected.rejection());
+            }
+            Changed changed = (Changed) outcome;
             if (output.json()) {
-                out().println(Json.line(Json.object()
-                        .put("tenant_id", new BigInteger(tenant.decimal()))
-                        .put("config_offset", offset)));
+                out().println(Json.line(json(changed)));
             } else {
-                out().println("tenant %s %s (config offset %d)".formatted(tenant, what, offset));
+                out().println(
+                                changed.offset() < 0
+                                        ? "tenant %s %s".formatted(tenant, what)
+                                        : "tenant %s %s (config offset %d)".formatted(tenant, what, changed.offset()));
+                if (changed.config() != null) {
+                    ConfigTexts.difference(changed.before(), changed.config())
+                            .forEach(line -> out().println("  " + Table.printable(line)));
+                    out().println("now: " + ConfigTexts.limits(changed.config()));
+                }
             }
             out().flush();
+            warn(changed.warnings());
             return ExitCodes.OK;
         }
 
-        int hasNoConfig() {
-            hint("tenant %s has no config".formatted(tenant));
-            return ExitCodes.FAILED;
+        private ObjectNode json(Changed changed) {
+            ObjectNode json = Json.object();
+            json.put("tenant_id", new BigInteger(tenant.decimal()));
+            json.put("config_offset", changed.offset());
+            json.set("config", changed.config() == null ? null : Json.tree(TenantConfigJson.write(changed.config())));
+            ArrayNode warnings = json.putArray("warnings");
+            changed.warnings()
+                    .forEach(warning -> warnings.addObject()
+                            .put("id", warning.id())
+                            .put("field", warning.field())
+                            .put("message", warning.message()));
+            return json;
         }
     }
 
@@ -170,6 +218,7 @@ final class TenantsCommand implements Runnable {
                 print(config);
             }
             out().flush();
+            warn(TenantOperations.warnings(config, options.load()));
             return ExitCodes.OK;
         }
 
@@ -251,10 +300,6 @@ final class TenantsCommand implements Runnable {
         public Integer call() {
             TenantDirectory directory = directory();
             TenantConfig base = from != null ? read(from) : null;
-            if (base != null && !base.tenantId().equals(tenant)) {
-                throw new ParameterException(
-                        spec.commandLine(), "the config is of tenant %s, not of %s".formatted(base.tenantId(), tenant));
-            }
             // A limit that cannot be is refused before the broker is asked for the ones that stay.
             TenantConfig unused = apply(base != null ? base : fresh());
             if (base == null && !namesAny()) {
@@ -264,16 +309,35 @@ final class TenantsCommand implements Runnable {
                 TenantConfig found = base != null ? base : stored(directory);
                 TenantConfig proposed = apply(found != null ? found : fresh());
                 print(new DryRun(options.load()).judge(proposed, since, System.currentTimeMillis()));
+                warn(TenantOperations.warnings(proposed, options.load()));
                 hint("nothing was set");
                 return ExitCodes.OK;
             }
-            long offset = directory
-                    .change(tenant, current -> {
-                        TenantConfig stored = base != null ? base : stored(current);
-                        return apply(stored != null ? stored : fresh());
-                    })
-                    .offset();
-            return changed("set", offset);
+            TenantOperations.Outcome outcome = operate((operations, caller) -> base != null
+                    ? operations.set(apply(base), caller)
+                    : operations.changeOrCreate(tenant, this::apply, caller));
+            int exit = print(outcome, "set");
+            if (outcome instanceof Changed changed && changed.config() != null) {
+                explainBurst(changed.config());
+            }
+            return exit;
+        }
+
+        /** A burst that was set earlier stays when the rate changes, and may no longer fit it. */
+        private void explainBurst(TenantConfig config) {
+            Long kept = config.burstSignals();
+            if (rate != null && burst == null && kept != null && config.maxSignalsPerSec() != null) {
+                hint(
+                        ("the burst stays %d, as it was set; without it the burst would be %d (2 × the rate): tidegate tenants"
+                                        + " unset %s --burst")
+                                .formatted(
+                                        kept,
+                                        config.toBuilder()
+                                                .burstSignals(null)
+                                                .build()
+                                                .burst(),
+                                        tenant.decimal()));
+            }
         }
 
         private void print(DryRun.Report report) {
@@ -301,16 +365,18 @@ final class TenantsCommand implements Runnable {
 
         private TenantConfig apply(TenantConfig base) {
             try {
-                return new TenantConfig(
-                        tenant,
-                        rate == null ? base.maxSignalsPerSec() : amount("--rate", rate, Amounts::perSecond),
-                        burst == null ? base.burstSignals() : burst,
-                        entities == null ? base.maxEntities() : entities,
-                        storage == null ? base.maxStorageBytes() : amount("--storage", storage, Amounts::bytes),
-                        regions == null ? base.requiredRegions() : regions,
-                        label == null ? base.label() : label,
-                        mode == null ? base.mode() : mode,
-                        blockedUntil == null ? base.blockedUntil() : time(blockedUntil));
+                return base.toBuilder()
+                        .maxSignalsPerSec(
+                                rate == null ? base.maxSignalsPerSec() : amount("--rate", rate, Amounts::perSecond))
+                        .burstSignals(burst == null ? base.burstSignals() : burst)
+                        .maxEntities(entities == null ? base.maxEntities() : entities)
+                        .maxStorageBytes(
+                                storage == null ? base.maxStorageBytes() : amount("--storage", storage, Amounts::bytes))
+                        .requiredRegions(regions == null ? base.requiredRegions() : regions)
+                        .label(label == null ? base.label() : label)
+                        .mode(mode == null ? base.mode() : mode)
+                        .blockedUntil(blockedUntil == null ? base.blockedUntil() : time(blockedUntil))
+                        .build();
             } catch (IllegalArgumentException e) {
                 throw new ParameterException(spec.commandLine(), e.getMessage(), e);
             }
@@ -336,13 +402,28 @@ final class TenantsCommand implements Runnable {
         private TenantConfig read(String file) {
             try {
                 byte[] json = file.equals("-") ? System.in.readAllBytes() : Files.readAllBytes(Path.of(file));
-                return TenantConfigJson.parse(json);
+                return ofThisTenant(json);
             } catch (IllegalArgumentException e) {
                 throw new ParameterException(spec.commandLine(), "--from %s: %s".formatted(file, e.getMessage()), e);
             } catch (IOException e) {
                 throw new ParameterException(
                         spec.commandLine(), "--from %s cannot be read: %s".formatted(file, Tidegate.message(e)), e);
             }
+        }
+
+        /** The config of another tenant, or of none, is a template: {@code tenants get 42 -o json | tenants set 43 --from -}. */
+        private TenantConfig ofThisTenant(byte[] json) {
+            byte[] named = json;
+            if (Json.tree(json) instanceof ObjectNode object && !object.has("tenant_id")) {
+                named = Json.line(object.put("tenant_id", new BigInteger(tenant.decimal())))
+                        .getBytes(StandardCharsets.UTF_8);
+            }
+            TenantConfig config = TenantConfigJson.parse(named);
+            if (config.tenantId().equals(tenant)) {
+                return config;
+            }
+            hint("the config names tenant %s; its limits are used for %s".formatted(config.tenantId(), tenant));
+            return config.withTenantId(tenant);
         }
     }
 
@@ -380,29 +461,20 @@ final class TenantsCommand implements Runnable {
             if (!(rate || burst || entities || storage || region || label || mode || blockedUntil)) {
                 throw new ParameterException(spec.commandLine(), "name what to unset, such as --rate");
             }
-            try {
-                long offset = directory().change(tenant, this::without).offset();
-                return changed("changed", offset);
-            } catch (NoConfig e) {
-                return hasNoConfig();
-            }
+            return print(operate((operations, caller) -> operations.change(tenant, this::without, caller)), "changed");
         }
 
-        private TenantConfig without(ConfigWriter.Current current) {
-            TenantConfig base = stored(current);
-            if (base == null) {
-                throw new NoConfig();
-            }
-            return new TenantConfig(
-                    tenant,
-                    rate ? null : base.maxSignalsPerSec(),
-                    burst ? null : base.burstSignals(),
-                    entities ? null : base.maxEntities(),
-                    storage ? null : base.maxStorageBytes(),
-                    region ? List.of() : base.requiredRegions(),
-                    label ? "" : base.label(),
-                    mode ? TenantConfig.Mode.ENFORCE : base.mode(),
-                    blockedUntil ? null : base.blockedUntil());
+        private TenantConfig without(TenantConfig base) {
+            return base.toBuilder()
+                    .maxSignalsPerSec(rate ? null : base.maxSignalsPerSec())
+                    .burstSignals(burst ? null : base.burstSignals())
+                    .maxEntities(entities ? null : base.maxEntities())
+                    .maxStorageBytes(storage ? null : base.maxStorageBytes())
+                    .requiredRegions(region ? List.of() : base.requiredRegions())
+                    .label(label ? "" : base.label())
+                    .mode(mode ? TenantConfig.Mode.ENFORCE : base.mode())
+                    .blockedUntil(blockedUntil ? null : base.blockedUntil())
+                    .build();
         }
     }
 
@@ -413,25 +485,8 @@ final class TenantsCommand implements Runnable {
     static final class Rm extends Changing {
         @Override
         public Integer call() {
-            try {
-                long offset = directory()
-                        .change(tenant, current -> {
-                            if (current.config() == null && current.readable()) {
-                                throw new NoConfig();
-                            }
-                            return null;
-                        })
-                        .offset();
-                return changed("removed", offset);
-            } catch (NoConfig e) {
-                return hasNoConfig();
-            }
+            return print(operate((operations, caller) -> operations.remove(tenant, caller)), "removed");
         }
-    }
-
-    /** An edit that has nothing to edit: nothing is written. */
-    private static final class NoConfig extends RuntimeException {
-        private static final long serialVersionUID = 1L;
     }
 
     static String rate(TenantConfig config) {

@@ -48,7 +48,7 @@ final class WalPruneCommand extends TenantActions.Asking {
                         answer.last().path("segments").asLong(),
                         answer.last().path("bytes").asLong(),
                         answer.last().path("below_seq").asLong())
-                : refused(answer);
+                : refused(answer.last().path("message").asText());
     }
 
     private int report(String what, long segments, long bytes, long belowSeq) {

@@ -8,6 +8,10 @@ import io.tidegate.admin.CommandSender.Answer;
 import io.tidegate.admin.DryRun;
 import io.tidegate.admin.Reasons;
 import io.tidegate.admin.Replay;
+import io.tidegate.admin.ReplayReport;
+import io.tidegate.admin.TenantOperations;
+import io.tidegate.admin.TenantOperations.Outcome;
+import io.tidegate.admin.TenantOperations.Outcome.Purged;
 import io.tidegate.admission.EntityKind;
 import io.tidegate.admission.Reason;
 import io.tidegate.http.Access.Role;
@@ -18,10 +22,12 @@ import io.tidegate.topology.TenantCommand;
 import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,6 +41,7 @@ final class CommandsApi implements AutoCloseable {
     private static final long SINCE_S_DEFAULT = Duration.ofHours(1).toSeconds();
     private static final long SINCE_S_MAX = Duration.ofDays(7).toSeconds();
     private static final int CHOICES_MAX = 1_000;
+    private static final Pattern PARTITION = Pattern.compile("\\d{1,9}");
 
     /** With what is read before, less than long work may take: what was sent is to be told. */
     private static final int REPLAY_S_MAX = 10;
@@ -63,34 +70,13 @@ final class CommandsApi implements AutoCloseable {
 
     private Reply block(Call call) throws InterruptedException {
         Instant until = BlockEnd.of(body(call, Set.of("until", "for")), Instant.now());
-        return setBlocked(call, until);
+        return tenants.changed(
+                TenantsApi.kafka(() -> node.operations.block(call.tenant(), until, TenantsApi.caller(call))));
     }
 
     private Reply unblock(Call call) throws InterruptedException {
         body(call, Set.of());
-        return setBlocked(call, null);
-    }
-
-    private Reply setBlocked(Call call, @Nullable Instant until) throws InterruptedException {
-        TenantId tenant = call.tenant();
-        return tenants.change(call, tenant, current -> {
-            TenantConfig base = current.config();
-            if (base == null && !current.readable()) {
-                throw new Problem(
-                        Problem.Kind.INVALID_CONFIG,
-                        "what is stored for tenant %s is not a config; replace it with PUT"
-                                .formatted(tenant.decimal()));
-            }
-            if (base == null) {
-                // Its own from now on, with the limits that hold for it.
-                var inForce = node.configs.inForce(tenant);
-                if (inForce == null) {
-                    throw TenantsApi.unknown(tenant);
-                }
-                base = inForce.config();
-            }
-            return base.withBlockedUntil(until);
-        });
+        return tenants.changed(TenantsApi.kafka(() -> node.operations.unblock(call.tenant(), TenantsApi.caller(call))));
     }
 
     private Reply prune(Call call) throws InterruptedException {
@@ -148,10 +134,12 @@ final class CommandsApi implements AutoCloseable {
         if (!text(body, "confirm").equals(tenant.decimal())) {
             throw bad("confirm", "is not the tenant's id, as a text; all its data would go for good");
         }
-        var unused = tenants.change(call, tenant, current -> null);
-        Answer answer = longWork.run(() -> commands.delete(tenant, ANSWER_WITHIN));
-        done(answer);
-        JsonNode report = answer.events().get(0);
+        Outcome outcome = longWork.run(() -> node.operations.purge(tenant, ANSWER_WITHIN, TenantsApi.caller(call)));
+        if (!(outcome instanceof Purged purged)) {
+            throw TenantsApi.problem(outcome);
+        }
+        boolean unused = tenants.awaitApplied(purged.offset());
+        JsonNode report = purged.report();
         ObjectNode json = Json.object();
         json.put("id", tenant.decimal());
         for (String name : new String[] {"accepted", "accepted_bytes", "entities", "segments", "bytes", "next_seq"}) {
@@ -181,44 +169,87 @@ final class CommandsApi implements AutoCloseable {
         ObjectNode json = Json.object();
         json.put("id", tenant.decimal());
         report.writeTo(json);
+        json.set("warnings", TenantJson.warnings(TenantOperations.warnings(proposed, node.settings)));
         return Reply.json(json);
     }
 
     /**
-     * What a replay would do, or a piece of it: what is due within some seconds. Whoever asks again goes on there, on any
-     * instance, because what was sent stands in Kafka.
+     * What a replay would do, or a piece of it: what is due within some seconds. The next call continues there, on any
+     * instance, because what was sent stands in Kafka. With the {@code ends} of the first answer all pieces cover the same
+     * rejections, and not those that the earlier ones caused.
      */
     private Reply replay(Call call) throws InterruptedException {
         ObjectNode body = body(
-                call, Set.of("dry_run", "tenant", "reasons", "from", "to", "sources", "max_replays", "max_seconds"));
+                call,
+                Set.of(
+                        "dry_run",
+                        "tenant",
+                        "reasons",
+                        "from",
+                        "to",
+                        "sources",
+                        "max_replays",
+                        "max_seconds",
+                        "max_per_second",
+                        "ends"));
         boolean dryRun = flag(body, "dry_run", true);
         Replay.Choice choice = new Replay.Choice(
                 body.hasNonNull("tenant") ? tenant(text(body, "tenant")) : null,
                 reasons(body),
                 instant(body, "from"),
                 instant(body, "to"),
-                sources(body));
+                sources(body),
+                ends(body));
         int replaysMax = (int) number(body, "max_replays", (long) Replay.REPLAYS_MAX_DEFAULT, 1, 1_000);
+        int perSecond = (int) number(body, "max_per_second", (long) Replay.PACE_DEFAULT, 1, Replay.PACE_MAX);
         Duration within = Duration.ofSeconds(number(body, "max_seconds", (long) REPLAY_S_MAX, 1, REPLAY_S_MAX));
-        Replay.Report report = longWork.run(() -> {
-            Replay replay = new Replay(node.settings, replaysMax);
+        ReplayReport report = longWork.run(() -> {
+            Replay replay = new Replay(node.settings, replaysMax, perSecond);
             return dryRun ? replay.plan(choice) : replay.run(choice, within, done -> {});
         });
+        return Reply.json(json(report, dryRun));
+    }
+
+    private static ObjectNode json(ReplayReport report, boolean dryRun) {
         ObjectNode json = Json.object();
         json.put("dry_run", dryRun);
         json.put("ending", report.ending().id());
         json.put("seconds", report.seconds());
+        ObjectNode ends = json.putObject("ends");
+        report.ends().forEach((partition, end) -> ends.put(partition.toString(), end));
         ArrayNode refusals = json.putArray("refusals");
-        for (Map.Entry<String, Map<Replay.Fate, Long>> group : report.fates().entrySet()) {
-            String[] names = group.getKey().split(" ", 2);
+        report.groups().forEach((group, counts) -> {
             ObjectNode one = refusals.addObject();
-            one.put("tenant", names[0]);
-            one.put("reason", names[1]);
-            for (Replay.Fate fate : Replay.Fate.values()) {
-                one.put(fate.id(), group.getValue().getOrDefault(fate, 0L));
+            one.put("tenant", group.tenant());
+            one.put("reason", group.reason());
+            for (ReplayReport.Fate fate : ReplayReport.Fate.values()) {
+                one.put(fate.id(), counts.of(fate));
             }
+            ObjectNode still = one.putObject("still_rejected");
+            counts.stillRejected().forEach(still::put);
+        });
+        return json;
+    }
+
+    private static @Nullable Map<Integer, Long> ends(ObjectNode body) {
+        JsonNode ends = body.path("ends");
+        if (ends.isMissingNode() || ends.isNull()) {
+            return null;
         }
-        return Reply.json(json);
+        if (!ends.isObject() || ends.size() > CHOICES_MAX) {
+            throw bad("ends", "is not the object of an earlier answer");
+        }
+        Map<Integer, Long> offsets = new HashMap<>();
+        for (Map.Entry<String, JsonNode> one : ends.properties()) {
+            if (!PARTITION.matcher(one.getKey()).matches()
+                    || !one.getValue().canConvertToLong()
+                    || !one.getValue().isIntegralNumber()
+                    || one.getValue().asLong() < 0) {
+                throw bad("ends", "names something that is not an offset of a partition");
+            }
+            offsets.put(Integer.valueOf(one.getKey()), one.getValue().asLong());
+        }
+        return offsets;
     }
 
     private static TenantId tenant(String text) {

@@ -1,6 +1,6 @@
 package io.tidegate.http;
 
-import io.tidegate.admin.ConfigWriter;
+import io.tidegate.admin.TenantOperations;
 import io.tidegate.config.Settings;
 import io.tidegate.topology.InstanceView;
 import io.tidegate.topology.TenantConfigs;
@@ -15,7 +15,7 @@ final class Node implements AutoCloseable {
     final DataDir dir;
     final String address;
     final Peers peers;
-    final ConfigWriter writer;
+    final TenantOperations operations;
     final History history = new History(System.currentTimeMillis());
 
     Node(
@@ -31,11 +31,11 @@ final class Node implements AutoCloseable {
         this.dir = dir;
         this.address = address;
         peers = new Peers(settings.http(), view, address, peerToken);
-        writer = new ConfigWriter(settings);
+        operations = new TenantOperations(settings);
     }
 
     @Override
     public void close() {
-        writer.close();
+        operations.close();
     }
 }

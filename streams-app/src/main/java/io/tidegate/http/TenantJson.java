@@ -1,17 +1,20 @@
 package io.tidegate.http;
 
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admin.ConfigHistory;
 import io.tidegate.admission.EntityKind;
 import io.tidegate.admission.QuotaUse;
 import io.tidegate.admission.Reason;
 import io.tidegate.admission.TenantUsage;
+import io.tidegate.tenant.ConfigWarnings.Warning;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.topology.TenantConfigs;
 import io.tidegate.topology.TenantConfigs.InForce;
 import java.time.Instant;
+import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
@@ -61,6 +64,15 @@ final class TenantJson {
         } else {
             json.put("config_offset", offset);
         }
+    }
+
+    static ArrayNode warnings(List<Warning> warnings) {
+        ArrayNode json = Json.object().putArray("warnings");
+        warnings.forEach(warning -> json.addObject()
+                .put("id", warning.id())
+                .put("field", warning.field())
+                .put("message", warning.message()));
+        return json;
     }
 
     /** Whether its signals are rejected now, by the server's clock: that of a browser may be wrong. */

@@ -4,10 +4,15 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admin.AdminException;
+import io.tidegate.admin.ConfigEdit.Rejection;
 import io.tidegate.admin.ConfigHistory;
-import io.tidegate.admin.ConfigWriter;
 import io.tidegate.admin.ConfigWriter.Current;
-import io.tidegate.admin.ConfigWriter.Written;
+import io.tidegate.admin.TenantOperations;
+import io.tidegate.admin.TenantOperations.Caller;
+import io.tidegate.admin.TenantOperations.Outcome;
+import io.tidegate.admin.TenantOperations.Outcome.Changed;
+import io.tidegate.admin.TenantOperations.Outcome.CommandRejected;
+import io.tidegate.admin.TenantOperations.Outcome.Rejected;
 import io.tidegate.http.Access.Role;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
@@ -17,6 +22,8 @@ import io.tidegate.topology.TenantConfigs.InForce;
 import java.time.Duration;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.eclipse.jetty.http.HttpHeader;
@@ -67,8 +74,10 @@ final class TenantsApi {
         if (inForce == null) {
             throw unknown(tenant);
         }
-        Reply reply = Reply.json(TenantJson.tenant(tenant, own, inForce)
-                .put("blocked", TenantJson.isBlocked(inForce.config(), System.currentTimeMillis())));
+        ObjectNode json = TenantJson.tenant(tenant, own, inForce)
+                .put("blocked", TenantJson.isBlocked(inForce.config(), System.currentTimeMillis()));
+        json.set("warnings", TenantJson.warnings(TenantOperations.warnings(inForce.config(), node.settings)));
+        Reply reply = Reply.json(json);
         if (own != null && own.offset() >= 0) {
             String etag = etag(own.offset());
             if (!EntityTags.isNoneMatch(EntityTags.of(call.headers(), HttpHeader.IF_NONE_MATCH), etag)) {
@@ -95,7 +104,7 @@ final class TenantsApi {
         call.allowQuery(Set.of());
         TenantId tenant = call.tenant();
         TenantConfig config = parse(tenant, object(call));
-        return change(call, tenant, current -> config);
+        return changed(kafka(() -> node.operations.set(config, caller(call))));
     }
 
     /** RFC 7396: what is named is replaced, null takes a limit away, what is not named stays. */
@@ -103,32 +112,24 @@ final class TenantsApi {
         call.allowQuery(Set.of());
         TenantId tenant = call.tenant();
         ObjectNode patch = object(call);
-        return change(call, tenant, current -> {
-            TenantConfig base = current.config();
-            if (base == null && !tenant.isDefault()) {
-                throw unknown(tenant);
-            }
-            ObjectNode merged = TenantJson.config(base == null ? TenantConfig.defaultTenant() : base);
+        UnaryOperator<TenantConfig> merge = base -> {
+            ObjectNode merged = TenantJson.config(base);
             patch.properties().forEach(field -> merged.set(field.getKey(), field.getValue()));
-            return parse(tenant, merged);
-        });
+            return TenantConfigJson.parse(Json.bytes(merged));
+        };
+        return changed(kafka(() -> node.operations.change(tenant, merge, caller(call))));
     }
 
     private Reply delete(Call call) throws InterruptedException {
         call.allowQuery(Set.of());
         TenantId tenant = call.tenant();
-        return change(call, tenant, current -> {
-            if (current.config() == null && current.readable()) {
-                throw unknown(tenant);
-            }
-            return null;
-        });
+        return changed(kafka(() -> node.operations.remove(tenant, caller(call))));
     }
 
     private Reply history(Call call) {
         call.allowQuery(Set.of());
         TenantId tenant = call.tenant();
-        Current current = kafka(() -> node.writer.current(tenant));
+        Current current = kafka(() -> node.operations.current(tenant));
         ObjectNode json = Json.object();
         json.put("id", tenant.decimal());
         ArrayNode changes = json.putArray("changes");
@@ -144,13 +145,7 @@ final class TenantsApi {
         call.allowQuery(Set.of());
         TenantId tenant = call.tenant();
         Long to = undoTo(call);
-        return change(call, tenant, current -> {
-            try {
-                return current.history().before(to);
-            } catch (IllegalArgumentException e) {
-                throw new Problem(Problem.Kind.NO_HISTORY, "tenant %s: %s".formatted(tenant.decimal(), e.getMessage()));
-            }
-        });
+        return changed(kafka(() -> node.operations.undo(tenant, to, caller(call))));
     }
 
     /** The offset of the oldest change to take back; null = the newest change alone. */
@@ -169,40 +164,76 @@ final class TenantsApi {
         return offset.isMissingNode() ? null : (Long) offset.asLong();
     }
 
-    /** Changes a config as the request's preconditions allow. */
-    Reply change(Call call, TenantId tenant, ConfigWriter.Edit edit) throws InterruptedException {
-        List<String> ifMatch = EntityTags.of(call.headers(), HttpHeader.IF_MATCH);
-        List<String> ifNoneMatch = EntityTags.of(call.headers(), HttpHeader.IF_NONE_MATCH);
-        Written written =
-                kafka(() -> node.writer.change(tenant, call.principal().name(), current -> {
-                    checkPreconditions(current, ifMatch, ifNoneMatch);
-                    return edit.apply(current);
-                }));
-        boolean applied = node.configs.awaitApplied(written.offset(), APPLIED_WITHIN);
+    /** The answer to a change, when this instance has applied it. */
+    Reply changed(Outcome outcome) throws InterruptedException {
+        if (!(outcome instanceof Changed changed)) {
+            throw problem(outcome);
+        }
+        boolean applied = awaitApplied(changed.offset());
         ObjectNode json = Json.object();
-        json.put("id", tenant.decimal());
-        json.put("config_offset", written.offset());
+        json.put("id", changed.tenant().decimal());
+        json.put("config_offset", changed.offset());
         json.put("applied", applied);
-        json.set("config", written.config() == null ? null : TenantJson.config(written.config()));
+        json.set("config", changed.config() == null ? null : TenantJson.config(changed.config()));
+        json.set("warnings", TenantJson.warnings(changed.warnings()));
         Reply reply = Reply.json(json);
-        return written.config() == null ? reply : reply.header("ETag", etag(written.offset()));
+        return changed.config() == null ? reply : reply.header("ETag", etag(changed.offset()));
     }
 
-    private static void checkPreconditions(Current current, List<String> ifMatch, List<String> ifNoneMatch) {
-        boolean exists = current.config() != null || !current.readable();
-        String found = exists ? etag(current.offset()) : "";
-        if (!EntityTags.isMatch(ifMatch, found) || !EntityTags.isNoneMatch(ifNoneMatch, found)) {
-            throw new Problem(
-                            Problem.Kind.PRECONDITION_FAILED,
-                            exists
-                                    ? "the config is now that of offset %d; read it again".formatted(current.offset())
-                                    : "there is no config now")
-                    .member("etag", exists ? found : "none");
+    /** Waits until this instance has read the config record at an offset; false if that takes too long. */
+    boolean awaitApplied(long offset) throws InterruptedException {
+        return node.configs.awaitApplied(offset, APPLIED_WITHIN);
+    }
+
+    /** Why an operation was not done, or not as a whole. */
+    static Problem problem(Outcome outcome) {
+        if (outcome instanceof CommandRejected rejected) {
+            return new Problem(Problem.Kind.COMMAND_REFUSED, rejected.message());
         }
+        if (!(outcome instanceof Rejected rejected)) {
+            throw new IllegalStateException(outcome + " is not a rejection");
+        }
+        Rejection why = rejected.rejection();
+        return switch (why.kind()) {
+            case TENANT_UNKNOWN ->
+                new Problem(Problem.Kind.TENANT_UNKNOWN, why.message())
+                        .member("tenant", rejected.tenant().decimal());
+            case NOT_A_CONFIG -> new Problem(Problem.Kind.INVALID_CONFIG, why.message());
+            case INVALID_CONFIG -> invalid(why.message(), null);
+            case NO_HISTORY -> new Problem(Problem.Kind.NO_HISTORY, why.message());
+            case PRECONDITION_FAILED ->
+                new Problem(Problem.Kind.PRECONDITION_FAILED, why.message()).member("etag", found(why.current()));
+        };
+    }
+
+    /** Who asks, with the preconditions of the request. */
+    static Caller caller(Call call) {
+        List<String> ifMatch = EntityTags.of(call.headers(), HttpHeader.IF_MATCH);
+        List<String> ifNoneMatch = EntityTags.of(call.headers(), HttpHeader.IF_NONE_MATCH);
+        return new Caller(call.principal().name(), current -> failure(current, ifMatch, ifNoneMatch));
+    }
+
+    private static @Nullable String failure(Current current, List<String> ifMatch, List<String> ifNoneMatch) {
+        boolean exists = exists(current);
+        String found = exists ? etag(current.offset()) : "";
+        if (EntityTags.isMatch(ifMatch, found) && EntityTags.isNoneMatch(ifNoneMatch, found)) {
+            return null;
+        }
+        return exists
+                ? "the config is now that of offset %d; read it again".formatted(current.offset())
+                : "there is no config now";
+    }
+
+    private static boolean exists(@Nullable Current current) {
+        return current != null && (current.config() != null || !current.readable());
+    }
+
+    private static String found(@Nullable Current current) {
+        return current != null && exists(current) ? etag(current.offset()) : "none";
     }
 
     /** What Kafka does not let happen is a state that passes, or was said by the caller's own edit. */
-    private static <T> T kafka(java.util.function.Supplier<T> action) {
+    static <T> T kafka(Supplier<T> action) {
         try {
             return action.get();
         } catch (AdminException e) {
@@ -230,14 +261,7 @@ final class TenantsApi {
         try {
             config = TenantConfigJson.parse(Json.bytes(json));
         } catch (IllegalArgumentException e) {
-            String rule = String.valueOf(e.getMessage());
-            Problem problem = new Problem(Problem.Kind.INVALID_CONFIG, rule, e);
-            Matcher unknown = UNKNOWN_FIELD.matcher(rule);
-            if (unknown.find()) {
-                throw problem.member("field", unknown.group(1));
-            }
-            FIELDS.stream().filter(rule::contains).findFirst().ifPresent(field -> problem.member("field", field));
-            throw problem;
+            throw invalid(String.valueOf(e.getMessage()), e);
         }
         if (!config.tenantId().equals(tenant)) {
             throw Problem.badField(
@@ -246,6 +270,17 @@ final class TenantsApi {
                     "is %s, the path says %s".formatted(config.tenantId().decimal(), tenant.decimal()));
         }
         return config;
+    }
+
+    /** A config that breaks a rule; names the field that the rule is about. */
+    private static Problem invalid(String rule, @Nullable Throwable cause) {
+        Problem problem = new Problem(Problem.Kind.INVALID_CONFIG, rule, cause);
+        Matcher unknown = UNKNOWN_FIELD.matcher(rule);
+        if (unknown.find()) {
+            return problem.member("field", unknown.group(1));
+        }
+        FIELDS.stream().filter(rule::contains).findFirst().ifPresent(field -> problem.member("field", field));
+        return problem;
     }
 
     private Reply usage(Call call) throws InterruptedException {

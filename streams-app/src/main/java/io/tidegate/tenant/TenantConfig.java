@@ -111,30 +111,101 @@ public record TenantConfig(
 
     /** The same limits for another tenant. */
     public TenantConfig withTenantId(TenantId id) {
-        return new TenantConfig(
-                id,
-                maxSignalsPerSec,
-                burstSignals,
-                maxEntities,
-                maxStorageBytes,
-                requiredRegions,
-                label,
-                mode,
-                blockedUntil);
+        return toBuilder().tenantId(id).build();
     }
 
     /** The same limits, blocked until another time; null = not blocked. */
     public TenantConfig withBlockedUntil(@Nullable Instant until) {
-        return new TenantConfig(
-                tenantId,
-                maxSignalsPerSec,
-                burstSignals,
-                maxEntities,
-                maxStorageBytes,
-                requiredRegions,
-                label,
-                mode,
-                until);
+        return toBuilder().blockedUntil(until).build();
+    }
+
+    /** A builder that begins with this config. */
+    public Builder toBuilder() {
+        return new Builder(this);
+    }
+
+    /** A config in the making. Each method replaces one field; the rules are checked at the end. */
+    public static final class Builder {
+        private TenantId tenantId;
+        private @Nullable Long maxSignalsPerSec;
+        private @Nullable Long burstSignals;
+        private @Nullable BigInteger maxEntities;
+        private @Nullable BigInteger maxStorageBytes;
+        private List<String> requiredRegions;
+        private String label;
+        private Mode mode;
+        private @Nullable Instant blockedUntil;
+
+        private Builder(TenantConfig from) {
+            tenantId = from.tenantId;
+            maxSignalsPerSec = from.maxSignalsPerSec;
+            burstSignals = from.burstSignals;
+            maxEntities = from.maxEntities;
+            maxStorageBytes = from.maxStorageBytes;
+            requiredRegions = from.requiredRegions;
+            label = from.label;
+            mode = from.mode;
+            blockedUntil = from.blockedUntil;
+        }
+
+        public Builder tenantId(TenantId id) {
+            tenantId = id;
+            return this;
+        }
+
+        public Builder maxSignalsPerSec(@Nullable Long rate) {
+            maxSignalsPerSec = rate;
+            return this;
+        }
+
+        public Builder burstSignals(@Nullable Long burst) {
+            burstSignals = burst;
+            return this;
+        }
+
+        public Builder maxEntities(@Nullable BigInteger entities) {
+            maxEntities = entities;
+            return this;
+        }
+
+        public Builder maxStorageBytes(@Nullable BigInteger bytes) {
+            maxStorageBytes = bytes;
+            return this;
+        }
+
+        public Builder requiredRegions(List<String> regions) {
+            requiredRegions = regions;
+            return this;
+        }
+
+        public Builder label(String text) {
+            label = text;
+            return this;
+        }
+
+        public Builder mode(Mode chosen) {
+            mode = chosen;
+            return this;
+        }
+
+        public Builder blockedUntil(@Nullable Instant until) {
+            blockedUntil = until;
+            return this;
+        }
+
+        /** @throws IllegalArgumentException naming the field, its value and the rule that it breaks */
+        public TenantConfig build() {
+            return new TenantConfig(
+                    tenantId,
+                    maxSignalsPerSec,
+                    burstSignals,
+                    maxEntities,
+                    maxStorageBytes,
+                    requiredRegions,
+                    label,
+                    mode,
+                    blockedUntil);
+        }
     }
 
     /** The bucket's size in signals: the given burst, or 2 × rate. Only for a tenant with a rate. */

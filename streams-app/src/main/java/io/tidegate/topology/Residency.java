@@ -49,8 +49,7 @@ public final class Residency {
      *
      * @return null where the signal may stay, or can go nowhere
      */
-    @Nullable
-    String target(TenantConfig config, Headers headers) {
+    public @Nullable String target(TenantConfig config, Headers headers) {
         List<String> required = config.requiredRegions();
         if (required.isEmpty() || region == null || required.contains(region)) {
             return null;

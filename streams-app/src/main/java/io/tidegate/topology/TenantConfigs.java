@@ -1,8 +1,8 @@
 package io.tidegate.topology;
 
 import io.tidegate.tenant.MissingTenants;
+import io.tidegate.tenant.StoredConfig;
 import io.tidegate.tenant.TenantConfig;
-import io.tidegate.tenant.TenantConfigJson;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.tenant.UnknownTenants;
 import java.time.Duration;
@@ -144,21 +144,17 @@ public final class TenantConfigs {
             }
             return;
         }
-        try {
-            TenantConfig config = TenantConfigJson.parseStored(value);
-            if (!config.tenantId().equals(tenant)) {
-                refuse(tenant, offset, "the config is of tenant " + config.tenantId());
-                return;
-            }
-            InForce changed = new InForce(config, offset);
-            if (tenant.isDefault()) {
-                defaultTenant = changed;
-            } else {
-                stored.put(tenant, changed);
-                unreadable.remove(tenant);
-            }
-        } catch (IllegalArgumentException e) {
-            refuse(tenant, offset, e.getMessage());
+        StoredConfig read = StoredConfig.read(tenant, value);
+        if (read.config() == null) {
+            refuse(tenant, offset, read.problem());
+            return;
+        }
+        InForce changed = new InForce(read.config(), offset);
+        if (tenant.isDefault()) {
+            defaultTenant = changed;
+        } else {
+            stored.put(tenant, changed);
+            unreadable.remove(tenant);
         }
     }
 

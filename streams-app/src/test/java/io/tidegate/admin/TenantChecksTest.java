@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tidegate.admin.Doctor.Finding;
 import io.tidegate.admin.Doctor.Level;
 import io.tidegate.admin.TenantDirectory.Stored;
+import io.tidegate.tenant.ConfigWarnings;
 import io.tidegate.tenant.MissingTenants;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
@@ -18,6 +19,10 @@ import org.junit.jupiter.api.Test;
 final class TenantChecksTest {
     private static final TenantId T42 = TenantId.of(42);
 
+    private static List<Finding> of(MissingTenants missing, Map<TenantId, Stored> configs) {
+        return TenantChecks.of(missing, configs, config -> ConfigWarnings.of(config, 1_000, 0));
+    }
+
     private static Stored config(String json) {
         return new Stored(TenantConfigJson.parse(json.getBytes(StandardCharsets.UTF_8)), 3);
     }
@@ -26,12 +31,10 @@ final class TenantChecksTest {
     void sayWhichRuleHoldsForSignalsWithoutATenant() {
         Stored unlimited = new Stored(TenantConfig.unlimited(T42, ""), 1);
 
-        Finding alone = TenantChecks.of(MissingTenants.REJECT, Map.of()).get(0);
-        Finding strict =
-                TenantChecks.of(MissingTenants.REJECT, Map.of(T42, unlimited)).get(0);
-        Finding open =
-                TenantChecks.of(MissingTenants.DEFAULT, Map.of(T42, unlimited)).get(0);
-        Finding limited = TenantChecks.of(
+        Finding alone = of(MissingTenants.REJECT, Map.of()).get(0);
+        Finding strict = of(MissingTenants.REJECT, Map.of(T42, unlimited)).get(0);
+        Finding open = of(MissingTenants.DEFAULT, Map.of(T42, unlimited)).get(0);
+        Finding limited = of(
                         MissingTenants.DEFAULT,
                         Map.of(T42, unlimited, TenantId.DEFAULT, config("{\"tenant_id\":0,\"max_signals_per_sec\":5}")))
                 .get(0);
@@ -53,10 +56,28 @@ final class TenantChecksTest {
             configs.put(TenantId.of(i), new Stored(null, i));
         }
 
-        List<Finding> findings = TenantChecks.of(MissingTenants.REJECT, configs);
+        List<Finding> findings = of(MissingTenants.REJECT, configs);
 
         assertThat(findings).hasSize(1 + TenantChecks.NAMED_MAX + 1);
         assertThat(findings.get(1).text()).contains("t1", "offset 1", "not a config");
         assertThat(findings.get(1 + TenantChecks.NAMED_MAX).text()).startsWith("2 more");
+    }
+
+    @Test
+    void nameTheFirstLimitsWithoutEffectAndCountTheOthers() {
+        Map<TenantId, Stored> configs = new TreeMap<>();
+        for (int i = 1; i <= TenantChecks.NAMED_MAX + 3; i++) {
+            configs.put(
+                    TenantId.of(i),
+                    config("{\"tenant_id\":%d,\"max_signals_per_sec\":500,\"burst_signals\":120}".formatted(i)));
+        }
+
+        List<Finding> findings = of(MissingTenants.REJECT, configs);
+
+        assertThat(findings).hasSize(1 + TenantChecks.NAMED_MAX + 1);
+        assertThat(findings.get(1).level()).isEqualTo(Level.WARN);
+        assertThat(findings.get(1).text()).startsWith("tenant t1: burst_signals = 120");
+        assertThat(findings.get(1).fix()).contains("tidegate tenants get 1");
+        assertThat(findings.get(1 + TenantChecks.NAMED_MAX).text()).startsWith("3 more");
     }
 }

@@ -3,6 +3,8 @@ package io.tidegate.topologytests;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.tidegate.admin.ConfigEdit;
+import io.tidegate.admin.ConfigEdit.Write;
 import io.tidegate.admin.ConfigHistory;
 import io.tidegate.admin.ConfigWriter;
 import io.tidegate.admin.TenantDirectory;
@@ -59,6 +61,42 @@ final class ConfigWriterTest {
         return new TenantConfig(tenant, rate, null, null, null, List.of(), "", TenantConfig.Mode.ENFORCE, null);
     }
 
+    private static ConfigWriter.Written change(ConfigWriter writer, TenantId tenant, String by, ConfigEdit edit) {
+        return (ConfigWriter.Written) writer.change(tenant, by, edit);
+    }
+
+    private static ConfigEdit.Result increased(ConfigEdit.Before before) {
+        return new Write(withRate(before.tenant(), rate(before.current()) + 1));
+    }
+
+    @Test
+    void anEditSeesTheDefaultTenantAndWhetherOthersAreConfigured() {
+        TenantId first = TenantId.of(30);
+        TenantId second = TenantId.of(31);
+        List<ConfigEdit.Before> seen = new ArrayList<>();
+        try (ConfigWriter writer = new ConfigWriter(settings)) {
+            writer.changeAll(
+                    Map.of(
+                            TenantId.DEFAULT,
+                            before -> new Write(withRate(TenantId.DEFAULT, 7)),
+                            first,
+                            before -> new Write(withRate(first, 1)),
+                            second,
+                            before -> new Write(withRate(second, 1))),
+                    "test");
+            change(writer, first, "test", before -> {
+                seen.add(before);
+                return new ConfigEdit.Keep();
+            });
+        }
+
+        assertThat(seen).singleElement().satisfies(before -> {
+            assertThat(before.current().config()).isEqualTo(withRate(first, 1));
+            assertThat(before.ofDefault().config()).isEqualTo(withRate(TenantId.DEFAULT, 7));
+            assertThat(before.others()).isTrue();
+        });
+    }
+
     private static long rate(ConfigWriter.Current current) {
         return current.config() == null ? 0 : current.config().maxSignalsPerSec();
     }
@@ -74,8 +112,7 @@ final class ConfigWriterTest {
             all.add(CompletableFuture.runAsync(() -> {
                 try (ConfigWriter writer = new ConfigWriter(settings)) {
                     for (int change = 0; change < changes; change++) {
-                        ConfigWriter.Written unused =
-                                writer.change(tenant, "test", current -> withRate(tenant, rate(current) + 1));
+                        ConfigWriter.Written unused = change(writer, tenant, "test", before -> increased(before));
                     }
                 }
             }));
@@ -96,7 +133,7 @@ final class ConfigWriterTest {
         try (ConfigWriter writer = new ConfigWriter(settings);
                 ConfigWriter other = new ConfigWriter(settings)) {
             for (int i = 1; i <= 50; i++) {
-                writer.change(tenant, "test", current -> withRate(tenant, rate(current) + 1));
+                change(writer, tenant, "test", before -> increased(before));
                 assertThat(rate(other.current(tenant))).isEqualTo(i);
             }
         }
@@ -106,15 +143,27 @@ final class ConfigWriterTest {
     void anEditThatRefusesWritesNothing() {
         TenantId tenant = TenantId.of(2);
         try (ConfigWriter writer = new ConfigWriter(settings)) {
-            long offset = writer.change(tenant, "test", current -> withRate(tenant, 1))
+            long offset = change(writer, tenant, "test", before -> new Write(withRate(tenant, 1)))
                     .offset();
+            ConfigEdit.Rejection no = new ConfigEdit.Rejection(ConfigEdit.Kind.INVALID_CONFIG, "no", null);
 
-            assertThatThrownBy(() -> writer.change(tenant, "test", current -> {
-                        throw new IllegalArgumentException("no");
-                    }))
-                    .hasMessage("no");
+            ConfigWriter.Outcome outcome = writer.change(tenant, "test", before -> new ConfigEdit.Reject(no));
+
+            assertThat(outcome).isEqualTo(new ConfigWriter.Rejected(no));
+            assertThat(writer.changeAll(
+                            Map.of(
+                                    tenant,
+                                    before -> new ConfigEdit.Reject(no),
+                                    TenantId.of(20),
+                                    before -> new Write(withRate(TenantId.of(20), 1))),
+                            "test"))
+                    .containsOnlyKeys(tenant);
+            assertThat(writer.current(TenantId.of(20)).config()).isNull();
             assertThat(writer.current(tenant).offset()).isEqualTo(offset);
-            assertThat(writer.change(tenant, "test", current -> withRate(tenant, 1))
+            assertThat(change(writer, tenant, "test", before -> new ConfigEdit.Keep())
+                            .offset())
+                    .isEqualTo(offset);
+            assertThat(change(writer, tenant, "test", before -> new Write(withRate(tenant, 1)))
                             .offset())
                     .as("the same config again")
                     .isEqualTo(offset);
@@ -127,9 +176,9 @@ final class ConfigWriterTest {
         try (ConfigWriter writer = new ConfigWriter(settings)) {
             for (int i = 1; i <= ConfigHistory.CHANGES_MAX + 5; i++) {
                 long rate = i;
-                writer.change(tenant, "writer-" + i, current -> withRate(tenant, rate));
+                change(writer, tenant, "writer-" + i, before -> new Write(withRate(tenant, rate)));
             }
-            writer.change(tenant, "remover", current -> null);
+            change(writer, tenant, "remover", before -> new ConfigEdit.Remove());
         }
 
         ConfigWriter.Current current = new TenantDirectory(settings).current(tenant);
@@ -162,7 +211,7 @@ final class ConfigWriterTest {
         }
         try (ConfigWriter writer = new ConfigWriter(settings)) {
             assertThat(writer.current(tenant).readable()).isFalse();
-            writer.change(tenant, "test", current -> withRate(tenant, 1));
+            change(writer, tenant, "test", before -> new Write(withRate(tenant, 1)));
             assertThat(writer.current(tenant).config()).isEqualTo(withRate(tenant, 1));
         }
     }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.tidegate.admin.Replay;
+import io.tidegate.admin.ReplayReport;
 import io.tidegate.config.Settings;
 import io.tidegate.config.SettingsLoader;
 import io.tidegate.demo.ChildJvm;
@@ -108,6 +109,60 @@ final class ReplayTest {
         assertThat(JsonHeaders.text(JSON.readTree(first), "tidegate.replays")).isEqualTo("1");
     }
 
+    @Test
+    void sendsNothingThatWouldBeRejectedAgain() throws Exception {
+        app.set("1", "--label", "One");
+        app.set("5", "--entities", "3");
+        app.awaitUsable("1");
+        app.send(3, i -> "{\"tenant_id\":5,\"item\":\"i%d\"}".formatted(i));
+        app.send(20, i -> "{\"tenant_id\":5,\"item\":\"new%d\"}".formatted(i));
+        assertThat(app.verify("a").at("/tenants/5/rejected/entity_limit").asLong())
+                .isEqualTo(20);
+
+        JsonNode plan = refusals("--tenant", "5").get("5 entity_limit");
+        assertThat(plan.path("hopeless").asLong()).isEqualTo(20);
+        assertThat(plan.at("/still_rejected/entity_limit").asLong()).isEqualTo(20);
+        assertThat(refusals("--tenant", "5", "--yes")
+                        .at("/5 entity_limit/hopeless")
+                        .asLong())
+                .isEqualTo(20);
+        assertThat(app.verify("a").at("/tenants/5/in").asLong()).isEqualTo(23);
+
+        // Room for two more: exactly these pass, and the others are not even sent.
+        app.set("5", "--entities", "5");
+        JsonNode planned = post("{\"tenant\":\"5\"}");
+        JsonNode done = post("{\"tenant\":\"5\",\"dry_run\":false,\"ends\":%s}".formatted(planned.get("ends")));
+        for (JsonNode answer : List.of(planned, done)) {
+            assertThat(answer.at("/refusals/0/replayed").asLong()).isEqualTo(2);
+            assertThat(answer.at("/refusals/0/still_rejected/entity_limit").asLong())
+                    .isEqualTo(18);
+        }
+        JsonNode books = app.verify("a");
+        assertThat(books.at("/tenants/5/in").asLong()).isEqualTo(25);
+        assertThat(books.at("/tenants/5/accepted").asLong()).isEqualTo(5);
+        assertThat(books.at("/tenants/5/rejected/entity_limit").asLong()).isEqualTo(20);
+    }
+
+    @Test
+    void coversNothingThatWasRejectedAfterItsEnds() throws Exception {
+        app.set("1", "--label", "One");
+        app.set("6", "--rate", "0");
+        app.awaitUsable("1");
+        app.send(2, i -> "{\"tenant_id\":6}");
+        app.verify("a");
+        String ends = post("{\"tenant\":\"6\"}").get("ends").toString();
+        app.send(3, i -> "{\"tenant_id\":6}");
+        app.verify("a");
+
+        letPass("6");
+        String body = "{\"tenant\":\"6\",\"ends\":%s}";
+        assertThat(post(body.formatted(ends)).at("/refusals/0/replayed").asLong())
+                .isEqualTo(2);
+        assertThat(post("{\"tenant\":\"6\"}").at("/refusals/0/replayed").asLong())
+                .isEqualTo(5);
+        assertThat(post(body.formatted("{}")).path("refusals")).isEmpty();
+    }
+
     /** At half of 2 a second a piece of one second sends one signal at most. */
     private void replayTenant3InPieces() {
         letPass("3");
@@ -135,10 +190,10 @@ final class ReplayTest {
                 .map(setting -> setting.split("=", 2))
                 .forEach(setting -> flags.put(setting[0], setting[1]));
         Settings settings = SettingsLoader.load(null, Map.of(), flags);
-        var choice = new Replay.Choice(TenantId.of(4), Set.of(), null, null, Set.of());
+        var choice = new Replay.Choice(TenantId.of(4), Set.of(), null, null, Set.of(), null);
         List<String> committed = new ArrayList<>();
 
-        Replay.Report report = new Replay(settings, 3).run(choice, null, progress -> {
+        ReplayReport report = new Replay(settings, 3, 500).run(choice, null, progress -> {
             committed.add(progress);
             Map<String, Object> config = settings.clientConfig();
             config.put("transactional.id", settings.applicationId() + "-replay");
@@ -148,8 +203,8 @@ final class ReplayTest {
         });
 
         assertThat(committed).containsExactly("1 replayed");
-        assertThat(report.ending()).isEqualTo(Replay.Ending.TAKEN_OVER);
-        assertThat(report.count(Replay.Fate.REPLAYED)).isEqualTo(1);
+        assertThat(report.ending()).isEqualTo(ReplayReport.Ending.TAKEN_OVER);
+        assertThat(report.count(ReplayReport.Fate.REPLAYED)).isEqualTo(1);
         JsonNode rest = post("{\"tenant\":\"4\"}").at("/refusals/0");
         assertThat(rest.path("done").asLong()).isEqualTo(1);
         assertThat(rest.path("replayed").asLong()).isEqualTo(2);

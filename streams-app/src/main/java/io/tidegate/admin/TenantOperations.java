@@ -1,0 +1,310 @@
+package io.tidegate.admin;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.tidegate.admin.ConfigEdit.Before;
+import io.tidegate.admin.ConfigEdit.Keep;
+import io.tidegate.admin.ConfigEdit.Kind;
+import io.tidegate.admin.ConfigEdit.Reject;
+import io.tidegate.admin.ConfigEdit.Rejection;
+import io.tidegate.admin.ConfigEdit.Remove;
+import io.tidegate.admin.ConfigEdit.Result;
+import io.tidegate.admin.ConfigEdit.Write;
+import io.tidegate.admin.ConfigWriter.Current;
+import io.tidegate.config.Settings;
+import io.tidegate.tenant.ConfigWarnings;
+import io.tidegate.tenant.ConfigWarnings.Warning;
+import io.tidegate.tenant.MissingTenants;
+import io.tidegate.tenant.TenantConfig;
+import io.tidegate.tenant.TenantId;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The operations on one tenant: set, change, remove, undo, block, unblock, purge. The command line and the HTTP API are two
+ * faces of these: they read requests and print outcomes, and decide nothing.
+ *
+ * <p>Thread-safe; one change at a time.
+ */
+public final class TenantOperations implements AutoCloseable {
+    private final ConfigWriter writer;
+    private final CommandSender commands;
+    private final Settings settings;
+
+    public TenantOperations(Settings settings) {
+        this.settings = settings;
+        this.writer = new ConfigWriter(settings);
+        this.commands = new CommandSender(settings);
+    }
+
+    /** Who asks, and what must be true of the stored config. */
+    public record Caller(String name, Precondition precondition) {
+        /** A caller that sets no condition. */
+        public static Caller of(String name) {
+            return new Caller(name, current -> null);
+        }
+
+        /** The user of the command line. */
+        public static Caller ofCommandLine() {
+            return of("cli:" + System.getProperty("user.name", "?"));
+        }
+    }
+
+    /** A condition on the stored config. */
+    @FunctionalInterface
+    public interface Precondition {
+        /** Why it is not met; null if it is. */
+        @Nullable
+        String failure(Current current);
+    }
+
+    /** What an operation came to. */
+    public sealed interface Outcome {
+        /**
+         * The tenant's config is as it was asked for.
+         *
+         * @param before the config before; null if there was none, or none that could be read
+         * @param config the config now; null if there is none
+         * @param offset of the record that holds now
+         * @param warnings what is valid and has another effect than it seems to
+         */
+        record Changed(
+                TenantId tenant,
+                @Nullable TenantConfig before,
+                @Nullable TenantConfig config,
+                long offset,
+                List<Warning> warnings)
+                implements Outcome {}
+
+        /** Nothing was done. */
+        record Rejected(TenantId tenant, Rejection rejection) implements Outcome {}
+
+        /**
+         * The tenant's data is deleted.
+         *
+         * @param offset of the record that removed the config
+         * @param report what the data was
+         */
+        record Purged(TenantId tenant, long offset, JsonNode report) implements Outcome {}
+
+        /** The config is removed, and the instance that owns the tenant rejected to delete its data. */
+        record CommandRejected(TenantId tenant, String message) implements Outcome {}
+    }
+
+    /** Gives the tenant this config, whatever it has. */
+    public Outcome set(TenantConfig config, Caller caller) {
+        return apply(config.tenantId(), caller, before -> new Write(config));
+    }
+
+    /**
+     * Changes the config that the tenant has.
+     *
+     * @param change throws {@link IllegalArgumentException} if the result breaks a rule
+     */
+    public Outcome change(TenantId tenant, UnaryOperator<TenantConfig> change, Caller caller) {
+        return apply(tenant, caller, before -> {
+            if (!before.current().readable()) {
+                return notAConfig(before);
+            }
+            TenantConfig own = ownOrDefault(before);
+            return own == null ? unknown(before) : written(before, () -> change.apply(own));
+        });
+    }
+
+    /** As {@link #change}; a tenant without a config gets one, which begins without limits. */
+    public Outcome changeOrCreate(TenantId tenant, UnaryOperator<TenantConfig> change, Caller caller) {
+        return apply(tenant, caller, before -> {
+            if (!before.current().readable()) {
+                return notAConfig(before);
+            }
+            TenantConfig own = ownOrDefault(before);
+            return written(before, () -> change.apply(own == null ? TenantConfig.unlimited(tenant, "") : own));
+        });
+    }
+
+    /** Removes the tenant's config, also one that cannot be read. */
+    public Outcome remove(TenantId tenant, Caller caller) {
+        return apply(
+                tenant,
+                caller,
+                before -> before.current().config() == null && before.current().readable()
+                        ? unknown(before)
+                        : new Remove());
+    }
+
+    /**
+     * Takes the newest change back, or all down to a given one.
+     *
+     * @param to the offset of the oldest change to take back; null = the newest change alone
+     */
+    public Outcome undo(TenantId tenant, @Nullable Long to, Caller caller) {
+        return apply(tenant, caller, before -> {
+            try {
+                TenantConfig earlier = before.current().history().before(to);
+                return earlier == null ? new Remove() : new Write(earlier);
+            } catch (IllegalArgumentException e) {
+                return reject(before, Kind.NO_HISTORY, "tenant %s: %s".formatted(tenant, e.getMessage()));
+            }
+        });
+    }
+
+    /**
+     * Blocks the tenant until a time. A tenant that is judged by the default tenant's config gets one of its own, with
+     * those limits.
+     */
+    public Outcome block(TenantId tenant, Instant until, Caller caller) {
+        return apply(tenant, caller, before -> blocked(before, until));
+    }
+
+    /** Lets a blocked tenant in again. A tenant that is not blocked keeps the config that it has, or that it inherits. */
+    public Outcome unblock(TenantId tenant, Caller caller) {
+        return apply(tenant, caller, before -> blocked(before, null));
+    }
+
+    private Result blocked(Before before, @Nullable Instant until) {
+        if (!before.current().readable()) {
+            return notAConfig(before);
+        }
+        TenantConfig own = ownOrDefault(before);
+        if (own == null && !before.ofDefault().readable()) {
+            return reject(
+                    before,
+                    Kind.NOT_A_CONFIG,
+                    notAConfig(TenantId.DEFAULT, before.ofDefault().offset()));
+        }
+        TenantConfig ofDefault = before.ofDefault().config();
+        TenantConfig inForce =
+                settings.unknownTenants().inForce(own, ofDefault == null ? TenantConfig.defaultTenant() : ofDefault);
+        if (inForce == null) {
+            return unknown(before);
+        }
+        if (until == null && inForce.blockedUntil() == null) {
+            return new Keep();
+        }
+        return written(
+                before,
+                () -> inForce.toBuilder()
+                        .tenantId(before.tenant())
+                        .blockedUntil(until)
+                        .build());
+    }
+
+    /**
+     * Deletes everything of a tenant: its config, and then its data on the instance that owns it.
+     *
+     * @param within how long to wait for that instance
+     */
+    public Outcome purge(TenantId tenant, Duration within, Caller caller) {
+        Outcome removed = apply(tenant, caller, before -> new Remove());
+        return removed instanceof Outcome.Changed changed ? delete(tenant, changed.offset(), within) : removed;
+    }
+
+    private Outcome delete(TenantId tenant, long offset, Duration within) {
+        CommandSender.Answer answer = commands.delete(tenant, within);
+        return answer.done()
+                ? new Outcome.Purged(tenant, offset, answer.events().get(0))
+                : new Outcome.CommandRejected(
+                        tenant, answer.last().path("message").asText());
+    }
+
+    /** The tenant's newest record. */
+    public Current current(TenantId tenant) {
+        return writer.current(tenant);
+    }
+
+    private Outcome apply(TenantId tenant, Caller caller, ConfigEdit edit) {
+        ConfigWriter.Outcome outcome = writer.change(tenant, caller.name(), before -> {
+            String failure = caller.precondition().failure(before.current());
+            return failure == null ? edit.apply(before) : reject(before, Kind.PRECONDITION_FAILED, failure);
+        });
+        if (outcome instanceof ConfigWriter.Rejected rejected) {
+            return new Outcome.Rejected(tenant, rejected.rejection());
+        }
+        ConfigWriter.Written written = (ConfigWriter.Written) outcome;
+        return new Outcome.Changed(
+                tenant, written.before().current().config(), written.config(), written.offset(), warnings(written));
+    }
+
+    private List<Warning> warnings(ConfigWriter.Written written) {
+        List<Warning> warnings = new ArrayList<>();
+        if (written.config() != null) {
+            warnings.addAll(warnings(written.config(), settings));
+        }
+        Before before = written.before();
+        boolean had = before.current().config() != null || !before.current().readable();
+        boolean has = written.config() != null;
+        if (settings.missingTenants() == MissingTenants.REJECT
+                && !before.tenant().isDefault()
+                && !before.others()
+                && had != has) {
+            warnings.add(
+                    new Warning(
+                            has ? "missing_tenants_rejected" : "missing_tenants_default",
+                            "tenant_id",
+                            has
+                                    ? ("%s is the first tenant besides tenant 0: signals that name no tenant go to the dead-letter"
+                                                    + " topic (tenant_missing) from now on, unless tenants.missing=default")
+                                            .formatted(before.tenant())
+                                    : "no tenant besides tenant 0 is configured any more: signals that name no tenant count for tenant 0"));
+        }
+        return List.copyOf(warnings);
+    }
+
+    /** The warnings about a config with these settings. */
+    public static List<Warning> warnings(TenantConfig config, Settings settings) {
+        return ConfigWarnings.of(config, settings.wal().segmentBytes(), System.currentTimeMillis());
+    }
+
+    /** The tenant's own config; the default tenant always has one. */
+    private static @Nullable TenantConfig ownOrDefault(Before before) {
+        TenantConfig own = before.current().config();
+        return own == null && before.tenant().isDefault() ? TenantConfig.defaultTenant() : own;
+    }
+
+    private static Result written(Before before, Supplier<TenantConfig> change) {
+        try {
+            TenantConfig config = change.get();
+            return config.tenantId().equals(before.tenant())
+                    ? new Write(config)
+                    : reject(
+                            before,
+                            Kind.INVALID_CONFIG,
+                            "tenant_id: is %s, not %s"
+                                    .formatted(
+                                            config.tenantId().decimal(),
+                                            before.tenant().decimal()));
+        } catch (IllegalArgumentException e) {
+            return reject(before, Kind.INVALID_CONFIG, String.valueOf(e.getMessage()));
+        }
+    }
+
+    private static Result unknown(Before before) {
+        return reject(before, Kind.TENANT_UNKNOWN, "tenant %s has no config of its own".formatted(before.tenant()));
+    }
+
+    private static Result notAConfig(Before before) {
+        return reject(
+                before,
+                Kind.NOT_A_CONFIG,
+                notAConfig(before.tenant(), before.current().offset()));
+    }
+
+    /** What to say of a record that is not a config of its tenant. */
+    public static String notAConfig(TenantId tenant, long offset) {
+        return "the record of tenant %s in tenant-configs (offset %d) is not a config of it; replace or remove it"
+                .formatted(tenant, offset);
+    }
+
+    private static Result reject(Before before, Kind kind, String message) {
+        return new Reject(new Rejection(kind, message, before.current()));
+    }
+
+    @Override
+    public void close() {
+        writer.close();
+    }
+}

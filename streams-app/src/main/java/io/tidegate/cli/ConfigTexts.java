@@ -1,0 +1,60 @@
+package io.tidegate.cli;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.tenant.TenantConfig;
+import io.tidegate.tenant.TenantConfigJson;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** Configs in words. */
+final class ConfigTexts {
+    private ConfigTexts() {}
+
+    /** The fields that differ, with both values. */
+    static List<String> difference(@Nullable TenantConfig from, TenantConfig to) {
+        ObjectNode before = from == null ? Json.object() : (ObjectNode) Json.tree(TenantConfigJson.write(from));
+        List<String> fields = new ArrayList<>();
+        Json.tree(TenantConfigJson.write(to)).properties().forEach(field -> {
+            JsonNode earlier = before.get(field.getKey());
+            if (earlier == null ? isSaid(field) : !earlier.equals(field.getValue())) {
+                fields.add(
+                        earlier == null
+                                ? "%s=%s".formatted(field.getKey(), field.getValue())
+                                : "%s: %s → %s".formatted(field.getKey(), earlier, field.getValue()));
+            }
+        });
+        return fields;
+    }
+
+    /** Of a new config: what says something. */
+    private static boolean isSaid(Map.Entry<String, JsonNode> field) {
+        JsonNode value = field.getValue();
+        return !field.getKey().equals("tenant_id")
+                && !value.isNull()
+                && !(value.isTextual() && value.asText().isEmpty())
+                && !(value.isArray() && value.isEmpty());
+    }
+
+    /** The limits in force on one line. */
+    static String limits(TenantConfig config) {
+        List<String> limits = new ArrayList<>();
+        limits.add("rate " + TenantsCommand.rate(config));
+        if (config.maxSignalsPerSec() != null) {
+            limits.add("burst " + config.burst() + (config.burstSignals() == null ? " (2 × the rate)" : ""));
+        }
+        limits.add("entities " + TenantsCommand.entities(config));
+        limits.add("storage " + TenantsCommand.storage(config));
+        if (!config.requiredRegions().isEmpty()) {
+            limits.add("regions " + String.join(" ", config.requiredRegions()));
+        }
+        limits.add("mode " + config.mode().name().toLowerCase(Locale.ROOT));
+        if (config.blockedUntil() != null) {
+            limits.add("blocked until " + config.blockedUntil());
+        }
+        return String.join(", ", limits);
+    }
+}

@@ -1,0 +1,84 @@
+package io.tidegate.tenant;
+
+import java.math.BigInteger;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Finds limits that are valid and have another effect than their name says. Pure. */
+public final class ConfigWarnings {
+    /**
+     * A limit that does not do what it seems to.
+     *
+     * @param id stable, for programs
+     * @param field the config's field
+     * @param message for people: the values, and what they mean
+     */
+    public record Warning(String id, String field, String message) {}
+
+    private ConfigWarnings() {}
+
+    /**
+     * The warnings about a config.
+     *
+     * @param segmentBytes the size at which a WAL segment is sealed
+     * @param nowMs the present, to judge times by
+     */
+    public static List<Warning> of(TenantConfig config, long segmentBytes, long nowMs) {
+        List<Warning> warnings = new ArrayList<>();
+        burst(config, warnings);
+        storage(config, segmentBytes, warnings);
+        if (config.blockedUntil() != null && config.blockedUntil().toEpochMilli() <= nowMs) {
+            warnings.add(new Warning(
+                    "block_is_over",
+                    "blocked_until",
+                    "blocked_until = %s is in the past, so the tenant is not blocked"
+                            .formatted(config.blockedUntil())));
+        }
+        return List.copyOf(warnings);
+    }
+
+    private static void burst(TenantConfig config, List<Warning> warnings) {
+        Long rate = config.maxSignalsPerSec();
+        Long burst = config.burstSignals();
+        if (burst == null) {
+            return;
+        }
+        if (rate == null) {
+            warnings.add(new Warning(
+                    "burst_without_rate",
+                    "burst_signals",
+                    "burst_signals = %d has no effect without a rate".formatted(burst)));
+        } else if (burst == 0 && rate > 0) {
+            warnings.add(new Warning(
+                    "burst_zero",
+                    "burst_signals",
+                    "burst_signals = 0 rejects every signal, although the rate is %d/s".formatted(rate)));
+        } else if (burst < rate) {
+            warnings.add(new Warning(
+                    "burst_below_rate",
+                    "burst_signals",
+                    ("burst_signals = %d is less than one second of the rate %d/s: signals that come in bursts of more than %d"
+                                    + " are rejected (burst_exceeded) even below the rate; without it the burst is %d")
+                            .formatted(
+                                    burst,
+                                    rate,
+                                    burst,
+                                    config.toBuilder()
+                                            .burstSignals(null)
+                                            .build()
+                                            .burst())));
+        }
+    }
+
+    private static void storage(TenantConfig config, long segmentBytes, List<Warning> warnings) {
+        BigInteger bytes = config.maxStorageBytes();
+        if (bytes != null && bytes.signum() > 0 && bytes.compareTo(BigInteger.valueOf(segmentBytes)) < 0) {
+            warnings.add(new Warning(
+                    "storage_below_segment",
+                    "max_storage_bytes",
+                    ("max_storage_bytes = %d is less than a WAL segment of %d bytes: only sealed segments count, so the"
+                                    + " tenant can store up to one segment before the limit rejects a signal")
+                            .formatted(bytes, segmentBytes)));
+        }
+    }
+}

@@ -1,0 +1,24 @@
+package io.tidegate.tenant;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The value of a record of {@code tenant-configs}, checked against the record's key.
+ *
+ * @param config the config; null if the value is not a config of the key's tenant
+ * @param problem why it is not; null if it is
+ */
+public record StoredConfig(
+        @Nullable TenantConfig config, @Nullable String problem) {
+    /** Reads a value that is not null. Never throws for its content. */
+    public static StoredConfig read(TenantId key, byte[] value) {
+        try {
+            TenantConfig config = TenantConfigJson.parseStored(value);
+            return config.tenantId().equals(key)
+                    ? new StoredConfig(config, null)
+                    : new StoredConfig(null, "the config is of tenant " + config.tenantId());
+        } catch (IllegalArgumentException e) {
+            return new StoredConfig(null, String.valueOf(e.getMessage()));
+        }
+    }
+}
