@@ -7,15 +7,20 @@ import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyP
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.tngtech.archunit.base.DescribedPredicate;
 import com.tngtech.archunit.core.domain.JavaAccess;
 import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.core.importer.Location;
 import com.tngtech.archunit.junit.AnalyzeClasses;
 import com.tngtech.archunit.junit.ArchTest;
+import com.tngtech.archunit.lang.ArchRule;
+import com.tngtech.archunit.library.dependencies.SliceAssignment;
+import com.tngtech.archunit.library.dependencies.SliceIdentifier;
 import io.tidegate.tenant.JsonFaults;
 import io.tidegate.tenant.TenantConfigJson;
 import java.io.IOException;
@@ -193,6 +198,39 @@ class ArchitectureTest {
     @ArchTest
     static void packagesHaveNoCycles(JavaClasses app) {
         slices().matching("io.tidegate.(*)..").should().beFreeOfCycles().check(app);
+    }
+
+    /** Nested classes belong to the class that they are nested in. */
+    private static ArchRule classesHaveNoCycles(String packageName) {
+        return slices().assignedFrom(new SliceAssignment() {
+                    @Override
+                    public SliceIdentifier getIdentifierOf(JavaClass type) {
+                        return type.getPackageName().equals(packageName)
+                                ? SliceIdentifier.of(type.getName().replaceFirst("\\$.*", ""))
+                                : SliceIdentifier.ignore();
+                    }
+
+                    @Override
+                    public String getDescription() {
+                        return "classes of " + packageName;
+                    }
+                })
+                .should()
+                .beFreeOfCycles();
+    }
+
+    @ArchTest
+    static void classesOfWalHaveNoCycles(JavaClasses app) {
+        classesHaveNoCycles("io.tidegate.wal").check(app);
+    }
+
+    @ArchTest
+    static void aCycleBetweenClassesIsFound(JavaClasses app) {
+        String fixture = "io.tidegate.fixtures.cycle";
+        JavaClasses violating = new ClassFileImporter().importPackages(fixture);
+        assertThatThrownBy(() -> classesHaveNoCycles(fixture).check(violating))
+                .isInstanceOf(AssertionError.class)
+                .hasMessageContaining("Cycle detected");
     }
 
     @ArchTest

@@ -240,17 +240,22 @@ public final class Books {
         if (outcome == Outcome.FORWARDED && Residency.forwardedFrom(record.headers()) == null) {
             return; // another region's own
         }
-        if (outcome == Outcome.ACCEPTED && record.value() == null) {
-            Numbers numbers = accepted.get(NumberedKey.parse(record.key()).tenant());
+        NumberedKey key = outcome == Outcome.ACCEPTED ? NumberedKey.tryParse(record.key()) : null;
+        if (outcome == Outcome.ACCEPTED && key == null) {
+            find("%s-%d@%d has a key that Tidegate does not write"
+                    .formatted(record.topic(), record.partition(), record.offset()));
+            return;
+        }
+        if (key != null && record.value() == null) {
+            Numbers numbers = accepted.get(key.tenant());
             if (numbers != null) {
-                long below = Math.min(NumberedKey.parse(record.key()).seq(), numbers.next);
+                long below = Math.min(key.seq(), numbers.next);
                 numbers.prunedBelow = Math.max(numbers.prunedBelow, below);
             }
             return;
         }
         TenantId tenant;
-        if (outcome == Outcome.ACCEPTED) {
-            NumberedKey key = NumberedKey.parse(record.key());
+        if (key != null) {
             tenant = key.tenant();
             number(key, record);
         } else if (outcome == Outcome.FORWARDED) {
@@ -322,7 +327,10 @@ public final class Books {
     /** Which of the accepted records are rightly not in the WAL: those before its beginning, where that was pruned. */
     private void pruned(ConsumerRecord<byte[], byte[]> record) {
         SourcePosition position = record.value() == null ? null : SourcePosition.in(record.headers());
-        NumberedKey key = NumberedKey.parse(record.key());
+        NumberedKey key = NumberedKey.tryParse(record.key());
+        if (key == null) {
+            return;
+        }
         Numbers numbers = accepted.get(key.tenant());
         Source source =
                 position == null ? null : sources.get(new TopicPartition(position.topic(), position.partition()));

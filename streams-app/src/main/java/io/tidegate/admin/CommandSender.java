@@ -109,14 +109,19 @@ public final class CommandSender {
     /** What a {@link TenantCommand.PruneWal} would remove; nothing is sent. */
     public Prunable prunable(TenantId tenant, long belowSeq) {
         Map<Long, SegmentReport> segments = TopicReader.table(
-                settings,
-                settings.topics().segments(),
-                record -> firstSeq(tenant, record),
-                record -> SegmentReport.parse(record.value()));
+                settings, settings.topics().segments(), record -> firstSeq(tenant, record), CommandSender::report);
         segments.values().removeIf(segment -> segment.lastSeq() >= belowSeq);
         return new Prunable(
                 segments.size(),
                 segments.values().stream().mapToLong(SegmentReport::bytes).sum());
+    }
+
+    private static @Nullable SegmentReport report(ConsumerRecord<byte[], byte[]> record) {
+        try {
+            return SegmentReport.parse(record.value());
+        } catch (IllegalArgumentException e) {
+            return null; // not Tidegate's
+        }
     }
 
     private static @Nullable Long firstSeq(TenantId tenant, ConsumerRecord<byte[], byte[]> record) {

@@ -36,11 +36,12 @@ public final class WalRepairs {
                 TopicPartition partition = new TopicPartition(settings.topics().accepted(), shard);
                 progress.accept("reading " + partition);
                 TopicReader.readPartition(settings, partition, record -> {
-                    if (record.value() != null) {
-                        NumberedKey key = NumberedKey.parse(record.key());
+                    NumberedKey key = NumberedKey.tryParse(record.key());
+                    if (key != null && record.value() != null) {
                         each.accept(
                                 key.tenant(),
-                                AcceptedRecord.of(key.seq(), record.timestamp(), record.value(), record.headers()));
+                                AcceptedRecord.of(key.seq(), record.timestamp(), record.value(), record.headers()),
+                                AcceptedRecord.beginsSegment(record.headers()));
                     }
                 });
             });

@@ -18,7 +18,9 @@ import java.util.Arrays;
  *  5 rejection    the last one: at, ms (8) | reason (1)
  *  6 watch        window (8) | signals in it (8) | quotas n (1) | level by quota (n)      {@link QuotaWatch}
  *  7 reasons      reasons n (1) | rejected by reason (8 × n) | accepted in observe mode by reason (8 × n)
- *  8 history      of the bucket: right up to sequence number (8) | rate (8) | burst (8) | head of {@link AcceptedHistory} (60)
+ *  8 open segment first sequence number (8) | record bytes (8) | first record at, ms (8) | right up to, the next
+ *                 sequence number (8)                                    {@link OpenSegment}
+ *  9 history      of the bucket: right up to sequence number (8) | rate (8) | burst (8) | head of {@link AcceptedHistory} (60)
  * </pre>
  *
  * <p>Rules that let builds of different age read each other's state:
@@ -46,8 +48,9 @@ final class StoredUsage {
     private static final int REJECTION = 5;
     private static final int WATCH = 6;
     private static final int REASONS = 7;
-    private static final int HISTORY = 8;
-    private static final int LAST = HISTORY;
+    private static final int OPEN_SEGMENT = 8;
+    private static final int HISTORY = 9;
+    private static final int LAST_SECTION = HISTORY;
 
     private static final int HEAD_BYTES = 1 + Short.BYTES;
     private static final int REQUIRED = 1 << NUMBERS | 1 << ENTITIES;
@@ -90,7 +93,7 @@ final class StoredUsage {
             int tag = Byte.toUnsignedInt(in.get(start));
             ByteBuffer section = in.slice(start + HEAD_BYTES, length);
             in.position(start + HEAD_BYTES + length);
-            if (tag > LAST || tag == 0) {
+            if (tag > LAST_SECTION || tag == 0) {
                 keep(usage, Arrays.copyOfRange(stored, start, in.position()));
                 continue;
             }
@@ -142,6 +145,13 @@ final class StoredUsage {
                 int reasons = count(in);
                 usage.rejected = readCounters(in, reasons, usage.rejected.length);
                 usage.observed = readCounters(in, reasons, usage.observed.length);
+            }
+            case OPEN_SEGMENT -> {
+                OpenSegment open = new OpenSegment(in.getLong(), in.getLong(), in.getLong());
+                // Sections come in the order of their tags, so the next sequence number is known. If it differs, a
+                // build
+                // that does not count the open segment accepted signals in between.
+                usage.openSegment = in.getLong() == usage.nextSeq ? open : OpenSegment.NONE;
             }
             case HISTORY -> {
                 // An older build that decided in between does not know it: then only the newest level is known.
@@ -225,6 +235,13 @@ final class StoredUsage {
         writeCounters(out, usage.rejected);
         writeCounters(out, usage.observed);
         end(out, reasons);
+        OpenSegment open = usage.openSegment;
+        if (open.isOpen()) {
+            int segment = begin(out, OPEN_SEGMENT);
+            out.putLong(open.firstSeq()).putLong(open.bytes()).putLong(open.firstMs());
+            out.putLong(usage.nextSeq);
+            end(out, segment);
+        }
         if (usage.bucket.isUsed()) {
             int history = begin(out, HISTORY);
             out.putLong(usage.nextSeq);
@@ -237,10 +254,11 @@ final class StoredUsage {
 
     private static int bytesMax(TenantUsage usage) {
         int counters = usage.entitiesByKind.length + usage.rejected.length + usage.observed.length;
-        int fixed = 4 * Long.BYTES + 2 * Long.BYTES + TokenBucket.BYTES + 2 * Long.BYTES + Long.BYTES + 1;
+        int fixed =
+                4 * Long.BYTES + 2 * Long.BYTES + TokenBucket.BYTES + 2 * Long.BYTES + Long.BYTES + 1 + 4 * Long.BYTES;
         int counts = 2;
         return 1
-                + LAST * HEAD_BYTES
+                + LAST_SECTION * HEAD_BYTES
                 + Long.BYTES
                 + TokenBucket.HISTORY_BYTES
                 + fixed

@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * What one tenant has used: the state that decisions are made over. Changed by {@link Admission} alone, except for the
- * stored bytes, which the WAL reports.
+ * stored bytes, which its caller accounts in the same transaction.
  *
  * <p>Stored under the tenant's id, once for each transaction ({@link StoredUsage}); the entities are stored beside it, in
  * the chunks of {@link EntitySet}.
@@ -36,6 +36,7 @@ public final class TenantUsage {
     byte lastRejection = NO_REASON;
     long acceptedBytes;
     long prunedBelow;
+    OpenSegment openSegment = OpenSegment.NONE;
 
     /** Whether stored chunks of the history must be removed, because a build that does not know them decided meanwhile. */
     boolean staleHistory;
@@ -83,7 +84,16 @@ public final class TenantUsage {
         return StoredUsage.write(this);
     }
 
-    /** Counts a segment that the WAL sealed, replaced or pruned: the change in segments and in bytes. */
+    /** The open segment of the tenant's WAL. */
+    public OpenSegment openSegment() {
+        return openSegment;
+    }
+
+    public void openSegment(OpenSegment segment) {
+        openSegment = segment;
+    }
+
+    /** Counts a segment that was sealed or pruned: the change in segments and in bytes. */
     public void storageChanged(long segments, long bytes) {
         sealedSegments = Math.addExact(sealedSegments, segments);
         sealedBytes = Math.addExact(sealedBytes, bytes);

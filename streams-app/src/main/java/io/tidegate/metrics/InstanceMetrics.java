@@ -60,6 +60,7 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
 
     private final LongAdder accepted;
     private final LongAdder deadLettered;
+    private final Counter skipped;
     private final LongAdder forwarded;
     private final LongAdder late;
     private final LongAdder lateBeyond;
@@ -122,6 +123,7 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
         tenants = new TenantMeters(registry, rejections, use);
         kafka = new KafkaMeters(registry);
         stages = new StageMeters(registry, settings.topics());
+        skipped = counter(MetricNames.SKIPPED_RECORDS, "Records of internal topics that Tidegate did not write");
         written = counter(MetricNames.WAL_WRITTEN, "Bytes written to segments, those of replicas here included");
         sealedSegments = counter(MetricNames.WAL_SEALED_SEGMENTS, "Segments sealed");
         sealedBytes = counter(MetricNames.WAL_SEALED_BYTES, "Bytes of sealed segments");
@@ -309,6 +311,11 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
     @Override
     public void forwarded() {
         forwarded.increment();
+    }
+
+    @Override
+    public void skipped() {
+        skipped.increment();
     }
 
     @Override

@@ -33,6 +33,8 @@ public final class MetricNames {
 
     public static final String MISSING_TENANTS_REJECTED = "tidegate_missing_tenants_rejected";
 
+    public static final String SKIPPED_RECORDS = "tidegate_skipped_records_total";
+
     public static final String WAL_WRITTEN = "tidegate_wal_written_bytes_total";
     public static final String WAL_SEALED_SEGMENTS = "tidegate_wal_sealed_segments_total";
     public static final String WAL_SEALED_BYTES = "tidegate_wal_sealed_bytes_total";

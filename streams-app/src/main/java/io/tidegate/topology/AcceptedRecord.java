@@ -1,23 +1,43 @@
 package io.tidegate.topology;
 
 import io.tidegate.wal.WalRecord;
-import java.util.stream.Stream;
+import java.util.Arrays;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.Headers;
 
-/** A record of {@code signals-accepted} as the WAL keeps it: with the producer's key again. */
+/** A record of {@code signals-accepted} as the WAL keeps it: with the producer's key, and without the stages' own headers. */
 public final class AcceptedRecord {
+    private static final byte[] MARK = new byte[0];
+
     private AcceptedRecord() {}
 
     public static WalRecord of(long seq, long timestampMs, byte[] value, Headers headers) {
-        Header producersKey = headers.lastHeader(TidegateHeaders.KEY);
         Header[] kept = headers.toArray();
-        if (producersKey != null) {
-            kept = Stream.of(kept)
-                    .filter(header -> !header.key().equals(TidegateHeaders.KEY))
-                    .toArray(Header[]::new);
+        byte[] key = null;
+        int count = 0;
+        for (Header header : kept) {
+            if (header.key().equals(TidegateHeaders.KEY)) {
+                key = header.value();
+            } else if (!header.key().equals(TidegateHeaders.SEGMENT)) {
+                kept[count++] = header;
+            }
         }
-        byte[] key = producersKey == null ? null : producersKey.value();
-        return new WalRecord(seq, Math.max(0, timestampMs), key, value, kept);
+        return new WalRecord(
+                seq, Math.max(0, timestampMs), key, value, count == kept.length ? kept : Arrays.copyOf(kept, count));
+    }
+
+    /** Marks, or unmarks, a record as the first of a segment. */
+    static void mark(Headers headers, boolean beginsSegment) {
+        if (beginsSegment || headers.lastHeader(TidegateHeaders.SEGMENT) != null) {
+            headers.remove(TidegateHeaders.SEGMENT);
+        }
+        if (beginsSegment) {
+            headers.add(TidegateHeaders.SEGMENT, MARK);
+        }
+    }
+
+    /** Whether a record is marked as the first of a segment. */
+    public static boolean beginsSegment(Headers headers) {
+        return headers.lastHeader(TidegateHeaders.SEGMENT) != null;
     }
 }

@@ -28,16 +28,12 @@ import org.apache.kafka.streams.processor.api.ProcessorContext;
 import org.apache.kafka.streams.processor.api.Record;
 import org.apache.kafka.streams.processor.api.RecordMetadata;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
- * Stage 2: decides. All signals of a tenant come through one instance of this, one at a time; so do the reports of the
- * tenant's sealed segments, which its storage quota is judged by, and the commands on it.
+ * Stage 2: decides. All signals of a tenant, and the commands on it, come through one instance of this, one at a time. It
+ * decides where the segments of the tenant's WAL end, and so accounts storage in the transaction of the decision.
  */
 final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey, byte[]> {
-    private static final Logger LOG = LoggerFactory.getLogger(AdmitProcessor.class);
-
     /** How often the listener hears what tenants use. */
     private static final Duration USAGE_EVERY = Duration.ofSeconds(10);
 
@@ -108,9 +104,7 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
     @Override
     public void process(Record<byte[], byte[]> record) {
         RecordMetadata metadata = context().recordMetadata().orElseThrow();
-        if (metadata.topic().equals(settings.topics().segments())) {
-            segment(record, metadata);
-        } else if (metadata.topic().equals(settings.topics().commands())) {
+        if (metadata.topic().equals(settings.topics().commands())) {
             TenantId tenant = commands.run(record);
             if (tenant != null) {
                 watch(tenant, record.timestamp());
@@ -126,7 +120,7 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
         SourcePosition source = SourcePosition.tryParse(TidegateHeaders.text(headers, TidegateHeaders.SOURCE));
         byte[] producersKey = TidegateHeaders.bytes(headers, TidegateHeaders.KEY);
         TenantId tenant = record.key() == null ? null : TenantId.tryParse(record.key());
-        if (source == null || tenant == null) {
+        if (source == null || tenant == null || record.value() == null) {
             // Not from stage 1. Nothing is lost of it either.
             SourcePosition here = new SourcePosition(metadata.topic(), metadata.partition(), metadata.offset());
             Defective bad = new Defective(Defect.TENANT_INVALID, "the record was not keyed by Tidegate's first stage");
@@ -179,6 +173,10 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
                 listener.historyFull();
             }
             usage.acceptedBytes(record.value().length);
+            long bytes = AcceptedRecord.of(usage.lastSeq(), record.timestamp(), record.value(), record.headers())
+                    .ownBytes();
+            boolean begins = states.stored(state, bytes, record.timestamp(), SegmentLimits.of(config, settings.wal()));
+            AcceptedRecord.mark(record.headers(), begins);
         }
         states.changed(state);
         watch(tenant, state, inForce, record.timestamp());
@@ -232,27 +230,5 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
                 .forward(
                         Refusals.deadLetter(record, to, source, settings.sizes()),
                         TidegateTopology.ADMIT_DEAD_LETTER_SINK);
-    }
-
-    private void segment(Record<byte[], byte[]> record, RecordMetadata metadata) {
-        try {
-            NumberedKey key = NumberedKey.parse(record.key());
-            if (record.value() == null) {
-                states.removed(key.tenant(), key.seq());
-            } else {
-                SegmentReport report = SegmentReport.parse(record.value());
-                if (!states.sealed(key.tenant(), key.seq(), report.lastSeq(), report.bytes())) {
-                    commands.takeBack(key.tenant(), key.seq(), record.timestamp());
-                }
-            }
-            watch(key.tenant(), record.timestamp());
-        } catch (IllegalArgumentException e) {
-            LOG.warn(
-                    "a bad segment report is ignored topic={} partition={} offset={} why=\"{}\"",
-                    metadata.topic(),
-                    metadata.partition(),
-                    metadata.offset(),
-                    e.getMessage());
-        }
     }
 }

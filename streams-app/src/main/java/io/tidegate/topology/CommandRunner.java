@@ -67,7 +67,7 @@ final class CommandRunner {
         Gone gone = states.prune(state, belowSeq);
         if (belowSeq > 0) {
             forget(tenant, gone, atMs);
-            pruneFiles(tenant, belowSeq, null, atMs);
+            pruneFiles(tenant, belowSeq, TidegateHeaders.PRUNE_WAL, atMs);
         }
         answer.put("below_seq", belowSeq)
                 .put("segments", gone.segments().size())
@@ -93,17 +93,15 @@ final class CommandRunner {
         }
     }
 
-    void takeBack(TenantId tenant, long firstSeq, long atMs) {
+    private void takeBack(TenantId tenant, long firstSeq, long atMs) {
         context.forward(
                 new Record<>(TenantKey.numbered(tenant, firstSeq), null, atMs), TidegateTopology.ADMIT_SEGMENTS_SINK);
     }
 
     /** Every copy of the tenant's files reads this, after all records that have the numbers below. */
-    private void pruneFiles(TenantId tenant, long belowSeq, @Nullable String command, long atMs) {
+    private void pruneFiles(TenantId tenant, long belowSeq, String command, long atMs) {
         RecordHeaders headers = new RecordHeaders();
-        if (command != null) {
-            TidegateHeaders.set(headers, TidegateHeaders.COMMAND, command);
-        }
+        TidegateHeaders.set(headers, TidegateHeaders.COMMAND, command);
         context.forward(
                 new Record<>(TenantKey.numbered(tenant, belowSeq), null, atMs, headers),
                 TidegateTopology.ACCEPTED_SINK);

@@ -1,7 +1,7 @@
 package io.tidegate.topology;
 
 import io.tidegate.tenant.TenantId;
-import java.nio.charset.StandardCharsets;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The key {@code 42:1234} of {@code signals-accepted} and {@code wal-segments}, read.
@@ -10,17 +10,35 @@ import java.nio.charset.StandardCharsets;
  * @param seq its sequence number
  */
 public record NumberedKey(TenantId tenant, long seq) {
-    /** @throws IllegalArgumentException where {@code key} has another form: only Tidegate writes these topics */
-    public static NumberedKey parse(byte[] key) {
-        String text = new String(key, StandardCharsets.ISO_8859_1);
-        int colon = text.indexOf(':');
-        TenantId tenant = colon < 0 ? null : TenantId.tryParse(key, 0, colon);
-        if (tenant == null) {
-            throw new IllegalArgumentException("key '%s' is not <tenant>:<sequence number>".formatted(text));
+    private static final int DIGITS_MAX = Long.toString(Long.MAX_VALUE).length();
+
+    /** @throws IllegalArgumentException if the key has another form: Tidegate did not write it */
+    public static NumberedKey parse(byte @Nullable [] key) {
+        NumberedKey parsed = tryParse(key);
+        if (parsed == null) {
+            throw new IllegalArgumentException("the key is not <tenant>:<sequence number>");
         }
-        long seq = Long.parseLong(text, colon + 1, text.length(), 10);
-        if (seq < 0) {
-            throw new IllegalArgumentException("key '%s' has a negative sequence number".formatted(text));
+        return parsed;
+    }
+
+    /** The key, or null if it has another form: Tidegate did not write it. */
+    public static @Nullable NumberedKey tryParse(byte @Nullable [] key) {
+        int colon = 0;
+        while (key != null && colon < key.length && key[colon] != ':') {
+            colon++;
+        }
+        int digits = key == null ? 0 : key.length - colon - 1;
+        TenantId tenant = key == null || digits < 1 || digits > DIGITS_MAX ? null : TenantId.tryParse(key, 0, colon);
+        if (key == null || tenant == null || (digits > 1 && key[colon + 1] == '0')) {
+            return null;
+        }
+        long seq = 0;
+        for (int i = colon + 1; i < key.length; i++) {
+            int digit = key[i] - '0';
+            if (digit < 0 || digit > 9 || seq > (Long.MAX_VALUE - digit) / 10) {
+                return null;
+            }
+            seq = 10 * seq + digit;
         }
         return new NumberedKey(tenant, seq);
     }

@@ -2,12 +2,12 @@ package io.tidegate.topology;
 
 import io.tidegate.admission.EntityKind;
 import io.tidegate.admission.EntitySet;
+import io.tidegate.admission.OpenSegment;
 import io.tidegate.admission.TenantUsage;
 import io.tidegate.tenant.TenantId;
 import java.nio.ByteBuffer;
 import java.security.SecureRandom;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -25,8 +25,8 @@ import org.apache.kafka.streams.state.KeyValueStore;
  * <pre>
  *  usage     tenant (8)                      → {@link TenantUsage}
  *  entities  tenant (8) | chunk number (4)   → a chunk of {@link EntitySet}
+ *  segments  tenant (8) | first seq (8)      → record bytes (8) | last seq (8) of a sealed segment
  *  history   tenant (8) | bucket (1) | chunk number (4)   → when its tokens were taken
- *  segments  tenant (8) | first seq (8)      → bytes (8) | last seq (8) of a sealed segment
  * </pre>
  *
  * <p>A tenant is read from the stores at its first signal. What a decision changes stays in memory until {@link #write},
@@ -225,36 +225,37 @@ final class TenantStates {
     }
 
     /**
-     * Counts a sealed segment, once however often it is reported.
+     * Accounts an accepted signal's record bytes: to the open segment, or to a new one if the open one is too old. Seals
+     * a segment that is full, so that it counts from the next decision on. The state must be {@linkplain #changed noted}
+     * as changed.
      *
-     * @param lastSeq its last sequence number
-     * @return false where the tenant's WAL was pruned above it: such a segment does not count
+     * @return whether the record begins a segment
      */
-    boolean sealed(TenantId tenant, long firstSeq, long lastSeq, long bytes) {
-        Held one = of(tenant);
-        if (lastSeq < one.usage.prunedBelow()) {
-            return false;
+    boolean stored(Held one, long recordBytes, long atMs, SegmentLimits limits) {
+        OpenSegment open = one.usage.openSegment();
+        long seq = one.usage.lastSeq();
+        if (open.isTooOld(atMs, limits.ageMs())) {
+            seal(one, open, seq - 1);
+            open = OpenSegment.NONE;
         }
-        Bytes key = segmentKey(tenant, firstSeq);
-        byte[] before = segments.get(key);
-        byte[] now = ByteBuffer.allocate(2 * Long.BYTES)
-                .putLong(bytes)
-                .putLong(lastSeq)
-                .array();
-        if (!Arrays.equals(before, now)) {
-            segments.put(key, now);
-            one.usage.storageChanged(before == null ? 1 : 0, bytes - (before == null ? 0 : bytesOf(before)));
-            changed(one);
+        boolean begins = !open.isOpen();
+        open = open.with(seq, recordBytes, atMs);
+        if (open.bytes() >= limits.bytes()) {
+            seal(one, open, seq);
+            open = OpenSegment.NONE;
         }
-        return true;
+        one.usage.openSegment(open);
+        return begins;
     }
 
-    /** A segment is gone; nothing where that is known. */
-    void removed(TenantId tenant, long firstSeq) {
-        byte[] before = segments.get(segmentKey(tenant, firstSeq));
-        if (before != null) {
-            remove(of(tenant), firstSeq, bytesOf(before));
-        }
+    private void seal(Held one, OpenSegment segment, long lastSeq) {
+        segments.put(
+                segmentKey(one.tenant, segment.firstSeq()),
+                ByteBuffer.allocate(2 * Long.BYTES)
+                        .putLong(segment.bytes())
+                        .putLong(lastSeq)
+                        .array());
+        one.usage.storageChanged(1, segment.bytes());
     }
 
     private void remove(Held one, long firstSeq, long bytes) {
@@ -282,6 +283,12 @@ final class TenantStates {
                 remove(one, segment.firstSeq, segment.bytes);
                 gone.add(segment.firstSeq);
             }
+        }
+        OpenSegment open = one.usage.openSegment();
+        if (open.isOpen() && open.firstSeq() < belowSeq && belowSeq > one.usage.lastSeq()) {
+            // All its records go. The WAL drops the file, so the next signal begins a segment.
+            one.usage.openSegment(OpenSegment.NONE);
+            changed(one);
         }
         if (one.usage.prunedBelow() < belowSeq) {
             one.usage.prunedBelow(belowSeq);
@@ -350,10 +357,6 @@ final class TenantStates {
         }
         held.remove(one.tenant);
         heldBytes -= one.bytes;
-    }
-
-    private static long bytesOf(byte[] segment) {
-        return ByteBuffer.wrap(segment).getLong();
     }
 
     static Bytes usageKey(TenantId tenant) {

@@ -42,8 +42,14 @@ public final class TidegateHeaders {
     /** On the way between the stages: the producer's key (raw bytes), where it had one. */
     static final String KEY = "tidegate.key";
 
-    /** On a record of {@code signals-accepted} without a value: what is asked beside pruning. */
+    /** On a record of {@code signals-accepted}, without a value: it is the first of a segment of its tenant's WAL. */
+    static final String SEGMENT = "tidegate.segment";
+
+    /** On a record of {@code signals-accepted} without a value: the command that it carries out. */
     static final String COMMAND = "tidegate.command";
+
+    /** With {@link #COMMAND}: segments are pruned. */
+    static final String PRUNE_WAL = "prune-wal";
 
     /** With {@link #COMMAND}: the tenant is deleted, so the copies of its bytes go too. */
     static final String DELETE_TENANT = "delete-tenant";

@@ -26,9 +26,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <pre>
  *  signals ─▶ route ─▶ signals-by-tenant ─▶ admit ─▶ signals-accepted ─▶ wal ─▶ files
- *               │                            │  ▲                          │
- *               ▼                            │  └───── wal-segments ◀──────┘
- *      signals-dead-letter                   └─▶ quota-exceeded
+ *               │                            │                             │
+ *               ▼                            └─▶ quota-exceeded            └─▶ wal-segments (reports)
+ *      signals-dead-letter
  *
  *  tenant-configs ─▶ every instance          tenant-commands ─▶ admit ─▶ quota-events
  * </pre>
@@ -134,14 +134,12 @@ public final class TidegateTopology {
             TopologyListener listener) {
         Topics topics = settings.topics();
         addSource(topology, "signals-by-tenant", topics.byTenant());
-        addSource(topology, "wal-segments", topics.segments());
         addSource(topology, "tenant-commands", topics.commands());
         MemoryShare memory = new MemoryShare(settings.cacheBytes());
         topology.addProcessor(
                 ADMIT,
                 guarded(continuity, () -> new AdmitProcessor(settings, configs, parser, memory, listener)),
                 "signals-by-tenant",
-                "wal-segments",
                 "tenant-commands");
         for (String store :
                 List.of(TenantStates.USAGE, TenantStates.ENTITIES, TenantStates.SEGMENTS, TenantStates.HISTORY)) {
@@ -168,7 +166,9 @@ public final class TidegateTopology {
         ProcessorSupplier supplier = guarded(continuity, () -> new WalProcessor(settings, onThread, listener));
         topology.addReadOnlyStateStore(
                 new UnloggedStoreBuilder<>(
-                        WalProcessor.STORE, () -> new WalStore(WalProcessor.STORE, dir, settings.wal(), accepted)),
+                        WalProcessor.STORE,
+                        () -> new WalStore(
+                                WalProcessor.STORE, dir, settings.wal(), accepted, new SkippedRecords(listener))),
                 "signals-accepted",
                 NOT_NEGATIVE,
                 new ByteArrayDeserializer(),

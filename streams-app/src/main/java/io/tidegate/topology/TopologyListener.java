@@ -65,6 +65,9 @@ public interface TopologyListener {
     /** A signal was sent on to another region. */
     default void forwarded() {}
 
+    /** A record of an internal topic was skipped because Tidegate did not write it. */
+    default void skipped() {}
+
     /** From time to time: how much of their quotas a task's tenants use. */
     default UsageRound usageRound(int partition) {
         return UsageRound.NONE;

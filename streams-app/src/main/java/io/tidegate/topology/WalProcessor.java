@@ -1,5 +1,6 @@
 package io.tidegate.topology;
 
+import io.tidegate.tenant.TenantId;
 import io.tidegate.topology.TopologyListener.Stage;
 import io.tidegate.wal.SealedSegment;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -70,7 +71,21 @@ final class WalProcessor extends ContextualProcessor<byte[], byte[], TenantKey, 
     public void process(Record<byte[], byte[]> record) {
         progress.accept(record.timestamp());
         long offset = context().recordMetadata().orElseThrow().offset();
-        store.apply(offset, record.timestamp(), record.key(), record.value(), record.headers(), this::report);
+        store.process(
+                offset,
+                record.timestamp(),
+                record.key(),
+                record.value(),
+                record.headers(),
+                this::report,
+                (tenant, firstSeq) -> takeBack(tenant, firstSeq, record.timestamp()));
+    }
+
+    /** Admission takes back the reports of pruned segments too, but this stage may have reported one since. */
+    private void takeBack(TenantId tenant, long firstSeq, long atMs) {
+        context()
+                .forward(
+                        new Record<>(TenantKey.numbered(tenant, firstSeq), null, atMs), TidegateTopology.SEGMENTS_SINK);
     }
 
     private void report(SealedSegment segment) {

@@ -1,5 +1,6 @@
 package io.tidegate.topology;
 
+import io.tidegate.tenant.TenantId;
 import io.tidegate.wal.DataDir;
 import io.tidegate.wal.SealedSegment;
 import io.tidegate.wal.Shard;
@@ -7,7 +8,9 @@ import io.tidegate.wal.WalException;
 import io.tidegate.wal.WalRecord;
 import io.tidegate.wal.WalSettings;
 import java.util.Collection;
+import java.util.List;
 import java.util.Map;
+import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.TopicPartition;
@@ -34,7 +37,14 @@ final class WalStore implements StateStore {
     private final DataDir dir;
     private final WalSettings settings;
     private final AcceptedTopic accepted;
+    private final SkippedRecords skipped;
     private @Nullable Shard shard;
+
+    /** Receives sealed segments while a record is processed; null while records are restored. */
+    private @Nullable Consumer<SealedSegment> reporting;
+
+    /** Receives the segments that a prune drops, while a record is processed. */
+    private @Nullable BiConsumer<TenantId, Long> dropping;
 
     /** The offset of the last record that was applied, by whichever way; negative while there is none. */
     private long lastOffset = Shard.NO_OFFSET;
@@ -42,11 +52,12 @@ final class WalStore implements StateStore {
     /** Whether records may be left out before the next one. */
     private boolean checksNext;
 
-    WalStore(String name, DataDir dir, WalSettings settings, AcceptedTopic accepted) {
+    WalStore(String name, DataDir dir, WalSettings settings, AcceptedTopic accepted, SkippedRecords skipped) {
         this.name = name;
         this.dir = dir;
         this.settings = settings;
         this.accepted = accepted;
+        this.skipped = skipped;
     }
 
     @Override
@@ -58,7 +69,8 @@ final class WalStore implements StateStore {
     @Override
     public void init(StateStoreContext context, StateStore root) {
         if (shard == null) {
-            shard = new Shard(dir, context.taskId().partition(), settings);
+            int partition = context.taskId().partition();
+            shard = new Shard(dir, partition, settings, () -> accepted.beginningIsGone(partition), this::sealed);
             lastOffset = shard.committedOffset();
         }
         context.register(root, (RecordBatchingStateRestoreCallback) this::restore);
@@ -66,35 +78,79 @@ final class WalStore implements StateStore {
 
     void restore(Collection<ConsumerRecord<byte[], byte[]>> records) {
         for (ConsumerRecord<byte[], byte[]> record : records) {
-            apply(record.offset(), record.timestamp(), record.key(), record.value(), record.headers(), segment -> {});
+            apply(record.offset(), record.timestamp(), record.key(), record.value(), record.headers());
+        }
+    }
+
+    private void sealed(SealedSegment segment) {
+        if (reporting != null) {
+            reporting.accept(segment);
+        }
+    }
+
+    /** Applies one record, and reports the segments that it seals and drops. */
+    void process(
+            long offset,
+            long timestampMs,
+            byte @Nullable [] key,
+            byte @Nullable [] value,
+            Headers headers,
+            Consumer<SealedSegment> reports,
+            BiConsumer<TenantId, Long> drops) {
+        reporting = reports;
+        dropping = drops;
+        try {
+            apply(offset, timestampMs, key, value, headers);
+        } finally {
+            reporting = null;
+            dropping = null;
         }
     }
 
     /** Applies one record of {@code signals-accepted}: the same for processing, restoration and standbys. */
-    void apply(
-            long offset,
-            long timestampMs,
-            byte[] key,
-            byte @Nullable [] value,
-            Headers headers,
-            Consumer<SealedSegment> sealed) {
+    void apply(long offset, long timestampMs, byte @Nullable [] key, byte @Nullable [] value, Headers headers) {
         if (checksNext) {
             checkContinues(offset);
             checksNext = false;
         }
-        NumberedKey number = NumberedKey.parse(key);
+        NumberedKey number = NumberedKey.tryParse(key);
+        String strange = strange(number, value, headers);
+        if (number == null || strange != null) {
+            skipped.skipped("signals-accepted", opened().number(), offset, String.valueOf(strange));
+            lastOffset = offset;
+            return;
+        }
         try {
             if (value == null) {
                 prune(number, headers);
             } else {
                 WalRecord record = AcceptedRecord.of(number.seq(), timestampMs, value, headers);
-                opened().append(number.tenant(), record, () -> accepted.beginningIsGone(opened().number()), sealed);
+                opened().append(number.tenant(), record, AcceptedRecord.beginsSegment(headers));
             }
         } catch (WalException e) {
             LOG.error("a record of signals-accepted cannot be applied shard={} offset={}", opened().number(), offset);
             throw e;
         }
         lastOffset = offset;
+    }
+
+    /**
+     * How a record shows that admission did not write it; null if it does not. Admission sets a source position on each
+     * signal and a command on each prune. A record that forges these cannot be told apart: only ACLs keep it out.
+     */
+    private static @Nullable String strange(@Nullable NumberedKey key, byte @Nullable [] value, Headers headers) {
+        if (key == null) {
+            return "its key is not <tenant>:<sequence number>";
+        }
+        if (value == null) {
+            String command = TidegateHeaders.text(headers, TidegateHeaders.COMMAND);
+            return TidegateHeaders.PRUNE_WAL.equals(command) || TidegateHeaders.DELETE_TENANT.equals(command)
+                    ? null
+                    : "it has neither a value nor a command";
+        }
+        return SourcePosition.tryParse(TidegateHeaders.text(headers, TidegateHeaders.SOURCE)) == null
+                ? "it has no source position"
+                : null;
     }
 
     /**
@@ -118,7 +174,12 @@ final class WalStore implements StateStore {
     }
 
     private void prune(NumberedKey below, Headers headers) {
-        opened().prune(below.tenant(), below.seq());
+        List<Long> dropped = opened().prune(below.tenant(), below.seq());
+        if (dropping != null) {
+            for (long firstSeq : dropped) {
+                dropping.accept(below.tenant(), firstSeq);
+            }
+        }
         if (TidegateHeaders.DELETE_TENANT.equals(TidegateHeaders.text(headers, TidegateHeaders.COMMAND))) {
             opened().removeCopies(below.tenant());
         }

@@ -5,13 +5,14 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What of a shard is durable: the offset in {@code signals-accepted} up to which every file is fsynced, and for each
+ * The durable state of a shard: the offset in {@code signals-accepted} up to which every file is fsynced, and for each
  * tenant where its log begins and how far the last segment was filled then, so that a restart reads only what came after.
  *
  * <pre>
@@ -32,7 +33,7 @@ record Checkpoint(long offset, boolean partial, Map<TenantId, Log> logs) {
     private static final byte VERSION = 2;
     private static final byte VERSION_WITHOUT_BEGINNINGS = 1;
     private static final int HEAD_BYTES = 1 + Integer.BYTES + Long.BYTES + 1 + Integer.BYTES;
-    private static final int ENTRY_BYTES_1 = Long.BYTES + Tail.BYTES;
+    private static final int ENTRY_BYTES_1 = Long.BYTES + SegmentState.BYTES;
     private static final int ENTRY_BYTES = ENTRY_BYTES_1 + Log.MORE_BYTES;
 
     /**
@@ -44,7 +45,7 @@ record Checkpoint(long offset, boolean partial, Map<TenantId, Log> logs) {
      *     records come again after a crash it is behind the tail
      * @param pruning whether segments below {@code beginSeq} may still be there
      */
-    record Log(Tail tail, long beginSeq, long appliedSeq, boolean pruning) {
+    record Log(SegmentState tail, long beginSeq, long appliedSeq, boolean pruning) {
         static final long UNKNOWN = -1;
         private static final int MORE_BYTES = 2 * Long.BYTES + 1;
 
@@ -72,7 +73,7 @@ record Checkpoint(long offset, boolean partial, Map<TenantId, Log> logs) {
         }
 
         private static Log read(ByteBuffer in, int version) {
-            Tail tail = Tail.read(in);
+            SegmentState tail = SegmentState.read(in);
             return version == VERSION_WITHOUT_BEGINNINGS
                     ? new Log(tail, UNKNOWN, tail.nextSeq(), false)
                     : new Log(tail, in.getLong(), in.getLong(), in.get() != 0);
@@ -80,8 +81,7 @@ record Checkpoint(long offset, boolean partial, Map<TenantId, Log> logs) {
     }
 
     /** The checkpoint of a shard; null where it has none. Throws {@link WalException} where it is damaged. */
-    static @Nullable Checkpoint read(DataDir dir, int shard) {
-        var path = dir.checkpoint(shard);
+    static @Nullable Checkpoint read(Path path, int shard) {
         try {
             return parse(Files.readAllBytes(path), shard);
         } catch (NoSuchFileException e) {
@@ -93,11 +93,11 @@ record Checkpoint(long offset, boolean partial, Map<TenantId, Log> logs) {
         }
     }
 
-    void write(DataDir dir, int shard) {
+    void write(DurableFiles durable, Path path, int shard) {
         try {
-            dir.replace(dir.checkpoint(shard), bytes(shard));
+            durable.replace(path, bytes(shard));
         } catch (IOException e) {
-            throw WalException.io("writing", dir.checkpoint(shard), e);
+            throw WalException.io("writing", path, e);
         }
     }
 

@@ -20,7 +20,7 @@ public record LastVerify(Instant at, long records, long damaged) {
     public void write(DataDir dir) {
         String line = "at=%s records=%d damaged=%d%n".formatted(at, records, damaged);
         try {
-            dir.replace(dir.verified(), line.getBytes(StandardCharsets.US_ASCII));
+            dir.files().replace(dir.verified(), line.getBytes(StandardCharsets.US_ASCII));
         } catch (IOException | WalException e) {
             // Such as a directory that is mounted to be read alone: the check itself was done.
         }

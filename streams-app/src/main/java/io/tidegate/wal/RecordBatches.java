@@ -158,11 +158,11 @@ final class RecordBatches {
     }
 
     /** A batch that was read and whose checksum is right. */
-    static final class Stored {
+    static final class StoredBatch {
         private final MutableRecordBatch batch;
         private final long position;
 
-        private Stored(MutableRecordBatch batch, long position) {
+        private StoredBatch(MutableRecordBatch batch, long position) {
             this.batch = batch;
             this.position = position;
         }
@@ -226,7 +226,7 @@ final class RecordBatches {
      *
      * @throws BadBatchException if the bytes there are cut, or not what was written
      */
-    static Stored read(FileChannel file, long position, long end) throws IOException, BadBatchException {
+    static StoredBatch read(FileChannel file, long position, long end) throws IOException, BadBatchException {
         if (end - position < HEADER_BYTES) {
             throw new BadBatchException("%d bytes are too few for a batch".formatted(end - position), true);
         }
@@ -254,7 +254,7 @@ final class RecordBatches {
         } catch (CorruptRecordException e) {
             throw new BadBatchException("the batch's checksum is wrong", position + size == end);
         }
-        return new Stored(batch, position);
+        return new StoredBatch(batch, position);
     }
 
     private static boolean isZero(FileChannel file, long position, long end) throws IOException {

@@ -2,7 +2,7 @@ package io.tidegate.wal;
 
 import io.tidegate.tenant.TenantId;
 import io.tidegate.wal.RecordBatches.BadBatchException;
-import io.tidegate.wal.RecordBatches.Stored;
+import io.tidegate.wal.RecordBatches.StoredBatch;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
@@ -54,11 +54,11 @@ final class SegmentReader implements Closeable {
      * @throws BadBatchException at the first byte that is not what was written; {@link #position()} says where
      */
     @Nullable
-    Stored next() throws IOException, BadBatchException {
+    StoredBatch next() throws IOException, BadBatchException {
         if (position == end) {
             return null;
         }
-        Stored batch = RecordBatches.read(file, position, end);
+        StoredBatch batch = RecordBatches.read(file, position, end);
         if (batch.stamp() != stamp) {
             throw new BadBatchException(
                     "the batch is stamped %d and not %d: it is not of tenant %s, shard %d"
@@ -74,6 +74,28 @@ final class SegmentReader implements Closeable {
         position = batch.end();
         nextSeq = batch.lastSeq() + 1;
         return batch;
+    }
+
+    /**
+     * Reads from {@code from} to the end of the file, or to the first byte that is not as it was written.
+     *
+     * @param from a state of this segment at a batch boundary, such as a checkpoint knows
+     */
+    SegmentScan scan(SegmentState from) throws IOException {
+        skipTo(from.position(), from.nextSeq());
+        ContentChecksum checksum = new ContentChecksum();
+        SegmentState state = from;
+        try {
+            for (StoredBatch batch = next(); batch != null; batch = next()) {
+                for (WalRecord record : batch.records()) {
+                    state = state.with(record, checksum.chained(record, state.crc()));
+                }
+                state = state.at(batch.end());
+            }
+            return new SegmentScan(state, null);
+        } catch (BadBatchException e) {
+            return new SegmentScan(state, e);
+        }
     }
 
     /** Where the next batch begins. */

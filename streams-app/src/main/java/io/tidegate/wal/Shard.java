@@ -1,19 +1,15 @@
 package io.tidegate.wal;
 
 import io.tidegate.tenant.TenantId;
+import io.tidegate.wal.LogRecovery.Recovered;
 import java.io.Closeable;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.channels.ClosedByInterruptException;
-import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
@@ -25,10 +21,10 @@ import org.slf4j.LoggerFactory;
  * One partition of {@code signals-accepted} on disk: the logs of all its tenants and the checkpoint over them.
  *
  * <p>Invariants. A tenant's records are stored as 0, 1, 2, … without gap or repeat: a record at or below the last is
- * skipped, one above the next stops the shard. The checkpoint is written after the files that it speaks of are fsynced,
- * so below it nothing is ever missing; above it everything comes again from the topic and is skipped where it is here
- * already. After a failed write or fsync the shard refuses all work: the page cache can no longer be trusted, and a new
- * start from the checkpoint is the only way on.
+ * skipped, one above the next stops the shard. The checkpoint is written after the files that it describes are fsynced,
+ * so below it nothing is ever missing; above it everything comes again from the topic and is skipped if it is here
+ * already. After a failed write or fsync the shard rejects all work: the page cache can no longer be trusted, and only a
+ * new start from the checkpoint helps.
  *
  * <p>If we crash after an append: the file holds what reached the page cache, and the topic has the rest. After a power
  * loss: the files hold at least what the checkpoint says. Between fsync and checkpoint: the old checkpoint, more is
@@ -38,26 +34,21 @@ import org.slf4j.LoggerFactory;
  * <p>Not thread-safe; owned by the task that owns the partition.
  */
 public final class Shard implements Closeable {
-    /** What {@link #committedOffset} gives where nothing was stored. */
+    /** The {@link #committedOffset} of a shard that stored none. */
     public static final long NO_OFFSET = Long.MIN_VALUE;
 
     private static final Logger LOG = LoggerFactory.getLogger(Shard.class);
 
     private final DataDir dir;
     private final int number;
-    private final WalSettings settings;
-    private final ByteBuilder scratch = WalRecord.scratch();
+    private final BooleanSupplier beginningIsGone;
+    private final Consumer<SealedSegment> sealed;
+    private final LogFiles files;
+    private final ContentChecksum checksum = new ContentChecksum();
 
     private final Map<TenantId, TenantLog> logs = new HashMap<>();
     private final Map<TenantId, Checkpoint.Log> durable = new HashMap<>();
-    private final Set<TenantLog> pending = new LinkedHashSet<>();
-    private final Set<TenantLog> unsynced = new LinkedHashSet<>();
-    private final Set<Path> newEntries = new LinkedHashSet<>();
 
-    /** Logs whose file is open, the least recently used first. */
-    private final LinkedHashMap<TenantLog, Boolean> open = new LinkedHashMap<>(16, 0.75f, true);
-
-    private long pendingBytes;
     private long recoveredBytes;
     private long offset;
     private boolean partial;
@@ -69,16 +60,31 @@ public final class Shard implements Closeable {
     private boolean dirty;
     private @Nullable WalException failure;
 
+    /** Opens a shard of a topic that has its beginning, and reports nothing. */
+    public Shard(DataDir dir, int number, WalSettings settings) {
+        this(dir, number, settings, () -> false, segment -> {});
+    }
+
     /**
-     * Opens a shard. Reads its checkpoint and, only where the disk failed before, cuts what it left in doubt.
+     * Opens a shard. Reads its checkpoint and, only if the disk failed before, truncates what it left in doubt.
      *
+     * @param beginningIsGone whether the topic no longer has its beginning; asked at the first record of a new copy, in
+     *     which tenants then may start above 0
+     * @param sealed receives each segment when the first record of the next one is appended, or comes again
      * @throws WalException if the checkpoint is damaged
      */
-    public Shard(DataDir dir, int number, WalSettings settings) {
+    public Shard(
+            DataDir dir,
+            int number,
+            WalSettings settings,
+            BooleanSupplier beginningIsGone,
+            Consumer<SealedSegment> sealed) {
         this.dir = dir;
         this.number = number;
-        this.settings = settings;
-        Checkpoint checkpoint = Checkpoint.read(dir, number);
+        this.beginningIsGone = beginningIsGone;
+        this.sealed = sealed;
+        this.files = new LogFiles(dir, settings);
+        Checkpoint checkpoint = Checkpoint.read(dir.checkpoint(number), number);
         hasCheckpoint = checkpoint != null;
         offset = checkpoint == null ? NO_OFFSET : checkpoint.offset();
         partial = checkpoint != null && checkpoint.partial();
@@ -90,7 +96,7 @@ public final class Shard implements Closeable {
             forgetApplied();
         }
         finishPruning();
-        distrust();
+        truncateUndurable();
     }
 
     /** The topic is read from its beginning again: no record of it was applied in this order yet. */
@@ -98,12 +104,13 @@ public final class Shard implements Closeable {
         durable.replaceAll((tenant, log) -> log.appliedAgain());
     }
 
-    /** Removes what a crash between a checkpoint and the removal left of pruned segments. */
+    /** Deletes the pruned segments that a crash between a checkpoint and the removal left. */
     private void finishPruning() {
         for (Map.Entry<TenantId, Checkpoint.Log> entry : durable.entrySet()) {
             if (entry.getValue().pruning()) {
                 try {
-                    dir.removeSegments(entry.getKey(), number, entry.getValue().beginSeq());
+                    LogSegments.delete(
+                            dir, entry.getKey(), number, entry.getValue().beginSeq());
                 } catch (IOException e) {
                     throw WalException.io("pruning", dir.walOf(entry.getKey()), e);
                 }
@@ -113,39 +120,41 @@ public final class Shard implements Closeable {
         }
     }
 
-    /**
-     * Cuts what an earlier shard wrote and could not make durable, down to the checkpoint. After a failed fsync such
-     * bytes read well from the page cache, which took them for written, and are not on the disk; no later fsync would say
-     * so. They come again from the topic.
-     */
-    private void distrust() {
+    /** Truncates what an earlier shard wrote and could not make durable. It comes again from the topic. */
+    private void truncateUndurable() {
         try {
-            for (TenantId tenant : Suspects.of(dir, number)) {
-                TenantLog.cutToDurable(this, tenant, durable.get(tenant));
+            for (TenantId tenant : dir.undurable().of(number)) {
+                recovery().truncateToDurable(tenant, durable.get(tenant));
             }
-            Suspects.clear(dir, number);
+            dir.undurable().clear(number);
         } catch (IOException e) {
             throw WalException.io("cutting to the checkpoint in", dir.root(), e);
         }
     }
 
+    private LogRecovery recovery() {
+        return new LogRecovery(dir, number, hasCheckpoint);
+    }
+
+    /** Appends a record that continues its tenant's last segment. */
+    public void append(TenantId tenant, WalRecord record) {
+        append(tenant, record, false);
+    }
+
     /**
-     * Appends a record, or skips it where it is stored already.
+     * Appends a record, or skips it if it is stored already.
      *
-     * @param beginningIsGone whether the topic no longer has its beginning; asked at the first record of a new copy, in
-     *     which tenants then may start above 0
-     * @param sealed told of each segment that this record seals, also when the record was skipped
+     * @param begins whether the record begins a new segment. Admission decides that and marks the record in {@code
+     *     signals-accepted}, so that all copies have the same segments
      * @throws WalException if the record leaves a gap, stored bytes are damaged, or the disk fails
      */
-    public void append(
-            TenantId tenant, WalRecord record, BooleanSupplier beginningIsGone, Consumer<SealedSegment> sealed) {
+    public void append(TenantId tenant, WalRecord record, boolean begins) {
         guarded("appending to", () -> dir.walOf(tenant), () -> {
-            beginCopy(beginningIsGone);
+            beginCopy();
             TenantLog log = log(tenant);
             Long next = log.nextSeq();
             if (next != null && record.seq() < next) {
                 log.skip(record);
-                log.sealedBy(record.seq(), record.timestampMs(), sealed);
                 return;
             }
             if (next != null ? record.seq() > next : record.seq() > 0 && !partial) {
@@ -157,47 +166,55 @@ public final class Shard implements Closeable {
                         "They are not in signals-accepted where they should be: restore the topic, or stop, move the"
                                 + " data directory away and start again to begin a copy with what the topic still has");
             }
-            log.append(record, sealed);
+            log.append(record, begins);
             dirty = true;
-            if (pendingBytes > settings.pendingBytes()) {
-                flushPending();
-            }
-            closeSurplusFiles();
+            files.keepBounds();
         });
     }
 
     private TenantLog log(TenantId tenant) throws IOException {
         TenantLog log = logs.get(tenant);
         if (log == null) {
-            log = TenantLog.open(this, tenant, durable.get(tenant), bytes -> recoveredBytes += bytes);
+            Checkpoint.Log promised = durable.get(tenant);
+            Recovered recovered = recovery().recover(tenant, promised);
+            recoveredBytes += recovered.bytesRead();
+            log = new TenantLog(files, recovered, promised, checksum, sealed);
+            dirty |= recovered.isUnsynced();
             logs.put(tenant, log);
         }
         return log;
     }
 
     /**
-     * Lets go of the segments whose records are all below {@code belowSeq} and were appended before this call in the
-     * order of the topic; so every copy lets go of the same ones, also when the call comes again after a crash. The log
-     * goes on with the next sequence number. The files are removed with the next {@link #checkpoint}.
+     * Drops the segments whose records are all below {@code belowSeq} and were appended before this call in the order of
+     * the topic. So every copy drops the same ones, also if the call comes again after a crash. The log continues with the
+     * next sequence number. The files are deleted with the next {@link #checkpoint}.
+     *
+     * @return the first sequence numbers of the dropped segments
      */
-    public void prune(TenantId tenant, long belowSeq) {
+    public List<Long> prune(TenantId tenant, long belowSeq) {
+        List<Long> dropped = new ArrayList<>();
         guarded("pruning", () -> dir.walOf(tenant), () -> {
             TenantLog log = log(tenant);
-            if (log.prune(belowSeq)) {
+            if (log.prune(belowSeq, dropped)) {
                 dirty = true;
                 LOG.info("pruning tenant={} shard={} below_seq={} begins={}", tenant, number, belowSeq, log.beginSeq());
             }
-            closeSurplusFiles();
+            files.closeSurplus();
         });
+        return dropped;
     }
 
-    /** Removes the copies of what was ever cut or moved away of a tenant's files. */
+    /** Deletes the quarantined copies of a tenant's bytes. */
     public void removeCopies(TenantId tenant) {
-        guarded("removing the copies of cut bytes from", dir::quarantine, () -> dir.removeQuarantined(tenant));
+        guarded(
+                "removing the copies of cut bytes from",
+                () -> dir.quarantine().directory(),
+                () -> dir.quarantine().remove(tenant));
     }
 
     /** Asked once, at the first record of a new copy: later the topic may lose what this copy has. */
-    private void beginCopy(BooleanSupplier beginningIsGone) {
+    private void beginCopy() {
         if (isNew) {
             partial = beginningIsGone.getAsBoolean();
             isNew = false;
@@ -209,13 +226,13 @@ public final class Shard implements Closeable {
         }
     }
 
-    /** Writes all pending batches, so that readers see them; durable they are after {@link #checkpoint}. */
+    /** Writes all pending batches, so that readers see them; {@link #checkpoint} makes them durable. */
     public void flush() {
-        guarded("writing to", dir::root, this::flushPending);
+        guarded("writing to", dir::root, files::flushAll);
     }
 
     /**
-     * Makes everything durable, then remembers {@code appliedOffset} as the place to resume after.
+     * Makes everything durable, then stores {@code appliedOffset} as the offset to resume after.
      *
      * @param appliedOffset the offset of the last record that was applied, with all before it
      */
@@ -225,9 +242,8 @@ public final class Shard implements Closeable {
         }
         guarded("checkpointing", dir::root, () -> {
             long began = System.nanoTime();
-            flushPending();
-            syncFiles();
-            syncEntries();
+            files.flushAll();
+            files.syncAll();
             List<TenantLog> pruned = new ArrayList<>();
             for (TenantLog log : logs.values()) {
                 Checkpoint.Log state = log.state();
@@ -238,33 +254,36 @@ public final class Shard implements Closeable {
                     }
                 }
             }
-            new Checkpoint(appliedOffset, partial, durable).write(dir, number);
-            offset = appliedOffset;
+            write(appliedOffset);
             hasCheckpoint = true;
             // If we crash here, the checkpoint says what must go, and the next start removes it.
             for (TenantLog log : pruned) {
-                dir.removeSegments(log.tenant(), number, log.beginSeq());
+                LogSegments.delete(dir, log.tenant(), number, log.beginSeq());
                 log.pruned();
                 durable.computeIfPresent(log.tenant(), (tenant, state) -> state.pruned());
             }
             dirty = !pruned.isEmpty(); // the next one says that they are gone
             dir.listener().checkpointed(System.nanoTime() - began);
-            closeSurplusFiles();
+            files.closeSurplus();
         });
     }
 
-    /** Forgets the place to resume after, and nothing else: what comes again is skipped. */
+    private void write(long newOffset) {
+        new Checkpoint(newOffset, partial, durable).write(dir.files(), dir.checkpoint(number), number);
+        offset = newOffset;
+    }
+
+    /** Forgets the offset to resume after, and nothing else: records that come again are skipped. */
     public void forgetOffset() {
         if (offset != NO_OFFSET) {
             LOG.warn("the WAL's place in signals-accepted is lost, the topic is read again shard={}", number);
-            offset = NO_OFFSET;
             forgetApplied();
             // On disk too: the task is closed and opened again next, and must not find the lost place there.
-            new Checkpoint(NO_OFFSET, partial, durable).write(dir, number);
+            write(NO_OFFSET);
         }
     }
 
-    /** The offset to resume after; {@link #NO_OFFSET} where there is none. */
+    /** The offset to resume after; {@link #NO_OFFSET} if there is none. */
     public long committedOffset() {
         return offset;
     }
@@ -278,7 +297,11 @@ public final class Shard implements Closeable {
         return number;
     }
 
-    /** Closes the files. What was not checkpointed comes again. */
+    WalSettings settings() {
+        return files.settings();
+    }
+
+    /** Closes the files. Records after the last checkpoint come again. */
     @Override
     public void close() {
         try {
@@ -286,156 +309,9 @@ public final class Shard implements Closeable {
                 flush();
             }
         } finally {
-            // Listed only now: the flush opens files too.
-            for (TenantLog log : List.copyOf(open.keySet())) {
-                try {
-                    log.closeFile();
-                } catch (IOException e) {
-                    LOG.warn("closing a segment failed tenant={} shard={}", log.tenant(), number, e);
-                }
-            }
+            // Only now: the flush opens files too.
+            files.closeAll();
             logs.clear();
-        }
-    }
-
-    // What the tenants' logs tell and ask their shard.
-
-    DataDir dir() {
-        return dir;
-    }
-
-    WalSettings settings() {
-        return settings;
-    }
-
-    boolean hasCheckpoint() {
-        return hasCheckpoint;
-    }
-
-    int chainedCrc(WalRecord record, int previous) {
-        return record.chainedCrc(previous, scratch);
-    }
-
-    void pending(TenantLog log) {
-        pending.add(log);
-    }
-
-    void pendingBytes(int more) {
-        pendingBytes += more;
-    }
-
-    void flushed(TenantLog log, int bytes) {
-        pending.remove(log);
-        pendingBytes -= bytes;
-    }
-
-    void unsynced(TenantLog log) {
-        unsynced.add(log);
-        dirty = true;
-    }
-
-    void synced(TenantLog log) {
-        unsynced.remove(log);
-    }
-
-    void newEntry(Path directory) {
-        newEntries.add(directory);
-    }
-
-    /** Makes a directory's new entries durable now, if there are any. */
-    void syncEntry(Path directory) throws IOException {
-        if (newEntries.remove(directory)) {
-            DataDir.fsync(directory);
-        }
-    }
-
-    /** Whether the checkpoint knows a segment of the tenant, so that its directories are durable. */
-    boolean knowsDurable(TenantId tenant) {
-        Checkpoint.Log known = durable.get(tenant);
-        return known != null && known.promisesFiles();
-    }
-
-    void opened(TenantLog log) {
-        open.put(log, true);
-    }
-
-    void closed(TenantLog log) {
-        open.remove(log);
-    }
-
-    /** Cuts a torn tail, after a copy of what is cut is safe in the quarantine. */
-    void cut(TenantId tenant, Path segment, long position, String why) throws IOException {
-        Path copy = dir.quarantined(tenant, segment, position);
-        try (FileChannel file = dir.openSegment(segment, false)) {
-            long end = file.size();
-            ByteBuffer bytes = ByteBuffer.allocate(Math.toIntExact(end - position));
-            while (bytes.hasRemaining() && file.read(bytes, position + bytes.position()) >= 0) {
-                // read on
-            }
-            dir.replace(copy, bytes.array());
-            file.truncate(position);
-            file.force(true);
-            dir.listener().cut(end - position);
-            LOG.warn(
-                    "cut a torn tail, its records come again from signals-accepted tenant={} segment={} position={}"
-                            + " bytes={} why=\"{}\" copy={}",
-                    tenant,
-                    segment.getFileName(),
-                    position,
-                    end - position,
-                    why,
-                    copy);
-        }
-    }
-
-    private void flushPending() throws IOException {
-        for (TenantLog log : List.copyOf(pending)) {
-            log.flush();
-            closeSurplusFiles();
-        }
-    }
-
-    /** Makes what was written durable, so many files at once as may be open. */
-    private void syncFiles() throws IOException {
-        List<TenantLog> all = List.copyOf(unsynced);
-        for (int from = 0; from < all.size(); from += settings.openFiles()) {
-            List<TenantLog> some = all.subList(from, Math.min(all.size(), from + settings.openFiles()));
-            sync(some.stream().filter(unsynced::contains).toList());
-            closeSurplusFiles();
-        }
-    }
-
-    private void syncEntries() throws IOException {
-        List<Syncs.Sync> syncs = new ArrayList<>();
-        newEntries.forEach(directory -> syncs.add(() -> DataDir.fsync(directory)));
-        Syncs.all(syncs);
-        newEntries.clear();
-    }
-
-    /** Files count as synced when all of them are: after a failure all are in doubt. */
-    private static void sync(List<TenantLog> logs) throws IOException {
-        List<Syncs.Sync> syncs = new ArrayList<>();
-        for (TenantLog log : logs) {
-            syncs.add(log.beginSync());
-        }
-        Syncs.all(syncs);
-        logs.forEach(TenantLog::endSync);
-    }
-
-    /**
-     * Closes files to make room for others, many at once, so that they can be synced together. What was written is made
-     * durable first: the kernel tells of a failed write-back to those who have the file open, and may have forgotten it
-     * when the file is opened again.
-     */
-    private void closeSurplusFiles() throws IOException {
-        if (open.size() <= settings.openFiles()) {
-            return;
-        }
-        int surplus = open.size() - settings.openFiles() / 2;
-        List<TenantLog> retired = open.keySet().stream().limit(surplus).toList();
-        sync(retired.stream().filter(unsynced::contains).toList());
-        for (TenantLog log : retired) {
-            log.closeFile();
         }
     }
 
@@ -451,12 +327,12 @@ public final class Shard implements Closeable {
         try {
             work.run();
         } catch (ClosedByInterruptException e) {
-            // No failure of the disk: what was written stays so, and what was not comes again.
+            // Not a failure of the disk: written bytes stay, and the rest comes again.
             failure = WalException.io(doing, where.get(), e);
             throw failure;
         } catch (IOException e) {
             failure = WalException.io(doing, where.get(), e);
-            Suspects.add(dir, number, unsynced.stream().map(TenantLog::tenant).toList());
+            dir.undurable().add(number, files.undurable());
             throw failure;
         } catch (WalException e) {
             failure = e;

@@ -2,7 +2,7 @@ package io.tidegate.wal;
 
 import io.tidegate.tenant.TenantId;
 import io.tidegate.wal.RecordBatches.BadBatchException;
-import io.tidegate.wal.RecordBatches.Stored;
+import io.tidegate.wal.RecordBatches.StoredBatch;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.NoSuchFileException;
@@ -94,7 +94,7 @@ public final class WalReader implements Closeable {
             }
         }
         try {
-            Stored batch = current.next();
+            StoredBatch batch = current.next();
             if (batch == null) {
                 long expected = current.nextSeq();
                 current.close();

@@ -16,13 +16,13 @@ import org.jspecify.annotations.Nullable;
  */
 @SuppressWarnings("ArrayRecordComponent") // bytes pass through; records are not compared
 public record WalRecord(long seq, long timestampMs, byte @Nullable [] key, byte @Nullable [] value, Header[] headers) {
-    /** Counted for each record beside its contents, so that a log of empty records is cut into segments too. */
+    /** Counted for each record besides its contents, so that empty records fill segments too. */
     static final int OVERHEAD_BYTES = 24;
 
     private static final int SCRATCH_BYTES = 512;
 
-    /** The record's own bytes: what segments are cut by. Independent of batches and compression. */
-    int ownBytes() {
+    /** The record bytes: contents and a constant, independent of batches and compression. Quotas and segments count these. */
+    public int ownBytes() {
         int bytes = OVERHEAD_BYTES + length(key) + length(value);
         for (Header header : headers) {
             bytes += header.key().length() + length(header.value());

@@ -2,7 +2,7 @@ package io.tidegate.wal;
 
 import io.tidegate.tenant.TenantId;
 import io.tidegate.wal.RecordBatches.BadBatchException;
-import io.tidegate.wal.RecordBatches.Stored;
+import io.tidegate.wal.RecordBatches.StoredBatch;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -18,12 +18,11 @@ import java.util.NavigableMap;
 import java.util.NavigableSet;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.function.BiConsumer;
 import java.util.function.ToIntFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Makes damaged segments again: from what of them can be read, and then from {@code signals-accepted}. The same records,
+ * Rebuilds damaged segments from what of them can be read, and then from {@code signals-accepted}. The same records,
  * cut alike, so every copy has the same content checksum again.
  *
  * <p>Works only on the directory of a stopped instance, whose lock the caller holds. New files are made beside, and take
@@ -39,7 +38,12 @@ import org.jspecify.annotations.Nullable;
 public final class WalRepair {
     /** The records of one shard, from the first that the topic still has. */
     public interface Source {
-        void read(int shard, BiConsumer<TenantId, WalRecord> each);
+        void read(int shard, Reader each);
+    }
+
+    /** Receives one record, and whether it begins a segment. */
+    public interface Reader {
+        void accept(TenantId tenant, WalRecord record, boolean begins);
     }
 
     /** What became of one range of a tenant's sequence numbers. {@code lastSeq} is below {@code firstSeq} where none. */
@@ -58,8 +62,8 @@ public final class WalRepair {
         this.staging = new DataDir(dir.repairs());
     }
 
-    /** What a log lacks: the numbers from {@code from} up to, without, {@code to}. */
-    private static final class Hole {
+    /** Sequence numbers that a log lacks, from {@code from} inclusive to {@code to} exclusive. */
+    private static final class MissingRange {
         final long from;
         final long to;
         final boolean last;
@@ -70,36 +74,66 @@ public final class WalRepair {
         /** The first number of the tenant that the topic still has; -1 while none was seen. */
         long topicBegins = -1;
 
+        /** Builds new segments for the range; null until the repair begins. */
         @Nullable
         Shard staged;
 
         @Nullable
         DataDir stagedDir;
 
-        Hole(long from, long to, boolean last) {
+        /** The segment before the missing numbers, if they may continue it: it is staged again from its beginning. */
+        final @Nullable SegmentState reopened;
+
+        /** Whether the reopened segment turned out to be complete. */
+        boolean reopenedIsComplete;
+
+        MissingRange(@Nullable SegmentState reopened, long next, long to, boolean last) {
+            this.reopened = reopened;
+            long from = reopened == null ? next : reopened.firstSeq();
             this.from = from;
             this.to = to;
             this.last = last;
             this.found = from;
         }
+
+        /** The first sequence number that is in no file yet, or in a file that must be replaced. */
+        long replacesFrom() {
+            return reopened != null && reopenedIsComplete ? reopened.nextSeq() : from;
+        }
+
+        /** Appends the record if it is the next one of the range. */
+        void offer(TenantId tenant, WalRecord record, boolean begins) {
+            if (staged != null && record.seq() == found && record.seq() < to) {
+                staged.append(tenant, record, begins);
+                found++;
+            }
+        }
+
+        /** Like {@link #offer}, and notes where the topic begins. */
+        void offerFromTopic(TenantId tenant, WalRecord record, boolean begins) {
+            if (topicBegins < 0) {
+                topicBegins = record.seq();
+            }
+            offer(tenant, record, begins);
+        }
     }
 
     /** One tenant's log as it is found. */
-    private static final class Found {
+    private static final class LogFindings {
         final TenantId tenant;
         final int shard;
-        final NavigableMap<Long, Tail> good = new TreeMap<>();
+        final NavigableMap<Long, SegmentState> good = new TreeMap<>();
         final Set<SegmentName> bad = new LinkedHashSet<>();
-        final List<Hole> holes = new ArrayList<>();
+        final List<MissingRange> missing = new ArrayList<>();
         boolean brokenOff;
 
-        Found(TenantId tenant, int shard) {
+        LogFindings(TenantId tenant, int shard) {
             this.tenant = tenant;
             this.shard = shard;
         }
 
-        boolean whole() {
-            return bad.isEmpty() && holes.isEmpty() && !brokenOff;
+        boolean isWhole() {
+            return bad.isEmpty() && missing.isEmpty() && !brokenOff;
         }
     }
 
@@ -108,44 +142,44 @@ public final class WalRepair {
         staging.clear();
         Map<Integer, Checkpoint> checkpoints = new HashMap<>();
         for (int shard : dir.checkpointedShards()) {
-            checkpoints.put(shard, Checkpoint.read(dir, shard));
+            checkpoints.put(shard, Checkpoint.read(dir.checkpoint(shard), shard));
         }
-        Map<Integer, Map<TenantId, Found>> damaged = new TreeMap<>();
+        Map<Integer, Map<TenantId, LogFindings>> damaged = new TreeMap<>();
         for (TenantId tenant : tenants) {
             int shard = shardOf.applyAsInt(tenant);
-            Found found = examine(tenant, shard, checkpoints.get(shard));
-            if (!found.whole()) {
+            LogFindings found = examine(tenant, shard, checkpoints.get(shard));
+            if (!found.isWhole()) {
                 damaged.computeIfAbsent(shard, number -> new LinkedHashMap<>()).put(tenant, found);
             }
         }
         List<Outcome> outcomes = new ArrayList<>();
-        for (Map.Entry<Integer, Map<TenantId, Found>> shard : damaged.entrySet()) {
+        for (Map.Entry<Integer, Map<TenantId, LogFindings>> shard : damaged.entrySet()) {
             repair(shard.getKey(), shard.getValue(), source, outcomes);
         }
         staging.clear();
         return outcomes;
     }
 
-    private void repair(int shard, Map<TenantId, Found> damaged, Source source, List<Outcome> outcomes)
+    private void repair(int shard, Map<TenantId, LogFindings> damaged, Source source, List<Outcome> outcomes)
             throws IOException {
         List<Shard> staged = new ArrayList<>();
         try {
-            for (Found found : damaged.values()) {
-                for (int i = 0; i < found.holes.size(); i++) {
+            for (LogFindings found : damaged.values()) {
+                for (int i = 0; i < found.missing.size(); i++) {
                     if (i == staged.size()) {
-                        staged.add(new Shard(new DataDir(staging.root().resolve("part-" + i)), shard, settings));
+                        staged.add(new Shard(part(i), shard, settings, () -> true, segment -> {}));
                     }
-                    Hole hole = found.holes.get(i);
-                    hole.staged = staged.get(i);
-                    hole.stagedDir = new DataDir(staging.root().resolve("part-" + i));
-                    salvage(found, hole);
+                    MissingRange range = found.missing.get(i);
+                    range.staged = staged.get(i);
+                    range.stagedDir = part(i);
+                    salvage(found, range);
                 }
             }
             if (!staged.isEmpty()) {
-                source.read(shard, (tenant, record) -> {
-                    Found found = damaged.get(tenant);
+                source.read(shard, (tenant, record, begins) -> {
+                    LogFindings found = damaged.get(tenant);
                     if (found != null) {
-                        found.holes.forEach(hole -> offer(tenant, hole, record));
+                        found.missing.forEach(range -> range.offerFromTopic(tenant, record, begins));
                     }
                 });
             }
@@ -155,36 +189,25 @@ public final class WalRepair {
         } finally {
             staged.forEach(Shard::close);
         }
-        for (Found found : damaged.values()) {
+        for (LogFindings found : damaged.values()) {
             install(found, outcomes);
         }
     }
 
-    private static void offer(TenantId tenant, Hole hole, WalRecord record) {
-        if (hole.topicBegins < 0) {
-            hole.topicBegins = record.seq();
-        }
-        if (hole.staged != null && record.seq() == hole.found && record.seq() < hole.to) {
-            hole.staged.append(tenant, record, () -> true, segment -> {});
-            hole.found++;
-        }
+    private DataDir part(int i) {
+        return new DataDir(staging.root().resolve("part-" + i));
     }
 
-    /** Takes what can be read of the file that begins the hole: its checksums are right. */
-    private void salvage(Found found, Hole hole) throws IOException {
-        SegmentName name = new SegmentName(hole.from, found.shard);
+    /** Takes what can be read of the file that begins the range: its checksums are right. */
+    private void salvage(LogFindings found, MissingRange range) throws IOException {
+        SegmentName name = new SegmentName(range.from, found.shard);
         Path path = path(found.tenant, name);
         if (!found.bad.contains(name) || !Files.isRegularFile(path, LinkOption.NOFOLLOW_LINKS)) {
             return;
         }
         try (SegmentReader reader = new SegmentReader(found.tenant, name, path)) {
-            for (Stored batch = reader.next(); batch != null; batch = reader.next()) {
-                for (WalRecord record : batch.records()) {
-                    if (hole.staged != null && record.seq() == hole.found && record.seq() < hole.to) {
-                        hole.staged.append(found.tenant, record, () -> true, segment -> {});
-                        hole.found++;
-                    }
-                }
+            for (StoredBatch batch = reader.next(); batch != null; batch = reader.next()) {
+                batch.records().forEach(record -> range.offer(found.tenant, record, false));
             }
         } catch (BadBatchException e) {
             // From here on the topic is needed.
@@ -196,8 +219,8 @@ public final class WalRepair {
     }
 
     /** Which files are right, and what is missing. */
-    private Found examine(TenantId tenant, int shard, @Nullable Checkpoint checkpoint) throws IOException {
-        Found found = new Found(tenant, shard);
+    private LogFindings examine(TenantId tenant, int shard, @Nullable Checkpoint checkpoint) throws IOException {
+        LogFindings found = new LogFindings(tenant, shard);
         Checkpoint.Log log = checkpoint == null ? null : checkpoint.logs().get(tenant);
         long begin = log == null ? Checkpoint.Log.UNKNOWN : log.beginSeq();
         NavigableSet<SegmentName> names = dir.segments(tenant);
@@ -213,98 +236,118 @@ public final class WalRepair {
         }
         long end = log == null ? -1 : Math.max(log.tail().nextSeq(), log.appliedSeq());
         found.brokenOff = log != null && log.isBrokenOff();
-        holes(found, begin, end);
+        missing(found, begin, end);
         return found;
     }
 
-    private void scan(Found found, SegmentName name, boolean last, Checkpoint.@Nullable Log log) throws IOException {
+    private void scan(LogFindings found, SegmentName name, boolean last, Checkpoint.@Nullable Log log)
+            throws IOException {
         long durable = log != null && log.tail().firstSeq() == name.firstSeq()
                 ? log.tail().position()
                 : 0;
-        Tail tail = Tail.empty(name.firstSeq());
-        ByteBuilder scratch = WalRecord.scratch();
+        SegmentScan scan;
         try (SegmentReader reader = new SegmentReader(found.tenant, name, path(found.tenant, name))) {
-            try {
-                for (Stored batch = reader.next(); batch != null; batch = reader.next()) {
-                    for (WalRecord record : batch.records()) {
-                        tail = tail.with(record, record.chainedCrc(tail.crc(), scratch));
-                    }
-                    tail = tail.at(batch.end());
-                }
-            } catch (BadBatchException e) {
-                if (!(e.reachesEnd() && last && reader.position() >= durable)) {
-                    found.bad.add(name);
-                    return;
-                }
-            }
+            scan = reader.scan(SegmentState.empty(name.firstSeq()));
         }
-        found.good.put(name.firstSeq(), tail);
+        BadBatchException bad = scan.bad();
+        if (bad != null && !(bad.reachesEnd() && last && scan.state().position() >= durable)) {
+            found.bad.add(name);
+            return;
+        }
+        found.good.put(name.firstSeq(), scan.state());
     }
 
-    private void holes(Found found, long begin, long end) {
+    private void missing(LogFindings found, long begin, long end) {
         long next = begin;
-        NavigableMap<Long, Tail> kept = new TreeMap<>();
-        for (Tail tail : List.copyOf(found.good.values())) {
+        NavigableMap<Long, SegmentState> kept = new TreeMap<>();
+        for (SegmentState tail : List.copyOf(found.good.values())) {
             boolean last = tail.firstSeq() == found.good.lastKey();
             if (tail.firstSeq() < next || (tail.records() == 0 && !last)) {
                 drop(found, tail);
                 continue;
             }
             if (tail.firstSeq() > next) {
-                found.holes.add(new Hole(reopened(found, kept, next), tail.firstSeq(), false));
+                found.missing.add(new MissingRange(reopened(found, kept, next), next, tail.firstSeq(), false));
             }
             kept.put(tail.firstSeq(), tail);
             next = tail.nextSeq();
         }
         if (end > next) {
-            found.holes.add(new Hole(reopened(found, kept, next), end, true));
+            found.missing.add(new MissingRange(reopened(found, kept, next), next, end, true));
         }
     }
 
-    private void drop(Found found, Tail tail) {
+    private static void drop(LogFindings found, SegmentState tail) {
         found.good.remove(tail.firstSeq());
         found.bad.add(new SegmentName(tail.firstSeq(), found.shard));
     }
 
-    /** Where a hole begins: with the segment before it where that is not full, as it may be cut short. */
-    private long reopened(Found found, NavigableMap<Long, Tail> kept, long next) {
-        if (!kept.isEmpty() && kept.lastEntry().getValue().ownBytes() < settings.segmentBytes()) {
-            Tail shortened = kept.pollLastEntry().getValue();
-            drop(found, shortened);
-            return shortened.firstSeq();
+    /**
+     * The segment before a range, unless a file shows that a segment begins with the range: its end may be missing, which
+     * only the topic knows.
+     */
+    private static @Nullable SegmentState reopened(
+            LogFindings found, NavigableMap<Long, SegmentState> kept, long next) {
+        if (kept.isEmpty() || found.bad.contains(new SegmentName(next, found.shard))) {
+            return null;
         }
-        return next;
+        SegmentState before = kept.pollLastEntry().getValue();
+        drop(found, before);
+        return before;
     }
 
-    private void install(Found found, List<Outcome> outcomes) throws IOException {
-        List<Hole> lost =
-                found.holes.stream().filter(hole -> hole.found < hole.to).toList();
+    /** Leaves a reopened segment alone if nothing of it was missing. */
+    private static void keepComplete(LogFindings found, MissingRange range) throws IOException {
+        SegmentState before = range.reopened;
+        DataDir staged = range.stagedDir;
+        if (before == null || staged == null) {
+            return;
+        }
+        SegmentName name = new SegmentName(before.firstSeq(), found.shard);
+        Path path = staged.walOf(found.tenant).resolve(name.fileName());
+        try (SegmentReader reader = new SegmentReader(found.tenant, name, path)) {
+            SegmentState now =
+                    reader.scan(SegmentState.empty(before.firstSeq())).state();
+            if (now.nextSeq() == before.nextSeq() && now.crc() == before.crc()) {
+                range.reopenedIsComplete = true;
+                found.bad.remove(name);
+            }
+        }
+    }
+
+    private void install(LogFindings found, List<Outcome> outcomes) throws IOException {
+        List<MissingRange> lost =
+                found.missing.stream().filter(range -> range.found < range.to).toList();
         if (!lost.isEmpty()) {
-            for (Hole hole : lost) {
-                long last = hole.topicBegins < 0 ? hole.to - 1 : Math.min(hole.to, hole.topicBegins) - 1;
+            for (MissingRange range : lost) {
+                long last = range.topicBegins < 0 ? range.to - 1 : Math.min(range.to, range.topicBegins) - 1;
                 outcomes.add(new Outcome(
                         found.tenant,
-                        hole.found,
-                        Math.max(last, hole.found),
+                        range.found,
+                        Math.max(last, range.found),
                         false,
                         "signals-accepted no longer has these records; nothing was changed"));
             }
             return;
         }
-        for (SegmentName name : found.bad) {
-            dir.copyToQuarantine(found.tenant, path(found.tenant, name));
+        for (MissingRange range : found.missing) {
+            keepComplete(found, range);
         }
-        boolean newTail = found.brokenOff || found.holes.stream().anyMatch(hole -> hole.last);
+        for (SegmentName name : found.bad) {
+            dir.quarantine().copy(found.tenant, path(found.tenant, name));
+        }
+        boolean newTail = found.brokenOff || found.missing.stream().anyMatch(range -> range.last);
         if (newTail) {
-            write(found, found.holes.isEmpty() ? null : found.holes.get(found.holes.size() - 1));
+            write(found, found.missing.isEmpty() ? null : found.missing.get(found.missing.size() - 1));
         }
         Set<String> installed = new LinkedHashSet<>();
         List<Path> grown = new ArrayList<>();
-        dir.createDirectories(dir.walOf(found.tenant), grown::add);
-        for (Hole hole : found.holes) {
-            DataDir from = hole.stagedDir;
+        dir.files().createDirectories(dir.walOf(found.tenant), grown::add);
+        for (MissingRange range : found.missing) {
+            DataDir from = range.stagedDir;
             if (from != null) {
-                for (SegmentName name : from.segments(found.tenant)) {
+                NavigableSet<SegmentName> names = from.segments(found.tenant);
+                for (SegmentName name : names.tailSet(new SegmentName(range.replacesFrom(), found.shard))) {
                     Path target = path(found.tenant, name);
                     if (Files.isDirectory(target, LinkOption.NOFOLLOW_LINKS)) {
                         throw WalException.refused(target + " is a directory: move it away");
@@ -323,17 +366,17 @@ public final class WalRepair {
                 Files.deleteIfExists(path(found.tenant, name));
             }
         }
-        DataDir.fsync(dir.walOf(found.tenant));
+        DurableFiles.fsync(dir.walOf(found.tenant));
         for (Path directory : grown) {
-            DataDir.fsync(directory);
+            DurableFiles.fsync(directory);
         }
         if (newTail) {
             write(found, null);
         }
-        for (Hole hole : found.holes) {
-            outcomes.add(new Outcome(found.tenant, hole.from, hole.to - 1, true, "made again"));
+        for (MissingRange range : found.missing) {
+            outcomes.add(new Outcome(found.tenant, range.replacesFrom(), range.to - 1, true, "made again"));
         }
-        if (found.holes.isEmpty()) {
+        if (found.missing.isEmpty()) {
             outcomes.add(
                     new Outcome(found.tenant, 0, -1, true, "moved what does not belong to the log to quarantine/"));
         }
@@ -345,18 +388,18 @@ public final class WalRepair {
      * @param open what is about to be put in place: the checkpoint then says that it is not finished; null: how far the
      *     files go now
      */
-    private void write(Found found, @Nullable Hole open) throws IOException {
-        Checkpoint checkpoint = Checkpoint.read(dir, found.shard);
+    private void write(LogFindings found, @Nullable MissingRange open) throws IOException {
+        Checkpoint checkpoint = Checkpoint.read(dir.checkpoint(found.shard), found.shard);
         Checkpoint.Log log = checkpoint == null ? null : checkpoint.logs().get(found.tenant);
         if (checkpoint == null || log == null) {
             return;
         }
-        Tail tail;
+        SegmentState tail;
         if (open != null) {
-            tail = Tail.empty(open.from);
+            tail = SegmentState.empty(open.replacesFrom());
         } else {
             SegmentName last = dir.segments(found.tenant).last();
-            Found now = new Found(found.tenant, found.shard);
+            LogFindings now = new LogFindings(found.tenant, found.shard);
             scan(now, last, false, null);
             tail = now.good.get(last.firstSeq());
             if (tail == null) {
@@ -366,6 +409,7 @@ public final class WalRepair {
         Map<TenantId, Checkpoint.Log> logs = new HashMap<>(checkpoint.logs());
         long applied = Math.max(log.appliedSeq(), log.tail().nextSeq());
         logs.put(found.tenant, new Checkpoint.Log(tail, log.beginSeq(), applied, log.pruning()));
-        new Checkpoint(checkpoint.offset(), checkpoint.partial(), logs).write(dir, found.shard);
+        new Checkpoint(checkpoint.offset(), checkpoint.partial(), logs)
+                .write(dir.files(), dir.checkpoint(found.shard), found.shard);
     }
 }

@@ -4,11 +4,11 @@ import java.time.Duration;
 import org.apache.kafka.common.compress.Compression;
 
 /**
- * How segments are cut and files are held. {@code segmentBytes} and {@code segmentAge} decide where segments end, so they
- * must be the same on all instances.
+ * Where segments end, and how files are written. Admission applies {@code segmentBytes} and {@code segmentAge} when it
+ * accepts a signal, and marks the first record of each segment; the files follow the marks.
  *
- * @param segmentBytes a segment is sealed when its records' own bytes reach this
- * @param segmentAge a segment is sealed by the first record that is this much younger than its first
+ * @param segmentBytes a segment is full when its record bytes reach this, or less for a small storage quota
+ * @param segmentAge a record that is this much younger than the first record of the segment begins a new one
  * @param batchBytes a batch is written when it reaches this, if nothing made it earlier
  * @param pendingBytes records held in memory over all of a shard's tenants before they are written
  * @param openFiles segment files that one shard keeps open

@@ -2,7 +2,7 @@ package io.tidegate.wal;
 
 import io.tidegate.tenant.TenantId;
 import io.tidegate.wal.RecordBatches.BadBatchException;
-import io.tidegate.wal.RecordBatches.Stored;
+import io.tidegate.wal.RecordBatches.StoredBatch;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -131,7 +131,7 @@ public final class WalVerifier {
 
     private @Nullable Checkpoint readable(int shard) {
         try {
-            return Checkpoint.read(dir, shard);
+            return Checkpoint.read(dir.checkpoint(shard), shard);
         } catch (WalException e) {
             LOG.warn("a checkpoint is not readable, verifying without it shard={}", shard, e);
             return null;
@@ -272,7 +272,7 @@ public final class WalVerifier {
             try (SegmentReader reader = new SegmentReader(tenant, name, path)) {
                 long read = 0;
                 try {
-                    for (Stored batch = reader.next(); batch != null; batch = reader.next()) {
+                    for (StoredBatch batch = reader.next(); batch != null; batch = reader.next()) {
                         records += batch.records().size();
                         progress.accept(batch.end() - read);
                         read = batch.end();

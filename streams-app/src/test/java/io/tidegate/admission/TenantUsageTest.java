@@ -337,6 +337,20 @@ class TenantUsageTest {
     }
 
     @Test
+    void keepsTheOpenSegmentUnlessAnotherBuildAcceptedInBetween() {
+        TenantUsage usage = TenantUsage.fresh(1, 2);
+        new Admission(null).admit(TenantConfig.defaultTenant(), usage, new Signal(null, null, null, null), T);
+        OpenSegment open = new OpenSegment(0, 77, T);
+        usage.openSegment(open);
+        byte[] stored = usage.write();
+        assertThat(TenantUsage.read(stored).openSegment()).isEqualTo(open);
+
+        // The next sequence number is the first field of the first section.
+        stored[1 + 3 + Long.BYTES - 1]++;
+        assertThat(TenantUsage.read(stored).openSegment()).isEqualTo(OpenSegment.NONE);
+    }
+
+    @Test
     void aTenantWithoutARateStoresNoBucket() {
         TenantUsage usage = TenantUsage.fresh(1, 2);
         int fresh = usage.write().length;

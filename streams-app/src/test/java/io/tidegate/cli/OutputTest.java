@@ -50,7 +50,7 @@ class OutputTest {
         try (Shard shard = new Shard(new DataDir(root), 3, settings)) {
             for (int seq = 0; seq < RECORDS; seq++) {
                 byte[] value = "{\"n\":%d}".formatted(seq).getBytes(StandardCharsets.UTF_8);
-                shard.append(TENANT, new WalRecord(seq, 1000, null, value, headers), () -> false, segment -> {});
+                shard.append(TENANT, new WalRecord(seq, 1000, null, value, headers));
             }
             shard.checkpoint(100);
         }

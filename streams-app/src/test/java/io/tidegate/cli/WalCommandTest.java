@@ -58,7 +58,7 @@ final class WalCommandTest {
     private static void append(Shard shard, TenantId tenant, long seq, String value) {
         Header[] headers = {new RecordHeader("h", "v".getBytes(StandardCharsets.UTF_8))};
         byte[] bytes = value.getBytes(StandardCharsets.UTF_8);
-        shard.append(tenant, new WalRecord(seq, TIME_MS + seq, null, bytes, headers), () -> false, segment -> {});
+        shard.append(tenant, new WalRecord(seq, TIME_MS + seq, null, bytes, headers));
     }
 
     private List<Path> segments() throws IOException {

@@ -15,6 +15,7 @@ import java.util.Properties;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.compress.Compression;
+import org.apache.kafka.common.header.Headers;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.streams.processor.TaskId;
 import org.apache.kafka.streams.processor.api.MockProcessorContext;
@@ -53,7 +54,8 @@ class WalProcessorTest {
             }
         };
         WalSettings wal = WalSettings.of(10_000, Duration.ofHours(1), 4, Compression.NONE);
-        store = new WalStore(WalProcessor.STORE, new DataDir(temp), wal, accepted);
+        store = new WalStore(
+                WalProcessor.STORE, new DataDir(temp), wal, accepted, new SkippedRecords(TopologyListener.NONE));
         Topics topics =
                 new Topics(List.of("in"), "by", "configs", "accepted", "over", "dead", "segments", "do", "events");
         Duration often = Duration.ofSeconds(1);
@@ -88,7 +90,7 @@ class WalProcessorTest {
     private void process(long offset) {
         context.setRecordMetadata(ACCEPTED.topic(), SHARD, offset);
         byte[] key = ("42:" + offset).getBytes(US_ASCII);
-        processor.process(new Record<>(key, new byte[10], offset, new RecordHeaders()));
+        processor.process(new Record<>(key, new byte[10], offset, headers()));
     }
 
     @Test
@@ -156,6 +158,14 @@ class WalProcessorTest {
     }
 
     private static ConsumerRecord<byte[], byte[]> stored(long offset, long seq) {
-        return new ConsumerRecord<>(ACCEPTED.topic(), SHARD, offset, ("42:" + seq).getBytes(US_ASCII), new byte[10]);
+        ConsumerRecord<byte[], byte[]> record =
+                new ConsumerRecord<>(ACCEPTED.topic(), SHARD, offset, ("42:" + seq).getBytes(US_ASCII), new byte[10]);
+        headers().forEach(record.headers()::add);
+        return record;
+    }
+
+    /** What admission sets on every signal. */
+    private static Headers headers() {
+        return new RecordHeaders().add(TidegateHeaders.SOURCE, "signals/0/1".getBytes(US_ASCII));
     }
 }

@@ -6,11 +6,12 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
-import java.util.function.Consumer;
+import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.kafka.common.compress.Compression;
@@ -28,6 +29,16 @@ final class AcceptedTopic {
 
     private final List<Entry> entries = new ArrayList<>();
     private final Map<TenantId, Long> nextSeqs = new HashMap<>();
+
+    /** By offset, whether the record begins a segment; computed for the settings below. */
+    private final List<Boolean> marks = new ArrayList<>();
+
+    private WalSettings marksOf;
+
+    /** Records before which all of their tenant were pruned: the next one begins a segment. */
+    private final Set<SegmentStart> afterPrune = new HashSet<>();
+
+    private record SegmentStart(TenantId tenant, long seq) {}
 
     /** Records of all kinds of three tenants, their time mostly going forward. */
     static AcceptedTopic random(long seed, int records) {
@@ -95,14 +106,48 @@ final class AcceptedTopic {
         return entries.get(offset).tenant();
     }
 
-    void apply(Shard shard, int offset, Consumer<SealedSegment> sealed) {
-        shard.append(entries.get(offset).tenant(), entries.get(offset).record(), () -> false, sealed);
+    /** Appends a record, marked as admission would with the shard's settings. */
+    void apply(Shard shard, int offset) {
+        Entry entry = entries.get(offset);
+        shard.append(entry.tenant(), entry.record(), beginsSegment(shard.settings(), offset));
+    }
+
+    /** Notes that all records of a tenant below {@code seq} are pruned before that one is accepted. */
+    AcceptedTopic prunedBelow(TenantId tenant, long seq) {
+        afterPrune.add(new SegmentStart(tenant, seq));
+        return this;
+    }
+
+    /** The plainest model of admission's rule: counts each tenant's records from the beginning of the topic. */
+    boolean beginsSegment(WalSettings settings, int offset) {
+        if (marks.size() != entries.size() || !settings.equals(marksOf)) {
+            marks.clear();
+            marksOf = settings;
+            Map<TenantId, Long> bytes = new HashMap<>();
+            Map<TenantId, Long> firstMs = new HashMap<>();
+            for (Entry entry : entries) {
+                TenantId tenant = entry.tenant();
+                long nowMs = entry.record().timestampMs();
+                boolean begins = !bytes.containsKey(tenant)
+                        || afterPrune.contains(
+                                new SegmentStart(tenant, entry.record().seq()))
+                        || bytes.get(tenant) >= settings.segmentBytes()
+                        || nowMs - firstMs.get(tenant) >= settings.segmentAge().toMillis();
+                if (begins) {
+                    bytes.put(tenant, 0L);
+                    firstMs.put(tenant, nowMs);
+                }
+                bytes.merge(tenant, (long) entry.record().ownBytes(), Long::sum);
+                marks.add(begins);
+            }
+        }
+        return marks.get(offset);
     }
 
     /** Applies the offsets from {@code from} up to, without, {@code to}. */
     void apply(Shard shard, int from, int to) {
         for (int offset = from; offset < to; offset++) {
-            apply(shard, offset, segment -> {});
+            apply(shard, offset);
         }
     }
 

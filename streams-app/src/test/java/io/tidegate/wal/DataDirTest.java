@@ -189,12 +189,12 @@ class DataDirTest {
         FaultyDisk faulty = new FaultyDisk(disk);
         DataDir failing = new DataDir(faulty.root());
         Path file = faulty.root().resolve("file");
-        failing.replace(file, new byte[] {1, 2, 3, 4});
+        failing.files().replace(file, new byte[] {1, 2, 3, 4});
         int at = 1;
         do {
             faulty.breakAt(at, false);
             try {
-                failing.replace(file, new byte[] {5, 6, 7, 8});
+                failing.files().replace(file, new byte[] {5, 6, 7, 8});
             } catch (IOException e) {
                 assertThat(faulty.broke()).isTrue();
             }

@@ -56,7 +56,8 @@ class FormatPageTest {
         WalSettings defaults =
                 WalSettings.of(WalSettings.SEGMENT_BYTES_DEFAULT, Duration.ofHours(24), 8, Compression.NONE);
         byte[] none = new Checkpoint(0, false, Map.of()).bytes(0);
-        byte[] one = new Checkpoint(0, false, Map.of(TenantId.of(1), new Checkpoint.Log(Tail.empty(0), 0, 0, false)))
+        byte[] one = new Checkpoint(
+                        0, false, Map.of(TenantId.of(1), new Checkpoint.Log(SegmentState.empty(0), 0, 0, false)))
                 .bytes(0);
         byte[] usage = TenantUsage.fresh(1, 2).write();
 
@@ -72,7 +73,7 @@ class FormatPageTest {
         code.put("CHECKPOINT_VERSION", (long) none[0]);
         code.put("CHECKPOINT_HEAD_BYTES", (long) none.length - Integer.BYTES);
         code.put("CHECKPOINT_ENTRY_BYTES", (long) one.length - none.length);
-        code.put("TAIL_BYTES", (long) Tail.BYTES);
+        code.put("TAIL_BYTES", (long) SegmentState.BYTES);
         code.put("FORMAT", identityFormat(dir));
         code.put("USAGE_VERSION", (long) usage[0]);
         code.put("USAGE_BYTES", (long) usage.length);
@@ -164,7 +165,7 @@ class FormatPageTest {
 
     @Test
     void theCheckpointIsMadeOfTheBytesOnThePage() throws IOException {
-        Tail tail = new Tail(10, 20, 30, 40, 50, 60);
+        SegmentState tail = new SegmentState(10, 20, 30, 40, 50, 60);
         ByteArrayOutputStream stored = new ByteArrayOutputStream();
         DataOutputStream out = new DataOutputStream(stored);
         out.writeByte(2);

@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.function.BooleanSupplier;
 import org.apache.kafka.common.compress.Compression;
 import org.apache.kafka.common.header.Header;
 import org.junit.jupiter.api.BeforeEach;
@@ -56,7 +57,7 @@ class GuardTest {
 
         for (WalRecord wrong : List.of(other, longer)) {
             try (Shard shard = open()) {
-                assertThatThrownBy(() -> shard.append(SECOND, wrong, () -> false, segment -> {}))
+                assertThatThrownBy(() -> shard.append(SECOND, wrong))
                         .isInstanceOfSatisfying(WalException.class, e -> {
                             assertThat(e.kind()).isEqualTo(WalException.Kind.DIFFERS);
                             assertThat(e.mayPass()).isFalse();
@@ -74,23 +75,20 @@ class GuardTest {
     @Test
     void asksOnceWhetherTheTopicStillHasItsBeginningAndOnlyForANewCopy() {
         int[] asked = new int[1];
-        try (Shard shard = open()) {
+        BooleanSupplier gone = () -> {
+            asked[0]++;
+            return true;
+        };
+        try (Shard shard = new Shard(dir, SHARD, AcceptedTopic.settings(300), gone, segment -> {})) {
             for (int seq = 5; seq < 9; seq++) {
-                shard.append(
-                        SECOND,
-                        record(seq),
-                        () -> {
-                            asked[0]++;
-                            return true;
-                        },
-                        segment -> {});
+                shard.append(SECOND, record(seq));
             }
-            shard.append(FIRST, record(3), () -> false, segment -> {});
+            shard.append(FIRST, record(3));
             shard.checkpoint(10);
         }
         assertThat(asked[0]).isEqualTo(1);
         try (Shard shard = open()) {
-            shard.append(AcceptedTopic.LAST, record(3), () -> false, segment -> {});
+            shard.append(AcceptedTopic.LAST, record(3));
         }
     }
 
@@ -98,12 +96,12 @@ class GuardTest {
     @Test
     void stopsWhereATopicLostItsBeginningAfterThisCopyWasBegun() {
         try (Shard shard = open()) {
-            shard.append(SECOND, record(0), () -> false, segment -> {});
+            shard.append(SECOND, record(0));
             shard.checkpoint(0);
             shard.forgetOffset();
         }
-        try (Shard shard = open()) {
-            assertThatThrownBy(() -> shard.append(FIRST, record(2), () -> true, segment -> {}))
+        try (Shard shard = new Shard(dir, SHARD, AcceptedTopic.settings(300), () -> true, segment -> {})) {
+            assertThatThrownBy(() -> shard.append(FIRST, record(2)))
                     .hasMessageContaining("tenant t0, shard 3 lacks the sequence numbers 0 to 1.");
         }
     }
@@ -128,7 +126,7 @@ class GuardTest {
         } finally {
             assertThat(Thread.interrupted()).isTrue();
         }
-        assertThat(Suspects.of(dir, SHARD)).isEmpty();
+        assertThat(dir.undurable().of(SHARD)).isEmpty();
         assertThat(stored(dir, SECOND)).as("nothing is cut for it").hasSizeGreaterThanOrEqualTo(10);
 
         try (Shard again = new Shard(dir, SHARD, AcceptedTopic.settings(1 << 20))) {
@@ -146,12 +144,12 @@ class GuardTest {
         DataDir faulty = new DataDir(disk.root());
         WalSettings oneFile = new WalSettings(1 << 20, Duration.ofDays(1), 1, 1 << 20, 1, Compression.NONE);
         Shard shard = new Shard(faulty, SHARD, oneFile);
-        shard.append(FIRST, record(0), () -> false, segment -> {});
-        shard.append(SECOND, record(0), () -> false, segment -> {});
-        shard.append(FIRST, record(1), () -> false, segment -> {});
+        shard.append(FIRST, record(0));
+        shard.append(SECOND, record(0));
+        shard.append(FIRST, record(1));
         // A write, and then the fsync of the file that makes room.
         disk.breakAt(2, false);
-        assertThatThrownBy(() -> shard.append(SECOND, record(1), () -> false, segment -> {}))
+        assertThatThrownBy(() -> shard.append(SECOND, record(1)))
                 .isInstanceOf(WalException.class)
                 .hasMessageContaining("fsync was told to fail");
         shard.close();

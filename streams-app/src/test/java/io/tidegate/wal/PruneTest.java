@@ -79,7 +79,7 @@ class PruneTest {
 
     @Test
     void goesOnWithItsNextNumberInANewSegmentAfterARestartWithNoFileLeft() throws IOException {
-        AcceptedTopic topic = AcceptedTopic.of(SECOND, 12);
+        AcceptedTopic topic = AcceptedTopic.of(SECOND, 12).prunedBelow(SECOND, 8);
         try (Shard shard = open()) {
             topic.apply(shard, 0, 8);
             shard.prune(SECOND, 8);
@@ -117,7 +117,7 @@ class PruneTest {
 
     @Test
     void aPruneThatComesAgainTakesNothingThatCameAfterIt() throws IOException {
-        AcceptedTopic topic = AcceptedTopic.of(SECOND, 12);
+        AcceptedTopic topic = AcceptedTopic.of(SECOND, 12).prunedBelow(SECOND, 5);
         for (int crash = 0; crash < 2; crash++) {
             // Far ahead of what there is: all that came before it goes, and nothing else.
             try (Shard shard = open()) {
@@ -148,7 +148,7 @@ class PruneTest {
 
     @Test
     void aTopicThatIsReadFromItsBeginningAgainPrunesTheSame() throws IOException {
-        AcceptedTopic topic = AcceptedTopic.of(SECOND, 12);
+        AcceptedTopic topic = AcceptedTopic.of(SECOND, 12).prunedBelow(SECOND, 5);
         try (Shard shard = open()) {
             topic.apply(shard, 0, 5);
             shard.prune(SECOND, 10);
@@ -239,16 +239,16 @@ class PruneTest {
     @Test
     void aDeletedTenantsCopiesGoFromTheQuarantineAndNoOthers() throws IOException {
         List<String> names = List.of("42.a.log.from-0", "42.a.log.from-0.2", "421.a.log.from-0", "4.a.log.from-0");
-        Files.createDirectories(dir.quarantine());
+        Files.createDirectories(dir.quarantine().directory());
         for (String name : names) {
-            Files.createFile(dir.quarantine().resolve(name));
+            Files.createFile(dir.quarantine().directory().resolve(name));
         }
         try (Shard shard = open()) {
             shard.removeCopies(SECOND);
             shard.removeCopies(SECOND);
         }
 
-        try (var left = Files.list(dir.quarantine())) {
+        try (var left = Files.list(dir.quarantine().directory())) {
             assertThat(left.map(path -> path.getFileName().toString()))
                     .containsExactlyInAnyOrder("421.a.log.from-0", "4.a.log.from-0");
         }
@@ -278,7 +278,7 @@ class PruneTest {
 
         /** An offset is a record, and the prune that follows it. */
         void step() {
-            topic.apply(shard, next, segment -> {});
+            topic.apply(shard, next);
             Long below = prunes.get(next);
             if (below != null) {
                 shard.prune(topic.tenant(next), below);

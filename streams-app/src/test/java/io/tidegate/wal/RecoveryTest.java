@@ -40,7 +40,7 @@ class RecoveryTest {
         AcceptedTopic topic = AcceptedTopic.of(SECOND, records);
         try (Shard shard = new Shard(new DataDir(root), SHARD, SETTINGS)) {
             for (int offset = 0; offset < records; offset++) {
-                topic.apply(shard, offset, segment -> {});
+                topic.apply(shard, offset);
                 if (offset % 2 == 1) {
                     shard.flush();
                 }
@@ -68,7 +68,7 @@ class RecoveryTest {
 
     private static List<byte[]> quarantined(Path root) throws IOException {
         List<byte[]> copies = new ArrayList<>();
-        Path quarantine = new DataDir(root).quarantine();
+        Path quarantine = new DataDir(root).quarantine().directory();
         if (Files.exists(quarantine)) {
             try (Stream<Path> files = Files.list(quarantine)) {
                 for (Path file : files.sorted().toList()) {

@@ -44,7 +44,7 @@ class RestartTest {
                 shard.checkpoint(0);
             }
             for (int tenant = 0; tenant < tenants; tenant++) {
-                shard.append(TenantId.of(tenant), record(seq, value), () -> false, segment -> {});
+                shard.append(TenantId.of(tenant), record(seq, value));
             }
         }
         shard.flush();
@@ -57,7 +57,7 @@ class RestartTest {
         try (Shard shard = new Shard(dir, SHARD, settings())) {
             assertThat(shard.recoveredBytes()).isZero();
             for (int tenant = 0; tenant < tenants; tenant++) {
-                shard.append(TenantId.of(tenant), record(from, value), () -> false, segment -> {});
+                shard.append(TenantId.of(tenant), record(from, value));
             }
             return shard.recoveredBytes();
         }

@@ -24,7 +24,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Where segments end is a function of the records alone, so that all copies are cut alike. */
+/** Segments begin at the marks, so that all copies have the same ones. */
 class SealingTest {
     private static final int SHARD = 0;
 
@@ -33,25 +33,24 @@ class SealingTest {
 
     private List<SealedSegment> sealed(AcceptedTopic topic, WalSettings settings) {
         List<SealedSegment> sealed = new ArrayList<>();
-        try (Shard shard = new Shard(new DataDir(root), SHARD, settings)) {
+        try (Shard shard = new Shard(new DataDir(root), SHARD, settings, () -> false, sealed::add)) {
             for (int offset = 0; offset < topic.size(); offset++) {
-                topic.apply(shard, offset, sealed::add);
+                topic.apply(shard, offset);
             }
         }
         return sealed;
     }
 
     @Test
-    void sealsWithTheRecordWhoseOwnBytesFillTheSegment() throws IOException {
+    void sealsWithTheRecordThatBeginsTheNextSegment() throws IOException {
         AcceptedTopic topic = AcceptedTopic.of(FIRST, 7);
 
         List<SealedSegment> sealed = sealed(topic, AcceptedTopic.settings(300));
 
         assertThat(sealed)
                 .extracting(SealedSegment::firstSeq, SealedSegment::lastSeq, SealedSegment::sealedAtMs)
-                .containsExactly(tuple(0, 2, 2), tuple(3, 5, 5));
-        Path first = root.resolve("wal").resolve(new SegmentName(0, SHARD).fileName());
-        assertThat(sealed.get(0).bytes()).isEqualTo(Files.size(first));
+                .containsExactly(tuple(0, 2, 3), tuple(3, 5, 6));
+        assertThat(sealed.get(0).bytes()).isEqualTo(300);
         assertThat(sealed.get(0).records()).isEqualTo(3);
     }
 
@@ -68,15 +67,17 @@ class SealingTest {
     }
 
     @Test
-    void tellsOfBothSegmentsWhereOneRecordSealsTheOneBeforeByAgeAndFillsItsOwn() throws IOException {
+    void reportsTheSameSegmentsAgainIfTheirRecordsComeAgain() throws IOException {
         AcceptedTopic topic = new AcceptedTopic();
         topic.add(FIRST, 0, null, "v");
         topic.add(FIRST, 1000, null, "x".repeat(500));
+        topic.add(FIRST, 1001, null, "w");
         List<SealedSegment> first = sealed(topic, AcceptedTopic.settings(400));
 
         List<SealedSegment> again = new ArrayList<>();
-        try (Shard shard = new Shard(new DataDir(root), SHARD, AcceptedTopic.settings(400))) {
-            topic.apply(shard, 1, again::add);
+        try (Shard shard = new Shard(new DataDir(root), SHARD, AcceptedTopic.settings(400), () -> false, again::add)) {
+            topic.apply(shard, 1);
+            topic.apply(shard, 2);
         }
 
         assertThat(first).extracting(SealedSegment::firstSeq).containsExactly(0L, 1L);
@@ -92,8 +93,8 @@ class SealingTest {
         Files.write(root.resolve("wal").resolve(new SegmentName(1, SHARD).fileName()), new byte[0]);
 
         List<SealedSegment> again = new ArrayList<>();
-        try (Shard shard = new Shard(new DataDir(root), SHARD, AcceptedTopic.settings(400))) {
-            topic.apply(shard, 1, again::add);
+        try (Shard shard = new Shard(new DataDir(root), SHARD, AcceptedTopic.settings(400), () -> false, again::add)) {
+            topic.apply(shard, 1);
         }
 
         assertThat(again).isEqualTo(first).hasSize(1);
@@ -109,10 +110,13 @@ class SealingTest {
         long segmentBytes = 100L + random.nextInt(600);
         Duration age = Duration.ofMillis(200 + random.nextInt(3000));
 
-        Copy plain = new Copy("plain", topic, segmentBytes, age, Compression.NONE);
+        WalSettings marks = WalSettings.of(segmentBytes, age, 1, Compression.NONE);
+
+        Copy plain = new Copy("plain", topic, marks, segmentBytes, Compression.NONE);
         plain.applyAll(new Random(0), 1000);
-        Copy restless =
-                new Copy("restless", topic, segmentBytes, age, Compression.lz4().build());
+        // Its own segment size is another: it must not matter.
+        Copy restless = new Copy(
+                "restless", topic, marks, 3 * segmentBytes, Compression.lz4().build());
         restless.applyAll(random, 12);
 
         String description = "seed %d".formatted(seed);
@@ -133,15 +137,15 @@ class SealingTest {
         private final AcceptedTopic topic;
         private final DataDir dir;
         private final long segmentBytes;
-        private final Duration age;
+        private final WalSettings marks;
         private final Compression compression;
         private final Set<String> reports = new TreeSet<>();
 
-        Copy(String name, AcceptedTopic topic, long segmentBytes, Duration age, Compression compression) {
+        Copy(String name, AcceptedTopic topic, WalSettings marks, long segmentBytes, Compression compression) {
             this.topic = topic;
             this.dir = new DataDir(root.resolve(name));
             this.segmentBytes = segmentBytes;
-            this.age = age;
+            this.marks = marks;
             this.compression = compression;
         }
 
@@ -149,7 +153,16 @@ class SealingTest {
             return new Shard(
                     dir,
                     SHARD,
-                    new WalSettings(segmentBytes, age, 1 + random.nextInt(500), random.nextInt(2000), 1, compression));
+                    new WalSettings(
+                            segmentBytes,
+                            marks.segmentAge(),
+                            1 + random.nextInt(500),
+                            random.nextInt(2000),
+                            1,
+                            compression),
+                    () -> false,
+                    segment -> reports.add("%s %d to %d, crc %x"
+                            .formatted(segment.tenant(), segment.firstSeq(), segment.lastSeq(), segment.crc())));
         }
 
         /** Does something else than to append once in {@code calm} records. */
@@ -157,11 +170,7 @@ class SealingTest {
             Shard shard = open(random);
             int restarts = 30;
             for (int offset = 0; offset < topic.size(); offset++) {
-                topic.apply(
-                        shard,
-                        offset,
-                        segment -> reports.add("%s %d to %d, crc %x"
-                                .formatted(segment.tenant(), segment.firstSeq(), segment.lastSeq(), segment.crc())));
+                shard.append(topic.tenant(offset), topic.recordAt(offset), topic.beginsSegment(marks, offset));
                 switch (random.nextInt(calm)) {
                     case 0 -> shard.flush();
                     case 1 -> shard.checkpoint(offset);

@@ -31,6 +31,7 @@ class ShardTest {
     Path root;
 
     private DataDir dir;
+    private boolean beginningIsGone;
 
     @BeforeEach
     void dataDir() {
@@ -38,11 +39,12 @@ class ShardTest {
     }
 
     private Shard shard() {
-        return new Shard(dir, SHARD, settings(400));
+        return new Shard(dir, SHARD, settings(400), () -> beginningIsGone, segment -> {});
     }
 
-    private static void append(Shard shard, TenantId tenant, long seq, boolean beginningIsGone) {
-        shard.append(tenant, record(seq), () -> beginningIsGone, segment -> {});
+    private void append(Shard shard, TenantId tenant, long seq, boolean gone) {
+        beginningIsGone = gone;
+        shard.append(tenant, record(seq));
     }
 
     @Test
@@ -62,7 +64,7 @@ class ShardTest {
                     .containsExactlyInAnyOrder(
                             "wal/00000000000000000000.shard-00003.log",
                             "tenants/42/wal/00000000000000000000.shard-00003.log",
-                            "tenants/42/wal/00000000000000000006.shard-00003.log",
+                            "tenants/42/wal/00000000000000000004.shard-00003.log",
                             "tenants/18446744073709551615/wal/00000000000000000000.shard-00003.log");
         }
     }
@@ -226,11 +228,11 @@ class ShardTest {
             topic.apply(shard, 5, 10);
         }
         assertThat(Files.size(segment)).isGreaterThan(durable);
-        Suspects.add(dir, SHARD, List.of(FIRST));
+        dir.undurable().add(SHARD, List.of(FIRST));
 
         try (Shard shard = new Shard(dir, SHARD, settings(1 << 20))) {
             assertThat(Files.size(segment)).isEqualTo(durable);
-            assertThat(Suspects.of(dir, SHARD)).isEmpty();
+            assertThat(dir.undurable().of(SHARD)).isEmpty();
             topic.apply(shard, 5, 10);
         }
         assertThat(stored(dir, FIRST)).isEqualTo(topic.of(FIRST));
@@ -305,14 +307,13 @@ class ShardTest {
     @Test
     void refusesFurtherWorkAfterSomethingUnexpectedInTheMiddleOfIt() throws IOException {
         AcceptedTopic topic = AcceptedTopic.of(SECOND, 10);
-        Shard shard = shard();
-        topic.apply(shard, 0, 3);
-        assertThatThrownBy(() -> topic.apply(shard, 3, segment -> {
-                    throw new IllegalStateException("the report could not be sent");
-                }))
-                .isInstanceOf(IllegalStateException.class);
+        Shard shard = new Shard(dir, SHARD, settings(400), () -> false, segment -> {
+            throw new IllegalStateException("the report could not be sent");
+        });
+        topic.apply(shard, 0, 4);
+        assertThatThrownBy(() -> topic.apply(shard, 4)).isInstanceOf(IllegalStateException.class);
 
-        assertThatThrownBy(() -> topic.apply(shard, 4, segment -> {}))
+        assertThatThrownBy(() -> topic.apply(shard, 5))
                 .isInstanceOf(WalException.class)
                 .hasRootCauseMessage("the report could not be sent");
         shard.close();

@@ -43,12 +43,12 @@ class StoredFormatTest {
     private static Checkpoint checkpoint() {
         Map<TenantId, Checkpoint.Log> logs = new LinkedHashMap<>();
         logs.put(TENANT, new Checkpoint.Log(filled(), 2, 4, true));
-        logs.put(LAST, new Checkpoint.Log(Tail.empty(7), 7, 7, false));
+        logs.put(LAST, new Checkpoint.Log(SegmentState.empty(7), 7, 7, false));
         return new Checkpoint(1234567890123L, true, logs);
     }
 
-    private static Tail filled() {
-        return new Tail(3, 5, 0x102, 0x203, 0xdeadbeef, 1_700_000_000_000L);
+    private static SegmentState filled() {
+        return new SegmentState(3, 5, 0x102, 0x203, 0xdeadbeef, 1_700_000_000_000L);
     }
 
     @Test
@@ -64,7 +64,7 @@ class StoredFormatTest {
     void readsTheCheckpointOfVersion1WhichDoesNotKnowWhereLogsBegin() throws IOException {
         Map<TenantId, Checkpoint.Log> logs = Map.of(
                 TENANT, new Checkpoint.Log(filled(), Checkpoint.Log.UNKNOWN, 5, false),
-                LAST, new Checkpoint.Log(Tail.empty(0), Checkpoint.Log.UNKNOWN, 0, false));
+                LAST, new Checkpoint.Log(SegmentState.empty(0), Checkpoint.Log.UNKNOWN, 0, false));
 
         assertThat(Checkpoint.parse(golden("checkpoint-v1.hex"), SHARD))
                 .isEqualTo(new Checkpoint(1234567890123L, true, logs));
@@ -110,7 +110,7 @@ class StoredFormatTest {
     }
 
     private static void refuses(DataDir dir, byte[] checkpoint, String why) throws IOException {
-        dir.replace(dir.checkpoint(SHARD), checkpoint);
+        dir.files().replace(dir.checkpoint(SHARD), checkpoint);
         assertThatThrownBy(() -> new Shard(dir, SHARD, AcceptedTopic.settings(100)))
                 .isInstanceOfSatisfying(
                         WalException.class, e -> assertThat(e.kind()).isEqualTo(WalException.Kind.DAMAGE))
@@ -147,7 +147,7 @@ class StoredFormatTest {
     }
 
     private static void append(Shard shard, WalRecord record) {
-        shard.append(TENANT, record, () -> false, segment -> {});
+        shard.append(TENANT, record);
     }
 
     @Test

@@ -30,7 +30,7 @@ class WalReaderTest {
         AcceptedTopic topic = AcceptedTopic.of(SECOND, 20);
         try (Shard shard = new Shard(dir, SHARD, settings(600))) {
             for (int offset = 0; offset < topic.size(); offset++) {
-                topic.apply(shard, offset, segment -> {});
+                topic.apply(shard, offset);
                 if (offset % 4 == 0) {
                     shard.flush();
                 }
@@ -59,8 +59,8 @@ class WalReaderTest {
     void endsWhereTheLogBeginsLaterThanTheNumberWantedOrIsNotThere() throws IOException {
         DataDir dir = new DataDir(root);
         assertThat(stored(dir, SECOND)).isEmpty();
-        try (Shard shard = new Shard(dir, SHARD, settings(300))) {
-            shard.append(SECOND, AcceptedTopic.record(50), () -> true, segment -> {});
+        try (Shard shard = new Shard(dir, SHARD, settings(300), () -> true, segment -> {})) {
+            shard.append(SECOND, AcceptedTopic.record(50));
         }
         assertThat(stored(dir, SECOND, 10)).containsExactly(AcceptedTopic.text(AcceptedTopic.record(50)));
     }
@@ -71,7 +71,7 @@ class WalReaderTest {
         AcceptedTopic topic = AcceptedTopic.of(SECOND, 10);
         try (Shard shard = new Shard(dir, SHARD, settings(300))) {
             for (int offset = 0; offset < topic.size(); offset++) {
-                topic.apply(shard, offset, segment -> {});
+                topic.apply(shard, offset);
                 shard.flush();
                 assertThat(stored(dir, SECOND)).isEqualTo(topic.of(SECOND).subList(0, offset + 1));
             }

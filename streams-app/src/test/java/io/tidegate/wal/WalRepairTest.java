@@ -57,7 +57,7 @@ class WalRepairTest {
         }
         try (Shard shard = new Shard(dir, SHARD, SETTINGS)) {
             for (int offset = 0; offset < topic.size(); offset++) {
-                topic.apply(shard, offset, segment -> {});
+                topic.apply(shard, offset);
                 shard.flush();
             }
             shard.checkpoint(topic.size() - 1);
@@ -73,7 +73,7 @@ class WalRepairTest {
     private static WalRepair.Source source(AcceptedTopic topic, int from) {
         return (shard, each) -> {
             for (int offset = from; offset < topic.size(); offset++) {
-                each.accept(topic.tenant(offset), topic.recordAt(offset));
+                each.accept(topic.tenant(offset), topic.recordAt(offset), topic.beginsSegment(SETTINGS, offset));
             }
         };
     }
@@ -102,7 +102,7 @@ class WalRepairTest {
         for (TenantId tenant : List.of(FIRST, SECOND)) {
             for (SegmentName name : dir.segments(tenant)) {
                 Path path = dir.walOf(tenant).resolve(name.fileName());
-                Tail tail = Tail.empty(name.firstSeq());
+                SegmentState tail = SegmentState.empty(name.firstSeq());
                 try (SegmentReader reader = new SegmentReader(tenant, name, path)) {
                     for (var batch = reader.next(); batch != null; batch = reader.next()) {
                         for (WalRecord record : batch.records()) {
@@ -280,7 +280,7 @@ class WalRepairTest {
                 assertThat(contents(dir)).as(description).isEqualTo(before);
                 assertThat(damage(dir)).as(description).isEmpty();
                 Path copy;
-                try (Stream<Path> copies = Files.list(dir.quarantine())) {
+                try (Stream<Path> copies = Files.list(dir.quarantine().directory())) {
                     copy = copies.findFirst().orElseThrow();
                 }
                 assertThat(Files.readAllBytes(copy)).as(description).isEqualTo(wrong);
@@ -306,7 +306,7 @@ class WalRepairTest {
         assertThat(repair(dir, topic, topic.size()))
                 .extracting(Outcome::firstSeq, Outcome::lastSeq)
                 .containsExactly(org.assertj.core.groups.Tuple.tuple(4L, 5L));
-        assertThat(dir.quarantine())
+        assertThat(dir.quarantine().directory())
                 .satisfiesAnyOf(
                         path -> assertThat(path).doesNotExist(),
                         path -> assertThat(path).isEmptyDirectory());
@@ -346,7 +346,7 @@ class WalRepairTest {
             Map<String, String> before = contents(own);
             for (long first : where.equals("both") ? new long[] {3, 9} : new long[] {where.equals("last") ? 9 : 3}) {
                 Path path = own.walOf(SECOND).resolve(new SegmentName(first, SHARD).fileName());
-                try (var file = own.openSegment(path, false)) {
+                try (var file = own.files().open(path, false)) {
                     file.write(java.nio.ByteBuffer.wrap(new byte[] {1, 2, 3, 4}), 70);
                     file.force(true);
                 }
@@ -369,15 +369,15 @@ class WalRepairTest {
 
     @Test
     void aShardDoesNotOpenALogWhoseRepairWasBrokenOff() throws IOException {
-        Checkpoint checkpoint = Checkpoint.read(dir, SHARD);
+        Checkpoint checkpoint = Checkpoint.read(dir.checkpoint(SHARD), SHARD);
         Map<TenantId, Checkpoint.Log> logs = new TreeMap<>(checkpoint.logs());
         Checkpoint.Log log = logs.get(SECOND);
-        logs.put(SECOND, new Checkpoint.Log(Tail.empty(9), log.beginSeq(), log.appliedSeq(), false));
-        new Checkpoint(checkpoint.offset(), false, logs).write(dir, SHARD);
+        logs.put(SECOND, new Checkpoint.Log(SegmentState.empty(9), log.beginSeq(), log.appliedSeq(), false));
+        new Checkpoint(checkpoint.offset(), false, logs).write(dir.files(), dir.checkpoint(SHARD), SHARD);
 
         assertThat(damage(dir)).extracting(WalVerifier.Damage::what).anyMatch(what -> what.contains("broken off"));
         try (Shard shard = new Shard(dir, SHARD, SETTINGS)) {
-            assertThatThrownBy(() -> topic.apply(shard, topic.size() - 1, segment -> {}))
+            assertThatThrownBy(() -> topic.apply(shard, topic.size() - 1))
                     .hasMessageContaining("a repair was broken off");
         }
         assertThat(repair(dir, topic, 0)).allMatch(Outcome::repaired);

@@ -49,7 +49,7 @@ class WalVerifierTest {
 
     private static void append(DataDir dir, TenantId tenant, int offset) {
         try (Shard shard = new Shard(dir, SHARD, AcceptedTopic.settings(300))) {
-            AcceptedTopic.of(tenant, offset + 1).apply(shard, offset, segment -> {});
+            AcceptedTopic.of(tenant, offset + 1).apply(shard, offset);
         }
     }
 

@@ -26,6 +26,15 @@ class PruneTest {
         return topology.wal("42").stream().map(record -> record.seq()).toList();
     }
 
+    private static void prune(TopologyFixture topology, String key) {
+        topology.pipe(
+                SIGNALS_ACCEPTED,
+                record((byte[]) null)
+                        .key(key)
+                        .header("tidegate.command", "prune-wal")
+                        .now());
+    }
+
     @Test
     void removesWhatIsBelowTheNumberAndGoesOnWithTheNextOne() throws IOException {
         try (TopologyFixture topology = TopologyFixture.in(dir).segmentBytes(1).start()) {
@@ -33,11 +42,11 @@ class PruneTest {
             topology.verdicts(4, "42", T0);
             assertThat(seqs(topology)).containsExactly(0L, 1L, 2L, 3L);
 
-            topology.pipe(SIGNALS_ACCEPTED, record((byte[]) null).key("42:2").now());
+            prune(topology, "42:2");
             topology.advanceWallClock(CHECKPOINT);
             assertThat(seqs(topology)).containsExactly(2L, 3L);
 
-            topology.pipe(SIGNALS_ACCEPTED, record((byte[]) null).key("42:100").now());
+            prune(topology, "42:100");
             topology.advanceWallClock(CHECKPOINT);
             assertThat(dir.resolve("tenants/42")).doesNotExist();
             assertThat(topology.send(signal("42", T0)).verdict()).isEqualTo(TopologyFixture.ACCEPTED);
@@ -55,7 +64,7 @@ class PruneTest {
             Path own = Files.createFile(copies.resolve("42.some.log.from-0"));
             Path others = Files.createFile(copies.resolve("421.some.log.from-0"));
 
-            topology.pipe(SIGNALS_ACCEPTED, record((byte[]) null).key("42:2").now());
+            prune(topology, "42:2");
             assertThat(own).exists();
             topology.pipe(
                     SIGNALS_ACCEPTED,

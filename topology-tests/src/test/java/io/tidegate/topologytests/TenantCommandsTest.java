@@ -91,27 +91,22 @@ class TenantCommandsTest {
         return TenantUsage.read(written.get(written.size() - 1).value());
     }
 
-    private static byte[] report(long firstSeq, long lastSeq, long size) {
-        return bytes("{\"bytes\":%d,\"records\":1,\"first_seq\":%d,\"last_seq\":%d,\"crc\":\"0\",\"sealed_at\":\"\","
-                        .formatted(size, firstSeq, lastSeq)
-                + "\"instance\":\"x\",\"region\":null}");
-    }
-
-    private void sealed(long firstSeq, long lastSeq, long size) {
-        tidegate.pipe(
-                WAL_SEGMENTS,
-                record(report(firstSeq, lastSeq, size)).key("42:" + firstSeq).now());
+    /** Starts again with segments of one record. */
+    private void startWithASegmentPerRecord() {
+        tidegate.close();
+        tidegate = TopologyFixture.in(dir.resolve("other")).segmentBytes(1).start();
     }
 
     @Test
     void pruningFreesTheQuotaAtOnceAndTellsTheWal() {
-        tidegate.config("42", "\"max_storage_bytes\":300");
+        startWithASegmentPerRecord();
+        tidegate.config("42", "");
         for (int i = 0; i < 10; i++) {
             assertThat(tidegate.send("42", T0).verdict()).isEqualTo(ACCEPTED);
         }
-        sealed(0, 3, 100);
-        sealed(4, 6, 100);
-        sealed(7, 8, 100);
+        TenantUsage full = usage();
+        assertThat(full.sealedSegments()).isEqualTo(10);
+        tidegate.config("42", "\"max_storage_bytes\":" + full.sealedBytes());
         assertThat(tidegate.send("42", T0).verdict()).isEqualTo("storage_limit");
         tidegate.read(WAL_SEGMENTS);
 
@@ -119,28 +114,38 @@ class TenantCommandsTest {
 
         assertThat(events.get(0).at("/event").asText()).isEqualTo("command_done");
         assertThat(events.get(0).at("/below_seq").asLong()).isEqualTo(8);
-        assertThat(events.get(0).at("/segments").asLong()).isEqualTo(2);
-        assertThat(events.get(0).at("/bytes").asLong()).isEqualTo(200);
+        assertThat(events.get(0).at("/segments").asLong()).isEqualTo(8);
+        assertThat(events.get(0).at("/bytes").asLong()).isEqualTo(full.sealedBytes() / 10 * 8);
         assertThat(events.get(1).at("/event").asText()).isEqualTo("quota_left");
         List<TestRecord<byte[], byte[]>> accepted = tidegate.read(SIGNALS_ACCEPTED);
         assertThat(accepted).singleElement().satisfies(prune -> {
             assertThat(text(prune.key())).isEqualTo("42:8");
             assertThat(prune.value()).isNull();
+            assertThat(TidegateHeaders.text(prune.headers(), "tidegate.command"))
+                    .isEqualTo("prune-wal");
         });
         assertThat(tidegate.read(WAL_SEGMENTS))
+                .isNotEmpty()
                 .allSatisfy(tombstone -> assertThat(tombstone.value()).isNull());
         TenantUsage usage = usage();
-        assertThat(usage.sealedBytes()).isEqualTo(100);
+        assertThat(usage.sealedBytes()).isEqualTo(full.sealedBytes() / 10 * 2);
         assertThat(usage.prunedBelow()).isEqualTo(8);
         assertThat(tidegate.send("42", T0).verdict()).isEqualTo(ACCEPTED);
+    }
 
-        // A late report of what is gone counts nothing, and is taken back.
-        sealed(4, 6, 100);
-        assertThat(usage().sealedBytes()).isEqualTo(100);
-        assertThat(tidegate.read(WAL_SEGMENTS)).singleElement().satisfies(tombstone -> {
-            assertThat(text(tombstone.key())).isEqualTo("42:4");
-            assertThat(tombstone.value()).isNull();
-        });
+    @Test
+    void aSignalAfterAPruneOfEverythingBeginsASegmentThatCountsFromIt() {
+        tidegate.config("42", "");
+        assertThat(tidegate.send("42", T0).verdict()).isEqualTo(ACCEPTED);
+        assertThat(usage().openSegment().firstSeq()).isZero();
+        command("42", "{\"command\":\"prune-wal\",\"below_seq\":1}");
+        assertThat(usage().openSegment().isOpen()).isFalse();
+        tidegate.read(SIGNALS_ACCEPTED);
+
+        TestRecord<byte[], byte[]> next = tidegate.send("42", T0).record();
+
+        assertThat(next.headers().lastHeader("tidegate.segment")).isNotNull();
+        assertThat(usage().openSegment().firstSeq()).isEqualTo(1);
     }
 
     @Test
@@ -203,10 +208,11 @@ class TenantCommandsTest {
 
     @Test
     void deletingATenantLeavesItsNumbersOnly() {
+        startWithASegmentPerRecord();
         tidegate.config("42", "\"max_signals_per_sec\":100");
         tidegate.send("42", T0, "\"item\":1", "\"user\":2");
         tidegate.send("42", T0, "\"item\":3");
-        sealed(0, 0, 100);
+        long bytes = usage().sealedBytes();
         assertThat(command("42", "{\"command\":\"delete-tenant\"}"))
                 .singleElement()
                 .satisfies(refused -> {
@@ -224,8 +230,8 @@ class TenantCommandsTest {
         JsonNode report = events.get(0);
         assertThat(report.at("/entities/item").asLong()).isEqualTo(2);
         assertThat(report.at("/entities/user").asLong()).isEqualTo(1);
-        assertThat(report.at("/segments").asLong()).isEqualTo(1);
-        assertThat(report.at("/bytes").asLong()).isEqualTo(100);
+        assertThat(report.at("/segments").asLong()).isEqualTo(2);
+        assertThat(report.at("/bytes").asLong()).isEqualTo(bytes);
         assertThat(report.at("/accepted").asLong()).isEqualTo(2);
         assertThat(report.at("/next_seq").asLong()).isEqualTo(2);
         assertThat(tidegate.read(SIGNALS_ACCEPTED)).singleElement().satisfies(prune -> {
@@ -246,8 +252,7 @@ class TenantCommandsTest {
         assertThat(tidegate.send("42", T0, "\"item\":8", "\"user\":9").verdict())
                 .isEqualTo(ACCEPTED);
         assertThat(tidegate.wal("42")).extracting(signal -> signal.seq()).containsExactly(2L);
-        sealed(0, 1, 5_000);
-        assertThat(usage().sealedBytes()).isZero();
+        assertThat(usage().sealedSegments()).isEqualTo(1);
     }
 
     @ParameterizedTest

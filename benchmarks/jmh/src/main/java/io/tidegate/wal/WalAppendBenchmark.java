@@ -110,7 +110,7 @@ public class WalAppendBenchmark {
 
     private void append(Shard shard, TenantId id, long seq) {
         WalRecord record = new WalRecord(seq, 1_700_000_000_000L + seq, null, value, headers);
-        shard.append(id, record, () -> false, segment -> {});
+        shard.append(id, record);
     }
 
     @Benchmark

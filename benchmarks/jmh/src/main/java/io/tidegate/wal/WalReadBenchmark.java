@@ -64,7 +64,7 @@ public class WalReadBenchmark {
         try (Shard shard = new Shard(dir, 0, settings)) {
             for (int i = 0; i < SIGNALS; i++) {
                 WalRecord record = new WalRecord(i, 1_700_000_000_000L + i, null, value, headers);
-                shard.append(TENANT, record, () -> false, segment -> {});
+                shard.append(TENANT, record);
             }
             shard.checkpoint(SIGNALS);
         }

@@ -12,15 +12,15 @@ import java.nio.ByteBuffer;
  * @param crc the content checksum so far
  * @param firstTimestampMs the time of the first record; -1 while there is none
  */
-record Tail(long firstSeq, long nextSeq, long position, long ownBytes, int crc, long firstTimestampMs) {
+record SegmentState(long firstSeq, long nextSeq, long position, long ownBytes, int crc, long firstTimestampMs) {
     static final int BYTES = 5 * Long.BYTES + Integer.BYTES;
 
-    static Tail empty(long firstSeq) {
-        return new Tail(firstSeq, firstSeq, 0, 0, 0, -1);
+    static SegmentState empty(long firstSeq) {
+        return new SegmentState(firstSeq, firstSeq, 0, 0, 0, -1);
     }
 
-    Tail with(WalRecord record, int newCrc) {
-        return new Tail(
+    SegmentState with(WalRecord record, int newCrc) {
+        return new SegmentState(
                 firstSeq,
                 record.seq() + 1,
                 position,
@@ -29,8 +29,8 @@ record Tail(long firstSeq, long nextSeq, long position, long ownBytes, int crc, 
                 firstTimestampMs < 0 ? record.timestampMs() : firstTimestampMs);
     }
 
-    Tail at(long newPosition) {
-        return new Tail(firstSeq, nextSeq, newPosition, ownBytes, crc, firstTimestampMs);
+    SegmentState at(long newPosition) {
+        return new SegmentState(firstSeq, nextSeq, newPosition, ownBytes, crc, firstTimestampMs);
     }
 
     long records() {
@@ -42,7 +42,7 @@ record Tail(long firstSeq, long nextSeq, long position, long ownBytes, int crc, 
         out.putInt(crc).putLong(firstTimestampMs);
     }
 
-    static Tail read(ByteBuffer in) {
-        return new Tail(in.getLong(), in.getLong(), in.getLong(), in.getLong(), in.getInt(), in.getLong());
+    static SegmentState read(ByteBuffer in) {
+        return new SegmentState(in.getLong(), in.getLong(), in.getLong(), in.getLong(), in.getInt(), in.getLong());
     }
 }

@@ -1,0 +1,29 @@
+package io.tidegate.admission;
+
+/**
+ * The segment of a tenant's WAL that its next accepted signal belongs to, unless that one begins a new segment.
+ *
+ * @param firstSeq the sequence number of its first record; -1 if no segment is open
+ * @param bytes the record bytes in it
+ * @param firstMs the record time of its first record
+ */
+public record OpenSegment(long firstSeq, long bytes, long firstMs) {
+    /** The next accepted signal begins a segment. */
+    public static final OpenSegment NONE = new OpenSegment(-1, 0, 0);
+
+    public boolean isOpen() {
+        return firstSeq >= 0;
+    }
+
+    /** Whether a record of this time is too young for the segment. */
+    public boolean isTooOld(long nowMs, long ageMs) {
+        return isOpen() && nowMs >= firstMs && nowMs - firstMs >= ageMs;
+    }
+
+    /** The segment with one more record. */
+    public OpenSegment with(long seq, long recordBytes, long nowMs) {
+        return isOpen()
+                ? new OpenSegment(firstSeq, Math.addExact(bytes, recordBytes), firstMs)
+                : new OpenSegment(seq, recordBytes, nowMs);
+    }
+}

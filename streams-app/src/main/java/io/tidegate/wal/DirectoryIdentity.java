@@ -1,0 +1,76 @@
+package io.tidegate.wal;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.TreeMap;
+
+/** The identity file of a data directory: the cluster, topic and application that its files belong to. */
+final class DirectoryIdentity {
+    private static final String FORMAT = "1";
+
+    private final Path root;
+    private final Path path;
+    private final DurableFiles files;
+
+    /**
+     * @param root the data directory
+     * @param path the identity file
+     */
+    DirectoryIdentity(Path root, Path path, DurableFiles files) {
+        this.root = root;
+        this.path = path;
+        this.files = files;
+    }
+
+    boolean exists() {
+        return Files.exists(path);
+    }
+
+    /**
+     * Writes the identity at the first start, and compares it at each later one.
+     *
+     * @param identity names and values, such as the ids of the cluster and the topic
+     * @throws WalException naming the difference and the remedy
+     */
+    void bind(Map<String, String> identity) {
+        Map<String, String> expected = new TreeMap<>(identity);
+        expected.put("format", FORMAT);
+        try {
+            if (exists()) {
+                compare(expected, read());
+                return;
+            }
+            StringBuilder text = new StringBuilder();
+            expected.forEach(
+                    (name, value) -> text.append(name).append('=').append(value).append('\n'));
+            files.replace(path, text.toString().getBytes(StandardCharsets.UTF_8));
+        } catch (IOException e) {
+            throw WalException.io("reading", path, e);
+        }
+    }
+
+    private Map<String, String> read() throws IOException {
+        Map<String, String> found = new TreeMap<>();
+        for (String line : Files.readAllLines(path)) {
+            int equals = line.indexOf('=');
+            if (equals > 0) {
+                found.put(line.substring(0, equals), line.substring(equals + 1));
+            }
+        }
+        return found;
+    }
+
+    private void compare(Map<String, String> expected, Map<String, String> found) {
+        expected.forEach((name, value) -> {
+            if (!value.equals(found.get(name))) {
+                throw WalException.refused(("the data directory %s belongs to something else: its %s is %s, here it is"
+                                + " %s. Point data.dir at the right directory or at an empty one; from an empty one"
+                                + " the files are rebuilt from signals-accepted")
+                        .formatted(root, name, found.getOrDefault(name, "missing"), value));
+            }
+        });
+    }
+}

@@ -1,0 +1,130 @@
+package io.tidegate.wal;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.DirectoryNotEmptyException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Durable file operations below one root. Directories and files are readable for their owner only, and no symbolic link
+ * below the root is followed. Thread-safe: has no state.
+ */
+final class DurableFiles {
+    private final Path root;
+
+    DurableFiles(Path root) {
+        this.root = root;
+    }
+
+    /**
+     * Creates a directory and its missing parents.
+     *
+     * @param newEntry receives each directory that got a new entry, and so needs an {@link #fsync} to be durable
+     * @throws WalException if a part of the path is a symbolic link or a file
+     */
+    void createDirectories(Path directory, Consumer<Path> newEntry) throws IOException {
+        Path parent = directory.getParent();
+        if (parent == null || (directory.equals(root) && Files.isDirectory(root))) {
+            return;
+        }
+        if (directory.equals(root)) {
+            Files.createDirectories(parent);
+        } else {
+            createDirectories(parent, newEntry);
+            if (Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)) {
+                return;
+            }
+        }
+        try {
+            Files.createDirectory(directory, ownerOnly("rwx------"));
+        } catch (FileAlreadyExistsException e) {
+            if (!Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)) {
+                throw WalException.refused(directory + " is a symbolic link or a file, a directory is expected");
+            }
+        }
+        newEntry.accept(parent);
+    }
+
+    /** Creates a directory and its missing parents, and makes them durable. */
+    void createDurably(Path directory) throws IOException {
+        List<Path> grown = new ArrayList<>();
+        createDirectories(directory, grown::add);
+        for (Path parent : grown) {
+            fsync(parent);
+        }
+    }
+
+    /** Opens a file for writing, creating it if {@code create}; never through a symbolic link. */
+    FileChannel open(Path path, boolean create) throws IOException {
+        Set<? extends java.nio.file.OpenOption> options = create
+                ? Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.READ, StandardOpenOption.WRITE)
+                : Set.of(StandardOpenOption.READ, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS);
+        return FileChannel.open(path, options, create ? ownerOnly("rw-------") : new FileAttribute<?>[0]);
+    }
+
+    /** Writes a whole file so that after a crash it is either the old or the new one. */
+    void replace(Path path, byte[] content) throws IOException {
+        createDurably(path.getParent());
+        Path temporary = path.resolveSibling(path.getFileName() + ".tmp");
+        Files.deleteIfExists(temporary);
+        try (FileChannel file = open(temporary, true)) {
+            ByteBuffer bytes = ByteBuffer.wrap(content);
+            while (bytes.hasRemaining()) {
+                file.write(bytes);
+            }
+            file.force(true);
+        }
+        Files.move(temporary, path, StandardCopyOption.ATOMIC_MOVE);
+        fsync(path.getParent());
+    }
+
+    /** Deletes a file durably. */
+    static void delete(Path path) throws IOException {
+        Files.delete(path);
+        fsync(path.getParent());
+    }
+
+    /** Deletes a directory if it is empty. */
+    static void deleteIfEmpty(@Nullable Path directory) throws IOException {
+        if (directory != null && directory.getParent() != null) {
+            try {
+                Files.deleteIfExists(directory);
+            } catch (DirectoryNotEmptyException e) {
+                return; // it holds a file that Tidegate did not write
+            }
+            if (Files.isDirectory(directory.getParent(), LinkOption.NOFOLLOW_LINKS)) {
+                fsync(directory.getParent());
+            }
+        }
+    }
+
+    /** Makes the entries of a directory durable. */
+    static void fsync(@Nullable Path directory) throws IOException {
+        if (directory != null) {
+            try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
+                channel.force(true);
+            }
+        }
+    }
+
+    FileAttribute<?>[] ownerOnly(String permissions) {
+        return root.getFileSystem().supportedFileAttributeViews().contains("posix")
+                ? new FileAttribute<?>[] {
+                    PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString(permissions))
+                }
+                : new FileAttribute<?>[0];
+    }
+}

@@ -1,0 +1,198 @@
+package io.tidegate.wal;
+
+import io.tidegate.tenant.TenantId;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The files of one shard that are not yet in their final state: batches not yet written, bytes not yet durable, directory
+ * entries not yet durable, and the open files, which are bounded.
+ *
+ * <p>An append goes to a batch in memory, {@link #flush} writes the batch, and {@link #sync} makes it durable. A file is
+ * never closed before its bytes are durable, except by {@link #closeAll}: the kernel reports a failed write-back to those
+ * who have the file open, and may have forgotten it when the file is opened again. An fsync is never repeated after a
+ * failure: the second one would seem to succeed. Not thread-safe; owned by the {@link Shard}.
+ */
+final class LogFiles {
+    private static final Logger LOG = LoggerFactory.getLogger(LogFiles.class);
+
+    private final DataDir dir;
+    private final WalSettings settings;
+    private final Set<SegmentWriter> pending = new LinkedHashSet<>();
+    private final Set<SegmentWriter> unsynced = new LinkedHashSet<>();
+    private final Set<Path> newEntries = new LinkedHashSet<>();
+
+    /** Writers whose file is open, the least recently used first. */
+    private final LinkedHashMap<SegmentWriter, Boolean> open = new LinkedHashMap<>(16, 0.75f, true);
+
+    private long pendingBytes;
+
+    LogFiles(DataDir dir, WalSettings settings) {
+        this.dir = dir;
+        this.settings = settings;
+    }
+
+    DataDir dir() {
+        return dir;
+    }
+
+    WalSettings settings() {
+        return settings;
+    }
+
+    /** The tenants that have written bytes which are not durable. */
+    List<TenantId> undurable() {
+        return unsynced.stream().map(SegmentWriter::tenant).toList();
+    }
+
+    /** Creates the file of a new segment, and its directories. */
+    void create(SegmentWriter writer) throws IOException {
+        dir.files().createDirectories(writer.path().getParent(), newEntries::add);
+        writer.open(dir.files().open(writer.path(), true));
+        open.put(writer, true);
+    }
+
+    /** Notes that a recovered file may hold bytes that are in the page cache only. */
+    void recovered(SegmentWriter writer) {
+        writer.markUnsynced();
+        unsynced.add(writer);
+    }
+
+    /** Notes that a directory has a new entry. */
+    void newEntry(Path directory) {
+        newEntries.add(directory);
+    }
+
+    /** Makes a directory's new entries durable now, if there are any. */
+    void syncEntry(Path directory) throws IOException {
+        if (newEntries.remove(directory)) {
+            DurableFiles.fsync(directory);
+        }
+    }
+
+    /** Appends to the batch in memory. */
+    void append(SegmentWriter writer, WalRecord record) {
+        if (!writer.isPending()) {
+            pending.add(writer);
+        }
+        writer.append(record);
+        pendingBytes += record.ownBytes();
+    }
+
+    /** Writes the batch in memory. */
+    void flush(SegmentWriter writer) throws IOException {
+        if (!writer.isPending()) {
+            return;
+        }
+        pending.remove(writer);
+        pendingBytes -= writer.pendingBytes();
+        ByteBuffer bytes = writer.takeBatch();
+        int size = bytes.remaining();
+        use(writer);
+        writer.write(bytes);
+        unsynced.add(writer);
+        dir.listener().wrote(size);
+    }
+
+    /** Writes all batches in memory, so that readers see them. */
+    void flushAll() throws IOException {
+        for (SegmentWriter writer : List.copyOf(pending)) {
+            flush(writer);
+            closeSurplus();
+        }
+    }
+
+    /** Keeps the bounds: writes batches if too many bytes wait in memory, and closes files if too many are open. */
+    void keepBounds() throws IOException {
+        if (pendingBytes > settings.pendingBytes()) {
+            flushAll();
+        }
+        closeSurplus();
+    }
+
+    /** Makes all bytes of a file durable. */
+    void sync(SegmentWriter writer) throws IOException {
+        flush(writer);
+        if (writer.isUnsynced()) {
+            sync(List.of(writer));
+        }
+    }
+
+    /** Makes all written bytes and all directory entries durable, as many files at once as may be open. */
+    void syncAll() throws IOException {
+        List<SegmentWriter> all = List.copyOf(unsynced);
+        for (int from = 0; from < all.size(); from += settings.openFiles()) {
+            List<SegmentWriter> some = all.subList(from, Math.min(all.size(), from + settings.openFiles()));
+            sync(some.stream().filter(unsynced::contains).toList());
+            closeSurplus();
+        }
+        List<Syncs.Sync> syncs = new ArrayList<>();
+        newEntries.forEach(directory -> syncs.add(() -> DurableFiles.fsync(directory)));
+        Syncs.all(syncs);
+        newEntries.clear();
+    }
+
+    /** Files count as durable when all of them are: after a failure all are in doubt. */
+    private void sync(List<SegmentWriter> writers) throws IOException {
+        List<Syncs.Sync> syncs = new ArrayList<>();
+        for (SegmentWriter writer : writers) {
+            use(writer);
+            FileChannel file = writer.openFile();
+            syncs.add(() -> {
+                long began = System.nanoTime();
+                file.force(false);
+                dir.listener().fsynced(System.nanoTime() - began);
+            });
+        }
+        Syncs.all(syncs);
+        writers.forEach(writer -> {
+            writer.markSynced();
+            unsynced.remove(writer);
+        });
+    }
+
+    private void use(SegmentWriter writer) throws IOException {
+        if (!writer.isOpen()) {
+            writer.open(dir.files().open(writer.path(), false));
+        }
+        open.put(writer, true);
+    }
+
+    void close(SegmentWriter writer) throws IOException {
+        open.remove(writer);
+        writer.close();
+    }
+
+    /** Closes files to make room for others, many at once, so that they can be synced together. */
+    void closeSurplus() throws IOException {
+        if (open.size() <= settings.openFiles()) {
+            return;
+        }
+        int surplus = open.size() - settings.openFiles() / 2;
+        List<SegmentWriter> retired = open.keySet().stream().limit(surplus).toList();
+        sync(retired.stream().filter(unsynced::contains).toList());
+        for (SegmentWriter writer : retired) {
+            close(writer);
+        }
+    }
+
+    /** Closes all files, also if closing one fails. */
+    void closeAll() {
+        for (SegmentWriter writer : List.copyOf(open.keySet())) {
+            try {
+                close(writer);
+            } catch (IOException e) {
+                LOG.warn("closing a segment failed tenant={} segment={}", writer.tenant(), writer.path(), e);
+            }
+        }
+    }
+}

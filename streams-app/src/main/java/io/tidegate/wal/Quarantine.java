@@ -1,0 +1,107 @@
+package io.tidegate.wal;
+
+import io.tidegate.tenant.TenantId;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Keeps a copy of all bytes before they are removed from a segment. */
+final class Quarantine {
+    private static final Logger LOG = LoggerFactory.getLogger(Quarantine.class);
+    private static final int COPY_BYTES = 1 << 16;
+
+    private final Path directory;
+    private final DurableFiles files;
+    private final WalListener listener;
+
+    Quarantine(Path directory, DurableFiles files, WalListener listener) {
+        this.directory = directory;
+        this.files = files;
+        this.listener = listener;
+    }
+
+    Path directory() {
+        return directory;
+    }
+
+    /** An unused name for a copy of a segment from {@code position} on. */
+    private Path copyOf(TenantId tenant, Path segment, long position) {
+        String name = "%s.%s.from-%d".formatted(tenant.decimal(), segment.getFileName(), position);
+        Path copy = directory.resolve(name);
+        for (int i = 2; Files.exists(copy, LinkOption.NOFOLLOW_LINKS); i++) {
+            copy = directory.resolve(name + "." + i);
+        }
+        return copy;
+    }
+
+    /** Keeps a durable copy of a whole segment. Copies regular files only. */
+    void copy(TenantId tenant, Path segment) throws IOException {
+        if (!Files.isRegularFile(segment, LinkOption.NOFOLLOW_LINKS)) {
+            return;
+        }
+        files.createDurably(directory);
+        try (FileChannel from = files.open(segment, false);
+                FileChannel to = files.open(copyOf(tenant, segment, 0), true)) {
+            ByteBuffer bytes = ByteBuffer.allocate(COPY_BYTES);
+            for (long at = 0; from.read(bytes, at) >= 0; at = to.position()) {
+                bytes.flip();
+                while (bytes.hasRemaining()) {
+                    to.write(bytes);
+                }
+                bytes.clear();
+            }
+            to.force(true);
+        }
+        DurableFiles.fsync(directory);
+    }
+
+    /** Truncates a segment durably, after the copy of the removed bytes is durable. */
+    void truncate(TenantId tenant, Path segment, long position, String why) throws IOException {
+        Path copy = copyOf(tenant, segment, position);
+        try (FileChannel file = files.open(segment, false)) {
+            long end = file.size();
+            ByteBuffer bytes = ByteBuffer.allocate(Math.toIntExact(end - position));
+            while (bytes.hasRemaining() && file.read(bytes, position + bytes.position()) >= 0) {
+                // read on
+            }
+            files.replace(copy, bytes.array());
+            file.truncate(position);
+            file.force(true);
+            listener.cut(end - position);
+            LOG.warn(
+                    "cut a torn tail, its records come again from signals-accepted tenant={} segment={} position={}"
+                            + " bytes={} why=\"{}\" copy={}",
+                    tenant,
+                    segment.getFileName(),
+                    position,
+                    end - position,
+                    why,
+                    copy);
+        }
+    }
+
+    /** Removes the copies of a tenant's bytes. */
+    void remove(TenantId tenant) throws IOException {
+        boolean removed = false;
+        try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
+            for (Path entry : entries) {
+                if (entry.getFileName().toString().startsWith(tenant.decimal() + ".")) {
+                    Files.delete(entry);
+                    removed = true;
+                }
+            }
+        } catch (NoSuchFileException e) {
+            return; // nothing was ever truncated
+        }
+        if (removed) {
+            DurableFiles.fsync(directory);
+        }
+    }
+}
