@@ -50,9 +50,10 @@ public final class Doctor {
     /**
      * One thing that was looked at.
      *
-     * @param fix what to do; empty where there is nothing
+     * @param fix what to do; null if there is nothing to do, or if the text says it
      */
-    public record Finding(Level level, String area, String text, String fix) {}
+    public record Finding(
+            Level level, String area, String text, @Nullable String fix) {}
 
     private static final int CONNECT_MS = 5_000;
     private static final int ANSWER_MS = 10_000;
@@ -78,12 +79,12 @@ public final class Doctor {
         return List.copyOf(findings);
     }
 
-    private void add(Level level, String area, String text, String fix) {
+    private void add(Level level, String area, String text, @Nullable String fix) {
         findings.add(new Finding(level, area, text, fix));
     }
 
     private void ok(String area, String text) {
-        add(Level.OK, area, text, "");
+        add(Level.OK, area, text, null);
     }
 
     /** Whether at least one of the brokers to begin with can be connected to. */
@@ -163,12 +164,19 @@ public final class Doctor {
         try (TopicSetup setup = new TopicSetup(settings)) {
             guarded("features", () -> {
                 setup.checkFeatures();
-                String weak = setup.transactionsWeakness();
-                if (weak == null) {
-                    ok("features", "the cluster has what exactly once needs");
+                if (setup.cluster().transactionsAreWeak()) {
+                    add(
+                            Level.WARN,
+                            "features",
+                            ClusterChecks.WEAK_TRANSACTIONS,
+                            setup.cluster().defendTransactions().toString());
                 } else {
-                    add(Level.WARN, "features", weak, "as said");
+                    ok("features", "the cluster has the features that exactly-once needs");
                 }
+            });
+            guarded("owner", () -> {
+                setup.checkOwner();
+                ok("owner", "no other application owns one of the topics");
             });
             guarded("topics", () -> {
                 Set<String> missing = setup.missing();
@@ -177,13 +185,17 @@ public final class Doctor {
                             Level.WARN,
                             "topics",
                             "missing: " + String.join(", ", missing),
-                            "tidegate init creates them, and run does too");
+                            Remedy.createTopics().toString());
                     return;
                 }
-                List<String> wrong = setup.problems();
-                wrong.forEach(text -> add(Level.FAIL, "topics", text, "as said"));
-                if (wrong.isEmpty()) {
-                    ok("topics", "all are there and as they must be");
+                List<TopicFinding> broken = setup.findings();
+                broken.forEach(finding -> add(
+                        finding.rule().atStart() == TopicRule.AtStart.REFUSE ? Level.FAIL : Level.WARN,
+                        "topics",
+                        finding.text(),
+                        finding.remedy() == null ? null : finding.remedy().toString()));
+                if (broken.isEmpty()) {
+                    ok("topics", "all exist, and are as they must be");
                 }
                 permissions(admin);
                 clock(admin);
@@ -228,11 +240,11 @@ public final class Doctor {
                     Level.FAIL,
                     "acl",
                     "%s on topic %s is not allowed".formatted(lacking, need.getKey()),
-                    "kafka-acls.sh --bootstrap-server %s --add --allow-principal User:NAME --topic %s --operation %s"
-                            .formatted(
+                    Remedy.allow(
                                     settings.bootstrapServers(),
                                     need.getKey(),
-                                    lacking.iterator().next()));
+                                    lacking.iterator().next().toString())
+                            .toString());
         }
         if (all) {
             ok(
@@ -287,12 +299,12 @@ public final class Doctor {
                                     one.partition(),
                                     one.startOffset(),
                                     Instant.ofEpochMilli(one.lastTimestampMs())),
-                    "kafka-transactions.sh --bootstrap-server %s abort --topic %s --partition %d --start-offset %d"
-                            .formatted(
+                    Remedy.abortTransaction(
                                     settings.bootstrapServers(),
                                     one.partition().topic(),
                                     one.partition().partition(),
-                                    one.startOffset()));
+                                    one.startOffset())
+                            .toString());
         }
         if (stuck.isEmpty()) {
             ok("transactions", "none is open for long");
@@ -308,7 +320,7 @@ public final class Doctor {
             dir.bind(setup.identity());
             ok("data dir", "its files belong to this cluster, application and topic");
         } catch (WalException e) {
-            add(Level.FAIL, "data dir", String.valueOf(e.getMessage()), "as said");
+            add(Level.FAIL, "data dir", String.valueOf(e.getMessage()), null);
         }
     }
 
@@ -425,7 +437,7 @@ public final class Doctor {
         try {
             look.run();
         } catch (AdminException e) {
-            add(Level.FAIL, area, String.valueOf(e.getMessage()), "as said");
+            add(Level.FAIL, area, String.valueOf(e.getMessage()), null);
         }
     }
 

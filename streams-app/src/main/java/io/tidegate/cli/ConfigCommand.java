@@ -1,5 +1,6 @@
 package io.tidegate.cli;
 
+import io.tidegate.admin.TopicPlan;
 import io.tidegate.config.SettingsReference;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -14,14 +15,19 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true,
         description = "Shows and checks the settings of an instance.",
         synopsisSubcommandLabel = "COMMAND",
-        subcommands = {ConfigCommand.Show.class, ConfigCommand.Validate.class, ConfigCommand.Reference.class})
+        subcommands = {
+            ConfigCommand.Show.class,
+            ConfigCommand.Validate.class,
+            ConfigCommand.Reference.class,
+            ConfigCommand.TopicReference.class
+        })
 final class ConfigCommand implements Runnable {
     @Spec
     private @Nullable CommandSpec spec;
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "a command is missing: show, validate or reference");
+        throw new ParameterException(spec.commandLine(), "a command is missing: show, validate, reference or topics");
     }
 
     @Command(
@@ -89,6 +95,22 @@ final class ConfigCommand implements Runnable {
         @Override
         public Integer call() {
             spec.commandLine().getOut().print(SettingsReference.markdown());
+            spec.commandLine().getOut().flush();
+            return ExitCodes.OK;
+        }
+    }
+
+    @Command(
+            name = "topics",
+            mixinStandardHelpOptions = true,
+            description = "Prints what Tidegate demands of the settings of its topics, as Markdown.")
+    static final class TopicReference implements Callable<Integer> {
+        @Spec
+        private @Nullable CommandSpec spec;
+
+        @Override
+        public Integer call() {
+            spec.commandLine().getOut().print(TopicPlan.reference());
             spec.commandLine().getOut().flush();
             return ExitCodes.OK;
         }

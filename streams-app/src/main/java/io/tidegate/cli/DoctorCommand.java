@@ -19,7 +19,7 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true,
         description =
                 "Looks for what keeps an instance from running well: brokers, topics, rights, disk, clock, ports. One"
-                        + " line each, with what mends it. Exit 1 if something has to be mended.")
+                        + " line each, with the fix. Exit 1 if something has to be fixed.")
 final class DoctorCommand implements Callable<Integer> {
     @Mixin
     private SettingsOptions options = new SettingsOptions();
@@ -44,7 +44,7 @@ final class DoctorCommand implements Callable<Integer> {
                         .put("level", finding.level().name().toLowerCase(Locale.ROOT))
                         .put("area", finding.area())
                         .put("text", finding.text())
-                        .put("fix", finding.fix());
+                        .put("fix", finding.fix() == null ? "" : finding.fix());
             }
             out.println(Json.line(json));
         } else {
@@ -54,7 +54,7 @@ final class DoctorCommand implements Callable<Integer> {
                         finding.level().name().toLowerCase(Locale.ROOT),
                         finding.area(),
                         Table.printable(finding.text()));
-                if (!finding.fix().isEmpty() && !finding.fix().equals("as said")) {
+                if (finding.fix() != null) {
                     out.printf("                fix: %s%n", Table.printable(finding.fix()));
                 }
             }

@@ -7,6 +7,7 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 @Command(
@@ -24,10 +25,21 @@ final class InitCommand implements Callable<Integer> {
     @Spec
     private @Nullable CommandSpec spec;
 
+    @Option(
+            names = "--take-over",
+            description =
+                    "First makes this application the owner of topics that a retired application owns. Its instances must"
+                            + " be stopped. Topics whose records need the state of the old owner are not taken over.")
+    private boolean takeOver;
+
     @Override
     public Integer call() {
         Settings settings = options.load();
         try (TopicSetup setup = new TopicSetup(settings)) {
+            if (takeOver) {
+                setup.takeOver().forEach(topic -> spec.commandLine().getErr().println("took over " + topic));
+                spec.commandLine().getErr().flush();
+            }
             TopicSetup.Outcome outcome = setup.ensure();
             var out = spec.commandLine().getOut();
             if (output.json()) {

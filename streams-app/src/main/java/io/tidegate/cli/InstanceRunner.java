@@ -2,7 +2,9 @@ package io.tidegate.cli;
 
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import io.tidegate.admin.TopicPlan;
 import io.tidegate.admin.TopicSetup;
+import io.tidegate.admin.TopicWatch;
 import io.tidegate.config.Settings;
 import io.tidegate.http.HttpServer;
 import io.tidegate.metrics.InstanceMetrics;
@@ -15,9 +17,11 @@ import io.tidegate.wal.DataDir;
 import java.io.Closeable;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.Properties;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import org.apache.kafka.streams.StreamsConfig;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -33,6 +37,7 @@ final class InstanceRunner implements AutoCloseable {
     private final TopicSetup.Outcome topics;
 
     private final InstanceMetrics metrics;
+    private final TopicGuard topicGuard;
     private final ScheduledExecutorService summary = Executors.newSingleThreadScheduledExecutor(task -> {
         Thread thread = new Thread(task, "tidegate-log-summary");
         thread.setDaemon(true);
@@ -45,7 +50,9 @@ final class InstanceRunner implements AutoCloseable {
             TopicSetup setup,
             Instance instance,
             TopicSetup.Outcome topics,
-            InstanceMetrics metrics) {
+            InstanceMetrics metrics,
+            TopicGuard topicGuard) {
+        this.topicGuard = topicGuard;
         this.lock = lock;
         this.metrics = metrics;
         var unused = summary.scheduleWithFixedDelay(metrics::logRejections, 1, 1, TimeUnit.MINUTES);
@@ -80,7 +87,9 @@ final class InstanceRunner implements AutoCloseable {
             setup.applyGroupSettings();
             dir.bind(setup.identity());
             RocksDbLibrary.loadFrom(dir.libraries());
-            setup.checkContinuity(dir.appliedOffsets());
+            setup.checkContinuity(dir.appliedOffsets(), topics.recreated());
+            setup.settle();
+            TopicWatch watch = setup.watch();
             TenantConfigs configs = new TenantConfigs(settings.unknownTenants(), settings.missingTenants());
             TopologySettings topology = settings.topology(topics.sizes());
             InstanceMetrics metrics = new InstanceMetrics(
@@ -89,12 +98,14 @@ final class InstanceRunner implements AutoCloseable {
                     settings.applicationId(),
                     settings.metricsTenantsMax(),
                     System::currentTimeMillis);
+            Properties streams = settings.streamsConfig(
+                    dir.streamsState(), topics.requestBytesMax(), http == null ? null : http.advertised());
+            TopicPlan.changelogConfig().forEach((key, value) -> streams.put(StreamsConfig.topicPrefix(key), value));
             Continuity continuity = new Continuity(setup::hasRecords);
             DataDir measured = new DataDir(settings.dataDir(), metrics);
             Instance instance = new Instance(
-                    TidegateTopology.build(topology, configs, measured, setup, continuity, metrics),
-                    settings.streamsConfig(
-                            dir.streamsState(), topics.requestBytesMax(), http == null ? null : http.advertised()),
+                    TidegateTopology.build(topology, configs, measured, setup.accepted(), continuity, metrics),
+                    streams,
                     dir,
                     settings.diskMinFreeBytes(),
                     topology.topics(),
@@ -107,7 +118,8 @@ final class InstanceRunner implements AutoCloseable {
             if (http != null) {
                 http.attach(instance, configs, dir, metrics::scrape);
             }
-            return new InstanceRunner(lock, http, setup, instance, topics, metrics);
+            TopicGuard guard = new TopicGuard(watch, instance, settings.topicsCheckInterval());
+            return new InstanceRunner(lock, http, setup, instance, topics, metrics, guard);
         } catch (RuntimeException | IOException e) {
             setup.close();
             throw e;
@@ -134,6 +146,7 @@ final class InstanceRunner implements AutoCloseable {
             http.close();
         }
         summary.shutdownNow();
+        topicGuard.close();
         instance.close();
         metrics.close();
         setup.close();

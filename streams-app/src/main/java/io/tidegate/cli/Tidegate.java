@@ -48,6 +48,7 @@ import picocli.CommandLine.Spec;
             LoadCommand.class,
             VerifyCommand.class,
             ConfigCommand.class,
+            ResetCommand.class,
             Tidegate.Completion.class,
             CommandLine.HelpCommand.class
         })

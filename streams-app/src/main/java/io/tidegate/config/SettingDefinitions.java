@@ -195,6 +195,18 @@ final class SettingDefinitions {
         topics.topic(Settings.TOPIC_COMMANDS, "tenant-commands", "Commands on tenants' state, such as pruning.");
         topics.topic(
                 Settings.TOPIC_EVENTS, "quota-events", "Levels of quotas reached and left, and answers to commands.");
+        topics.topic(
+                Settings.TOPIC_OWNERS,
+                "tidegate-owners",
+                "Which application owns which topic. The same for all applications of a cluster: it keeps two of them from"
+                        + " using the same topics.");
+        topics.add(
+                Settings.TOPICS_CHECK_INTERVAL_MS,
+                Type.LONG,
+                20_000L,
+                Range.between(1000, 60_000),
+                Importance.LOW,
+                "How often a running instance checks the settings of its topics.");
         topics.add(
                 Settings.BY_TENANT_RETENTION_MS,
                 Type.LONG,

@@ -38,7 +38,6 @@ import org.apache.kafka.common.config.AbstractConfig;
 import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.config.ConfigDef.Type;
 import org.apache.kafka.common.config.ConfigValue;
-import org.apache.kafka.common.config.TopicConfig;
 import org.apache.kafka.streams.StreamsConfig;
 import org.jspecify.annotations.Nullable;
 
@@ -80,6 +79,8 @@ public final class Settings {
     public static final String TOPIC_SEGMENTS = "topic.wal.segments";
     public static final String TOPIC_COMMANDS = "topic.tenant.commands";
     public static final String TOPIC_EVENTS = "topic.quota.events";
+    public static final String TOPIC_OWNERS = "topic.owners";
+    public static final String TOPICS_CHECK_INTERVAL_MS = "topics.check.interval.ms";
     public static final String BY_TENANT_RETENTION_MS = "signals.by.tenant.retention.ms";
     public static final String ACCEPTED_RETENTION_MS = "signals.accepted.retention.ms";
     public static final String WAL_SEGMENT_BYTES = "wal.segment.bytes";
@@ -253,7 +254,9 @@ public final class Settings {
         }
         checkRegionTopics();
         Set<String> names = new HashSet<>();
-        for (String topic : allTopics()) {
+        List<String> named = new ArrayList<>(allTopics());
+        named.add(ownersTopic());
+        for (String topic : named) {
             checkName("topic", topic, Integer.MAX_VALUE);
             if (!names.add(topic)) {
                 throw new SettingsException(
@@ -303,6 +306,15 @@ public final class Settings {
                 topics.commands(),
                 topics.events()));
         return all;
+    }
+
+    /** The topic in which all applications of a cluster record which topics they own. */
+    public String ownersTopic() {
+        return config.getString(TOPIC_OWNERS);
+    }
+
+    public Duration topicsCheckInterval() {
+        return Duration.ofMillis(config.getLong(TOPICS_CHECK_INTERVAL_MS));
     }
 
     public String bootstrapServers() {
@@ -551,10 +563,6 @@ public final class Settings {
         streams.put(
                 StreamsConfig.producerPrefix(ProducerConfig.BUFFER_MEMORY_CONFIG),
                 Math.max(BUFFER_BYTES_MIN, 2 * requestBytesMax));
-        // State is written with the signals' times, which need not be near the broker's.
-        streams.put(
-                StreamsConfig.topicPrefix(TopicConfig.MESSAGE_TIMESTAMP_AFTER_MAX_MS_CONFIG),
-                Long.toString(Long.MAX_VALUE));
         // Signals need not wait for segment reports, nor these for them; to compare their times costs a tenth of it
         // all.
         streams.put(StreamsConfig.MAX_TASK_IDLE_MS_CONFIG, StreamsConfig.MAX_TASK_IDLE_MS_DISABLED);

@@ -50,7 +50,11 @@ final class StatusApi {
             not.add("restoring");
         }
         if (node.view.isPaused()) {
-            not.add("paused: the disk is nearly full");
+            // Topics and their settings are for principals with a token.
+            not.add(
+                    node.view.notices().pausedBecause().contains("the disk is nearly full")
+                            ? "paused: the disk is nearly full"
+                            : "paused: topics are not as they must be");
         }
         try {
             if (node.dir.freeBytes() < node.settings.diskMinFreeBytes()) {
@@ -94,6 +98,8 @@ final class StatusApi {
         json.put("ready", not.isEmpty());
         not.forEach(json.putArray("not_ready_because")::add);
         json.put("paused", node.view.isPaused());
+        node.view.notices().pausedBecause().forEach(json.putArray("paused_because")::add);
+        node.view.notices().topicFindings().forEach(json.putArray("topic_findings")::add);
         ObjectNode disk = json.putObject("disk");
         try {
             disk.put("free_bytes", node.dir.freeBytes());

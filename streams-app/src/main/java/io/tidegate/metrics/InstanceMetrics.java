@@ -23,7 +23,10 @@ import io.tidegate.wal.DataDir;
 import io.tidegate.wal.WalListener;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.EnumMap;
+import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.StringJoiner;
 import java.util.concurrent.atomic.LongAdder;
@@ -68,6 +71,7 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
     private final Map<Reason, LongAdder> rejected = new EnumMap<>(Reason.class);
     private final Map<Reason, Long> summarised = new EnumMap<>(Reason.class);
     private final Map<Defect, LongAdder> deadLetters = new EnumMap<>(Defect.class);
+    private final Map<String, LongAdder> lost = new HashMap<>();
     private final TenantRejections rejections;
     private final TenantUse use;
     private final TenantMeters tenants;
@@ -116,6 +120,21 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
         for (Defect defect : Defect.values()) {
             deadLetters.put(
                     defect, adder(MetricNames.DEAD_LETTERS, "Records that could not be judged", "reason", defect.id()));
+        }
+        List<String> inputs = new ArrayList<>(settings.topics().signals());
+        inputs.addAll(List.of(
+                settings.topics().byTenant(),
+                settings.topics().commands(),
+                settings.topics().segments(),
+                settings.topics().accepted()));
+        for (String topic : inputs) {
+            lost.put(
+                    topic,
+                    adder(
+                            MetricNames.LOST_RECORDS,
+                            "Records that brokers deleted before they were read, at most",
+                            "topic",
+                            topic));
         }
         rejections = new TenantRejections(tenantsMax, clockMs.getAsLong());
         use = new TenantUse(tenantsMax, rejections::isNamed);
@@ -204,8 +223,13 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
                 "Records left to be read before all tasks run",
                 view,
                 InstanceMetrics::remaining);
+        gauge(
+                MetricNames.TOPIC_FINDINGS,
+                "Rules that topics break now",
+                view,
+                one -> one.notices().topicFindings().size());
         gauge(MetricNames.RUNNING, "1 while all tasks run", instance, one -> one.state() == State.RUNNING ? 1 : 0);
-        gauge(MetricNames.PAUSED, "1 while the disk has too little room", instance, one -> one.isPaused() ? 1 : 0);
+        gauge(MetricNames.PAUSED, "1 while the instance is paused", instance, one -> one.isPaused() ? 1 : 0);
     }
 
     private static double remaining(InstanceView view) {
@@ -321,6 +345,14 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
     @Override
     public UsageRound usageRound(int partition) {
         return use.round(partition);
+    }
+
+    @Override
+    public void lost(String topic, long records) {
+        LongAdder adder = lost.get(topic);
+        if (adder != null) {
+            adder.add(records);
+        }
     }
 
     @Override

@@ -48,6 +48,9 @@ public final class MetricNames {
     public static final String DISK_FREE = "tidegate_disk_free_bytes";
     public static final String DISK_MIN_FREE = "tidegate_disk_min_free_bytes";
 
+    public static final String LOST_RECORDS = "tidegate_lost_records_total";
+    public static final String TOPIC_FINDINGS = "tidegate_topic_findings";
+
     public static final String RESTORED_RECORDS = "tidegate_restored_records_total";
     public static final String RESTORE_REMAINING = "tidegate_restore_remaining_records";
     public static final String LAG_RECORDS = "tidegate_lag_records";

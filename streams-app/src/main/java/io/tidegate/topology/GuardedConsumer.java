@@ -8,16 +8,19 @@ import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.consumer.OffsetOutOfRangeException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
 /** A thread's consumer with the classic group protocol, which reports what it delivers to {@link Continuity}. */
 final class GuardedConsumer extends KafkaConsumer<byte[], byte[]> {
     private final Continuity continuity;
+    private final LostRecords lost;
 
-    GuardedConsumer(Map<String, Object> config, Continuity continuity) {
+    GuardedConsumer(Map<String, Object> config, Continuity continuity, LostRecords lost) {
         super(config, new ByteArrayDeserializer(), new ByteArrayDeserializer());
         this.continuity = continuity;
+        this.lost = lost;
     }
 
     @Override
@@ -52,9 +55,14 @@ final class GuardedConsumer extends KafkaConsumer<byte[], byte[]> {
     public ConsumerRecords<byte[], byte[]> poll(Duration timeout) {
         ThreadProgress thread = continuity.ofThread();
         thread.beforePoll(this);
-        ConsumerRecords<byte[], byte[]> polled = super.poll(timeout);
-        thread.delivered(polled);
-        return polled;
+        try {
+            ConsumerRecords<byte[], byte[]> polled = super.poll(timeout);
+            thread.delivered(polled);
+            return polled;
+        } catch (OffsetOutOfRangeException e) {
+            lost.outOfRange(this, e);
+            throw e;
+        }
     }
 
     @Override

@@ -1,11 +1,13 @@
 package io.tidegate.topology;
 
+import io.tidegate.topology.InstanceNotices.PauseCause;
 import io.tidegate.wal.DataDir;
 import io.tidegate.wal.WalException;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.concurrent.CountDownLatch;
@@ -61,6 +63,8 @@ public final class Instance implements AutoCloseable {
     private final CountDownLatch ended = new CountDownLatch(1);
     private final Deque<Long> failures = new ArrayDeque<>();
     private final TopologyListener listener;
+    private final InstanceNotices notices = new InstanceNotices();
+    private volatile Runnable onThreadFailure = () -> {};
     private volatile @Nullable Throwable fatal;
     private volatile @Nullable Throwable lastFailure;
 
@@ -84,17 +88,20 @@ public final class Instance implements AutoCloseable {
         this.dir = dir;
         this.listener = listener;
         this.diskMinFreeBytes = diskMinFreeBytes;
-        clients = new TransactionalClients(topics, config.getProperty(StreamsConfig.APPLICATION_ID_CONFIG), continuity);
+        LostRecords lost = new LostRecords(listener);
+        clients = new TransactionalClients(
+                topics, config.getProperty(StreamsConfig.APPLICATION_ID_CONFIG), continuity, lost);
         Properties own = new Properties();
         own.putAll(config);
         own.put(StreamsConfig.InternalConfig.INTERNAL_CONSUMER_WRAPPER, PositioningConsumer.class);
         own.put(PositioningConsumer.CONTINUITY, continuity);
+        own.put(PositioningConsumer.LOST, lost);
         streams = new KafkaStreams(topology, new StreamsConfig(own), clients);
         streams.setUncaughtExceptionHandler(this::failed);
         streams.setStateListener((now, before) -> stateChanged(now));
         InstanceView.Restores restores = new InstanceView.Restores();
         streams.setGlobalStateRestoreListener(restores);
-        view = new InstanceView(streams, topics, shards, restores, session);
+        view = new InstanceView(streams, topics, shards, restores, session, notices);
     }
 
     /** Starts, and returns when all configs are read; records are processed some time later ({@link #awaitRunning}). */
@@ -135,6 +142,42 @@ public final class Instance implements AutoCloseable {
         return streams.state();
     }
 
+    /** Stops processing until {@link #resume}; signals wait in Kafka. Idempotent. */
+    public void pause(PauseCause cause, String why) {
+        boolean fresh = !notices.isPausedFor(cause);
+        notices.paused(cause, why);
+        streams.pause();
+        if (fresh) {
+            LOG.error("paused: {}", why);
+        }
+    }
+
+    /** Continues if there is no other cause to be paused. Idempotent. */
+    public void resume(PauseCause cause) {
+        if (notices.isPausedFor(cause) && notices.resumed(cause)) {
+            streams.resume();
+            LOG.info("resumed, the cause is gone cause={}", cause);
+        }
+    }
+
+    /** Ends the instance because of something that it cannot fix; {@link #awaitEnd} returns it. */
+    public void end(Throwable why) {
+        LOG.error("stopping: {}", why.getMessage());
+        fatal = why;
+        running.countDown();
+        ended.countDown();
+    }
+
+    /** Each rule that topics break now, with the command that fixes it. */
+    public void topicFindings(List<String> findings) {
+        notices.topicFindings(findings);
+    }
+
+    /** @param action called each time a thread fails; must return at once */
+    public void onThreadFailure(Runnable action) {
+        onThreadFailure = action;
+    }
+
     /** What Kafka Streams and its clients measure. */
     public Map<MetricName, ? extends Metric> kafkaMetrics() {
         return streams.metrics();
@@ -169,6 +212,7 @@ public final class Instance implements AutoCloseable {
     private StreamThreadExceptionResponse failed(Throwable failure) {
         StreamThreadExceptionResponse response = responseTo(failure);
         listener.threadFailed(response == StreamThreadExceptionResponse.REPLACE_THREAD);
+        onThreadFailure.run();
         return response;
     }
 
@@ -240,7 +284,9 @@ public final class Instance implements AutoCloseable {
     private void checkDisk() {
         try {
             long free = dir.freeBytes();
-            if (!streams.isPaused() && free < diskMinFreeBytes) {
+            boolean paused = notices.isPausedFor(PauseCause.DISK);
+            if (!paused && free < diskMinFreeBytes) {
+                notices.paused(PauseCause.DISK, "the disk is nearly full");
                 streams.pause();
                 LOG.error(
                         "paused, the disk is nearly full; signals wait in Kafka until there is room dir={} free_bytes={}"
@@ -248,9 +294,9 @@ public final class Instance implements AutoCloseable {
                         dir.root(),
                         free,
                         diskMinFreeBytes);
-            } else if (streams.isPaused() && free >= diskMinFreeBytes * RESUME_FACTOR) {
-                streams.resume();
+            } else if (paused && free >= diskMinFreeBytes * RESUME_FACTOR) {
                 LOG.info("resumed, the disk has room again dir={} free_bytes={}", dir.root(), free);
+                resume(PauseCause.DISK);
             }
         } catch (IOException | RuntimeException e) {
             LOG.warn("the free space cannot be read dir={}", dir.root(), e);

@@ -97,17 +97,30 @@ public final class InstanceView {
     private final int shards;
     private final Restores restores;
     private final double silenceSMax;
+    private final InstanceNotices notices;
     private volatile Touch touch = new Touch(false, System.nanoTime() - TOUCH_HOLDS_NANOS);
 
     private record Touch(boolean held, long lookedNanos) {}
 
     /** @param session how long brokers keep the tasks of an instance that is silent */
-    InstanceView(KafkaStreams streams, Topics topics, int shards, Restores restores, Duration session) {
+    InstanceView(
+            KafkaStreams streams,
+            Topics topics,
+            int shards,
+            Restores restores,
+            Duration session,
+            InstanceNotices notices) {
         this.streams = streams;
         this.topics = topics;
         this.shards = shards;
         this.restores = restores;
+        this.notices = notices;
         silenceSMax = Math.max(SILENCE_S_MIN, session.toMillis() / 1000.0);
+    }
+
+    /** Why it is paused, and which rules its topics break. */
+    public InstanceNotices notices() {
+        return notices;
     }
 
     /** Whether a thread of this instance has sent a heartbeat lately; without brokers none can be sent. */

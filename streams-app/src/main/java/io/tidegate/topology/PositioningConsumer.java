@@ -9,6 +9,7 @@ import java.util.Optional;
 import java.util.Set;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.consumer.OffsetOutOfRangeException;
 import org.apache.kafka.clients.consumer.internals.AsyncKafkaConsumer;
 import org.apache.kafka.clients.consumer.internals.StreamsRebalanceData;
 import org.apache.kafka.clients.consumer.internals.StreamsRebalanceListener;
@@ -40,8 +41,12 @@ public final class PositioningConsumer extends ConsumerWrapper {
     /** The key under which Kafka Streams passes a {@link Continuity} on to the consumer. */
     static final String CONTINUITY = "__tidegate.continuity__";
 
+    /** The same for {@link LostRecords}. */
+    static final String LOST = "__tidegate.lost.records__";
+
     private final Set<TopicPartition> positioned = new HashSet<>();
     private int questions;
+    private LostRecords lost;
     private Continuity continuity;
 
     @SuppressWarnings("NullAway.Init") // Kafka Streams calls wrapConsumer before anything else
@@ -54,15 +59,21 @@ public final class PositioningConsumer extends ConsumerWrapper {
             Optional<StreamsRebalanceData> rebalanceData) {
         super.wrapConsumer(consumer, config, rebalanceData);
         continuity = (Continuity) Objects.requireNonNull(config.get(CONTINUITY), CONTINUITY);
+        lost = (LostRecords) Objects.requireNonNull(config.get(LOST), LOST);
     }
 
     @Override
     public ConsumerRecords<byte[], byte[]> poll(Duration timeout) {
         ThreadProgress thread = continuity.ofThread();
         thread.beforePoll(delegate);
-        ConsumerRecords<byte[], byte[]> polled = delegate.poll(timeout);
-        thread.delivered(polled);
-        return polled;
+        try {
+            ConsumerRecords<byte[], byte[]> polled = delegate.poll(timeout);
+            thread.delivered(polled);
+            return polled;
+        } catch (OffsetOutOfRangeException e) {
+            lost.outOfRange(delegate, e);
+            throw e;
+        }
     }
 
     @Override

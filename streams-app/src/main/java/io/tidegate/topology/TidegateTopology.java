@@ -37,6 +37,10 @@ import org.jspecify.annotations.Nullable;
  * Kafka transaction covers what a stage read, its state and what it wrote.
  */
 public final class TidegateTopology {
+    /** The stores that have a changelog, {@code <application.id>-<store>-changelog}. */
+    public static final List<String> LOGGED_STORES =
+            List.of(TenantStates.USAGE, TenantStates.ENTITIES, TenantStates.SEGMENTS, TenantStates.HISTORY);
+
     static final String BY_TENANT_SINK = "to-signals-by-tenant";
     /** Followed by the region. */
     static final String FORWARD_SINK = "to-region-";
@@ -141,8 +145,7 @@ public final class TidegateTopology {
                 guarded(continuity, () -> new AdmitProcessor(settings, configs, parser, memory, listener)),
                 "signals-by-tenant",
                 "tenant-commands");
-        for (String store :
-                List.of(TenantStates.USAGE, TenantStates.ENTITIES, TenantStates.SEGMENTS, TenantStates.HISTORY)) {
+        for (String store : LOGGED_STORES) {
             topology.addStateStore(store(store, true), ADMIT);
         }
         topology.addStateStore(new UnloggedStoreBuilder<>(BeforeCommit.STORE, BeforeCommit::new), ADMIT);

@@ -73,6 +73,9 @@ public interface TopologyListener {
         return UsageRound.NONE;
     }
 
+    /** Brokers deleted records of an input topic before they were read: at most so many. */
+    default void lost(String topic, long records) {}
+
     /** A stream thread failed; another one takes its place, or the instance ends. */
     default void threadFailed(boolean replaced) {}
 }

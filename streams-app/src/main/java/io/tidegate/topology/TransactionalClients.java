@@ -52,6 +52,7 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
 
     private final Topics topics;
     private final String applicationId;
+    private final LostRecords lost;
     private final Continuity continuity;
     private final Map<String, String> transactionalIds = new ConcurrentHashMap<>();
     private final ScheduledExecutorService caretaker = Executors.newSingleThreadScheduledExecutor(task -> {
@@ -66,8 +67,10 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
     /**
      * @param applicationId the group, and the beginning of its changelogs' names
      * @param continuity told what is delivered and committed
+     * @param lost told of records that the threads' consumers find deleted
      */
-    TransactionalClients(Topics topics, String applicationId, Continuity continuity) {
+    TransactionalClients(Topics topics, String applicationId, Continuity continuity, LostRecords lost) {
+        this.lost = lost;
         this.topics = topics;
         this.applicationId = applicationId;
         this.continuity = continuity;
@@ -76,7 +79,7 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
     /** With the classic group protocol; the other one has a {@link PositioningConsumer}. */
     @Override
     public Consumer<byte[], byte[]> getConsumer(Map<String, Object> config) {
-        return new GuardedConsumer(config, continuity);
+        return new GuardedConsumer(config, continuity, lost);
     }
 
     @Override

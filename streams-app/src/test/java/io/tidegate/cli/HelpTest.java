@@ -129,6 +129,7 @@ final class HelpTest {
                         "load",
                         "verify",
                         "config",
+                        "reset",
                         "completion",
                         "help");
     }

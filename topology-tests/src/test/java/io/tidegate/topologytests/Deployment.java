@@ -131,6 +131,11 @@ final class Deployment implements AutoCloseable {
     }
 
     String signals() {
+        for (String setting : settings) {
+            if (setting.startsWith("topic.signals=")) {
+                return setting.substring("topic.signals=".length());
+            }
+        }
         return name + ".signals";
     }
 
@@ -262,11 +267,24 @@ final class Deployment implements AutoCloseable {
                 Duration.ofSeconds(60), "records of tenant 1 in the WAL", () -> "", () -> recordsOfTenant1() > count);
     }
 
+    /** Waits until a tenant has at least so many records in the WAL of the instance {@code a}. */
+    void awaitWal(long tenant, long count) throws InterruptedException {
+        TidegateProcess.await(
+                Duration.ofSeconds(60),
+                "%d records of tenant %d in the WAL".formatted(count, tenant),
+                this::logs,
+                () -> records(tenant) >= count);
+    }
+
     long recordsOfTenant1() {
+        return records(1);
+    }
+
+    private long records(long tenant) {
         try {
             var dir = new DataDir(Path.of(dataDir("a")));
             long count = 0;
-            try (var reader = WalReader.open(dir, TenantId.of(1), 0)) {
+            try (var reader = WalReader.open(dir, TenantId.of(tenant), 0)) {
                 while (reader.next() != null) {
                     count++;
                 }

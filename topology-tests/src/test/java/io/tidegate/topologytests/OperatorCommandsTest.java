@@ -84,7 +84,16 @@ final class OperatorCommandsTest {
         assertThat(healthy.exit()).as(healthy.out()).isZero();
         assertThat(JSON.readTree(healthy.out()).at("/findings").findValuesAsText("area"))
                 .contains(
-                        "broker", "listener", "features", "topics", "acl", "clock", "transactions", "disk", "data dir");
+                        "broker",
+                        "listener",
+                        "features",
+                        "owner",
+                        "topics",
+                        "acl",
+                        "clock",
+                        "transactions",
+                        "disk",
+                        "data dir");
         try (var files = Files.list(Path.of(app.dataDir("a")))) {
             assertThat(files).as("the doctor leaves nothing behind").isEmpty();
         }
@@ -102,8 +111,9 @@ final class OperatorCommandsTest {
         assertThat(ill.exit()).isEqualTo(1);
         assertThat(ill.out())
                 .contains(
-                        "fail  topics    topic %s has message.timestamp.type=CreateTime, it must be LogAppendTime: kafka-configs.sh"
-                                .formatted(app.signals()));
+                        "fail  topics    topic %s has message.timestamp.type=CreateTime, it must be LogAppendTime"
+                                .formatted(app.signals()),
+                        "fix: kafka-configs.sh");
     }
 
     @Test

@@ -9,6 +9,8 @@ import io.tidegate.wal.DataDir;
 import io.tidegate.wal.WalReader;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
@@ -39,14 +41,17 @@ final class TwoRegionsTest {
         us = region("us");
     }
 
-    private Deployment region(String name) {
-        return new Deployment(
-                broker.bootstrapServers(),
-                name,
-                temp,
-                "region=" + name,
-                "region.topics=eu:eu.signals,us:us.signals",
-                "topic.tenant.configs=configs");
+    /** As docs/residency.md prints it for Europe, and says how America differs. */
+    private Deployment region(String name) throws Exception {
+        String page = Files.readString(Path.of("../docs/residency.md"));
+        String printed = page.replaceAll("(?s)^.*?```properties\n(.*?)```.*$", "$1");
+        List<String> settings = new ArrayList<>();
+        settings.add("topic.tenant.configs=tenant-configs");
+        for (String line : printed.lines().toList()) {
+            settings.add(line.startsWith("region.topics=") ? line : line.replaceAll("\\beu$", name));
+        }
+        assertThat(settings).hasSizeGreaterThan(8).contains("region=" + name, "topic.signals=signals-" + name);
+        return new Deployment(broker.bootstrapServers(), name, temp, settings.toArray(String[]::new));
     }
 
     @AfterEach
@@ -90,6 +95,35 @@ final class TwoRegionsTest {
                 .satisfies(dir -> assertThat(Files.exists(dir)).isFalse());
         assertThat(Path.of(us.dataDir("us"), "tenants", "1"))
                 .satisfies(dir -> assertThat(Files.exists(dir)).isFalse());
+    }
+
+    @Test
+    void pruningInOneRegionLeavesTheOtherAsItIs() throws Exception {
+        assertThat(eu.tidegate("init").exit()).isZero();
+        eu.set("3", "--label", "Three");
+        eu.start("eu");
+        us.start("us");
+        for (Deployment region : new Deployment[] {eu, us}) {
+            region.send(4 * ROUNDS, i -> "{\"tenant_id\":3,\"pad\":\"%s\"}".formatted("x".repeat(200)));
+            region.verify(region == eu ? "eu" : "us");
+        }
+        long before = records(us.dataDir("us"), 3);
+
+        var pruned = eu.tidegate("wal", "prune", "3", "--below", Integer.toString(3 * ROUNDS));
+        assertThat(pruned.exit()).as(pruned.out() + pruned.err()).isZero();
+        TidegateProcess.await(Deployment.TAKES_EFFECT_WITHIN, "the prune in Europe", eu::logs, () -> {
+            try {
+                return records(eu.dataDir("eu"), 3) < 4 * ROUNDS;
+            } catch (Exception e) {
+                throw new AssertionError(e);
+            }
+        });
+        // America's commands are in another topic, so nothing can be on its way there.
+        us.send(1, i -> "{\"tenant_id\":3}");
+        us.verify("us");
+
+        assertThat(before).isEqualTo(4 * ROUNDS);
+        assertThat(records(us.dataDir("us"), 3)).isEqualTo(before + 1);
     }
 
     private static int records(String dataDir, long tenant) throws Exception {

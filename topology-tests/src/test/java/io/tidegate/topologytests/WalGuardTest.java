@@ -110,8 +110,8 @@ final class WalGuardTest {
         assertThat(refused.awaitExit()).as(refused::logText).isNotZero();
         assertThat(refused.logText())
                 .contains("the group %1$s has no committed offsets of %1$s.signals".formatted(name))
-                .contains("--reset-offsets --input-topic %s.signals --to-latest --execute".formatted(name));
-        admin.alterStreamsGroupOffsets(name, offsets).all().get();
+                .contains("tidegate reset --topic %s.signals --to-latest".formatted(name));
+        RecommendedCommand.run(temp, RecommendedCommand.in(refused.logText(), "tidegate reset"), app.connection());
         app.start("a");
         app.send(10, i -> "{}");
         assertThat(app.verify("a").at("/tenants/0/in_wal").asLong()).isEqualTo(SIGNALS + 10);

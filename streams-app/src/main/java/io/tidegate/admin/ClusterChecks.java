@@ -1,0 +1,218 @@
+package io.tidegate.admin;
+
+import io.tidegate.config.Settings;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.AlterConfigOp;
+import org.apache.kafka.clients.admin.ConfigEntry;
+import org.apache.kafka.clients.admin.FinalizedVersionRange;
+import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.common.config.ConfigResource;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Checks of the cluster, apart from the settings of topics: its features, the settings of the group, and whether Kafka still has
+ * what the state and the files of this application follow.
+ */
+final class ClusterChecks {
+    private static final Logger LOG = LoggerFactory.getLogger(ClusterChecks.class);
+
+    /** KIP-890: from this {@code transaction.version} on, brokers keep transactions of one producer apart. */
+    private static final int TRANSACTIONS_DEFENDED = 2;
+
+    static final String WEAK_TRANSACTIONS = "the cluster's transaction.version is below %d: a delayed message of an old"
+                    .formatted(TRANSACTIONS_DEFENDED)
+            + " transaction can end up in a newer one, and exactly once does not hold";
+
+    private final Settings settings;
+    private final Admin admin;
+    private final AcceptedTopicQueries accepted;
+
+    ClusterChecks(Settings settings, Admin admin, AcceptedTopicQueries accepted) {
+        this.settings = settings;
+        this.admin = admin;
+        this.accepted = accepted;
+    }
+
+    /**
+     * Checks that the brokers have the features that are relied on.
+     *
+     * @throws AdminException with the command that fixes it
+     */
+    void checkFeatures() {
+        var features = features();
+        if (settings.streamsGroupProtocol() && level(features, "streams.version") < 1) {
+            throw new AdminException(
+                    "the brokers of %s do not offer group.protocol=streams (Kafka 4.2 and later): enable it with %s, or set %s=classic"
+                            .formatted(
+                                    settings.bootstrapServers(),
+                                    Remedy.upgradeFeature(settings.bootstrapServers(), "streams.version", 1),
+                                    Settings.GROUP_PROTOCOL));
+        }
+        if (transactionsAreWeak(features)) {
+            LOG.warn("{}: {}", WEAK_TRANSACTIONS, defendTransactions());
+        }
+    }
+
+    /** Whether a delayed message of an old transaction can end up in a newer one. */
+    boolean transactionsAreWeak() {
+        return transactionsAreWeak(features());
+    }
+
+    Remedy defendTransactions() {
+        return Remedy.upgradeFeature(settings.bootstrapServers(), "transaction.version", TRANSACTIONS_DEFENDED);
+    }
+
+    private Map<String, FinalizedVersionRange> features() {
+        return KafkaFutures.get(admin.describeFeatures().featureMetadata(), "asking for the cluster's features")
+                .finalizedFeatures();
+    }
+
+    private static boolean transactionsAreWeak(Map<String, FinalizedVersionRange> features) {
+        return level(features, "transaction.version") < TRANSACTIONS_DEFENDED;
+    }
+
+    private static int level(Map<String, FinalizedVersionRange> features, String name) {
+        FinalizedVersionRange range = features.get(name);
+        return range == null ? 0 : range.maxVersionLevel();
+    }
+
+    /** Sets what brokers must know with the streams protocol: the number of standby replicas, and the session time-out. */
+    void applyGroupSettings() {
+        if (!settings.streamsGroupProtocol()) {
+            return;
+        }
+        try {
+            setOfGroup("streams.session.timeout.ms", settings.sessionTimeoutMs(), Settings.SESSION_TIMEOUT_MS);
+        } catch (AdminException e) {
+            LOG.warn(
+                    "{}={} does not hold: {}. A killed instance is noticed only after what the group or the brokers say"
+                            + " (group.streams.session.timeout.ms, 45 s by default). Fix it on the brokers:"
+                            + " group.streams.min.session.timeout.ms={}, and a group.streams.heartbeat.interval.ms well"
+                            + " below",
+                    Settings.SESSION_TIMEOUT_MS,
+                    settings.sessionTimeoutMs(),
+                    e.getMessage(),
+                    settings.sessionTimeoutMs());
+        }
+        try {
+            setOfGroup("streams.num.standby.replicas", settings.standbyReplicas(), Settings.STANDBY_REPLICAS);
+        } catch (AdminException e) {
+            // A group without the setting has no standby replicas.
+            if (settings.standbyReplicas() > 0) {
+                throw e;
+            }
+            LOG.warn(
+                    "{}=0 could not be set, the group keeps what it has: {}",
+                    Settings.STANDBY_REPLICAS,
+                    e.getMessage());
+        }
+    }
+
+    private void setOfGroup(String name, int value, String setting) {
+        ConfigResource group = new ConfigResource(ConfigResource.Type.GROUP, settings.applicationId());
+        AlterConfigOp op = new AlterConfigOp(new ConfigEntry(name, Integer.toString(value)), AlterConfigOp.OpType.SET);
+        KafkaFutures.get(
+                admin.incrementalAlterConfigs(Map.of(group, List.of(op))).all(),
+                "setting %s of group %s".formatted(setting, settings.applicationId()));
+    }
+
+    /** The identity that the files of a data directory are bound to: cluster, topic, and how segments are rolled. */
+    Map<String, String> identity() {
+        Map<String, String> identity = new HashMap<>(settings.fixedForDataDir());
+        String topic = settings.topics().accepted();
+        identity.put("cluster.id", KafkaFutures.get(admin.describeCluster().clusterId(), "describing the cluster"));
+        identity.put(
+                "topic.id",
+                new TopicStates(admin, settings.bootstrapServers())
+                        .described(Set.of(topic))
+                        .get(topic)
+                        .topicId()
+                        .toString());
+        return identity;
+    }
+
+    /**
+     * Checks, before records flow, that Kafka still has what this application's state and files follow.
+     *
+     * @param applied how far the files of each shard follow {@code signals-accepted}
+     * @param recreated topics that were deleted and created again since this application last ran
+     * @throws AdminException saying what is gone, and what can be done
+     */
+    void checkContinuity(Map<Integer, Long> applied, Set<String> recreated) {
+        applied.forEach((shard, offset) -> {
+            long end = accepted.offset(shard, OffsetSpec.latest());
+            if (end <= offset) {
+                throw new AdminException(
+                        ("%s-%d ends at offset %d, and the WAL in the data directory follows it up to %d: the topic went back,"
+                                        + " the offsets %d to %d are gone from it (brokers lost records, or it was restored"
+                                        + " from an older copy). Bring them back; or, to go on with what the topic has now,"
+                                        + " stop all instances, keep a copy of their data directories, and start with empty"
+                                        + " ones")
+                                .formatted(settings.topics().accepted(), shard, end, offset, end, offset));
+            }
+            long beginning = accepted.offset(shard, OffsetSpec.earliest());
+            if (beginning > offset + 1) {
+                LOG.warn(
+                        "{}-{} no longer has the offsets {} to {}, which the WAL in the data directory has not seen; it stops"
+                                + " where a tenant's record was among them",
+                        settings.topics().accepted(),
+                        shard,
+                        offset + 1,
+                        beginning - 1);
+            }
+        });
+        // In this order: another instance may commit its first offsets meanwhile.
+        if (!applied.isEmpty() || hasUsage()) {
+            requireOffsets(settings.topics().signals(), recreated);
+            requireOffsets(List.of(settings.topics().byTenant()), recreated);
+        }
+    }
+
+    private boolean hasUsage() {
+        String usage = settings.applicationId() + "-usage-changelog";
+        if (!KafkaFutures.get(admin.listTopics().names(), "listing the topics").contains(usage)) {
+            return false;
+        }
+        try (TopicReader reader = new TopicReader(settings, List.of(usage))) {
+            return reader.hasAny();
+        }
+    }
+
+    /** Without committed offsets a group starts at the beginning, and would decide every signal a second time. */
+    private void requireOffsets(List<String> topics, Set<String> recreated) {
+        String group = settings.applicationId();
+        Set<String> committed = KafkaFutures.get(
+                        admin.listConsumerGroupOffsets(group).partitionsToOffsetAndMetadata(),
+                        "asking for the offsets of group " + group)
+                .entrySet()
+                .stream()
+                .filter(entry -> entry.getValue() != null)
+                .map(entry -> entry.getKey().topic())
+                .collect(Collectors.toSet());
+        if (topics.stream().anyMatch(committed::contains)) {
+            return;
+        }
+        String topic = String.join(" --topic ", topics);
+        String names = String.join(", ", topics);
+        if (recreated.containsAll(topics)) {
+            throw new AdminException(
+                    ("the group %s has no committed offsets of %s: the topic was deleted and created again since this"
+                                    + " application last ran, so all records in it are new. Stop all instances, and run with"
+                                    + " the same settings: %s")
+                            .formatted(group, names, Remedy.resetOffsets(topic, "--to-earliest")));
+        }
+        throw new AdminException(
+                ("the group %s has no committed offsets of %s, and this application has worked before: they expired"
+                                + " (offsets.retention.minutes) or were deleted. Starting from the beginning would decide"
+                                + " and store all signals again. Stop all instances, and run with the same settings: %s"
+                                + " (or --to-datetime with the time when it stopped; --to-earliest only if nothing may be"
+                                + " missed and repetitions are welcome)")
+                        .formatted(group, names, Remedy.resetOffsets(topic, "--to-latest")));
+    }
+}

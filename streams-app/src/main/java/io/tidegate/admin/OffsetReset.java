@@ -1,0 +1,95 @@
+package io.tidegate.admin;
+
+import io.tidegate.config.Settings;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.KafkaFuture;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.UnknownMemberIdException;
+
+/** Sets the positions from which an application continues to read its topics. No instance may run. */
+public final class OffsetReset implements AutoCloseable {
+    private final Settings settings;
+    private final Admin admin;
+
+    public OffsetReset(Settings settings) {
+        this.settings = settings;
+        try {
+            admin = Admin.create(settings.clientConfig());
+        } catch (KafkaException e) {
+            throw KafkaFutures.noClient(settings, e);
+        }
+    }
+
+    /** The topics that an application reads and has positions in. */
+    public List<String> inputs() {
+        List<String> inputs = new ArrayList<>(settings.topics().signals());
+        inputs.addAll(List.of(
+                settings.topics().byTenant(),
+                settings.topics().commands(),
+                settings.topics().segments(),
+                settings.topics().accepted()));
+        return inputs;
+    }
+
+    /**
+     * Sets the position in all partitions of topics.
+     *
+     * @param topics some of {@link #inputs}
+     * @param to where to continue; a time after the last record is the end
+     * @return the new positions
+     * @throws AdminException if an instance runs, or the brokers do not answer
+     */
+    public Map<TopicPartition, Long> reset(Collection<String> topics, OffsetSpec to) {
+        Map<TopicPartition, OffsetSpec> wanted = new HashMap<>();
+        KafkaFutures.get(admin.describeTopics(topics).allTopicNames(), "describing the topics")
+                .forEach((name, topic) ->
+                        topic.partitions().forEach(one -> wanted.put(new TopicPartition(name, one.partition()), to)));
+        Map<TopicPartition, Long> positions =
+                new TreeMap<>(Comparator.comparing(TopicPartition::topic).thenComparingInt(TopicPartition::partition));
+        Map<TopicPartition, OffsetSpec> atEnd = new HashMap<>();
+        KafkaFutures.get(admin.listOffsets(wanted).all(), "asking for the offsets")
+                .forEach((partition, found) -> {
+                    positions.put(partition, found.offset());
+                    if (found.offset() < 0) {
+                        atEnd.put(partition, OffsetSpec.latest());
+                    }
+                });
+        KafkaFutures.get(admin.listOffsets(atEnd).all(), "asking for the offsets")
+                .forEach((partition, found) -> positions.put(partition, found.offset()));
+        Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
+        positions.forEach((partition, offset) -> offsets.put(partition, new OffsetAndMetadata(offset)));
+        String group = settings.applicationId();
+        try {
+            KafkaFutures.get(alter(group, offsets), "setting the offsets of group " + group);
+        } catch (AdminException e) {
+            if (e.getCause() instanceof UnknownMemberIdException) {
+                throw new AdminException(
+                        "instances of application.id %s run: stop all of them first".formatted(group), e);
+            }
+            throw e;
+        }
+        return positions;
+    }
+
+    private KafkaFuture<Void> alter(String group, Map<TopicPartition, OffsetAndMetadata> offsets) {
+        return settings.streamsGroupProtocol()
+                ? admin.alterStreamsGroupOffsets(group, offsets).all()
+                : admin.alterConsumerGroupOffsets(group, offsets).all();
+    }
+
+    @Override
+    public void close() {
+        admin.close(Duration.ZERO); // every call was waited for, or given up
+    }
+}

@@ -1,0 +1,65 @@
+package io.tidegate.admin;
+
+/**
+ * A command that fixes a finding, exactly as an error message or {@code tidegate doctor} prints it. Every recommended
+ * command is made here, so that a test can run each kind of them.
+ *
+ * @param kind what it is a case of; a test runs one command of each kind
+ * @param command the command line, ready to paste
+ */
+public record Remedy(Kind kind, String command) {
+    /** The kinds of commands that messages recommend. */
+    public enum Kind {
+        SET_TOPIC_CONFIG,
+        UPGRADE_FEATURE,
+        ABORT_TRANSACTION,
+        ALLOW_TOPIC_OPERATION,
+        CREATE_TOPICS,
+        RESET_OFFSETS,
+        TAKE_OVER
+    }
+
+    private static final String TOPIC_CONFIG =
+            "kafka-configs.sh --bootstrap-server %s --alter --entity-type topics --entity-name %s --add-config %s=%s";
+
+    public static Remedy setTopicConfig(String brokers, String topic, String setting, String value) {
+        return new Remedy(Kind.SET_TOPIC_CONFIG, TOPIC_CONFIG.formatted(brokers, topic, setting, value));
+    }
+
+    public static Remedy upgradeFeature(String brokers, String feature, int level) {
+        return new Remedy(
+                Kind.UPGRADE_FEATURE,
+                "kafka-features.sh --bootstrap-server %s upgrade --feature %s=%d".formatted(brokers, feature, level));
+    }
+
+    public static Remedy abortTransaction(String brokers, String topic, int partition, long startOffset) {
+        return new Remedy(
+                Kind.ABORT_TRANSACTION,
+                "kafka-transactions.sh --bootstrap-server %s abort --topic %s --partition %d --start-offset %d"
+                        .formatted(brokers, topic, partition, startOffset));
+    }
+
+    public static Remedy allow(String brokers, String topic, String operation) {
+        return new Remedy(
+                Kind.ALLOW_TOPIC_OPERATION,
+                "kafka-acls.sh --bootstrap-server %s --add --allow-principal User:NAME --topic %s --operation %s"
+                        .formatted(brokers, topic, operation));
+    }
+
+    public static Remedy createTopics() {
+        return new Remedy(Kind.CREATE_TOPICS, "tidegate init");
+    }
+
+    public static Remedy resetOffsets(String topic, String to) {
+        return new Remedy(Kind.RESET_OFFSETS, "tidegate reset --topic %s %s".formatted(topic, to));
+    }
+
+    public static Remedy takeOver() {
+        return new Remedy(Kind.TAKE_OVER, "tidegate init --take-over");
+    }
+
+    @Override
+    public String toString() {
+        return command;
+    }
+}

@@ -1,0 +1,167 @@
+package io.tidegate.admin;
+
+import io.tidegate.admin.TopicRule.AtLeast;
+import io.tidegate.admin.TopicRule.Exactly;
+import io.tidegate.admin.TopicRule.IngressRetention;
+import io.tidegate.admin.TopicRule.NotLowered;
+import io.tidegate.admin.TopicRule.Shards;
+import io.tidegate.admin.TopicRule.TwoInSync;
+import io.tidegate.admin.TopicRule.Unchanged;
+import io.tidegate.admin.TopicRule.Unlimited;
+import io.tidegate.config.Settings;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.apache.kafka.common.config.TopicConfig;
+import org.jspecify.annotations.Nullable;
+
+/** Compares topics with {@link TopicRules}. Pure: it knows what the brokers said, and asks nothing. */
+final class TopicCheck {
+    private static final int REPLICAS_FOR_TWO_IN_SYNC = 3;
+
+    private final String brokers;
+    private final int shards;
+    private final boolean requireLogAppendTime;
+    private final String applicationId;
+
+    TopicCheck(Settings settings) {
+        brokers = settings.bootstrapServers();
+        shards = settings.shards();
+        requireLogAppendTime = settings.requireLogAppendTime();
+        applicationId = settings.applicationId();
+    }
+
+    /**
+     * The rules that topics break.
+     *
+     * @param topics as they are now
+     * @param atStart as they were when the instance started, by name; empty at start
+     */
+    List<TopicFinding> findings(Collection<TopicState> topics, Map<String, TopicState> atStart) {
+        List<TopicFinding> findings = new ArrayList<>();
+        long ingressMs = TopicPlan.ingressRetentionMs(topics);
+        int smallest = topics.stream()
+                .filter(topic -> TopicRules.of(topic.role()).stream().anyMatch(rule -> rule.demand() instanceof Shards))
+                .mapToInt(TopicState::partitions)
+                .min()
+                .orElse(shards);
+        for (TopicState topic : topics) {
+            for (TopicRule rule : TopicRules.of(topic.role())) {
+                TopicFinding finding = rule.when().holds(requireLogAppendTime)
+                        ? finding(topic, rule, ingressMs, smallest, atStart.get(topic.name()))
+                        : null;
+                if (finding != null) {
+                    findings.add(finding);
+                }
+            }
+        }
+        return findings;
+    }
+
+    /** A topic that was there when the instance started, and is not now. */
+    TopicFinding missing(TopicState before) {
+        return new TopicFinding(
+                before.name(),
+                TopicRules.TABLE.get(TopicRules.TABLE.size() - 1),
+                ("topic %s (id %s) was deleted while the instance ran. Stop all instances of %s before you create it again;"
+                                + " then start one, which says how to continue")
+                        .formatted(before.name(), before.id(), applicationId),
+                null);
+    }
+
+    private @Nullable TopicFinding finding(
+            TopicState topic, TopicRule rule, long ingressMs, int smallest, @Nullable TopicState before) {
+        String name = rule.property();
+        String found = topic.value(name);
+        if (rule.demand() instanceof Exactly exactly) {
+            return found.equals(exactly.value()) || isImplied(topic, name, exactly.value())
+                    ? null
+                    : set(topic, rule, "it must be " + exactly.value() + hint(name, exactly.value()), exactly.value());
+        } else if (rule.demand() instanceof Unlimited) {
+            return topic.number(name) < 0 ? null : set(topic, rule, "it must be -1 (unlimited)", "-1");
+        } else if (rule.demand() instanceof AtLeast least) {
+            return topic.number(name) >= least.least()
+                    ? null
+                    : set(topic, rule, "at least %d is needed".formatted(least.least()), Long.toString(least.least()));
+        } else if (rule.demand() instanceof IngressRetention) {
+            long ms = topic.number(name);
+            return ms < 0 || (ingressMs >= 0 && ms >= ingressMs)
+                    ? null
+                    : set(
+                            topic,
+                            rule,
+                            "less than its ingress (%d): after an outage, signals would be deleted before they are read"
+                                    .formatted(ingressMs),
+                            Long.toString(ingressMs));
+        } else if (rule.demand() instanceof TwoInSync) {
+            return topic.replicas() < REPLICAS_FOR_TWO_IN_SYNC || topic.number(name) >= 2
+                    ? null
+                    : set(topic, rule, "at least 2 is needed, as it has %d replicas".formatted(topic.replicas()), "2");
+        } else if (rule.demand() instanceof NotLowered) {
+            return before == null || topic.number(name) >= before.number(name)
+                    ? null
+                    : set(
+                            topic,
+                            rule,
+                            "it was %s when the instance started".formatted(before.value(name)),
+                            before.value(name));
+        } else if (rule.demand() instanceof Shards) {
+            return partitions(topic, rule, smallest);
+        } else if (rule.demand() instanceof Unchanged) {
+            return before == null || found.equals(before.value(name)) ? null : recreated(topic, rule, before);
+        }
+        throw new IllegalStateException("no check for " + rule.demand());
+    }
+
+    /** With LogAppendTime the time of a record is the broker's, which no limit on times rejects. */
+    private static boolean isImplied(TopicState topic, String property, String wanted) {
+        return Set.of(
+                                TopicConfig.MESSAGE_TIMESTAMP_BEFORE_MAX_MS_CONFIG,
+                                TopicConfig.MESSAGE_TIMESTAMP_AFTER_MAX_MS_CONFIG)
+                        .contains(property)
+                && wanted.equals(Long.toString(Long.MAX_VALUE))
+                && topic.value(TopicConfig.MESSAGE_TIMESTAMP_TYPE_CONFIG).equals("LogAppendTime");
+    }
+
+    private static String hint(String property, String value) {
+        return property.equals(TopicConfig.MESSAGE_TIMESTAMP_TYPE_CONFIG) && value.equals("LogAppendTime")
+                ? " (or allow it with %s=false)".formatted(Settings.REQUIRE_LOG_APPEND_TIME)
+                : "";
+    }
+
+    private TopicFinding set(TopicState topic, TopicRule rule, String must, String value) {
+        return new TopicFinding(
+                topic.name(),
+                rule,
+                "topic %s has %s=%s, %s".formatted(topic.name(), rule.property(), topic.value(rule.property()), must),
+                Remedy.setTopicConfig(brokers, topic.name(), rule.property(), value));
+    }
+
+    /** Every hint names the same value: the smallest count, which is enough partitions in each of the topics. */
+    private @Nullable TopicFinding partitions(TopicState topic, TopicRule rule, int smallest) {
+        if (topic.partitions() == shards) {
+            return null;
+        }
+        String text =
+                "topic %s has %d partitions, %s is %d: set %s=%d, or use other topics. Tenants would move away from"
+                        + " their state";
+        return new TopicFinding(
+                topic.name(),
+                rule,
+                text.formatted(topic.name(), topic.partitions(), Settings.SHARDS, shards, Settings.SHARDS, smallest),
+                null);
+    }
+
+    private static TopicFinding recreated(TopicState topic, TopicRule rule, TopicState before) {
+        return new TopicFinding(
+                topic.name(),
+                rule,
+                ("topic %s was deleted and created again while the instance ran: its id was %s and is %s. Its records, and"
+                                + " the positions of all readers, are gone. Start the instance again: it checks what is left,"
+                                + " and says how to continue")
+                        .formatted(topic.name(), before.id(), topic.id()),
+                null);
+    }
+}

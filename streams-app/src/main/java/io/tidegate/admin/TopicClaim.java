@@ -1,0 +1,85 @@
+package io.tidegate.admin;
+
+import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import org.apache.kafka.common.Uuid;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A record of the topic {@code tidegate-owners}: an application uses a topic. The key is {@code <topic id>/<application.id>}, so a
+ * topic that is deleted and created again has no owner, whatever its name.
+ *
+ * @param version of this format
+ * @param topic the topic's name
+ * @param topicId the topic's id, which no other topic ever has
+ * @param role what the application uses it for
+ * @param application the {@code application.id}
+ * @param region the application's region; null if it has none
+ * @param claimedAt when it first used the topic
+ */
+@JsonIgnoreProperties(ignoreUnknown = true)
+@JsonInclude(JsonInclude.Include.NON_NULL)
+record TopicClaim(
+        @JsonProperty("v") int version,
+        @JsonProperty("topic") String topic,
+        @JsonProperty("topic_id") String topicId,
+        @JsonProperty("role") String role,
+        @JsonProperty("application") String application,
+        @JsonProperty("region") @Nullable String region,
+        @JsonProperty("claimed_at") String claimedAt) {
+    static final int VERSION = 1;
+    private static final JsonMapper JSON = new JsonMapper();
+
+    static TopicClaim of(TopicState topic, String application, @Nullable String region, String now) {
+        return new TopicClaim(
+                VERSION, topic.name(), topic.id().toString(), topic.role().title(), application, region, now);
+    }
+
+    String key() {
+        return topicId + "/" + application;
+    }
+
+    boolean isOn(Uuid id) {
+        return topicId.equals(id.toString());
+    }
+
+    byte[] json() {
+        try {
+            return JSON.writeValueAsBytes(this);
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    /** @return null if it is not a claim that this version can read, or not the claim that its key says */
+    static @Nullable TopicClaim parse(String key, byte[] value) {
+        try {
+            TopicClaim claim = JSON.readValue(value, TopicClaim.class);
+            boolean whole = claim != null
+                    && claim.version == VERSION
+                    && claim.topic != null
+                    && claim.topicId != null
+                    && claim.role != null
+                    && claim.application != null
+                    && claim.claimedAt != null;
+            return whole && claim.key().equals(key) ? claim : null;
+        } catch (IOException e) {
+            return null;
+        }
+    }
+
+    /** The owner, for messages. */
+    String owner() {
+        return region == null ? application : "%s (region %s)".formatted(application, region);
+    }
+
+    @Override
+    public String toString() {
+        return new String(json(), StandardCharsets.UTF_8);
+    }
+}

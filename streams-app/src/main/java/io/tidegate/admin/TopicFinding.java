@@ -1,0 +1,19 @@
+package io.tidegate.admin;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A broken rule.
+ *
+ * @param topic the topic's name
+ * @param rule which rule
+ * @param text what is wrong, and what must be
+ * @param remedy the command that fixes it; null if no single command does
+ */
+record TopicFinding(
+        String topic, TopicRule rule, String text, @Nullable Remedy remedy) {
+    @Override
+    public String toString() {
+        return remedy == null ? text : text + ": " + remedy;
+    }
+}

@@ -1,0 +1,366 @@
+package io.tidegate.admin;
+
+import io.tidegate.config.Settings;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.EnumSet;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerConfig;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.GroupState;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.apache.kafka.common.serialization.StringSerializer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Which application owns which topic, in the compacted topic {@code tidegate-owners} that all applications of a cluster share.
+ *
+ * <p>The owner of a topic is the application of the earliest {@link TopicClaim} on its id. The topic has one partition, so
+ * that is the same for everyone. To claim a topic, an application reads all claims, writes its own if no other application
+ * has one, and reads again. If two applications claim at the same time, both see both claims in the same order: the later one
+ * withdraws its claim and does not start. Instances of one application write the same claim, so they need no agreement.
+ * A claim is written once; it is not repeated at each start, so it keeps its place.
+ *
+ * <p>If a process dies between writing and reading again, its claim stays. If it was the later one, it has no effect.
+ *
+ * <p>A claim also tells, at the next start, that a topic of the same name has another id: it was deleted and created again.
+ */
+final class TopicOwners {
+    private static final Set<TopicRole> SHARED = EnumSet.of(TopicRole.CONFIGS, TopicRole.OWNERS, TopicRole.CHANGELOG);
+
+    /** Topics whose records only make sense together with the state of the application that wrote them. */
+    private static final Set<TopicRole> BOUND_TO_STATE =
+            EnumSet.of(TopicRole.BY_TENANT, TopicRole.ACCEPTED, TopicRole.COMMANDS, TopicRole.SEGMENTS);
+
+    private static final int WRITE_WITHIN_S = 30;
+
+    private final Settings settings;
+    private final Admin admin;
+    private final TopicStates states;
+    private final String application;
+    private final @Nullable String region;
+
+    TopicOwners(Settings settings, Admin admin, TopicStates states) {
+        this.settings = settings;
+        this.admin = admin;
+        this.states = states;
+        application = settings.applicationId();
+        region = settings.region();
+    }
+
+    /** Whether only one application may use the topic. Regions share tenants' configs. */
+    static boolean isOwned(TopicRole role) {
+        return !SHARED.contains(role);
+    }
+
+    /**
+     * Checks, without writing anything, that no other application owns one of these topics.
+     *
+     * @param topics those that exist, of the ones that this application is about to use
+     * @throws AdminException naming the owner, and what to change
+     */
+    void check(Collection<TopicState> topics) {
+        Map<String, TopicClaim> claims = read();
+        check(topics, claims);
+        checkApplication(claims.values());
+        for (TopicState topic : topics) {
+            if (topic.role() == TopicRole.ACCEPTED && owner(claims, topic) == null) {
+                checkUnclaimed(topic);
+            }
+        }
+    }
+
+    private void check(Collection<TopicState> topics, Map<String, TopicClaim> claims) {
+        Map<String, List<String>> foreign = new TreeMap<>();
+        for (TopicState topic : topics) {
+            TopicClaim owner = owner(claims, topic);
+            if (owner != null && !isOurs(owner)) {
+                foreign.computeIfAbsent(owner.owner(), unused -> new ArrayList<>())
+                        .add(topic.name());
+            }
+        }
+        if (!foreign.isEmpty()) {
+            List<String> parts = new ArrayList<>();
+            foreign.forEach(
+                    (owner, names) -> parts.add("%s to application.id %s".formatted(String.join(", ", names), owner)));
+            throw new AdminException(
+                    ("another application owns topics of this one (application.id %s): %s. Two applications on one topic"
+                                    + " decide its signals twice and mix their records. Give this one topics of its own"
+                                    + " (settings topic.*; regions share only topic.tenant.configs), or set application.id and"
+                                    + " region to those of the owner. If the owner is retired for good: %s")
+                            .formatted(own(), String.join("; ", parts), Remedy.takeOver()));
+        }
+    }
+
+    /** Two deployments with one application.id would be one consumer group that reads different topics. */
+    private void checkApplication(Collection<TopicClaim> claims) {
+        Set<String> ours = new TreeSet<>(settings.allTopics());
+        Map<String, TopicRole> others = new LinkedHashMap<>();
+        for (TopicClaim claim : claims) {
+            if (claim.application().equals(application)
+                    && claim.role().equals(TopicRole.ACCEPTED.title())
+                    && !ours.contains(claim.topic())) {
+                others.put(claim.topic(), TopicRole.ACCEPTED);
+            }
+        }
+        if (others.isEmpty()) {
+            return;
+        }
+        Map<String, TopicState> existing = states.existing(others);
+        for (TopicClaim claim : claims) {
+            TopicState other = existing.get(claim.topic());
+            if (other != null && claim.application().equals(application) && claim.isOn(other.id())) {
+                throw new AdminException(
+                        ("application.id %s already writes to %s, and here %s=%s: instances with one application.id share one"
+                                        + " group and its state. Set another application.id here, or the same topics")
+                                .formatted(
+                                        claim.owner(),
+                                        claim.topic(),
+                                        Settings.TOPIC_ACCEPTED,
+                                        settings.topics().accepted()));
+            }
+        }
+    }
+
+    /** Topics of a version without claims: their owner is the application that has state. */
+    private void checkUnclaimed(TopicState accepted) {
+        boolean hasState = states.existing().stream().anyMatch(new TopicPlan(settings).changelogs()::contains);
+        if (!hasState && hasRecords(accepted)) {
+            throw new AdminException(
+                    ("%s has records, and application.id %s has no state: another application wrote them. Set application.id"
+                                    + " to that of the application, or give this one topics of its own (settings topic.*)")
+                            .formatted(accepted.name(), application));
+        }
+    }
+
+    /**
+     * Makes this application the owner of topics that have none.
+     *
+     * @return the topics that had another id when this application last ran
+     * @throws AdminException if another application has claimed one of them, also at the same moment
+     */
+    Set<String> claim(Collection<TopicState> topics) {
+        List<TopicState> owned =
+                topics.stream().filter(topic -> isOwned(topic.role())).toList();
+        Map<String, TopicClaim> before = read();
+        check(owned, before);
+        Map<String, @Nullable TopicClaim> missing = missing(owned, before);
+        if (!missing.isEmpty()) {
+            withdrawOthers(owned, before);
+            write(missing);
+            try {
+                check(owned, read());
+            } catch (AdminException e) {
+                missing.replaceAll((key, claim) -> null);
+                write(missing);
+                throw e;
+            }
+        }
+        Set<String> recreated = new TreeSet<>();
+        for (TopicState topic : owned) {
+            if (before.values().stream().anyMatch(claim -> isStale(claim, topic))) {
+                recreated.add(topic.name());
+            }
+        }
+        return recreated;
+    }
+
+    /** Forgets earlier topics of the same names, once the application runs on the present ones. */
+    void settle(Collection<TopicState> topics) {
+        Map<String, @Nullable TopicClaim> stale = new LinkedHashMap<>();
+        Map<String, TopicClaim> claims = read();
+        for (TopicState topic : topics) {
+            claims.values().stream()
+                    .filter(claim -> isStale(claim, topic))
+                    .forEach(claim -> stale.put(claim.key(), null));
+        }
+        write(stale);
+    }
+
+    /** A claim that is written again moves to the end; one that had no effect so far must not come before it then. */
+    private void withdrawOthers(Collection<TopicState> owned, Map<String, TopicClaim> claims) {
+        Map<String, @Nullable TopicClaim> withdrawn = new LinkedHashMap<>();
+        for (TopicState topic : owned) {
+            if (owner(claims, topic) != null) {
+                claims.values().stream()
+                        .filter(claim ->
+                                claim.isOn(topic.id()) && !claim.application().equals(application))
+                        .forEach(claim -> withdrawn.put(claim.key(), null));
+            }
+        }
+        write(withdrawn);
+    }
+
+    private boolean isStale(TopicClaim claim, TopicState topic) {
+        return claim.application().equals(application) && claim.topic().equals(topic.name()) && !claim.isOn(topic.id());
+    }
+
+    private Map<String, @Nullable TopicClaim> missing(Collection<TopicState> topics, Map<String, TopicClaim> claims) {
+        Map<String, @Nullable TopicClaim> missing = new LinkedHashMap<>();
+        String now = Instant.now().toString();
+        for (TopicState topic : topics) {
+            TopicClaim wanted = TopicClaim.of(topic, application, region, now);
+            TopicClaim known = claims.get(wanted.key());
+            if (known == null || !Objects.equals(known.region(), region)) {
+                missing.put(wanted.key(), wanted);
+            }
+        }
+        return missing;
+    }
+
+    /**
+     * Takes topics from an application that is retired.
+     *
+     * @return the topics that had another owner
+     * @throws AdminException if the owner still runs, or if topics have records that only its state explains
+     */
+    List<String> takeOver(Collection<TopicState> topics) {
+        Map<String, TopicClaim> claims = read();
+        Map<String, @Nullable TopicClaim> changes = new LinkedHashMap<>();
+        List<String> taken = new ArrayList<>();
+        List<String> bound = new ArrayList<>();
+        Set<String> owners = new TreeSet<>();
+        String now = Instant.now().toString();
+        for (TopicState topic : topics) {
+            TopicClaim owner = owner(claims, topic);
+            if (owner == null || isOurs(owner)) {
+                continue;
+            }
+            owners.add(owner.application());
+            taken.add(topic.name());
+            if (!owner.application().equals(application)
+                    && BOUND_TO_STATE.contains(topic.role())
+                    && hasRecords(topic)) {
+                bound.add(topic.name());
+            }
+            claims.values().stream()
+                    .filter(claim -> claim.isOn(topic.id()))
+                    .forEach(claim -> changes.put(claim.key(), null));
+            TopicClaim own = TopicClaim.of(topic, application, region, now);
+            changes.put(own.key(), own);
+        }
+        if (!bound.isEmpty()) {
+            throw new AdminException(
+                    ("%s cannot be taken over from %s: the records in it belong to the state of their owner (sequence numbers,"
+                                    + " usage), which is in the owner's topics. Use other names for these, and take over the"
+                                    + " rest")
+                            .formatted(String.join(", ", bound), String.join(", ", owners)));
+        }
+        owners.forEach(this::checkStopped);
+        write(changes);
+        return taken;
+    }
+
+    private void checkStopped(String owner) {
+        boolean runs = KafkaFutures.get(admin.listGroups().all(), "asking for the groups of the cluster").stream()
+                .filter(group -> group.groupId().equals(owner))
+                .anyMatch(group -> group.groupState()
+                        .filter(state -> state != GroupState.EMPTY && state != GroupState.DEAD)
+                        .isPresent());
+        if (runs) {
+            throw new AdminException(
+                    "instances of application.id %s still run: stop all of them first".formatted(owner));
+        }
+    }
+
+    private boolean hasRecords(TopicState topic) {
+        return positions(topic, OffsetSpec.latest()) > positions(topic, OffsetSpec.earliest());
+    }
+
+    private long positions(TopicState topic, OffsetSpec which) {
+        Map<TopicPartition, OffsetSpec> partitions = new HashMap<>();
+        for (int i = 0; i < topic.partitions(); i++) {
+            partitions.put(new TopicPartition(topic.name(), i), which);
+        }
+        return KafkaFutures.get(admin.listOffsets(partitions).all(), "asking for the offsets of " + topic.name())
+                .values()
+                .stream()
+                .mapToLong(found -> found.offset())
+                .sum();
+    }
+
+    /** The earliest claim on a topic. */
+    private static @Nullable TopicClaim owner(Map<String, TopicClaim> claims, TopicState topic) {
+        return claims.values().stream()
+                .filter(claim -> claim.isOn(topic.id()))
+                .findFirst()
+                .orElse(null);
+    }
+
+    /** A claim from before the application had a region is completed, not contradicted. */
+    private boolean isOurs(TopicClaim claim) {
+        return claim.application().equals(application)
+                && (claim.region() == null || claim.region().equals(region));
+    }
+
+    private String own() {
+        return region == null ? application : "%s, region %s".formatted(application, region);
+    }
+
+    /** All claims by key, in the order in which they were written. */
+    private Map<String, TopicClaim> read() {
+        Map<String, TopicClaim> claims = new LinkedHashMap<>();
+        if (!states.existing().contains(settings.ownersTopic())) {
+            return claims;
+        }
+        try (TopicReader reader = new TopicReader(settings, List.of(settings.ownersTopic()))) {
+            reader.readToEnd(record -> {
+                if (record.key() == null) {
+                    return;
+                }
+                String key = new String(record.key(), StandardCharsets.UTF_8);
+                TopicClaim before = claims.remove(key);
+                TopicClaim claim = record.value() == null ? null : TopicClaim.parse(key, record.value());
+                if (claim != null) {
+                    claims.put(key, claim);
+                } else if (record.value() != null && before != null) {
+                    claims.put(key, before); // not a claim: somebody else wrote it
+                }
+            });
+        }
+        return claims;
+    }
+
+    private void write(Map<String, @Nullable TopicClaim> claims) {
+        if (claims.isEmpty()) {
+            return;
+        }
+        Map<String, Object> config = settings.clientConfig();
+        config.put(ProducerConfig.ACKS_CONFIG, "all");
+        String topic = settings.ownersTopic();
+        try (var producer = new KafkaProducer<>(config, new StringSerializer(), new ByteArraySerializer())) {
+            List<java.util.concurrent.Future<?>> sent = new ArrayList<>();
+            claims.forEach((key, claim) ->
+                    sent.add(producer.send(new ProducerRecord<>(topic, key, claim == null ? null : claim.json()))));
+            for (var one : sent) {
+                one.get(WRITE_WITHIN_S, TimeUnit.SECONDS);
+            }
+        } catch (KafkaException | ExecutionException | TimeoutException e) {
+            Throwable cause = e instanceof ExecutionException ? e.getCause() : e;
+            throw new AdminException(
+                    "recording in %s that application.id %s uses its topics failed: %s"
+                            .formatted(topic, application, cause.getMessage()),
+                    e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new AdminException("recording the owner of topics was interrupted", e);
+        }
+    }
+}

@@ -1,0 +1,135 @@
+package io.tidegate.admin;
+
+import io.tidegate.config.Settings;
+import io.tidegate.topology.TidegateTopology;
+import io.tidegate.topology.Topics;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.common.config.TopicConfig;
+
+/** The topics of a deployment: the role of each, and the settings that missing ones are created with. */
+public final class TopicPlan {
+    static final long FOREVER = -1;
+
+    private final Settings settings;
+
+    public TopicPlan(Settings settings) {
+        this.settings = settings;
+    }
+
+    /** The topics that this deployment owns, with their roles; state changelogs included, which appear later. */
+    Map<String, TopicRole> roles() {
+        Map<String, TopicRole> roles = new LinkedHashMap<>();
+        Topics topics = settings.topics();
+        topics.signals().forEach(name -> roles.put(name, TopicRole.SIGNALS));
+        roles.put(topics.byTenant(), TopicRole.BY_TENANT);
+        roles.put(topics.configs(), TopicRole.CONFIGS);
+        roles.put(topics.accepted(), TopicRole.ACCEPTED);
+        roles.put(topics.quotaExceeded(), TopicRole.QUOTA_EXCEEDED);
+        roles.put(topics.deadLetter(), TopicRole.DEAD_LETTER);
+        roles.put(topics.segments(), TopicRole.SEGMENTS);
+        roles.put(topics.commands(), TopicRole.COMMANDS);
+        roles.put(topics.events(), TopicRole.EVENTS);
+        roles.put(settings.ownersTopic(), TopicRole.OWNERS);
+        changelogs().forEach(name -> roles.put(name, TopicRole.CHANGELOG));
+        return roles;
+    }
+
+    List<String> changelogs() {
+        return TidegateTopology.LOGGED_STORES.stream()
+                .map(store -> settings.applicationId() + "-" + store + "-changelog")
+                .toList();
+    }
+
+    /** The ingress topics, those of other regions included. */
+    Map<String, NewTopic> ingress() {
+        List<String> names = new ArrayList<>(settings.topics().signals());
+        names.addAll(settings.otherRegionsTopics());
+        Map<String, NewTopic> wanted = new LinkedHashMap<>();
+        names.forEach(name -> wanted.put(name, topic(name, TopicRole.SIGNALS, FOREVER)));
+        return wanted;
+    }
+
+    /** @param ingressRetentionMs how long the ingress topics keep signals; {@link #FOREVER} */
+    Map<String, NewTopic> internal(long ingressRetentionMs) {
+        Map<String, NewTopic> wanted = new LinkedHashMap<>();
+        roles().forEach((name, role) -> {
+            if (role != TopicRole.SIGNALS && role != TopicRole.CHANGELOG) {
+                wanted.put(name, topic(name, role, ingressRetentionMs));
+            }
+        });
+        return wanted;
+    }
+
+    /** What Kafka Streams creates state changelogs with. */
+    public static Map<String, String> changelogConfig() {
+        Map<String, String> config = created(TopicRole.CHANGELOG);
+        config.remove(TopicConfig.CLEANUP_POLICY_CONFIG); // Kafka Streams sets it by the kind of the store
+        return config;
+    }
+
+    /** {@link TopicRules} as a page of documentation. */
+    public static String reference() {
+        return TopicRules.markdown();
+    }
+
+    private NewTopic topic(String name, TopicRole role, long ingressRetentionMs) {
+        Map<String, String> config = created(role);
+        if (role == TopicRole.SIGNALS) {
+            // Also where producers may set the time: that is to be chosen for an existing topic.
+            config.put(TopicConfig.MESSAGE_TIMESTAMP_TYPE_CONFIG, "LogAppendTime");
+        } else if (role == TopicRole.BY_TENANT) {
+            config.put(TopicConfig.RETENTION_MS_CONFIG, byTenantRetentionMs(ingressRetentionMs));
+        } else if (role == TopicRole.ACCEPTED) {
+            config.put(TopicConfig.RETENTION_MS_CONFIG, Long.toString(settings.acceptedRetentionMs()));
+        }
+        // One partition: changes have one order, an offset alone identifies the config in force, and the first claim
+        // wins.
+        int partitions = role == TopicRole.CONFIGS || role == TopicRole.OWNERS ? 1 : settings.shards();
+        short replication = settings.replicationFactor();
+        return new NewTopic(
+                        name, Optional.of(partitions), replication < 0 ? Optional.empty() : Optional.of(replication))
+                .configs(config);
+    }
+
+    private static Map<String, String> created(TopicRole role) {
+        Map<String, String> config = new HashMap<>();
+        for (TopicRule rule : TopicRules.of(role)) {
+            String value = rule.demand().created();
+            if (value != null) {
+                config.put(rule.property(), value);
+            }
+        }
+        return config;
+    }
+
+    /**
+     * A signal keeps its time on the way, and brokers delete by that time: a signal that waited in the ingress topic for
+     * days is as old in this topic from the first moment, and must not be deleted before it is read.
+     */
+    private String byTenantRetentionMs(long ingressRetentionMs) {
+        long more = settings.byTenantRetentionMs();
+        return Long.toString(
+                ingressRetentionMs < 0 || more < 0 || more > Long.MAX_VALUE - ingressRetentionMs
+                        ? FOREVER
+                        : ingressRetentionMs + more);
+    }
+
+    /** The longest retention of the ingress topics; {@link #FOREVER} if one has no limit. */
+    static long ingressRetentionMs(Collection<TopicState> topics) {
+        long longest = 0;
+        for (TopicState topic : topics) {
+            if (topic.role() == TopicRole.SIGNALS) {
+                long retentionMs = topic.number(TopicConfig.RETENTION_MS_CONFIG);
+                longest = retentionMs < 0 || longest < 0 ? FOREVER : Math.max(longest, retentionMs);
+            }
+        }
+        return longest;
+    }
+}

@@ -1,0 +1,99 @@
+package io.tidegate.admin;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.ConfigEntry;
+import org.apache.kafka.clients.admin.TopicDescription;
+import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
+
+/** Asks the brokers how topics are. */
+final class TopicStates {
+    private static final Duration APPEARS_WITHIN = Duration.ofSeconds(30);
+    private static final long POLL_MS = 50;
+
+    private final Admin admin;
+    private final String brokers;
+
+    TopicStates(Admin admin, String brokers) {
+        this.admin = admin;
+        this.brokers = brokers;
+    }
+
+    Set<String> existing() {
+        return KafkaFutures.get(admin.listTopics().names(), "listing the topics of " + brokers);
+    }
+
+    /** The topics that exist, of those with a role, in the order of the roles. */
+    Map<String, TopicState> existing(Map<String, TopicRole> roles) {
+        Set<String> existing = existing();
+        Map<String, TopicRole> found = new LinkedHashMap<>(roles);
+        found.keySet().retainAll(existing);
+        return of(found);
+    }
+
+    /** @param roles topics that exist, or were created a moment ago and are not known to every broker yet */
+    Map<String, TopicState> of(Map<String, TopicRole> roles) {
+        Map<String, TopicDescription> described = described(roles.keySet());
+        Map<String, Map<String, String>> configs = configs(roles.keySet());
+        Map<String, TopicState> states = new LinkedHashMap<>();
+        roles.forEach((name, role) -> {
+            TopicDescription topic = described.get(name);
+            int replicas = topic.partitions().get(0).replicas().size();
+            states.put(
+                    name,
+                    new TopicState(
+                            name, role, topic.topicId(), topic.partitions().size(), replicas, configs.get(name)));
+        });
+        return states;
+    }
+
+    /** Whether the brokers say that there is no such topic; false also if the caller may not know. */
+    boolean isMissing(String name) {
+        try {
+            var unused = KafkaFutures.get(admin.describeTopics(List.of(name)).allTopicNames(), "describing " + name);
+            return false;
+        } catch (AdminException e) {
+            return e.getCause() instanceof UnknownTopicOrPartitionException;
+        }
+    }
+
+    Map<String, TopicDescription> described(Collection<String> names) {
+        long deadline = System.nanoTime() + APPEARS_WITHIN.toNanos();
+        while (true) {
+            try {
+                return KafkaFutures.get(admin.describeTopics(names).allTopicNames(), "describing the topics");
+            } catch (AdminException e) {
+                if (System.nanoTime() > deadline || Thread.currentThread().isInterrupted()) {
+                    throw e;
+                }
+                try {
+                    Thread.sleep(POLL_MS);
+                } catch (InterruptedException interrupted) {
+                    Thread.currentThread().interrupt();
+                }
+            }
+        }
+    }
+
+    Map<String, Map<String, String>> configs(Collection<String> names) {
+        List<ConfigResource> resources = new ArrayList<>();
+        names.forEach(name -> resources.add(new ConfigResource(ConfigResource.Type.TOPIC, name)));
+        Map<String, Map<String, String>> configs = new HashMap<>();
+        KafkaFutures.get(admin.describeConfigs(resources).all(), "describing the topics' settings")
+                .forEach((resource, config) -> configs.put(
+                        resource.name(),
+                        config.entries().stream()
+                                .filter(entry -> entry.value() != null)
+                                .collect(Collectors.toMap(ConfigEntry::name, ConfigEntry::value))));
+        return configs;
+    }
+}

@@ -1,0 +1,69 @@
+package io.tidegate.admin;
+
+import io.tidegate.admin.TopicRule.WhileRunning;
+import io.tidegate.config.Settings;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * Checks topics while an instance runs, against {@link TopicRules} and against what they were when it started. A topic that
+ * is another one, or gone, ends an instance, so that is believed only when two checks in a row say it. Not thread-safe.
+ */
+public final class TopicWatch {
+    /**
+     * What is wrong now.
+     *
+     * @param findings all of it
+     * @param pausing those that processing must wait for
+     * @param ending those that end the instance
+     */
+    public record Report(List<String> findings, List<String> pausing, List<String> ending) {}
+
+    private final TopicStates states;
+    private final TopicPlan plan;
+    private final TopicCheck check;
+    private final Map<String, TopicState> atStart;
+    private Set<String> suspected = Set.of();
+
+    TopicWatch(Settings settings, TopicStates states, TopicPlan plan, Map<String, TopicState> atStart) {
+        this.states = states;
+        this.plan = plan;
+        this.check = new TopicCheck(settings);
+        this.atStart = new HashMap<>(atStart);
+    }
+
+    /** @throws AdminException if the brokers do not say */
+    public Report check() {
+        Map<String, TopicState> now = states.existing(plan.roles());
+        now.forEach(atStart::putIfAbsent);
+        List<TopicFinding> findings = new ArrayList<>(check.findings(now.values(), atStart));
+        atStart.forEach((name, before) -> {
+            if (!now.containsKey(name) && states.isMissing(name)) {
+                findings.add(check.missing(before));
+            }
+        });
+        Set<String> suspects = new HashSet<>();
+        List<String> all = new ArrayList<>();
+        List<String> pausing = new ArrayList<>();
+        List<String> ending = new ArrayList<>();
+        for (TopicFinding finding : findings) {
+            String text = finding.toString();
+            all.add(text);
+            WhileRunning then = finding.rule().whileRunning();
+            if (then == WhileRunning.PAUSE) {
+                pausing.add(text);
+            } else if (then == WhileRunning.STOP) {
+                suspects.add(text);
+                if (suspected.contains(text)) {
+                    ending.add(text);
+                }
+            }
+        }
+        suspected = suspects;
+        return new Report(all, pausing, ending);
+    }
+}
