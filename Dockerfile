@@ -16,7 +16,7 @@ COPY streams-app/src/main streams-app/src/main
 RUN mvn -B -q -Dmaven.test.skip=true -pl streams-app package
 
 FROM eclipse-temurin:25-jre AS base
-RUN useradd --uid 10001 --no-create-home tidegate \
+RUN useradd --uid 10001 --gid 0 --no-create-home tidegate \
  && mkdir -p /opt/tidegate /etc/tidegate /var/lib/tidegate \
  && chown tidegate:0 /etc/tidegate /var/lib/tidegate \
  && chmod g=u /etc/tidegate /var/lib/tidegate

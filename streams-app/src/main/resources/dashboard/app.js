@@ -43,6 +43,11 @@ function showCluster() {
     box.replaceChildren(pill('connecting', 'wait'));
     return;
   }
+  if (!document.getElementById('stale').hidden) {
+    // What was known is no longer true.
+    box.replaceChildren(pill('connection lost', 'bad'));
+    return;
+  }
   const instances = status.instances;
   const restoring = instances.flatMap((one) => one.restoring ?? []);
   const total = restoring.reduce((sum, one) => sum + one.total, 0);
@@ -67,7 +72,10 @@ function showStale() {
     stale.replaceChildren(h('strong', {}, 'Connection lost. '),
       `What is shown is from ${clock(new Date(lastAnswerMs).toISOString())}; this page goes on by itself when an instance answers.`);
   }
-  stale.hidden = !old;
+  if (old !== !stale.hidden) {
+    stale.hidden = !old;
+    showCluster();
+  }
 }
 
 async function poll() {
@@ -76,6 +84,7 @@ async function poll() {
     try {
       status = await get('/v1/status');
       lastAnswerMs = Date.now();
+      showStale();
       showCluster();
     } catch {
       // it is said by the stale line, and asked again

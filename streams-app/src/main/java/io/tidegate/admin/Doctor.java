@@ -1,8 +1,10 @@
 package io.tidegate.admin;
 
 import io.tidegate.config.Settings;
+import io.tidegate.config.SettingsException;
 import io.tidegate.topology.OpenTransactions;
 import io.tidegate.wal.DataDir;
+import io.tidegate.wal.FileFault;
 import io.tidegate.wal.WalException;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -71,6 +73,7 @@ public final class Doctor {
 
     public List<Finding> examine() {
         boolean held = dataDir();
+        memory();
         disk();
         port(held);
         if (brokers()) {
@@ -115,7 +118,7 @@ public final class Doctor {
         } catch (UnknownHostException e) {
             return "the name %s is not known here".formatted(name);
         } catch (IOException e) {
-            return e.getMessage() == null ? e.toString() : e.getMessage();
+            return FileFault.describe(e);
         }
     }
 
@@ -357,6 +360,23 @@ public final class Doctor {
         return holder != null;
     }
 
+    /** With the heap of this process, which is the instance's only if both have the same options. */
+    private void memory() {
+        long heapMib = Runtime.getRuntime().maxMemory() >> 20;
+        try {
+            ok(
+                    "memory",
+                    "with a heap of %d MiB, as here, one tenant can have %d entities (entities.max)"
+                            .formatted(heapMib, settings.entitiesMax()));
+        } catch (SettingsException e) {
+            add(
+                    Level.WARN,
+                    "memory",
+                    e.getMessage(),
+                    "run the doctor with the -Xmx of the instance to see what holds there");
+        }
+    }
+
     private void disk() {
         Path root = settings.dataDir().toAbsolutePath();
         if (!Files.isDirectory(root)) {
@@ -388,7 +408,7 @@ public final class Doctor {
             add(
                     Level.FAIL,
                     "disk",
-                    "a file in %s cannot be written and synced: %s".formatted(root, e.getMessage()),
+                    "a file in %s cannot be written and synced: %s".formatted(root, FileFault.describe(e)),
                     "mend the file system: a WAL cannot be durable there");
         }
     }

@@ -24,6 +24,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Admission {
     private final @Nullable String region;
+    private final long entitiesMax;
     private final HistoryBounds bounds;
     private long foldedEarly;
     private final SipHash128 hash = new SipHash128();
@@ -33,15 +34,17 @@ public final class Admission {
 
     /** @param region where this instance writes its WAL; null where that is not set */
     public Admission(@Nullable String region) {
-        this(region, HistoryBounds.DEFAULT);
+        this(region, EntitySet.ENTITIES_MAX, HistoryBounds.DEFAULT);
     }
 
     /**
      * @param region where this instance writes its WAL; null where that is not set
+     * @param entitiesMax what the set of any tenant can hold, whatever its config says: memory is bounded by it
      * @param bounds for how late signals the decision does not depend on the order of reading
      */
-    public Admission(@Nullable String region, HistoryBounds bounds) {
+    public Admission(@Nullable String region, long entitiesMax, HistoryBounds bounds) {
         this.region = region;
+        this.entitiesMax = Math.min(entitiesMax, EntitySet.ENTITIES_MAX);
         this.bounds = bounds;
     }
 
@@ -135,9 +138,9 @@ public final class Admission {
         return newEntities;
     }
 
-    private static @Nullable QuotaExceeded checkEntities(TenantConfig config, TenantUsage usage, int newEntities) {
+    private @Nullable QuotaExceeded checkEntities(TenantConfig config, TenantUsage usage, int newEntities) {
         int count = Integer.bitCount(newEntities);
-        long max = Math.min(config.entitiesMax(), EntitySet.ENTITIES_MAX);
+        long max = Math.min(config.entitiesMax(), entitiesMax);
         return count > 0 && usage.entityCount() + count > max
                 ? exceeded(config, Reason.ENTITY_LIMIT, max, usage.entityCount())
                 : null;
@@ -167,8 +170,10 @@ public final class Admission {
 
     private void accept(TenantConfig config, TenantUsage usage, int newEntities, long nowMs) {
         takeToken(config, usage.bucket, nowMs);
+        // Only in a dry run can there be more: then the signal is accepted and the set stays as it is.
+        boolean fit = usage.entityCount() + Integer.bitCount(newEntities) <= entitiesMax;
         for (EntityKind kind : EntityKind.ALL) {
-            if ((newEntities & 1 << kind.ordinal()) != 0) {
+            if (fit && (newEntities & 1 << kind.ordinal()) != 0) {
                 usage.addEntity(kind, high[kind.ordinal()], low[kind.ordinal()]);
             }
         }

@@ -30,6 +30,9 @@ public final class EntitySet {
     /** Entities of one set: the table is one array. */
     public static final int ENTITIES_MAX = 500_000_000;
 
+    /** Bytes for each entity while a table grows: the old one, 3/4 full, and the new one, half full. */
+    public static final int GROWTH_BYTES = 54;
+
     private static final byte VERSION = 1;
     private static final int FINGERPRINT_BYTES = 2 * Long.BYTES;
     private static final int HOMES_MIN = 8;
@@ -62,6 +65,11 @@ public final class EntitySet {
     /** The first chunk that {@link #chunk} can give. */
     public int firstHeldChunk() {
         return firstHeldChunk;
+    }
+
+    /** The most memory that a set of so many entities takes: a table that has just grown is half full. */
+    public static long memoryBytesMax(long entities) {
+        return OBJECT_BYTES + 2L * FINGERPRINT_BYTES * entities;
     }
 
     /** The memory that this takes, near enough to bound it. */

@@ -32,11 +32,12 @@ final class RunCommand implements Callable<Integer> {
         Thread stop = new Thread(() -> close(runner, closed), "stop");
         Runtime.getRuntime().addShutdownHook(stop);
         log.info(
-                "started application={} bootstrap={} data_dir={} shards={} topics_created={} http={}",
+                "started application={} bootstrap={} data_dir={} shards={} entities_max={} topics_created={} http={}",
                 settings.applicationId(),
                 settings.bootstrapServers(),
                 settings.dataDir().toAbsolutePath(),
                 settings.shards(),
+                settings.entitiesMax(),
                 runner.topics().created(),
                 runner.url());
         Throwable failure = runner.instance().awaitEnd();

@@ -17,7 +17,10 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.math.BigInteger;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
@@ -52,7 +55,11 @@ final class WalCommand implements Runnable {
     }
 
     private static void hintWhereNothing(CommandSpec spec, DataDir dir, @Nullable TenantId tenant) throws IOException {
-        if (tenant != null && dir.segments(tenant).isEmpty()) {
+        // Anything but a directory that is there is damage, which the command reports itself.
+        if (tenant != null
+                && (Files.isDirectory(dir.walOf(tenant))
+                        ? dir.segments(tenant).isEmpty()
+                        : !Files.exists(dir.walOf(tenant), LinkOption.NOFOLLOW_LINKS))) {
             spec.commandLine()
                     .getErr()
                     .println("tenant %s has no WAL in %s"
@@ -89,12 +96,23 @@ final class WalCommand implements Runnable {
             hintWhereNothing(spec, dir, tenant);
             PrintWriter out = spec.commandLine().getOut();
             Table table = new Table("TENANT>", "SEGMENT", "FIRST SEQ>", "SHARD>", "SIZE>", "STATE");
+            List<Damage> damage = new ArrayList<>(tenant == null ? new WalVerifier(dir, null).strays() : List.of());
             for (TenantId id : tenant == null ? dir.tenants() : List.of(tenant)) {
                 var segments = dir.segments(id);
                 for (SegmentName name : segments) {
                     Path path = dir.walOf(id).resolve(name.fileName());
                     boolean last = name.equals(segments.last());
-                    long bytes = Files.size(path);
+                    BasicFileAttributes file;
+                    try {
+                        file = Files.readAttributes(path, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+                    } catch (NoSuchFileException e) {
+                        continue; // pruned since the directory was read
+                    }
+                    long bytes = file.size();
+                    if (!file.isRegularFile()) {
+                        damage.add(new Damage(id, path, 0, "a regular file is expected, not a link or a directory"));
+                        continue;
+                    }
                     if (output.json()) {
                         ObjectNode json = Json.object();
                         json.put("tenant_id", new BigInteger(id.decimal()));
@@ -119,8 +137,19 @@ final class WalCommand implements Runnable {
                 table.print(out);
             }
             out.flush();
-            return ExitCodes.OK;
+            PrintWriter err = spec.commandLine().getErr();
+            damage.forEach(one -> err.println(line(one)));
+            return damage.isEmpty() ? ExitCodes.OK : ExitCodes.DAMAGE;
         }
+    }
+
+    private static String line(Damage one) {
+        return "DAMAGE tenant %s, %s, byte %d: %s"
+                .formatted(
+                        one.tenant() == null ? "?" : one.tenant(),
+                        Table.printable(one.path().toString()),
+                        one.position(),
+                        Table.printable(one.what()));
     }
 
     @Command(name = "cat", mixinStandardHelpOptions = true, description = "Prints a tenant's records in order.")
@@ -248,14 +277,7 @@ final class WalCommand implements Runnable {
                 out.println(Json.line(json));
             } else {
                 table.print(out);
-                for (Damage one : damage) {
-                    out.println("DAMAGE tenant %s, %s, byte %d: %s"
-                            .formatted(
-                                    one.tenant() == null ? "?" : one.tenant(),
-                                    Table.printable(one.path().toString()),
-                                    one.position(),
-                                    Table.printable(one.what())));
-                }
+                damage.forEach(one -> out.println(line(one)));
                 out.println(damage.isEmpty() ? "clean" : "%d damaged".formatted(damage.size()));
             }
             out.flush();

@@ -1,5 +1,6 @@
 package io.tidegate.config;
 
+import io.tidegate.admission.EntitySet;
 import io.tidegate.admission.HistoryBounds;
 import io.tidegate.wal.WalSettings;
 import java.time.Duration;
@@ -107,6 +108,17 @@ final class SettingDefinitions {
                 Importance.MEDIUM,
                 "Memory, over all shards, for tenants' usage and entities (about 30 bytes each); at most half of the heap."
                         + " What does not fit is read again when its tenant comes.");
+        instance.add(
+                Settings.ENTITIES_MAX,
+                Type.LONG,
+                0L,
+                Range.between(0, EntitySet.ENTITIES_MAX),
+                Importance.MEDIUM,
+                "Entities that one tenant can have, whatever its own quota: more are rejected with entity_limit, so that no"
+                        + " tenant exhausts an instance's memory. 0 = what the heap holds if every shard has such a tenant:"
+                        + " the larger of cache.bytes and a quarter of the heap, ÷ shards ÷ 54 bytes, rounded down to one"
+                        + " digit. The same on all instances: where it is derived, give all of them the same heap, or the"
+                        + " limit of a tenant depends on the instance that has its shard.");
         instance.add(
                 Settings.CACHED_TENANTS,
                 Type.INT,

@@ -63,6 +63,7 @@ public final class Settings {
     public static final String SESSION_TIMEOUT_MS = "session.timeout.ms";
     public static final String COMMIT_INTERVAL_MS = "commit.interval.ms";
     public static final String CACHE_BYTES = "cache.bytes";
+    public static final String ENTITIES_MAX = "entities.max";
     public static final String HISTORY_ENTRIES_MAX = "history.entries.max";
     public static final String CACHED_TENANTS = "cached.tenants.max";
     public static final String TENANT_SOURCE = "tenant.source";
@@ -504,11 +505,40 @@ public final class Settings {
                 instance(),
                 sizes,
                 config.getInt(CACHED_TENANTS),
-                Math.min(config.getLong(CACHE_BYTES), Runtime.getRuntime().maxMemory() / 2),
+                cacheBytes(),
+                entitiesMax(),
                 new HistoryBounds(latenessMaxMs(), config.getInt(HISTORY_ENTRIES_MAX)),
                 wal(),
                 Duration.ofMillis(config.getLong(WAL_WRITE_INTERVAL_MS)),
                 Duration.ofMillis(config.getLong(WAL_CHECKPOINT_INTERVAL_MS)));
+    }
+
+    private long cacheBytes() {
+        return Math.min(config.getLong(CACHE_BYTES), Runtime.getRuntime().maxMemory() / 2);
+    }
+
+    /**
+     * The entities that any tenant can have on this instance, whatever its own quota.
+     *
+     * @throws SettingsException if {@code entities.max} is set to more than this heap holds
+     */
+    public long entitiesMax() {
+        EntityBound bound = new EntityBound(Runtime.getRuntime().maxMemory(), cacheBytes(), shards());
+        long set = config.getLong(ENTITIES_MAX);
+        if (set > bound.entities()) {
+            throw new SettingsException(
+                    ("%s = %d does not fit: with %s = %d a heap of %d MiB holds at most %d entities of one tenant. Lower it"
+                                    + " on all instances, or give Java a heap of at least %d MiB (-Xmx)")
+                            .formatted(
+                                    ENTITIES_MAX,
+                                    set,
+                                    SHARDS,
+                                    shards(),
+                                    bound.heapBytes() >> 20,
+                                    bound.entities(),
+                                    (bound.heapNeeded(set) >> 20) + 1));
+        }
+        return set > 0 ? set : bound.rounded();
     }
 
     public WalSettings wal() {

@@ -1,5 +1,6 @@
 package io.tidegate.config;
 
+import io.tidegate.wal.FileFault;
 import java.io.IOException;
 import java.io.Reader;
 import java.nio.charset.StandardCharsets;
@@ -63,8 +64,11 @@ public final class SettingsLoader {
             properties.load(reader);
         } catch (NoSuchFileException e) {
             throw new SettingsException("the settings file %s does not exist".formatted(file));
-        } catch (IOException | IllegalArgumentException e) {
-            throw new SettingsException("the settings file %s cannot be read: %s".formatted(file, e));
+        } catch (IOException e) {
+            throw new SettingsException(
+                    "the settings file %s cannot be read: %s".formatted(file, FileFault.describe(e)));
+        } catch (IllegalArgumentException e) {
+            throw new SettingsException("the settings file %s cannot be read: %s".formatted(file, e.getMessage()));
         }
         for (String key : properties.stringPropertyNames()) {
             add(key, properties.getProperty(key), Origin.FILE, file.toString());

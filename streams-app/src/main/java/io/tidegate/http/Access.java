@@ -4,6 +4,7 @@ import io.tidegate.config.HttpSettings;
 import io.tidegate.config.Settings;
 import io.tidegate.config.SettingsException;
 import io.tidegate.tenant.TenantId;
+import io.tidegate.wal.FileFault;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -93,7 +94,8 @@ final class Access {
         try {
             lines = Files.readAllLines(file, StandardCharsets.UTF_8);
         } catch (IOException e) {
-            throw new SettingsException("%s: %s cannot be read: %s".formatted(Settings.HTTP_TOKENS_FILE, file, e));
+            throw new SettingsException(
+                    "%s: %s cannot be read: %s".formatted(Settings.HTTP_TOKENS_FILE, file, FileFault.describe(e)));
         }
         List<Token> tokens = new ArrayList<>();
         List<Token> peers = new ArrayList<>();

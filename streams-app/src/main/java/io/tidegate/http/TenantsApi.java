@@ -316,6 +316,7 @@ final class TenantsApi {
         json.put("instance", node.settings.instance());
         json.setAll(
                 TenantJson.usage(read.usage(), inForce == null ? null : inForce.config(), System.currentTimeMillis()));
+        json.withObject("/entities").put("instance_limit", node.settings.entitiesMax());
         return json;
     }
 }

@@ -2,6 +2,7 @@ package io.tidegate.http;
 
 import io.tidegate.config.HttpSettings;
 import io.tidegate.config.SettingsException;
+import io.tidegate.wal.FileFault;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -105,8 +106,12 @@ final class Tls {
                 throw new SettingsException("%s has no certificate in PEM form".formatted(file));
             }
             return found;
-        } catch (GeneralSecurityException | IOException e) {
-            throw new SettingsException("the certificate file %s cannot be read: %s".formatted(file, e));
+        } catch (IOException e) {
+            throw new SettingsException(
+                    "the certificate file %s cannot be read: %s".formatted(file, FileFault.describe(e)));
+        } catch (GeneralSecurityException e) {
+            throw new SettingsException(
+                    "the certificate file %s has no certificate in PEM form: %s".formatted(file, e.getMessage()));
         }
     }
 
@@ -115,7 +120,7 @@ final class Tls {
         try {
             pem = Files.readString(file, StandardCharsets.US_ASCII);
         } catch (IOException e) {
-            throw new SettingsException("the key file %s cannot be read: %s".formatted(file, e));
+            throw new SettingsException("the key file %s cannot be read: %s".formatted(file, FileFault.describe(e)));
         }
         int begin = pem.indexOf(KEY_BEGIN);
         int end = pem.indexOf(KEY_END);

@@ -317,6 +317,11 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
     }
 
     @Override
+    public void deleted(TenantId tenant) {
+        rejections.deleted(tenant, clockMs.getAsLong());
+    }
+
+    @Override
     public void deadLettered(Defect defect) {
         deadLettered.increment();
         deadLetters.get(defect).increment();

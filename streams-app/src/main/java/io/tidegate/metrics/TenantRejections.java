@@ -128,6 +128,15 @@ final class TenantRejections {
         return counts;
     }
 
+    /** Takes the name of a deleted tenant away, free or not: its series goes like that of any tenant that lost its name. */
+    synchronized void deleted(TenantId tenant, long nowMs) {
+        Counts counts = named.remove(tenant);
+        if (counts != null && leaving(nowMs) < tenantsMax && reserve.size() < RESERVES_A_NAME * tenantsMax) {
+            counts.leftMs = nowMs;
+            reserve.put(tenant, counts);
+        }
+    }
+
     boolean isNamed(TenantId tenant) {
         return named.containsKey(tenant);
     }

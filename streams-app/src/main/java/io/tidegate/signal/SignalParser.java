@@ -9,6 +9,7 @@ import io.tidegate.signal.ParseResult.Defective;
 import io.tidegate.signal.ParseResult.Parsed;
 import io.tidegate.tenant.TenantId;
 import java.io.IOException;
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,6 +32,8 @@ public final class SignalParser {
     public static final int ENTITY_ID_CHARS_MAX = 512;
 
     private static final String NOT_JSON = "the value is not valid JSON in UTF-8";
+    private static final Defective NOT_READABLE = malformed(NOT_JSON);
+    private static final byte[] BYTE_ORDER_MARK = {(byte) 0xEF, (byte) 0xBB, (byte) 0xBF};
     private static final int NUMBER_CHARS_MAX = 1_000;
     private static final int NAME_CHARS_MAX = 50_000;
 
@@ -60,6 +63,16 @@ public final class SignalParser {
         if (!Utf8.isText(value)) {
             return malformed(NOT_JSON);
         }
+        if (startsWith(value, BYTE_ORDER_MARK)) {
+            // Jackson skips it, but it is not part of JSON (RFC 8259), and other readers reject it.
+            return malformed("the value begins with a byte order mark");
+        }
+        ParseResult result = read(value);
+        byte[] readable = result.equals(NOT_READABLE) ? LoneSurrogates.replacedInNames(value) : null;
+        return readable == null ? result : read(readable);
+    }
+
+    private ParseResult read(byte[] value) {
         try (JsonParser parser = json.createParser(value)) {
             if (parser.nextToken() != JsonToken.START_OBJECT) {
                 return malformed("the value is not a JSON object");
@@ -70,8 +83,12 @@ public final class SignalParser {
                     .formatted(NESTING_MAX, NAME_CHARS_MAX, NUMBER_CHARS_MAX));
         } catch (IOException e) {
             // The parser's own message quotes the content, which must not reach headers or logs.
-            return malformed(NOT_JSON);
+            return NOT_READABLE;
         }
+    }
+
+    private static boolean startsWith(byte[] value, byte[] prefix) {
+        return value.length >= prefix.length && Arrays.equals(value, 0, prefix.length, prefix, 0, prefix.length);
     }
 
     private static ParseResult readObject(JsonParser parser) throws IOException {
@@ -114,7 +131,7 @@ public final class SignalParser {
                     if (id == null && token != JsonToken.VALUE_NULL) {
                         defect = first(
                                 defect,
-                                malformed("the field '%s' is not an integer or a text of 1 to %d characters"
+                                malformed("the field '%s' is not an integer or a text, of 1 to %d characters each,"
                                                 .formatted(name, ENTITY_ID_CHARS_MAX)
                                         + " without control characters"));
                     }

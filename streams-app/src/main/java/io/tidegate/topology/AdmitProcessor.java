@@ -61,7 +61,7 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
         this.parser = parser;
         this.memory = memory;
         this.listener = listener;
-        this.admission = new Admission(settings.region(), settings.history());
+        this.admission = new Admission(settings.region(), settings.entitiesMax(), settings.history());
     }
 
     @Override
@@ -74,7 +74,7 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
                 context.getStateStore(TenantStates.HISTORY),
                 settings.cachedTenants(),
                 memory);
-        commands = new CommandRunner(context, states, configs);
+        commands = new CommandRunner(context, states, configs, listener);
         beforeCommit = context.getStateStore(BeforeCommit.STORE);
         beforeCommit.run(states::write);
         memory.opened();

@@ -23,8 +23,14 @@ final class CommandRunner {
     private final ProcessorContext<TenantKey, byte[]> context;
     private final TenantStates states;
     private final TenantConfigs configs;
+    private final TopologyListener listener;
 
-    CommandRunner(ProcessorContext<TenantKey, byte[]> context, TenantStates states, TenantConfigs configs) {
+    CommandRunner(
+            ProcessorContext<TenantKey, byte[]> context,
+            TenantStates states,
+            TenantConfigs configs,
+            TopologyListener listener) {
+        this.listener = listener;
         this.context = context;
         this.states = states;
         this.configs = configs;
@@ -84,6 +90,7 @@ final class CommandRunner {
         pruneFiles(tenant, gone.nextSeq(), TidegateHeaders.DELETE_TENANT, atMs);
         event(TenantEvents.deleted(tenant, gone, id, atMs));
         answer.put("next_seq", gone.nextSeq());
+        listener.deleted(tenant);
     }
 
     /** The reports of segments that are gone are taken back. */

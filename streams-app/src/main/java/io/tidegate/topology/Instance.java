@@ -225,6 +225,16 @@ public final class Instance implements AutoCloseable {
             fatal = wal;
             return StreamThreadExceptionResponse.SHUTDOWN_CLIENT;
         }
+        if (hasCause(failure, OutOfMemoryError.class)) {
+            // Nothing that ran in this process can be relied on, and another thread would only fail again.
+            fatal = new IllegalStateException(
+                    ("out of memory: the heap of %d MiB is full (%s). Give Java a larger one (-Xmx), or lower cache.bytes"
+                                    + " and entities.max on all instances")
+                            .formatted(Runtime.getRuntime().maxMemory() >> 20, failure),
+                    failure);
+            LOG.error("stopping: {}", fatal.getMessage(), failure);
+            return StreamThreadExceptionResponse.SHUTDOWN_CLIENT;
+        }
         if (tooManyFailures(System.nanoTime())) {
             LOG.error("stopping: {} failures within {}", FAILURES_MAX, FAILURES_WITHIN, failure);
             fatal = failure;
@@ -258,6 +268,15 @@ public final class Instance implements AutoCloseable {
             }
         }
         return null;
+    }
+
+    private static boolean hasCause(Throwable failure, Class<? extends Throwable> type) {
+        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+            if (type.isInstance(cause)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private void checkIdle() {

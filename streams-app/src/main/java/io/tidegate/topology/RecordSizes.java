@@ -1,5 +1,6 @@
 package io.tidegate.topology;
 
+import io.tidegate.wal.WalRecord;
 import java.util.Arrays;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.Headers;
@@ -20,6 +21,14 @@ public record RecordSizes(long recordBytesMax, long deadLetterBytesMax) {
     /** Varints around a header's name and value, at their longest. */
     private static final int HEADER_OVERHEAD_BYTES = 10;
 
+    /** More headers than these are counted as the WAL's reader counts them, so that it can read what is accepted. */
+    private static final int HEADERS_USUAL = 1000;
+
+    /** Records of {@link WalRecord#BYTES_MAX} and more cannot be stored, whatever the topics take. */
+    public RecordSizes {
+        recordBytesMax = Math.min(recordBytesMax, WalRecord.BYTES_MAX - HEADROOM_BYTES);
+    }
+
     /** Kafka's default {@code max.message.bytes}. */
     public static RecordSizes kafkaDefaults() {
         long max = 1024 * 1024 - HEADROOM_BYTES;
@@ -29,7 +38,9 @@ public record RecordSizes(long recordBytesMax, long deadLetterBytesMax) {
     /** An upper bound of a record's bytes, without {@link #HEADROOM_BYTES}. */
     static long of(byte @Nullable [] key, byte @Nullable [] value, Headers headers) {
         long bytes = length(key) + length(value);
+        int count = 0;
         for (Header header : headers) {
+            bytes += ++count > HEADERS_USUAL ? WalRecord.HEADER_BYTES : 0;
             // A char of a header's name takes at most 3 bytes.
             bytes += header.key().length() * 3L + length(header.value()) + HEADER_OVERHEAD_BYTES;
         }

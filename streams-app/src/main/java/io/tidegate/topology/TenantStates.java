@@ -18,6 +18,7 @@ import java.util.function.BiConsumer;
 import org.apache.kafka.common.utils.Bytes;
 import org.apache.kafka.streams.state.KeyValueIterator;
 import org.apache.kafka.streams.state.KeyValueStore;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The usage of all tenants of one task: in memory for decisions, in four logged stores for everything else.
@@ -100,7 +101,13 @@ final class TenantStates {
     Held of(TenantId tenant) {
         Held known = held.get(tenant);
         if (known == null) {
-            known = new Held(tenant, load(tenant));
+            byte[] stored = usages.get(usageKey(tenant));
+            TenantUsage usage =
+                    stored == null ? TenantUsage.fresh(random.nextLong(), random.nextLong()) : TenantUsage.read(stored);
+            // Before it is loaded: two large tenants must never be in memory together.
+            drop(held.size() + 1, TENANT_BYTES + EntitySet.memoryBytesMax(usage.entityCount()), null);
+            load(tenant, usage);
+            known = new Held(tenant, usage);
             held.put(tenant, known);
             weigh(known);
         }
@@ -112,13 +119,11 @@ final class TenantStates {
         held.forEach((tenant, one) -> visitor.accept(tenant, one.usage));
     }
 
-    private TenantUsage load(TenantId tenant) {
-        byte[] stored = usages.get(usageKey(tenant));
-        if (stored == null) {
-            return TenantUsage.fresh(random.nextLong(), random.nextLong());
-        }
-        TenantUsage usage = TenantUsage.read(stored);
+    private void load(TenantId tenant, TenantUsage usage) {
         loadHistory(tenant, usage);
+        if (usage.entityCount() == 0) {
+            return;
+        }
         usage.entities().expect(usage.entityCount());
         try (KeyValueIterator<Bytes, byte[]> chunks =
                 entities.range(chunkKey(tenant, 0), chunkKey(tenant, Integer.MAX_VALUE))) {
@@ -131,7 +136,6 @@ final class TenantStates {
             throw new IllegalStateException("tenant %s has %d entities in its set and counts %d"
                     .formatted(tenant, usage.entities().size(), usage.entityCount()));
         }
-        return usage;
     }
 
     private void loadHistory(TenantId tenant, TenantUsage usage) {
@@ -179,19 +183,25 @@ final class TenantStates {
         long bytes = TENANT_BYTES + one.usage.entities().memoryBytes() + one.usage.historyBytes();
         heldBytes += bytes - one.bytes;
         one.bytes = bytes;
-        if (held.size() > tenantsMax || heldBytes > memory.bytes()) {
-            dropAllBut(one);
-        }
+        drop(held.size(), 0, one);
     }
 
-    /** Drops the least recently used until the bounds hold. */
-    private void dropAllBut(Held atHand) {
+    /**
+     * Drops the least recently used tenants until the bounds hold.
+     *
+     * @param tenants that will be held
+     * @param moreBytes that are about to be held
+     * @param atHand the one that stays; null if none has to
+     */
+    private void drop(int tenants, long moreBytes, @Nullable Held atHand) {
+        int surplus = tenants - tenantsMax;
         Iterator<Held> eldest = held.values().iterator();
-        while (eldest.hasNext() && (held.size() > tenantsMax || heldBytes > memory.bytes())) {
+        while (eldest.hasNext() && (surplus > 0 || heldBytes + moreBytes > memory.bytes())) {
             Held one = eldest.next();
             if (one == atHand) {
                 return;
             }
+            surplus--;
             if (changed.remove(one)) {
                 write(one);
             }

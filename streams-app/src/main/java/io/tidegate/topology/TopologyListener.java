@@ -52,6 +52,9 @@ public interface TopologyListener {
 
     default void deadLettered(Defect defect) {}
 
+    /** A tenant was deleted: it has no config, no state and no files any more. */
+    default void deleted(TenantId tenant) {}
+
     /**
      * A signal with a rate limit was older than the newest accepted one of its tenant.
      *

@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param sizes how large records may be
  * @param cachedTenants tenants whose usage each task keeps in memory
  * @param cacheBytes memory for tenants' usage and entities, over all tasks
+ * @param entitiesMax entities that any tenant can have, whatever its config says
  * @param history for how late signals decisions do not depend on the order of reading
  * @param wal how segments are cut and files are held
  * @param walWriteInterval how long an accepted signal may wait in memory before it is in its file
@@ -30,6 +31,7 @@ public record TopologySettings(
         RecordSizes sizes,
         int cachedTenants,
         long cacheBytes,
+        long entitiesMax,
         HistoryBounds history,
         WalSettings wal,
         Duration walWriteInterval,

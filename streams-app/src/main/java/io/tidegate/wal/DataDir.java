@@ -7,6 +7,7 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.Map;
@@ -195,6 +196,8 @@ public final class DataDir {
             }
         } catch (NoSuchFileException e) {
             // The tenant has no directory here.
+        } catch (NotDirectoryException e) {
+            throw WalException.damage(tenant, walOf(tenant), 0, "a directory is expected, not a file");
         }
         return segments;
     }

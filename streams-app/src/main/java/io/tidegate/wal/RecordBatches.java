@@ -2,22 +2,19 @@ package io.tidegate.wal;
 
 import io.tidegate.tenant.TenantId;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.zip.CRC32C;
 import org.apache.kafka.common.compress.Compression;
-import org.apache.kafka.common.errors.CorruptRecordException;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.record.TimestampType;
 import org.apache.kafka.common.record.internal.CompressionType;
 import org.apache.kafka.common.record.internal.DefaultRecordBatch;
 import org.apache.kafka.common.record.internal.MemoryRecords;
-import org.apache.kafka.common.record.internal.MutableRecordBatch;
-import org.apache.kafka.common.record.internal.Record;
 import org.apache.kafka.common.record.internal.RecordBatch;
 import org.apache.kafka.common.utils.BufferSupplier;
 import org.apache.kafka.common.utils.ByteBufferOutputStream;
@@ -40,8 +37,18 @@ final class RecordBatches {
     private static final int MAGIC_AT = 16;
     private static final int HEADER_BYTES = DefaultRecordBatch.RECORD_BATCH_OVERHEAD;
 
-    /** A batch is cut far below this; a larger length is damage, and nothing is allocated for it. */
-    private static final int BATCH_BYTES_MAX = 256 * 1024 * 1024;
+    private static final int ATTRIBUTES_AT = 21;
+    private static final int COUNT_AT = DefaultRecordBatch.RECORDS_COUNT_OFFSET;
+    private static final int COMPRESSION_MASK = 0x07;
+
+    /**
+     * The size of a batch, and what its records may expand to, including {@link WalRecord#BYTES_MAX one of the largest}.
+     * Larger is damage, and nothing is allocated for it: a heap of 256 MiB reads every batch.
+     */
+    private static final int BATCH_BYTES_MAX = 64 * 1024 * 1024;
+
+    /** A longer run of zeros at the end of a file was not left by a crash: no segment is so far ahead of its last batch. */
+    private static final long ZERO_TAIL_MAX = 4L * BATCH_BYTES_MAX;
 
     private RecordBatches() {}
 
@@ -157,51 +164,39 @@ final class RecordBatches {
         }
     }
 
-    /** A batch that was read and whose checksum is right. */
+    /** A batch that was read and validated: its checksum, its header, and each of its records. */
     static final class StoredBatch {
-        private final MutableRecordBatch batch;
-        private final long position;
+        private final long firstSeq;
+        private final int stamp;
+        private final long end;
+        private final List<WalRecord> records;
 
-        private StoredBatch(MutableRecordBatch batch, long position) {
-            this.batch = batch;
-            this.position = position;
+        private StoredBatch(long firstSeq, int stamp, long end, List<WalRecord> records) {
+            this.firstSeq = firstSeq;
+            this.stamp = stamp;
+            this.end = end;
+            this.records = records;
         }
 
         long firstSeq() {
-            return batch.baseOffset();
+            return firstSeq;
         }
 
         long lastSeq() {
-            return batch.lastOffset();
+            return firstSeq + records.size() - 1;
         }
 
         int stamp() {
-            return batch.partitionLeaderEpoch();
-        }
-
-        long position() {
-            return position;
+            return stamp;
         }
 
         long end() {
-            return position + batch.sizeInBytes();
+            return end;
         }
 
-        /** The records in order. */
+        /** The records in order, at least one. */
         List<WalRecord> records() {
-            List<WalRecord> all = new ArrayList<>();
-            try (var iterator = batch.streamingIterator(BufferSupplier.NO_CACHING)) {
-                while (iterator.hasNext()) {
-                    Record record = iterator.next();
-                    all.add(new WalRecord(
-                            record.offset(),
-                            record.timestamp(),
-                            Utils.toNullableArray(record.key()),
-                            Utils.toNullableArray(record.value()),
-                            record.headers()));
-                }
-            }
-            return all;
+            return records;
         }
     }
 
@@ -247,17 +242,61 @@ final class RecordBatches {
             throw new BadBatchException(
                     "the batch's format is %d, not 2".formatted(bytes.get(MAGIC_AT)), position + size == end);
         }
-        MutableRecordBatch batch =
+        DefaultRecordBatch batch = (DefaultRecordBatch)
                 MemoryRecords.readableRecords(bytes).batches().iterator().next();
-        try {
-            batch.ensureValid();
-        } catch (CorruptRecordException e) {
+        if (!batch.isValid()) {
             throw new BadBatchException("the batch's checksum is wrong", position + size == end);
         }
-        return new StoredBatch(batch, position);
+        return new StoredBatch(
+                batch.baseOffset(), batch.partitionLeaderEpoch(), position + size, records(batch, bytes));
     }
 
+    /** Decodes the records of a batch whose checksum is right, and does not trust its header. */
+    private static List<WalRecord> records(DefaultRecordBatch batch, ByteBuffer bytes)
+            throws IOException, BadBatchException {
+        int attributes = bytes.getShort(ATTRIBUTES_AT);
+        int count = bytes.getInt(COUNT_AT);
+        long first = batch.baseOffset();
+        long last = batch.lastOffset();
+        CompressionType type = compressionOf(attributes);
+        if (type == null) {
+            throw new BadBatchException(
+                    "the batch's attributes 0x%x are not of a batch of records".formatted(attributes), false);
+        }
+        if (first < 0 || last < first || last == Long.MAX_VALUE || last - first != count - 1L) {
+            throw new BadBatchException(
+                    "the batch claims %d records for the sequence numbers %d to %d".formatted(count, first, last),
+                    false);
+        }
+        ByteBuffer content = bytes.duplicate().position(HEADER_BYTES).slice();
+        if (type == CompressionType.SNAPPY) {
+            SnappyChunks.check(content.duplicate(), BATCH_BYTES_MAX);
+        }
+        try (InputStream in = Compression.of(type)
+                .build()
+                .wrapForInput(content, RecordBatch.MAGIC_VALUE_V2, BufferSupplier.NO_CACHING)) {
+            return new RecordDecoder(in, BATCH_BYTES_MAX).decode(first, count, batch.baseTimestamp());
+        } catch (IOException | RuntimeException e) {
+            // All bytes are in memory: this is the decompression.
+            throw new BadBatchException(
+                    "the batch is not what %s compresses to: %s".formatted(type.name, e.getMessage()), false);
+        }
+    }
+
+    /** The compression that a batch of records has; null if the attributes say anything else, such as a control batch. */
+    private static @Nullable CompressionType compressionOf(int attributes) {
+        try {
+            return (attributes & ~COMPRESSION_MASK) == 0 ? CompressionType.forId(attributes & COMPRESSION_MASK) : null;
+        } catch (IllegalArgumentException e) {
+            return null;
+        }
+    }
+
+    /** Whether all bytes are zero from here to the end, as a file system can leave them after a crash. */
     private static boolean isZero(FileChannel file, long position, long end) throws IOException {
+        if (end - position > ZERO_TAIL_MAX) {
+            return false;
+        }
         ByteBuffer bytes = ByteBuffer.allocate((int) Math.min(1 << 16, end - position));
         for (long at = position; at < end; at += bytes.capacity()) {
             bytes.clear().limit((int) Math.min(bytes.capacity(), end - at));

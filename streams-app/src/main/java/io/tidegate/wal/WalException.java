@@ -1,6 +1,7 @@
 package io.tidegate.wal;
 
 import io.tidegate.tenant.TenantId;
+import java.io.IOException;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
@@ -42,7 +43,11 @@ public final class WalException extends RuntimeException {
     }
 
     static WalException io(String doing, Path path, Throwable cause) {
-        return new WalException(Kind.IO, "%s %s failed: %s".formatted(doing, path, cause), cause);
+        return new WalException(
+                Kind.IO,
+                "%s %s failed: %s"
+                        .formatted(doing, path, cause instanceof IOException io ? FileFault.describe(io) : cause),
+                cause);
     }
 
     static WalException damage(@Nullable TenantId tenant, Path segment, long position, String what) {

@@ -19,6 +19,12 @@ public record WalRecord(long seq, long timestampMs, byte @Nullable [] key, byte 
     /** Counted for each record besides its contents, so that empty records fill segments too. */
     static final int OVERHEAD_BYTES = 24;
 
+    /** A record that is larger, key, value and headers together, cannot be stored. */
+    public static final int BYTES_MAX = 48 * 1024 * 1024;
+
+    /** The memory of a record or a header beside its bytes, near enough to bound it. */
+    public static final int HEADER_BYTES = 64;
+
     private static final int SCRATCH_BYTES = 512;
 
     /** The record bytes: contents and a constant, independent of batches and compression. Quotas and segments count these. */

@@ -4,6 +4,7 @@ import io.tidegate.tenant.TenantId;
 import io.tidegate.wal.RecordBatches.BadBatchException;
 import io.tidegate.wal.RecordBatches.StoredBatch;
 import java.io.IOException;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -152,15 +153,31 @@ public final class WalVerifier {
     }
 
     /**
-     * Checks one tenant's files.
+     * Checks one tenant's files. Whatever is wrong with them, including what cannot be read, is in the report, so that the
+     * other tenants can be checked too.
      *
      * @param progress told of bytes as they are read
-     * @throws WalException if the tenant's directory lies behind a symbolic link
      */
     public TenantReport verify(TenantId tenant, Consumer<Long> progress) throws IOException {
         Map<Integer, Checkpoint> promised = checkpoints();
-        NavigableSet<SegmentName> segments = dir.segments(tenant);
         OneTenant check = new OneTenant(tenant, progress);
+        for (Path directory = dir.walOf(tenant); !directory.equals(dir.root()); directory = directory.getParent()) {
+            if (notDirectory(directory)) {
+                check.damaged(directory, 0, NOT_DIRECTORY);
+                return check.report(-1);
+            }
+        }
+        try {
+            return check.report(files(promised, tenant, check));
+        } catch (IOException | WalException | DirectoryIteratorException e) {
+            check.damaged(check.directory, 0, "it cannot be read: " + e);
+            return check.report(-1);
+        }
+    }
+
+    /** @return the first sequence number of the log; -1 if there is none */
+    private long files(Map<Integer, Checkpoint> promised, TenantId tenant, OneTenant check) throws IOException {
+        NavigableSet<SegmentName> segments = dir.segments(tenant);
         check.names(segments);
         int shard = shardOf != null
                 ? shardOf.applyAsInt(tenant)
@@ -182,15 +199,7 @@ public final class WalVerifier {
         if (check.damage.isEmpty() && !segments.isEmpty()) {
             check.reaches(promised.get(shard));
         }
-        return new TenantReport(
-                tenant,
-                check.segments,
-                check.records,
-                check.bytes,
-                check.records == 0 ? -1 : first,
-                check.records == 0 ? -1 : check.expected - 1,
-                check.unfinished,
-                List.copyOf(check.damage));
+        return first;
     }
 
     private static long begin(Map<Integer, Checkpoint> promised, TenantId tenant, int shard) {
@@ -231,6 +240,18 @@ public final class WalVerifier {
             this.tenant = tenant;
             this.progress = progress;
             this.directory = dir.walOf(tenant);
+        }
+
+        TenantReport report(long first) {
+            return new TenantReport(
+                    tenant,
+                    segments,
+                    records,
+                    bytes,
+                    records == 0 ? -1 : first,
+                    records == 0 ? -1 : expected - 1,
+                    unfinished,
+                    List.copyOf(damage));
         }
 
         private void damaged(Path path, long position, @Nullable String what) {
@@ -297,6 +318,10 @@ public final class WalVerifier {
                 }
                 // Pruned since the directory was read.
                 expected = left.isEmpty() ? name.firstSeq() : left.first().firstSeq();
+            } catch (IOException e) {
+                damaged(path, 0, "it cannot be read: " + e);
+                segments++;
+                expected = name.firstSeq();
             }
         }
 

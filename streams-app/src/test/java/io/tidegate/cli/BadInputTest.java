@@ -43,6 +43,13 @@ final class BadInputTest {
     }
 
     @Test
+    void refusesToBlockUntilATimeThatIsOver() {
+        assertUsage(
+                Cli.run("tenants", "block", NOBODY, "42", "--until", "2001-01-01T00:00:00Z"),
+                "the tenant would be blocked until 2001-01-01T00:00:00Z, which is not later than now");
+    }
+
+    @Test
     void neverPrintsWhatWouldSteerTheTerminal() {
         Cli run = Cli.run("wal", "cat", "\u001b[2J");
 

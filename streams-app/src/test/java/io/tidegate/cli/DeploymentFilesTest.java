@@ -103,6 +103,14 @@ class DeploymentFilesTest {
         });
     }
 
+    /** Some platforms choose the user of a container, always in group 0. */
+    @Test
+    void theImagesDirectoriesAreWritableForGroupZero() throws IOException {
+        assertThat(Files.readString(ROOT.resolve("Dockerfile")))
+                .contains("chown tidegate:0 /etc/tidegate /var/lib/tidegate")
+                .contains("chmod g=u /etc/tidegate /var/lib/tidegate");
+    }
+
     @Test
     void imagesHaveAVersionAndPortsAreOfLoopback() throws IOException {
         for (String file : List.of("docker-compose.yml", "deploy/compose.regions.yml")) {

@@ -106,7 +106,9 @@ final class SettingsLoaderTest {
         for (Path file : new Path[] {directory, notUtf8, badEscape}) {
             assertThatThrownBy(() -> SettingsLoader.load(file, Map.of(), Map.of()))
                     .isInstanceOf(SettingsException.class)
-                    .hasMessageStartingWith("the settings file %s cannot be read: ".formatted(file));
+                    .hasMessageStartingWith("the settings file %s cannot be read: ".formatted(file))
+                    .hasMessageNotContaining("Exception")
+                    .hasMessageNotContaining("java.");
         }
     }
 
@@ -318,5 +320,29 @@ final class SettingsLoaderTest {
         assertThat(SettingsLoader.load(null, Map.of("OTHER", "\uFFFD"), Map.of())
                         .shards())
                 .isEqualTo(8);
+    }
+
+    @Test
+    void derivesTheEntitiesOfATenantFromTheHeapAndRefusesMoreThanItHolds() {
+        long mib = 1024 * 1024;
+        EntityBound small = new EntityBound(512 * mib, 256 * mib, 8);
+        EntityBound large = new EntityBound(8192 * mib, 512 * mib, 8);
+        assertThat(small.rounded()).isEqualTo(600_000);
+        assertThat(new EntityBound(505 * mib, 252 * mib, 8).rounded()).isEqualTo(small.rounded());
+        assertThat(large.rounded()).isEqualTo(4_000_000);
+        assertThat(small.heapNeeded(small.entities())).isLessThanOrEqualTo(2 * small.heapBytes());
+        assertThat(new EntityBound(large.heapNeeded(3_000_000), 0, 8).entities())
+                .isEqualTo(3_000_000);
+
+        assertThat(flags("entities.max", "1000").entitiesMax()).isEqualTo(1000);
+        assertThat(flags().entitiesMax()).isPositive();
+        assertThatThrownBy(() ->
+                        flags("entities.max", "500000000", "shards", "1000").entitiesMax())
+                .isInstanceOf(SettingsException.class)
+                .hasMessageContaining("entities.max = 500000000 does not fit")
+                .hasMessageContaining("-Xmx");
+        assertThatThrownBy(() -> flags("entities.max", "-1"))
+                .isInstanceOf(SettingsException.class)
+                .hasMessageContaining("entities.max");
     }
 }

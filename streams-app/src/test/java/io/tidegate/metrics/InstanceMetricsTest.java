@@ -159,6 +159,32 @@ final class InstanceMetricsTest {
                 .doesNotContainPattern("(?s)tenant=\"1\"}.*tenant=\"2\"}");
     }
 
+    /** Though fewer tenants have a name than may. */
+    @Test
+    void dropsTheSeriesOfADeletedTenantFiveMinutesLater() {
+        metrics.rejected(TenantId.of(1), Reason.RATE_LIMITED);
+        metrics.deleted(TenantId.of(1));
+        metrics.deleted(TenantId.of(5));
+        clockMs.addAndGet(TenantRejections.LEAVING_MS - 1);
+        assertThat(scrape()).contains("tidegate_rejections_total{reason=\"rate_limited\",tenant=\"1\"} 1.0\n");
+
+        clockMs.addAndGet(1);
+        assertThat(scrape()).doesNotContain("tenant=\"1\"");
+        metrics.rejected(TenantId.of(1), Reason.RATE_LIMITED);
+        assertThat(scrape()).contains("tidegate_rejections_total{reason=\"rate_limited\",tenant=\"1\"} 2.0\n");
+    }
+
+    @Test
+    void moreDeletedTenantsThanHaveNamesAreNotAllKept() {
+        for (int id = 1; id <= 50; id++) {
+            metrics.rejected(TenantId.of(id), Reason.RATE_LIMITED);
+            metrics.deleted(TenantId.of(id));
+        }
+
+        assertThat(scrape().lines().filter(line -> line.startsWith("tidegate_rejections_total{reason=\"rate")))
+                .hasSizeLessThanOrEqualTo(3);
+    }
+
     @Test
     void showsUseNextToItsLimit() {
         TenantUsage usage = TenantUsage.fresh(1, 2);
@@ -221,7 +247,7 @@ final class InstanceMetricsTest {
 
     @Test
     void speaksOpenMetricsToWhoAsksForIt() {
-        InstanceMetrics.Scrape open = metrics.scrape("application/openmetrics-text;version=1.0.0,text/plain;q=0.5");
+        InstanceMetrics.Scrape open = metrics.scrape("application/openmetrics-text");
 
         assertThat(open.contentType()).startsWith("application/openmetrics-text");
         assertThat(open.text()).endsWith("# EOF\n");

@@ -257,7 +257,7 @@ class SignalParserTest {
             assertThat(defective(json("{'" + name + "':" + id + "}")))
                     .isEqualTo(new Defective(
                             Defect.MALFORMED,
-                            "the field '" + name + "' is not an integer or a text of 1 to 512 characters"
+                            "the field '" + name + "' is not an integer or a text, of 1 to 512 characters each,"
                                     + " without control characters"));
         }
     }
@@ -343,5 +343,34 @@ class SignalParserTest {
                 "['" + SECRET + "']")) {
             assertThat(defective(json(text)).message()).doesNotContainIgnoringCase(SECRET);
         }
+    }
+
+    @Test
+    void refusesAByteOrderMark() {
+        byte[] object = bytes("{\"tenant_id\":42}");
+        for (String before : List.of("\uFEFF", "\uFEFF ", " \uFEFF", "\uFEFF\uFEFF")) {
+            ByteArrayOutputStream value = new ByteArrayOutputStream();
+            value.writeBytes(before.getBytes(StandardCharsets.UTF_8));
+            value.writeBytes(object);
+            assertThat(PARSER.parse(value.toByteArray())).isInstanceOf(Defective.class);
+        }
+        assertThat(PARSER.parse(bytes("\uFEFF{}")))
+                .isEqualTo(new Defective(Defect.MALFORMED, "the value begins with a byte order mark"));
+    }
+
+    /** RFC 8259 allows it, and so does every other place where a text can stand. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "{'x':{'\\ud83d':1},'item':'a'}",
+                "{'\\ud83d':1,'item':'a'}",
+                "{'\\uDE00\\uD83D':1,'item':'a'}",
+                "{'\\ud83d\\ude00':1,'item':'a'}",
+                "{'x':'\\ud83d','item':'a'}"
+            })
+    void acceptsHalfASurrogatePairInNamesAsInTexts(String value) {
+        assertThat(PARSER.parse(bytes(value.replace('\'', '"'))))
+                .isEqualTo(new Parsed(new Signal(null, "a", null, null)));
+        assertThat(PARSER.parse(bytes(value.replace('\'', '"') + "x"))).isInstanceOf(Defective.class);
     }
 }

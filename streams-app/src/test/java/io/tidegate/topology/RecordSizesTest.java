@@ -2,6 +2,7 @@ package io.tidegate.topology;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tidegate.wal.WalRecord;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.SplittableRandom;
@@ -64,6 +65,17 @@ class RecordSizesTest {
                     .as("seed %d, step %d", seed, step)
                     .isGreaterThanOrEqualTo(written);
         }
+    }
+
+    @Test
+    void takesNoRecordThatTheWalCannotReadBack() {
+        RecordSizes boundless = new RecordSizes(Integer.MAX_VALUE, Integer.MAX_VALUE);
+        assertThat(boundless.recordBytesMax()).isLessThan(WalRecord.BYTES_MAX);
+        Headers headers = new RecordHeaders();
+        for (int i = 0; i < 10_000; i++) {
+            headers.add("h", null);
+        }
+        assertThat(RecordSizes.of(null, null, headers)).isGreaterThan(9_000L * WalRecord.HEADER_BYTES);
     }
 
     @Test

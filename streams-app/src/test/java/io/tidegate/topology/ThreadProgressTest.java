@@ -239,6 +239,7 @@ class ThreadProgressTest {
                 RecordSizes.kafkaDefaults(),
                 10,
                 1_000,
+                1_000,
                 HistoryBounds.DEFAULT,
                 wal,
                 Duration.ofSeconds(1),

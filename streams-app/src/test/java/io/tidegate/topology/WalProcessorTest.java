@@ -69,6 +69,7 @@ class WalProcessorTest {
                         RecordSizes.kafkaDefaults(),
                         10,
                         1_000,
+                        1_000,
                         HistoryBounds.DEFAULT,
                         wal,
                         often,

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
@@ -63,6 +64,26 @@ class RecordBatchesTest {
                 assertThat(stored.lastSeq())
                         .isEqualTo(records.get(records.size() - 1).seq());
                 assertThat(contents(stored.records())).isEqualTo(contents(records));
+            }
+        }
+    }
+
+    /** Random bytes, which no compression makes smaller, and many small headers, which take the most memory. */
+    @ParameterizedTest
+    @ValueSource(strings = {"none", "lz4", "zstd"})
+    void readsTheLargestRecordsThatAreAccepted(String compression, @TempDir Path dir) throws Exception {
+        byte[] value = new byte[WalRecord.BYTES_MAX];
+        random.nextBytes(value);
+        Header[] headers = new Header[WalRecord.BYTES_MAX / (WalRecord.HEADER_BYTES + 13)];
+        java.util.Arrays.fill(headers, new RecordHeader("h", null));
+        for (WalRecord record :
+                List.of(new WalRecord(0, 0, null, value, new Header[0]), new WalRecord(0, 0, null, null, headers))) {
+            Path segment = Files.write(
+                    dir.resolve("segment"),
+                    Utils.toArray(written(List.of(record), RecordBatches.compression(compression))));
+            try (FileChannel file = FileChannel.open(segment)) {
+                var stored = RecordBatches.read(file, 0, file.size());
+                assertThat(contents(stored.records())).isEqualTo(contents(List.of(record)));
             }
         }
     }

@@ -8,6 +8,7 @@ import com.microsoft.playwright.BrowserType;
 import com.microsoft.playwright.Locator;
 import com.microsoft.playwright.Page;
 import com.microsoft.playwright.Playwright;
+import com.microsoft.playwright.Route;
 import com.microsoft.playwright.options.ColorScheme;
 import io.tidegate.demo.EmbeddedBroker;
 import java.io.InputStream;
@@ -263,9 +264,54 @@ final class DashboardTest {
         awaitText("#cluster", "running");
         page.context().setOffline(true);
         awaitText("#stale", "Connection lost");
+        awaitText("#cluster", "connection lost");
+        assertThat(page.locator("#cluster").textContent()).doesNotContain("running");
         page.context().setOffline(false);
         page.waitForFunction("() => document.getElementById('stale').hidden");
+        awaitText("#cluster", "running");
         awaitText(".row[data-tenant='2']", "20 of 20");
+    }
+
+    @Test
+    void worksUnderAPrefixOfAProxy() throws Exception {
+        String proxy = "http://ops.example";
+        requestedMayBe.add(proxy + "/tidegate");
+        page.context().route(proxy + "/**", route -> {
+            String path = route.request().url().substring(proxy.length());
+            if (!path.startsWith("/tidegate/")) {
+                route.fulfill(new Route.FulfillOptions().setStatus(404));
+                return;
+            }
+            Http.Answer answer = http.get(path.substring("/tidegate".length()));
+            route.fulfill(new Route.FulfillOptions()
+                    .setStatus(answer.status())
+                    .setContentType(answer.header("Content-Type"))
+                    .setBodyBytes(answer.response().body()));
+        });
+        page.navigate(proxy + "/tidegate/");
+        awaitText("#cluster", "running");
+        awaitText(".row[data-tenant='2']", "Exploding Emporium");
+        page.navigate(proxy + "/tidegate/#/tenant/2");
+        awaitText("h1", "Exploding Emporium");
+        page.click("text=The same on the command line");
+        awaitText("code", proxy + "/tidegate/v1/tenants/2");
+    }
+
+    @Test
+    void aFormThatIsChangedFitsTheWidthWithItsCommandLines() {
+        for (int width : new int[] {1280, 390}) {
+            try (var context = open(width, 900, ColorScheme.LIGHT).context()) {
+                Page shown = context.pages().get(0);
+                show(shown, "#/tenant/2");
+                shown.waitForSelector(".changes li");
+                shown.fill("#f-max_entities", "123456789");
+                shown.click("text=The same on the command line");
+                shown.waitForSelector(".lines code");
+                assertThat(shown.evaluate("() => document.documentElement.scrollWidth <= innerWidth"))
+                        .as("%d wide", width)
+                        .isEqualTo(true);
+            }
+        }
     }
 
     @Test

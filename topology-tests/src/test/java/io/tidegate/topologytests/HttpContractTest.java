@@ -236,6 +236,10 @@ final class HttpContractTest {
                 "/purge {\"confirm\":\"43\"}",
                 "/purge {}",
                 "/block {\"until\":\"tomorrow\"}",
+                "/block {\"until\":\"2001-01-01T00:00:00Z\"}",
+                "/block {\"until\":\"+999999999-12-31T23:59:59Z\"}",
+                "/block {\"for\":\"1h\"}",
+                "/block {\"for\":\"PT1H\",\"until\":\"2099-01-01T00:00:00Z\"}",
                 "/dry-run {\"config\":{\"mode\":\"off\"}}",
                 "/dry-run {\"config\":{},\"since_seconds\":0}")) {
             String[] parts = wrongCommand.split(" ", 2);

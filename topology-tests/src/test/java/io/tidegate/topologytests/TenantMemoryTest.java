@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tidegate.admission.TenantUsage;
 import io.tidegate.tenant.TenantId;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -81,6 +82,35 @@ class TenantMemoryTest {
                     known.add(item);
                 }
             }
+        }
+    }
+
+    @Test
+    void noTenantHasMoreEntitiesThanTheInstanceAllows() {
+        try (TopologyFixture tidegate = TopologyFixture.in(dir).entitiesMax(2).start()) {
+            tidegate.config("1", "");
+            tidegate.config("2", "\"max_entities\":1000");
+            tidegate.config("3", "\"mode\":\"observe\"");
+            for (String tenant : List.of("1", "2")) {
+                assertThat(tidegate.send(tenant, T0, "\"item\":1,\"user\":1").verdict())
+                        .isEqualTo(ACCEPTED);
+                var rejected = tidegate.send(tenant, T0, "\"item\":2");
+                assertThat(rejected.verdict()).isEqualTo("entity_limit");
+                assertThat(new String(
+                                rejected.record()
+                                        .headers()
+                                        .lastHeader("tidegate.limit")
+                                        .value(),
+                                StandardCharsets.UTF_8))
+                        .isEqualTo("2");
+                assertThat(tidegate.send(tenant, T0, "\"item\":1").verdict()).isEqualTo(ACCEPTED);
+            }
+            for (int item = 0; item < 5; item++) {
+                assertThat(tidegate.send("3", T0, "\"item\":" + item).verdict()).isEqualTo(ACCEPTED);
+            }
+            var written = tidegate.readChangelog("usage");
+            assertThat(TenantUsage.read(written.get(written.size() - 1).value()).entityCount())
+                    .isEqualTo(2);
         }
     }
 }

@@ -92,6 +92,7 @@ final class TopologyFixture implements AutoCloseable {
                 setup.sizes,
                 setup.cachedTenants,
                 setup.cacheBytes,
+                setup.entitiesMax,
                 setup.history,
                 WalSettings.of(setup.segmentBytes, setup.segmentAge, 4, Compression.NONE),
                 WAL_WRITE_INTERVAL,
@@ -122,6 +123,7 @@ final class TopologyFixture implements AutoCloseable {
         private RecordSizes sizes = RecordSizes.kafkaDefaults();
         private int cachedTenants = 1_000;
         private long cacheBytes = 64 * 1024 * 1024;
+        private long entitiesMax = 1_000_000;
         private HistoryBounds history = HistoryBounds.DEFAULT;
         private long segmentBytes = 64 * 1024;
         private Duration segmentAge = Duration.ofDays(1);
@@ -178,6 +180,11 @@ final class TopologyFixture implements AutoCloseable {
 
         Setup cacheBytes(long bytes) {
             cacheBytes = bytes;
+            return this;
+        }
+
+        Setup entitiesMax(long entities) {
+            entitiesMax = entities;
             return this;
         }
 
