@@ -25,6 +25,8 @@ import org.jspecify.annotations.Nullable;
 public final class Admission {
     private final @Nullable String region;
     private final long entitiesMax;
+    private final HistoryBounds bounds;
+    private long foldedEarly;
     private final SipHash128 hash = new SipHash128();
     private final long[] high = new long[EntityKind.ALL.length];
     private final long[] low = new long[EntityKind.ALL.length];
@@ -32,16 +34,23 @@ public final class Admission {
 
     /** @param region where this instance writes its WAL; null where that is not set */
     public Admission(@Nullable String region) {
-        this(region, EntitySet.ENTITIES_MAX);
+        this(region, EntitySet.ENTITIES_MAX, HistoryBounds.DEFAULT);
     }
 
     /**
      * @param region where this instance writes its WAL; null where that is not set
      * @param entitiesMax what the set of any tenant can hold, whatever its config says: memory is bounded by it
+     * @param bounds for how late signals the decision does not depend on the order of reading
      */
-    public Admission(@Nullable String region, long entitiesMax) {
+    public Admission(@Nullable String region, long entitiesMax, HistoryBounds bounds) {
         this.region = region;
         this.entitiesMax = Math.min(entitiesMax, EntitySet.ENTITIES_MAX);
+        this.bounds = bounds;
+    }
+
+    /** How often a tenant's history was full, and gave up acceptances that late signals could still have needed. */
+    public long foldedEarly() {
+        return foldedEarly;
     }
 
     /**
@@ -149,25 +158,18 @@ public final class Admission {
         if (burst == 0) {
             return exceeded(config, Reason.BURST_EXCEEDED, OptionalLong.of(0), OptionalLong.empty(), 0);
         }
-        if (bucket.hasToken(rate, burst, nowMs)) {
+        bucket.adopt(rate, burst);
+        if (bucket.has(1, nowMs)) {
             return null;
         }
-        long retryAfterMs = bucket.retryAfterMs(rate, burst, nowMs);
-        return bucket.wasFullRecently(rate, burst, nowMs)
+        long retryAfterMs = bucket.retryAfterMs(1, nowMs);
+        return bucket.wasFullRecently(nowMs)
                 ? exceeded(config, Reason.BURST_EXCEEDED, OptionalLong.of(burst), OptionalLong.empty(), retryAfterMs)
                 : exceeded(config, Reason.RATE_LIMITED, OptionalLong.of(rate), OptionalLong.empty(), retryAfterMs);
     }
 
     private void accept(TenantConfig config, TenantUsage usage, int newEntities, long nowMs) {
-        if (config.maxSignalsPerSec() == null) {
-            usage.bucket.reset();
-        } else {
-            long rate = config.maxSignalsPerSec();
-            long burst = config.burst();
-            if (usage.bucket.hasToken(rate, burst, nowMs)) {
-                usage.bucket.take(rate, burst, nowMs);
-            }
-        }
+        takeToken(config, usage.bucket, nowMs);
         // Only in a dry run can there be more: then the signal is accepted and the set stays as it is.
         boolean fit = usage.entityCount() + Integer.bitCount(newEntities) <= entitiesMax;
         for (EntityKind kind : EntityKind.ALL) {
@@ -176,6 +178,22 @@ public final class Admission {
             }
         }
         usage.accepted(nowMs);
+    }
+
+    /** Takes a token if there is one; in observe mode there need not be one. */
+    private void takeToken(TenantConfig config, TokenBucket bucket, long nowMs) {
+        if (config.maxSignalsPerSec() == null) {
+            bucket.reset();
+            return;
+        }
+        long rate = config.maxSignalsPerSec();
+        long burst = config.burst();
+        if (rate > 0 && burst > 0) {
+            bucket.adopt(rate, burst);
+            if (bucket.has(1, nowMs) && bucket.take(1, nowMs, bounds)) {
+                foldedEarly++;
+            }
+        }
     }
 
     private static QuotaExceeded exceeded(TenantConfig config, Reason reason, long limit, long observed) {

@@ -20,6 +20,7 @@ import java.util.Arrays;
  *  7 reasons      reasons n (1) | rejected by reason (8 × n) | accepted in observe mode by reason (8 × n)
  *  8 open segment first sequence number (8) | record bytes (8) | first record at, ms (8) | right up to, the next
  *                 sequence number (8)                                    {@link OpenSegment}
+ *  9 history      of the bucket: right up to sequence number (8) | rate (8) | burst (8) | head of {@link AcceptedHistory} (60)
  * </pre>
  *
  * <p>Rules that let builds of different age read each other's state:
@@ -48,7 +49,8 @@ final class StoredUsage {
     private static final int WATCH = 6;
     private static final int REASONS = 7;
     private static final int OPEN_SEGMENT = 8;
-    private static final int LAST_SECTION = OPEN_SEGMENT;
+    private static final int HISTORY = 9;
+    private static final int LAST_SECTION = HISTORY;
 
     private static final int HEAD_BYTES = 1 + Short.BYTES;
     private static final int REQUIRED = 1 << NUMBERS | 1 << ENTITIES;
@@ -151,6 +153,15 @@ final class StoredUsage {
                 // that does not count the open segment accepted signals in between.
                 usage.openSegment = in.getLong() == usage.nextSeq ? open : OpenSegment.NONE;
             }
+            case HISTORY -> {
+                // An older build that decided in between does not know it: then only the newest level is known.
+                if (in.getLong() == usage.nextSeq) {
+                    usage.bucket.readHistory(in);
+                } else {
+                    in.position(in.limit());
+                    usage.staleHistory = true;
+                }
+            }
             default -> throw new IllegalArgumentException("no section " + tag);
         }
     }
@@ -231,6 +242,12 @@ final class StoredUsage {
             out.putLong(usage.nextSeq);
             end(out, segment);
         }
+        if (usage.bucket.isUsed()) {
+            int history = begin(out, HISTORY);
+            out.putLong(usage.nextSeq);
+            usage.bucket.writeHistory(out);
+            end(out, history);
+        }
         out.put(unknown);
         return Arrays.copyOf(out.array(), out.position());
     }
@@ -240,7 +257,14 @@ final class StoredUsage {
         int fixed =
                 4 * Long.BYTES + 2 * Long.BYTES + TokenBucket.BYTES + 2 * Long.BYTES + Long.BYTES + 1 + 4 * Long.BYTES;
         int counts = 2;
-        return 1 + LAST_SECTION * HEAD_BYTES + fixed + counts + counters * Long.BYTES + usage.watch.bytes();
+        return 1
+                + LAST_SECTION * HEAD_BYTES
+                + Long.BYTES
+                + TokenBucket.HISTORY_BYTES
+                + fixed
+                + counts
+                + counters * Long.BYTES
+                + usage.watch.bytes();
     }
 
     private static int begin(ByteBuffer out, int tag) {

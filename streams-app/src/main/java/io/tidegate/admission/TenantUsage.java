@@ -1,6 +1,7 @@
 package io.tidegate.admission;
 
 import io.tidegate.tenant.TenantConfig;
+import java.util.Map;
 import java.util.function.BiConsumer;
 import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
@@ -36,6 +37,9 @@ public final class TenantUsage {
     long acceptedBytes;
     long prunedBelow;
     OpenSegment openSegment = OpenSegment.NONE;
+
+    /** Whether stored chunks of the history must be removed, because a build that does not know them decided meanwhile. */
+    boolean staleHistory;
 
     /** Sections that a newer build stored, to be stored again as they are; null if there are none. */
     byte @Nullable [] unknownSections;
@@ -106,13 +110,13 @@ public final class TenantUsage {
 
     void accepted(long nowMs) {
         nextSeq++;
-        lastDecisionMs = nowMs;
+        lastDecisionMs = Math.max(lastDecisionMs, nowMs);
         watch.wanted(nowMs);
     }
 
     void rejected(Reason reason, long nowMs) {
         rejected[reason.ordinal()]++;
-        lastDecisionMs = nowMs;
+        lastDecisionMs = Math.max(lastDecisionMs, nowMs);
         lastRejectionMs = nowMs;
         lastRejection = (byte) reason.ordinal();
         if (reason == Reason.RATE_LIMITED || reason == Reason.BURST_EXCEEDED) {
@@ -151,6 +155,58 @@ public final class TenantUsage {
             }
         }
         throw new IllegalStateException("an entity of the set is in none of its %d chunks".formatted(lastNumber + 1));
+    }
+
+    /** Whether chunks of the history may be stored, so that they must be read and passed to {@link #loadHistory}. */
+    public boolean hasStoredHistory() {
+        return staleHistory || bucket.runsToLoad() > 0;
+    }
+
+    /**
+     * Takes the stored chunks of the history, after {@link #read} and before the next decision.
+     *
+     * @param chunks all that are stored, by number
+     * @throws IllegalStateException if they do not fit this usage
+     */
+    public void loadHistory(Map<Integer, byte[]> chunks) {
+        if (!staleHistory) {
+            chunks.forEach(bucket::loadRun);
+            bucket.loaded();
+        }
+    }
+
+    /** Whether the chunks that are stored do not belong to this usage, and must be deleted. */
+    public boolean isStoredHistoryStale() {
+        return staleHistory;
+    }
+
+    /**
+     * Passes on the chunks of the history that changed since the last call: they must be stored together with this usage.
+     *
+     * @param chunks takes the number and the content; null deletes it
+     */
+    public void writeHistory(BiConsumer<Integer, byte @Nullable []> chunks) {
+        bucket.writeRuns(chunks);
+    }
+
+    /** The memory of the history. */
+    public long historyBytes() {
+        return bucket.memoryBytes();
+    }
+
+    /** How many milliseconds with accepted signals the history has. */
+    public long historyEntries() {
+        return bucket.historyEntries();
+    }
+
+    /** Whether a signal of that time is older than the newest accepted one that took a token. */
+    public boolean isLate(long atMs) {
+        return bucket.isLate(atMs);
+    }
+
+    /** Whether a signal of that time is older than the history, so that it may be rejected too early. */
+    public boolean isBeyondHistory(long atMs) {
+        return bucket.isBeyondHistory(atMs);
     }
 
     /** Adds to {@link #acceptedBytes}. */
@@ -225,7 +281,7 @@ public final class TenantUsage {
         return sealedBytes;
     }
 
-    /** The record time of the last decision, in ms since the epoch; 0 before the first. */
+    /** The newest record time that was decided on, in ms since the epoch; 0 before the first. */
     public long lastDecisionMs() {
         return lastDecisionMs;
     }

@@ -1,118 +1,211 @@
 package io.tidegate.admission;
 
+import static io.tidegate.admission.AcceptedRun.NEVER;
+import static io.tidegate.admission.BucketLimits.TOKEN;
+
 import java.nio.ByteBuffer;
+import java.util.function.BiConsumer;
+import org.jspecify.annotations.Nullable;
 
 /**
- * A token bucket in exact integers.
+ * A token bucket in exact integers, whose answers do not depend on the order in which signals are read.
  *
- * <p>The level is kept in nano-tokens, so that a refill is a product of integers: a rate of {@code r} tokens a second
- * gives {@code r} nano-tokens a nanosecond, that is {@code r × 1,000,000} a millisecond, without rounding. The largest
- * bucket (2 × the largest u32, in nano-tokens) is 8.6 × 10^18 and fits a long; before any multiplication it is checked
- * that the product stays below the bucket's size.
+ * <p>The level is kept in thousandths of a token ({@link BucketLimits}). In the order of time, this is an ordinary token bucket:
+ * a level, the time at which it held, and a refill. A signal that is older than the newest acceptance is judged by the {@link
+ * AcceptedHistory}: at its own time, and by what it takes away from later acceptances.
  *
  * <p>Example: 100/s with a burst of 200. A new bucket starts with one second of tokens, 100. 200 signals at one instant:
- * 100 pass, 100 do not, and each of these is told to come back in 10 ms (10^9 ÷ (100 × 10^6)), when exactly one more
- * passes. After two idle seconds the level is 200 and stays there.
+ * 100 pass, 100 do not, and each of these can come again in 10 ms (1,000 ÷ 100), when exactly one more passes. After two idle seconds
+ * the level is 200 and stays there. A signal of the first second that is read only now passes if 100 were not yet taken in it.
  *
- * <p>Rate and burst are passed in with each call, so a changed config applies at once: the level carries over, cut to
- * the new size. Time is passed in too; time that goes back refills nothing. Looking ({@link #hasToken}, {@link
- * #retryAfterMs}) changes nothing; only {@link #take} does. Not thread-safe.
+ * <p>Time is passed in. {@link #adopt} takes over changed limits: the level carries over, capped at the new size. Looking ({@link
+ * #has}, {@link #retryAfterMs}) changes nothing; only {@link #take} does. Not thread-safe.
  */
 final class TokenBucket {
-    static final long NANOS_PER_TOKEN = 1_000_000_000L;
     static final int BYTES = 3 * Long.BYTES;
-    private static final long NANOS_PER_MS = 1_000_000L;
+
+    /** Size of the {@linkplain #writeHistory stored head} of the history. */
+    static final int HISTORY_BYTES = 2 * Long.BYTES + AcceptedHistory.HEAD_BYTES;
+
+    private static final long NANOS_PER_THOUSANDTH = 1_000_000L;
     private static final long MS_PER_S = 1_000L;
-    private static final long NEVER = -1;
+    private static final BucketLimits NONE = new BucketLimits(0, 0);
 
-    private long levelNanos;
-    private long refilledAtMs;
-    private long fullAtMs;
+    private final AcceptedHistory history = new AcceptedHistory();
+    private BucketLimits limits = NONE;
+    private int runsToLoad;
+    private long fullAtMsUntilLoaded = NEVER;
 
-    /** A bucket that has not been used: it will hold one second of tokens at its first signal. */
-    TokenBucket() {
-        reset();
-    }
-
-    /** Forgets the level: what a tenant without a rate has. */
+    /** Forgets everything: what a tenant without a rate has. */
     void reset() {
-        levelNanos = 0;
-        refilledAtMs = NEVER;
-        fullAtMs = NEVER;
+        if (isUsed()) {
+            // A copy to try limits on is read without its history.
+            runsToLoad = 0;
+            history.clear();
+            limits = NONE;
+        }
     }
 
     /** Whether a token was ever taken since it was new or reset. */
     boolean isUsed() {
-        return refilledAtMs != NEVER;
+        return history.endMs() != NEVER;
     }
 
-    boolean hasToken(long ratePerSec, long burst, long nowMs) {
-        return levelNanosAt(ratePerSec, burst, nowMs) >= NANOS_PER_TOKEN;
-    }
-
-    /** Takes one token. Only after {@link #hasToken} for the same arguments. */
-    void take(long ratePerSec, long burst, long nowMs) {
-        long level = levelNanosAt(ratePerSec, burst, nowMs);
-        if (level < NANOS_PER_TOKEN) {
-            throw new IllegalStateException("take without a token: level %d nano-tokens".formatted(level));
+    /** Takes over limits, if they changed; neither is 0. Must come before each look and each take. */
+    void adopt(long ratePerSec, long burst) {
+        if (!limits.are(ratePerSec, burst)) {
+            requireLoaded();
+            limits = new BucketLimits(ratePerSec, burst);
+            if (isUsed()) {
+                history.rebase(limits, Math.min(history.endLevel(), limits.size));
+            }
         }
-        fullAtMs = fullAtMs(level, burst, nowMs);
-        refilledAtMs = Math.max(refilledAtMs, nowMs);
-        levelNanos = level - NANOS_PER_TOKEN;
     }
 
-    /** Whether the bucket was full, or new, within the last burst ÷ rate seconds: then a lack of tokens is a spike. */
-    boolean wasFullRecently(long ratePerSec, long burst, long nowMs) {
-        long fullAt = fullAtMs(levelNanosAt(ratePerSec, burst, nowMs), burst, nowMs);
-        return nowMs - fullAt <= burst * MS_PER_S / ratePerSec;
+    /** Whether tokens can be taken at a time. */
+    boolean has(long tokens, long nowMs) {
+        long cost = tokens * TOKEN;
+        return nowMs >= history.endMs() ? levelAt(nowMs) >= cost : history.allows(limits, nowMs, cost);
     }
 
     /**
-     * How long until there is a token if none is taken meanwhile.
+     * Takes tokens. Only after {@link #has} for the same arguments.
      *
-     * @return milliseconds, exact, at least 1; only for {@code ratePerSec > 0}, {@code burst > 0} and an empty bucket
+     * @param bounds for how long and for how many acceptances late signals can be judged exactly
+     * @return whether the history gave up acceptances that were not old enough, because it was full
      */
-    long retryAfterMs(long ratePerSec, long burst, long nowMs) {
-        long missing = NANOS_PER_TOKEN - levelNanosAt(ratePerSec, burst, nowMs);
-        long steppedBackMs = Math.max(0, refilledAtMs - nowMs);
-        return steppedBackMs + ceilDiv(missing, ratePerSec * NANOS_PER_MS);
+    boolean take(int tokens, long nowMs, HistoryBounds bounds) {
+        requireLoaded();
+        if (!has(tokens, nowMs)) {
+            throw new IllegalStateException("take without a token: level %d thousandths".formatted(history.endLevel()));
+        }
+        if (nowMs >= history.endMs()) {
+            long level = levelAt(nowMs);
+            history.append(nowMs, tokens, level, level == limits.size);
+        } else {
+            history.take(limits, nowMs, tokens * TOKEN, tokens);
+        }
+        return history.fold(limits, nowMs - bounds.latenessMaxMs(), bounds.entriesMax());
     }
 
-    /** Whole tokens in the bucket at {@code nowMs}. */
+    private void requireLoaded() {
+        if (runsToLoad > 0) {
+            throw new IllegalStateException("%d chunks of the history are not loaded".formatted(runsToLoad));
+        }
+    }
+
+    /** The level at a time that is not older than the newest acceptance. */
+    private long levelAt(long nowMs) {
+        return isUsed() ? limits.refilled(history.endLevel(), nowMs - history.endMs()) : limits.start();
+    }
+
+    /** Whether the bucket was full, or new, within the last burst ÷ rate seconds: then a lack of tokens is a spike. */
+    boolean wasFullRecently(long nowMs) {
+        if (!isUsed() || (nowMs >= history.endMs() && levelAt(nowMs) == limits.size)) {
+            return true;
+        }
+        long fullAtMs = history.fullAtMs(limits, nowMs);
+        return fullAtMs != NEVER && nowMs - fullAtMs <= limits.burst * MS_PER_S / limits.ratePerSec;
+    }
+
+    /**
+     * How long until the tokens can be taken at any time from then on, if none are taken meanwhile.
+     *
+     * @return milliseconds, exact, at least 1; 0 if the bucket is too small for it
+     */
+    long retryAfterMs(long tokens, long nowMs) {
+        long cost = tokens * TOKEN;
+        if (cost > limits.size) {
+            return 0;
+        }
+        if (!isUsed()) {
+            return Math.max(1, limits.refillMs(limits.start(), cost));
+        }
+        return Math.max(1, history.availableMs(limits, cost) - nowMs);
+    }
+
+    /** Whole tokens in the bucket at {@code nowMs} under limits that need not be adopted; of the past, only the newest level. */
     long tokens(long ratePerSec, long burst, long nowMs) {
-        return levelNanosAt(ratePerSec, burst, nowMs) / NANOS_PER_TOKEN;
-    }
-
-    private long levelNanosAt(long ratePerSec, long burst, long nowMs) {
-        long size = burst * NANOS_PER_TOKEN;
-        if (refilledAtMs == NEVER) {
-            return Math.min(ratePerSec * NANOS_PER_TOKEN, size);
+        BucketLimits under = limits.are(ratePerSec, burst) ? limits : new BucketLimits(ratePerSec, burst);
+        if (!isUsed()) {
+            return under.start() / TOKEN;
         }
-        long level = Math.min(levelNanos, size);
-        long elapsedMs = nowMs - refilledAtMs;
-        if (elapsedMs <= 0 || ratePerSec == 0) {
-            return level;
-        }
-        long perMs = ratePerSec * NANOS_PER_MS;
-        return elapsedMs >= ceilDiv(size - level, perMs) ? size : level + elapsedMs * perMs;
+        long level = Math.min(history.endLevel(), under.size);
+        return under.refilled(level, Math.max(0, nowMs - history.endMs())) / TOKEN;
     }
 
-    private long fullAtMs(long level, long burst, long nowMs) {
-        boolean fullOrNew = level == burst * NANOS_PER_TOKEN || refilledAtMs == NEVER;
-        return fullOrNew ? Math.max(fullAtMs, nowMs) : fullAtMs;
+    /** Whether a time is older than the newest acceptance. */
+    boolean isLate(long nowMs) {
+        return nowMs < history.endMs();
     }
 
-    private static long ceilDiv(long dividend, long divisor) {
-        return dividend / divisor + (dividend % divisor == 0 ? 0 : 1);
+    /** Whether a time is so old that it cannot be judged exactly any more. */
+    boolean isBeyondHistory(long nowMs) {
+        return history.isFolded(nowMs);
+    }
+
+    int historyEntries() {
+        return history.entries();
+    }
+
+    long memoryBytes() {
+        return history.memoryBytes();
     }
 
     void write(ByteBuffer out) {
-        out.putLong(levelNanos).putLong(refilledAtMs).putLong(fullAtMs);
+        long fullAtMs = runsToLoad > 0 ? fullAtMsUntilLoaded : history.fullAtMs(limits, Long.MAX_VALUE);
+        out.putLong(history.endLevel() * NANOS_PER_THOUSANDTH)
+                .putLong(history.endMs())
+                .putLong(fullAtMs);
     }
 
+    /** Reads the newest level. Without a stored history, as older versions wrote it, the history begins here. */
     void read(ByteBuffer in) {
-        levelNanos = in.getLong();
-        refilledAtMs = in.getLong();
-        fullAtMs = in.getLong();
+        long level = in.getLong() / NANOS_PER_THOUSANDTH;
+        long atMs = in.getLong();
+        long fullAtMs = in.getLong();
+        fullAtMsUntilLoaded = fullAtMs;
+        history.base(atMs, level, fullAtMs, atMs == NEVER ? Long.MAX_VALUE : level);
+    }
+
+    void writeHistory(ByteBuffer out) {
+        out.putLong(limits.ratePerSec).putLong(limits.burst);
+        history.write(out, runsToLoad > 0 ? runsToLoad : history.runs());
+    }
+
+    /** Reads the head of the history after {@link #read}. */
+    void readHistory(ByteBuffer in) {
+        limits = new BucketLimits(in.getLong(), in.getLong());
+        runsToLoad = history.read(in);
+    }
+
+    /** How many chunks of the history must be loaded. */
+    int runsToLoad() {
+        return runsToLoad;
+    }
+
+    void loadRun(int id, byte[] chunk) {
+        history.load(id, chunk);
+    }
+
+    /** All chunks were passed to {@link #loadRun}. */
+    void loaded() {
+        long endMs = history.endMs();
+        long endLevel = history.endLevel();
+        if (history.runs() != runsToLoad) {
+            throw new IllegalStateException(
+                    "the history has %d chunks and counts %d".formatted(history.runs(), runsToLoad));
+        }
+        runsToLoad = 0;
+        history.loaded(limits);
+        if (history.endMs() != endMs || history.endLevel() != endLevel) {
+            throw new IllegalStateException("the history ends with level %d at %d, the bucket has %d at %d"
+                    .formatted(history.endLevel(), history.endMs(), endLevel, endMs));
+        }
+    }
+
+    /** Passes on each stored chunk of the history that changed; null for each that is gone. */
+    void writeRuns(BiConsumer<Integer, byte @Nullable []> chunks) {
+        history.writeRuns(chunks);
     }
 }

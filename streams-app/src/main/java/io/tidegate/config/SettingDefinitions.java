@@ -1,6 +1,7 @@
 package io.tidegate.config;
 
 import io.tidegate.admission.EntitySet;
+import io.tidegate.admission.HistoryBounds;
 import io.tidegate.wal.WalSettings;
 import java.time.Duration;
 import org.apache.kafka.common.config.ConfigDef;
@@ -125,6 +126,16 @@ final class SettingDefinitions {
                 Range.atLeast(1),
                 Importance.LOW,
                 "Tenants whose usage each shard keeps in memory; others are read again when they come.");
+        instance.add(
+                Settings.HISTORY_ENTRIES_MAX,
+                Type.INT,
+                HistoryBounds.ENTRIES_DEFAULT,
+                Range.between(HistoryBounds.ENTRIES_MIN, 4_000_000),
+                Importance.LOW,
+                "Milliseconds with accepted signals that are kept for each tenant with a rate, 12 to 24 bytes each, to judge"
+                        + " late signals at their own time. A tenant that exceeds this before lateness.max.ms keeps a shorter"
+                        + " time: signals from before it may be rejected too early, and are never accepted wrongly. The"
+                        + " same on all instances.");
         Definitions tenants = new Definitions(def, "Tenants");
         tenants.add(
                 Settings.TENANT_SOURCE,

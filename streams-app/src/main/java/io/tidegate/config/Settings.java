@@ -1,5 +1,6 @@
 package io.tidegate.config;
 
+import io.tidegate.admission.HistoryBounds;
 import io.tidegate.config.SettingsLoader.Origin;
 import io.tidegate.tenant.MissingTenants;
 import io.tidegate.tenant.TenantConfig;
@@ -63,11 +64,13 @@ public final class Settings {
     public static final String COMMIT_INTERVAL_MS = "commit.interval.ms";
     public static final String CACHE_BYTES = "cache.bytes";
     public static final String ENTITIES_MAX = "entities.max";
+    public static final String HISTORY_ENTRIES_MAX = "history.entries.max";
     public static final String CACHED_TENANTS = "cached.tenants.max";
     public static final String TENANT_SOURCE = "tenant.source";
     public static final String TENANTS_UNKNOWN = "tenants.unknown";
     public static final String TENANTS_MISSING = "tenants.missing";
     public static final String REQUIRE_LOG_APPEND_TIME = "signals.require.log.append.time";
+    public static final String LATENESS_MAX_MS = "lateness.max.ms";
     public static final String TOPIC_SIGNALS = "topic.signals";
     public static final String TOPIC_BY_TENANT = "topic.signals.by.tenant";
     public static final String TOPIC_CONFIGS = "topic.tenant.configs";
@@ -81,7 +84,6 @@ public final class Settings {
     public static final String TOPICS_CHECK_INTERVAL_MS = "topics.check.interval.ms";
     public static final String BY_TENANT_RETENTION_MS = "signals.by.tenant.retention.ms";
     public static final String ACCEPTED_RETENTION_MS = "signals.accepted.retention.ms";
-    public static final String LATENESS_MAX_MS = "lateness.max.ms";
     public static final String ALIGNMENT_WAIT_MAX_MS = "alignment.wait.max.ms";
     public static final String WAL_SEGMENT_BYTES = "wal.segment.bytes";
     public static final String WAL_SEGMENT_MS = "wal.segment.ms";
@@ -511,6 +513,7 @@ public final class Settings {
                 config.getInt(CACHED_TENANTS),
                 cacheBytes(),
                 entitiesMax(),
+                new HistoryBounds(latenessMaxMs(), config.getInt(HISTORY_ENTRIES_MAX)),
                 wal(),
                 Duration.ofMillis(config.getLong(WAL_WRITE_INTERVAL_MS)),
                 Duration.ofMillis(config.getLong(WAL_CHECKPOINT_INTERVAL_MS)),

@@ -67,6 +67,9 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
     private final LongAdder deadLettered;
     private final Counter skipped;
     private final LongAdder forwarded;
+    private final LongAdder late;
+    private final LongAdder lateBeyond;
+    private final Counter historyFull;
     private final Map<Reason, LongAdder> rejected = new EnumMap<>(Reason.class);
     private final Map<Reason, Long> summarised = new EnumMap<>(Reason.class);
     private final Map<Defect, LongAdder> deadLetters = new EnumMap<>(Defect.class);
@@ -113,6 +116,10 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
                 .register(registry);
         deadLettered = outcome("dead_lettered");
         forwarded = outcome("forwarded");
+        late = late("within");
+        lateBeyond = late("beyond");
+        historyFull = counter(
+                MetricNames.HISTORY_FULL, "Times that a tenant's history was full before lateness.max.ms had passed");
         for (Defect defect : Defect.values()) {
             deadLetters.put(
                     defect, adder(MetricNames.DEAD_LETTERS, "Records that could not be judged", "reason", defect.id()));
@@ -134,6 +141,7 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
         }
         rejections = new TenantRejections(tenantsMax, clockMs.getAsLong());
         use = new TenantUse(tenantsMax, rejections::isNamed);
+        gauge(MetricNames.HISTORY_BYTES, "Memory of the histories of tenants here", use, TenantUse::historyBytes);
         tenants = new TenantMeters(registry, rejections, use);
         kafka = new KafkaMeters(registry);
         stages = new StageMeters(registry, settings.topics());
@@ -150,6 +158,14 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
         threadsReplaced = counter(MetricNames.THREADS_REPLACED, "Stream threads that were replaced after a failure");
         info(settings, application);
         jvm();
+    }
+
+    private LongAdder late(String bound) {
+        return adder(
+                MetricNames.LATE_SIGNALS,
+                "Signals older than the newest accepted one of their tenant; within or beyond its history",
+                "bound",
+                bound);
     }
 
     private void info(TopologySettings settings, String application) {
@@ -325,6 +341,16 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
     public void deadLettered(Defect defect) {
         deadLettered.increment();
         deadLetters.get(defect).increment();
+    }
+
+    @Override
+    public void late(boolean beyond) {
+        (beyond ? lateBeyond : late).increment();
+    }
+
+    @Override
+    public void historyFull() {
+        historyFull.increment();
     }
 
     @Override

@@ -10,6 +10,9 @@ public final class MetricNames {
     public static final String SIGNALS = "tidegate_signals_total";
     public static final String DEAD_LETTERS = "tidegate_dead_letters_total";
     public static final String REJECTIONS = "tidegate_rejections_total";
+    public static final String LATE_SIGNALS = "tidegate_late_signals_total";
+    public static final String HISTORY_BYTES = "tidegate_history_bytes";
+    public static final String HISTORY_FULL = "tidegate_history_full_total";
     public static final String REJECTED_TENANTS_FOLDED = "tidegate_rejected_tenants_folded";
 
     public static final String TENANT_ACCEPTED = "tidegate_tenant_accepted_signals_total";

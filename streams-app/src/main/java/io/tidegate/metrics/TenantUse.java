@@ -54,7 +54,7 @@ final class TenantUse {
     }
 
     /** What one task told last. */
-    private record Told(List<Use> uses, int tenants) {}
+    private record Told(List<Use> uses, int tenants, long historyBytes) {}
 
     private static final double REFUSED = Double.MAX_VALUE;
 
@@ -71,10 +71,12 @@ final class TenantUse {
         return new UsageRound() {
             private final PriorityQueue<Use> nearest = new PriorityQueue<>(Comparator.comparingDouble(Use::nearness));
             private int tenants;
+            private long historyBytes;
 
             @Override
             public void tenant(TenantConfig config, TenantUsage usage) {
                 tenants++;
+                historyBytes += usage.historyBytes();
                 double nearness = refusedMost.test(config.tenantId()) ? REFUSED : nearness(config, usage);
                 if (nearest.size() < tenantsMax) {
                     nearest.add(Use.of(config, usage, nearness));
@@ -86,7 +88,7 @@ final class TenantUse {
 
             @Override
             public void end() {
-                byPartition.put(partition, new Told(List.copyOf(nearest), tenants));
+                byPartition.put(partition, new Told(List.copyOf(nearest), tenants, historyBytes));
             }
         };
     }
@@ -117,6 +119,11 @@ final class TenantUse {
             chosen.put(use.tenant(), use);
         }
         return chosen;
+    }
+
+    /** The memory of all tenants' histories. */
+    long historyBytes() {
+        return byPartition.values().stream().mapToLong(Told::historyBytes).sum();
     }
 
     /** Tenants that were told of and are not among the chosen. */

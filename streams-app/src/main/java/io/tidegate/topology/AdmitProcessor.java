@@ -47,6 +47,7 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
     private TenantStates states;
     private CommandRunner commands;
     private BeforeCommit beforeCommit;
+    private long foldedEarly;
 
     @SuppressWarnings("NullAway.Init") // Kafka Streams calls init before anything else
     AdmitProcessor(
@@ -60,7 +61,7 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
         this.parser = parser;
         this.memory = memory;
         this.listener = listener;
-        this.admission = new Admission(settings.region(), settings.entitiesMax());
+        this.admission = new Admission(settings.region(), settings.entitiesMax(), settings.history());
     }
 
     @Override
@@ -70,6 +71,7 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
                 context.getStateStore(TenantStates.USAGE),
                 context.getStateStore(TenantStates.ENTITIES),
                 context.getStateStore(TenantStates.SEGMENTS),
+                context.getStateStore(TenantStates.HISTORY),
                 settings.cachedTenants(),
                 memory);
         commands = new CommandRunner(context, states, configs, listener);
@@ -143,6 +145,9 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
         TenantConfig config = inForce.config();
         Held state = states.of(tenant);
         TenantUsage usage = state.usage();
+        if (config.maxSignalsPerSec() != null && usage.isLate(record.timestamp())) {
+            listener.late(usage.isBeyondHistory(record.timestamp()));
+        }
         QuotaExceeded exceeded = admission.check(config, usage, record.timestamp());
         Decision decision;
         if (exceeded != null && Admission.isRefused(config, exceeded)) {
@@ -163,6 +168,10 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
                 return;
             }
         } else {
+            if (admission.foldedEarly() != foldedEarly) {
+                foldedEarly = admission.foldedEarly();
+                listener.historyFull();
+            }
             usage.acceptedBytes(record.value().length);
             long bytes = AcceptedRecord.of(usage.lastSeq(), record.timestamp(), record.value(), record.headers())
                     .ownBytes();

@@ -21,12 +21,13 @@ import org.apache.kafka.streams.state.KeyValueStore;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The usage of all tenants of one task: in memory for decisions, in three logged stores for everything else.
+ * The usage of all tenants of one task: in memory for decisions, in four logged stores for everything else.
  *
  * <pre>
  *  usage     tenant (8)                      → {@link TenantUsage}
  *  entities  tenant (8) | chunk number (4)   → a chunk of {@link EntitySet}
  *  segments  tenant (8) | first seq (8)      → record bytes (8) | last seq (8) of a sealed segment
+ *  history   tenant (8) | bucket (1) | chunk number (4)   → when its tokens were taken
  * </pre>
  *
  * <p>A tenant is read from the stores at its first signal. What a decision changes stays in memory until {@link #write},
@@ -40,13 +41,18 @@ final class TenantStates {
     static final String USAGE = "usage";
     static final String ENTITIES = "entities";
     static final String SEGMENTS = "segments";
+    static final String HISTORY = "history";
+
+    /** The bucket of signals; its byte keeps chunks of further buckets apart. */
+    private static final byte SIGNALS_BUCKET = 0;
 
     /** A tenant's usage, its key and its place in the map, near enough to bound them. */
-    private static final long TENANT_BYTES = 800;
+    private static final long TENANT_BYTES = 1_200;
 
     private final KeyValueStore<Bytes, byte[]> usages;
     private final KeyValueStore<Bytes, byte[]> entities;
     private final KeyValueStore<Bytes, byte[]> segments;
+    private final KeyValueStore<Bytes, byte[]> history;
     private final int tenantsMax;
     private final MemoryShare memory;
     private final SecureRandom random = new SecureRandom();
@@ -81,11 +87,13 @@ final class TenantStates {
             KeyValueStore<Bytes, byte[]> usages,
             KeyValueStore<Bytes, byte[]> entities,
             KeyValueStore<Bytes, byte[]> segments,
+            KeyValueStore<Bytes, byte[]> history,
             int tenantsMax,
             MemoryShare memory) {
         this.usages = usages;
         this.entities = entities;
         this.segments = segments;
+        this.history = history;
         this.tenantsMax = tenantsMax;
         this.memory = memory;
     }
@@ -112,6 +120,7 @@ final class TenantStates {
     }
 
     private void load(TenantId tenant, TenantUsage usage) {
+        loadHistory(tenant, usage);
         if (usage.entityCount() == 0) {
             return;
         }
@@ -127,6 +136,31 @@ final class TenantStates {
             throw new IllegalStateException("tenant %s has %d entities in its set and counts %d"
                     .formatted(tenant, usage.entities().size(), usage.entityCount()));
         }
+    }
+
+    private void loadHistory(TenantId tenant, TenantUsage usage) {
+        if (usage.isStoredHistoryStale()) {
+            deleteHistory(tenant);
+        } else if (usage.hasStoredHistory()) {
+            usage.loadHistory(storedHistory(tenant));
+        }
+    }
+
+    /** The chunks of a tenant's history by number; bounded by {@link io.tidegate.admission.HistoryBounds}. */
+    private Map<Integer, byte[]> storedHistory(TenantId tenant) {
+        Map<Integer, byte[]> chunks = new LinkedHashMap<>();
+        try (KeyValueIterator<Bytes, byte[]> range =
+                history.range(historyKey(tenant, 0), historyKey(tenant, Integer.MAX_VALUE))) {
+            while (range.hasNext()) {
+                var chunk = range.next();
+                chunks.put(ByteBuffer.wrap(chunk.key.get()).getInt(Long.BYTES + 1), chunk.value);
+            }
+        }
+        return chunks;
+    }
+
+    private void deleteHistory(TenantId tenant) {
+        storedHistory(tenant).keySet().forEach(number -> history.delete(historyKey(tenant, number)));
     }
 
     /** Notes that a tenant changed, and keeps to the bounds. */
@@ -146,7 +180,7 @@ final class TenantStates {
     }
 
     private void weigh(Held one) {
-        long bytes = TENANT_BYTES + one.usage.entities().memoryBytes();
+        long bytes = TENANT_BYTES + one.usage.entities().memoryBytes() + one.usage.historyBytes();
         heldBytes += bytes - one.bytes;
         one.bytes = bytes;
         drop(held.size(), 0, one);
@@ -185,6 +219,14 @@ final class TenantStates {
     private void write(Held one) {
         one.changed = false;
         usages.put(usageKey(one.tenant), one.usage.write());
+        one.usage.writeHistory((number, chunk) -> {
+            Bytes key = historyKey(one.tenant, number);
+            if (chunk == null) {
+                history.delete(key);
+            } else {
+                history.put(key, chunk);
+            }
+        });
         EntitySet set = one.usage.entities();
         if (set.size() > one.storedEntities && set.size() % EntitySet.CHUNK_ENTITIES > 0) {
             entities.put(chunkKey(one.tenant, set.tailChunk()), set.chunk(set.tailChunk()));
@@ -306,6 +348,7 @@ final class TenantStates {
         for (int chunk = 0; chunk * EntitySet.CHUNK_ENTITIES < set.size(); chunk++) {
             entities.delete(chunkKey(one.tenant, chunk));
         }
+        deleteHistory(one.tenant);
         List<Long> gone = new ArrayList<>();
         for (Segment segment : segmentsOf(one)) {
             segments.delete(segmentKey(one.tenant, segment.firstSeq));
@@ -334,6 +377,14 @@ final class TenantStates {
         return Bytes.wrap(ByteBuffer.allocate(2 * Long.BYTES)
                 .putLong(tenant.bits())
                 .putLong(firstSeq)
+                .array());
+    }
+
+    private static Bytes historyKey(TenantId tenant, int chunk) {
+        return Bytes.wrap(ByteBuffer.allocate(Long.BYTES + 1 + Integer.BYTES)
+                .putLong(tenant.bits())
+                .put(SIGNALS_BUCKET)
+                .putInt(chunk)
                 .array());
     }
 

@@ -39,7 +39,7 @@ import org.jspecify.annotations.Nullable;
 public final class TidegateTopology {
     /** The stores that have a changelog, {@code <application.id>-<store>-changelog}. */
     public static final List<String> LOGGED_STORES =
-            List.of(TenantStates.USAGE, TenantStates.ENTITIES, TenantStates.SEGMENTS);
+            List.of(TenantStates.USAGE, TenantStates.ENTITIES, TenantStates.SEGMENTS, TenantStates.HISTORY);
 
     static final String BY_TENANT_SINK = "to-signals-by-tenant";
     /** Followed by the region. */

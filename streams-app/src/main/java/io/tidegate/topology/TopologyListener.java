@@ -55,6 +55,16 @@ public interface TopologyListener {
     /** A tenant was deleted: it has no config, no state and no files any more. */
     default void deleted(TenantId tenant) {}
 
+    /**
+     * A signal with a rate limit was older than the newest accepted one of its tenant.
+     *
+     * @param beyond older than the history, so that it may be rejected too early
+     */
+    default void late(boolean beyond) {}
+
+    /** A tenant's history was full, and gave up acceptances that late signals could still have needed. */
+    default void historyFull() {}
+
     /** A signal was sent on to another region. */
     default void forwarded() {}
 

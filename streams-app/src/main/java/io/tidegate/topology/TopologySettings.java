@@ -1,5 +1,6 @@
 package io.tidegate.topology;
 
+import io.tidegate.admission.HistoryBounds;
 import io.tidegate.wal.WalSettings;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
@@ -16,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param cachedTenants tenants whose usage each task keeps in memory
  * @param cacheBytes memory for tenants' usage and entities, over all tasks
  * @param entitiesMax entities that any tenant can have, whatever its config says
+ * @param history for how late signals decisions do not depend on the order of reading
  * @param wal how segments are cut and files are held
  * @param walWriteInterval how long an accepted signal may wait in memory before it is in its file
  * @param walCheckpointInterval how often files are made durable; after a power loss this much is read again
@@ -31,6 +33,7 @@ public record TopologySettings(
         int cachedTenants,
         long cacheBytes,
         long entitiesMax,
+        HistoryBounds history,
         WalSettings wal,
         Duration walWriteInterval,
         Duration walCheckpointInterval,

@@ -375,11 +375,18 @@ class AdmissionTest {
     }
 
     @Test
-    void timeThatGoesBackDecidesWithoutRefill() {
+    void aLateSignalIsJudgedAtItsOwnTimeAndByWhatItTakesFromLaterOnes() {
         TenantConfig config = rate(100L, null);
-        acceptedOf(100, config, T);
-        assertThat(rejected(config, PLAIN, T - 5_000).retryAfterMs()).hasValue(5_010);
+        acceptedOf(1, config, T - 60_000);
+        assertThat(acceptedOf(300, config, T)).isEqualTo(200);
+        assertThat(acceptedOf(5, config, T - 5_000))
+                .as("the bucket was full again after it")
+                .isEqualTo(5);
+        assertThat(rejected(config, PLAIN, T - 5).retryAfterMs())
+                .as("the burst follows")
+                .hasValue(15);
         assertThat(acceptedOf(5, config, T + 10)).isEqualTo(1);
+        assertThat(usage.lastDecisionMs()).as("the newest").isEqualTo(T + 10);
     }
 
     @Test

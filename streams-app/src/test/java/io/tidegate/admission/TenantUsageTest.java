@@ -17,6 +17,8 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -138,6 +140,9 @@ class TenantUsageTest {
         TenantUsage before = used();
         TenantUsage after = TenantUsage.read(before.write());
         after.entities().load(0, before.entities().chunk(0));
+        Map<Integer, byte[]> chunks = new TreeMap<>();
+        before.writeHistory(chunks::put);
+        after.loadHistory(chunks);
         after.storageChanged(0, -1);
         Admission admission = new Admission("us");
         assertThat(admission.admit(CONFIG, after, new Signal(null, "a", "u", "c"), T + 11))
@@ -352,7 +357,7 @@ class TenantUsageTest {
         new Admission(null).admit(TenantConfig.defaultTenant(), usage, new Signal(null, null, null, null), T);
         assertThat(usage.write()).hasSize(fresh);
         new Admission(null).admit(CONFIG, usage, new Signal(null, null, null, null), T);
-        assertThat(usage.write()).hasSize(fresh + 3 + 24);
+        assertThat(usage.write()).hasSize(fresh + 3 + 24 + 3 + 8 + 76);
     }
 
     @Test

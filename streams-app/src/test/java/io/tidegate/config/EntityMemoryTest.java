@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidegate.admission.Admission;
 import io.tidegate.admission.Decision;
+import io.tidegate.admission.HistoryBounds;
 import io.tidegate.admission.TenantUsage;
 import io.tidegate.signal.Signal;
 import io.tidegate.tenant.TenantConfig;
@@ -24,7 +25,7 @@ class EntityMemoryTest {
     static final class Fill {
         public static void main(String[] args) throws Exception {
             Settings settings = SettingsLoader.load(null, Map.of(), Map.of("shards", args[0]));
-            Admission admission = new Admission(null, settings.entitiesMax());
+            Admission admission = new Admission(null, settings.entitiesMax(), HistoryBounds.DEFAULT);
             TenantConfig config = TenantConfigJson.parse("{\"tenant_id\":1}".getBytes(StandardCharsets.UTF_8));
             List<TenantUsage> all = new ArrayList<>();
             for (int shard = 0; shard < settings.shards(); shard++) {

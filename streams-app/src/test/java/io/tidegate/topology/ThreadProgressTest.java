@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.tidegate.admission.HistoryBounds;
 import io.tidegate.tenant.MissingTenants;
 import io.tidegate.tenant.UnknownTenants;
 import io.tidegate.wal.DataDir;
@@ -255,6 +256,7 @@ class ThreadProgressTest {
                 10,
                 1_000,
                 1_000,
+                HistoryBounds.DEFAULT,
                 wal,
                 Duration.ofSeconds(1),
                 Duration.ofSeconds(1),

@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.tidegate.admission.HistoryBounds;
 import io.tidegate.wal.DataDir;
 import io.tidegate.wal.WalSettings;
 import java.nio.file.Path;
@@ -69,6 +70,7 @@ class WalProcessorTest {
                         10,
                         1_000,
                         1_000,
+                        HistoryBounds.DEFAULT,
                         wal,
                         often,
                         often,

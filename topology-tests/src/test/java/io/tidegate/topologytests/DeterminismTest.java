@@ -186,7 +186,7 @@ class DeterminismTest {
         Path data = dir.resolve("data");
         String quotas = "\"max_signals_per_sec\":2,\"burst_signals\":2,\"max_entities\":2";
         List<List<TestRecord<byte[], byte[]>>> changelogs = new ArrayList<>();
-        List<String> stores = List.of("usage", "entities", "segments");
+        List<String> stores = List.of("usage", "entities", "segments", "history");
         try (TopologyFixture before = TopologyFixture.in(data).segmentBytes(300).start()) {
             before.config("1", quotas);
             before.config("2", "\"max_storage_bytes\":1");

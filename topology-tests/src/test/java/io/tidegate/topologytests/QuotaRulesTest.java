@@ -17,6 +17,7 @@ import io.tidegate.topologytests.TopologyFixture.Setup;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
@@ -110,16 +111,55 @@ class QuotaRulesTest {
         }
 
         @Test
-        void timeThatStepsBackRefillsNothing() {
+        void aLateSignalIsJudgedAtItsOwnTime() {
             topology.config(TENANT, "\"max_signals_per_sec\":1,\"burst_signals\":1");
+            topology.send(TENANT, T0 - 60_000);
             topology.send(TENANT, T0);
 
-            Outcome earlier = topology.send(TENANT, T0 - 5_000);
-
-            assertThat(earlier.verdict()).isEqualTo("burst_exceeded");
-            assertThat(earlier.header("tidegate.retry_after_ms")).isEqualTo("6000");
+            assertThat(verdict(T0 - 5_000)).isEqualTo(ACCEPTED);
+            Outcome between = topology.send(TENANT, T0 - 4_500);
+            assertThat(between.verdict()).isEqualTo("burst_exceeded");
+            assertThat(between.header("tidegate.retry_after_ms"))
+                    .as("from then on it passes at any time")
+                    .isEqualTo("5500");
             assertThat(verdict(T0 + 999)).isEqualTo("burst_exceeded");
             assertThat(verdict(T0 + 1_000)).isEqualTo(ACCEPTED);
+        }
+
+        /** 300 s at 90/s with a limit of 100/s, and 20 s at half the limit, in polls of eight partitions up to a minute apart. */
+        @ParameterizedTest
+        @CsvSource({"300, 90, 250", "300, 90, 1", "20, 50, 1000"})
+        void aBacklogWithinTheLimitIsAcceptedInWhateverOrderPartitionsAreRead(int seconds, int perSecond, int poll) {
+            topology.config(TENANT, "\"max_signals_per_sec\":100");
+            int partitions = 8;
+            int signals = seconds * perSecond;
+            int[] next = new int[partitions];
+            List<String> rejected = new ArrayList<>();
+            int read = 0;
+            while (read < signals) {
+                long slowest = Long.MAX_VALUE;
+                for (int i = 0; i < partitions; i++) {
+                    int index = i + partitions * next[i];
+                    slowest = index < signals ? Math.min(slowest, index * 1_000L / perSecond) : slowest;
+                }
+                for (int i = 0; i < partitions; i++) {
+                    for (int j = 0; j < poll * (i + 1); j++) {
+                        int index = i + partitions * next[i];
+                        long afterMs = index * 1_000L / perSecond;
+                        if (index >= signals || afterMs - slowest > 60_000) {
+                            break;
+                        }
+                        String verdict = verdict(T0 + afterMs);
+                        if (!verdict.equals(ACCEPTED)) {
+                            rejected.add(verdict + " at " + afterMs);
+                        }
+                        next[i]++;
+                        read++;
+                    }
+                }
+            }
+
+            assertThat(rejected).as("of %d signals", signals).isEmpty();
         }
 
         @Test

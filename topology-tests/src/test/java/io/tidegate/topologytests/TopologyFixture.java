@@ -2,6 +2,7 @@ package io.tidegate.topologytests;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tidegate.admission.HistoryBounds;
 import io.tidegate.tenant.MissingTenants;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.tenant.UnknownTenants;
@@ -92,6 +93,7 @@ final class TopologyFixture implements AutoCloseable {
                 setup.cachedTenants,
                 setup.cacheBytes,
                 setup.entitiesMax,
+                setup.history,
                 WalSettings.of(setup.segmentBytes, setup.segmentAge, 4, Compression.NONE),
                 WAL_WRITE_INTERVAL,
                 Duration.ofSeconds(1),
@@ -123,6 +125,7 @@ final class TopologyFixture implements AutoCloseable {
         private int cachedTenants = 1_000;
         private long cacheBytes = 64 * 1024 * 1024;
         private long entitiesMax = 1_000_000;
+        private HistoryBounds history = HistoryBounds.DEFAULT;
         private long segmentBytes = 64 * 1024;
         private Duration segmentAge = Duration.ofDays(1);
         private Instant wallClock = Instant.ofEpochMilli(T0);
@@ -168,6 +171,11 @@ final class TopologyFixture implements AutoCloseable {
 
         Setup cachedTenants(int tenants) {
             cachedTenants = tenants;
+            return this;
+        }
+
+        Setup history(HistoryBounds bounds) {
+            history = bounds;
             return this;
         }
 

@@ -1,0 +1,455 @@
+package io.tidegate.admission;
+
+import static io.tidegate.admission.AcceptedRun.NEVER;
+import static io.tidegate.admission.AcceptedRun.REJECT;
+
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.function.BiConsumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * When a bucket's tokens were taken, so that a late signal can be judged at its own time.
+ *
+ * <pre>
+ *   folded              │ base │ run │ run │ run │ end
+ *   only the smallest   │ time, level    acceptances by ms    time, level
+ *   level is known      │
+ * </pre>
+ *
+ * <p>A late acceptance is allowed if the level at its time, and after each later acceptance, stays at or above zero. It lowers the
+ * later levels up to the point where the bucket was full, because that refill was lost anyway. So an accepted set is always one
+ * that a bucket which reads it in the order of time would accept, and the order of reading does not matter.
+ *
+ * <p>Old runs are folded into the base. Of the time before the base, only the smallest level after an acceptance is known. An
+ * acceptance there must leave that level, and the level from the base on, at or above zero, as if no refill was ever lost. This may
+ * reject too early, and never accepts too much.
+ *
+ * <p>When limits change, the history is judged by the new ones. The newest level carries over, so the difference between what
+ * carries over and what the new limits would have left is kept as one correction behind the run that was the last then.
+ *
+ * <p>Not thread-safe; part of a {@link TokenBucket}.
+ */
+final class AcceptedHistory {
+    /** Size of the {@link #write stored head}. */
+    static final int HEAD_BYTES = 6 * Long.BYTES + 3 * Integer.BYTES;
+
+    private static final int NO_RUN = -1;
+
+    private final List<AcceptedRun> runs = new ArrayList<>(1);
+    private @Nullable AcceptedRun spare;
+    private int[] removed = new int[0];
+    private int nextId;
+    private int entries;
+
+    private long baseMs = NEVER;
+    private long baseLevel;
+    private long baseFullAtMs = NEVER;
+    private long floor = Long.MAX_VALUE;
+
+    private int correctedId = NO_RUN;
+    private long correction;
+
+    /** When the bucket was full last under the limits before the correction; -1 = never. */
+    private long carriedFullAtMs = NEVER;
+
+    /** Whether the correction is behind the newest run. */
+    private boolean correctedAtEnd;
+
+    private long endMs = NEVER;
+    private long endLevel;
+
+    /** The time of the newest acceptance; -1 = the bucket is new. */
+    long endMs() {
+        return endMs;
+    }
+
+    /** The level after the newest acceptance. */
+    long endLevel() {
+        return endLevel;
+    }
+
+    /** How many milliseconds with acceptances are known. */
+    int entries() {
+        return entries;
+    }
+
+    int runs() {
+        return runs.size();
+    }
+
+    /** Whether a time is before the history, so that it is judged by what is left of it. */
+    boolean isFolded(long atMs) {
+        return atMs < baseMs;
+    }
+
+    /** An upper bound, without reading the runs. */
+    long memoryBytes() {
+        return AcceptedRun.memoryBytes(runs.size(), entries);
+    }
+
+    void clear() {
+        while (!runs.isEmpty()) {
+            remove(runs.size() - 1);
+        }
+        entries = 0;
+        base(NEVER, 0, NEVER, Long.MAX_VALUE);
+    }
+
+    /** Begins at a bucket of which only the newest level is known. */
+    void base(long atMs, long level, long fullAtMs, long smallestBefore) {
+        baseMs = atMs;
+        baseLevel = level;
+        baseFullAtMs = fullAtMs;
+        floor = smallestBefore;
+        correctedId = NO_RUN;
+        correction = 0;
+        correctedAtEnd = false;
+        endMs = atMs;
+        endLevel = level;
+    }
+
+    /** Adds an acceptance that is not older than the newest one. */
+    void append(long atMs, int amount, long levelBefore, boolean wasFull) {
+        boolean wasNew = endMs == NEVER;
+        AcceptedRun run = runs.isEmpty() ? null : runs.get(runs.size() - 1);
+        if (run == null || correctedAtEnd || run.size() == AcceptedRun.ENTRIES_MAX) {
+            run = newRun(runs.size(), correctedAtEnd ? correctedId : nextId++);
+            correctedAtEnd = false;
+        }
+        int before = run.size();
+        run.append(atMs, amount, levelBefore, wasFull, wasNew);
+        entries += run.size() - before;
+        endMs = atMs;
+        endLevel = run.end();
+    }
+
+    /** Whether tokens can be taken at a time that is older than the newest acceptance. */
+    boolean allows(BucketLimits limits, long atMs, long cost) {
+        if (atMs < baseMs) {
+            return floor >= cost
+                    && baseLevel >= cost
+                    && allowsFrom(limits, 0, baseMs, baseLevel, baseMs, baseLevel - cost);
+        }
+        int at = runOf(atMs);
+        AcceptedRun run = runs.get(at);
+        long end = run.endWith(limits, startMs(at), startLevel(limits, at), atMs, cost);
+        return end != REJECT && allowsFrom(limits, at + 1, run.lastMs(), run.end(), Math.max(run.lastMs(), atMs), end);
+    }
+
+    private boolean allowsFrom(BucketLimits limits, int from, long oldMs, long oldEnd, long newMs, long newEnd) {
+        long beforeMs = oldMs;
+        long afterMs = newMs;
+        long before = oldEnd;
+        long after = newEnd;
+        for (int i = from; i < runs.size(); i++) {
+            AcceptedRun run = runs.get(i);
+            before = corrected(run.id, before);
+            after = corrected(run.id, after);
+            if (after < 0 && after < before) {
+                return false;
+            }
+            after = run.endAfter(limits, beforeMs, before, afterMs, after);
+            if (after == REJECT) {
+                return false;
+            }
+            if (after == run.end()) {
+                return true;
+            }
+            before = run.end();
+            beforeMs = run.lastMs();
+            afterMs = beforeMs;
+        }
+        long last = correctedAtEnd ? after + correction : after;
+        return last >= 0 || after >= before;
+    }
+
+    /** Takes tokens that {@link #allows} allowed. */
+    void take(BucketLimits limits, long atMs, long cost, int amount) {
+        if (atMs < baseMs) {
+            long before = baseLevel;
+            baseLevel -= cost;
+            floor -= cost;
+            startFrom(limits, 0, baseMs, before, baseMs, baseLevel);
+        } else {
+            int at = runOf(atMs);
+            AcceptedRun run = runs.get(at);
+            long oldMs = run.lastMs();
+            long oldEnd = run.end();
+            int before = run.size();
+            if (before == AcceptedRun.ENTRIES_MAX) {
+                AcceptedRun later = newRun(at + 1, nextId++);
+                run.splitInto(later);
+                (atMs >= later.firstMs() ? later : run).insert(atMs, amount);
+                run.recompute(limits, startMs(at), startLevel(limits, at));
+                entries += run.size() + later.size() - before;
+                at++;
+                run = later;
+            } else {
+                run.insert(atMs, amount);
+                entries += run.size() - before;
+            }
+            run.recompute(limits, startMs(at), startLevel(limits, at));
+            startFrom(limits, at + 1, oldMs, oldEnd, run.lastMs(), run.end());
+        }
+        findEnd();
+    }
+
+    private void startFrom(BucketLimits limits, int from, long oldMs, long oldEnd, long newMs, long newEnd) {
+        long beforeMs = oldMs;
+        long before = oldEnd;
+        long afterMs = newMs;
+        long after = newEnd;
+        for (int i = from; i < runs.size() && (before != after || beforeMs != afterMs); i++) {
+            AcceptedRun run = runs.get(i);
+            long runEnd = run.end();
+            run.startAt(limits, beforeMs, corrected(run.id, before), afterMs, corrected(run.id, after));
+            before = runEnd;
+            after = run.end();
+            beforeMs = run.lastMs();
+            afterMs = beforeMs;
+        }
+    }
+
+    /** Judges the history by other limits; the newest level carries over as {@code carried}. */
+    void rebase(BucketLimits limits, long carried) {
+        carriedFullAtMs = fullAtMs(limits, Long.MAX_VALUE);
+        correctedId = NO_RUN;
+        correction = 0;
+        correctedAtEnd = false;
+        floor = Math.min(floor, limits.size);
+        if (runs.isEmpty()) {
+            baseLevel = carried;
+        } else {
+            baseLevel = Math.min(baseLevel, limits.size);
+            recompute(limits);
+            correction = carried - runs.get(runs.size() - 1).end();
+            correctedId = nextId++;
+            correctedAtEnd = true;
+        }
+        findEnd();
+    }
+
+    private void recompute(BucketLimits limits) {
+        for (int i = 0; i < runs.size(); i++) {
+            runs.get(i).recompute(limits, startMs(i), startLevel(limits, i));
+        }
+    }
+
+    private void findEnd() {
+        AcceptedRun last = runs.isEmpty() ? null : runs.get(runs.size() - 1);
+        endMs = last == null ? baseMs : last.lastMs();
+        endLevel = (last == null ? baseLevel : last.end()) + (correctedAtEnd ? correction : 0);
+    }
+
+    /**
+     * Folds the oldest run if all of it is older than a time, or if there are more acceptances than a number. One run at most, so
+     * that a signal with a time in the far future does not cost the history.
+     *
+     * @return whether the run was not old enough
+     */
+    boolean fold(BucketLimits limits, long olderThanMs, int entriesMax) {
+        if (runs.size() > 1) {
+            boolean old = runs.get(0).lastMs() < olderThanMs;
+            if (old || entries > entriesMax) {
+                fold(limits, runs.get(0).size());
+                return !old;
+            }
+        } else if (runs.size() == 1
+                && runs.get(0).isAboutToGrow()
+                && runs.get(0).firstMs() < olderThanMs) {
+            int old = runs.get(0).after(olderThanMs - 1);
+            fold(limits, Math.min(old, runs.get(0).size() - 1));
+        }
+        return false;
+    }
+
+    private void fold(BucketLimits limits, int n) {
+        AcceptedRun run = runs.get(0);
+        long startMs = baseMs;
+        long start = startLevel(limits, 0);
+        int size = run.size();
+        run.recompute(limits, startMs, start, n);
+        baseLevel = run.end();
+        baseFullAtMs = Math.max(baseFullAtMs, run.fullAtMs());
+        floor = Math.min(floor, run.min());
+        if (run.id == correctedId) {
+            baseFullAtMs = Math.max(baseFullAtMs, carriedFullAtMs);
+            correctedId = NO_RUN;
+        }
+        baseMs = run.msAt(n - 1);
+        entries -= n;
+        if (n == size) {
+            remove(0);
+            if (!runs.isEmpty() && runs.get(0).id == correctedId) {
+                baseLevel += correction;
+                baseFullAtMs = Math.max(baseFullAtMs, carriedFullAtMs);
+                correctedId = NO_RUN;
+            }
+        } else {
+            run.removeFirst(n);
+            run.recompute(limits, baseMs, baseLevel);
+        }
+    }
+
+    /** The time after which {@code cost} can be taken, whatever came before it; only if it cannot be taken now. */
+    long availableMs(BucketLimits limits, long cost) {
+        if (endLevel < cost) {
+            return endMs + limits.refillMs(endLevel, cost);
+        }
+        for (int i = runs.size() - 1; i >= 0; i--) {
+            AcceptedRun run = runs.get(i);
+            long nextMs = i + 1 < runs.size() ? runs.get(i + 1).firstMs() : Long.MAX_VALUE;
+            if (run.min() < cost) {
+                return Math.min(nextMs, run.availableMs(limits, startMs(i), startLevel(limits, i), cost));
+            }
+            if (startMs(i) != NEVER && startLevel(limits, i) < cost) {
+                return startMs(i) + limits.refillMs(startLevel(limits, i), cost);
+            }
+        }
+        return baseMs;
+    }
+
+    /** When the bucket was full last, just before an acceptance up to a time; -1 = never. */
+    long fullAtMs(BucketLimits limits, long untilMs) {
+        if (untilMs >= endMs) {
+            return fullAtMs();
+        }
+        int at = runs.isEmpty() ? -1 : runOf(untilMs);
+        if (at >= 0 && untilMs < runs.get(at).lastMs()) {
+            long fullAtMs = runs.get(at).fullAtMs(limits, startMs(at), startLevel(limits, at), untilMs);
+            if (fullAtMs != NEVER) {
+                return fullAtMs;
+            }
+            at--;
+        }
+        for (; at >= 0; at--) {
+            if (runs.get(at).fullAtMs() != NEVER) {
+                return runs.get(at).fullAtMs();
+            }
+        }
+        return baseFullAtMs;
+    }
+
+    private long fullAtMs() {
+        if (correctedAtEnd) {
+            return carriedFullAtMs;
+        }
+        for (int i = runs.size() - 1; i >= 0; i--) {
+            AcceptedRun run = runs.get(i);
+            if (run.fullAtMs() != NEVER) {
+                return run.fullAtMs();
+            }
+            if (run.id == correctedId) {
+                return carriedFullAtMs;
+            }
+        }
+        return baseFullAtMs;
+    }
+
+    /** The newest run that begins at or before a time; the oldest if there is none. */
+    private int runOf(long atMs) {
+        int at = runs.size() - 1;
+        while (at > 0 && runs.get(at).firstMs() > atMs) {
+            at--;
+        }
+        return at;
+    }
+
+    private long startMs(int at) {
+        return at == 0 ? baseMs : runs.get(at - 1).lastMs();
+    }
+
+    private long startLevel(BucketLimits limits, int at) {
+        long before;
+        if (at > 0) {
+            before = runs.get(at - 1).end();
+        } else {
+            before = baseMs == NEVER ? limits.start() : baseLevel;
+        }
+        return corrected(runs.get(at).id, before);
+    }
+
+    private long corrected(int id, long level) {
+        return id == correctedId ? level + correction : level;
+    }
+
+    private boolean noRunIsCorrected() {
+        return correctedId != NO_RUN && runs.stream().noneMatch(run -> run.id == correctedId);
+    }
+
+    private AcceptedRun newRun(int at, int id) {
+        AcceptedRun run = spare == null ? new AcceptedRun(id) : spare;
+        spare = null;
+        run.begin(id);
+        runs.add(at, run);
+        return run;
+    }
+
+    private void remove(int at) {
+        AcceptedRun run = runs.remove(at);
+        if (run.stored) {
+            removed = Arrays.copyOf(removed, removed.length + 1);
+            removed[removed.length - 1] = run.id;
+        }
+        spare = run;
+    }
+
+    /** Passes on the stored form of each run that changed since the last call, and null for each that is gone. */
+    void writeRuns(BiConsumer<Integer, byte @Nullable []> chunks) {
+        for (int id : removed) {
+            chunks.accept(id, null);
+        }
+        removed = new int[0];
+        for (AcceptedRun run : runs) {
+            if (run.changed) {
+                chunks.accept(run.id, run.write());
+                run.changed = false;
+                run.stored = true;
+            }
+        }
+    }
+
+    /** @param stored how many runs are stored */
+    void write(ByteBuffer out, int stored) {
+        out.putLong(baseMs).putLong(baseLevel).putLong(baseFullAtMs).putLong(floor);
+        out.putLong(correction)
+                .putLong(carriedFullAtMs)
+                .putInt(correctedId)
+                .putInt(nextId)
+                .putInt(stored);
+    }
+
+    /** Reads what {@link #write} wrote, but for the end, which is known; returns how many runs must be {@linkplain #load loaded}. */
+    int read(ByteBuffer in) {
+        baseMs = in.getLong();
+        baseLevel = in.getLong();
+        baseFullAtMs = in.getLong();
+        floor = in.getLong();
+        correction = in.getLong();
+        carriedFullAtMs = in.getLong();
+        correctedId = in.getInt();
+        nextId = in.getInt();
+        return in.getInt();
+    }
+
+    void load(int id, byte[] stored) {
+        AcceptedRun run = AcceptedRun.read(id, stored);
+        runs.add(run);
+        entries += run.size();
+    }
+
+    /** All runs are loaded. */
+    void loaded(BucketLimits limits) {
+        // A run that begins with the last time of another one follows it: it was split off, and has the larger id.
+        runs.sort(Comparator.comparingLong(AcceptedRun::firstMs)
+                .thenComparingLong(AcceptedRun::lastMs)
+                .thenComparingInt(run -> run.id));
+        correctedAtEnd = noRunIsCorrected();
+        recompute(limits);
+        findEnd();
+    }
+}

@@ -1,0 +1,389 @@
+package io.tidegate.admission;
+
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+
+/**
+ * A run of acceptances in the order of their times: how many tokens were taken in which millisecond, and what that means for
+ * the level of the bucket from the run's start to its end. Part of an {@link AcceptedHistory}; not thread-safe.
+ *
+ * <p>The levels are a function of the level before the run, the acceptances and the limits. So only the acceptances are stored:
+ *
+ * <pre>
+ *  version = 1 (1) | acceptances: ms since the one before (varint), tokens (varint)
+ * </pre>
+ */
+final class AcceptedRun {
+    /** A longer run is split: a late acceptance reads one run, and a commit writes the runs that changed. */
+    static final int ENTRIES_MAX = 256;
+
+    /** The answer if an acceptance does not fit. */
+    static final long REJECT = Long.MIN_VALUE;
+
+    static final long NEVER = -1;
+
+    private static final byte VERSION = 1;
+    private static final int ENTRIES_MIN = 4;
+    private static final int VARINT_BYTES_MAX = 10;
+    private static final long OBJECT_BYTES = 120;
+
+    int id;
+    boolean changed;
+    boolean stored;
+
+    private long[] ms = new long[ENTRIES_MIN];
+    private int[] tokens = new int[ENTRIES_MIN];
+    private int size;
+
+    private long end;
+    private long min;
+    private boolean full;
+    private long fullAtMs;
+
+    AcceptedRun(int id) {
+        begin(id);
+    }
+
+    /** Makes this the empty run of an id. */
+    void begin(int newId) {
+        id = newId;
+        changed = true;
+        stored = false;
+        size = 0;
+        min = Long.MAX_VALUE;
+        full = false;
+        fullAtMs = NEVER;
+    }
+
+    int size() {
+        return size;
+    }
+
+    /** Whether the run would take more memory soon. Depends on its acceptances alone, so that a restart changes nothing. */
+    boolean isAboutToGrow() {
+        return size >= ENTRIES_MIN && Integer.bitCount(size) == 1;
+    }
+
+    long firstMs() {
+        return ms[0];
+    }
+
+    long lastMs() {
+        return ms[size - 1];
+    }
+
+    long msAt(int i) {
+        return ms[i];
+    }
+
+    /** The level after the last acceptance. */
+    long end() {
+        return end;
+    }
+
+    /** The smallest level after an acceptance. */
+    long min() {
+        return min;
+    }
+
+    /** When the bucket was full last, just before an acceptance; -1 = at none. */
+    long fullAtMs() {
+        return fullAtMs;
+    }
+
+    /** The most that some runs take; their arrays double as they grow. */
+    static long memoryBytes(int runs, int entries) {
+        long places = Math.min((long) runs * ENTRIES_MAX, (long) runs * ENTRIES_MIN + 2L * entries);
+        return runs * OBJECT_BYTES + places * (Long.BYTES + Integer.BYTES);
+    }
+
+    /** Adds an acceptance that is not older than the last one; there must be room. */
+    void append(long atMs, int amount, long levelBefore, boolean wasFull, boolean wasNew) {
+        if (size > 0 && ms[size - 1] == atMs && tokens[size - 1] <= Integer.MAX_VALUE - amount) {
+            tokens[size - 1] += amount;
+        } else {
+            if (size == ms.length) {
+                grow();
+            }
+            ms[size] = atMs;
+            tokens[size] = amount;
+            size++;
+        }
+        changed = true;
+        full |= wasFull;
+        if (wasFull || wasNew) {
+            fullAtMs = atMs;
+        }
+        end = levelBefore - amount * BucketLimits.TOKEN;
+        min = Math.min(min, end);
+    }
+
+    private void grow() {
+        int capacity = Math.min(2 * ms.length, ENTRIES_MAX);
+        ms = Arrays.copyOf(ms, capacity);
+        tokens = Arrays.copyOf(tokens, capacity);
+    }
+
+    /** Adds an acceptance at its place; there must be room. {@link #recompute} must follow. */
+    void insert(long atMs, int amount) {
+        int at = after(atMs);
+        changed = true;
+        if (at > 0 && ms[at - 1] == atMs && tokens[at - 1] <= Integer.MAX_VALUE - amount) {
+            tokens[at - 1] += amount;
+            return;
+        }
+        if (size == ms.length) {
+            grow();
+        }
+        System.arraycopy(ms, at, ms, at + 1, size - at);
+        System.arraycopy(tokens, at, tokens, at + 1, size - at);
+        ms[at] = atMs;
+        tokens[at] = amount;
+        size++;
+    }
+
+    /** Moves the later half to an empty run. {@link #recompute} of both must follow. */
+    void splitInto(AcceptedRun later) {
+        int half = size / 2;
+        int rest = size - half;
+        if (later.ms.length < rest) {
+            later.ms = new long[ENTRIES_MAX];
+            later.tokens = new int[ENTRIES_MAX];
+        }
+        System.arraycopy(ms, half, later.ms, 0, rest);
+        System.arraycopy(tokens, half, later.tokens, 0, rest);
+        later.size = rest;
+        size = half;
+        changed = true;
+    }
+
+    /** Takes the first {@code n} acceptances away. {@link #recompute} must follow. */
+    void removeFirst(int n) {
+        System.arraycopy(ms, n, ms, 0, size - n);
+        System.arraycopy(tokens, n, tokens, 0, size - n);
+        size -= n;
+        changed = true;
+    }
+
+    /** How many acceptances are not newer than a time. */
+    int after(long atMs) {
+        int low = 0;
+        int high = size;
+        while (low < high) {
+            int middle = (low + high) >>> 1;
+            if (ms[middle] <= atMs) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        return low;
+    }
+
+    /**
+     * Computes the levels again.
+     *
+     * @param startMs when the bucket had the level {@code start}; -1 = it is new at the first acceptance
+     */
+    void recompute(BucketLimits limits, long startMs, long start) {
+        recompute(limits, startMs, start, size);
+    }
+
+    /** Computes the levels as if the run ended with its acceptance number {@code n}. */
+    void recompute(BucketLimits limits, long startMs, long start, int n) {
+        long atMs = startMs;
+        long level = start;
+        min = Long.MAX_VALUE;
+        full = false;
+        fullAtMs = NEVER;
+        for (int i = 0; i < n; i++) {
+            long before = atMs == NEVER ? level : limits.refilled(level, ms[i] - atMs);
+            full |= before >= limits.size;
+            if (before >= limits.size || atMs == NEVER) {
+                fullAtMs = ms[i];
+            }
+            level = before - tokens[i] * BucketLimits.TOKEN;
+            min = Math.min(min, level);
+            atMs = ms[i];
+        }
+        end = level;
+    }
+
+    /**
+     * The level at the end if {@code cost} were taken at a time within or behind this run; {@link #REJECT} if the level at that
+     * time, or after a later acceptance in this run, does not allow it.
+     */
+    long endWith(BucketLimits limits, long startMs, long start, long takenMs, long cost) {
+        long atMs = startMs;
+        long level = start;
+        int i = 0;
+        for (; i < size && ms[i] <= takenMs; i++) {
+            long before = atMs == NEVER ? level : limits.refilled(level, ms[i] - atMs);
+            level = before - tokens[i] * BucketLimits.TOKEN;
+            atMs = ms[i];
+        }
+        long newLevel = (atMs == NEVER ? level : limits.refilled(level, takenMs - atMs)) - cost;
+        if (newLevel < 0) {
+            return REJECT;
+        }
+        long newMs = takenMs;
+        for (; i < size; i++) {
+            long before = atMs == NEVER ? level : limits.refilled(level, ms[i] - atMs);
+            long newBefore = limits.refilled(newLevel, ms[i] - newMs);
+            if (newBefore == before) {
+                return end;
+            }
+            level = before - tokens[i] * BucketLimits.TOKEN;
+            newLevel = newBefore - tokens[i] * BucketLimits.TOKEN;
+            if (newLevel < 0 && newLevel < level) {
+                return REJECT;
+            }
+            atMs = ms[i];
+            newMs = ms[i];
+        }
+        return newLevel;
+    }
+
+    /**
+     * The level at the end if the run began with another level; {@link #REJECT} if an acceptance in this run does not allow it.
+     *
+     * @param oldStart the level at {@code oldMs} so far
+     * @param newStart the level at {@code newMs}, from which the run would start
+     */
+    long endAfter(BucketLimits limits, long oldMs, long oldStart, long newMs, long newStart) {
+        long before = limits.refilled(oldStart, ms[0] - oldMs);
+        long newBefore = limits.refilled(newStart, ms[0] - newMs);
+        if (before == newBefore) {
+            return end;
+        }
+        if (isShifted(before, newBefore)) {
+            long lower = before - newBefore;
+            return min < lower ? REJECT : end - lower;
+        }
+        int i = 0;
+        while (true) {
+            long level = before - tokens[i] * BucketLimits.TOKEN;
+            long newLevel = newBefore - tokens[i] * BucketLimits.TOKEN;
+            if (newLevel < 0 && newLevel < level) {
+                return REJECT;
+            }
+            i++;
+            if (i == size) {
+                return newLevel;
+            }
+            before = limits.refilled(level, ms[i] - ms[i - 1]);
+            newBefore = limits.refilled(newLevel, ms[i] - ms[i - 1]);
+            if (before == newBefore) {
+                return end;
+            }
+        }
+    }
+
+    /** Applies what {@link #endAfter} computed. */
+    void startAt(BucketLimits limits, long oldMs, long oldStart, long newMs, long newStart) {
+        long before = limits.refilled(oldStart, ms[0] - oldMs);
+        long newBefore = limits.refilled(newStart, ms[0] - newMs);
+        if (isShifted(before, newBefore)) {
+            min -= before - newBefore;
+            end -= before - newBefore;
+        } else {
+            recompute(limits, newMs, newStart);
+        }
+    }
+
+    /** Where no refill was lost, all levels of the run are lowered by the same: it need not be read. */
+    private boolean isShifted(long before, long newBefore) {
+        return !full && newBefore <= before;
+    }
+
+    /** The first time at which {@code cost} is there again after the last acceptance that left less; -1 = none left less. */
+    long availableMs(BucketLimits limits, long startMs, long start, long cost) {
+        long atMs = startMs;
+        long level = start;
+        long availableMs = NEVER;
+        for (int i = 0; i < size; i++) {
+            long before = atMs == NEVER ? level : limits.refilled(level, ms[i] - atMs);
+            level = before - tokens[i] * BucketLimits.TOKEN;
+            atMs = ms[i];
+            if (level < cost) {
+                availableMs = ms[i] + limits.refillMs(level, cost);
+            }
+        }
+        return availableMs;
+    }
+
+    /** When the bucket was full last at an acceptance up to a time; -1 = at none in this run. */
+    long fullAtMs(BucketLimits limits, long startMs, long start, long untilMs) {
+        long atMs = startMs;
+        long level = start;
+        long lastMs = NEVER;
+        for (int i = 0; i < size && ms[i] <= untilMs; i++) {
+            long before = atMs == NEVER ? level : limits.refilled(level, ms[i] - atMs);
+            if (before >= limits.size || atMs == NEVER) {
+                lastMs = ms[i];
+            }
+            level = before - tokens[i] * BucketLimits.TOKEN;
+            atMs = ms[i];
+        }
+        return lastMs;
+    }
+
+    byte[] write() {
+        ByteBuffer out = ByteBuffer.allocate(1 + 2 * VARINT_BYTES_MAX * size).put(VERSION);
+        long before = 0;
+        for (int i = 0; i < size; i++) {
+            putVarint(out, ms[i] - before);
+            putVarint(out, tokens[i]);
+            before = ms[i];
+        }
+        return Arrays.copyOf(out.array(), out.position());
+    }
+
+    /** Reads a stored run; {@link #recompute} must follow. */
+    static AcceptedRun read(int id, byte[] stored) {
+        if (stored.length < 3 || stored[0] != VERSION) {
+            throw new IllegalStateException(
+                    "history chunk %d of %d bytes is not of version %d".formatted(id, stored.length, VERSION));
+        }
+        AcceptedRun run = new AcceptedRun(id);
+        ByteBuffer in = ByteBuffer.wrap(stored, 1, stored.length - 1);
+        long before = 0;
+        while (in.hasRemaining()) {
+            before += varint(id, in);
+            long amount = varint(id, in);
+            if (run.size == ENTRIES_MAX || before < 0 || amount <= 0 || amount > Integer.MAX_VALUE) {
+                throw new IllegalStateException("history chunk %d is damaged at byte %d".formatted(id, in.position()));
+            }
+            if (run.size == run.ms.length) {
+                run.grow();
+            }
+            run.ms[run.size] = before;
+            run.tokens[run.size] = (int) amount;
+            run.size++;
+        }
+        run.changed = false;
+        run.stored = true;
+        return run;
+    }
+
+    private static void putVarint(ByteBuffer out, long value) {
+        long rest = value;
+        while ((rest & ~0x7FL) != 0) {
+            out.put((byte) ((rest & 0x7F) | 0x80));
+            rest >>>= 7;
+        }
+        out.put((byte) rest);
+    }
+
+    private static long varint(int id, ByteBuffer in) {
+        long value = 0;
+        for (int shift = 0; shift < Long.SIZE && in.hasRemaining(); shift += 7) {
+            byte next = in.get();
+            value |= (next & 0x7FL) << shift;
+            if (next >= 0) {
+                return value;
+            }
+        }
+        throw new IllegalStateException("history chunk %d is damaged at byte %d".formatted(id, in.position()));
+    }
+}

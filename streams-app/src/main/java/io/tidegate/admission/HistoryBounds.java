@@ -1,0 +1,29 @@
+package io.tidegate.admission;
+
+/**
+ * How much a bucket remembers to judge late signals exactly.
+ *
+ * @param latenessMaxMs how much older than the newest signals a signal may be
+ * @param entriesMax milliseconds with acceptances that are kept for a tenant; the oldest are given up first
+ */
+public record HistoryBounds(long latenessMaxMs, int entriesMax) {
+    public static final long LATENESS_MS_DEFAULT = 60_000;
+
+    /** A minute in which something is accepted in every millisecond. */
+    public static final int ENTRIES_DEFAULT = 65_536;
+
+    /** Several runs, so that there is always one to give up. */
+    public static final int ENTRIES_MIN = 4 * AcceptedRun.ENTRIES_MAX;
+
+    public static final HistoryBounds DEFAULT = new HistoryBounds(LATENESS_MS_DEFAULT, ENTRIES_DEFAULT);
+
+    public HistoryBounds {
+        if (latenessMaxMs < 0) {
+            throw new IllegalArgumentException("the lateness is negative: " + latenessMaxMs);
+        }
+        if (entriesMax < ENTRIES_MIN) {
+            throw new IllegalArgumentException(
+                    "a history of %d entries is too small, the least is %d".formatted(entriesMax, ENTRIES_MIN));
+        }
+    }
+}
