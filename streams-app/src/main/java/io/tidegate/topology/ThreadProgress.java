@@ -74,7 +74,8 @@ final class ThreadProgress {
         try {
             position = consumer.position(partition.id(), Duration.ZERO);
         } catch (TimeoutException | IllegalStateException | InvalidOffsetException e) {
-            // It has none at the moment; the records that come next will tell. Kafka Streams resets an invalid position when
+            // It has none at the moment; the records that come next will tell. Kafka Streams resets an invalid position
+            // when
             // it polls; thrown from resume, the exception would end the thread.
             return;
         }

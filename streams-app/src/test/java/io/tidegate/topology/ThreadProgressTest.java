@@ -107,7 +107,8 @@ class ThreadProgressTest {
         TopicPartition fresh = new TopicPartition("in", 2);
         consumer.assign(List.of(fresh));
 
-        // Thrown from here, it would end the thread instead of letting Kafka Streams reset the position at its next poll.
+        // Thrown from here, it would end the thread instead of letting Kafka Streams reset the position at its next
+        // poll.
         assertThatCode(() -> thread.resumed(consumer, List.of(fresh))).doesNotThrowAnyException();
     }
 
