@@ -143,6 +143,17 @@ class ArchitectureTest {
     }
 
     @ArchTest
+    static void streamsUsesKafkaAndNothingOfTidegate(JavaClasses app) {
+        classes()
+                .that()
+                .resideInAPackage("io.tidegate.streams")
+                .should()
+                .onlyDependOnClassesThat(resideInAnyPackage(
+                        "java..", "org.jspecify..", "org.slf4j..", "org.apache.kafka..", "io.tidegate.streams"))
+                .check(app);
+    }
+
+    @ArchTest
     static void topologyUsesTheCoreAndNoFace(JavaClasses app) {
         classes()
                 .that()
@@ -155,6 +166,7 @@ class ArchitectureTest {
                         "org.apache.kafka..",
                         "com.fasterxml.jackson..",
                         "io.tidegate.topology",
+                        "io.tidegate.streams",
                         "io.tidegate.tenant",
                         "io.tidegate.signal",
                         "io.tidegate.admission",

@@ -154,8 +154,8 @@ public final class CommandSender {
         config.put(ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG, WRITE_WITHIN_MS / 3);
         config.put(ProducerConfig.LINGER_MS_CONFIG, 0);
         try (var producer = new KafkaProducer<>(config, new ByteArraySerializer(), new ByteArraySerializer())) {
-            int partition =
-                    TenantPartitions.of(tenant, producer.partitionsFor(topic).size());
+            int partition = TenantPartitions.of(
+                    tenant, settings.shards(), producer.partitionsFor(topic).size());
             var record = new ProducerRecord<>(topic, partition, tenant.key(), command.json());
             record.headers().add(TidegateHeaders.COMMAND_ID, id.getBytes(StandardCharsets.US_ASCII));
             var unused = producer.send(record).get();

@@ -8,6 +8,7 @@ import io.tidegate.admin.TopicWatch;
 import io.tidegate.config.Settings;
 import io.tidegate.http.HttpServer;
 import io.tidegate.metrics.InstanceMetrics;
+import io.tidegate.streams.Alignment;
 import io.tidegate.topology.Continuity;
 import io.tidegate.topology.Instance;
 import io.tidegate.topology.TenantConfigs;
@@ -98,6 +99,13 @@ final class InstanceRunner implements AutoCloseable {
                     settings.applicationId(),
                     settings.metricsTenantsMax(),
                     System::currentTimeMillis);
+            Alignment alignment = settings.alignmentWaitMaxMs() == 0
+                    ? null
+                    : new Alignment(
+                            topology.topics().signals(),
+                            settings.latenessMaxMs(),
+                            settings.alignmentWaitMaxMs(),
+                            System::currentTimeMillis);
             Properties streams = settings.streamsConfig(
                     dir.streamsState(), topics.requestBytesMax(), http == null ? null : http.advertised());
             TopicPlan.changelogConfig().forEach((key, value) -> streams.put(StreamsConfig.topicPrefix(key), value));
@@ -111,9 +119,13 @@ final class InstanceRunner implements AutoCloseable {
                     topology.topics(),
                     settings.shards(),
                     Duration.ofMillis(settings.sessionTimeoutMs()),
+                    alignment,
                     continuity,
                     metrics);
             metrics.watch(instance, configs, dir, settings.diskMinFreeBytes());
+            if (alignment != null) {
+                metrics.watch(alignment::progress, alignment::withheldPartitions);
+            }
             instance.start();
             if (http != null) {
                 http.attach(instance, configs, dir, metrics::scrape);

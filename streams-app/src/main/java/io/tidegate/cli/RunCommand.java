@@ -3,6 +3,7 @@ package io.tidegate.cli;
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
 import io.tidegate.config.Settings;
+import io.tidegate.topology.RepeatedFailureException;
 import java.io.IOException;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -43,7 +44,11 @@ final class RunCommand implements Callable<Integer> {
         Throwable failure = runner.instance().awaitEnd();
         close(runner, closed);
         if (failure != null) {
-            log.error("stopped because of a failure that a new start does not mend: {}", message(failure));
+            log.error(
+                    failure instanceof RepeatedFailureException
+                            ? "stopped: {}"
+                            : "stopped because of a failure that a restart does not fix: {}",
+                    message(failure));
             return ExitCodes.FAILED;
         }
         return ExitCodes.OK;

@@ -160,6 +160,24 @@ final class SettingDefinitions {
                 Importance.MEDIUM,
                 "Refuse to start where the signals' timestamps are set by producers, who could so refill their own"
                         + " buckets.");
+        tenants.add(
+                Settings.LATENESS_MAX_MS,
+                Type.LONG,
+                Duration.ofMinutes(1).toMillis(),
+                Range.between(1_000, Duration.ofHours(1).toMillis()),
+                Importance.MEDIUM,
+                "How much older than the newest a signal may be and still be judged at its own time. While there is a"
+                        + " backlog, no partition of the signals is read further ahead of the slowest than this. The same"
+                        + " on all instances.");
+        tenants.add(
+                Settings.ALIGNMENT_WAIT_MAX_MS,
+                Type.LONG,
+                Duration.ofMinutes(1).toMillis(),
+                Range.between(0, Duration.ofHours(1).toMillis()),
+                Importance.LOW,
+                "How long partitions of the signals wait for one that makes no progress, such as that of an instance that"
+                        + " hangs; longer than a takeover takes. 0 = they never wait: a backlog may then be read in an"
+                        + " order in which signals are rejected that are within their limits.");
         Definitions topics = new Definitions(def, "Topics");
         topics.add(
                 Settings.SHARDS,

@@ -81,6 +81,8 @@ public final class Settings {
     public static final String TOPICS_CHECK_INTERVAL_MS = "topics.check.interval.ms";
     public static final String BY_TENANT_RETENTION_MS = "signals.by.tenant.retention.ms";
     public static final String ACCEPTED_RETENTION_MS = "signals.accepted.retention.ms";
+    public static final String LATENESS_MAX_MS = "lateness.max.ms";
+    public static final String ALIGNMENT_WAIT_MAX_MS = "alignment.wait.max.ms";
     public static final String WAL_SEGMENT_BYTES = "wal.segment.bytes";
     public static final String WAL_SEGMENT_MS = "wal.segment.ms";
     public static final String WAL_WRITE_INTERVAL_MS = "wal.write.interval.ms";
@@ -429,6 +431,15 @@ public final class Settings {
         return config.getLong(ACCEPTED_RETENTION_MS);
     }
 
+    public long latenessMaxMs() {
+        return config.getLong(LATENESS_MAX_MS);
+    }
+
+    /** 0 if partitions are not aligned. */
+    public long alignmentWaitMaxMs() {
+        return config.getLong(ALIGNMENT_WAIT_MAX_MS);
+    }
+
     public String logFormat() {
         return config.getString(LOG_FORMAT);
     }
@@ -502,7 +513,8 @@ public final class Settings {
                 entitiesMax(),
                 wal(),
                 Duration.ofMillis(config.getLong(WAL_WRITE_INTERVAL_MS)),
-                Duration.ofMillis(config.getLong(WAL_CHECKPOINT_INTERVAL_MS)));
+                Duration.ofMillis(config.getLong(WAL_CHECKPOINT_INTERVAL_MS)),
+                shards());
     }
 
     private long cacheBytes() {

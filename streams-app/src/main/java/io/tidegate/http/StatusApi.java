@@ -43,6 +43,9 @@ final class StatusApi {
         if (!node.view.isRunning()) {
             not.add("state is " + node.view.state());
         }
+        if (node.view.isFailing()) {
+            not.add("threads failed repeatedly within the last minute");
+        }
         if (!node.view.isInTouch()) {
             not.add("no heartbeat reaches the brokers");
         }

@@ -13,6 +13,7 @@ import io.micrometer.core.instrument.binder.system.UptimeMetrics;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.tidegate.admission.Reason;
 import io.tidegate.signal.Defect;
+import io.tidegate.streams.Alignment;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.topology.Instance;
 import io.tidegate.topology.InstanceView;
@@ -32,6 +33,7 @@ import java.util.StringJoiner;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.LongConsumer;
 import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 import java.util.function.ToDoubleFunction;
 import org.apache.kafka.streams.KafkaStreams.State;
 import org.jspecify.annotations.Nullable;
@@ -85,6 +87,7 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
     private final Counter threadFailures;
     private final Counter threadsReplaced;
     private @Nullable Instance instance;
+    private @Nullable PartitionMeters partitions;
 
     /**
      * @param registry where all of it is registered
@@ -208,12 +211,22 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
                 view,
                 InstanceMetrics::remaining);
         gauge(
+                MetricNames.INGRESS_TRANSACTIONS,
+                "Producers' transactions that stay open in the ingress topics and hold up all signals behind them",
+                instance,
+                Instance::openIngressTransactions);
+        gauge(
                 MetricNames.TOPIC_FINDINGS,
                 "Rules that topics break now",
                 view,
                 one -> one.notices().topicFindings().size());
         gauge(MetricNames.RUNNING, "1 while all tasks run", instance, one -> one.state() == State.RUNNING ? 1 : 0);
         gauge(MetricNames.PAUSED, "1 while the instance is paused", instance, one -> one.isPaused() ? 1 : 0);
+    }
+
+    /** Also measures how far apart the partitions of {@code signals} are read; once. */
+    public void watch(Supplier<List<Alignment.Progress>> progress, Supplier<Number> withheld) {
+        partitions = new PartitionMeters(registry, progress, withheld);
     }
 
     private static double remaining(InstanceView view) {
@@ -244,6 +257,9 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
             var measured = instance.kafkaMetrics();
             kafka.refresh(measured);
             stages.refresh(measured, nowMs);
+        }
+        if (partitions != null) {
+            partitions.refresh();
         }
         String type = "application/openmetrics-text".equals(wanted)
                 ? "application/openmetrics-text; version=1.0.0; charset=utf-8"

@@ -50,8 +50,12 @@ public final class MetricNames {
 
     public static final String RESTORED_RECORDS = "tidegate_restored_records_total";
     public static final String RESTORE_REMAINING = "tidegate_restore_remaining_records";
+    public static final String INGRESS_TRANSACTIONS = "tidegate_ingress_transactions_open";
     public static final String LAG_RECORDS = "tidegate_lag_records";
     public static final String LAG_SECONDS = "tidegate_lag_seconds";
+    public static final String PARTITION_SKEW = "tidegate_partition_skew_seconds";
+    public static final String PARTITIONS_WITHHELD = "tidegate_partitions_withheld";
+    public static final String PARTITIONS_IGNORED = "tidegate_partitions_ignored";
     public static final String TASKS = "tidegate_tasks";
 
     public static final String RUNNING = "tidegate_running";

@@ -1,24 +1,24 @@
 package io.tidegate.topology;
 
+import io.tidegate.streams.AlignedClassicConsumer;
+import io.tidegate.streams.Alignment;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.Map;
 import java.util.Set;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
-import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.consumer.OffsetOutOfRangeException;
 import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
 /** A thread's consumer with the classic group protocol, which reports what it delivers to {@link Continuity}. */
-final class GuardedConsumer extends KafkaConsumer<byte[], byte[]> {
+final class GuardedConsumer extends AlignedClassicConsumer {
     private final Continuity continuity;
     private final LostRecords lost;
 
-    GuardedConsumer(Map<String, Object> config, Continuity continuity, LostRecords lost) {
-        super(config, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+    GuardedConsumer(Map<String, Object> config, Alignment alignment, Continuity continuity, LostRecords lost) {
+        super(config, alignment);
         this.continuity = continuity;
         this.lost = lost;
     }

@@ -1,12 +1,11 @@
 package io.tidegate.topology;
 
+import io.tidegate.streams.Alignment;
 import io.tidegate.topology.InstanceNotices.PauseCause;
 import io.tidegate.wal.DataDir;
 import io.tidegate.wal.WalException;
 import java.io.IOException;
 import java.time.Duration;
-import java.util.ArrayDeque;
-import java.util.Deque;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
@@ -37,9 +36,6 @@ import org.slf4j.LoggerFactory;
 public final class Instance implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Instance.class);
 
-    private static final int FAILURES_MAX = 10;
-    private static final Duration FAILURES_WITHIN = Duration.ofMinutes(5);
-    private static final Duration ONE_FAILURE = Duration.ofSeconds(5);
     private static final Duration CHECK_EVERY = Duration.ofSeconds(1);
     private static final Duration REPLACED_WITHIN = Duration.ofSeconds(30);
     private static final Duration IDLE_MAX = Duration.ofMinutes(1);
@@ -61,7 +57,8 @@ public final class Instance implements AutoCloseable {
     });
     private final CountDownLatch running = new CountDownLatch(1);
     private final CountDownLatch ended = new CountDownLatch(1);
-    private final Deque<Long> failures = new ArrayDeque<>();
+    private final CountDownLatch closing = new CountDownLatch(1);
+    private final ThreadFailures failures = new ThreadFailures();
     private final TopologyListener listener;
     private final InstanceNotices notices = new InstanceNotices();
     private volatile Runnable onThreadFailure = () -> {};
@@ -72,6 +69,7 @@ public final class Instance implements AutoCloseable {
      * @param topics of the topology
      * @param shards partitions of each topic keyed by tenant
      * @param session how long brokers keep the tasks of an instance that is silent
+     * @param alignment of the partitions of {@code signals}; null: each is read as fast as it can be
      * @param continuity that the topology's stages report to
      * @param listener told of threads that fail
      */
@@ -83,6 +81,7 @@ public final class Instance implements AutoCloseable {
             Topics topics,
             int shards,
             Duration session,
+            @Nullable Alignment alignment,
             Continuity continuity,
             TopologyListener listener) {
         this.dir = dir;
@@ -90,18 +89,21 @@ public final class Instance implements AutoCloseable {
         this.diskMinFreeBytes = diskMinFreeBytes;
         LostRecords lost = new LostRecords(listener);
         clients = new TransactionalClients(
-                topics, config.getProperty(StreamsConfig.APPLICATION_ID_CONFIG), continuity, lost);
+                topics, config.getProperty(StreamsConfig.APPLICATION_ID_CONFIG), alignment, continuity, lost);
         Properties own = new Properties();
         own.putAll(config);
         own.put(StreamsConfig.InternalConfig.INTERNAL_CONSUMER_WRAPPER, PositioningConsumer.class);
         own.put(PositioningConsumer.CONTINUITY, continuity);
+        if (alignment != null) {
+            own.put(Alignment.KEY, alignment);
+        }
         own.put(PositioningConsumer.LOST, lost);
         streams = new KafkaStreams(topology, new StreamsConfig(own), clients);
         streams.setUncaughtExceptionHandler(this::failed);
         streams.setStateListener((now, before) -> stateChanged(now));
         InstanceView.Restores restores = new InstanceView.Restores();
         streams.setGlobalStateRestoreListener(restores);
-        view = new InstanceView(streams, topics, shards, restores, session, notices);
+        view = new InstanceView(streams, topics, shards, restores, session, failures, notices);
     }
 
     /** Starts, and returns when all configs are read; records are processed some time later ({@link #awaitRunning}). */
@@ -132,6 +134,11 @@ public final class Instance implements AutoCloseable {
 
     public InstanceView view() {
         return view;
+    }
+
+    /** How many transactions of producers hold up the readers of the ingress topics. */
+    public int openIngressTransactions() {
+        return clients.openIngressTransactions();
     }
 
     public boolean isPaused() {
@@ -186,6 +193,7 @@ public final class Instance implements AutoCloseable {
     /** Commits what is done, leaves the group, so that others go on at once, and stops. */
     @Override
     public void close() {
+        closing.countDown();
         watch.shutdownNow();
         clients.close();
         if (!streams.close(CloseOptions.timeout(CLOSE_WITHIN)
@@ -213,6 +221,9 @@ public final class Instance implements AutoCloseable {
         StreamThreadExceptionResponse response = responseTo(failure);
         listener.threadFailed(response == StreamThreadExceptionResponse.REPLACE_THREAD);
         onThreadFailure.run();
+        if (response == StreamThreadExceptionResponse.REPLACE_THREAD) {
+            pause(failures.pauseMs());
+        }
         return response;
     }
 
@@ -235,9 +246,13 @@ public final class Instance implements AutoCloseable {
             LOG.error("stopping: {}", fatal.getMessage(), failure);
             return StreamThreadExceptionResponse.SHUTDOWN_CLIENT;
         }
-        if (tooManyFailures(System.nanoTime())) {
-            LOG.error("stopping: {} failures within {}", FAILURES_MAX, FAILURES_WITHIN, failure);
-            fatal = failure;
+        if (failures.add(System.nanoTime())) {
+            LOG.error(
+                    "stopping: threads failed {} times within {} minutes, the last time as follows",
+                    ThreadFailures.MAX + 1,
+                    ThreadFailures.WITHIN.toMinutes(),
+                    failure);
+            fatal = new RepeatedFailureException(failure);
             return StreamThreadExceptionResponse.SHUTDOWN_CLIENT;
         }
         if (Thread.currentThread().getName().contains("GlobalStreamThread")) {
@@ -245,20 +260,18 @@ public final class Instance implements AutoCloseable {
             fatal = failure;
             return StreamThreadExceptionResponse.SHUTDOWN_CLIENT;
         }
-        LOG.error("a thread failed; another one begins where it committed last", failure);
+        long pauseMs = failures.pauseMs();
+        LOG.error("a thread failed; another one begins at the committed offset pause_ms={}", pauseMs, failure);
         return StreamThreadExceptionResponse.REPLACE_THREAD;
     }
 
-    private synchronized boolean tooManyFailures(long nowNanos) {
-        // One trouble of the broker ends every thread at about the same time, and is one failure.
-        if (!failures.isEmpty() && nowNanos - failures.getLast() < ONE_FAILURE.toNanos()) {
-            return false;
+    /** On the thread that failed, before its successor begins; ends early when the instance is closed. */
+    private void pause(long pauseMs) {
+        try {
+            var unused = closing.await(pauseMs, TimeUnit.MILLISECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         }
-        failures.addLast(nowNanos);
-        while (nowNanos - failures.getFirst() > FAILURES_WITHIN.toNanos()) {
-            failures.removeFirst();
-        }
-        return failures.size() > FAILURES_MAX;
     }
 
     private static @Nullable WalException walFailureIn(Throwable failure) {

@@ -97,6 +97,7 @@ public final class InstanceView {
     private final int shards;
     private final Restores restores;
     private final double silenceSMax;
+    private final ThreadFailures failures;
     private final InstanceNotices notices;
     private volatile Touch touch = new Touch(false, System.nanoTime() - TOUCH_HOLDS_NANOS);
 
@@ -109,7 +110,9 @@ public final class InstanceView {
             int shards,
             Restores restores,
             Duration session,
+            ThreadFailures failures,
             InstanceNotices notices) {
+        this.failures = failures;
         this.streams = streams;
         this.topics = topics;
         this.shards = shards;
@@ -151,6 +154,11 @@ public final class InstanceView {
     /** Whether all tasks of this instance run: nothing is being restored or moved. */
     public boolean isRunning() {
         return streams.state() == KafkaStreams.State.RUNNING;
+    }
+
+    /** Whether threads of this instance have failed repeatedly within the last minute. */
+    public boolean isFailing() {
+        return failures.goOn(System.nanoTime());
     }
 
     public boolean isPaused() {

@@ -88,7 +88,7 @@ public final class OpenTransactions {
     }
 
     /**
-     * All that are open now, those that are being written too.
+     * All that are open now, those that are being written and those of producers in the ingress topics too.
      *
      * @throws KafkaException if the brokers do not say, for example because the topics may not be read
      */
@@ -97,7 +97,30 @@ public final class OpenTransactions {
         if (producers.refused != null) {
             throw producers.refused;
         }
-        return producers.open();
+        Set<Open> open = new HashSet<>(producers.open());
+        open.addAll(lookAtIngress());
+        return open;
+    }
+
+    /** Those of producers in the ingress topics: signals behind one wait, of all tenants, until it ends. */
+    Set<Open> lookAtIngress() {
+        List<TopicPartition> ingress = new ArrayList<>();
+        Set<String> existing = new HashSet<>(get(admin.listTopics().names()));
+        existing.retainAll(topics.signals());
+        get(admin.describeTopics(existing).allTopicNames())
+                .forEach((name, topic) ->
+                        topic.partitions().forEach(one -> ingress.add(new TopicPartition(name, one.partition()))));
+        return producers(ingress).open();
+    }
+
+    /** The transactional id of a producer; "unknown" where this application may not see it. */
+    String transactionalIdOf(long producerId) {
+        return get(admin.listTransactions(new ListTransactionsOptions().filterProducerIds(Set.of(producerId)))
+                        .all())
+                .stream()
+                .map(TransactionListing::transactionalId)
+                .findFirst()
+                .orElse("unknown");
     }
 
     /** Like {@link #look}, without the partitions that this application may not read. */
@@ -278,7 +301,10 @@ public final class OpenTransactions {
     }
 
     private Producers producers() {
-        List<TopicPartition> partitions = partitions();
+        return producers(partitions());
+    }
+
+    private Producers producers(List<TopicPartition> partitions) {
         DescribeProducersResult answers = admin.describeProducers(partitions);
         Producers producers = new Producers();
         for (TopicPartition partition : partitions) {

@@ -49,6 +49,11 @@ final class PartitionProgress {
         return id;
     }
 
+    /** Whether the group has committed an offset. */
+    boolean hasCommitted() {
+        return committed > 0;
+    }
+
     boolean isPositioned() {
         return position != UNKNOWN;
     }

@@ -1,5 +1,6 @@
 package io.tidegate.topology;
 
+import io.tidegate.streams.AlignedConsumer;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.HashSet;
@@ -16,7 +17,6 @@ import org.apache.kafka.clients.consumer.internals.StreamsRebalanceListener;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.ApiException;
 import org.apache.kafka.common.errors.TimeoutException;
-import org.apache.kafka.streams.internals.ConsumerWrapper;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -30,7 +30,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Made by Kafka Streams, by reflection, with the streams group protocol only. Not thread-safe, like any consumer.
  */
-public final class PositioningConsumer extends ConsumerWrapper {
+public final class PositioningConsumer extends AlignedConsumer {
     private static final Logger LOG = LoggerFactory.getLogger(PositioningConsumer.class);
 
     private static final Duration ANSWER_WITHIN = Duration.ofSeconds(5);
@@ -65,9 +65,9 @@ public final class PositioningConsumer extends ConsumerWrapper {
     @Override
     public ConsumerRecords<byte[], byte[]> poll(Duration timeout) {
         ThreadProgress thread = continuity.ofThread();
-        thread.beforePoll(delegate);
+        thread.beforePoll(this);
         try {
-            ConsumerRecords<byte[], byte[]> polled = delegate.poll(timeout);
+            ConsumerRecords<byte[], byte[]> polled = super.poll(timeout);
             thread.delivered(polled);
             return polled;
         } catch (OffsetOutOfRangeException e) {
@@ -78,31 +78,31 @@ public final class PositioningConsumer extends ConsumerWrapper {
 
     @Override
     public void seek(TopicPartition partition, long offset) {
-        delegate.seek(partition, offset);
+        super.seek(partition, offset);
         continuity.ofThread().soughtTo(partition, offset);
     }
 
     @Override
     public void seek(TopicPartition partition, OffsetAndMetadata offset) {
-        delegate.seek(partition, offset);
+        super.seek(partition, offset);
         continuity.ofThread().soughtTo(partition, offset.offset());
     }
 
     @Override
     public void seekToBeginning(Collection<TopicPartition> partitions) {
-        delegate.seekToBeginning(partitions);
+        super.seekToBeginning(partitions);
         continuity.ofThread().soughtToBeginning(partitions);
     }
 
     @Override
     public void resume(Collection<TopicPartition> partitions) {
-        continuity.ofThread().resumed(delegate, partitions);
-        delegate.resume(partitions);
+        continuity.ofThread().resumed(this, partitions);
+        super.resume(partitions);
     }
 
     @Override
     public void subscribe(Collection<String> topics, StreamsRebalanceListener listener) {
-        delegate.subscribe(topics, new StreamsRebalanceListener() {
+        super.subscribe(topics, new StreamsRebalanceListener() {
             @Override
             public void onTasksRevoked(Set<StreamsRebalanceData.TaskId> tasks) {
                 listener.onTasksRevoked(tasks);
@@ -127,7 +127,7 @@ public final class PositioningConsumer extends ConsumerWrapper {
     @Override
     public void unsubscribe() {
         positioned.clear();
-        delegate.unsubscribe();
+        super.unsubscribe();
         continuity.ofThread().retain(Set.of());
     }
 

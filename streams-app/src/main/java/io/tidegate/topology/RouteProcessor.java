@@ -1,6 +1,7 @@
 package io.tidegate.topology;
 
 import io.tidegate.signal.Defect;
+import io.tidegate.streams.Alignment;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.topology.Router.Route;
 import io.tidegate.topology.Router.Route.ToDeadLetter;
@@ -12,6 +13,7 @@ import org.apache.kafka.streams.processor.api.ContextualProcessor;
 import org.apache.kafka.streams.processor.api.ProcessorContext;
 import org.apache.kafka.streams.processor.api.Record;
 import org.apache.kafka.streams.processor.api.RecordMetadata;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Stage 1: keys a signal by its tenant, sends what has no usable tenant or value to the dead-letter topic, and what must
@@ -27,6 +29,8 @@ final class RouteProcessor extends ContextualProcessor<byte[], byte[], TenantKey
     private final TenantConfigs configs;
     private final TopologyListener listener;
     private LongConsumer progress;
+    private Runnable requestCommit;
+    private @Nullable Alignment alignment;
 
     @SuppressWarnings("NullAway.Init") // Kafka Streams calls init before anything else
     RouteProcessor(Router router, TopologySettings settings, TenantConfigs configs, TopologyListener listener) {
@@ -41,11 +45,19 @@ final class RouteProcessor extends ContextualProcessor<byte[], byte[], TenantKey
     public void init(ProcessorContext<TenantKey, byte[]> context) {
         super.init(context);
         progress = listener.opened(Stage.ROUTE, context.taskId().partition());
+        alignment = Alignment.of(context.appConfigs());
+        requestCommit = context::commit;
+        if (alignment != null) {
+            alignment.opened(context.taskId().partition(), requestCommit);
+        }
     }
 
     @Override
     public void close() {
         listener.closed(Stage.ROUTE, context().taskId().partition());
+        if (alignment != null) {
+            alignment.closed(context().taskId().partition(), requestCommit);
+        }
     }
 
     @Override

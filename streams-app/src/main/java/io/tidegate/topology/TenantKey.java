@@ -19,8 +19,15 @@ import org.jspecify.annotations.Nullable;
 record TenantKey(TenantId tenant, byte @Nullable [] bytes) {
     static final Serializer<TenantKey> SERIALIZER = (topic, key) -> key.bytes;
 
-    static final StreamPartitioner<TenantKey, byte[]> PARTITIONER =
+    /** Another region's ingress: whatever partitions it has. */
+    static final StreamPartitioner<TenantKey, byte[]> FORWARDED =
             (topic, key, value, partitions) -> Optional.of(Set.of(TenantPartitions.of(key.tenant, partitions)));
+
+    /** By tenant: a topic's additional partitions stay empty, so a tenant never moves away from its state and its WAL. */
+    static StreamPartitioner<TenantKey, byte[]> partitioner(int shards) {
+        return (topic, key, value, partitions) ->
+                Optional.of(Set.of(TenantPartitions.of(key.tenant, shards, partitions)));
+    }
 
     /** The key {@code 42:1234} of {@code signals-accepted} and {@code wal-segments}. */
     static TenantKey numbered(TenantId tenant, long seq) {

@@ -12,8 +12,11 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.InvalidOffsetException;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.TimeoutException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * What one stream thread was delivered, what it has processed, and what it commits.
@@ -35,6 +38,8 @@ import org.apache.kafka.common.errors.TimeoutException;
  * thread-safe; owned by the thread.
  */
 final class ThreadProgress {
+    private static final Logger LOG = LoggerFactory.getLogger(ThreadProgress.class);
+
     private final Continuity.Records records;
     private final Map<TopicPartition, PartitionProgress> partitions = new HashMap<>();
     private final Set<GuardedStage<?, ?>> open = new HashSet<>();
@@ -63,8 +68,14 @@ final class ThreadProgress {
     void resumed(Consumer<?, ?> consumer, Collection<TopicPartition> resumed) {
         for (TopicPartition id : resumed) {
             PartitionProgress partition = of(id);
-            if (!partition.isPositioned()) {
-                position(consumer, partition);
+            // Where nothing is committed there is no position yet, and asking for it is an error that only poll may
+            // throw.
+            if (!partition.isPositioned() && partition.hasCommitted()) {
+                try {
+                    position(consumer, partition);
+                } catch (KafkaException e) {
+                    LOG.debug("the first records will tell where it begins partition={}", id, e);
+                }
             }
         }
     }

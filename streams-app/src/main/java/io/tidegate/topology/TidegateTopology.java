@@ -122,11 +122,17 @@ public final class TidegateTopology {
         addSource(topology, "signals", topics.signals().toArray(String[]::new));
         topology.addProcessor(
                 ROUTE, guarded(continuity, () -> new RouteProcessor(router, settings, configs, listener)), "signals");
-        addSink(topology, BY_TENANT_SINK, topics.byTenant(), ROUTE);
-        addSink(topology, DEAD_LETTER_SINK, topics.deadLetter(), ROUTE);
+        addSink(topology, settings, BY_TENANT_SINK, topics.byTenant(), ROUTE);
+        addSink(topology, settings, DEAD_LETTER_SINK, topics.deadLetter(), ROUTE);
         settings.residency()
                 .topics()
-                .forEach((region, topic) -> addSink(topology, FORWARD_SINK + region, topic, ROUTE));
+                .forEach((region, topic) -> topology.addSink(
+                        FORWARD_SINK + region,
+                        topic,
+                        TenantKey.SERIALIZER,
+                        new ByteArraySerializer(),
+                        TenantKey.FORWARDED,
+                        ROUTE));
     }
 
     private static void addAdmit(
@@ -149,11 +155,11 @@ public final class TidegateTopology {
             topology.addStateStore(store(store, true), ADMIT);
         }
         topology.addStateStore(new UnloggedStoreBuilder<>(BeforeCommit.STORE, BeforeCommit::new), ADMIT);
-        addSink(topology, ACCEPTED_SINK, topics.accepted(), ADMIT);
-        addSink(topology, QUOTA_EXCEEDED_SINK, topics.quotaExceeded(), ADMIT);
-        addSink(topology, ADMIT_DEAD_LETTER_SINK, topics.deadLetter(), ADMIT);
-        addSink(topology, ADMIT_SEGMENTS_SINK, topics.segments(), ADMIT);
-        addSink(topology, EVENTS_SINK, topics.events(), ADMIT);
+        addSink(topology, settings, ACCEPTED_SINK, topics.accepted(), ADMIT);
+        addSink(topology, settings, QUOTA_EXCEEDED_SINK, topics.quotaExceeded(), ADMIT);
+        addSink(topology, settings, ADMIT_DEAD_LETTER_SINK, topics.deadLetter(), ADMIT);
+        addSink(topology, settings, ADMIT_SEGMENTS_SINK, topics.segments(), ADMIT);
+        addSink(topology, settings, EVENTS_SINK, topics.events(), ADMIT);
     }
 
     @SuppressWarnings({"unchecked", "rawtypes"}) // the type forbids the store's processor to forward; wiring does not
@@ -179,7 +185,7 @@ public final class TidegateTopology {
                 topics.accepted(),
                 WAL,
                 (ProcessorSupplier<byte[], byte[], Void, Void>) supplier);
-        addSink(topology, SEGMENTS_SINK, topics.segments(), WAL);
+        addSink(topology, settings, SEGMENTS_SINK, topics.segments(), WAL);
     }
 
     private static ProcessorSupplier<byte[], byte[], TenantKey, byte[]> guarded(
@@ -197,8 +203,15 @@ public final class TidegateTopology {
                 topics);
     }
 
-    private static void addSink(Topology topology, String name, String topic, String parent) {
-        topology.addSink(name, topic, TenantKey.SERIALIZER, new ByteArraySerializer(), TenantKey.PARTITIONER, parent);
+    private static void addSink(
+            Topology topology, TopologySettings settings, String name, String topic, String parent) {
+        topology.addSink(
+                name,
+                topic,
+                TenantKey.SERIALIZER,
+                new ByteArraySerializer(),
+                TenantKey.partitioner(settings.shards()),
+                parent);
     }
 
     private static StoreBuilder<KeyValueStore<Bytes, byte[]>> store(String name, boolean persistent) {

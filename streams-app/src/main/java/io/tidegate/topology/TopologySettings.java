@@ -19,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param wal how segments are cut and files are held
  * @param walWriteInterval how long an accepted signal may wait in memory before it is in its file
  * @param walCheckpointInterval how often files are made durable; after a power loss this much is read again
+ * @param shards partitions over which tenants are distributed, however many more a topic has
  */
 public record TopologySettings(
         Topics topics,
@@ -32,4 +33,5 @@ public record TopologySettings(
         long entitiesMax,
         WalSettings wal,
         Duration walWriteInterval,
-        Duration walCheckpointInterval) {}
+        Duration walCheckpointInterval,
+        int shards) {}

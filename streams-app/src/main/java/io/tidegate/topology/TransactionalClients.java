@@ -1,5 +1,7 @@
 package io.tidegate.topology;
 
+import io.tidegate.streams.Alignment;
+import io.tidegate.streams.PartitionWatch;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
@@ -52,6 +54,7 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
 
     private final Topics topics;
     private final String applicationId;
+    private final @Nullable Alignment alignment;
     private final LostRecords lost;
     private final Continuity continuity;
     private final Map<String, String> transactionalIds = new ConcurrentHashMap<>();
@@ -62,24 +65,33 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
     });
     private Set<OpenTransactions.Open> seen = Set.of();
     private Set<OpenTransactions.Open> reported = Set.of();
+    private final IngressTransactions ingress = new IngressTransactions();
     private volatile @Nullable Admin admin;
+    private @Nullable PartitionWatch partitionWatch;
 
     /**
      * @param applicationId the group, and the beginning of its changelogs' names
+     * @param alignment of the partitions of {@code signals}; null: each is read as fast as it can be
      * @param continuity told what is delivered and committed
      * @param lost told of records that the threads' consumers find deleted
      */
-    TransactionalClients(Topics topics, String applicationId, Continuity continuity, LostRecords lost) {
+    TransactionalClients(
+            Topics topics,
+            String applicationId,
+            @Nullable Alignment alignment,
+            Continuity continuity,
+            LostRecords lost) {
         this.lost = lost;
         this.topics = topics;
         this.applicationId = applicationId;
+        this.alignment = alignment;
         this.continuity = continuity;
     }
 
     /** With the classic group protocol; the other one has a {@link PositioningConsumer}. */
     @Override
     public Consumer<byte[], byte[]> getConsumer(Map<String, Object> config) {
-        return new GuardedConsumer(config, continuity, lost);
+        return new GuardedConsumer(config, alignment == null ? Alignment.none() : alignment, continuity, lost);
     }
 
     @Override
@@ -100,10 +112,20 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
         return new TransactionalProducer(config);
     }
 
-    /** Begins to look for transactions that the brokers forgot. */
+    /** Begins to look for transactions that the brokers forgot, and how far the group has read. */
     void start() {
+        Admin client = admin;
+        if (alignment != null && client != null) {
+            partitionWatch = new PartitionWatch(alignment, client, applicationId);
+            partitionWatch.start();
+        }
         var unused = caretaker.scheduleWithFixedDelay(
                 this::endForgotten, LOOK_EVERY.toMillis(), LOOK_EVERY.toMillis(), TimeUnit.MILLISECONDS);
+    }
+
+    /** How many transactions of producers hold up the readers of the ingress topics. */
+    int openIngressTransactions() {
+        return ingress.heldUp();
     }
 
     /** Those that were open at the last look too: nearly all end within a fraction of that time. */
@@ -122,6 +144,7 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
             if (!suspects.isEmpty()) {
                 reported = transactions.endForgotten(suspects);
             }
+            ingress.look(transactions, System.currentTimeMillis());
         } catch (RuntimeException e) {
             LOG.debug("could not look for transactions that are left open", e);
         }
@@ -220,10 +243,14 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
     @Override
     public void close() {
         caretaker.shutdownNow();
+        if (partitionWatch != null) {
+            partitionWatch.close();
+        }
     }
 
     private final class TransactionalProducer extends KafkaProducer<byte[], byte[]> {
         private final String transactionalId;
+        private Map<TopicPartition, OffsetAndMetadata> offsetsToCommit = Map.of();
 
         TransactionalProducer(Map<String, Object> config) {
             super(config, new ByteArraySerializer(), new ByteArraySerializer());
@@ -240,11 +267,16 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
                 Map<TopicPartition, OffsetAndMetadata> offsets, ConsumerGroupMetadata group) {
             continuity.ofThread().requireCommittable(offsets);
             fatalIfTimedOut(() -> super.sendOffsetsToTransaction(offsets, group));
+            offsetsToCommit = Map.copyOf(offsets);
         }
 
         @Override
         public void commitTransaction() {
             fatalIfTimedOut(super::commitTransaction);
+            if (alignment != null) {
+                alignment.committed(offsetsToCommit);
+            }
+            offsetsToCommit = Map.of();
             continuity.ofThread().transactionCommitted();
         }
 

@@ -9,6 +9,7 @@ import io.tidegate.admission.TenantUsage;
 import io.tidegate.config.Settings;
 import io.tidegate.config.SettingsLoader;
 import io.tidegate.signal.Defect;
+import io.tidegate.streams.Alignment;
 import io.tidegate.tenant.MissingTenants;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfig.Mode;
@@ -37,6 +38,7 @@ import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.apache.kafka.common.TopicPartition;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -72,9 +74,12 @@ final class InstanceMetricsTest {
                 topology.topics(),
                 settings.shards(),
                 Duration.ofMillis(settings.sessionTimeoutMs()),
+                null,
                 continuity,
                 metrics);
         metrics.watch(instance, configs, dir, 7);
+        metrics.watch(
+                () -> List.of(new Alignment.Progress(new TopicPartition("signals", 3), 90_000, "stuck")), () -> 2);
     }
 
     @AfterEach

@@ -57,7 +57,23 @@ class TenantPartitionsTest {
     @Test
     void recordsArePartitionedByTheirTenantWhateverTheirKey() {
         TenantId tenant = TenantId.of(42);
-        assertThat(TenantKey.PARTITIONER.partitions("topic", new TenantKey(tenant, new byte[] {1, 2, 3}), null, 12))
+        assertThat(TenantKey.partitioner(12).partitions("topic", new TenantKey(tenant, new byte[] {1, 2, 3}), null, 12))
                 .isEqualTo(Optional.of(Set.of(TenantPartitions.of(tenant, 12))));
+    }
+
+    @Test
+    void aTopicThatGainsPartitionsKeepsEachTenantWhereItIs() {
+        for (long id = 0; id < 200; id++) {
+            TenantKey key = new TenantKey(TenantId.of(id), null);
+            assertThat(TenantKey.partitioner(4).partitions("topic", key, null, 9))
+                    .isEqualTo(TenantKey.partitioner(4).partitions("topic", key, null, 4));
+        }
+    }
+
+    @Test
+    void aTopicWithFewerPartitionsThanShardsGetsNoneThatItDoesNotHave() {
+        for (long id = 0; id < 200; id++) {
+            assertThat(TenantPartitions.of(TenantId.of(id), 12, 3)).isBetween(0, 2);
+        }
     }
 }

@@ -12,6 +12,7 @@ import io.tidegate.wal.WalSettings;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -204,6 +205,21 @@ class ThreadProgressTest {
     }
 
     @Test
+    void doesNotAskForAPositionWhereNothingIsCommitted() {
+        thread.retain(Set.of());
+        thread.committedAre(Collections.singletonMap(P, null));
+        // With the reset policy "none", asking throws NoOffsetForPartitionException, which only poll may do.
+        var consumer = new MockConsumer<byte[], byte[]>("none");
+        consumer.assign(List.of(P));
+
+        assertThatCode(() -> thread.resumed(consumer, List.of(P))).doesNotThrowAnyException();
+        deliver(P, 1, 0);
+        process(P, 0);
+        commit(Map.of(P, 1L));
+        assertThat(asked).isEmpty();
+    }
+
+    @Test
     void failsIfItBeginsAboveTheCommittedOffset() {
         thread.retain(Set.of());
         thread.committedAre(Map.of(P, new OffsetAndMetadata(7)));
@@ -252,7 +268,8 @@ class ThreadProgressTest {
                 1_000,
                 wal,
                 Duration.ofSeconds(1),
-                Duration.ofSeconds(1));
+                Duration.ofSeconds(1),
+                1);
         var topology = TidegateTopology.build(
                 settings,
                 new TenantConfigs(UnknownTenants.REJECT, MissingTenants.REJECT),

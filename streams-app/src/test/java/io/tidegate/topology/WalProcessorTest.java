@@ -71,7 +71,8 @@ class WalProcessorTest {
                         1_000,
                         wal,
                         often,
-                        often),
+                        often,
+                        SHARD + 1),
                 onThread,
                 TopologyListener.NONE);
     }

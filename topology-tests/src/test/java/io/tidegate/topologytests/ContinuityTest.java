@@ -205,6 +205,7 @@ final class ContinuityTest {
                 topics,
                 2,
                 Duration.ofSeconds(6),
+                null,
                 continuity,
                 new TopologyListener() {
                     @Override

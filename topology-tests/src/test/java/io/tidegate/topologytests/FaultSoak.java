@@ -55,6 +55,11 @@ final class FaultSoak implements Callable<Integer> {
     @Option(names = "--only", description = "Only this fault: ${COMPLETION-CANDIDATES}.")
     private Kind only;
 
+    @Option(
+            names = "--group-protocol",
+            description = "Of all rounds: streams or classic; without it a third are classic.")
+    private String groupProtocol;
+
     @Option(names = "--keep", description = "Keep the directory also where all went well.")
     private boolean keep;
 
@@ -169,7 +174,8 @@ final class FaultSoak implements Callable<Integer> {
 
     private void play(BrokerCluster cluster, long roundSeed) throws Exception {
         SplittableRandom random = new SplittableRandom(roundSeed);
-        String protocol = random.nextInt(3) == 0 ? "classic" : "streams";
+        String drawn = random.nextInt(3) == 0 ? "classic" : "streams";
+        String protocol = groupProtocol == null ? drawn : groupProtocol;
         boolean flushing = random.nextBoolean();
         say("round of seed %d: group.protocol=%s%s"
                 .formatted(roundSeed, protocol, flushing ? ", RocksDB flushes" : ""));

@@ -1,8 +1,12 @@
 package io.tidegate.topologytests;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -71,6 +75,31 @@ final class QuorumFaultTest {
             scene.cut(OUTAGE, scene.random(cluster.size()));
             scene.cut(OUTAGE, 0, 1, 2);
             scene.settleAndCheck();
+        }
+    }
+
+    /** One broker is down that alone has a partition; its signals wait there, and all others are read. */
+    @Test
+    void aPartitionWithoutALeaderHoldsUpTheOthersForTheLongestWaitOnly() throws Exception {
+        Duration outage = Duration.ofMinutes(5);
+        try (Deployment app = new Deployment(
+                cluster.bootstrapServers(),
+                "leaderless",
+                temp,
+                "signals.require.log.append.time=false",
+                "alignment.wait.max.ms=5000")) {
+            Backlog backlog = Backlog.create(app, 3, Map.of(0, List.of(1), 1, List.of(2), 2, List.of(3)));
+            app.set("42", "--rate", "1000000/s", "--burst", "1000000");
+            backlog.send("42", System.currentTimeMillis() - outage.toMillis(), outage, 30);
+            cluster.kill(2);
+            try {
+                app.launch("a");
+                backlog.awaitRead(Duration.ofSeconds(90), 0, 1);
+            } finally {
+                cluster.restart(2);
+            }
+            assertThat(backlog.await().accepted()).isEqualTo(outage.toSeconds() * 30);
+            cluster.awaitInSync();
         }
     }
 }

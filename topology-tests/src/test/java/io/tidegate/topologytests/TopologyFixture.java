@@ -94,7 +94,8 @@ final class TopologyFixture implements AutoCloseable {
                 setup.entitiesMax,
                 WalSettings.of(setup.segmentBytes, setup.segmentAge, 4, Compression.NONE),
                 WAL_WRITE_INTERVAL,
-                Duration.ofSeconds(1));
+                Duration.ofSeconds(1),
+                1);
         Properties properties = new Properties();
         properties.setProperty(StreamsConfig.APPLICATION_ID_CONFIG, APPLICATION);
         properties.setProperty(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, "127.0.0.1:1");

@@ -1,0 +1,184 @@
+package io.tidegate.streams;
+
+import java.util.Collection;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.function.LongSupplier;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.streams.processor.internals.TopicPartitionMetadata;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What the threads of an instance share so that no partition of {@code signals} is read too far ahead of the others, in
+ * this instance and in all others of the group.
+ *
+ * <pre>
+ *   AlignedReads, one for each consumer:  withholds records beyond {@link #limitMs}
+ *   TransactionalClients' producers:      {@link #committed}, at once
+ *   PartitionWatch, one for the instance: what the group committed, and where partitions end
+ * </pre>
+ *
+ * The offsets that Kafka Streams commits carry the partition's time in their metadata. So the group's offsets are the
+ * announcements of the instances to each other, and nothing else has to be written. Thread-safe.
+ */
+public final class Alignment {
+    /** Where consumers find it in their config. */
+    static final String CONSUMER_KEY = "tidegate.alignment";
+
+    /** Where it is put into the config of Kafka Streams. */
+    public static final String KEY = "main.consumer." + CONSUMER_KEY;
+
+    /** Of the skew that is allowed, an eighth is kept for clocks that differ and for times that step back. */
+    private static final int MARGIN_SHARE = 8;
+
+    private final Set<String> topics;
+    private final LongSupplier clockMs;
+    private final ReadLimit limit;
+    private final Map<Integer, Runnable> commitRequests = new ConcurrentHashMap<>();
+    private volatile long limitMs = ReadLimit.NOTHING;
+
+    /**
+     * @param topics whose partitions are aligned
+     * @param latenessMaxMs how far apart, in record time, partitions may be read
+     * @param waitMaxMs how long a partition that does not progress is waited for
+     * @param clockMs the wall clock
+     */
+    public Alignment(Collection<String> topics, long latenessMaxMs, long waitMaxMs, LongSupplier clockMs) {
+        this.topics = Set.copyOf(topics);
+        this.clockMs = clockMs;
+        limit = new ReadLimit(latenessMaxMs - latenessMaxMs / MARGIN_SHARE, waitMaxMs);
+    }
+
+    /** Aligns nothing: each partition is read as fast as it can be. */
+    public static Alignment none() {
+        Alignment none = new Alignment(List.of(), 0, 0, System::currentTimeMillis);
+        none.limitMs = ReadLimit.EVERYTHING;
+        return none;
+    }
+
+    /** The alignment in a config of Kafka Streams; null where partitions are not aligned. */
+    public static @Nullable Alignment of(Map<String, ?> config) {
+        return (Alignment) config.get(KEY);
+    }
+
+    /** Lets a task that reads partitions of this number commit early, while nothing else can be done. */
+    public void opened(int partition, Runnable requestCommit) {
+        commitRequests.put(partition, requestCommit);
+    }
+
+    /** The task ended. */
+    public void closed(int partition, Runnable requestCommit) {
+        commitRequests.remove(partition, requestCommit);
+    }
+
+    /** How far partitions have been read, for the group as far as it is known here. */
+    public synchronized List<Progress> progress() {
+        return limit.status().stream()
+                .map(one -> new Progress(
+                        one.partition(),
+                        one.behindMs(),
+                        one.ignored() == null ? null : one.ignored().name().toLowerCase(Locale.ROOT)))
+                .toList();
+    }
+
+    /** Partitions of which records are withheld here. */
+    public synchronized long withheldPartitions() {
+        return limit.withheldCount();
+    }
+
+    /**
+     * How far a partition has been read.
+     *
+     * @param behindMs by how much the newest record that was committed in any partition is newer
+     * @param ignored why no other partition waits for it; null where it is waited for, or has nothing to be read
+     */
+    public record Progress(
+            TopicPartition partition,
+            long behindMs,
+            @Nullable String ignored) {}
+
+    Set<String> topics() {
+        return topics;
+    }
+
+    boolean isAligned(TopicPartition partition) {
+        return topics.contains(partition.topic());
+    }
+
+    long nowMs() {
+        return clockMs.getAsLong();
+    }
+
+    long limitMs() {
+        return limitMs;
+    }
+
+    /** The offsets of a transaction that was committed here. */
+    public void committed(Map<TopicPartition, OffsetAndMetadata> offsets) {
+        committed(offsets, nowMs());
+    }
+
+    /** @param askedMs when the offsets were asked for */
+    synchronized void committed(Map<TopicPartition, OffsetAndMetadata> offsets, long askedMs) {
+        offsets.forEach((partition, offset) -> {
+            if (isAligned(partition)) {
+                limit.committed(partition, offset.offset(), timeIn(offset), askedMs);
+            }
+        });
+        update();
+    }
+
+    private static long timeIn(OffsetAndMetadata offset) {
+        return offset.metadata().isEmpty()
+                ? ReadLimit.NONE
+                : TopicPartitionMetadata.decode(offset.metadata()).partitionTime();
+    }
+
+    synchronized void read(TopicPartition partition, long nextOffset) {
+        limit.read(partition, nextOffset);
+    }
+
+    synchronized void withheld(TopicPartition partition, long timeMs) {
+        limit.withheld(partition, timeMs);
+        update();
+    }
+
+    synchronized void left(TopicPartition partition) {
+        limit.left(partition);
+        update();
+    }
+
+    /** Commits what was read, which may be all that the others wait for. */
+    void commitEarly(Collection<TopicPartition> partitions) {
+        for (TopicPartition partition : partitions) {
+            Runnable request = commitRequests.get(partition.partition());
+            if (request != null && isUncommitted(partition)) {
+                request.run();
+            }
+        }
+    }
+
+    private synchronized boolean isUncommitted(TopicPartition partition) {
+        return limit.isUncommitted(partition);
+    }
+
+    /** Changes what is known, in one step. */
+    synchronized void learn(Consumer<ReadLimit> change) {
+        change.accept(limit);
+        update();
+    }
+
+    synchronized <T> T ask(Function<ReadLimit, T> question) {
+        return question.apply(limit);
+    }
+
+    private void update() {
+        limitMs = limit.limitMs(nowMs());
+    }
+}

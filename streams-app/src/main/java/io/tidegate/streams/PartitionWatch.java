@@ -1,0 +1,203 @@
+package io.tidegate.streams;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.BiConsumer;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.ListConsumerGroupOffsetsOptions;
+import org.apache.kafka.clients.admin.ListOffsetsOptions;
+import org.apache.kafka.clients.admin.ListOffsetsResult;
+import org.apache.kafka.clients.admin.ListOffsetsResult.ListOffsetsResultInfo;
+import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.common.IsolationLevel;
+import org.apache.kafka.common.KafkaFuture;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.TopicPartitionInfo;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Asks the brokers how far the whole group has read, and where the partitions end, for the {@link Alignment}.
+ *
+ * <p>Once a second as long as no partition is behind; ten times a second while one is; and every
+ * {@value #PRESSING_MS} ms while records are withheld here because of a partition that another instance reads: how soon that
+ * is known bounds the speed of all. One request of a kind is under way at a time, for the whole instance. Answers
+ * are taken as they come: a partition without a leader delays no other.
+ */
+public final class PartitionWatch implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(PartitionWatch.class);
+
+    static final int PRESSING_MS = 20;
+    private static final int BEHIND_MS = 100;
+    private static final int RESTING_MS = 1_000;
+    private static final int TICK_MS = 20;
+    private static final long PARTITIONS_EVERY_MS = Duration.ofMinutes(1).toMillis();
+    private static final int ANSWER_WITHIN_MS = 3_000;
+
+    private final Alignment alignment;
+    private final Admin admin;
+    private final String group;
+    private final ScheduledExecutorService thread = Executors.newSingleThreadScheduledExecutor(task -> {
+        Thread created = new Thread(task, "tidegate-alignment");
+        created.setDaemon(true);
+        return created;
+    });
+    private final AtomicBoolean asksPartitions = new AtomicBoolean();
+    private final AtomicBoolean asksCommitted = new AtomicBoolean();
+    private final Set<TopicPartition> asksEnd = ConcurrentHashMap.newKeySet();
+    private final Set<TopicPartition> asksFirstUnread = ConcurrentHashMap.newKeySet();
+    private volatile boolean knowsPartitions;
+    private long askedPartitionsMs = Long.MIN_VALUE / 2;
+    private long askedCommittedMs = Long.MIN_VALUE / 2;
+    private long askedEndsMs = Long.MIN_VALUE / 2;
+
+    public PartitionWatch(Alignment alignment, Admin admin, String group) {
+        this.alignment = alignment;
+        this.admin = admin;
+        this.group = group;
+    }
+
+    public void start() {
+        var unused = thread.scheduleWithFixedDelay(this::look, 0, TICK_MS, TimeUnit.MILLISECONDS);
+    }
+
+    @Override
+    public void close() {
+        thread.shutdownNow();
+    }
+
+    private void look() {
+        try {
+            long nowMs = alignment.nowMs();
+            alignment.learn(limit -> limit.tick(nowMs));
+            askPartitions(nowMs);
+            askCommitted(nowMs);
+            askEnds(nowMs);
+            askFirstUnread(nowMs);
+        } catch (RuntimeException e) {
+            LOG.debug("could not ask how far partitions have been read", e);
+        }
+    }
+
+    private void askPartitions(long nowMs) {
+        if (nowMs - askedPartitionsMs < (knowsPartitions ? PARTITIONS_EVERY_MS : RESTING_MS)
+                || !asksPartitions.compareAndSet(false, true)) {
+            return;
+        }
+        askedPartitionsMs = nowMs;
+        answer(admin.describeTopics(alignment.topics()).allTopicNames(), (topics, failure) -> {
+            asksPartitions.set(false);
+            if (failure != null) {
+                LOG.debug("the partitions are not known", failure);
+                return;
+            }
+            List<TopicPartition> all = new ArrayList<>();
+            topics.forEach((name, topic) -> {
+                for (TopicPartitionInfo one : topic.partitions()) {
+                    all.add(new TopicPartition(name, one.partition()));
+                }
+            });
+            alignment.learn(limit -> limit.partitions(all));
+            knowsPartitions = true;
+        });
+    }
+
+    private void askCommitted(long nowMs) {
+        long everyMs = alignment.ask(
+                limit -> limit.waitsForOthers() ? PRESSING_MS : limit.isBehind() ? BEHIND_MS : RESTING_MS);
+        if (!knowsPartitions || nowMs - askedCommittedMs < everyMs || !asksCommitted.compareAndSet(false, true)) {
+            return;
+        }
+        askedCommittedMs = nowMs;
+        List<TopicPartition> all = alignment.ask(limit -> List.copyOf(limit.partitions()));
+        var asked = admin.listConsumerGroupOffsets(
+                group, new ListConsumerGroupOffsetsOptions().timeoutMs(ANSWER_WITHIN_MS));
+        answer(asked.partitionsToOffsetAndMetadata(), (offsets, failure) -> {
+            asksCommitted.set(false);
+            if (failure != null) {
+                LOG.debug("the group's offsets are not known", failure);
+                return;
+            }
+            Map<TopicPartition, OffsetAndMetadata> known = new HashMap<>(offsets);
+            known.values().removeIf(offset -> offset == null);
+            alignment.learn(limit -> all.stream()
+                    .filter(partition -> !known.containsKey(partition))
+                    .forEach(partition -> limit.committed(partition, ReadLimit.NONE, ReadLimit.NONE, nowMs)));
+            alignment.committed(known, nowMs);
+        });
+    }
+
+    private void askEnds(long nowMs) {
+        if (!knowsPartitions || nowMs - askedEndsMs < RESTING_MS) {
+            return;
+        }
+        askedEndsMs = nowMs;
+        Map<TopicPartition, OffsetSpec> question = new HashMap<>();
+        for (TopicPartition partition : alignment.ask(limit -> List.copyOf(limit.partitions()))) {
+            if (asksEnd.add(partition)) {
+                question.put(partition, OffsetSpec.latest());
+            }
+        }
+        askOffsets(question, (partition, answer) -> {
+            asksEnd.remove(partition);
+            if (answer == null) {
+                alignment.learn(limit -> limit.unavailable(partition));
+            } else {
+                alignment.learn(limit -> limit.end(partition, answer.offset(), nowMs));
+            }
+        });
+    }
+
+    private void askFirstUnread(long nowMs) {
+        Map<TopicPartition, ReadLimit.Committed> unclear = alignment.ask(ReadLimit::unclear);
+        Map<TopicPartition, OffsetSpec> question = new HashMap<>();
+        unclear.forEach((partition, committed) -> {
+            if (asksFirstUnread.add(partition)) {
+                question.put(partition, OffsetSpec.forTimestamp(committed.timeMs() + 1));
+            }
+        });
+        askOffsets(question, (partition, answer) -> {
+            asksFirstUnread.remove(partition);
+            if (answer != null) {
+                ReadLimit.Committed committed = unclear.get(partition);
+                // A group whose offsets were set by hand has no times, and older records are found first.
+                boolean isRead = answer.offset() >= 0 && answer.offset() < committed.offset() && committed.timeMs() < 0;
+                long timeMs = isRead ? nowMs : answer.timestamp();
+                alignment.learn(limit -> limit.firstUnread(partition, committed.offset(), timeMs, nowMs));
+            }
+        });
+    }
+
+    /** Hands each answer over as it comes; null where there is none. */
+    private void askOffsets(
+            Map<TopicPartition, OffsetSpec> question, BiConsumer<TopicPartition, ListOffsetsResultInfo> receiver) {
+        if (question.isEmpty()) {
+            return;
+        }
+        // What a transaction that is open wrote cannot be read yet, and is not waited for.
+        ListOffsetsResult asked = admin.listOffsets(
+                question, new ListOffsetsOptions(IsolationLevel.READ_COMMITTED).timeoutMs(ANSWER_WITHIN_MS));
+        for (TopicPartition partition : question.keySet()) {
+            answer(asked.partitionResult(partition), (info, failure) -> {
+                if (failure != null) {
+                    LOG.debug("an offset is not known partition={}", partition, failure);
+                }
+                receiver.accept(partition, failure == null ? info : null);
+            });
+        }
+    }
+
+    private static <T> void answer(KafkaFuture<T> future, KafkaFuture.BiConsumer<T, Throwable> receiver) {
+        var unused = future.whenComplete(receiver);
+    }
+}

@@ -1,0 +1,369 @@
+package io.tidegate.streams;
+
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.apache.kafka.common.TopicPartition;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Up to which record time the partitions of {@code signals} may be read: the time of the slowest partition with data, and a
+ * window.
+ *
+ * <p>The time of a partition is a lower bound for the time of every record that its readers have not <em>committed</em>. So
+ * a limit that is computed from old observations is too low, never too high: a delayed observation costs speed, and never
+ * lets the skew exceed the window. The same holds after a crash, which takes a reader back to its committed offset.
+ *
+ * <pre>
+ *   partition                     its time
+ *   read to its end               when that end was observed: what comes later is newer
+ *   its next record is withheld   the time of that record, if everything before it is committed
+ *   otherwise                     the time that was committed, or that of the first unread record where it was looked up
+ * </pre>
+ *
+ * Partitions that do not progress are waited for {@code waitMaxMs} at most, and partitions whose end no broker knows for
+ * {@value #UNAVAILABLE_MAX_MS} ms at most. Then they are ignored until they are within the window again: the others have
+ * passed them, and to stop the others would help nobody.
+ *
+ * <p>Pure: time is passed in. Not thread-safe.
+ */
+final class ReadLimit {
+    /** Nothing may be read: the time of some partition is not known yet. */
+    static final long NOTHING = Long.MIN_VALUE;
+
+    /** No partition has to be waited for. */
+    static final long EVERYTHING = Long.MAX_VALUE;
+
+    /** No offset, or no time. */
+    static final long NONE = -1;
+
+    /** Longer than the brokers take to elect another leader. */
+    static final long UNAVAILABLE_MAX_MS = 15_000;
+
+    /** Unread records that are all as old as the last committed one: usually markers of transactions. */
+    static final long NOTHING_NEWER_MAX_MS = 5_000;
+
+    /** A partition at whose end of so long ago its readers are is not behind. */
+    private static final long HEAD_MS = 1_000;
+
+    /** Looking up the first unread record is worth a request only if the partition does not progress. */
+    private static final long LOOK_UP_AFTER_MS = 100;
+
+    /** A pause of this process is not a standstill of the others. */
+    private static final long TICK_MAX_MS = 2_000;
+
+    /** Why a partition with data is not waited for. */
+    enum Ignored {
+        /** No commit within the longest wait. */
+        STUCK,
+        /** No broker knows its end. */
+        UNAVAILABLE
+    }
+
+    /**
+     * What is known about a partition.
+     *
+     * @param timeMs its time; {@link #NONE} if it is not known
+     * @param behindMs by how much the newest record that was committed in any partition is newer
+     */
+    record Status(
+            TopicPartition partition,
+            long timeMs,
+            long behindMs,
+            @Nullable Ignored ignored) {}
+
+    private final long windowMs;
+    private final long waitMaxMs;
+    private final Map<TopicPartition, Partition> partitions = new LinkedHashMap<>();
+    private long lastTickMs = NONE;
+    private long unknownForMs;
+    private @Nullable Partition slowest;
+    private long frontMs = NONE;
+
+    ReadLimit(long windowMs, long waitMaxMs) {
+        this.windowMs = windowMs;
+        this.waitMaxMs = waitMaxMs;
+    }
+
+    /** All partitions that there are. */
+    void partitions(Collection<TopicPartition> all) {
+        partitions.keySet().retainAll(all);
+        all.forEach(this::partition);
+    }
+
+    Collection<TopicPartition> partitions() {
+        return partitions.keySet();
+    }
+
+    /**
+     * Where the group stands.
+     *
+     * @param offset of the next record; {@link #NONE} if nothing was ever committed
+     * @param timeMs of the newest record before it; {@link #NONE} if that is not known
+     * @param askedMs when this was observed, or asked for; older observations are ignored
+     */
+    void committed(TopicPartition id, long offset, long timeMs, long askedMs) {
+        Partition partition = partitions.get(id);
+        if (partition == null || (partition.committedKnown && askedMs < partition.committedAskedMs)) {
+            return;
+        }
+        if (partition.committed != offset || !partition.committedKnown) {
+            partition.waitedMs = 0;
+            partition.unread = null;
+        }
+        partition.committedKnown = true;
+        partition.committed = offset;
+        partition.committedMs = timeMs;
+        partition.committedAskedMs = askedMs;
+    }
+
+    /** The end of a partition when it was asked for. */
+    void end(TopicPartition id, long offset, long askedMs) {
+        Partition partition = partitions.get(id);
+        if (partition == null) {
+            return;
+        }
+        partition.unavailable = false;
+        partition.unavailableForMs = 0;
+        End end = new End(offset, askedMs);
+        if (partition.end == null || partition.olderEnd == null) {
+            partition.olderEnd = end;
+        } else if (askedMs - partition.olderEnd.askedMs() >= 2 * HEAD_MS) {
+            partition.olderEnd = partition.end;
+        }
+        partition.end = end;
+    }
+
+    /** No broker could say where a partition ends. */
+    void unavailable(TopicPartition id) {
+        Partition partition = partitions.get(id);
+        if (partition != null) {
+            partition.unavailable = true;
+        }
+    }
+
+    /**
+     * The first record that is newer than what was committed.
+     *
+     * @param committed the offset for which this was asked
+     * @param timeMs {@link #NONE} if there is none
+     */
+    void firstUnread(TopicPartition id, long committed, long timeMs, long askedMs) {
+        Partition partition = partitions.get(id);
+        if (partition == null || !partition.committedKnown || partition.committed != committed) {
+            return;
+        }
+        partition.unread = new Unread(timeMs, askedMs);
+        if (timeMs == NONE && (committed == NONE || partition.waitedMs >= NOTHING_NEWER_MAX_MS)) {
+            partition.lastAtEndMs = Math.max(partition.lastAtEndMs, askedMs);
+        }
+    }
+
+    /** A partition's records were read here up to an offset; they are not committed yet. */
+    void read(TopicPartition id, long nextOffset) {
+        partition(id).read = nextOffset;
+    }
+
+    /** The next record of a partition that is read here is withheld; {@link #NONE}: no record is. */
+    void withheld(TopicPartition id, long timeMs) {
+        partition(id).withheldMs = timeMs;
+    }
+
+    /** A partition is not read here any more. */
+    void left(TopicPartition id) {
+        Partition partition = partition(id);
+        partition.withheldMs = NONE;
+        partition.read = NONE;
+    }
+
+    /** Whether records of a partition were read here that are not committed. */
+    boolean isUncommitted(TopicPartition id) {
+        Partition partition = partitions.get(id);
+        return partition != null && partition.read > partition.committed;
+    }
+
+    /** Lets time pass; to be called about once a second or more often. */
+    void tick(long nowMs) {
+        long passedMs = lastTickMs == NONE ? 0 : Math.max(0, Math.min(TICK_MAX_MS, nowMs - lastTickMs));
+        lastTickMs = nowMs;
+        unknownForMs = partitions.isEmpty() ? unknownForMs + passedMs : 0;
+        for (Partition partition : partitions.values()) {
+            partition.waitedMs = partition.endReachedMs() == NONE ? partition.waitedMs + passedMs : 0;
+            partition.unavailableForMs += partition.unavailable ? passedMs : 0;
+        }
+    }
+
+    /** The record time up to which everything may be read. */
+    long limitMs(long nowMs) {
+        slowest = null;
+        if (partitions.isEmpty()) {
+            return unknownForMs < waitMaxMs ? NOTHING : EVERYTHING;
+        }
+        frontMs = NONE;
+        for (Partition partition : partitions.values()) {
+            frontMs = Math.max(frontMs, Math.min(partition.committedMs, nowMs));
+        }
+        long leastMs = EVERYTHING;
+        for (Partition partition : partitions.values()) {
+            partition.update(nowMs);
+            if (partition.ignored == null && (slowest == null || partition.timeMs < leastMs)) {
+                leastMs = partition.timeMs;
+                slowest = partition;
+            }
+        }
+        if (slowest == null) {
+            return EVERYTHING;
+        }
+        return leastMs == NONE ? NOTHING : leastMs + windowMs;
+    }
+
+    /** Whether records are withheld here because of a partition that is read elsewhere. */
+    boolean waitsForOthers() {
+        return slowest != null && slowest.withheldMs == NONE && slowest.read == NONE && newestWithheldMs() != NONE;
+    }
+
+    /** Whether some partition with data is behind. */
+    boolean isBehind() {
+        return partitions.isEmpty()
+                || partitions.values().stream().anyMatch(partition -> partition.endReachedMs() == NONE);
+    }
+
+    /**
+     * Partitions whose first unread record is to be looked up, because others wait for them: with their committed offsets,
+     * and the time after which that record lies.
+     */
+    Map<TopicPartition, Committed> unclear() {
+        long neededMs = newestWithheldMs();
+        Map<TopicPartition, Committed> unclear = new LinkedHashMap<>();
+        for (Partition partition : partitions.values()) {
+            boolean isClear = !partition.committedKnown
+                    || partition.ignored != null
+                    || partition.endReachedMs() != NONE
+                    || partition.nextIsWithheld()
+                    || partition.isLookedUp();
+            boolean matters = partition.timeMs == NONE
+                    || (partition.waitedMs >= LOOK_UP_AFTER_MS
+                            && neededMs != NONE
+                            && neededMs > partition.timeMs + windowMs);
+            if (!isClear && matters) {
+                unclear.put(partition.id, new Committed(partition.committed, partition.committedMs));
+            }
+        }
+        return unclear;
+    }
+
+    /** Where the group stands in a partition; both {@link #NONE} at first. */
+    record Committed(long offset, long timeMs) {}
+
+    long withheldCount() {
+        return partitions.values().stream()
+                .filter(partition -> partition.withheldMs != NONE)
+                .count();
+    }
+
+    /** As of the last {@link #limitMs}. */
+    List<Status> status() {
+        List<Status> all = new ArrayList<>();
+        for (Partition partition : partitions.values()) {
+            long behindMs = partition.timeMs == NONE ? 0 : Math.max(0, frontMs - partition.timeMs);
+            all.add(new Status(partition.id, partition.timeMs, behindMs, partition.ignored));
+        }
+        return all;
+    }
+
+    private long newestWithheldMs() {
+        return partitions.values().stream()
+                .mapToLong(partition -> partition.withheldMs)
+                .max()
+                .orElse(NONE);
+    }
+
+    private Partition partition(TopicPartition id) {
+        return partitions.computeIfAbsent(id, Partition::new);
+    }
+
+    private record End(long offset, long askedMs) {}
+
+    private record Unread(long timeMs, long askedMs) {}
+
+    private final class Partition {
+        private final TopicPartition id;
+        private boolean committedKnown;
+        private long committed = NONE;
+        private long committedMs = NONE;
+        private long committedAskedMs;
+        private @Nullable End end;
+        /** Observed at least {@link #HEAD_MS} before {@link #end}, except at first. */
+        private @Nullable End olderEnd;
+
+        private boolean unavailable;
+        private long unavailableForMs;
+        private @Nullable Unread unread;
+        private long read = NONE;
+        private long withheldMs = NONE;
+        private long waitedMs;
+        private long lastAtEndMs = NONE;
+
+        // Results of the last update.
+        private long timeMs = NONE;
+        private @Nullable Ignored ignored;
+
+        Partition(TopicPartition id) {
+            this.id = id;
+        }
+
+        void update(long nowMs) {
+            long atEndMs = endReachedMs();
+            if (atEndMs != NONE) {
+                lastAtEndMs = Math.max(lastAtEndMs, atEndMs);
+            }
+            timeMs = Math.max(lastAtEndMs, Math.min(committedMs, nowMs));
+            if (atEndMs == NONE && nextIsWithheld()) {
+                timeMs = Math.max(timeMs, withheldMs);
+            } else if (atEndMs == NONE && isLookedUp() && unread != null) {
+                timeMs = Math.max(timeMs, unread.timeMs());
+            }
+            ignored = ignored(atEndMs != NONE);
+        }
+
+        private @Nullable Ignored ignored(boolean atEnd) {
+            if (unavailableForMs >= Math.min(UNAVAILABLE_MAX_MS, waitMaxMs)) {
+                return Ignored.UNAVAILABLE;
+            }
+            if (atEnd) {
+                return null;
+            }
+            if (waitedMs >= waitMaxMs) {
+                return Ignored.STUCK;
+            }
+            boolean hasBeenPassed = timeMs == NONE || frontMs > timeMs + windowMs;
+            return ignored != null && hasBeenPassed ? ignored : null;
+        }
+
+        /** When the end was observed that the group has reached; {@link #NONE} if it is behind all of them. */
+        long endReachedMs() {
+            if (!committedKnown || end == null || olderEnd == null) {
+                return NONE;
+            }
+            long next = Math.max(committed, 0);
+            if (next >= end.offset()) {
+                return end.askedMs();
+            }
+            if (next >= olderEnd.offset()) {
+                return olderEnd.askedMs();
+            }
+            return NONE;
+        }
+
+        boolean nextIsWithheld() {
+            return withheldMs != NONE && read <= committed;
+        }
+
+        /** That there is nothing newer is true for a moment only. */
+        boolean isLookedUp() {
+            return unread != null && (unread.timeMs() != NONE || lastTickMs - unread.askedMs() < HEAD_MS);
+        }
+    }
+}

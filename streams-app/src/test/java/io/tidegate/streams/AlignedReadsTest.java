@@ -1,0 +1,250 @@
+package io.tidegate.streams;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.time.Duration;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicLong;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.ConsumerRecords;
+import org.apache.kafka.clients.consumer.MockConsumer;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.header.internals.RecordHeaders;
+import org.apache.kafka.common.record.TimestampType;
+import org.apache.kafka.streams.processor.internals.ProcessorMetadata;
+import org.apache.kafka.streams.processor.internals.TopicPartitionMetadata;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** The pauses of Kafka Streams and those of the alignment, on one consumer. */
+class AlignedReadsTest {
+    private static final TopicPartition FAST = new TopicPartition("signals", 0);
+    private static final TopicPartition SLOW = new TopicPartition("signals", 1);
+    private static final TopicPartition OTHER = new TopicPartition("tenant-commands", 0);
+    private static final long LATENESS_MAX_MS = 80_000;
+    private static final long WINDOW_MS = 70_000;
+    private static final long START_MS = 1_000_000;
+    private static final Duration TIMEOUT = Duration.ofMillis(100);
+
+    private final AtomicLong nowMs = new AtomicLong(START_MS + 10_000_000);
+    private final Alignment alignment = new Alignment(List.of("signals"), LATENESS_MAX_MS, 60_000, nowMs::get);
+    private final MockConsumer<byte[], byte[]> consumer = new MockConsumer<>("earliest");
+    private final AlignedReads reads = new AlignedReads(alignment, new AlignedReads.Source() {
+        @Override
+        public ConsumerRecords<byte[], byte[]> poll(Duration timeout) {
+            lastTimeout = timeout;
+            return consumer.poll(timeout);
+        }
+
+        @Override
+        public Set<TopicPartition> assignment() {
+            return consumer.assignment();
+        }
+
+        @Override
+        public void pause(Collection<TopicPartition> partitions) {
+            consumer.pause(partitions);
+        }
+
+        @Override
+        public void resume(Collection<TopicPartition> partitions) {
+            consumer.resume(partitions);
+        }
+
+        @Override
+        public void seek(TopicPartition partition, long offset) {
+            consumer.seek(partition, offset);
+        }
+    });
+    private Duration lastTimeout = Duration.ZERO;
+    private int commitsRequested;
+
+    @BeforeEach
+    void assign() {
+        List<TopicPartition> all = List.of(FAST, SLOW, OTHER);
+        consumer.assign(all);
+        Map<TopicPartition, Long> beginnings = new HashMap<>();
+        all.forEach(partition -> beginnings.put(partition, 0L));
+        consumer.updateBeginningOffsets(beginnings);
+        alignment.opened(0, () -> commitsRequested++);
+        alignment.learn(limit -> {
+            limit.partitions(List.of(FAST, SLOW));
+            limit.end(FAST, 1_000, nowMs.get());
+            limit.end(SLOW, 1_000, nowMs.get());
+        });
+        committed(FAST, 0, START_MS);
+        committed(SLOW, 0, START_MS);
+    }
+
+    private void committed(TopicPartition partition, long offset, long timeMs) {
+        String metadata = new TopicPartitionMetadata(timeMs, new ProcessorMetadata()).encode();
+        alignment.committed(Map.of(partition, new OffsetAndMetadata(offset, metadata)));
+    }
+
+    /** Records of a partition, one each ten seconds. */
+    private void arrive(TopicPartition partition, long fromOffset, int count) {
+        for (long offset = fromOffset; offset < fromOffset + count; offset++) {
+            arrive(partition, offset, START_MS + 10_000 * (offset + 1));
+        }
+    }
+
+    private void arrive(TopicPartition partition, long offset, long timeMs) {
+        consumer.addRecord(new ConsumerRecord<>(
+                partition.topic(),
+                partition.partition(),
+                offset,
+                timeMs,
+                TimestampType.LOG_APPEND_TIME,
+                0,
+                0,
+                null,
+                null,
+                new RecordHeaders(),
+                Optional.empty()));
+    }
+
+    private List<Long> poll(TopicPartition partition) {
+        return offsets(reads.poll(TIMEOUT), partition);
+    }
+
+    private static List<Long> offsets(ConsumerRecords<byte[], byte[]> records, TopicPartition partition) {
+        return records.records(partition).stream().map(ConsumerRecord::offset).toList();
+    }
+
+    @Test
+    void aPollIsCutAtTheLimitAndGoesOnWhereItWasCut() {
+        arrive(FAST, 0, 20);
+        ConsumerRecords<byte[], byte[]> first = reads.poll(TIMEOUT);
+        assertThat(offsets(first, FAST)).containsExactly(0L, 1L, 2L, 3L, 4L, 5L, 6L);
+        assertThat(first.nextOffsets().get(FAST).offset()).isEqualTo(7);
+        assertThat(reads.position(FAST)).isEqualTo(7);
+        assertThat(consumer.paused()).containsExactly(FAST);
+        assertThat(reads.paused()).isEmpty();
+
+        assertThat(poll(FAST)).isEmpty();
+        assertThat(lastTimeout).as("soon enough to notice").isLessThan(TIMEOUT);
+        committed(FAST, 7, START_MS + WINDOW_MS);
+        committed(SLOW, 100, START_MS + 30_000);
+        ConsumerRecords<byte[], byte[]> second = reads.poll(TIMEOUT);
+        assertThat(offsets(second, FAST)).containsExactly(7L, 8L, 9L);
+        assertThat(second.nextOffsets().get(FAST).offset()).isEqualTo(10);
+
+        committed(FAST, 10, START_MS + 100_000);
+        committed(SLOW, 200, START_MS + 300_000);
+        ConsumerRecords<byte[], byte[]> third = reads.poll(TIMEOUT);
+        assertThat(offsets(third, FAST)).containsExactly(10L, 11L, 12L, 13L, 14L, 15L, 16L, 17L);
+        committed(FAST, 18, START_MS + 180_000);
+        ConsumerRecords<byte[], byte[]> last = reads.poll(TIMEOUT);
+        assertThat(offsets(last, FAST)).containsExactly(18L, 19L);
+        assertThat(last.nextOffsets().get(FAST).offset()).isEqualTo(20);
+        assertThat(consumer.paused()).isEmpty();
+        assertThat(reads.position(FAST)).isNull();
+    }
+
+    @Test
+    void theCallersResumeDoesNotEndThePauseOfTheAlignment() {
+        arrive(FAST, 0, 20);
+        reads.poll(TIMEOUT);
+        reads.pause(List.of(FAST, SLOW));
+        reads.resume(List.of(FAST, SLOW));
+        assertThat(consumer.paused()).containsExactly(FAST);
+        assertThat(reads.paused()).isEmpty();
+        arrive(SLOW, 0, 1);
+        assertThat(poll(SLOW)).containsExactly(0L);
+    }
+
+    @Test
+    void theEndOfTheAlignmentsPauseDoesNotEndTheCallers() {
+        arrive(FAST, 0, 20);
+        reads.poll(TIMEOUT);
+        reads.pause(List.of(FAST));
+        committed(FAST, 7, START_MS + 5_000_000);
+        committed(SLOW, 100, START_MS + 5_000_000);
+        assertThat(poll(FAST)).as("its buffer is full").isEmpty();
+        assertThat(consumer.paused()).containsExactly(FAST);
+        reads.resume(List.of(FAST));
+        assertThat(poll(FAST)).hasSize(13);
+        assertThat(consumer.paused()).isEmpty();
+    }
+
+    @Test
+    void otherTopicsAreNotHeldUp() {
+        arrive(OTHER, 0, 100);
+        assertThat(poll(OTHER)).hasSize(100);
+    }
+
+    @Test
+    void theSlowestPartitionIsNeverWithheldForItself() {
+        committed(FAST, 100, START_MS + 60_000);
+        arrive(SLOW, 0, START_MS + 4_000_000);
+        reads.poll(TIMEOUT);
+        assertThat(reads.position(SLOW)).as("FAST may come to have older ones").isEqualTo(0);
+        arrive(FAST, 0, START_MS + 4_001_000);
+        reads.poll(TIMEOUT);
+        assertThat(poll(SLOW)).as("it has none").containsExactly(0L);
+    }
+
+    @Test
+    void aTimeInTheFutureHoldsUpNothingBehindIt() {
+        arrive(FAST, 0, nowMs.get() + 1_000_000_000);
+        arrive(FAST, 1, START_MS + 1_000);
+        assertThat(poll(FAST)).containsExactly(0L, 1L);
+    }
+
+    @Test
+    void aThreadThatWaitsCommitsWhatOthersMayBeWaitingFor() {
+        arrive(FAST, 0, 20);
+        reads.poll(TIMEOUT);
+        commitsRequested = 0;
+        reads.poll(TIMEOUT);
+        assertThat(commitsRequested).isEqualTo(1);
+        committed(FAST, 7, START_MS + WINDOW_MS);
+        reads.poll(TIMEOUT);
+        assertThat(commitsRequested).as("there is nothing more to commit").isEqualTo(1);
+    }
+
+    @Test
+    void aRebalanceGivesWithheldRecordsBack() {
+        arrive(FAST, 0, 20);
+        reads.poll(TIMEOUT);
+        reads.beforeRebalance();
+        assertThat(consumer.position(FAST)).isEqualTo(7);
+        assertThat(consumer.paused()).isEmpty();
+        // Another instance had it meanwhile and read on.
+        consumer.assign(List.of(SLOW, OTHER));
+        reads.afterRebalance();
+        consumer.assign(List.of(FAST, SLOW, OTHER));
+        consumer.seek(FAST, 15);
+        reads.afterRebalance();
+        for (int offset = 15; offset < 20; offset++) {
+            arrive(FAST, offset, START_MS + 20_000 + offset);
+        }
+        assertThat(poll(FAST)).containsExactly(15L, 16L, 17L, 18L, 19L);
+    }
+
+    @Test
+    void aSeekForgetsWhatIsWithheld() {
+        arrive(FAST, 0, 20);
+        reads.poll(TIMEOUT);
+        reads.moved(List.of(FAST));
+        consumer.seek(FAST, 3);
+        arrive(FAST, 3, START_MS + 3_000);
+        assertThat(poll(FAST)).containsExactly(3L);
+    }
+
+    @Test
+    void partitionsThatAreLostLeaveNothingBehind() {
+        arrive(FAST, 0, 20);
+        reads.poll(TIMEOUT);
+        assertThat(alignment.withheldPartitions()).isEqualTo(1);
+        reads.lost();
+        assertThat(alignment.withheldPartitions()).isZero();
+        assertThat(reads.position(FAST)).isNull();
+    }
+}
