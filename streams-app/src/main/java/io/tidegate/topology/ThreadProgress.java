@@ -10,6 +10,7 @@ import java.util.Set;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
+import org.apache.kafka.clients.consumer.InvalidOffsetException;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
@@ -83,8 +84,11 @@ final class ThreadProgress {
         long position;
         try {
             position = consumer.position(partition.id(), Duration.ZERO);
-        } catch (TimeoutException | IllegalStateException e) {
-            return; // It has none at the moment; the records that come next will tell.
+        } catch (TimeoutException | IllegalStateException | InvalidOffsetException e) {
+            // It has none at the moment; the records that come next will tell. Kafka Streams resets an invalid position
+            // when
+            // it polls; thrown from resume, the exception would end the thread.
+            return;
         }
         partition.positionIs(position);
     }

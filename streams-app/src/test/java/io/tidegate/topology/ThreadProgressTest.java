@@ -103,6 +103,17 @@ class ThreadProgressTest {
     }
 
     @Test
+    void aPartitionWithoutACommittedOffsetIsResumedAndItsPositionComesLater() {
+        var consumer = new MockConsumer<byte[], byte[]>("none");
+        TopicPartition fresh = new TopicPartition("in", 2);
+        consumer.assign(List.of(fresh));
+
+        // Thrown from here, it would end the thread instead of letting Kafka Streams reset the position at its next
+        // poll.
+        assertThatCode(() -> thread.resumed(consumer, List.of(fresh))).doesNotThrowAnyException();
+    }
+
+    @Test
     void letsMarkersAndAbortedRecordsPassWithoutAskingTheBrokers() {
         deliver(P, 3, 0, 1, 2);
         process(P, 0, 1);
