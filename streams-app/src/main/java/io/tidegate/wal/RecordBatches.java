@@ -200,22 +200,6 @@ final class RecordBatches {
         }
     }
 
-    /** The bytes at a position are not a whole, right batch. */
-    static final class BadBatchException extends Exception {
-        private static final long serialVersionUID = 1L;
-        private final boolean reachesEnd;
-
-        BadBatchException(String message, boolean reachesEnd) {
-            super(message);
-            this.reachesEnd = reachesEnd;
-        }
-
-        /** Whether the bad bytes are the last in the file: how an interrupted write looks. */
-        boolean reachesEnd() {
-            return reachesEnd;
-        }
-    }
-
     /**
      * Reads the batch at {@code position} of a file that ends at {@code end}.
      *

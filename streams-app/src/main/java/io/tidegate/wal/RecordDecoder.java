@@ -1,6 +1,5 @@
 package io.tidegate.wal;
 
-import io.tidegate.wal.RecordBatches.BadBatchException;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;

@@ -1,6 +1,5 @@
 package io.tidegate.wal;
 
-import io.tidegate.wal.RecordBatches.BadBatchException;
 import java.nio.ByteBuffer;
 
 /**

@@ -2,7 +2,6 @@ package io.tidegate.wal;
 
 import io.tidegate.tenant.TenantId;
 import io.tidegate.wal.LogRecovery.Recovered;
-import io.tidegate.wal.RecordBatches.BadBatchException;
 import io.tidegate.wal.RecordBatches.StoredBatch;
 import java.io.IOException;
 import java.nio.file.Path;

@@ -1,7 +1,6 @@
 package io.tidegate.wal;
 
 import io.tidegate.tenant.TenantId;
-import io.tidegate.wal.RecordBatches.BadBatchException;
 import io.tidegate.wal.RecordBatches.StoredBatch;
 import java.io.Closeable;
 import java.io.IOException;

@@ -31,7 +31,8 @@ final class BadInputTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"007", "+7", "7.0", "", " 7", "t7", "../../etc", "18446744073709551616", "\u001b[2J"})
+    @ValueSource(
+            strings = {"007", "+7", "7.0", "", " 7", "t007", "T7", "../../etc", "18446744073709551616", "\u001b[2J"})
     void refusesABadTenantId(String id) {
         for (String command : new String[] {"get", "set", "unset", "rm"}) {
             assertUsage(Cli.run("tenants", command, NOBODY, id), "is not a decimal number from 0 to");
@@ -89,15 +90,6 @@ final class BadInputTest {
         assertUsage(Cli.run("tenants", "unset", "42", NOBODY), "name what to unset, such as --rate");
     }
 
-    @Test
-    void refusesAConfigOfAnotherTenant() throws IOException {
-        Path file = Files.writeString(directory.resolve("t7.json"), "{\"tenant_id\":7}");
-
-        assertUsage(
-                Cli.run("tenants", "set", "42", NOBODY, "--from", file.toString()),
-                "the config is of tenant t7, not of t42");
-    }
-
     @ParameterizedTest
     @CsvSource(
             delimiter = '|',
@@ -108,7 +100,6 @@ final class BadInputTest {
                 "{\"tenant_id\":42 | not JSON",
                 "'' | ",
                 "null | config is JSON null",
-                "{} | tenant_id",
             })
     void refusesAConfigThatIsNone(String json, String message) throws IOException {
         Path file = Files.writeString(directory.resolve("config.json"), json);

@@ -7,7 +7,6 @@ import io.tidegate.admission.EntitySet;
 import io.tidegate.admission.Reason;
 import io.tidegate.admission.TenantUsage;
 import io.tidegate.tenant.TenantId;
-import io.tidegate.wal.RecordBatches.BadBatchException;
 import java.io.ByteArrayOutputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;

@@ -5,7 +5,6 @@ import static io.tidegate.wal.AcceptedTopic.stored;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
-import io.tidegate.wal.RecordBatches.BadBatchException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;

@@ -204,7 +204,7 @@ class SealingTest {
                         for (var batch = reader.next(); batch != null; batch = reader.next()) {
                             batch.records().forEach(record -> records.add(AcceptedTopic.text(record)));
                         }
-                    } catch (RecordBatches.BadBatchException e) {
+                    } catch (BadBatchException e) {
                         throw new AssertionError(path.toString(), e);
                     }
                     segments.put(dir.root().relativize(path).toString(), records);

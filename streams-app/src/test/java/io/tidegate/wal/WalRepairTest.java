@@ -109,7 +109,7 @@ class WalRepairTest {
                             tail = tail.with(record, record.chainedCrc(tail.crc(), WalRecord.scratch()));
                         }
                     }
-                } catch (RecordBatches.BadBatchException e) {
+                } catch (BadBatchException e) {
                     throw new AssertionError(path.toString(), e);
                 }
                 contents.put(tenant + "/" + name.fileName(), "%d %x".formatted(tail.nextSeq(), tail.crc()));
