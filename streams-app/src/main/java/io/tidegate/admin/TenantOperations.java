@@ -16,6 +16,7 @@ import io.tidegate.tenant.ConfigWarnings.Warning;
 import io.tidegate.tenant.MissingTenants;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantId;
+import io.tidegate.topology.SegmentLimits;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -256,7 +257,8 @@ public final class TenantOperations implements AutoCloseable {
 
     /** The warnings about a config with these settings. */
     public static List<Warning> warnings(TenantConfig config, Settings settings) {
-        return ConfigWarnings.of(config, settings.wal().segmentBytes(), System.currentTimeMillis());
+        long smallestSegment = Math.min(SegmentLimits.BYTES_MIN, settings.wal().segmentBytes());
+        return ConfigWarnings.of(config, smallestSegment, System.currentTimeMillis());
     }
 
     /** The tenant's own config; the default tenant always has one. */

@@ -20,7 +20,7 @@ public final class ConfigWarnings {
     /**
      * The warnings about a config.
      *
-     * @param segmentBytes the size at which a WAL segment is sealed
+     * @param segmentBytes the smallest size at which a WAL segment is sealed
      * @param nowMs the present, to judge times by
      */
     public static List<Warning> of(TenantConfig config, long segmentBytes, long nowMs) {
@@ -76,7 +76,7 @@ public final class ConfigWarnings {
             warnings.add(new Warning(
                     "storage_below_segment",
                     "max_storage_bytes",
-                    ("max_storage_bytes = %d is less than a WAL segment of %d bytes: only sealed segments count, so the"
+                    ("max_storage_bytes = %d is less than the smallest WAL segment of %d bytes: only sealed segments count, so the"
                                     + " tenant can store up to one segment before the limit rejects a signal")
                             .formatted(bytes, segmentBytes)));
         }

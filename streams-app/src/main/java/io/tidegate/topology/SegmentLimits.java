@@ -13,12 +13,12 @@ import io.tidegate.wal.WalSettings;
  * @param bytes the record bytes at which a segment is full
  * @param ageMs a record that is this much younger than the first one begins a new segment
  */
-record SegmentLimits(long bytes, long ageMs) {
+public record SegmentLimits(long bytes, long ageMs) {
     /** A segment takes at most this part of the tenant's storage quota. */
     static final int QUOTA_PARTS = 8;
 
     /** Segments are not made smaller for a quota: files of less than a few blocks cost more than they hold. */
-    static final long BYTES_MIN = 16 * 1024;
+    public static final long BYTES_MIN = 16 * 1024;
 
     static SegmentLimits of(TenantConfig config, WalSettings wal) {
         long part = Math.max(BYTES_MIN, config.storageBytesMax() / QUOTA_PARTS);
