@@ -73,7 +73,7 @@ public final class DryRun {
         TenantConfig enforced = proposed.toBuilder().mode(Mode.ENFORCE).build();
         TenantUsage usage =
                 UsageSnapshot.read(settings, tenant::equals, Long.MAX_VALUE).of(tenant);
-        Admission admission = new Admission(settings.region());
+        Admission admission = new Admission(settings.region(), settings.entitiesMax(), settings.historyBounds());
         SignalParser parser = new SignalParser();
         long fromMs = nowMs - since.toMillis();
         Map<Reason, Long> rejected = new EnumMap<>(Reason.class);

@@ -502,6 +502,11 @@ public final class Settings {
                 config.getLong(WAL_SEGMENT_MS).toString());
     }
 
+    /** For how late signals a decision does not depend on the order of reading. */
+    public HistoryBounds historyBounds() {
+        return new HistoryBounds(latenessMaxMs(), config.getInt(HISTORY_ENTRIES_MAX));
+    }
+
     public TopologySettings topology(RecordSizes sizes) {
         return new TopologySettings(
                 topics(),
@@ -513,7 +518,7 @@ public final class Settings {
                 config.getInt(CACHED_TENANTS),
                 cacheBytes(),
                 entitiesMax(),
-                new HistoryBounds(latenessMaxMs(), config.getInt(HISTORY_ENTRIES_MAX)),
+                historyBounds(),
                 wal(),
                 Duration.ofMillis(config.getLong(WAL_WRITE_INTERVAL_MS)),
                 Duration.ofMillis(config.getLong(WAL_CHECKPOINT_INTERVAL_MS)),
