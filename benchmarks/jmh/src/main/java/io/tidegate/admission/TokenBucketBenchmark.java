@@ -43,7 +43,9 @@ public class TokenBucketBenchmark {
     public void setUp() {
         own = new TokenBucket();
         ownEmpty = new TokenBucket();
-        ownEmpty.take(LITTLE_PER_SEC, LITTLE_PER_SEC, 0);
+        own.adopt(RATE_PER_SEC, BURST);
+        ownEmpty.adopt(LITTLE_PER_SEC, LITTLE_PER_SEC);
+        ownEmpty.take(1, 0, HistoryBounds.DEFAULT);
         bucket4jLockFree = bucket4j(RATE_PER_SEC, SynchronizationStrategy.LOCK_FREE);
         bucket4jUnsynchronised = bucket4j(RATE_PER_SEC, SynchronizationStrategy.NONE);
         bucket4jEmpty = Bucket.builder()
@@ -78,9 +80,9 @@ public class TokenBucketBenchmark {
     public boolean own() {
         // A millisecond each 256 signals, as a record's time passes at that rate.
         nowMs++;
-        boolean has = own.hasToken(RATE_PER_SEC, BURST, nowMs >>> 8);
+        boolean has = own.has(1, nowMs >>> 8);
         if (has) {
-            own.take(RATE_PER_SEC, BURST, nowMs >>> 8);
+            own.take(1, nowMs >>> 8, HistoryBounds.DEFAULT);
         }
         return has;
     }
@@ -88,18 +90,16 @@ public class TokenBucketBenchmark {
     @Benchmark
     public boolean ownWithClock() {
         long now = System.nanoTime() / 1_000_000;
-        boolean has = own.hasToken(RATE_PER_SEC, BURST, now);
+        boolean has = own.has(1, now);
         if (has) {
-            own.take(RATE_PER_SEC, BURST, now);
+            own.take(1, now, HistoryBounds.DEFAULT);
         }
         return has;
     }
 
     @Benchmark
     public long ownEmpty() {
-        return ownEmpty.hasToken(LITTLE_PER_SEC, LITTLE_PER_SEC, 1)
-                ? 0
-                : ownEmpty.retryAfterMs(LITTLE_PER_SEC, LITTLE_PER_SEC, 1);
+        return ownEmpty.has(1, 1) ? 0 : ownEmpty.retryAfterMs(1, 1);
     }
 
     @Benchmark
