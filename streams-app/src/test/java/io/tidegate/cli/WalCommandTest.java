@@ -43,22 +43,25 @@ final class WalCommandTest {
         dir = new DataDir(root);
         WalSettings settings = WalSettings.of(SEGMENT_BYTES, Duration.ofHours(1), 8, Compression.NONE);
         try (Shard shard = new Shard(dir, 3, settings)) {
+            long openBytes = SEGMENT_BYTES;
             for (int seq = 0; seq < RECORDS; seq++) {
-                append(shard, TENANT, seq, "{\"n\":%d,\"pad\":\"%s\"}".formatted(seq, "x".repeat(100)));
+                boolean begins = openBytes >= SEGMENT_BYTES;
+                WalRecord record = record(seq, "{\"n\":%d,\"pad\":\"%s\"}".formatted(seq, "x".repeat(100)));
+                openBytes = record.ownBytes() + (begins ? 0 : openBytes);
+                shard.append(TENANT, record, begins);
                 if (seq % 5 == 4) {
                     shard.flush();
                 }
             }
-            append(shard, TenantId.DEFAULT, 0, "steer \u001b[2J the\nterminal");
-            append(shard, LARGEST, 0, "{}");
+            shard.append(TenantId.DEFAULT, record(0, "steer \u001b[2J the\nterminal"), true);
+            shard.append(LARGEST, record(0, "{}"), true);
             shard.checkpoint(100);
         }
     }
 
-    private static void append(Shard shard, TenantId tenant, long seq, String value) {
+    private static WalRecord record(long seq, String value) {
         Header[] headers = {new RecordHeader("h", "v".getBytes(StandardCharsets.UTF_8))};
-        byte[] bytes = value.getBytes(StandardCharsets.UTF_8);
-        shard.append(tenant, new WalRecord(seq, TIME_MS + seq, null, bytes, headers));
+        return new WalRecord(seq, TIME_MS + seq, null, value.getBytes(StandardCharsets.UTF_8), headers);
     }
 
     private List<Path> segments() throws IOException {

@@ -136,7 +136,8 @@ class TenantConfigTest {
     void refusesARegionThatIsNotADnsLabel(String region) {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> withRegions(List.of(region)))
-                .withMessageStartingWith("t42: required_regions: '" + region + "' is not a region name");
+                .withMessageStartingWith(
+                        "t42: required_regions: '" + region.replace('\n', '?') + "' is not a region name");
     }
 
     @Test
