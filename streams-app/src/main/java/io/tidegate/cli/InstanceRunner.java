@@ -15,7 +15,6 @@ import io.tidegate.topology.TenantConfigs;
 import io.tidegate.topology.TidegateTopology;
 import io.tidegate.topology.TopologySettings;
 import io.tidegate.wal.DataDir;
-import java.io.Closeable;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Properties;
@@ -31,111 +30,100 @@ import org.jspecify.annotations.Nullable;
  * records flow. Closes in the other order.
  */
 final class InstanceRunner implements AutoCloseable {
-    private final Closeable lock;
+    private final StartedParts parts;
     private final @Nullable HttpServer http;
-    private final TopicSetup setup;
     private final Instance instance;
     private final TopicSetup.Outcome topics;
 
-    private final InstanceMetrics metrics;
-    private final TopicGuard topicGuard;
-    private final ScheduledExecutorService summary = Executors.newSingleThreadScheduledExecutor(task -> {
-        Thread thread = new Thread(task, "tidegate-log-summary");
-        thread.setDaemon(true);
-        return thread;
-    });
-
     private InstanceRunner(
-            Closeable lock,
-            @Nullable HttpServer http,
-            TopicSetup setup,
-            Instance instance,
-            TopicSetup.Outcome topics,
-            InstanceMetrics metrics,
-            TopicGuard topicGuard) {
-        this.topicGuard = topicGuard;
-        this.lock = lock;
-        this.metrics = metrics;
-        var unused = summary.scheduleWithFixedDelay(metrics::logRejections, 1, 1, TimeUnit.MINUTES);
+            StartedParts parts, @Nullable HttpServer http, Instance instance, TopicSetup.Outcome topics) {
+        this.parts = parts;
         this.http = http;
-        this.setup = setup;
         this.instance = instance;
         this.topics = topics;
     }
 
     static InstanceRunner start(Settings settings) throws IOException {
-        DataDir dir = new DataDir(settings.dataDir());
-        Closeable lock = dir.lock();
-        HttpServer http = null;
+        StartedParts parts = new StartedParts();
         try {
-            http = HttpServer.open(settings);
-            return start(settings, dir, lock, http);
-        } catch (IOException | RuntimeException e) {
-            if (http != null) {
-                http.close();
-            }
-            lock.close();
+            return start(settings, parts);
+        } catch (IOException | RuntimeException | Error e) {
+            parts.closeAfter(e);
             throw e;
         }
     }
 
-    private static InstanceRunner start(Settings settings, DataDir dir, Closeable lock, @Nullable HttpServer http)
-            throws IOException {
-        TopicSetup setup = new TopicSetup(settings);
-        try {
-            setup.checkFeatures();
-            TopicSetup.Outcome topics = setup.ensure();
-            setup.applyGroupSettings();
-            dir.bind(setup.identity());
-            RocksDbLibrary.loadFrom(dir.libraries());
-            setup.checkContinuity(dir.appliedOffsets(), topics.recreated());
-            setup.settle();
-            TopicWatch watch = setup.watch();
-            TenantConfigs configs = new TenantConfigs(settings.unknownTenants(), settings.missingTenants());
-            TopologySettings topology = settings.topology(topics.sizes());
-            InstanceMetrics metrics = new InstanceMetrics(
-                    new PrometheusMeterRegistry(PrometheusConfig.DEFAULT),
-                    topology,
-                    settings.applicationId(),
-                    settings.metricsTenantsMax(),
-                    System::currentTimeMillis);
-            Alignment alignment = settings.alignmentWaitMaxMs() == 0
-                    ? null
-                    : new Alignment(
-                            topology.topics().signals(),
-                            settings.latenessMaxMs(),
-                            settings.alignmentWaitMaxMs(),
-                            System::currentTimeMillis);
-            Properties streams = settings.streamsConfig(
-                    dir.streamsState(), topics.requestBytesMax(), http == null ? null : http.advertised());
-            TopicPlan.changelogConfig().forEach((key, value) -> streams.put(StreamsConfig.topicPrefix(key), value));
-            Continuity continuity = new Continuity(setup::hasRecords);
-            DataDir measured = new DataDir(settings.dataDir(), metrics);
-            Instance instance = new Instance(
-                    TidegateTopology.build(topology, configs, measured, setup.accepted(), continuity, metrics),
-                    streams,
-                    dir,
-                    settings.diskMinFreeBytes(),
-                    topology.topics(),
-                    settings.shards(),
-                    Duration.ofMillis(settings.sessionTimeoutMs()),
-                    alignment,
-                    continuity,
-                    metrics);
-            metrics.watch(instance, configs, dir, settings.diskMinFreeBytes());
-            if (alignment != null) {
-                metrics.watch(alignment::progress, alignment::withheldPartitions);
-            }
-            instance.start();
-            if (http != null) {
-                http.attach(instance, configs, dir, metrics::scrape);
-            }
-            TopicGuard guard = new TopicGuard(watch, instance, settings.topicsCheckInterval());
-            return new InstanceRunner(lock, http, setup, instance, topics, metrics, guard);
-        } catch (RuntimeException | IOException e) {
-            setup.close();
-            throw e;
+    private static InstanceRunner start(Settings settings, StartedParts parts) throws IOException {
+        DataDir dir = new DataDir(settings.dataDir());
+        parts.add(dir.lock());
+        HttpServer http = HttpServer.open(settings);
+        if (http != null) {
+            parts.add(http);
         }
+        TopicSetup setup = parts.add(new TopicSetup(settings));
+        setup.checkFeatures();
+        TopicSetup.Outcome topics = setup.ensure();
+        setup.applyGroupSettings();
+        dir.bind(setup.identity());
+        RocksDbLibrary.loadFrom(dir.libraries());
+        setup.checkContinuity(dir.appliedOffsets(), topics.recreated());
+        setup.settle();
+        TopicWatch watch = setup.watch();
+        TenantConfigs configs = new TenantConfigs(settings.unknownTenants(), settings.missingTenants());
+        TopologySettings topology = settings.topology(topics.sizes());
+        InstanceMetrics metrics = parts.add(new InstanceMetrics(
+                new PrometheusMeterRegistry(PrometheusConfig.DEFAULT),
+                topology,
+                settings.applicationId(),
+                settings.metricsTenantsMax(),
+                System::currentTimeMillis));
+        Alignment alignment = settings.alignmentWaitMaxMs() == 0
+                ? null
+                : new Alignment(
+                        topology.topics().signals(),
+                        settings.latenessMaxMs(),
+                        settings.alignmentWaitMaxMs(),
+                        System::currentTimeMillis);
+        Properties streams = settings.streamsConfig(
+                dir.streamsState(), topics.requestBytesMax(), http == null ? null : http.advertised());
+        TopicPlan.changelogConfig().forEach((key, value) -> streams.put(StreamsConfig.topicPrefix(key), value));
+        Continuity continuity = new Continuity(setup::hasRecords);
+        DataDir measured = new DataDir(settings.dataDir(), metrics);
+        Instance instance = parts.add(new Instance(
+                TidegateTopology.build(topology, configs, measured, setup.accepted(), continuity, metrics),
+                streams,
+                dir,
+                settings.diskMinFreeBytes(),
+                topology.topics(),
+                settings.shards(),
+                Duration.ofMillis(settings.sessionTimeoutMs()),
+                alignment,
+                continuity,
+                metrics));
+        metrics.watch(instance, configs, dir, settings.diskMinFreeBytes());
+        if (alignment != null) {
+            metrics.watch(alignment::progress, alignment::withheldPartitions);
+        }
+        instance.start();
+        if (http != null) {
+            http.attach(instance, configs, dir, metrics::scrape);
+        }
+        parts.add(new TopicGuard(watch, instance, settings.topicsCheckInterval()));
+        ScheduledExecutorService summary = summaries();
+        parts.add(summary::shutdownNow);
+        var unused = summary.scheduleWithFixedDelay(metrics::logRejections, 1, 1, TimeUnit.MINUTES);
+        if (http != null) {
+            parts.closeFirst(http);
+        }
+        return new InstanceRunner(parts, http, instance, topics);
+    }
+
+    private static ScheduledExecutorService summaries() {
+        return Executors.newSingleThreadScheduledExecutor(task -> {
+            Thread thread = new Thread(task, "tidegate-log-summary");
+            thread.setDaemon(true);
+            return thread;
+        });
     }
 
     Instance instance() {
@@ -153,15 +141,7 @@ final class InstanceRunner implements AutoCloseable {
     }
 
     @Override
-    public void close() throws IOException {
-        if (http != null) {
-            http.close();
-        }
-        summary.shutdownNow();
-        topicGuard.close();
-        instance.close();
-        metrics.close();
-        setup.close();
-        lock.close();
+    public void close() {
+        parts.close();
     }
 }

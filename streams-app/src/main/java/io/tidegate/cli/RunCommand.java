@@ -62,7 +62,7 @@ final class RunCommand implements Callable<Integer> {
         if (closed.compareAndSet(false, true)) {
             try {
                 runner.close();
-            } catch (IOException e) {
+            } catch (IllegalStateException e) {
                 LoggerFactory.getLogger(RunCommand.class).warn("closing failed", e);
             }
         }
