@@ -341,7 +341,7 @@ final class DashboardTest {
         page.click("text=Replay what is filtered …");
         awaitText("#dialog tr:has-text('would be sent again')", "2");
         assertThat(usage("7").path("accepted").asLong()).isEqualTo(1);
-        page.click("text=Send them again");
+        page.click("text=Send 2 again");
         awaitText("#dialog", "2 signals were sent again");
         page.click("#dialog .buttons button");
         awaitUsage("7", usage -> usage.path("accepted").asLong() == 3);

@@ -144,7 +144,7 @@ final class Invariants {
             assertThat(outcome).as("the outcome of signal %d", number).isNotNull();
             switch (traffic.signal(number).fate()) {
                 case UNKNOWN -> assertThat(outcome).isEqualTo("tenant_unknown");
-                case DEAD -> assertThat(outcome).isIn("malformed", "tenant_invalid");
+                case DEAD -> assertThat(outcome).isIn("malformed", "tenant_invalid", "tenant_missing");
                 case JUDGED -> assertThat(outcome).isNotEqualTo("storage_limit");
                 case JUDGED_WITH_STORAGE -> assertThat(outcome).isIn("", "storage_limit");
             }

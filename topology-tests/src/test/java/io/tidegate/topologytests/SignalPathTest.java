@@ -76,8 +76,11 @@ class SignalPathTest {
         assertThat(outcome.record().value()).isEqualTo(sent.value());
         assertThat(outcome.record().timestamp()).isEqualTo(T0 + 7);
         assertThat(lines(outcome.record().headers()))
-                .isEqualTo(
-                        with(lines(sent.headers()), "tidegate.source=signals/0/0", "tidegate.key=the producer's key"));
+                .isEqualTo(with(
+                        lines(sent.headers()),
+                        "tidegate.source=signals/0/0",
+                        "tidegate.key=the producer's key",
+                        "tidegate.segment="));
     }
 
     @Test
@@ -163,7 +166,8 @@ class SignalPathTest {
 
         Outcome outcome = topology.send(sent);
 
-        assertThat(lines(outcome.record().headers())).containsExactly("tidegate.source=signals/0/0");
+        assertThat(lines(outcome.record().headers()))
+                .containsExactly("tidegate.source=signals/0/0", "tidegate.segment=");
         WalRecord stored = topology.wal("42").get(0);
         assertThat(stored.key()).isNull();
         assertThat(lines(List.of(stored.headers()))).containsExactly("tidegate.source=signals/0/0");

@@ -141,7 +141,8 @@ final class Traffic implements AutoCloseable {
     private static Signal signal(SplittableRandom random, long number, String tenant) {
         StringBuilder json = new StringBuilder(200);
         json.append('{');
-        if (!tenant.equals("0")) {
+        boolean tenantMissing = tenant.equals("0") && number % 2 == 0;
+        if (!tenantMissing) {
             json.append("\"tenant_id\":").append(tenant).append(',');
         }
         json.append("\"item\":\"i").append(random.nextInt(120));
@@ -151,6 +152,9 @@ final class Traffic implements AutoCloseable {
             json.append((char) ('a' + random.nextInt(26)));
         }
         byte[] value = json.append("\"}").toString().getBytes(StandardCharsets.UTF_8);
+        if (tenantMissing) {
+            return new Signal(number, "?", Fate.DEAD, value);
+        }
         Fate fate = tenant.equals(STORAGE_LIMITED)
                 ? Fate.JUDGED_WITH_STORAGE
                 : tenant.equals(UNKNOWN[0]) || tenant.equals(UNKNOWN[1]) ? Fate.UNKNOWN : Fate.JUDGED;
