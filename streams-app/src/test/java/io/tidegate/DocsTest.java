@@ -3,8 +3,8 @@ package io.tidegate;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidegate.admission.Reason;
+import io.tidegate.contract.TidegateHeaders;
 import io.tidegate.signal.Defect;
-import io.tidegate.topology.TidegateHeaders;
 import java.io.IOException;
 import java.lang.reflect.Field;
 import java.nio.file.Files;

@@ -4,7 +4,7 @@ import java.util.Locale;
 import java.util.StringJoiner;
 
 /** A JSON object of numbers and other objects; names are ours and need no escapes. */
-final class Json {
+public final class Json {
     private final StringJoiner fields = new StringJoiner(",", "{", "}");
 
     Json number(String name, double value, int decimals) {

@@ -4,7 +4,7 @@ import java.time.Duration;
 import java.util.function.Supplier;
 
 /** Progress on stderr: a line that is rewritten on a terminal, a line now and then elsewhere. */
-final class Progress {
+public final class Progress {
     private static final boolean TERMINAL = "1".equals(System.getProperty("tidegate.tty"));
     private static final long INTERVAL_NANOS = (TERMINAL ? Duration.ofMillis(500) : Duration.ofSeconds(10)).toNanos();
 
@@ -13,7 +13,7 @@ final class Progress {
     private long shownNanos = System.nanoTime();
 
     /** @param within after which nothing new should be begun */
-    Progress(Duration within) {
+    public Progress(Duration within) {
         deadlineNanos = System.nanoTime() + within.toNanos();
     }
 

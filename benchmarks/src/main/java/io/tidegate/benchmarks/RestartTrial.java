@@ -2,8 +2,8 @@ package io.tidegate.benchmarks;
 
 import io.tidegate.benchmarks.Case.Quota;
 import io.tidegate.config.Settings;
+import io.tidegate.contract.TenantPartitions;
 import io.tidegate.tenant.TenantId;
-import io.tidegate.topology.TenantPartitions;
 import io.tidegate.wal.DataDir;
 import io.tidegate.wal.Shard;
 import io.tidegate.wal.WalSettings;

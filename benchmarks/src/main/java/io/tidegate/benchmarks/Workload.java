@@ -1,8 +1,8 @@
 package io.tidegate.benchmarks;
 
+import io.tidegate.contract.TenantPartitions;
+import io.tidegate.contract.TidegateHeaders;
 import io.tidegate.tenant.TenantId;
-import io.tidegate.topology.TenantPartitions;
-import io.tidegate.topology.TidegateHeaders;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
 import java.util.SplittableRandom;

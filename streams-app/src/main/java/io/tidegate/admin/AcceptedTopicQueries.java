@@ -1,7 +1,7 @@
 package io.tidegate.admin;
 
 import io.tidegate.config.Settings;
-import io.tidegate.topology.AcceptedTopic;
+import io.tidegate.contract.AcceptedTopic;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.common.TopicPartition;

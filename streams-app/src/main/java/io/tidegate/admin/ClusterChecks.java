@@ -19,15 +19,16 @@ import org.slf4j.LoggerFactory;
  * Checks of the cluster, apart from the settings of topics: its features, the settings of the group, and whether Kafka still has
  * what the state and the files of this application follow.
  */
-final class ClusterChecks {
+public final class ClusterChecks {
     private static final Logger LOG = LoggerFactory.getLogger(ClusterChecks.class);
 
     /** KIP-890: from this {@code transaction.version} on, brokers keep transactions of one producer apart. */
     private static final int TRANSACTIONS_DEFENDED = 2;
 
-    static final String WEAK_TRANSACTIONS = "the cluster's transaction.version is below %d: a delayed message of an old"
-                    .formatted(TRANSACTIONS_DEFENDED)
-            + " transaction can end up in a newer one, and exactly once does not hold";
+    public static final String WEAK_TRANSACTIONS =
+            "the cluster's transaction.version is below %d: a delayed message of an old"
+                            .formatted(TRANSACTIONS_DEFENDED)
+                    + " transaction can end up in a newer one, and exactly once does not hold";
 
     private final Settings settings;
     private final Admin admin;
@@ -60,11 +61,11 @@ final class ClusterChecks {
     }
 
     /** Whether a delayed message of an old transaction can end up in a newer one. */
-    boolean transactionsAreWeak() {
+    public boolean transactionsAreWeak() {
         return transactionsAreWeak(features());
     }
 
-    Remedy defendTransactions() {
+    public Remedy defendTransactions() {
         return Remedy.upgradeFeature(settings.bootstrapServers(), "transaction.version", TRANSACTIONS_DEFENDED);
     }
 

@@ -8,7 +8,7 @@ import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.KafkaFuture;
 
 /** Waits for Kafka's answers, with a deadline and an error that a person can use. */
-final class KafkaFutures {
+public final class KafkaFutures {
     private static final int WAIT_S = 30;
 
     private KafkaFutures() {}
@@ -36,7 +36,7 @@ final class KafkaFutures {
     }
 
     /** @param doing what is waited for, such as "describing the topics" */
-    static <T> T get(KafkaFuture<T> future, String doing) {
+    public static <T> T get(KafkaFuture<T> future, String doing) {
         try {
             return future.get(WAIT_S, TimeUnit.SECONDS);
         } catch (ExecutionException e) {

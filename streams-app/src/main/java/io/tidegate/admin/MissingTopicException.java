@@ -1,7 +1,7 @@
 package io.tidegate.admin;
 
 /** A topic does not exist. */
-final class MissingTopicException extends AdminException {
+public final class MissingTopicException extends AdminException {
     private static final long serialVersionUID = 1L;
 
     MissingTopicException(String message) {

@@ -91,7 +91,7 @@ public final class TenantDirectory {
     }
 
     /** Hands on every stored usage in the order in which they were written; null for one that was deleted. */
-    void usages(BiConsumer<TenantId, @Nullable TenantUsage> each) {
+    public void usages(BiConsumer<TenantId, @Nullable TenantUsage> each) {
         try (TopicReader reader = usageReader()) {
             reader.readToEnd(record -> each.accept(
                     TenantId.of(ByteBuffer.wrap(record.key()).getLong()),

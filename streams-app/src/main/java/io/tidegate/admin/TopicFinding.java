@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
  * @param text what is wrong, and what must be
  * @param remedy the command that fixes it; null if no single command does
  */
-record TopicFinding(
+public record TopicFinding(
         String topic, TopicRule rule, String text, @Nullable Remedy remedy) {
     @Override
     public String toString() {

@@ -1,8 +1,8 @@
 package io.tidegate.admin;
 
 import io.tidegate.config.Settings;
+import io.tidegate.contract.Topics;
 import io.tidegate.topology.TidegateTopology;
-import io.tidegate.topology.Topics;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;

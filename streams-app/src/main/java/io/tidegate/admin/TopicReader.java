@@ -88,7 +88,7 @@ public final class TopicReader implements AutoCloseable {
     }
 
     /** Reads one partition from its beginning up to where it ends now. */
-    static void readPartition(
+    public static void readPartition(
             Settings settings, TopicPartition partition, Consumer<ConsumerRecord<byte[], byte[]>> each) {
         try (TopicReader reader = new TopicReader(settings, List.of(partition.topic()))) {
             reader.partitions.removeIf(other -> !other.equals(partition));
@@ -159,7 +159,8 @@ public final class TopicReader implements AutoCloseable {
     }
 
     /** As {@link #readTo}, as long as {@code goesOn}, which is asked between polls. */
-    void readTo(Map<TopicPartition, Long> ends, BooleanSupplier goesOn, Consumer<ConsumerRecord<byte[], byte[]>> each) {
+    public void readTo(
+            Map<TopicPartition, Long> ends, BooleanSupplier goesOn, Consumer<ConsumerRecord<byte[], byte[]>> each) {
         long silentSince = System.nanoTime();
         try {
             while (goesOn.getAsBoolean() && !reached(ends)) {

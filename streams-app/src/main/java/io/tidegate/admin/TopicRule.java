@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param whileRunning what happens where the rule is broken while an instance runs
  * @param why what would happen otherwise
  */
-record TopicRule(
+public record TopicRule(
         Set<TopicRole> roles,
         String property,
         Demand demand,
@@ -54,7 +54,7 @@ record TopicRule(
     }
 
     /** What happens at start. */
-    enum AtStart {
+    public enum AtStart {
         REFUSE("does not start"),
         WARN("warns");
 

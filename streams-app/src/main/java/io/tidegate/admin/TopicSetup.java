@@ -1,9 +1,9 @@
 package io.tidegate.admin;
 
 import io.tidegate.config.Settings;
-import io.tidegate.topology.AcceptedTopic;
-import io.tidegate.topology.RecordSizes;
-import io.tidegate.topology.Topics;
+import io.tidegate.contract.AcceptedTopic;
+import io.tidegate.contract.RecordSizes;
+import io.tidegate.contract.Topics;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -176,7 +176,7 @@ public final class TopicSetup implements AutoCloseable {
     }
 
     /** The topics that do not exist; creates none. */
-    Set<String> missing() {
+    public Set<String> missing() {
         Set<String> missing = new TreeSet<>(settings.allTopics());
         missing.addAll(settings.otherRegionsTopics());
         missing.removeAll(states.existing());
@@ -184,12 +184,12 @@ public final class TopicSetup implements AutoCloseable {
     }
 
     /** The rules that topics break; all topics must exist. */
-    List<TopicFinding> findings() {
+    public List<TopicFinding> findings() {
         return new TopicCheck(settings).findings(current().values(), Map.of());
     }
 
     /** @throws AdminException if another application owns one of the topics */
-    void checkOwner() {
+    public void checkOwner() {
         owners.check(owned(states.existing()));
     }
 
@@ -224,7 +224,7 @@ public final class TopicSetup implements AutoCloseable {
         cluster.checkContinuity(applied, recreated);
     }
 
-    ClusterChecks cluster() {
+    public ClusterChecks cluster() {
         return cluster;
     }
 

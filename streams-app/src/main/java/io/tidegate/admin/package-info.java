@@ -1,4 +1,4 @@
-/** What operators and programs do with Tidegate's topics: set them up, read and write configs, follow refusals, check. */
+/** Topics, configs and commands of a deployment, and the operations on a tenant that CLI and API share. */
 @NullMarked
 package io.tidegate.admin;
 

@@ -2,9 +2,9 @@ package io.tidegate.cli;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.tidegate.admin.Doctor;
-import io.tidegate.admin.Doctor.Finding;
-import io.tidegate.admin.Doctor.Level;
+import io.tidegate.tools.Doctor;
+import io.tidegate.tools.Doctor.Finding;
+import io.tidegate.tools.Doctor.Level;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;

@@ -1,10 +1,10 @@
 package io.tidegate.cli;
 
-import io.tidegate.admin.LoadGenerator;
 import io.tidegate.admin.TenantDirectory;
 import io.tidegate.config.Settings;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantId;
+import io.tidegate.tools.LoadGenerator;
 import java.io.PrintWriter;
 import java.time.Duration;
 import java.util.ArrayList;

@@ -4,7 +4,7 @@ import java.io.PrintWriter;
 import java.time.Duration;
 
 /** Progress of long work on stderr: a line that is rewritten on a terminal, a line now and then elsewhere. */
-final class Progress {
+public final class Progress {
     private static final Duration ON_TERMINAL = Duration.ofMillis(200);
     private static final Duration ELSEWHERE = Duration.ofSeconds(5);
 
@@ -15,7 +15,7 @@ final class Progress {
     private long bytes;
     private boolean written;
 
-    Progress(PrintWriter err, String doing) {
+    public Progress(PrintWriter err, String doing) {
         this.err = err;
         this.doing = doing;
     }

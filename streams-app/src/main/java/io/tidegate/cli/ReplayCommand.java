@@ -1,13 +1,13 @@
 package io.tidegate.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.tidegate.admin.Replay;
-import io.tidegate.admin.ReplayReport;
-import io.tidegate.admin.ReplayReport.Counts;
-import io.tidegate.admin.ReplayReport.Fate;
 import io.tidegate.admission.Reason;
+import io.tidegate.contract.SourcePosition;
 import io.tidegate.tenant.TenantId;
-import io.tidegate.topology.SourcePosition;
+import io.tidegate.tools.Replay;
+import io.tidegate.tools.ReplayReport;
+import io.tidegate.tools.ReplayReport.Counts;
+import io.tidegate.tools.ReplayReport.Fate;
 import java.io.PrintWriter;
 import java.time.Instant;
 import java.util.ArrayList;

@@ -9,7 +9,7 @@ import io.tidegate.admin.TenantOperations.Outcome.Purged;
 import io.tidegate.admin.TenantOperations.Outcome.Rejected;
 import io.tidegate.admission.EntityKind;
 import io.tidegate.config.Settings;
-import io.tidegate.topology.TenantCommand;
+import io.tidegate.contract.TenantCommand;
 import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;

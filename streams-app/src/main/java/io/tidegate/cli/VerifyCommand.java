@@ -1,8 +1,8 @@
 package io.tidegate.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.tidegate.admin.Books;
 import io.tidegate.config.Settings;
+import io.tidegate.tools.Books;
 import io.tidegate.wal.DataDir;
 import java.io.IOException;
 import java.io.PrintWriter;

@@ -2,8 +2,8 @@ package io.tidegate.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admin.RecordJson;
-import io.tidegate.admin.WalRepairs;
 import io.tidegate.tenant.TenantId;
+import io.tidegate.tools.WalRepairs;
 import io.tidegate.wal.DataDir;
 import io.tidegate.wal.LastVerify;
 import io.tidegate.wal.SegmentName;

@@ -4,7 +4,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admin.CommandSender;
 import io.tidegate.admin.CommandSender.Answer;
 import io.tidegate.config.Settings;
-import io.tidegate.topology.TenantCommand;
+import io.tidegate.contract.TenantCommand;
 import java.math.BigInteger;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;

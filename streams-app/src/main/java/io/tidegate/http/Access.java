@@ -32,9 +32,9 @@ import org.jspecify.annotations.Nullable;
  * about the page. With tokens a request needs {@code Authorization: Bearer}, which no page can add by itself. Only
  * digests of tokens are kept, and all of them are compared, each in constant time. Immutable.
  */
-final class Access {
+public final class Access {
     /** What a principal may do; each includes those before it. */
-    enum Role {
+    public enum Role {
         /** Nothing is asked: health, and what is the same for everyone. */
         PUBLIC,
         /** Sees one tenant. */
@@ -53,7 +53,8 @@ final class Access {
      * @param name of the token; for the history of what it changes
      * @param tenant whose data it is confined to; null = all
      */
-    record Principal(String name, Role role, @Nullable TenantId tenant) {}
+    public record Principal(
+            String name, Role role, @Nullable TenantId tenant) {}
 
     @SuppressWarnings("ArrayRecordComponent") // compared by MessageDigest alone
     private record Token(byte[] digest, Principal principal) {}

@@ -13,17 +13,17 @@ import org.jspecify.annotations.Nullable;
  * @param path what stands for the names in the route's template
  */
 @SuppressWarnings("ArrayRecordComponent") // calls are not compared
-record Call(Principal principal, Map<String, String> path, Fields query, HttpFields headers, byte[] body) {
+public record Call(Principal principal, Map<String, String> path, Fields query, HttpFields headers, byte[] body) {
     /**
      * The tenant in the path.
      *
      * @throws Problem where it is not the canonical spelling of an id
      */
-    TenantId tenant() {
+    public TenantId tenant() {
         return tenant(path.getOrDefault("id", ""));
     }
 
-    static TenantId tenant(String text) {
+    public static TenantId tenant(String text) {
         try {
             return TenantId.parse(text);
         } catch (IllegalArgumentException e) {
@@ -33,7 +33,7 @@ record Call(Principal principal, Map<String, String> path, Fields query, HttpFie
 
     /** A query parameter; null where it is absent. Given twice it is refused: two readers could see two values. */
     @Nullable
-    String query(String name) {
+    public String query(String name) {
         Fields.Field field = query.get(name);
         if (field == null) {
             return null;
@@ -44,7 +44,7 @@ record Call(Principal principal, Map<String, String> path, Fields query, HttpFie
         return field.getValue();
     }
 
-    int query(String name, int fallback, int min, int max) {
+    public int query(String name, int fallback, int min, int max) {
         String text = query(name);
         if (text == null) {
             return fallback;
@@ -62,7 +62,7 @@ record Call(Principal principal, Map<String, String> path, Fields query, HttpFie
     }
 
     /** Refuses parameters that no one reads: a misspelt filter would show too much. */
-    void allowQuery(java.util.Set<String> known) {
+    public void allowQuery(java.util.Set<String> known) {
         for (String name : query.getNames()) {
             if (!known.contains(name)) {
                 throw Problem.badField(

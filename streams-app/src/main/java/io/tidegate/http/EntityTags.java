@@ -8,14 +8,14 @@ import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
 
 /** The conditions If-Match and If-None-Match, as RFC 9110 section 13.1 has them. */
-final class EntityTags {
+public final class EntityTags {
     private static final Pattern ITEM = Pattern.compile("(?:W/)?\"[^\"]*\"|\\*");
     private static final Pattern WEAK = Pattern.compile("^W/(?=\")");
 
     private EntityTags() {}
 
     /** The items of a header. What is neither a tag nor {@code *} is a tag that nothing has. */
-    static List<String> of(HttpFields headers, HttpHeader header) {
+    public static List<String> of(HttpFields headers, HttpHeader header) {
         List<String> items = new ArrayList<>();
         for (String value : headers.getValuesList(header)) {
             Matcher item = ITEM.matcher(value);
@@ -35,12 +35,12 @@ final class EntityTags {
      * @param condition the items of the header; none = no condition
      * @param tag of what there is; empty = there is nothing
      */
-    static boolean isMatch(List<String> condition, String tag) {
+    public static boolean isMatch(List<String> condition, String tag) {
         return condition.isEmpty() || (!tag.isEmpty() && (condition.contains("*") || condition.contains(tag)));
     }
 
     /** Whether If-None-Match holds: the comparison is a weak one. */
-    static boolean isNoneMatch(List<String> condition, String tag) {
+    public static boolean isNoneMatch(List<String> condition, String tag) {
         return condition.isEmpty()
                 || tag.isEmpty()
                 || (!condition.contains("*")

@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * dropped, the oldest first, and the client is told how many; one that reads nothing at all is cut by the connection's
  * idle time-out. Thread-safe.
  */
-final class EventStream extends IteratingCallback {
+public final class EventStream extends IteratingCallback {
     static final String TYPE = "text/event-stream";
     private static final int BUFFER_BYTES_MAX = 256 * 1024;
     private static final ByteBuffer NOTHING = ByteBuffer.allocate(0).asReadOnlyBuffer();
@@ -29,13 +29,13 @@ final class EventStream extends IteratingCallback {
     private boolean ending;
     private boolean lastWritten;
 
-    EventStream(Response response, Callback callback) {
+    public EventStream(Response response, Callback callback) {
         this.response = response;
         this.callback = callback;
     }
 
     /** Sends the headers, so that the client knows at once. */
-    void begin() {
+    public void begin() {
         response.setStatus(200);
         Front.addSecurity(response.getHeaders());
         response.getHeaders().put(HttpHeader.CONTENT_TYPE, TYPE);
@@ -43,11 +43,11 @@ final class EventStream extends IteratingCallback {
     }
 
     /** @param action run once, when nothing more can be sent */
-    synchronized void whenEnded(Runnable action) {
+    public synchronized void whenEnded(Runnable action) {
         ended = action;
     }
 
-    void offer(byte[] event) {
+    public void offer(byte[] event) {
         synchronized (this) {
             if (ending) {
                 return;
@@ -63,7 +63,7 @@ final class EventStream extends IteratingCallback {
     }
 
     /** Ends it after what waits. */
-    void end() {
+    public void end() {
         synchronized (this) {
             ending = true;
         }

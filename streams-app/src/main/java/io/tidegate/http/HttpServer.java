@@ -1,11 +1,17 @@
 package io.tidegate.http;
 
+import io.tidegate.api.CommandsApi;
+import io.tidegate.api.HistoryApi;
+import io.tidegate.api.Node;
+import io.tidegate.api.RecordsApi;
+import io.tidegate.api.StatusApi;
+import io.tidegate.api.TenantsApi;
 import io.tidegate.config.HttpSettings;
 import io.tidegate.config.Settings;
 import io.tidegate.config.SettingsException;
 import io.tidegate.http.Access.Role;
 import io.tidegate.metrics.InstanceMetrics;
-import io.tidegate.topology.Instance;
+import io.tidegate.streams.Instance;
 import io.tidegate.topology.TenantConfigs;
 import io.tidegate.wal.DataDir;
 import java.io.IOException;

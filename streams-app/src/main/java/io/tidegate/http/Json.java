@@ -12,7 +12,7 @@ import io.tidegate.tenant.JsonFaults;
 import java.io.IOException;
 
 /** JSON of requests and answers. Read strictly: no field twice, nothing after the value, no deep nesting. */
-final class Json {
+public final class Json {
     private static final int DEPTH_MAX = 32;
     private static final JsonMapper MAPPER = JsonMapper.builder(JsonFactory.builder()
                     .streamReadConstraints(StreamReadConstraints.builder()
@@ -26,11 +26,11 @@ final class Json {
 
     private Json() {}
 
-    static ObjectNode object() {
+    public static ObjectNode object() {
         return MAPPER.createObjectNode();
     }
 
-    static byte[] bytes(JsonNode json) {
+    public static byte[] bytes(JsonNode json) {
         try {
             return MAPPER.writeValueAsBytes(json);
         } catch (JsonProcessingException e) {
@@ -39,7 +39,7 @@ final class Json {
     }
 
     /** @throws IllegalArgumentException where the bytes are not one JSON value */
-    static JsonNode tree(byte[] json) {
+    public static JsonNode tree(byte[] json) {
         try {
             JsonNode tree = MAPPER.readTree(json);
             if (tree == null || tree.isMissingNode()) {

@@ -10,12 +10,12 @@ import org.jspecify.annotations.Nullable;
  * A request that is not done, as RFC 9457 has it. The kinds are a closed set with stable ids; the detail is for people
  * and names what, where and the rule. Nothing has changed when one is thrown, but where its detail says so.
  */
-final class Problem extends RuntimeException {
+public final class Problem extends RuntimeException {
     private static final long serialVersionUID = 1L;
     private static final String TYPE_PREFIX = "urn:tidegate:problem:";
 
     /** What can go wrong. */
-    enum Kind {
+    public enum Kind {
         BAD_REQUEST(400, "The request cannot be understood"),
         INVALID_CONFIG(400, "The config breaks a rule"),
         UNAUTHORIZED(401, "A token is needed"),
@@ -60,27 +60,27 @@ final class Problem extends RuntimeException {
     private final Map<String, String> members = new TreeMap<>();
     private final Map<String, String> headers = new TreeMap<>();
 
-    Problem(Kind kind, String detail) {
+    public Problem(Kind kind, String detail) {
         this(kind, detail, null);
     }
 
-    Problem(Kind kind, String detail, @Nullable Throwable cause) {
+    public Problem(Kind kind, String detail, @Nullable Throwable cause) {
         super(detail, cause, false, false);
         this.kind = kind;
         this.detail = detail;
     }
 
     /** A state of the cluster that passes. */
-    static Problem retryLater(Kind kind, String detail, int afterS) {
+    public static Problem retryLater(Kind kind, String detail, int afterS) {
         return new Problem(kind, detail).header("Retry-After", Integer.toString(afterS));
     }
 
     /** A parameter or field that breaks a rule. */
-    static Problem badField(Kind kind, String field, String rule) {
+    public static Problem badField(Kind kind, String field, String rule) {
         return new Problem(kind, "%s: %s".formatted(field, rule)).member("field", field);
     }
 
-    Problem member(String name, String value) {
+    public Problem member(String name, String value) {
         members.put(name, value);
         return this;
     }
@@ -90,11 +90,11 @@ final class Problem extends RuntimeException {
         return this;
     }
 
-    Kind kind() {
+    public Kind kind() {
         return kind;
     }
 
-    Reply reply() {
+    public Reply reply() {
         ObjectNode json = Json.object();
         json.put("type", TYPE_PREFIX + kind.id());
         json.put("id", kind.id());

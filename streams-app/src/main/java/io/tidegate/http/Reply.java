@@ -6,7 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /** An answer that is complete in memory. */
-final class Reply {
+public final class Reply {
     private static final byte[] NOTHING = {};
 
     private final int status;
@@ -20,19 +20,19 @@ final class Reply {
         this.body = body;
     }
 
-    static Reply json(JsonNode json) {
+    public static Reply json(JsonNode json) {
         return new Reply(200, "application/json", Json.bytes(json));
     }
 
-    static Reply text(int status, String text) {
+    public static Reply text(int status, String text) {
         return new Reply(status, "text/plain;charset=utf-8", text.getBytes(StandardCharsets.UTF_8));
     }
 
-    static Reply empty(int status) {
+    public static Reply empty(int status) {
         return new Reply(status, "", NOTHING);
     }
 
-    Reply header(String name, String value) {
+    public Reply header(String name, String value) {
         headers.put(name, value);
         return this;
     }
@@ -49,7 +49,7 @@ final class Reply {
         return body;
     }
 
-    Map<String, String> headers() {
+    public Map<String, String> headers() {
         return headers;
     }
 }

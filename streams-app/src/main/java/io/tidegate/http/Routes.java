@@ -15,20 +15,20 @@ import org.jspecify.annotations.Nullable;
  * Which request is answered by what: method and path, who may, and the code. A path is matched segment by segment
  * against templates such as {@code /v1/tenants/{id}}; nothing in a request is ever a path of a file. Filled once.
  */
-final class Routes {
+public final class Routes {
     /** Answers a request from memory. May block: it runs on the work threads, unless the route is quick. */
-    interface Handler {
+    public interface Handler {
         Reply handle(Call call) throws Exception;
     }
 
     /** Answers a request by a stream that goes on. Does not block. */
-    interface Streamer {
+    public interface Streamer {
         /** @throws Problem where the request asks for what is not there */
         Stream prepare(Call call);
     }
 
     /** A stream that may be opened. */
-    interface Stream {
+    public interface Stream {
         /**
          * Opens it. It completes the callback itself.
          *
@@ -61,17 +61,17 @@ final class Routes {
 
     private final List<Route> all = new ArrayList<>();
 
-    Routes add(String method, String template, Role role, Handler handler) {
+    public Routes add(String method, String template, Role role, Handler handler) {
         all.add(new Route(method, template, role, false, handler, null));
         return this;
     }
 
-    Routes addQuick(String template, Role role, Handler handler) {
+    public Routes addQuick(String template, Role role, Handler handler) {
         all.add(new Route("GET", template, role, true, handler, null));
         return this;
     }
 
-    Routes addStream(String template, Role role, Streamer streamer) {
+    public Routes addStream(String template, Role role, Streamer streamer) {
         all.add(new Route("GET", template, role, true, null, streamer));
         return this;
     }

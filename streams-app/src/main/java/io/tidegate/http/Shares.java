@@ -10,18 +10,18 @@ import java.util.Map;
  * holds at most a quarter, one that sees everything at most a half, and an eighth is left to operators and other
  * instances in any case. Not thread-safe.
  */
-final class Shares {
+public final class Shares {
     private final int places;
     private final Map<Principal, Integer> held = new HashMap<>();
     private int all;
     private int withoutReserve;
 
-    Shares(int places) {
+    public Shares(int places) {
         this.places = places;
     }
 
     /** Takes a place. False where the principal's share, or everything, is taken. */
-    boolean take(Principal principal) {
+    public boolean take(Principal principal) {
         boolean privileged = isPrivileged(principal);
         if (all >= places
                 || held.getOrDefault(principal, 0) >= of(principal)
@@ -35,14 +35,14 @@ final class Shares {
     }
 
     /** Gives a place back that was taken. */
-    void release(Principal principal) {
+    public void release(Principal principal) {
         held.computeIfPresent(principal, (who, count) -> count == 1 ? null : count - 1);
         all--;
         withoutReserve -= isPrivileged(principal) ? 0 : 1;
     }
 
     /** How many places one principal may hold. */
-    int of(Principal principal) {
+    public int of(Principal principal) {
         return switch (principal.role()) {
             case PUBLIC, TENANT -> Math.max(1, (places + 2) / 4);
             case READ -> Math.max(1, places / 2);
@@ -50,7 +50,7 @@ final class Shares {
         };
     }
 
-    int taken() {
+    public int taken() {
         return all;
     }
 

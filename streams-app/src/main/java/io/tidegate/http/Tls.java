@@ -25,7 +25,7 @@ import javax.net.ssl.TrustManagerFactory;
 import org.eclipse.jetty.util.ssl.SslContextFactory;
 
 /** TLS out of PEM files, as certificate authorities and cert-manager write them. Read once, at start. */
-final class Tls {
+public final class Tls {
     private static final String KEY_BEGIN = "-----BEGIN PRIVATE KEY-----";
     private static final String KEY_END = "-----END PRIVATE KEY-----";
     private static final List<String> ALGORITHMS = List.of("RSA", "EC", "EdDSA");
@@ -80,7 +80,7 @@ final class Tls {
         return signature.verify(proof);
     }
 
-    static SSLContext trusting(Path caFile) {
+    public static SSLContext trusting(Path caFile) {
         try {
             KeyStore store = KeyStore.getInstance("PKCS12");
             store.load(null, null);

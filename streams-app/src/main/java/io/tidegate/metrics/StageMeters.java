@@ -2,7 +2,7 @@ package io.tidegate.metrics;
 
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
-import io.tidegate.topology.Topics;
+import io.tidegate.contract.Topics;
 import io.tidegate.topology.TopologyListener.Stage;
 import java.util.EnumMap;
 import java.util.HashMap;

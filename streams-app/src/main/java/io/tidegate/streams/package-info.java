@@ -1,4 +1,4 @@
-/** The platform on Kafka Streams: how partitions are read, and what leans on the library's internals. */
+/** The platform on Kafka Streams: transactions, guards, commit hooks, alignment of partitions, and the life of an instance. All use of Kafka's internals. */
 @NullMarked
 package io.tidegate.streams;
 

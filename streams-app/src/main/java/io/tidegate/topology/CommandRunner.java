@@ -1,10 +1,12 @@
 package io.tidegate.topology;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.contract.TenantCommand;
+import io.tidegate.contract.TenantCommand.DeleteTenant;
+import io.tidegate.contract.TenantCommand.ForgetEntity;
+import io.tidegate.contract.TenantCommand.PruneWal;
+import io.tidegate.contract.TidegateHeaders;
 import io.tidegate.tenant.TenantId;
-import io.tidegate.topology.TenantCommand.DeleteTenant;
-import io.tidegate.topology.TenantCommand.ForgetEntity;
-import io.tidegate.topology.TenantCommand.PruneWal;
 import io.tidegate.topology.TenantStates.Gone;
 import io.tidegate.topology.TenantStates.Held;
 import org.apache.kafka.common.header.internals.RecordHeaders;

@@ -1,8 +1,11 @@
 package io.tidegate.topology;
 
 import io.tidegate.admission.QuotaExceeded;
+import io.tidegate.contract.RecordSizes;
+import io.tidegate.contract.Router.Route.ToDeadLetter;
+import io.tidegate.contract.SourcePosition;
+import io.tidegate.contract.TidegateHeaders;
 import io.tidegate.tenant.TenantId;
-import io.tidegate.topology.Router.Route.ToDeadLetter;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,11 +1,16 @@
 package io.tidegate.topology;
 
+import io.tidegate.contract.RecordSizes;
+import io.tidegate.contract.Residency;
+import io.tidegate.contract.Router;
+import io.tidegate.contract.Router.Route;
+import io.tidegate.contract.Router.Route.ToDeadLetter;
+import io.tidegate.contract.Router.Route.ToTenant;
+import io.tidegate.contract.SourcePosition;
+import io.tidegate.contract.TidegateHeaders;
 import io.tidegate.signal.Defect;
 import io.tidegate.streams.Alignment;
 import io.tidegate.tenant.TenantId;
-import io.tidegate.topology.Router.Route;
-import io.tidegate.topology.Router.Route.ToDeadLetter;
-import io.tidegate.topology.Router.Route.ToTenant;
 import io.tidegate.topology.TopologyListener.Stage;
 import java.util.function.LongConsumer;
 import org.apache.kafka.common.header.Headers;

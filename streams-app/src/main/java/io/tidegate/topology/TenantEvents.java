@@ -4,6 +4,8 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admission.EntityKind;
 import io.tidegate.admission.QuotaWatch.Crossing;
+import io.tidegate.contract.TenantCommand;
+import io.tidegate.contract.TidegateHeaders;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.topology.TenantStates.Gone;
 import java.math.BigInteger;

@@ -1,5 +1,6 @@
 package io.tidegate.topology;
 
+import io.tidegate.contract.TenantPartitions;
 import io.tidegate.tenant.TenantId;
 import java.nio.charset.StandardCharsets;
 import java.util.Optional;
@@ -16,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param bytes the record's key, or null
  */
 @SuppressWarnings("ArrayRecordComponent") // bytes pass through; keys are not compared
-record TenantKey(TenantId tenant, byte @Nullable [] bytes) {
+public record TenantKey(TenantId tenant, byte @Nullable [] bytes) {
     static final Serializer<TenantKey> SERIALIZER = (topic, key) -> key.bytes;
 
     /** Another region's ingress: whatever partitions it has. */
@@ -24,13 +25,13 @@ record TenantKey(TenantId tenant, byte @Nullable [] bytes) {
             (topic, key, value, partitions) -> Optional.of(Set.of(TenantPartitions.of(key.tenant, partitions)));
 
     /** By tenant: a topic's additional partitions stay empty, so a tenant never moves away from its state and its WAL. */
-    static StreamPartitioner<TenantKey, byte[]> partitioner(int shards) {
+    public static StreamPartitioner<TenantKey, byte[]> partitioner(int shards) {
         return (topic, key, value, partitions) ->
                 Optional.of(Set.of(TenantPartitions.of(key.tenant, shards, partitions)));
     }
 
     /** The key {@code 42:1234} of {@code signals-accepted} and {@code wal-segments}. */
-    static TenantKey numbered(TenantId tenant, long seq) {
+    public static TenantKey numbered(TenantId tenant, long seq) {
         return new TenantKey(tenant, (tenant.decimal() + ":" + seq).getBytes(StandardCharsets.US_ASCII));
     }
 }

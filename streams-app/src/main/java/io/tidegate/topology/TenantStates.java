@@ -4,6 +4,7 @@ import io.tidegate.admission.EntityKind;
 import io.tidegate.admission.EntitySet;
 import io.tidegate.admission.OpenSegment;
 import io.tidegate.admission.TenantUsage;
+import io.tidegate.contract.SegmentLimits;
 import io.tidegate.tenant.TenantId;
 import java.nio.ByteBuffer;
 import java.security.SecureRandom;
@@ -37,10 +38,10 @@ import org.jspecify.annotations.Nullable;
  * never newer than what the transaction will hold: a task that fails, moves or is revived makes a new one of these and
  * reads the stores. Not thread-safe; owned by the task.
  */
-final class TenantStates {
-    static final String USAGE = "usage";
+public final class TenantStates {
+    public static final String USAGE = "usage";
     static final String ENTITIES = "entities";
-    static final String SEGMENTS = "segments";
+    public static final String SEGMENTS = "segments";
     static final String HISTORY = "history";
 
     /** The bucket of signals; its byte keeps chunks of further buckets apart. */
@@ -369,11 +370,11 @@ final class TenantStates {
         heldBytes -= one.bytes;
     }
 
-    static Bytes usageKey(TenantId tenant) {
+    public static Bytes usageKey(TenantId tenant) {
         return Bytes.wrap(ByteBuffer.allocate(Long.BYTES).putLong(tenant.bits()).array());
     }
 
-    static Bytes segmentKey(TenantId tenant, long firstSeq) {
+    public static Bytes segmentKey(TenantId tenant, long firstSeq) {
         return Bytes.wrap(ByteBuffer.allocate(2 * Long.BYTES)
                 .putLong(tenant.bits())
                 .putLong(firstSeq)

@@ -1,6 +1,11 @@
 package io.tidegate.topology;
 
+import io.tidegate.contract.AcceptedTopic;
+import io.tidegate.contract.Router;
+import io.tidegate.contract.Topics;
 import io.tidegate.signal.SignalParser;
+import io.tidegate.streams.BeforeCommit;
+import io.tidegate.streams.Continuity;
 import io.tidegate.wal.DataDir;
 import java.util.List;
 import java.util.Map;

@@ -1,6 +1,10 @@
 package io.tidegate.topology;
 
 import io.tidegate.admission.HistoryBounds;
+import io.tidegate.contract.RecordSizes;
+import io.tidegate.contract.Residency;
+import io.tidegate.contract.TenantSource;
+import io.tidegate.contract.Topics;
 import io.tidegate.wal.WalSettings;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;

@@ -1,5 +1,6 @@
 package io.tidegate.topology;
 
+import io.tidegate.contract.SegmentReport;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.topology.TopologyListener.Stage;
 import io.tidegate.wal.SealedSegment;

@@ -1,7 +1,4 @@
-/**
- * Kafka Streams, and nothing else: how the stages are wired, what each does with a record, and where state is kept.
- * Start at {@link io.tidegate.topology.TidegateTopology}.
- */
+/** The stages, their state and their wiring. */
 @NullMarked
 package io.tidegate.topology;
 

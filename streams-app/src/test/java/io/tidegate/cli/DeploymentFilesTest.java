@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.tidegate.admin.Books;
 import io.tidegate.metrics.MetricNames;
+import io.tidegate.tools.Books;
 import java.io.IOException;
 import java.lang.reflect.Modifier;
 import java.nio.file.Files;

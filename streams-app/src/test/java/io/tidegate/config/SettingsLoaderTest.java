@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tidegate.config.Settings.Valued;
 import io.tidegate.config.SettingsLoader.Origin;
-import io.tidegate.topology.TenantSource;
+import io.tidegate.contract.TenantSource;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;

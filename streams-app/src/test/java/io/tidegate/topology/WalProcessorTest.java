@@ -5,6 +5,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tidegate.admission.HistoryBounds;
+import io.tidegate.contract.AcceptedTopic;
+import io.tidegate.contract.RecordSizes;
+import io.tidegate.contract.Residency;
+import io.tidegate.contract.TenantSource;
+import io.tidegate.contract.TidegateHeaders;
+import io.tidegate.contract.Topics;
 import io.tidegate.wal.DataDir;
 import io.tidegate.wal.WalSettings;
 import java.nio.file.Path;

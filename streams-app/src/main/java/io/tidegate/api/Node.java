@@ -1,0 +1,41 @@
+package io.tidegate.api;
+
+import io.tidegate.admin.TenantOperations;
+import io.tidegate.config.Settings;
+import io.tidegate.streams.InstanceView;
+import io.tidegate.topology.TenantConfigs;
+import io.tidegate.wal.DataDir;
+import org.jspecify.annotations.Nullable;
+
+/** What the routes of one instance share. Thread-safe. */
+public final class Node implements AutoCloseable {
+    final Settings settings;
+    final InstanceView view;
+    final TenantConfigs configs;
+    final DataDir dir;
+    final String address;
+    final Peers peers;
+    final TenantOperations operations;
+    final History history = new History(System.currentTimeMillis());
+
+    public Node(
+            Settings settings,
+            InstanceView view,
+            TenantConfigs configs,
+            DataDir dir,
+            @Nullable String peerToken,
+            String address) {
+        this.settings = settings;
+        this.view = view;
+        this.configs = configs;
+        this.dir = dir;
+        this.address = address;
+        peers = new Peers(settings.http(), view, address, peerToken);
+        operations = new TenantOperations(settings);
+    }
+
+    @Override
+    public void close() {
+        operations.close();
+    }
+}

@@ -1,0 +1,47 @@
+package io.tidegate.api;
+
+import io.tidegate.http.Reply;
+import java.time.Duration;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Answers that are dear to make and that many ask for at the same time, as open dashboards do: whoever asks the same within
+ * half a second is given the same. A change of what they were made from, which has a version, makes them old at once, so
+ * whoever wrote something sees it. Thread-safe.
+ *
+ * @param <Q> a question, with {@code equals}
+ */
+final class RecentAnswers<Q> {
+    static final Duration GOOD_FOR = Duration.ofMillis(500);
+
+    /** One answer can be a megabyte. */
+    static final int KEPT_MAX = 8;
+
+    private record Made(Reply reply, long version, long atNanos) {}
+
+    private final Map<Q, Made> made = new LinkedHashMap<>();
+
+    synchronized @Nullable Reply get(Q question, long version, long nowNanos) {
+        Made known = made.get(question);
+        return known != null && known.version == version && nowNanos - known.atNanos < GOOD_FOR.toNanos()
+                ? known.reply
+                : null;
+    }
+
+    /**
+     * @param version as it was before the answer was made
+     * @param atNanos when its making began
+     */
+    synchronized void put(Q question, Reply reply, long version, long atNanos) {
+        made.remove(question);
+        made.put(question, new Made(reply, version, atNanos));
+        Iterator<Q> eldest = made.keySet().iterator();
+        while (made.size() > KEPT_MAX) {
+            eldest.next();
+            eldest.remove();
+        }
+    }
+}

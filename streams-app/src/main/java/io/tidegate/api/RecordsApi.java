@@ -1,0 +1,141 @@
+package io.tidegate.api;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.admission.Reason;
+import io.tidegate.http.Access.Role;
+import io.tidegate.http.Call;
+import io.tidegate.http.EventStream;
+import io.tidegate.http.Json;
+import io.tidegate.http.Problem;
+import io.tidegate.http.Reply;
+import io.tidegate.http.Routes;
+import io.tidegate.signal.Defect;
+import io.tidegate.streams.InstanceView.Segment;
+import io.tidegate.tenant.TenantId;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
+
+/** What became of signals: refusals as they happen, and the sealed segments that a tenant is charged for. */
+public final class RecordsApi implements AutoCloseable {
+    private static final int SEGMENTS_DEFAULT = 100;
+    private static final int SEGMENTS_MAX = 1000;
+
+    private final Node node;
+    private final RejectionTail tail;
+
+    public RecordsApi(Node node) {
+        this.node = node;
+        tail = new RejectionTail(node.settings);
+    }
+
+    public void addTo(Routes routes) {
+        routes.addStream("/v1/rejections", Role.TENANT, this::rejections)
+                .add("GET", "/v1/segments", Role.TENANT, this::segments)
+                .add("GET", Peers.INTERNAL + "/tenants/{id}/segments", Role.PEER, this::ownSegments);
+    }
+
+    private Routes.Stream rejections(Call call) {
+        call.allowQuery(Set.of("tenant", "reason", "dead_letter"));
+        String tenant = call.query("tenant");
+        RejectionTail.Filter filter = new RejectionTail.Filter(
+                tenant == null ? null : Call.tenant(tenant), reasons(call.query("reason")), flag(call, "dead_letter"));
+        return (request, response, callback) -> {
+            EventStream stream = new EventStream(response, callback);
+            // First the place among the bounded number, then the answer: it cannot be taken back.
+            tail.add(call.principal(), filter, stream);
+            stream.begin();
+        };
+    }
+
+    private static Set<String> reasons(@Nullable String list) {
+        Set<String> reasons = new TreeSet<>();
+        if (list == null) {
+            return reasons;
+        }
+        Set<String> known = new TreeSet<>();
+        for (Reason reason : Reason.values()) {
+            known.add(reason.id());
+        }
+        for (Defect defect : Defect.values()) {
+            known.add(defect.id());
+        }
+        for (String reason : List.of(list.split(",", -1))) {
+            if (!known.contains(reason)) {
+                throw Problem.badField(Problem.Kind.BAD_REQUEST, "reason", "is none of " + String.join(", ", known));
+            }
+            reasons.add(reason);
+        }
+        return reasons;
+    }
+
+    private static boolean flag(Call call, String name) {
+        String text = call.query(name);
+        if (text != null && !text.equals("true") && !text.equals("false")) {
+            throw Problem.badField(Problem.Kind.BAD_REQUEST, name, "is neither true nor false");
+        }
+        return "true".equals(text);
+    }
+
+    private Reply segments(Call call) throws InterruptedException {
+        call.allowQuery(Set.of("tenant", "limit", "after"));
+        String text = call.query("tenant");
+        if (text == null) {
+            throw Problem.badField(Problem.Kind.BAD_REQUEST, "tenant", "is missing");
+        }
+        TenantId tenant = Call.tenant(text);
+        int limit = call.query("limit", SEGMENTS_DEFAULT, 1, SEGMENTS_MAX);
+        long after = after(call);
+        ObjectNode own = own(tenant, after, limit);
+        return own != null
+                ? Reply.json(own)
+                : Reply.json(node.peers.askOwner(
+                        node.view.shardOf(tenant),
+                        "/tenants/%s/segments?limit=%d&after=%d".formatted(tenant.decimal(), limit, after)));
+    }
+
+    private static long after(Call call) {
+        String text = call.query("after");
+        try {
+            return text == null ? -1 : Math.max(-1, Long.parseLong(text));
+        } catch (NumberFormatException e) {
+            throw Problem.badField(Problem.Kind.BAD_REQUEST, "after", "is not a sequence number");
+        }
+    }
+
+    private Reply ownSegments(Call call) {
+        TenantId tenant = call.tenant();
+        ObjectNode own = own(tenant, after(call), call.query("limit", SEGMENTS_DEFAULT, 1, SEGMENTS_MAX));
+        if (own == null) {
+            throw Peers.noOwner(node.view.shardOf(tenant));
+        }
+        return Reply.json(own);
+    }
+
+    private @Nullable ObjectNode own(TenantId tenant, long after, int limit) {
+        List<Segment> segments = node.view.segments(tenant, after, limit + 1);
+        if (segments == null) {
+            return null;
+        }
+        ObjectNode json = Json.object();
+        json.put("id", tenant.decimal());
+        json.put("shard", node.view.shardOf(tenant));
+        ArrayNode array = json.putArray("segments");
+        List<Segment> page = segments.subList(0, Math.min(limit, segments.size()));
+        page.forEach(segment ->
+                array.addObject().put("first_seq", segment.firstSeq()).put("bytes", segment.bytes()));
+        if (segments.size() > limit) {
+            json.put("next_after", page.get(limit - 1).firstSeq());
+        } else {
+            json.putNull("next_after");
+        }
+        return json;
+    }
+
+    @Override
+    public void close() {
+        tail.close();
+    }
+}

@@ -1,0 +1,153 @@
+package io.tidegate.api;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.admission.QuotaUse;
+import io.tidegate.http.Access.Role;
+import io.tidegate.http.Call;
+import io.tidegate.http.Json;
+import io.tidegate.http.Reply;
+import io.tidegate.http.Routes;
+import io.tidegate.streams.InstanceView;
+import io.tidegate.wal.LastVerify;
+import java.io.IOException;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+
+/** How the instances are: whether this one lives and is ready, and what each of them does. */
+public final class StatusApi {
+    private final Node node;
+
+    public StatusApi(Node node) {
+        this.node = node;
+    }
+
+    public void addTo(Routes routes) {
+        routes.addQuick("/livez", Role.PUBLIC, call -> Reply.text(200, "alive\n"))
+                .addQuick("/readyz", Role.PUBLIC, this::ready)
+                .add("GET", "/v1/status", Role.READ, this::status)
+                .add("GET", Peers.INTERNAL + "/status", Role.PEER, call -> Reply.json(own()))
+                .add("GET", Peers.INTERNAL + "/shards", Role.PEER, call -> {
+                    ObjectNode json = Json.object();
+                    node.view.ownShards().forEach(json.putArray("shards")::add);
+                    return Reply.json(json);
+                });
+    }
+
+    /** Says no more than that: it asks for no token. */
+    private Reply ready(Call call) {
+        List<String> not = notReady();
+        return not.isEmpty() ? Reply.text(200, "ready\n") : Reply.text(503, String.join("\n", not) + "\n");
+    }
+
+    private List<String> notReady() {
+        List<String> not = new ArrayList<>();
+        if (!node.view.isRunning()) {
+            not.add("state is " + node.view.state());
+        }
+        if (node.view.isFailing()) {
+            not.add("threads failed repeatedly within the last minute");
+        }
+        if (!node.view.isInTouch()) {
+            not.add("no heartbeat reaches the brokers");
+        }
+        if (!node.view.restores().isEmpty()) {
+            not.add("restoring");
+        }
+        if (node.view.isPaused()) {
+            // Topics and their settings are for principals with a token.
+            not.add(
+                    node.view.notices().pausedBecause().contains("the disk is nearly full")
+                            ? "paused: the disk is nearly full"
+                            : "paused: topics are not as they must be");
+        }
+        try {
+            if (node.dir.freeBytes() < node.settings.diskMinFreeBytes()) {
+                not.add("the disk is nearly full");
+            }
+        } catch (IOException e) {
+            not.add("the disk cannot be read");
+        }
+        return not;
+    }
+
+    private Reply status(Call call) throws InterruptedException {
+        call.allowQuery(Set.of());
+        ObjectNode json = Json.object();
+        json.put("at", Instant.now().toString());
+        json.put("application", node.settings.applicationId());
+        json.put("shards", node.view.shards());
+        ArrayNode instances = json.putArray("instances");
+        instances.add(own());
+        for (Peers.Answer answer : node.peers.ask(node.peers.others(), "/status")) {
+            if (answer.ok()) {
+                instances.add(answer.json());
+            } else {
+                instances
+                        .addObject()
+                        .put("address", answer.address())
+                        .put("state", "unreachable")
+                        .put("ready", false);
+            }
+        }
+        return Reply.json(json);
+    }
+
+    private ObjectNode own() {
+        ObjectNode json = Json.object();
+        json.put("instance", node.settings.instance());
+        json.put("address", node.address);
+        json.put("region", node.settings.region());
+        json.put("state", node.view.state());
+        List<String> not = notReady();
+        json.put("ready", not.isEmpty());
+        not.forEach(json.putArray("not_ready_because")::add);
+        json.put("paused", node.view.isPaused());
+        node.view.notices().pausedBecause().forEach(json.putArray("paused_because")::add);
+        node.view.notices().topicFindings().forEach(json.putArray("topic_findings")::add);
+        ObjectNode disk = json.putObject("disk");
+        try {
+            disk.put("free_bytes", node.dir.freeBytes());
+        } catch (IOException e) {
+            disk.putNull("free_bytes");
+        }
+        disk.put("min_free_bytes", node.settings.diskMinFreeBytes());
+        LastVerify verified = LastVerify.read(node.dir);
+        if (verified == null) {
+            json.putNull("last_verify");
+        } else {
+            json.putObject("last_verify")
+                    .put("at", verified.at().toString())
+                    .put("records", verified.records())
+                    .put("damaged", verified.damaged());
+        }
+        json.put("configs_refused", node.configs.refusedCount());
+        json.put("tenants_configured", node.configs.size());
+        json.put("missing_tenant", node.configs.missingIsDefault() ? "default" : "reject");
+        long lag = 0;
+        ArrayNode tasks = json.putArray("tasks");
+        for (InstanceView.Task task : node.view.tasks()) {
+            ObjectNode one = tasks.addObject();
+            one.put("stage", task.stage());
+            one.put("partition", task.partition());
+            one.put("active", task.active());
+            one.put("running", task.running());
+            ObjectNode lags = one.putObject("lag");
+            task.lag().forEach(lags::put);
+            lag += task.lag().values().stream().mapToLong(Long::longValue).sum();
+        }
+        json.put("lag", lag);
+        ArrayNode restores = json.putArray("restoring");
+        for (InstanceView.Restore restore : node.view.restores()) {
+            ObjectNode one = restores.addObject();
+            one.put("store", restore.store());
+            one.put("partition", restore.partition());
+            one.put("restored", restore.restored());
+            one.put("total", restore.total());
+            one.put("percent", QuotaUse.share(restore.restored(), Math.max(1, restore.total())));
+        }
+        return json;
+    }
+}

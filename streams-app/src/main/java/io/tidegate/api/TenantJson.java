@@ -1,0 +1,210 @@
+package io.tidegate.api;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.admin.ConfigHistory;
+import io.tidegate.admission.EntityKind;
+import io.tidegate.admission.QuotaUse;
+import io.tidegate.admission.Reason;
+import io.tidegate.admission.TenantUsage;
+import io.tidegate.http.Json;
+import io.tidegate.tenant.ConfigWarnings.Warning;
+import io.tidegate.tenant.TenantConfig;
+import io.tidegate.tenant.TenantConfigJson;
+import io.tidegate.tenant.TenantId;
+import io.tidegate.topology.TenantConfigs;
+import io.tidegate.topology.TenantConfigs.InForce;
+import java.time.Instant;
+import java.util.List;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+
+/** Tenants as the API shows them. Ids are text, because JavaScript cannot hold every number that an id can be. */
+final class TenantJson {
+    /** Where a limit comes from. */
+    private enum Origin {
+        /** The tenant's own config. */
+        TENANT,
+        /** The config of the default tenant. */
+        DEFAULT;
+
+        String id() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+    }
+
+    private TenantJson() {}
+
+    /**
+     * A tenant with its config and what holds for it.
+     *
+     * @param own null where it has none
+     * @param inForce null where it is unknown and refused
+     */
+    static ObjectNode tenant(TenantId id, @Nullable InForce own, @Nullable InForce inForce) {
+        ObjectNode json = Json.object();
+        json.put("id", id.decimal());
+        if (own == null) {
+            json.putNull("config").putNull("config_offset");
+        } else {
+            json.set("config", config(own.config()));
+            putOffset(json, own.offset());
+        }
+        if (inForce == null) {
+            json.putNull("limits");
+        } else {
+            boolean byDefault = own == null || own.offset() == TenantConfigs.NO_OFFSET;
+            json.set("limits", limits(inForce.config(), byDefault ? Origin.DEFAULT : Origin.TENANT));
+        }
+        return json;
+    }
+
+    private static void putOffset(ObjectNode json, long offset) {
+        if (offset == TenantConfigs.NO_OFFSET) {
+            json.putNull("config_offset");
+        } else {
+            json.put("config_offset", offset);
+        }
+    }
+
+    static ArrayNode warnings(List<Warning> warnings) {
+        ArrayNode json = Json.object().putArray("warnings");
+        warnings.forEach(warning -> json.addObject()
+                .put("id", warning.id())
+                .put("field", warning.field())
+                .put("message", warning.message()));
+        return json;
+    }
+
+    /** Whether its signals are rejected now, by the server's clock: that of a browser may be wrong. */
+    static boolean isBlocked(TenantConfig config, long nowMs) {
+        return config.blockedUntil() != null && config.blockedUntil().toEpochMilli() > nowMs;
+    }
+
+    static ObjectNode config(TenantConfig config) {
+        return (ObjectNode) Json.tree(TenantConfigJson.write(config));
+    }
+
+    private static ObjectNode limits(TenantConfig config, Origin origin) {
+        ObjectNode json = Json.object();
+        ObjectNode stored = config(config);
+        stored.properties().forEach(field -> {
+            if (!field.getKey().equals("tenant_id") && !field.getKey().equals("label")) {
+                ObjectNode limit = json.putObject(field.getKey());
+                limit.set("value", field.getValue());
+                limit.put("origin", origin.id());
+            }
+        });
+        if (config.maxSignalsPerSec() != null && config.burstSignals() == null) {
+            json.putObject("burst_signals").put("value", config.burst()).put("origin", "twice_the_rate");
+        }
+        return json;
+    }
+
+    /**
+     * A tenant's usage beside its limits.
+     *
+     * @param usage null = never decided on
+     * @param config null = unknown and refused
+     */
+    static ObjectNode usage(@Nullable TenantUsage usage, @Nullable TenantConfig config, long nowMs) {
+        ObjectNode json = Json.object();
+        json.put("at", Instant.ofEpochMilli(nowMs).toString());
+        ObjectNode rate = json.putObject("rate");
+        putLimit(rate, "limit_per_sec", config == null ? null : config.maxSignalsPerSec());
+        if (config != null && config.maxSignalsPerSec() != null) {
+            rate.put("burst", config.burst());
+            rate.put("tokens", tokens(usage, config, nowMs));
+            rate.put("level_percent", QuotaUse.ratePercent(usage, nowMs));
+        }
+        ObjectNode entities = json.putObject("entities");
+        entities.put("total", usage == null ? 0 : usage.entityCount());
+        for (EntityKind kind : EntityKind.values()) {
+            entities.put(kind.id(), usage == null ? 0 : usage.entityCount(kind));
+        }
+        ObjectNode storage = json.putObject("storage");
+        storage.put("sealed_bytes", usage == null ? 0 : usage.sealedBytes());
+        storage.put("sealed_segments", usage == null ? 0 : usage.sealedSegments());
+        if (config == null || config.maxEntities() == null) {
+            entities.putNull("limit");
+        } else {
+            entities.put("limit", config.maxEntities());
+            entities.put("used_percent", QuotaUse.entitiesPercent(usage, config));
+        }
+        if (config == null || config.maxStorageBytes() == null) {
+            storage.putNull("limit_bytes");
+        } else {
+            storage.put("limit_bytes", config.maxStorageBytes());
+            storage.put("used_percent", QuotaUse.storagePercent(usage, config));
+        }
+        storage.put("pruned_below_seq", usage == null ? 0 : usage.prunedBelow());
+        json.put("accepted", usage == null ? 0 : usage.acceptedCount());
+        json.put("accepted_bytes", usage == null ? 0 : usage.acceptedBytes());
+        json.put("rejected_total", rejected(usage));
+        ObjectNode rejected = json.putObject("rejected");
+        ObjectNode observed = json.putObject("observed");
+        for (Reason reason : Reason.values()) {
+            rejected.put(reason.id(), usage == null ? 0 : usage.rejectedCount(reason));
+            observed.put(reason.id(), usage == null ? 0 : usage.observedCount(reason));
+        }
+        putTime(json, "last_decision_at", usage == null ? 0 : usage.lastDecisionMs());
+        Reason last = usage == null ? null : usage.lastRejection();
+        if (usage == null || last == null) {
+            json.putNull("last_rejection");
+        } else {
+            putTime(json.putObject("last_rejection").put("reason", last.id()), "at", usage.lastRejectionMs());
+        }
+        return json;
+    }
+
+    private static void putTime(ObjectNode json, String name, long ms) {
+        json.put(name, ms <= 0 ? null : Instant.ofEpochMilli(ms).toString());
+    }
+
+    private static void putLimit(ObjectNode json, String name, @Nullable Long limit) {
+        if (limit == null) {
+            json.putNull(name);
+        } else {
+            json.put(name, limit);
+        }
+    }
+
+    static long rejected(@Nullable TenantUsage usage) {
+        long sum = 0;
+        if (usage != null) {
+            for (Reason reason : Reason.values()) {
+                sum += usage.rejectedCount(reason);
+            }
+        }
+        return sum;
+    }
+
+    private static long tokens(@Nullable TenantUsage usage, TenantConfig config, long nowMs) {
+        Long rate = config.maxSignalsPerSec();
+        if (usage == null || rate == null) {
+            return rate == null ? 0 : Math.min(rate, config.burst());
+        }
+        return usage.tokens(config, nowMs);
+    }
+
+    /** Null where it is not known. */
+    static @Nullable ObjectNode recent(History.@Nullable Recent recent) {
+        if (recent == null) {
+            return null;
+        }
+        return Json.object()
+                .put("accepted", recent.accepted())
+                .put("rejected", recent.rejected())
+                .put("top_reason", recent.top() == null ? null : recent.top().id());
+    }
+
+    static ObjectNode change(ConfigHistory.Change change) {
+        ObjectNode json = Json.object();
+        json.put("at", change.at().toString());
+        json.put("by", change.by());
+        putOffset(json, change.offset());
+        json.set("from", change.from() == null ? null : config(change.from()));
+        json.set("to", change.to() == null ? null : config(change.to()));
+        return json;
+    }
+}

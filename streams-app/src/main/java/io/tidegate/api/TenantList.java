@@ -1,0 +1,372 @@
+package io.tidegate.api;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.admission.QuotaUse;
+import io.tidegate.admission.TenantUsage;
+import io.tidegate.http.Call;
+import io.tidegate.http.Json;
+import io.tidegate.http.Problem;
+import io.tidegate.http.Reply;
+import io.tidegate.tenant.TenantConfig;
+import io.tidegate.tenant.TenantId;
+import io.tidegate.topology.TenantConfigs.InForce;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.Comparator;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.PriorityQueue;
+import java.util.Set;
+import java.util.concurrent.Semaphore;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The list of tenants, over all instances: each instance searches, sorts and cuts the tenants of its own shards; the one
+ * that was asked merges. Every shard must have answered exactly once, or there is no list: none is better than one with
+ * tenants missing. Memory is a page for each question and the ids of the shard that is being read.
+ */
+final class TenantList {
+    static final Set<String> PARAMETERS = Set.of("limit", "cursor", "sort", "over", "q", "state");
+    static final int LIMIT_DEFAULT = 100;
+    static final int LIMIT_MAX = 1000;
+
+    private static final int LISTS_AT_A_TIME = 2;
+    private static final int PERCENT_MAX = 1_000_000;
+    private static final int TEXT_CHARS_MAX = 200;
+
+    /** By what; numbers with the largest first. */
+    enum Sort {
+        ID,
+        LABEL,
+        USED,
+        ACCEPTED,
+        REJECTED,
+        ENTITIES,
+        STORAGE
+    }
+
+    /** Which tenants. */
+    enum State {
+        ENFORCE,
+        OBSERVE,
+        BLOCKED,
+        NO_CONFIG
+    }
+
+    /** The place of a row in the list, and of a cursor between rows. */
+    private record Place(long number, String text, TenantId id) implements Comparable<Place> {
+        private static final Comparator<Place> ORDER = Comparator.comparingLong((Place place) -> -place.number())
+                .thenComparing(Place::text)
+                .thenComparing(Place::id);
+
+        @Override
+        public int compareTo(Place other) {
+            return ORDER.compare(this, other);
+        }
+
+        String cursor() {
+            return Base64.getUrlEncoder()
+                    .withoutPadding()
+                    .encodeToString((number + " " + id.decimal() + " " + text).getBytes(StandardCharsets.UTF_8));
+        }
+
+        static Place ofCursor(String cursor) {
+            try {
+                String[] parts =
+                        new String(Base64.getUrlDecoder().decode(cursor), StandardCharsets.UTF_8).split(" ", 3);
+                return new Place(Long.parseLong(parts[0]), parts[2], TenantId.parse(parts[1]));
+            } catch (RuntimeException e) {
+                throw Problem.badField(Problem.Kind.BAD_REQUEST, "cursor", "is not one that this API gave");
+            }
+        }
+    }
+
+    private record Row(
+            Place place,
+            TenantId id,
+            @Nullable InForce own,
+            @Nullable InForce inForce,
+            @Nullable TenantUsage usage) implements Comparable<Row> {
+        @Override
+        public int compareTo(Row other) {
+            return place.compareTo(other.place);
+        }
+    }
+
+    /** What is asked for, read from a query. */
+    private record Question(
+            int limit,
+            @Nullable Place after,
+            Sort sort,
+            int over,
+            @Nullable String text,
+            @Nullable State state) {
+        static Question of(Call call) {
+            call.allowQuery(PARAMETERS);
+            String cursor = call.query("cursor");
+            String text = call.query("q");
+            if (text != null && text.length() > TEXT_CHARS_MAX) {
+                throw Problem.badField(
+                        Problem.Kind.BAD_REQUEST, "q", "is longer than %d characters".formatted(TEXT_CHARS_MAX));
+            }
+            Sort sort = choice(call, "sort", Sort.class);
+            return new Question(
+                    call.query("limit", LIMIT_DEFAULT, 1, LIMIT_MAX),
+                    cursor == null ? null : Place.ofCursor(cursor),
+                    sort == null ? Sort.ID : sort,
+                    call.query("over", -1, 0, PERCENT_MAX),
+                    text == null ? null : text.toLowerCase(Locale.ROOT),
+                    choice(call, "state", State.class));
+        }
+
+        private static <E extends Enum<E>> @Nullable E choice(Call call, String name, Class<E> type) {
+            String text = call.query(name);
+            if (text == null) {
+                return null;
+            }
+            List<String> ids = new ArrayList<>();
+            for (E value : type.getEnumConstants()) {
+                String id = value.name().toLowerCase(Locale.ROOT);
+                if (id.equals(text)) {
+                    return value;
+                }
+                ids.add(id);
+            }
+            throw Problem.badField(Problem.Kind.BAD_REQUEST, name, "is none of " + String.join(", ", ids));
+        }
+    }
+
+    private final Node node;
+    private final RecentAnswers<Question> recent = new RecentAnswers<>();
+    private final Semaphore running = new Semaphore(LISTS_AT_A_TIME);
+
+    TenantList(Node node) {
+        this.node = node;
+    }
+
+    /** The list of all instances, at most {@link RecentAnswers#GOOD_FOR} old. */
+    Reply all(Call call) throws InterruptedException {
+        Question question = Question.of(call);
+        long version = node.configs.readOffset();
+        long beganNanos = System.nanoTime();
+        Reply known = recent.get(question, version, beganNanos);
+        if (known != null) {
+            return known;
+        }
+        List<JsonNode> parts = new ArrayList<>();
+        parts.add(own(question));
+        for (Peers.Answer answer : node.peers.ask(node.peers.others(), "/tenants" + query(call))) {
+            if (!answer.ok()) {
+                throw Problem.retryLater(
+                        Problem.Kind.INSTANCE_UNREACHABLE,
+                        "the instance %s does not answer".formatted(answer.address()),
+                        Peers.RETRY_AFTER_S);
+            }
+            parts.add(answer.json());
+        }
+        checkComplete(parts);
+        Reply reply = Reply.json(merge(parts, question));
+        recent.put(question, reply, version, beganNanos);
+        return reply;
+    }
+
+    /** The list of this instance alone, for another one that merges. */
+    Reply own(Call call) {
+        return Reply.json(own(Question.of(call)));
+    }
+
+    private void checkComplete(List<JsonNode> parts) {
+        Set<Integer> seen = new HashSet<>();
+        for (JsonNode part : parts) {
+            for (JsonNode shard : part.path("shards")) {
+                if (!seen.add(shard.asInt())) {
+                    throw Problem.retryLater(
+                            Problem.Kind.REBALANCING,
+                            "two instances say that shard %d is theirs; it is being moved".formatted(shard.asInt()),
+                            Peers.RETRY_AFTER_S);
+                }
+            }
+        }
+        for (int shard = 0; shard < node.view.shards(); shard++) {
+            if (!seen.contains(shard)) {
+                throw Peers.noOwner(shard);
+            }
+        }
+    }
+
+    private static ObjectNode merge(List<JsonNode> parts, Question question) {
+        record Found(Place place, JsonNode tenant) {}
+        List<Found> rows = new ArrayList<>();
+        long matched = 0;
+        for (JsonNode part : parts) {
+            matched += part.path("matched").asLong();
+            for (JsonNode row : part.path("rows")) {
+                rows.add(new Found(Place.ofCursor(row.path("cursor").asText()), row.path("tenant")));
+            }
+        }
+        rows.sort(Comparator.comparing(Found::place));
+        boolean more = rows.size() > question.limit()
+                || parts.stream().anyMatch(part -> part.path("more").asBoolean());
+        List<Found> page = rows.subList(0, Math.min(rows.size(), question.limit()));
+        ObjectNode json = Json.object();
+        json.put("at", Instant.now().toString());
+        json.put("matched", matched);
+        ArrayNode tenants = json.putArray("tenants");
+        page.forEach(found -> tenants.add(found.tenant()));
+        if (more && !page.isEmpty()) {
+            json.put("next", page.get(page.size() - 1).place().cursor());
+        } else {
+            json.putNull("next");
+        }
+        return json;
+    }
+
+    private ObjectNode own(Question question) {
+        if (!running.tryAcquire()) {
+            throw Problem.retryLater(
+                    Problem.Kind.BUSY, "%d lists are being made already".formatted(LISTS_AT_A_TIME), 1);
+        }
+        try {
+            Search search = new Search(question, System.currentTimeMillis());
+            Set<Integer> complete = new java.util.TreeSet<>();
+            for (int shard : node.view.ownShards()) {
+                if (search.read(shard)) {
+                    complete.add(shard);
+                } else {
+                    throw Peers.noOwner(shard);
+                }
+            }
+            return search.result(complete);
+        } finally {
+            running.release();
+        }
+    }
+
+    /** One pass over the tenants of some shards, keeping the first rows of a page. */
+    private final class Search {
+        private final Question question;
+        private final long nowMs;
+        private final PriorityQueue<Row> page = new PriorityQueue<>(Comparator.reverseOrder());
+        private long matched;
+        private boolean more;
+
+        Search(Question question, long nowMs) {
+            this.question = question;
+            this.nowMs = nowMs;
+        }
+
+        boolean read(int shard) {
+            Set<TenantId> seen = new HashSet<>();
+            boolean whole = node.view.usages(shard, (id, usage) -> {
+                seen.add(id);
+                offer(id, usage);
+            });
+            node.configs.forEachTenant(id -> {
+                if (node.view.shardOf(id) == shard && !seen.contains(id)) {
+                    offer(id, null);
+                }
+            });
+            return whole;
+        }
+
+        private void offer(TenantId id, @Nullable TenantUsage usage) {
+            InForce own = node.configs.own(id);
+            InForce inForce = node.configs.inForce(id);
+            TenantConfig config = inForce == null ? null : inForce.config();
+            if (!matches(id, own, usage, config)) {
+                return;
+            }
+            matched++;
+            Row row = new Row(place(id, own, usage, config), id, own, inForce, usage);
+            if (question.after() != null && row.place().compareTo(question.after()) <= 0) {
+                return;
+            }
+            page.add(row);
+            if (page.size() > question.limit()) {
+                page.remove();
+                more = true;
+            }
+        }
+
+        private boolean matches(
+                TenantId id, @Nullable InForce own, @Nullable TenantUsage usage, @Nullable TenantConfig config) {
+            if (question.over() >= 0 && QuotaUse.percent(usage, config, nowMs) < question.over()) {
+                return false;
+            }
+            if (question.text() != null
+                    && !id.decimal().startsWith(question.text())
+                    && (own == null
+                            || !own.config().label().toLowerCase(Locale.ROOT).contains(question.text()))) {
+                return false;
+            }
+            return question.state() == null || question.state() == state(own);
+        }
+
+        private State state(@Nullable InForce own) {
+            if (own == null) {
+                return State.NO_CONFIG;
+            }
+            Instant blocked = own.config().blockedUntil();
+            if (blocked != null && blocked.toEpochMilli() > nowMs) {
+                return State.BLOCKED;
+            }
+            return own.config().mode() == TenantConfig.Mode.OBSERVE ? State.OBSERVE : State.ENFORCE;
+        }
+
+        private Place place(
+                TenantId id, @Nullable InForce own, @Nullable TenantUsage usage, @Nullable TenantConfig config) {
+            long number = switch (question.sort()) {
+                case ID, LABEL -> 0;
+                case USED -> QuotaUse.percent(usage, config, nowMs);
+                case ACCEPTED -> usage == null ? 0 : usage.acceptedCount();
+                case REJECTED -> TenantJson.rejected(usage);
+                case ENTITIES -> usage == null ? 0 : usage.entityCount();
+                case STORAGE -> usage == null ? 0 : usage.sealedBytes();
+            };
+            String text = question.sort() == Sort.LABEL && own != null
+                    ? own.config().label().toLowerCase(Locale.ROOT)
+                    : "";
+            return new Place(number, text, id);
+        }
+
+        ObjectNode result(Set<Integer> shards) {
+            ObjectNode json = Json.object();
+            shards.forEach(json.putArray("shards")::add);
+            json.put("matched", matched);
+            json.put("more", more);
+            ArrayNode rows = json.putArray("rows");
+            page.stream().sorted().forEach(row -> {
+                ObjectNode tenant = TenantJson.tenant(row.id(), row.own(), null);
+                tenant.remove("limits");
+                TenantConfig config =
+                        row.inForce() == null ? null : row.inForce().config();
+                tenant.put("state", state(row.own()).name().toLowerCase(Locale.ROOT));
+                tenant.put("used_percent", QuotaUse.percent(row.usage(), config, nowMs));
+                tenant.set("usage", TenantJson.usage(row.usage(), config, nowMs));
+                tenant.set("recent", TenantJson.recent(node.history.recent(row.id(), nowMs)));
+                rows.addObject().put("cursor", row.place().cursor()).set("tenant", tenant);
+            });
+            return json;
+        }
+    }
+
+    /** The same question for another instance: what was checked, encoded again. */
+    private static String query(Call call) {
+        StringBuilder query = new StringBuilder("?");
+        for (String name : PARAMETERS) {
+            String value = call.query(name);
+            if (value != null) {
+                query.append(query.length() > 1 ? "&" : "")
+                        .append(name)
+                        .append('=')
+                        .append(java.net.URLEncoder.encode(value, StandardCharsets.UTF_8));
+            }
+        }
+        return query.toString();
+    }
+}

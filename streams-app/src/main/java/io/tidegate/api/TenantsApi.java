@@ -1,0 +1,328 @@
+package io.tidegate.api;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.admin.AdminException;
+import io.tidegate.admin.ConfigEdit.Rejection;
+import io.tidegate.admin.ConfigHistory;
+import io.tidegate.admin.ConfigWriter.Current;
+import io.tidegate.admin.TenantOperations;
+import io.tidegate.admin.TenantOperations.Caller;
+import io.tidegate.admin.TenantOperations.Outcome;
+import io.tidegate.admin.TenantOperations.Outcome.Changed;
+import io.tidegate.admin.TenantOperations.Outcome.CommandRejected;
+import io.tidegate.admin.TenantOperations.Outcome.Rejected;
+import io.tidegate.http.Access.Role;
+import io.tidegate.http.Call;
+import io.tidegate.http.EntityTags;
+import io.tidegate.http.Json;
+import io.tidegate.http.Problem;
+import io.tidegate.http.Reply;
+import io.tidegate.http.Routes;
+import io.tidegate.streams.InstanceView;
+import io.tidegate.tenant.TenantConfig;
+import io.tidegate.tenant.TenantConfigJson;
+import io.tidegate.tenant.TenantId;
+import io.tidegate.topology.TenantConfigs.InForce;
+import java.time.Duration;
+import java.util.List;
+import java.util.Set;
+import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.eclipse.jetty.http.HttpHeader;
+import org.jspecify.annotations.Nullable;
+
+/** Tenants: their configs, what they used, and how their configs came to be. */
+public final class TenantsApi {
+    private static final Duration APPLIED_WITHIN = Duration.ofSeconds(10);
+    private static final List<String> FIELDS = List.of(
+            "max_signals_per_sec",
+            "burst_signals",
+            "max_entities",
+            "max_storage_bytes",
+            "required_regions",
+            "label",
+            "mode",
+            "blocked_until",
+            "tenant_id");
+
+    private static final Pattern UNKNOWN_FIELD = Pattern.compile("unknown field '([^']{1,64})'");
+
+    private final Node node;
+    private final TenantList list;
+
+    public TenantsApi(Node node) {
+        this.node = node;
+        list = new TenantList(node);
+    }
+
+    public void addTo(Routes routes) {
+        routes.add("GET", "/v1/tenants", Role.READ, list::all)
+                .add("GET", "/v1/tenants/{id}", Role.TENANT, this::get)
+                .add("PUT", "/v1/tenants/{id}", Role.ADMIN, this::put)
+                .add("PATCH", "/v1/tenants/{id}", Role.ADMIN, this::patch)
+                .add("DELETE", "/v1/tenants/{id}", Role.ADMIN, this::delete)
+                .add("GET", "/v1/tenants/{id}/usage", Role.TENANT, this::usage)
+                .add("GET", "/v1/tenants/{id}/history", Role.TENANT, this::history)
+                .add("POST", "/v1/tenants/{id}/undo", Role.ADMIN, this::undo)
+                .add("GET", Peers.INTERNAL + "/tenants", Role.PEER, list::own)
+                .add("GET", Peers.INTERNAL + "/tenants/{id}/usage", Role.PEER, this::ownUsage);
+    }
+
+    private Reply get(Call call) {
+        call.allowQuery(Set.of());
+        TenantId tenant = call.tenant();
+        InForce own = node.configs.own(tenant);
+        InForce inForce = node.configs.inForce(tenant);
+        if (inForce == null) {
+            throw unknown(tenant);
+        }
+        ObjectNode json = TenantJson.tenant(tenant, own, inForce)
+                .put("blocked", TenantJson.isBlocked(inForce.config(), System.currentTimeMillis()));
+        json.set("warnings", TenantJson.warnings(TenantOperations.warnings(inForce.config(), node.settings)));
+        Reply reply = Reply.json(json);
+        if (own != null && own.offset() >= 0) {
+            String etag = etag(own.offset());
+            if (!EntityTags.isNoneMatch(EntityTags.of(call.headers(), HttpHeader.IF_NONE_MATCH), etag)) {
+                return Reply.empty(304).header("ETag", etag);
+            }
+            reply.header("ETag", etag);
+        }
+        return reply;
+    }
+
+    static Problem unknown(TenantId tenant) {
+        return new Problem(
+                        Problem.Kind.TENANT_UNKNOWN,
+                        "tenant %s has no config; its signals are refused as tenant_unknown"
+                                .formatted(tenant.decimal()))
+                .member("tenant", tenant.decimal());
+    }
+
+    private static String etag(long offset) {
+        return "\"" + offset + "\"";
+    }
+
+    private Reply put(Call call) throws InterruptedException {
+        call.allowQuery(Set.of());
+        TenantId tenant = call.tenant();
+        TenantConfig config = parse(tenant, object(call));
+        return changed(kafka(() -> node.operations.set(config, caller(call))));
+    }
+
+    /** RFC 7396: what is named is replaced, null takes a limit away, what is not named stays. */
+    private Reply patch(Call call) throws InterruptedException {
+        call.allowQuery(Set.of());
+        TenantId tenant = call.tenant();
+        ObjectNode patch = object(call);
+        UnaryOperator<TenantConfig> merge = base -> {
+            ObjectNode merged = TenantJson.config(base);
+            patch.properties().forEach(field -> merged.set(field.getKey(), field.getValue()));
+            return TenantConfigJson.parse(Json.bytes(merged));
+        };
+        return changed(kafka(() -> node.operations.change(tenant, merge, caller(call))));
+    }
+
+    private Reply delete(Call call) throws InterruptedException {
+        call.allowQuery(Set.of());
+        TenantId tenant = call.tenant();
+        return changed(kafka(() -> node.operations.remove(tenant, caller(call))));
+    }
+
+    private Reply history(Call call) {
+        call.allowQuery(Set.of());
+        TenantId tenant = call.tenant();
+        Current current = kafka(() -> node.operations.current(tenant));
+        ObjectNode json = Json.object();
+        json.put("id", tenant.decimal());
+        ArrayNode changes = json.putArray("changes");
+        List<ConfigHistory.Change> all = current.history().changes();
+        for (int i = all.size() - 1; i >= 0; i--) {
+            changes.add(TenantJson.change(all.get(i)));
+        }
+        return Reply.json(json);
+    }
+
+    /** Takes the newest change back, or all down to a given one: a new change, to what was before. */
+    private Reply undo(Call call) throws InterruptedException {
+        call.allowQuery(Set.of());
+        TenantId tenant = call.tenant();
+        Long to = undoTo(call);
+        return changed(kafka(() -> node.operations.undo(tenant, to, caller(call))));
+    }
+
+    /** The offset of the oldest change to take back; null = the newest change alone. */
+    private static @Nullable Long undoTo(Call call) {
+        if (call.body().length == 0) {
+            return null;
+        }
+        ObjectNode body = object(call);
+        JsonNode offset = body.path("config_offset");
+        if (body.size() > (offset.isMissingNode() ? 0 : 1) || !(offset.isMissingNode() || offset.isIntegralNumber())) {
+            throw Problem.badField(
+                    Problem.Kind.BAD_REQUEST,
+                    "config_offset",
+                    "is the one field of undo, a number, and may be left out");
+        }
+        return offset.isMissingNode() ? null : (Long) offset.asLong();
+    }
+
+    /** The answer to a change, when this instance has applied it. */
+    Reply changed(Outcome outcome) throws InterruptedException {
+        if (!(outcome instanceof Changed changed)) {
+            throw problem(outcome);
+        }
+        boolean applied = awaitApplied(changed.offset());
+        ObjectNode json = Json.object();
+        json.put("id", changed.tenant().decimal());
+        json.put("config_offset", changed.offset());
+        json.put("applied", applied);
+        json.set("config", changed.config() == null ? null : TenantJson.config(changed.config()));
+        json.set("warnings", TenantJson.warnings(changed.warnings()));
+        Reply reply = Reply.json(json);
+        return changed.config() == null ? reply : reply.header("ETag", etag(changed.offset()));
+    }
+
+    /** Waits until this instance has read the config record at an offset; false if that takes too long. */
+    boolean awaitApplied(long offset) throws InterruptedException {
+        return node.configs.awaitApplied(offset, APPLIED_WITHIN);
+    }
+
+    /** Why an operation was not done, or not as a whole. */
+    static Problem problem(Outcome outcome) {
+        if (outcome instanceof CommandRejected rejected) {
+            return new Problem(Problem.Kind.COMMAND_REFUSED, rejected.message());
+        }
+        if (!(outcome instanceof Rejected rejected)) {
+            throw new IllegalStateException(outcome + " is not a rejection");
+        }
+        Rejection why = rejected.rejection();
+        return switch (why.kind()) {
+            case TENANT_UNKNOWN ->
+                new Problem(Problem.Kind.TENANT_UNKNOWN, why.message())
+                        .member("tenant", rejected.tenant().decimal());
+            case NOT_A_CONFIG -> new Problem(Problem.Kind.INVALID_CONFIG, why.message());
+            case INVALID_CONFIG -> invalid(why.message(), null);
+            case NO_HISTORY -> new Problem(Problem.Kind.NO_HISTORY, why.message());
+            case PRECONDITION_FAILED ->
+                new Problem(Problem.Kind.PRECONDITION_FAILED, why.message()).member("etag", found(why.current()));
+        };
+    }
+
+    /** Who asks, with the preconditions of the request. */
+    static Caller caller(Call call) {
+        List<String> ifMatch = EntityTags.of(call.headers(), HttpHeader.IF_MATCH);
+        List<String> ifNoneMatch = EntityTags.of(call.headers(), HttpHeader.IF_NONE_MATCH);
+        return new Caller(call.principal().name(), current -> failure(current, ifMatch, ifNoneMatch));
+    }
+
+    private static @Nullable String failure(Current current, List<String> ifMatch, List<String> ifNoneMatch) {
+        boolean exists = exists(current);
+        String found = exists ? etag(current.offset()) : "";
+        if (EntityTags.isMatch(ifMatch, found) && EntityTags.isNoneMatch(ifNoneMatch, found)) {
+            return null;
+        }
+        return exists
+                ? "the config is now that of offset %d; read it again".formatted(current.offset())
+                : "there is no config now";
+    }
+
+    private static boolean exists(@Nullable Current current) {
+        return current != null && (current.config() != null || !current.readable());
+    }
+
+    private static String found(@Nullable Current current) {
+        return current != null && exists(current) ? etag(current.offset()) : "none";
+    }
+
+    /** What Kafka does not let happen is a state that passes, or was said by the caller's own edit. */
+    static <T> T kafka(Supplier<T> action) {
+        try {
+            return action.get();
+        } catch (AdminException e) {
+            throw Problem.retryLater(Problem.Kind.KAFKA_UNAVAILABLE, String.valueOf(e.getMessage()), 5);
+        }
+    }
+
+    static ObjectNode object(Call call) {
+        try {
+            JsonNode tree = Json.tree(call.body());
+            if (tree instanceof ObjectNode object) {
+                return object;
+            }
+        } catch (IllegalArgumentException e) {
+            throw new Problem(Problem.Kind.BAD_REQUEST, String.valueOf(e.getMessage()), e);
+        }
+        throw new Problem(Problem.Kind.BAD_REQUEST, "a JSON object is expected");
+    }
+
+    static TenantConfig parse(TenantId tenant, ObjectNode json) {
+        if (!json.has("tenant_id")) {
+            json.put("tenant_id", new java.math.BigInteger(tenant.decimal()));
+        }
+        TenantConfig config;
+        try {
+            config = TenantConfigJson.parse(Json.bytes(json));
+        } catch (IllegalArgumentException e) {
+            throw invalid(String.valueOf(e.getMessage()), e);
+        }
+        if (!config.tenantId().equals(tenant)) {
+            throw Problem.badField(
+                    Problem.Kind.INVALID_CONFIG,
+                    "tenant_id",
+                    "is %s, the path says %s".formatted(config.tenantId().decimal(), tenant.decimal()));
+        }
+        return config;
+    }
+
+    /** A config that breaks a rule; names the field that the rule is about. */
+    private static Problem invalid(String rule, @Nullable Throwable cause) {
+        Problem problem = new Problem(Problem.Kind.INVALID_CONFIG, rule, cause);
+        Matcher unknown = UNKNOWN_FIELD.matcher(rule);
+        if (unknown.find()) {
+            return problem.member("field", unknown.group(1));
+        }
+        FIELDS.stream().filter(rule::contains).findFirst().ifPresent(field -> problem.member("field", field));
+        return problem;
+    }
+
+    private Reply usage(Call call) throws InterruptedException {
+        call.allowQuery(Set.of());
+        TenantId tenant = call.tenant();
+        ObjectNode own = ownUsage(tenant);
+        if (own != null) {
+            return Reply.json(own);
+        }
+        return Reply.json(
+                node.peers.askOwner(node.view.shardOf(tenant), "/tenants/%s/usage".formatted(tenant.decimal())));
+    }
+
+    private Reply ownUsage(Call call) {
+        TenantId tenant = call.tenant();
+        ObjectNode own = ownUsage(tenant);
+        if (own == null) {
+            throw Peers.noOwner(node.view.shardOf(tenant));
+        }
+        return Reply.json(own);
+    }
+
+    /** Null where the tenant's shard is not here. */
+    private @Nullable ObjectNode ownUsage(TenantId tenant) {
+        InstanceView.Read read = node.view.usage(tenant);
+        if (read == null) {
+            return null;
+        }
+        InForce inForce = node.configs.inForce(tenant);
+        ObjectNode json = Json.object();
+        json.put("id", tenant.decimal());
+        json.put("shard", node.view.shardOf(tenant));
+        json.put("instance", node.settings.instance());
+        json.setAll(
+                TenantJson.usage(read.usage(), inForce == null ? null : inForce.config(), System.currentTimeMillis()));
+        json.withObject("/entities").put("instance_limit", node.settings.entitiesMax());
+        return json;
+    }
+}

@@ -1,0 +1,75 @@
+package io.tidegate.contract;
+
+import io.tidegate.wal.WalRecord;
+import java.util.Arrays;
+import org.apache.kafka.common.header.Header;
+import org.apache.kafka.common.header.Headers;
+import org.apache.kafka.streams.processor.api.Record;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * How large a record may be, known before it is sent: a record that the broker or the producer refuses would abort the
+ * whole transaction, and again at each retry.
+ *
+ * @param recordBytesMax the largest record that all of Tidegate's topics take, as {@link #of} counts it
+ * @param deadLetterBytesMax the same for the dead-letter topic
+ */
+public record RecordSizes(long recordBytesMax, long deadLetterBytesMax) {
+    /** What Tidegate's own headers and the batch around a record can add. */
+    public static final int HEADROOM_BYTES = 4 * 1024;
+
+    /** Varints around a header's name and value, at their longest. */
+    private static final int HEADER_OVERHEAD_BYTES = 10;
+
+    /** More headers than these are counted as the WAL's reader counts them, so that it can read what is accepted. */
+    private static final int HEADERS_USUAL = 1000;
+
+    /** Records of {@link WalRecord#BYTES_MAX} and more cannot be stored, whatever the topics take. */
+    public RecordSizes {
+        recordBytesMax = Math.min(recordBytesMax, WalRecord.BYTES_MAX - HEADROOM_BYTES);
+    }
+
+    /** Kafka's default {@code max.message.bytes}. */
+    public static RecordSizes kafkaDefaults() {
+        long max = 1024 * 1024 - HEADROOM_BYTES;
+        return new RecordSizes(max, max);
+    }
+
+    /** An upper bound of a record's bytes, without {@link #HEADROOM_BYTES}. */
+    public static long of(byte @Nullable [] key, byte @Nullable [] value, Headers headers) {
+        long bytes = length(key) + length(value);
+        int count = 0;
+        for (Header header : headers) {
+            bytes += ++count > HEADERS_USUAL ? WalRecord.HEADER_BYTES : 0;
+            // A char of a header's name takes at most 3 bytes.
+            bytes += header.key().length() * 3L + length(header.value()) + HEADER_OVERHEAD_BYTES;
+        }
+        return bytes;
+    }
+
+    /** Makes a record fit the dead-letter topic: first the value is cut, then the producer's headers and key dropped. */
+    public Record<byte[], byte[]> fitDeadLetter(Record<byte[], byte[]> record) {
+        long surplus = of(record.key(), record.value(), record.headers()) - deadLetterBytesMax;
+        if (surplus <= 0) {
+            return record;
+        }
+        long originalBytes = length(record.value());
+        Record<byte[], byte[]> fitting = record;
+        if (surplus > originalBytes) {
+            for (Header header : record.headers().toArray()) {
+                fitting.headers().remove(header.key());
+            }
+            fitting = fitting.withKey(null);
+            surplus = originalBytes - deadLetterBytesMax;
+        }
+        if (surplus > 0) {
+            fitting = fitting.withValue(Arrays.copyOf(record.value(), (int) (originalBytes - surplus)));
+        }
+        TidegateHeaders.set(fitting.headers(), TidegateHeaders.TRUNCATED_FROM, Long.toString(originalBytes));
+        return fitting;
+    }
+
+    private static long length(byte @Nullable [] bytes) {
+        return bytes == null ? 0 : bytes.length;
+    }
+}

@@ -1,0 +1,81 @@
+package io.tidegate.contract;
+
+import java.nio.charset.StandardCharsets;
+import org.apache.kafka.common.header.Header;
+import org.apache.kafka.common.header.Headers;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The names of the headers that Tidegate writes, all UTF-8 text unless noted, and the one that it reads.
+ *
+ * <p>They are set, not appended: whatever a producer sent under these names is replaced.
+ */
+public final class TidegateHeaders {
+    /** Read with {@link TenantSource#HEADER}: the tenant id in decimal. */
+    public static final String TENANT_CLAIM = "tidegate-tenant";
+
+    public static final String REASON = "tidegate.reason";
+    public static final String TENANT = "tidegate.tenant";
+    public static final String MESSAGE = "tidegate.message";
+    public static final String LIMIT = "tidegate.limit";
+    public static final String OBSERVED = "tidegate.observed";
+    public static final String RETRY_AFTER_MS = "tidegate.retry_after_ms";
+    public static final String RETRYABLE = "tidegate.retryable";
+    public static final String SOURCE_TOPIC = "tidegate.source.topic";
+    public static final String SOURCE_PARTITION = "tidegate.source.partition";
+    public static final String SOURCE_OFFSET = "tidegate.source.offset";
+    public static final String CONFIG_OFFSET = "tidegate.config_offset";
+    public static final String REPLAYS = "tidegate.replays";
+
+    /** On a dead letter that had to be cut to fit: the size in bytes of the original value. */
+    public static final String TRUNCATED_FROM = "tidegate.truncated_from_bytes";
+
+    /** On a signal that another region sent on: the regions that did, in order, separated by commas. */
+    public static final String FORWARDED_BY = "tidegate.forwarded_by";
+
+    /** On such a signal: its position in the ingress of the last of them, as {@code topic/partition/offset}. */
+    public static final String FORWARDED_FROM = "tidegate.forwarded_from";
+
+    /** On the way between the stages, and in the WAL: the source position as {@code topic/partition/offset}. */
+    public static final String SOURCE = "tidegate.source";
+
+    /** On the way between the stages: the producer's key (raw bytes), where it had one. */
+    public static final String KEY = "tidegate.key";
+
+    /** On a record of {@code signals-accepted}, without a value: it is the first of a segment of its tenant's WAL. */
+    static final String SEGMENT = "tidegate.segment";
+
+    /** On a record of {@code signals-accepted} without a value: the command that it carries out. */
+    public static final String COMMAND = "tidegate.command";
+
+    /** With {@link #COMMAND}: segments are pruned. */
+    public static final String PRUNE_WAL = "prune-wal";
+
+    /** With {@link #COMMAND}: the tenant is deleted, so the copies of its bytes go too. */
+    public static final String DELETE_TENANT = "delete-tenant";
+
+    /** On a command and on the events that answer it: what the sender knows it by. */
+    public static final String COMMAND_ID = "tidegate.command_id";
+
+    private TidegateHeaders() {}
+
+    public static void set(Headers headers, String name, String value) {
+        set(headers, name, value.getBytes(StandardCharsets.UTF_8));
+    }
+
+    public static void set(Headers headers, String name, byte[] value) {
+        headers.remove(name);
+        headers.add(name, value);
+    }
+
+    /** The last value of a header as text; null where it is absent or null. */
+    public static @Nullable String text(Headers headers, String name) {
+        byte[] value = bytes(headers, name);
+        return value == null ? null : new String(value, StandardCharsets.UTF_8);
+    }
+
+    public static byte @Nullable [] bytes(Headers headers, String name) {
+        Header header = headers.lastHeader(name);
+        return header == null ? null : header.value();
+    }
+}

@@ -1,0 +1,31 @@
+package io.tidegate.contract;
+
+import java.util.List;
+
+/**
+ * The names of all topics.
+ *
+ * @param signals where producers write; several with {@link TenantSource#TOPIC}, one for each tenant
+ * @param byTenant signals keyed by tenant
+ * @param configs tenants' configs, compacted
+ * @param accepted accepted signals, numbered for each tenant
+ * @param quotaExceeded refused signals
+ * @param deadLetter records that cannot be judged
+ * @param segments sealed WAL segments, compacted
+ * @param commands what operators ask of tenants' state
+ * @param events levels of quotas that were reached or left, and answers to commands
+ */
+public record Topics(
+        List<String> signals,
+        String byTenant,
+        String configs,
+        String accepted,
+        String quotaExceeded,
+        String deadLetter,
+        String segments,
+        String commands,
+        String events) {
+    public Topics {
+        signals = List.copyOf(signals);
+    }
+}

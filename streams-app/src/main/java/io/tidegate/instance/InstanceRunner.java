@@ -1,0 +1,147 @@
+package io.tidegate.instance;
+
+import io.micrometer.prometheusmetrics.PrometheusConfig;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import io.tidegate.admin.TopicPlan;
+import io.tidegate.admin.TopicSetup;
+import io.tidegate.admin.TopicWatch;
+import io.tidegate.config.Settings;
+import io.tidegate.http.HttpServer;
+import io.tidegate.metrics.InstanceMetrics;
+import io.tidegate.streams.Alignment;
+import io.tidegate.streams.Continuity;
+import io.tidegate.streams.Instance;
+import io.tidegate.topology.TenantConfigs;
+import io.tidegate.topology.TidegateTopology;
+import io.tidegate.topology.TopologySettings;
+import io.tidegate.wal.DataDir;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.Properties;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.streams.StreamsConfig;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Brings an instance up in the order that promises need: the data directory is locked before anything else; the HTTP
+ * server listens, because other instances are told where; topics are made or checked; the directory is bound to them; then
+ * records flow. Closes in the other order.
+ */
+public final class InstanceRunner implements AutoCloseable {
+    private final StartedParts parts;
+    private final @Nullable HttpServer http;
+    private final Instance instance;
+    private final TopicSetup.Outcome topics;
+
+    private InstanceRunner(
+            StartedParts parts, @Nullable HttpServer http, Instance instance, TopicSetup.Outcome topics) {
+        this.parts = parts;
+        this.http = http;
+        this.instance = instance;
+        this.topics = topics;
+    }
+
+    public static InstanceRunner start(Settings settings) throws IOException {
+        StartedParts parts = new StartedParts();
+        try {
+            return start(settings, parts);
+        } catch (IOException | RuntimeException | Error e) {
+            parts.closeAfter(e);
+            throw e;
+        }
+    }
+
+    private static InstanceRunner start(Settings settings, StartedParts parts) throws IOException {
+        DataDir dir = new DataDir(settings.dataDir());
+        parts.add(dir.lock());
+        HttpServer http = HttpServer.open(settings);
+        if (http != null) {
+            parts.add(http);
+        }
+        TopicSetup setup = parts.add(new TopicSetup(settings));
+        setup.checkFeatures();
+        TopicSetup.Outcome topics = setup.ensure();
+        setup.applyGroupSettings();
+        dir.bind(setup.identity());
+        RocksDbLibrary.loadFrom(dir.libraries());
+        setup.checkContinuity(dir.appliedOffsets(), topics.recreated());
+        setup.settle();
+        TopicWatch watch = setup.watch();
+        TenantConfigs configs = new TenantConfigs(settings.unknownTenants(), settings.missingTenants());
+        TopologySettings topology = settings.topology(topics.sizes());
+        InstanceMetrics metrics = parts.add(new InstanceMetrics(
+                new PrometheusMeterRegistry(PrometheusConfig.DEFAULT),
+                topology,
+                settings.applicationId(),
+                settings.metricsTenantsMax(),
+                System::currentTimeMillis));
+        Alignment alignment = settings.alignmentWaitMaxMs() == 0
+                ? null
+                : new Alignment(
+                        topology.topics().signals(),
+                        settings.latenessMaxMs(),
+                        settings.alignmentWaitMaxMs(),
+                        System::currentTimeMillis);
+        Properties streams = settings.streamsConfig(
+                dir.streamsState(), topics.requestBytesMax(), http == null ? null : http.advertised());
+        TopicPlan.changelogConfig().forEach((key, value) -> streams.put(StreamsConfig.topicPrefix(key), value));
+        Continuity continuity = new Continuity(setup::hasRecords);
+        DataDir measured = new DataDir(settings.dataDir(), metrics);
+        Instance instance = parts.add(new Instance(
+                TidegateTopology.build(topology, configs, measured, setup.accepted(), continuity, metrics),
+                streams,
+                dir,
+                settings.diskMinFreeBytes(),
+                topology.topics(),
+                settings.shards(),
+                Duration.ofMillis(settings.sessionTimeoutMs()),
+                alignment,
+                continuity,
+                metrics));
+        metrics.watch(instance, configs, dir, settings.diskMinFreeBytes());
+        if (alignment != null) {
+            metrics.watch(alignment::progress, alignment::withheldPartitions);
+        }
+        instance.start();
+        if (http != null) {
+            http.attach(instance, configs, dir, metrics::scrape);
+        }
+        parts.add(new TopicGuard(watch, instance, settings.topicsCheckInterval()));
+        ScheduledExecutorService summary = summaries();
+        parts.add(summary::shutdownNow);
+        var unused = summary.scheduleWithFixedDelay(metrics::logRejections, 1, 1, TimeUnit.MINUTES);
+        if (http != null) {
+            parts.closeFirst(http);
+        }
+        return new InstanceRunner(parts, http, instance, topics);
+    }
+
+    private static ScheduledExecutorService summaries() {
+        return Executors.newSingleThreadScheduledExecutor(task -> {
+            Thread thread = new Thread(task, "tidegate-log-summary");
+            thread.setDaemon(true);
+            return thread;
+        });
+    }
+
+    public Instance instance() {
+        return instance;
+    }
+
+    /** Where a browser finds it; null where no HTTP is served. */
+    @Nullable
+    public String url() {
+        return http == null ? null : http.url();
+    }
+
+    public TopicSetup.Outcome topics() {
+        return topics;
+    }
+
+    @Override
+    public void close() {
+        parts.close();
+    }
+}

@@ -1,0 +1,78 @@
+package io.tidegate.streams;
+
+import org.apache.kafka.streams.processor.StateStore;
+import org.apache.kafka.streams.processor.StateStoreContext;
+import org.apache.kafka.streams.state.internals.CacheFlushListener;
+import org.apache.kafka.streams.state.internals.CachedStateStore;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A state store that holds nothing: Kafka Streams tells it before each commit of its task, while what is written to other
+ * stores still belongs to the transaction.
+ *
+ * <p>Implements an internal interface, because processors and ordinary stores are not told: Kafka Streams 4.3.1 flushes its
+ * own write-back caches in {@code StreamTask.prepareCommit}, before the producer is flushed and offsets are sent, and it
+ * knows them by this interface. What is gathered in memory until then is such a cache. A closed task's processor takes
+ * its action back, so a task that is revived, recycled or handed over begins with none. Owned by the task's thread.
+ */
+public final class BeforeCommit implements StateStore, CachedStateStore<byte[], byte[]> {
+    public static final String STORE = "before-commit";
+
+    private @Nullable Runnable action;
+    private boolean open;
+
+    /** Sets what is done before each commit from now on. */
+    public void run(Runnable write) {
+        action = write;
+    }
+
+    /** Takes the action back. */
+    public void forget() {
+        action = null;
+    }
+
+    @Override
+    public void flushCache() {
+        if (action != null) {
+            action.run();
+        }
+    }
+
+    /** The task is about to become a standby, or to cease being one: its processor is gone or not there yet. */
+    @Override
+    public void clearCache() {
+        forget();
+    }
+
+    @Override
+    public boolean setFlushListener(CacheFlushListener<byte[], byte[]> listener, boolean sendOldValues) {
+        return false;
+    }
+
+    @Override
+    public String name() {
+        return STORE;
+    }
+
+    @Override
+    public void init(StateStoreContext context, StateStore root) {
+        open = true;
+        context.register(root, (key, value) -> {});
+    }
+
+    @Override
+    public void close() {
+        open = false;
+        forget();
+    }
+
+    @Override
+    public boolean persistent() {
+        return false;
+    }
+
+    @Override
+    public boolean isOpen() {
+        return open;
+    }
+}

@@ -1,0 +1,38 @@
+package io.tidegate.streams;
+
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.streams.processor.api.ProcessorSupplier;
+
+/**
+ * Guards that no stage of an instance skips a record or commits one twice: it connects what a thread's consumer delivers,
+ * what the thread's stages process, and what the thread's producer commits.
+ *
+ * <p>Kafka Streams 4.3.1 has several ways in which a thread goes on after its transaction was aborted, or after its
+ * consumer moved past records that no task processed. Each of them ends in a commit of an offset above records that nobody
+ * decided on. {@link ThreadProgress} fails the thread before such a commit, for every stage and with both group protocols;
+ * the thread that replaces it begins at the committed offset. One object per instance. Thread-safe.
+ */
+public final class Continuity {
+    /** Asks the brokers; used only where a thread's consumer has moved in an unexpected way. */
+    @FunctionalInterface
+    public interface Records {
+        /** Whether a partition has committed records from an offset up to, without, another. */
+        boolean exist(TopicPartition partition, long from, long to);
+    }
+
+    private final ThreadLocal<ThreadProgress> ofThread;
+
+    public Continuity(Records records) {
+        ofThread = ThreadLocal.withInitial(() -> new ThreadProgress(records));
+    }
+
+    /** The progress of the current thread; called only on stream threads. */
+    ThreadProgress ofThread() {
+        return ofThread.get();
+    }
+
+    /** A stage whose thread fails rather than skip a record of it. */
+    public <K, V> ProcessorSupplier<byte[], byte[], K, V> guarded(ProcessorSupplier<byte[], byte[], K, V> stage) {
+        return () -> new GuardedStage<>(stage.get(), this);
+    }
+}

@@ -1,0 +1,338 @@
+package io.tidegate.streams;
+
+import io.tidegate.contract.Topics;
+import io.tidegate.streams.InstanceNotices.PauseCause;
+import io.tidegate.topology.TopologyListener;
+import io.tidegate.wal.DataDir;
+import io.tidegate.wal.WalException;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Properties;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.common.Metric;
+import org.apache.kafka.common.MetricName;
+import org.apache.kafka.streams.CloseOptions;
+import org.apache.kafka.streams.KafkaStreams;
+import org.apache.kafka.streams.KafkaStreams.State;
+import org.apache.kafka.streams.StreamsConfig;
+import org.apache.kafka.streams.Topology;
+import org.apache.kafka.streams.errors.StreamsUncaughtExceptionHandler.StreamThreadExceptionResponse;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One running instance: Kafka Streams with Tidegate's topology, and what to do when a thread of it fails or the disk
+ * fills up.
+ *
+ * <p>A thread that fails is replaced: it begins at the committed offset, so nothing is lost or doubled. A failure that a
+ * new start cannot mend (damage, a gap), or too many in a short time, ends the instance. While the disk has too little
+ * room the instance pauses: signals wait in Kafka. Thread-safe.
+ */
+public final class Instance implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(Instance.class);
+
+    private static final Duration CHECK_EVERY = Duration.ofSeconds(1);
+    private static final Duration REPLACED_WITHIN = Duration.ofSeconds(30);
+    private static final Duration IDLE_MAX = Duration.ofMinutes(1);
+    private static final Duration CLOSE_WITHIN = Duration.ofSeconds(60);
+
+    /** How much more than the least free space there must be before work goes on, so that it does not flap. */
+    private static final double RESUME_FACTOR = 1.1;
+
+    private final TransactionalClients clients;
+    private final KafkaStreams streams;
+    private final InstanceView view;
+    private final DataDir dir;
+    private final long diskMinFreeBytes;
+    private final IdleWatch idleWatch = new IdleWatch(IDLE_MAX);
+    private final ScheduledExecutorService watch = Executors.newSingleThreadScheduledExecutor(task -> {
+        Thread thread = new Thread(task, "tidegate-watch");
+        thread.setDaemon(true);
+        return thread;
+    });
+    private final CountDownLatch running = new CountDownLatch(1);
+    private final CountDownLatch ended = new CountDownLatch(1);
+    private final CountDownLatch closing = new CountDownLatch(1);
+    private final ThreadFailures failures = new ThreadFailures();
+    private final TopologyListener listener;
+    private final InstanceNotices notices = new InstanceNotices();
+    private volatile Runnable onThreadFailure = () -> {};
+    private volatile @Nullable Throwable fatal;
+    private volatile @Nullable Throwable lastFailure;
+
+    /**
+     * @param topics of the topology
+     * @param shards partitions of each topic keyed by tenant
+     * @param session how long brokers keep the tasks of an instance that is silent
+     * @param alignment of the partitions of {@code signals}; null: each is read as fast as it can be
+     * @param continuity that the topology's stages report to
+     * @param listener told of threads that fail
+     */
+    public Instance(
+            Topology topology,
+            Properties config,
+            DataDir dir,
+            long diskMinFreeBytes,
+            Topics topics,
+            int shards,
+            Duration session,
+            @Nullable Alignment alignment,
+            Continuity continuity,
+            TopologyListener listener) {
+        this.dir = dir;
+        this.listener = listener;
+        this.diskMinFreeBytes = diskMinFreeBytes;
+        LostRecords lost = new LostRecords(listener);
+        clients = new TransactionalClients(
+                topics, config.getProperty(StreamsConfig.APPLICATION_ID_CONFIG), alignment, continuity, lost);
+        Properties own = new Properties();
+        own.putAll(config);
+        own.put(StreamsConfig.InternalConfig.INTERNAL_CONSUMER_WRAPPER, PositioningConsumer.class);
+        own.put(PositioningConsumer.CONTINUITY, continuity);
+        if (alignment != null) {
+            own.put(Alignment.KEY, alignment);
+        }
+        own.put(PositioningConsumer.LOST, lost);
+        streams = new KafkaStreams(topology, new StreamsConfig(own), clients);
+        streams.setUncaughtExceptionHandler(this::failed);
+        streams.setStateListener((now, before) -> stateChanged(now));
+        InstanceView.Restores restores = new InstanceView.Restores();
+        streams.setGlobalStateRestoreListener(restores);
+        view = new InstanceView(streams, topics, shards, restores, session, failures, notices);
+    }
+
+    /** Starts, and returns when all configs are read; records are processed some time later ({@link #awaitRunning}). */
+    public void start() {
+        streams.start();
+        clients.start();
+        var unusedDisk =
+                watch.scheduleWithFixedDelay(this::checkDisk, 0, CHECK_EVERY.toMillis(), TimeUnit.MILLISECONDS);
+        var unusedIdle =
+                watch.scheduleWithFixedDelay(this::checkIdle, 0, CHECK_EVERY.toMillis(), TimeUnit.MILLISECONDS);
+    }
+
+    /** Waits until all tasks of this instance run; false if that takes too long or the instance ends before. */
+    public boolean awaitRunning(Duration within) throws InterruptedException {
+        return running.await(within.toMillis(), TimeUnit.MILLISECONDS)
+                && streams.state().isRunningOrRebalancing();
+    }
+
+    /**
+     * Waits until the instance has ended.
+     *
+     * @return why it ended by itself; null where it was {@linkplain #close closed}
+     */
+    public @Nullable Throwable awaitEnd() throws InterruptedException {
+        ended.await();
+        return fatal;
+    }
+
+    public InstanceView view() {
+        return view;
+    }
+
+    /** How many transactions of producers hold up the readers of the ingress topics. */
+    public int openIngressTransactions() {
+        return clients.openIngressTransactions();
+    }
+
+    public boolean isPaused() {
+        return streams.isPaused();
+    }
+
+    public State state() {
+        return streams.state();
+    }
+
+    /** Stops processing until {@link #resume}; signals wait in Kafka. Idempotent. */
+    public void pause(PauseCause cause, String why) {
+        boolean fresh = !notices.isPausedFor(cause);
+        notices.paused(cause, why);
+        streams.pause();
+        if (fresh) {
+            LOG.error("paused: {}", why);
+        }
+    }
+
+    /** Continues if there is no other cause to be paused. Idempotent. */
+    public void resume(PauseCause cause) {
+        if (notices.isPausedFor(cause) && notices.resumed(cause)) {
+            streams.resume();
+            LOG.info("resumed, the cause is gone cause={}", cause);
+        }
+    }
+
+    /** Ends the instance because of something that it cannot fix; {@link #awaitEnd} returns it. */
+    public void end(Throwable why) {
+        LOG.error("stopping: {}", why.getMessage());
+        fatal = why;
+        running.countDown();
+        ended.countDown();
+    }
+
+    /** Each rule that topics break now, with the command that fixes it. */
+    public void topicFindings(List<String> findings) {
+        notices.topicFindings(findings);
+    }
+
+    /** @param action called each time a thread fails; must return at once */
+    public void onThreadFailure(Runnable action) {
+        onThreadFailure = action;
+    }
+
+    /** What Kafka Streams and its clients measure. */
+    public Map<MetricName, ? extends Metric> kafkaMetrics() {
+        return streams.metrics();
+    }
+
+    /** Commits what is done, leaves the group, so that others go on at once, and stops. */
+    @Override
+    public void close() {
+        closing.countDown();
+        watch.shutdownNow();
+        clients.close();
+        if (!streams.close(CloseOptions.timeout(CLOSE_WITHIN)
+                .withGroupMembershipOperation(CloseOptions.GroupMembershipOperation.LEAVE_GROUP))) {
+            LOG.warn("not all threads stopped in time seconds={}", CLOSE_WITHIN.toSeconds());
+        }
+        running.countDown();
+        ended.countDown();
+    }
+
+    private void stateChanged(State now) {
+        LOG.info("Kafka Streams changed its state={}", now);
+        if (now == State.RUNNING) {
+            running.countDown();
+        } else if (now == State.ERROR || now == State.NOT_RUNNING) {
+            if (now == State.ERROR && fatal == null) {
+                fatal = lastFailure != null ? lastFailure : new IllegalStateException("Kafka Streams failed");
+            }
+            running.countDown();
+            ended.countDown();
+        }
+    }
+
+    private StreamThreadExceptionResponse failed(Throwable failure) {
+        StreamThreadExceptionResponse response = responseTo(failure);
+        listener.threadFailed(response == StreamThreadExceptionResponse.REPLACE_THREAD);
+        onThreadFailure.run();
+        if (response == StreamThreadExceptionResponse.REPLACE_THREAD) {
+            pause(failures.pauseMs());
+        }
+        return response;
+    }
+
+    private StreamThreadExceptionResponse responseTo(Throwable failure) {
+        lastFailure = failure;
+        clients.abortTransactionOf(Thread.currentThread());
+        WalException wal = walFailureIn(failure);
+        if (wal != null && !wal.mayPass()) {
+            LOG.error("stopping: {}", wal.getMessage());
+            fatal = wal;
+            return StreamThreadExceptionResponse.SHUTDOWN_CLIENT;
+        }
+        if (hasCause(failure, OutOfMemoryError.class)) {
+            // Nothing that ran in this process can be relied on, and another thread would only fail again.
+            fatal = new IllegalStateException(
+                    ("out of memory: the heap of %d MiB is full (%s). Give Java a larger one (-Xmx), or lower cache.bytes"
+                                    + " and entities.max on all instances")
+                            .formatted(Runtime.getRuntime().maxMemory() >> 20, failure),
+                    failure);
+            LOG.error("stopping: {}", fatal.getMessage(), failure);
+            return StreamThreadExceptionResponse.SHUTDOWN_CLIENT;
+        }
+        if (failures.add(System.nanoTime())) {
+            LOG.error(
+                    "stopping: threads failed {} times within {} minutes, the last time as follows",
+                    ThreadFailures.MAX + 1,
+                    ThreadFailures.WITHIN.toMinutes(),
+                    failure);
+            fatal = new RepeatedFailureException(failure);
+            return StreamThreadExceptionResponse.SHUTDOWN_CLIENT;
+        }
+        if (Thread.currentThread().getName().contains("GlobalStreamThread")) {
+            LOG.error("stopping: the configs of tenants cannot be read any more", failure);
+            fatal = failure;
+            return StreamThreadExceptionResponse.SHUTDOWN_CLIENT;
+        }
+        long pauseMs = failures.pauseMs();
+        LOG.error("a thread failed; another one begins at the committed offset pause_ms={}", pauseMs, failure);
+        return StreamThreadExceptionResponse.REPLACE_THREAD;
+    }
+
+    /** On the thread that failed, before its successor begins; ends early when the instance is closed. */
+    private void pause(long pauseMs) {
+        try {
+            var unused = closing.await(pauseMs, TimeUnit.MILLISECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private static @Nullable WalException walFailureIn(Throwable failure) {
+        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+            if (cause instanceof WalException wal) {
+                return wal;
+            }
+        }
+        return null;
+    }
+
+    private static boolean hasCause(Throwable failure, Class<? extends Throwable> type) {
+        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+            if (type.isInstance(cause)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private void checkIdle() {
+        try {
+            boolean rebalancing = streams.state() == State.REBALANCING;
+            if (idleWatch.tooLong(rebalancing, this::hasTasks, System.nanoTime())) {
+                LOG.warn("no tasks for {}, joining the group again", IDLE_MAX);
+                int threads = streams.metadataForLocalThreads().size();
+                for (int i = 0; i < threads; i++) {
+                    streams.removeStreamThread(REPLACED_WITHIN);
+                    streams.addStreamThread();
+                }
+            }
+        } catch (RuntimeException e) {
+            LOG.warn("joining the group again failed", e);
+        }
+    }
+
+    /** Whether this instance has tasks with a store, running or being restored; without any it decides and writes nothing. */
+    private boolean hasTasks() {
+        return !streams.allLocalStorePartitionLags().isEmpty();
+    }
+
+    private void checkDisk() {
+        try {
+            long free = dir.freeBytes();
+            boolean paused = notices.isPausedFor(PauseCause.DISK);
+            if (!paused && free < diskMinFreeBytes) {
+                notices.paused(PauseCause.DISK, "the disk is nearly full");
+                streams.pause();
+                LOG.error(
+                        "paused, the disk is nearly full; signals wait in Kafka until there is room dir={} free_bytes={}"
+                                + " needed_bytes={}",
+                        dir.root(),
+                        free,
+                        diskMinFreeBytes);
+            } else if (paused && free >= diskMinFreeBytes * RESUME_FACTOR) {
+                LOG.info("resumed, the disk has room again dir={} free_bytes={}", dir.root(), free);
+                resume(PauseCause.DISK);
+            }
+        } catch (IOException | RuntimeException e) {
+            LOG.warn("the free space cannot be read dir={}", dir.root(), e);
+        }
+    }
+}

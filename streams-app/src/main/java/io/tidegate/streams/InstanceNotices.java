@@ -1,0 +1,45 @@
+package io.tidegate.streams;
+
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+
+/** What an operator must know about an instance: why it is paused, and which rules its topics break. Thread-safe. */
+public final class InstanceNotices {
+    /** Why an instance pauses. It resumes by itself when no cause is left. */
+    public enum PauseCause {
+        DISK,
+        TOPICS
+    }
+
+    private final Map<PauseCause, String> pauses = new EnumMap<>(PauseCause.class);
+    private volatile List<String> topicFindings = List.of();
+
+    synchronized void paused(PauseCause cause, String why) {
+        pauses.put(cause, why);
+    }
+
+    /** @return whether no cause is left */
+    synchronized boolean resumed(PauseCause cause) {
+        pauses.remove(cause);
+        return pauses.isEmpty();
+    }
+
+    synchronized boolean isPausedFor(PauseCause cause) {
+        return pauses.containsKey(cause);
+    }
+
+    /** Why the instance is paused; empty if it is not. */
+    public synchronized List<String> pausedBecause() {
+        return List.copyOf(pauses.values());
+    }
+
+    /** Each broken rule of a topic, with the command that fixes it. */
+    public List<String> topicFindings() {
+        return topicFindings;
+    }
+
+    void topicFindings(List<String> findings) {
+        topicFindings = List.copyOf(findings);
+    }
+}

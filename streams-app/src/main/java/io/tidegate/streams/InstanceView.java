@@ -1,0 +1,377 @@
+package io.tidegate.streams;
+
+import io.tidegate.admission.TenantUsage;
+import io.tidegate.contract.TenantPartitions;
+import io.tidegate.contract.Topics;
+import io.tidegate.tenant.TenantId;
+import io.tidegate.topology.TenantStates;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.function.BiConsumer;
+import org.apache.kafka.common.Metric;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.utils.Bytes;
+import org.apache.kafka.streams.KafkaStreams;
+import org.apache.kafka.streams.StoreQueryParameters;
+import org.apache.kafka.streams.StreamsMetadata;
+import org.apache.kafka.streams.TaskMetadata;
+import org.apache.kafka.streams.ThreadMetadata;
+import org.apache.kafka.streams.errors.InvalidStateStoreException;
+import org.apache.kafka.streams.processor.StateRestoreListener;
+import org.apache.kafka.streams.state.KeyValueIterator;
+import org.apache.kafka.streams.state.QueryableStoreTypes;
+import org.apache.kafka.streams.state.ReadOnlyKeyValueStore;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What an instance knows at a moment: its state and tasks, what it restores, which other instances there are, and the
+ * usage of the tenants that it decides on.
+ *
+ * <p>Usage is read only from a shard whose active task runs here; everything else is "not here" and never a guess. So is
+ * everything while no heartbeat could be sent for longer than a session: others may decide by then. Which
+ * instance owns a shard is not asked of Kafka Streams: with the streams group protocol 4.3.1 keeps the partitions of one
+ * thread of each instance only. Thread-safe; reads beside the threads that decide.
+ */
+public final class InstanceView {
+    /**
+     * A task of this instance.
+     *
+     * @param stage {@code route}, {@code admit} or {@code wal}
+     * @param partition of its topic: the shard, but for {@code route}
+     * @param active false for a standby
+     * @param running false while it is being restored or moved
+     * @param lag records that it has yet to read, by topic; absent where that is not known
+     */
+    public record Task(String stage, int partition, boolean active, boolean running, Map<String, Long> lag) {}
+
+    /**
+     * A store that is being restored.
+     *
+     * @param restored records so far
+     * @param total records that there were when it began
+     */
+    public record Restore(String store, int partition, long restored, long total) {}
+
+    /**
+     * Another instance, or this one.
+     *
+     * @param host as it advertises itself
+     * @param port of its HTTP server
+     */
+    public record Address(String host, int port) {
+        @Override
+        public String toString() {
+            return (host.indexOf(':') >= 0 ? "[" + host + "]" : host) + ":" + port;
+        }
+    }
+
+    /**
+     * A sealed segment that a tenant is charged for.
+     *
+     * @param bytes the size of its file
+     */
+    public record Segment(long firstSeq, long bytes) {}
+
+    /** What was read from a shard that is here; null for a tenant that was never decided on. */
+    public record Read(@Nullable TenantUsage usage) {}
+
+    private static final String HEARTBEAT_AGE = "last-heartbeat-seconds-ago";
+
+    /** A busy machine is no lost connection. */
+    private static final long SILENCE_S_MIN = 5;
+
+    /** To collect all metrics takes long enough not to do it at each request. */
+    private static final long TOUCH_HOLDS_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
+
+    private final KafkaStreams streams;
+    private final Topics topics;
+    private final int shards;
+    private final Restores restores;
+    private final double silenceSMax;
+    private final ThreadFailures failures;
+    private final InstanceNotices notices;
+    private volatile Touch touch = new Touch(false, System.nanoTime() - TOUCH_HOLDS_NANOS);
+
+    private record Touch(boolean held, long lookedNanos) {}
+
+    /** @param session how long brokers keep the tasks of an instance that is silent */
+    InstanceView(
+            KafkaStreams streams,
+            Topics topics,
+            int shards,
+            Restores restores,
+            Duration session,
+            ThreadFailures failures,
+            InstanceNotices notices) {
+        this.failures = failures;
+        this.streams = streams;
+        this.topics = topics;
+        this.shards = shards;
+        this.restores = restores;
+        this.notices = notices;
+        silenceSMax = Math.max(SILENCE_S_MIN, session.toMillis() / 1000.0);
+    }
+
+    /** Why it is paused, and which rules its topics break. */
+    public InstanceNotices notices() {
+        return notices;
+    }
+
+    /** Whether a thread of this instance has sent a heartbeat lately; without brokers none can be sent. */
+    public boolean isInTouch() {
+        Touch last = touch;
+        long now = System.nanoTime();
+        if (now - last.lookedNanos >= TOUCH_HOLDS_NANOS) {
+            last = new Touch(hasHeartbeat(), now);
+            touch = last;
+        }
+        return last.held;
+    }
+
+    private boolean hasHeartbeat() {
+        return streams.metrics().values().stream()
+                .filter(metric -> metric.metricName().name().equals(HEARTBEAT_AGE))
+                .map(Metric::metricValue)
+                .anyMatch(age -> age instanceof Number seconds
+                        && seconds.doubleValue() >= 0
+                        && seconds.doubleValue() <= silenceSMax);
+    }
+
+    /** Kafka Streams' state in lower case, such as {@code running} or {@code rebalancing}. */
+    public String state() {
+        return streams.state().name().toLowerCase(Locale.ROOT);
+    }
+
+    /** Whether all tasks of this instance run: nothing is being restored or moved. */
+    public boolean isRunning() {
+        return streams.state() == KafkaStreams.State.RUNNING;
+    }
+
+    /** Whether threads of this instance have failed repeatedly within the last minute. */
+    public boolean isFailing() {
+        return failures.goOn(System.nanoTime());
+    }
+
+    public boolean isPaused() {
+        return streams.isPaused();
+    }
+
+    public int shards() {
+        return shards;
+    }
+
+    public int shardOf(TenantId tenant) {
+        return TenantPartitions.of(tenant, shards);
+    }
+
+    /** Records that were read to rebuild stores since the start. */
+    public long restoredRecords() {
+        return restores.records.sum();
+    }
+
+    public List<Restore> restores() {
+        return restores.now();
+    }
+
+    /** All instances that advertise an address, also this one. */
+    public List<Address> instances() {
+        try {
+            return streams.metadataForAllStreamsClients().stream()
+                    .map(StreamsMetadata::hostInfo)
+                    .filter(host -> host.port() > 0)
+                    .map(host -> new Address(host.host(), host.port()))
+                    .distinct()
+                    .sorted(Comparator.comparing(Address::toString))
+                    .toList();
+        } catch (IllegalStateException | InvalidStateStoreException e) {
+            return List.of(); // not started, or closed
+        }
+    }
+
+    public List<Task> tasks() {
+        List<Task> tasks = new ArrayList<>();
+        for (ThreadMetadata thread : threads()) {
+            boolean running = thread.threadState().equals("RUNNING");
+            thread.activeTasks().forEach(task -> tasks.add(task(task, true, running)));
+            thread.standbyTasks().forEach(task -> tasks.add(task(task, false, running)));
+        }
+        tasks.sort(Comparator.comparing(Task::stage).thenComparingInt(Task::partition));
+        return tasks;
+    }
+
+    private Collection<ThreadMetadata> threads() {
+        try {
+            return streams.metadataForLocalThreads();
+        } catch (IllegalStateException e) {
+            return List.of(); // closed
+        }
+    }
+
+    private Task task(TaskMetadata task, boolean active, boolean running) {
+        Map<String, Long> lag = new TreeMap<>();
+        if (active) {
+            task.endOffsets().forEach((partition, end) -> {
+                Long committed = task.committedOffsets().get(partition);
+                if (end >= 0 && committed != null && committed >= 0) {
+                    lag.put(partition.topic(), Math.max(0, end - committed));
+                }
+            });
+        }
+        return new Task(stage(task), task.taskId().partition(), active, running, lag);
+    }
+
+    private String stage(TaskMetadata task) {
+        for (TopicPartition partition : task.topicPartitions()) {
+            if (partition.topic().equals(topics.byTenant())) {
+                return "admit";
+            }
+            if (partition.topic().equals(topics.accepted())) {
+                return "wal";
+            }
+        }
+        return "route";
+    }
+
+    /** The shards whose tenants this instance decides on now. */
+    public Set<Integer> ownShards() {
+        Set<Integer> own = new TreeSet<>();
+        if (!isInTouch()) {
+            return own;
+        }
+        for (Task task : tasks()) {
+            if (task.active() && task.running() && task.stage().equals("admit")) {
+                own.add(task.partition());
+            }
+        }
+        return own;
+    }
+
+    /** Reads a tenant's usage; null where its shard is not here. */
+    public @Nullable Read usage(TenantId tenant) {
+        ReadOnlyKeyValueStore<Bytes, byte[]> store = store(TenantStates.USAGE, shardOf(tenant));
+        if (store == null) {
+            return null;
+        }
+        try {
+            byte[] stored = store.get(TenantStates.usageKey(tenant));
+            return new Read(stored == null ? null : TenantUsage.read(stored));
+        } catch (InvalidStateStoreException e) {
+            return null; // moved away while it was read
+        }
+    }
+
+    /**
+     * A tenant's sealed segments in order; null where its shard is not here.
+     *
+     * @param after those that begin above this number
+     */
+    public @Nullable List<Segment> segments(TenantId tenant, long after, int max) {
+        ReadOnlyKeyValueStore<Bytes, byte[]> store = store(TenantStates.SEGMENTS, shardOf(tenant));
+        if (store == null) {
+            return null;
+        }
+        if (after == Long.MAX_VALUE) {
+            return List.of();
+        }
+        List<Segment> found = new ArrayList<>();
+        try (KeyValueIterator<Bytes, byte[]> range = store.range(
+                TenantStates.segmentKey(tenant, after + 1), TenantStates.segmentKey(tenant, Long.MAX_VALUE))) {
+            while (range.hasNext() && found.size() < max) {
+                var entry = range.next();
+                found.add(new Segment(
+                        ByteBuffer.wrap(entry.key.get()).getLong(Long.BYTES),
+                        ByteBuffer.wrap(entry.value).getLong()));
+            }
+            return found;
+        } catch (InvalidStateStoreException e) {
+            return null;
+        }
+    }
+
+    /**
+     * Reads the usage of all tenants of a shard, in the order of their ids.
+     *
+     * @return false where the shard is not here, or went away: what was passed on is not complete then
+     */
+    public boolean usages(int shard, BiConsumer<TenantId, TenantUsage> each) {
+        ReadOnlyKeyValueStore<Bytes, byte[]> store = store(TenantStates.USAGE, shard);
+        if (store == null) {
+            return false;
+        }
+        try (KeyValueIterator<Bytes, byte[]> all = store.all()) {
+            while (all.hasNext()) {
+                var entry = all.next();
+                TenantId tenant = TenantId.of(ByteBuffer.wrap(entry.key.get()).getLong());
+                each.accept(tenant, TenantUsage.read(entry.value));
+            }
+            return true;
+        } catch (InvalidStateStoreException e) {
+            return false;
+        }
+    }
+
+    private @Nullable ReadOnlyKeyValueStore<Bytes, byte[]> store(String name, int shard) {
+        if (!isInTouch()) {
+            return null;
+        }
+        try {
+            return streams.store(
+                    StoreQueryParameters.fromNameAndType(name, QueryableStoreTypes.<Bytes, byte[]>keyValueStore())
+                            .withPartition(shard));
+        } catch (InvalidStateStoreException e) {
+            return null;
+        }
+    }
+
+    /** Counts what is restored. */
+    static final class Restores implements StateRestoreListener {
+        private final Map<String, Restore> now = new ConcurrentHashMap<>();
+        private final LongAdder records = new LongAdder();
+
+        List<Restore> now() {
+            return now.values().stream()
+                    .sorted(Comparator.comparing(Restore::store).thenComparingInt(Restore::partition))
+                    .toList();
+        }
+
+        @Override
+        public void onRestoreStart(TopicPartition partition, String store, long start, long end) {
+            now.put(key(partition, store), new Restore(store, partition.partition(), 0, end - start));
+        }
+
+        @Override
+        public void onBatchRestored(TopicPartition partition, String store, long batchEnd, long count) {
+            records.add(count);
+            now.computeIfPresent(
+                    key(partition, store),
+                    (key, restore) -> new Restore(
+                            restore.store(), restore.partition(), restore.restored() + count, restore.total()));
+        }
+
+        @Override
+        public void onRestoreEnd(TopicPartition partition, String store, long count) {
+            now.remove(key(partition, store));
+        }
+
+        @Override
+        public void onRestoreSuspended(TopicPartition partition, String store, long count) {
+            now.remove(key(partition, store));
+        }
+
+        private static String key(TopicPartition partition, String store) {
+            return store + "/" + partition;
+        }
+    }
+}

@@ -1,0 +1,369 @@
+package io.tidegate.streams;
+
+import io.tidegate.contract.Topics;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.apache.kafka.clients.admin.AbortTransactionSpec;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.DescribeProducersResult;
+import org.apache.kafka.clients.admin.ListTopicsOptions;
+import org.apache.kafka.clients.admin.ListTransactionsOptions;
+import org.apache.kafka.clients.admin.ProducerState;
+import org.apache.kafka.clients.admin.TopicDescription;
+import org.apache.kafka.clients.admin.TransactionDescription;
+import org.apache.kafka.clients.admin.TransactionListing;
+import org.apache.kafka.clients.admin.TransactionState;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.KafkaFuture;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.AuthorizationException;
+import org.apache.kafka.common.errors.TransactionalIdNotFoundException;
+import org.apache.kafka.common.internals.Topic;
+import org.apache.kafka.common.utils.Utils;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The transactions that are open in the partitions that an application writes, and an end for those that the brokers
+ * forgot.
+ *
+ * <p>Who ends a transaction is its coordinator, which writes a marker into each of its partitions. Brokers of version 4.3.1
+ * skip the marker for a partition that has no leader at that moment, and count the transaction as ended; all partitions are
+ * in that state for a second when the broker of a cluster of one comes back after a crash, and some when a whole cluster
+ * starts. What is left is open for ever: who reads committed records stands still before it, a store that is restored from
+ * such a partition too, and the producer's next commit there would make visible what was aborted.
+ *
+ * <p>So what is left open by a transaction that was aborted is aborted here. One that was committed is aborted only where
+ * no marker of it was written anywhere, the group's offsets included: then nobody has seen any of it, and all of it is done
+ * again. Otherwise it is only reported. Thread-safe.
+ */
+public final class OpenTransactions {
+    private static final Logger LOG = LoggerFactory.getLogger(OpenTransactions.class);
+    private static final long ANSWER_WITHIN_S = 15;
+
+    /**
+     * One that is open in one partition.
+     *
+     * @param partition where
+     * @param producerId whose
+     * @param epoch of the producer when it wrote
+     * @param coordinatorEpoch that the partition knows of
+     * @param startOffset of its first record there
+     * @param lastTimestampMs of its last record there
+     */
+    public record Open(
+            TopicPartition partition,
+            long producerId,
+            int epoch,
+            int coordinatorEpoch,
+            long startOffset,
+            long lastTimestampMs) {}
+
+    /**
+     * How the last transaction of a producer ended, or will end when its transactional id is taken over.
+     *
+     * @param transactionalId of the producer
+     * @param producerId of the producer
+     * @param epoch that its coordinator knows: for a committed transaction the one after that of its records
+     * @param committed or aborted
+     */
+    record Ended(String transactionalId, long producerId, int epoch, boolean committed) {}
+
+    private final Admin admin;
+    private final Topics topics;
+    private final String applicationId;
+
+    public OpenTransactions(Admin admin, Topics topics, String applicationId) {
+        this.admin = admin;
+        this.topics = topics;
+        this.applicationId = applicationId;
+    }
+
+    /**
+     * All that are open now, those that are being written and those of producers in the ingress topics too.
+     *
+     * @throws KafkaException if the brokers do not say, for example because the topics may not be read
+     */
+    public Set<Open> look() {
+        Producers producers = producers();
+        if (producers.refused != null) {
+            throw producers.refused;
+        }
+        Set<Open> open = new HashSet<>(producers.open());
+        open.addAll(lookAtIngress());
+        return open;
+    }
+
+    /** Those of producers in the ingress topics: signals behind one wait, of all tenants, until it ends. */
+    Set<Open> lookAtIngress() {
+        List<TopicPartition> ingress = new ArrayList<>();
+        Set<String> existing = new HashSet<>(get(admin.listTopics().names()));
+        existing.retainAll(topics.signals());
+        get(admin.describeTopics(existing).allTopicNames())
+                .forEach((name, topic) ->
+                        topic.partitions().forEach(one -> ingress.add(new TopicPartition(name, one.partition()))));
+        return producers(ingress).open();
+    }
+
+    /** The transactional id of a producer; "unknown" where this application may not see it. */
+    String transactionalIdOf(long producerId) {
+        return get(admin.listTransactions(new ListTransactionsOptions().filterProducerIds(Set.of(producerId)))
+                        .all())
+                .stream()
+                .map(TransactionListing::transactionalId)
+                .findFirst()
+                .orElse("unknown");
+    }
+
+    /** Like {@link #look}, without the partitions that this application may not read. */
+    Set<Open> lookWherePossible() {
+        return producers().open();
+    }
+
+    /** What there is to know before a transactional id is taken over; null where there is nothing. */
+    @Nullable
+    Ended outcomeOf(String transactionalId) {
+        TransactionDescription last;
+        try {
+            last = describe(transactionalId);
+        } catch (TransactionalIdNotFoundException e) {
+            return null;
+        }
+        return switch (last.state()) {
+            // Whoever takes the id over has the brokers abort it.
+            case ONGOING, PREPARE_EPOCH_FENCE, PREPARE_ABORT, COMPLETE_ABORT -> ended(transactionalId, last, false);
+            case PREPARE_COMMIT, COMPLETE_COMMIT -> ended(transactionalId, last, true);
+            case EMPTY, UNKNOWN -> null;
+        };
+    }
+
+    private static Ended ended(String transactionalId, TransactionDescription last, boolean committed) {
+        return new Ended(transactionalId, last.producerId(), last.producerEpoch(), committed);
+    }
+
+    private TransactionDescription describe(String transactionalId) {
+        return get(admin.describeTransactions(Set.of(transactionalId)).description(transactionalId));
+    }
+
+    /** After the transactional id was taken over, and before its producer writes. */
+    void endLeftOverOf(Ended ended) {
+        Producers producers = producers();
+        List<Open> left = producers.open().stream()
+                .filter(one -> one.producerId() == ended.producerId() && one.epoch() <= ended.epoch())
+                .toList();
+        var unused = end(ended, left, producers);
+    }
+
+    /**
+     * Ends those whose coordinators say that they have ended.
+     *
+     * @param suspects that have been open for long
+     * @return those that cannot be ended here, which has been reported
+     */
+    Set<Open> endForgotten(Collection<Open> suspects) {
+        Map<Long, List<Open>> byProducer = new HashMap<>();
+        suspects.forEach(one -> byProducer
+                .computeIfAbsent(one.producerId(), id -> new ArrayList<>())
+                .add(one));
+        Collection<TransactionListing> owners =
+                get(admin.listTransactions(new ListTransactionsOptions().filterProducerIds(byProducer.keySet()))
+                        .all());
+        Set<Open> reported = new HashSet<>();
+        for (TransactionListing owner : owners) {
+            TransactionDescription last = describe(owner.transactionalId());
+            // Asked after its coordinator, so that nothing is taken for left over that was begun since.
+            Producers producers = producers();
+            Set<Open> stillOpen = producers.open();
+            List<Open> left = byProducer.getOrDefault(last.producerId(), List.of()).stream()
+                    .filter(stillOpen::contains)
+                    .toList();
+            boolean isDone = switch (last.state()) {
+                case COMPLETE_ABORT, COMPLETE_COMMIT -> endLastOf(owner.transactionalId(), last, left, producers);
+                case EMPTY -> {
+                    reportUnknown(owner.transactionalId(), left);
+                    yield false;
+                }
+                // Its coordinator works on it.
+                case ONGOING, PREPARE_EPOCH_FENCE, PREPARE_ABORT, PREPARE_COMMIT, UNKNOWN -> true;
+            };
+            if (!isDone) {
+                reported.addAll(left);
+            }
+        }
+        return reported;
+    }
+
+    /** What is left of the last transaction; how those before it ended is not known. */
+    private boolean endLastOf(
+            String transactionalId, TransactionDescription last, List<Open> left, Producers producers) {
+        if (left.stream().anyMatch(one -> last.producerEpoch() - one.epoch() > 1)) {
+            reportUnknown(transactionalId, left);
+            return false;
+        }
+        return end(ended(transactionalId, last, last.state() == TransactionState.COMPLETE_COMMIT), left, producers);
+    }
+
+    private static void reportUnknown(String transactionalId, List<Open> left) {
+        report(transactionalId, left, "how it ended is not known any more");
+    }
+
+    /** False if that cannot be done, which it reports. */
+    private boolean end(Ended ended, List<Open> left, Producers producers) {
+        if (left.isEmpty()) {
+            return true;
+        }
+        boolean nothingIsVisible = !ended.committed()
+                || (producers.refused == null
+                        && nothingWasCommitted(ended, left, producers.statesOf(ended.producerId())));
+        if (!nothingIsVisible) {
+            report(ended.transactionalId(), left, "it was committed, and a part of it may be visible");
+            return false;
+        }
+        for (Open one : left) {
+            try {
+                get(admin.abortTransaction(new AbortTransactionSpec(
+                                one.partition(), one.producerId(), (short) one.epoch(), one.coordinatorEpoch()))
+                        .all());
+            } catch (AuthorizationException e) {
+                report(ended.transactionalId(), left, "Tidegate may not end it: that needs Alter on the cluster");
+                return false;
+            }
+        }
+        LOG.warn(
+                "ended a transaction whose end the brokers had not written; its signals are decided again"
+                        + " transactional_id={} partitions={}",
+                ended.transactionalId(),
+                partitions(left));
+        return true;
+    }
+
+    /**
+     * Whether no marker of a committed transaction was written: each raises its partition's epoch to that of the end.
+     *
+     * @param left what is open of the transaction
+     * @param states what all partitions know of its producer
+     */
+    static boolean nothingWasCommitted(Ended ended, Collection<Open> left, Collection<ProducerState> states) {
+        return left.stream().allMatch(one -> one.epoch() == ended.epoch() - 1)
+                && states.stream().allMatch(state -> state.producerEpoch() < ended.epoch());
+    }
+
+    private static void report(String transactionalId, List<Open> left, String why) {
+        if (!left.isEmpty()) {
+            LOG.error(
+                    "a transaction is open that the brokers count as ended, readers of committed records wait behind it;"
+                            + " {}. See tidegate doctor transactional_id={} partitions={}",
+                    why,
+                    transactionalId,
+                    partitions(left));
+        }
+    }
+
+    private static List<TopicPartition> partitions(List<Open> left) {
+        return left.stream().map(Open::partition).toList();
+    }
+
+    /** What the partitions know of their producers. */
+    private static final class Producers {
+        private final Map<TopicPartition, List<ProducerState>> states = new HashMap<>();
+        /** Why some of them would not say; null where all did. */
+        private @Nullable KafkaException refused;
+
+        Set<Open> open() {
+            Set<Open> open = new HashSet<>();
+            states.forEach((partition, producers) -> producers.stream()
+                    .filter(state -> state.currentTransactionStartOffset().isPresent())
+                    .map(state -> new Open(
+                            partition,
+                            state.producerId(),
+                            state.producerEpoch(),
+                            state.coordinatorEpoch().orElse(0),
+                            state.currentTransactionStartOffset().getAsLong(),
+                            state.lastTimestamp()))
+                    .forEach(open::add));
+            return open;
+        }
+
+        List<ProducerState> statesOf(long producerId) {
+            return states.values().stream()
+                    .flatMap(List::stream)
+                    .filter(state -> state.producerId() == producerId)
+                    .toList();
+        }
+    }
+
+    private Producers producers() {
+        return producers(partitions());
+    }
+
+    private Producers producers(List<TopicPartition> partitions) {
+        DescribeProducersResult answers = admin.describeProducers(partitions);
+        Producers producers = new Producers();
+        for (TopicPartition partition : partitions) {
+            try {
+                producers.states.put(
+                        partition, get(answers.partitionResult(partition)).activeProducers());
+            } catch (AuthorizationException e) {
+                producers.refused = e;
+            }
+        }
+        return producers;
+    }
+
+    /** What is written in transactions: topics, changelogs, and where the group's offsets stand. */
+    private List<TopicPartition> partitions() {
+        Set<String> fixed = Set.of(
+                topics.configs(),
+                topics.byTenant(),
+                topics.accepted(),
+                topics.quotaExceeded(),
+                topics.deadLetter(),
+                topics.segments(),
+                topics.events(),
+                Topic.GROUP_METADATA_TOPIC_NAME);
+        List<String> names = get(admin.listTopics(new ListTopicsOptions().listInternal(true))
+                        .names())
+                .stream()
+                .filter(name -> fixed.contains(name) || isChangelog(name))
+                .toList();
+        Map<String, TopicDescription> described =
+                get(admin.describeTopics(names).allTopicNames());
+        List<TopicPartition> partitions = new ArrayList<>();
+        described.forEach((name, topic) -> {
+            int count = topic.partitions().size();
+            if (name.equals(Topic.GROUP_METADATA_TOPIC_NAME)) {
+                partitions.add(new TopicPartition(name, Utils.abs(applicationId.hashCode()) % count));
+            } else {
+                topic.partitions().forEach(one -> partitions.add(new TopicPartition(name, one.partition())));
+            }
+        });
+        return partitions;
+    }
+
+    private boolean isChangelog(String topic) {
+        return topic.startsWith(applicationId + "-") && topic.endsWith("-changelog");
+    }
+
+    private static <T> T get(KafkaFuture<T> answer) {
+        try {
+            return answer.get(ANSWER_WITHIN_S, TimeUnit.SECONDS);
+        } catch (ExecutionException e) {
+            throw e.getCause() instanceof KafkaException cause ? cause : new KafkaException(e.getCause());
+        } catch (TimeoutException e) {
+            throw new org.apache.kafka.common.errors.TimeoutException(
+                    "no answer within %d s".formatted(ANSWER_WITHIN_S), e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new org.apache.kafka.common.errors.InterruptException(e);
+        }
+    }
+}

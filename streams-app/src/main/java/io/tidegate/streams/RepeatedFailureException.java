@@ -1,0 +1,22 @@
+package io.tidegate.streams;
+
+/** Why an instance ended: its threads failed so often that another attempt is of no use until the cause is fixed. */
+public final class RepeatedFailureException extends RuntimeException {
+    private static final long serialVersionUID = 1;
+
+    RepeatedFailureException(Throwable last) {
+        super(
+                "threads failed %d times within %d minutes, the last time with: %s. Each time another thread began at the committed offset and failed again. Once the cause is fixed, start the instance again: nothing is lost"
+                        .formatted(ThreadFailures.MAX + 1, ThreadFailures.WITHIN.toMinutes(), rootOf(last)),
+                last);
+    }
+
+    private static String rootOf(Throwable failure) {
+        Throwable root = failure;
+        // Causes can be a cycle only by mistake; a bound costs nothing.
+        for (int i = 0; i < 100 && root.getCause() != null; i++) {
+            root = root.getCause();
+        }
+        return root.getMessage() == null ? root.toString() : root.getClass().getSimpleName() + ": " + root.getMessage();
+    }
+}

@@ -1,0 +1,192 @@
+package io.tidegate.streams;
+
+import java.time.Duration;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.ConsumerRecords;
+import org.apache.kafka.clients.consumer.InvalidOffsetException;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.TimeoutException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What one stream thread was delivered, what it has processed, and what it commits.
+ *
+ * <p>Invariants, each checked before anything is committed:
+ *
+ * <ul>
+ *   <li>An offset is committed only if every record between it and the partition's last committed offset was delivered to
+ *       this thread and processed by a stage of it, in transactions that are committed or about to be.
+ *   <li>A transaction is committed only with the offsets of all records that were processed in it.
+ *   <li>A stage that was open when its thread's transaction was aborted processes nothing more, and its thread commits
+ *       nothing more.
+ * </ul>
+ *
+ * <p>The last one ends a thread that Kafka Streams lets live on after it aborted the transaction: it closes one task dirty,
+ * for example because of a {@code TaskCorruptedException} during a rebalance of the classic protocol, while it cannot
+ * commit the others. Throwing from {@code abortTransaction} would not end the thread: Kafka Streams swallows what a dirty
+ * close throws. A thread that lost all its tasks, or that stops, closes the stages itself, and is not affected. Not
+ * thread-safe; owned by the thread.
+ */
+final class ThreadProgress {
+    private static final Logger LOG = LoggerFactory.getLogger(ThreadProgress.class);
+
+    private final Continuity.Records records;
+    private final Map<TopicPartition, PartitionProgress> partitions = new HashMap<>();
+    private final Set<GuardedStage<?, ?>> open = new HashSet<>();
+    private Map<TopicPartition, OffsetAndMetadata> committing = Map.of();
+    private boolean hasOrphans;
+
+    ThreadProgress(Continuity.Records records) {
+        this.records = records;
+    }
+
+    // What the consumer does.
+
+    /** Fails if the thread must not go on, and notices a position that moved on its own. */
+    void beforePoll(Consumer<?, ?> consumer) {
+        requireNoOrphans();
+        Set<TopicPartition> assigned = consumer.assignment();
+        partitions.keySet().retainAll(assigned);
+        for (PartitionProgress partition : partitions.values()) {
+            if (partition.isPositioned()) {
+                position(consumer, partition);
+            }
+        }
+    }
+
+    /** A task is about to be given records of these partitions. */
+    void resumed(Consumer<?, ?> consumer, Collection<TopicPartition> resumed) {
+        for (TopicPartition id : resumed) {
+            PartitionProgress partition = of(id);
+            // Where nothing is committed there is no position yet, and asking for it is an error that only poll may
+            // throw.
+            if (!partition.isPositioned() && partition.hasCommitted()) {
+                try {
+                    position(consumer, partition);
+                } catch (KafkaException e) {
+                    LOG.debug("the first records will tell where it begins partition={}", id, e);
+                }
+            }
+        }
+    }
+
+    private static void position(Consumer<?, ?> consumer, PartitionProgress partition) {
+        long position;
+        try {
+            position = consumer.position(partition.id(), Duration.ZERO);
+        } catch (TimeoutException | IllegalStateException | InvalidOffsetException e) {
+            // It has none at the moment; the records that come next will tell. Kafka Streams resets an invalid position
+            // when
+            // it polls; thrown from resume, the exception would end the thread.
+            return;
+        }
+        partition.positionIs(position);
+    }
+
+    void delivered(ConsumerRecords<byte[], byte[]> polled) {
+        polled.nextOffsets().forEach((id, next) -> {
+            List<ConsumerRecord<byte[], byte[]>> batch = polled.records(id);
+            PartitionProgress partition = of(id);
+            if (batch.isEmpty()) {
+                partition.advanced(next.offset());
+            } else {
+                long[] offsets = new long[batch.size()];
+                for (int i = 0; i < offsets.length; i++) {
+                    offsets[i] = batch.get(i).offset();
+                }
+                partition.delivered(offsets, next.offset());
+            }
+        });
+    }
+
+    void soughtTo(TopicPartition partition, long offset) {
+        of(partition).positionIs(offset);
+    }
+
+    void soughtToBeginning(Collection<TopicPartition> sought) {
+        sought.forEach(partition -> of(partition).positionIsReset());
+    }
+
+    void committedAre(Map<TopicPartition, OffsetAndMetadata> offsets) {
+        offsets.forEach((partition, offset) -> of(partition).committedIs(offset == null ? 0 : offset.offset()));
+    }
+
+    /** Other threads may go on with these partitions. */
+    void lost(Collection<TopicPartition> lost) {
+        lost.forEach(partitions::remove);
+    }
+
+    void retain(Collection<TopicPartition> assigned) {
+        partitions.keySet().retainAll(assigned);
+    }
+
+    // What the stages do.
+
+    void opened(GuardedStage<?, ?> stage) {
+        open.add(stage);
+    }
+
+    void closed(GuardedStage<?, ?> stage) {
+        open.remove(stage);
+    }
+
+    PartitionProgress of(TopicPartition id) {
+        return partitions.computeIfAbsent(id, partition -> new PartitionProgress(partition, records));
+    }
+
+    // What the producer does.
+
+    /** @throws IllegalStateException if the commit would skip a record, or commit one without its offset */
+    void requireCommittable(Map<TopicPartition, OffsetAndMetadata> offsets) {
+        requireNoOrphans();
+        for (PartitionProgress partition : partitions.values()) {
+            if (partition.isInTransaction() && !offsets.containsKey(partition.id())) {
+                throw new IllegalStateException(
+                        "signals would be decided twice: the transaction has records of %s and not its offset; so the thread ends"
+                                .formatted(partition.id()));
+            }
+        }
+        offsets.forEach((id, offset) -> of(id).requireCommittable(offset.offset()));
+        committing = Map.copyOf(offsets);
+    }
+
+    void transactionCommitted() {
+        committing.forEach((id, offset) -> of(id).transactionCommitted(offset.offset()));
+        committing = Map.of();
+    }
+
+    void transactionAborted() {
+        committing = Map.of();
+        open.forEach(GuardedStage::orphan);
+        hasOrphans = true;
+        partitions.values().forEach(PartitionProgress::transactionAborted);
+    }
+
+    private void requireNoOrphans() {
+        if (hasOrphans) {
+            for (GuardedStage<?, ?> stage : open) {
+                if (stage.isOrphaned()) {
+                    throw abortedBelow(stage);
+                }
+            }
+            hasOrphans = false;
+        }
+    }
+
+    IllegalStateException abortedBelow(GuardedStage<?, ?> stage) {
+        return new IllegalStateException(
+                ("the transaction was aborted while %s was open: what it wrote is gone, and it would go on after it; so the"
+                                + " thread ends, and another one begins at the committed offset")
+                        .formatted(stage));
+    }
+}

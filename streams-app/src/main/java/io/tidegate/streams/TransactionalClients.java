@@ -1,0 +1,296 @@
+package io.tidegate.streams;
+
+import io.tidegate.contract.Topics;
+import java.time.Duration;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executors;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.FenceProducersOptions;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerGroupMetadata;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.clients.producer.ProducerConfig;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.TimeoutException;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.apache.kafka.streams.processor.internals.DefaultKafkaClientSupplier;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Kafka's clients for the threads, with four differences: they report to {@link Continuity}, which fails a thread before it
+ * loses a record; a commit that times out is fatal for its thread; the
+ * transaction that a thread leaves open when it fails can be {@linkplain #abortTransactionOf aborted}; and transactions
+ * whose end the brokers {@linkplain OpenTransactions forgot} are ended: those of a transactional id when it is taken over,
+ * those of instances that are gone by looking for them from time to time.
+ *
+ * <p>Kafka Streams 4.3.1 answers such a time-out by retrying in a way that, with the classic group protocol, can skip
+ * the records that were polled and not committed. Whether the transaction was committed is not known then; so the thread
+ * ends, and its successor begins at the committed offset. Extends an internal class because Kafka Streams accepts no
+ * other supplier with the streams group protocol.
+ */
+final class TransactionalClients extends DefaultKafkaClientSupplier implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(TransactionalClients.class);
+
+    private static final String CLIENT_ID_SUFFIX = "-producer";
+    private static final int ABORT_WITHIN_MS = 30_000;
+    private static final int TRIES = 4;
+
+    private static final Duration LOOK_EVERY = Duration.ofSeconds(30);
+
+    private final Topics topics;
+    private final String applicationId;
+    private final @Nullable Alignment alignment;
+    private final LostRecords lost;
+    private final Continuity continuity;
+    private final Map<String, String> transactionalIds = new ConcurrentHashMap<>();
+    private final ScheduledExecutorService caretaker = Executors.newSingleThreadScheduledExecutor(task -> {
+        Thread thread = new Thread(task, "tidegate-transactions");
+        thread.setDaemon(true);
+        return thread;
+    });
+    private Set<OpenTransactions.Open> seen = Set.of();
+    private Set<OpenTransactions.Open> reported = Set.of();
+    private final IngressTransactions ingress = new IngressTransactions();
+    private volatile @Nullable Admin admin;
+    private @Nullable PartitionWatch partitionWatch;
+
+    /**
+     * @param applicationId the group, and the beginning of its changelogs' names
+     * @param alignment of the partitions of {@code signals}; null: each is read as fast as it can be
+     * @param continuity told what is delivered and committed
+     * @param lost told of records that the threads' consumers find deleted
+     */
+    TransactionalClients(
+            Topics topics,
+            String applicationId,
+            @Nullable Alignment alignment,
+            Continuity continuity,
+            LostRecords lost) {
+        this.lost = lost;
+        this.topics = topics;
+        this.applicationId = applicationId;
+        this.alignment = alignment;
+        this.continuity = continuity;
+    }
+
+    /** With the classic group protocol; the other one has a {@link PositioningConsumer}. */
+    @Override
+    public Consumer<byte[], byte[]> getConsumer(Map<String, Object> config) {
+        return new GuardedConsumer(config, alignment == null ? Alignment.none() : alignment, continuity, lost);
+    }
+
+    @Override
+    public Admin getAdmin(Map<String, Object> config) {
+        Admin created = super.getAdmin(config);
+        admin = created;
+        return created;
+    }
+
+    @Override
+    public Producer<byte[], byte[]> getProducer(Map<String, Object> config) {
+        String clientId = String.valueOf(config.get(ProducerConfig.CLIENT_ID_CONFIG));
+        Object transactionalId = config.get(ProducerConfig.TRANSACTIONAL_ID_CONFIG);
+        if (transactionalId != null && clientId.endsWith(CLIENT_ID_SUFFIX)) {
+            String thread = clientId.substring(0, clientId.length() - CLIENT_ID_SUFFIX.length());
+            transactionalIds.put(thread, transactionalId.toString());
+        }
+        return new TransactionalProducer(config);
+    }
+
+    /** Begins to look for transactions that the brokers forgot, and how far the group has read. */
+    void start() {
+        Admin client = admin;
+        if (alignment != null && client != null) {
+            partitionWatch = new PartitionWatch(alignment, client, applicationId);
+            partitionWatch.start();
+        }
+        var unused = caretaker.scheduleWithFixedDelay(
+                this::endForgotten, LOOK_EVERY.toMillis(), LOOK_EVERY.toMillis(), TimeUnit.MILLISECONDS);
+    }
+
+    /** How many transactions of producers hold up the readers of the ingress topics. */
+    int openIngressTransactions() {
+        return ingress.heldUp();
+    }
+
+    /** Those that were open at the last look too: nearly all end within a fraction of that time. */
+    private void endForgotten() {
+        Admin client = admin;
+        if (client == null) {
+            return;
+        }
+        try {
+            OpenTransactions transactions = transactions(client);
+            Set<OpenTransactions.Open> now = transactions.lookWherePossible();
+            Set<OpenTransactions.Open> suspects = new HashSet<>(now);
+            suspects.retainAll(seen);
+            suspects.removeAll(reported);
+            seen = now;
+            if (!suspects.isEmpty()) {
+                reported = transactions.endForgotten(suspects);
+            }
+            ingress.look(transactions, System.currentTimeMillis());
+        } catch (RuntimeException e) {
+            LOG.debug("could not look for transactions that are left open", e);
+        }
+    }
+
+    /**
+     * Asks the brokers, without waiting, to abort what a thread that failed has not committed. The thread that comes in
+     * its place has another transactional id; without this, everybody who reads committed records would wait until the
+     * old transaction times out. A commit that the brokers have begun is completed.
+     */
+    void abortTransactionOf(Thread failed) {
+        String transactionalId = transactionalIds.remove(failed.getName());
+        Admin client = admin;
+        if (transactionalId == null || client == null) {
+            return;
+        }
+        try {
+            caretaker.execute(() -> abort(client, transactionalId));
+        } catch (RejectedExecutionException e) {
+            LOG.debug("stopping, the transaction ends when it times out transactional_id={}", transactionalId);
+        }
+    }
+
+    private void abort(Admin client, String transactionalId) {
+        try {
+            takeOver(transactionalId, () -> fence(client, transactionalId));
+            LOG.info("aborted the transaction of a thread that failed transactional_id={}", transactionalId);
+        } catch (RuntimeException e) {
+            LOG.warn(
+                    "the transaction of a thread that failed ends only when it times out transactional_id={}",
+                    transactionalId,
+                    e);
+        }
+    }
+
+    private static void fence(Admin client, String transactionalId) {
+        try {
+            client.fenceProducers(List.of(transactionalId), new FenceProducersOptions().timeoutMs(ABORT_WITHIN_MS))
+                    .all()
+                    .get();
+        } catch (ExecutionException e) {
+            throw new KafkaException(e.getCause());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new KafkaException(e);
+        }
+    }
+
+    /** The brokers end what is open when an id is taken over; what they forget of it is ended after. */
+    private void takeOver(String transactionalId, Runnable step) {
+        Admin client = admin;
+        if (client == null) {
+            step.run();
+            return;
+        }
+        OpenTransactions transactions = transactions(client);
+        OpenTransactions.Ended ended = null;
+        try {
+            ended = patiently(() -> transactions.outcomeOf(transactionalId));
+        } catch (RuntimeException e) {
+            LOG.warn("the last transaction is not known transactional_id={}", transactionalId, e);
+        }
+        step.run();
+        if (ended != null) {
+            endLeftOverOf(ended, transactions);
+        }
+    }
+
+    private static void endLeftOverOf(OpenTransactions.Ended ended, OpenTransactions transactions) {
+        try {
+            patiently(() -> {
+                transactions.endLeftOverOf(ended);
+                return null;
+            });
+        } catch (RuntimeException e) {
+            LOG.warn("what is left open of a transaction is not known transactional_id={}", ended.transactionalId(), e);
+        }
+    }
+
+    /** Some partitions may still be without a leader: those whose transactions are forgotten. */
+    private static <T extends @Nullable Object> T patiently(Supplier<T> step) {
+        for (int i = 1; i < TRIES; i++) {
+            try {
+                return step.get();
+            } catch (TimeoutException e) {
+                LOG.debug("no answer about transactions, asking again", e);
+            }
+        }
+        return step.get();
+    }
+
+    private OpenTransactions transactions(Admin client) {
+        return new OpenTransactions(client, topics, applicationId);
+    }
+
+    @Override
+    public void close() {
+        caretaker.shutdownNow();
+        if (partitionWatch != null) {
+            partitionWatch.close();
+        }
+    }
+
+    private final class TransactionalProducer extends KafkaProducer<byte[], byte[]> {
+        private final String transactionalId;
+        private Map<TopicPartition, OffsetAndMetadata> offsetsToCommit = Map.of();
+
+        TransactionalProducer(Map<String, Object> config) {
+            super(config, new ByteArraySerializer(), new ByteArraySerializer());
+            transactionalId = String.valueOf(config.get(ProducerConfig.TRANSACTIONAL_ID_CONFIG));
+        }
+
+        @Override
+        public void initTransactions() {
+            takeOver(transactionalId, super::initTransactions);
+        }
+
+        @Override
+        public void sendOffsetsToTransaction(
+                Map<TopicPartition, OffsetAndMetadata> offsets, ConsumerGroupMetadata group) {
+            continuity.ofThread().requireCommittable(offsets);
+            fatalIfTimedOut(() -> super.sendOffsetsToTransaction(offsets, group));
+            offsetsToCommit = Map.copyOf(offsets);
+        }
+
+        @Override
+        public void commitTransaction() {
+            fatalIfTimedOut(super::commitTransaction);
+            if (alignment != null) {
+                alignment.committed(offsetsToCommit);
+            }
+            offsetsToCommit = Map.of();
+            continuity.ofThread().transactionCommitted();
+        }
+
+        @Override
+        public void abortTransaction() {
+            continuity.ofThread().transactionAborted();
+            super.abortTransaction();
+        }
+
+        private static void fatalIfTimedOut(Runnable step) {
+            try {
+                step.run();
+            } catch (TimeoutException e) {
+                throw new KafkaException("a commit timed out; its outcome is unknown, so the thread starts again", e);
+            }
+        }
+    }
+}

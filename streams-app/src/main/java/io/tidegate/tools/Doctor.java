@@ -1,0 +1,480 @@
+package io.tidegate.tools;
+
+import io.tidegate.admin.AdminException;
+import io.tidegate.admin.ClusterChecks;
+import io.tidegate.admin.KafkaFutures;
+import io.tidegate.admin.Remedy;
+import io.tidegate.admin.TenantDirectory;
+import io.tidegate.admin.TenantOperations;
+import io.tidegate.admin.TopicFinding;
+import io.tidegate.admin.TopicRule;
+import io.tidegate.admin.TopicSetup;
+import io.tidegate.config.Settings;
+import io.tidegate.config.SettingsException;
+import io.tidegate.streams.OpenTransactions;
+import io.tidegate.wal.DataDir;
+import io.tidegate.wal.FileFault;
+import io.tidegate.wal.WalException;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.net.UnknownHostException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.AdminClientConfig;
+import org.apache.kafka.clients.admin.DescribeTopicsOptions;
+import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.admin.TopicDescription;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.Node;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.acl.AclOperation;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Looks for what keeps an instance from running well, from here and with these settings, and changes nothing but a file of
+ * its own for a moment, to time the disk. Each finding is one line, with what mends it.
+ */
+public final class Doctor {
+    /** How bad a finding is. */
+    public enum Level {
+        OK,
+        WARN,
+        FAIL
+    }
+
+    /**
+     * One thing that was looked at.
+     *
+     * @param fix what to do; null if there is nothing to do, or if the text says it
+     */
+    public record Finding(
+            Level level, String area, String text, @Nullable String fix) {}
+
+    private static final int CONNECT_MS = 5_000;
+    private static final int ANSWER_MS = 10_000;
+    private static final int FSYNC_BYTES = 4096;
+    private static final int FSYNC_TIMES = 5;
+    private static final long FSYNC_SLOW_MS = 50;
+    private static final long CLOCK_AHEAD_MS = 1_000;
+
+    private final Settings settings;
+    private final List<Finding> findings = new ArrayList<>();
+
+    public Doctor(Settings settings) {
+        this.settings = settings;
+    }
+
+    public List<Finding> examine() {
+        boolean held = dataDir();
+        memory();
+        disk();
+        port(held);
+        if (brokers()) {
+            cluster();
+        }
+        return List.copyOf(findings);
+    }
+
+    private void add(Level level, String area, String text, @Nullable String fix) {
+        findings.add(new Finding(level, area, text, fix));
+    }
+
+    private void ok(String area, String text) {
+        add(Level.OK, area, text, null);
+    }
+
+    /** Whether at least one of the brokers to begin with can be connected to. */
+    private boolean brokers() {
+        boolean any = false;
+        for (String server : settings.bootstrapServers().split(",", -1)) {
+            int colon = server.lastIndexOf(':');
+            String why = unreachable(server.substring(0, colon), Integer.parseInt(server.substring(colon + 1)));
+            if (why == null) {
+                ok("broker", server + " can be connected to");
+                any = true;
+            } else {
+                add(
+                        Level.FAIL,
+                        "broker",
+                        "%s cannot be connected to: %s".formatted(server, why),
+                        "start the broker, or name another with --bootstrap-server; look at firewalls between here and there");
+            }
+        }
+        return any;
+    }
+
+    private static @Nullable String unreachable(String host, int port) {
+        String name = host.startsWith("[") ? host.substring(1, host.length() - 1) : host;
+        try (Socket socket = new Socket()) {
+            socket.connect(new InetSocketAddress(InetAddress.getByName(name), port), CONNECT_MS);
+            return null;
+        } catch (UnknownHostException e) {
+            return "the name %s is not known here".formatted(name);
+        } catch (IOException e) {
+            return FileFault.describe(e);
+        }
+    }
+
+    private void cluster() {
+        Map<String, Object> config = new HashMap<>(settings.clientConfig());
+        config.put(AdminClientConfig.DEFAULT_API_TIMEOUT_MS_CONFIG, ANSWER_MS);
+        config.put(AdminClientConfig.REQUEST_TIMEOUT_MS_CONFIG, ANSWER_MS / 2);
+        try (Admin admin = Admin.create(config)) {
+            var nodes = KafkaFutures.get(admin.describeCluster().nodes(), "describing the cluster");
+            if (advertised(nodes)) {
+                examineTopics(admin);
+            }
+        } catch (AdminException | KafkaException e) {
+            add(
+                    Level.FAIL,
+                    "broker",
+                    "the broker accepts connections, and does not answer as Kafka: " + root(e),
+                    "look at kafka.security.protocol and its settings, and whether the port is that of a Kafka listener");
+        }
+    }
+
+    /** A broker is asked for the addresses of all, and clients go on with these, whatever address they began with. */
+    boolean advertised(Iterable<Node> nodes) {
+        boolean all = true;
+        for (Node node : nodes) {
+            String why = unreachable(node.host(), node.port());
+            if (why == null) {
+                ok(
+                        "listener",
+                        "broker %s is at %s:%d, as it advertises".formatted(node.id(), node.host(), node.port()));
+                continue;
+            }
+            all = false;
+            add(
+                    Level.FAIL,
+                    "listener",
+                    "broker %s says that it is at %s:%d, which cannot be reached from here: %s"
+                            .formatted(node.id(), node.host(), node.port(), why),
+                    "the address that clients go on with is the broker's advertised.listeners, not the one they began with:"
+                            + " advertise one that can be reached from here, or use the listener that is meant for here");
+        }
+        return all;
+    }
+
+    private void examineTopics(Admin admin) {
+        try (TopicSetup setup = new TopicSetup(settings)) {
+            guarded("features", () -> {
+                setup.checkFeatures();
+                if (setup.cluster().transactionsAreWeak()) {
+                    add(
+                            Level.WARN,
+                            "features",
+                            ClusterChecks.WEAK_TRANSACTIONS,
+                            setup.cluster().defendTransactions().toString());
+                } else {
+                    ok("features", "the cluster has the features that exactly-once needs");
+                }
+            });
+            guarded("owner", () -> {
+                setup.checkOwner();
+                ok("owner", "no other application owns one of the topics");
+            });
+            guarded("topics", () -> {
+                Set<String> missing = setup.missing();
+                if (!missing.isEmpty()) {
+                    add(
+                            Level.WARN,
+                            "topics",
+                            "missing: " + String.join(", ", missing),
+                            Remedy.createTopics().toString());
+                    return;
+                }
+                List<TopicFinding> broken = setup.findings();
+                broken.forEach(finding -> add(
+                        finding.rule().atStart() == TopicRule.AtStart.REFUSE ? Level.FAIL : Level.WARN,
+                        "topics",
+                        finding.text(),
+                        finding.remedy() == null ? null : finding.remedy().toString()));
+                if (broken.isEmpty()) {
+                    ok("topics", "all exist, and are as they must be");
+                }
+                permissions(admin);
+                clock(admin);
+                transactions(admin);
+                identity(setup);
+                findings.addAll(TenantChecks.of(
+                        settings.missingTenants(),
+                        new TenantDirectory(settings).configs(),
+                        config -> TenantOperations.warnings(config, settings)));
+            });
+        }
+    }
+
+    /** What the brokers say that this principal may do with each topic; other rights show only when they are used. */
+    private void permissions(Admin admin) {
+        Map<String, Set<AclOperation>> needed = new TreeMap<>();
+        settings.topics().signals().forEach(topic -> needed.put(topic, Set.of(AclOperation.READ)));
+        needed.put(settings.topics().configs(), Set.of(AclOperation.READ));
+        for (String topic : List.of(
+                settings.topics().byTenant(),
+                settings.topics().accepted(),
+                settings.topics().segments())) {
+            needed.put(topic, Set.of(AclOperation.READ, AclOperation.WRITE));
+        }
+        needed.put(settings.topics().quotaExceeded(), Set.of(AclOperation.WRITE));
+        needed.put(settings.topics().deadLetter(), Set.of(AclOperation.WRITE));
+        settings.otherRegionsTopics().forEach(topic -> needed.put(topic, Set.of(AclOperation.WRITE)));
+        Map<String, TopicDescription> described = KafkaFutures.get(
+                admin.describeTopics(needed.keySet(), new DescribeTopicsOptions().includeAuthorizedOperations(true))
+                        .allTopicNames(),
+                "asking what is allowed");
+        boolean all = true;
+        for (Map.Entry<String, Set<AclOperation>> need : needed.entrySet()) {
+            Set<AclOperation> may = described.get(need.getKey()).authorizedOperations();
+            if (may == null || may.contains(AclOperation.ALL) || may.containsAll(need.getValue())) {
+                continue;
+            }
+            all = false;
+            Set<AclOperation> lacking = new TreeSet<>(need.getValue());
+            lacking.removeAll(may);
+            add(
+                    Level.FAIL,
+                    "acl",
+                    "%s on topic %s is not allowed".formatted(lacking, need.getKey()),
+                    Remedy.allow(
+                                    settings.bootstrapServers(),
+                                    need.getKey(),
+                                    lacking.iterator().next().toString())
+                            .toString());
+        }
+        if (all) {
+            ok(
+                    "acl",
+                    "the topics may be read and written as needed; rights on group and transactions cannot be asked for");
+        }
+    }
+
+    /** The newest signal is never younger than now; where it is, one of the clocks is wrong by at least that. */
+    private void clock(Admin admin) {
+        long nowMs = System.currentTimeMillis();
+        Map<TopicPartition, OffsetSpec> newest = new HashMap<>();
+        var described = KafkaFutures.get(
+                admin.describeTopics(settings.topics().signals()).allTopicNames(), "describing the ingress");
+        described.forEach((name, topic) -> topic.partitions()
+                .forEach(one -> newest.put(new TopicPartition(name, one.partition()), OffsetSpec.maxTimestamp())));
+        long aheadMs =
+                KafkaFutures.get(admin.listOffsets(newest).all(), "asking for the newest signals").values().stream()
+                        .mapToLong(offset -> offset.timestamp() - nowMs)
+                        .max()
+                        .orElse(0);
+        if (aheadMs > CLOCK_AHEAD_MS) {
+            add(
+                    Level.WARN,
+                    "clock",
+                    "the newest signal is dated %d ms ahead of this machine's clock".formatted(aheadMs),
+                    "synchronise the clocks of the brokers and of this machine (NTP)");
+        } else {
+            ok("clock", "no signal is dated ahead of this machine's clock");
+        }
+    }
+
+    private void transactions(Admin admin) {
+        List<OpenTransactions.Open> stuck;
+        try {
+            stuck = new StuckTransactions(admin, settings).find();
+        } catch (AdminException e) {
+            add(
+                    Level.WARN,
+                    "transactions",
+                    String.valueOf(e.getMessage()),
+                    "whoever runs this needs READ on Tidegate's topics and on __consumer_offsets, and DESCRIBE on both");
+            return;
+        }
+        for (OpenTransactions.Open one : stuck) {
+            add(
+                    Level.FAIL,
+                    "transactions",
+                    "one of producer %d is open in %s since offset %d, its last record is of %s: readers wait behind it"
+                            .formatted(
+                                    one.producerId(),
+                                    one.partition(),
+                                    one.startOffset(),
+                                    Instant.ofEpochMilli(one.lastTimestampMs())),
+                    Remedy.abortTransaction(
+                                    settings.bootstrapServers(),
+                                    one.partition().topic(),
+                                    one.partition().partition(),
+                                    one.startOffset())
+                            .toString());
+        }
+        if (stuck.isEmpty()) {
+            ok("transactions", "none is open for long");
+        }
+    }
+
+    private void identity(TopicSetup setup) {
+        DataDir dir = new DataDir(settings.dataDir());
+        if (!dir.isBound()) {
+            return;
+        }
+        try {
+            dir.bind(setup.identity());
+            ok("data dir", "its files belong to this cluster, application and topic");
+        } catch (WalException e) {
+            add(Level.FAIL, "data dir", String.valueOf(e.getMessage()), null);
+        }
+    }
+
+    /** Whether an instance uses the directory. */
+    private boolean dataDir() {
+        DataDir dir = new DataDir(settings.dataDir());
+        Path root = dir.root();
+        if (!Files.exists(root)) {
+            Path parent = root;
+            while (parent != null && !Files.exists(parent)) {
+                parent = parent.getParent();
+            }
+            if (parent != null && Files.isWritable(parent)) {
+                ok("data dir", root + " is not there yet, and can be made");
+            } else {
+                add(
+                        Level.FAIL,
+                        "data dir",
+                        "%s is not there, and %s cannot be written to".formatted(root, parent),
+                        "make it for the user that runs Tidegate, or choose another data.dir");
+            }
+            return false;
+        }
+        if (!Files.isDirectory(root) || !Files.isWritable(root)) {
+            add(
+                    Level.FAIL,
+                    "data dir",
+                    root + " is not a directory that this user can write to",
+                    "give it to the user that runs Tidegate, or choose another data.dir");
+            return false;
+        }
+        String holder = dir.holder();
+        ok("data dir", holder == null ? root + " is free" : "%s is in use by process %s".formatted(root, holder));
+        return holder != null;
+    }
+
+    /** With the heap of this process, which is the instance's only if both have the same options. */
+    private void memory() {
+        long heapMib = Runtime.getRuntime().maxMemory() >> 20;
+        try {
+            ok(
+                    "memory",
+                    "with a heap of %d MiB, as here, one tenant can have %d entities (entities.max)"
+                            .formatted(heapMib, settings.entitiesMax()));
+        } catch (SettingsException e) {
+            add(
+                    Level.WARN,
+                    "memory",
+                    e.getMessage(),
+                    "run the doctor with the -Xmx of the instance to see what holds there");
+        }
+    }
+
+    private void disk() {
+        Path root = settings.dataDir().toAbsolutePath();
+        if (!Files.isDirectory(root)) {
+            return;
+        }
+        try {
+            long free = new DataDir(root).freeBytes();
+            if (free < settings.diskMinFreeBytes()) {
+                add(
+                        Level.FAIL,
+                        "disk",
+                        "%d bytes are free, below disk.min.free.bytes=%d the instance pauses"
+                                .formatted(free, settings.diskMinFreeBytes()),
+                        "make room in %s, prune WALs, or use a larger disk".formatted(root));
+            } else {
+                ok("disk", "%d bytes are free".formatted(free));
+            }
+            long ms = fsyncMs(root);
+            if (ms > FSYNC_SLOW_MS) {
+                add(
+                        Level.WARN,
+                        "disk",
+                        "an fsync takes %d ms".formatted(ms),
+                        "use a local disk; checkpoints wait for one fsync for each tenant that wrote");
+            } else {
+                ok("disk", "an fsync takes %d ms".formatted(ms));
+            }
+        } catch (IOException e) {
+            add(
+                    Level.FAIL,
+                    "disk",
+                    "a file in %s cannot be written and synced: %s".formatted(root, FileFault.describe(e)),
+                    "mend the file system: a WAL cannot be durable there");
+        }
+    }
+
+    /** The median of a few. */
+    private static long fsyncMs(Path root) throws IOException {
+        Path file = Files.createTempFile(root, ".doctor-", ".tmp");
+        List<Long> nanos = new ArrayList<>();
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+            for (int i = 0; i < FSYNC_TIMES; i++) {
+                channel.write(ByteBuffer.allocate(FSYNC_BYTES));
+                long began = System.nanoTime();
+                channel.force(true);
+                nanos.add(System.nanoTime() - began);
+            }
+        } finally {
+            Files.delete(file);
+        }
+        nanos.sort(null);
+        return TimeUnit.NANOSECONDS.toMillis(nanos.get(FSYNC_TIMES / 2));
+    }
+
+    private void port(boolean held) {
+        int port = settings.http().port();
+        if (!settings.http().isServed() || port == 0) {
+            return;
+        }
+        try (ServerSocket socket = new ServerSocket()) {
+            socket.bind(new InetSocketAddress(settings.http().bind(), port));
+            ok("port", "%s port %d is free".formatted(settings.http().bind(), port));
+        } catch (IOException e) {
+            if (held) {
+                ok("port", "port %d is in use, as an instance runs here".formatted(port));
+            } else {
+                add(
+                        Level.FAIL,
+                        "port",
+                        "%s port %d cannot be listened on: %s"
+                                .formatted(settings.http().bind(), port, e.getMessage()),
+                        "stop what listens there, or set %s".formatted(Settings.HTTP_PORT));
+            }
+        }
+    }
+
+    private void guarded(String area, Runnable look) {
+        try {
+            look.run();
+        } catch (AdminException e) {
+            add(Level.FAIL, area, String.valueOf(e.getMessage()), null);
+        }
+    }
+
+    private static String root(Throwable failure) {
+        Throwable root = failure;
+        while (root.getCause() != null) {
+            root = root.getCause();
+        }
+        return root.getMessage() == null ? root.toString() : root.getMessage();
+    }
+}

@@ -1,0 +1,197 @@
+package io.tidegate.tools;
+
+import io.tidegate.admin.AdminException;
+import io.tidegate.config.Settings;
+import io.tidegate.contract.TenantSource;
+import io.tidegate.contract.TidegateHeaders;
+import io.tidegate.tenant.TenantId;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.Map;
+import java.util.SplittableRandom;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerConfig;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+
+/**
+ * Sends signals of many tenants at a steady rate. The sequence of signals is a function of the seed.
+ *
+ * <p>Tenant ids are 1 to n; the k-th busiest gets a share proportional to 1 ÷ k^skew.
+ */
+public final class LoadGenerator {
+    /**
+     * What to send.
+     *
+     * @param tenants how many tenants
+     * @param ratePerSec signals per second over all tenants; 0 = as fast as possible
+     * @param skew 0 = all tenants alike
+     * @param entities distinct items, users and creators of each tenant, each
+     * @param valueBytes about how large a value is
+     * @param duration how long
+     * @param signalsMax how many at most
+     * @param seed of the sequence
+     */
+    public record Plan(
+            int tenants,
+            long ratePerSec,
+            double skew,
+            int entities,
+            int valueBytes,
+            Duration duration,
+            long signalsMax,
+            long seed) {}
+
+    /** Counts while it runs, and latencies from send to acknowledgement. Thread-safe. */
+    public static final class Progress {
+        /** One bucket a millisecond; slower ones count in the last. */
+        private static final int LATENCY_MS_MAX = 60_000;
+
+        private final AtomicLong[] latencies = new AtomicLong[LATENCY_MS_MAX + 1];
+        private final AtomicLong acknowledged = new AtomicLong();
+        private final AtomicLong bytes = new AtomicLong();
+        private final AtomicLong failed = new AtomicLong();
+        private final AtomicLong latencySumMs = new AtomicLong();
+
+        public Progress() {
+            Arrays.setAll(latencies, i -> new AtomicLong());
+        }
+
+        void acknowledged(int valueBytes, long latencyMs) {
+            latencies[(int) Math.min(LATENCY_MS_MAX, latencyMs)].incrementAndGet();
+            latencySumMs.addAndGet(latencyMs);
+            bytes.addAndGet(valueBytes);
+            acknowledged.incrementAndGet();
+        }
+
+        public long acknowledgedCount() {
+            return acknowledged.get();
+        }
+
+        public long failedCount() {
+            return failed.get();
+        }
+
+        public long byteCount() {
+            return bytes.get();
+        }
+
+        public double latencyAvgMs() {
+            return (double) latencySumMs.get() / Math.max(1, acknowledged.get());
+        }
+
+        /** The latency in ms that a share of the signals, from 0 to 1, did not exceed. */
+        public int latencyMs(double share) {
+            long wanted = (long) Math.ceil(share * acknowledged.get());
+            long seen = 0;
+            for (int ms = 0; ms < latencies.length; ms++) {
+                seen += latencies[ms].get();
+                if (seen >= wanted) {
+                    return ms;
+                }
+            }
+            return LATENCY_MS_MAX;
+        }
+    }
+
+    private static final long BEHIND_MAX_NANOS = Duration.ofSeconds(1).toNanos();
+
+    private final Settings settings;
+    private final Plan plan;
+    private final double[] cumulativeShares;
+
+    public LoadGenerator(Settings settings, Plan plan) {
+        this.settings = settings;
+        this.plan = plan;
+        cumulativeShares = new double[plan.tenants()];
+        double sum = 0;
+        for (int i = 0; i < plan.tenants(); i++) {
+            sum += 1 / Math.pow(i + 1, plan.skew());
+            cumulativeShares[i] = sum;
+        }
+        for (int i = 0; i < plan.tenants(); i++) {
+            cumulativeShares[i] /= sum;
+        }
+    }
+
+    /**
+     * Sends until the plan is done or {@code stop} says so; returns when all is acknowledged.
+     *
+     * @throws AdminException if a signal cannot be sent
+     */
+    public void run(Progress progress, BooleanSupplier stop) {
+        Map<String, Object> config = settings.clientConfig();
+        config.putIfAbsent(ProducerConfig.ACKS_CONFIG, "all");
+        config.putIfAbsent(ProducerConfig.LINGER_MS_CONFIG, 5);
+        config.putIfAbsent(ProducerConfig.BATCH_SIZE_CONFIG, 128 * 1024);
+        SplittableRandom random = new SplittableRandom(plan.seed());
+        long begin = System.nanoTime();
+        long end = begin + plan.duration().toNanos();
+        long nanosPerSignal = plan.ratePerSec() == 0 ? 0 : Duration.ofSeconds(1).toNanos() / plan.ratePerSec();
+        try (var producer = new KafkaProducer<>(config, new ByteArraySerializer(), new ByteArraySerializer())) {
+            long next = begin;
+            for (long sent = 0; sent < plan.signalsMax() && !stop.getAsBoolean(); sent++) {
+                long now = System.nanoTime();
+                if (now >= end) {
+                    break;
+                }
+                if (nanosPerSignal > 0) {
+                    next = Math.max(next + nanosPerSignal, now - BEHIND_MAX_NANOS);
+                    if (next > now) {
+                        LockSupport.parkNanos(next - now);
+                    }
+                }
+                send(producer, record(random, sent), progress);
+            }
+            producer.flush();
+        }
+        if (progress.failedCount() > 0) {
+            throw new AdminException(
+                    "%d signals were not taken by %s".formatted(progress.failedCount(), settings.bootstrapServers()));
+        }
+    }
+
+    private static void send(
+            KafkaProducer<byte[], byte[]> producer, ProducerRecord<byte[], byte[]> record, Progress progress) {
+        long sentNanos = System.nanoTime();
+        var unused = producer.send(record, (metadata, failure) -> {
+            if (failure == null) {
+                progress.acknowledged(
+                        record.value().length,
+                        (System.nanoTime() - sentNanos) / Duration.ofMillis(1).toNanos());
+            } else {
+                progress.failed.incrementAndGet();
+            }
+        });
+    }
+
+    private ProducerRecord<byte[], byte[]> record(SplittableRandom random, long number) {
+        int found = Arrays.binarySearch(cumulativeShares, random.nextDouble());
+        TenantId tenant = TenantId.of(1 + Math.min(plan.tenants() - 1, found < 0 ? -found - 1 : found));
+        StringBuilder json = new StringBuilder(plan.valueBytes() + 64);
+        TenantSource source = settings.tenantSource();
+        json.append("{\"tenant_id\":").append(tenant.decimal());
+        json.append(",\"signal\":\"view\",\"item\":\"item-").append(random.nextInt(plan.entities()));
+        json.append("\",\"user\":\"user-").append(random.nextInt(plan.entities()));
+        json.append("\",\"creator\":\"creator-").append(random.nextInt(plan.entities()));
+        json.append("\",\"number\":").append(number).append(",\"pad\":\"");
+        while (json.length() < plan.valueBytes() - 2) {
+            json.append((char) ('a' + random.nextInt(26)));
+        }
+        byte[] value = json.append("\"}").toString().getBytes(StandardCharsets.US_ASCII);
+        String topic = settings.topics().signals().get(0);
+        if (source == TenantSource.TOPIC) {
+            topic = topic.substring(0, topic.lastIndexOf('.') + 1) + tenant.decimal();
+        }
+        byte[] key = source == TenantSource.KEY ? tenant.key() : null;
+        ProducerRecord<byte[], byte[]> record = new ProducerRecord<>(topic, key, value);
+        if (source == TenantSource.HEADER) {
+            record.headers().add(TidegateHeaders.TENANT_CLAIM, tenant.key());
+        }
+        return record;
+    }
+}

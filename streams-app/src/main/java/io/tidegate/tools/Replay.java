@@ -1,0 +1,472 @@
+package io.tidegate.tools;
+
+import io.tidegate.admin.AdminException;
+import io.tidegate.admin.MissingTopicException;
+import io.tidegate.admin.TenantDirectory;
+import io.tidegate.admin.TopicReader;
+import io.tidegate.config.Settings;
+import io.tidegate.contract.Residency;
+import io.tidegate.contract.SourcePosition;
+import io.tidegate.contract.TidegateHeaders;
+import io.tidegate.tenant.TenantConfig;
+import io.tidegate.tenant.TenantId;
+import io.tidegate.tools.ReplayJudge.Candidate;
+import io.tidegate.tools.ReplayJudge.Verdict;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BiPredicate;
+import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerConfig;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.config.TopicConfig;
+import org.apache.kafka.common.errors.InvalidProducerEpochException;
+import org.apache.kafka.common.errors.ProducerFencedException;
+import org.apache.kafka.common.errors.TopicExistsException;
+import org.apache.kafka.common.header.Header;
+import org.apache.kafka.common.header.internals.RecordHeaders;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Sends rejected signals again to where they were read, each rejection once.
+ *
+ * <p>A replay covers the rejections that exist when it starts: what it sends and is rejected again comes after its end. It
+ * skips signals that would be rejected again by the limits in force and the current usage ({@link ReplayJudge}). And it is
+ * always paced ({@link ReplayPace}), also for tenants without a rate.
+ *
+ * <p>What was replayed stands in a ledger, the compacted topic {@code <application.id>-replays}: one record for each
+ * rejection, written in the transaction that sends the signal. So a run that is killed sends nothing twice when it is
+ * started again, also with another choice of rejections; a position in a consumer group could not remember that. Two runs
+ * at once have one transactional id: the later one ends the earlier, and reads the ledger after that.
+ *
+ * <p>Not thread-safe; for one call of {@link #plan} or {@link #run}.
+ */
+public final class Replay {
+    /** How often a signal may be sent again, unless said otherwise. */
+    public static final int REPLAYS_MAX_DEFAULT = 3;
+
+    /** Signals a second over all tenants, unless said otherwise. */
+    public static final int PACE_DEFAULT = 500;
+
+    public static final int PACE_MAX = 100_000;
+
+    /** How the names of all headers begin that Tidegate writes. */
+    private static final String OWN_HEADERS = "tidegate.";
+
+    private static final int BATCH_RECORDS = 200;
+    private static final long BATCH_NANOS = TimeUnit.SECONDS.toNanos(1);
+    private static final int TRANSACTION_TIMEOUT_MS = 30_000;
+
+    /** Configs and usage are read again after that time, because a long run outlives them. */
+    private static final long JUDGE_NANOS = TimeUnit.MINUTES.toNanos(1);
+
+    /** Memory that an entity of a loaded set takes, and the share of the heap for all of them. */
+    private static final int ENTITY_BYTES = 64;
+
+    private static final int ENTITIES_SHARE_OF_HEAP = 8;
+
+    /**
+     * Which rejections; null or empty is all.
+     *
+     * @param from time of the signal, inclusive
+     * @param to time of the signal, exclusive
+     * @param ends offsets in {@code quota-exceeded}, exclusive, by partition, as a plan names them; null = what exists now
+     */
+    public record Choice(
+            @Nullable TenantId tenant,
+            Set<String> reasons,
+            @Nullable Instant from,
+            @Nullable Instant to,
+            Set<SourcePosition> sources,
+            @Nullable Map<Integer, Long> ends) {
+        boolean has(Rejection rejection) {
+            long timeMs = rejection.record.timestamp();
+            return (tenant == null || tenant.equals(rejection.tenant))
+                    && (reasons.isEmpty() || reasons.contains(rejection.reason))
+                    && (from == null || timeMs >= from.toEpochMilli())
+                    && (to == null || timeMs < to.toEpochMilli())
+                    && (sources.isEmpty() || sources.contains(rejection.source));
+        }
+    }
+
+    /** A record of {@code quota-exceeded}. */
+    private record Rejection(
+            ConsumerRecord<byte[], byte[]> record,
+            @Nullable TenantId tenant,
+            String reason,
+            @Nullable SourcePosition source,
+            int replays) {
+        static Rejection of(ConsumerRecord<byte[], byte[]> record) {
+            String tenant = TidegateHeaders.text(record.headers(), TidegateHeaders.TENANT);
+            String reason = TidegateHeaders.text(record.headers(), TidegateHeaders.REASON);
+            return new Rejection(
+                    record,
+                    tenant == null ? null : TenantId.tryParse(tenant),
+                    reason == null ? ReplayReport.UNKNOWN : reason,
+                    SourcePosition.in(record.headers()),
+                    replays(TidegateHeaders.text(record.headers(), TidegateHeaders.REPLAYS)));
+        }
+
+        private static int replays(@Nullable String text) {
+            try {
+                return text == null ? 0 : Math.max(0, Integer.parseInt(text));
+            } catch (NumberFormatException e) {
+                return 0; // a producer's own
+            }
+        }
+
+        /** The signal's headers as its producer sent them. */
+        RecordHeaders producersHeaders() {
+            RecordHeaders headers = new RecordHeaders();
+            for (Header header : record.headers()) {
+                if (!header.key().startsWith(OWN_HEADERS)) {
+                    headers.add(header);
+                }
+            }
+            return headers;
+        }
+    }
+
+    private final Settings settings;
+    private final String ledgerTopic;
+    private final int replaysMax;
+    private final int pacePerSec;
+    private final ReplayReport.Builder counts = new ReplayReport.Builder();
+    private final TenantDirectory directory;
+    private Map<TenantId, TenantDirectory.Stored> configs;
+    private ReplayLedger ledger = new ReplayLedger(Map.of());
+    private @Nullable ReplayJudge judge;
+    private long judgedFromNanos;
+
+    /**
+     * A replay.
+     *
+     * @param replaysMax signals that were sent again so often are left
+     * @param pacePerSec signals a second over all tenants
+     */
+    public Replay(Settings settings, int replaysMax, int pacePerSec) {
+        if (pacePerSec < 1 || pacePerSec > PACE_MAX) {
+            throw new IllegalArgumentException(
+                    "the pace is %d, it must be from 1 to %d a second".formatted(pacePerSec, PACE_MAX));
+        }
+        this.settings = settings;
+        this.replaysMax = replaysMax;
+        this.pacePerSec = pacePerSec;
+        this.ledgerTopic = settings.applicationId() + "-replays";
+        this.directory = new TenantDirectory(settings);
+        this.configs = directory.configs();
+    }
+
+    /** Reports what {@link #run} would do; changes nothing. */
+    public ReplayReport plan(Choice choice) {
+        try (TopicReader reader = rejections()) {
+            Map<TopicPartition, Long> ends = ends(reader, choice);
+            readLedger(reader);
+            read(reader, ends, choice, () -> true, (rejection, tenant) -> {
+                counts.replayed(tenant, rejection.reason, rate(tenant));
+                return true;
+            });
+            return counts.report(ReplayReport.Ending.COMPLETE, ends, pacePerSec);
+        }
+    }
+
+    /**
+     * Sends what can be sent again of the rejections that exist now.
+     *
+     * @param within how long to look for rejections and to send them; null = until all are done
+     * @param progress told now and then what was done
+     */
+    public ReplayReport run(Choice choice, @Nullable Duration within, Consumer<String> progress) {
+        try (TopicReader reader = rejections()) {
+            Map<TopicPartition, Long> ends = ends(reader, choice);
+            createLedger();
+            try (KafkaProducer<byte[], byte[]> producer = producer()) {
+                producer.initTransactions();
+                // Only now: an earlier replay is fenced off, and its last transaction is over.
+                readLedger(reader);
+                Batch batch = new Batch(producer, within, progress);
+                try {
+                    boolean all = read(reader, ends, choice, batch::goesOn, batch::send);
+                    batch.commit();
+                    return counts.report(
+                            all ? ReplayReport.Ending.COMPLETE : ReplayReport.Ending.TIME_OVER, ends, pacePerSec);
+                } catch (KafkaException e) {
+                    if (!isTakenOver(e)) {
+                        throw e;
+                    }
+                    return counts.report(ReplayReport.Ending.TAKEN_OVER, ends, pacePerSec);
+                }
+            }
+        }
+    }
+
+    private KafkaProducer<byte[], byte[]> producer() {
+        Map<String, Object> config = settings.clientConfig();
+        config.put(ProducerConfig.TRANSACTIONAL_ID_CONFIG, settings.applicationId() + "-replay");
+        config.put(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG, TRANSACTION_TIMEOUT_MS);
+        config.put(ProducerConfig.LINGER_MS_CONFIG, 5);
+        return new KafkaProducer<>(config, new ByteArraySerializer(), new ByteArraySerializer());
+    }
+
+    private static boolean isTakenOver(KafkaException e) {
+        for (Throwable cause = e; cause != null; cause = cause.getCause()) {
+            if (cause instanceof ProducerFencedException || cause instanceof InvalidProducerEpochException) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private TopicReader rejections() {
+        return new TopicReader(settings, List.of(settings.topics().quotaExceeded()));
+    }
+
+    /** Where the rejections end that this replay covers; a partition that the choice does not name is left out. */
+    private static Map<TopicPartition, Long> ends(TopicReader reader, Choice choice) {
+        Map<TopicPartition, Long> ends = new HashMap<>(reader.ends());
+        Map<Integer, Long> chosen = choice.ends();
+        if (chosen != null) {
+            ends.replaceAll((partition, end) -> Math.min(end, chosen.getOrDefault(partition.partition(), 0L)));
+        }
+        return ends;
+    }
+
+    /**
+     * Reads rejections up to their ends.
+     *
+     * @param goesOn asked before each
+     * @param send takes and counts what can be sent, of a tenant; false if there is no time for this one
+     * @return false if it stopped before the ends
+     */
+    private boolean read(
+            TopicReader reader,
+            Map<TopicPartition, Long> ends,
+            Choice choice,
+            BooleanSupplier goesOn,
+            BiPredicate<Rejection, TenantId> send) {
+        if (choice.from() != null) {
+            reader.skipTo(choice.from().toEpochMilli());
+        }
+        Progress progress = new Progress();
+        reader.readTo(ends, () -> progress.all, record -> {
+            progress.all = progress.all && goesOn.getAsBoolean();
+            if (progress.all) {
+                Rejection rejection = Rejection.of(record);
+                progress.all = !choice.has(rejection) || decide(rejection, send);
+            }
+        });
+        return progress.all;
+    }
+
+    /** Whether all was read so far. */
+    private static final class Progress {
+        private boolean all = true;
+    }
+
+    private boolean decide(Rejection rejection, BiPredicate<Rejection, TenantId> send) {
+        ConsumerRecord<byte[], byte[]> record = rejection.record;
+        SourcePosition source = rejection.source;
+        if (ledger.contains(record.partition(), record.offset())) {
+            counts.add(rejection.tenant, rejection.reason, ReplayReport.Fate.DONE);
+        } else if (source == null
+                || !settings.topics().signals().contains(source.topic())
+                || rejection.tenant == null) {
+            counts.add(rejection.tenant, rejection.reason, ReplayReport.Fate.FOREIGN);
+        } else if (rejection.replays >= replaysMax) {
+            counts.add(rejection.tenant, rejection.reason, ReplayReport.Fate.GIVEN_UP);
+        } else {
+            Verdict verdict = judge().judge(
+                            new Candidate(source, record, rejection.producersHeaders(), rejection.reason),
+                            System.currentTimeMillis());
+            String still = verdict.stillRejected();
+            if (still == null && verdict.tenant() != null) {
+                return send.test(rejection, verdict.tenant());
+            }
+            counts.hopeless(rejection.tenant, rejection.reason, still == null ? ReplayReport.UNKNOWN : still);
+        }
+        return true;
+    }
+
+    private ReplayJudge judge() {
+        ReplayJudge current = judge;
+        long now = System.nanoTime();
+        if (current != null && now - judgedFromNanos < JUDGE_NANOS) {
+            return current;
+        }
+        if (current != null) {
+            configs = directory.configs();
+        }
+        boolean anyNeedsUsage = configs.values().stream().anyMatch(stored -> ReplayJudge.needsUsage(stored.config()));
+        UsageSnapshot usages = anyNeedsUsage
+                ? UsageSnapshot.read(settings, tenant -> ReplayJudge.needsUsage(config(tenant)), entitiesMax())
+                : UsageSnapshot.empty();
+        current = new ReplayJudge(
+                settings.tenantSource(),
+                directory.missingIsDefault(configs),
+                this::config,
+                usages,
+                settings.region(),
+                new Residency(settings.region(), settings.regionTopics()));
+        judge = current;
+        judgedFromNanos = System.nanoTime();
+        return current;
+    }
+
+    private static long entitiesMax() {
+        return Math.min(
+                UsageSnapshot.ENTITIES_MAX, Runtime.getRuntime().maxMemory() / ENTITIES_SHARE_OF_HEAP / ENTITY_BYTES);
+    }
+
+    private @Nullable TenantConfig config(TenantId tenant) {
+        return directory.inForce(configs, tenant);
+    }
+
+    /** The tenant's rate; negative if it has none. */
+    private long rate(TenantId tenant) {
+        TenantConfig config = config(tenant);
+        Long rate = config == null ? null : config.maxSignalsPerSec();
+        return rate == null ? -1 : rate;
+    }
+
+    private void createLedger() {
+        short replication = settings.replicationFactor();
+        NewTopic topic = new NewTopic(
+                        ledgerTopic, Optional.of(1), replication < 0 ? Optional.empty() : Optional.of(replication))
+                .configs(Map.of(TopicConfig.CLEANUP_POLICY_CONFIG, "compact"));
+        try (Admin admin = Admin.create(settings.clientConfig())) {
+            admin.createTopics(List.of(topic)).all().get();
+        } catch (ExecutionException e) {
+            if (!(e.getCause() instanceof TopicExistsException)) {
+                throw new AdminException(
+                        "creating the topic %s failed: %s"
+                                .formatted(ledgerTopic, e.getCause().getMessage()),
+                        e.getCause());
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new AdminException("creating a topic was interrupted", e);
+        }
+    }
+
+    private void readLedger(TopicReader rejections) {
+        Map<Integer, Long> firstOffsets = new HashMap<>();
+        rejections.beginnings().forEach((partition, first) -> firstOffsets.put(partition.partition(), first));
+        ReplayLedger read = new ReplayLedger(firstOffsets);
+        try (TopicReader reader = new TopicReader(settings, List.of(ledgerTopic))) {
+            reader.readToEnd(record -> read.add(record.key()));
+        } catch (MissingTopicException e) {
+            // There is none before the first replay.
+        }
+        ledger = read;
+    }
+
+    /** Sends paced, and commits many at once. */
+    private final class Batch {
+        private final KafkaProducer<byte[], byte[]> producer;
+        private final Consumer<String> progress;
+        private final @Nullable Duration within;
+        private final long startedNanos = System.nanoTime();
+        private final ReplayPace pace = new ReplayPace(pacePerSec);
+
+        /** Until they are committed they are not sent. */
+        private final List<Sent> uncommitted = new ArrayList<>();
+
+        private long begunNanos;
+        private long sent;
+
+        /** What is counted when it is committed. */
+        private record Sent(TenantId tenant, String reason) {}
+
+        Batch(KafkaProducer<byte[], byte[]> producer, @Nullable Duration within, Consumer<String> progress) {
+            this.producer = producer;
+            this.within = within;
+            this.progress = progress;
+        }
+
+        boolean goesOn() {
+            return isInTime(System.nanoTime());
+        }
+
+        private boolean isInTime(long nanos) {
+            return within == null || nanos - startedNanos <= within.toNanos();
+        }
+
+        /** Sends when the pace lets it; false if that is too late. */
+        boolean send(Rejection rejection, TenantId tenant) {
+            long due = pace.due(tenant, System.nanoTime());
+            if (!isInTime(due)) {
+                return false;
+            }
+            if (due - System.nanoTime() > BATCH_NANOS / 2) {
+                commit(); // what was sent must not wait as long
+            }
+            pause(due - System.nanoTime());
+            if (uncommitted.isEmpty()) {
+                producer.beginTransaction();
+                begunNanos = System.nanoTime();
+            }
+            pace.sent(tenant, rate(tenant), Math.max(due, System.nanoTime()));
+            // A send that fails makes the commit fail, and that is waited for.
+            var unusedSignal = producer.send(again(rejection));
+            var unusedLedger = producer.send(new ProducerRecord<>(
+                    ledgerTopic,
+                    ReplayLedger.key(rejection.record.partition(), rejection.record.offset()),
+                    "1".getBytes(StandardCharsets.UTF_8)));
+            uncommitted.add(new Sent(tenant, rejection.reason));
+            if (uncommitted.size() >= BATCH_RECORDS || System.nanoTime() - begunNanos > BATCH_NANOS) {
+                commit();
+            }
+            return true;
+        }
+
+        void commit() {
+            if (!uncommitted.isEmpty()) {
+                producer.commitTransaction();
+                sent += uncommitted.size();
+                uncommitted.forEach(one -> counts.replayed(one.tenant, one.reason, rate(one.tenant)));
+                uncommitted.clear();
+                progress.accept("%d replayed".formatted(sent));
+            }
+        }
+
+        private void pause(long nanos) {
+            if (nanos > 0) {
+                try {
+                    TimeUnit.NANOSECONDS.sleep(nanos);
+                } catch (InterruptedException e) {
+                    Thread.currentThread().interrupt();
+                    throw new AdminException("replaying was interrupted", e);
+                }
+            }
+        }
+    }
+
+    /** The signal as its producer sent it, to the partition that it was read from, with the count of replays. */
+    private static ProducerRecord<byte[], byte[]> again(Rejection rejection) {
+        SourcePosition source = rejection.source;
+        if (source == null) {
+            throw new IllegalStateException("a rejection without a source has no place to go to");
+        }
+        RecordHeaders headers = rejection.producersHeaders();
+        headers.add(
+                TidegateHeaders.REPLAYS, Integer.toString(rejection.replays + 1).getBytes(StandardCharsets.UTF_8));
+        return new ProducerRecord<>(
+                source.topic(), source.partition(), rejection.record.key(), rejection.record.value(), headers);
+    }
+}

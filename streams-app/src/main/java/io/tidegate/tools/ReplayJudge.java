@@ -1,0 +1,171 @@
+package io.tidegate.tools;
+
+import io.tidegate.admission.Admission;
+import io.tidegate.admission.Decision;
+import io.tidegate.admission.Decision.Rejected;
+import io.tidegate.admission.QuotaExceeded;
+import io.tidegate.admission.Reason;
+import io.tidegate.admission.TenantUsage;
+import io.tidegate.contract.Residency;
+import io.tidegate.contract.Router;
+import io.tidegate.contract.Router.Route;
+import io.tidegate.contract.SourcePosition;
+import io.tidegate.contract.TenantSource;
+import io.tidegate.signal.ParseResult;
+import io.tidegate.signal.ParseResult.Parsed;
+import io.tidegate.signal.Signal;
+import io.tidegate.signal.SignalParser;
+import io.tidegate.tenant.TenantConfig;
+import io.tidegate.tenant.TenantConfig.Mode;
+import io.tidegate.tenant.TenantId;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.function.Function;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.header.Headers;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Tells whether a signal would be rejected if it were sent again now, by the limits in force and the usage of the last
+ * commit.
+ *
+ * <p>It assumes that every signal that it lets pass is sent and accepted: that adds its entities, and its bytes to the
+ * stored ones. So of a thousand signals with new entities only those pass that find room. Rates are the pace's matter: only a
+ * rate or burst of 0 rejects. Pure but for that; not thread-safe.
+ */
+final class ReplayJudge {
+    private final Router router;
+    private final boolean missingIsDefault;
+    private final Function<TenantId, @Nullable TenantConfig> inForce;
+    private final UsageSnapshot usages;
+    private final Residency residency;
+    private final Admission admission;
+    private final SignalParser parser = new SignalParser();
+    private final Map<TenantId, Added> added = new HashMap<>();
+
+    /** What the signals that passed add to a tenant's usage, beyond its entity set. */
+    private static final class Added {
+        private long bytes;
+        private long entities;
+    }
+
+    /**
+     * A rejected signal.
+     *
+     * @param source where it was read, and would be sent again
+     * @param record its rejection, with its key and value
+     * @param headers those of its producer
+     * @param reason of its rejection
+     */
+    record Candidate(SourcePosition source, ConsumerRecord<byte[], byte[]> record, Headers headers, String reason) {}
+
+    /**
+     * The judgement.
+     *
+     * @param tenant whose signal it is; null if it is nobody's
+     * @param stillRejected the id of the reason or defect for which it would be rejected; null if it would pass
+     */
+    record Verdict(@Nullable TenantId tenant, @Nullable String stillRejected) {}
+
+    /**
+     * Judges by a snapshot.
+     *
+     * @param inForce the config by which a tenant is judged; null if its signals are rejected as unknown
+     */
+    ReplayJudge(
+            TenantSource source,
+            boolean missingIsDefault,
+            Function<TenantId, @Nullable TenantConfig> inForce,
+            UsageSnapshot usages,
+            @Nullable String region,
+            Residency residency) {
+        this.router = new Router(source, parser);
+        this.missingIsDefault = missingIsDefault;
+        this.inForce = inForce;
+        this.usages = usages;
+        this.residency = residency;
+        this.admission = new Admission(region);
+    }
+
+    /** Whether a tenant with this config can be rejected for what it has used, so that its usage is needed. */
+    static boolean needsUsage(@Nullable TenantConfig config) {
+        return config != null && (config.maxEntities() != null || config.maxStorageBytes() != null);
+    }
+
+    Verdict judge(Candidate candidate, long nowMs) {
+        Route route = router.route(
+                candidate.source().topic(),
+                candidate.record().key(),
+                candidate.record().value(),
+                candidate.headers(),
+                missingIsDefault);
+        if (route instanceof Route.ToDeadLetter dead) {
+            return new Verdict(dead.tenant(), dead.defect().id());
+        }
+        TenantId tenant = ((Route.ToTenant) route).tenant();
+        TenantConfig config = inForce.apply(tenant);
+        if (config == null) {
+            return new Verdict(tenant, Reason.TENANT_UNKNOWN.id());
+        }
+        if (residency.target(config, candidate.headers()) != null || config.mode() == Mode.OBSERVE) {
+            return new Verdict(tenant, null);
+        }
+        Reason reason = stillRejected(tenant, config, candidate, nowMs);
+        return new Verdict(tenant, reason == null ? null : reason.id());
+    }
+
+    private @Nullable Reason stillRejected(TenantId tenant, TenantConfig config, Candidate candidate, long nowMs) {
+        TenantConfig unrated =
+                config.toBuilder().maxSignalsPerSec(null).burstSignals(null).build();
+        TenantUsage usage = needsUsage(config) ? usages.of(tenant) : TenantUsage.fresh(0, 0);
+        QuotaExceeded exceeded = admission.check(unrated, usage, nowMs);
+        if (exceeded != null) {
+            return exceeded.reason();
+        }
+        Long rate = config.maxSignalsPerSec();
+        if (rate != null && rate == 0) {
+            return Reason.RATE_LIMITED;
+        }
+        if (rate != null && config.burst() == 0) {
+            return Reason.BURST_EXCEEDED;
+        }
+        Added more = needsUsage(config) ? added.computeIfAbsent(tenant, id -> new Added()) : new Added();
+        if (config.maxStorageBytes() != null && usage.sealedBytes() + more.bytes >= config.storageBytesMax()) {
+            return Reason.STORAGE_LIMIT;
+        }
+        byte[] value = candidate.record().value();
+        ParseResult parsed = parser.parse(value);
+        if (config.maxEntities() != null && parsed instanceof Parsed signal) {
+            Reason full = entities(tenant, unrated, usage, more, signal.signal(), candidate.reason(), nowMs);
+            if (full != null) {
+                return full;
+            }
+        }
+        more.bytes += value == null ? 0 : value.length;
+        return null;
+    }
+
+    private @Nullable Reason entities(
+            TenantId tenant,
+            TenantConfig unrated,
+            TenantUsage usage,
+            Added more,
+            Signal signal,
+            String rejectedFor,
+            long nowMs) {
+        if (usages.knowsEntities(tenant)) {
+            Decision decision = admission.admit(unrated, usage, signal, nowMs);
+            return decision instanceof Rejected rejected ? rejected.quota().reason() : null;
+        }
+        // Too many to load. What was rejected for a new entity counts as a new one; other signals are given the
+        // benefit.
+        if (!rejectedFor.equals(Reason.ENTITY_LIMIT.id())) {
+            return null;
+        }
+        if (usage.entityCount() + more.entities >= unrated.entitiesMax()) {
+            return Reason.ENTITY_LIMIT;
+        }
+        more.entities++;
+        return null;
+    }
+}

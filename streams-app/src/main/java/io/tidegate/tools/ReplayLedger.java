@@ -1,0 +1,84 @@
+package io.tidegate.tools;
+
+import io.tidegate.admin.AdminException;
+import java.nio.charset.StandardCharsets;
+import java.util.HashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Which rejections were replayed: a set of positions in {@code quota-exceeded}, as the ledger's records name them.
+ *
+ * <p>Sparse, so that memory follows the number of replays and not the offsets: 512 bytes for each run of 4,096 offsets
+ * that has one. Positions that the topic no longer holds are dropped. Not thread-safe.
+ */
+final class ReplayLedger {
+    /** At most so many blocks, 64 MiB, which hold the replays of half a billion neighbouring rejections. */
+    static final int BLOCKS_MAX = 131_072;
+
+    private static final int BLOCK_BITS = 4_096;
+
+    private final Map<Integer, Long> firstOffsets;
+    private final int blocksMax;
+    private final Map<Integer, Map<Long, long[]>> done = new HashMap<>();
+    private int blocks;
+
+    /** @param firstOffsets where the partitions of {@code quota-exceeded} begin; others are not held */
+    ReplayLedger(Map<Integer, Long> firstOffsets) {
+        this(firstOffsets, BLOCKS_MAX);
+    }
+
+    ReplayLedger(Map<Integer, Long> firstOffsets, int blocksMax) {
+        this.firstOffsets = Map.copyOf(firstOffsets);
+        this.blocksMax = blocksMax;
+    }
+
+    /** The key of the ledger's record for a position. */
+    static byte[] key(int partition, long offset) {
+        return (partition + "/" + offset).getBytes(StandardCharsets.UTF_8);
+    }
+
+    /**
+     * Adds the position that a key of the ledger names. What is not a key of Tidegate's is skipped.
+     *
+     * @throws AdminException if there are too many
+     */
+    void add(byte @Nullable [] key) {
+        String[] parts = key == null ? new String[0] : new String(key, StandardCharsets.UTF_8).split("/", -1);
+        if (parts.length != 2) {
+            return;
+        }
+        try {
+            add(Integer.parseInt(parts[0]), Long.parseLong(parts[1]));
+        } catch (NumberFormatException e) {
+            // not written by Tidegate
+        }
+    }
+
+    private void add(int partition, long offset) {
+        Long first = firstOffsets.get(partition);
+        if (first == null || offset < first) {
+            return;
+        }
+        long[] block = done.computeIfAbsent(partition, key -> new HashMap<>())
+                .computeIfAbsent(offset / BLOCK_BITS, key -> newBlock());
+        int bit = (int) (offset % BLOCK_BITS);
+        block[bit / Long.SIZE] |= 1L << bit;
+    }
+
+    private long[] newBlock() {
+        if (++blocks > blocksMax) {
+            throw new AdminException(
+                    "the ledger of replays names more than %d positions that are still in quota-exceeded; shorten that topic's retention"
+                            .formatted((long) blocksMax * BLOCK_BITS));
+        }
+        return new long[BLOCK_BITS / Long.SIZE];
+    }
+
+    boolean contains(int partition, long offset) {
+        Map<Long, long[]> of = done.get(partition);
+        long[] block = of == null ? null : of.get(offset / BLOCK_BITS);
+        int bit = (int) (offset % BLOCK_BITS);
+        return block != null && (block[bit / Long.SIZE] & 1L << bit) != 0;
+    }
+}

@@ -1,0 +1,55 @@
+package io.tidegate.tools;
+
+import io.tidegate.tenant.TenantId;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * When the next signal of a replay may be sent: at a pace of its own over all tenants, and at half of its tenant's rate, so
+ * that new signals pass beside it. Time is passed in. Not thread-safe.
+ */
+final class ReplayPace {
+    /** Tenants whose next time is remembered; beyond it those that are due already are forgotten. */
+    static final int TENANTS_MAX = 100_000;
+
+    private static final long SECOND = TimeUnit.SECONDS.toNanos(1);
+
+    private final long perSec;
+    private final Map<TenantId, Long> nextOfTenant = new HashMap<>();
+    private long next;
+    private boolean begun;
+
+    /** @param perSec signals a second over all tenants, positive */
+    ReplayPace(long perSec) {
+        this.perSec = perSec;
+    }
+
+    /** How many a tenant with this rate may send; at least one. */
+    static long ofTenant(long rate) {
+        return Math.max(1, rate / 2);
+    }
+
+    /** When a tenant's next signal may be sent. */
+    long due(TenantId tenant, long nowNanos) {
+        long due = begun ? next : nowNanos;
+        Long own = nextOfTenant.get(tenant);
+        return own != null && own - due > 0 ? own : due;
+    }
+
+    /**
+     * Notes that one was sent.
+     *
+     * @param rate the tenant's; negative if it has none
+     */
+    void sent(TenantId tenant, long rate, long nowNanos) {
+        next = nowNanos + SECOND / perSec;
+        begun = true;
+        if (rate > 0) {
+            if (nextOfTenant.size() >= TENANTS_MAX) {
+                nextOfTenant.values().removeIf(due -> due - nowNanos <= 0);
+            }
+            nextOfTenant.put(tenant, nowNanos + SECOND / ofTenant(rate));
+        }
+    }
+}

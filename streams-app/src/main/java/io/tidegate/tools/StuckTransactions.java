@@ -1,0 +1,54 @@
+package io.tidegate.tools;
+
+import io.tidegate.admin.AdminException;
+import io.tidegate.config.Settings;
+import io.tidegate.streams.OpenTransactions;
+import java.time.Duration;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.common.KafkaException;
+
+/**
+ * Transactions that stay open although nobody will end them. Whoever reads committed records waits behind one for ever;
+ * in the topic of the groups' offsets it keeps an instance from going on, without any error.
+ *
+ * <p>The brokers abort Tidegate's transactions after seconds. So one is stuck whose last record is old, and which is still
+ * the same a little later; the second look is taken only where the first one found some, because the records of a backlog
+ * are old too.
+ */
+final class StuckTransactions {
+    static final Duration OLD = Duration.ofSeconds(60);
+    private static final Duration SECOND_LOOK_AFTER = Duration.ofSeconds(5);
+
+    private final OpenTransactions transactions;
+
+    StuckTransactions(Admin admin, Settings settings) {
+        transactions = new OpenTransactions(admin, settings.topics(), settings.applicationId());
+    }
+
+    /** @throws AdminException if the brokers do not say, for example because the topics may not be read */
+    List<OpenTransactions.Open> find() {
+        try {
+            Set<OpenTransactions.Open> first = old();
+            if (first.isEmpty()) {
+                return List.of();
+            }
+            Thread.sleep(SECOND_LOOK_AFTER.toMillis());
+            return old().stream().filter(first::contains).toList();
+        } catch (KafkaException e) {
+            throw new AdminException("looking for stuck transactions failed: " + e.getMessage(), e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new AdminException("looking for stuck transactions was interrupted", e);
+        }
+    }
+
+    private Set<OpenTransactions.Open> old() {
+        long before = System.currentTimeMillis() - OLD.toMillis();
+        return transactions.look().stream()
+                .filter(one -> one.lastTimestampMs() < before)
+                .collect(Collectors.toSet());
+    }
+}

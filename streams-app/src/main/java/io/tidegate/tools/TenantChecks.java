@@ -1,0 +1,117 @@
+package io.tidegate.tools;
+
+import io.tidegate.admin.TenantDirectory.Stored;
+import io.tidegate.tenant.ConfigWarnings.Warning;
+import io.tidegate.tenant.MissingTenants;
+import io.tidegate.tenant.TenantConfig;
+import io.tidegate.tenant.TenantId;
+import io.tidegate.tools.Doctor.Finding;
+import io.tidegate.tools.Doctor.Level;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/** What the doctor says about tenants' configs. Pure. */
+final class TenantChecks {
+    private static final String AREA = "tenants";
+
+    /** Tenants that one kind of finding names; for the others it gives their number. */
+    static final int NAMED_MAX = 5;
+
+    private TenantChecks() {}
+
+    /**
+     * Examines all configs.
+     *
+     * @param configs all stored ones
+     * @param warnings what is to be said of one
+     */
+    static List<Finding> of(
+            MissingTenants missing, Map<TenantId, Stored> configs, Function<TenantConfig, List<Warning>> warnings) {
+        List<Finding> findings = new ArrayList<>();
+        findings.add(missingTenants(missing, configs));
+        unreadable(configs, findings);
+        ineffective(configs, warnings, findings);
+        return findings;
+    }
+
+    private static void ineffective(
+            Map<TenantId, Stored> configs, Function<TenantConfig, List<Warning>> warnings, List<Finding> findings) {
+        long count = 0;
+        for (Stored stored : configs.values()) {
+            TenantConfig config = stored.config();
+            if (config == null) {
+                continue;
+            }
+            for (Warning warning : warnings.apply(config)) {
+                if (++count <= NAMED_MAX) {
+                    findings.add(new Finding(
+                            Level.WARN,
+                            AREA,
+                            "tenant %s: %s".formatted(config.tenantId(), warning.message()),
+                            "tidegate tenants get %s shows its limits; tenants set and unset change them"
+                                    .formatted(config.tenantId().decimal())));
+                }
+            }
+        }
+        if (count > NAMED_MAX) {
+            findings.add(new Finding(
+                    Level.WARN, AREA, "%d more such limits of other tenants".formatted(count - NAMED_MAX), ""));
+        }
+    }
+
+    /** Says which rule applies to signals that name no tenant. */
+    private static Finding missingTenants(MissingTenants missing, Map<TenantId, Stored> configs) {
+        boolean others = configs.keySet().stream().anyMatch(tenant -> !tenant.isDefault());
+        if (!missing.countForDefault(others)) {
+            return new Finding(
+                    Level.OK, AREA, "signals without a tenant go to the dead-letter topic (tenant_missing)", "");
+        }
+        if (!others) {
+            return new Finding(
+                    Level.OK,
+                    AREA,
+                    "signals without a tenant count for tenant 0, as long as no other tenant is configured",
+                    "");
+        }
+        Stored ofDefault = configs.get(TenantId.DEFAULT);
+        if (isUnlimited(ofDefault == null ? TenantConfig.defaultTenant() : ofDefault.config())) {
+            return new Finding(
+                    Level.WARN,
+                    AREA,
+                    "signals without a tenant count for tenant 0 (tenants.missing=default), which has no rate: a tenant"
+                            + " escapes its limits by leaving out its id",
+                    "remove tenants.missing from the settings, or limit tenant 0: tidegate tenants set 0 --rate 100/s");
+        }
+        return new Finding(
+                Level.OK,
+                AREA,
+                "signals without a tenant count for tenant 0 (tenants.missing=default), which has a rate",
+                "");
+    }
+
+    private static boolean isUnlimited(@Nullable TenantConfig config) {
+        return config == null || config.maxSignalsPerSec() == null;
+    }
+
+    private static void unreadable(Map<TenantId, Stored> configs, List<Finding> findings) {
+        long count = 0;
+        for (Map.Entry<TenantId, Stored> entry : configs.entrySet()) {
+            if (entry.getValue().config() == null && ++count <= NAMED_MAX) {
+                findings.add(new Finding(
+                        Level.WARN,
+                        AREA,
+                        "the record of tenant %s in tenant-configs (offset %d) is not a config of it"
+                                .formatted(entry.getKey(), entry.getValue().offset()),
+                        "tidegate tenants rm %1$s removes it; tidegate tenants set %1$s --from FILE replaces it"
+                                .formatted(entry.getKey().decimal())));
+            }
+        }
+        if (count > NAMED_MAX) {
+            findings.add(new Finding(
+                    Level.WARN, AREA, "%d more tenants have such a record".formatted(count - NAMED_MAX), ""));
+        }
+    }
+}

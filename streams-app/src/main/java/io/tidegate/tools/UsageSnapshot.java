@@ -1,0 +1,130 @@
+package io.tidegate.tools;
+
+import io.tidegate.admin.TenantDirectory;
+import io.tidegate.admin.TopicReader;
+import io.tidegate.admission.TenantUsage;
+import io.tidegate.config.Settings;
+import io.tidegate.tenant.TenantId;
+import java.nio.ByteBuffer;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.function.Predicate;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+
+/**
+ * Copies of tenants' usage as of the last commit, with their entities and a new bucket: what signals can be tried on.
+ * Bounded; not thread-safe.
+ */
+final class UsageSnapshot {
+    /** Entities of all tenants together whose sets are loaded: about 100 MB. */
+    static final long ENTITIES_MAX = 2_000_000;
+
+    /** Tenants whose usage is held. */
+    static final int TENANTS_MAX = 100_000;
+
+    private final Map<TenantId, TenantUsage> usages;
+    private final Set<TenantId> withoutEntities;
+
+    private UsageSnapshot(Map<TenantId, TenantUsage> usages, Set<TenantId> withoutEntities) {
+        this.usages = usages;
+        this.withoutEntities = withoutEntities;
+    }
+
+    /** Of no tenant. */
+    static UsageSnapshot empty() {
+        return new UsageSnapshot(new HashMap<>(), Set.of());
+    }
+
+    /**
+     * Reads the usage of some tenants.
+     *
+     * @param entitiesMax entities whose sets are loaded, the smallest sets first
+     */
+    static UsageSnapshot read(Settings settings, Predicate<TenantId> wanted, long entitiesMax) {
+        Map<TenantId, TenantUsage> usages = new HashMap<>();
+        TenantDirectory directory = new TenantDirectory(settings);
+        directory.usages((tenant, usage) -> {
+            if (usage == null) {
+                usages.remove(tenant);
+            } else if (wanted.test(tenant) && (usages.size() < TENANTS_MAX || usages.containsKey(tenant))) {
+                usages.put(tenant, usage);
+            }
+        });
+        usages.replaceAll((tenant, usage) -> usage.anew());
+        Set<TenantId> loaded = smallest(usages, entitiesMax);
+        if (!loaded.isEmpty()) {
+            loadEntities(settings, usages, loaded);
+        }
+        Set<TenantId> withoutEntities = new HashSet<>(usages.keySet());
+        withoutEntities.removeAll(loaded);
+        return new UsageSnapshot(usages, withoutEntities);
+    }
+
+    private static Set<TenantId> smallest(Map<TenantId, TenantUsage> usages, long entitiesMax) {
+        Set<TenantId> chosen = new HashSet<>();
+        long sum = 0;
+        List<Map.Entry<TenantId, TenantUsage>> bySize = usages.entrySet().stream()
+                .sorted(Comparator.comparingLong(entry -> entry.getValue().entityCount()))
+                .toList();
+        for (Map.Entry<TenantId, TenantUsage> entry : bySize) {
+            sum += entry.getValue().entityCount();
+            if (sum > entitiesMax) {
+                break;
+            }
+            chosen.add(entry.getKey());
+        }
+        return chosen;
+    }
+
+    private static void loadEntities(Settings settings, Map<TenantId, TenantUsage> usages, Set<TenantId> loaded) {
+        Map<TenantId, Map<Integer, byte[]>> chunks = new HashMap<>();
+        try (TopicReader reader =
+                new TopicReader(settings, List.of(settings.applicationId() + "-entities-changelog"))) {
+            reader.readToEnd(record -> {
+                ByteBuffer key = ByteBuffer.wrap(record.key());
+                TenantId tenant = TenantId.of(key.getLong());
+                if (loaded.contains(tenant)) {
+                    put(chunks.computeIfAbsent(tenant, id -> new TreeMap<>()), key.getInt(), record);
+                }
+            });
+        }
+        for (TenantId tenant : loaded) {
+            TenantUsage usage = usages.get(tenant);
+            usage.entities().expect(usage.entityCount());
+            Map<Integer, byte[]> own = chunks.remove(tenant);
+            if (own != null) {
+                own.forEach(usage.entities()::load);
+            }
+        }
+    }
+
+    private static void put(Map<Integer, byte[]> chunks, int number, ConsumerRecord<byte[], byte[]> record) {
+        if (record.value() == null) {
+            chunks.remove(number);
+        } else {
+            chunks.put(number, record.value());
+        }
+    }
+
+    /** The usage of a tenant; that of a new one if it has none. It may be changed. */
+    TenantUsage of(TenantId tenant) {
+        TenantUsage usage = usages.get(tenant);
+        if (usage == null) {
+            usage = TenantUsage.fresh(0, 0); // in nobody's state, so nobody can aim at the hash
+            if (usages.size() < TENANTS_MAX) {
+                usages.put(tenant, usage);
+            }
+        }
+        return usage;
+    }
+
+    /** Whether the tenant's entities are known, and not only how many they are. */
+    boolean knowsEntities(TenantId tenant) {
+        return !withoutEntities.contains(tenant);
+    }
+}

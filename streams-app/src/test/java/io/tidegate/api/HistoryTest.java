@@ -1,0 +1,113 @@
+package io.tidegate.api;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tidegate.admission.Reason;
+import io.tidegate.tenant.TenantId;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+
+final class HistoryTest {
+    private static final TenantId TENANT = TenantId.of(42);
+    private static final long START_MS = 1_800_000_000_000L; // a step begins then, of both lengths
+    private static final int LAST = (int) (History.SPAN_MS / History.STEP_MS) - 1;
+
+    private final History history = new History(START_MS);
+
+    private void read(long atMs, TenantId tenant, long accepted, long rateLimited) {
+        History.Reading reading = history.read(0, atMs);
+        count(reading, tenant, accepted, rateLimited);
+        reading.end(true);
+    }
+
+    private static void count(History.Reading reading, TenantId tenant, long accepted, long rateLimited) {
+        long[] counts = new long[History.OUTCOMES];
+        counts[0] = accepted;
+        counts[1 + Reason.RATE_LIMITED.ordinal()] = rateLimited;
+        reading.count(tenant, counts, 2, 100);
+    }
+
+    private int accepted(long nowMs, int step) {
+        return history.whole(nowMs).counts()[0][step];
+    }
+
+    @Test
+    void whatWasCountedBeforeTheFirstReadingIsNotOfThisHour() {
+        read(START_MS, TENANT, 1_000, 10);
+        assertThat(history.whole(START_MS).known()).doesNotContain(true);
+        assertThat(history.recent(TENANT, START_MS)).isEqualTo(new History.Recent(0, 0, null));
+        read(START_MS + 2_000, TENANT, 1_007, 12);
+        assertThat(accepted(START_MS + 2_000, LAST)).isEqualTo(7);
+        assertThat(history.recent(TENANT, START_MS + 2_000)).isEqualTo(new History.Recent(7, 2, Reason.RATE_LIMITED));
+    }
+
+    @Test
+    void aTenantThatBeginsBetweenTwoReadingsIsCountedFromItsFirstSignal() {
+        read(START_MS, TENANT, 5, 0);
+        History.Reading reading = history.read(0, START_MS + 2_000);
+        count(reading, TENANT, 5, 0);
+        count(reading, TenantId.of(43), 3, 1);
+        reading.end(true);
+        assertThat(accepted(START_MS + 2_000, LAST)).isEqualTo(3);
+        assertThat(history.recent(TenantId.of(43), START_MS + 2_000))
+                .isEqualTo(new History.Recent(3, 1, Reason.RATE_LIMITED));
+    }
+
+    @Test
+    void stepsMoveWithTimeAndLeaveAfterAnHour() {
+        read(START_MS, TENANT, 0, 0);
+        read(START_MS + 2_000, TENANT, 4, 0);
+        long tenSteps = START_MS + 10 * History.STEP_MS;
+        assertThat(accepted(tenSteps, LAST - 10)).isEqualTo(4);
+        assertThat(history.whole(tenSteps).known()[LAST]).isFalse();
+        read(START_MS + History.SPAN_MS + History.STEP_MS, TENANT, 9, 0);
+        History.Points later = history.whole(START_MS + History.SPAN_MS + History.STEP_MS);
+        assertThat(later.counts()[0]).containsOnlyOnce(5).doesNotContain(4);
+        assertThat(history.recent(TENANT, START_MS + 2 * History.SPAN_MS)).isEqualTo(new History.Recent(0, 0, null));
+    }
+
+    @Test
+    void aShardThatWasAwayDoesNotBringWhatWasCountedElsewhere() {
+        read(START_MS, TENANT, 1, 0);
+        history.retain(Set.of(), START_MS + 2_000);
+        read(START_MS + 4_000, TENANT, 500, 0);
+        read(START_MS + 6_000, TENANT, 502, 0);
+        assertThat(accepted(START_MS + 6_000, LAST)).isEqualTo(2);
+        assertThat(history.recent(TENANT, START_MS + 6_000)).isEqualTo(new History.Recent(2, 0, null));
+    }
+
+    @Test
+    void aReadingThatBrokeOffCountsNothingOfTheWhole() {
+        read(START_MS, TENANT, 1, 0);
+        History.Reading broken = history.read(0, START_MS + 2_000);
+        broken.end(false);
+        read(START_MS + 4_000, TENANT, 9, 0);
+        assertThat(history.whole(START_MS + 4_000).known()).doesNotContain(true);
+        assertThat(history.sealed()).isEqualTo(new History.Sealed(2, 100));
+    }
+
+    @Test
+    void countersThatFallBackAfterAPurgeTakeNothingBack() {
+        read(START_MS, TENANT, 10, 0);
+        read(START_MS + 2_000, TENANT, 15, 0);
+        read(START_MS + 4_000, TENANT, 0, 0);
+        read(START_MS + 6_000, TENANT, 2, 0);
+        assertThat(accepted(START_MS + 6_000, LAST)).isEqualTo(7);
+    }
+
+    @Test
+    void tenantsBeyondTheBoundHaveNoHistoryButAreInTheWhole() {
+        History.Reading first = history.read(0, START_MS);
+        for (int id = 1; id <= History.TENANTS_MAX + 1; id++) {
+            count(first, TenantId.of(id), 0, 0);
+        }
+        first.end(true);
+        TenantId late = TenantId.of(History.TENANTS_MAX + 1);
+        History.Reading second = history.read(0, START_MS + 2_000);
+        count(second, late, 3, 0);
+        second.end(true);
+        assertThat(history.recent(late, START_MS + 2_000)).isNull();
+        assertThat(history.tenant(late, START_MS + 2_000)).isNull();
+        assertThat(accepted(START_MS + 2_000, LAST)).isEqualTo(3);
+    }
+}

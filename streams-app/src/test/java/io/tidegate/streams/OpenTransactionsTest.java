@@ -1,0 +1,55 @@
+package io.tidegate.streams;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.List;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
+import org.apache.kafka.clients.admin.ProducerState;
+import org.apache.kafka.common.TopicPartition;
+import org.junit.jupiter.api.Test;
+
+/** When a transaction that its coordinator calls committed may be aborted; the rest is tested on brokers that forget. */
+class OpenTransactionsTest {
+    private static final int EPOCH = 7;
+    private static final OpenTransactions.Ended COMMITTED = new OpenTransactions.Ended("app-1", 42, EPOCH + 1, true);
+
+    private static OpenTransactions.Open open(String topic, int epoch) {
+        return new OpenTransactions.Open(new TopicPartition(topic, 0), 42, epoch, 0, 100, 1_000);
+    }
+
+    private static ProducerState state(int epoch, OptionalLong open) {
+        return new ProducerState(42, epoch, 5, 1_000, OptionalInt.of(0), open);
+    }
+
+    @Test
+    void aCommitOfWhichNoMarkerWasWrittenIsSeenByNobody() {
+        assertThat(OpenTransactions.nothingWasCommitted(
+                        COMMITTED,
+                        List.of(open("accepted", EPOCH), open("__consumer_offsets", EPOCH)),
+                        List.of(
+                                state(EPOCH, OptionalLong.of(100)),
+                                state(EPOCH, OptionalLong.of(100)),
+                                // Took no part in it: has the marker of the one before.
+                                state(EPOCH, OptionalLong.empty()))))
+                .isTrue();
+    }
+
+    @Test
+    void aCommitWithOneMarkerIsVisibleInPart() {
+        assertThat(OpenTransactions.nothingWasCommitted(
+                        COMMITTED,
+                        List.of(open("accepted", EPOCH)),
+                        List.of(state(EPOCH, OptionalLong.of(100)), state(EPOCH + 1, OptionalLong.empty()))))
+                .isFalse();
+    }
+
+    @Test
+    void whatIsOpenOfAnEarlierTransactionIsNotJudgedByALaterOne() {
+        assertThat(OpenTransactions.nothingWasCommitted(
+                        COMMITTED,
+                        List.of(open("accepted", EPOCH - 3)),
+                        List.of(state(EPOCH - 3, OptionalLong.of(100)))))
+                .isFalse();
+    }
+}

@@ -1,0 +1,104 @@
+package io.tidegate.tools;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tidegate.config.Settings;
+import io.tidegate.config.SettingsLoader;
+import io.tidegate.tools.Doctor.Finding;
+import io.tidegate.tools.Doctor.Level;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.apache.kafka.common.Node;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+final class DoctorTest {
+    @TempDir
+    private Path root;
+
+    private Doctor doctor(String server, String... more) {
+        Map<String, String> flags = new java.util.HashMap<>(Map.of(
+                Settings.BOOTSTRAP_SERVERS, server, Settings.DATA_DIR, root.toString(), Settings.HTTP_PORT, "0"));
+        for (int i = 0; i < more.length; i += 2) {
+            flags.put(more[i], more[i + 1]);
+        }
+        return new Doctor(SettingsLoader.load(null, Map.of(), flags));
+    }
+
+    /** A port where nothing listens: it was free a moment ago. */
+    private static int closedPort() throws IOException {
+        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            return socket.getLocalPort();
+        }
+    }
+
+    private static Finding only(List<Finding> findings, String area) {
+        return findings.stream()
+                .filter(finding -> finding.area().equals(area))
+                .findFirst()
+                .orElseThrow();
+    }
+
+    @Test
+    void namesABrokerThatCannotBeReached() throws IOException {
+        String server = "127.0.0.1:" + closedPort();
+
+        Finding broker = only(doctor(server).examine(), "broker");
+
+        assertThat(broker.level()).isEqualTo(Level.FAIL);
+        assertThat(broker.text()).contains(server, "cannot be connected to");
+        assertThat(broker.fix()).contains("--bootstrap-server");
+    }
+
+    @Test
+    void namesAHostThatIsNotKnown() {
+        assertThat(only(doctor("no-such-host.invalid:9092").examine(), "broker").text())
+                .contains("the name no-such-host.invalid is not known here");
+    }
+
+    @Test
+    void explainsAnAdvertisedAddressThatLeadsNowhere() throws IOException {
+        Doctor doctor = doctor("127.0.0.1:1");
+
+        assertThat(doctor.advertised(List.of(new Node(7, "127.0.0.1", closedPort()))))
+                .isFalse();
+
+        Finding listener = only(doctor.examine(), "listener");
+        assertThat(listener.text()).contains("broker 7 says that it is at 127.0.0.1:");
+        assertThat(listener.fix()).contains("advertised.listeners");
+    }
+
+    @Test
+    void findsADiskThatIsTooFull() {
+        Finding disk = only(
+                doctor("127.0.0.1:1", Settings.DISK_MIN_FREE_BYTES, Long.toString(Long.MAX_VALUE))
+                        .examine(),
+                "disk");
+
+        assertThat(disk.level()).isEqualTo(Level.FAIL);
+        assertThat(disk.text()).contains("disk.min.free.bytes");
+    }
+
+    @Test
+    void findsAPortThatAnotherProgramHas() throws IOException {
+        try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            Finding port = only(
+                    doctor("127.0.0.1:1", Settings.HTTP_PORT, Integer.toString(taken.getLocalPort()))
+                            .examine(),
+                    "port");
+
+            assertThat(port.level()).isEqualTo(Level.FAIL);
+        }
+    }
+
+    @Test
+    void leavesNothingInTheDataDirectory() throws IOException {
+        doctor("127.0.0.1:1").examine();
+
+        assertThat(root).isEmptyDirectory();
+    }
+}

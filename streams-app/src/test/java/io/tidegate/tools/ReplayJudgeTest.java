@@ -1,0 +1,121 @@
+package io.tidegate.tools;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tidegate.contract.Residency;
+import io.tidegate.contract.SourcePosition;
+import io.tidegate.contract.TenantSource;
+import io.tidegate.tenant.TenantConfig;
+import io.tidegate.tenant.TenantConfigJson;
+import io.tidegate.tenant.TenantId;
+import io.tidegate.tools.ReplayJudge.Candidate;
+import io.tidegate.tools.ReplayJudge.Verdict;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.header.internals.RecordHeaders;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+final class ReplayJudgeTest {
+    private static final long NOW_MS = 1_800_000_000_000L;
+    private static final TenantId T42 = TenantId.of(42);
+
+    private static byte[] bytes(String text) {
+        return text.getBytes(StandardCharsets.UTF_8);
+    }
+
+    private static ReplayJudge judge(@Nullable String fields, Residency residency) {
+        TenantConfig config = fields == null ? null : TenantConfigJson.parse(bytes("{\"tenant_id\":42" + fields + "}"));
+        return new ReplayJudge(
+                TenantSource.VALUE,
+                false,
+                tenant -> tenant.equals(T42) ? config : null,
+                UsageSnapshot.empty(),
+                "eu",
+                residency);
+    }
+
+    private static Verdict verdict(ReplayJudge judge, String value) {
+        return judge.judge(
+                new Candidate(
+                        new SourcePosition("signals", 0, 1),
+                        new ConsumerRecord<>("quota-exceeded", 0, 0, null, bytes(value)),
+                        new RecordHeaders(),
+                        "rate_limited"),
+                NOW_MS);
+    }
+
+    private static @Nullable String stillRejected(@Nullable String fields) {
+        return verdict(judge(fields, Residency.NONE), "{\"tenant_id\":42,\"item\":\"a\"}")
+                .stillRejected();
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            nullValues = "-",
+            delimiter = '|',
+            value = {
+                "''|-",
+                ",\"max_signals_per_sec\":1|-",
+                ",\"max_signals_per_sec\":0|rate_limited",
+                ",\"max_signals_per_sec\":5,\"burst_signals\":0|burst_exceeded",
+                ",\"max_entities\":0|entity_limit",
+                ",\"max_entities\":1|-",
+                ",\"max_storage_bytes\":0|storage_limit",
+                ",\"max_storage_bytes\":1|-",
+                ",\"blocked_until\":\"2100-01-01T00:00:00Z\"|tenant_blocked",
+                ",\"blocked_until\":\"2020-01-01T00:00:00Z\"|-",
+                ",\"required_regions\":[\"us\"]|region_not_allowed",
+                ",\"required_regions\":[\"us\",\"eu\"]|-",
+                ",\"max_entities\":0,\"max_signals_per_sec\":0,\"mode\":\"observe\"|-",
+                "-|tenant_unknown"
+            })
+    void namesTheReasonThatStillApplies(@Nullable String fields, @Nullable String expected) {
+        assertThat(stillRejected(fields)).isEqualTo(expected);
+    }
+
+    @Test
+    void aSignalThatWouldBeADeadLetterNowIsNotSent() {
+        ReplayJudge judge = judge("", Residency.NONE);
+
+        assertThat(verdict(judge, "{\"tenantId\":42}").stillRejected()).isEqualTo("tenant_missing");
+        assertThat(verdict(judge, "not json").stillRejected()).isEqualTo("malformed");
+    }
+
+    @Test
+    void aSignalThatIsForwardedToAnotherRegionPasses() {
+        Residency residency = new Residency("eu", Map.of("eu", "signals", "us", "signals-us"));
+
+        assertThat(verdict(judge(",\"required_regions\":[\"us\"],\"max_entities\":0", residency), "{\"tenant_id\":42}")
+                        .stillRejected())
+                .isNull();
+    }
+
+    @Test
+    void onlyAsManyNewEntitiesPassAsFindRoom() {
+        ReplayJudge judge = judge(",\"max_entities\":2", Residency.NONE);
+        List<String> verdicts = new ArrayList<>();
+
+        for (String item : List.of("a", "b", "a", "c", "b", "d")) {
+            verdicts.add(String.valueOf(verdict(judge, "{\"tenant_id\":42,\"item\":\"%s\"}".formatted(item))
+                    .stillRejected()));
+        }
+
+        assertThat(verdicts).containsExactly("null", "null", "null", "entity_limit", "null", "entity_limit");
+    }
+
+    @Test
+    void onlyAsManyBytesPassAsFindRoom() {
+        String value = "{\"tenant_id\":42}";
+        ReplayJudge judge = judge(",\"max_storage_bytes\":" + (2 * value.length() - 1), Residency.NONE);
+
+        assertThat(verdict(judge, value).stillRejected()).isNull();
+        assertThat(verdict(judge, value).stillRejected()).isNull();
+        assertThat(verdict(judge, value).stillRejected()).isEqualTo("storage_limit");
+    }
+}

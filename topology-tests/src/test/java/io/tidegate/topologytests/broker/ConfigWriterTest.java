@@ -1,0 +1,235 @@
+package io.tidegate.topologytests.broker;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.tidegate.admin.ConfigEdit;
+import io.tidegate.admin.ConfigEdit.Write;
+import io.tidegate.admin.ConfigHistory;
+import io.tidegate.admin.ConfigWriter;
+import io.tidegate.admin.TenantDirectory;
+import io.tidegate.admin.TopicSetup;
+import io.tidegate.config.Settings;
+import io.tidegate.config.SettingsLoader;
+import io.tidegate.demo.EmbeddedBroker;
+import io.tidegate.tenant.TenantConfig;
+import io.tidegate.tenant.TenantId;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Configs are changed by one writer at a time, however many there are. */
+final class ConfigWriterTest {
+    @TempDir
+    private static Path temp;
+
+    private static EmbeddedBroker broker;
+    private static Settings settings;
+
+    @BeforeAll
+    static void start() throws Exception {
+        broker = EmbeddedBroker.start(temp.resolve("broker"), 0, Map.of());
+        settings = SettingsLoader.load(
+                null,
+                Map.of(),
+                Map.of("bootstrap.servers", broker.bootstrapServers(), "shards", "1", "disk.min.free.bytes", "0"));
+        try (TopicSetup setup = new TopicSetup(settings)) {
+            var unused = setup.ensure();
+        }
+    }
+
+    @AfterAll
+    static void stop() {
+        if (broker != null) {
+            broker.close();
+        }
+    }
+
+    private static TenantConfig withRate(TenantId tenant, long rate) {
+        return new TenantConfig(tenant, rate, null, null, null, List.of(), "", TenantConfig.Mode.ENFORCE, null);
+    }
+
+    private static ConfigWriter.Written change(ConfigWriter writer, TenantId tenant, String by, ConfigEdit edit) {
+        return (ConfigWriter.Written) writer.change(tenant, by, edit);
+    }
+
+    private static ConfigEdit.Result increased(ConfigEdit.Before before) {
+        return new Write(withRate(before.tenant(), rate(before.current()) + 1));
+    }
+
+    @Test
+    void anEditSeesTheDefaultTenantAndWhetherOthersAreConfigured() {
+        TenantId first = TenantId.of(30);
+        TenantId second = TenantId.of(31);
+        List<ConfigEdit.Before> seen = new ArrayList<>();
+        try (ConfigWriter writer = new ConfigWriter(settings)) {
+            writer.changeAll(
+                    Map.of(
+                            TenantId.DEFAULT,
+                            before -> new Write(withRate(TenantId.DEFAULT, 7)),
+                            first,
+                            before -> new Write(withRate(first, 1)),
+                            second,
+                            before -> new Write(withRate(second, 1))),
+                    "test");
+            change(writer, first, "test", before -> {
+                seen.add(before);
+                return new ConfigEdit.Keep();
+            });
+        }
+
+        assertThat(seen).singleElement().satisfies(before -> {
+            assertThat(before.current().config()).isEqualTo(withRate(first, 1));
+            assertThat(before.ofDefault().config()).isEqualTo(withRate(TenantId.DEFAULT, 7));
+            assertThat(before.others()).isTrue();
+        });
+    }
+
+    private static long rate(ConfigWriter.Current current) {
+        return current.config() == null ? 0 : current.config().maxSignalsPerSec();
+    }
+
+    @Test
+    @Timeout(120)
+    void noneOfManyWritersLosesAnothersChange() throws Exception {
+        TenantId tenant = TenantId.of(1);
+        int writers = 4;
+        int changes = 10;
+        List<CompletableFuture<Void>> all = new ArrayList<>();
+        for (int i = 0; i < writers; i++) {
+            all.add(CompletableFuture.runAsync(() -> {
+                try (ConfigWriter writer = new ConfigWriter(settings)) {
+                    for (int change = 0; change < changes; change++) {
+                        ConfigWriter.Written unused = change(writer, tenant, "test", before -> increased(before));
+                    }
+                }
+            }));
+        }
+        for (CompletableFuture<Void> one : all) {
+            one.get(100, TimeUnit.SECONDS);
+        }
+
+        try (ConfigWriter writer = new ConfigWriter(settings)) {
+            assertThat(rate(writer.current(tenant))).isEqualTo((long) writers * changes);
+        }
+    }
+
+    @Test
+    @Timeout(120)
+    void aWriterSeesItsOwnLastChangeAtOnceAndSoDoesEveryOtherReader() {
+        TenantId tenant = TenantId.of(5);
+        try (ConfigWriter writer = new ConfigWriter(settings);
+                ConfigWriter other = new ConfigWriter(settings)) {
+            for (int i = 1; i <= 50; i++) {
+                change(writer, tenant, "test", before -> increased(before));
+                assertThat(rate(other.current(tenant))).isEqualTo(i);
+            }
+        }
+    }
+
+    @Test
+    void anEditThatRefusesWritesNothing() {
+        TenantId tenant = TenantId.of(2);
+        try (ConfigWriter writer = new ConfigWriter(settings)) {
+            long offset = change(writer, tenant, "test", before -> new Write(withRate(tenant, 1)))
+                    .offset();
+            ConfigEdit.Rejection no = new ConfigEdit.Rejection(ConfigEdit.Kind.INVALID_CONFIG, "no", null);
+
+            ConfigWriter.Outcome outcome = writer.change(tenant, "test", before -> new ConfigEdit.Reject(no));
+
+            assertThat(outcome).isEqualTo(new ConfigWriter.Rejected(no));
+            assertThat(writer.changeAll(
+                            Map.of(
+                                    tenant,
+                                    before -> new ConfigEdit.Reject(no),
+                                    TenantId.of(20),
+                                    before -> new Write(withRate(TenantId.of(20), 1))),
+                            "test"))
+                    .containsOnlyKeys(tenant);
+            assertThat(writer.current(TenantId.of(20)).config()).isNull();
+            assertThat(writer.current(tenant).offset()).isEqualTo(offset);
+            assertThat(change(writer, tenant, "test", before -> new ConfigEdit.Keep())
+                            .offset())
+                    .isEqualTo(offset);
+            assertThat(change(writer, tenant, "test", before -> new Write(withRate(tenant, 1)))
+                            .offset())
+                    .as("the same config again")
+                    .isEqualTo(offset);
+        }
+    }
+
+    @Test
+    void historySaysWhoChangedWhatAndIsBounded() {
+        TenantId tenant = TenantId.of(3);
+        try (ConfigWriter writer = new ConfigWriter(settings)) {
+            for (int i = 1; i <= ConfigHistory.CHANGES_MAX + 5; i++) {
+                long rate = i;
+                change(writer, tenant, "writer-" + i, before -> new Write(withRate(tenant, rate)));
+            }
+            change(writer, tenant, "remover", before -> new ConfigEdit.Remove());
+        }
+
+        ConfigWriter.Current current = new TenantDirectory(settings).current(tenant);
+
+        assertThat(current.config()).isNull();
+        List<ConfigHistory.Change> changes = current.history().changes();
+        assertThat(changes).hasSize(ConfigHistory.CHANGES_MAX);
+        ConfigHistory.Change last = changes.get(changes.size() - 1);
+        assertThat(last.by()).isEqualTo("remover");
+        assertThat(last.from()).isEqualTo(withRate(tenant, 25));
+        assertThat(last.to()).isNull();
+        assertThat(last.offset()).isEqualTo(current.offset());
+        assertThat(changes.get(0).by()).isEqualTo("writer-7");
+        assertThat(changes)
+                .extracting(ConfigHistory.Change::offset)
+                .doesNotContain(-1L)
+                .isSorted();
+        assertThat(current.history().before(null)).isEqualTo(withRate(tenant, 25));
+        assertThat(current.history().before(changes.get(0).offset())).isEqualTo(withRate(tenant, 6));
+        assertThatThrownBy(() -> current.history().before(1_000_000L)).hasMessageContaining("1000000");
+    }
+
+    @Test
+    void aRecordThatIsNoConfigIsToldApartAndReplaced() throws Exception {
+        TenantId tenant = TenantId.of(4);
+        try (var producer =
+                new KafkaProducer<>(settings.clientConfig(), new ByteArraySerializer(), new ByteArraySerializer())) {
+            producer.send(new ProducerRecord<>(settings.topics().configs(), tenant.key(), new byte[] {'x'}))
+                    .get(30, TimeUnit.SECONDS);
+        }
+        try (ConfigWriter writer = new ConfigWriter(settings)) {
+            assertThat(writer.current(tenant).readable()).isFalse();
+            change(writer, tenant, "test", before -> new Write(withRate(tenant, 1)));
+            assertThat(writer.current(tenant).config()).isEqualTo(withRate(tenant, 1));
+        }
+    }
+
+    @Test
+    @Timeout(120)
+    void manyAreWrittenAtOnceAndFoundAgain() {
+        TenantDirectory directory = new TenantDirectory(settings);
+        List<TenantConfig> many = IntStream.rangeClosed(1000, 30_999)
+                .mapToObj(id -> withRate(TenantId.of(id), 1))
+                .toList();
+
+        directory.putAll(many);
+
+        assertThat(directory.configs()).hasSizeGreaterThanOrEqualTo(many.size());
+        try (ConfigWriter writer = new ConfigWriter(settings)) {
+            assertThat(writer.current(TenantId.of(20_000)).config()).isEqualTo(withRate(TenantId.of(20_000), 1));
+            assertThat(writer.current(TenantId.of(1_000)).history().changes()).hasSize(1);
+        }
+    }
+}

@@ -1,0 +1,259 @@
+package io.tidegate.topologytests.broker;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.tidegate.config.Settings;
+import io.tidegate.config.SettingsLoader;
+import io.tidegate.demo.ChildJvm;
+import io.tidegate.demo.EmbeddedBroker;
+import io.tidegate.tenant.TenantId;
+import io.tidegate.tools.Replay;
+import io.tidegate.tools.ReplayReport;
+import io.tidegate.topologytests.driver.JsonHeaders;
+import io.tidegate.topologytests.support.Deployment;
+import io.tidegate.topologytests.support.Http;
+import io.tidegate.topologytests.support.TidegateProcess;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Refusals that are sent again: each once, whatever happens in between. */
+@Timeout(value = 4, unit = TimeUnit.MINUTES)
+final class ReplayTest {
+    private static final JsonMapper JSON = new JsonMapper();
+    private static final int REFUSED = 24;
+
+    @TempDir
+    Path temp;
+
+    private EmbeddedBroker broker;
+    private Deployment app;
+    private Http http;
+
+    @BeforeEach
+    void start() throws Exception {
+        broker = EmbeddedBroker.start(
+                temp.resolve("broker"),
+                0,
+                Map.of("group.streams.session.timeout.ms", "3000", "group.min.session.timeout.ms", "1000"));
+        app = new Deployment(broker.bootstrapServers(), "replay", temp);
+        http = Http.of(app.start("a"));
+    }
+
+    @AfterEach
+    void stop() {
+        app.close();
+        broker.close();
+    }
+
+    @Test
+    void sendsEachRefusalAgainOnceAlsoWhenItIsKilled() throws Exception {
+        app.set("1", "--label", "One");
+        app.set("2", "--rate", "0");
+        app.set("3", "--rate", "0");
+        app.set("4", "--rate", "0");
+        app.awaitUsable("1");
+        app.send(REFUSED, i -> "{\"tenant_id\":2,\"item\":\"i%d\"}".formatted(i));
+        app.send(3, i -> "{\"tenant_id\":3}");
+        app.send(3, i -> "{\"tenant_id\":4}");
+        assertThat(app.verify("a").at("/tenants/2/rejected/rate_limited").asLong())
+                .isEqualTo(REFUSED);
+        assertThat(refusals("--tenant", "2").at("/2 rate_limited/hopeless").asLong())
+                .isEqualTo(REFUSED);
+        app.set("2", "--rate", "8", "--burst", "100");
+
+        // Only said, not done.
+        assertThat(refusals("--tenant", "2").at("/2 rate_limited/replayed").asLong())
+                .isEqualTo(REFUSED);
+        assertThat(app.verify("a").at("/tenants/2/in").asLong()).isEqualTo(REFUSED);
+
+        killAReplayInTheMiddle();
+        long sentBefore = refusals("--tenant", "2").at("/2 rate_limited/done").asLong();
+        JsonNode rest = refusals("--tenant", "2", "--yes");
+        assertThat(sentBefore).isPositive();
+        assertThat(rest.at("/2 rate_limited/done").asLong()).isEqualTo(sentBefore);
+        assertThat(rest.at("/2 rate_limited/replayed").asLong()).isEqualTo(REFUSED - sentBefore);
+        // Another choice of the same refusals sends none of them again.
+        assertThat(refusals("--reason", "rate_limited", "--yes")
+                        .at("/2 rate_limited/done")
+                        .asLong())
+                .isEqualTo(REFUSED);
+
+        replayTenant3InPieces();
+        endAReplayOfTenant4ByAnother();
+
+        JsonNode books = app.verify("a");
+        assertThat(books.at("/tenants/2/in").asLong()).isEqualTo(2 * REFUSED);
+        assertThat(books.at("/tenants/2/in_wal").asLong()).isEqualTo(REFUSED);
+        assertThat(books.at("/tenants/3/in").asLong()).isEqualTo(2 * 3);
+        assertThat(books.at("/tenants/3/in_wal").asLong()).isEqualTo(3);
+        assertThat(books.at("/tenants/4/in").asLong()).isEqualTo(3 + 1);
+        String first = app.tidegate("wal", "cat", "2", "-o", "json", "--data-dir", app.dataDir("a"))
+                .out()
+                .lines()
+                .findFirst()
+                .orElseThrow();
+        assertThat(JSON.readTree(first).at("/value").asText()).isEqualTo("{\"tenant_id\":2,\"item\":\"i0\"}");
+        assertThat(JsonHeaders.text(JSON.readTree(first), "tidegate.replays")).isEqualTo("1");
+    }
+
+    @Test
+    void sendsNothingThatWouldBeRejectedAgain() throws Exception {
+        app.set("1", "--label", "One");
+        app.set("5", "--entities", "3");
+        app.awaitUsable("1");
+        app.send(3, i -> "{\"tenant_id\":5,\"item\":\"i%d\"}".formatted(i));
+        app.send(20, i -> "{\"tenant_id\":5,\"item\":\"new%d\"}".formatted(i));
+        assertThat(app.verify("a").at("/tenants/5/rejected/entity_limit").asLong())
+                .isEqualTo(20);
+
+        JsonNode plan = refusals("--tenant", "5").get("5 entity_limit");
+        assertThat(plan.path("hopeless").asLong()).isEqualTo(20);
+        assertThat(plan.at("/still_rejected/entity_limit").asLong()).isEqualTo(20);
+        assertThat(refusals("--tenant", "5", "--yes")
+                        .at("/5 entity_limit/hopeless")
+                        .asLong())
+                .isEqualTo(20);
+        assertThat(app.verify("a").at("/tenants/5/in").asLong()).isEqualTo(23);
+
+        // Room for two more: exactly these pass, and the others are not even sent.
+        app.set("5", "--entities", "5");
+        JsonNode planned = post("{\"tenant\":\"5\"}");
+        JsonNode done = post("{\"tenant\":\"5\",\"dry_run\":false,\"ends\":%s}".formatted(planned.get("ends")));
+        for (JsonNode answer : List.of(planned, done)) {
+            assertThat(answer.at("/refusals/0/replayed").asLong()).isEqualTo(2);
+            assertThat(answer.at("/refusals/0/still_rejected/entity_limit").asLong())
+                    .isEqualTo(18);
+        }
+        JsonNode books = app.verify("a");
+        assertThat(books.at("/tenants/5/in").asLong()).isEqualTo(25);
+        assertThat(books.at("/tenants/5/accepted").asLong()).isEqualTo(5);
+        assertThat(books.at("/tenants/5/rejected/entity_limit").asLong()).isEqualTo(20);
+    }
+
+    @Test
+    void coversNothingThatWasRejectedAfterItsEnds() throws Exception {
+        app.set("1", "--label", "One");
+        app.set("6", "--rate", "0");
+        app.awaitUsable("1");
+        app.send(2, i -> "{\"tenant_id\":6}");
+        app.verify("a");
+        String ends = post("{\"tenant\":\"6\"}").get("ends").toString();
+        app.send(3, i -> "{\"tenant_id\":6}");
+        app.verify("a");
+
+        letPass("6");
+        String body = "{\"tenant\":\"6\",\"ends\":%s}";
+        assertThat(post(body.formatted(ends)).at("/refusals/0/replayed").asLong())
+                .isEqualTo(2);
+        assertThat(post("{\"tenant\":\"6\"}").at("/refusals/0/replayed").asLong())
+                .isEqualTo(5);
+        assertThat(post(body.formatted("{}")).path("refusals")).isEmpty();
+    }
+
+    /** At half of 2 a second a piece of one second sends one signal at most. */
+    private void replayTenant3InPieces() {
+        letPass("3");
+        List<String> endings = new ArrayList<>();
+        long sent = 0;
+        do {
+            JsonNode piece = post("{\"tenant\":\"3\",\"dry_run\":false,\"max_seconds\":1}");
+            assertThat(piece.path("dry_run").asBoolean()).isFalse();
+            long now = piece.at("/refusals/0/replayed").asLong();
+            assertThat(now).isLessThanOrEqualTo(1);
+            sent += now;
+            endings.add(piece.path("ending").asText());
+        } while (endings.get(endings.size() - 1).equals("time_over") && endings.size() < 60);
+        assertThat(endings).hasSizeGreaterThanOrEqualTo(3).endsWith("complete");
+        assertThat(sent).isEqualTo(3);
+        assertThat(post("{\"tenant\":\"3\"}").at("/refusals/0/done").asLong()).isEqualTo(3);
+    }
+
+    /** What is in the transaction that the other one ends is not sent, and not said to be. */
+    private void endAReplayOfTenant4ByAnother() {
+        letPass("4");
+        Map<String, String> flags = new HashMap<>();
+        Stream.of(app.connection())
+                .filter(word -> !word.equals("--set"))
+                .map(setting -> setting.split("=", 2))
+                .forEach(setting -> flags.put(setting[0], setting[1]));
+        Settings settings = SettingsLoader.load(null, Map.of(), flags);
+        var choice = new Replay.Choice(TenantId.of(4), Set.of(), null, null, Set.of(), null);
+        List<String> committed = new ArrayList<>();
+
+        ReplayReport report = new Replay(settings, 3, 500).run(choice, null, progress -> {
+            committed.add(progress);
+            Map<String, Object> config = settings.clientConfig();
+            config.put("transactional.id", settings.applicationId() + "-replay");
+            try (var other = new KafkaProducer<>(config, new ByteArraySerializer(), new ByteArraySerializer())) {
+                other.initTransactions();
+            }
+        });
+
+        assertThat(committed).containsExactly("1 replayed");
+        assertThat(report.ending()).isEqualTo(ReplayReport.Ending.TAKEN_OVER);
+        assertThat(report.count(ReplayReport.Fate.REPLAYED)).isEqualTo(1);
+        JsonNode rest = post("{\"tenant\":\"4\"}").at("/refusals/0");
+        assertThat(rest.path("done").asLong()).isEqualTo(1);
+        assertThat(rest.path("replayed").asLong()).isEqualTo(2);
+    }
+
+    /** Holds in the instance when it returns, so nothing bounces. */
+    private void letPass(String tenant) {
+        var answer = http.send("PATCH", "/v1/tenants/" + tenant, "{\"max_signals_per_sec\":2,\"burst_signals\":100}");
+        assertThat(answer.json().path("applied").asBoolean()).as(answer.text()).isTrue();
+    }
+
+    private JsonNode post(String body) {
+        var answer = http.send("POST", "/v1/rejections/replay", body);
+        assertThat(answer.status()).as(answer.text()).isEqualTo(200);
+        return answer.json();
+    }
+
+    /** At half of 8 a second it takes 6 s; it is killed after its first transaction. */
+    private void killAReplayInTheMiddle() throws Exception {
+        List<String> command = ChildJvm.command("-Xmx256m");
+        command.addAll(List.of("io.tidegate.cli.Tidegate", "rejections", "replay", "--yes", "--tenant", "2"));
+        command.addAll(List.of(app.connection()));
+        Path err = temp.resolve("replay.err");
+        Process replay = new ProcessBuilder(command)
+                .redirectOutput(temp.resolve("replay.out").toFile())
+                .redirectError(err.toFile())
+                .start();
+        try {
+            TidegateProcess.await(Duration.ofSeconds(60), "the first signals to be replayed", () -> "", () -> {
+                try {
+                    return Files.readString(err).contains("replayed");
+                } catch (java.io.IOException e) {
+                    throw new java.io.UncheckedIOException(e);
+                }
+            });
+        } finally {
+            replay.destroyForcibly().waitFor();
+        }
+    }
+
+    private JsonNode refusals(String... more) throws Exception {
+        List<String> arguments = new ArrayList<>(List.of("rejections", "replay", "-o", "json"));
+        arguments.addAll(List.of(more));
+        var result = app.tidegate(arguments.toArray(String[]::new));
+        assertThat(result.exit()).as(result.err()).isZero();
+        return JSON.readTree(result.out()).get("refusals");
+    }
+}

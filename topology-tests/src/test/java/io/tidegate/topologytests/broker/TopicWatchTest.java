@@ -1,0 +1,202 @@
+package io.tidegate.topologytests.broker;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tidegate.demo.EmbeddedBroker;
+import io.tidegate.topologytests.cli.RecommendedCommand;
+import io.tidegate.topologytests.support.Deployment;
+import io.tidegate.topologytests.support.Http;
+import io.tidegate.topologytests.support.TidegateProcess;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.AlterConfigOp;
+import org.apache.kafka.clients.admin.ConfigEntry;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.RecordsToDelete;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.config.ConfigResource;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInfo;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Topics that somebody changes, empties or deletes under an instance: it says so, and decides nothing wrongly. */
+@Timeout(value = 6, unit = TimeUnit.MINUTES)
+final class TopicWatchTest {
+    private static final int SIGTERM = 143;
+    private static final Duration NOTICED_WITHIN = Duration.ofSeconds(60);
+
+    @TempDir
+    private static Path temp;
+
+    private static EmbeddedBroker broker;
+    private static Admin admin;
+
+    private Deployment app;
+
+    @BeforeAll
+    static void startBroker() throws Exception {
+        broker = EmbeddedBroker.start(
+                temp.resolve("broker"),
+                0,
+                Map.of(
+                        "group.streams.session.timeout.ms", "3000",
+                        "group.min.session.timeout.ms", "1000",
+                        "log.retention.check.interval.ms", "500",
+                        "log.segment.delete.delay.ms", "100",
+                        "log.initial.task.delay.ms", "500"));
+        admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()));
+    }
+
+    @AfterAll
+    static void stopBroker() {
+        if (broker != null) {
+            admin.close();
+            broker.close();
+        }
+    }
+
+    @BeforeEach
+    void deploy(TestInfo test) throws Exception {
+        String name = test.getTestMethod().orElseThrow().getName().substring(0, 14);
+        app = new Deployment(
+                broker.bootstrapServers(),
+                name,
+                Files.createDirectory(temp.resolve(name)),
+                "topics.check.interval.ms=1000");
+    }
+
+    @AfterEach
+    void stop() {
+        app.close();
+    }
+
+    private static void set(String topic, String setting, String value) throws Exception {
+        ConfigResource resource = new ConfigResource(ConfigResource.Type.TOPIC, topic);
+        AlterConfigOp op = new AlterConfigOp(new ConfigEntry(setting, value), AlterConfigOp.OpType.SET);
+        admin.incrementalAlterConfigs(Map.of(resource, List.of(op))).all().get(30, TimeUnit.SECONDS);
+    }
+
+    private static void awaitLog(TidegateProcess instance, String text) throws InterruptedException {
+        TidegateProcess.await(
+                NOTICED_WITHIN,
+                text,
+                instance::logText,
+                () -> instance.logText().contains(text));
+    }
+
+    @Test
+    void aLimitOnTheAgeOfRecordsPausesTheInstanceUntilItIsLifted() throws Exception {
+        TidegateProcess instance = app.start("a");
+        app.send(50, i -> "{\"n\":%d}".formatted(i));
+        app.verify("a");
+        Http http = Http.of(instance);
+        set(app.topic("by-tenant"), "message.timestamp.before.max.ms", "1");
+
+        awaitLog(instance, "paused: topics are not as they must be");
+        assertThat(http.get("/readyz").status()).isEqualTo(503);
+        assertThat(http.get("/v1/status")
+                        .json()
+                        .at("/instances/0/topic_findings/0")
+                        .asText())
+                .contains("message.timestamp.before.max.ms=1", "kafka-configs.sh");
+        assertThat(http.get("/metrics").text()).contains("tidegate_topic_findings 1");
+        app.send(50, i -> "{\"n\":%d}".formatted(50 + i));
+        RecommendedCommand.run(temp, RecommendedCommand.in(instance.logText(), "kafka-configs.sh"));
+
+        awaitLog(instance, "resumed, the cause is gone");
+        assertThat(app.verify("a").at("/tenants/0/in_wal").asLong()).isEqualTo(100);
+        assertThat(instance.logText()).doesNotContain("stopping: ");
+    }
+
+    @Test
+    void signalsThatAreDeletedBeforeTheyAreReadAreReportedAsLost() throws Exception {
+        TidegateProcess first = app.start("a");
+        app.send(20, i -> "{\"n\":%d}".formatted(i));
+        app.verify("a");
+        assertThat(first.terminate()).isEqualTo(SIGTERM);
+        app.send(30, i -> "{\"n\":%d}".formatted(20 + i));
+        admin.deleteRecords(Map.of(new TopicPartition(app.signals(), 0), RecordsToDelete.beforeOffset(35)))
+                .all()
+                .get(30, TimeUnit.SECONDS);
+
+        TidegateProcess again = app.start("a");
+
+        awaitLog(again, "records were deleted before they were read");
+        assertThat(again.logText())
+                .contains("topic=%s partition=0 first_offset=20 last_offset=34 records_at_most=15"
+                        .formatted(app.signals()));
+        assertThat(Http.of(again).get("/metrics").text())
+                .contains("tidegate_lost_records_total{topic=\"%s\"} 15".formatted(app.signals()));
+        app.awaitWal(0, 35);
+    }
+
+    @Test
+    void sizeRetentionOnAnInnerTopicIsReportedAndWhatItDeletesIsLost() throws Exception {
+        TidegateProcess first = app.start("a", "--set", "group.protocol=classic");
+        app.send(20, i -> "{\"n\":%d}".formatted(i));
+        app.verify("a");
+        set(app.signals(), "segment.bytes", "1048576");
+        set(app.signals(), "retention.bytes", "1048576");
+        awaitLog(first, "topic %s has retention.bytes=1048576".formatted(app.signals()));
+        assertThat(first.logText()).as("pausing would only lose more").doesNotContain("paused: ");
+        assertThat(first.terminate()).isEqualTo(SIGTERM);
+        app.send(6000, i -> "{\"n\":%d,\"pad\":\"%s\"}".formatted(i, "x".repeat(1000)));
+        TopicPartition partition = new TopicPartition(app.signals(), 0);
+        TidegateProcess.await(NOTICED_WITHIN, "retention to delete signals", () -> "", () -> {
+            try {
+                return admin.listOffsets(Map.of(partition, org.apache.kafka.clients.admin.OffsetSpec.earliest()))
+                                .partitionResult(partition)
+                                .get(30, TimeUnit.SECONDS)
+                                .offset()
+                        > 20;
+            } catch (Exception e) {
+                throw new AssertionError(e);
+            }
+        });
+
+        TidegateProcess again = app.start("a", "--set", "group.protocol=classic");
+
+        awaitLog(again, "records were deleted before they were read");
+        assertThat(again.logText()).contains("topic=%s partition=0 first_offset=20".formatted(app.signals()));
+    }
+
+    @Test
+    void aTopicThatIsDeletedAndCreatedAgainEndsTheInstanceAndTheRemedyWorks() throws Exception {
+        TidegateProcess instance = app.start("a");
+        app.send(20, i -> "{\"n\":%d}".formatted(i));
+        app.verify("a");
+        admin.deleteTopics(List.of(app.signals())).all().get(30, TimeUnit.SECONDS);
+        TidegateProcess.await(NOTICED_WITHIN, "the topic to be gone", () -> "", () -> {
+            try {
+                return !admin.listTopics().names().get(30, TimeUnit.SECONDS).contains(app.signals());
+            } catch (Exception e) {
+                throw new AssertionError(e);
+            }
+        });
+        admin.createTopics(List.of(new NewTopic(app.signals(), 2, (short) 1)
+                        .configs(Map.of("message.timestamp.type", "LogAppendTime"))))
+                .all()
+                .get(30, TimeUnit.SECONDS);
+
+        assertThat(instance.awaitExit()).as(instance::logText).isEqualTo(1);
+        assertThat(instance.logText()).containsPattern("stopping: topic \\S+ .*was deleted");
+        TidegateProcess refused = app.launch("a");
+        assertThat(refused.awaitExit()).as(refused::logText).isEqualTo(1);
+        assertThat(refused.logText()).contains("deleted and created again since this application last ran");
+        RecommendedCommand.run(temp, RecommendedCommand.in(refused.logText(), "tidegate reset"), app.connection());
+
+        app.start("a");
+        app.send(10, i -> "{\"again\":%d}".formatted(i));
+        app.awaitWal(0, 30);
+    }
+}

@@ -1,0 +1,140 @@
+package io.tidegate.topologytests.broker;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.tidegate.demo.EmbeddedBroker;
+import io.tidegate.tenant.TenantId;
+import io.tidegate.topologytests.support.Deployment;
+import io.tidegate.topologytests.support.TidegateProcess;
+import io.tidegate.wal.DataDir;
+import io.tidegate.wal.WalReader;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Two regional deployments on one broker: each tenant is written only where it may be, wherever its signals arrive. */
+@Timeout(value = 4, unit = TimeUnit.MINUTES)
+final class TwoRegionsTest {
+    private static final int ROUNDS = 100;
+
+    @TempDir
+    Path temp;
+
+    private EmbeddedBroker broker;
+    private Deployment eu;
+    private Deployment us;
+
+    @BeforeEach
+    void start() throws Exception {
+        broker = EmbeddedBroker.start(
+                temp.resolve("broker"),
+                0,
+                Map.of("group.streams.session.timeout.ms", "3000", "group.min.session.timeout.ms", "1000"));
+        eu = region("eu");
+        us = region("us");
+    }
+
+    /** As docs/residency.md prints it for Europe, and says how America differs. */
+    private Deployment region(String name) throws Exception {
+        String page = Files.readString(Path.of("../docs/residency.md"));
+        String printed = page.replaceAll("(?s)^.*?```properties\n(.*?)```.*$", "$1");
+        List<String> settings = new ArrayList<>();
+        settings.add("topic.tenant.configs=tenant-configs");
+        for (String line : printed.lines().toList()) {
+            settings.add(line.startsWith("region.topics=") ? line : line.replaceAll("\\beu$", name));
+        }
+        assertThat(settings).hasSizeGreaterThan(8).contains("region=" + name, "topic.signals=signals-" + name);
+        return new Deployment(broker.bootstrapServers(), name, temp, settings.toArray(String[]::new));
+    }
+
+    @AfterEach
+    void stop() {
+        eu.close();
+        us.close();
+        broker.close();
+    }
+
+    @Test
+    void writesEachTenantOnlyWhereItMayBe() throws Exception {
+        assertThat(eu.tidegate("init").exit()).isZero();
+        eu.set("1", "--region", "eu");
+        eu.set("2", "--region", "us");
+        eu.set("3", "--label", "Three");
+        eu.set("4", "--region", "mars");
+        eu.start("eu");
+        us.start("us");
+        for (Deployment region : new Deployment[] {eu, us}) {
+            region.send(4 * ROUNDS, i -> "{\"tenant_id\":%d,\"item\":%d}".formatted(1 + i % 4, i));
+        }
+
+        // Europe's first: what it sent on is then in America's ingress, and the other way round.
+        eu.verify("eu");
+        us.verify("us");
+        JsonNode inEurope = eu.verify("eu").at("/tenants");
+        JsonNode inAmerica = us.verify("us").at("/tenants");
+
+        assertThat(inEurope.at("/1/in_wal").asLong()).isEqualTo(2 * ROUNDS);
+        assertThat(inAmerica.at("/1/forwarded").asLong()).isEqualTo(ROUNDS);
+        assertThat(inAmerica.at("/1/in_wal").asLong()).isZero();
+        assertThat(inAmerica.at("/2/in_wal").asLong()).isEqualTo(2 * ROUNDS);
+        assertThat(inEurope.at("/2/forwarded").asLong()).isEqualTo(ROUNDS);
+        for (JsonNode books : new JsonNode[] {inEurope, inAmerica}) {
+            assertThat(books.at("/3/in_wal").asLong()).isEqualTo(ROUNDS);
+            assertThat(books.at("/4/rejected/region_not_allowed").asLong()).isEqualTo(ROUNDS);
+        }
+        assertThat(records(eu.dataDir("eu"), 1)).isEqualTo(2 * ROUNDS);
+        assertThat(records(us.dataDir("us"), 2)).isEqualTo(2 * ROUNDS);
+        assertThat(Path.of(eu.dataDir("eu"), "tenants", "2"))
+                .satisfies(dir -> assertThat(Files.exists(dir)).isFalse());
+        assertThat(Path.of(us.dataDir("us"), "tenants", "1"))
+                .satisfies(dir -> assertThat(Files.exists(dir)).isFalse());
+    }
+
+    @Test
+    void pruningInOneRegionLeavesTheOtherAsItIs() throws Exception {
+        assertThat(eu.tidegate("init").exit()).isZero();
+        eu.set("3", "--label", "Three");
+        eu.start("eu");
+        us.start("us");
+        for (Deployment region : new Deployment[] {eu, us}) {
+            region.send(4 * ROUNDS, i -> "{\"tenant_id\":3,\"pad\":\"%s\"}".formatted("x".repeat(200)));
+            region.verify(region == eu ? "eu" : "us");
+        }
+        long before = records(us.dataDir("us"), 3);
+
+        var pruned = eu.tidegate("wal", "prune", "3", "--below", Integer.toString(3 * ROUNDS));
+        assertThat(pruned.exit()).as(pruned.out() + pruned.err()).isZero();
+        TidegateProcess.await(Deployment.TAKES_EFFECT_WITHIN, "the prune in Europe", eu::logs, () -> {
+            try {
+                return records(eu.dataDir("eu"), 3) < 4 * ROUNDS;
+            } catch (Exception e) {
+                throw new AssertionError(e);
+            }
+        });
+        // America's commands are in another topic, so nothing can be on its way there.
+        us.send(1, i -> "{\"tenant_id\":3}");
+        us.verify("us");
+
+        assertThat(before).isEqualTo(4 * ROUNDS);
+        assertThat(records(us.dataDir("us"), 3)).isEqualTo(before + 1);
+    }
+
+    private static int records(String dataDir, long tenant) throws Exception {
+        int count = 0;
+        try (WalReader reader = WalReader.open(new DataDir(Path.of(dataDir)), TenantId.of(tenant), 0)) {
+            while (reader.next() != null) {
+                count++;
+            }
+        }
+        return count;
+    }
+}

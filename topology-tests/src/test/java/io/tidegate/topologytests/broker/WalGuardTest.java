@@ -1,0 +1,147 @@
+package io.tidegate.topologytests.broker;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tidegate.demo.EmbeddedBroker;
+import io.tidegate.tenant.TenantId;
+import io.tidegate.topologytests.cli.RecommendedCommand;
+import io.tidegate.topologytests.support.Deployment;
+import io.tidegate.topologytests.support.TidegateProcess;
+import io.tidegate.wal.DataDir;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.RecordsToDelete;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.common.TopicPartition;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What an operator or a broker can take away from under an instance: it stops and says what to do, or mends it. */
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
+final class WalGuardTest {
+    private static final int SIGNALS = 600;
+
+    /** How a process ends that was asked to: 128 + 15. */
+    private static final int SIGTERM = 143;
+
+    @TempDir
+    static Path brokerDir;
+
+    private static EmbeddedBroker broker;
+    private static Admin admin;
+    private static int deployments;
+
+    @TempDir
+    Path temp;
+
+    private String name;
+    private Deployment app;
+
+    @BeforeAll
+    static void startBroker() throws Exception {
+        broker = EmbeddedBroker.start(brokerDir, 0, Map.of());
+        admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()));
+    }
+
+    @AfterAll
+    static void stopBroker() {
+        admin.close();
+        broker.close();
+    }
+
+    @BeforeEach
+    void writeSomething() throws Exception {
+        name = "guard-" + ++deployments;
+        app = new Deployment(broker.bootstrapServers(), name, temp);
+        TidegateProcess instance = app.start("a");
+        app.send(SIGNALS, i -> "{\"n\":%d,\"pad\":\"%s\"}".formatted(i, "x".repeat(80)));
+        app.verify("a");
+        assertThat(instance.terminate()).as(instance::logText).isEqualTo(SIGTERM);
+    }
+
+    @AfterEach
+    void stopAll() {
+        app.close();
+    }
+
+    @Test
+    void aDamagedSegmentIsMadeAgainFromTheTopic() throws Exception {
+        DataDir dir = new DataDir(Path.of(app.dataDir("a")));
+        Path segment = dir.walOf(TenantId.DEFAULT)
+                .resolve(dir.segments(TenantId.DEFAULT).first().fileName());
+        byte[] right = Files.readAllBytes(segment);
+        byte[] wrong = right.clone();
+        wrong[right.length / 2] ^= 1;
+        Files.write(segment, wrong);
+        assertThat(app.tidegate("wal", "verify", "--data-dir", app.dataDir("a")).exit())
+                .isEqualTo(3);
+
+        var repaired = app.tidegate("wal", "verify", "--repair", "--data-dir", app.dataDir("a"));
+
+        assertThat(repaired.exit()).as(repaired.out() + repaired.err()).isZero();
+        assertThat(repaired.err()).contains("REPAIRED tenant t0, sequence numbers 0 to ");
+        assertThat(repaired.out()).contains("clean");
+        app.start("a");
+        app.send(10, i -> "{}");
+        assertThat(app.verify("a").at("/tenants/0/in_wal").asLong()).isEqualTo(SIGNALS + 10);
+        var running = app.tidegate("wal", "verify", "--repair", "--data-dir", app.dataDir("a"));
+        assertThat(running.exit()).isNotZero();
+        assertThat(running.err()).contains("is in use by process");
+    }
+
+    @Test
+    void doesNotStartWithoutItsOffsetsUntilItIsSaidWhereToGoOn() throws Exception {
+        Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>(admin.listStreamsGroupOffsets(
+                        Map.of(name, new org.apache.kafka.clients.admin.ListStreamsGroupOffsetsSpec()))
+                .partitionsToOffsetAndMetadata(name)
+                .get());
+        offsets.keySet().removeIf(partition -> !partition.topic().equals(app.signals()));
+        assertThat(offsets).isNotEmpty();
+        admin.deleteStreamsGroupOffsets(name, offsets.keySet()).all().get();
+
+        TidegateProcess refused = app.launch("a");
+
+        assertThat(refused.awaitExit()).as(refused::logText).isNotZero();
+        assertThat(refused.logText())
+                .contains("the group %1$s has no committed offsets of %1$s.signals".formatted(name))
+                .contains("tidegate reset --topic %s.signals --to-latest".formatted(name));
+        RecommendedCommand.run(temp, RecommendedCommand.in(refused.logText(), "tidegate reset"), app.connection());
+        app.start("a");
+        app.send(10, i -> "{}");
+        assertThat(app.verify("a").at("/tenants/0/in_wal").asLong()).isEqualTo(SIGNALS + 10);
+    }
+
+    @Test
+    void recordsDeletedBelowTheCheckpointAreNotMissed() throws Exception {
+        var dir = new DataDir(Path.of(app.dataDir("a")));
+        Map<TopicPartition, RecordsToDelete> below = new HashMap<>();
+        dir.appliedOffsets()
+                .forEach((shard, offset) -> below.put(
+                        new TopicPartition(app.topic("accepted"), shard), RecordsToDelete.beforeOffset(offset + 1)));
+        admin.deleteRecords(below).all().get();
+
+        TidegateProcess instance = app.start("a");
+
+        app.send(10, i -> "{}");
+        TidegateProcess.await(Deployment.TAKES_EFFECT_WITHIN, "the records in the WAL", instance::logText, () -> {
+            try {
+                return app.tidegate("wal", "cat", "0", "--data-dir", app.dataDir("a"))
+                                .out()
+                                .lines()
+                                .count()
+                        == SIGNALS + 10;
+            } catch (Exception e) {
+                throw new AssertionError(e);
+            }
+        });
+    }
+}

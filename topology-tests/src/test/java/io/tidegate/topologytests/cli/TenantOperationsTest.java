@@ -1,0 +1,227 @@
+package io.tidegate.topologytests.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.cli.InProcess;
+import io.tidegate.demo.EmbeddedBroker;
+import io.tidegate.topologytests.support.Deployment;
+import io.tidegate.topologytests.support.Http;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.serialization.StringSerializer;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The command line and the HTTP API are two faces of one set of operations on tenants. */
+@Timeout(value = 4, unit = TimeUnit.MINUTES)
+final class TenantOperationsTest {
+    private static final JsonMapper JSON = new JsonMapper();
+
+    /** What is stored before an operation; null is nothing. The tenant's id replaces ID. */
+    private static final String OWN =
+            "{\"tenant_id\":ID,\"max_signals_per_sec\":50,\"burst_signals\":60,\"label\":\"Own\"}";
+
+    private static final String BLOCKED =
+            "{\"tenant_id\":ID,\"max_entities\":9,\"blocked_until\":\"2100-01-01T00:00:00Z\"}";
+    private static final String UNREADABLE = "{\"tenant_id\":ID,\"max_signals_per_sec\":-1}";
+    private static final String OTHERS = "{\"tenant_id\":1}";
+
+    /**
+     * An operation through both faces.
+     *
+     * @param command of the command line, without the tenant
+     * @param method of HTTP
+     * @param path below the tenant's
+     * @param body of the request
+     */
+    private record Operation(
+            List<String> command,
+            String method,
+            String path,
+            @Nullable String body) {}
+
+    @TempDir
+    private static Path temp;
+
+    private static EmbeddedBroker broker;
+
+    private int nextTenant = 7_001;
+
+    @BeforeAll
+    static void start() throws Exception {
+        broker = EmbeddedBroker.start(
+                temp.resolve("broker"),
+                0,
+                Map.of("group.streams.session.timeout.ms", "3000", "group.min.session.timeout.ms", "1000"));
+    }
+
+    @AfterAll
+    static void stop() {
+        if (broker != null) {
+            broker.close();
+        }
+    }
+
+    private static List<Operation> operations() throws Exception {
+        Path file = temp.resolve("config.json");
+        String config = "{\"max_signals_per_sec\":500,\"burst_signals\":120,\"max_storage_bytes\":1}";
+        Files.writeString(file, config);
+        String until = "2100-06-01T00:00:00Z";
+        return List.of(
+                new Operation(List.of("set", "--from", file.toString()), "PUT", "", config),
+                new Operation(List.of("unset", "--burst"), "PATCH", "", "{\"burst_signals\":null}"),
+                new Operation(List.of("rm"), "DELETE", "", null),
+                new Operation(List.of("block", "--until", until), "POST", "/block", "{\"until\":\"" + until + "\"}"),
+                new Operation(List.of("unblock"), "POST", "/unblock", "{}"),
+                new Operation(List.of("undo"), "POST", "/undo", "{}"),
+                new Operation(List.of("undo", "--to", "999999"), "POST", "/undo", "{\"config_offset\":999999}"));
+    }
+
+    @Test
+    void bothFacesDoTheSameWhereUnknownTenantsAreRejected() throws Exception {
+        try (Deployment app =
+                new Deployment(broker.bootstrapServers(), "reject", Files.createDirectory(temp.resolve("reject")))) {
+            compareAll(app);
+        }
+    }
+
+    @Test
+    void bothFacesDoTheSameWhereUnknownTenantsGetTheDefaultTenantsConfig() throws Exception {
+        String setting = "tenants.unknown=default-config";
+        try (Deployment app = new Deployment(
+                broker.bootstrapServers(), "inherit", Files.createDirectory(temp.resolve("inherit")), setting)) {
+            compareAll(app);
+        }
+    }
+
+    private void compareAll(Deployment app) throws Exception {
+        assertThat(app.tidegate("init").exit()).isZero();
+        Http http = Http.of(app.start("a"));
+        store(app, "0", "{\"tenant_id\":0,\"max_signals_per_sec\":77}");
+        store(app, "1", OTHERS);
+        List<String> differences = new ArrayList<>();
+        for (Operation operation : operations()) {
+            for (String before : new String[] {"", OWN, BLOCKED, UNREADABLE}) {
+                compare(app, http, operation, before, differences);
+            }
+        }
+        Operation change =
+                new Operation(List.of("set", "--rate", "500/s"), "PATCH", "", "{\"max_signals_per_sec\":500}");
+        for (String before : new String[] {OWN, BLOCKED, UNREADABLE}) {
+            compare(app, http, change, before, differences);
+        }
+        assertThat(differences).isEmpty();
+        purge(app, http);
+    }
+
+    private void compare(Deployment app, Http http, Operation operation, String before, List<String> differences)
+            throws Exception {
+        String ofCommand = Integer.toString(nextTenant++);
+        String ofRequest = Integer.toString(nextTenant++);
+        if (!before.isEmpty()) {
+            store(app, ofCommand, before);
+            store(app, ofRequest, before);
+        }
+
+        InProcess command = command(app, ofCommand, operation.command());
+        Http.Answer answer =
+                http.send(operation.method(), "/v1/tenants/" + ofRequest + operation.path(), operation.body());
+
+        String what = "%s on %s".formatted(operation.command(), before);
+        int status = answer.status();
+        boolean agree = command.exit() == (status == 200 ? 0 : 1) && (status == 200 || status == 404 || status == 400);
+        if (!agree) {
+            differences.add("%s: exit %d %s, status %d %s"
+                    .formatted(what, command.exit(), command.err(), status, answer.text()));
+            return;
+        }
+        JsonNode json = answer.json();
+        if (status == 200) {
+            JsonNode result = JSON.readTree(command.out());
+            equal(what + ": config", config(result.path("config")), config(json.path("config")), differences);
+            equal(
+                    what + ": warnings",
+                    anonymous(result.path("warnings").toString(), ofCommand),
+                    anonymous(json.path("warnings").toString(), ofRequest),
+                    differences);
+        } else {
+            String said = command.err().lines().findFirst().orElse("");
+            equal(
+                    what + ": message",
+                    anonymous(said, ofCommand),
+                    anonymous(json.path("detail").asText(), ofRequest),
+                    differences);
+        }
+        equal(what + ": stored", config(stored(http, ofCommand)), config(stored(http, ofRequest)), differences);
+    }
+
+    /** The newest change's result; what a record says that Tidegate did not write is not in a history. */
+    private static JsonNode stored(Http http, String tenant) {
+        return http.get("/v1/tenants/%s/history".formatted(tenant)).json().at("/changes/0/to");
+    }
+
+    private static void equal(String what, Object one, Object other, List<String> differences) {
+        if (!one.equals(other)) {
+            differences.add("%s: %s, %s".formatted(what, one, other));
+        }
+    }
+
+    private static JsonNode config(JsonNode config) {
+        return config instanceof ObjectNode object ? object.deepCopy().without("tenant_id") : config;
+    }
+
+    private static String anonymous(String text, String tenant) {
+        return text.replace(tenant, "ID").replaceAll("offset \\d+", "offset N");
+    }
+
+    private void purge(Deployment app, Http http) throws Exception {
+        String ofCommand = Integer.toString(nextTenant++);
+        String ofRequest = Integer.toString(nextTenant++);
+        store(app, ofCommand, OWN);
+        store(app, ofRequest, UNREADABLE);
+
+        InProcess command = command(app, ofCommand, List.of("purge", "--yes"));
+        Http.Answer answer = http.send(
+                "POST", "/v1/tenants/%s/purge".formatted(ofRequest), "{\"confirm\":\"%s\"}".formatted(ofRequest));
+
+        assertThat(command.exit()).as(command.err()).isZero();
+        assertThat(answer.status()).as(answer.text()).isEqualTo(200);
+        JsonNode result = JSON.readTree(command.out());
+        for (String field : List.of("accepted", "segments", "bytes", "next_seq")) {
+            assertThat(result.path(field)).as(field).isEqualTo(answer.json().path(field));
+        }
+        assertThat(command(app, ofCommand, List.of("rm")).exit()).isEqualTo(1);
+        assertThat(command(app, ofRequest, List.of("rm")).exit()).isEqualTo(1);
+    }
+
+    private static InProcess command(Deployment app, String tenant, List<String> words) {
+        List<String> arguments = new ArrayList<>(List.of("tenants", words.get(0), tenant, "-o", "json"));
+        arguments.addAll(words.subList(1, words.size()));
+        arguments.addAll(List.of(app.connection()));
+        return InProcess.run(arguments.toArray(String[]::new));
+    }
+
+    private static void store(Deployment app, String tenant, String config) throws Exception {
+        try (var producer = new KafkaProducer<>(
+                Map.of("bootstrap.servers", broker.bootstrapServers()),
+                new StringSerializer(),
+                new StringSerializer())) {
+            producer.send(new ProducerRecord<>(
+                            app.applicationId() + ".configs", 0, tenant, config.replace("ID", tenant)))
+                    .get(30, TimeUnit.SECONDS);
+        }
+    }
+}

@@ -1,0 +1,155 @@
+package io.tidegate.topologytests.driver;
+
+import static io.tidegate.topologytests.driver.TopologyFixture.ACCEPTED;
+import static io.tidegate.topologytests.driver.TopologyFixture.BY_TENANT;
+import static io.tidegate.topologytests.driver.TopologyFixture.DEAD_LETTER;
+import static io.tidegate.topologytests.driver.TopologyFixture.QUOTA_EXCEEDED;
+import static io.tidegate.topologytests.driver.TopologyFixture.SIGNALS_ACCEPTED;
+import static io.tidegate.topologytests.driver.TopologyFixture.T0;
+import static io.tidegate.topologytests.driver.TopologyFixture.bytes;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.stream.Stream;
+import org.apache.kafka.common.header.internals.RecordHeaders;
+import org.apache.kafka.streams.test.TestRecord;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Strangers' records on any topic stop nothing, and leave every tenant's sequence numbers whole. */
+@Timeout(120)
+class InternalTopicsTest {
+    private static final String[] KEYS = {
+        "42",
+        "42:0",
+        "42:3",
+        "42:99999",
+        "43:0",
+        "0",
+        "",
+        "42:",
+        ":",
+        "42:x",
+        "042:1",
+        "42:-1",
+        "plan:a",
+        "18446744073709551615:9223372036854775807",
+        "18446744073709551616:1",
+        "\u0000\u00ff",
+        "\n\u001b[2J"
+    };
+    private static final String[] VALUES = {
+        "",
+        "null",
+        "{}",
+        "[]",
+        "1",
+        "not JSON",
+        "{\"tenant_id\":42}",
+        "{\"tenant_id\":43,\"item\":\"x\"}",
+        "{\"command\":\"prune-wal\",\"below_seq\":9223372036854775807}",
+        "{\"command\":\"prune-wal\",\"below_seq\":-1}",
+        "{\"command\":\"prune-wal\"}",
+        "{\"command\":\"forget-entity\",\"kind\":\"item\",\"id\":\"x\"}",
+        "{\"command\":\"forget-entity\",\"kind\":null,\"id\":{}}",
+        "{\"command\":null}",
+        "{\"bytes\":9223372036854775807,\"first_seq\":6,\"last_seq\":1}",
+        "{\"tenant_id\":43,\"max_storage_bytes\":18446744073709551615,\"max_signals_per_sec\":4294967295}",
+        "{\"tenant_id\":43,\"blocked_until\":\"+999999999-12-31T23:59:59Z\"}"
+    };
+    private static final String[] HEADERS = {
+        "tidegate.command", "tidegate.key", "tidegate.segment", "tidegate.command_id"
+    };
+
+    @TempDir(factory = MemoryDir.class)
+    Path dir;
+
+    private static byte[] oneOf(Random random, String[] texts) {
+        int index = random.nextInt(texts.length + 2);
+        if (index == texts.length) {
+            return null;
+        }
+        if (index > texts.length) {
+            byte[] noise = new byte[random.nextInt(40)];
+            random.nextBytes(noise);
+            return noise;
+        }
+        return bytes(texts[index]);
+    }
+
+    private static TestRecord<byte[], byte[]> strange(Random random, boolean fromRoute) {
+        RecordHeaders headers = new RecordHeaders();
+        for (int i = random.nextInt(3); i > 0; i--) {
+            headers.add(HEADERS[random.nextInt(HEADERS.length)], oneOf(random, KEYS));
+        }
+        if (fromRoute && random.nextBoolean()) {
+            headers.add("tidegate.source", bytes(random.nextBoolean() ? "signals/0/" + random.nextInt() : "signals"));
+        }
+        long[] times = {0, T0, Long.MAX_VALUE};
+        return new TestRecord<>(oneOf(random, KEYS), oneOf(random, VALUES), headers, times[random.nextInt(3)]);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"tenant-commands,1", "tenant-configs,2", "signals-by-tenant,3", "signals-accepted,4", "signals,5"})
+    void noContentOfATopicStopsAStage(String topic, long seed) {
+        Random random = new Random(seed);
+        try (TopologyFixture topology =
+                TopologyFixture.in(dir).segmentBytes(300).start()) {
+            topology.config("42", "");
+            for (int i = 0; i < 400; i++) {
+                TestRecord<byte[], byte[]> record = strange(random, topic.equals(BY_TENANT));
+                topology.pipe(topic, record);
+            }
+            Stream.of(SIGNALS_ACCEPTED, QUOTA_EXCEEDED, DEAD_LETTER).forEach(topology::read);
+            // A config of a stranger may have replaced the tenant's own.
+            topology.config("42", "");
+            assertThat(topology.send("42", T0).verdict())
+                    .as("topic %s, seed %d", topic, seed)
+                    .isEqualTo(ACCEPTED);
+            List<Long> seqs = new ArrayList<>();
+            topology.wal("42").forEach(record -> seqs.add(record.seq()));
+            for (int i = 1; i < seqs.size(); i++) {
+                assertThat(seqs.get(i)).isEqualTo(seqs.get(i - 1) + 1);
+            }
+        }
+    }
+
+    @Test
+    void aRecordUnderTheNextNumberThatAdmissionDidNotWriteIsSkipped() {
+        try (TopologyFixture topology = TopologyFixture.in(dir).start()) {
+            topology.config("42", "");
+            assertThat(topology.send("42", T0).verdict()).isEqualTo(ACCEPTED);
+
+            topology.pipe(SIGNALS_ACCEPTED, new TestRecord<>(bytes("42:1"), bytes("{}"), new RecordHeaders(), T0));
+            assertThat(topology.send("42", T0).verdict()).isEqualTo(ACCEPTED);
+
+            assertThat(topology.wal("42"))
+                    .hasSize(2)
+                    .allSatisfy(record ->
+                            assertThat(TopologyFixture.text(record.value())).contains("tenant_id"));
+        }
+    }
+
+    @Test
+    void ofTwoRecordsUnderOneNumberTheFirstStaysAndNothingStops() {
+        try (TopologyFixture topology = TopologyFixture.in(dir).start()) {
+            topology.config("42", "");
+            assertThat(topology.send("42", T0).verdict()).isEqualTo(ACCEPTED);
+            RecordHeaders forged = new RecordHeaders();
+            forged.add("tidegate.source", bytes("signals/0/7"));
+
+            topology.pipe(SIGNALS_ACCEPTED, new TestRecord<>(bytes("42:1"), bytes("{}"), forged, T0));
+            assertThat(topology.send("42", T0).verdict()).isEqualTo(ACCEPTED);
+            assertThat(topology.send("42", T0).verdict()).isEqualTo(ACCEPTED);
+
+            assertThat(topology.wal("42")).extracting(record -> record.seq()).containsExactly(0L, 1L, 2L);
+            assertThat(TopologyFixture.text(topology.wal("42").get(1).value())).isEqualTo("{}");
+        }
+    }
+}

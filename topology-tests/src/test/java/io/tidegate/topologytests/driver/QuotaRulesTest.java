@@ -1,0 +1,593 @@
+package io.tidegate.topologytests.driver;
+
+import static io.tidegate.topologytests.driver.TopologyFixture.ACCEPTED;
+import static io.tidegate.topologytests.driver.TopologyFixture.T0;
+import static io.tidegate.topologytests.driver.TopologyFixture.WAL_SEGMENTS;
+import static io.tidegate.topologytests.driver.TopologyFixture.bytes;
+import static io.tidegate.topologytests.driver.TopologyFixture.record;
+import static io.tidegate.topologytests.driver.TopologyFixture.text;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.tidegate.admission.TenantUsage;
+import io.tidegate.contract.SegmentReport;
+import io.tidegate.tenant.UnknownTenants;
+import io.tidegate.topologytests.driver.TopologyFixture.Outcome;
+import io.tidegate.topologytests.driver.TopologyFixture.Setup;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.UnaryOperator;
+import org.apache.kafka.streams.test.TestRecord;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Each quota, from a signal in its topic to the reason on it. */
+class QuotaRulesTest {
+    private static final String TENANT = "42";
+    private static final long DAY_MS = Duration.ofDays(1).toMillis();
+
+    @TempDir(factory = MemoryDir.class)
+    private Path dir;
+
+    private TopologyFixture topology;
+
+    @BeforeEach
+    void start() {
+        topology = TopologyFixture.in(dir).region("eu-1").segmentBytes(400).start();
+    }
+
+    @AfterEach
+    void stop() {
+        topology.close();
+    }
+
+    /** Starts again, in another directory, with other settings. */
+    private void startWith(UnaryOperator<Setup> change) {
+        topology.close();
+        topology = change.apply(TopologyFixture.in(dir.resolve("other"))).start();
+    }
+
+    private String verdict(long timestampMs, String... fields) {
+        return topology.send(TENANT, timestampMs, fields).verdict();
+    }
+
+    @Nested
+    class Rate {
+        @Test
+        void twoHundredSignalsAtOnceAgainstAHundredASecondSplitInHalf() {
+            topology.config(TENANT, "\"max_signals_per_sec\":100");
+
+            List<String> verdicts = topology.verdicts(200, TENANT, T0);
+
+            assertThat(verdicts.subList(0, 100)).containsOnly(ACCEPTED);
+            assertThat(verdicts.subList(100, 200)).containsOnly("burst_exceeded");
+        }
+
+        @Test
+        void afterTheTimeThatIsSaidExactlyOneMorePasses() {
+            topology.config(TENANT, "\"max_signals_per_sec\":100");
+            topology.verdicts(100, TENANT, T0);
+
+            assertThat(topology.send(TENANT, T0).header("tidegate.retry_after_ms"))
+                    .isEqualTo("10");
+            assertThat(verdict(T0 + 9)).isEqualTo("burst_exceeded");
+            assertThat(topology.verdicts(2, TENANT, T0 + 10)).containsExactly(ACCEPTED, "burst_exceeded");
+        }
+
+        @Test
+        void anIdleTenantSavesUpToTwoSeconds() {
+            topology.config(TENANT, "\"max_signals_per_sec\":10");
+            topology.send(TENANT, T0);
+
+            List<String> verdicts = topology.verdicts(25, TENANT, T0 + DAY_MS);
+
+            assertThat(Collections.frequency(verdicts, ACCEPTED)).isEqualTo(20);
+        }
+
+        @Test
+        void anEmptyBucketIsABurstForTwoSecondsAndASustainedRateAfterwards() {
+            topology.config(TENANT, "\"max_signals_per_sec\":10");
+            topology.verdicts(10, TENANT, T0);
+
+            for (long ms = 100; ms <= 3_000; ms += 100) {
+                assertThat(topology.verdicts(2, TENANT, T0 + ms))
+                        .as("after %d ms", ms)
+                        .containsExactly(ACCEPTED, ms <= 2_000 ? "burst_exceeded" : "rate_limited");
+            }
+            assertThat(topology.send(TENANT, T0 + 3_000).header("tidegate.limit"))
+                    .isEqualTo("10");
+        }
+
+        @Test
+        void aLateSignalIsJudgedAtItsOwnTime() {
+            topology.config(TENANT, "\"max_signals_per_sec\":1,\"burst_signals\":1");
+            topology.send(TENANT, T0 - 60_000);
+            topology.send(TENANT, T0);
+
+            assertThat(verdict(T0 - 5_000)).isEqualTo(ACCEPTED);
+            Outcome between = topology.send(TENANT, T0 - 4_500);
+            assertThat(between.verdict()).isEqualTo("burst_exceeded");
+            assertThat(between.header("tidegate.retry_after_ms"))
+                    .as("from then on it passes at any time")
+                    .isEqualTo("5500");
+            assertThat(verdict(T0 + 999)).isEqualTo("burst_exceeded");
+            assertThat(verdict(T0 + 1_000)).isEqualTo(ACCEPTED);
+        }
+
+        /** 300 s at 90/s with a limit of 100/s, and 20 s at half the limit, in polls of eight partitions up to a minute apart. */
+        @ParameterizedTest
+        @CsvSource({"300, 90, 250", "300, 90, 1", "20, 50, 1000"})
+        void aBacklogWithinTheLimitIsAcceptedInWhateverOrderPartitionsAreRead(int seconds, int perSecond, int poll) {
+            topology.config(TENANT, "\"max_signals_per_sec\":100");
+            int partitions = 8;
+            int signals = seconds * perSecond;
+            int[] next = new int[partitions];
+            List<String> rejected = new ArrayList<>();
+            int read = 0;
+            while (read < signals) {
+                long slowest = Long.MAX_VALUE;
+                for (int i = 0; i < partitions; i++) {
+                    int index = i + partitions * next[i];
+                    slowest = index < signals ? Math.min(slowest, index * 1_000L / perSecond) : slowest;
+                }
+                for (int i = 0; i < partitions; i++) {
+                    for (int j = 0; j < poll * (i + 1); j++) {
+                        int index = i + partitions * next[i];
+                        long afterMs = index * 1_000L / perSecond;
+                        if (index >= signals || afterMs - slowest > 60_000) {
+                            break;
+                        }
+                        String verdict = verdict(T0 + afterMs);
+                        if (!verdict.equals(ACCEPTED)) {
+                            rejected.add(verdict + " at " + afterMs);
+                        }
+                        next[i]++;
+                        read++;
+                    }
+                }
+            }
+
+            assertThat(rejected).as("of %d signals", signals).isEmpty();
+        }
+
+        @Test
+        void noRateIsUnlimited() {
+            topology.config(TENANT, "\"max_signals_per_sec\":null");
+
+            assertThat(topology.verdicts(500, TENANT, T0)).containsOnly(ACCEPTED);
+        }
+
+        @Test
+        void aRateOfZeroRefusesAllAndWaitingDoesNotHelp() {
+            topology.config(TENANT, "\"max_signals_per_sec\":0,\"burst_signals\":10");
+
+            for (long ms : new long[] {0, 1, DAY_MS}) {
+                Outcome outcome = topology.send(TENANT, T0 + ms);
+                assertThat(outcome.verdict()).isEqualTo("rate_limited");
+                assertThat(outcome.header("tidegate.limit")).isEqualTo("0");
+                assertThat(outcome.header("tidegate.retry_after_ms")).isNull();
+            }
+        }
+
+        @Test
+        void aBurstOfZeroRefusesAllAndWaitingDoesNotHelp() {
+            topology.config(TENANT, "\"max_signals_per_sec\":10,\"burst_signals\":0");
+
+            for (long ms : new long[] {0, 1, DAY_MS}) {
+                Outcome outcome = topology.send(TENANT, T0 + ms);
+                assertThat(outcome.verdict()).isEqualTo("burst_exceeded");
+                assertThat(outcome.header("tidegate.retry_after_ms")).isNull();
+            }
+        }
+
+        @Test
+        void theLargestRateSurvivesCenturiesOfIdleTime() {
+            topology.config(TENANT, "\"max_signals_per_sec\":4294967295,\"burst_signals\":4294967295");
+
+            assertThat(verdict(0)).isEqualTo(ACCEPTED);
+            assertThat(verdict(T0)).isEqualTo(ACCEPTED);
+            assertThat(verdict(T0 + 1_000 * 365 * DAY_MS)).isEqualTo(ACCEPTED);
+        }
+    }
+
+    @Nested
+    class Entities {
+        @ParameterizedTest
+        @ValueSource(strings = {"item", "user", "creator"})
+        void theLimitStrikesAtTheFirstSightOfANewOne(String kind) {
+            topology.config(TENANT, "\"max_entities\":2");
+
+            assertThat(verdict(T0, "\"" + kind + "\":\"a\"")).isEqualTo(ACCEPTED);
+            assertThat(verdict(T0, "\"" + kind + "\":\"b\"")).isEqualTo(ACCEPTED);
+            assertThat(verdict(T0, "\"" + kind + "\":\"c\"")).isEqualTo("entity_limit");
+            assertThat(verdict(T0, "\"" + kind + "\":\"a\"")).isEqualTo(ACCEPTED);
+            assertThat(verdict(T0, "\"" + kind + "\":\"b\"")).isEqualTo(ACCEPTED);
+            assertThat(verdict(T0)).isEqualTo(ACCEPTED);
+        }
+
+        @Test
+        void theThreeKindsCountTogetherAndAreNotEachOther() {
+            topology.config(TENANT, "\"max_entities\":3");
+
+            assertThat(verdict(T0, "\"item\":\"7\"", "\"user\":\"7\"", "\"creator\":\"7\""))
+                    .isEqualTo(ACCEPTED);
+            assertThat(topology.send(TENANT, T0, "\"item\":\"8\"").header("tidegate.observed"))
+                    .isEqualTo("3");
+            assertThat(verdict(T0, "\"creator\":\"7\"", "\"item\":\"7\"")).isEqualTo(ACCEPTED);
+        }
+
+        @Test
+        void anIntegerAndItsTextAreOneEntity() {
+            topology.config(TENANT, "\"max_entities\":1");
+
+            assertThat(verdict(T0, "\"item\":7")).isEqualTo(ACCEPTED);
+            assertThat(verdict(T0, "\"item\":\"7\"")).isEqualTo(ACCEPTED);
+            assertThat(verdict(T0, "\"item\":\"\\u0037\"")).isEqualTo(ACCEPTED);
+        }
+
+        @Test
+        void aRefusedSignalAddsNoneOfItsEntities() {
+            topology.config(TENANT, "\"max_entities\":2");
+            verdict(T0, "\"item\":\"a\"");
+
+            assertThat(verdict(T0, "\"item\":\"b\"", "\"user\":\"u\"")).isEqualTo("entity_limit");
+            assertThat(verdict(T0, "\"user\":\"u\"")).isEqualTo(ACCEPTED);
+            assertThat(verdict(T0, "\"item\":\"b\"")).isEqualTo("entity_limit");
+        }
+
+        @Test
+        void aRefusedSignalCostsNoToken() {
+            topology.config(TENANT, "\"max_entities\":0,\"max_signals_per_sec\":1,\"burst_signals\":1");
+
+            assertThat(topology.verdicts(5, TENANT, T0, "\"item\":\"a\"")).containsOnly("entity_limit");
+            assertThat(topology.verdicts(2, TENANT, T0)).containsExactly(ACCEPTED, "burst_exceeded");
+        }
+
+        @Test
+        void aSignalRefusedForItsRateAddsNoEntity() {
+            topology.config(TENANT, "\"max_entities\":1,\"max_signals_per_sec\":1,\"burst_signals\":1");
+            verdict(T0);
+
+            assertThat(verdict(T0, "\"item\":\"a\"")).isEqualTo("burst_exceeded");
+            assertThat(verdict(T0 + 1_000, "\"item\":\"b\"")).isEqualTo(ACCEPTED);
+        }
+
+        @Test
+        void aLimitOfZeroRefusesEverySignalThatNamesAnEntity() {
+            topology.config(TENANT, "\"max_entities\":0");
+
+            assertThat(verdict(T0, "\"user\":1")).isEqualTo("entity_limit");
+            assertThat(verdict(T0)).isEqualTo(ACCEPTED);
+        }
+
+        @Test
+        void noLimitIsUnlimited() {
+            topology.config(TENANT, "\"max_entities\":null");
+
+            for (int i = 0; i < 300; i++) {
+                assertThat(verdict(T0, "\"item\":" + i)).isEqualTo(ACCEPTED);
+            }
+        }
+
+        @Test
+        void theLargestLimitIsNotNegative() {
+            topology.config(TENANT, "\"max_entities\":18446744073709551615,\"max_storage_bytes\":18446744073709551615");
+
+            assertThat(verdict(T0, "\"item\":1")).isEqualTo(ACCEPTED);
+        }
+
+        @Test
+        void aLowerLimitRefusesOnlyNewOnes() {
+            topology.config(TENANT, "\"max_entities\":3");
+            verdict(T0, "\"item\":1", "\"user\":1", "\"creator\":1");
+
+            topology.config(TENANT, "\"max_entities\":1");
+
+            assertThat(verdict(T0, "\"item\":1", "\"user\":1", "\"creator\":1")).isEqualTo(ACCEPTED);
+            Outcome refused = topology.send(TENANT, T0, "\"item\":2");
+            assertThat(refused.verdict()).isEqualTo("entity_limit");
+            assertThat(refused.header("tidegate.limit")).isEqualTo("1");
+            assertThat(refused.header("tidegate.observed")).isEqualTo("3");
+        }
+    }
+
+    @Nested
+    class Storage {
+        /** Sends until a segment is sealed; returns its record bytes. */
+        private long seal() {
+            for (int i = 0; i < 50; i++) {
+                long before = sealedBytes();
+                assertThat(verdict(T0)).isEqualTo(ACCEPTED);
+                if (sealedBytes() > before) {
+                    return sealedBytes() - before;
+                }
+            }
+            throw new AssertionError("50 signals did not fill a segment of 400 bytes");
+        }
+
+        private long sealedBytes() {
+            long sealed = 0;
+            for (TestRecord<byte[], byte[]> usage : topology.readChangelog("usage")) {
+                usages.put(text(usage.key()), usage.value());
+            }
+            for (byte[] usage : usages.values()) {
+                sealed += TenantUsage.read(usage).sealedBytes();
+            }
+            return sealed;
+        }
+
+        private final Map<String, byte[]> usages = new HashMap<>();
+
+        private String observed() {
+            Outcome outcome = topology.send(TENANT, T0);
+            assertThat(outcome.verdict()).isEqualTo("storage_limit");
+            assertThat(outcome.header("tidegate.retry_after_ms")).isNull();
+            return String.valueOf(outcome.header("tidegate.observed"));
+        }
+
+        @Test
+        void theReportOfASealedSegmentIsOfItsRecords() {
+            topology.config(TENANT, "");
+            long bytes = seal();
+            long records = topology.wal(TENANT).size();
+            assertThat(topology.read(WAL_SEGMENTS)).isEmpty();
+
+            assertThat(verdict(T0)).isEqualTo(ACCEPTED);
+
+            TestRecord<byte[], byte[]> written = topology.read(WAL_SEGMENTS).get(0);
+            SegmentReport report = SegmentReport.parse(written.value());
+            assertThat(text(written.key())).isEqualTo("42:0");
+            assertThat(report.bytes()).isEqualTo(bytes);
+            assertThat(report.firstSeq()).isZero();
+            assertThat(report.lastSeq()).isEqualTo(records - 1);
+            assertThat(report.records()).isEqualTo(records);
+            assertThat(report.crc()).matches("[0-9a-f]{8}");
+            assertThat(report.sealedAt()).isEqualTo(Instant.ofEpochMilli(T0).toString());
+            assertThat(report.instance()).isEqualTo("test-instance");
+            assertThat(report.region()).isEqualTo("eu-1");
+            assertThat(written.timestamp()).isEqualTo(T0);
+        }
+
+        @Test
+        void aQuotaOf256KiBRejectsSoonAfter256KiB() {
+            startWith(setup -> setup.segmentBytes(64 * 1024 * 1024));
+            topology.config(TENANT, "\"max_storage_bytes\":262144");
+            String pad = "\"pad\":\"" + "x".repeat(4_000) + "\"";
+            int accepted = 0;
+            while (accepted < 1_000 && verdict(T0, pad).equals(ACCEPTED)) {
+                accepted++;
+            }
+
+            long stored = topology.wal(TENANT).stream()
+                    .mapToLong(record -> record.ownBytes())
+                    .sum();
+            assertThat(stored).isBetween(262_144L, 262_144L + 32_768 + 5_000);
+            assertThat(observed()).isEqualTo(Long.toString(stored));
+        }
+
+        @Test
+        void aLargerQuotaHasSegmentsOfTheConfiguredSize() {
+            topology.config(TENANT, "\"max_storage_bytes\":1000000000");
+
+            assertThat(seal()).isBetween(400L, 1_000L);
+        }
+
+        @Test
+        void theQuotaIsJudgedWhenASegmentIsSealed() {
+            topology.config(TENANT, "\"max_storage_bytes\":1");
+
+            long bytes = seal();
+
+            Outcome refused = topology.send(TENANT, T0);
+            assertThat(refused.verdict()).isEqualTo("storage_limit");
+            assertThat(refused.header("tidegate.limit")).isEqualTo("1");
+            assertThat(refused.header("tidegate.observed")).isEqualTo(Long.toString(bytes));
+        }
+
+        @Test
+        void moreThanOneSegmentCanFit() {
+            topology.config(TENANT, "");
+            long first = seal();
+            topology.config(TENANT, "\"max_storage_bytes\":" + (first + 1));
+
+            long second = seal();
+
+            assertThat(observed()).isEqualTo(Long.toString(first + second));
+        }
+
+        @Test
+        void aSegmentIsSealedByAgeInRecordTimeToo() {
+            startWith(setup -> setup.segmentAge(Duration.ofMinutes(10)));
+            topology.config(TENANT, "\"max_storage_bytes\":1");
+
+            assertThat(verdict(T0)).isEqualTo(ACCEPTED);
+            assertThat(verdict(T0 + 599_999)).isEqualTo(ACCEPTED);
+            assertThat(verdict(T0 + 600_000)).isEqualTo(ACCEPTED);
+
+            List<TestRecord<byte[], byte[]>> reports = topology.read(WAL_SEGMENTS);
+            assertThat(reports).hasSize(1);
+            assertThat(SegmentReport.parse(reports.get(0).value()).lastSeq()).isEqualTo(1);
+            assertThat(verdict(T0 + 600_000)).isEqualTo("storage_limit");
+        }
+
+        @Test
+        void aLimitOfZeroRefusesAll() {
+            topology.config(TENANT, "\"max_storage_bytes\":0");
+
+            assertThat(observed()).isEqualTo("0");
+        }
+
+        /** Nothing that is written to {@code wal-segments} changes a quota: it is a report. */
+        @ParameterizedTest
+        @CsvSource(
+                delimiter = ';',
+                nullValues = "null",
+                value = {
+                    "42:0;null",
+                    "42:0;{\"bytes\":12345,\"first_seq\":0,\"last_seq\":0}",
+                    "42:5000000;{\"bytes\":1000000000000,\"first_seq\":5000000,\"last_seq\":5000001}",
+                    "42:6000000;{\"bytes\":9223372036854775807,\"first_seq\":6000000,\"last_seq\":6000001}",
+                    "77777:0;{\"bytes\":5,\"first_seq\":0,\"last_seq\":0}",
+                    "garbage;not JSON",
+                })
+        void aStrangersReportChangesNothing(String key, String value) {
+            topology.config(TENANT, "\"max_storage_bytes\":1");
+            seal();
+            String before = observed();
+
+            for (int twice = 0; twice < 2; twice++) {
+                assertThatThrownBy(() -> topology.pipe(
+                                WAL_SEGMENTS,
+                                record(value == null ? null : bytes(value))
+                                        .key(key)
+                                        .now()))
+                        .as("no stage reads the topic")
+                        .isInstanceOf(IllegalArgumentException.class);
+            }
+
+            assertThat(observed()).isEqualTo(before);
+        }
+
+        @Test
+        void aFullTenantGoesOnWhenItsLimitIsRaised() {
+            topology.config(TENANT, "\"max_storage_bytes\":1");
+            seal();
+            observed();
+
+            topology.config(TENANT, "\"max_storage_bytes\":1000000");
+
+            assertThat(verdict(T0)).isEqualTo(ACCEPTED);
+        }
+    }
+
+    @Nested
+    class OtherRules {
+        @Test
+        void aBlockedTenantIsRefusedUntilTheInstant() {
+            topology.config(TENANT, "\"blocked_until\":\"" + Instant.ofEpochMilli(T0) + "\"");
+
+            assertThat(topology.send(TENANT, T0 - DAY_MS).header("tidegate.retry_after_ms"))
+                    .isEqualTo(Long.toString(DAY_MS));
+            assertThat(verdict(T0 - 1)).isEqualTo("tenant_blocked");
+            assertThat(verdict(T0)).isEqualTo(ACCEPTED);
+        }
+
+        @Test
+        void aTenantIsAcceptedOnlyInARegionOfItsOwn() {
+            topology.config(TENANT, "\"required_regions\":[\"us-1\",\"us-2\"]");
+            assertThat(verdict(T0)).isEqualTo("region_not_allowed");
+
+            topology.config(TENANT, "\"required_regions\":[\"us-1\",\"eu-1\"]");
+            assertThat(verdict(T0)).isEqualTo(ACCEPTED);
+        }
+
+        @Test
+        void anInstanceWithoutARegionIsInNoRequiredRegion() {
+            startWith(setup -> setup);
+            topology.config(TENANT, "\"required_regions\":[\"eu-1\"]");
+            topology.config("7", "\"required_regions\":[]");
+
+            Outcome refused = topology.send(TENANT, T0);
+
+            assertThat(refused.verdict()).isEqualTo("region_not_allowed");
+            assertThat(refused.header("tidegate.retry_after_ms")).isNull();
+            assertThat(topology.send("7", T0).verdict()).isEqualTo(ACCEPTED);
+        }
+
+        /** Each config mends the check that failed before; the next one in order must show. */
+        @Test
+        void theChecksRunInTheirOrder() {
+            String blocked = "\"blocked_until\":\"" + Instant.ofEpochMilli(T0 + 1) + "\",";
+            String elsewhere = "\"required_regions\":[\"us-1\"],";
+            String full = "\"max_storage_bytes\":0,";
+            String slow = "\"max_signals_per_sec\":0,";
+            String crowded = "\"max_entities\":0";
+
+            topology.config(TENANT, blocked + elsewhere + full + slow + crowded);
+            assertThat(verdict(T0, "\"item\":1")).isEqualTo("tenant_blocked");
+            topology.config(TENANT, elsewhere + full + slow + crowded);
+            assertThat(verdict(T0, "\"item\":1")).isEqualTo("region_not_allowed");
+            topology.config(TENANT, full + slow + crowded);
+            assertThat(verdict(T0, "\"item\":1")).isEqualTo("storage_limit");
+            topology.config(TENANT, slow + crowded);
+            assertThat(verdict(T0, "\"item\":1")).isEqualTo("rate_limited");
+            topology.config(TENANT, crowded);
+            assertThat(verdict(T0, "\"item\":1")).isEqualTo("entity_limit");
+            topology.config(TENANT, "");
+            assertThat(verdict(T0, "\"item\":1")).isEqualTo(ACCEPTED);
+        }
+
+        @Test
+        void observeModeAcceptsWhatEveryQuotaWouldRefuse() {
+            for (String quota : new String[] {
+                "\"blocked_until\":\"2100-01-01T00:00:00Z\"",
+                "\"required_regions\":[\"us-1\"]",
+                "\"max_storage_bytes\":0",
+                "\"max_signals_per_sec\":0",
+                "\"max_entities\":0"
+            }) {
+                topology.config(TENANT, quota);
+                assertThat(verdict(T0, "\"item\":\"new with " + quota.length() + "\""))
+                        .as(quota)
+                        .isNotEqualTo(ACCEPTED);
+                topology.config(TENANT, quota + ",\"mode\":\"observe\"");
+                assertThat(verdict(T0, "\"item\":\"new with " + quota.length() + "\""))
+                        .as(quota)
+                        .isEqualTo(ACCEPTED);
+            }
+        }
+
+        @Test
+        void whatAnObservedTenantUsesCountsWhenItsQuotaIsEnforced() {
+            String quota = "\"max_entities\":1,\"max_signals_per_sec\":2,\"burst_signals\":2";
+            topology.config(TENANT, quota + ",\"mode\":\"observe\"");
+            assertThat(topology.verdicts(5, TENANT, T0, "\"item\":1", "\"user\":1"))
+                    .containsOnly(ACCEPTED);
+
+            topology.config(TENANT, quota);
+
+            assertThat(verdict(T0)).isEqualTo("burst_exceeded");
+            Outcome refused = topology.send(TENANT, T0 + 1_000, "\"item\":2");
+            assertThat(refused.verdict()).isEqualTo("entity_limit");
+            assertThat(refused.header("tidegate.observed")).isEqualTo("2");
+            assertThat(verdict(T0 + 1_000, "\"item\":1")).isEqualTo(ACCEPTED);
+        }
+
+        @Test
+        void anUnknownTenantIsRejectedAndTheDefaultTenantIsUnlimited() {
+            assertThat(topology.verdicts(3, TENANT, T0)).containsOnly("tenant_unknown");
+            assertThat(topology.verdicts(300, "0", T0, "\"item\":1")).containsOnly(ACCEPTED);
+            assertThat(topology.wal(TENANT)).isEmpty();
+        }
+
+        @Test
+        void unknownTenantsCanEachGetTheDefaultTenantsConfig() {
+            startWith(setup -> setup.unknown(UnknownTenants.DEFAULT_CONFIG));
+            assertThat(topology.verdicts(10, TENANT, T0)).containsOnly(ACCEPTED);
+
+            topology.config("9", "");
+            topology.config("0", "\"max_signals_per_sec\":1,\"burst_signals\":1");
+
+            assertThat(topology.verdicts(2, TENANT, T0)).containsExactly(ACCEPTED, "burst_exceeded");
+            Outcome refused = topology.send("7", T0 + 1);
+            assertThat(refused.verdict()).isEqualTo(ACCEPTED);
+            refused = topology.send("7", T0 + 1);
+            assertThat(refused.verdict()).isEqualTo("burst_exceeded");
+            assertThat(refused.header("tidegate.tenant")).isEqualTo("7");
+            assertThat(refused.header("tidegate.config_offset")).isEqualTo("1");
+            assertThat(topology.verdicts(3, "9", T0)).containsOnly(ACCEPTED);
+        }
+    }
+}

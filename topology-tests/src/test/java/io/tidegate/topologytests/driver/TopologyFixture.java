@@ -1,0 +1,406 @@
+package io.tidegate.topologytests.driver;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tidegate.admission.HistoryBounds;
+import io.tidegate.contract.RecordSizes;
+import io.tidegate.contract.Residency;
+import io.tidegate.contract.TenantSource;
+import io.tidegate.contract.TidegateHeaders;
+import io.tidegate.contract.Topics;
+import io.tidegate.tenant.MissingTenants;
+import io.tidegate.tenant.TenantId;
+import io.tidegate.tenant.UnknownTenants;
+import io.tidegate.topology.TenantConfigs;
+import io.tidegate.topology.TidegateTopology;
+import io.tidegate.topology.TopologySettings;
+import io.tidegate.wal.DataDir;
+import io.tidegate.wal.WalReader;
+import io.tidegate.wal.WalRecord;
+import io.tidegate.wal.WalSettings;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Properties;
+import java.util.stream.Stream;
+import org.apache.kafka.common.compress.Compression;
+import org.apache.kafka.common.header.Header;
+import org.apache.kafka.common.header.internals.RecordHeaders;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.apache.kafka.streams.StreamsConfig;
+import org.apache.kafka.streams.TopologyTestDriver;
+import org.apache.kafka.streams.state.KeyValueStore;
+import org.apache.kafka.streams.test.TestRecord;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The whole topology in Kafka's driver, without a broker: one record at a time, every topic with one partition, each stage's
+ * output fed to the next.
+ *
+ * <p>The driver deletes Kafka Streams' own state when it is closed; the WAL in the data directory stays.
+ */
+final class TopologyFixture implements AutoCloseable {
+    /** The record time at which most tests begin. */
+    static final long T0 = 1_800_000_000_000L;
+
+    static final String ACCEPTED = "accepted";
+
+    static final String SIGNALS = "signals";
+    static final String BY_TENANT = "signals-by-tenant";
+    static final String SIGNALS_ACCEPTED = "signals-accepted";
+    static final String QUOTA_EXCEEDED = "quota-exceeded";
+    static final String DEAD_LETTER = "signals-dead-letter";
+    static final String WAL_SEGMENTS = "wal-segments";
+    static final String TENANT_COMMANDS = "tenant-commands";
+    static final String QUOTA_EVENTS = "quota-events";
+    private static final String TENANT_CONFIGS = "tenant-configs";
+    private static final String APPLICATION = "tidegate-test";
+
+    private static final Duration WAL_WRITE_INTERVAL = Duration.ofMillis(100);
+    private static final byte[] NO_KEY = null;
+
+    private final DataDir dataDir;
+    private final TenantConfigs configs;
+    private final TopologyTestDriver driver;
+
+    private TopologyFixture(Setup setup) {
+        dataDir = new DataDir(setup.root);
+        configs = new TenantConfigs(setup.unknown, setup.missing);
+        Topics topics = new Topics(
+                setup.signals,
+                BY_TENANT,
+                TENANT_CONFIGS,
+                SIGNALS_ACCEPTED,
+                QUOTA_EXCEEDED,
+                DEAD_LETTER,
+                WAL_SEGMENTS,
+                TENANT_COMMANDS,
+                QUOTA_EVENTS);
+        TopologySettings settings = new TopologySettings(
+                topics,
+                setup.tenantSource,
+                setup.region,
+                new Residency(setup.region, setup.regionTopics),
+                "test-instance",
+                setup.sizes,
+                setup.cachedTenants,
+                setup.cacheBytes,
+                setup.entitiesMax,
+                setup.history,
+                WalSettings.of(setup.segmentBytes, setup.segmentAge, 4, Compression.NONE),
+                WAL_WRITE_INTERVAL,
+                Duration.ofSeconds(1),
+                1);
+        Properties properties = new Properties();
+        properties.setProperty(StreamsConfig.APPLICATION_ID_CONFIG, APPLICATION);
+        properties.setProperty(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, "127.0.0.1:1");
+        properties.setProperty(
+                StreamsConfig.STATE_DIR_CONFIG, dataDir.streamsState().toString());
+        properties.setProperty(StreamsConfig.PROCESSING_GUARANTEE_CONFIG, StreamsConfig.EXACTLY_ONCE_V2);
+        driver = new TopologyTestDriver(
+                TidegateTopology.build(settings, configs, dataDir, shard -> false), properties, setup.wallClock);
+    }
+
+    static Setup in(Path root) {
+        return new Setup(root);
+    }
+
+    /** What can be set before the start; the defaults are the program's, except for smaller segments. */
+    static final class Setup {
+        private final Path root;
+        private List<String> signals = List.of(SIGNALS);
+        private TenantSource tenantSource = TenantSource.VALUE;
+        private @Nullable String region;
+        private Map<String, String> regionTopics = Map.of();
+        private UnknownTenants unknown = UnknownTenants.REJECT;
+        private MissingTenants missing = MissingTenants.REJECT;
+        private RecordSizes sizes = RecordSizes.kafkaDefaults();
+        private int cachedTenants = 1_000;
+        private long cacheBytes = 64 * 1024 * 1024;
+        private long entitiesMax = 1_000_000;
+        private HistoryBounds history = HistoryBounds.DEFAULT;
+        private long segmentBytes = 64 * 1024;
+        private Duration segmentAge = Duration.ofDays(1);
+        private Instant wallClock = Instant.ofEpochMilli(T0);
+
+        private Setup(Path root) {
+            this.root = root;
+        }
+
+        Setup signals(String... topics) {
+            signals = List.of(topics);
+            return this;
+        }
+
+        Setup tenantSource(TenantSource source) {
+            tenantSource = source;
+            return this;
+        }
+
+        Setup region(String name) {
+            region = name;
+            return this;
+        }
+
+        Setup regionTopics(Map<String, String> topics) {
+            regionTopics = topics;
+            return this;
+        }
+
+        Setup unknown(UnknownTenants rule) {
+            unknown = rule;
+            return this;
+        }
+
+        Setup missing(MissingTenants rule) {
+            missing = rule;
+            return this;
+        }
+
+        Setup sizes(RecordSizes limits) {
+            sizes = limits;
+            return this;
+        }
+
+        Setup cachedTenants(int tenants) {
+            cachedTenants = tenants;
+            return this;
+        }
+
+        Setup history(HistoryBounds bounds) {
+            history = bounds;
+            return this;
+        }
+
+        Setup cacheBytes(long bytes) {
+            cacheBytes = bytes;
+            return this;
+        }
+
+        Setup entitiesMax(long entities) {
+            entitiesMax = entities;
+            return this;
+        }
+
+        Setup segmentBytes(long bytes) {
+            segmentBytes = bytes;
+            return this;
+        }
+
+        Setup segmentAge(Duration age) {
+            segmentAge = age;
+            return this;
+        }
+
+        Setup wallClock(Instant start) {
+            wallClock = start;
+            return this;
+        }
+
+        TopologyFixture start() {
+            return new TopologyFixture(this);
+        }
+    }
+
+    /**
+     * Where a signal ended.
+     *
+     * @param topic one of the three last topics
+     * @param record as it was written there
+     */
+    record Outcome(String topic, TestRecord<byte[], byte[]> record) {
+        /** {@link #ACCEPTED}, or the reason's id. */
+        String verdict() {
+            return topic.equals(SIGNALS_ACCEPTED) ? ACCEPTED : String.valueOf(header(TidegateHeaders.REASON));
+        }
+
+        @Nullable
+        String header(String name) {
+            return TidegateHeaders.text(record.headers(), name);
+        }
+
+        String key() {
+            return text(record.key());
+        }
+
+        String value() {
+            return text(record.value());
+        }
+
+        long offsetOfSource() {
+            return Long.parseLong(String.valueOf(header(TidegateHeaders.SOURCE_OFFSET)));
+        }
+    }
+
+    DataDir dataDir() {
+        return dataDir;
+    }
+
+    long refusedConfigs() {
+        return configs.refusedCount();
+    }
+
+    /** Stores a config of the tenant with these fields, as JSON without the braces. */
+    void config(String tenant, String fields) {
+        String comma = fields.isEmpty() ? "" : ",";
+        configRecord(bytes(tenant), bytes("{\"tenant_id\":" + tenant + comma + fields + "}"));
+    }
+
+    void configRecord(byte @Nullable [] key, byte @Nullable [] value) {
+        pipe(TENANT_CONFIGS, new TestRecord<>(key, value, new RecordHeaders(), T0));
+    }
+
+    /** Sends a signal of the tenant, and says where it ended. */
+    Outcome send(String tenant, long timestampMs, String... fields) {
+        return send(signal(tenant, timestampMs, fields));
+    }
+
+    Outcome send(TestRecord<byte[], byte[]> signal) {
+        return send(SIGNALS, signal);
+    }
+
+    /** Sends a record, and checks that it ended in exactly one place. */
+    Outcome send(String topic, TestRecord<byte[], byte[]> signal) {
+        pipe(topic, signal);
+        return theOutcome();
+    }
+
+    /** Sends a record with a timestamp that only a broken producer gives: {@link TestRecord} refuses it. */
+    Outcome sendAtNegativeTime(byte[] value) {
+        driver.createInputTopic(
+                        SIGNALS,
+                        new ByteArraySerializer(),
+                        new ByteArraySerializer(),
+                        Instant.ofEpochMilli(-5),
+                        Duration.ZERO)
+                .pipeInput(value);
+        return theOutcome();
+    }
+
+    private Outcome theOutcome() {
+        List<Outcome> outcomes = Stream.of(SIGNALS_ACCEPTED, QUOTA_EXCEEDED, DEAD_LETTER)
+                .flatMap(end -> read(end).stream().map(record -> new Outcome(end, record)))
+                .toList();
+        assertThat(outcomes).as("the places where one record ended").hasSize(1);
+        return outcomes.get(0);
+    }
+
+    /** The verdicts on {@code count} equal signals. */
+    List<String> verdicts(int count, String tenant, long timestampMs, String... fields) {
+        List<String> verdicts = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            verdicts.add(send(tenant, timestampMs, fields).verdict());
+        }
+        return verdicts;
+    }
+
+    void pipe(String topic, TestRecord<byte[], byte[]> record) {
+        // A copy of the headers: the topology changes those that it is given.
+        driver.createInputTopic(topic, new ByteArraySerializer(), new ByteArraySerializer())
+                .pipeInput(new TestRecord<>(record.key(), record.value(), record.headers(), record.timestamp()));
+    }
+
+    /** What was written to a topic since it was read last. */
+    List<TestRecord<byte[], byte[]>> read(String topic) {
+        return driver.createOutputTopic(topic, new ByteArrayDeserializer(), new ByteArrayDeserializer())
+                .readRecordsToList();
+    }
+
+    /** What was written to the changelog of a store since it was read last. */
+    List<TestRecord<byte[], byte[]>> readChangelog(String store) {
+        return read(APPLICATION + "-" + store + "-changelog");
+    }
+
+    /** The store, to be filled as Kafka Streams fills it from its changelog. */
+    <K> KeyValueStore<K, byte[]> store(String name) {
+        return driver.getKeyValueStore(name);
+    }
+
+    void advanceWallClock(Duration by) {
+        driver.advanceWallClockTime(by);
+    }
+
+    /** A tenant's WAL, read from its files. */
+    List<WalRecord> wal(String tenant) {
+        advanceWallClock(WAL_WRITE_INTERVAL);
+        List<WalRecord> records = new ArrayList<>();
+        try (WalReader reader = WalReader.open(dataDir, TenantId.parse(tenant), 0)) {
+            for (WalRecord record = reader.next(); record != null; record = reader.next()) {
+                records.add(record);
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return records;
+    }
+
+    @Override
+    public void close() {
+        driver.close();
+    }
+
+    /** A signal of the tenant with these further fields, without a key. */
+    static TestRecord<byte[], byte[]> signal(String tenant, long timestampMs, String... fields) {
+        return record("{\"tenant_id\":" + tenant + (fields.length == 0 ? "" : ",") + String.join(",", fields) + "}")
+                .at(timestampMs);
+    }
+
+    static Draft record(String value) {
+        return record(bytes(value));
+    }
+
+    static Draft record(byte @Nullable [] value) {
+        return new Draft(value);
+    }
+
+    /** A record in the making: at {@link #T0}, without key and headers unless said otherwise. */
+    static final class Draft {
+        private final byte @Nullable [] value;
+        private final RecordHeaders headers = new RecordHeaders();
+        private byte @Nullable [] key = NO_KEY;
+
+        private Draft(byte @Nullable [] value) {
+            this.value = value;
+        }
+
+        Draft key(String text) {
+            key = bytes(text);
+            return this;
+        }
+
+        Draft header(String name, @Nullable String text) {
+            headers.add(name, text == null ? null : bytes(text));
+            return this;
+        }
+
+        TestRecord<byte[], byte[]> at(long timestampMs) {
+            return new TestRecord<>(key, value, headers, timestampMs);
+        }
+
+        TestRecord<byte[], byte[]> now() {
+            return at(T0);
+        }
+    }
+
+    static byte[] bytes(String text) {
+        return text.getBytes(StandardCharsets.UTF_8);
+    }
+
+    static String text(byte @Nullable [] bytes) {
+        return bytes == null ? "null" : new String(bytes, StandardCharsets.UTF_8);
+    }
+
+    /** Headers as {@code name=value}, in their order. */
+    static List<String> lines(Iterable<Header> headers) {
+        List<String> lines = new ArrayList<>();
+        headers.forEach(header -> lines.add(header.key() + "=" + text(header.value())));
+        return lines;
+    }
+}

@@ -1,0 +1,384 @@
+package io.tidegate.topologytests.faults;
+
+import io.tidegate.topologytests.support.BrokerCluster;
+import io.tidegate.topologytests.support.Deployment;
+import io.tidegate.topologytests.support.Progress;
+import io.tidegate.topologytests.support.TidegateProcess;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import java.util.TreeMap;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import java.util.stream.Collectors;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.consumer.ConsumerConfig;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerConfig;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+
+/**
+ * Real instances with standby replicas under a known load on real brokers, what can be done to them, and how long they
+ * take to go on. Whatever was done, {@link #settleAndCheck} must find that the promises hold.
+ *
+ * <p>What is random follows from the seed; the moments at which processes do something do not. Not thread-safe.
+ */
+final class FaultScene implements AutoCloseable {
+    static final int SHARDS = 4;
+    static final int TASKS = 3 * SHARDS;
+    static final int SESSION_MS = 3_000;
+
+    /** Java's exit code after a SIGTERM that it handled. */
+    private static final int SIGTERM_EXIT = 143;
+
+    private static final Duration RECOVERS_WITHIN = Duration.ofMinutes(3);
+
+    /** Of all tenants but the {@link Traffic#HOT} one. */
+    private static final long SIGNALS_PER_SEC = 400;
+
+    private final BrokerCluster cluster;
+    private final Deployment app;
+    private final Traffic traffic;
+    private final Progress progress;
+    private final SplittableRandom random;
+    private final Consumer<String> report;
+    private final Map<String, TidegateProcess> instances = new TreeMap<>();
+    private final Map<String, String[]> settings = new TreeMap<>();
+
+    /** @param report told about each fault and how long it took to recover */
+    private FaultScene(
+            BrokerCluster cluster,
+            Deployment app,
+            Traffic traffic,
+            Progress progress,
+            long seed,
+            Consumer<String> report) {
+        this.cluster = cluster;
+        this.app = app;
+        this.traffic = traffic;
+        this.progress = progress;
+        this.random = new SplittableRandom(seed);
+        this.report = report;
+    }
+
+    /**
+     * Prepares topics, configs and load; starts the load, and no instance.
+     *
+     * @param settings of the instances, beside those that faults need
+     */
+    static FaultScene start(
+            BrokerCluster cluster, String name, Path temp, long seed, Consumer<String> report, String... settings)
+            throws Exception {
+        return start(cluster, name, temp, seed, 1, report, settings);
+    }
+
+    /** @param hotShare see {@link Traffic} */
+    static FaultScene start(
+            BrokerCluster cluster,
+            String name,
+            Path temp,
+            long seed,
+            int hotShare,
+            Consumer<String> report,
+            String... settings)
+            throws Exception {
+        List<String> all = new ArrayList<>(List.of(
+                "shards=" + SHARDS,
+                "standby.replicas=1",
+                "replication.factor=" + cluster.replicas(),
+                "session.timeout.ms=" + SESSION_MS,
+                "wal.segment.bytes=16384",
+                "wal.checkpoint.interval.ms=1000"));
+        all.addAll(List.of(settings));
+        Deployment app = new Deployment(cluster.bootstrapServers(), name, temp, all.toArray(String[]::new));
+        var init = app.tidegate("init");
+        if (init.exit() != 0) {
+            throw new AssertionError(init.err());
+        }
+        Traffic traffic = new Traffic(cluster.bootstrapServers(), app.signals(), SHARDS, seed, hotShare);
+        traffic.writeConfigs(app.topic("configs"));
+        Progress progress = new Progress(cluster.bootstrapServers(), app.topic("accepted"), SHARDS);
+        report.accept("seed %d, application %s".formatted(seed, name));
+        traffic.start(SIGNALS_PER_SEC * hotShare);
+        return new FaultScene(cluster, app, traffic, progress, seed, report);
+    }
+
+    Deployment app() {
+        return app;
+    }
+
+    Progress progress() {
+        return progress;
+    }
+
+    Traffic traffic() {
+        return traffic;
+    }
+
+    TidegateProcess instance(String name) {
+        return instances.get(name);
+    }
+
+    int random(int bound) {
+        return random.nextInt(bound);
+    }
+
+    String anyOf(String... names) {
+        return names[random(names.length)];
+    }
+
+    Path dataDir(String name) {
+        return Path.of(app.dataDir(name));
+    }
+
+    /** Reports how long signals took at most since the last report. */
+    void reportDelay() {
+        report.accept("longest delay from arrival to acceptance: %d ms".formatted(progress.takeLongestDelayMs()));
+    }
+
+    String anyInstance() {
+        return List.copyOf(instances.keySet()).get(random(instances.size()));
+    }
+
+    /** Starts an instance, the second time with the same settings as the first, and waits until its tasks run. */
+    TidegateProcess startInstance(String name, String... more) throws Exception {
+        String[] own = settings.computeIfAbsent(name, first -> more);
+        TidegateProcess process = app.start(name, own);
+        instances.put(name, process);
+        return process;
+    }
+
+    /** Starts an instance whose connections to the brokers can be cut. */
+    TidegateProcess startInstanceByWire(String name) throws Exception {
+        return startInstance(name, "--set", "bootstrap.servers=" + cluster.bootstrapServersByWire());
+    }
+
+    /** Waits until every shard accepts what arrives from now on. */
+    long awaitProgress(String after) throws InterruptedException {
+        return awaitProgress(after, System.currentTimeMillis());
+    }
+
+    /** Waits until every shard accepts what arrives from a moment on; returns how long after it that is. */
+    long awaitProgress(String after, long sinceMs) throws InterruptedException {
+        try {
+            long ms = progress.awaitAllSince(sinceMs, RECOVERS_WITHIN);
+            report.accept("%s: all shards go on after %d ms".formatted(after, ms));
+            return ms;
+        } catch (AssertionError e) {
+            throw new AssertionError(after + ": " + e.getMessage() + app.logs(), e);
+        }
+    }
+
+    /** kill -9; the others, if there are any, must go on without it. Then it comes back. */
+    long killAndRestart(String name) throws Exception {
+        long killedMs = System.currentTimeMillis();
+        instances.remove(name).kill();
+        // Sometimes it is back before anybody noticed that it was gone.
+        boolean takenOver = !instances.isEmpty() && random.nextBoolean();
+        long ms = takenOver ? awaitProgress("kill -9 of " + name + ", taken over", killedMs) : 0;
+        startInstance(name);
+        return takenOver ? ms : awaitProgress("kill -9 of " + name + ", started again", killedMs);
+    }
+
+    /** kill -9 for good. */
+    long kill(String name) throws Exception {
+        long killedMs = System.currentTimeMillis();
+        instances.remove(name).kill();
+        return awaitProgress("kill -9 of " + name, killedMs);
+    }
+
+    /** kill -9, or the end that it came to already; there is nobody to go on. */
+    void crash(String name) throws InterruptedException {
+        instances.remove(name).kill();
+    }
+
+    /** SIGTERM, and time until the others go on. */
+    long stop(String name) throws Exception {
+        long stoppedMs = System.currentTimeMillis();
+        int exit = instances.remove(name).terminate();
+        if (exit != 0 && exit != SIGTERM_EXIT) {
+            throw new AssertionError("the instance ended with " + exit + app.logs());
+        }
+        long endedMs = System.currentTimeMillis();
+        return awaitProgress("clean stop of %s, which took %d ms".formatted(name, endedMs - stoppedMs), stoppedMs);
+    }
+
+    void startIfStopped(String name) throws Exception {
+        if (!instances.containsKey(name)) {
+            startInstance(name);
+        }
+    }
+
+    void stopIfRunning(String name) throws Exception {
+        if (instances.containsKey(name)) {
+            stop(name);
+        }
+    }
+
+    /** SIGSTOP for longer than the session; the others must take over, and it must not disturb them afterwards. */
+    long pause(String name) throws Exception {
+        long pausedMs = System.currentTimeMillis();
+        instances.get(name).signal("STOP");
+        long ms;
+        try {
+            ms = awaitProgress("pause of " + name, pausedMs);
+        } finally {
+            instances.get(name).signal("CONT");
+        }
+        awaitProgress("resumption of " + name);
+        return ms;
+    }
+
+    /** Cuts the wire to some brokers for a while. */
+    long cut(Duration duration, int... brokers) throws Exception {
+        for (int broker : brokers) {
+            cluster.wire(broker).cut();
+        }
+        // The time itself is the fault.
+        Thread.sleep(duration.toMillis());
+        for (int broker : brokers) {
+            cluster.wire(broker).heal();
+        }
+        return awaitProgress("cut off from %d brokers for %d s".formatted(brokers.length, duration.toSeconds()));
+    }
+
+    /** kill -9 of brokers, which come back after a while. */
+    long killBrokers(Duration downtime, int... brokers) throws Exception {
+        cluster.kill(brokers);
+        Thread.sleep(downtime.toMillis());
+        cluster.restart(brokers);
+        long ms = awaitProgress("%d brokers killed and down for %d s".formatted(brokers.length, downtime.toSeconds()));
+        cluster.awaitInSync();
+        return ms;
+    }
+
+    /** SIGSTOP of a broker for a while. */
+    long freezeBroker(String role, int broker, Duration duration) throws Exception {
+        cluster.freeze(broker);
+        try {
+            Thread.sleep(duration.toMillis());
+        } finally {
+            cluster.thaw(broker);
+        }
+        long ms = awaitProgress("%s frozen for %d s".formatted(role, duration.toSeconds()));
+        cluster.awaitInSync();
+        return ms;
+    }
+
+    /**
+     * Begins something while a foreign transaction has offsets of all tasks' partitions pending, which ends after so long;
+     * returns how many milliseconds after that end the other is done.
+     */
+    long withUnstableOffsets(Duration duration, Callable<?> step) throws Exception {
+        Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
+        for (String topic : List.of(
+                app.signals(),
+                app.topic("by-tenant"),
+                app.topic("commands"),
+                app.topic("segments"),
+                app.topic("accepted"))) {
+            for (int i = 0; i < SHARDS; i++) {
+                offsets.put(new TopicPartition(topic, i), new OffsetAndMetadata(0));
+            }
+        }
+        Map<String, Object> producing = Map.of(
+                ProducerConfig.BOOTSTRAP_SERVERS_CONFIG,
+                cluster.bootstrapServers(),
+                ProducerConfig.TRANSACTIONAL_ID_CONFIG,
+                app.applicationId() + "-unstable");
+        Map<String, Object> consuming = Map.of(
+                ConsumerConfig.BOOTSTRAP_SERVERS_CONFIG,
+                cluster.bootstrapServers(),
+                ConsumerConfig.GROUP_ID_CONFIG,
+                app.applicationId());
+        try (var producer = new KafkaProducer<>(producing, new ByteArraySerializer(), new ByteArraySerializer());
+                var outsider =
+                        new KafkaConsumer<>(consuming, new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
+            producer.initTransactions();
+            producer.beginTransaction();
+            producer.sendOffsetsToTransaction(offsets, outsider.groupMetadata());
+            var stableMs = CompletableFuture.supplyAsync(
+                    () -> {
+                        producer.abortTransaction();
+                        return System.currentTimeMillis();
+                    },
+                    CompletableFuture.delayedExecutor(duration.toMillis(), TimeUnit.MILLISECONDS));
+            step.call();
+            long doneMs = System.currentTimeMillis();
+            return doneMs - stableMs.get(1, TimeUnit.MINUTES);
+        }
+    }
+
+    /** Poison for the configs, while they are in use. */
+    void poisonConfigs() throws Exception {
+        traffic.poisonConfigs(app.topic("configs"));
+    }
+
+    /** Very many configs of tenants that send nothing; returns the last one's tenant. */
+    String floodConfigs(int updates) throws Exception {
+        return traffic.floodConfigs(app.topic("configs"), updates, 1_000);
+    }
+
+    int groupCoordinator() throws Exception {
+        return cluster.groupCoordinator(app.applicationId());
+    }
+
+    BrokerCluster cluster() {
+        return cluster;
+    }
+
+    /** Stops the load, waits until everything has come out, and checks all promises. */
+    void settleAndCheck() throws Exception {
+        long signals = traffic.stop();
+        long stoppedMs = System.currentTimeMillis();
+        instances.forEach((name, process) -> {
+            if (!process.isAlive()) {
+                throw new AssertionError("the instance %s ended by itself%s".formatted(name, app.logs()));
+            }
+        });
+        String summary = Invariants.check(app, traffic, signals, Math.min(2, instances.size()));
+        report.accept("checked in %d ms: %s".formatted(System.currentTimeMillis() - stoppedMs, summary));
+    }
+
+    @Override
+    public void close() {
+        traffic.close();
+        progress.close();
+        app.close();
+        try (Admin admin = cluster.admin()) {
+            // Brokers are shared with other scenes, and so is their disk.
+            var names = admin.listTopics().names().get().stream()
+                    .filter(topic -> topic.startsWith(app.applicationId()))
+                    .collect(Collectors.toSet());
+            var unused = admin.deleteTopics(names);
+        } catch (Exception e) {
+            report.accept("the topics of %s were not deleted: %s".formatted(app.applicationId(), e));
+        }
+    }
+
+    /** The keys of WAL files by path: a file that was written anew has another. */
+    static Map<Path, Object> fileKeys(Path root) throws IOException {
+        Map<Path, Object> keys = new TreeMap<>();
+        try (var files = java.nio.file.Files.walk(root)) {
+            for (Path file :
+                    files.filter(path -> path.getParent().endsWith("wal")).toList()) {
+                keys.put(
+                        file,
+                        java.nio.file.Files.readAttributes(file, java.nio.file.attribute.BasicFileAttributes.class)
+                                .fileKey());
+            }
+        }
+        return keys;
+    }
+}

@@ -1,0 +1,248 @@
+package io.tidegate.topologytests.faults;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.tidegate.contract.RecordSizes;
+import io.tidegate.topologytests.broker.TinyMemtables;
+import io.tidegate.topologytests.support.BrokerCluster;
+import io.tidegate.topologytests.support.Deployment;
+import io.tidegate.topologytests.support.Http;
+import io.tidegate.topologytests.support.TidegateProcess;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.errors.RecordTooLargeException;
+import org.apache.kafka.common.serialization.StringSerializer;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInfo;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * What can happen to instances, under load, with two or three of them and standby replicas. Each test ends with the check of
+ * all promises.
+ */
+@Timeout(value = 6, unit = TimeUnit.MINUTES)
+final class InstanceFaultTest {
+    private static final long SEED = 20_260_101;
+
+    @TempDir
+    static Path brokerDir;
+
+    @TempDir
+    Path temp;
+
+    private static BrokerCluster cluster;
+
+    @BeforeAll
+    static void startBroker() throws Exception {
+        cluster = BrokerCluster.start(brokerDir, 1);
+    }
+
+    @AfterAll
+    static void stopBroker() {
+        cluster.close();
+    }
+
+    private FaultScene scene(TestInfo test, String... settings) throws Exception {
+        return scene(1, test, settings);
+    }
+
+    private FaultScene scene(int hotShare, TestInfo test, String... settings) throws Exception {
+        String name = test.getTestMethod().orElseThrow().getName().toLowerCase(Locale.ROOT);
+        return FaultScene.start(cluster, name, temp, SEED, hotShare, System.out::println, settings);
+    }
+
+    /** RocksDB flushes all the time, so each kill also loses the task directories, as Kafka Streams wants it. */
+    @Test
+    void tenKillsAtRandomLoseNothingAndLeaveWalFilesAlone(TestInfo test) throws Exception {
+        try (FaultScene scene = scene(test, "kafka.rocksdb.config.setter=" + TinyMemtables.class.getName())) {
+            scene.startInstance("a");
+            scene.startInstance("b");
+            scene.startInstance("c");
+            scene.awaitProgress("start");
+            for (int i = 0; i < 10; i++) {
+                String killed = scene.anyInstance();
+                Map<Path, Object> files = FaultScene.fileKeys(scene.dataDir(killed));
+                scene.killAndRestart(killed);
+                Map<Path, Object> after = FaultScene.fileKeys(scene.dataDir(killed));
+                files.entrySet().removeIf(file -> file.getValue().equals(after.get(file.getKey())));
+                assertThat(files)
+                        .as("files that are gone or others than before")
+                        .isEmpty();
+            }
+            scene.settleAndCheck();
+        }
+    }
+
+    @Test
+    void fromOneInstanceToThreeAndBackNoDecisionDiffers(TestInfo test) throws Exception {
+        try (FaultScene scene = scene(test)) {
+            scene.startInstance("a");
+            scene.awaitProgress("start");
+            scene.startInstance("b");
+            scene.startInstance("c");
+            scene.awaitProgress("three instances");
+            scene.poisonConfigs();
+            assertThat(scene.stop("a"))
+                    .as("ms until others go on after a clean stop")
+                    .isLessThan(30_000);
+            scene.kill("b");
+            scene.settleAndCheck();
+        }
+    }
+
+    @Test
+    void anInstanceThatSleptThroughItsSessionWritesNothingNew(TestInfo test) throws Exception {
+        try (FaultScene scene = scene(test)) {
+            scene.startInstance("a");
+            scene.startInstance("b");
+            scene.awaitProgress("start");
+            scene.pause("a");
+            scene.pause("b");
+            scene.settleAndCheck();
+        }
+    }
+
+    @Test
+    void instancesThatJoinAndLeaveAllTheTimeChangeNoDecision(TestInfo test) throws Exception {
+        try (FaultScene scene = scene(test)) {
+            scene.startInstance("a");
+            scene.startInstance("b");
+            for (int i = 0; i < 2; i++) {
+                scene.startInstance("c");
+                scene.stop(scene.anyOf("b", "c"));
+                scene.stopIfRunning("c");
+                scene.startIfStopped("b");
+            }
+            scene.settleAndCheck();
+        }
+    }
+
+    /** As they are while the transaction of somebody who is gone is open. Tasks wait for them, and then go on. */
+    @Test
+    void offsetsThatAreUnstableForAWhileHoldNobodyUpAfterwards(TestInfo test) throws Exception {
+        try (FaultScene scene = scene(test, "threads=" + FaultScene.TASKS)) {
+            // A task to each thread: its consumer and the task itself ask for the same offsets.
+            scene.startInstance("a");
+            scene.awaitProgress("start");
+            scene.crash("a");
+            assertThat(scene.withUnstableOffsets(Duration.ofSeconds(5), () -> scene.startInstance("a")))
+                    .as("ms until all tasks run after the offsets are stable")
+                    .isBetween(0L, 30_000L);
+            scene.awaitProgress("unstable offsets");
+            scene.settleAndCheck();
+        }
+    }
+
+    @Test
+    void aTenantAtAHundredTimesItsRateChangesNobodyElsesDecisions(TestInfo test) throws Exception {
+        // 8/s are allowed, 800/s come; the others send 400/s.
+        try (FaultScene scene = scene(3, test)) {
+            scene.startInstance("a");
+            scene.awaitProgress("start");
+            // Or the delay would be that of what waited for the start.
+            scene.awaitProgress("what had waited is read", System.currentTimeMillis() + 5_000);
+            scene.progress().takeLongestDelayMs();
+            scene.awaitProgress("five seconds of flood", System.currentTimeMillis() + 5_000);
+            scene.reportDelay();
+            scene.settleAndCheck();
+        }
+    }
+
+    @Test
+    void aMillionConfigUpdatesHoldNobodyUp(TestInfo test) throws Exception {
+        try (FaultScene scene = scene(test)) {
+            TidegateProcess instance = scene.startInstance("a");
+            scene.awaitProgress("start");
+            String last = scene.floodConfigs(1_000_000);
+            scene.awaitProgress("a million config updates");
+            TidegateProcess.await(
+                    Duration.ofMinutes(2),
+                    "the last update to take effect",
+                    instance::logText,
+                    () -> Http.of(instance)
+                                    .get("/v1/tenants/" + last)
+                                    .json()
+                                    .at("/limits/max_entities/value")
+                                    .asInt()
+                            == 1_000_000);
+            scene.settleAndCheck();
+        }
+    }
+
+    /** One byte under and over what Tidegate takes, and up to the last byte that the broker takes. */
+    @Test
+    void recordsOfEverySizeEndInOnePlace() throws Exception {
+        int brokerMax = 1_048_588;
+        int tidegateMax = brokerMax - RecordSizes.HEADROOM_BYTES;
+        List<Integer> valueBytes = new ArrayList<>();
+        for (int around : new int[] {-300, -150, -100, -80, -70, -2, -1, 0, 1, 2, 100}) {
+            valueBytes.add(tidegateMax + around);
+        }
+        for (int below = 0; below < 100; below += 4) {
+            valueBytes.add(brokerMax - below);
+        }
+        try (Deployment app = new Deployment(cluster.bootstrapServers(), "sizes", temp)) {
+            TidegateProcess instance = app.start("a");
+            app.set("42", "--label", "Large");
+            app.awaitUsable("42");
+            int taken = 0;
+            for (int bytes : valueBytes) {
+                taken += sendOfSize(app.signals(), bytes, 0) ? 1 : 0;
+            }
+            taken += sendOfSize(app.signals(), 1_000, 200) ? 1 : 0;
+            taken += sendOfSize(app.signals(), tidegateMax - 200, 200) ? 1 : 0;
+            assertThat(taken).as("records that the broker took").isBetween(13, valueBytes.size() + 1);
+
+            JsonNode books = app.verify("a");
+
+            long probes = books.at("/tenants/42/in").asLong();
+            long dead = books.at("/tenants/42/dead_lettered").asLong();
+            assertThat(books.at("/tenants/42/in_wal").asLong()).isEqualTo(probes - dead);
+            assertThat(dead).isBetween(3L, (long) taken);
+            assertThat(instance.logText()).doesNotContain("ERROR");
+        }
+    }
+
+    /** Whether the broker took it. */
+    private static boolean sendOfSize(String topic, int valueBytes, int headers) throws Exception {
+        String head = "{\"tenant_id\":42,\"pad\":\"";
+        String value = head + "x".repeat(valueBytes - head.length() - 2) + "\"}";
+        Map<String, Object> config =
+                Map.of("bootstrap.servers", cluster.bootstrapServers(), "max.request.size", 4 << 20, "acks", "all");
+        try (var producer = new KafkaProducer<>(config, new StringSerializer(), new StringSerializer())) {
+            ProducerRecord<String, String> record = new ProducerRecord<>(topic, value);
+            for (int i = 0; i < headers; i++) {
+                record.headers().add("header-" + i, new byte[] {1});
+            }
+            producer.send(record).get(30, TimeUnit.SECONDS);
+            return true;
+        } catch (ExecutionException e) {
+            assertThat(e).hasCauseInstanceOf(RecordTooLargeException.class);
+            return false;
+        }
+    }
+
+    @Test
+    void aSessionThatTheBrokersRefuseIsAWarningAndNoFailure() throws Exception {
+        try (Deployment app =
+                new Deployment(cluster.bootstrapServers(), "session", temp, "session.timeout.ms=1800000")) {
+            TidegateProcess instance = app.start("a");
+
+            assertThat(instance.logText())
+                    .contains("session.timeout.ms=1800000 does not hold")
+                    .contains("group.streams.min.session.timeout.ms");
+        }
+    }
+}

@@ -1,0 +1,364 @@
+package io.tidegate.topologytests.faults;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.tidegate.admission.Admission;
+import io.tidegate.admission.Decision.Rejected;
+import io.tidegate.admission.TenantUsage;
+import io.tidegate.signal.ParseResult.Parsed;
+import io.tidegate.signal.SignalParser;
+import io.tidegate.tenant.TenantConfig;
+import io.tidegate.tenant.TenantId;
+import io.tidegate.topologytests.support.Deployment;
+import io.tidegate.topologytests.support.TidegateProcess;
+import io.tidegate.wal.DataDir;
+import io.tidegate.wal.SegmentName;
+import io.tidegate.wal.WalReader;
+import io.tidegate.wal.WalRecord;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.header.Header;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What must hold after any faults: the five promises, checked over the topics and the files of all instances against the
+ * {@link Traffic} that was sent.
+ *
+ * <p>Apart from the books, which {@code tidegate verify} checks, all is computed here: the outcome of each signal by its
+ * number; the decisions, by a replay of the pure function over {@code signals-by-tenant}; the quotas, by a dumb model over
+ * the accepted records that knows no token bucket; the numbers; what lies in whose directory; and that all copies of the
+ * WAL are alike.
+ */
+final class Invariants {
+    private static final JsonMapper JSON = new JsonMapper();
+    private static final Duration COPIES_WITHIN = Duration.ofMinutes(2);
+    private static final Duration POLL = Duration.ofMillis(200);
+    private static final long SILENCE_MAX_NANOS = Duration.ofSeconds(90).toNanos();
+
+    private final Deployment app;
+    private final Traffic traffic;
+    private final long signals;
+    private final Map<String, TenantConfig> configs = Traffic.configs();
+
+    /** By number: the reason, or "" where it was accepted; null where nothing came out. */
+    private final String[] outcomes;
+
+    private final Map<String, List<Stored>> accepted = new TreeMap<>();
+
+    /** One accepted signal. */
+    private record Stored(long number, long timestampMs) {}
+
+    /** One copy of a tenant's WAL: how far it goes, and where its segments begin. */
+    private record Copy(Path root, long end, Set<Long> cuts) {
+        Set<Long> cutsBelow(long end) {
+            return cuts.stream().filter(cut -> cut < end).collect(Collectors.toSet());
+        }
+    }
+
+    private Invariants(Deployment app, Traffic traffic, long signals) {
+        this.app = app;
+        this.traffic = traffic;
+        this.signals = signals;
+        this.outcomes = new String[Math.toIntExact(signals)];
+    }
+
+    /**
+     * Waits until all signals have an outcome, and checks.
+     *
+     * @param copies how many complete copies of each tenant's WAL there must come to be
+     * @return one line about what was there
+     */
+    static String check(Deployment app, Traffic traffic, long signals, int copies) throws Exception {
+        JsonNode books = app.verify("a");
+        Invariants invariants = new Invariants(app, traffic, signals);
+        invariants.readOutcomes();
+        invariants.everySignalHasOneOutcome();
+        invariants.decisionsAreThoseOfTheModel();
+        invariants.quotasHold();
+        invariants.directoriesHoldTheirOwn();
+        invariants.awaitCopies(copies);
+        return invariants.summary(books);
+    }
+
+    private String summary(JsonNode books) {
+        Map<String, Long> byReason = Arrays.stream(outcomes)
+                .collect(Collectors.groupingBy(
+                        outcome -> outcome.isEmpty() ? "accepted" : outcome, TreeMap::new, Collectors.counting()));
+        return "%d signals of %d tenants: %s"
+                .formatted(signals, books.get("tenants").size(), byReason);
+    }
+
+    private void readOutcomes() {
+        read(app.topic("accepted"), record -> {
+            String key = text(record.key());
+            String tenant = key.substring(0, key.indexOf(':'));
+            List<Stored> stored = accepted.computeIfAbsent(tenant, id -> new ArrayList<>());
+            assertThat(key).as("the next number").isEqualTo(tenant + ":" + stored.size());
+            Traffic.Signal signal = outcome(record, "");
+            assertThat(tenant).as("the tenant of signal %d", signal.number()).isEqualTo(signal.tenant());
+            stored.add(new Stored(signal.number(), record.timestamp()));
+        });
+        read(app.topic("quota-exceeded"), record -> {
+            Traffic.Signal signal = outcome(record, header(record, "tidegate.reason"));
+            assertThat(header(record, "tidegate.tenant")).isEqualTo(signal.tenant());
+        });
+        read(app.topic("dead-letter"), record -> {
+            Traffic.Signal signal = outcome(record, header(record, "tidegate.reason"));
+            assertThat(signal.fate())
+                    .as("signal %d went to dead letter: %s", signal.number(), header(record, "tidegate.message"))
+                    .isEqualTo(Traffic.Fate.DEAD);
+        });
+    }
+
+    private Traffic.Signal outcome(ConsumerRecord<byte[], byte[]> record, String outcome) {
+        Traffic.Signal signal = traffic.signal(Long.parseLong(header(record, Traffic.NUMBER)));
+        int number = Math.toIntExact(signal.number());
+        assertThat(outcomes[number])
+                .as(
+                        "signal %d came out a second time as %s-%d@%d",
+                        number, record.topic(), record.partition(), record.offset())
+                .isNull();
+        outcomes[number] = outcome;
+        assertThat(record.value()).as("the bytes of signal %d", number).isEqualTo(signal.value());
+        return signal;
+    }
+
+    private void everySignalHasOneOutcome() {
+        for (int number = 0; number < outcomes.length; number++) {
+            String outcome = outcomes[number];
+            assertThat(outcome).as("the outcome of signal %d", number).isNotNull();
+            switch (traffic.signal(number).fate()) {
+                case UNKNOWN -> assertThat(outcome).isEqualTo("tenant_unknown");
+                case DEAD -> assertThat(outcome).isIn("malformed", "tenant_invalid", "tenant_missing");
+                case JUDGED -> assertThat(outcome).isNotEqualTo("storage_limit");
+                case JUDGED_WITH_STORAGE -> assertThat(outcome).isIn("", "storage_limit");
+            }
+        }
+    }
+
+    /** What one instance that nothing happened to decides over the same signals in the same order. */
+    private void decisionsAreThoseOfTheModel() {
+        Admission admission = new Admission(null);
+        SignalParser parser = new SignalParser();
+        Map<String, TenantUsage> usages = new HashMap<>();
+        List<String> differing = new ArrayList<>();
+        read(app.topic("by-tenant"), record -> {
+            Traffic.Signal signal = traffic.signal(Long.parseLong(header(record, Traffic.NUMBER)));
+            TenantConfig config = configs.get(signal.tenant());
+            if (signal.fate() != Traffic.Fate.JUDGED || config == null) {
+                return;
+            }
+            var usage = usages.computeIfAbsent(signal.tenant(), id -> TenantUsage.fresh(1, 2));
+            var decision = admission.admit(
+                    config, usage, ((Parsed) parser.parse(record.value())).signal(), record.timestamp());
+            String expected = decision instanceof Rejected rejected
+                    ? rejected.quota().reason().id()
+                    : "";
+            String found = outcomes[Math.toIntExact(signal.number())];
+            if (!expected.equals(found)) {
+                differing.add("tenant %s signal %d: '%s' and not '%s'"
+                        .formatted(signal.tenant(), signal.number(), found, expected));
+            }
+        });
+        assertThat(differing).as("decisions that differ from one instance's").isEmpty();
+    }
+
+    private void quotasHold() throws IOException {
+        for (Map.Entry<String, List<Stored>> tenant : accepted.entrySet()) {
+            TenantConfig config = configs.get(tenant.getKey());
+            assertThat(config).as("the config of tenant %s", tenant.getKey()).isNotNull();
+            if (config.mode() == TenantConfig.Mode.OBSERVE) {
+                continue;
+            }
+            assertThat(config.blockedUntil())
+                    .as("accepted of %s", tenant.getKey())
+                    .isNull();
+            if (config.maxSignalsPerSec() != null) {
+                rateHolds(tenant.getKey(), config.maxSignalsPerSec(), config.burst(), tenant.getValue());
+            }
+            if (config.maxEntities() != null) {
+                entitiesHold(tenant.getKey(), config.maxEntities().longValueExact(), tenant.getValue());
+            }
+        }
+    }
+
+    /**
+     * No span holds more than burst + rate × its length, and none that begins with the first signal more than one second
+     * of tokens + rate × its length. A tenant's time is the highest that was seen.
+     */
+    private static void rateHolds(String tenant, long rate, long burst, List<Stored> stored) {
+        long firstMs = stored.get(0).timestampMs();
+        long clockMs = firstMs;
+        long least = Long.MAX_VALUE;
+        for (int i = 0; i < stored.size(); i++) {
+            clockMs = Math.max(clockMs, stored.get(i).timestampMs());
+            long here = i * 1000L - rate * (clockMs - firstMs);
+            least = Math.min(least, here);
+            assertThat(here + 1000 - least)
+                    .as("tenant %s: thousandths above the rate in a span that ends with number %d", tenant, i)
+                    .isLessThanOrEqualTo(burst * 1000);
+            assertThat(here + 1000)
+                    .as("tenant %s: thousandths since the first signal at number %d", tenant, i)
+                    .isLessThanOrEqualTo(Math.min(rate, burst) * 1000);
+        }
+    }
+
+    private void entitiesHold(String tenant, long max, List<Stored> stored) throws IOException {
+        Set<String> entities = new HashSet<>();
+        for (Stored one : stored) {
+            JsonNode signal = JSON.readTree(traffic.signal(one.number()).value());
+            for (String kind : List.of("item", "user", "creator")) {
+                if (signal.has(kind)) {
+                    entities.add(kind + " " + signal.get(kind).asText());
+                }
+            }
+        }
+        assertThat((long) entities.size()).as("entities of tenant %s", tenant).isLessThanOrEqualTo(max);
+    }
+
+    /** Every copy of a WAL is a beginning of what was accepted, and nobody else has a directory. */
+    private void directoriesHoldTheirOwn() throws IOException {
+        Map<TenantId, List<Copy>> copies = new HashMap<>();
+        for (Path root : app.dataDirs()) {
+            DataDir dir = new DataDir(root);
+            for (TenantId tenant : dir.tenants()) {
+                assertThat(accepted).as("tenants with files in %s", root).containsKey(tenant.decimal());
+                long end = beginsAsAccepted(dir, tenant);
+                Set<Long> cuts =
+                        dir.segments(tenant).stream().map(SegmentName::firstSeq).collect(Collectors.toSet());
+                Copy copy = new Copy(root, end, cuts);
+                List<Copy> others = copies.computeIfAbsent(tenant, id -> new ArrayList<>());
+                others.forEach(other -> cutAlike(tenant, copy, other));
+                others.add(copy);
+            }
+        }
+    }
+
+    private long beginsAsAccepted(DataDir dir, TenantId tenant) throws IOException {
+        List<Stored> expected = accepted.get(tenant.decimal());
+        int seq = 0;
+        try (WalReader reader = WalReader.open(dir, tenant, 0)) {
+            for (WalRecord record = reader.next(); record != null; record = reader.next()) {
+                String where = "tenant %s in %s, number %d".formatted(tenant, dir.root(), seq);
+                assertThat(record.seq()).as(where).isEqualTo(seq);
+                assertThat(seq).as(where).isLessThan(expected.size());
+                Stored stored = expected.get(seq++);
+                assertThat(number(record.headers())).as(where).isEqualTo(stored.number());
+                assertThat(record.timestampMs()).as(where).isEqualTo(stored.timestampMs());
+                assertThat(record.value())
+                        .as(where)
+                        .isEqualTo(traffic.signal(stored.number()).value());
+            }
+        }
+        return seq;
+    }
+
+    private static void cutAlike(TenantId tenant, Copy one, Copy other) {
+        long common = Math.min(one.end(), other.end());
+        assertThat(one.cutsBelow(common))
+                .as("segments of tenant %s in %s and in %s", tenant, one.root(), other.root())
+                .isEqualTo(other.cutsBelow(common));
+    }
+
+    private void awaitCopies(int copies) throws InterruptedException {
+        for (Map.Entry<String, List<Stored>> tenant : accepted.entrySet()) {
+            TenantId id = TenantId.parse(tenant.getKey());
+            long end = tenant.getValue().size();
+            TidegateProcess.await(
+                    COPIES_WITHIN,
+                    "%d complete copies of the WAL of tenant %s".formatted(copies, id),
+                    app::logs,
+                    () -> app.dataDirs().stream()
+                                    .filter(dir -> endOf(dir, id) == end)
+                                    .count()
+                            >= copies);
+        }
+    }
+
+    private static long endOf(Path root, TenantId tenant) {
+        try {
+            DataDir dir = new DataDir(root);
+            var segments = dir.segments(tenant);
+            long end = 0;
+            if (!segments.isEmpty()) {
+                try (WalReader reader =
+                        WalReader.open(dir, tenant, segments.last().firstSeq())) {
+                    for (WalRecord record = reader.next(); record != null; record = reader.next()) {
+                        end = record.seq() + 1;
+                    }
+                }
+            }
+            return end;
+        } catch (IOException e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    private interface Each {
+        void take(ConsumerRecord<byte[], byte[]> record);
+    }
+
+    /** Committed records of a topic up to its end. */
+    private void read(String topic, Each each) {
+        Map<String, Object> config = new HashMap<>();
+        config.put("bootstrap.servers", app.bootstrapServers());
+        config.put("isolation.level", "read_committed");
+        config.put("auto.offset.reset", "earliest");
+        config.put("max.poll.records", 5000);
+        try (var consumer = new KafkaConsumer<>(config, new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
+            List<TopicPartition> partitions = consumer.partitionsFor(topic).stream()
+                    .map(info -> new TopicPartition(topic, info.partition()))
+                    .toList();
+            consumer.assign(partitions);
+            consumer.seekToBeginning(partitions);
+            Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
+            long silentSince = System.nanoTime();
+            while (partitions.stream().anyMatch(partition -> consumer.position(partition) < ends.get(partition))) {
+                var records = consumer.poll(POLL);
+                records.forEach(each::take);
+                silentSince = records.isEmpty() ? silentSince : System.nanoTime();
+                assertThat(System.nanoTime() - silentSince)
+                        .as("ns without a record of %s", topic)
+                        .isLessThan(SILENCE_MAX_NANOS);
+            }
+        }
+    }
+
+    private static long number(Header[] headers) {
+        for (Header header : headers) {
+            if (header.key().equals(Traffic.NUMBER)) {
+                return Long.parseLong(text(header.value()));
+            }
+        }
+        throw new AssertionError("a record without its number");
+    }
+
+    private static String header(ConsumerRecord<byte[], byte[]> record, String name) {
+        Header header = record.headers().lastHeader(name);
+        assertThat(header)
+                .as("header %s of %s-%d@%d", name, record.topic(), record.partition(), record.offset())
+                .isNotNull();
+        return text(header.value());
+    }
+
+    private static String text(byte @Nullable [] bytes) {
+        return bytes == null ? "" : new String(bytes, StandardCharsets.UTF_8);
+    }
+}

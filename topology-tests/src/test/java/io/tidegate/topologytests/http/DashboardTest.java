@@ -1,0 +1,482 @@
+package io.tidegate.topologytests.http;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.microsoft.playwright.Browser;
+import com.microsoft.playwright.BrowserType;
+import com.microsoft.playwright.Locator;
+import com.microsoft.playwright.Page;
+import com.microsoft.playwright.Playwright;
+import com.microsoft.playwright.Route;
+import com.microsoft.playwright.options.ColorScheme;
+import io.tidegate.demo.EmbeddedBroker;
+import io.tidegate.topologytests.support.Deployment;
+import io.tidegate.topologytests.support.Http;
+import io.tidegate.topologytests.support.TidegateProcess;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentSkipListSet;
+import java.util.function.Predicate;
+import java.util.stream.Stream;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.serialization.StringSerializer;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.MethodOrderer;
+import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestMethodOrder;
+import org.junit.jupiter.api.condition.EnabledIf;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The dashboard in a real browser, on a real instance; where Chromium and Node are installed. Writes screenshots. */
+@EnabledIf("browserIsThere")
+@TestMethodOrder(MethodOrderer.OrderAnnotation.class)
+final class DashboardTest {
+    private static final long SHOWN_WITHIN_MS = 2000;
+    private static final double WITHIN_MS = 120_000;
+    private static final String HOSTILE = "<img src=x onerror=\"window.hacked=1\"><script>window.hacked=1</script>";
+    private static final int ASSETS_GZIP_BYTES_MAX = 150_000;
+
+    @TempDir
+    private static Path temp;
+
+    private static EmbeddedBroker broker;
+    private static Deployment deployment;
+    private static Http http;
+    private static Playwright playwright;
+    private static Browser browser;
+
+    private final Set<String> requested = new ConcurrentSkipListSet<>();
+    private final Set<String> requestedMayBe = new ConcurrentSkipListSet<>();
+    private final Set<String> errors = new ConcurrentSkipListSet<>();
+    private Page page;
+
+    static boolean browserIsThere() {
+        return program("chromium") != null && program("node") != null;
+    }
+
+    private static @Nullable Path program(String name) {
+        return Stream.of(System.getenv("PATH").split(java.io.File.pathSeparator, -1))
+                .map(directory -> Path.of(directory, name))
+                .filter(Files::isExecutable)
+                .findFirst()
+                .orElse(null);
+    }
+
+    @BeforeAll
+    static void start() throws Exception {
+        broker = EmbeddedBroker.start(temp.resolve("broker"), 0, Map.of());
+        deployment = new Deployment(broker.bootstrapServers(), "dashboard", temp);
+        http = Http.of(deployment.start("a"));
+        put("1", "{\"label\":\"Quiet Quilts\",\"max_signals_per_sec\":1000}");
+        put("2", "{\"label\":\"Exploding Emporium\",\"max_entities\":20}");
+        put("3", "{\"label\":%s,\"max_entities\":1}".formatted(quoted(HOSTILE)));
+        deployment.send(60, i -> "{\"tenant_id\":1,\"item\":\"a%d\"}".formatted(i));
+        deployment.send(60, i -> "{\"tenant_id\":2,\"item\":\"a%d\"}".formatted(i));
+        awaitRejected("2", 40);
+        playwright = Playwright.create(new Playwright.CreateOptions()
+                .setEnv(Map.of(
+                        "PLAYWRIGHT_NODEJS_PATH",
+                        String.valueOf(program("node")),
+                        "PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD",
+                        "1")));
+        browser = playwright
+                .chromium()
+                .launch(new BrowserType.LaunchOptions()
+                        .setExecutablePath(program("chromium"))
+                        .setTimeout(WITHIN_MS)
+                        .setArgs(List.of("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")));
+    }
+
+    @AfterAll
+    static void stop() {
+        if (browser != null) {
+            browser.close();
+        }
+        if (playwright != null) {
+            playwright.close();
+        }
+        if (deployment != null) {
+            deployment.close();
+        }
+        if (broker != null) {
+            broker.close();
+        }
+    }
+
+    private static void put(String tenant, String config) {
+        var answer = http.send("PUT", "/v1/tenants/" + tenant, config);
+        assertThat(answer.status()).as(answer.text()).isEqualTo(200);
+    }
+
+    private static String quoted(String text) {
+        return "\"" + text.replace("\\", "\\\\").replace("\"", "\\\"") + "\"";
+    }
+
+    private static void awaitRejected(String tenant, long count) throws Exception {
+        awaitUsage(tenant, usage -> usage.path("rejected_total").asLong() >= count);
+    }
+
+    private static void awaitUsage(String tenant, Predicate<JsonNode> wanted) throws Exception {
+        TidegateProcess.await(
+                Duration.ofMillis((long) WITHIN_MS),
+                "usage of tenant %s: ".formatted(tenant),
+                () -> usage(tenant).toString(),
+                () -> wanted.test(usage(tenant)));
+    }
+
+    private static JsonNode usage(String tenant) {
+        return http.get("/v1/tenants/%s/usage".formatted(tenant)).json();
+    }
+
+    @BeforeEach
+    void openPage() {
+        requestedMayBe.add(http.url);
+        page = open(1280, 900, ColorScheme.LIGHT);
+    }
+
+    private Page open(int width, int height, ColorScheme colours) {
+        Page opened = browser.newContext(new Browser.NewContextOptions()
+                        .setViewportSize(width, height)
+                        .setColorScheme(colours))
+                .newPage();
+        opened.setDefaultTimeout(WITHIN_MS);
+        opened.setDefaultNavigationTimeout(WITHIN_MS);
+        opened.onRequest(request -> requested.add(request.url()));
+        opened.onPageError(errors::add);
+        return opened;
+    }
+
+    @AfterEach
+    void nothingElseWasAskedAndNoScriptFailed() {
+        assertThat(requested)
+                .allMatch(url -> requestedMayBe.stream().anyMatch(mayBe -> url.startsWith(mayBe + "/"))
+                        || url.startsWith("data:"));
+        assertThat(errors).isEmpty();
+        page.context().close();
+    }
+
+    private void show(Page where, String hash) {
+        where.navigate(http.url + "/" + hash);
+    }
+
+    private void awaitText(String selector, String text) {
+        page.locator(selector)
+                .filter(new Locator.FilterOptions().setHasText(text))
+                .first()
+                .waitFor();
+    }
+
+    @Test
+    void everyPageShowsTheNumbersOfTheApi() throws Exception {
+        show(page, "#/");
+        awaitText("#cluster", "running");
+        awaitText(".row[data-tenant='2']", "20 of 20");
+        awaitText(".row[data-tenant='2']", "Exploding Emporium");
+        awaitText(".row[data-tenant='1']", "Quiet Quilts");
+        awaitText("#tiles .tile:nth-child(4)", "1");
+        show(page, "#/tenant/2");
+        awaitText("h1", "Exploding Emporium");
+        awaitText("#accepted", Long.toString(usage("2").path("accepted").asLong()));
+        page.reload();
+        awaitText("#rejected", Long.toString(usage("2").path("rejected_total").asLong()));
+        show(page, "#/wal");
+        awaitText("#instances-list", http.url.replaceFirst("^http://", ""));
+        awaitText("#instances-list", "ready");
+        awaitText("#instances-list", "never");
+        var verify = deployment.tidegate("wal", "verify", "--data-dir", deployment.dataDir("a"));
+        assertThat(verify.exit()).as(verify.err()).isZero();
+        awaitText("#instances-list", "clean");
+    }
+
+    @Test
+    void anEditedQuotaChangesDecisionsAndIsInTheHistory() throws Exception {
+        put("5", "{\"label\":\"Edited\"}");
+        show(page, "#/tenant/5");
+        awaitText("h1", "Edited");
+        page.fill("#f-max_entities", "many");
+        page.click("form.edit button.primary");
+        awaitText("form.edit .error", "whole number");
+        page.fill("#f-max_entities", "3");
+        page.click("form.edit button.primary");
+        awaitText(".changes", "max entities");
+        assertThat(http.get("/v1/tenants/5").json().at("/config/max_entities").asInt())
+                .isEqualTo(3);
+        deployment.send(5, i -> "{\"tenant_id\":5,\"item\":\"a%d\"}".formatted(i));
+        awaitRejected("5", 2);
+        awaitText("#rejected", "2");
+        page.click("text=What would it refuse?");
+        awaitText("#preview", "Would have refused 2 of the last 5 signals");
+        page.locator(".changes button").first().click();
+        page.locator(".changes li:nth-child(3)").waitFor();
+        assertThat(http.get("/v1/tenants/5").json().at("/config/max_entities").isNull())
+                .isTrue();
+    }
+
+    @Test
+    void aRefusalAppearsAndWhatItSaysIsInert() {
+        show(page, "#/refusals?tenant=3");
+        awaitText("#tail-state", "live");
+        String signal = "{\"tenant_id\":3,\"item\":%s,\"user\":\"u\"}".formatted(quoted(HOSTILE));
+        // The stream begins at the end of the topic once its reader knows where that is; so more than one is sent.
+        for (int tries = 0; tries < 60 && page.locator("#tail li").count() == 0; tries++) {
+            deployment.sendQuietly(signal);
+            page.waitForTimeout(500);
+        }
+        awaitText("#tail li", "entity limit");
+        // One slow moment of a shared machine must not decide: the fastest of some is the page's own delay.
+        long fastestMs = Long.MAX_VALUE;
+        for (int tries = 0; tries < 10 && fastestMs > SHOWN_WITHIN_MS; tries++) {
+            int shown = page.locator("#tail li").count();
+            long sentNanos = System.nanoTime();
+            deployment.sendQuietly(signal);
+            page.waitForFunction("shown => document.querySelectorAll('#tail li').length > shown", shown);
+            fastestMs = Math.min(fastestMs, (System.nanoTime() - sentNanos) / 1_000_000);
+        }
+        System.out.printf("from the signal to its refusal in the page: %d ms%n", fastestMs);
+        assertThat(fastestMs).isLessThanOrEqualTo(SHOWN_WITHIN_MS);
+        page.locator("#tail summary").first().click();
+        awaitText("#tail .payload", HOSTILE.substring(0, 10));
+        awaitText("#tail .record", "tidegate.source.offset");
+        show(page, "#/");
+        awaitText(".row[data-tenant='3']", HOSTILE);
+        show(page, "#/tenant/3");
+        awaitText("h1", HOSTILE);
+        assertThat(
+                        page.evaluate(
+                                "() => window.hacked === undefined && document.querySelector('main img, main script') === null"))
+                .isEqualTo(true);
+    }
+
+    @Test
+    void saysThatTheConnectionIsLostAndGoesOnByItself() {
+        show(page, "#/");
+        awaitText("#cluster", "running");
+        page.context().setOffline(true);
+        awaitText("#stale", "Connection lost");
+        awaitText("#cluster", "connection lost");
+        assertThat(page.locator("#cluster").textContent()).doesNotContain("running");
+        page.context().setOffline(false);
+        page.waitForFunction("() => document.getElementById('stale').hidden");
+        awaitText("#cluster", "running");
+        awaitText(".row[data-tenant='2']", "20 of 20");
+    }
+
+    @Test
+    void worksUnderAPrefixOfAProxy() throws Exception {
+        String proxy = "http://ops.example";
+        requestedMayBe.add(proxy + "/tidegate");
+        page.context().route(proxy + "/**", route -> {
+            String path = route.request().url().substring(proxy.length());
+            if (!path.startsWith("/tidegate/")) {
+                route.fulfill(new Route.FulfillOptions().setStatus(404));
+                return;
+            }
+            Http.Answer answer = http.get(path.substring("/tidegate".length()));
+            route.fulfill(new Route.FulfillOptions()
+                    .setStatus(answer.status())
+                    .setContentType(answer.header("Content-Type"))
+                    .setBodyBytes(answer.response().body()));
+        });
+        page.navigate(proxy + "/tidegate/");
+        awaitText("#cluster", "running");
+        awaitText(".row[data-tenant='2']", "Exploding Emporium");
+        page.navigate(proxy + "/tidegate/#/tenant/2");
+        awaitText("h1", "Exploding Emporium");
+        page.click("text=The same on the command line");
+        awaitText("code", proxy + "/tidegate/v1/tenants/2");
+    }
+
+    @Test
+    void aFormThatIsChangedFitsTheWidthWithItsCommandLines() {
+        for (int width : new int[] {1280, 390}) {
+            try (var context = open(width, 900, ColorScheme.LIGHT).context()) {
+                Page shown = context.pages().get(0);
+                show(shown, "#/tenant/2");
+                shown.waitForSelector(".changes li");
+                shown.fill("#f-max_entities", "123456789");
+                shown.click("text=The same on the command line");
+                shown.waitForSelector(".lines code");
+                assertThat(shown.evaluate("() => document.documentElement.scrollWidth <= innerWidth"))
+                        .as("%d wide", width)
+                        .isEqualTo(true);
+            }
+        }
+    }
+
+    @Test
+    void aTenantIsBlockedAndLetInAgain() {
+        put("6", "{\"label\":\"Blocked\"}");
+        show(page, "#/tenant/6");
+        awaitText("h1", "Blocked");
+        page.click("text=Block …");
+        page.click("#dialog button.danger");
+        awaitText("button", "Unblock");
+        assertThat(http.get("/v1/tenants/6").json().at("/config/blocked_until").isNull())
+                .isFalse();
+        page.click("text=Unblock");
+        awaitText("button", "Block …");
+        assertThat(http.get("/v1/tenants/6").json().at("/config/blocked_until").isNull())
+                .isTrue();
+    }
+
+    @Test
+    void whatWasRefusedIsSentAgainAfterSayingWhatWillBe() throws Exception {
+        put("7", "{\"label\":\"Replayed\",\"max_entities\":1}");
+        deployment.send(3, i -> "{\"tenant_id\":7,\"item\":\"a%d\"}".formatted(i));
+        awaitRejected("7", 2);
+        put("7", "{\"label\":\"Replayed\",\"max_entities\":10}");
+        show(page, "#/refusals?tenant=7");
+        awaitText("#tail-state", "live");
+        page.click("text=Replay what is filtered …");
+        awaitText("#dialog tr:has-text('would be sent again')", "2");
+        assertThat(usage("7").path("accepted").asLong()).isEqualTo(1);
+        page.click("text=Send 2 again");
+        awaitText("#dialog", "2 signals were sent again");
+        page.click("#dialog .buttons button");
+        awaitUsage("7", usage -> usage.path("accepted").asLong() == 3);
+    }
+
+    @Test
+    void aPruneSaysWhatWouldGoAndThenItGoes() throws Exception {
+        put("8", "{\"label\":\"Pruned\"}");
+        String filling = "x".repeat(200);
+        deployment.send(400, i -> "{\"tenant_id\":8,\"item\":\"a%d\",\"note\":\"%s\"}".formatted(i, filling));
+        awaitUsage("8", usage -> usage.at("/storage/sealed_segments").asLong() >= 2);
+        show(page, "#/tenant/8");
+        awaitText("h1", "Pruned");
+        page.click("text=Prune WAL …");
+        page.fill("#dialog input", "400");
+        page.click("text=Show what would go");
+        awaitText("#dialog", "segments with");
+        assertThat(usage("8").at("/storage/pruned_below_seq").asLong()).isZero();
+        page.click("text=Remove them for good");
+        awaitText("#toast", "went");
+        awaitUsage("8", usage -> usage.at("/storage/pruned_below_seq").asLong() > 0);
+    }
+
+    @Test
+    void asksForATokenWhereTheApiWantsOneAndForgetsItWithThePage() throws Exception {
+        String token = "admin-0123456789abcdef";
+        Path tokens = Files.writeString(temp.resolve("tokens"), "ops admin " + token + "\n");
+        Files.setPosixFilePermissions(tokens, PosixFilePermissions.fromString("rw-------"));
+        // The page is opened as soon as the instance listens, long before it has anything to say.
+        try (TidegateProcess guarded = deployment.launch("b", "--set", "http.tokens.file=" + tokens)) {
+            TidegateProcess.await(
+                    Duration.ofMillis((long) WITHIN_MS),
+                    "the instance to listen; its log:\n",
+                    guarded::logText,
+                    () -> guarded.logText().contains("http_url="));
+            String url = Http.of(guarded).url;
+            requestedMayBe.add(url);
+            page.navigate(url + "/#/");
+            page.fill("#dialog input[type=password]", token);
+            page.click("#dialog button.primary");
+            awaitText(".row[data-tenant='2']", "20 of 20");
+            assertThat(page.evaluate("() => localStorage.length + sessionStorage.length + document.cookie.length"))
+                    .isEqualTo(0);
+            page.reload();
+            page.locator("#dialog input[type=password]").waitFor();
+            guarded.terminate();
+        }
+    }
+
+    /** Last, because the other tests look for their tenants in the first rows. */
+    @Test
+    @Order(Integer.MAX_VALUE)
+    void tenThousandTenantsAreAFewRows() throws Exception {
+        int tenants = 10_000;
+        Map<String, Object> config = Map.of("bootstrap.servers", broker.bootstrapServers(), "acks", "all");
+        try (var producer = new KafkaProducer<>(config, new StringSerializer(), new StringSerializer())) {
+            for (int id = 100_000; id < 100_000 + tenants; id++) {
+                var unused = producer.send(new ProducerRecord<>(
+                        deployment.topic("configs"),
+                        Integer.toString(id),
+                        "{\"tenant_id\":%d,\"label\":\"Number %d\"}".formatted(id, id)));
+            }
+        }
+        show(page, "#/?sort=id");
+        page.waitForFunction(
+                "least => Number(document.querySelector('.heading [role=status]')?.textContent"
+                        + ".replace(/[^0-9]/g, '')) >= least",
+                tenants);
+        page.evaluate(
+                "() => { const list = document.querySelector('.viewport'); list.scrollTop = list.scrollHeight; }");
+        awaitText(".row a", "Number 109999");
+        assertThat(page.locator(".row").count()).isBetween(5, 60);
+        page.fill("#search", "Number 104242");
+        page.waitForFunction("() => document.querySelectorAll('.row[data-tenant]').length === 1");
+        awaitText(".row a", "Number 104242");
+    }
+
+    @Test
+    void isReadableByEverybodyAndSmall() throws Exception {
+        String axe;
+        try (InputStream in = DashboardTest.class.getResourceAsStream("/axe/axe.min.js")) {
+            axe = new String(in.readAllBytes(), StandardCharsets.UTF_8);
+        }
+        for (ColorScheme colours : new ColorScheme[] {ColorScheme.LIGHT, ColorScheme.DARK}) {
+            for (int width : new int[] {1280, 390}) {
+                try (var context = open(width, 900, colours).context()) {
+                    context.addInitScript(axe);
+                    check(context.pages().get(0), width, colours);
+                }
+            }
+        }
+        show(page, "#/");
+        awaitText("#cluster", "running");
+        long bytes = 0;
+        for (String url : requested) {
+            if (url.equals(http.url + "/") || url.contains("/dashboard/")) {
+                bytes += http.get(url.substring(http.url.length()), "Accept-Encoding", "gzip")
+                        .response()
+                        .body()
+                        .length;
+            }
+        }
+        assertThat(bytes).isBetween(20_000L, (long) ASSETS_GZIP_BYTES_MAX);
+    }
+
+    private void check(Page shown, int width, ColorScheme colours) {
+        Map<String, String> pages = Map.of(
+                "#/",
+                ".row[data-tenant='2']",
+                "#/tenant/2",
+                ".changes li",
+                "#/wal",
+                ".card",
+                "#/refusals",
+                "#tail-state");
+        pages.forEach((hash, ready) -> {
+            show(shown, hash);
+            shown.waitForSelector(ready);
+            String name = "%s-%d-%s"
+                    .formatted(hash.replaceAll("[^a-z0-9]+", ""), width, colours)
+                    .toLowerCase(java.util.Locale.ROOT);
+            shown.screenshot(new Page.ScreenshotOptions()
+                    .setPath(Path.of("target", "screenshots", name + ".png"))
+                    .setFullPage(true));
+            assertThat(shown.evaluate("() => document.documentElement.scrollWidth <= innerWidth"))
+                    .as(name + " fits its width")
+                    .isEqualTo(true);
+            Object found = shown.evaluate(
+                    "async () => (await axe.run()).violations"
+                            + ".filter(one => ['serious', 'critical'].includes(one.impact))"
+                            + ".map(one => `${one.id}: ${one.nodes.map(node => node.target.join(' ')).slice(0, 5).join(', ')}`)");
+            assertThat((List<?>) found).as(name).isEmpty();
+        });
+    }
+}

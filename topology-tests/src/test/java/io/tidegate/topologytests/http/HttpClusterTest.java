@@ -1,0 +1,123 @@
+package io.tidegate.topologytests.http;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.tidegate.demo.EmbeddedBroker;
+import io.tidegate.topologytests.support.Deployment;
+import io.tidegate.topologytests.support.Http;
+import io.tidegate.topologytests.support.TidegateProcess;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Any of several instances answers for any tenant, rightly or not at all. */
+final class HttpClusterTest {
+    private static final int TENANTS = 12;
+    private static final Duration WITHIN = Duration.ofSeconds(90);
+
+    @TempDir
+    private Path temp;
+
+    @Test
+    void anyInstanceAnswersForAnyTenantAndNeverWithPartOfIt() throws Exception {
+        try (EmbeddedBroker broker = EmbeddedBroker.start(
+                        temp.resolve("broker"), 0, Map.of("group.streams.session.timeout.ms", "3000"));
+                Deployment deployment = new Deployment(broker.bootstrapServers(), "cluster", temp)) {
+            // Two threads: of such an instance Kafka Streams itself knows only half the partitions.
+            Http a = Http.of(deployment.start("a", "--set", "threads=2", "--set", "shards=8", "--set", "instance=a"));
+            TidegateProcess second =
+                    deployment.start("b", "--set", "threads=2", "--set", "shards=8", "--set", "instance=b");
+            Http b = Http.of(second);
+            for (int tenant = 1; tenant <= TENANTS; tenant++) {
+                assertThat(a.send("PUT", "/v1/tenants/" + tenant, "{\"max_signals_per_sec\":1000}")
+                                .status())
+                        .isEqualTo(200);
+            }
+            deployment.send(TENANTS * 10, i -> "{\"tenant_id\":%d}".formatted(1 + i % TENANTS));
+            for (Http http : new Http[] {a, b}) {
+                TidegateProcess.await(WITHIN, "10 signals of each tenant", () -> "", () -> accepted(http, 10));
+            }
+            // b set nothing, and shows what a was told.
+            assertThat(b.get("/v1/tenants/7").header("ETag"))
+                    .isEqualTo(a.get("/v1/tenants/7").header("ETag"));
+            TidegateProcess.await(
+                    WITHIN,
+                    "both to know each other",
+                    () -> a.get("/v1/status").text(),
+                    () -> running(a) == 2 && running(b) == 2);
+            var status = deployment.tidegate("status", "--url", a.url, "-o", "json");
+            assertThat(status.exit()).as(status.out() + status.err()).isZero();
+            assertThat(status.out()).contains("\"instance\" : \"a\"", "\"instance\" : \"b\"");
+            Set<String> deciding = new TreeSet<>();
+            for (int tenant = 1; tenant <= TENANTS; tenant++) {
+                deciding.add(a.get("/v1/tenants/%d/usage".formatted(tenant))
+                        .json()
+                        .path("instance")
+                        .asText());
+            }
+            assertThat(deciding)
+                    .as("both decide, so some answers came from the other one")
+                    .hasSize(2);
+
+            second.kill();
+
+            int refused = 0;
+            long deadline = System.nanoTime() + WITHIN.toNanos();
+            boolean whole = false;
+            while (!whole && System.nanoTime() < deadline) {
+                Http.Answer list = a.get("/v1/tenants");
+                if (list.status() == 503) {
+                    refused++;
+                    assertThat(list.problem()).isIn("rebalancing", "instance_unreachable");
+                    assertThat(list.header("Retry-After")).isNotEmpty();
+                } else {
+                    assertThat(list.status()).as(list.text()).isEqualTo(200);
+                    assertThat(list.json().path("tenants")).hasSize(TENANTS);
+                    whole = true;
+                }
+            }
+            assertThat(whole).as("a list after %d refusals", refused).isTrue();
+            assertThat(accepted(a, 10)).isTrue();
+
+            // Cut off, nobody can know who decides by now; then it is known again.
+            TidegateProcess.signal(broker.pid(), "STOP");
+            TidegateProcess.await(WITHIN, "no answer without brokers", () -> "", () -> usageOfTenant1(a) == 503);
+            assertThat(a.get("/readyz").status()).isEqualTo(503);
+            assertThat(a.get("/readyz").text()).contains("no heartbeat reaches the brokers");
+            TidegateProcess.signal(broker.pid(), "CONT");
+            TidegateProcess.await(WITHIN, "an answer again", () -> "", () -> usageOfTenant1(a) == 200);
+            TidegateProcess.await(
+                    WITHIN,
+                    "to be ready again",
+                    () -> "",
+                    () -> a.get("/readyz").status() == 200);
+        }
+    }
+
+    private static int usageOfTenant1(Http http) {
+        return http.get("/v1/tenants/1/usage").status();
+    }
+
+    private static long running(Http http) {
+        long running = 0;
+        for (JsonNode instance : http.get("/v1/status").json().path("instances")) {
+            running += instance.path("ready").asBoolean() ? 1 : 0;
+        }
+        return running;
+    }
+
+    private static boolean accepted(Http http, long count) {
+        for (int tenant = 1; tenant <= TENANTS; tenant++) {
+            Http.Answer usage = http.get("/v1/tenants/%d/usage".formatted(tenant));
+            if (usage.status() != 200 || usage.json().path("accepted").asLong() != count) {
+                return false;
+            }
+        }
+        return true;
+    }
+}

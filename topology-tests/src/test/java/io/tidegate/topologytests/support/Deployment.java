@@ -1,0 +1,297 @@
+package io.tidegate.topologytests.support;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.tidegate.tenant.TenantId;
+import io.tidegate.wal.DataDir;
+import io.tidegate.wal.WalReader;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.serialization.StringSerializer;
+
+/** One application with topics of its own, so that many can share a broker: its instances, and the commands on it. */
+public final class Deployment implements AutoCloseable {
+    private static final JsonMapper JSON = new JsonMapper();
+    public static final Duration TAKES_EFFECT_WITHIN = Duration.ofSeconds(30);
+
+    private static final int SETTLES_WITHIN_S = 180 * TidegateProcess.PATIENCE;
+
+    private final String bootstrapServers;
+    private final String name;
+    private final Path temp;
+    private final String[] settings;
+    private final List<TidegateProcess> processes = new ArrayList<>();
+    private final Set<String> instances = new TreeSet<>();
+    private final Map<String, String> environment = new HashMap<>();
+    private String heap = "-Xmx512m";
+
+    /**
+     * @param name of the application, and the beginning of its topics' names
+     * @param temp where data directories and logs go
+     * @param settings of all its processes, as {@code name=value}; they win over those that are set here
+     */
+    public Deployment(String bootstrapServers, String name, Path temp, String... settings) {
+        this.bootstrapServers = bootstrapServers;
+        this.name = name;
+        this.temp = temp;
+        this.settings = settings;
+    }
+
+    @Override
+    public void close() {
+        processes.forEach(TidegateProcess::close);
+    }
+
+    public TidegateProcess start(String instance, String... more) throws Exception {
+        TidegateProcess process =
+                TidegateProcess.run(temp.resolve("logs"), heap, environment, arguments(instance, more));
+        processes.add(process);
+        return process;
+    }
+
+    public TidegateProcess launch(String instance, String... more) throws Exception {
+        TidegateProcess process =
+                TidegateProcess.launch(temp.resolve("logs"), heap, environment, arguments(instance, more));
+        processes.add(process);
+        return process;
+    }
+
+    private String[] arguments(String instance, String... more) {
+        instances.add(instance);
+        List<String> arguments = new ArrayList<>(List.of("--data-dir", dataDir(instance)));
+        arguments.addAll(List.of(connection()));
+        arguments.addAll(List.of(more));
+        return arguments.toArray(String[]::new);
+    }
+
+    public String[] connection() {
+        List<String> values = new ArrayList<>(List.of(
+                "bootstrap.servers=" + bootstrapServers,
+                "application.id=" + name,
+                "shards=2",
+                "threads=1",
+                "session.timeout.ms=3000",
+                "wal.segment.bytes=16384",
+                "disk.min.free.bytes=0",
+                "http.port=0",
+                "topic.signals=" + signals(),
+                "topic.signals.by.tenant=" + name + ".by-tenant",
+                "topic.tenant.configs=" + name + ".configs",
+                "topic.signals.accepted=" + name + ".accepted",
+                "topic.quota.exceeded=" + name + ".quota-exceeded",
+                "topic.signals.dead.letter=" + name + ".dead-letter",
+                "topic.wal.segments=" + name + ".segments",
+                "topic.tenant.commands=" + name + ".commands",
+                "topic.quota.events=" + name + ".events"));
+        values.addAll(List.of(settings));
+        List<String> connection = new ArrayList<>();
+        values.forEach(value -> connection.addAll(List.of("--set", value)));
+        return connection.toArray(String[]::new);
+    }
+
+    /** For the instances that are started from now on, such as {@code -Xmx2g}. */
+    public void heap(String option) {
+        heap = option;
+    }
+
+    /** For the instances that are started from now on. */
+    public void environment(String variable, String value) {
+        environment.put(variable, value);
+    }
+
+    public String applicationId() {
+        return name;
+    }
+
+    public String bootstrapServers() {
+        return bootstrapServers;
+    }
+
+    /** The data directories of all instances that ever were. */
+    public List<Path> dataDirs() {
+        return instances.stream().map(instance -> Path.of(dataDir(instance))).toList();
+    }
+
+    /** Of the internal topics, by its last part. */
+    public String topic(String last) {
+        return name + "." + last;
+    }
+
+    public String signals() {
+        for (String setting : settings) {
+            if (setting.startsWith("topic.signals=")) {
+                return setting.substring("topic.signals=".length());
+            }
+        }
+        return name + ".signals";
+    }
+
+    public String dataDir(String instance) {
+        return temp.resolve("data-" + instance).toString();
+    }
+
+    /** Runs a command; the connection is added where the command has one. */
+    public TidegateProcess.Result tidegate(String... arguments) throws Exception {
+        List<String> all = new ArrayList<>(List.of(arguments));
+        if (!arguments[0].equals("wal") || all.contains("--repair") || all.contains("prune")) {
+            // Before what the test sets itself, because the last one holds.
+            int options = (int) all.stream()
+                    .takeWhile(argument -> !argument.startsWith("-"))
+                    .count();
+            all.addAll(options, List.of(connection()));
+        }
+        return TidegateProcess.command(temp, all.toArray(String[]::new));
+    }
+
+    public void set(String tenant, String... limits) throws Exception {
+        List<String> arguments = new ArrayList<>(List.of("tenants", "set", tenant));
+        arguments.addAll(List.of(limits));
+        var result = tidegate(arguments.toArray(String[]::new));
+        assertThat(result.exit()).as(result.err()).isZero();
+    }
+
+    /** Configs are read by every instance in its own time: sends until one signal of the tenant is accepted. */
+    public void awaitUsable(String tenant) throws Exception {
+        TidegateProcess.await(TAKES_EFFECT_WITHIN, "tenant %s to be accepted".formatted(tenant), () -> "", () -> {
+            sendQuietly("{\"tenant_id\":%s,\"probe\":true}".formatted(tenant));
+            return verify("a").at("/tenants/" + tenant + "/accepted").asLong() > 0;
+        });
+    }
+
+    /** The books, which must balance over the data directories of all instances. */
+    public JsonNode verify(String instance) {
+        try {
+            List<String> verify = new ArrayList<>(List.of(
+                    "verify", "-o", "json", "--data-dir", dataDir(instance), "--settle", SETTLES_WITHIN_S + "s"));
+            for (Path dir : dataDirs()) {
+                if (!dir.toString().equals(dataDir(instance))) {
+                    verify.addAll(List.of("--also-data-dir", dir.toString()));
+                }
+            }
+            var result = tidegate(verify.toArray(String[]::new));
+            assertThat(result.exit())
+                    .as(() -> result.out() + result.err() + logs())
+                    .isZero();
+            return JSON.readTree(result.out());
+        } catch (Exception e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    public String logs() {
+        return processes.stream()
+                .map(process -> "%n--- pid %d%n%s".formatted(process.pid(), process.logText()))
+                .collect(java.util.stream.Collectors.joining());
+    }
+
+    public void sendQuietly(String value) {
+        try {
+            send(1, i -> value);
+        } catch (Exception e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    public void send(int count, java.util.function.IntFunction<String> value) throws Exception {
+        Map<String, Object> config = Map.of("bootstrap.servers", bootstrapServers, "acks", "all");
+        try (var producer = new KafkaProducer<>(config, new StringSerializer(), new StringSerializer())) {
+            List<java.util.concurrent.Future<?>> sent = new ArrayList<>();
+            for (int i = 0; i < count; i++) {
+                // One partition, so that the order is the order of sending.
+                sent.add(producer.send(new ProducerRecord<>(signals(), 0, null, value.apply(i))));
+            }
+            for (var one : sent) {
+                one.get(30, TimeUnit.SECONDS);
+            }
+        }
+    }
+
+    /** Gives twenty tenants configs, two of them tight ones. */
+    public void prepareLoad() throws Exception {
+        var created = tidegate("load", "--tenants", "20", "--create-tenants", "--max-signals", "1", "--rate", "10/s");
+        assertThat(created.exit()).as(created.err()).isZero();
+        set("2", "--rate", "20", "--burst", "30");
+        set("3", "--entities", "50");
+    }
+
+    /** Sends 500 signals a second of the twenty tenants, in the background. */
+    public CompletableFuture<TidegateProcess.Result> load(String duration) {
+        return CompletableFuture.supplyAsync(() -> {
+            try {
+                return tidegate(
+                        "load",
+                        "--tenants",
+                        "20",
+                        "--rate",
+                        "500/s",
+                        "--duration",
+                        duration,
+                        "--skew",
+                        "0.7",
+                        "--seed",
+                        "7");
+            } catch (Exception e) {
+                throw new IllegalStateException(e);
+            }
+        });
+    }
+
+    /** After {@link #load}: the books balance, quotas were in play, and the files are whole. */
+    public void assertLoadIsAccountedFor() throws Exception {
+        JsonNode books = verify("a");
+        assertThat(books.at("/tenants/1/in_wal").asLong()).isPositive();
+        assertThat(books.at("/tenants/2/rejected/rate_limited").asLong()
+                        + books.at("/tenants/2/rejected/burst_exceeded").asLong())
+                .isPositive();
+        assertThat(books.at("/tenants/3/rejected/entity_limit").asLong()).isPositive();
+        var wal = tidegate("wal", "verify", "--data-dir", dataDir("a"));
+        assertThat(wal.exit()).as(wal.out()).isZero();
+    }
+
+    /** Waits until tenant 1 has more than so many records in the WAL. */
+    public void awaitRecordsOfTenant1(long count) throws InterruptedException {
+        TidegateProcess.await(
+                Duration.ofSeconds(60), "records of tenant 1 in the WAL", () -> "", () -> recordsOfTenant1() > count);
+    }
+
+    /** Waits until a tenant has at least so many records in the WAL of the instance {@code a}. */
+    public void awaitWal(long tenant, long count) throws InterruptedException {
+        TidegateProcess.await(
+                Duration.ofSeconds(60),
+                "%d records of tenant %d in the WAL".formatted(count, tenant),
+                this::logs,
+                () -> records(tenant) >= count);
+    }
+
+    public long recordsOfTenant1() {
+        return records(1);
+    }
+
+    private long records(long tenant) {
+        try {
+            var dir = new DataDir(Path.of(dataDir("a")));
+            long count = 0;
+            try (var reader = WalReader.open(dir, TenantId.of(tenant), 0)) {
+                while (reader.next() != null) {
+                    count++;
+                }
+            }
+            return count;
+        } catch (IOException e) {
+            return 0;
+        }
+    }
+}
