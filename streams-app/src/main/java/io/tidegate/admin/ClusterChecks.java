@@ -1,5 +1,9 @@
 package io.tidegate.admin;
 
+import io.tidegate.streams.KafkaInternals;
+
+import io.tidegate.contract.StateKeys;
+
 import io.tidegate.config.Settings;
 import java.util.HashMap;
 import java.util.List;
@@ -176,7 +180,7 @@ public final class ClusterChecks {
     }
 
     private boolean hasUsage() {
-        String usage = settings.applicationId() + "-usage-changelog";
+        String usage = KafkaInternals.changelog(settings.applicationId(), StateKeys.USAGE);
         if (!KafkaFutures.get(admin.listTopics().names(), "listing the topics").contains(usage)) {
             return false;
         }

@@ -1,5 +1,7 @@
 package io.tidegate.api;
 
+import io.tidegate.topology.ShardQueries;
+
 import io.tidegate.admin.TenantOperations;
 import io.tidegate.config.Settings;
 import io.tidegate.streams.InstanceView;
@@ -11,6 +13,7 @@ import org.jspecify.annotations.Nullable;
 public final class Node implements AutoCloseable {
     final Settings settings;
     final InstanceView view;
+    final ShardQueries shards;
     final TenantConfigs configs;
     final DataDir dir;
     final String address;
@@ -27,6 +30,7 @@ public final class Node implements AutoCloseable {
             String address) {
         this.settings = settings;
         this.view = view;
+        shards = new ShardQueries(view);
         this.configs = configs;
         this.dir = dir;
         this.address = address;

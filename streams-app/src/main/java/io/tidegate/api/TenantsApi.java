@@ -1,5 +1,7 @@
 package io.tidegate.api;
 
+import io.tidegate.topology.ShardQueries;
+
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -311,7 +313,7 @@ public final class TenantsApi {
 
     /** Null where the tenant's shard is not here. */
     private @Nullable ObjectNode ownUsage(TenantId tenant) {
-        InstanceView.Read read = node.view.usage(tenant);
+        ShardQueries.Found read = node.shards.usage(tenant);
         if (read == null) {
             return null;
         }

@@ -1,5 +1,7 @@
 package io.tidegate.topology;
 
+import io.tidegate.contract.StateKeys;
+
 import io.tidegate.admission.Admission;
 import io.tidegate.admission.Decision;
 import io.tidegate.admission.Decision.Accepted;
@@ -73,10 +75,10 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
     public void init(ProcessorContext<TenantKey, byte[]> context) {
         super.init(context);
         states = new TenantStates(
-                context.getStateStore(TenantStates.USAGE),
-                context.getStateStore(TenantStates.ENTITIES),
-                context.getStateStore(TenantStates.SEGMENTS),
-                context.getStateStore(TenantStates.HISTORY),
+                context.getStateStore(StateKeys.USAGE),
+                context.getStateStore(StateKeys.ENTITIES),
+                context.getStateStore(StateKeys.SEGMENTS),
+                context.getStateStore(StateKeys.HISTORY),
                 settings.cachedTenants(),
                 memory);
         commands = new CommandRunner(context, states, configs, listener);

@@ -1,5 +1,7 @@
 package io.tidegate.metrics;
 
+import io.tidegate.instance.TopologyFromSettings;
+
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.micrometer.prometheusmetrics.PrometheusConfig;
@@ -60,7 +62,7 @@ final class InstanceMetricsTest {
     @BeforeEach
     void start() {
         Settings settings = SettingsLoader.load(null, Map.of(), Map.of(Settings.DATA_DIR, root.toString()));
-        TopologySettings topology = settings.topology(new RecordSizes(100_000, 100_000));
+        TopologySettings topology = TopologyFromSettings.of(settings, new RecordSizes(100_000, 100_000));
         TenantConfigs configs = new TenantConfigs(UnknownTenants.REJECT, MissingTenants.REJECT);
         metrics = new InstanceMetrics(
                 new PrometheusMeterRegistry(PrometheusConfig.DEFAULT), topology, "app", 2, clockMs::get);
