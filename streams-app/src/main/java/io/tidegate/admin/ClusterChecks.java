@@ -1,10 +1,8 @@
 package io.tidegate.admin;
 
-import io.tidegate.streams.KafkaInternals;
-
-import io.tidegate.contract.StateKeys;
-
 import io.tidegate.config.Settings;
+import io.tidegate.contract.StateKeys;
+import io.tidegate.streams.KafkaInternals;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;

@@ -1,11 +1,9 @@
 package io.tidegate.admin;
 
-import io.tidegate.streams.KafkaInternals;
-
-import io.tidegate.contract.StateKeys;
-
 import io.tidegate.admission.TenantUsage;
 import io.tidegate.config.Settings;
+import io.tidegate.contract.StateKeys;
+import io.tidegate.streams.KafkaInternals;
 import io.tidegate.tenant.StoredConfig;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantId;

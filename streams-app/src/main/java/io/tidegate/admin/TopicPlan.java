@@ -1,11 +1,9 @@
 package io.tidegate.admin;
 
-import io.tidegate.streams.KafkaInternals;
-
-import io.tidegate.contract.StateKeys;
-
 import io.tidegate.config.Settings;
+import io.tidegate.contract.StateKeys;
 import io.tidegate.contract.Topics;
+import io.tidegate.streams.KafkaInternals;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;

@@ -1,10 +1,9 @@
 package io.tidegate.api;
 
-import io.tidegate.topology.ShardQueries;
-
 import io.tidegate.admin.TenantOperations;
 import io.tidegate.config.Settings;
 import io.tidegate.streams.InstanceView;
+import io.tidegate.topology.ShardQueries;
 import io.tidegate.topology.TenantConfigs;
 import io.tidegate.wal.DataDir;
 import org.jspecify.annotations.Nullable;

@@ -1,7 +1,5 @@
 package io.tidegate.api;
 
-import io.tidegate.topology.ShardQueries;
-
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -22,10 +20,10 @@ import io.tidegate.http.Json;
 import io.tidegate.http.Problem;
 import io.tidegate.http.Reply;
 import io.tidegate.http.Routes;
-import io.tidegate.streams.InstanceView;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
 import io.tidegate.tenant.TenantId;
+import io.tidegate.topology.ShardQueries;
 import io.tidegate.topology.TenantConfigs.InForce;
 import java.time.Duration;
 import java.util.List;

@@ -54,9 +54,8 @@ abstract class OnTenant extends OnTenants {
             case TENANT_UNKNOWN ->
                 hint("give it one with: tidegate tenants set %s --rate 100/s".formatted(tenant.decimal()));
             case NOT_A_CONFIG ->
-                hint(
-                        "replace it with: tidegate tenants set %1$s --from FILE; remove it with: tidegate tenants rm %1$s"
-                                .formatted(tenant.decimal()));
+                hint("replace it with: tidegate tenants set %1$s --from FILE; remove it with: tidegate tenants rm %1$s"
+                        .formatted(tenant.decimal()));
             default -> {
                 // the message says all
             }

@@ -17,8 +17,6 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 
-
-
 /** The commands that act on one tenant beyond its limits: block, unblock, forget, purge. */
 final class TenantActions {
     private TenantActions() {}

@@ -110,8 +110,7 @@ final class TenantListCommand extends OnTenants {
                     "%d / %s".formatted(usage == null ? 0 : usage.entityCount(), ConfigTexts.entities(config)),
                     "%s / %s"
                             .formatted(
-                                    Amounts.size(usage == null ? 0 : usage.sealedBytes()),
-                                    ConfigTexts.storage(config)),
+                                    Amounts.size(usage == null ? 0 : usage.sealedBytes()), ConfigTexts.storage(config)),
                     row.usedPercent() + " %",
                     state(row.id(), row.stored()));
         });

@@ -54,10 +54,7 @@ final class TenantSetCommand extends ConfigChange {
     @Option(names = "--mode", paramLabel = "MODE", description = "enforce, or observe: count but accept.")
     private TenantConfig.@Nullable Mode mode;
 
-    @Option(
-            names = "--blocked-until",
-            paramLabel = "TIME",
-            description = "Reject everything until then (ISO, UTC).")
+    @Option(names = "--blocked-until", paramLabel = "TIME", description = "Reject everything until then (ISO, UTC).")
     private @Nullable String blockedUntil;
 
     @Option(
@@ -109,16 +106,10 @@ final class TenantSetCommand extends ConfigChange {
     private void explainBurst(TenantConfig config) {
         Long kept = config.burstSignals();
         if (rate != null && burst == null && kept != null && config.maxSignalsPerSec() != null) {
-            hint(
-                    ("the burst stays %d, as it was set; without it the burst would be %d (2 × the rate): tidegate tenants"
-                                    + " unset %s --burst")
-                            .formatted(
-                                    kept,
-                                    config.toBuilder()
-                                            .burstSignals(null)
-                                            .build()
-                                            .burst(),
-                                    tenant.decimal()));
+            hint(("the burst stays %d, as it was set; without it the burst would be %d (2 × the rate): tidegate tenants"
+                            + " unset %s --burst")
+                    .formatted(
+                            kept, config.toBuilder().burstSignals(null).build().burst(), tenant.decimal()));
         }
     }
 

@@ -6,8 +6,6 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-
-
 @Command(
         name = "tenants",
         mixinStandardHelpOptions = true,

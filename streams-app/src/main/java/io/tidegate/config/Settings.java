@@ -2,7 +2,6 @@ package io.tidegate.config;
 
 import io.tidegate.admission.HistoryBounds;
 import io.tidegate.config.SettingsLoader.Origin;
-import io.tidegate.contract.RecordSizes;
 import io.tidegate.contract.Residency;
 import io.tidegate.contract.Router;
 import io.tidegate.contract.TenantSource;

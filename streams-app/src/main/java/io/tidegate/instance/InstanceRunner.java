@@ -1,12 +1,11 @@
 package io.tidegate.instance;
 
-import io.tidegate.api.Api;
-
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.tidegate.admin.TopicPlan;
 import io.tidegate.admin.TopicSetup;
 import io.tidegate.admin.TopicWatch;
+import io.tidegate.api.Api;
 import io.tidegate.config.Settings;
 import io.tidegate.http.HttpServer;
 import io.tidegate.metrics.InstanceMetrics;

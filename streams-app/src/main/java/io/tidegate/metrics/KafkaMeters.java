@@ -1,10 +1,9 @@
 package io.tidegate.metrics;
 
-import io.tidegate.streams.KafkaInternals.Measure;
-
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.tidegate.streams.KafkaInternals.Measure;
 import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.Map;
@@ -39,10 +38,7 @@ final class KafkaMeters {
         CLOSED(Measure.TASKS_CLOSED, Over.GROWTH, 1, MetricNames.STREAMS_TASK_ENDS),
         THREADS(Measure.THREADS, Over.SUM, 1, MetricNames.STREAMS_THREADS),
         REBALANCES(Measure.REBALANCES, Over.GROWTH, 1, MetricNames.STREAMS_REBALANCES),
-        REBALANCE_MAX(Measure.REBALANCE_LATENCY_MAX_MS,
-                Over.MAX,
-                MS,
-                MetricNames.STREAMS_REBALANCE_MAX),
+        REBALANCE_MAX(Measure.REBALANCE_LATENCY_MAX_MS, Over.MAX, MS, MetricNames.STREAMS_REBALANCE_MAX),
         SENT(Measure.SENT_BYTES, Over.GROWTH, 1, MetricNames.CLIENT_SENT_BYTES),
         RECEIVED(Measure.RECEIVED_BYTES, Over.GROWTH, 1, MetricNames.CLIENT_RECEIVED_BYTES),
         CONNECTIONS(Measure.CONNECTIONS, Over.SUM, 1, MetricNames.CLIENT_CONNECTIONS),

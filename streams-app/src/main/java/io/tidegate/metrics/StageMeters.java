@@ -1,12 +1,10 @@
 package io.tidegate.metrics;
 
-import io.tidegate.streams.KafkaInternals.Measure;
-
-import io.tidegate.streams.KafkaInternals;
-
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.tidegate.contract.Topics;
+import io.tidegate.streams.KafkaInternals;
+import io.tidegate.streams.KafkaInternals.Measure;
 import io.tidegate.topology.TopologyListener.Stage;
 import java.util.EnumMap;
 import java.util.HashMap;

@@ -1,9 +1,8 @@
 package io.tidegate.streams;
 
-import io.tidegate.streams.KafkaInternals.Measure;
-
 import io.tidegate.contract.TenantPartitions;
 import io.tidegate.contract.Topics;
+import io.tidegate.streams.KafkaInternals.Measure;
 import io.tidegate.tenant.TenantId;
 import java.time.Duration;
 import java.util.ArrayList;

@@ -1,13 +1,11 @@
 package io.tidegate.tools;
 
-import io.tidegate.streams.KafkaInternals;
-
-import io.tidegate.contract.StateKeys;
-
 import io.tidegate.admin.TenantDirectory;
 import io.tidegate.admin.TopicReader;
 import io.tidegate.admission.TenantUsage;
 import io.tidegate.config.Settings;
+import io.tidegate.contract.StateKeys;
+import io.tidegate.streams.KafkaInternals;
 import io.tidegate.tenant.TenantId;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -86,8 +84,8 @@ final class UsageSnapshot {
 
     private static void loadEntities(Settings settings, Map<TenantId, TenantUsage> usages, Set<TenantId> loaded) {
         Map<TenantId, Map<Integer, byte[]>> chunks = new HashMap<>();
-        try (TopicReader reader =
-                new TopicReader(settings, List.of(KafkaInternals.changelog(settings.applicationId(), StateKeys.ENTITIES)))) {
+        try (TopicReader reader = new TopicReader(
+                settings, List.of(KafkaInternals.changelog(settings.applicationId(), StateKeys.ENTITIES)))) {
             reader.readToEnd(record -> {
                 TenantId tenant = StateKeys.tenantOf(record.key());
                 if (loaded.contains(tenant)) {

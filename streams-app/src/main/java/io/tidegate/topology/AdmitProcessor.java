@@ -1,7 +1,5 @@
 package io.tidegate.topology;
 
-import io.tidegate.contract.StateKeys;
-
 import io.tidegate.admission.Admission;
 import io.tidegate.admission.Decision;
 import io.tidegate.admission.Decision.Accepted;
@@ -13,6 +11,7 @@ import io.tidegate.contract.AcceptedRecord;
 import io.tidegate.contract.Router.Route.ToDeadLetter;
 import io.tidegate.contract.SegmentLimits;
 import io.tidegate.contract.SourcePosition;
+import io.tidegate.contract.StateKeys;
 import io.tidegate.contract.TidegateHeaders;
 import io.tidegate.signal.Defect;
 import io.tidegate.signal.ParseResult;

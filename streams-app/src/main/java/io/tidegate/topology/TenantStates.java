@@ -1,12 +1,11 @@
 package io.tidegate.topology;
 
-import io.tidegate.contract.StateKeys;
-
 import io.tidegate.admission.EntityKind;
 import io.tidegate.admission.EntitySet;
 import io.tidegate.admission.OpenSegment;
 import io.tidegate.admission.TenantUsage;
 import io.tidegate.contract.SegmentLimits;
+import io.tidegate.contract.StateKeys;
 import io.tidegate.tenant.TenantId;
 import java.nio.ByteBuffer;
 import java.security.SecureRandom;
@@ -148,8 +147,9 @@ public final class TenantStates {
     /** The chunks of a tenant's history by number; bounded by {@link io.tidegate.admission.HistoryBounds}. */
     private Map<Integer, byte[]> storedHistory(TenantId tenant) {
         Map<Integer, byte[]> chunks = new LinkedHashMap<>();
-        try (KeyValueIterator<Bytes, byte[]> range =
-                history.range(StateKeys.history(tenant, SIGNALS_BUCKET, 0), StateKeys.history(tenant, SIGNALS_BUCKET, Integer.MAX_VALUE))) {
+        try (KeyValueIterator<Bytes, byte[]> range = history.range(
+                StateKeys.history(tenant, SIGNALS_BUCKET, 0),
+                StateKeys.history(tenant, SIGNALS_BUCKET, Integer.MAX_VALUE))) {
             while (range.hasNext()) {
                 var chunk = range.next();
                 chunks.put(StateKeys.chunkOf(chunk.key.get()), chunk.value);
@@ -159,7 +159,9 @@ public final class TenantStates {
     }
 
     private void deleteHistory(TenantId tenant) {
-        storedHistory(tenant).keySet().forEach(number -> history.delete(StateKeys.history(tenant, SIGNALS_BUCKET, number)));
+        storedHistory(tenant)
+                .keySet()
+                .forEach(number -> history.delete(StateKeys.history(tenant, SIGNALS_BUCKET, number)));
     }
 
     /** Notes that a tenant changed, and keeps to the bounds. */

@@ -1,10 +1,9 @@
 package io.tidegate.topology;
 
-import io.tidegate.streams.InstanceListener;
-
 import io.tidegate.admission.Reason;
 import io.tidegate.admission.TenantUsage;
 import io.tidegate.signal.Defect;
+import io.tidegate.streams.InstanceListener;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantId;
 import java.util.function.LongConsumer;

@@ -1,12 +1,11 @@
 package io.tidegate.topology;
 
-import io.tidegate.streams.KafkaInternals;
-
 import io.tidegate.contract.AcceptedRecord;
 import io.tidegate.contract.AcceptedTopic;
 import io.tidegate.contract.NumberedKey;
 import io.tidegate.contract.SourcePosition;
 import io.tidegate.contract.TidegateHeaders;
+import io.tidegate.streams.KafkaInternals;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.wal.DataDir;
 import io.tidegate.wal.SealedSegment;

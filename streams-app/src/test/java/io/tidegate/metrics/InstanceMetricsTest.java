@@ -1,7 +1,5 @@
 package io.tidegate.metrics;
 
-import io.tidegate.instance.TopologyFromSettings;
-
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.micrometer.prometheusmetrics.PrometheusConfig;
@@ -11,6 +9,7 @@ import io.tidegate.admission.TenantUsage;
 import io.tidegate.config.Settings;
 import io.tidegate.config.SettingsLoader;
 import io.tidegate.contract.RecordSizes;
+import io.tidegate.instance.TopologyFromSettings;
 import io.tidegate.signal.Defect;
 import io.tidegate.streams.Alignment;
 import io.tidegate.streams.Continuity;

@@ -103,7 +103,8 @@ final class KafkaInternalsTest {
             assertMetrics(streams.metrics().keySet());
             assertThat(grown(before, groupOffsetEnds()))
                     .as("partitions of the group's offsets")
-                    .containsExactly(KafkaInternals.offsetsPartition(application, groupOffsetEnds().size()));
+                    .containsExactly(KafkaInternals.offsetsPartition(
+                            application, groupOffsetEnds().size()));
         }
     }
 
@@ -116,7 +117,8 @@ final class KafkaInternalsTest {
                 .map(metric -> metric.tags().get("client-id"))
                 .collect(toSet());
         Set<String> restoring = metrics.stream()
-                .filter(metric -> metric.group().equals("consumer-metrics") && KafkaInternals.isOfRestoreConsumer(metric))
+                .filter(metric ->
+                        metric.group().equals("consumer-metrics") && KafkaInternals.isOfRestoreConsumer(metric))
                 .map(metric -> metric.tags().get("client-id"))
                 .collect(toSet());
         assertThat(restoring).as("restore consumers among %s", consumers).hasSize(1);

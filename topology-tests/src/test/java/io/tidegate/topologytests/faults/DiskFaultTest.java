@@ -173,9 +173,8 @@ final class DiskFaultTest {
         if (calls.contains("write")) {
             FaultScene.ownFiles(dataDir).stream()
                     .flatMap(file -> Stream.of(file, file.getParent()))
-                    .filter(file -> file.getParent().endsWith("wal")
-                            || file.endsWith("wal")
-                            || file.endsWith("checkpoints"))
+                    .filter(file ->
+                            file.getParent().endsWith("wal") || file.endsWith("wal") || file.endsWith("checkpoints"))
                     .distinct()
                     .forEach(file -> command.addAll(List.of("-P", file.toString())));
         }

@@ -5,11 +5,11 @@ import io.tidegate.topologytests.support.Deployment;
 import io.tidegate.topologytests.support.Progress;
 import io.tidegate.topologytests.support.TidegateProcess;
 import java.io.IOException;
-import java.nio.file.attribute.BasicFileAttributes;
-import java.nio.file.SimpleFileVisitor;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -377,7 +377,8 @@ final class FaultScene implements AutoCloseable {
         for (Path file : ownFiles(root)) {
             if (file.getParent().endsWith("wal")) {
                 keys.put(
-                        file, Files.readAttributes(file, BasicFileAttributes.class).fileKey());
+                        file,
+                        Files.readAttributes(file, BasicFileAttributes.class).fileKey());
             }
         }
         return keys;
