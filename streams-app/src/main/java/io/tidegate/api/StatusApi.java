@@ -16,7 +16,6 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Locale;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.apache.kafka.common.TopicPartition;
@@ -71,7 +70,7 @@ public final class StatusApi {
                             : "paused: topics are not as they must be");
         }
         node.view.ownerlessShards().forEach((stage, shards) -> not.add("no instance owns shard %s of %s"
-                .formatted(first(shards), stage.name().toLowerCase(Locale.ROOT))));
+                .formatted(first(shards), stage)));
         try {
             if (node.dir.freeBytes() < node.settings.diskMinFreeBytes()) {
                 not.add("the disk is nearly full");
@@ -100,7 +99,7 @@ public final class StatusApi {
                 .sorted(Comparator.comparing(TopicPartition::topic).thenComparingInt(TopicPartition::partition))
                 .forEach(partition -> ownerless
                         .addObject()
-                        .put("stage", progress.stageOf(partition).name().toLowerCase(Locale.ROOT))
+                        .put("stage", progress.stageOf(partition))
                         .put("topic", partition.topic())
                         .put("partition", partition.partition())
                         .put("lag", progress.lag(partition)));

@@ -26,7 +26,7 @@ final class StageMeters {
 
     StageMeters(MeterRegistry registry) {
         for (Stage stage : Stage.values()) {
-            String label = stage.name().toLowerCase(Locale.ROOT);
+            String label = label(stage);
             lastMs.put(stage, new ConcurrentHashMap<>());
             records.put(stage, new double[1]);
             seconds.put(stage, new double[1]);
@@ -55,6 +55,10 @@ final class StageMeters {
         }
     }
 
+    private static String label(Stage stage) {
+        return stage.name().toLowerCase(Locale.ROOT);
+    }
+
     LongConsumer opened(Stage stage, int partition) {
         AtomicLong last = new AtomicLong(-1);
         lastMs.get(stage).put(partition, last);
@@ -68,10 +72,11 @@ final class StageMeters {
     /** @param group progress that the brokers know */
     void refresh(GroupProgress group, long nowMs) {
         for (Stage stage : Stage.values()) {
+            String name = label(stage);
             double sum = 0;
             double oldest = 0;
             for (Map.Entry<Integer, AtomicLong> task : lastMs.get(stage).entrySet()) {
-                long lag = group.lag(stage, task.getKey());
+                long lag = group.lag(name, task.getKey());
                 sum += lag;
                 long last = task.getValue().get();
                 if (lag > 0 && last >= 0) {
@@ -80,9 +85,9 @@ final class StageMeters {
             }
             records.get(stage)[0] = sum;
             seconds.get(stage)[0] = oldest;
-            ofGroup.get(stage)[0] = group.lag(stage);
+            ofGroup.get(stage)[0] = group.lag(name);
             ownerless.get(stage)[0] = group.ownerless().stream()
-                    .filter(partition -> group.stageOf(partition) == stage)
+                    .filter(partition -> group.stageOf(partition).equals(name))
                     .count();
         }
     }

@@ -1,7 +1,6 @@
 package io.tidegate.streams;
 
 import io.tidegate.contract.Topics;
-import io.tidegate.topology.TopologyListener.Stage;
 import java.util.Collection;
 import java.util.Map;
 import java.util.Set;
@@ -15,6 +14,10 @@ import org.jspecify.annotations.Nullable;
  * without an owner too, and records that cannot be read yet because a transaction before them is open. Immutable.
  */
 public final class GroupProgress {
+    public static final String ROUTE = "route";
+    public static final String ADMIT = "admit";
+    public static final String WAL = "wal";
+
     /** Nothing is known yet. */
     static final GroupProgress UNKNOWN = new GroupProgress(null, Map.of(), Set.of());
 
@@ -42,17 +45,17 @@ public final class GroupProgress {
     }
 
     /** The lag of all inputs of a stage. */
-    public long lag(Stage stage) {
+    public long lag(String stage) {
         return lag.entrySet().stream()
-                .filter(one -> stageOf(one.getKey()) == stage)
+                .filter(one -> stageOf(one.getKey()).equals(stage))
                 .mapToLong(Map.Entry::getValue)
                 .sum();
     }
 
     /** The lag of a stage's inputs with this partition number. */
-    public long lag(Stage stage, int partition) {
+    public long lag(String stage, int partition) {
         return lag.entrySet().stream()
-                .filter(one -> one.getKey().partition() == partition && stageOf(one.getKey()) == stage)
+                .filter(one -> one.getKey().partition() == partition && stageOf(one.getKey()).equals(stage))
                 .mapToLong(Map.Entry::getValue)
                 .sum();
     }
@@ -67,14 +70,15 @@ public final class GroupProgress {
         return ownerless;
     }
 
-    public Stage stageOf(TopicPartition partition) {
-        return topics == null ? Stage.ROUTE : stageOf(topics, partition.topic());
+    /** {@code route}, {@code admit} or {@code wal}. */
+    public String stageOf(TopicPartition partition) {
+        return topics == null ? ROUTE : stageOf(topics, partition.topic());
     }
 
-    static Stage stageOf(Topics topics, String topic) {
+    static String stageOf(Topics topics, String topic) {
         if (topic.equals(topics.byTenant()) || topic.equals(topics.commands())) {
-            return Stage.ADMIT;
+            return ADMIT;
         }
-        return topic.equals(topics.accepted()) ? Stage.WAL : Stage.ROUTE;
+        return topic.equals(topics.accepted()) ? WAL : ROUTE;
     }
 }

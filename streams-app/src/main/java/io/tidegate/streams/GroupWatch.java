@@ -43,7 +43,6 @@ final class GroupWatch implements AutoCloseable {
 
     static final Duration EVERY = Duration.ofSeconds(2);
     private static final long ANSWER_WITHIN_S = 10;
-    private static final String THREAD = "-StreamThread-";
 
     /**
      * The active tasks of this instance.
@@ -166,10 +165,7 @@ final class GroupWatch implements AutoCloseable {
 
     private Set<TopicPartition> owned(Admin client) throws ExecutionException, TimeoutException, InterruptedException {
         Here now = here.get();
-        now.clientIds().stream()
-                .filter(id -> id.contains(THREAD))
-                .findFirst()
-                .ifPresent(id -> ownClientId = id.substring(0, id.indexOf(THREAD) + THREAD.length()));
+        now.clientIds().stream().findFirst().ifPresent(id -> ownClientId = KafkaInternals.threadsOf(id));
         Set<TopicPartition> owned = new HashSet<>(now.partitions());
         if (streamsProtocol) {
             addOthers(

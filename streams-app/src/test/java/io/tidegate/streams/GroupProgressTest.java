@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidegate.config.SettingsLoader;
 import io.tidegate.contract.Topics;
-import io.tidegate.topology.TopologyListener.Stage;
 import java.util.Map;
 import java.util.Set;
 import org.apache.kafka.common.TopicPartition;
@@ -27,12 +26,12 @@ class GroupProgressTest {
                         new TopicPartition(TOPICS.accepted(), 1), 1L),
                 Set.of(withoutOwner));
 
-        assertThat(progress.lag(Stage.ROUTE)).isEqualTo(5);
-        assertThat(progress.lag(Stage.ADMIT)).isEqualTo(20);
-        assertThat(progress.lag(Stage.ADMIT, 3)).isEqualTo(13);
-        assertThat(progress.lag(Stage.WAL)).isEqualTo(1);
+        assertThat(progress.lag(GroupProgress.ROUTE)).isEqualTo(5);
+        assertThat(progress.lag(GroupProgress.ADMIT)).isEqualTo(20);
+        assertThat(progress.lag(GroupProgress.ADMIT, 3)).isEqualTo(13);
+        assertThat(progress.lag(GroupProgress.WAL)).isEqualTo(1);
         assertThat(progress.totalLag()).isEqualTo(26);
-        assertThat(progress.stageOf(withoutOwner)).isEqualTo(Stage.ADMIT);
+        assertThat(progress.stageOf(withoutOwner)).isEqualTo(GroupProgress.ADMIT);
     }
 
     @Test

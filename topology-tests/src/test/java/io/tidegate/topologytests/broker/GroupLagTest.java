@@ -137,9 +137,9 @@ final class GroupLagTest {
                     "a lag of 21",
                     status -> status.path("lag").asLong() == 21
                             && status.at("/instances/0/lag").asLong() == 21);
-            awaitMetric(instance, "tidegate_lag_records{stage=\"route\"} 21");
-            awaitMetric(instance, "tidegate_group_lag_records{stage=\"route\"} 21");
-            awaitMetric(instance, "tidegate_ingress_transactions_open 1");
+            awaitMetric(instance, "tidegate_lag_records{stage=\"route\"} 21.0");
+            awaitMetric(instance, "tidegate_group_lag_records{stage=\"route\"} 21.0");
+            awaitMetric(instance, "tidegate_ingress_transactions_open 1.0");
             Matcher warning = Pattern.compile("a producer's transaction stays open.* partition=(\\S+) offset=0"
                             + " producer_id=(\\d+) transactional_id=stranger")
                     .matcher(instance.logText());
@@ -186,8 +186,8 @@ final class GroupLagTest {
                 instance, "a lag of 25", shown -> shown.path("lag").asLong() == 25);
         assertThat(status.path("ownerless").findValuesAsText("topic"))
                 .contains(app.signals(), app.topic("by-tenant"), app.topic("accepted"));
-        awaitMetric(instance, "tidegate_group_lag_records{stage=\"route\"} 25");
-        awaitMetric(instance, "tidegate_ownerless_partitions{stage=\"admit\"} 2");
+        awaitMetric(instance, "tidegate_group_lag_records{stage=\"route\"} 25.0");
+        awaitMetric(instance, "tidegate_ownerless_partitions{stage=\"admit\"} 2.0");
         var shown = app.tidegate("status", "--url", Http.of(instance).url);
         assertThat(shown.out()).contains("route: no instance owns %s-0, where 25 records wait".formatted(app.signals()));
         assertThat(shown.exit()).isEqualTo(1);
