@@ -103,7 +103,11 @@ public final class TenantDirectory {
 
     /** For following the usage of all tenants while it changes: each record goes to {@link #put}. */
     public TopicReader usageReader() {
-        return new TopicReader(settings, List.of(settings.applicationId() + "-usage-changelog"));
+        return new TopicReader(settings, List.of(usageChangelog(settings)));
+    }
+
+    static String usageChangelog(Settings settings) {
+        return settings.applicationId() + "-usage-changelog";
     }
 
     /** Applies a record of {@link #usageReader}. */

@@ -11,6 +11,7 @@ import io.tidegate.contract.AcceptedRecord;
 import io.tidegate.contract.Router.Route.ToDeadLetter;
 import io.tidegate.contract.SegmentLimits;
 import io.tidegate.contract.SourcePosition;
+import io.tidegate.contract.TenantPartitions;
 import io.tidegate.contract.TidegateHeaders;
 import io.tidegate.signal.Defect;
 import io.tidegate.signal.ParseResult;
@@ -79,7 +80,7 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
                 context.getStateStore(TenantStates.HISTORY),
                 settings.cachedTenants(),
                 memory);
-        commands = new CommandRunner(context, states, configs, listener);
+        commands = new CommandRunner(context, states, configs, settings.shards(), listener);
         beforeCommit = context.getStateStore(BeforeCommit.STORE);
         beforeCommit.run(states::write);
         memory.opened();
@@ -110,7 +111,7 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
     public void process(Record<byte[], byte[]> record) {
         RecordMetadata metadata = context().recordMetadata().orElseThrow();
         if (metadata.topic().equals(settings.topics().commands())) {
-            TenantId tenant = commands.run(record);
+            TenantId tenant = commands.run(record, metadata.partition());
             if (tenant != null) {
                 watch(tenant, record.timestamp());
             }
@@ -125,8 +126,11 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
         SourcePosition source = SourcePosition.tryParse(TidegateHeaders.text(headers, TidegateHeaders.SOURCE));
         byte[] producersKey = TidegateHeaders.bytes(headers, TidegateHeaders.KEY);
         TenantId tenant = record.key() == null ? null : TenantId.tryParse(record.key());
-        if (source == null || tenant == null || record.value() == null) {
-            // Not from stage 1. Nothing is lost of it either.
+        if (source == null
+                || tenant == null
+                || record.value() == null
+                || TenantPartitions.of(tenant, settings.shards()) != metadata.partition()) {
+            // Not from stage 1. Nothing is lost of it either. In another shard the tenant would get a second state.
             SourcePosition here = new SourcePosition(metadata.topic(), metadata.partition(), metadata.offset());
             Defective bad = new Defective(Defect.TENANT_INVALID, "the record was not keyed by Tidegate's first stage");
             deadLetter(record, tenant, bad, here);

@@ -5,6 +5,7 @@ import io.tidegate.contract.TenantCommand;
 import io.tidegate.contract.TenantCommand.DeleteTenant;
 import io.tidegate.contract.TenantCommand.ForgetEntity;
 import io.tidegate.contract.TenantCommand.PruneWal;
+import io.tidegate.contract.TenantPartitions;
 import io.tidegate.contract.TidegateHeaders;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.topology.TenantStates.Gone;
@@ -25,22 +26,29 @@ final class CommandRunner {
     private final ProcessorContext<TenantKey, byte[]> context;
     private final TenantStates states;
     private final TenantConfigs configs;
+    private final int shards;
     private final TopologyListener listener;
 
     CommandRunner(
             ProcessorContext<TenantKey, byte[]> context,
             TenantStates states,
             TenantConfigs configs,
+            int shards,
             TopologyListener listener) {
+        this.shards = shards;
         this.listener = listener;
         this.context = context;
         this.states = states;
         this.configs = configs;
     }
 
-    /** Returns the tenant whose state may have changed; null where there is none. */
+    /**
+     * Returns the tenant whose state may have changed; null where there is none.
+     *
+     * @param partition that the command was read from
+     */
     @Nullable
-    TenantId run(Record<byte[], byte[]> record) {
+    TenantId run(Record<byte[], byte[]> record, int partition) {
         long atMs = record.timestamp();
         byte[] idBytes = TidegateHeaders.bytes(record.headers(), TidegateHeaders.COMMAND_ID);
         String id = idBytes == null || idBytes.length > COMMAND_ID_BYTES_MAX
@@ -50,6 +58,13 @@ final class CommandRunner {
         try {
             if (tenant == null) {
                 throw new IllegalArgumentException("the key is not a tenant id in decimal");
+            }
+            int own = TenantPartitions.of(tenant, shards);
+            if (own != partition) {
+                // Only the tenant's own shard has its state.
+                throw new IllegalArgumentException(
+                        "the command is in partition %d, and commands on this tenant belong in partition %d: partition by Kafka's murmur2 hash of the key"
+                                .formatted(partition, own));
             }
             TenantCommand command = TenantCommand.parse(record.value());
             ObjectNode answer = TenantEvents.done(tenant, command, atMs);
