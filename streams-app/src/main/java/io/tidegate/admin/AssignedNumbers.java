@@ -4,9 +4,9 @@ import io.tidegate.admission.TenantUsage;
 import io.tidegate.config.Settings;
 import io.tidegate.contract.NumberedKey;
 import io.tidegate.contract.SourcePosition;
+import io.tidegate.contract.StateKeys;
 import io.tidegate.contract.TidegateHeaders;
 import io.tidegate.tenant.TenantId;
-import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.Collections;
@@ -112,7 +112,7 @@ final class AssignedNumbers {
     /** How many numbers the newest usage of a tenant says were assigned; {@link #NO_USAGE} if no tenant has a usage. */
     private long assigned(int partition, TenantId tenant, IsolationLevel isolation) {
         TopicPartition changelog = changelog(partition);
-        byte[] key = ByteBuffer.allocate(Long.BYTES).putLong(tenant.bits()).array();
+        byte[] key = StateKeys.usage(tenant).get();
         long[] assigned = {NO_USAGE};
         try (TopicReader reader = TopicReader.at(settings, changelog, 0, isolation)) {
             reader.readToEnd(record -> {

@@ -7,6 +7,7 @@ import io.tidegate.admission.TenantUsage;
 import io.tidegate.contract.AcceptedTopic;
 import io.tidegate.contract.RecordSizes;
 import io.tidegate.contract.Residency;
+import io.tidegate.contract.StateKeys;
 import io.tidegate.contract.TenantSource;
 import io.tidegate.contract.TidegateHeaders;
 import io.tidegate.contract.Topics;
@@ -14,7 +15,6 @@ import io.tidegate.tenant.MissingTenants;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.tenant.UnknownTenants;
 import io.tidegate.topology.TenantConfigs;
-import io.tidegate.topology.TenantStates;
 import io.tidegate.topology.TidegateTopology;
 import io.tidegate.topology.TopologyListener;
 import io.tidegate.topology.TopologySettings;
@@ -125,7 +125,7 @@ final class TopologyFixture implements AutoCloseable {
         @Override
         public boolean isGap(int partition, TenantId tenant, long nextSeq, long seq, long offset) {
             byte[] stored =
-                    driver.<Bytes, byte[]>getKeyValueStore(TenantStates.USAGE).get(TenantStates.usageKey(tenant));
+                    driver.<Bytes, byte[]>getKeyValueStore(StateKeys.USAGE).get(StateKeys.usage(tenant));
             return stored != null && seq < TenantUsage.read(stored).acceptedCount();
         }
     }

@@ -200,22 +200,20 @@ final class Invariants {
     }
 
     /**
-     * No span holds more than burst + rate × its length, and none that begins with the first signal more than one second
-     * of tokens + rate × its length. A tenant's time is the highest that was seen.
+     * No interval of record time holds more than burst + rate × its length, and none that begins with the earliest signal
+     * more than one second of tokens + rate × its length; in whatever order the signals were read.
      */
     private static void rateHolds(String tenant, long rate, long burst, List<Stored> stored) {
-        long firstMs = stored.get(0).timestampMs();
-        long clockMs = firstMs;
+        long[] timesMs = stored.stream().mapToLong(Stored::timestampMs).sorted().toArray();
         long least = Long.MAX_VALUE;
-        for (int i = 0; i < stored.size(); i++) {
-            clockMs = Math.max(clockMs, stored.get(i).timestampMs());
-            long here = i * 1000L - rate * (clockMs - firstMs);
+        for (int i = 0; i < timesMs.length; i++) {
+            long here = i * 1000L - rate * (timesMs[i] - timesMs[0]);
             least = Math.min(least, here);
             assertThat(here + 1000 - least)
-                    .as("tenant %s: thousandths above the rate in a span that ends with number %d", tenant, i)
+                    .as("tenant %s: thousandths above the rate in an interval that ends at %d", tenant, timesMs[i])
                     .isLessThanOrEqualTo(burst * 1000);
             assertThat(here + 1000)
-                    .as("tenant %s: thousandths since the first signal at number %d", tenant, i)
+                    .as("tenant %s: thousandths from the earliest signal to %d", tenant, timesMs[i])
                     .isLessThanOrEqualTo(Math.min(rate, burst) * 1000);
         }
     }
