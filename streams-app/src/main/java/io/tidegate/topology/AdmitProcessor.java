@@ -84,7 +84,9 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
         commands = new CommandRunner(context, states, configs, settings.shards(), listener);
         beforeCommit = context.getStateStore(BeforeCommit.STORE);
         beforeCommit.run(states::write);
-        memory.opened();
+        if (isShard()) {
+            memory.opened();
+        }
         progress = listener.opened(Stage.ADMIT, context.taskId().partition());
         context.schedule(USAGE_EVERY, PunctuationType.WALL_CLOCK_TIME, now -> reportUsage());
     }
@@ -92,9 +94,16 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
     /** What was not written by now belongs to a transaction that will not be committed. */
     @Override
     public void close() {
-        memory.closed();
+        if (isShard()) {
+            memory.closed();
+        }
         beforeCommit.forget();
         listener.closed(Stage.ADMIT, context().taskId().partition());
+    }
+
+    /** False for the tasks of additional partitions, which have no tenants. */
+    private boolean isShard() {
+        return context().taskId().partition() < settings.shards();
     }
 
     private void reportUsage() {
@@ -127,11 +136,8 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
         SourcePosition source = SourcePosition.tryParse(TidegateHeaders.text(headers, TidegateHeaders.SOURCE));
         byte[] producersKey = TidegateHeaders.bytes(headers, TidegateHeaders.KEY);
         TenantId tenant = record.key() == null ? null : TenantId.tryParse(record.key());
-        if (source == null
-                || tenant == null
-                || record.value() == null
-                || TenantPartitions.of(tenant, settings.shards()) != metadata.partition()) {
-            // Not from stage 1. Nothing is lost of it either. In another shard the tenant would get a second state.
+        if (source == null || tenant == null || record.value() == null || !isInItsPartition(tenant, metadata)) {
+            // Not from stage 1. Nothing is lost of it either.
             SourcePosition here = new SourcePosition(metadata.topic(), metadata.partition(), metadata.offset());
             Defective bad = new Defective(Defect.TENANT_INVALID, "the record was not keyed by Tidegate's first stage");
             deadLetter(record, tenant, bad, here);
@@ -144,6 +150,11 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
             return;
         }
         decide(record, producersKey, tenant, inForce, source);
+    }
+
+    /** A tenant's state is in one shard, so a record elsewhere must not be decided. */
+    private boolean isInItsPartition(TenantId tenant, RecordMetadata metadata) {
+        return TenantPartitions.of(tenant, settings.shards()) == metadata.partition();
     }
 
     private void decide(

@@ -35,17 +35,18 @@ final class CommandRunner {
             TenantConfigs configs,
             int shards,
             TopologyListener listener) {
-        this.shards = shards;
         this.listener = listener;
         this.context = context;
         this.states = states;
         this.configs = configs;
+        this.shards = shards;
     }
 
     /**
-     * Returns the tenant whose state may have changed; null where there is none.
+     * Runs a command.
      *
-     * @param partition that the command was read from
+     * @param partition of {@code tenant-commands} that the command is in
+     * @return the tenant whose state may have changed; null if there is none
      */
     @Nullable
     TenantId run(Record<byte[], byte[]> record, int partition) {
@@ -59,12 +60,10 @@ final class CommandRunner {
             if (tenant == null) {
                 throw new IllegalArgumentException("the key is not a tenant id in decimal");
             }
-            int own = TenantPartitions.of(tenant, shards);
-            if (own != partition) {
-                // Only the tenant's own shard has its state.
-                throw new IllegalArgumentException(
-                        "the command is in partition %d, and commands on this tenant belong in partition %d: partition by Kafka's murmur2 hash of the key"
-                                .formatted(partition, own));
+            if (TenantPartitions.of(tenant, shards) != partition) {
+                // The tenant's state is in another shard.
+                throw new IllegalArgumentException("commands of this tenant must be in partition %d, not %d"
+                        .formatted(TenantPartitions.of(tenant, shards), partition));
             }
             TenantCommand command = TenantCommand.parse(record.value());
             ObjectNode answer = TenantEvents.done(tenant, command, atMs);

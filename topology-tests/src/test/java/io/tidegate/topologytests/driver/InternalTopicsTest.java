@@ -255,7 +255,7 @@ class InternalTopicsTest {
                     .singleElement()
                     .satisfies(event -> assertThat(TopologyFixture.text(event.value()))
                             .contains("command_failed")
-                            .contains("belong in partition 1"));
+                            .contains("must be in partition 1"));
 
             assertThat(topology.send(here, T0).verdict()).isEqualTo(ACCEPTED);
             assertThat(topology.wal(elsewhere)).isEmpty();
