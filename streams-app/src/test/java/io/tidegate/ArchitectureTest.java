@@ -7,6 +7,7 @@ import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyP
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.tngtech.archunit.base.DescribedPredicate;
@@ -26,18 +27,25 @@ import io.tidegate.tenant.TenantConfigJson;
 import java.io.IOException;
 import java.security.SecureRandom;
 import java.time.Clock;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Random;
 import java.util.Set;
 import java.util.SplittableRandom;
+import java.util.TreeSet;
 import java.util.UUID;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.stream.Collectors;
 
-/** The arrows of the design page's table "Where code lives": what each package may use. */
+/**
+ * What each package may use, and a few rules on classes. Each rule is also tried on a fixture in {@code io.tidegate.fixtures}
+ * that violates it, so no rule can be without effect.
+ */
 @AnalyzeClasses(packages = "io.tidegate", importOptions = ArchitectureTest.Production.class)
 class ArchitectureTest {
     /** What lies beside the production classes, wherever a build puts them. */
     static final class Production implements ImportOption {
-        private static final String ROOT = TenantConfigJson.class
+        private static final String HOME = TenantConfigJson.class
                 .getProtectionDomain()
                 .getCodeSource()
                 .getLocation()
@@ -48,12 +56,104 @@ class ArchitectureTest {
             return location.asURI()
                     .toString()
                     .replace("file:///", "file:/")
-                    .startsWith(ROOT.replace("file:///", "file:/"));
+                    .startsWith(HOME.replace("file:///", "file:/"));
         }
     }
 
-    private static final String[] PURE = {"io.tidegate.tenant", "io.tidegate.signal", "io.tidegate.admission"};
-    private static final String KAFKA_RECORD_CLASSES = "org.apache.kafka.common.record..";
+    private static final String ROOT = "io.tidegate";
+    private static final String FIXTURES = "io.tidegate.fixtures";
+    private static final String KAFKA = "org.apache.kafka..";
+    private static final String JSON = "com.fasterxml.jackson..";
+    private static final String LOG = "org.slf4j..";
+    private static final List<String> PURE = List.of("tenant", "signal", "admission");
+
+    /**
+     * A package.
+     *
+     * @param name its last part
+     * @param packages of Tidegate that it may use beside itself
+     * @param libraries that it may use beside the JDK
+     */
+    private record Row(String name, List<String> packages, List<String> libraries) {}
+
+    /** In reading order: a package uses only what stands above it, except that {@code cli} and {@code demo} are faces. */
+    private static final List<Row> ROWS = List.of(
+            new Row("tenant", List.of(), List.of("com.fasterxml.jackson.annotation")),
+            new Row("signal", List.of("tenant"), List.of("com.fasterxml.jackson.core..")),
+            new Row("admission", List.of("tenant", "signal"), List.of()),
+            new Row("wal", List.of("tenant"), List.of(LOG, "org.apache.kafka.common..")),
+            new Row(
+                    "contract",
+                    List.of("tenant", "signal", "admission", "wal"),
+                    List.of("org.apache.kafka.common..", JSON)),
+            new Row("streams", List.of("tenant", "wal", "contract"), List.of(LOG, KAFKA)),
+            new Row(
+                    "topology",
+                    List.of("tenant", "signal", "admission", "wal", "contract", "streams"),
+                    List.of(LOG, KAFKA, JSON)),
+            new Row("config", List.of("tenant", "signal", "admission", "wal", "contract"), List.of(KAFKA)),
+            new Row(
+                    "metrics",
+                    List.of("tenant", "signal", "admission", "wal", "contract", "streams", "topology"),
+                    List.of(LOG, KAFKA, "io.micrometer..")),
+            new Row(
+                    "admin",
+                    List.of("tenant", "signal", "admission", "wal", "contract", "streams", "config"),
+                    List.of(LOG, KAFKA, JSON)),
+            new Row(
+                    "tools",
+                    List.of("tenant", "signal", "admission", "wal", "contract", "streams", "config", "admin"),
+                    List.of(LOG, KAFKA, JSON)),
+            new Row(
+                    "http",
+                    List.of("tenant", "wal", "config"),
+                    List.of(LOG, JSON, "org.eclipse.jetty..", "javax.net.ssl..", "javax.crypto..")),
+            new Row(
+                    "api",
+                    List.of(
+                            "tenant",
+                            "signal",
+                            "admission",
+                            "wal",
+                            "contract",
+                            "streams",
+                            "topology",
+                            "config",
+                            "metrics",
+                            "admin",
+                            "tools",
+                            "http"),
+                    List.of(LOG, KAFKA, JSON, "org.eclipse.jetty.http..", "javax.net.ssl..")),
+            new Row(
+                    "instance",
+                    List.of(
+                            "wal",
+                            "contract",
+                            "streams",
+                            "topology",
+                            "config",
+                            "metrics",
+                            "admin",
+                            "tools",
+                            "http",
+                            "api"),
+                    List.of(LOG, "org.apache.kafka.streams..", "io.micrometer..", "org.rocksdb..")),
+            new Row("demo", List.of("tenant", "contract", "config"), List.of(LOG, KAFKA)),
+            new Row(
+                    "cli",
+                    List.of(
+                            "tenant",
+                            "signal",
+                            "admission",
+                            "wal",
+                            "contract",
+                            "streams",
+                            "config",
+                            "admin",
+                            "tools",
+                            "instance",
+                            "demo"),
+                    List.of(LOG, KAFKA, JSON, "picocli..", "ch.qos.logback..", "net.logstash..")));
 
     /** Classes nested in {@code name}, and itself. */
     private static DescribedPredicate<JavaClass> inClass(String name) {
@@ -62,16 +162,42 @@ class ArchitectureTest {
                 type -> type.getName().equals(name) || type.getName().startsWith(name + "$"));
     }
 
-    @ArchTest
-    static void tenantUsesTheJdkAndJacksonsAnnotations(JavaClasses app) {
-        classes()
+    private static JavaClasses fixtures(String name) {
+        return new ClassFileImporter().importPackages(FIXTURES + "." + name);
+    }
+
+    private static void violatedBy(JavaClasses fixtures, ArchRule rule) {
+        assertThat(fixtures).as("classes of the fixture").isNotEmpty();
+        assertThatThrownBy(() -> rule.check(fixtures)).isInstanceOf(AssertionError.class);
+    }
+
+    /** @param home the package in which the row's package lies */
+    private static ArchRule usesOnlyItsRow(Row row, String home) {
+        List<String> allowed = new ArrayList<>(row.libraries());
+        allowed.addAll(List.of("java..", "org.jspecify..", home + "." + row.name()));
+        row.packages().forEach(name -> allowed.add(ROOT + "." + name));
+        return classes()
                 .that()
-                .resideInAPackage("io.tidegate.tenant")
+                .resideInAPackage(home + "." + row.name())
                 .and(not(belongToAnyOf(TenantConfigJson.class, JsonFaults.class)))
                 .should()
-                .onlyDependOnClassesThat(resideInAnyPackage(
-                        "java..", "org.jspecify..", "io.tidegate.tenant", "com.fasterxml.jackson.annotation"))
-                .check(app);
+                .onlyDependOnClassesThat(resideInAnyPackage(allowed.toArray(String[]::new)));
+    }
+
+    @ArchTest
+    static void eachPackageUsesOnlyWhatItsRowLists(JavaClasses app) {
+        ROWS.forEach(row -> usesOnlyItsRow(row, ROOT).check(app));
+        JavaClasses violating = fixtures("rows");
+        ROWS.forEach(row -> violatedBy(violating, usesOnlyItsRow(row, FIXTURES + ".rows")));
+    }
+
+    @ArchTest
+    static void eachPackageHasARow(JavaClasses app) {
+        Set<String> packages =
+                app.stream().map(JavaClass::getPackageName).collect(Collectors.toCollection(TreeSet::new));
+        assertThat(packages)
+                .containsExactlyInAnyOrderElementsOf(
+                        ROWS.stream().map(row -> ROOT + "." + row.name()).toList());
     }
 
     @ArchTest
@@ -84,132 +210,45 @@ class ArchitectureTest {
                 .check(app);
     }
 
-    @ArchTest
-    static void signalUsesTenantAndJacksonsStreamingCore(JavaClasses app) {
-        classes()
-                .that()
-                .resideInAPackage("io.tidegate.signal")
+    private static ArchRule kafkasRecordClassesInOneClass() {
+        return noClasses()
+                .that(not(inClass("io.tidegate.wal.RecordBatches")))
                 .should()
-                .onlyDependOnClassesThat(resideInAnyPackage(
-                        "java..",
-                        "org.jspecify..",
-                        "io.tidegate.signal",
-                        "io.tidegate.tenant",
-                        "com.fasterxml.jackson.core.."))
-                .check(app);
-    }
-
-    @ArchTest
-    static void admissionUsesTenantAndSignal(JavaClasses app) {
-        classes()
-                .that()
-                .resideInAPackage("io.tidegate.admission")
-                .should()
-                .onlyDependOnClassesThat(resideInAnyPackage(
-                        "java..",
-                        "org.jspecify..",
-                        "io.tidegate.admission",
-                        "io.tidegate.tenant",
-                        "io.tidegate.signal"))
-                .check(app);
-    }
-
-    @ArchTest
-    static void walUsesTenantAndKafkasClients(JavaClasses app) {
-        classes()
-                .that()
-                .resideInAPackage("io.tidegate.wal")
-                .should()
-                .onlyDependOnClassesThat(resideInAnyPackage(
-                        "java..",
-                        "org.jspecify..",
-                        "org.slf4j..",
-                        "io.tidegate.wal",
-                        "io.tidegate.tenant",
-                        "org.apache.kafka.common.."))
-                .check(app);
+                .dependOnClassesThat()
+                .resideInAPackage("org.apache.kafka.common.record..");
     }
 
     @ArchTest
     static void kafkasRecordClassesAreUsedInOneClass(JavaClasses app) {
-        noClasses()
-                .that()
-                .resideInAnyPackage("io.tidegate..")
-                .and(not(inClass("io.tidegate.wal.RecordBatches")))
+        kafkasRecordClassesInOneClass().check(app);
+        violatedBy(fixtures("records"), kafkasRecordClassesInOneClass());
+    }
+
+    private static ArchRule kafkasInternalsInStreams() {
+        return noClasses()
+                .that(not(inClass("io.tidegate.wal.RecordBatches")))
+                .and()
+                .resideOutsideOfPackage("io.tidegate.streams")
                 .should()
-                .dependOnClassesThat()
-                .resideInAPackage(KAFKA_RECORD_CLASSES)
-                .check(app);
+                .dependOnClassesThat(resideInAnyPackage("org.apache.kafka..internals..")
+                        // The only implementation of Kafka's public interface of headers.
+                        .and(not(resideInAnyPackage("org.apache.kafka.common.header.internals"))));
     }
 
     @ArchTest
-    static void streamsUsesKafkaAndNothingOfTidegate(JavaClasses app) {
-        classes()
-                .that()
-                .resideInAPackage("io.tidegate.streams")
-                .should()
-                .onlyDependOnClassesThat(resideInAnyPackage(
-                        "java..", "org.jspecify..", "org.slf4j..", "org.apache.kafka..", "io.tidegate.streams"))
-                .check(app);
+    static void kafkasInternalsAreUsedInStreams(JavaClasses app) {
+        kafkasInternalsInStreams().check(app);
+        violatedBy(fixtures("internals"), kafkasInternalsInStreams());
     }
 
-    @ArchTest
-    static void topologyUsesTheCoreAndNoFace(JavaClasses app) {
-        classes()
-                .that()
-                .resideInAPackage("io.tidegate.topology")
-                .should()
-                .onlyDependOnClassesThat(resideInAnyPackage(
-                        "java..",
-                        "org.jspecify..",
-                        "org.slf4j..",
-                        "org.apache.kafka..",
-                        "com.fasterxml.jackson..",
-                        "io.tidegate.topology",
-                        "io.tidegate.streams",
-                        "io.tidegate.tenant",
-                        "io.tidegate.signal",
-                        "io.tidegate.admission",
-                        "io.tidegate.wal"))
-                .check(app);
-    }
-
-    @ArchTest
-    static void metricsAreMadeInOnePackageForTheCommandsToStart(JavaClasses app) {
-        noClasses()
-                .that()
-                .resideOutsideOfPackages("io.tidegate.metrics", "io.tidegate.cli")
-                .should()
-                .dependOnClassesThat()
-                .resideInAnyPackage("io.micrometer..", "io.prometheus..")
-                .check(app);
-    }
-
-    @ArchTest
-    static void jettyIsUsedByTheHttpFaceAlone(JavaClasses app) {
-        noClasses()
-                .that()
-                .resideOutsideOfPackage("io.tidegate.http")
-                .should()
-                .dependOnClassesThat()
-                .resideInAPackage("org.eclipse.jetty..")
-                .check(app);
-    }
-
-    @ArchTest
-    static void httpUsesNoCommandAndNoDemo(JavaClasses app) {
-        noClasses()
-                .that()
-                .resideInAPackage("io.tidegate.http")
-                .should()
-                .dependOnClassesThat()
-                .resideInAnyPackage("io.tidegate.cli", "io.tidegate.demo")
-                .check(app);
+    private static ArchRule packagesWithoutCycles(String home) {
+        return slices().matching(home + ".(*)..").should().beFreeOfCycles();
     }
 
     @ArchTest
     static void packagesHaveNoCycles(JavaClasses app) {
-        slices().matching("io.tidegate.(*)..").should().beFreeOfCycles().check(app);
+        packagesWithoutCycles(ROOT).check(app);
+        violatedBy(fixtures("packages"), packagesWithoutCycles(FIXTURES + ".packages"));
     }
 
     /** Nested classes belong to the class that they are nested in. */
@@ -232,25 +271,21 @@ class ArchitectureTest {
     }
 
     @ArchTest
-    static void classesOfWalHaveNoCycles(JavaClasses app) {
+    static void classesOfWalAndCliHaveNoCycles(JavaClasses app) {
         classesHaveNoCycles("io.tidegate.wal").check(app);
+        classesHaveNoCycles("io.tidegate.cli").check(app);
+        violatedBy(fixtures("cycle"), classesHaveNoCycles(FIXTURES + ".cycle"));
     }
 
-    @ArchTest
-    static void aCycleBetweenClassesIsFound(JavaClasses app) {
-        String fixture = "io.tidegate.fixtures.cycle";
-        JavaClasses violating = new ClassFileImporter().importPackages(fixture);
-        assertThatThrownBy(() -> classesHaveNoCycles(fixture).check(violating))
-                .isInstanceOf(AssertionError.class)
-                .hasMessageContaining("Cycle detected");
+    private static String[] pure(String home) {
+        return PURE.stream().map(name -> home + "." + name).toArray(String[]::new);
     }
 
-    @ArchTest
-    static void purePackagesReadNoClock(JavaClasses app) {
+    private static ArchRule readNoClock(String... packages) {
         Set<String> clocks = Set.of("currentTimeMillis", "nanoTime", "now");
-        noClasses()
+        return noClasses()
                 .that()
-                .resideInAnyPackage(PURE)
+                .resideInAnyPackage(packages)
                 .should()
                 .dependOnClassesThat(belongToAnyOf(Clock.class))
                 .orShould()
@@ -258,33 +293,46 @@ class ArchitectureTest {
                         "the target is a clock of the JDK",
                         (JavaAccess<?> access) -> clocks.contains(
                                         access.getTarget().getName())
-                                && access.getTargetOwner().getPackageName().startsWith("java.")))
-                .check(app);
+                                && access.getTargetOwner().getPackageName().startsWith("java.")));
     }
 
-    @ArchTest
-    static void purePackagesDrawNoRandomNumbers(JavaClasses app) {
-        noClasses()
+    private static ArchRule drawNoRandomNumbers(String... packages) {
+        return noClasses()
                 .that()
-                .resideInAnyPackage(PURE)
+                .resideInAnyPackage(packages)
                 .should()
                 .dependOnClassesThat(belongToAnyOf(
                         Random.class, SecureRandom.class, SplittableRandom.class, ThreadLocalRandom.class, UUID.class))
                 .orShould()
-                .callMethod(Math.class, "random")
-                .check(app);
+                .callMethod(Math.class, "random");
     }
 
-    @ArchTest
-    static void purePackagesDoNoInputOrOutput(JavaClasses app) {
-        noClasses()
+    private static ArchRule doNoInputOrOutput(String... packages) {
+        return noClasses()
                 .that()
-                .resideInAnyPackage(PURE)
+                .resideInAnyPackage(packages)
                 .should()
                 .dependOnClassesThat(
                         resideInAnyPackage("java.io..", "java.nio.file..", "java.nio.channels..", "java.net..")
                                 // Jackson declares it; nothing is read here but arrays.
-                                .and(not(belongToAnyOf(IOException.class))))
-                .check(app);
+                                .and(not(belongToAnyOf(IOException.class))));
+    }
+
+    @ArchTest
+    static void purePackagesReadNoClock(JavaClasses app) {
+        readNoClock(pure(ROOT)).check(app);
+        violatedBy(fixtures("pure"), readNoClock(FIXTURES + ".pure.clock"));
+    }
+
+    @ArchTest
+    static void purePackagesDrawNoRandomNumbers(JavaClasses app) {
+        drawNoRandomNumbers(pure(ROOT)).check(app);
+        violatedBy(fixtures("pure"), drawNoRandomNumbers(FIXTURES + ".pure.random"));
+    }
+
+    @ArchTest
+    static void purePackagesDoNoInputOrOutput(JavaClasses app) {
+        doNoInputOrOutput(pure(ROOT)).check(app);
+        violatedBy(fixtures("pure"), doNoInputOrOutput(FIXTURES + ".pure.files"));
     }
 }

@@ -57,7 +57,10 @@ class DocsTest {
     void everyPublicHeaderIsNamed() throws IllegalAccessException, IOException {
         List<String> headers = new ArrayList<>();
         for (Field constant : TidegateHeaders.class.getFields()) {
-            headers.add("`" + constant.get(null) + "`");
+            String name = String.valueOf(constant.get(null));
+            if (name.startsWith("tidegate")) {
+                headers.add("`" + name + "`");
+            }
         }
 
         assertThat(headers).hasSizeGreaterThan(10);

@@ -1,6 +1,8 @@
 package io.tidegate.admin;
 
 import io.tidegate.config.Settings;
+import io.tidegate.contract.StateKeys;
+import io.tidegate.streams.KafkaInternals;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -176,7 +178,7 @@ public final class ClusterChecks {
     }
 
     private boolean hasUsage() {
-        String usage = settings.applicationId() + "-usage-changelog";
+        String usage = KafkaInternals.changelog(settings.applicationId(), StateKeys.USAGE);
         if (!KafkaFutures.get(admin.listTopics().names(), "listing the topics").contains(usage)) {
             return false;
         }

@@ -2,10 +2,11 @@ package io.tidegate.admin;
 
 import io.tidegate.admission.TenantUsage;
 import io.tidegate.config.Settings;
+import io.tidegate.contract.StateKeys;
+import io.tidegate.streams.KafkaInternals;
 import io.tidegate.tenant.StoredConfig;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantId;
-import java.nio.ByteBuffer;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
@@ -94,7 +95,7 @@ public final class TenantDirectory {
     public void usages(BiConsumer<TenantId, @Nullable TenantUsage> each) {
         try (TopicReader reader = usageReader()) {
             reader.readToEnd(record -> each.accept(
-                    TenantId.of(ByteBuffer.wrap(record.key()).getLong()),
+                    StateKeys.tenantOf(record.key()),
                     record.value() == null ? null : TenantUsage.read(record.value())));
         } catch (MissingTopicException e) {
             // the changelog is created when the first instance starts
@@ -103,12 +104,12 @@ public final class TenantDirectory {
 
     /** For following the usage of all tenants while it changes: each record goes to {@link #put}. */
     public TopicReader usageReader() {
-        return new TopicReader(settings, List.of(settings.applicationId() + "-usage-changelog"));
+        return new TopicReader(settings, List.of(KafkaInternals.changelog(settings.applicationId(), StateKeys.USAGE)));
     }
 
     /** Applies a record of {@link #usageReader}. */
     public static void put(Map<TenantId, TenantUsage> usages, ConsumerRecord<byte[], byte[]> record) {
-        TenantId tenant = TenantId.of(ByteBuffer.wrap(record.key()).getLong());
+        TenantId tenant = StateKeys.tenantOf(record.key());
         if (record.value() == null) {
             usages.remove(tenant);
         } else {

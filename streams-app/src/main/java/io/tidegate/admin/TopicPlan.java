@@ -1,8 +1,9 @@
 package io.tidegate.admin;
 
 import io.tidegate.config.Settings;
+import io.tidegate.contract.StateKeys;
 import io.tidegate.contract.Topics;
-import io.tidegate.topology.TidegateTopology;
+import io.tidegate.streams.KafkaInternals;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
@@ -42,8 +43,8 @@ public final class TopicPlan {
     }
 
     List<String> changelogs() {
-        return TidegateTopology.LOGGED_STORES.stream()
-                .map(store -> settings.applicationId() + "-" + store + "-changelog")
+        return StateKeys.LOGGED_STORES.stream()
+                .map(store -> KafkaInternals.changelog(settings.applicationId(), store))
                 .toList();
     }
 

@@ -59,7 +59,7 @@ public final class HistoryApi implements AutoCloseable {
             node.history.retain(own, now());
             for (int shard : own) {
                 History.Reading reading = node.history.read(shard, now());
-                reading.end(node.view.usages(shard, reading));
+                reading.end(node.shards.usages(shard, reading));
             }
         } catch (RuntimeException e) {
             LOG.warn("the counters could not be read for the history", e);

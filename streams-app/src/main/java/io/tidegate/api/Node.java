@@ -3,6 +3,7 @@ package io.tidegate.api;
 import io.tidegate.admin.TenantOperations;
 import io.tidegate.config.Settings;
 import io.tidegate.streams.InstanceView;
+import io.tidegate.topology.ShardQueries;
 import io.tidegate.topology.TenantConfigs;
 import io.tidegate.wal.DataDir;
 import org.jspecify.annotations.Nullable;
@@ -11,6 +12,7 @@ import org.jspecify.annotations.Nullable;
 public final class Node implements AutoCloseable {
     final Settings settings;
     final InstanceView view;
+    final ShardQueries shards;
     final TenantConfigs configs;
     final DataDir dir;
     final String address;
@@ -27,6 +29,7 @@ public final class Node implements AutoCloseable {
             String address) {
         this.settings = settings;
         this.view = view;
+        shards = new ShardQueries(view);
         this.configs = configs;
         this.dir = dir;
         this.address = address;

@@ -11,8 +11,8 @@ import io.tidegate.http.Problem;
 import io.tidegate.http.Reply;
 import io.tidegate.http.Routes;
 import io.tidegate.signal.Defect;
-import io.tidegate.streams.InstanceView.Segment;
 import io.tidegate.tenant.TenantId;
+import io.tidegate.topology.ShardQueries.Segment;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
@@ -115,7 +115,7 @@ public final class RecordsApi implements AutoCloseable {
     }
 
     private @Nullable ObjectNode own(TenantId tenant, long after, int limit) {
-        List<Segment> segments = node.view.segments(tenant, after, limit + 1);
+        List<Segment> segments = node.shards.segments(tenant, after, limit + 1);
         if (segments == null) {
             return null;
         }

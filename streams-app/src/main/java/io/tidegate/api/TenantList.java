@@ -262,7 +262,7 @@ final class TenantList {
 
         boolean read(int shard) {
             Set<TenantId> seen = new HashSet<>();
-            boolean whole = node.view.usages(shard, (id, usage) -> {
+            boolean whole = node.shards.usages(shard, (id, usage) -> {
                 seen.add(id);
                 offer(id, usage);
             });

@@ -20,10 +20,10 @@ import io.tidegate.http.Json;
 import io.tidegate.http.Problem;
 import io.tidegate.http.Reply;
 import io.tidegate.http.Routes;
-import io.tidegate.streams.InstanceView;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
 import io.tidegate.tenant.TenantId;
+import io.tidegate.topology.ShardQueries;
 import io.tidegate.topology.TenantConfigs.InForce;
 import java.time.Duration;
 import java.util.List;
@@ -311,7 +311,7 @@ public final class TenantsApi {
 
     /** Null where the tenant's shard is not here. */
     private @Nullable ObjectNode ownUsage(TenantId tenant) {
-        InstanceView.Read read = node.view.usage(tenant);
+        ShardQueries.Found read = node.shards.usage(tenant);
         if (read == null) {
             return null;
         }

@@ -42,12 +42,12 @@ final class ConfigTexts {
     /** The limits in force on one line. */
     static String limits(TenantConfig config) {
         List<String> limits = new ArrayList<>();
-        limits.add("rate " + TenantsCommand.rate(config));
+        limits.add("rate " + rate(config));
         if (config.maxSignalsPerSec() != null) {
             limits.add("burst " + config.burst() + (config.burstSignals() == null ? " (2 × the rate)" : ""));
         }
-        limits.add("entities " + TenantsCommand.entities(config));
-        limits.add("storage " + TenantsCommand.storage(config));
+        limits.add("entities " + entities(config));
+        limits.add("storage " + storage(config));
         if (!config.requiredRegions().isEmpty()) {
             limits.add("regions " + String.join(" ", config.requiredRegions()));
         }
@@ -56,5 +56,20 @@ final class ConfigTexts {
             limits.add("blocked until " + config.blockedUntil());
         }
         return String.join(", ", limits);
+    }
+
+    static String rate(TenantConfig config) {
+        return config.maxSignalsPerSec() == null ? "unlimited" : config.maxSignalsPerSec() + "/s";
+    }
+
+    static String entities(@Nullable TenantConfig config) {
+        return config == null ? "-" : Amounts.orUnlimited(config.maxEntities());
+    }
+
+    static String storage(@Nullable TenantConfig config) {
+        if (config == null) {
+            return "-";
+        }
+        return config.maxStorageBytes() == null ? "unlimited" : Amounts.size(config.storageBytesMax());
     }
 }

@@ -135,7 +135,7 @@ final class DemoCommand implements Callable<Integer> {
     private int demo(Path root) throws IOException, InterruptedException {
         say("starting a Kafka broker …");
         try (EmbeddedBroker broker = EmbeddedBroker.start(root.resolve("broker"), port, Map.of())) {
-            Tidegate.showClientWarnings(); // not before: until the broker is up each attempt is one
+            Logging.showClientWarnings(); // not before: until the broker is up each attempt is one
             Settings settings = settings(broker, root.resolve("data"), httpPort());
             say("creating topics and starting Tidegate …");
             try (InstanceRunner runner = InstanceRunner.start(settings)) {

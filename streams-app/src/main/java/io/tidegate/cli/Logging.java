@@ -154,4 +154,12 @@ final class Logging {
             json.writeStringField("message", message.toString());
         }
     }
+
+    /**
+     * Lets Kafka's clients log their warnings. Commands that only ask or set something keep them quiet: a broker that
+     * does not answer is one error, not a warning for each attempt.
+     */
+    static void showClientWarnings() {
+        ((Logger) LoggerFactory.getLogger("org.apache.kafka.clients")).setLevel(Level.WARN);
+    }
 }

@@ -29,7 +29,7 @@ final class RunCommand implements Callable<Integer> {
         org.slf4j.Logger log = LoggerFactory.getLogger(RunCommand.class);
         Settings settings = options.load();
         InstanceRunner runner = InstanceRunner.start(settings);
-        Tidegate.showClientWarnings();
+        Logging.showClientWarnings();
         AtomicBoolean closed = new AtomicBoolean();
         Thread stop = new Thread(() -> close(runner, closed), "stop");
         Runtime.getRuntime().addShutdownHook(stop);

@@ -49,7 +49,7 @@ final class SettingsOptions {
                 properties.load(reader);
             } catch (IOException | IllegalArgumentException e) {
                 throw new SettingsException(
-                        "--command-config %s cannot be read: %s".formatted(commandConfig, Tidegate.message(e)));
+                        "--command-config %s cannot be read: %s".formatted(commandConfig, ErrorText.of(e)));
             }
             properties
                     .stringPropertyNames()

@@ -1,17 +1,14 @@
 package io.tidegate.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.tidegate.admin.CommandSender;
 import io.tidegate.admin.CommandSender.Answer;
 import io.tidegate.admin.TenantOperations;
 import io.tidegate.admin.TenantOperations.Outcome.CommandRejected;
 import io.tidegate.admin.TenantOperations.Outcome.Purged;
 import io.tidegate.admin.TenantOperations.Outcome.Rejected;
 import io.tidegate.admission.EntityKind;
-import io.tidegate.config.Settings;
 import io.tidegate.contract.TenantCommand;
 import java.time.DateTimeException;
-import java.time.Duration;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
@@ -24,43 +21,11 @@ import picocli.CommandLine.ParameterException;
 final class TenantActions {
     private TenantActions() {}
 
-    /** How long to wait for the instance that owns the tenant. */
-    abstract static class Asking extends TenantsCommand.OnTenant {
-        @Option(
-                names = "--timeout",
-                paramLabel = "DURATION",
-                defaultValue = "30s",
-                description = "How long to wait for the answer. Default: ${DEFAULT-VALUE}.")
-        private String timeout = "30s";
-
-        Duration timeout() {
-            try {
-                return Amounts.duration(timeout);
-            } catch (IllegalArgumentException e) {
-                throw new ParameterException(spec.commandLine(), "--timeout: " + e.getMessage(), e);
-            }
-        }
-
-        void print(String text) {
-            out().println(text);
-            out().flush();
-        }
-
-        Answer ask(Settings settings, TenantCommand command) {
-            return new CommandSender(settings).send(tenant, command, timeout());
-        }
-
-        int refused(String message) {
-            hint("refused: " + Table.printable(message));
-            return ExitCodes.FAILED;
-        }
-    }
-
     @Command(
             name = "block",
             mixinStandardHelpOptions = true,
             description = "Refuses all signals of a tenant until a time; its limits stay as they are.")
-    static final class Block extends TenantsCommand.Changing {
+    static final class Block extends ConfigChange {
         @ArgGroup(multiplicity = "1")
         private End end = new End();
 
@@ -101,7 +66,7 @@ final class TenantActions {
     }
 
     @Command(name = "unblock", mixinStandardHelpOptions = true, description = "Lets a blocked tenant in again.")
-    static final class Unblock extends TenantsCommand.Changing {
+    static final class Unblock extends ConfigChange {
         @Override
         public Integer call() {
             return print(operate((operations, caller) -> operations.unblock(tenant, caller)), "not blocked");
@@ -112,7 +77,7 @@ final class TenantActions {
             name = "forget",
             mixinStandardHelpOptions = true,
             description = "Removes an entity of a tenant, so that another one has room. Its signals in the WAL stay.")
-    static final class Forget extends Asking {
+    static final class Forget extends OwnerRequest {
         @ArgGroup(multiplicity = "1")
         private Entity entity = new Entity();
 
@@ -162,7 +127,7 @@ final class TenantActions {
             mixinStandardHelpOptions = true,
             description = "Deletes everything of a tenant: config, counters, entities, and its WAL in every copy."
                     + " Only its next sequence number stays.")
-    static final class Purge extends Asking {
+    static final class Purge extends OwnerRequest {
         @Option(names = "--yes", description = "Really; there is no way back.")
         private boolean yes;
 

@@ -20,7 +20,7 @@ final class TenantHistoryCommands {
             mixinStandardHelpOptions = true,
             description =
                     "Prints the last changes of a tenant's config, newest first: when, by whom, from what to what.")
-    static final class History extends TenantsCommand.OnTenant {
+    static final class History extends OnTenant {
         @Mixin
         private OutputOptions output = new OutputOptions();
 
@@ -68,7 +68,7 @@ final class TenantHistoryCommands {
             description =
                     "Takes the newest change of a tenant's config back, or all down to a given one. That is a change"
                             + " too, and can be undone.")
-    static final class Undo extends TenantsCommand.Changing {
+    static final class Undo extends ConfigChange {
         @Option(
                 names = "--to",
                 paramLabel = "OFFSET",

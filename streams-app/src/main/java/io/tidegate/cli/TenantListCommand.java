@@ -30,7 +30,7 @@ import picocli.CommandLine.ParameterException;
         description =
                 "Lists all tenants with usage and limits. OBSERVED counts what observe mode accepted and enforce mode"
                         + " would have refused; USED is the largest share of a limit, in percent.")
-final class TenantListCommand extends TenantsCommand.OnTenants {
+final class TenantListCommand extends OnTenants {
     @Mixin
     private OutputOptions output = new OutputOptions();
 
@@ -102,16 +102,15 @@ final class TenantListCommand extends TenantsCommand.OnTenants {
             table.row(
                     row.id().decimal(),
                     config == null ? null : config.label(),
-                    config == null ? null : TenantsCommand.rate(config),
+                    config == null ? null : ConfigTexts.rate(config),
                     config == null || config.maxSignalsPerSec() == null ? null : config.burst(),
                     usage == null ? 0 : usage.acceptedCount(),
                     row.sum(TenantUsage::rejectedCount),
                     row.sum(TenantUsage::observedCount),
-                    "%d / %s".formatted(usage == null ? 0 : usage.entityCount(), TenantsCommand.entities(config)),
+                    "%d / %s".formatted(usage == null ? 0 : usage.entityCount(), ConfigTexts.entities(config)),
                     "%s / %s"
                             .formatted(
-                                    Amounts.size(usage == null ? 0 : usage.sealedBytes()),
-                                    TenantsCommand.storage(config)),
+                                    Amounts.size(usage == null ? 0 : usage.sealedBytes()), ConfigTexts.storage(config)),
                     row.usedPercent() + " %",
                     state(row.id(), row.stored()));
         });

@@ -1,7 +1,5 @@
 package io.tidegate.cli;
 
-import ch.qos.logback.classic.Level;
-import ch.qos.logback.classic.Logger;
 import io.tidegate.admin.AdminException;
 import io.tidegate.config.SettingsException;
 import io.tidegate.config.SettingsLoader;
@@ -14,12 +12,9 @@ import java.io.OutputStreamWriter;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.AccessDeniedException;
-import java.nio.file.NoSuchFileException;
 import java.util.Locale;
 import org.apache.kafka.common.KafkaException;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.LoggerFactory;
 import picocli.AutoComplete;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -58,7 +53,7 @@ public final class Tidegate implements Runnable {
 
     public static void main(String[] args) {
         if (System.getenv("TIDEGATE_LOG_LEVEL") != null) {
-            showClientWarnings();
+            Logging.showClientWarnings();
         }
         // Otherwise numbers have the digits and separators of the user's language, in output and in file names.
         Locale.setDefault(Locale.ROOT);
@@ -96,21 +91,13 @@ public final class Tidegate implements Runnable {
         if (stdout.readerGone()) {
             return completed ? code : ExitCodes.OK;
         }
-        err.println("tidegate: cannot write to standard output: " + Table.printable(message(failure)));
+        err.println("tidegate: cannot write to standard output: " + Table.printable(ErrorText.of(failure)));
         return completed && code != ExitCodes.OK ? code : ExitCodes.FAILED;
     }
 
     /** UTF-8 whatever the locale: labels and values would be replaced by question marks in others. */
     private static PrintWriter utf8(OutputStream stream) {
         return new PrintWriter(new OutputStreamWriter(stream, StandardCharsets.UTF_8), true);
-    }
-
-    /**
-     * Lets Kafka's clients log their warnings. Commands that only ask or set something keep them quiet: a broker that
-     * does not answer is one error, not a warning for each attempt.
-     */
-    static void showClientWarnings() {
-        ((Logger) LoggerFactory.getLogger("org.apache.kafka.clients")).setLevel(Level.WARN);
     }
 
     static CommandLine commandLine() {
@@ -157,7 +144,7 @@ public final class Tidegate implements Runnable {
                 || failure instanceof IOException
                 || failure instanceof UncheckedIOException
                 || failure instanceof KafkaException) {
-            err.println("tidegate: " + Table.printableLines(message(failure)));
+            err.println("tidegate: " + Table.printableLines(ErrorText.of(failure)));
         } else {
             err.println("tidegate: unexpected failure, please report it");
             failure.printStackTrace(err);
@@ -169,27 +156,6 @@ public final class Tidegate implements Runnable {
         boolean damage = failure instanceof WalException wal
                 && (wal.kind() == WalException.Kind.DAMAGE || wal.kind() == WalException.Kind.GAP);
         return damage ? ExitCodes.DAMAGE : ExitCodes.FAILED;
-    }
-
-    static String message(Throwable failure) {
-        if (failure instanceof UncheckedIOException unchecked) {
-            return message(unchecked.getCause());
-        }
-        if (failure instanceof NoSuchFileException) {
-            return failure.getMessage() + " does not exist";
-        }
-        if (failure instanceof AccessDeniedException) {
-            return failure.getMessage() + ": permission denied";
-        }
-        Throwable root = failure;
-        while (root.getCause() != null) {
-            root = root.getCause();
-        }
-        String text = failure.getMessage() == null ? failure.toString() : failure.getMessage();
-        // Kafka says "Failed to construct kafka consumer" and keeps the reason in the cause.
-        return failure instanceof KafkaException && root.getMessage() != null && !text.contains(root.getMessage())
-                ? text + ": " + root.getMessage()
-                : text;
     }
 
     @Command(

@@ -18,7 +18,7 @@ import picocli.CommandLine.ParameterException;
         description =
                 "Removes a tenant's segments that are wholly below a sequence number, in every copy, and frees its"
                         + " storage quota at once.")
-final class WalPruneCommand extends TenantActions.Asking {
+final class WalPruneCommand extends OwnerRequest {
     private static final long NOT_GIVEN = -1;
 
     @Option(names = "--below", paramLabel = "SEQ", description = "Segments that hold only numbers below this one go.")

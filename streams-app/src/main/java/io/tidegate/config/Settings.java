@@ -2,7 +2,6 @@ package io.tidegate.config;
 
 import io.tidegate.admission.HistoryBounds;
 import io.tidegate.config.SettingsLoader.Origin;
-import io.tidegate.contract.RecordSizes;
 import io.tidegate.contract.Residency;
 import io.tidegate.contract.Router;
 import io.tidegate.contract.TenantSource;
@@ -10,7 +9,6 @@ import io.tidegate.contract.Topics;
 import io.tidegate.tenant.MissingTenants;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.UnknownTenants;
-import io.tidegate.topology.TopologySettings;
 import io.tidegate.wal.WalSettings;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
@@ -507,25 +505,23 @@ public final class Settings {
         return new HistoryBounds(latenessMaxMs(), config.getInt(HISTORY_ENTRIES_MAX));
     }
 
-    public TopologySettings topology(RecordSizes sizes) {
-        return new TopologySettings(
-                topics(),
-                tenantSource(),
-                region(),
-                new Residency(region(), regionTopics()),
-                instance(),
-                sizes,
-                config.getInt(CACHED_TENANTS),
-                cacheBytes(),
-                entitiesMax(),
-                historyBounds(),
-                wal(),
-                Duration.ofMillis(config.getLong(WAL_WRITE_INTERVAL_MS)),
-                Duration.ofMillis(config.getLong(WAL_CHECKPOINT_INTERVAL_MS)),
-                shards());
+    /** Tenants whose usage each task keeps in memory. */
+    public int cachedTenants() {
+        return config.getInt(CACHED_TENANTS);
     }
 
-    private long cacheBytes() {
+    /** How long an accepted signal may wait in memory before it is in its file. */
+    public Duration walWriteInterval() {
+        return Duration.ofMillis(config.getLong(WAL_WRITE_INTERVAL_MS));
+    }
+
+    /** How often files are made durable. */
+    public Duration walCheckpointInterval() {
+        return Duration.ofMillis(config.getLong(WAL_CHECKPOINT_INTERVAL_MS));
+    }
+
+    /** Memory for tenants' usage and entities, over all tasks. */
+    public long cacheBytes() {
         return Math.min(config.getLong(CACHE_BYTES), Runtime.getRuntime().maxMemory() / 2);
     }
 

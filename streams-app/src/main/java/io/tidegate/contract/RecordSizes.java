@@ -1,10 +1,8 @@
 package io.tidegate.contract;
 
 import io.tidegate.wal.WalRecord;
-import java.util.Arrays;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.Headers;
-import org.apache.kafka.streams.processor.api.Record;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -45,28 +43,6 @@ public record RecordSizes(long recordBytesMax, long deadLetterBytesMax) {
             bytes += header.key().length() * 3L + length(header.value()) + HEADER_OVERHEAD_BYTES;
         }
         return bytes;
-    }
-
-    /** Makes a record fit the dead-letter topic: first the value is cut, then the producer's headers and key dropped. */
-    public Record<byte[], byte[]> fitDeadLetter(Record<byte[], byte[]> record) {
-        long surplus = of(record.key(), record.value(), record.headers()) - deadLetterBytesMax;
-        if (surplus <= 0) {
-            return record;
-        }
-        long originalBytes = length(record.value());
-        Record<byte[], byte[]> fitting = record;
-        if (surplus > originalBytes) {
-            for (Header header : record.headers().toArray()) {
-                fitting.headers().remove(header.key());
-            }
-            fitting = fitting.withKey(null);
-            surplus = originalBytes - deadLetterBytesMax;
-        }
-        if (surplus > 0) {
-            fitting = fitting.withValue(Arrays.copyOf(record.value(), (int) (originalBytes - surplus)));
-        }
-        TidegateHeaders.set(fitting.headers(), TidegateHeaders.TRUNCATED_FROM, Long.toString(originalBytes));
-        return fitting;
     }
 
     private static long length(byte @Nullable [] bytes) {

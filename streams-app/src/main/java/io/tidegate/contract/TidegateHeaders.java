@@ -43,7 +43,7 @@ public final class TidegateHeaders {
     public static final String KEY = "tidegate.key";
 
     /** On a record of {@code signals-accepted}, without a value: it is the first of a segment of its tenant's WAL. */
-    static final String SEGMENT = "tidegate.segment";
+    public static final String SEGMENT = "tidegate.segment";
 
     /** On a record of {@code signals-accepted} without a value: the command that it carries out. */
     public static final String COMMAND = "tidegate.command";

@@ -1,27 +1,13 @@
 package io.tidegate.http;
 
-import io.tidegate.api.CommandsApi;
-import io.tidegate.api.HistoryApi;
-import io.tidegate.api.Node;
-import io.tidegate.api.RecordsApi;
-import io.tidegate.api.StatusApi;
-import io.tidegate.api.TenantsApi;
 import io.tidegate.config.HttpSettings;
 import io.tidegate.config.Settings;
 import io.tidegate.config.SettingsException;
-import io.tidegate.http.Access.Role;
-import io.tidegate.metrics.InstanceMetrics;
-import io.tidegate.streams.Instance;
-import io.tidegate.topology.TenantConfigs;
-import io.tidegate.wal.DataDir;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
-import java.nio.charset.StandardCharsets;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Function;
 import java.util.function.LongSupplier;
-import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.UriCompliance;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.HttpConnectionFactory;
@@ -68,10 +54,7 @@ public final class HttpServer implements AutoCloseable {
     private final Connections connections;
     private final Front front;
     private final Access access;
-    private @Nullable Node node;
-    private @Nullable RecordsApi records;
-    private @Nullable CommandsApi commands;
-    private @Nullable HistoryApi history;
+    private volatile AutoCloseable longWork = () -> {};
 
     private HttpServer(
             Settings settings,
@@ -216,36 +199,18 @@ public final class HttpServer implements AutoCloseable {
         return (host.indexOf(':') >= 0 && !host.startsWith("[") ? "[" + host + "]" : host) + ":" + port;
     }
 
+    /** Secret that instances show to each other; null if the settings have none. */
+    public @Nullable String peerToken() {
+        return access.peerToken();
+    }
+
     /**
-     * Answers everything from now on.
+     * Serves these routes from now on.
      *
-     * @param metrics {@code /metrics} for an Accept header, which is empty where none was sent; null where there is none
+     * @param work of the routes that takes long; closed before the server stops
      */
-    public void attach(
-            Instance instance,
-            TenantConfigs configs,
-            DataDir dir,
-            @Nullable Function<String, InstanceMetrics.Scrape> metrics) {
-        Node attached = new Node(settings, instance.view(), configs, dir, access.peerToken(), advertised());
-        node = attached;
-        Routes routes = new Routes();
-        new StatusApi(attached).addTo(routes);
-        TenantsApi tenants = new TenantsApi(attached);
-        tenants.addTo(routes);
-        commands = new CommandsApi(attached, tenants);
-        commands.addTo(routes);
-        records = new RecordsApi(attached);
-        records.addTo(routes);
-        history = new HistoryApi(attached);
-        history.addTo(routes);
-        StaticFiles.addTo(routes);
-        if (metrics != null) {
-            routes.add("GET", "/metrics", Role.READ, call -> {
-                InstanceMetrics.Scrape scrape =
-                        metrics.apply(Negotiation.metricsType(call.headers().getCSV(HttpHeader.ACCEPT, true)));
-                return new Reply(200, scrape.contentType(), scrape.text().getBytes(StandardCharsets.UTF_8));
-            });
-        }
+    public void attach(Routes routes, AutoCloseable work) {
+        longWork = work;
         serve(routes);
     }
 
@@ -256,19 +221,12 @@ public final class HttpServer implements AutoCloseable {
     @Override
     public void close() {
         front.close();
-        if (records != null) {
-            records.close();
-        }
-        if (commands != null) {
-            commands.close();
-        }
-        if (history != null) {
-            history.close();
+        try {
+            longWork.close();
+        } catch (Exception e) {
+            LOG.warn("long requests did not end cleanly", e);
         }
         stop(server);
-        if (node != null) {
-            node.close();
-        }
     }
 
     private static void stop(Server server) {

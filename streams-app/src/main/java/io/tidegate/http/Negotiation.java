@@ -8,7 +8,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /** Chooses the form of an answer by the names and qualities of an Accept header, as RFC 9110 section 12 has it. */
-final class Negotiation {
+public final class Negotiation {
     private static final String OPENMETRICS = "application/openmetrics-text";
     private static final String TEXT = "text/plain";
     private static final Pattern QUALITY = Pattern.compile("\\s*[qQ]\\s*=\\s*(0(?:\\.\\d{0,3})?|1(?:\\.0{0,3})?)\\s*");
@@ -31,7 +31,7 @@ final class Negotiation {
      *
      * @param accepted the items of Accept
      */
-    static String metricsType(List<String> accepted) {
+    public static String metricsType(List<String> accepted) {
         Map<String, Integer> qualities = qualities(accepted);
         int openMetrics = best(qualities, OPENMETRICS);
         int text = best(qualities, TEXT);

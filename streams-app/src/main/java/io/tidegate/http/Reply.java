@@ -14,7 +14,7 @@ public final class Reply {
     private final byte[] body;
     private final Map<String, String> headers = new LinkedHashMap<>();
 
-    Reply(int status, String contentType, byte[] body) {
+    public Reply(int status, String contentType, byte[] body) {
         this.status = status;
         this.contentType = contentType;
         this.body = body;

@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  * letters, digits, dots and hyphens, without a slash, so no request leaves its directory. The page may load from this
  * server only, and runs no script that is written in it.
  */
-final class StaticFiles {
+public final class StaticFiles {
     private static final Pattern NAME = Pattern.compile("[a-z0-9][a-z0-9-]{0,60}(\\.[a-z0-9-]{1,20}){0,3}");
     private static final Map<String, String> TYPES = Map.of(
             "html", "text/html;charset=utf-8",
@@ -41,7 +41,7 @@ final class StaticFiles {
 
     private StaticFiles() {}
 
-    static void addTo(Routes routes) {
+    public static void addTo(Routes routes) {
         routes.addQuick("/", Role.PUBLIC, call -> serve(call, "dashboard/", "index.html"));
         routes.addQuick("/openapi.yaml", Role.PUBLIC, call -> serve(call, "", "openapi.yaml"));
         routes.addQuick("/favicon.ico", Role.PUBLIC, call -> serve(call, "dashboard/", "favicon.ico"));

@@ -5,6 +5,7 @@ import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.tidegate.admin.TopicPlan;
 import io.tidegate.admin.TopicSetup;
 import io.tidegate.admin.TopicWatch;
+import io.tidegate.api.Api;
 import io.tidegate.config.Settings;
 import io.tidegate.http.HttpServer;
 import io.tidegate.metrics.InstanceMetrics;
@@ -70,7 +71,7 @@ public final class InstanceRunner implements AutoCloseable {
         setup.settle();
         TopicWatch watch = setup.watch();
         TenantConfigs configs = new TenantConfigs(settings.unknownTenants(), settings.missingTenants());
-        TopologySettings topology = settings.topology(topics.sizes());
+        TopologySettings topology = TopologyFromSettings.of(settings, topics.sizes());
         InstanceMetrics metrics = parts.add(new InstanceMetrics(
                 new PrometheusMeterRegistry(PrometheusConfig.DEFAULT),
                 topology,
@@ -106,7 +107,8 @@ public final class InstanceRunner implements AutoCloseable {
         }
         instance.start();
         if (http != null) {
-            http.attach(instance, configs, dir, metrics::scrape);
+            Api api = parts.add(new Api(settings, http, instance.view(), configs, dir, metrics::scrape));
+            http.attach(api.routes(), api::endLongWork);
         }
         parts.add(new TopicGuard(watch, instance, settings.topicsCheckInterval()));
         ScheduledExecutorService summary = summaries();

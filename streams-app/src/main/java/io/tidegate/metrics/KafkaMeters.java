@@ -3,6 +3,7 @@ package io.tidegate.metrics;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.tidegate.streams.KafkaInternals.Measure;
 import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.Map;
@@ -29,42 +30,30 @@ final class KafkaMeters {
 
     /** What is taken over. */
     private enum Taken {
-        COMMIT_AVG("stream-thread-metrics", "commit-latency-avg", Over.AVERAGE, MS, MetricNames.STREAMS_COMMIT_AVG),
-        COMMIT_MAX("stream-thread-metrics", "commit-latency-max", Over.MAX, MS, MetricNames.STREAMS_COMMIT_MAX),
-        COMMITS("stream-thread-metrics", "commit-total", Over.GROWTH, 1, MetricNames.STREAMS_COMMITS),
-        PROCESSED("stream-thread-metrics", "process-total", Over.GROWTH, 1, MetricNames.STREAMS_PROCESSED),
-        CREATED("stream-thread-metrics", "task-created-total", Over.GROWTH, 1, MetricNames.STREAMS_TASK_STARTS),
-        CLOSED("stream-thread-metrics", "task-closed-total", Over.GROWTH, 1, MetricNames.STREAMS_TASK_ENDS),
-        THREADS("stream-metrics", "alive-stream-threads", Over.SUM, 1, MetricNames.STREAMS_THREADS),
-        REBALANCES("consumer-coordinator-metrics", "rebalance-total", Over.GROWTH, 1, MetricNames.STREAMS_REBALANCES),
-        REBALANCE_MAX(
-                "consumer-coordinator-metrics",
-                "rebalance-latency-max",
-                Over.MAX,
-                MS,
-                MetricNames.STREAMS_REBALANCE_MAX),
-        SENT("producer-metrics", "outgoing-byte-total", Over.GROWTH, 1, MetricNames.CLIENT_SENT_BYTES),
-        RECEIVED("consumer-metrics", "incoming-byte-total", Over.GROWTH, 1, MetricNames.CLIENT_RECEIVED_BYTES),
-        CONNECTIONS("", "connection-count", Over.SUM, 1, MetricNames.CLIENT_CONNECTIONS),
-        ERRORS("producer-metrics", "record-error-total", Over.GROWTH, 1, MetricNames.CLIENT_SEND_ERRORS);
+        COMMIT_AVG(Measure.COMMIT_LATENCY_AVG_MS, Over.AVERAGE, MS, MetricNames.STREAMS_COMMIT_AVG),
+        COMMIT_MAX(Measure.COMMIT_LATENCY_MAX_MS, Over.MAX, MS, MetricNames.STREAMS_COMMIT_MAX),
+        COMMITS(Measure.COMMITS, Over.GROWTH, 1, MetricNames.STREAMS_COMMITS),
+        PROCESSED(Measure.PROCESSED, Over.GROWTH, 1, MetricNames.STREAMS_PROCESSED),
+        CREATED(Measure.TASKS_CREATED, Over.GROWTH, 1, MetricNames.STREAMS_TASK_STARTS),
+        CLOSED(Measure.TASKS_CLOSED, Over.GROWTH, 1, MetricNames.STREAMS_TASK_ENDS),
+        THREADS(Measure.THREADS, Over.SUM, 1, MetricNames.STREAMS_THREADS),
+        REBALANCES(Measure.REBALANCES, Over.GROWTH, 1, MetricNames.STREAMS_REBALANCES),
+        REBALANCE_MAX(Measure.REBALANCE_LATENCY_MAX_MS, Over.MAX, MS, MetricNames.STREAMS_REBALANCE_MAX),
+        SENT(Measure.SENT_BYTES, Over.GROWTH, 1, MetricNames.CLIENT_SENT_BYTES),
+        RECEIVED(Measure.RECEIVED_BYTES, Over.GROWTH, 1, MetricNames.CLIENT_RECEIVED_BYTES),
+        CONNECTIONS(Measure.CONNECTIONS, Over.SUM, 1, MetricNames.CLIENT_CONNECTIONS),
+        ERRORS(Measure.SEND_ERRORS, Over.GROWTH, 1, MetricNames.CLIENT_SEND_ERRORS);
 
-        final String group;
-        final String name;
+        final Measure measure;
         final Over over;
         final double factor;
         final String as;
 
-        Taken(String group, String name, Over over, double factor, String as) {
-            this.group = group;
-            this.name = name;
+        Taken(Measure measure, Over over, double factor, String as) {
+            this.measure = measure;
             this.over = over;
             this.factor = factor;
             this.as = as;
-        }
-
-        boolean is(MetricName metric) {
-            return name.equals(metric.name())
-                    && (group.isEmpty() ? !metric.group().contains("node") : group.equals(metric.group()));
         }
     }
 
@@ -75,7 +64,7 @@ final class KafkaMeters {
         for (Taken taken : Taken.values()) {
             double[] value = new double[1];
             values.put(taken, value);
-            String description = "Kafka's " + taken.name + " over all threads";
+            String description = "Kafka's " + taken.measure.metricName() + " over all threads";
             if (taken.over == Over.GROWTH) {
                 FunctionCounter.builder(taken.as, value, v -> v[0])
                         .description(description)
@@ -95,7 +84,7 @@ final class KafkaMeters {
             double max = 0;
             int count = 0;
             for (Map.Entry<MetricName, ? extends Metric> metric : metrics.entrySet()) {
-                if (!taken.is(metric.getKey()) || !(metric.getValue().metricValue() instanceof Number number)) {
+                if (!taken.measure.is(metric.getKey()) || !(metric.getValue().metricValue() instanceof Number number)) {
                     continue;
                 }
                 double value = number.doubleValue() * taken.factor;

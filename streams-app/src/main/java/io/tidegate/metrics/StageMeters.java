@@ -3,6 +3,8 @@ package io.tidegate.metrics;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.tidegate.contract.Topics;
+import io.tidegate.streams.KafkaInternals;
+import io.tidegate.streams.KafkaInternals.Measure;
 import io.tidegate.topology.TopologyListener.Stage;
 import java.util.EnumMap;
 import java.util.HashMap;
@@ -21,9 +23,6 @@ import org.apache.kafka.common.MetricName;
  * <p>{@link #opened} and {@link #closed} are thread-safe, the rest is not.
  */
 final class StageMeters {
-    private static final String RECORDS_LAG = "records-lag";
-    private static final String RESTORING = "restore-consumer";
-
     private final Topics topics;
     private final Map<Stage, Map<Integer, AtomicLong>> lastMs = new EnumMap<>(Stage.class);
     private final Map<Stage, double[]> records = new EnumMap<>(Stage.class);
@@ -64,8 +63,8 @@ final class StageMeters {
     void refresh(Map<MetricName, ? extends Metric> metrics, long nowMs) {
         Map<Stage, Map<Integer, Double>> lags = new EnumMap<>(Stage.class);
         metrics.forEach((name, metric) -> {
-            if (!name.name().equals(RECORDS_LAG)
-                    || name.tags().getOrDefault("client-id", "").endsWith(RESTORING)
+            if (!Measure.RECORDS_LAG.is(name)
+                    || KafkaInternals.isOfRestoreConsumer(name)
                     || !(metric.metricValue() instanceof Number number)
                     || Double.isNaN(number.doubleValue())) {
                 return;

@@ -2,7 +2,6 @@ package io.tidegate.streams;
 
 import io.tidegate.contract.Topics;
 import io.tidegate.streams.InstanceNotices.PauseCause;
-import io.tidegate.topology.TopologyListener;
 import io.tidegate.wal.DataDir;
 import io.tidegate.wal.WalException;
 import java.io.IOException;
@@ -60,7 +59,7 @@ public final class Instance implements AutoCloseable {
     private final CountDownLatch ended = new CountDownLatch(1);
     private final CountDownLatch closing = new CountDownLatch(1);
     private final ThreadFailures failures = new ThreadFailures();
-    private final TopologyListener listener;
+    private final InstanceListener listener;
     private final InstanceNotices notices = new InstanceNotices();
     private volatile Runnable onThreadFailure = () -> {};
     private volatile @Nullable Throwable fatal;
@@ -84,7 +83,7 @@ public final class Instance implements AutoCloseable {
             Duration session,
             @Nullable Alignment alignment,
             Continuity continuity,
-            TopologyListener listener) {
+            InstanceListener listener) {
         this.dir = dir;
         this.listener = listener;
         this.diskMinFreeBytes = diskMinFreeBytes;
@@ -256,7 +255,7 @@ public final class Instance implements AutoCloseable {
             fatal = new RepeatedFailureException(failure);
             return StreamThreadExceptionResponse.SHUTDOWN_CLIENT;
         }
-        if (Thread.currentThread().getName().contains("GlobalStreamThread")) {
+        if (KafkaInternals.isGlobalThread(Thread.currentThread())) {
             LOG.error("stopping: the configs of tenants cannot be read any more", failure);
             fatal = failure;
             return StreamThreadExceptionResponse.SHUTDOWN_CLIENT;

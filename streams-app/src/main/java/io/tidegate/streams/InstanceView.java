@@ -1,11 +1,9 @@
 package io.tidegate.streams;
 
-import io.tidegate.admission.TenantUsage;
 import io.tidegate.contract.TenantPartitions;
 import io.tidegate.contract.Topics;
+import io.tidegate.streams.KafkaInternals.Measure;
 import io.tidegate.tenant.TenantId;
-import io.tidegate.topology.TenantStates;
-import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -19,7 +17,6 @@ import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
-import java.util.function.BiConsumer;
 import org.apache.kafka.common.Metric;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.utils.Bytes;
@@ -30,19 +27,16 @@ import org.apache.kafka.streams.TaskMetadata;
 import org.apache.kafka.streams.ThreadMetadata;
 import org.apache.kafka.streams.errors.InvalidStateStoreException;
 import org.apache.kafka.streams.processor.StateRestoreListener;
-import org.apache.kafka.streams.state.KeyValueIterator;
 import org.apache.kafka.streams.state.QueryableStoreTypes;
 import org.apache.kafka.streams.state.ReadOnlyKeyValueStore;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What an instance knows at a moment: its state and tasks, what it restores, which other instances there are, and the
- * usage of the tenants that it decides on.
+ * The state of an instance: its tasks and their stores, running restorations, and the other instances.
  *
- * <p>Usage is read only from a shard whose active task runs here; everything else is "not here" and never a guess. So is
- * everything while no heartbeat could be sent for longer than a session: others may decide by then. Which
- * instance owns a shard is not asked of Kafka Streams: with the streams group protocol 4.3.1 keeps the partitions of one
- * thread of each instance only. Thread-safe; reads beside the threads that decide.
+ * <p>A store is read only from the active task of its shard, and only while heartbeats reach the brokers: after a session
+ * without one, other instances may decide. Kafka Streams is not asked which instance owns a shard: with the streams group
+ * protocol, 4.3.1 keeps the partitions of only one thread of each instance. Thread-safe.
  */
 public final class InstanceView {
     /**
@@ -76,18 +70,6 @@ public final class InstanceView {
             return (host.indexOf(':') >= 0 ? "[" + host + "]" : host) + ":" + port;
         }
     }
-
-    /**
-     * A sealed segment that a tenant is charged for.
-     *
-     * @param bytes the size of its file
-     */
-    public record Segment(long firstSeq, long bytes) {}
-
-    /** What was read from a shard that is here; null for a tenant that was never decided on. */
-    public record Read(@Nullable TenantUsage usage) {}
-
-    private static final String HEARTBEAT_AGE = "last-heartbeat-seconds-ago";
 
     /** A busy machine is no lost connection. */
     private static final long SILENCE_S_MIN = 5;
@@ -142,7 +124,7 @@ public final class InstanceView {
 
     private boolean hasHeartbeat() {
         return streams.metrics().values().stream()
-                .filter(metric -> metric.metricName().name().equals(HEARTBEAT_AGE))
+                .filter(metric -> Measure.HEARTBEAT_AGE_S.is(metric.metricName()))
                 .map(Metric::metricValue)
                 .anyMatch(age -> age instanceof Number seconds
                         && seconds.doubleValue() >= 0
@@ -258,71 +240,8 @@ public final class InstanceView {
         return own;
     }
 
-    /** Reads a tenant's usage; null where its shard is not here. */
-    public @Nullable Read usage(TenantId tenant) {
-        ReadOnlyKeyValueStore<Bytes, byte[]> store = store(TenantStates.USAGE, shardOf(tenant));
-        if (store == null) {
-            return null;
-        }
-        try {
-            byte[] stored = store.get(TenantStates.usageKey(tenant));
-            return new Read(stored == null ? null : TenantUsage.read(stored));
-        } catch (InvalidStateStoreException e) {
-            return null; // moved away while it was read
-        }
-    }
-
-    /**
-     * A tenant's sealed segments in order; null where its shard is not here.
-     *
-     * @param after those that begin above this number
-     */
-    public @Nullable List<Segment> segments(TenantId tenant, long after, int max) {
-        ReadOnlyKeyValueStore<Bytes, byte[]> store = store(TenantStates.SEGMENTS, shardOf(tenant));
-        if (store == null) {
-            return null;
-        }
-        if (after == Long.MAX_VALUE) {
-            return List.of();
-        }
-        List<Segment> found = new ArrayList<>();
-        try (KeyValueIterator<Bytes, byte[]> range = store.range(
-                TenantStates.segmentKey(tenant, after + 1), TenantStates.segmentKey(tenant, Long.MAX_VALUE))) {
-            while (range.hasNext() && found.size() < max) {
-                var entry = range.next();
-                found.add(new Segment(
-                        ByteBuffer.wrap(entry.key.get()).getLong(Long.BYTES),
-                        ByteBuffer.wrap(entry.value).getLong()));
-            }
-            return found;
-        } catch (InvalidStateStoreException e) {
-            return null;
-        }
-    }
-
-    /**
-     * Reads the usage of all tenants of a shard, in the order of their ids.
-     *
-     * @return false where the shard is not here, or went away: what was passed on is not complete then
-     */
-    public boolean usages(int shard, BiConsumer<TenantId, TenantUsage> each) {
-        ReadOnlyKeyValueStore<Bytes, byte[]> store = store(TenantStates.USAGE, shard);
-        if (store == null) {
-            return false;
-        }
-        try (KeyValueIterator<Bytes, byte[]> all = store.all()) {
-            while (all.hasNext()) {
-                var entry = all.next();
-                TenantId tenant = TenantId.of(ByteBuffer.wrap(entry.key.get()).getLong());
-                each.accept(tenant, TenantUsage.read(entry.value));
-            }
-            return true;
-        } catch (InvalidStateStoreException e) {
-            return false;
-        }
-    }
-
-    private @Nullable ReadOnlyKeyValueStore<Bytes, byte[]> store(String name, int shard) {
+    /** A store of a shard; null if its active task is not here, or if other instances may decide on it by now. */
+    public @Nullable ReadOnlyKeyValueStore<Bytes, byte[]> store(String name, int shard) {
         if (!isInTouch()) {
             return null;
         }

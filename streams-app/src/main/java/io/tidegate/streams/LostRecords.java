@@ -1,6 +1,5 @@
 package io.tidegate.streams;
 
-import io.tidegate.topology.TopologyListener;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
@@ -20,10 +19,10 @@ final class LostRecords {
     private static final Logger LOG = LoggerFactory.getLogger(LostRecords.class);
     private static final Duration ANSWER_WITHIN = Duration.ofSeconds(30);
 
-    private final TopologyListener listener;
+    private final InstanceListener listener;
     private final Map<TopicPartition, Long> reportedTo = new HashMap<>();
 
-    LostRecords(TopologyListener listener) {
+    LostRecords(InstanceListener listener) {
         this.listener = listener;
     }
 

@@ -27,7 +27,6 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.AuthorizationException;
 import org.apache.kafka.common.errors.TransactionalIdNotFoundException;
 import org.apache.kafka.common.internals.Topic;
-import org.apache.kafka.common.utils.Utils;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -333,7 +332,7 @@ public final class OpenTransactions {
         List<String> names = get(admin.listTopics(new ListTopicsOptions().listInternal(true))
                         .names())
                 .stream()
-                .filter(name -> fixed.contains(name) || isChangelog(name))
+                .filter(name -> fixed.contains(name) || KafkaInternals.isChangelog(applicationId, name))
                 .toList();
         Map<String, TopicDescription> described =
                 get(admin.describeTopics(names).allTopicNames());
@@ -341,16 +340,12 @@ public final class OpenTransactions {
         described.forEach((name, topic) -> {
             int count = topic.partitions().size();
             if (name.equals(Topic.GROUP_METADATA_TOPIC_NAME)) {
-                partitions.add(new TopicPartition(name, Utils.abs(applicationId.hashCode()) % count));
+                partitions.add(new TopicPartition(name, KafkaInternals.offsetsPartition(applicationId, count)));
             } else {
                 topic.partitions().forEach(one -> partitions.add(new TopicPartition(name, one.partition())));
             }
         });
         return partitions;
-    }
-
-    private boolean isChangelog(String topic) {
-        return topic.startsWith(applicationId + "-") && topic.endsWith("-changelog");
     }
 
     private static <T> T get(KafkaFuture<T> answer) {

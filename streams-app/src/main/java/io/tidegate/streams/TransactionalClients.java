@@ -45,7 +45,6 @@ import org.slf4j.LoggerFactory;
 final class TransactionalClients extends DefaultKafkaClientSupplier implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(TransactionalClients.class);
 
-    private static final String CLIENT_ID_SUFFIX = "-producer";
     private static final int ABORT_WITHIN_MS = 30_000;
     private static final int TRIES = 4;
 
@@ -104,9 +103,8 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
     public Producer<byte[], byte[]> getProducer(Map<String, Object> config) {
         String clientId = String.valueOf(config.get(ProducerConfig.CLIENT_ID_CONFIG));
         Object transactionalId = config.get(ProducerConfig.TRANSACTIONAL_ID_CONFIG);
-        if (transactionalId != null && clientId.endsWith(CLIENT_ID_SUFFIX)) {
-            String thread = clientId.substring(0, clientId.length() - CLIENT_ID_SUFFIX.length());
-            transactionalIds.put(thread, transactionalId.toString());
+        if (transactionalId != null && KafkaInternals.isProducerOfThread(clientId)) {
+            transactionalIds.put(KafkaInternals.threadOf(clientId), transactionalId.toString());
         }
         return new TransactionalProducer(config);
     }

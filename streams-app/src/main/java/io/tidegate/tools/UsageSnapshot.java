@@ -4,8 +4,9 @@ import io.tidegate.admin.TenantDirectory;
 import io.tidegate.admin.TopicReader;
 import io.tidegate.admission.TenantUsage;
 import io.tidegate.config.Settings;
+import io.tidegate.contract.StateKeys;
+import io.tidegate.streams.KafkaInternals;
 import io.tidegate.tenant.TenantId;
-import java.nio.ByteBuffer;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -83,13 +84,12 @@ final class UsageSnapshot {
 
     private static void loadEntities(Settings settings, Map<TenantId, TenantUsage> usages, Set<TenantId> loaded) {
         Map<TenantId, Map<Integer, byte[]>> chunks = new HashMap<>();
-        try (TopicReader reader =
-                new TopicReader(settings, List.of(settings.applicationId() + "-entities-changelog"))) {
+        try (TopicReader reader = new TopicReader(
+                settings, List.of(KafkaInternals.changelog(settings.applicationId(), StateKeys.ENTITIES)))) {
             reader.readToEnd(record -> {
-                ByteBuffer key = ByteBuffer.wrap(record.key());
-                TenantId tenant = TenantId.of(key.getLong());
+                TenantId tenant = StateKeys.tenantOf(record.key());
                 if (loaded.contains(tenant)) {
-                    put(chunks.computeIfAbsent(tenant, id -> new TreeMap<>()), key.getInt(), record);
+                    put(chunks.computeIfAbsent(tenant, id -> new TreeMap<>()), StateKeys.chunkOf(record.key()), record);
                 }
             });
         }

@@ -11,6 +11,7 @@ import io.tidegate.contract.AcceptedRecord;
 import io.tidegate.contract.Router.Route.ToDeadLetter;
 import io.tidegate.contract.SegmentLimits;
 import io.tidegate.contract.SourcePosition;
+import io.tidegate.contract.StateKeys;
 import io.tidegate.contract.TidegateHeaders;
 import io.tidegate.signal.Defect;
 import io.tidegate.signal.ParseResult;
@@ -73,10 +74,10 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
     public void init(ProcessorContext<TenantKey, byte[]> context) {
         super.init(context);
         states = new TenantStates(
-                context.getStateStore(TenantStates.USAGE),
-                context.getStateStore(TenantStates.ENTITIES),
-                context.getStateStore(TenantStates.SEGMENTS),
-                context.getStateStore(TenantStates.HISTORY),
+                context.getStateStore(StateKeys.USAGE),
+                context.getStateStore(StateKeys.ENTITIES),
+                context.getStateStore(StateKeys.SEGMENTS),
+                context.getStateStore(StateKeys.HISTORY),
                 settings.cachedTenants(),
                 memory);
         commands = new CommandRunner(context, states, configs, listener);

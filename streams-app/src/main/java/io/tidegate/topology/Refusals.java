@@ -8,6 +8,7 @@ import io.tidegate.contract.TidegateHeaders;
 import io.tidegate.tenant.TenantId;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import org.apache.kafka.common.header.Header;
@@ -40,7 +41,7 @@ final class Refusals {
     static Record<TenantKey, byte[]> deadLetter(
             Record<byte[], byte[]> record, ToDeadLetter to, SourcePosition source, RecordSizes sizes) {
         Record<byte[], byte[]> letter =
-                sizes.fitDeadLetter(record.withHeaders(new RecordHeaders(others(record.headers()))));
+                fit(record.withHeaders(new RecordHeaders(others(record.headers()))), sizes.deadLetterBytesMax());
         List<Header> headers = new ArrayList<>(List.of(letter.headers().toArray()));
         if (to.tenant() != null) {
             add(headers, TidegateHeaders.TENANT, to.tenant().decimal());
@@ -52,6 +53,28 @@ final class Refusals {
                 letter.value(),
                 letter.timestamp(),
                 new RecordHeaders(headers));
+    }
+
+    /** Makes a record fit the dead-letter topic: truncates the value first, then drops the producer's headers and key. */
+    static Record<byte[], byte[]> fit(Record<byte[], byte[]> record, long bytesMax) {
+        long surplus = RecordSizes.of(record.key(), record.value(), record.headers()) - bytesMax;
+        if (surplus <= 0) {
+            return record;
+        }
+        long originalBytes = record.value() == null ? 0 : record.value().length;
+        Record<byte[], byte[]> fitting = record;
+        if (surplus > originalBytes) {
+            for (Header header : record.headers().toArray()) {
+                fitting.headers().remove(header.key());
+            }
+            fitting = fitting.withKey(null);
+            surplus = originalBytes - bytesMax;
+        }
+        if (surplus > 0) {
+            fitting = fitting.withValue(Arrays.copyOf(record.value(), (int) (originalBytes - surplus)));
+        }
+        TidegateHeaders.set(fitting.headers(), TidegateHeaders.TRUNCATED_FROM, Long.toString(originalBytes));
+        return fitting;
     }
 
     /** The headers of a record for {@code quota-exceeded}, from those that it has. */

@@ -5,6 +5,7 @@ import io.tidegate.admission.EntitySet;
 import io.tidegate.admission.OpenSegment;
 import io.tidegate.admission.TenantUsage;
 import io.tidegate.contract.SegmentLimits;
+import io.tidegate.contract.StateKeys;
 import io.tidegate.tenant.TenantId;
 import java.nio.ByteBuffer;
 import java.security.SecureRandom;
@@ -39,10 +40,6 @@ import org.jspecify.annotations.Nullable;
  * reads the stores. Not thread-safe; owned by the task.
  */
 public final class TenantStates {
-    public static final String USAGE = "usage";
-    static final String ENTITIES = "entities";
-    public static final String SEGMENTS = "segments";
-    static final String HISTORY = "history";
 
     /** The bucket of signals; its byte keeps chunks of further buckets apart. */
     private static final byte SIGNALS_BUCKET = 0;
@@ -102,7 +99,7 @@ public final class TenantStates {
     Held of(TenantId tenant) {
         Held known = held.get(tenant);
         if (known == null) {
-            byte[] stored = usages.get(usageKey(tenant));
+            byte[] stored = usages.get(StateKeys.usage(tenant));
             TenantUsage usage =
                     stored == null ? TenantUsage.fresh(random.nextLong(), random.nextLong()) : TenantUsage.read(stored);
             // Before it is loaded: two large tenants must never be in memory together.
@@ -127,10 +124,10 @@ public final class TenantStates {
         }
         usage.entities().expect(usage.entityCount());
         try (KeyValueIterator<Bytes, byte[]> chunks =
-                entities.range(chunkKey(tenant, 0), chunkKey(tenant, Integer.MAX_VALUE))) {
+                entities.range(StateKeys.entities(tenant, 0), StateKeys.entities(tenant, Integer.MAX_VALUE))) {
             while (chunks.hasNext()) {
                 var chunk = chunks.next();
-                usage.entities().load(ByteBuffer.wrap(chunk.key.get()).getInt(Long.BYTES), chunk.value);
+                usage.entities().load(StateKeys.chunkOf(chunk.key.get()), chunk.value);
             }
         }
         if (usage.entities().size() != usage.entityCount()) {
@@ -150,18 +147,21 @@ public final class TenantStates {
     /** The chunks of a tenant's history by number; bounded by {@link io.tidegate.admission.HistoryBounds}. */
     private Map<Integer, byte[]> storedHistory(TenantId tenant) {
         Map<Integer, byte[]> chunks = new LinkedHashMap<>();
-        try (KeyValueIterator<Bytes, byte[]> range =
-                history.range(historyKey(tenant, 0), historyKey(tenant, Integer.MAX_VALUE))) {
+        try (KeyValueIterator<Bytes, byte[]> range = history.range(
+                StateKeys.history(tenant, SIGNALS_BUCKET, 0),
+                StateKeys.history(tenant, SIGNALS_BUCKET, Integer.MAX_VALUE))) {
             while (range.hasNext()) {
                 var chunk = range.next();
-                chunks.put(ByteBuffer.wrap(chunk.key.get()).getInt(Long.BYTES + 1), chunk.value);
+                chunks.put(StateKeys.chunkOf(chunk.key.get()), chunk.value);
             }
         }
         return chunks;
     }
 
     private void deleteHistory(TenantId tenant) {
-        storedHistory(tenant).keySet().forEach(number -> history.delete(historyKey(tenant, number)));
+        storedHistory(tenant)
+                .keySet()
+                .forEach(number -> history.delete(StateKeys.history(tenant, SIGNALS_BUCKET, number)));
     }
 
     /** Notes that a tenant changed, and keeps to the bounds. */
@@ -169,7 +169,7 @@ public final class TenantStates {
         EntitySet set = one.usage.entities();
         if (set.tailChunk() > set.firstHeldChunk()) {
             for (int chunk = set.firstHeldChunk(); chunk < set.tailChunk(); chunk++) {
-                entities.put(chunkKey(one.tenant, chunk), set.chunk(chunk));
+                entities.put(StateKeys.entities(one.tenant, chunk), set.chunk(chunk));
             }
             set.release();
         }
@@ -219,9 +219,9 @@ public final class TenantStates {
 
     private void write(Held one) {
         one.changed = false;
-        usages.put(usageKey(one.tenant), one.usage.write());
+        usages.put(StateKeys.usage(one.tenant), one.usage.write());
         one.usage.writeHistory((number, chunk) -> {
-            Bytes key = historyKey(one.tenant, number);
+            Bytes key = StateKeys.history(one.tenant, SIGNALS_BUCKET, number);
             if (chunk == null) {
                 history.delete(key);
             } else {
@@ -230,7 +230,7 @@ public final class TenantStates {
         });
         EntitySet set = one.usage.entities();
         if (set.size() > one.storedEntities && set.size() % EntitySet.CHUNK_ENTITIES > 0) {
-            entities.put(chunkKey(one.tenant, set.tailChunk()), set.chunk(set.tailChunk()));
+            entities.put(StateKeys.entities(one.tenant, set.tailChunk()), set.chunk(set.tailChunk()));
         }
         one.storedEntities = set.size();
     }
@@ -261,7 +261,7 @@ public final class TenantStates {
 
     private void seal(Held one, OpenSegment segment, long lastSeq) {
         segments.put(
-                segmentKey(one.tenant, segment.firstSeq()),
+                StateKeys.segment(one.tenant, segment.firstSeq()),
                 ByteBuffer.allocate(2 * Long.BYTES)
                         .putLong(segment.bytes())
                         .putLong(lastSeq)
@@ -270,7 +270,7 @@ public final class TenantStates {
     }
 
     private void remove(Held one, long firstSeq, long bytes) {
-        segments.delete(segmentKey(one.tenant, firstSeq));
+        segments.delete(StateKeys.segment(one.tenant, firstSeq));
         one.usage.storageChanged(-1, -bytes);
         changed(one);
     }
@@ -314,10 +314,10 @@ public final class TenantStates {
     private List<Segment> segmentsOf(Held one) {
         List<Segment> found = new ArrayList<>();
         try (KeyValueIterator<Bytes, byte[]> range =
-                segments.range(segmentKey(one.tenant, 0), segmentKey(one.tenant, Long.MAX_VALUE))) {
+                segments.range(StateKeys.segment(one.tenant, 0), StateKeys.segment(one.tenant, Long.MAX_VALUE))) {
             while (range.hasNext()) {
                 var next = range.next();
-                long firstSeq = ByteBuffer.wrap(next.key.get()).getLong(Long.BYTES);
+                long firstSeq = StateKeys.firstSeqOf(next.key.get());
                 ByteBuffer value = ByteBuffer.wrap(next.value);
                 long bytes = value.getLong();
                 // Stored before the last number was: all that is known is that it was accepted.
@@ -334,10 +334,10 @@ public final class TenantStates {
         boolean found = one.usage.forget(
                 kind,
                 id,
-                number -> entities.get(chunkKey(one.tenant, number)),
-                (number, chunk) -> entities.put(chunkKey(one.tenant, number), chunk));
+                number -> entities.get(StateKeys.entities(one.tenant, number)),
+                (number, chunk) -> entities.put(StateKeys.entities(one.tenant, number), chunk));
         if (found) {
-            usages.put(usageKey(one.tenant), one.usage.write());
+            usages.put(StateKeys.usage(one.tenant), one.usage.write());
         }
         return found;
     }
@@ -347,16 +347,16 @@ public final class TenantStates {
         writeAndDrop(one);
         EntitySet set = one.usage.entities();
         for (int chunk = 0; chunk * EntitySet.CHUNK_ENTITIES < set.size(); chunk++) {
-            entities.delete(chunkKey(one.tenant, chunk));
+            entities.delete(StateKeys.entities(one.tenant, chunk));
         }
         deleteHistory(one.tenant);
         List<Long> gone = new ArrayList<>();
         for (Segment segment : segmentsOf(one)) {
-            segments.delete(segmentKey(one.tenant, segment.firstSeq));
+            segments.delete(StateKeys.segment(one.tenant, segment.firstSeq));
             gone.add(segment.firstSeq);
         }
         usages.put(
-                usageKey(one.tenant),
+                StateKeys.usage(one.tenant),
                 one.usage.deleted(random.nextLong(), random.nextLong()).write());
         return new Gone(one.usage, gone, one.usage.sealedBytes(), one.usage.acceptedCount());
     }
@@ -368,31 +368,5 @@ public final class TenantStates {
         }
         held.remove(one.tenant);
         heldBytes -= one.bytes;
-    }
-
-    public static Bytes usageKey(TenantId tenant) {
-        return Bytes.wrap(ByteBuffer.allocate(Long.BYTES).putLong(tenant.bits()).array());
-    }
-
-    public static Bytes segmentKey(TenantId tenant, long firstSeq) {
-        return Bytes.wrap(ByteBuffer.allocate(2 * Long.BYTES)
-                .putLong(tenant.bits())
-                .putLong(firstSeq)
-                .array());
-    }
-
-    private static Bytes historyKey(TenantId tenant, int chunk) {
-        return Bytes.wrap(ByteBuffer.allocate(Long.BYTES + 1 + Integer.BYTES)
-                .putLong(tenant.bits())
-                .put(SIGNALS_BUCKET)
-                .putInt(chunk)
-                .array());
-    }
-
-    private static Bytes chunkKey(TenantId tenant, int chunk) {
-        return Bytes.wrap(ByteBuffer.allocate(Long.BYTES + Integer.BYTES)
-                .putLong(tenant.bits())
-                .putInt(chunk)
-                .array());
     }
 }

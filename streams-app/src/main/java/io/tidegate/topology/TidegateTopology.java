@@ -2,12 +2,12 @@ package io.tidegate.topology;
 
 import io.tidegate.contract.AcceptedTopic;
 import io.tidegate.contract.Router;
+import io.tidegate.contract.StateKeys;
 import io.tidegate.contract.Topics;
 import io.tidegate.signal.SignalParser;
 import io.tidegate.streams.BeforeCommit;
 import io.tidegate.streams.Continuity;
 import io.tidegate.wal.DataDir;
-import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
@@ -42,10 +42,6 @@ import org.jspecify.annotations.Nullable;
  * Kafka transaction covers what a stage read, its state and what it wrote.
  */
 public final class TidegateTopology {
-    /** The stores that have a changelog, {@code <application.id>-<store>-changelog}. */
-    public static final List<String> LOGGED_STORES =
-            List.of(TenantStates.USAGE, TenantStates.ENTITIES, TenantStates.SEGMENTS, TenantStates.HISTORY);
-
     static final String BY_TENANT_SINK = "to-signals-by-tenant";
     /** Followed by the region. */
     static final String FORWARD_SINK = "to-region-";
@@ -156,7 +152,7 @@ public final class TidegateTopology {
                 guarded(continuity, () -> new AdmitProcessor(settings, configs, parser, memory, listener)),
                 "signals-by-tenant",
                 "tenant-commands");
-        for (String store : LOGGED_STORES) {
+        for (String store : StateKeys.LOGGED_STORES) {
             topology.addStateStore(store(store, true), ADMIT);
         }
         topology.addStateStore(new UnloggedStoreBuilder<>(BeforeCommit.STORE, BeforeCommit::new), ADMIT);

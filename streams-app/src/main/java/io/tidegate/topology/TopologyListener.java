@@ -3,6 +3,7 @@ package io.tidegate.topology;
 import io.tidegate.admission.Reason;
 import io.tidegate.admission.TenantUsage;
 import io.tidegate.signal.Defect;
+import io.tidegate.streams.InstanceListener;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantId;
 import java.util.function.LongConsumer;
@@ -13,7 +14,7 @@ import java.util.function.LongConsumer;
  *
  * <p>It hears of work as it is done. What a transaction that is then aborted did comes again.
  */
-public interface TopologyListener {
+public interface TopologyListener extends InstanceListener {
     /** Listens to nothing. */
     TopologyListener NONE = new TopologyListener() {};
 
@@ -75,10 +76,4 @@ public interface TopologyListener {
     default UsageRound usageRound(int partition) {
         return UsageRound.NONE;
     }
-
-    /** Brokers deleted records of an input topic before they were read: at most so many. */
-    default void lost(String topic, long records) {}
-
-    /** A stream thread failed; another one takes its place, or the instance ends. */
-    default void threadFailed(boolean replaced) {}
 }

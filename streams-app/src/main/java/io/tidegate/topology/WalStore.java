@@ -5,6 +5,7 @@ import io.tidegate.contract.AcceptedTopic;
 import io.tidegate.contract.NumberedKey;
 import io.tidegate.contract.SourcePosition;
 import io.tidegate.contract.TidegateHeaders;
+import io.tidegate.streams.KafkaInternals;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.wal.DataDir;
 import io.tidegate.wal.SealedSegment;
@@ -22,7 +23,6 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.header.Headers;
 import org.apache.kafka.streams.processor.StateStore;
 import org.apache.kafka.streams.processor.StateStoreContext;
-import org.apache.kafka.streams.processor.internals.RecordBatchingStateRestoreCallback;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -78,7 +78,7 @@ final class WalStore implements StateStore {
             shard = new Shard(dir, partition, settings, () -> accepted.beginningIsGone(partition), this::sealed);
             lastOffset = shard.committedOffset();
         }
-        context.register(root, (RecordBatchingStateRestoreCallback) this::restore);
+        context.register(root, KafkaInternals.wholeRecords(this::restore));
     }
 
     void restore(Collection<ConsumerRecord<byte[], byte[]>> records) {

@@ -92,7 +92,7 @@ class DeploymentFilesTest {
 
     @Test
     void everyAlertIsTestedAndHasItsLineInTheGuide() throws IOException {
-        String tests = Files.readString(ROOT.resolve("deploy/prometheus/rules.test.yml"));
+        String tests = Files.readString(ROOT.resolve("deploy/tests/rules.test.yml"));
         String guide = Files.readString(ROOT.resolve("docs/operations.md"));
 
         List<String> alerts = find(ALERT, Files.readString(RULES), 1);

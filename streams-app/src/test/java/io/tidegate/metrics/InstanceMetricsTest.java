@@ -9,6 +9,7 @@ import io.tidegate.admission.TenantUsage;
 import io.tidegate.config.Settings;
 import io.tidegate.config.SettingsLoader;
 import io.tidegate.contract.RecordSizes;
+import io.tidegate.instance.TopologyFromSettings;
 import io.tidegate.signal.Defect;
 import io.tidegate.streams.Alignment;
 import io.tidegate.streams.Continuity;
@@ -60,7 +61,7 @@ final class InstanceMetricsTest {
     @BeforeEach
     void start() {
         Settings settings = SettingsLoader.load(null, Map.of(), Map.of(Settings.DATA_DIR, root.toString()));
-        TopologySettings topology = settings.topology(new RecordSizes(100_000, 100_000));
+        TopologySettings topology = TopologyFromSettings.of(settings, new RecordSizes(100_000, 100_000));
         TenantConfigs configs = new TenantConfigs(UnknownTenants.REJECT, MissingTenants.REJECT);
         metrics = new InstanceMetrics(
                 new PrometheusMeterRegistry(PrometheusConfig.DEFAULT), topology, "app", 2, clockMs::get);

@@ -171,12 +171,12 @@ final class DiskFaultTest {
     private Process strace(TidegateProcess instance, Path dataDir, String calls, String what) throws Exception {
         List<String> command = new ArrayList<>(List.of("strace", "-f", "-o", "/dev/null", "-e", "trace=" + calls));
         if (calls.contains("write")) {
-            try (Stream<Path> files = Files.walk(dataDir)) {
-                files.filter(file -> file.getParent().endsWith("wal")
-                                || file.endsWith("wal")
-                                || file.endsWith("checkpoints"))
-                        .forEach(file -> command.addAll(List.of("-P", file.toString())));
-            }
+            FaultScene.ownFiles(dataDir).stream()
+                    .flatMap(file -> Stream.of(file, file.getParent()))
+                    .filter(file ->
+                            file.getParent().endsWith("wal") || file.endsWith("wal") || file.endsWith("checkpoints"))
+                    .distinct()
+                    .forEach(file -> command.addAll(List.of("-P", file.toString())));
         }
         command.addAll(List.of("-e", "inject=" + calls + ":" + what, "-p", Long.toString(instance.pid())));
         Path log = Files.createTempFile(temp, "strace-", ".log");

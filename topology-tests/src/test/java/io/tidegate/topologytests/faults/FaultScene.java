@@ -5,7 +5,11 @@ import io.tidegate.topologytests.support.Deployment;
 import io.tidegate.topologytests.support.Progress;
 import io.tidegate.topologytests.support.TidegateProcess;
 import java.io.IOException;
+import java.nio.file.FileVisitResult;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -367,18 +371,36 @@ final class FaultScene implements AutoCloseable {
         }
     }
 
-    /** The keys of WAL files by path: a file that was written anew has another. */
+    /** The keys of WAL files by path: a file that was written again has another. */
     static Map<Path, Object> fileKeys(Path root) throws IOException {
         Map<Path, Object> keys = new TreeMap<>();
-        try (var files = java.nio.file.Files.walk(root)) {
-            for (Path file :
-                    files.filter(path -> path.getParent().endsWith("wal")).toList()) {
+        for (Path file : ownFiles(root)) {
+            if (file.getParent().endsWith("wal")) {
                 keys.put(
                         file,
-                        java.nio.file.Files.readAttributes(file, java.nio.file.attribute.BasicFileAttributes.class)
-                                .fileKey());
+                        Files.readAttributes(file, BasicFileAttributes.class).fileKey());
             }
         }
         return keys;
+    }
+
+    /** The files of a data directory without Kafka Streams' own, which come and go while an instance runs. */
+    static List<Path> ownFiles(Path root) throws IOException {
+        List<Path> found = new ArrayList<>();
+        Files.walkFileTree(root, new SimpleFileVisitor<>() {
+            @Override
+            public FileVisitResult preVisitDirectory(Path dir, BasicFileAttributes attributes) {
+                return dir.endsWith(Path.of(".tidegate", "streams"))
+                        ? FileVisitResult.SKIP_SUBTREE
+                        : FileVisitResult.CONTINUE;
+            }
+
+            @Override
+            public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) {
+                found.add(file);
+                return FileVisitResult.CONTINUE;
+            }
+        });
+        return found;
     }
 }

@@ -205,8 +205,8 @@ final class Invariants {
     }
 
     /**
-     * In the order of time, no interval has more than burst + rate × its length, and none that begins with the first signal
-     * more than one second of tokens + rate × its length.
+     * No interval of record time holds more than burst + rate × its length, and none that begins with the earliest signal
+     * more than one second of tokens + rate × its length; in whatever order the signals were read.
      */
     private static void rateHolds(String tenant, long rate, long burst, List<Stored> stored) {
         long[] timesMs = stored.stream().mapToLong(Stored::timestampMs).sorted().toArray();
@@ -215,10 +215,10 @@ final class Invariants {
             long here = i * 1000L - rate * (timesMs[i] - timesMs[0]);
             least = Math.min(least, here);
             assertThat(here + 1000 - least)
-                    .as("tenant %s: thousandths above the rate in an interval that ends with acceptance %d", tenant, i)
+                    .as("tenant %s: thousandths above the rate in an interval that ends at %d", tenant, timesMs[i])
                     .isLessThanOrEqualTo(burst * 1000);
             assertThat(here + 1000)
-                    .as("tenant %s: thousandths since the first signal at acceptance %d", tenant, i)
+                    .as("tenant %s: thousandths from the earliest signal to %d", tenant, timesMs[i])
                     .isLessThanOrEqualTo(Math.min(rate, burst) * 1000);
         }
     }

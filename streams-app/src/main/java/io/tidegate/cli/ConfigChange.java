@@ -1,0 +1,58 @@
+package io.tidegate.cli;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.admin.TenantOperations;
+import io.tidegate.admin.TenantOperations.Outcome.Changed;
+import io.tidegate.admin.TenantOperations.Outcome.Rejected;
+import io.tidegate.tenant.TenantConfigJson;
+import java.math.BigInteger;
+import picocli.CommandLine.Mixin;
+
+/** The commands that change a tenant's config, and say where the change stands in its topic. */
+abstract class ConfigChange extends OnTenant {
+    @Mixin
+    OutputOptions output = new OutputOptions();
+
+    /**
+     * Prints an outcome.
+     *
+     * @param what such as "set"
+     */
+    int print(TenantOperations.Outcome outcome, String what) {
+        if (outcome instanceof Rejected rejected) {
+            return rejected(rejected.rejection());
+        }
+        Changed changed = (Changed) outcome;
+        if (output.json()) {
+            out().println(Json.line(json(changed)));
+        } else {
+            out().println(
+                            changed.offset() < 0
+                                    ? "tenant %s %s".formatted(tenant, what)
+                                    : "tenant %s %s (config offset %d)".formatted(tenant, what, changed.offset()));
+            if (changed.config() != null) {
+                ConfigTexts.difference(changed.before(), changed.config())
+                        .forEach(line -> out().println("  " + Table.printable(line)));
+                out().println("now: " + ConfigTexts.limits(changed.config()));
+            }
+        }
+        out().flush();
+        warn(changed.warnings());
+        return ExitCodes.OK;
+    }
+
+    private ObjectNode json(Changed changed) {
+        ObjectNode json = Json.object();
+        json.put("tenant_id", new BigInteger(tenant.decimal()));
+        json.put("config_offset", changed.offset());
+        json.set("config", changed.config() == null ? null : Json.tree(TenantConfigJson.write(changed.config())));
+        ArrayNode warnings = json.putArray("warnings");
+        changed.warnings()
+                .forEach(warning -> warnings.addObject()
+                        .put("id", warning.id())
+                        .put("field", warning.field())
+                        .put("message", warning.message()));
+        return json;
+    }
+}

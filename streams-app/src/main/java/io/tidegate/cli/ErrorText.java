@@ -1,0 +1,33 @@
+package io.tidegate.cli;
+
+import java.io.UncheckedIOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.NoSuchFileException;
+import org.apache.kafka.common.KafkaException;
+
+/** Failures in words. */
+final class ErrorText {
+    private ErrorText() {}
+
+    /** What went wrong, in a form that helps a user: files that are missing or not readable, and causes that Kafka hides. */
+    static String of(Throwable failure) {
+        if (failure instanceof UncheckedIOException unchecked) {
+            return of(unchecked.getCause());
+        }
+        if (failure instanceof NoSuchFileException) {
+            return failure.getMessage() + " does not exist";
+        }
+        if (failure instanceof AccessDeniedException) {
+            return failure.getMessage() + ": permission denied";
+        }
+        Throwable root = failure;
+        while (root.getCause() != null) {
+            root = root.getCause();
+        }
+        String text = failure.getMessage() == null ? failure.toString() : failure.getMessage();
+        // Kafka says "Failed to construct kafka consumer" and keeps the reason in the cause.
+        return failure instanceof KafkaException && root.getMessage() != null && !text.contains(root.getMessage())
+                ? text + ": " + root.getMessage()
+                : text;
+    }
+}

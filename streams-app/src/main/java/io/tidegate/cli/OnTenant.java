@@ -1,0 +1,69 @@
+package io.tidegate.cli;
+
+import io.tidegate.admin.AdminException;
+import io.tidegate.admin.ConfigEdit;
+import io.tidegate.admin.TenantDirectory;
+import io.tidegate.admin.TenantOperations;
+import io.tidegate.tenant.ConfigWarnings.Warning;
+import io.tidegate.tenant.TenantConfig;
+import io.tidegate.tenant.TenantId;
+import java.util.List;
+import java.util.function.BiFunction;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+
+/** The commands on one tenant. */
+abstract class OnTenant extends OnTenants {
+    @Parameters(
+            index = "0",
+            paramLabel = "TENANT",
+            converter = Amounts.TenantConverter.class,
+            description = "The tenant's id.")
+    TenantId tenant = TenantId.DEFAULT;
+
+    /**
+     * The tenant's stored config; null where it has none.
+     *
+     * @throws AdminException if the record is not a config: what it meant to limit must not be lost unnoticed
+     */
+    @Nullable
+    TenantConfig stored(TenantDirectory directory) {
+        TenantDirectory.Stored found = directory.configs().get(tenant);
+        if (found != null && found.config() == null) {
+            throw new AdminException(TenantOperations.notAConfig(tenant, found.offset()));
+        }
+        return found == null ? null : found.config();
+    }
+
+    /** Runs one operation. */
+    TenantOperations.Outcome operate(
+            BiFunction<TenantOperations, TenantOperations.Caller, TenantOperations.Outcome> operation) {
+        try (TenantOperations operations = new TenantOperations(options.load())) {
+            return operation.apply(operations, TenantOperations.Caller.ofCommandLine());
+        }
+    }
+
+    /** Says why an operation was not done. */
+    int rejected(ConfigEdit.Rejection rejection) {
+        if (rejection.kind() == ConfigEdit.Kind.INVALID_CONFIG) {
+            throw new ParameterException(spec.commandLine(), rejection.message());
+        }
+        hint(Table.printable(rejection.message()));
+        switch (rejection.kind()) {
+            case TENANT_UNKNOWN ->
+                hint("give it one with: tidegate tenants set %s --rate 100/s".formatted(tenant.decimal()));
+            case NOT_A_CONFIG ->
+                hint("replace it with: tidegate tenants set %1$s --from FILE; remove it with: tidegate tenants rm %1$s"
+                        .formatted(tenant.decimal()));
+            default -> {
+                // the message says all
+            }
+        }
+        return ExitCodes.FAILED;
+    }
+
+    void warn(List<Warning> warnings) {
+        warnings.forEach(warning -> hint("warning: " + Table.printable(warning.message())));
+    }
+}

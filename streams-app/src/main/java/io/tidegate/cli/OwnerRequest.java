@@ -1,0 +1,41 @@
+package io.tidegate.cli;
+
+import io.tidegate.admin.CommandSender;
+import io.tidegate.admin.CommandSender.Answer;
+import io.tidegate.config.Settings;
+import io.tidegate.contract.TenantCommand;
+import java.time.Duration;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+
+/** The commands that ask the instance that owns a tenant, and wait for its answer. */
+abstract class OwnerRequest extends OnTenant {
+    @Option(
+            names = "--timeout",
+            paramLabel = "DURATION",
+            defaultValue = "30s",
+            description = "How long to wait for the answer. Default: ${DEFAULT-VALUE}.")
+    private String timeout = "30s";
+
+    Duration timeout() {
+        try {
+            return Amounts.duration(timeout);
+        } catch (IllegalArgumentException e) {
+            throw new ParameterException(spec.commandLine(), "--timeout: " + e.getMessage(), e);
+        }
+    }
+
+    void print(String text) {
+        out().println(text);
+        out().flush();
+    }
+
+    Answer ask(Settings settings, TenantCommand command) {
+        return new CommandSender(settings).send(tenant, command, timeout());
+    }
+
+    int refused(String message) {
+        hint("refused: " + Table.printable(message));
+        return ExitCodes.FAILED;
+    }
+}

@@ -1,0 +1,14 @@
+package io.tidegate.cli;
+
+import picocli.CommandLine.Command;
+
+@Command(
+        name = "rm",
+        mixinStandardHelpOptions = true,
+        description = "Removes a tenant's config: the tenant is unknown then. Its state and WAL stay.")
+final class TenantRemoveCommand extends ConfigChange {
+    @Override
+    public Integer call() {
+        return print(operate((operations, caller) -> operations.remove(tenant, caller)), "removed");
+    }
+}

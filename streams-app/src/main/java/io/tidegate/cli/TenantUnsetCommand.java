@@ -1,0 +1,58 @@
+package io.tidegate.cli;
+
+import io.tidegate.tenant.TenantConfig;
+import java.util.List;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+
+@Command(
+        name = "unset",
+        mixinStandardHelpOptions = true,
+        description = "Takes limits of a tenant away; what is not named stays.")
+final class TenantUnsetCommand extends ConfigChange {
+    @Option(names = "--rate", description = "No limit of the rate.")
+    private boolean rate;
+
+    @Option(names = "--burst", description = "The bucket is 2 × the rate again.")
+    private boolean burst;
+
+    @Option(names = "--entities", description = "No limit of entities.")
+    private boolean entities;
+
+    @Option(names = "--storage", description = "No limit of storage.")
+    private boolean storage;
+
+    @Option(names = "--region", description = "The data may reside anywhere.")
+    private boolean region;
+
+    @Option(names = "--label", description = "No label.")
+    private boolean label;
+
+    @Option(names = "--mode", description = "enforce again.")
+    private boolean mode;
+
+    @Option(names = "--blocked-until", description = "Not blocked.")
+    private boolean blockedUntil;
+
+    @Override
+    public Integer call() {
+        if (!(rate || burst || entities || storage || region || label || mode || blockedUntil)) {
+            throw new ParameterException(spec.commandLine(), "name what to unset, such as --rate");
+        }
+        return print(operate((operations, caller) -> operations.change(tenant, this::without, caller)), "changed");
+    }
+
+    private TenantConfig without(TenantConfig base) {
+        return base.toBuilder()
+                .maxSignalsPerSec(rate ? null : base.maxSignalsPerSec())
+                .burstSignals(burst ? null : base.burstSignals())
+                .maxEntities(entities ? null : base.maxEntities())
+                .maxStorageBytes(storage ? null : base.maxStorageBytes())
+                .requiredRegions(region ? List.of() : base.requiredRegions())
+                .label(label ? "" : base.label())
+                .mode(mode ? TenantConfig.Mode.ENFORCE : base.mode())
+                .blockedUntil(blockedUntil ? null : base.blockedUntil())
+                .build();
+    }
+}

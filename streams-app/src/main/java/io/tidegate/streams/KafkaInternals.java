@@ -1,0 +1,98 @@
+package io.tidegate.streams;
+
+import java.util.Collection;
+import java.util.function.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.MetricName;
+import org.apache.kafka.common.utils.Utils;
+import org.apache.kafka.streams.processor.StateRestoreCallback;
+import org.apache.kafka.streams.processor.internals.RecordBatchingStateRestoreCallback;
+
+/**
+ * What Tidegate knows of Kafka beyond its documented interfaces and what no compiler checks: names of threads, clients,
+ * topics and metrics. One test compares all of it with the pinned version.
+ */
+public final class KafkaInternals {
+    /** A metric of Kafka Streams or its clients. */
+    public enum Measure {
+        COMMIT_LATENCY_AVG_MS("stream-thread-metrics", "commit-latency-avg"),
+        COMMIT_LATENCY_MAX_MS("stream-thread-metrics", "commit-latency-max"),
+        COMMITS("stream-thread-metrics", "commit-total"),
+        PROCESSED("stream-thread-metrics", "process-total"),
+        TASKS_CREATED("stream-thread-metrics", "task-created-total"),
+        TASKS_CLOSED("stream-thread-metrics", "task-closed-total"),
+        THREADS("stream-metrics", "alive-stream-threads"),
+        REBALANCES("consumer-coordinator-metrics", "rebalance-total"),
+        REBALANCE_LATENCY_MAX_MS("consumer-coordinator-metrics", "rebalance-latency-max"),
+        HEARTBEAT_AGE_S("consumer-coordinator-metrics", "last-heartbeat-seconds-ago"),
+        RECORDS_LAG("consumer-fetch-manager-metrics", "records-lag"),
+        SENT_BYTES("producer-metrics", "outgoing-byte-total"),
+        RECEIVED_BYTES("consumer-metrics", "incoming-byte-total"),
+        SEND_ERRORS("producer-metrics", "record-error-total"),
+        /** Of producers, consumers and admin clients; there is another of the same name for each broker. */
+        CONNECTIONS("", "connection-count");
+
+        private final String group;
+        private final String name;
+
+        Measure(String group, String name) {
+            this.group = group;
+            this.name = name;
+        }
+
+        public String metricName() {
+            return name;
+        }
+
+        public boolean is(MetricName metric) {
+            return name.equals(metric.name())
+                    && (group.isEmpty() ? !metric.group().contains("node") : group.equals(metric.group()));
+        }
+    }
+
+    private static final String PRODUCER = "-producer";
+    private static final String RESTORE_CONSUMER = "-restore-consumer";
+    private static final String GLOBAL_THREAD = "GlobalStreamThread";
+
+    private KafkaInternals() {}
+
+    /** Whether a client id is that of a stream thread's producer, which follows the name of its thread. */
+    static boolean isProducerOfThread(String clientId) {
+        return clientId.endsWith(PRODUCER);
+    }
+
+    /** The stream thread of a producer. */
+    static String threadOf(String producerClientId) {
+        return producerClientId.substring(0, producerClientId.length() - PRODUCER.length());
+    }
+
+    /** Whether the client that measures this rebuilds stores, rather than reading what is to be processed. */
+    public static boolean isOfRestoreConsumer(MetricName metric) {
+        return metric.tags().getOrDefault("client-id", "").endsWith(RESTORE_CONSUMER);
+    }
+
+    /** Whether this is the thread that reads the topics of global stores. */
+    static boolean isGlobalThread(Thread thread) {
+        return thread.getName().contains(GLOBAL_THREAD);
+    }
+
+    /** The changelog topic of a store. */
+    public static String changelog(String applicationId, String store) {
+        return applicationId + "-" + store + "-changelog";
+    }
+
+    static boolean isChangelog(String applicationId, String topic) {
+        return topic.startsWith(applicationId + "-") && topic.endsWith("-changelog");
+    }
+
+    /** The partition of {@code __consumer_offsets} in which a group's offsets are. */
+    static int offsetsPartition(String groupId, int partitions) {
+        return Utils.abs(groupId.hashCode()) % partitions;
+    }
+
+    /** Restores a store from whole records: documented callbacks are given neither offset nor headers. */
+    public static StateRestoreCallback wholeRecords(Consumer<Collection<ConsumerRecord<byte[], byte[]>>> restore) {
+        RecordBatchingStateRestoreCallback callback = restore::accept;
+        return callback;
+    }
+}
