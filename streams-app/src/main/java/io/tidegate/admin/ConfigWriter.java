@@ -416,13 +416,9 @@ public final class ConfigWriter implements AutoCloseable {
                 new KafkaConsumer<>(config, new ByteArrayDeserializer(), new ByteArrayDeserializer());
         try {
             List<PartitionInfo> partitions = opened.partitionsFor(topic, READ_WITHIN);
-            if (partitions == null || partitions.size() != 1) {
-                throw new AdminException(
-                        "the topic %s on %s has %d partitions, it must have one (has `tidegate init` or `run` run there?)"
-                                .formatted(
-                                        topic,
-                                        settings.bootstrapServers(),
-                                        partitions == null ? 0 : partitions.size()));
+            if (partitions == null || partitions.isEmpty()) {
+                throw new AdminException("the topic %s does not exist on %s: has `tidegate init` or `run` run there?"
+                        .formatted(topic, settings.bootstrapServers()));
             }
             TopicPartition partition = new TopicPartition(topic, 0);
             opened.assign(List.of(partition));

@@ -11,6 +11,7 @@ public record Remedy(Kind kind, String command) {
     /** The kinds of commands that messages recommend. */
     public enum Kind {
         SET_TOPIC_CONFIG,
+        ADD_PARTITIONS,
         UPGRADE_FEATURE,
         ABORT_TRANSACTION,
         ALLOW_TOPIC_OPERATION,
@@ -24,6 +25,13 @@ public record Remedy(Kind kind, String command) {
 
     public static Remedy setTopicConfig(String brokers, String topic, String setting, String value) {
         return new Remedy(Kind.SET_TOPIC_CONFIG, TOPIC_CONFIG.formatted(brokers, topic, setting, value));
+    }
+
+    public static Remedy addPartitions(String brokers, String topic, int count) {
+        return new Remedy(
+                Kind.ADD_PARTITIONS,
+                "kafka-topics.sh --bootstrap-server %s --alter --topic %s --partitions %d"
+                        .formatted(brokers, topic, count));
     }
 
     public static Remedy upgradeFeature(String brokers, String feature, int level) {

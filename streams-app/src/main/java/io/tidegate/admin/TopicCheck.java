@@ -4,6 +4,7 @@ import io.tidegate.admin.TopicRule.AtLeast;
 import io.tidegate.admin.TopicRule.Exactly;
 import io.tidegate.admin.TopicRule.IngressRetention;
 import io.tidegate.admin.TopicRule.NotLowered;
+import io.tidegate.admin.TopicRule.SameAsState;
 import io.tidegate.admin.TopicRule.Shards;
 import io.tidegate.admin.TopicRule.TwoInSync;
 import io.tidegate.admin.TopicRule.Unchanged;
@@ -42,15 +43,11 @@ final class TopicCheck {
     List<TopicFinding> findings(Collection<TopicState> topics, Map<String, TopicState> atStart) {
         List<TopicFinding> findings = new ArrayList<>();
         long ingressMs = TopicPlan.ingressRetentionMs(topics);
-        int smallest = topics.stream()
-                .filter(topic -> TopicRules.of(topic.role()).stream().anyMatch(rule -> rule.demand() instanceof Shards))
-                .mapToInt(TopicState::partitions)
-                .min()
-                .orElse(shards);
+        int ofState = StatePartitions.count(topics);
         for (TopicState topic : topics) {
             for (TopicRule rule : TopicRules.of(topic.role())) {
                 TopicFinding finding = rule.when().holds(requireLogAppendTime)
-                        ? finding(topic, rule, ingressMs, smallest, atStart.get(topic.name()))
+                        ? finding(topic, rule, ingressMs, ofState, atStart.get(topic.name()))
                         : null;
                 if (finding != null) {
                     findings.add(finding);
@@ -72,7 +69,7 @@ final class TopicCheck {
     }
 
     private @Nullable TopicFinding finding(
-            TopicState topic, TopicRule rule, long ingressMs, int smallest, @Nullable TopicState before) {
+            TopicState topic, TopicRule rule, long ingressMs, int ofState, @Nullable TopicState before) {
         String name = rule.property();
         String found = topic.value(name);
         if (rule.demand() instanceof Exactly exactly) {
@@ -108,7 +105,22 @@ final class TopicCheck {
                             "it was %s when the instance started".formatted(before.value(name)),
                             before.value(name));
         } else if (rule.demand() instanceof Shards) {
-            return partitions(topic, rule, smallest);
+            return topic.partitions() >= shards
+                    ? null
+                    : add(
+                            topic,
+                            rule,
+                            "at least %d are needed (%s)".formatted(shards, Settings.SHARDS),
+                            Math.max(shards, TopicRules.STATE.contains(topic.role()) ? ofState : 0));
+        } else if (rule.demand() instanceof SameAsState) {
+            boolean isTooFewForShards = topic.role() != TopicRole.CHANGELOG && topic.partitions() < shards;
+            return topic.partitions() >= ofState || isTooFewForShards // which is a finding of its own
+                    ? null
+                    : add(
+                            topic,
+                            rule,
+                            "%d are needed, as many as the other topics of the tenants' state have".formatted(ofState),
+                            ofState);
         } else if (rule.demand() instanceof Unchanged) {
             return before == null || found.equals(before.value(name)) ? null : recreated(topic, rule, before);
         }
@@ -139,19 +151,12 @@ final class TopicCheck {
                 Remedy.setTopicConfig(brokers, topic.name(), rule.property(), value));
     }
 
-    /** Every hint names the same value: the smallest count, which is enough partitions in each of the topics. */
-    private @Nullable TopicFinding partitions(TopicState topic, TopicRule rule, int smallest) {
-        if (topic.partitions() == shards) {
-            return null;
-        }
-        String text =
-                "topic %s has %d partitions, %s is %d: set %s=%d, or use other topics. Tenants would move away from"
-                        + " their state";
+    private TopicFinding add(TopicState topic, TopicRule rule, String must, int wanted) {
         return new TopicFinding(
                 topic.name(),
                 rule,
-                text.formatted(topic.name(), topic.partitions(), Settings.SHARDS, shards, Settings.SHARDS, smallest),
-                null);
+                "topic %s has %d partitions, %s".formatted(topic.name(), topic.partitions(), must),
+                Remedy.addPartitions(brokers, topic.name(), wanted));
     }
 
     private static TopicFinding recreated(TopicState topic, TopicRule rule, TopicState before) {

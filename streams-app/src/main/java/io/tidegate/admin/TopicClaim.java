@@ -20,6 +20,8 @@ import org.jspecify.annotations.Nullable;
  * @param role what the application uses it for
  * @param application the {@code application.id}
  * @param region the application's region; null if it has none
+ * @param shards the number of shards that the application works with, on {@code signals-accepted}; null on other topics, and
+ *     in claims of versions that did not record it
  * @param claimedAt when it first used the topic
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
@@ -31,13 +33,21 @@ record TopicClaim(
         @JsonProperty("role") String role,
         @JsonProperty("application") String application,
         @JsonProperty("region") @Nullable String region,
+        @JsonProperty("shards") @Nullable Integer shards,
         @JsonProperty("claimed_at") String claimedAt) {
     static final int VERSION = 1;
     private static final JsonMapper JSON = new JsonMapper();
 
-    static TopicClaim of(TopicState topic, String application, @Nullable String region, String now) {
+    static TopicClaim of(TopicState topic, String application, @Nullable String region, int shards, String now) {
         return new TopicClaim(
-                VERSION, topic.name(), topic.id().toString(), topic.role().title(), application, region, now);
+                VERSION,
+                topic.name(),
+                topic.id().toString(),
+                topic.role().title(),
+                application,
+                region,
+                topic.role() == TopicRole.ACCEPTED ? shards : null,
+                now);
     }
 
     String key() {

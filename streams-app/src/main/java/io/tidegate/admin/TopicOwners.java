@@ -81,9 +81,30 @@ final class TopicOwners {
         check(topics, claims);
         checkApplication(claims.values());
         for (TopicState topic : topics) {
-            if (topic.role() == TopicRole.ACCEPTED && owner(claims, topic) == null) {
-                checkUnclaimed(topic);
+            if (topic.role() == TopicRole.ACCEPTED) {
+                TopicClaim owner = owner(claims, topic);
+                if (owner == null) {
+                    checkUnclaimed(topic);
+                }
+                checkShards(topic, owner);
             }
+        }
+    }
+
+    /**
+     * A tenant's partition follows from the number of shards, so the first number is fixed. Until it was recorded, topics had
+     * exactly as many partitions.
+     */
+    private void checkShards(TopicState accepted, @Nullable TopicClaim claim) {
+        Integer recorded = claim == null ? null : claim.shards();
+        if (recorded == null && accepted.partitions() != settings.shards() && hasRecords(accepted)) {
+            recorded = accepted.partitions();
+        }
+        if (recorded != null && recorded != settings.shards()) {
+            throw new AdminException(
+                    ("%1$s is %2$d, and application.id %3$s works on %4$s with %1$s=%5$d: tenants would move away from their"
+                                    + " state and their WAL. Set %1$s=%5$d, or use another application.id and other topics")
+                            .formatted(Settings.SHARDS, settings.shards(), application, accepted.name(), recorded));
         }
     }
 
@@ -216,9 +237,11 @@ final class TopicOwners {
         Map<String, @Nullable TopicClaim> missing = new LinkedHashMap<>();
         String now = Instant.now().toString();
         for (TopicState topic : topics) {
-            TopicClaim wanted = TopicClaim.of(topic, application, region, now);
+            TopicClaim wanted = TopicClaim.of(topic, application, region, settings.shards(), now);
             TopicClaim known = claims.get(wanted.key());
-            if (known == null || !Objects.equals(known.region(), region)) {
+            if (known == null
+                    || !Objects.equals(known.region(), region)
+                    || !Objects.equals(known.shards(), wanted.shards())) {
                 missing.put(wanted.key(), wanted);
             }
         }
@@ -253,7 +276,7 @@ final class TopicOwners {
             claims.values().stream()
                     .filter(claim -> claim.isOn(topic.id()))
                     .forEach(claim -> changes.put(claim.key(), null));
-            TopicClaim own = TopicClaim.of(topic, application, region, now);
+            TopicClaim own = TopicClaim.of(topic, application, region, settings.shards(), now);
             changes.put(own.key(), own);
         }
         if (!bound.isEmpty()) {
@@ -348,7 +371,7 @@ final class TopicOwners {
         try (var producer = new KafkaProducer<>(config, new StringSerializer(), new ByteArraySerializer())) {
             List<java.util.concurrent.Future<?>> sent = new ArrayList<>();
             claims.forEach((key, claim) ->
-                    sent.add(producer.send(new ProducerRecord<>(topic, key, claim == null ? null : claim.json()))));
+                    sent.add(producer.send(new ProducerRecord<>(topic, 0, key, claim == null ? null : claim.json()))));
             for (var one : sent) {
                 one.get(WRITE_WITHIN_S, TimeUnit.SECONDS);
             }

@@ -60,7 +60,11 @@ public final class TopicReader implements AutoCloseable {
                             "the topic %s does not exist on %s: has `tidegate init` or `run` run there?"
                                     .formatted(topic, settings.bootstrapServers()));
                 }
-                infos.forEach(info -> partitions.add(new TopicPartition(topic, info.partition())));
+                // These have one order. If somebody adds partitions, they stay empty.
+                boolean isOrdered = topic.equals(settings.topics().configs()) || topic.equals(settings.ownersTopic());
+                infos.stream()
+                        .filter(info -> !isOrdered || info.partition() == 0)
+                        .forEach(info -> partitions.add(new TopicPartition(topic, info.partition())));
             }
             consumer.assign(partitions);
             consumer.seekToBeginning(partitions);

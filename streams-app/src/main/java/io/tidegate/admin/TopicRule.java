@@ -147,11 +147,19 @@ public record TopicRule(
         }
     }
 
-    /** One partition for each shard. */
+    /** A partition for each shard; more stay empty. */
     record Shards() implements Demand {
         @Override
         public String text() {
-            return "`" + Settings.SHARDS + "`";
+            return "at least `" + Settings.SHARDS + "`";
+        }
+    }
+
+    /** As many partitions as the other topics of a tenant's state; {@link StatePartitions} adds them. */
+    record SameAsState() implements Demand {
+        @Override
+        public String text() {
+            return "the same for all of these topics (Tidegate adds partitions)";
         }
     }
 

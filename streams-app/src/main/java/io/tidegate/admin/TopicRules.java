@@ -18,6 +18,7 @@ import io.tidegate.admin.TopicRule.Demand;
 import io.tidegate.admin.TopicRule.Exactly;
 import io.tidegate.admin.TopicRule.IngressRetention;
 import io.tidegate.admin.TopicRule.NotLowered;
+import io.tidegate.admin.TopicRule.SameAsState;
 import io.tidegate.admin.TopicRule.Shards;
 import io.tidegate.admin.TopicRule.TwoInSync;
 import io.tidegate.admin.TopicRule.Unchanged;
@@ -44,6 +45,9 @@ final class TopicRules {
     private static final long DEAD_LETTER_BYTES = 1024 * 1024 + 64 * 1024;
 
     private static final Set<TopicRole> ALL_TOPICS = EnumSet.allOf(TopicRole.class);
+    /** The inputs and the changelogs of one stage. */
+    static final Set<TopicRole> STATE = EnumSet.of(BY_TENANT, COMMANDS, CHANGELOG);
+
     private static final Set<TopicRole> INNER = EnumSet.complementOf(EnumSet.of(SIGNALS));
 
     static final List<TopicRule> TABLE = List.of(
@@ -172,7 +176,14 @@ final class TopicRules {
                     new Shards(),
                     AtStart.REFUSE,
                     WhileRunning.REPORT,
-                    "A tenant's partition is its shard."),
+                    "A tenant's partition is its shard. Additional partitions stay empty."),
+            rule(
+                    STATE,
+                    TopicRule.PARTITIONS,
+                    new SameAsState(),
+                    AtStart.WARN,
+                    WhileRunning.REPORT,
+                    "Kafka Streams fails if a changelog does not have a partition for each task."),
             rule(
                     ALL_TOPICS,
                     TopicRule.TOPIC_ID,

@@ -43,6 +43,7 @@ public final class TopicSetup implements AutoCloseable {
     private final TopicPlan plan;
     private final TopicStates states;
     private final TopicOwners owners;
+    private final StatePartitions statePartitions;
     private final AcceptedTopicQueries accepted;
     private final ClusterChecks cluster;
 
@@ -56,6 +57,7 @@ public final class TopicSetup implements AutoCloseable {
         plan = new TopicPlan(settings);
         states = new TopicStates(admin, settings.bootstrapServers());
         owners = new TopicOwners(settings, admin, states);
+        statePartitions = new StatePartitions(admin);
         accepted = new AcceptedTopicQueries(settings, admin);
         cluster = new ClusterChecks(settings, admin, accepted);
     }
@@ -80,6 +82,7 @@ public final class TopicSetup implements AutoCloseable {
         Map<String, TopicState> topics = current();
         report(new TopicCheck(settings).findings(topics.values(), Map.of()));
         Set<String> recreated = owners.claim(topics.values());
+        level(topics);
         recreated.forEach(name -> LOG.warn(
                 "topic {} was deleted and created again since this application last ran: its earlier records, and all"
                         + " positions in it, are gone",
@@ -91,6 +94,22 @@ public final class TopicSetup implements AutoCloseable {
                 recreated,
                 sizes,
                 Math.max(sizes.recordBytesMax(), sizes.deadLetterBytesMax()) + RecordSizes.HEADROOM_BYTES);
+    }
+
+    private void level(Map<String, TopicState> topics) {
+        try {
+            var unused = statePartitions.level(topics.values());
+        } catch (AdminException e) {
+            List<String> commands = new TopicCheck(settings)
+                    .findings(topics.values(), Map.of()).stream()
+                            .filter(finding -> finding.rule().demand() instanceof TopicRule.SameAsState)
+                            .map(TopicFinding::toString)
+                            .toList();
+            throw new AdminException(
+                    "%s. The topics of the tenants' state must have the same number of partitions:%n  %s"
+                            .formatted(e.getMessage(), String.join("\n  ", commands)),
+                    e);
+        }
     }
 
     /** Makes this application the owner of topics that another one owns, if that cannot mix up their records. */
@@ -195,7 +214,7 @@ public final class TopicSetup implements AutoCloseable {
 
     /** Checks the topics while an instance runs, against what they are now. */
     public TopicWatch watch() {
-        return new TopicWatch(settings, states, plan, current());
+        return new TopicWatch(settings, states, statePartitions, plan, current());
     }
 
     /** Checks that the brokers have the features that are relied on. */

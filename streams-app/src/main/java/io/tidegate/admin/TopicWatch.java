@@ -8,6 +8,8 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Checks topics while an instance runs, against {@link TopicRules} and against what they were when it started. A topic that
@@ -23,22 +25,45 @@ public final class TopicWatch {
      */
     public record Report(List<String> findings, List<String> pausing, List<String> ending) {}
 
+    private static final Logger LOG = LoggerFactory.getLogger(TopicWatch.class);
+
     private final TopicStates states;
+    private final StatePartitions statePartitions;
     private final TopicPlan plan;
     private final TopicCheck check;
     private final Map<String, TopicState> atStart;
     private Set<String> suspected = Set.of();
 
-    TopicWatch(Settings settings, TopicStates states, TopicPlan plan, Map<String, TopicState> atStart) {
+    TopicWatch(
+            Settings settings,
+            TopicStates states,
+            StatePartitions statePartitions,
+            TopicPlan plan,
+            Map<String, TopicState> atStart) {
         this.states = states;
+        this.statePartitions = statePartitions;
         this.plan = plan;
         this.check = new TopicCheck(settings);
         this.atStart = new HashMap<>(atStart);
     }
 
+    /**
+     * Adds the partitions that topics of the state lack.
+     *
+     * @return the topics as they are then; where partitions cannot be added, the check finds it
+     */
+    private Map<String, TopicState> level(Map<String, TopicState> now) {
+        try {
+            return statePartitions.level(now.values()).isEmpty() ? now : states.existing(plan.roles());
+        } catch (AdminException e) {
+            LOG.error("partitions cannot be added: {}", e.getMessage());
+            return now;
+        }
+    }
+
     /** @throws AdminException if the brokers do not say */
     public Report check() {
-        Map<String, TopicState> now = states.existing(plan.roles());
+        Map<String, TopicState> now = level(states.existing(plan.roles()));
         now.forEach(atStart::putIfAbsent);
         List<TopicFinding> findings = new ArrayList<>(check.findings(now.values(), atStart));
         atStart.forEach((name, before) -> {

@@ -12,6 +12,7 @@ import io.tidegate.contract.Router.Route.ToDeadLetter;
 import io.tidegate.contract.SegmentLimits;
 import io.tidegate.contract.SourcePosition;
 import io.tidegate.contract.StateKeys;
+import io.tidegate.contract.TenantPartitions;
 import io.tidegate.contract.TidegateHeaders;
 import io.tidegate.signal.Defect;
 import io.tidegate.signal.ParseResult;
@@ -80,10 +81,12 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
                 context.getStateStore(StateKeys.HISTORY),
                 settings.cachedTenants(),
                 memory);
-        commands = new CommandRunner(context, states, configs, listener);
+        commands = new CommandRunner(context, states, configs, settings.shards(), listener);
         beforeCommit = context.getStateStore(BeforeCommit.STORE);
         beforeCommit.run(states::write);
-        memory.opened();
+        if (isShard()) {
+            memory.opened();
+        }
         progress = listener.opened(Stage.ADMIT, context.taskId().partition());
         context.schedule(USAGE_EVERY, PunctuationType.WALL_CLOCK_TIME, now -> reportUsage());
     }
@@ -91,9 +94,16 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
     /** What was not written by now belongs to a transaction that will not be committed. */
     @Override
     public void close() {
-        memory.closed();
+        if (isShard()) {
+            memory.closed();
+        }
         beforeCommit.forget();
         listener.closed(Stage.ADMIT, context().taskId().partition());
+    }
+
+    /** False for the tasks of additional partitions, which have no tenants. */
+    private boolean isShard() {
+        return context().taskId().partition() < settings.shards();
     }
 
     private void reportUsage() {
@@ -111,7 +121,7 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
     public void process(Record<byte[], byte[]> record) {
         RecordMetadata metadata = context().recordMetadata().orElseThrow();
         if (metadata.topic().equals(settings.topics().commands())) {
-            TenantId tenant = commands.run(record);
+            TenantId tenant = commands.run(record, metadata.partition());
             if (tenant != null) {
                 watch(tenant, record.timestamp());
             }
@@ -126,7 +136,7 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
         SourcePosition source = SourcePosition.tryParse(TidegateHeaders.text(headers, TidegateHeaders.SOURCE));
         byte[] producersKey = TidegateHeaders.bytes(headers, TidegateHeaders.KEY);
         TenantId tenant = record.key() == null ? null : TenantId.tryParse(record.key());
-        if (source == null || tenant == null || record.value() == null) {
+        if (source == null || tenant == null || record.value() == null || !isInItsPartition(tenant, metadata)) {
             // Not from stage 1. Nothing is lost of it either.
             SourcePosition here = new SourcePosition(metadata.topic(), metadata.partition(), metadata.offset());
             Defective bad = new Defective(Defect.TENANT_INVALID, "the record was not keyed by Tidegate's first stage");
@@ -140,6 +150,11 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
             return;
         }
         decide(record, producersKey, tenant, inForce, source);
+    }
+
+    /** A tenant's state is in one shard, so a record elsewhere must not be decided. */
+    private boolean isInItsPartition(TenantId tenant, RecordMetadata metadata) {
+        return TenantPartitions.of(tenant, settings.shards()) == metadata.partition();
     }
 
     private void decide(

@@ -5,6 +5,7 @@ import io.tidegate.contract.TenantCommand;
 import io.tidegate.contract.TenantCommand.DeleteTenant;
 import io.tidegate.contract.TenantCommand.ForgetEntity;
 import io.tidegate.contract.TenantCommand.PruneWal;
+import io.tidegate.contract.TenantPartitions;
 import io.tidegate.contract.TidegateHeaders;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.topology.TenantStates.Gone;
@@ -25,22 +26,30 @@ final class CommandRunner {
     private final ProcessorContext<TenantKey, byte[]> context;
     private final TenantStates states;
     private final TenantConfigs configs;
+    private final int shards;
     private final TopologyListener listener;
 
     CommandRunner(
             ProcessorContext<TenantKey, byte[]> context,
             TenantStates states,
             TenantConfigs configs,
+            int shards,
             TopologyListener listener) {
         this.listener = listener;
         this.context = context;
         this.states = states;
         this.configs = configs;
+        this.shards = shards;
     }
 
-    /** Returns the tenant whose state may have changed; null where there is none. */
+    /**
+     * Runs a command.
+     *
+     * @param partition of {@code tenant-commands} that the command is in
+     * @return the tenant whose state may have changed; null if there is none
+     */
     @Nullable
-    TenantId run(Record<byte[], byte[]> record) {
+    TenantId run(Record<byte[], byte[]> record, int partition) {
         long atMs = record.timestamp();
         byte[] idBytes = TidegateHeaders.bytes(record.headers(), TidegateHeaders.COMMAND_ID);
         String id = idBytes == null || idBytes.length > COMMAND_ID_BYTES_MAX
@@ -50,6 +59,13 @@ final class CommandRunner {
         try {
             if (tenant == null) {
                 throw new IllegalArgumentException("the key is not a tenant id in decimal");
+            }
+            if (TenantPartitions.of(tenant, shards) != partition) {
+                // The tenant's state is not here: the command would count, prune or delete nothing, and say so of a
+                // tenant
+                // that has something.
+                throw new IllegalArgumentException("commands of this tenant must be in partition %d, not %d"
+                        .formatted(TenantPartitions.of(tenant, shards), partition));
             }
             TenantCommand command = TenantCommand.parse(record.value());
             ObjectNode answer = TenantEvents.done(tenant, command, atMs);

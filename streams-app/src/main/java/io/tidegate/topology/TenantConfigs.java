@@ -116,6 +116,16 @@ public final class TenantConfigs {
         }
     }
 
+    /** Counts a record outside partition 0. Changes have one order, and an offset alone identifies a config. */
+    void misplaced(int partition, long offset) {
+        refused.incrementAndGet();
+        LOG.warn(
+                "a config record is ignored, because it is not in partition 0: write configs with Tidegate, or to partition 0"
+                        + " partition={} offset={}",
+                partition,
+                offset);
+    }
+
     /** The rule depends on the newest records alone, so it is the same after a restart, whatever compaction left. */
     private void noteOthers() {
         boolean now = !stored.isEmpty() || !unreadable.isEmpty();

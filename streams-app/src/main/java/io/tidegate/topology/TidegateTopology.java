@@ -21,6 +21,7 @@ import org.apache.kafka.streams.processor.TimestampExtractor;
 import org.apache.kafka.streams.processor.api.ContextualProcessor;
 import org.apache.kafka.streams.processor.api.ProcessorSupplier;
 import org.apache.kafka.streams.processor.api.Record;
+import org.apache.kafka.streams.processor.api.RecordMetadata;
 import org.apache.kafka.streams.state.KeyValueStore;
 import org.apache.kafka.streams.state.StoreBuilder;
 import org.apache.kafka.streams.state.Stores;
@@ -104,8 +105,12 @@ public final class TidegateTopology {
                 () -> new ContextualProcessor<byte[], byte[], Void, Void>() {
                     @Override
                     public void process(Record<byte[], byte[]> record) {
-                        long offset = context().recordMetadata().orElseThrow().offset();
-                        configs.apply(record.key(), record.value(), offset);
+                        RecordMetadata metadata = context().recordMetadata().orElseThrow();
+                        if (metadata.partition() != 0) {
+                            configs.misplaced(metadata.partition(), metadata.offset());
+                            return;
+                        }
+                        configs.apply(record.key(), record.value(), metadata.offset());
                         configs.readAt(record.timestamp());
                     }
                 });

@@ -159,7 +159,44 @@ final class TopicRulesTest {
 
         List<TopicFinding> found = new TopicCheck(settings()).findings(topics, Map.of());
 
-        assertThat(found).isNotEmpty().allSatisfy(one -> assertThat(one.text()).contains("set shards=2,"));
+        assertThat(found).extracting(TopicFinding::topic).doesNotHaveDuplicates();
+        assertThat(found).isNotEmpty().allSatisfy(one -> {
+            String wanted = TopicRules.STATE.contains(roleOf(one.topic())) ? "8" : Integer.toString(SHARDS);
+            assertThat(one.remedy().command()).endsWith("--topic %s --partitions %s".formatted(one.topic(), wanted));
+        });
+        topics.replaceAll(topic -> found.stream()
+                .filter(one -> one.topic().equals(topic.name()))
+                .map(one ->
+                        with(topic, TopicRule.PARTITIONS, one.remedy().command().replaceAll(".* ", "")))
+                .findFirst()
+                .orElse(topic));
+        assertThat(new TopicCheck(settings()).findings(topics, Map.of()))
+                .as("after the commands")
+                .isEmpty();
+    }
+
+    private static TopicRole roleOf(String title) {
+        return Stream.of(TopicRole.values())
+                .filter(role -> role.title().equals(title))
+                .findFirst()
+                .orElseThrow();
+    }
+
+    @Test
+    void additionalPartitionsBreakNoRuleUnlessTopicsOfTheStateDiffer() {
+        for (TopicRole role : TopicRole.values()) {
+            List<TopicFinding> found =
+                    findings(settings(), with(good(role), TopicRule.PARTITIONS, "" + 2 * SHARDS), Map.of());
+
+            if (TopicRules.STATE.contains(role)) {
+                assertThat(found).as(role.title()).hasSize(2).allSatisfy(one -> {
+                    assertThat(one.topic()).isNotEqualTo(role.title());
+                    assertThat(one.rule().atStart()).isEqualTo(AtStart.WARN);
+                });
+            } else {
+                assertThat(found).as(role.title()).isEmpty();
+            }
+        }
     }
 
     @Test

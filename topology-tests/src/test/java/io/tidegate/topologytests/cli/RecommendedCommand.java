@@ -16,6 +16,7 @@ import java.util.regex.Pattern;
 public final class RecommendedCommand {
     private static final Map<String, String> MAIN_CLASSES = Map.of(
             "kafka-configs.sh", "kafka.admin.ConfigCommand",
+            "kafka-topics.sh", "org.apache.kafka.tools.TopicCommand",
             "kafka-features.sh", "org.apache.kafka.tools.FeatureCommand",
             "kafka-transactions.sh", "org.apache.kafka.tools.TransactionsCommand",
             "kafka-acls.sh", "org.apache.kafka.tools.AclCommand",

@@ -14,6 +14,7 @@ import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AlterConfigOp;
 import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.FeatureUpdate;
+import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.UpdateFeaturesOptions;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -65,6 +66,7 @@ final class RemediesTest {
         // Exhaustive: a new kind of remedy does not compile without a case here.
         boolean tried = switch (kind) {
             case SET_TOPIC_CONFIG -> setsTheConfigOfATopic();
+            case ADD_PARTITIONS -> addsPartitions();
             case UPGRADE_FEATURE -> upgradesAFeature();
             case ABORT_TRANSACTION -> abortsATransaction();
             case ALLOW_TOPIC_OPERATION -> allowsAnOperation();
@@ -89,6 +91,20 @@ final class RemediesTest {
         RecommendedCommand.run(temp, RecommendedCommand.in(doctor(), "kafka-configs.sh"));
 
         assertThat(doctor()).contains("ok    topics");
+        return true;
+    }
+
+    private boolean addsPartitions() throws Exception {
+        admin.createTopics(List.of(new NewTopic(app.topic("by-tenant"), 1, (short) 1)))
+                .all()
+                .get(30, TimeUnit.SECONDS);
+        var refused = app.tidegate("init");
+        assertThat(refused.exit()).isEqualTo(1);
+        assertThat(refused.err()).contains("at least 2 are needed (shards)");
+
+        RecommendedCommand.run(temp, RecommendedCommand.in(refused.err(), "kafka-topics.sh"));
+
+        assertThat(app.tidegate("init").err()).doesNotContain("at least 2 are needed");
         return true;
     }
 

@@ -1,0 +1,73 @@
+package io.tidegate.admin;
+
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.NewPartitions;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Keeps the topics of the tenants' state at the same partition count: {@code signals-by-tenant}, {@code tenant-commands} and
+ * the state changelogs.
+ *
+ * <p>A tenant's partition follows from {@code shards} alone, so additional partitions stay empty. Kafka Streams however makes
+ * one task for each partition of a stage's inputs, and fails while a changelog has more or fewer partitions than there are
+ * tasks. So when somebody adds partitions to one of these topics, the others get as many. Partitions are only ever added,
+ * never removed, so instances that do this at the same time agree.
+ */
+final class StatePartitions {
+    private static final Logger LOG = LoggerFactory.getLogger(StatePartitions.class);
+
+    private final Admin admin;
+
+    StatePartitions(Admin admin) {
+        this.admin = admin;
+    }
+
+    /** The partition count that all topics of the state need; 0 if there are none. */
+    static int count(Collection<TopicState> topics) {
+        return topics.stream()
+                .filter(topic -> TopicRules.STATE.contains(topic.role()))
+                .mapToInt(TopicState::partitions)
+                .max()
+                .orElse(0);
+    }
+
+    /**
+     * Adds the partitions that are missing.
+     *
+     * @return the topics that have changed, or that another instance was about to change
+     * @throws AdminException if partitions may not be added, for example without the right to alter the topic
+     */
+    List<String> level(Collection<TopicState> topics) {
+        int wanted = count(topics);
+        Map<String, NewPartitions> missing = new LinkedHashMap<>();
+        for (TopicState topic : topics) {
+            if (TopicRules.STATE.contains(topic.role()) && topic.partitions() < wanted) {
+                missing.put(topic.name(), NewPartitions.increaseTo(wanted));
+            }
+        }
+        if (missing.isEmpty()) {
+            return List.of();
+        }
+        LOG.warn(
+                "topics of the tenants' state have different partition counts, which Kafka Streams does not allow: adding"
+                        + " partitions, which stay empty partitions={} topics={}",
+                wanted,
+                missing.keySet());
+        admin.createPartitions(missing).values().forEach((topic, added) -> {
+            try {
+                var unused = KafkaFutures.get(added, "adding partitions to " + topic);
+            } catch (AdminException e) {
+                if (!(e.getCause() instanceof org.apache.kafka.common.errors.InvalidPartitionsException)) {
+                    throw e;
+                }
+                LOG.debug("another instance was faster topic={}", topic, e);
+            }
+        });
+        return List.copyOf(missing.keySet());
+    }
+}
