@@ -313,6 +313,15 @@ final class AcceptedHistory {
         return baseMs;
     }
 
+    /** Whether the bucket was full, or new, at a time that is older than the newest acceptance. */
+    boolean isFull(BucketLimits limits, long atMs) {
+        if (runs.isEmpty() || isFolded(atMs)) {
+            return false;
+        }
+        int at = runOf(atMs);
+        return runs.get(at).isFull(limits, startMs(at), startLevel(limits, at), atMs);
+    }
+
     /** When the bucket was full last, just before an acceptance up to a time; -1 = never. */
     long fullAtMs(BucketLimits limits, long untilMs) {
         if (untilMs >= endMs) {

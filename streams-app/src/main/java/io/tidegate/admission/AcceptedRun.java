@@ -312,6 +312,18 @@ final class AcceptedRun {
         return availableMs;
     }
 
+    /** Whether the bucket was full, or new, at a time within or behind this run. */
+    boolean isFull(BucketLimits limits, long startMs, long start, long untilMs) {
+        long atMs = startMs;
+        long level = start;
+        for (int i = 0; i < size && ms[i] <= untilMs; i++) {
+            long before = atMs == NEVER ? level : limits.refilled(level, ms[i] - atMs);
+            level = before - tokens[i] * BucketLimits.TOKEN;
+            atMs = ms[i];
+        }
+        return atMs == NEVER || limits.refilled(level, untilMs - atMs) >= limits.size;
+    }
+
     /** When the bucket was full last at an acceptance up to a time; -1 = at none in this run. */
     long fullAtMs(BucketLimits limits, long startMs, long start, long untilMs) {
         long atMs = startMs;

@@ -86,6 +86,9 @@ public final class Admission {
 
     public Rejected refuse(TenantUsage usage, QuotaExceeded quota, long nowMs) {
         usage.rejected(quota.reason(), nowMs);
+        if (quota.reason() == Reason.RATE_LIMITED || quota.reason() == Reason.BURST_EXCEEDED) {
+            usage.watch.wanted(nowMs, bounds.latenessMaxMs());
+        }
         return new Rejected(quota);
     }
 
@@ -178,6 +181,9 @@ public final class Admission {
             }
         }
         usage.accepted(nowMs);
+        if (config.maxSignalsPerSec() != null) {
+            usage.watch.wanted(nowMs, bounds.latenessMaxMs());
+        }
     }
 
     /** Takes a token if there is one; in observe mode there need not be one. */

@@ -14,8 +14,9 @@ import java.util.Locale;
  * report of the tenant comes, and not between.
  *
  * <p>The share of the rate is that of the last full ten seconds of record time (0–10, 10–20, … s of a minute): the signals
- * that were accepted or refused for the rate alone, by what the rate allows in that time. Above 100 % the tenant is
- * being refused, and not only for a burst.
+ * that were accepted, or rejected for the rate alone, by what the rate allows in that time. Late signals count at their own time, so
+ * while they come, it is the highest share of the ten seconds that they may still belong to ({@link RateWindows}). Above 100 %
+ * signals are rejected, and not only for a burst.
  *
  * <p>Not thread-safe; part of {@link TenantUsage}.
  */
@@ -52,7 +53,7 @@ public final class QuotaWatch {
     }
 
     /** The ten seconds over which a rate counts as sustained. */
-    public static final long WINDOW_MS = 10_000;
+    public static final long WINDOW_MS = RateWindows.WINDOW_MS;
 
     private static final long WINDOW_S = WINDOW_MS / 1_000;
     private static final int[] LEVELS = {100, 90, 80};
@@ -60,23 +61,16 @@ public final class QuotaWatch {
     private static final long NONE = -1;
 
     private byte[] levels = new byte[Quota.ALL.length];
-    private long window = NONE;
-    private long wanted;
+    private final RateWindows windows = new RateWindows();
 
-    /** What the window held that has just ended; not stored, because it is looked at by the signal that ended it. */
+    /** What was wanted in ten seconds, when a window has just ended; not stored, because the signal that ended it looks at it. */
     private long finished = NONE;
 
-    /** Counts a signal that the rate allows or alone refuses. */
-    void wanted(long nowMs) {
-        long now = nowMs / WINDOW_MS;
-        if (window == NONE) {
-            window = now;
-        } else if (now > window) {
-            finished = now == window + 1 ? wanted : 0;
-            window = now;
-            wanted = 0;
+    /** Counts a signal that the rate accepts or alone rejects, at its own time. */
+    void wanted(long atMs, long latenessMaxMs) {
+        if (windows.count(atMs, latenessMaxMs)) {
+            finished = windows.highest();
         }
-        wanted++;
     }
 
     /** What changed since it was looked at last; it is not told again. */
@@ -130,17 +124,21 @@ public final class QuotaWatch {
         return levels[quota.ordinal()];
     }
 
+    RateWindows windows() {
+        return windows;
+    }
+
     int bytes() {
-        return 2 * Long.BYTES + 1 + levels.length;
+        return 2 * Long.BYTES + 1 + levels.length + windows.bytesBefore();
     }
 
     void write(ByteBuffer out) {
-        out.putLong(window).putLong(wanted).put((byte) levels.length).put(levels);
+        windows.writeNewest(out);
+        out.put((byte) levels.length).put(levels);
     }
 
     void readWindow(ByteBuffer in) {
-        window = in.getLong();
-        wanted = in.getLong();
+        windows.readNewest(in);
     }
 
     /** Reads the levels of that many quotas; those of a newer build stay behind the known ones. */

@@ -21,6 +21,8 @@ import java.util.Arrays;
  *  8 open segment first sequence number (8) | record bytes (8) | first record at, ms (8) | right up to, the next
  *                 sequence number (8)                                    {@link OpenSegment}
  *  9 history      of the bucket: right up to sequence number (8) | rate (8) | burst (8) | head of {@link AcceptedHistory} (60)
+ * 10 windows      window and signals of section 6 for which this is right (16) | reach (2) | windows n (2) | the windows before,
+ *                 the last one first: reach (2), signals (6)             {@link RateWindows}
  * </pre>
  *
  * <p>Rules that let builds of different age read each other's state:
@@ -31,7 +33,7 @@ import java.util.Arrays;
  *   <li>An absent section means the value in a new usage; only 1 and 2 are required. A section without news is not written.
  *   <li>Counters that this build does not know, and sections with an unknown tag, are kept and written again as they are.
  *       So a section must be right even if an older build decided in between: if it depends on the decisions, it names
- *       the next sequence number up to which it is right.
+ *       the next sequence number, or the counter, up to which it is right.
  * </ul>
  *
  * <p>Versions 1 and 2 had a fixed layout of seven reasons; they are read, and written again as version 3.
@@ -50,7 +52,8 @@ final class StoredUsage {
     private static final int REASONS = 7;
     private static final int OPEN_SEGMENT = 8;
     private static final int HISTORY = 9;
-    private static final int LAST_SECTION = HISTORY;
+    private static final int WINDOWS = 10;
+    private static final int LAST_SECTION = WINDOWS;
 
     private static final int HEAD_BYTES = 1 + Short.BYTES;
     private static final int REQUIRED = 1 << NUMBERS | 1 << ENTITIES;
@@ -162,6 +165,7 @@ final class StoredUsage {
                     usage.staleHistory = true;
                 }
             }
+            case WINDOWS -> usage.watch.windows().readBefore(in);
             default -> throw new IllegalArgumentException("no section " + tag);
         }
     }
@@ -247,6 +251,11 @@ final class StoredUsage {
             out.putLong(usage.nextSeq);
             usage.bucket.writeHistory(out);
             end(out, history);
+        }
+        if (usage.watch.windows().hasBefore()) {
+            int windows = begin(out, WINDOWS);
+            usage.watch.windows().writeBefore(out);
+            end(out, windows);
         }
         out.put(unknown);
         return Arrays.copyOf(out.array(), out.position());

@@ -111,7 +111,6 @@ public final class TenantUsage {
     void accepted(long nowMs) {
         nextSeq++;
         lastDecisionMs = Math.max(lastDecisionMs, nowMs);
-        watch.wanted(nowMs);
     }
 
     void rejected(Reason reason, long nowMs) {
@@ -119,9 +118,6 @@ public final class TenantUsage {
         lastDecisionMs = Math.max(lastDecisionMs, nowMs);
         lastRejectionMs = nowMs;
         lastRejection = (byte) reason.ordinal();
-        if (reason == Reason.RATE_LIMITED || reason == Reason.BURST_EXCEEDED) {
-            watch.wanted(nowMs);
-        }
     }
 
     /**

@@ -101,7 +101,7 @@ final class TokenBucket {
 
     /** Whether the bucket was full, or new, within the last burst ÷ rate seconds: then a lack of tokens is a spike. */
     boolean wasFullRecently(long nowMs) {
-        if (!isUsed() || (nowMs >= history.endMs() && levelAt(nowMs) == limits.size)) {
+        if (!isUsed() || (nowMs >= history.endMs() ? levelAt(nowMs) == limits.size : history.isFull(limits, nowMs))) {
             return true;
         }
         long fullAtMs = history.fullAtMs(limits, nowMs);

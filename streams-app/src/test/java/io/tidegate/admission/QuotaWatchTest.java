@@ -4,13 +4,17 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidegate.admission.QuotaWatch.Crossing;
 import io.tidegate.admission.QuotaWatch.Quota;
+import io.tidegate.signal.Signal;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfig.Mode;
 import io.tidegate.tenant.TenantId;
 import java.math.BigInteger;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -88,5 +92,112 @@ class QuotaWatchTest {
                 assertThat(share).as("seed %d, step %d", seed, step).isLessThan(told == 0 ? 80 : told + 10);
             }
         }
+    }
+
+    /** On a multiple of ten seconds. */
+    private static final long T = 1_700_000_000_000L;
+
+    private static final Signal SIGNAL = new Signal(null, null, null, null);
+
+    /** A tenant with 10/s: 100 signals in ten seconds are 100 %. */
+    private static final TenantConfig RATE =
+            new TenantConfig(TenantId.of(1), 10L, null, null, null, List.of(), "", Mode.ENFORCE, null);
+
+    /** The levels of the rate, in the order in which they are reported. */
+    private static List<Integer> rateLevels(long... timesMs) {
+        Admission admission = new Admission(null);
+        TenantUsage usage = TenantUsage.fresh(1, 2);
+        List<Integer> levels = new ArrayList<>();
+        for (long timeMs : timesMs) {
+            admission.admit(RATE, usage, SIGNAL, timeMs);
+            usage.watch().look(RATE, usage).forEach(crossing -> levels.add(crossing.level()));
+        }
+        return levels;
+    }
+
+    private static LongStream steady(long fromMs, int seconds, int perSecond) {
+        return LongStream.range(0, (long) seconds * perSecond).map(i -> fromMs + i * 1_000 / perSecond);
+    }
+
+    /** Eight partitions in turn, each read until it is 52 s ahead of the slowest. */
+    private static long[] readInTurn(long[] sorted) {
+        int partitions = 8;
+        int[] next = new int[partitions];
+        long[] order = new long[sorted.length];
+        int read = 0;
+        while (read < sorted.length) {
+            for (int i = 0; i < partitions; i++) {
+                long slowest = Long.MAX_VALUE;
+                for (int j = 0; j < partitions; j++) {
+                    int at = j + partitions * next[j];
+                    slowest = at < sorted.length ? Math.min(slowest, sorted[at]) : slowest;
+                }
+                int at = i + partitions * next[i];
+                while (at < sorted.length && sorted[at] - slowest <= 52_000) {
+                    order[read++] = sorted[at];
+                    at = i + partitions * ++next[i];
+                }
+            }
+        }
+        return order;
+    }
+
+    @Test
+    void aRateIsReachedAfterTenSecondsAndLeftAfterTheNextTen() {
+        assertThat(rateLevels(LongStream.concat(steady(T, 10, 15), steady(T + 10_000, 11, 1))
+                        .toArray()))
+                .containsExactly(100, 0);
+    }
+
+    @Test
+    void aBacklogBelowItsRateReachesNoLevelHoweverItIsRead() {
+        assertThat(rateLevels(readInTurn(steady(T, 300, 6).toArray()))).isEmpty();
+    }
+
+    @Test
+    void aBacklogAboveItsRateReachesTheHighestLevelAndDoesNotLeaveIt() {
+        List<Integer> levels = rateLevels(readInTurn(steady(T, 300, 15).toArray()));
+
+        assertThat(levels).isSorted().endsWith(100);
+    }
+
+    @Test
+    void aSignalFromTheFarFutureDoesNotEndTheWatch() {
+        LongStream far = LongStream.of(4_102_444_800_000L);
+        long[] times = LongStream.concat(far, steady(T, 21, 15)).toArray();
+
+        assertThat(rateLevels(times)).containsExactly(100);
+    }
+
+    @Test
+    void windowsAreStoredWithTheUsage() {
+        TenantUsage usage = TenantUsage.fresh(1, 2);
+        for (long timeMs : readInTurn(steady(T, 100, 15).toArray())) {
+            usage.watch().wanted(timeMs, HistoryBounds.LATENESS_MS_DEFAULT);
+        }
+        TenantUsage read = TenantUsage.read(usage.write());
+
+        assertThat(read.watch().windows().highest())
+                .isEqualTo(usage.watch().windows().highest())
+                .isEqualTo(150);
+        assertThat(read.write()).isEqualTo(usage.write());
+    }
+
+    /** An older build keeps the section and counts without it. */
+    @Test
+    void windowsAreForgottenIfAnotherBuildCountedInBetween() {
+        TenantUsage usage = TenantUsage.fresh(1, 2);
+        steady(T, 11, 15).forEach(timeMs -> usage.watch().wanted(timeMs, HistoryBounds.LATENESS_MS_DEFAULT));
+        byte[] stored = usage.write();
+        int countAt = new String(stored, StandardCharsets.ISO_8859_1)
+                        .indexOf(new String(
+                                ByteBuffer.allocate(Long.BYTES)
+                                        .putLong(T / QuotaWatch.WINDOW_MS + 1)
+                                        .array(),
+                                StandardCharsets.ISO_8859_1))
+                + Long.BYTES;
+        stored[countAt + Long.BYTES - 1]++;
+
+        assertThat(TenantUsage.read(stored).watch().windows().highest()).isZero();
     }
 }

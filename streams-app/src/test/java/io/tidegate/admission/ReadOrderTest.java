@@ -370,6 +370,65 @@ class ReadOrderTest {
         assertThat(late).as("seed %d: late rejections", seed).isNotNegative();
     }
 
+    /** Against a plain reading of the definition: was the bucket full, or new, within the last burst ÷ rate seconds? */
+    @ParameterizedTest
+    @MethodSource("seeds")
+    void aLateRejectionIsASpikeIfTheBucketWasFullShortlyBeforeItsTime(long seed) {
+        SplittableRandom random = new SplittableRandom(seed);
+        Limits limits = someLimits(random);
+        Traffic traffic = someTraffic(random, limits, 1.5, 30_000);
+        TokenBucket bucket = new TokenBucket();
+        bucket.adopt(limits.rate, limits.burst);
+        List<Long> accepted = new ArrayList<>();
+        for (long atMs : interleaved(random, traffic, SKEW_MS)) {
+            if (bucket.has(1, atMs)) {
+                bucket.take(1, atMs, HistoryBounds.DEFAULT);
+                accepted.add(atMs);
+            } else {
+                assertThat(bucket.wasFullRecently(atMs))
+                        .as("seed %d, %s, at %d", seed, limits, atMs - T)
+                        .isEqualTo(wasFullRecently(limits, accepted, atMs));
+            }
+        }
+    }
+
+    private static boolean wasFullRecently(Limits limits, List<Long> accepted, long atMs) {
+        long[] sorted = accepted.stream().mapToLong(Long::longValue).sorted().toArray();
+        if (atMs < sorted[0]) {
+            return true;
+        }
+        long size = limits.burst * 1_000;
+        long level = Math.min(limits.rate * 1_000, size);
+        long beforeMs = sorted[0];
+        long fullMs = sorted[0];
+        for (long oneMs : sorted) {
+            if (oneMs > atMs) {
+                break;
+            }
+            level = Math.min(size, level + (oneMs - beforeMs) * limits.rate);
+            fullMs = level == size ? oneMs : fullMs;
+            level -= 1_000;
+            beforeMs = oneMs;
+        }
+        level = Math.min(size, level + (atMs - beforeMs) * limits.rate);
+        return level == size || atMs - fullMs <= limits.burst * 1_000 / limits.rate;
+    }
+
+    /** All tokens of a long pause are spent at its end. A signal of the pause that is read later finds a full bucket at its time. */
+    @Test
+    void aLateSignalAtTheTimeOfAFullBucketIsRejectedAsASpike() {
+        Limits limits = new Limits(100, 200);
+        TokenBucket bucket = new TokenBucket();
+        bucket.adopt(limits.rate, limits.burst);
+        bucket.take(1, T, HistoryBounds.DEFAULT);
+        for (int i = 0; i < 200; i++) {
+            bucket.take(1, T + 30_000, HistoryBounds.DEFAULT);
+        }
+        assertThat(bucket.has(1, T + 29_999)).isFalse();
+        assertThat(bucket.wasFullRecently(T + 29_999)).isTrue();
+        assertThat(bucket.retryAfterMs(1, T + 29_999)).isEqualTo(11);
+    }
+
     @Test
     void aNewBucketBeginsAtItsEarliestSignalEvenIfThatIsReadLate() {
         Limits limits = new Limits(10, 20);

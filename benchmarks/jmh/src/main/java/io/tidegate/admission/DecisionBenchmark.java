@@ -41,6 +41,7 @@ public class DecisionBenchmark {
     private Signal[] signals;
     private int next;
     private int tenant;
+    private long nowMs = 1_000_000;
 
     @Setup
     public void setUp() {
@@ -81,6 +82,19 @@ public class DecisionBenchmark {
     @Benchmark
     public Decision accepted() {
         return admission.admit(accepting, nextUsage(), nextSignal(), 1_000);
+    }
+
+    /** Signals come in the order of time, a thousand in a second: the history grows at one end and is folded at the other. */
+    @Benchmark
+    public Decision acceptedAsTimePasses() {
+        return admission.admit(accepting, nextUsage(), nextSignal(), nowMs++);
+    }
+
+    /** Every third signal is 50 s late, as in a backlog whose partitions are read far apart. */
+    @Benchmark
+    public Decision acceptedLate() {
+        nowMs++;
+        return admission.admit(accepting, nextUsage(), nextSignal(), nowMs % 3 == 0 ? nowMs - 50_000 : nowMs);
     }
 
     @Benchmark

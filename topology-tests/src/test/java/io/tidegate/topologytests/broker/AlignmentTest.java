@@ -82,8 +82,11 @@ final class AlignmentTest {
             unlimited(app, "42", "7");
             long fromMs = System.currentTimeMillis() - OUTAGE.toMillis();
             int others = PARTITIONS - 3;
-            backlog.send("42", fromMs, OUTAGE, 60, i -> i % 2 == 0 ? 0 : 3 + (int) (i / 2 % others));
-            backlog.send("7", fromMs, OUTAGE, 10, i -> 1);
+            backlog.send(
+                    fromMs,
+                    OUTAGE,
+                    new Backlog.Load("42", 60, i -> i % 2 == 0 ? 0 : 3 + (int) (i / 2 % others)),
+                    new Backlog.Load("7", 10, i -> 1));
             app.launch("b");
             app.start("a");
             Backlog.Outcome outcome = backlog.await();

@@ -1,5 +1,6 @@
 package io.tidegate.topologytests.broker;
 
+import io.tidegate.contract.TidegateHeaders;
 import io.tidegate.topologytests.support.Deployment;
 import io.tidegate.topologytests.support.TidegateProcess;
 import java.nio.charset.StandardCharsets;
@@ -9,6 +10,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -43,9 +45,10 @@ public final class Backlog {
     /**
      * What came out.
      *
+     * @param rejectedOf by tenant; without those of which nothing was rejected
      * @param skewMs by how much a signal was older, at most, than one that was accepted before it in the same shard
      */
-    public record Outcome(long accepted, long rejected, long skewMs) {}
+    public record Outcome(long accepted, long rejected, Map<String, Long> rejectedOf, long skewMs) {}
 
     private Backlog(Deployment app, int partitions) {
         this.app = app;
@@ -75,26 +78,29 @@ public final class Backlog {
         return new Backlog(app, partitions);
     }
 
-    /** Signals of one tenant, at equal intervals, over all partitions in turn. */
-    public void send(String tenant, long fromMs, Duration duration, int perSecond) throws Exception {
-        send(tenant, fromMs, duration, perSecond, i -> (int) (i % partitions));
+    /**
+     * What one tenant sends, at equal intervals.
+     *
+     * @param partition of the i-th signal
+     */
+    record Load(String tenant, int perSecond, LongToIntFunction partition) {}
+
+    /** Signals of one tenant over all partitions in turn. */
+    Load load(String tenant, int perSecond) {
+        return new Load(tenant, perSecond, i -> (int) (i % partitions));
     }
 
-    /** @param partition of the i-th signal */
-    void send(String tenant, long fromMs, Duration duration, int perSecond, LongToIntFunction partition)
-            throws Exception {
-        Map<String, Object> config = Map.of("bootstrap.servers", app.bootstrapServers(), "linger.ms", 20);
-        long count = duration.toSeconds() * perSecond;
-        byte[] value = "{\"tenant_id\":%s,\"item\":\"i1\",\"pad\":\"%s\"}"
-                .formatted(tenant, "x".repeat(100))
-                .getBytes(StandardCharsets.UTF_8);
-        try (var producer = new KafkaProducer<>(config, new ByteArraySerializer(), new ByteArraySerializer())) {
+    /** Sends signals of one tenant over all partitions in turn. */
+    public void send(String tenant, long fromMs, Duration duration, int perSecond) throws Exception {
+        send(fromMs, duration, load(tenant, perSecond));
+    }
+
+    /** Sends what arrived in a time. In each partition, no signal is a second older than one before it. */
+    void send(long fromMs, Duration duration, Load... loads) throws Exception {
+        try (var producer = producer()) {
             List<Future<?>> sending = new ArrayList<>();
-            for (long i = 0; i < count; i++) {
-                long timeMs = fromMs + i * 1000 / perSecond;
-                int to = partition.applyAsInt(i);
-                counts.merge(to, 1L, Long::sum);
-                sending.add(producer.send(new ProducerRecord<>(app.signals(), to, timeMs, null, value)));
+            for (int second = 0; second < duration.toSeconds(); second++) {
+                send(producer, fromMs, second, sending, loads);
             }
             for (Future<?> one : sending) {
                 one.get(30, TimeUnit.SECONDS);
@@ -102,22 +108,46 @@ public final class Backlog {
         }
     }
 
-    /**
-     * Sends signals of one tenant as they arrive, over all partitions in turn, until told to stop.
-     */
-    public CompletableFuture<Void> sendLive(String tenant, int perSecond, BooleanSupplier stop) {
+    private void send(
+            KafkaProducer<byte[], byte[]> producer, long fromMs, int second, List<Future<?>> sending, Load... loads) {
+        for (Load load : loads) {
+            byte[] value = "{\"tenant_id\":%s,\"item\":\"i1\",\"pad\":\"%s\"}"
+                    .formatted(load.tenant(), "x".repeat(100))
+                    .getBytes(StandardCharsets.UTF_8);
+            for (int i = 0; i < load.perSecond(); i++) {
+                long timeMs = fromMs + second * 1_000L + i * 1_000L / load.perSecond();
+                int to = load.partition().applyAsInt((long) second * load.perSecond() + i);
+                counts.merge(to, 1L, Long::sum);
+                sending.add(producer.send(new ProducerRecord<>(app.signals(), to, timeMs, null, value)));
+            }
+        }
+    }
+
+    private KafkaProducer<byte[], byte[]> producer() {
+        Map<String, Object> config = Map.of("bootstrap.servers", app.bootstrapServers(), "linger.ms", 20);
+        return new KafkaProducer<>(config, new ByteArraySerializer(), new ByteArraySerializer());
+    }
+
+    /** Sends signals as they arrive until told to stop. */
+    CompletableFuture<Void> sendLive(BooleanSupplier stop, Load... loads) {
         return CompletableFuture.runAsync(() -> {
             long beganMs = System.currentTimeMillis();
-            for (int second = 0; !stop.getAsBoolean(); second++) {
-                long fromMs = beganMs + second * 1_000L;
-                // Written when the second is over, so that times are in the past, as those of brokers are.
-                long waitMs = fromMs + 1_000 - System.currentTimeMillis();
-                LockSupport.parkNanos(Duration.ofMillis(Math.max(0, waitMs)).toNanos());
-                try {
-                    send(tenant, fromMs, Duration.ofSeconds(1), perSecond);
-                } catch (Exception e) {
-                    throw new CompletionException(e);
+            try (var producer = producer()) {
+                List<Future<?>> sending = new ArrayList<>();
+                for (int second = 0; !stop.getAsBoolean(); second++) {
+                    // Written when the second is over, so that times are in the past, as those of brokers are.
+                    long waitMs = beganMs + (second + 1) * 1_000L - System.currentTimeMillis();
+                    LockSupport.parkNanos(Duration.ofMillis(Math.max(0, waitMs)).toNanos());
+                    send(producer, beganMs, second, sending, loads);
                 }
+                for (Future<?> one : sending) {
+                    one.get(30, TimeUnit.SECONDS);
+                }
+            } catch (ExecutionException | TimeoutException e) {
+                throw new CompletionException(e);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                throw new CompletionException(e);
             }
         });
     }
@@ -140,23 +170,44 @@ public final class Backlog {
     }
 
     private Set<Integer> read(Admin admin) {
+        Set<Integer> read = new TreeSet<>();
+        committed(admin).forEach((partition, offset) -> {
+            if (offset.equals(counts.getOrDefault(partition, 0L))) {
+                read.add(partition);
+            }
+        });
+        return read;
+    }
+
+    /** Committed offsets by partition; empty if no broker answers. */
+    private Map<Integer, Long> committed(Admin admin) {
         try {
-            Map<TopicPartition, OffsetAndMetadata> committed = admin.listConsumerGroupOffsets(app.applicationId())
+            Map<TopicPartition, OffsetAndMetadata> all = admin.listConsumerGroupOffsets(app.applicationId())
                     .partitionsToOffsetAndMetadata()
                     .get(30, TimeUnit.SECONDS);
-            Set<Integer> read = new TreeSet<>();
-            for (int partition = 0; partition < partitions; partition++) {
-                OffsetAndMetadata offset = committed.get(new TopicPartition(app.signals(), partition));
-                if (offset != null && offset.offset() == counts.getOrDefault(partition, 0L)) {
-                    read.add(partition);
+            Map<Integer, Long> committed = new TreeMap<>();
+            all.forEach((partition, offset) -> {
+                if (partition.topic().equals(app.signals()) && offset != null) {
+                    committed.put(partition.partition(), offset.offset());
                 }
-            }
-            return read;
+            });
+            return committed;
         } catch (ExecutionException | TimeoutException e) {
-            return Set.of();
+            return Map.of();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new AssertionError(e);
+        }
+    }
+
+    /** Waits until the group has committed something. */
+    void awaitFirstCommit(Duration within) throws Exception {
+        try (Admin admin = Admin.create(Map.of("bootstrap.servers", app.bootstrapServers()))) {
+            TidegateProcess.await(
+                    within,
+                    "the first commit",
+                    app::logs,
+                    () -> committed(admin).values().stream().anyMatch(offset -> offset > 0));
         }
     }
 
@@ -173,6 +224,7 @@ public final class Backlog {
         config.put("auto.offset.reset", "earliest");
         config.put("fetch.max.wait.ms", 50);
         long accepted = 0;
+        Map<String, Long> rejectedOf = new TreeMap<>();
         long rejected = 0;
         long skewMs = 0;
         Map<Integer, Long> newestMs = new HashMap<>();
@@ -196,10 +248,11 @@ public final class Backlog {
                         skewMs = Math.max(skewMs, newest - record.timestamp());
                     } else {
                         rejected++;
+                        rejectedOf.merge(TidegateHeaders.text(record.headers(), TidegateHeaders.TENANT), 1L, Long::sum);
                     }
                 }
             }
         }
-        return new Outcome(accepted, rejected, skewMs);
+        return new Outcome(accepted, rejected, rejectedOf, skewMs);
     }
 }

@@ -43,7 +43,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Apart from the books, which {@code tidegate verify} checks, all is computed here: the outcome of each signal by its
  * number; the decisions, by a replay of the pure function over {@code signals-by-tenant}; the quotas, by a dumb model over
- * the accepted records that knows no token bucket; the numbers; what lies in whose directory; and that all copies of the
+ * the accepted records that knows no token bucket; the order of reading ({@link ReadOrder}); the numbers; what lies in whose directory; and that all copies of the
  * WAL are alike.
  */
 final class Invariants {
@@ -61,6 +61,7 @@ final class Invariants {
     private final String[] outcomes;
 
     private final Map<String, List<Stored>> accepted = new TreeMap<>();
+    private final ReadOrder readOrder = new ReadOrder();
 
     /** One accepted signal. */
     private record Stored(long number, long timestampMs) {}
@@ -92,17 +93,18 @@ final class Invariants {
         invariants.everySignalHasOneOutcome();
         invariants.decisionsAreThoseOfTheModel();
         invariants.quotasHold();
+        List<String> below = invariants.readOrder.check(invariants.configs);
         invariants.directoriesHoldTheirOwn();
         invariants.awaitCopies(copies);
-        return invariants.summary(books);
+        return invariants.summary(books, below);
     }
 
-    private String summary(JsonNode books) {
+    private String summary(JsonNode books, List<String> below) {
         Map<String, Long> byReason = Arrays.stream(outcomes)
                 .collect(Collectors.groupingBy(
                         outcome -> outcome.isEmpty() ? "accepted" : outcome, TreeMap::new, Collectors.counting()));
-        return "%d signals of %d tenants: %s"
-                .formatted(signals, books.get("tenants").size(), byReason);
+        return "%d signals of %d tenants: %s; nothing rejected of the tenants below their rates: %s"
+                .formatted(signals, books.get("tenants").size(), byReason, below);
     }
 
     private void readOutcomes() {
@@ -114,10 +116,13 @@ final class Invariants {
             Traffic.Signal signal = outcome(record, "");
             assertThat(tenant).as("the tenant of signal %d", signal.number()).isEqualTo(signal.tenant());
             stored.add(new Stored(signal.number(), record.timestamp()));
+            readOrder.outcome(tenant, record.timestamp(), "");
         });
         read(app.topic("quota-exceeded"), record -> {
-            Traffic.Signal signal = outcome(record, header(record, "tidegate.reason"));
+            String reason = header(record, "tidegate.reason");
+            Traffic.Signal signal = outcome(record, reason);
             assertThat(header(record, "tidegate.tenant")).isEqualTo(signal.tenant());
+            readOrder.outcome(signal.tenant(), record.timestamp(), reason);
         });
         read(app.topic("dead-letter"), record -> {
             Traffic.Signal signal = outcome(record, header(record, "tidegate.reason"));

@@ -45,6 +45,13 @@ final class Traffic implements AutoCloseable {
 
     static final String HOT = "22";
     static final String STORAGE_LIMITED = "40";
+
+    /** Tenants that stay below their limits: each sends one of {@link #STEADY_EVERY} signals, at equal intervals. */
+    private static final String[] STEADY = {"60", "61"};
+
+    /** With 400 signals a second, each sends 10/s: 91 % of its limit. */
+    private static final int STEADY_EVERY = 40;
+
     private static final int UNLIMITED = 16;
     private static final int FLOODED = 100_000;
     private static final String[] LIMITED = {"20", "21", "22", "23", "30", "31", "32", "50", "51", "52"};
@@ -104,6 +111,8 @@ final class Traffic implements AutoCloseable {
         config(configs, "31", ",\"max_entities\":200");
         config(configs, "32", ",\"max_entities\":90,\"max_signals_per_sec\":10");
         config(configs, STORAGE_LIMITED, ",\"max_storage_bytes\":40000");
+        config(configs, STEADY[0], ",\"max_signals_per_sec\":11");
+        config(configs, STEADY[1], ",\"max_signals_per_sec\":11,\"burst_signals\":100");
         config(configs, "50", ",\"blocked_until\":\"2999-01-01T00:00:00Z\"");
         config(configs, "51", ",\"max_signals_per_sec\":0");
         config(configs, "52", ",\"max_signals_per_sec\":2,\"max_entities\":10,\"mode\":\"observe\"");
@@ -120,6 +129,10 @@ final class Traffic implements AutoCloseable {
         SplittableRandom random = new SplittableRandom(seed * 1_000_003 + number);
         if (number % hotShare != 0) {
             return signal(random, number, HOT);
+        }
+        long place = number / hotShare % STEADY_EVERY;
+        if (place % (STEADY_EVERY / STEADY.length) == 0) {
+            return signal(random, number, STEADY[(int) place * STEADY.length / STEADY_EVERY]);
         }
         int share = random.nextInt(SHARES);
         if (share < SHARES / 2) {

@@ -1,0 +1,147 @@
+package io.tidegate.admission;
+
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+
+/**
+ * How many signals a tenant wanted, accepted or rejected for the rate alone, in each ten seconds of record time, as far back as
+ * late signals can arrive.
+ *
+ * <p>A signal counts in the ten seconds of its own time. So the counts do not depend on the order in which signals are read, once
+ * no late signal can arrive. {@link #highest} therefore looks at the last full window, and at as many before it as late signals
+ * have reached back within this time. In the order of time, that is the last full window alone.
+ *
+ * <p>A signal that is older than all windows, such as one after a signal from the far future, begins them again.
+ *
+ * <p>Not thread-safe; part of a {@link QuotaWatch}.
+ */
+final class RateWindows {
+    static final long WINDOW_MS = 10_000;
+
+    private static final long NONE = -1;
+    private static final int COUNT_BITS = 48;
+    private static final long COUNT_MASK = (1L << COUNT_BITS) - 1;
+    private static final int REACH_MAX = (1 << Short.SIZE) - 1;
+    private static final long[] NO_WINDOWS = {};
+
+    private long newest = NONE;
+    private long count;
+
+    /** How many windows back late signals were counted since the newest began. */
+    private int reach;
+
+    /** The windows before the newest, the last one first: {@link #count} in the lower 48 bits, {@link #reach} above. */
+    private long[] before = NO_WINDOWS;
+
+    /** Counts a signal; returns whether a window has ended. */
+    boolean count(long atMs, long latenessMaxMs) {
+        long window = atMs / WINDOW_MS;
+        if (window == newest) {
+            count++;
+            return false;
+        }
+        int length = windowsBefore(latenessMaxMs);
+        if (before.length != length) {
+            before = Arrays.copyOf(before, length);
+        }
+        if (newest == NONE || newest - window > length) {
+            begin(window);
+            return false;
+        }
+        if (window < newest) {
+            int back = (int) (newest - window);
+            before[back - 1]++;
+            reach = Math.max(reach, back);
+            return false;
+        }
+        end(window);
+        return true;
+    }
+
+    private static int windowsBefore(long latenessMaxMs) {
+        // One more than late signals can reach back, so that one is always complete.
+        return (int) Math.min(REACH_MAX, latenessMaxMs / WINDOW_MS + 2);
+    }
+
+    private void begin(long window) {
+        newest = window;
+        count = 1;
+        reach = 0;
+        Arrays.fill(before, 0);
+    }
+
+    private void end(long window) {
+        int steps = (int) Math.min(before.length, window - newest);
+        System.arraycopy(before, 0, before, steps, before.length - steps);
+        Arrays.fill(before, 0, steps, 0);
+        if (window - newest <= before.length) {
+            before[steps - 1] = (long) reach << COUNT_BITS | Math.min(count, COUNT_MASK);
+        }
+        newest = window;
+        count = 1;
+        reach = 0;
+    }
+
+    /** The most signals in a window of which it is not too early to tell. */
+    long highest() {
+        long back = reach;
+        for (long window : before) {
+            back = Math.max(back, window >>> COUNT_BITS);
+        }
+        long most = 0;
+        for (int i = 0; i <= back && i < before.length; i++) {
+            most = Math.max(most, before[i] & COUNT_MASK);
+        }
+        return most;
+    }
+
+    /** Writes the newest window, as builds know it that have no other. */
+    void writeNewest(ByteBuffer out) {
+        out.putLong(newest).putLong(count);
+    }
+
+    void readNewest(ByteBuffer in) {
+        newest = in.getLong();
+        count = in.getLong();
+    }
+
+    /** Whether there is more to store than the newest window. */
+    boolean hasBefore() {
+        return stored() > 0 || reach > 0;
+    }
+
+    private int stored() {
+        int stored = before.length;
+        while (stored > 0 && before[stored - 1] == 0) {
+            stored--;
+        }
+        return stored;
+    }
+
+    int bytesBefore() {
+        return 2 * Long.BYTES + 2 * Short.BYTES + before.length * Long.BYTES;
+    }
+
+    void writeBefore(ByteBuffer out) {
+        int stored = stored();
+        out.putLong(newest).putLong(count).putShort((short) reach).putShort((short) stored);
+        for (int i = 0; i < stored; i++) {
+            out.putLong(before[i]);
+        }
+    }
+
+    /** Reads the windows before, unless a build that does not know them has counted in between. */
+    void readBefore(ByteBuffer in) {
+        long rightFor = in.getLong();
+        long rightAt = in.getLong();
+        int storedReach = Short.toUnsignedInt(in.getShort());
+        long[] stored = new long[Short.toUnsignedInt(in.getShort())];
+        for (int i = 0; i < stored.length; i++) {
+            stored[i] = in.getLong();
+        }
+        if (rightFor == newest && rightAt == count) {
+            reach = storedReach;
+            before = stored;
+        }
+    }
+}

@@ -1,0 +1,85 @@
+package io.tidegate.topologytests.faults;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tidegate.tenant.TenantConfig;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * The check that faults reject nothing because of the order in which partitions are read: all signals of each tenant with a rate
+ * and no other limit, sorted by time, are put through a plain token bucket.
+ *
+ * <p>If all pass there, none may have been rejected. Otherwise the tenant must have got 99 % of what passes, or 90 % if its burst
+ * is below 10. Not thread-safe.
+ */
+final class ReadOrder {
+    private static final long TOKEN = 1_000;
+    private static final int SMALL_BURST = 10;
+
+    private final Map<String, List<Judged>> signals = new HashMap<>();
+
+    private record Judged(long timestampMs, String reason) {}
+
+    /** @param reason why the signal was rejected; "" if it was accepted */
+    void outcome(String tenant, long timestampMs, String reason) {
+        signals.computeIfAbsent(tenant, id -> new ArrayList<>()).add(new Judged(timestampMs, reason));
+    }
+
+    /** Checks; returns the tenants that stayed below their rates, each with the number of its signals. */
+    List<String> check(Map<String, TenantConfig> configs) {
+        List<String> below = new ArrayList<>();
+        new TreeMap<>(signals).forEach((tenant, judged) -> {
+            TenantConfig config = configs.get(tenant);
+            if (config == null || !hasOnlyARate(config)) {
+                return;
+            }
+            long inOrder = passInOrder(config.maxSignalsPerSec(), config.burst(), judged);
+            List<Judged> rejected =
+                    judged.stream().filter(one -> !one.reason().isEmpty()).toList();
+            if (inOrder == judged.size()) {
+                assertThat(rejected)
+                        .as("rejected of tenant %s, whose %d signals stay below its rate", tenant, judged.size())
+                        .isEmpty();
+                below.add("%s (%d)".formatted(tenant, judged.size()));
+            } else {
+                long percent = config.burst() < SMALL_BURST ? 90 : 99;
+                // A handful may differ: the tokens of a new bucket depend on the signal that it sees first.
+                assertThat(judged.size() - rejected.size() + 2L)
+                        .as("accepted of tenant %s, and %d in the order of time", tenant, inOrder)
+                        .isGreaterThanOrEqualTo(inOrder * percent / 100);
+            }
+        });
+        return below;
+    }
+
+    private static boolean hasOnlyARate(TenantConfig config) {
+        return config.maxSignalsPerSec() != null
+                && config.maxSignalsPerSec() > 0
+                && config.maxEntities() == null
+                && config.maxStorageBytes() == null
+                && config.blockedUntil() == null
+                && config.mode() == TenantConfig.Mode.ENFORCE;
+    }
+
+    private static long passInOrder(long rate, long burst, List<Judged> judged) {
+        List<Judged> sorted = new ArrayList<>(judged);
+        sorted.sort(Comparator.comparingLong(Judged::timestampMs));
+        long level = Math.min(rate, burst) * TOKEN;
+        long beforeMs = sorted.get(0).timestampMs();
+        long passed = 0;
+        for (Judged one : sorted) {
+            level = Math.min(burst * TOKEN, level + rate * (one.timestampMs() - beforeMs));
+            beforeMs = one.timestampMs();
+            if (level >= TOKEN) {
+                level -= TOKEN;
+                passed++;
+            }
+        }
+        return passed;
+    }
+}
