@@ -69,8 +69,9 @@ public final class StatusApi {
                             ? "paused: the disk is nearly full"
                             : "paused: topics are not as they must be");
         }
-        node.view.ownerlessShards().forEach((stage, shards) -> not.add("no instance owns shard %s of %s"
-                .formatted(first(shards), stage)));
+        node.view
+                .ownerlessShards()
+                .forEach((stage, shards) -> not.add("no instance owns shard %s of %s".formatted(first(shards), stage)));
         try {
             if (node.dir.freeBytes() < node.settings.diskMinFreeBytes()) {
                 not.add("the disk is nearly full");
@@ -82,7 +83,8 @@ public final class StatusApi {
     }
 
     private static String first(Set<Integer> shards) {
-        String first = shards.stream().limit(SHARDS_NAMED_MAX).map(String::valueOf).collect(Collectors.joining(", "));
+        String first =
+                shards.stream().limit(SHARDS_NAMED_MAX).map(String::valueOf).collect(Collectors.joining(", "));
         int more = shards.size() - SHARDS_NAMED_MAX;
         return more > 0 ? "%s and %d more".formatted(first, more) : first;
     }

@@ -41,7 +41,8 @@ final class StageMeters {
                     .tag("stage", label)
                     .register(registry);
             Gauge.builder(MetricNames.LAG_RECORDS, records.get(stage), value -> value[0])
-                    .description("Records of this instance's partitions that the stage has not read yet, up to the end of the log")
+                    .description(
+                            "Records of this instance's partitions that the stage has not read yet, up to the end of the log")
                     .tag("stage", label)
                     .register(registry);
             Gauge.builder(MetricNames.LAG_SECONDS, seconds.get(stage), value -> value[0])

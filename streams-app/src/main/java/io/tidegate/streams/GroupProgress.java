@@ -55,7 +55,8 @@ public final class GroupProgress {
     /** The lag of a stage's inputs with this partition number. */
     public long lag(String stage, int partition) {
         return lag.entrySet().stream()
-                .filter(one -> one.getKey().partition() == partition && stageOf(one.getKey()).equals(stage))
+                .filter(one -> one.getKey().partition() == partition
+                        && stageOf(one.getKey()).equals(stage))
                 .mapToLong(Map.Entry::getValue)
                 .sum();
     }

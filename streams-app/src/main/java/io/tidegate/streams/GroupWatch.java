@@ -125,13 +125,13 @@ final class GroupWatch implements AutoCloseable {
                 || (!partition.topic().equals(topics.commands()) && partition.partition() < shards);
     }
 
-    private Set<TopicPartition> inputs(Admin client)
-            throws ExecutionException, TimeoutException, InterruptedException {
+    private Set<TopicPartition> inputs(Admin client) throws ExecutionException, TimeoutException, InterruptedException {
         List<String> names = new ArrayList<>(topics.signals());
         names.addAll(List.of(topics.byTenant(), topics.commands(), topics.accepted()));
         Set<TopicPartition> inputs = new HashSet<>();
-        get(client.describeTopics(names).allTopicNames()).forEach((name, topic) -> topic.partitions()
-                .forEach(one -> inputs.add(new TopicPartition(name, one.partition()))));
+        get(client.describeTopics(names).allTopicNames())
+                .forEach((name, topic) ->
+                        topic.partitions().forEach(one -> inputs.add(new TopicPartition(name, one.partition()))));
         return inputs;
     }
 
@@ -168,13 +168,12 @@ final class GroupWatch implements AutoCloseable {
         now.clientIds().stream().findFirst().ifPresent(id -> ownClientId = KafkaInternals.threadsOf(id));
         Set<TopicPartition> owned = new HashSet<>(now.partitions());
         if (streamsProtocol) {
-            addOthers(
-                    get(client.describeStreamsGroups(List.of(group)).all()).get(group), owned);
+            addOthers(get(client.describeStreamsGroups(List.of(group)).all()).get(group), owned);
         } else {
-            for (MemberDescription member :
-                    get(client.describeConsumerGroups(List.of(group)).all())
-                            .get(group)
-                            .members()) {
+            for (MemberDescription member : get(client.describeConsumerGroups(List.of(group))
+                            .all())
+                    .get(group)
+                    .members()) {
                 if (isOther(member.clientId())) {
                     owned.addAll(member.assignment().topicPartitions());
                 }
@@ -190,9 +189,11 @@ final class GroupWatch implements AutoCloseable {
                         StreamsGroupSubtopologyDescription::sourceTopics));
         for (StreamsGroupMemberDescription member : described.members()) {
             if (isOther(member.clientId())) {
-                member.assignment().activeTasks().forEach(task -> sources.getOrDefault(task.subtopologyId(), List.of())
-                        .forEach(topic -> task.partitions()
-                                .forEach(partition -> owned.add(new TopicPartition(topic, partition)))));
+                member.assignment()
+                        .activeTasks()
+                        .forEach(task -> sources.getOrDefault(task.subtopologyId(), List.of())
+                                .forEach(topic -> task.partitions()
+                                        .forEach(partition -> owned.add(new TopicPartition(topic, partition)))));
             }
         }
     }

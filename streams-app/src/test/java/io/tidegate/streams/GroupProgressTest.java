@@ -19,11 +19,16 @@ class GroupProgressTest {
         GroupProgress progress = new GroupProgress(
                 TOPICS,
                 Map.of(
-                        new TopicPartition(TOPICS.signals().get(0), 0), 5L,
-                        new TopicPartition(TOPICS.byTenant(), 0), 7L,
-                        withoutOwner, 11L,
-                        new TopicPartition(TOPICS.commands(), 3), 2L,
-                        new TopicPartition(TOPICS.accepted(), 1), 1L),
+                        new TopicPartition(TOPICS.signals().get(0), 0),
+                        5L,
+                        new TopicPartition(TOPICS.byTenant(), 0),
+                        7L,
+                        withoutOwner,
+                        11L,
+                        new TopicPartition(TOPICS.commands(), 3),
+                        2L,
+                        new TopicPartition(TOPICS.accepted(), 1),
+                        1L),
                 Set.of(withoutOwner));
 
         assertThat(progress.lag(GroupProgress.ROUTE)).isEqualTo(5);
