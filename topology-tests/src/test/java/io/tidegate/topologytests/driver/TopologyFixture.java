@@ -13,6 +13,7 @@ import io.tidegate.tenant.TenantId;
 import io.tidegate.tenant.UnknownTenants;
 import io.tidegate.topology.TenantConfigs;
 import io.tidegate.topology.TidegateTopology;
+import io.tidegate.topology.TopologyListener;
 import io.tidegate.topology.TopologySettings;
 import io.tidegate.wal.DataDir;
 import io.tidegate.wal.WalReader;
@@ -105,7 +106,9 @@ final class TopologyFixture implements AutoCloseable {
                 StreamsConfig.STATE_DIR_CONFIG, dataDir.streamsState().toString());
         properties.setProperty(StreamsConfig.PROCESSING_GUARANTEE_CONFIG, StreamsConfig.EXACTLY_ONCE_V2);
         driver = new TopologyTestDriver(
-                TidegateTopology.build(settings, configs, dataDir, shard -> false), properties, setup.wallClock);
+                TidegateTopology.build(settings, configs, dataDir, shard -> false, null, setup.listener),
+                properties,
+                setup.wallClock);
     }
 
     static Setup in(Path root) {
@@ -129,6 +132,7 @@ final class TopologyFixture implements AutoCloseable {
         private long segmentBytes = 64 * 1024;
         private Duration segmentAge = Duration.ofDays(1);
         private Instant wallClock = Instant.ofEpochMilli(T0);
+        private TopologyListener listener = TopologyListener.NONE;
 
         private Setup(Path root) {
             this.root = root;
@@ -201,6 +205,11 @@ final class TopologyFixture implements AutoCloseable {
 
         Setup wallClock(Instant start) {
             wallClock = start;
+            return this;
+        }
+
+        Setup listener(TopologyListener told) {
+            listener = told;
             return this;
         }
 
