@@ -1,19 +1,31 @@
 package io.tidegate.admin;
 
 import io.tidegate.config.Settings;
+import io.tidegate.contract.AcceptedRecord;
 import io.tidegate.contract.AcceptedTopic;
+import io.tidegate.contract.NumberedKey;
+import io.tidegate.tenant.TenantId;
+import io.tidegate.wal.WalRecord;
+import java.util.Map;
+import java.util.function.Predicate;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.common.IsolationLevel;
 import org.apache.kafka.common.TopicPartition;
 
 /** Answers what the WAL asks about {@code signals-accepted}. */
 final class AcceptedTopicQueries implements AcceptedTopic {
+    /** How far back the stored record is searched: bounds the time for which a stream thread waits. */
+    private static final long EARLIER_OFFSETS_MAX = 2_000_000;
+
     private final Settings settings;
     private final Admin admin;
+    private final AssignedNumbers assigned;
 
     AcceptedTopicQueries(Settings settings, Admin admin) {
         this.settings = settings;
         this.admin = admin;
+        this.assigned = new AssignedNumbers(settings);
     }
 
     @Override
@@ -26,11 +38,33 @@ final class AcceptedTopicQueries implements AcceptedTopic {
         return TopicReader.hasRecords(settings, topicPartition(partition), from, to);
     }
 
+    @Override
+    public boolean isGap(int partition, TenantId tenant, long nextSeq, long seq, long offset) {
+        return assigned.isGap(topicPartition(partition), tenant, nextSeq, seq, offset);
+    }
+
+    @Override
+    public boolean hasEarlier(int partition, TenantId tenant, long seq, long offset, Predicate<WalRecord> isStored) {
+        boolean[] found = new boolean[1];
+        TopicPartition of = topicPartition(partition);
+        long from = Math.max(0, offset - EARLIER_OFFSETS_MAX);
+        try (TopicReader reader = TopicReader.at(settings, of, from, IsolationLevel.READ_COMMITTED)) {
+            reader.readTo(Map.of(of, offset), () -> !found[0], record -> {
+                NumberedKey key = NumberedKey.tryParse(record.key());
+                found[0] |= key != null
+                        && key.seq() == seq
+                        && key.tenant().equals(tenant)
+                        && record.value() != null
+                        && isStored.test(AcceptedRecord.of(seq, record.timestamp(), record.value(), record.headers()));
+            });
+        }
+        return found[0];
+    }
+
     long offset(int partition, OffsetSpec which) {
         TopicPartition of = topicPartition(partition);
         return KafkaFutures.get(
-                        admin.listOffsets(java.util.Map.of(of, which)).partitionResult(of),
-                        "asking for an offset of " + of)
+                        admin.listOffsets(Map.of(of, which)).partitionResult(of), "asking for an offset of " + of)
                 .offset();
     }
 

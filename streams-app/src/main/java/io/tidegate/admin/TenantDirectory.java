@@ -104,7 +104,11 @@ public final class TenantDirectory {
 
     /** For following the usage of all tenants while it changes: each record goes to {@link #put}. */
     public TopicReader usageReader() {
-        return new TopicReader(settings, List.of(KafkaInternals.changelog(settings.applicationId(), StateKeys.USAGE)));
+        return new TopicReader(settings, List.of(usageChangelog(settings)));
+    }
+
+    static String usageChangelog(Settings settings) {
+        return KafkaInternals.changelog(settings.applicationId(), StateKeys.USAGE);
     }
 
     /** Applies a record of {@link #usageReader}. */

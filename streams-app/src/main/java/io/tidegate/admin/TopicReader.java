@@ -13,6 +13,7 @@ import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.IsolationLevel;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
@@ -40,9 +41,13 @@ public final class TopicReader implements AutoCloseable {
      * @throws AdminException naming a topic that does not exist
      */
     public TopicReader(Settings settings, Collection<String> topics) {
+        this(settings, topics, IsolationLevel.READ_COMMITTED);
+    }
+
+    private TopicReader(Settings settings, Collection<String> topics, IsolationLevel isolation) {
         brokers = settings.bootstrapServers();
         Map<String, Object> config = settings.clientConfig();
-        config.put(ConsumerConfig.ISOLATION_LEVEL_CONFIG, "read_committed");
+        config.put(ConsumerConfig.ISOLATION_LEVEL_CONFIG, isolation.toString());
         config.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
         config.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, false);
         config.put(ConsumerConfig.ALLOW_AUTO_CREATE_TOPICS_CONFIG, false);
@@ -89,6 +94,19 @@ public final class TopicReader implements AutoCloseable {
             reader.consumer.seek(partition, from);
             return reader.hasAny(Map.of(partition, to));
         }
+    }
+
+    /**
+     * Opens one partition, to be read from an offset.
+     *
+     * @param isolation whether also the records of transactions that were not committed, or not yet, are read
+     */
+    static TopicReader at(Settings settings, TopicPartition partition, long from, IsolationLevel isolation) {
+        TopicReader reader = new TopicReader(settings, List.of(partition.topic()), isolation);
+        reader.partitions.removeIf(other -> !other.equals(partition));
+        reader.consumer.assign(reader.partitions);
+        reader.consumer.seek(partition, from);
+        return reader;
     }
 
     /** Reads one partition from its beginning up to where it ends now. */

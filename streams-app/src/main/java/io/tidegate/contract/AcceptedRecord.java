@@ -4,6 +4,7 @@ import io.tidegate.wal.WalRecord;
 import java.util.Arrays;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.Headers;
+import org.jspecify.annotations.Nullable;
 
 /** A record of {@code signals-accepted} as the WAL keeps it: with the producer's key, and without the stages' own headers. */
 public final class AcceptedRecord {
@@ -24,6 +25,32 @@ public final class AcceptedRecord {
         }
         return new WalRecord(
                 seq, Math.max(0, timestampMs), key, value, count == kept.length ? kept : Arrays.copyOf(kept, count));
+    }
+
+    /**
+     * How a record shows that admission did not write it; null if it does not. Admission writes a tenant's records to the
+     * tenant's shard, and sets a source position on each signal and a command on each prune. A record that forges all of
+     * these cannot be told apart here: only ACLs keep it out.
+     *
+     * @param key null if it could not be parsed
+     */
+    public static @Nullable String foreign(
+            @Nullable NumberedKey key, byte @Nullable [] value, Headers headers, int shard, int shards) {
+        if (key == null) {
+            return "its key is not <tenant>:<sequence number>";
+        }
+        if (TenantPartitions.of(key.tenant(), shards) != shard) {
+            return "its tenant belongs to another shard";
+        }
+        if (value == null) {
+            String command = TidegateHeaders.text(headers, TidegateHeaders.COMMAND);
+            return TidegateHeaders.PRUNE_WAL.equals(command) || TidegateHeaders.DELETE_TENANT.equals(command)
+                    ? null
+                    : "it has neither a value nor a command";
+        }
+        return SourcePosition.tryParse(TidegateHeaders.text(headers, TidegateHeaders.SOURCE)) == null
+                ? "it has no source position"
+                : null;
     }
 
     /** Marks, or unmarks, a record as the first of a segment. */

@@ -39,7 +39,10 @@ public final class WalRepairs {
                 progress.accept("reading " + partition);
                 TopicReader.readPartition(settings, partition, record -> {
                     NumberedKey key = NumberedKey.tryParse(record.key());
-                    if (key != null && record.value() != null) {
+                    if (key != null
+                            && record.value() != null
+                            && AcceptedRecord.foreign(key, record.value(), record.headers(), shard, settings.shards())
+                                    == null) {
                         each.accept(
                                 key.tenant(),
                                 AcceptedRecord.of(key.seq(), record.timestamp(), record.value(), record.headers()),

@@ -61,9 +61,7 @@ final class CommandRunner {
                 throw new IllegalArgumentException("the key is not a tenant id in decimal");
             }
             if (TenantPartitions.of(tenant, shards) != partition) {
-                // The tenant's state is not here: the command would count, prune or delete nothing, and say so of a
-                // tenant
-                // that has something.
+                // The tenant's state is in another shard.
                 throw new IllegalArgumentException("commands of this tenant must be in partition %d, not %d"
                         .formatted(TenantPartitions.of(tenant, shards), partition));
             }

@@ -183,7 +183,12 @@ public final class TidegateTopology {
                 new UnloggedStoreBuilder<>(
                         WalProcessor.STORE,
                         () -> new WalStore(
-                                WalProcessor.STORE, dir, settings.wal(), accepted, new SkippedRecords(listener))),
+                                WalProcessor.STORE,
+                                dir,
+                                settings.wal(),
+                                settings.shards(),
+                                accepted,
+                                new SkippedRecords(listener))),
                 "signals-accepted",
                 NOT_NEGATIVE,
                 new ByteArrayDeserializer(),

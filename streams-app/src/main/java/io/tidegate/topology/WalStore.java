@@ -3,11 +3,11 @@ package io.tidegate.topology;
 import io.tidegate.contract.AcceptedRecord;
 import io.tidegate.contract.AcceptedTopic;
 import io.tidegate.contract.NumberedKey;
-import io.tidegate.contract.SourcePosition;
 import io.tidegate.contract.TidegateHeaders;
 import io.tidegate.streams.KafkaInternals;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.wal.DataDir;
+import io.tidegate.wal.RecordOrigin;
 import io.tidegate.wal.SealedSegment;
 import io.tidegate.wal.Shard;
 import io.tidegate.wal.WalException;
@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.header.Headers;
@@ -38,7 +39,10 @@ import org.slf4j.LoggerFactory;
 final class WalStore implements StateStore {
     private static final Logger LOG = LoggerFactory.getLogger(WalStore.class);
 
+    private static final String TOPIC = "signals-accepted";
+
     private final String name;
+    private final int shards;
     private final DataDir dir;
     private final WalSettings settings;
     private final AcceptedTopic accepted;
@@ -57,8 +61,37 @@ final class WalStore implements StateStore {
     /** Whether records may be left out before the next one. */
     private boolean checksNext;
 
-    WalStore(String name, DataDir dir, WalSettings settings, AcceptedTopic accepted, SkippedRecords skipped) {
+    private final RecordOrigin origin = new RecordOrigin() {
+        @Override
+        public boolean isGap(TenantId tenant, long nextSeq, long seq) {
+            return accepted.isGap(opened().number(), tenant, nextSeq, seq, applying)
+                    || !skip("its sequence number does not follow, and no record is missing");
+        }
+
+        @Override
+        public boolean isRepeated(TenantId tenant, long seq, Predicate<WalRecord> isStored) {
+            return accepted.hasEarlier(opened().number(), tenant, seq, applying, isStored)
+                    && skip("another record came under its sequence number before");
+        }
+
+        private boolean skip(String why) {
+            skipped.skipped(TOPIC, opened().number(), applying, why);
+            return true;
+        }
+    };
+
+    /** The offset of the record that is being applied. */
+    private long applying = Shard.NO_OFFSET;
+
+    WalStore(
+            String name,
+            DataDir dir,
+            WalSettings settings,
+            int shards,
+            AcceptedTopic accepted,
+            SkippedRecords skipped) {
         this.name = name;
+        this.shards = shards;
         this.dir = dir;
         this.settings = settings;
         this.accepted = accepted;
@@ -75,7 +108,8 @@ final class WalStore implements StateStore {
     public void init(StateStoreContext context, StateStore root) {
         if (shard == null) {
             int partition = context.taskId().partition();
-            shard = new Shard(dir, partition, settings, () -> accepted.beginningIsGone(partition), this::sealed);
+            shard = new Shard(
+                    dir, partition, settings, () -> accepted.beginningIsGone(partition), origin, this::sealed);
             lastOffset = shard.committedOffset();
         }
         context.register(root, KafkaInternals.wholeRecords(this::restore));
@@ -119,15 +153,20 @@ final class WalStore implements StateStore {
             checksNext = false;
         }
         NumberedKey number = NumberedKey.tryParse(key);
-        String strange = strange(number, value, headers);
-        if (number == null || strange != null) {
-            skipped.skipped("signals-accepted", opened().number(), offset, String.valueOf(strange));
+        String foreign = AcceptedRecord.foreign(number, value, headers, opened().number(), shards);
+        if (number == null || foreign != null) {
+            skipped.skipped(TOPIC, opened().number(), offset, String.valueOf(foreign));
             lastOffset = offset;
             return;
         }
+        applying = offset;
         try {
             if (value == null) {
-                prune(number, headers);
+                if (opened().isAboveNext(number.tenant(), number.seq())) {
+                    skipped.skipped(TOPIC, opened().number(), offset, "it prunes sequence numbers not yet assigned");
+                } else {
+                    prune(number, headers);
+                }
             } else {
                 WalRecord record = AcceptedRecord.of(number.seq(), timestampMs, value, headers);
                 opened().append(number.tenant(), record, AcceptedRecord.beginsSegment(headers));
@@ -137,25 +176,6 @@ final class WalStore implements StateStore {
             throw e;
         }
         lastOffset = offset;
-    }
-
-    /**
-     * How a record shows that admission did not write it; null if it does not. Admission sets a source position on each
-     * signal and a command on each prune. A record that forges these cannot be told apart: only ACLs keep it out.
-     */
-    private static @Nullable String strange(@Nullable NumberedKey key, byte @Nullable [] value, Headers headers) {
-        if (key == null) {
-            return "its key is not <tenant>:<sequence number>";
-        }
-        if (value == null) {
-            String command = TidegateHeaders.text(headers, TidegateHeaders.COMMAND);
-            return TidegateHeaders.PRUNE_WAL.equals(command) || TidegateHeaders.DELETE_TENANT.equals(command)
-                    ? null
-                    : "it has neither a value nor a command";
-        }
-        return SourcePosition.tryParse(TidegateHeaders.text(headers, TidegateHeaders.SOURCE)) == null
-                ? "it has no source position"
-                : null;
     }
 
     /**

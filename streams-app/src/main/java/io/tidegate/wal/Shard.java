@@ -42,6 +42,7 @@ public final class Shard implements Closeable {
     private final DataDir dir;
     private final int number;
     private final BooleanSupplier beginningIsGone;
+    private final RecordOrigin origin;
     private final Consumer<SealedSegment> sealed;
     private final LogFiles files;
     private final ContentChecksum checksum = new ContentChecksum();
@@ -65,11 +66,22 @@ public final class Shard implements Closeable {
         this(dir, number, settings, () -> false, segment -> {});
     }
 
+    /** Opens a shard that stops at every record that does not continue its tenant's log. */
+    public Shard(
+            DataDir dir,
+            int number,
+            WalSettings settings,
+            BooleanSupplier beginningIsGone,
+            Consumer<SealedSegment> sealed) {
+        this(dir, number, settings, beginningIsGone, RecordOrigin.TRUSTED, sealed);
+    }
+
     /**
      * Opens a shard. Reads its checkpoint and, only if the disk failed before, truncates what it left in doubt.
      *
      * @param beginningIsGone whether the topic no longer has its beginning; asked at the first record of a new copy, in
      *     which tenants then may start above 0
+     * @param origin decides on records that do not continue their tenant's log
      * @param sealed receives each segment when the first record of the next one is appended, or comes again
      * @throws WalException if the checkpoint is damaged
      */
@@ -78,10 +90,12 @@ public final class Shard implements Closeable {
             int number,
             WalSettings settings,
             BooleanSupplier beginningIsGone,
+            RecordOrigin origin,
             Consumer<SealedSegment> sealed) {
         this.dir = dir;
         this.number = number;
         this.beginningIsGone = beginningIsGone;
+        this.origin = origin;
         this.sealed = sealed;
         this.files = new LogFiles(dir, settings);
         Checkpoint checkpoint = Checkpoint.read(dir.checkpoint(number), number);
@@ -158,10 +172,14 @@ public final class Shard implements Closeable {
                 return;
             }
             if (next != null ? record.seq() > next : record.seq() > 0 && !partial) {
+                long nextSeq = next == null ? 0 : next;
+                if (!origin.isGap(tenant, nextSeq, record.seq())) {
+                    return;
+                }
                 throw WalException.gap(
                         tenant,
                         number,
-                        next == null ? 0 : next,
+                        nextSeq,
                         record.seq() - 1,
                         "They are not in signals-accepted where they should be: restore the topic, or stop, move the"
                                 + " data directory away and start again to begin a copy with what the topic still has");
@@ -172,13 +190,23 @@ public final class Shard implements Closeable {
         });
     }
 
+    /** Whether a sequence number is above the next one of a tenant; false if this copy has no record of the tenant. */
+    public boolean isAboveNext(TenantId tenant, long seq) {
+        boolean[] above = new boolean[1];
+        guarded("opening", () -> dir.walOf(tenant), () -> {
+            Long next = log(tenant).nextSeq();
+            above[0] = next != null && seq > next;
+        });
+        return above[0];
+    }
+
     private TenantLog log(TenantId tenant) throws IOException {
         TenantLog log = logs.get(tenant);
         if (log == null) {
             Checkpoint.Log promised = durable.get(tenant);
             Recovered recovered = recovery().recover(tenant, promised);
             recoveredBytes += recovered.bytesRead();
-            log = new TenantLog(files, recovered, promised, checksum, sealed);
+            log = new TenantLog(files, recovered, promised, checksum, origin, sealed);
             dirty |= recovered.isUnsynced();
             logs.put(tenant, log);
         }

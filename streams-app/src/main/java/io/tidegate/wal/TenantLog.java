@@ -28,6 +28,7 @@ final class TenantLog {
     private final LogFiles files;
     private final LogSegments segments;
     private final ContentChecksum checksum;
+    private final RecordOrigin origin;
     private final Consumer<SealedSegment> sealed;
 
     /** Whether the checkpoint knows files of the tenant, so that its directories are durable. */
@@ -63,6 +64,7 @@ final class TenantLog {
     /**
      * @param recovered the log as it was found on disk
      * @param promised the checkpoint's entry; null if it does not know the tenant
+     * @param origin decides on a record that differs from the stored one
      * @param sealed receives each segment that is sealed, also again if the record after it comes again
      */
     TenantLog(
@@ -70,10 +72,12 @@ final class TenantLog {
             Recovered recovered,
             Checkpoint.@Nullable Log promised,
             ContentChecksum checksum,
+            RecordOrigin origin,
             Consumer<SealedSegment> sealed) {
         this.files = files;
         this.segments = recovered.segments();
         this.checksum = checksum;
+        this.origin = origin;
         this.sealed = sealed;
         this.directoriesDurable = promised != null && promised.promisesFiles();
         this.beginSeq = promised == null ? Checkpoint.Log.UNKNOWN : promised.beginSeq();
@@ -128,7 +132,6 @@ final class TenantLog {
      * @throws WalException if they differ
      */
     void skip(WalRecord record) throws IOException {
-        appliedSeq = record.seq() + 1;
         Long start = segments.holding(record.seq());
         if (start != null && appendedFrom >= 0 && record.seq() >= appendedFrom) {
             // The topic gave this number twice since the start. The first record stays: all copies read the same order.
@@ -142,28 +145,41 @@ final class TenantLog {
             }
         } else if (!compared && start != null) {
             compared = true;
-            if (differs(record, start)) {
+            Integer stored = storedChecksum(record.seq(), start);
+            if (stored != null && stored != checksum.chained(record, 0)) {
+                if (origin.isRepeated(tenant(), record.seq(), other -> checksum.chained(other, 0) == stored)) {
+                    compared = false; // it says nothing about the topic
+                    return;
+                }
                 throw WalException.differs(tenant(), segments.shard(), record.seq(), segments.path(start));
             }
         }
+        // A number that comes twice must not take back what was applied since.
+        appliedSeq = Math.max(appliedSeq, record.seq() + 1);
         reportBefore(record.seq(), record.timestampMs());
     }
 
     /** Compares a record with the stored one; false also if the stored one is damaged. */
     private boolean differs(WalRecord record, long start) throws IOException {
+        Integer stored = storedChecksum(record.seq(), start);
+        return stored != null && stored != checksum.chained(record, 0);
+    }
+
+    /** The checksum of a stored record; null if it cannot be read. */
+    private @Nullable Integer storedChecksum(long seq, long start) throws IOException {
         SegmentWriter current = writer;
         if (current != null) {
             files.flush(current);
         }
         Path path = segments.path(start);
         try (SegmentReader reader = segments.reader(start)) {
-            if (opened != null && opened.firstSeq() == start && opened.nextSeq() <= record.seq()) {
+            if (opened != null && opened.firstSeq() == start && opened.nextSeq() <= seq) {
                 reader.skipTo(opened.position(), opened.nextSeq());
             }
             for (StoredBatch batch = reader.next(); batch != null; batch = reader.next()) {
-                if (batch.lastSeq() >= record.seq()) {
-                    WalRecord stored = batch.records().get(Math.toIntExact(record.seq() - batch.firstSeq()));
-                    return checksum.chained(stored, 0) != checksum.chained(record, 0);
+                if (batch.lastSeq() >= seq) {
+                    WalRecord stored = batch.records().get(Math.toIntExact(seq - batch.firstSeq()));
+                    return checksum.chained(stored, 0);
                 }
             }
         } catch (BadBatchException e) {
@@ -174,7 +190,7 @@ final class TenantLog {
                     path.getFileName(),
                     e.getMessage());
         }
-        return false;
+        return null;
     }
 
     /**

@@ -8,16 +8,21 @@ import io.tidegate.admission.HistoryBounds;
 import io.tidegate.contract.AcceptedTopic;
 import io.tidegate.contract.RecordSizes;
 import io.tidegate.contract.Residency;
+import io.tidegate.contract.TenantPartitions;
 import io.tidegate.contract.TenantSource;
 import io.tidegate.contract.TidegateHeaders;
 import io.tidegate.contract.Topics;
+import io.tidegate.tenant.TenantId;
 import io.tidegate.wal.DataDir;
+import io.tidegate.wal.WalException;
+import io.tidegate.wal.WalRecord;
 import io.tidegate.wal.WalSettings;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
+import java.util.function.Predicate;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.compress.Compression;
@@ -44,6 +49,16 @@ class WalProcessorTest {
     private WalProcessor processor;
     private final WalProcessor.OnThread onThread = new WalProcessor.OnThread();
     private boolean everythingIsThere = true;
+    private long assigned;
+    private boolean topicIsWhole = true;
+    private int skipped;
+
+    private final TopologyListener counting = new TopologyListener() {
+        @Override
+        public void skipped() {
+            skipped++;
+        }
+    };
 
     @BeforeEach
     void start() {
@@ -58,10 +73,21 @@ class WalProcessorTest {
             public boolean hasRecords(int partition, long from, long to) {
                 return everythingIsThere;
             }
+
+            @Override
+            public boolean isGap(int partition, TenantId tenant, long nextSeq, long seq, long offset) {
+                return seq < assigned;
+            }
+
+            @Override
+            public boolean hasEarlier(
+                    int partition, TenantId tenant, long seq, long offset, Predicate<WalRecord> isStored) {
+                return topicIsWhole;
+            }
         };
         WalSettings wal = WalSettings.of(10_000, Duration.ofHours(1), 4, Compression.NONE);
         store = new WalStore(
-                WalProcessor.STORE, new DataDir(temp), wal, accepted, new SkippedRecords(TopologyListener.NONE));
+                WalProcessor.STORE, new DataDir(temp), wal, shards(), accepted, new SkippedRecords(counting));
         Topics topics =
                 new Topics(List.of("in"), "by", "configs", "accepted", "over", "dead", "segments", "do", "events");
         Duration often = Duration.ofSeconds(1);
@@ -80,7 +106,7 @@ class WalProcessorTest {
                         wal,
                         often,
                         often,
-                        SHARD + 1),
+                        shards()),
                 onThread,
                 TopologyListener.NONE);
     }
@@ -120,6 +146,57 @@ class WalProcessorTest {
         process(2);
         process(3);
         assertThat(store.isOpen()).isTrue();
+    }
+
+    @Test
+    void restorationAndStandbysSkipARecordAboveTheNextThatAdmissionNeverAssigned() {
+        open();
+        store.restore(List.of(stored(0), numbered(1, 7, 10), stored(2, 1)));
+        assertThat(skipped).isEqualTo(1);
+
+        store.restore(List.of(numbered(3, 5, 10), stored(4, 2)));
+
+        assertThat(skipped).isEqualTo(2);
+    }
+
+    @Test
+    void aGapOfNumbersThatAdmissionAssignedStopsTheShardAndNamesTheRange() {
+        open();
+        assigned = 8;
+        store.restore(List.of(stored(0)));
+
+        assertThatThrownBy(() -> store.restore(List.of(numbered(1, 7, 10))))
+                .isInstanceOf(WalException.class)
+                .hasMessageContaining("tenant t42, shard 2 lacks the sequence numbers 1 to 6");
+        assertThat(skipped).isZero();
+    }
+
+    @Test
+    void afterARestartARecordUnderAnOldNumberIsSkippedIfTheTopicStillHasTheStoredOne() {
+        open();
+        store.restore(List.of(stored(0), stored(1), stored(2)));
+        store.checkpoint();
+        store.close();
+        open();
+
+        store.restore(List.of(numbered(3, 1, 99)));
+
+        assertThat(skipped).isEqualTo(1);
+        store.restore(List.of(stored(4, 3)));
+    }
+
+    @Test
+    void afterARestartADifferentRecordOfATopicThatLostTheStoredOneStopsTheShard() {
+        open();
+        store.restore(List.of(stored(0), stored(1), stored(2)));
+        store.checkpoint();
+        store.close();
+        open();
+        topicIsWhole = false;
+
+        assertThatThrownBy(() -> store.restore(List.of(numbered(3, 1, 99))))
+                .isInstanceOf(WalException.class)
+                .hasMessageContaining("signals-accepted is not what the WAL follows");
     }
 
     @Test
@@ -170,6 +247,22 @@ class WalProcessorTest {
                 new ConsumerRecord<>(ACCEPTED.topic(), SHARD, offset, ("42:" + seq).getBytes(US_ASCII), new byte[10]);
         headers().forEach(record.headers()::add);
         return record;
+    }
+
+    private static ConsumerRecord<byte[], byte[]> numbered(long offset, long seq, int length) {
+        ConsumerRecord<byte[], byte[]> record = new ConsumerRecord<>(
+                ACCEPTED.topic(), SHARD, offset, ("42:" + seq).getBytes(US_ASCII), new byte[length]);
+        headers().forEach(record.headers()::add);
+        return record;
+    }
+
+    /** With so many shards, {@link #SHARD} is that of tenant 42. */
+    private static int shards() {
+        int shards = SHARD + 1;
+        while (TenantPartitions.of(TenantId.of(42), shards) != SHARD) {
+            shards++;
+        }
+        return shards;
     }
 
     /** What admission sets on every signal. */

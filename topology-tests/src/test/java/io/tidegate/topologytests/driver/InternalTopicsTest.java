@@ -3,12 +3,19 @@ package io.tidegate.topologytests.driver;
 import static io.tidegate.topologytests.driver.TopologyFixture.ACCEPTED;
 import static io.tidegate.topologytests.driver.TopologyFixture.BY_TENANT;
 import static io.tidegate.topologytests.driver.TopologyFixture.DEAD_LETTER;
+import static io.tidegate.topologytests.driver.TopologyFixture.QUOTA_EVENTS;
 import static io.tidegate.topologytests.driver.TopologyFixture.QUOTA_EXCEEDED;
 import static io.tidegate.topologytests.driver.TopologyFixture.SIGNALS_ACCEPTED;
 import static io.tidegate.topologytests.driver.TopologyFixture.T0;
+import static io.tidegate.topologytests.driver.TopologyFixture.TENANT_COMMANDS;
 import static io.tidegate.topologytests.driver.TopologyFixture.bytes;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tidegate.contract.TenantPartitions;
+import io.tidegate.contract.TidegateHeaders;
+import io.tidegate.tenant.TenantId;
+import io.tidegate.topology.TopologyListener;
+import io.tidegate.wal.WalRecord;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -150,6 +157,108 @@ class InternalTopicsTest {
 
             assertThat(topology.wal("42")).extracting(record -> record.seq()).containsExactly(0L, 1L, 2L);
             assertThat(TopologyFixture.text(topology.wal("42").get(1).value())).isEqualTo("{}");
+        }
+    }
+
+    /** A record of {@code signals-accepted} that has all that admission's records have. */
+    private static TestRecord<byte[], byte[]> forged(String key, String value) {
+        RecordHeaders headers = new RecordHeaders();
+        headers.add(TidegateHeaders.SOURCE, bytes("signals/0/7"));
+        return new TestRecord<>(bytes(key), bytes(value), headers, T0);
+    }
+
+    private static TestRecord<byte[], byte[]> command(String key, String command) {
+        RecordHeaders headers = new RecordHeaders();
+        headers.add(TidegateHeaders.COMMAND, bytes(command));
+        return new TestRecord<>(bytes(key), null, headers, T0);
+    }
+
+    private static final class SkippedCount implements TopologyListener {
+        private int count;
+
+        @Override
+        public void skipped() {
+            count++;
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"42:2", "42:99999", "42:9223372036854775807", "43:1", "18446744073709551615:7"})
+    void aNumberAboveTheNextThatAdmissionNeverAssignedIsSkipped(String key) {
+        SkippedCount skipped = new SkippedCount();
+        try (TopologyFixture topology =
+                TopologyFixture.in(dir).listener(skipped).start()) {
+            topology.config("42", "");
+            assertThat(topology.send("42", T0).verdict()).isEqualTo(ACCEPTED);
+
+            topology.pipe(SIGNALS_ACCEPTED, forged(key, "{}"));
+            topology.pipe(SIGNALS_ACCEPTED, forged(key, "{}"));
+
+            assertThat(skipped.count).isEqualTo(2);
+            topology.read(SIGNALS_ACCEPTED);
+            assertThat(topology.send("42", T0).verdict()).isEqualTo(ACCEPTED);
+            assertThat(topology.wal("42")).extracting(WalRecord::seq).containsExactly(0L, 1L);
+            assertThat(topology.wal("43")).isEmpty();
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"42:2", "42:9223372036854775807"})
+    void aPruneOfNumbersThatAreNotAssignedYetIsSkipped(String key) {
+        SkippedCount skipped = new SkippedCount();
+        try (TopologyFixture topology =
+                TopologyFixture.in(dir).listener(skipped).start()) {
+            topology.config("42", "");
+            assertThat(topology.send("42", T0).verdict()).isEqualTo(ACCEPTED);
+
+            topology.pipe(SIGNALS_ACCEPTED, command(key, TidegateHeaders.PRUNE_WAL));
+            topology.pipe(SIGNALS_ACCEPTED, command(key, TidegateHeaders.DELETE_TENANT));
+
+            assertThat(skipped.count).isEqualTo(2);
+            assertThat(topology.wal("42")).hasSize(1);
+        }
+    }
+
+    /** A tenant of the first of two shards, which the driver's only partition stands for, and one of the second. */
+    private static String tenantOfShard(int shard) {
+        for (long id = 1; ; id++) {
+            if (TenantPartitions.of(TenantId.of(id), 2) == shard) {
+                return Long.toString(id);
+            }
+        }
+    }
+
+    @Test
+    void recordsOfATenantOfAnotherShardAreSkippedOrDeadLettered() {
+        SkippedCount skipped = new SkippedCount();
+        String here = tenantOfShard(0);
+        String elsewhere = tenantOfShard(1);
+        try (TopologyFixture topology =
+                TopologyFixture.in(dir).shards(2).listener(skipped).start()) {
+            topology.config(here, "");
+            topology.config(elsewhere, "");
+
+            topology.pipe(BY_TENANT, forged(elsewhere, "{\"tenant_id\":" + elsewhere + "}"));
+            assertThat(topology.read(DEAD_LETTER))
+                    .singleElement()
+                    .satisfies(letter -> assertThat(TidegateHeaders.text(letter.headers(), TidegateHeaders.REASON))
+                            .isEqualTo("tenant_invalid"));
+            assertThat(topology.read(SIGNALS_ACCEPTED)).isEmpty();
+            topology.pipe(SIGNALS_ACCEPTED, forged(elsewhere + ":0", "{}"));
+            topology.pipe(SIGNALS_ACCEPTED, command(elsewhere + ":0", TidegateHeaders.DELETE_TENANT));
+            assertThat(skipped.count).isEqualTo(2);
+            topology.pipe(
+                    TENANT_COMMANDS,
+                    new TestRecord<>(
+                            bytes(elsewhere), bytes("{\"command\":\"delete-tenant\"}"), new RecordHeaders(), T0));
+            assertThat(topology.read(QUOTA_EVENTS))
+                    .singleElement()
+                    .satisfies(event -> assertThat(TopologyFixture.text(event.value()))
+                            .contains("command_failed")
+                            .contains("must be in partition 1"));
+
+            assertThat(topology.send(here, T0).verdict()).isEqualTo(ACCEPTED);
+            assertThat(topology.wal(elsewhere)).isEmpty();
         }
     }
 }

@@ -46,7 +46,7 @@ class PruneTest {
             topology.advanceWallClock(CHECKPOINT);
             assertThat(seqs(topology)).containsExactly(2L, 3L);
 
-            prune(topology, "42:100");
+            prune(topology, "42:4");
             topology.advanceWallClock(CHECKPOINT);
             assertThat(dir.resolve("tenants/42")).doesNotExist();
             assertThat(topology.send(signal("42", T0)).verdict()).isEqualTo(TopologyFixture.ACCEPTED);

@@ -3,8 +3,11 @@ package io.tidegate.topologytests.driver;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidegate.admission.HistoryBounds;
+import io.tidegate.admission.TenantUsage;
+import io.tidegate.contract.AcceptedTopic;
 import io.tidegate.contract.RecordSizes;
 import io.tidegate.contract.Residency;
+import io.tidegate.contract.StateKeys;
 import io.tidegate.contract.TenantSource;
 import io.tidegate.contract.TidegateHeaders;
 import io.tidegate.contract.Topics;
@@ -35,6 +38,7 @@ import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.apache.kafka.common.utils.Bytes;
 import org.apache.kafka.streams.StreamsConfig;
 import org.apache.kafka.streams.TopologyTestDriver;
 import org.apache.kafka.streams.state.KeyValueStore;
@@ -98,7 +102,7 @@ final class TopologyFixture implements AutoCloseable {
                 WalSettings.of(setup.segmentBytes, setup.segmentAge, 4, Compression.NONE),
                 WAL_WRITE_INTERVAL,
                 Duration.ofSeconds(1),
-                1);
+                setup.shards);
         Properties properties = new Properties();
         properties.setProperty(StreamsConfig.APPLICATION_ID_CONFIG, APPLICATION);
         properties.setProperty(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, "127.0.0.1:1");
@@ -106,9 +110,24 @@ final class TopologyFixture implements AutoCloseable {
                 StreamsConfig.STATE_DIR_CONFIG, dataDir.streamsState().toString());
         properties.setProperty(StreamsConfig.PROCESSING_GUARANTEE_CONFIG, StreamsConfig.EXACTLY_ONCE_V2);
         driver = new TopologyTestDriver(
-                TidegateTopology.build(settings, configs, dataDir, shard -> false, null, setup.listener),
+                TidegateTopology.build(settings, configs, dataDir, new Accepted(), null, setup.listener),
                 properties,
                 setup.wallClock);
+    }
+
+    /** Answers from the driver's own store, and knows no other copy of the topic. */
+    private final class Accepted implements AcceptedTopic {
+        @Override
+        public boolean beginningIsGone(int partition) {
+            return false;
+        }
+
+        @Override
+        public boolean isGap(int partition, TenantId tenant, long nextSeq, long seq, long offset) {
+            byte[] stored =
+                    driver.<Bytes, byte[]>getKeyValueStore(StateKeys.USAGE).get(StateKeys.usage(tenant));
+            return stored != null && seq < TenantUsage.read(stored).acceptedCount();
+        }
     }
 
     static Setup in(Path root) {
@@ -131,8 +150,9 @@ final class TopologyFixture implements AutoCloseable {
         private HistoryBounds history = HistoryBounds.DEFAULT;
         private long segmentBytes = 64 * 1024;
         private Duration segmentAge = Duration.ofDays(1);
-        private Instant wallClock = Instant.ofEpochMilli(T0);
+        private int shards = 1;
         private TopologyListener listener = TopologyListener.NONE;
+        private Instant wallClock = Instant.ofEpochMilli(T0);
 
         private Setup(Path root) {
             this.root = root;
@@ -203,13 +223,19 @@ final class TopologyFixture implements AutoCloseable {
             return this;
         }
 
-        Setup wallClock(Instant start) {
-            wallClock = start;
+        /** All topics have one partition nevertheless, the first. */
+        Setup shards(int number) {
+            shards = number;
             return this;
         }
 
         Setup listener(TopologyListener told) {
             listener = told;
+            return this;
+        }
+
+        Setup wallClock(Instant start) {
+            wallClock = start;
             return this;
         }
 
