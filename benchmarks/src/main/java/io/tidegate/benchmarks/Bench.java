@@ -159,9 +159,10 @@ final class Bench implements AutoCloseable {
         }
     }
 
-    /** Makes Tidegate's topics as it would itself. */
+    /** Makes Tidegate's topics as it would itself. Topics that several programs read in turn belong to the last one. */
     private static void prepare(Settings settings) {
         try (TopicSetup setup = new TopicSetup(settings)) {
+            var taken = setup.takeOver();
             var unused = setup.ensure();
         }
     }
@@ -201,6 +202,8 @@ final class Bench implements AutoCloseable {
         settings.put(Settings.TOPIC_QUOTA_EXCEEDED, id + ".quota-exceeded");
         settings.put(Settings.TOPIC_DEAD_LETTER, id + ".dead-letter");
         settings.put(Settings.TOPIC_SEGMENTS, id + ".segments");
+        settings.put(Settings.TOPIC_COMMANDS, id + ".commands");
+        settings.put(Settings.TOPIC_EVENTS, id + ".events");
         settings.putAll(overrides);
         return settings;
     }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import io.tidegate.admission.Admission;
 import io.tidegate.admission.Reason;
 import io.tidegate.admission.TenantUsage;
 import io.tidegate.config.Settings;
@@ -11,6 +12,7 @@ import io.tidegate.config.SettingsLoader;
 import io.tidegate.contract.RecordSizes;
 import io.tidegate.instance.TopologyFromSettings;
 import io.tidegate.signal.Defect;
+import io.tidegate.signal.Signal;
 import io.tidegate.streams.Alignment;
 import io.tidegate.streams.Continuity;
 import io.tidegate.streams.Instance;
@@ -124,6 +126,37 @@ final class InstanceMetricsTest {
 
         assertThat(scraped.keySet()).containsExactlyInAnyOrderElementsOf(constants);
         assertThat(page).containsExactlyInAnyOrderEntriesOf(scraped);
+    }
+
+    @Test
+    void countsLateSignalsByTheBound() {
+        metrics.late(false);
+        metrics.late(false);
+        metrics.late(true);
+        metrics.historyFull();
+
+        assertThat(scrape())
+                .contains("tidegate_late_signals_total{bound=\"within\"} 2.0")
+                .contains("tidegate_late_signals_total{bound=\"beyond\"} 1.0")
+                .contains("tidegate_history_full_total 1.0");
+    }
+
+    @Test
+    void showsTheSkewOfEachPartitionAndWhyNobodyWaitsForIt() {
+        assertThat(scrape())
+                .contains("tidegate_partition_skew_seconds{partition=\"3\",topic=\"signals\"} 90.0")
+                .contains("tidegate_partitions_ignored{partition=\"3\",reason=\"stuck\",topic=\"signals\"} 1.0")
+                .contains("tidegate_partitions_withheld 2.0");
+    }
+
+    @Test
+    void showsTheMemoryOfTheHistories() {
+        TenantUsage usage = TenantUsage.fresh(1, 2);
+        new Admission(null).admit(CONFIG, usage, new Signal(null, null, null, null), 1_000);
+        use(CONFIG, usage);
+
+        assertThat(usage.historyBytes()).isPositive();
+        assertThat(scrape()).contains("tidegate_history_bytes %s".formatted((double) usage.historyBytes()));
     }
 
     @Test
