@@ -58,7 +58,7 @@ function showCluster() {
     : away > 0 ? [`${away} unreachable`, 'bad']
       : paused ? ['paused: disk nearly full', 'bad']
         : instances.every((one) => one.ready) ? ['running', 'good'] : [instances.find((one) => !one.ready).state, 'wait'];
-  const lag = instances.reduce((sum, one) => sum + (one.lag ?? 0), 0);
+  const lag = status.lag ?? instances.reduce((sum, one) => sum + (one.lag ?? 0), 0);
   box.replaceChildren(pill(...state),
     h('span', {}, h('b', { id: 'instances' }, number(instances.length)), instances.length === 1 ? ' instance' : ' instances'),
     h('span', {}, 'lag ', h('b', {}, number(lag))));

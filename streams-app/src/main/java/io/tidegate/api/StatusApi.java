@@ -8,16 +8,22 @@ import io.tidegate.http.Call;
 import io.tidegate.http.Json;
 import io.tidegate.http.Reply;
 import io.tidegate.http.Routes;
+import io.tidegate.streams.GroupProgress;
 import io.tidegate.streams.InstanceView;
 import io.tidegate.wal.LastVerify;
 import java.io.IOException;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Collectors;
+import org.apache.kafka.common.TopicPartition;
 
 /** How the instances are: whether this one lives and is ready, and what each of them does. */
 public final class StatusApi {
+    private static final int SHARDS_NAMED_MAX = 10;
+
     private final Node node;
 
     public StatusApi(Node node) {
@@ -63,6 +69,9 @@ public final class StatusApi {
                             ? "paused: the disk is nearly full"
                             : "paused: topics are not as they must be");
         }
+        node.view
+                .ownerlessShards()
+                .forEach((stage, shards) -> not.add("no instance owns shard %s of %s".formatted(first(shards), stage)));
         try {
             if (node.dir.freeBytes() < node.settings.diskMinFreeBytes()) {
                 not.add("the disk is nearly full");
@@ -73,12 +82,38 @@ public final class StatusApi {
         return not;
     }
 
+    private static String first(Set<Integer> shards) {
+        String first =
+                shards.stream().limit(SHARDS_NAMED_MAX).map(String::valueOf).collect(Collectors.joining(", "));
+        int more = shards.size() - SHARDS_NAMED_MAX;
+        return more > 0 ? "%s and %d more".formatted(first, more) : first;
+    }
+
+    private void group(ObjectNode json) {
+        GroupProgress progress = node.view.group();
+        if (!progress.isKnown()) {
+            json.putNull("lag");
+        } else {
+            json.put("lag", progress.totalLag());
+        }
+        ArrayNode ownerless = json.putArray("ownerless");
+        progress.ownerless().stream()
+                .sorted(Comparator.comparing(TopicPartition::topic).thenComparingInt(TopicPartition::partition))
+                .forEach(partition -> ownerless
+                        .addObject()
+                        .put("stage", progress.stageOf(partition))
+                        .put("topic", partition.topic())
+                        .put("partition", partition.partition())
+                        .put("lag", progress.lag(partition)));
+    }
+
     private Reply status(Call call) throws InterruptedException {
         call.allowQuery(Set.of());
         ObjectNode json = Json.object();
         json.put("at", Instant.now().toString());
         json.put("application", node.settings.applicationId());
         json.put("shards", node.view.shards());
+        group(json);
         ArrayNode instances = json.putArray("instances");
         instances.add(own());
         for (Peers.Answer answer : node.peers.ask(node.peers.others(), "/status")) {

@@ -68,6 +68,14 @@ final class StatusCommand implements Callable<Integer> {
             out.println(Json.pretty(status));
         } else {
             table.print(out);
+            for (JsonNode ownerless : status.path("ownerless")) {
+                out.println("%s: no instance owns %s-%d, where %d records wait"
+                        .formatted(
+                                ownerless.path("stage").asText(),
+                                ownerless.path("topic").asText(),
+                                ownerless.path("partition").asInt(),
+                                ownerless.path("lag").asLong()));
+            }
             String missing = status.at("/instances/0/missing_tenant").asText("");
             if (!missing.isEmpty()) {
                 out.println("signals without a tenant: "

@@ -144,7 +144,7 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
         gauge(MetricNames.HISTORY_BYTES, "Memory of the histories of tenants here", use, TenantUse::historyBytes);
         tenants = new TenantMeters(registry, rejections, use);
         kafka = new KafkaMeters(registry);
-        stages = new StageMeters(registry, settings.topics());
+        stages = new StageMeters(registry);
         skipped = counter(MetricNames.SKIPPED_RECORDS, "Records of internal topics that Tidegate did not write");
         written = counter(MetricNames.WAL_WRITTEN, "Bytes written to segments, those of replicas here included");
         sealedSegments = counter(MetricNames.WAL_SEALED_SEGMENTS, "Segments sealed");
@@ -272,7 +272,7 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
         if (instance != null) {
             var measured = instance.kafkaMetrics();
             kafka.refresh(measured);
-            stages.refresh(measured, nowMs);
+            stages.refresh(instance.view().group(), nowMs);
         }
         if (partitions != null) {
             partitions.refresh();

@@ -55,6 +55,8 @@ public final class MetricNames {
     public static final String RESTORE_REMAINING = "tidegate_restore_remaining_records";
     public static final String INGRESS_TRANSACTIONS = "tidegate_ingress_transactions_open";
     public static final String LAG_RECORDS = "tidegate_lag_records";
+    public static final String GROUP_LAG_RECORDS = "tidegate_group_lag_records";
+    public static final String OWNERLESS_PARTITIONS = "tidegate_ownerless_partitions";
     public static final String LAG_SECONDS = "tidegate_lag_seconds";
     public static final String PARTITION_SKEW = "tidegate_partition_skew_seconds";
     public static final String PARTITIONS_WITHHELD = "tidegate_partitions_withheld";

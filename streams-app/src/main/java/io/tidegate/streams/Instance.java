@@ -47,6 +47,7 @@ public final class Instance implements AutoCloseable {
     private final TransactionalClients clients;
     private final KafkaStreams streams;
     private final InstanceView view;
+    private final GroupWatch group;
     private final DataDir dir;
     private final long diskMinFreeBytes;
     private final IdleWatch idleWatch = new IdleWatch(IDLE_MAX);
@@ -103,13 +104,21 @@ public final class Instance implements AutoCloseable {
         streams.setStateListener((now, before) -> stateChanged(now));
         InstanceView.Restores restores = new InstanceView.Restores();
         streams.setGlobalStateRestoreListener(restores);
-        view = new InstanceView(streams, topics, shards, restores, session, failures, notices);
+        group = new GroupWatch(
+                clients::admin,
+                topics,
+                shards,
+                config.getProperty(StreamsConfig.APPLICATION_ID_CONFIG),
+                "streams".equalsIgnoreCase(config.getProperty(StreamsConfig.GROUP_PROTOCOL_CONFIG)),
+                () -> InstanceView.here(streams));
+        view = new InstanceView(streams, topics, shards, restores, session, failures, notices, group::progress);
     }
 
     /** Starts, and returns when all configs are read; records are processed some time later ({@link #awaitRunning}). */
     public void start() {
         streams.start();
         clients.start();
+        group.start();
         var unusedDisk =
                 watch.scheduleWithFixedDelay(this::checkDisk, 0, CHECK_EVERY.toMillis(), TimeUnit.MILLISECONDS);
         var unusedIdle =
@@ -195,6 +204,7 @@ public final class Instance implements AutoCloseable {
     public void close() {
         closing.countDown();
         watch.shutdownNow();
+        group.close();
         clients.close();
         if (!streams.close(CloseOptions.timeout(CLOSE_WITHIN)
                 .withGroupMembershipOperation(CloseOptions.GroupMembershipOperation.LEAVE_GROUP))) {

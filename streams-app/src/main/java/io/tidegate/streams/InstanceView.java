@@ -8,6 +8,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -17,6 +18,7 @@ import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.function.Supplier;
 import org.apache.kafka.common.Metric;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.utils.Bytes;
@@ -84,6 +86,7 @@ public final class InstanceView {
     private final double silenceSMax;
     private final ThreadFailures failures;
     private final InstanceNotices notices;
+    private final Supplier<GroupProgress> group;
     private volatile Touch touch = new Touch(false, System.nanoTime() - TOUCH_HOLDS_NANOS);
 
     private record Touch(boolean held, long lookedNanos) {}
@@ -96,8 +99,10 @@ public final class InstanceView {
             Restores restores,
             Duration session,
             ThreadFailures failures,
-            InstanceNotices notices) {
+            InstanceNotices notices,
+            Supplier<GroupProgress> group) {
         this.failures = failures;
+        this.group = group;
         this.streams = streams;
         this.topics = topics;
         this.shards = shards;
@@ -204,26 +209,57 @@ public final class InstanceView {
     private Task task(TaskMetadata task, boolean active, boolean running) {
         Map<String, Long> lag = new TreeMap<>();
         if (active) {
-            task.endOffsets().forEach((partition, end) -> {
-                Long committed = task.committedOffsets().get(partition);
-                if (end >= 0 && committed != null && committed >= 0) {
-                    lag.put(partition.topic(), Math.max(0, end - committed));
+            GroupProgress progress = group.get();
+            for (TopicPartition partition : task.topicPartitions()) {
+                Long records = progress.lag(partition);
+                if (records != null) {
+                    lag.put(partition.topic(), records);
                 }
-            });
+            }
         }
         return new Task(stage(task), task.taskId().partition(), active, running, lag);
     }
 
-    private String stage(TaskMetadata task) {
-        for (TopicPartition partition : task.topicPartitions()) {
-            if (partition.topic().equals(topics.byTenant())) {
-                return "admit";
-            }
-            if (partition.topic().equals(topics.accepted())) {
-                return "wal";
+    /** How far the whole group has read, and which partitions no instance owns. */
+    public GroupProgress group() {
+        return group.get();
+    }
+
+    /** The shards that no instance owns, for each stage that has some; a shard that is here now is not one. */
+    public Map<String, Set<Integer>> ownerlessShards() {
+        Map<String, Set<Integer>> shards = new TreeMap<>();
+        GroupProgress progress = group.get();
+        Set<TopicPartition> without = new HashSet<>(progress.ownerless());
+        without.removeAll(here(streams).partitions());
+        for (TopicPartition partition : without) {
+            String stage = progress.stageOf(partition);
+            if (!stage.equals(GroupProgress.ROUTE)) {
+                shards.computeIfAbsent(stage, unused -> new TreeSet<>()).add(partition.partition());
             }
         }
-        return "route";
+        return shards;
+    }
+
+    /** The active tasks of an instance, running or not. */
+    static GroupWatch.Here here(KafkaStreams streams) {
+        Set<String> clientIds = new HashSet<>();
+        Set<TopicPartition> partitions = new HashSet<>();
+        try {
+            for (ThreadMetadata thread : streams.metadataForLocalThreads()) {
+                clientIds.add(thread.consumerClientId());
+                thread.activeTasks().forEach(task -> partitions.addAll(task.topicPartitions()));
+            }
+        } catch (IllegalStateException e) {
+            return new GroupWatch.Here(Set.of(), Set.of()); // not started, or closed
+        }
+        return new GroupWatch.Here(clientIds, partitions);
+    }
+
+    private String stage(TaskMetadata task) {
+        return task.topicPartitions().stream()
+                .findFirst()
+                .map(partition -> GroupProgress.stageOf(topics, partition.topic()))
+                .orElse(GroupProgress.ROUTE);
     }
 
     /** The shards whose tenants this instance decides on now. */
@@ -233,7 +269,7 @@ public final class InstanceView {
             return own;
         }
         for (Task task : tasks()) {
-            if (task.active() && task.running() && task.stage().equals("admit")) {
+            if (task.active() && task.running() && task.stage().equals("admit") && task.partition() < shards) {
                 own.add(task.partition());
             }
         }

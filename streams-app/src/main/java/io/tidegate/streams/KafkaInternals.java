@@ -25,7 +25,6 @@ public final class KafkaInternals {
         REBALANCES("consumer-coordinator-metrics", "rebalance-total"),
         REBALANCE_LATENCY_MAX_MS("consumer-coordinator-metrics", "rebalance-latency-max"),
         HEARTBEAT_AGE_S("consumer-coordinator-metrics", "last-heartbeat-seconds-ago"),
-        RECORDS_LAG("consumer-fetch-manager-metrics", "records-lag"),
         SENT_BYTES("producer-metrics", "outgoing-byte-total"),
         RECEIVED_BYTES("consumer-metrics", "incoming-byte-total"),
         SEND_ERRORS("producer-metrics", "record-error-total"),
@@ -51,7 +50,7 @@ public final class KafkaInternals {
     }
 
     private static final String PRODUCER = "-producer";
-    private static final String RESTORE_CONSUMER = "-restore-consumer";
+    private static final String STREAM_THREAD = "-StreamThread-";
     private static final String GLOBAL_THREAD = "GlobalStreamThread";
 
     private KafkaInternals() {}
@@ -66,9 +65,10 @@ public final class KafkaInternals {
         return producerClientId.substring(0, producerClientId.length() - PRODUCER.length());
     }
 
-    /** Whether the client that measures this rebuilds stores, rather than reading what is to be processed. */
-    public static boolean isOfRestoreConsumer(MetricName metric) {
-        return metric.tags().getOrDefault("client-id", "").endsWith(RESTORE_CONSUMER);
+    /** What the client ids of all stream threads of one instance begin with; the same after a restart. */
+    static String threadsOf(String consumerClientId) {
+        int end = consumerClientId.indexOf(STREAM_THREAD);
+        return end < 0 ? consumerClientId : consumerClientId.substring(0, end + STREAM_THREAD.length());
     }
 
     /** Whether this is the thread that reads the topics of global stores. */

@@ -120,6 +120,15 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
                 this::endForgotten, LOOK_EVERY.toMillis(), LOOK_EVERY.toMillis(), TimeUnit.MILLISECONDS);
     }
 
+    /** The client that Kafka Streams made for itself. */
+    Admin admin() {
+        Admin client = admin;
+        if (client == null) {
+            throw new IllegalStateException("not started");
+        }
+        return client;
+    }
+
     /** How many transactions of producers hold up the readers of the ingress topics. */
     int openIngressTransactions() {
         return ingress.heldUp();

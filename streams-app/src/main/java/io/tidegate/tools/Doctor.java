@@ -212,6 +212,7 @@ public final class Doctor {
                 permissions(admin);
                 clock(admin);
                 transactions(admin);
+                deletedUnread(admin);
                 identity(setup);
                 findings.addAll(TenantChecks.of(
                         settings.missingTenants(),
@@ -320,6 +321,27 @@ public final class Doctor {
         }
         if (stuck.isEmpty()) {
             ok("transactions", "none is open for long");
+        }
+    }
+
+    private void deletedUnread(Admin admin) {
+        List<DeletedUnread.Range> deleted = DeletedUnread.find(admin, settings);
+        for (DeletedUnread.Range one : deleted) {
+            add(
+                    Level.FAIL,
+                    "lost",
+                    "%s: the offsets %d to %d were deleted before group %s read them (at most %d records)"
+                            .formatted(
+                                    one.partition(),
+                                    one.firstOffset(),
+                                    one.lastOffset(),
+                                    settings.applicationId(),
+                                    one.recordsAtMost()),
+                    "send these signals again if a producer still has them, and raise the topic's retention.ms and"
+                            + " retention.bytes above the longest outage");
+        }
+        if (deleted.isEmpty()) {
+            ok("lost", "the inputs still have every record that the group has not read");
         }
     }
 

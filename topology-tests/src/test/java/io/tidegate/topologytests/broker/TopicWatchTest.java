@@ -128,6 +128,11 @@ final class TopicWatchTest {
         admin.deleteRecords(Map.of(new TopicPartition(app.signals(), 0), RecordsToDelete.beforeOffset(35)))
                 .all()
                 .get(30, TimeUnit.SECONDS);
+        var doctor = app.tidegate("doctor", "--data-dir", app.dataDir("a"));
+        assertThat(doctor.exit()).isEqualTo(1);
+        assertThat(doctor.out())
+                .contains("%s-0: the offsets 20 to 34 were deleted before group %s read them (at most 15 records)"
+                        .formatted(app.signals(), app.applicationId()));
 
         TidegateProcess again = app.start("a");
 

@@ -1,0 +1,85 @@
+package io.tidegate.streams;
+
+import io.tidegate.contract.Topics;
+import java.util.Collection;
+import java.util.Map;
+import java.util.Set;
+import org.apache.kafka.common.TopicPartition;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * How far the whole group had read the inputs of the stages at one moment, and which partitions no instance owned.
+ *
+ * <p>The lag of a partition is the distance from the group's committed offset to the end of the log. So it counts partitions
+ * without an owner too, and records that cannot be read yet because a transaction before them is open. Immutable.
+ */
+public final class GroupProgress {
+    public static final String ROUTE = "route";
+    public static final String ADMIT = "admit";
+    public static final String WAL = "wal";
+
+    /** Nothing is known yet. */
+    static final GroupProgress UNKNOWN = new GroupProgress(null, Map.of(), Set.of());
+
+    private final @Nullable Topics topics;
+    private final Map<TopicPartition, Long> lag;
+    private final Set<TopicPartition> ownerless;
+
+    /**
+     * @param lag of each partition that is an input of a stage
+     * @param ownerless partitions that no instance has owned for longer than a rebalance takes
+     */
+    GroupProgress(@Nullable Topics topics, Map<TopicPartition, Long> lag, Collection<TopicPartition> ownerless) {
+        this.topics = topics;
+        this.lag = Map.copyOf(lag);
+        this.ownerless = Set.copyOf(ownerless);
+    }
+
+    public boolean isKnown() {
+        return topics != null;
+    }
+
+    /** The lag of one partition; null if it is not known. */
+    public @Nullable Long lag(TopicPartition partition) {
+        return lag.get(partition);
+    }
+
+    /** The lag of all inputs of a stage. */
+    public long lag(String stage) {
+        return lag.entrySet().stream()
+                .filter(one -> stageOf(one.getKey()).equals(stage))
+                .mapToLong(Map.Entry::getValue)
+                .sum();
+    }
+
+    /** The lag of a stage's inputs with this partition number. */
+    public long lag(String stage, int partition) {
+        return lag.entrySet().stream()
+                .filter(one -> one.getKey().partition() == partition
+                        && stageOf(one.getKey()).equals(stage))
+                .mapToLong(Map.Entry::getValue)
+                .sum();
+    }
+
+    /** All records that the group has yet to read. */
+    public long totalLag() {
+        return lag.values().stream().mapToLong(Long::longValue).sum();
+    }
+
+    /** Partitions of {@code signals}, and shards of the other stages, that no instance owns. */
+    public Set<TopicPartition> ownerless() {
+        return ownerless;
+    }
+
+    /** {@code route}, {@code admit} or {@code wal}. */
+    public String stageOf(TopicPartition partition) {
+        return topics == null ? ROUTE : stageOf(topics, partition.topic());
+    }
+
+    static String stageOf(Topics topics, String topic) {
+        if (topic.equals(topics.byTenant()) || topic.equals(topics.commands())) {
+            return ADMIT;
+        }
+        return topic.equals(topics.accepted()) ? WAL : ROUTE;
+    }
+}

@@ -1,0 +1,62 @@
+package io.tidegate.tools;
+
+import io.tidegate.admin.KafkaFutures;
+import io.tidegate.config.Settings;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.common.TopicPartition;
+
+/**
+ * Records that brokers deleted before the group read them: a partition of an input begins above the offset that the group has
+ * committed. What was there is lost. An instance that runs reports the same when it comes to the place, and goes on after it.
+ */
+final class DeletedUnread {
+    /**
+     * Offsets of one partition, both inclusive; some of them can be marks of transactions.
+     *
+     * @param firstOffset that the group has not read
+     * @param lastOffset before the one where the partition begins now
+     */
+    record Range(TopicPartition partition, long firstOffset, long lastOffset) {
+        long recordsAtMost() {
+            return lastOffset - firstOffset + 1;
+        }
+    }
+
+    private DeletedUnread() {}
+
+    /** @throws io.tidegate.admin.AdminException if the brokers do not say */
+    static List<Range> find(Admin admin, Settings settings) {
+        List<String> inputs = new ArrayList<>(settings.topics().signals());
+        inputs.add(settings.topics().byTenant());
+        inputs.add(settings.topics().commands());
+        inputs.add(settings.topics().accepted());
+        Map<TopicPartition, OffsetAndMetadata> committed = KafkaFutures.get(
+                admin.listConsumerGroupOffsets(settings.applicationId()).partitionsToOffsetAndMetadata(),
+                "asking for the offsets of group " + settings.applicationId());
+        Map<TopicPartition, Long> positions = new TreeMap<>(
+                java.util.Comparator.comparing(TopicPartition::topic).thenComparingInt(TopicPartition::partition));
+        committed.forEach((partition, offset) -> {
+            if (offset != null && inputs.contains(partition.topic())) {
+                positions.put(partition, offset.offset());
+            }
+        });
+        Map<TopicPartition, OffsetSpec> earliest =
+                positions.keySet().stream().collect(Collectors.toMap(one -> one, one -> OffsetSpec.earliest()));
+        var beginnings = KafkaFutures.get(admin.listOffsets(earliest).all(), "asking where the inputs begin");
+        List<Range> deleted = new ArrayList<>();
+        positions.forEach((partition, position) -> {
+            long beginning = beginnings.get(partition).offset();
+            if (beginning > position) {
+                deleted.add(new Range(partition, position, beginning - 1));
+            }
+        });
+        return deleted;
+    }
+}

@@ -1,0 +1,48 @@
+package io.tidegate.streams;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tidegate.config.SettingsLoader;
+import io.tidegate.contract.Topics;
+import java.util.Map;
+import java.util.Set;
+import org.apache.kafka.common.TopicPartition;
+import org.junit.jupiter.api.Test;
+
+class GroupProgressTest {
+    private static final Topics TOPICS =
+            SettingsLoader.load(null, Map.of(), Map.of()).topics();
+
+    @Test
+    void theLagOfAStageIsThatOfAllItsInputsWhoeverOwnsThem() {
+        TopicPartition withoutOwner = new TopicPartition(TOPICS.byTenant(), 3);
+        GroupProgress progress = new GroupProgress(
+                TOPICS,
+                Map.of(
+                        new TopicPartition(TOPICS.signals().get(0), 0),
+                        5L,
+                        new TopicPartition(TOPICS.byTenant(), 0),
+                        7L,
+                        withoutOwner,
+                        11L,
+                        new TopicPartition(TOPICS.commands(), 3),
+                        2L,
+                        new TopicPartition(TOPICS.accepted(), 1),
+                        1L),
+                Set.of(withoutOwner));
+
+        assertThat(progress.lag(GroupProgress.ROUTE)).isEqualTo(5);
+        assertThat(progress.lag(GroupProgress.ADMIT)).isEqualTo(20);
+        assertThat(progress.lag(GroupProgress.ADMIT, 3)).isEqualTo(13);
+        assertThat(progress.lag(GroupProgress.WAL)).isEqualTo(1);
+        assertThat(progress.totalLag()).isEqualTo(26);
+        assertThat(progress.stageOf(withoutOwner)).isEqualTo(GroupProgress.ADMIT);
+    }
+
+    @Test
+    void beforeTheFirstAnswerNothingIsKnown() {
+        assertThat(GroupProgress.UNKNOWN.isKnown()).isFalse();
+        assertThat(GroupProgress.UNKNOWN.totalLag()).isZero();
+        assertThat(GroupProgress.UNKNOWN.lag(new TopicPartition("signals", 0))).isNull();
+    }
+}
