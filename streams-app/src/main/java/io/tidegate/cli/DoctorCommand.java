@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.tools.Doctor;
 import io.tidegate.tools.Doctor.Finding;
 import io.tidegate.tools.Doctor.Level;
+import java.io.PrintWriter;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
@@ -34,7 +35,12 @@ final class DoctorCommand implements Callable<Integer> {
     public Integer call() {
         List<Finding> findings = new Doctor(options.load()).examine();
         boolean failed = findings.stream().anyMatch(finding -> finding.level() == Level.FAIL);
-        var out = spec.commandLine().getOut();
+        return ExitCodes.afterPrinting(
+                failed ? ExitCodes.FAILED : ExitCodes.OK,
+                () -> print(findings, failed, spec.commandLine().getOut()));
+    }
+
+    private void print(List<Finding> findings, boolean failed, PrintWriter out) {
         if (output.json()) {
             ObjectNode json = Json.object();
             json.put("ok", !failed);
@@ -60,6 +66,5 @@ final class DoctorCommand implements Callable<Integer> {
             }
         }
         out.flush();
-        return failed ? ExitCodes.FAILED : ExitCodes.OK;
     }
 }

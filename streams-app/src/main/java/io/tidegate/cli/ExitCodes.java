@@ -10,4 +10,16 @@ final class ExitCodes {
     static final int DAMAGE = 3;
 
     private ExitCodes() {}
+
+    /** Prints a result. A reader that is gone before the end, as after {@code | head}, does not hide a bad result. */
+    static int afterPrinting(int result, Runnable printing) {
+        try {
+            printing.run();
+        } catch (StandardOutput.OutputLost e) {
+            if (result == OK) {
+                throw e;
+            }
+        }
+        return result;
+    }
 }

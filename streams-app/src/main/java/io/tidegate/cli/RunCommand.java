@@ -4,11 +4,9 @@ import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
 import io.tidegate.config.Settings;
 import io.tidegate.instance.InstanceRunner;
-import io.tidegate.streams.RepeatedFailureException;
 import java.io.IOException;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicBoolean;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -45,18 +43,11 @@ final class RunCommand implements Callable<Integer> {
         Throwable failure = runner.instance().awaitEnd();
         close(runner, closed);
         if (failure != null) {
-            log.error(
-                    failure instanceof RepeatedFailureException
-                            ? "stopped: {}"
-                            : "stopped because of a failure that a restart does not fix: {}",
-                    message(failure));
-            return ExitCodes.FAILED;
+            RunEnd end = RunEnd.of(failure);
+            log.error("{}", end.sentence());
+            return end.exitCode();
         }
         return ExitCodes.OK;
-    }
-
-    private static @Nullable String message(Throwable failure) {
-        return failure.getMessage() == null ? failure.toString() : failure.getMessage();
     }
 
     private static void close(InstanceRunner runner, AtomicBoolean closed) {

@@ -61,7 +61,10 @@ public final class Tidegate implements Runnable {
         System.exit(execute(out, new FileOutputStream(FileDescriptor.err), args));
     }
 
-    /** Runs one command line. A write error on {@code stdout} is a failure; a reader that is gone is none. */
+    /**
+     * Runs one command line. A write error on {@code stdout} is a failure; a reader that is gone is none. Neither hides what the
+     * command had found by then.
+     */
     static int execute(StandardOutput stdout, OutputStream stderr, String... args) {
         PrintWriter out = utf8(stdout);
         PrintWriter err = utf8(stderr);
@@ -76,10 +79,8 @@ public final class Tidegate implements Runnable {
             }
         }
         int code = ExitCodes.OK;
-        boolean completed = false;
         try {
             code = commandLine().setOut(out).setErr(err).execute(args);
-            completed = stdout.failure() == null;
             out.flush();
         } catch (StandardOutput.OutputLost e) {
             // reported below
@@ -89,10 +90,10 @@ public final class Tidegate implements Runnable {
             return code;
         }
         if (stdout.readerGone()) {
-            return completed ? code : ExitCodes.OK;
+            return code;
         }
         err.println("tidegate: cannot write to standard output: " + Table.printable(ErrorText.of(failure)));
-        return completed && code != ExitCodes.OK ? code : ExitCodes.FAILED;
+        return code == ExitCodes.OK ? ExitCodes.FAILED : code;
     }
 
     /** UTF-8 whatever the locale: labels and values would be replaced by question marks in others. */

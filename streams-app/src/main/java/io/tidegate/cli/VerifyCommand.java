@@ -74,16 +74,17 @@ final class VerifyCommand implements Callable<Integer> {
         Progress progress = new Progress(spec.commandLine().getErr(), "verifying");
         Books.Balance balance = new Books(settings).check(dirs, settle, progress::show);
         progress.done();
-        if (output.json()) {
-            out.println(Json.line(json(balance)));
-        } else {
-            print(balance, out);
-        }
-        out.flush();
         if (metricsFile != null) {
             writeMetrics(metricsFile, balance, System.currentTimeMillis());
         }
-        return balance.balanced() ? ExitCodes.OK : ExitCodes.DAMAGE;
+        return ExitCodes.afterPrinting(balance.balanced() ? ExitCodes.OK : ExitCodes.DAMAGE, () -> {
+            if (output.json()) {
+                out.println(Json.line(json(balance)));
+            } else {
+                print(balance, out);
+            }
+            out.flush();
+        });
     }
 
     /** Replaces the file at once: it may be read at any time. */

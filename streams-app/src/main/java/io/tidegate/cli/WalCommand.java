@@ -133,13 +133,16 @@ final class WalCommand implements Runnable {
                     }
                 }
             }
-            if (!output.json()) {
-                table.print(out);
-            }
-            out.flush();
+            int result = damage.isEmpty() ? ExitCodes.OK : ExitCodes.DAMAGE;
+            ExitCodes.afterPrinting(result, () -> {
+                if (!output.json()) {
+                    table.print(out);
+                }
+                out.flush();
+            });
             PrintWriter err = spec.commandLine().getErr();
             damage.forEach(one -> err.println(line(one)));
-            return damage.isEmpty() ? ExitCodes.OK : ExitCodes.DAMAGE;
+            return result;
         }
     }
 
@@ -227,9 +230,7 @@ final class WalCommand implements Runnable {
             DataDir dir = options.existingDataDir();
             hintWhereNothing(spec, dir, tenant);
             PrintWriter out = spec.commandLine().getOut();
-            if (repair) {
-                repair(dir);
-            }
+            boolean allRepaired = !repair || repair(dir);
             Progress progress = new Progress(spec.commandLine().getErr(), "verifying");
             WalVerifier verifier = new WalVerifier(dir, null);
             List<Damage> damage = new ArrayList<>(tenant == null ? verifier.strays() : List.of());
@@ -259,12 +260,21 @@ final class WalCommand implements Runnable {
             if (tenant == null) {
                 new LastVerify(Instant.now().truncatedTo(ChronoUnit.SECONDS), records, damage.size()).write(dir);
             }
+            Totals totals = new Totals(segments, records, bytes);
+            return ExitCodes.afterPrinting(
+                    damage.isEmpty() && allRepaired ? ExitCodes.OK : ExitCodes.DAMAGE,
+                    () -> print(damage, totals, table, out));
+        }
+
+        private record Totals(long segments, long records, long bytes) {}
+
+        private void print(List<Damage> damage, Totals totals, Table table, PrintWriter out) {
             if (output.json()) {
                 ObjectNode json = Json.object();
                 json.put("clean", damage.isEmpty());
-                json.put("segments", segments);
-                json.put("records", records);
-                json.put("bytes", bytes);
+                json.put("segments", totals.segments());
+                json.put("records", totals.records());
+                json.put("bytes", totals.bytes());
                 json.putArray("damage");
                 for (Damage one : damage) {
                     ObjectNode node = json.withArray("damage").addObject();
@@ -281,10 +291,10 @@ final class WalCommand implements Runnable {
                 out.println(damage.isEmpty() ? "clean" : "%d damaged".formatted(damage.size()));
             }
             out.flush();
-            return damage.isEmpty() ? ExitCodes.OK : ExitCodes.DAMAGE;
         }
 
-        private void repair(DataDir dir) throws IOException {
+        /** Repairs what can be repaired; false if something could not be. */
+        private boolean repair(DataDir dir) throws IOException {
             PrintWriter err = spec.commandLine().getErr();
             Progress progress = new Progress(err, "repairing");
             NavigableSet<TenantId> tenants =
@@ -295,10 +305,12 @@ final class WalCommand implements Runnable {
                 String range = outcome.lastSeq() < outcome.firstSeq()
                         ? ""
                         : ", sequence numbers %d to %d".formatted(outcome.firstSeq(), outcome.lastSeq());
+                String became = outcome.repaired() ? "REPAIRED" : range.isEmpty() ? "NOT REPAIRED" : "LOST";
                 err.println("%s tenant %s%s: %s"
-                        .formatted(outcome.repaired() ? "REPAIRED" : "LOST", outcome.tenant(), range, outcome.what()));
+                        .formatted(became, outcome.tenant(), range, Table.printable(outcome.what())));
             }
             err.flush();
+            return outcomes.stream().allMatch(Outcome::repaired);
         }
     }
 }

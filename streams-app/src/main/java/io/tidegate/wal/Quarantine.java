@@ -17,6 +17,9 @@ final class Quarantine {
     private static final Logger LOG = LoggerFactory.getLogger(Quarantine.class);
     private static final int COPY_BYTES = 1 << 16;
 
+    /** Twice the largest {@code wal.segment.bytes}. */
+    static final long KEPT_BYTES_MAX = 1L << 31;
+
     private final Path directory;
     private final DurableFiles files;
     private final WalListener listener;
@@ -49,17 +52,48 @@ final class Quarantine {
         files.createDurably(directory);
         try (FileChannel from = files.open(segment, false);
                 FileChannel to = files.open(copyOf(tenant, segment, 0), true)) {
-            ByteBuffer bytes = ByteBuffer.allocate(COPY_BYTES);
-            for (long at = 0; from.read(bytes, at) >= 0; at = to.position()) {
-                bytes.flip();
-                while (bytes.hasRemaining()) {
-                    to.write(bytes);
-                }
-                bytes.clear();
-            }
+            copy(from, 0, from.size(), to);
             to.force(true);
         }
         DurableFiles.fsync(directory);
+    }
+
+    /**
+     * Copies bytes up to an end, but no more than {@value #KEPT_BYTES_MAX}: a file that Tidegate wrote is smaller, and another one
+     * must not fill the disk. Blocks of zeros become holes.
+     *
+     * @return how many bytes the copy represents
+     */
+    private static long copy(FileChannel from, long position, long end, FileChannel to) throws IOException {
+        long length = Math.min(end - position, KEPT_BYTES_MAX);
+        ByteBuffer bytes = ByteBuffer.allocate(COPY_BYTES);
+        long at = 0;
+        while (at < length) {
+            bytes.clear().limit((int) Math.min(COPY_BYTES, length - at));
+            int read = from.read(bytes, position + at);
+            if (read < 0) {
+                break;
+            }
+            bytes.flip();
+            boolean isLast = at + read >= length;
+            if (isLast || !isZero(bytes)) {
+                long target = at;
+                while (bytes.hasRemaining()) {
+                    target += to.write(bytes, target);
+                }
+            }
+            at += read;
+        }
+        return at;
+    }
+
+    private static boolean isZero(ByteBuffer bytes) {
+        for (int i = bytes.position(); i < bytes.limit(); i++) {
+            if (bytes.get(i) != 0) {
+                return false;
+            }
+        }
+        return true;
     }
 
     /** Truncates a segment durably, after the copy of the removed bytes is durable. */
@@ -67,21 +101,24 @@ final class Quarantine {
         Path copy = copyOf(tenant, segment, position);
         try (FileChannel file = files.open(segment, false)) {
             long end = file.size();
-            ByteBuffer bytes = ByteBuffer.allocate(Math.toIntExact(end - position));
-            while (bytes.hasRemaining() && file.read(bytes, position + bytes.position()) >= 0) {
-                // read on
+            files.createDurably(directory);
+            long kept;
+            try (FileChannel to = files.open(copy, true)) {
+                kept = copy(file, position, end, to);
+                to.force(true);
             }
-            files.replace(copy, bytes.array());
+            DurableFiles.fsync(directory);
             file.truncate(position);
             file.force(true);
             listener.cut(end - position);
             LOG.warn(
                     "cut a torn tail, its records come again from signals-accepted tenant={} segment={} position={}"
-                            + " bytes={} why=\"{}\" copy={}",
+                            + " bytes={} kept_bytes={} why=\"{}\" copy={}",
                     tenant,
                     segment.getFileName(),
                     position,
                     end - position,
+                    kept,
                     why,
                     copy);
         }

@@ -136,27 +136,38 @@ public final class WalRepair {
         }
     }
 
-    /** Repairs what can be repaired of these tenants. */
+    /** Repairs what can be repaired of these tenants, and returns what became of each that is not whole. */
     public List<Outcome> repair(NavigableSet<TenantId> tenants, Source source) throws IOException {
         staging.clear();
+        List<Outcome> outcomes = new ArrayList<>();
         Map<Integer, Checkpoint> checkpoints = new HashMap<>();
-        for (int shard : dir.checkpointedShards()) {
-            checkpoints.put(shard, Checkpoint.read(dir.checkpoint(shard), shard));
-        }
         Map<Integer, Map<TenantId, LogFindings>> damaged = new TreeMap<>();
         for (TenantId tenant : tenants) {
             int shard = shardOf.applyAsInt(tenant);
-            LogFindings found = examine(tenant, shard, checkpoints.get(shard));
-            if (!found.isWhole()) {
-                damaged.computeIfAbsent(shard, number -> new LinkedHashMap<>()).put(tenant, found);
+            try {
+                if (!checkpoints.containsKey(shard)) {
+                    checkpoints.put(shard, Checkpoint.read(dir.checkpoint(shard), shard));
+                }
+                LogFindings found = examine(tenant, shard, checkpoints.get(shard));
+                if (!found.isWhole()) {
+                    damaged.computeIfAbsent(shard, number -> new LinkedHashMap<>())
+                            .put(tenant, found);
+                }
+            } catch (IOException | WalException e) {
+                outcomes.add(notRepaired(tenant, e));
             }
         }
-        List<Outcome> outcomes = new ArrayList<>();
         for (Map.Entry<Integer, Map<TenantId, LogFindings>> shard : damaged.entrySet()) {
             repair(shard.getKey(), shard.getValue(), source, outcomes);
         }
         staging.clear();
         return outcomes;
+    }
+
+    /** Others are repaired all the same. */
+    private static Outcome notRepaired(TenantId tenant, Exception why) {
+        String text = why instanceof IOException io ? FileFault.describe(io) : String.valueOf(why.getMessage());
+        return new Outcome(tenant, 0, -1, false, text);
     }
 
     private void repair(int shard, Map<TenantId, LogFindings> damaged, Source source, List<Outcome> outcomes)
@@ -189,7 +200,11 @@ public final class WalRepair {
             staged.forEach(Shard::close);
         }
         for (LogFindings found : damaged.values()) {
-            install(found, outcomes);
+            try {
+                install(found, outcomes);
+            } catch (IOException | WalException e) {
+                outcomes.add(notRepaired(found.tenant, e));
+            }
         }
     }
 

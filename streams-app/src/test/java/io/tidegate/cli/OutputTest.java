@@ -128,6 +128,41 @@ class OutputTest {
         assertThat(out.failures).isEqualTo(1);
     }
 
+    @ParameterizedTest
+    @ValueSource(
+            strings = {"wal verify --data-dir DIR", "wal verify -o json --data-dir DIR", "wal verify 7 --data-dir DIR"})
+    void aReaderThatIsGoneDoesNotHideDamage(String command) throws IOException {
+        DataDir dir = new DataDir(root);
+        Path segment = dir.walOf(TENANT).resolve(dir.segments(TENANT).first().fileName());
+        byte[] bytes = Files.readAllBytes(segment);
+        bytes[bytes.length / 2] ^= 1;
+        Files.write(segment, bytes);
+        for (int read : new int[] {0, 10, 100}) {
+            ByteArrayOutputStream err = new ByteArrayOutputStream();
+
+            int exit = Tidegate.execute(
+                    new StandardOutput(new Failing(read, "Broken pipe"), true), err, arguments(command));
+
+            assertThat(exit).as(err.toString(StandardCharsets.UTF_8)).isEqualTo(ExitCodes.DAMAGE);
+        }
+    }
+
+    @Test
+    void aFullDeviceDoesNotHideDamageFoundByListing() throws IOException {
+        Path stray = new DataDir(root).walOf(TENANT).resolve("00000000000000009999.shard-00003.log");
+        Files.createDirectory(stray);
+        ByteArrayOutputStream err = new ByteArrayOutputStream();
+
+        int exit = Tidegate.execute(
+                new StandardOutput(new Failing(0, "No space left on device"), false),
+                err,
+                arguments("wal ls --data-dir DIR"));
+
+        assertThat(exit).isEqualTo(ExitCodes.DAMAGE);
+        assertThat(err.toString(StandardCharsets.UTF_8))
+                .contains("cannot write to standard output", "DAMAGE tenant t7");
+    }
+
     @Test
     void headersAreAListThatKeepsOrderRepetitionAndBytes() {
         Cli cat = Cli.run(arguments("wal cat 7 -n 1 -o json --data-dir DIR"));

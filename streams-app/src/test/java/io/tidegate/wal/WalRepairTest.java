@@ -12,6 +12,7 @@ import io.tidegate.wal.WalRepair.Outcome;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -19,6 +20,7 @@ import java.util.Random;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Stream;
+import org.apache.kafka.common.header.Header;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -81,6 +83,40 @@ class WalRepairTest {
     private static List<Outcome> repair(DataDir dir, AcceptedTopic topic, int from) throws IOException {
         return new WalRepair(dir, tenant -> SHARD, SETTINGS)
                 .repair(new TreeSet<>(List.of(FIRST, SECOND)), source(topic, from));
+    }
+
+    @Test
+    void oneTenantThatCannotBeReadDoesNotKeepOthersFromBeingRepaired() throws IOException {
+        TenantId unreadable = TenantId.of(7);
+        Files.createDirectories(dir.walOf(unreadable).getParent());
+        Files.writeString(dir.walOf(unreadable), "a file");
+        Map<String, String> before = contents(dir);
+        Files.delete(segment(SECOND, 3));
+
+        List<Outcome> outcomes = new WalRepair(dir, tenant -> SHARD, SETTINGS)
+                .repair(new TreeSet<>(List.of(unreadable, FIRST, SECOND)), source(topic, 0));
+
+        assertThat(contents(dir)).isEqualTo(before);
+        assertThat(outcomes).extracting(Outcome::tenant).containsExactly(unreadable, SECOND);
+        assertThat(outcomes).extracting(Outcome::repaired).containsExactly(false, true);
+    }
+
+    @Test
+    void aDamagedCheckpointOfOneShardDoesNotKeepOtherShardsFromBeingRepaired() throws IOException {
+        TenantId other = TenantId.of(7);
+        try (Shard shard = new Shard(dir, SHARD + 1, SETTINGS)) {
+            shard.append(other, new WalRecord(0, 1, null, new byte[3], new Header[0]));
+            shard.checkpoint(0);
+        }
+        Files.writeString(dir.checkpoint(SHARD + 1), "damaged");
+        Map<String, String> before = contents(dir);
+        Files.delete(segment(SECOND, 3));
+
+        List<Outcome> outcomes = new WalRepair(dir, tenant -> tenant.equals(other) ? SHARD + 1 : SHARD, SETTINGS)
+                .repair(new TreeSet<>(List.of(other, FIRST, SECOND)), source(topic, 0));
+
+        assertThat(contents(dir)).isEqualTo(before);
+        assertThat(outcomes).extracting(Outcome::repaired).containsExactly(false, true);
     }
 
     private static List<WalVerifier.Damage> damage(DataDir dir) throws IOException {
@@ -352,10 +388,13 @@ class WalRepairTest {
                 }
             }
             disk.breakAt(at, true);
-            Throwable thrown = catchThrowable(() -> repair(own, written, 0));
+            List<Outcome> outcomes = new ArrayList<>();
+            Throwable thrown = catchThrowable(() -> outcomes.addAll(repair(own, written, 0)));
             reached = disk.broke();
             disk.breakAt(0, false);
-            assertThat(thrown != null).as(description).isEqualTo(reached);
+            assertThat(thrown != null || !outcomes.stream().allMatch(Outcome::repaired))
+                    .as(description)
+                    .isEqualTo(reached);
             if (reached) {
                 disk.losePower(new Random(at));
                 repair(own, written, 0);

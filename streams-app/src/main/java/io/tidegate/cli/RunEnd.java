@@ -1,0 +1,47 @@
+package io.tidegate.cli;
+
+import io.tidegate.admin.AdminException;
+import io.tidegate.streams.RepeatedFailureException;
+import io.tidegate.wal.WalException;
+
+/**
+ * How an instance that ended by itself reports its end: one line that says what ended it, where, and what to do, and the exit
+ * code of the process.
+ */
+record RunEnd(int exitCode, String sentence) {
+    static RunEnd of(Throwable failure) {
+        String what = ErrorText.of(failure);
+        if (failure instanceof WalException wal) {
+            // Its message has the place and the remedy. A new start alone meets the same files and records.
+            int exitCode = switch (wal.kind()) {
+                case DAMAGE, GAP, DIFFERS -> ExitCodes.DAMAGE;
+                case IO, REFUSED -> ExitCodes.FAILED;
+            };
+            return new RunEnd(exitCode, "stopped: " + what);
+        }
+        if (failure instanceof RepeatedFailureException) {
+            return new RunEnd(ExitCodes.FAILED, "stopped: " + what);
+        }
+        if (failure instanceof AdminException) {
+            return new RunEnd(
+                    ExitCodes.FAILED,
+                    "stopped because of the topics: %s. When that is fixed, start the instance again".formatted(what));
+        }
+        if (isOutOfMemory(failure)) {
+            return new RunEnd(ExitCodes.FAILED, "stopped: " + what);
+        }
+        return new RunEnd(
+                ExitCodes.FAILED,
+                "stopped: %s. The log has the details. Start the instance again: it continues at the committed offsets; if it stops again, report it with the log"
+                        .formatted(what));
+    }
+
+    private static boolean isOutOfMemory(Throwable failure) {
+        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+            if (cause instanceof OutOfMemoryError) {
+                return true;
+            }
+        }
+        return false;
+    }
+}
