@@ -28,6 +28,8 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Signals that wait are lag, whatever they wait for: an open transaction, or a shard that no instance owns. */
 @Timeout(value = 6, unit = TimeUnit.MINUTES)
@@ -157,6 +159,34 @@ final class GroupLagTest {
         app.awaitWal(1, 30);
         awaitStatus(instance, "no lag", status -> status.path("lag").asLong() == 0);
         assertThat(app.verify("a").at("/tenants/1/in_wal").asLong()).isEqualTo(30);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"classic", "streams"})
+    void eachOfTwoInstancesKnowsThatTheOtherOwnsTheOtherShards(String protocol) throws Exception {
+        deployment("two-" + protocol, "group.protocol=" + protocol);
+        TidegateProcess first = app.start("a");
+        TidegateProcess second = app.start("b");
+
+        for (TidegateProcess instance : List.of(first, second)) {
+            awaitStatus(
+                    instance,
+                    "two ready instances that share the work",
+                    status -> status.path("lag").isNumber()
+                            && status.path("ownerless").isEmpty()
+                            && status.path("instances").size() == 2
+                            && status.at("/instances/0/ready").asBoolean()
+                            && status.at("/instances/1/ready").asBoolean()
+                            && status.at("/instances/0/tasks").size() == 3
+                            && status.at("/instances/1/tasks").size() == 3);
+        }
+        second.kill();
+        awaitStatus(
+                first,
+                "the first instance to own all",
+                status -> status.at("/instances/0/tasks").size() == 6
+                        && status.at("/instances/0/ready").asBoolean()
+                        && status.path("ownerless").isEmpty());
     }
 
     @Test
