@@ -54,7 +54,7 @@ public final class ClusterChecks {
                     "the brokers of %s do not offer group.protocol=streams (Kafka 4.2 and later): enable it with %s, or set %s=classic"
                             .formatted(
                                     settings.bootstrapServers(),
-                                    Remedy.upgradeFeature(settings.bootstrapServers(), "streams.version", 1),
+                                    Remedy.upgradeFeature(Remedy.cluster(settings), "streams.version", 1),
                                     Settings.GROUP_PROTOCOL));
         }
         if (transactionsAreWeak(features)) {
@@ -68,7 +68,7 @@ public final class ClusterChecks {
     }
 
     public Remedy defendTransactions() {
-        return Remedy.upgradeFeature(settings.bootstrapServers(), "transaction.version", TRANSACTIONS_DEFENDED);
+        return Remedy.upgradeFeature(Remedy.cluster(settings), "transaction.version", TRANSACTIONS_DEFENDED);
     }
 
     private Map<String, FinalizedVersionRange> features() {

@@ -1,5 +1,9 @@
 package io.tidegate.admin;
 
+import io.tidegate.config.Settings;
+import org.apache.kafka.clients.CommonClientConfigs;
+import org.apache.kafka.common.security.auth.SecurityProtocol;
+
 /**
  * A command that fixes a finding, exactly as an error message or {@code tidegate doctor} prints it. Every recommended
  * command is made here, so that a test can run each kind of them.
@@ -23,35 +27,47 @@ public record Remedy(Kind kind, String command) {
     private static final String TOPIC_CONFIG =
             "kafka-configs.sh --bootstrap-server %s --alter --entity-type topics --entity-name %s --add-config %s=%s";
 
-    public static Remedy setTopicConfig(String brokers, String topic, String setting, String value) {
-        return new Remedy(Kind.SET_TOPIC_CONFIG, TOPIC_CONFIG.formatted(brokers, topic, setting, value));
+    /**
+     * The cluster as Kafka's tools take it after {@code --bootstrap-server}. For a secured cluster they also need a file with the
+     * client's security settings: those under {@code kafka.}, without this prefix.
+     */
+    public static String cluster(Settings settings) {
+        Object protocol = settings.clientConfig().get(CommonClientConfigs.SECURITY_PROTOCOL_CONFIG);
+        boolean secured = protocol != null && !protocol.toString().equalsIgnoreCase(SecurityProtocol.PLAINTEXT.name);
+        return secured
+                ? settings.bootstrapServers() + " --command-config /path/to/client.properties"
+                : settings.bootstrapServers();
     }
 
-    public static Remedy addPartitions(String brokers, String topic, int count) {
+    public static Remedy setTopicConfig(String cluster, String topic, String setting, String value) {
+        return new Remedy(Kind.SET_TOPIC_CONFIG, TOPIC_CONFIG.formatted(cluster, topic, setting, value));
+    }
+
+    public static Remedy addPartitions(String cluster, String topic, int count) {
         return new Remedy(
                 Kind.ADD_PARTITIONS,
                 "kafka-topics.sh --bootstrap-server %s --alter --topic %s --partitions %d"
-                        .formatted(brokers, topic, count));
+                        .formatted(cluster, topic, count));
     }
 
-    public static Remedy upgradeFeature(String brokers, String feature, int level) {
+    public static Remedy upgradeFeature(String cluster, String feature, int level) {
         return new Remedy(
                 Kind.UPGRADE_FEATURE,
-                "kafka-features.sh --bootstrap-server %s upgrade --feature %s=%d".formatted(brokers, feature, level));
+                "kafka-features.sh --bootstrap-server %s upgrade --feature %s=%d".formatted(cluster, feature, level));
     }
 
-    public static Remedy abortTransaction(String brokers, String topic, int partition, long startOffset) {
+    public static Remedy abortTransaction(String cluster, String topic, int partition, long startOffset) {
         return new Remedy(
                 Kind.ABORT_TRANSACTION,
                 "kafka-transactions.sh --bootstrap-server %s abort --topic %s --partition %d --start-offset %d"
-                        .formatted(brokers, topic, partition, startOffset));
+                        .formatted(cluster, topic, partition, startOffset));
     }
 
-    public static Remedy allow(String brokers, String topic, String operation) {
+    public static Remedy allow(String cluster, String topic, String operation) {
         return new Remedy(
                 Kind.ALLOW_TOPIC_OPERATION,
                 "kafka-acls.sh --bootstrap-server %s --add --allow-principal User:NAME --topic %s --operation %s"
-                        .formatted(brokers, topic, operation));
+                        .formatted(cluster, topic, operation));
     }
 
     public static Remedy createTopics() {

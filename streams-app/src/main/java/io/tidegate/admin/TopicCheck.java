@@ -22,13 +22,13 @@ import org.jspecify.annotations.Nullable;
 final class TopicCheck {
     private static final int REPLICAS_FOR_TWO_IN_SYNC = 3;
 
-    private final String brokers;
+    private final String cluster;
     private final int shards;
     private final boolean requireLogAppendTime;
     private final String applicationId;
 
     TopicCheck(Settings settings) {
-        brokers = settings.bootstrapServers();
+        cluster = Remedy.cluster(settings);
         shards = settings.shards();
         requireLogAppendTime = settings.requireLogAppendTime();
         applicationId = settings.applicationId();
@@ -148,7 +148,7 @@ final class TopicCheck {
                 topic.name(),
                 rule,
                 "topic %s has %s=%s, %s".formatted(topic.name(), rule.property(), topic.value(rule.property()), must),
-                Remedy.setTopicConfig(brokers, topic.name(), rule.property(), value));
+                Remedy.setTopicConfig(cluster, topic.name(), rule.property(), value));
     }
 
     private TopicFinding add(TopicState topic, TopicRule rule, String must, int wanted) {
@@ -156,7 +156,7 @@ final class TopicCheck {
                 topic.name(),
                 rule,
                 "topic %s has %d partitions, %s".formatted(topic.name(), topic.partitions(), must),
-                Remedy.addPartitions(brokers, topic.name(), wanted));
+                Remedy.addPartitions(cluster, topic.name(), wanted));
     }
 
     private static TopicFinding recreated(TopicState topic, TopicRule rule, TopicState before) {

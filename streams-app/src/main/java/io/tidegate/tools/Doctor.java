@@ -254,7 +254,7 @@ public final class Doctor {
                     "acl",
                     "%s on topic %s is not allowed".formatted(lacking, need.getKey()),
                     Remedy.allow(
-                                    settings.bootstrapServers(),
+                                    Remedy.cluster(settings),
                                     need.getKey(),
                                     lacking.iterator().next().toString())
                             .toString());
@@ -313,7 +313,7 @@ public final class Doctor {
                                     one.startOffset(),
                                     Instant.ofEpochMilli(one.lastTimestampMs())),
                     Remedy.abortTransaction(
-                                    settings.bootstrapServers(),
+                                    Remedy.cluster(settings),
                                     one.partition().topic(),
                                     one.partition().partition(),
                                     one.startOffset())

@@ -71,6 +71,14 @@ class DeploymentFilesTest {
     }
 
     @Test
+    void everyMetricThatAnAlertUsesIsExplained() throws IOException {
+        String page = Files.readString(ROOT.resolve("docs/metrics.md"));
+
+        assertThat(find(METRIC, Files.readString(RULES), 0))
+                .allSatisfy(metric -> assertThat(page).contains("`" + metric.replaceFirst("_(bucket|count|sum)$", "")));
+    }
+
+    @Test
     void everyPanelOfTheDashboardHasAPlaceAndAskersOfItsOwn() throws IOException {
         JsonNode dashboard = new ObjectMapper().readTree(DASHBOARD.toFile());
         List<Integer> ids = new ArrayList<>();

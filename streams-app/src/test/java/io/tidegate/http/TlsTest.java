@@ -7,7 +7,12 @@ import io.tidegate.config.Settings;
 import io.tidegate.config.SettingsException;
 import io.tidegate.config.SettingsLoader;
 import io.tidegate.http.Access.Role;
+import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
+import java.net.InetAddress;
+import java.net.Socket;
+import java.net.SocketTimeoutException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -18,8 +23,10 @@ import java.nio.file.Path;
 import java.security.KeyStore;
 import java.time.Duration;
 import java.util.Base64;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import javax.net.ssl.SSLHandshakeException;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -157,5 +164,58 @@ final class TlsTest {
                 .isInstanceOf(SettingsException.class)
                 .hasMessageContaining(otherCertificate.toString())
                 .hasMessageContaining(key.toString());
+    }
+
+    /** Waits until the server closes it. */
+    private static boolean isClosed(Socket socket) {
+        try {
+            socket.getInputStream().transferTo(OutputStream.nullOutputStream());
+            return true;
+        } catch (SocketTimeoutException e) {
+            return false;
+        } catch (IOException e) {
+            return true;
+        }
+    }
+
+    private static Socket connect(int port) throws IOException {
+        return Tls.trusting(certificate).getSocketFactory().createSocket(InetAddress.getLoopbackAddress(), port);
+    }
+
+    private static void send(Socket socket, String text) throws IOException {
+        socket.getOutputStream().write(text.getBytes(StandardCharsets.US_ASCII));
+        socket.getOutputStream().flush();
+    }
+
+    /** Before the handshake, within a header, and after an answer. */
+    @Test
+    void connectionsThatAreSilentOrSlowAreClosedAsWithoutTls() throws Exception {
+        AtomicLong nowNanos = new AtomicLong();
+        try (HttpServer server =
+                HttpServer.open(settings(certificate, key), Connections.Limits.of(64), nowNanos::get)) {
+            server.serve(new Routes().addQuick("/livez", Role.PUBLIC, call -> Reply.text(200, "alive")));
+            try (Socket silent = new Socket(InetAddress.getLoopbackAddress(), server.port());
+                    Socket slow = connect(server.port());
+                    Socket served = connect(server.port())) {
+                for (Socket socket : List.of(silent, slow, served)) {
+                    socket.setSoTimeout(30_000);
+                }
+                send(slow, "GET /livez HTTP/1.1\r\nX: ");
+                send(served, "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n");
+                assertThat(new String(served.getInputStream().readNBytes(12), StandardCharsets.US_ASCII))
+                        .isEqualTo("HTTP/1.1 200");
+                while (server.connections().size() < 3) {
+                    Thread.onSpinWait();
+                }
+
+                nowNanos.addAndGet(TimeUnit.SECONDS.toNanos(11));
+                server.connections().sweep();
+                assertThat(isClosed(silent)).isTrue();
+                assertThat(isClosed(slow)).isTrue();
+                nowNanos.addAndGet(TimeUnit.SECONDS.toNanos(20));
+                server.connections().sweep();
+                assertThat(isClosed(served)).isTrue();
+            }
+        }
     }
 }
