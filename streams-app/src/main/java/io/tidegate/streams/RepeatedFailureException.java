@@ -4,7 +4,8 @@ package io.tidegate.streams;
 public final class RepeatedFailureException extends RuntimeException {
     private static final long serialVersionUID = 1;
 
-    RepeatedFailureException(Throwable last) {
+    /** @param last the failure of the last thread */
+    public RepeatedFailureException(Throwable last) {
         super(
                 "threads failed %d times within %d minutes, the last time with: %s. Each time another thread began at the committed offset and failed again. Once the cause is fixed, start the instance again: nothing is lost"
                         .formatted(ThreadFailures.MAX + 1, ThreadFailures.WITHIN.toMinutes(), rootOf(last)),

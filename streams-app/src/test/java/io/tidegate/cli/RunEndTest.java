@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
 import io.tidegate.admin.AdminException;
+import io.tidegate.streams.RepeatedFailureException;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.wal.DataDir;
 import io.tidegate.wal.Shard;
@@ -67,6 +68,17 @@ class RunEndTest {
         assertThat(end.sentence())
                 .isEqualTo("stopped because of the topics: the topic signals was created again. When that is fixed,"
                         + " start the instance again");
+    }
+
+    @Test
+    void threadsThatFailRepeatedlyNameTheLastCause() {
+        RunEnd end = RunEnd.of(new RepeatedFailureException(new IllegalStateException("no leader for signals-0")));
+
+        assertThat(end.exitCode()).isEqualTo(ExitCodes.FAILED);
+        assertThat(end.sentence())
+                .startsWith("stopped: threads failed ")
+                .contains("no leader for signals-0", "start the instance again")
+                .doesNotContain("report it");
     }
 
     @Test

@@ -50,6 +50,7 @@ import org.apache.kafka.streams.processor.api.Record;
 import org.apache.kafka.streams.state.StoreBuilder;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -180,6 +181,25 @@ final class ContinuityTest {
                         changelog))
                 .all()
                 .get(30, TimeUnit.SECONDS);
+    }
+
+    @Test
+    void aFullHeapEndsTheInstanceAndSaysWhatToChange() throws Exception {
+        createTopics();
+        var continuity = new Continuity(ContinuityTest::exist);
+        Topology topology = topology(name, continuity, value -> {
+            throw new OutOfMemoryError("Java heap space");
+        });
+        send(0, 1);
+        try (Instance instance = start("streams", topology, continuity)) {
+            instance.start();
+
+            assertThat(instance.awaitEnd())
+                    .hasMessageContaining("out of memory: the heap of")
+                    .hasMessageContaining("-Xmx")
+                    .hasRootCauseInstanceOf(OutOfMemoryError.class);
+        }
+        assertThat(failedThreads).as("not replaced: another thread would only fail again").hasValue(1);
     }
 
     private Instance start(String protocol, Topology topology, Continuity continuity) throws Exception {

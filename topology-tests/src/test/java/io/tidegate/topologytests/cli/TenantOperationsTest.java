@@ -9,6 +9,9 @@ import io.tidegate.cli.InProcess;
 import io.tidegate.demo.EmbeddedBroker;
 import io.tidegate.topologytests.support.Deployment;
 import io.tidegate.topologytests.support.Http;
+import java.io.ByteArrayInputStream;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -104,6 +107,33 @@ final class TenantOperationsTest {
         try (Deployment app = new Deployment(
                 broker.bootstrapServers(), "inherit", Files.createDirectory(temp.resolve("inherit")), setting)) {
             compareAll(app);
+        }
+    }
+
+    @Test
+    void theJsonOfOneTenantIsATemplateForAnother() throws Exception {
+        try (Deployment app = new Deployment(
+                broker.bootstrapServers(), "template", Files.createDirectory(temp.resolve("template")))) {
+            assertThat(app.tidegate("init").exit()).isZero();
+            List<String> limits = List.of("set", "--rate", "5/s", "--entities", "9", "--label", "Zwölf");
+            assertThat(command(app, "42", limits).exit()).isZero();
+
+            InProcess got = command(app, "t42", List.of("get"));
+            assertThat(got.exit()).as(got.err()).isZero();
+            InputStream before = System.in;
+            InProcess set;
+            try {
+                System.setIn(new ByteArrayInputStream(got.out().getBytes(StandardCharsets.UTF_8)));
+                set = command(app, "43", List.of("set", "--from", "-"));
+            } finally {
+                System.setIn(before);
+            }
+
+            assertThat(set.exit()).as(set.err()).isZero();
+            assertThat(set.err()).contains("the config names tenant t42; its limits are used for t43");
+            JsonNode copy = JSON.readTree(command(app, "43", List.of("get")).out());
+            assertThat(copy.path("tenant_id").asLong()).isEqualTo(43);
+            assertThat(config(copy)).isEqualTo(config(JSON.readTree(got.out())));
         }
     }
 
