@@ -41,7 +41,10 @@ public final class KafkaFutures {
             return future.get(WAIT_S, TimeUnit.SECONDS);
         } catch (ExecutionException e) {
             Throwable cause = e.getCause();
-            throw new AdminException("%s failed: %s".formatted(doing, cause.getMessage()), cause);
+            String why = cause.getMessage() == null || cause.getMessage().isEmpty()
+                    ? cause.getClass().getSimpleName()
+                    : cause.getMessage();
+            throw new AdminException("%s failed: %s".formatted(doing, why), cause);
         } catch (TimeoutException e) {
             throw noAnswer(doing, WAIT_S, e);
         } catch (InterruptedException e) {

@@ -215,7 +215,7 @@ final class TopicOwners {
         write(stale);
     }
 
-    /** A claim that is written again moves to the end; one that had no effect so far must not come before it then. */
+    /** After compaction, a claim that was written again is at the end; one without effect must not come before it then. */
     private void withdrawOthers(Collection<TopicState> owned, Map<String, TopicClaim> claims) {
         Map<String, @Nullable TopicClaim> withdrawn = new LinkedHashMap<>();
         for (TopicState topic : owned) {
@@ -349,12 +349,12 @@ final class TopicOwners {
                     return;
                 }
                 String key = new String(record.key(), StandardCharsets.UTF_8);
-                TopicClaim before = claims.remove(key);
                 TopicClaim claim = record.value() == null ? null : TopicClaim.parse(key, record.value());
-                if (claim != null) {
+                if (record.value() == null) {
+                    claims.remove(key);
+                } else if (claim != null) {
+                    // In its old place, if there is one: instances that start at once write the same claim.
                     claims.put(key, claim);
-                } else if (record.value() != null && before != null) {
-                    claims.put(key, before); // not a claim: somebody else wrote it
                 }
             });
         }

@@ -8,6 +8,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.ConfigEntry;
@@ -67,10 +68,33 @@ final class TopicStates {
     }
 
     Map<String, TopicDescription> described(Collection<String> names) {
-        long deadline = System.nanoTime() + APPEARS_WITHIN.toNanos();
+        return onceKnown(
+                () -> KafkaFutures.get(admin.describeTopics(names).allTopicNames(), "describing the topics"),
+                APPEARS_WITHIN);
+    }
+
+    Map<String, Map<String, String>> configs(Collection<String> names) {
+        List<ConfigResource> resources = new ArrayList<>();
+        names.forEach(name -> resources.add(new ConfigResource(ConfigResource.Type.TOPIC, name)));
+        Map<String, Map<String, String>> configs = new HashMap<>();
+        onceKnown(
+                        () -> KafkaFutures.get(
+                                admin.describeConfigs(resources).all(), "describing the topics' settings"),
+                        APPEARS_WITHIN)
+                .forEach((resource, config) -> configs.put(
+                        resource.name(),
+                        config.entries().stream()
+                                .filter(entry -> entry.value() != null)
+                                .collect(Collectors.toMap(ConfigEntry::name, ConfigEntry::value))));
+        return configs;
+    }
+
+    /** Asks again while it fails: each question goes to any broker, and one may not know a new topic yet. */
+    static <T> T onceKnown(Supplier<T> question, Duration within) {
+        long deadline = System.nanoTime() + within.toNanos();
         while (true) {
             try {
-                return KafkaFutures.get(admin.describeTopics(names).allTopicNames(), "describing the topics");
+                return question.get();
             } catch (AdminException e) {
                 if (System.nanoTime() > deadline || Thread.currentThread().isInterrupted()) {
                     throw e;
@@ -82,18 +106,5 @@ final class TopicStates {
                 }
             }
         }
-    }
-
-    Map<String, Map<String, String>> configs(Collection<String> names) {
-        List<ConfigResource> resources = new ArrayList<>();
-        names.forEach(name -> resources.add(new ConfigResource(ConfigResource.Type.TOPIC, name)));
-        Map<String, Map<String, String>> configs = new HashMap<>();
-        KafkaFutures.get(admin.describeConfigs(resources).all(), "describing the topics' settings")
-                .forEach((resource, config) -> configs.put(
-                        resource.name(),
-                        config.entries().stream()
-                                .filter(entry -> entry.value() != null)
-                                .collect(Collectors.toMap(ConfigEntry::name, ConfigEntry::value))));
-        return configs;
     }
 }

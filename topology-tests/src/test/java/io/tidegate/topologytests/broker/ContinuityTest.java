@@ -199,7 +199,9 @@ final class ContinuityTest {
                     .hasMessageContaining("-Xmx")
                     .hasRootCauseInstanceOf(OutOfMemoryError.class);
         }
-        assertThat(failedThreads).as("not replaced: another thread would only fail again").hasValue(1);
+        assertThat(failedThreads)
+                .as("not replaced: another thread would only fail again")
+                .hasValue(1);
     }
 
     private Instance start(String protocol, Topology topology, Continuity continuity) throws Exception {

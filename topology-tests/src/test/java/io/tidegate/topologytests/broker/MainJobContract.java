@@ -226,7 +226,9 @@ abstract class MainJobContract {
         }
         var otherShards = app.tidegate("init", "--set", "shards=5");
         assertThat(otherShards.exit()).isEqualTo(1);
-        assertThat(otherShards.err()).contains("shards is 5, and", "Set shards=2").doesNotContain("\tat ");
+        assertThat(otherShards.err())
+                .contains("shards is 5, and", "Set shards=2")
+                .doesNotContain("\tat ");
     }
 
     private static long retentionMs(Admin admin, String topic) throws Exception {

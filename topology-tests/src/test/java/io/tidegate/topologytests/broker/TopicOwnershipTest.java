@@ -1,10 +1,12 @@
 package io.tidegate.topologytests.broker;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tidegate.admin.AdminException;
+import io.tidegate.admin.TopicReader;
 import io.tidegate.admin.TopicSetup;
 import io.tidegate.config.Settings;
 import io.tidegate.config.SettingsLoader;
@@ -31,6 +33,7 @@ import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -186,6 +189,34 @@ final class TopicOwnershipTest {
         List<String> all = new ArrayList<>(List.of(some));
         all.add(more);
         return all.toArray(String[]::new);
+    }
+
+    /** As if another instance of the first application had started at the same time as the second application. */
+    @Test
+    void aClaimThatIsWrittenAgainKeepsItsPlace() throws Exception {
+        Settings first = settings("first");
+        ensure(first);
+        Map<String, byte[]> claims = new HashMap<>();
+        try (TopicReader reader = new TopicReader(first, List.of(name + ".owners"))) {
+            reader.readToEnd(record -> claims.put(new String(record.key(), UTF_8), record.value()));
+        }
+        assertThat(claims).isNotEmpty();
+        try (var producer = new KafkaProducer<>(
+                Map.of("bootstrap.servers", broker.bootstrapServers()),
+                new StringSerializer(),
+                new ByteArraySerializer())) {
+            for (Map.Entry<String, byte[]> claim : claims.entrySet()) {
+                String json = new String(claim.getValue(), UTF_8).replace("\"first\"", "\"second\"");
+                producer.send(new ProducerRecord<>(
+                                name + ".owners", 0, claim.getKey().replace("/first", "/second"), json.getBytes(UTF_8)))
+                        .get();
+                producer.send(new ProducerRecord<>(name + ".owners", 0, claim.getKey(), claim.getValue()))
+                        .get();
+            }
+        }
+
+        ensure(first);
+        assertThatThrownBy(() -> ensure(settings("second"))).hasMessageContaining("another application owns");
     }
 
     @Test

@@ -25,6 +25,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentSkipListSet;
 import java.util.function.Predicate;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -356,6 +357,14 @@ final class DashboardTest {
         String filling = "x".repeat(200);
         deployment.send(400, i -> "{\"tenant_id\":8,\"item\":\"a%d\",\"note\":\"%s\"}".formatted(i, filling));
         awaitUsage("8", usage -> usage.at("/storage/sealed_segments").asLong() >= 2);
+        // The plan is made from the reports, which come after the accounts.
+        String dryRun = "{\"below_seq\":400,\"dry_run\":true}";
+        Supplier<Http.Answer> plan = () -> http.send("POST", "/v1/tenants/8/prune", dryRun);
+        TidegateProcess.await(
+                Duration.ofMillis((long) WITHIN_MS),
+                "the reports of sealed segments",
+                () -> plan.get().text(),
+                () -> plan.get().json().path("segments").asLong() >= 1);
         show(page, "#/tenant/8");
         awaitText("h1", "Pruned");
         page.click("text=Prune WAL …");

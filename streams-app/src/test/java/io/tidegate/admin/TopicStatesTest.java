@@ -1,0 +1,40 @@
+package io.tidegate.admin;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.time.Duration;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.apache.kafka.common.KafkaFuture;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
+import org.apache.kafka.common.internals.KafkaFutureImpl;
+import org.junit.jupiter.api.Test;
+
+class TopicStatesTest {
+    /** The answer of a broker that does not know a new topic yet. */
+    private static KafkaFuture<String> unknown() {
+        KafkaFutureImpl<String> answer = new KafkaFutureImpl<>();
+        answer.completeExceptionally(new UnknownTopicOrPartitionException(""));
+        return answer;
+    }
+
+    @Test
+    void aBrokerThatDoesNotKnowANewTopicYetIsAskedAgain() {
+        AtomicInteger questions = new AtomicInteger();
+
+        String answer = TopicStates.onceKnown(
+                () -> KafkaFutures.get(
+                        questions.incrementAndGet() < 3 ? unknown() : KafkaFuture.completedFuture("known"), "asking"),
+                Duration.ofMinutes(1));
+
+        assertThat(answer).isEqualTo("known");
+        assertThat(questions).hasValue(3);
+    }
+
+    @Test
+    void aFailureWithoutAMessageIsNamedByItsKind() {
+        assertThatThrownBy(() -> TopicStates.onceKnown(() -> KafkaFutures.get(unknown(), "asking"), Duration.ZERO))
+                .isInstanceOf(AdminException.class)
+                .hasMessage("asking failed: UnknownTopicOrPartitionException");
+    }
+}
