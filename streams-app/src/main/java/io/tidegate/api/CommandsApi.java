@@ -39,7 +39,7 @@ import org.jspecify.annotations.Nullable;
  * What is asked of a tenant beyond its limits: block, prune, forget, purge; and what can be asked before something is
  * changed: a dry run of limits, the plan of a replay, what a reason means.
  */
-public final class CommandsApi implements AutoCloseable {
+final class CommandsApi implements AutoCloseable {
     /** An answer from the owner has to come before the work as a whole ends, so that it says what is left in the topic. */
     private static final Duration ANSWER_WITHIN = Duration.ofSeconds(15);
 
@@ -56,13 +56,13 @@ public final class CommandsApi implements AutoCloseable {
     private final CommandSender commands;
     private final LongWork longWork = new LongWork();
 
-    public CommandsApi(Node node, TenantsApi tenants) {
+    CommandsApi(Node node, TenantsApi tenants) {
         this.node = node;
         this.tenants = tenants;
         commands = new CommandSender(node.settings);
     }
 
-    public void addTo(Routes routes) {
+    void addTo(Routes routes) {
         routes.add("POST", "/v1/tenants/{id}/block", Role.ADMIN, this::block)
                 .add("POST", "/v1/tenants/{id}/unblock", Role.ADMIN, this::unblock)
                 .add("POST", "/v1/tenants/{id}/prune", Role.ADMIN, this::prune)

@@ -25,7 +25,7 @@ import org.slf4j.LoggerFactory;
  * The last hour, over all instances: each keeps what it decided, the one that is asked adds. Reads the counters every two
  * seconds, and less often where there are so many tenants that it would take more than a twentieth of a processor.
  */
-public final class HistoryApi implements AutoCloseable {
+final class HistoryApi implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(HistoryApi.class);
     private static final long EVERY_MS = 2_000;
     private static final long REST = 19; // times as long as a reading took
@@ -38,12 +38,12 @@ public final class HistoryApi implements AutoCloseable {
         return thread;
     });
 
-    public HistoryApi(Node node) {
+    HistoryApi(Node node) {
         this.node = node;
         read();
     }
 
-    public void addTo(Routes routes) {
+    void addTo(Routes routes) {
         routes.add("GET", "/v1/history", Role.TENANT, this::history)
                 .add("GET", Peers.INTERNAL + "/history", Role.PEER, call -> Reply.json(own(tenant(call), now())));
     }

@@ -9,7 +9,7 @@ import io.tidegate.wal.DataDir;
 import org.jspecify.annotations.Nullable;
 
 /** What the routes of one instance share. Thread-safe. */
-public final class Node implements AutoCloseable {
+final class Node implements AutoCloseable {
     final Settings settings;
     final InstanceView view;
     final ShardQueries shards;
@@ -20,7 +20,7 @@ public final class Node implements AutoCloseable {
     final TenantOperations operations;
     final History history = new History(System.currentTimeMillis());
 
-    public Node(
+    Node(
             Settings settings,
             InstanceView view,
             TenantConfigs configs,

@@ -19,19 +19,19 @@ import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /** What became of signals: refusals as they happen, and the sealed segments that a tenant is charged for. */
-public final class RecordsApi implements AutoCloseable {
+final class RecordsApi implements AutoCloseable {
     private static final int SEGMENTS_DEFAULT = 100;
     private static final int SEGMENTS_MAX = 1000;
 
     private final Node node;
     private final RejectionTail tail;
 
-    public RecordsApi(Node node) {
+    RecordsApi(Node node) {
         this.node = node;
         tail = new RejectionTail(node.settings);
     }
 
-    public void addTo(Routes routes) {
+    void addTo(Routes routes) {
         routes.addStream("/v1/rejections", Role.TENANT, this::rejections)
                 .add("GET", "/v1/segments", Role.TENANT, this::segments)
                 .add("GET", Peers.INTERNAL + "/tenants/{id}/segments", Role.PEER, this::ownSegments);

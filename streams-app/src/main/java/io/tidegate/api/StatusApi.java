@@ -21,16 +21,16 @@ import java.util.stream.Collectors;
 import org.apache.kafka.common.TopicPartition;
 
 /** How the instances are: whether this one lives and is ready, and what each of them does. */
-public final class StatusApi {
+final class StatusApi {
     private static final int SHARDS_NAMED_MAX = 10;
 
     private final Node node;
 
-    public StatusApi(Node node) {
+    StatusApi(Node node) {
         this.node = node;
     }
 
-    public void addTo(Routes routes) {
+    void addTo(Routes routes) {
         routes.addQuick("/livez", Role.PUBLIC, call -> Reply.text(200, "alive\n"))
                 .addQuick("/readyz", Role.PUBLIC, this::ready)
                 .add("GET", "/v1/status", Role.READ, this::status)

@@ -36,7 +36,7 @@ import org.eclipse.jetty.http.HttpHeader;
 import org.jspecify.annotations.Nullable;
 
 /** Tenants: their configs, what they used, and how their configs came to be. */
-public final class TenantsApi {
+final class TenantsApi {
     private static final Duration APPLIED_WITHIN = Duration.ofSeconds(10);
     private static final List<String> FIELDS = List.of(
             "max_signals_per_sec",
@@ -54,12 +54,12 @@ public final class TenantsApi {
     private final Node node;
     private final TenantList list;
 
-    public TenantsApi(Node node) {
+    TenantsApi(Node node) {
         this.node = node;
         list = new TenantList(node);
     }
 
-    public void addTo(Routes routes) {
+    void addTo(Routes routes) {
         routes.add("GET", "/v1/tenants", Role.READ, list::all)
                 .add("GET", "/v1/tenants/{id}", Role.TENANT, this::get)
                 .add("PUT", "/v1/tenants/{id}", Role.ADMIN, this::put)

@@ -17,7 +17,7 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
  *
  * <p>Not thread-safe, like any consumer.
  */
-public class AlignedClassicConsumer extends KafkaConsumer<byte[], byte[]> {
+class AlignedClassicConsumer extends KafkaConsumer<byte[], byte[]> {
     private final AlignedReads reads;
 
     public AlignedClassicConsumer(Map<String, Object> config, Alignment alignment) {

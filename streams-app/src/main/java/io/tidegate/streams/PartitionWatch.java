@@ -34,7 +34,7 @@ import org.slf4j.LoggerFactory;
  * is known bounds the speed of all. One request of a kind is under way at a time, for the whole instance. Answers
  * are taken as they come: a partition without a leader delays no other.
  */
-public final class PartitionWatch implements AutoCloseable {
+final class PartitionWatch implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(PartitionWatch.class);
 
     static final int PRESSING_MS = 20;

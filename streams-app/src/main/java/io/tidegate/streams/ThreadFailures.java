@@ -10,7 +10,7 @@ import java.util.Deque;
  * <p>One cause often fails all threads at about the same time; failures within {@link #ONE_FAILURE} are counted once.
  * Thread-safe; the time is passed in, from a monotonic clock.
  */
-public final class ThreadFailures {
+final class ThreadFailures {
     /** One more than this within {@link #WITHIN} ends the instance. */
     public static final int MAX = 10;
 

@@ -39,7 +39,7 @@ import org.jspecify.annotations.Nullable;
  * never newer than what the transaction will hold: a task that fails, moves or is revived makes a new one of these and
  * reads the stores. Not thread-safe; owned by the task.
  */
-public final class TenantStates {
+final class TenantStates {
 
     /** The bucket of signals; its byte keeps chunks of further buckets apart. */
     private static final byte SIGNALS_BUCKET = 0;
