@@ -1,5 +1,7 @@
 package io.tidegate.contract;
 
+import org.apache.kafka.common.header.internals.RecordHeaders;
+
 import io.tidegate.wal.WalRecord;
 import java.util.Arrays;
 import org.apache.kafka.common.header.Header;
@@ -51,6 +53,17 @@ public final class AcceptedRecord {
         return SourcePosition.tryParse(TidegateHeaders.text(headers, TidegateHeaders.SOURCE)) == null
                 ? "it has no source position"
                 : null;
+    }
+
+    /** The headers of an accepted signal: the producer's, its source position, and the producer's key. */
+    public static Headers headers(RoutedSignal signal) {
+        Headers headers = new RecordHeaders(signal.headers());
+        TidegateHeaders.set(headers, TidegateHeaders.SOURCE, signal.source().toString());
+        headers.remove(TidegateHeaders.KEY);
+        if (signal.key() != null) {
+            headers.add(TidegateHeaders.KEY, signal.key());
+        }
+        return headers;
     }
 
     /** Marks, or unmarks, a record as the first of a segment. */

@@ -1,5 +1,7 @@
 package io.tidegate.contract;
 
+import io.tidegate.signal.Signal;
+
 import io.tidegate.signal.Defect;
 import io.tidegate.signal.ParseResult;
 import io.tidegate.signal.ParseResult.Defective;
@@ -14,8 +16,12 @@ import org.jspecify.annotations.Nullable;
 public final class Router {
     /** The outcome of {@link #route}. */
     public sealed interface Route {
-        /** The record is a signal of this tenant. */
-        record ToTenant(TenantId tenant) implements Route {}
+        /**
+         * The record is a signal of this tenant.
+         *
+         * @param signal what its value says
+         */
+        record ToTenant(TenantId tenant, Signal signal) implements Route {}
 
         /**
          * The record cannot be judged.
@@ -65,14 +71,14 @@ public final class Router {
         if (result instanceof Defective bad) {
             return new Route.ToDeadLetter(claim.tenant, bad.defect(), bad.message());
         }
-        TenantId inValue = ((Parsed) result).signal().tenantId();
+        Signal signal = ((Parsed) result).signal();
         if (claim.tenant != null) {
-            return combine(claim.tenant, inValue);
+            return combine(claim.tenant, signal);
         }
-        if (inValue != null) {
-            return new Route.ToTenant(inValue);
+        if (signal.tenantId() != null) {
+            return new Route.ToTenant(signal.tenantId(), signal);
         }
-        return missingIsDefault ? new Route.ToTenant(TenantId.DEFAULT) : missing();
+        return missingIsDefault ? new Route.ToTenant(TenantId.DEFAULT, signal) : missing();
     }
 
     private Route missing() {
@@ -86,14 +92,15 @@ public final class Router {
                 what + "; a signal must name its tenant as soon as a tenant other than 0 is configured");
     }
 
-    private Route combine(TenantId trusted, @Nullable TenantId inValue) {
+    private Route combine(TenantId trusted, Signal signal) {
+        TenantId inValue = signal.tenantId();
         if (inValue != null && !inValue.equals(trusted)) {
             return new Route.ToDeadLetter(
                     trusted,
                     Defect.TENANT_MISMATCH,
                     "the value names tenant %s, the %s names %s".formatted(inValue, place(), trusted));
         }
-        return new Route.ToTenant(trusted);
+        return new Route.ToTenant(trusted, signal);
     }
 
     private static Claim inHeader(Headers headers) {

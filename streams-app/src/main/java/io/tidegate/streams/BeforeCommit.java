@@ -1,5 +1,11 @@
 package io.tidegate.streams;
 
+import org.apache.kafka.streams.processor.internals.ProcessorNode;
+
+import org.apache.kafka.streams.processor.internals.InternalProcessorContext;
+
+import org.apache.kafka.streams.processor.api.ProcessorContext;
+
 import org.apache.kafka.streams.processor.StateStore;
 import org.apache.kafka.streams.processor.StateStoreContext;
 import org.apache.kafka.streams.state.internals.CacheFlushListener;
@@ -16,14 +22,41 @@ import org.jspecify.annotations.Nullable;
  * its action back, so a task that is revived, recycled or handed over begins with none. Owned by the task's thread.
  */
 public final class BeforeCommit implements StateStore, CachedStateStore<byte[], byte[]> {
-    public static final String STORE = "before-commit";
+    /** The store of the first stage. */
+    public static final String ROUTE = "before-commit-of-route";
 
+    /** The store of the second stage. */
+    public static final String ADMIT = "before-commit";
+
+    private final String name;
     private @Nullable Runnable action;
     private boolean open;
+
+    public BeforeCommit(String name) {
+        this.name = name;
+    }
 
     /** Sets what is done before each commit from now on. */
     public void run(Runnable write) {
         action = write;
+    }
+
+    /**
+     * Sets what is done before each commit from now on; it may forward. To be called by {@code init} of the processor that
+     * forwards.
+     */
+    public void runForwarding(ProcessorContext<?, ?> context, Runnable write) {
+        InternalProcessorContext<?, ?> internal = (InternalProcessorContext<?, ?>) context;
+        ProcessorNode<?, ?, ?, ?> node = internal.currentNode();
+        action = () -> {
+            ProcessorNode<?, ?, ?, ?> before = internal.currentNode();
+            internal.setCurrentNode(node);
+            try {
+                write.run();
+            } finally {
+                internal.setCurrentNode(before);
+            }
+        };
     }
 
     /** Takes the action back. */
@@ -51,7 +84,7 @@ public final class BeforeCommit implements StateStore, CachedStateStore<byte[], 
 
     @Override
     public String name() {
-        return STORE;
+        return name;
     }
 
     @Override

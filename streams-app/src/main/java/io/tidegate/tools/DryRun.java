@@ -1,5 +1,11 @@
 package io.tidegate.tools;
 
+import io.tidegate.signal.Signal;
+
+import io.tidegate.contract.RoutedSignal;
+
+import io.tidegate.contract.Envelope;
+
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admin.TopicReader;
 import io.tidegate.admission.Admission;
@@ -8,7 +14,6 @@ import io.tidegate.admission.Decision.Rejected;
 import io.tidegate.admission.Reason;
 import io.tidegate.admission.TenantUsage;
 import io.tidegate.config.Settings;
-import io.tidegate.signal.ParseResult;
 import io.tidegate.signal.ParseResult.Parsed;
 import io.tidegate.signal.SignalParser;
 import io.tidegate.tenant.TenantConfig;
@@ -84,15 +89,17 @@ public final class DryRun {
                 new TopicReader(settings, List.of(settings.topics().byTenant()))) {
             reader.skipTo(fromMs);
             reader.readToEnd(record -> {
-                if (record.timestamp() < fromMs || !isOf(tenant, record)) {
-                    return;
-                }
-                ParseResult result = parser.parse(record.value());
-                if (result instanceof Parsed parsed) {
+                for (RoutedSignal routed : signals(record)) {
+                    Signal signal = routed.signal();
+                    if (signal == null && parser.parse(routed.value()) instanceof Parsed parsed) {
+                        signal = parsed.signal();
+                    }
+                    if (signal == null || routed.timestampMs() < fromMs || !routed.tenant().equals(tenant)) {
+                        continue;
+                    }
                     signals[0]++;
-                    firstMs[0] = firstMs[0] < 0 ? record.timestamp() : Math.min(firstMs[0], record.timestamp());
-                    Decision decision =
-                            admission.admit(enforced, usage, parsed.signal(), Math.max(0, record.timestamp()));
+                    firstMs[0] = firstMs[0] < 0 ? routed.timestampMs() : Math.min(firstMs[0], routed.timestampMs());
+                    Decision decision = admission.admit(enforced, usage, signal, routed.timestampMs());
                     if (decision instanceof Rejected one) {
                         rejected.merge(one.quota().reason(), 1L, Long::sum);
                     }
@@ -102,7 +109,12 @@ public final class DryRun {
         return new Report(signals[0], rejected, firstMs[0]);
     }
 
-    private static boolean isOf(TenantId tenant, ConsumerRecord<byte[], byte[]> record) {
-        return record.key() != null && tenant.equals(TenantId.tryParse(record.key()));
+    /** The signals of an envelope; none if an outsider wrote something else. */
+    private static List<RoutedSignal> signals(ConsumerRecord<byte[], byte[]> record) {
+        try {
+            return record.value() == null ? List.of() : Envelope.read(record.value());
+        } catch (IllegalArgumentException e) {
+            return List.of();
+        }
     }
 }

@@ -1,8 +1,15 @@
 package io.tidegate.topology;
 
+import org.apache.kafka.common.header.internals.RecordHeaders;
+
+import java.util.List;
+
+import io.tidegate.contract.RoutedSignal;
+
+import io.tidegate.contract.Envelope;
+
 import io.tidegate.admission.Admission;
 import io.tidegate.admission.Decision;
-import io.tidegate.admission.Decision.Accepted;
 import io.tidegate.admission.Decision.Rejected;
 import io.tidegate.admission.QuotaExceeded;
 import io.tidegate.admission.QuotaWatch.Crossing;
@@ -13,7 +20,6 @@ import io.tidegate.contract.SegmentLimits;
 import io.tidegate.contract.SourcePosition;
 import io.tidegate.contract.StateKeys;
 import io.tidegate.contract.TenantPartitions;
-import io.tidegate.contract.TidegateHeaders;
 import io.tidegate.signal.Defect;
 import io.tidegate.signal.ParseResult;
 import io.tidegate.signal.ParseResult.Defective;
@@ -82,7 +88,7 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
                 settings.cachedTenants(),
                 memory);
         commands = new CommandRunner(context, states, configs, settings.shards(), listener);
-        beforeCommit = context.getStateStore(BeforeCommit.STORE);
+        beforeCommit = context.getStateStore(BeforeCommit.ADMIT);
         beforeCommit.run(states::write);
         if (isShard()) {
             memory.opened();
@@ -126,88 +132,113 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
                 watch(tenant, record.timestamp());
             }
         } else {
-            signal(record, metadata);
+            envelope(record, metadata);
         }
     }
 
-    private void signal(Record<byte[], byte[]> record, RecordMetadata metadata) {
+    private void envelope(Record<byte[], byte[]> record, RecordMetadata metadata) {
         progress.accept(record.timestamp());
-        Headers headers = record.headers();
-        SourcePosition source = SourcePosition.tryParse(TidegateHeaders.text(headers, TidegateHeaders.SOURCE));
-        byte[] producersKey = TidegateHeaders.bytes(headers, TidegateHeaders.KEY);
-        TenantId tenant = record.key() == null ? null : TenantId.tryParse(record.key());
-        if (source == null || tenant == null || record.value() == null || !isInItsPartition(tenant, metadata)) {
+        List<RoutedSignal> signals;
+        try {
+            signals = read(record, metadata);
+        } catch (IllegalArgumentException e) {
             // Not from stage 1. Nothing is lost of it either.
             SourcePosition here = new SourcePosition(metadata.topic(), metadata.partition(), metadata.offset());
-            Defective bad = new Defective(Defect.TENANT_INVALID, "the record was not keyed by Tidegate's first stage");
-            deadLetter(record, tenant, bad, here);
+            deadLetter(record, null, new Defective(Defect.MALFORMED, e.getMessage()), here);
             return;
         }
+        for (RoutedSignal signal : signals) {
+            signal(signal);
+        }
+    }
+
+    private List<RoutedSignal> read(Record<byte[], byte[]> record, RecordMetadata metadata) {
+        if (record.value() == null) {
+            throw new IllegalArgumentException("the record has no envelope");
+        }
+        List<RoutedSignal> signals = Envelope.read(record.value());
+        for (RoutedSignal signal : signals) {
+            // A tenant's state is in one shard, so a signal elsewhere must not be decided.
+            int shard = TenantPartitions.of(signal.tenant(), settings.shards());
+            if (shard != metadata.partition()) {
+                throw new IllegalArgumentException("the envelope has a signal of tenant %s, which belongs to partition %d"
+                        .formatted(signal.tenant(), shard));
+            }
+        }
+        return signals;
+    }
+
+    private void signal(RoutedSignal signal) {
+        TenantId tenant = signal.tenant();
         InForce inForce = configs.inForce(tenant);
         if (inForce == null) {
-            // No state is made for it: whoever sprays ids must not fill the stores.
-            refuse(record, producersKey, tenant, Admission.unknownTenant(tenant), TenantConfigs.NO_OFFSET, source);
+            // No state for unknown tenants: invented ids must not grow the store.
+            reject(signal, Admission.unknownTenant(tenant), TenantConfigs.NO_OFFSET);
             return;
         }
-        decide(record, producersKey, tenant, inForce, source);
-    }
-
-    /** A tenant's state is in one shard, so a record elsewhere must not be decided. */
-    private boolean isInItsPartition(TenantId tenant, RecordMetadata metadata) {
-        return TenantPartitions.of(tenant, settings.shards()) == metadata.partition();
-    }
-
-    private void decide(
-            Record<byte[], byte[]> record,
-            byte @Nullable [] producersKey,
-            TenantId tenant,
-            InForce inForce,
-            SourcePosition source) {
         TenantConfig config = inForce.config();
         Held state = states.of(tenant);
         TenantUsage usage = state.usage();
-        if (config.maxSignalsPerSec() != null && usage.isLate(record.timestamp())) {
-            listener.late(usage.isBeyondHistory(record.timestamp()));
+        if (config.maxSignalsPerSec() != null && usage.isLate(signal.timestampMs())) {
+            listener.late(usage.isBeyondHistory(signal.timestampMs()));
         }
-        QuotaExceeded exceeded = admission.check(config, usage, record.timestamp());
+        QuotaExceeded exceeded = admission.check(config, usage, signal.timestampMs());
         Decision decision;
         if (exceeded != null && Admission.isRefused(config, exceeded)) {
-            // Stage 1 has read the value; what was refused without it needs no second reading.
-            decision = admission.refuse(usage, exceeded, record.timestamp());
+            decision = admission.refuse(usage, exceeded, signal.timestampMs());
         } else {
-            ParseResult result = parser.parse(record.value());
+            ParseResult result = parsed(signal);
             if (result instanceof Defective bad) {
-                deadLetter(record.withKey(producersKey), tenant, bad, source);
+                Record<byte[], byte[]> record = new Record<>(
+                        signal.key(), signal.value(), signal.timestampMs(), new RecordHeaders(signal.headers()));
+                deadLetter(record, tenant, bad, signal.source());
                 return;
             }
-            decision = admission.admit(config, usage, ((Parsed) result).signal(), record.timestamp(), exceeded);
+            decision = admission.admit(config, usage, ((Parsed) result).signal(), signal.timestampMs(), exceeded);
         }
         if (decision instanceof Rejected rejected) {
-            refuse(record, producersKey, tenant, rejected, inForce.offset(), source);
+            reject(signal, rejected, inForce.offset());
             if (usage.acceptedCount() == 0 && configs.own(tenant) == null) {
-                // Where the default tenant's config holds for unknown ones, a refusal alone leaves nothing either.
+                // Where the default tenant's config holds for unknown ones, a rejection alone leaves nothing either.
                 return;
             }
+            changed(state, inForce, signal);
         } else {
-            if (admission.foldedEarly() != foldedEarly) {
-                foldedEarly = admission.foldedEarly();
-                listener.historyFull();
-            }
-            usage.acceptedBytes(record.value().length);
-            long bytes = AcceptedRecord.of(usage.lastSeq(), record.timestamp(), record.value(), record.headers())
-                    .ownBytes();
-            boolean begins = states.stored(state, bytes, record.timestamp(), SegmentLimits.of(config, settings.wal()));
-            AcceptedRecord.mark(record.headers(), begins);
+            accept(signal, state, inForce);
         }
+    }
+
+    private ParseResult parsed(RoutedSignal signal) {
+        return signal.signal() != null ? new Parsed(signal.signal()) : parser.parse(signal.value());
+    }
+
+    private void accept(RoutedSignal signal, Held state, InForce inForce) {
+        if (admission.foldedEarly() != foldedEarly) {
+            foldedEarly = admission.foldedEarly();
+            listener.historyFull();
+        }
+        TenantUsage usage = state.usage();
+        usage.acceptedBytes(signal.value().length);
+        Headers headers = AcceptedRecord.headers(signal);
+        long bytes = AcceptedRecord.of(usage.lastSeq(), signal.timestampMs(), signal.value(), headers)
+                .ownBytes();
+        SegmentLimits limits = SegmentLimits.of(inForce.config(), settings.wal());
+        AcceptedRecord.mark(headers, states.stored(state, bytes, signal.timestampMs(), limits));
+        changed(state, inForce, signal);
+        listener.accepted();
+        context()
+                .forward(
+                        new Record<>(
+                                TenantKey.numbered(signal.tenant(), usage.lastSeq()),
+                                signal.value(),
+                                signal.timestampMs(),
+                                headers),
+                        TidegateTopology.ACCEPTED_SINK);
+    }
+
+    private void changed(Held state, InForce inForce, RoutedSignal signal) {
         states.changed(state);
-        watch(tenant, state, inForce, record.timestamp());
-        if (decision instanceof Accepted) {
-            listener.accepted();
-            context()
-                    .forward(
-                            record.withKey(TenantKey.numbered(tenant, usage.lastSeq())),
-                            TidegateTopology.ACCEPTED_SINK);
-        }
+        watch(signal.tenant(), state, inForce, signal.timestampMs());
     }
 
     private void watch(TenantId tenant, long atMs) {
@@ -228,18 +259,17 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
         }
     }
 
-    private void refuse(
-            Record<byte[], byte[]> record,
-            byte @Nullable [] producersKey,
-            TenantId tenant,
-            Rejected rejected,
-            long configOffset,
-            SourcePosition source) {
-        listener.rejected(tenant, rejected.quota().reason());
-        Headers answer = Refusals.quotaExceeded(record.headers(), rejected.quota(), configOffset, source);
+    private void reject(RoutedSignal signal, Rejected rejected, long configOffset) {
+        listener.rejected(signal.tenant(), rejected.quota().reason());
+        Headers answer = Refusals.quotaExceeded(
+                new RecordHeaders(signal.headers()), rejected.quota(), configOffset, signal.source());
         context()
                 .forward(
-                        new Record<>(new TenantKey(tenant, producersKey), record.value(), record.timestamp(), answer),
+                        new Record<>(
+                                new TenantKey(signal.tenant(), signal.key()),
+                                signal.value(),
+                                signal.timestampMs(),
+                                answer),
                         TidegateTopology.QUOTA_EXCEEDED_SINK);
     }
 

@@ -1,5 +1,9 @@
 package io.tidegate.topology;
 
+import io.tidegate.streams.BeforeCommit;
+
+import io.tidegate.contract.RoutedSignal;
+
 import io.tidegate.contract.RecordSizes;
 import io.tidegate.contract.Residency;
 import io.tidegate.contract.Router;
@@ -7,7 +11,6 @@ import io.tidegate.contract.Router.Route;
 import io.tidegate.contract.Router.Route.ToDeadLetter;
 import io.tidegate.contract.Router.Route.ToTenant;
 import io.tidegate.contract.SourcePosition;
-import io.tidegate.contract.TidegateHeaders;
 import io.tidegate.signal.Defect;
 import io.tidegate.streams.Alignment;
 import io.tidegate.tenant.TenantId;
@@ -21,10 +24,10 @@ import org.apache.kafka.streams.processor.api.RecordMetadata;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Stage 1: keys a signal by its tenant, sends what has no usable tenant or value to the dead-letter topic, and what must
- * not be written in this region to another one.
+ * Stage 1: puts each signal into the envelope of its tenant's shard, sends what has no usable tenant or value to the
+ * dead-letter topic, and what must not be written in this region to another one.
  *
- * <p>Stateless. What can be wrong with a record is found here, before it is forwarded, so that nothing behind can fail on
+ * <p>Keeps nothing beyond a transaction. What can be wrong with a record is found here, before it is forwarded, so that nothing behind can fail on
  * a record's content.
  */
 final class RouteProcessor extends ContextualProcessor<byte[], byte[], TenantKey, byte[]> {
@@ -36,6 +39,9 @@ final class RouteProcessor extends ContextualProcessor<byte[], byte[], TenantKey
     private LongConsumer progress;
     private Runnable requestCommit;
     private @Nullable Alignment alignment;
+    private final int shards;
+    private Envelopes envelopes;
+    private BeforeCommit beforeCommit;
 
     @SuppressWarnings("NullAway.Init") // Kafka Streams calls init before anything else
     RouteProcessor(Router router, TopologySettings settings, TenantConfigs configs, TopologyListener listener) {
@@ -44,11 +50,15 @@ final class RouteProcessor extends ContextualProcessor<byte[], byte[], TenantKey
         this.residency = settings.residency();
         this.configs = configs;
         this.listener = listener;
+        this.shards = settings.shards();
     }
 
     @Override
     public void init(ProcessorContext<TenantKey, byte[]> context) {
         super.init(context);
+        envelopes = new Envelopes(shards, envelope -> context.forward(envelope, TidegateTopology.BY_TENANT_SINK));
+        beforeCommit = context.getStateStore(BeforeCommit.ROUTE);
+        beforeCommit.runForwarding(context, envelopes::sendAll);
         progress = listener.opened(Stage.ROUTE, context.taskId().partition());
         alignment = Alignment.of(context.appConfigs());
         requestCommit = context::commit;
@@ -57,8 +67,10 @@ final class RouteProcessor extends ContextualProcessor<byte[], byte[], TenantKey
         }
     }
 
+    /** What is in envelopes by now belongs to a transaction that will not be committed. */
     @Override
     public void close() {
+        beforeCommit.forget();
         listener.closed(Stage.ROUTE, context().taskId().partition());
         if (alignment != null) {
             alignment.closed(context().taskId().partition(), requestCommit);
@@ -70,7 +82,8 @@ final class RouteProcessor extends ContextualProcessor<byte[], byte[], TenantKey
         progress.accept(record.timestamp());
         RecordMetadata metadata = context().recordMetadata().orElseThrow();
         Headers headers = record.headers();
-        Route route = RecordSizes.of(record.key(), record.value(), headers) > sizes.recordBytesMax()
+        long bytes = RecordSizes.of(record.key(), record.value(), headers);
+        Route route = bytes > sizes.recordBytesMax()
                 ? new ToDeadLetter(
                         null,
                         Defect.TOO_LARGE,
@@ -82,13 +95,16 @@ final class RouteProcessor extends ContextualProcessor<byte[], byte[], TenantKey
             if (forwarded(record, to.tenant(), source)) {
                 return;
             }
-            TidegateHeaders.set(headers, TidegateHeaders.SOURCE, source.toString());
-            headers.remove(TidegateHeaders.KEY);
-            if (record.key() != null) {
-                headers.add(TidegateHeaders.KEY, record.key());
-            }
-            TenantKey key = new TenantKey(to.tenant(), to.tenant().key());
-            context().forward(record.withKey(key), TidegateTopology.BY_TENANT_SINK);
+            envelopes.add(
+                    new RoutedSignal(
+                            to.tenant(),
+                            record.timestamp(),
+                            source,
+                            record.key(),
+                            headers.toArray(),
+                            record.value(),
+                            to.signal()),
+                    bytes);
         } else if (route instanceof ToDeadLetter to) {
             listener.deadLettered(to.defect());
             context().forward(Refusals.deadLetter(record, to, source, sizes), TidegateTopology.DEAD_LETTER_SINK);

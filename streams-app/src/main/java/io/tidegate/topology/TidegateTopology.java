@@ -128,6 +128,7 @@ public final class TidegateTopology {
         addSource(topology, "signals", topics.signals().toArray(String[]::new));
         topology.addProcessor(
                 ROUTE, guarded(continuity, () -> new RouteProcessor(router, settings, configs, listener)), "signals");
+        topology.addStateStore(beforeCommit(BeforeCommit.ROUTE), ROUTE);
         addSink(topology, settings, BY_TENANT_SINK, topics.byTenant(), ROUTE);
         addSink(topology, settings, DEAD_LETTER_SINK, topics.deadLetter(), ROUTE);
         settings.residency()
@@ -160,7 +161,7 @@ public final class TidegateTopology {
         for (String store : StateKeys.LOGGED_STORES) {
             topology.addStateStore(store(store, true), ADMIT);
         }
-        topology.addStateStore(new UnloggedStoreBuilder<>(BeforeCommit.STORE, BeforeCommit::new), ADMIT);
+        topology.addStateStore(beforeCommit(BeforeCommit.ADMIT), ADMIT);
         addSink(topology, settings, ACCEPTED_SINK, topics.accepted(), ADMIT);
         addSink(topology, settings, QUOTA_EXCEEDED_SINK, topics.quotaExceeded(), ADMIT);
         addSink(topology, settings, ADMIT_DEAD_LETTER_SINK, topics.deadLetter(), ADMIT);
@@ -202,6 +203,10 @@ public final class TidegateTopology {
     private static ProcessorSupplier<byte[], byte[], TenantKey, byte[]> guarded(
             @Nullable Continuity continuity, ProcessorSupplier<byte[], byte[], TenantKey, byte[]> stage) {
         return continuity == null ? stage : continuity.guarded(stage);
+    }
+
+    private static StoreBuilder<BeforeCommit> beforeCommit(String name) {
+        return new UnloggedStoreBuilder<>(name, () -> new BeforeCommit(name));
     }
 
     private static void addSource(Topology topology, String name, String... topics) {

@@ -6,6 +6,7 @@ import io.tidegate.contract.Router.Route;
 import io.tidegate.contract.Router.Route.ToDeadLetter;
 import io.tidegate.contract.Router.Route.ToTenant;
 import io.tidegate.signal.Defect;
+import io.tidegate.signal.Signal;
 import io.tidegate.signal.SignalParser;
 import io.tidegate.tenant.TenantId;
 import java.nio.charset.StandardCharsets;
@@ -36,24 +37,29 @@ class RouterTest {
         return headers;
     }
 
-    private static Route route(
-            TenantSource source, String topic, @Nullable String key, @Nullable String value, Headers headers) {
-        return new Router(source, new SignalParser()).route(topic, bytes(key), bytes(value), headers, true);
+    /** The tenant, or the dead letter. */
+    private static Object outcome(Route route) {
+        return route instanceof ToTenant to ? to.tenant() : route;
     }
 
-    private static Route byValue(@Nullable String value) {
+    private static Object route(
+            TenantSource source, String topic, @Nullable String key, @Nullable String value, Headers headers) {
+        return outcome(new Router(source, new SignalParser()).route(topic, bytes(key), bytes(value), headers, true));
+    }
+
+    private static Object byValue(@Nullable String value) {
         return route(TenantSource.VALUE, "signals.7", "7", value, headers("7"));
     }
 
-    private static Route byHeader(String value, @Nullable String... claims) {
+    private static Object byHeader(String value, @Nullable String... claims) {
         return route(TenantSource.HEADER, "signals.7", "7", value, headers(claims));
     }
 
-    private static Route byKey(@Nullable String key, String value) {
+    private static Object byKey(@Nullable String key, String value) {
         return route(TenantSource.KEY, "signals.7", key, value, headers("7"));
     }
 
-    private static Route byTopic(String topic, String value) {
+    private static Object byTopic(String topic, String value) {
         return route(TenantSource.TOPIC, topic, "7", value, headers("7"));
     }
 
@@ -66,13 +72,20 @@ class RouterTest {
 
     @Test
     void byValueTheValueAloneCounts() {
-        assertThat(byValue(OF_42)).isEqualTo(new ToTenant(T42));
-        assertThat(byValue("{\"tenant_id\":18446744073709551615}")).isEqualTo(new ToTenant(TenantId.of(-1)));
+        assertThat(byValue(OF_42)).isEqualTo(T42);
+        assertThat(byValue("{\"tenant_id\":18446744073709551615}")).isEqualTo(TenantId.of(-1));
+    }
+
+    @Test
+    void aSignalComesWithWhatItsValueSays() {
+        Route route = new Router(TenantSource.VALUE, new SignalParser())
+                .route("signals", null, bytes("{\"tenant_id\":42,\"item\":\"a\",\"user\":7}"), headers(), true);
+        assertThat(route).isEqualTo(new ToTenant(T42, new Signal(T42, "a", "7", null)));
     }
 
     @Test
     void byValueASignalThatNamesNoTenantIsTheDefaultTenants() {
-        assertThat(byValue(PLAIN)).isEqualTo(new ToTenant(TenantId.DEFAULT));
+        assertThat(byValue(PLAIN)).isEqualTo(TenantId.DEFAULT);
     }
 
     @Test
@@ -84,14 +97,14 @@ class RouterTest {
 
     @Test
     void byHeaderTheHeaderCounts() {
-        assertThat(byHeader(PLAIN, "42")).isEqualTo(new ToTenant(T42));
-        assertThat(byHeader(OF_42, "42")).isEqualTo(new ToTenant(T42));
-        assertThat(byHeader(PLAIN)).isEqualTo(new ToTenant(TenantId.DEFAULT));
+        assertThat(byHeader(PLAIN, "42")).isEqualTo(T42);
+        assertThat(byHeader(OF_42, "42")).isEqualTo(T42);
+        assertThat(byHeader(PLAIN)).isEqualTo(TenantId.DEFAULT);
     }
 
     @Test
     void byHeaderTheSameClaimTwiceIsOneAndTwoClaimsAreNone() {
-        assertThat(byHeader(PLAIN, "42", "42")).isEqualTo(new ToTenant(T42));
+        assertThat(byHeader(PLAIN, "42", "42")).isEqualTo(T42);
         assertThat(byHeader(PLAIN, "42", "43")).isEqualTo(invalid("header tidegate-tenant"));
         assertThat(byHeader(PLAIN, "43", "42", "43")).isEqualTo(invalid("header tidegate-tenant"));
         assertThat(byHeader(PLAIN, "42", "x")).isEqualTo(invalid("header tidegate-tenant"));
@@ -105,7 +118,7 @@ class RouterTest {
         assertThat(byHeader(PLAIN, claim)).isEqualTo(invalid("header tidegate-tenant"));
         assertThat(byKey(claim, PLAIN)).isEqualTo(invalid("key"));
         assertThat(byTopic("signals." + claim, PLAIN))
-                .isEqualTo(claim.equals("7.0") ? new ToTenant(TenantId.DEFAULT) : invalid("topic"));
+                .isEqualTo(claim.equals("7.0") ? TenantId.DEFAULT : invalid("topic"));
     }
 
     @Test
@@ -115,16 +128,16 @@ class RouterTest {
 
     @Test
     void byKeyTheKeyCountsAndNoKeyIsTheDefaultTenant() {
-        assertThat(byKey("42", PLAIN)).isEqualTo(new ToTenant(T42));
-        assertThat(byKey("42", OF_42)).isEqualTo(new ToTenant(T42));
-        assertThat(byKey("18446744073709551615", PLAIN)).isEqualTo(new ToTenant(TenantId.of(-1)));
-        assertThat(byKey(null, PLAIN)).isEqualTo(new ToTenant(TenantId.DEFAULT));
+        assertThat(byKey("42", PLAIN)).isEqualTo(T42);
+        assertThat(byKey("42", OF_42)).isEqualTo(T42);
+        assertThat(byKey("18446744073709551615", PLAIN)).isEqualTo(TenantId.of(-1));
+        assertThat(byKey(null, PLAIN)).isEqualTo(TenantId.DEFAULT);
     }
 
     @Test
     void byTopicTheLastPartOfTheTopicsNameCounts() {
-        assertThat(byTopic("signals.42", PLAIN)).isEqualTo(new ToTenant(T42));
-        assertThat(byTopic("eu.signals.42", OF_42)).isEqualTo(new ToTenant(T42));
+        assertThat(byTopic("signals.42", PLAIN)).isEqualTo(T42);
+        assertThat(byTopic("eu.signals.42", OF_42)).isEqualTo(T42);
         assertThat(byTopic("signals", PLAIN)).isEqualTo(invalid("topic"));
         assertThat(byTopic("signals.", PLAIN)).isEqualTo(invalid("topic"));
         assertThat(byTopic("signals-42", PLAIN)).isEqualTo(invalid("topic"));
@@ -150,7 +163,7 @@ class RouterTest {
     void withoutAClaimAnotherTenantThanTheDefaultInTheValueIsASpoofToo() {
         assertThat(((ToDeadLetter) byHeader(OF_43)).defect()).isEqualTo(Defect.TENANT_MISMATCH);
         assertThat(((ToDeadLetter) byKey(null, OF_43)).defect()).isEqualTo(Defect.TENANT_MISMATCH);
-        assertThat(byKey(null, "{\"tenant_id\":0}")).isEqualTo(new ToTenant(TenantId.DEFAULT));
+        assertThat(byKey(null, "{\"tenant_id\":0}")).isEqualTo(TenantId.DEFAULT);
     }
 
     @Test
@@ -164,7 +177,7 @@ class RouterTest {
     @ParameterizedTest
     @EnumSource(TenantSource.class)
     void aNullValueIsADeadLetter(TenantSource source) {
-        Route route = route(source, "signals.42", "42", null, headers("42"));
+        Object route = route(source, "signals.42", "42", null, headers("42"));
         assertThat(route).isInstanceOf(ToDeadLetter.class);
         assertThat(((ToDeadLetter) route).defect()).isEqualTo(Defect.MALFORMED);
         assertThat(((ToDeadLetter) route).message()).isEqualTo("the value is null");
@@ -177,8 +190,9 @@ class RouterTest {
         }
     }
 
-    private static Route strict(TenantSource source, @Nullable String key, @Nullable String value, Headers headers) {
-        return new Router(source, new SignalParser()).route("signals.7", bytes(key), bytes(value), headers, false);
+    private static Object strict(TenantSource source, @Nullable String key, @Nullable String value, Headers headers) {
+        return outcome(
+                new Router(source, new SignalParser()).route("signals.7", bytes(key), bytes(value), headers, false));
     }
 
     private static ToDeadLetter missing(String what) {
@@ -215,9 +229,9 @@ class RouterTest {
     @Test
     void aNamedDefaultTenantIsNotMissing() {
         assertThat(strict(TenantSource.VALUE, null, "{\"tenant_id\":0}", headers()))
-                .isEqualTo(new ToTenant(TenantId.DEFAULT));
-        assertThat(strict(TenantSource.HEADER, null, PLAIN, headers("0"))).isEqualTo(new ToTenant(TenantId.DEFAULT));
-        assertThat(strict(TenantSource.KEY, "0", PLAIN, headers())).isEqualTo(new ToTenant(TenantId.DEFAULT));
+                .isEqualTo(TenantId.DEFAULT);
+        assertThat(strict(TenantSource.HEADER, null, PLAIN, headers("0"))).isEqualTo(TenantId.DEFAULT);
+        assertThat(strict(TenantSource.KEY, "0", PLAIN, headers())).isEqualTo(TenantId.DEFAULT);
     }
 
     @Test

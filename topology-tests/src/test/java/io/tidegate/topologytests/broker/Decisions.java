@@ -1,5 +1,9 @@
 package io.tidegate.topologytests.broker;
 
+import io.tidegate.contract.RoutedSignal;
+
+import io.tidegate.contract.Envelope;
+
 import io.tidegate.admission.Admission;
 import io.tidegate.admission.Decision.Rejected;
 import io.tidegate.admission.TenantUsage;
@@ -50,19 +54,21 @@ final class Decisions {
         SignalParser parser = new SignalParser();
         Map<String, TenantUsage> usages = new HashMap<>();
         Map<String, String> replayed = new TreeMap<>();
-        read(app, app.topic("by-tenant"), record -> {
-            String tenant = TenantId.tryParse(record.key()).decimal();
-            var decision = admission.admit(
-                    configs.get(tenant),
-                    usages.computeIfAbsent(tenant, id -> TenantUsage.fresh(1, 2)),
-                    ((Parsed) parser.parse(record.value())).signal(),
-                    record.timestamp());
-            put(
-                    replayed,
-                    source(record),
-                    decision instanceof Rejected rejected
-                            ? rejected.quota().reason().id()
-                            : "");
+        read(app, app.topic("by-tenant"), envelope -> {
+            for (RoutedSignal routed : Envelope.read(envelope.value())) {
+                String tenant = routed.tenant().decimal();
+                var decision = admission.admit(
+                        configs.get(tenant),
+                        usages.computeIfAbsent(tenant, id -> TenantUsage.fresh(1, 2)),
+                        ((Parsed) parser.parse(routed.value())).signal(),
+                        routed.timestampMs());
+                put(
+                        replayed,
+                        routed.source().toString(),
+                        decision instanceof Rejected rejected
+                                ? rejected.quota().reason().id()
+                                : "");
+            }
         });
         return replayed;
     }

@@ -1,5 +1,13 @@
 package io.tidegate.topologytests.driver;
 
+import org.apache.kafka.common.header.Header;
+
+import io.tidegate.contract.SourcePosition;
+
+import io.tidegate.contract.RoutedSignal;
+
+import io.tidegate.contract.EnvelopeWriter;
+
 import static io.tidegate.topologytests.driver.TopologyFixture.ACCEPTED;
 import static io.tidegate.topologytests.driver.TopologyFixture.BY_TENANT;
 import static io.tidegate.topologytests.driver.TopologyFixture.DEAD_LETTER;
@@ -238,11 +246,20 @@ class InternalTopicsTest {
             topology.config(here, "");
             topology.config(elsewhere, "");
 
-            topology.pipe(BY_TENANT, forged(elsewhere, "{\"tenant_id\":" + elsewhere + "}"));
+            EnvelopeWriter forged = new EnvelopeWriter();
+            forged.add(new RoutedSignal(
+                    TenantId.of(Long.parseLong(elsewhere)),
+                    T0,
+                    new SourcePosition("signals", 0, 7),
+                    null,
+                    new Header[0],
+                    bytes("{}"),
+                    null));
+            topology.pipe(BY_TENANT, new TestRecord<>(null, forged.take(), new RecordHeaders(), T0));
             assertThat(topology.read(DEAD_LETTER))
                     .singleElement()
                     .satisfies(letter -> assertThat(TidegateHeaders.text(letter.headers(), TidegateHeaders.REASON))
-                            .isEqualTo("tenant_invalid"));
+                            .isEqualTo("malformed"));
             assertThat(topology.read(SIGNALS_ACCEPTED)).isEmpty();
             topology.pipe(SIGNALS_ACCEPTED, forged(elsewhere + ":0", "{}"));
             topology.pipe(SIGNALS_ACCEPTED, command(elsewhere + ":0", TidegateHeaders.DELETE_TENANT));

@@ -1,5 +1,19 @@
 package io.tidegate.topologytests.driver;
 
+import org.apache.kafka.streams.test.TestRecord;
+
+import java.util.Arrays;
+
+import org.apache.kafka.common.header.Header;
+
+import io.tidegate.tenant.TenantId;
+
+import io.tidegate.contract.SourcePosition;
+
+import io.tidegate.contract.RoutedSignal;
+
+import io.tidegate.contract.EnvelopeWriter;
+
 import static io.tidegate.topologytests.driver.TopologyFixture.BY_TENANT;
 import static io.tidegate.topologytests.driver.TopologyFixture.T0;
 import static io.tidegate.topologytests.driver.TopologyFixture.lines;
@@ -207,34 +221,32 @@ class RefusalHeadersTest {
     @Test
     void aForeignRecordBetweenTheStagesIsADeadLetterFromThere() {
         topology.config("42", "");
-        Outcome noSource =
-                topology.send(BY_TENANT, record("{\"tenant_id\":42}").key("42").now());
-        Outcome noTenant = topology.send(
-                BY_TENANT,
-                record("{\"tenant_id\":42}")
-                        .header("tidegate.source", "signals/0/9")
-                        .key("forty-two")
-                        .now());
-        Outcome badValue = topology.send(
-                BY_TENANT,
-                record("no JSON")
-                        .header("tidegate.source", "signals/3/9")
-                        .key("42")
-                        .now());
+        RoutedSignal bad = new RoutedSignal(
+                TenantId.of(42), T0, new SourcePosition("signals", 3, 9), null, new Header[0], TopologyFixture.bytes("no JSON"), null);
+        EnvelopeWriter writer = new EnvelopeWriter();
+        writer.add(bad);
+        byte[] envelope = writer.take();
 
-        assertThat(lines(noSource.record().headers()))
+        Outcome noEnvelope =
+                topology.send(BY_TENANT, record("{\"tenant_id\":42}").key("42").now());
+        Outcome truncated = topology.send(
+                BY_TENANT, new TestRecord<>(null, Arrays.copyOf(envelope, envelope.length - 1), null, T0));
+        Outcome badValue = topology.send(BY_TENANT, new TestRecord<>(null, envelope, null, T0));
+
+        assertThat(lines(noEnvelope.record().headers()))
                 .containsExactlyInAnyOrder(
-                        "tidegate.reason=tenant_invalid",
-                        "tidegate.tenant=42",
-                        "tidegate.message=the record was not keyed by Tidegate's first stage",
+                        "tidegate.reason=malformed",
+                        "tidegate.message=an envelope of version 123, and this Tidegate reads version 1",
                         "tidegate.retryable=false",
                         "tidegate.source.topic=signals-by-tenant",
                         "tidegate.source.partition=0",
                         "tidegate.source.offset=0");
-        assertThat(noTenant.verdict()).isEqualTo("tenant_invalid");
-        assertThat(noTenant.key()).isEqualTo("forty-two");
-        assertThat(noTenant.header("tidegate.source.topic")).isEqualTo(BY_TENANT);
+        assertThat(noEnvelope.key()).isEqualTo("42");
+        assertThat(truncated.verdict()).isEqualTo("malformed");
+        assertThat(truncated.header("tidegate.message")).contains("is truncated at byte");
+        assertThat(truncated.header("tidegate.source.topic")).isEqualTo(BY_TENANT);
         assertThat(badValue.verdict()).isEqualTo("malformed");
+        assertThat(badValue.header("tidegate.tenant")).isEqualTo("42");
         assertThat(badValue.header("tidegate.source.partition")).isEqualTo("3");
     }
 }

@@ -1,5 +1,13 @@
 package io.tidegate.topologytests.driver;
 
+import io.tidegate.tenant.TenantId;
+
+import io.tidegate.contract.SourcePosition;
+
+import io.tidegate.contract.RoutedSignal;
+
+import io.tidegate.contract.Envelope;
+
 import static io.tidegate.topologytests.driver.TopologyFixture.ACCEPTED;
 import static io.tidegate.topologytests.driver.TopologyFixture.BY_TENANT;
 import static io.tidegate.topologytests.driver.TopologyFixture.DEAD_LETTER;
@@ -174,13 +182,23 @@ class SignalPathTest {
     }
 
     @Test
-    void betweenTheStagesASignalIsKeyedByItsTenant() {
-        topology.send(oddSignal(ODD_VALUE));
+    void betweenTheStagesASignalIsInAnEnvelopeWithAllThatItsProducerSent() {
+        TestRecord<byte[], byte[]> sent = oddSignal(ODD_VALUE);
+        topology.send(sent);
 
         List<TestRecord<byte[], byte[]>> between = topology.read(BY_TENANT);
         assertThat(between).hasSize(1);
-        assertThat(text(between.get(0).key())).isEqualTo("42");
-        assertThat(between.get(0).value()).isEqualTo(bytes(ODD_VALUE));
+        assertThat(between.get(0).key()).isNull();
+        assertThat(between.get(0).timestamp()).isEqualTo(T0 + 7);
+        List<RoutedSignal> signals = Envelope.read(between.get(0).value());
+        assertThat(signals).hasSize(1);
+        RoutedSignal signal = signals.get(0);
+        assertThat(signal.tenant()).isEqualTo(TenantId.of(42));
+        assertThat(signal.timestampMs()).isEqualTo(T0 + 7);
+        assertThat(signal.source()).isEqualTo(new SourcePosition("signals", 0, 0));
+        assertThat(signal.key()).isEqualTo(sent.key());
+        assertThat(lines(List.of(signal.headers()))).isEqualTo(lines(sent.headers()));
+        assertThat(signal.value()).isEqualTo(bytes(ODD_VALUE));
     }
 
     @Test

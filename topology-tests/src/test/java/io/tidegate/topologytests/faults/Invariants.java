@@ -1,5 +1,13 @@
 package io.tidegate.topologytests.faults;
 
+import org.apache.kafka.common.header.internals.RecordHeaders;
+
+import io.tidegate.contract.TidegateHeaders;
+
+import io.tidegate.contract.RoutedSignal;
+
+import io.tidegate.contract.Envelope;
+
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -164,22 +172,25 @@ final class Invariants {
         SignalParser parser = new SignalParser();
         Map<String, TenantUsage> usages = new HashMap<>();
         List<String> differing = new ArrayList<>();
-        read(app.topic("by-tenant"), record -> {
-            Traffic.Signal signal = traffic.signal(Long.parseLong(header(record, Traffic.NUMBER)));
-            TenantConfig config = configs.get(signal.tenant());
-            if (signal.fate() != Traffic.Fate.JUDGED || config == null) {
-                return;
-            }
-            var usage = usages.computeIfAbsent(signal.tenant(), id -> TenantUsage.fresh(1, 2));
-            var decision = admission.admit(
-                    config, usage, ((Parsed) parser.parse(record.value())).signal(), record.timestamp());
-            String expected = decision instanceof Rejected rejected
-                    ? rejected.quota().reason().id()
-                    : "";
-            String found = outcomes[Math.toIntExact(signal.number())];
-            if (!expected.equals(found)) {
-                differing.add("tenant %s signal %d: '%s' and not '%s'"
-                        .formatted(signal.tenant(), signal.number(), found, expected));
+        read(app.topic("by-tenant"), envelope -> {
+            for (RoutedSignal routed : Envelope.read(envelope.value())) {
+                String number = TidegateHeaders.text(new RecordHeaders(routed.headers()), Traffic.NUMBER);
+                Traffic.Signal signal = traffic.signal(Long.parseLong(number));
+                TenantConfig config = configs.get(signal.tenant());
+                if (signal.fate() != Traffic.Fate.JUDGED || config == null) {
+                    continue;
+                }
+                var usage = usages.computeIfAbsent(signal.tenant(), id -> TenantUsage.fresh(1, 2));
+                var decision = admission.admit(
+                        config, usage, ((Parsed) parser.parse(routed.value())).signal(), routed.timestampMs());
+                String expected = decision instanceof Rejected rejected
+                        ? rejected.quota().reason().id()
+                        : "";
+                String found = outcomes[Math.toIntExact(signal.number())];
+                if (!expected.equals(found)) {
+                    differing.add("tenant %s signal %d: '%s' and not '%s'"
+                            .formatted(signal.tenant(), signal.number(), found, expected));
+                }
             }
         });
         assertThat(differing).as("decisions that differ from one instance's").isEmpty();

@@ -1,0 +1,179 @@
+package io.tidegate.contract;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import io.tidegate.signal.Signal;
+import io.tidegate.tenant.TenantId;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.kafka.common.header.Header;
+import org.apache.kafka.common.header.internals.RecordHeader;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The value of a record of {@code signals-by-tenant}: many signals of one shard. Format: docs/envelope-format.md.
+ *
+ * <p>An envelope is read as a whole before any of its signals is decided: a value that is not an envelope, or of another
+ * version, has no effect.
+ */
+public final class Envelope {
+    public static final byte VERSION = 1;
+
+    /** An envelope is sent when it has so many bytes; a larger signal travels alone. */
+    public static final int BYTES_FULL = 128 * 1024;
+
+    /** Longer ids are not carried beside the value: admit parses such a signal again. */
+    static final int ENTITY_ID_BYTES_MAX = 1024;
+
+    static final int VARLONG_BYTES_MAX = 10;
+
+    static final int NEW_TOPIC = 1;
+    static final int KEY = 2;
+    static final int PARSED = 4;
+    static final int ITEM = 8;
+    static final int USER = 16;
+    static final int CREATOR = 32;
+    private static final int KNOWN_FLAGS = NEW_TOPIC | KEY | PARSED | ITEM | USER | CREATOR;
+
+    private final byte[] bytes;
+    private int at;
+
+    private Envelope(byte[] bytes) {
+        this.bytes = bytes;
+    }
+
+    /**
+     * Reads an envelope.
+     *
+     * @throws IllegalArgumentException if it is not one, or of another version: says what is wrong, and at which byte
+     */
+    public static List<RoutedSignal> read(byte[] bytes) {
+        Envelope envelope = new Envelope(bytes);
+        try {
+            return envelope.signals();
+        } catch (ArrayIndexOutOfBoundsException e) {
+            throw envelope.broken("is truncated", e);
+        }
+    }
+
+    private List<RoutedSignal> signals() {
+        byte version = bytes[at++];
+        if (version != VERSION) {
+            throw new IllegalArgumentException(
+                    "an envelope of version %d, and this Tidegate reads version %d".formatted(version, VERSION));
+        }
+        List<RoutedSignal> signals = new ArrayList<>();
+        String topic = null;
+        long lastMs = 0;
+        while (at < bytes.length) {
+            int flags = bytes[at++];
+            if ((flags & ~KNOWN_FLAGS) != 0) {
+                throw broken("has unknown flags", null);
+            }
+            TenantId tenant = TenantId.of(fixed());
+            long timestampMs = lastMs + signed();
+            lastMs = timestampMs;
+            if ((flags & NEW_TOPIC) != 0) {
+                topic = text();
+            }
+            if (topic == null) {
+                throw broken("names no source topic", null);
+            }
+            SourcePosition source = new SourcePosition(topic, size(), unsigned());
+            byte[] key = (flags & KEY) != 0 ? some() : null;
+            Header[] headers = headers();
+            Signal signal = (flags & PARSED) == 0
+                    ? null
+                    : new Signal(
+                            tenant,
+                            (flags & ITEM) != 0 ? text() : null,
+                            (flags & USER) != 0 ? text() : null,
+                            (flags & CREATOR) != 0 ? text() : null);
+            signals.add(new RoutedSignal(tenant, timestampMs, source, key, headers, some(), signal));
+        }
+        if (signals.isEmpty()) {
+            throw broken("has no signal", null);
+        }
+        return signals;
+    }
+
+    private Header[] headers() {
+        int count = size();
+        if (count > bytes.length - at) {
+            throw broken("is truncated", null); // before that many are allocated
+        }
+        Header[] headers = new Header[count];
+        for (int i = 0; i < count; i++) {
+            String name = text();
+            long length = unsigned();
+            headers[i] = new RecordHeader(name, length == 0 ? null : some(length - 1));
+        }
+        return headers;
+    }
+
+    private String text() {
+        int length = size();
+        return new String(bytes, skip(length), length, UTF_8);
+    }
+
+    private byte[] some() {
+        return some(unsigned());
+    }
+
+    private byte[] some(long length) {
+        if (length < 0 || length > bytes.length - at) {
+            throw broken("is truncated", null);
+        }
+        byte[] some = new byte[(int) length];
+        System.arraycopy(bytes, skip((int) length), some, 0, some.length);
+        return some;
+    }
+
+    /** A number of bytes, of headers or of a partition. */
+    private int size() {
+        long size = unsigned();
+        if (size < 0 || size > Integer.MAX_VALUE) {
+            throw broken("has a size out of range", null);
+        }
+        return (int) size;
+    }
+
+    private int skip(int length) {
+        if (length > bytes.length - at) {
+            throw broken("is truncated", null);
+        }
+        int from = at;
+        at += length;
+        return from;
+    }
+
+    private long fixed() {
+        long bits = 0;
+        for (int i = 0; i < Long.BYTES; i++) {
+            bits = bits << Byte.SIZE | bytes[at++] & 0xFF;
+        }
+        return bits;
+    }
+
+    private long signed() {
+        long coded = unsigned();
+        return (coded >>> 1) ^ -(coded & 1);
+    }
+
+    private long unsigned() {
+        long number = 0;
+        for (int shift = 0; shift < Long.SIZE; shift += 7) {
+            byte part = bytes[at++];
+            number |= (long) (part & 0x7F) << shift;
+            if (part >= 0) {
+                return number;
+            }
+        }
+        throw broken("has a number of too many bytes", null);
+    }
+
+    private IllegalArgumentException broken(String how, @Nullable Exception cause) {
+        return new IllegalArgumentException(
+                "the envelope %s at byte %d of %d".formatted(how, Math.min(at, bytes.length), bytes.length), cause);
+    }
+}

@@ -1,0 +1,55 @@
+package io.tidegate.topology;
+
+import io.tidegate.contract.Envelope;
+import io.tidegate.contract.EnvelopeWriter;
+import io.tidegate.contract.RoutedSignal;
+import io.tidegate.contract.TenantPartitions;
+import java.util.Arrays;
+import java.util.function.Consumer;
+import org.apache.kafka.streams.processor.api.Record;
+
+/**
+ * The envelopes that a route task fills, one for each shard. An envelope is sent when it is full and before each commit, so
+ * none of its signals waits longer than their transaction.
+ *
+ * <p>Their memory is bounded by shards × {@link Envelope#BYTES_FULL}, and one signal. Owned by the task's thread.
+ */
+final class Envelopes {
+    private final EnvelopeWriter[] ofShard;
+    private final Consumer<Record<TenantKey, byte[]>> sender;
+
+    /** @param sender takes an envelope; its key says the shard, and has no bytes */
+    Envelopes(int shards, Consumer<Record<TenantKey, byte[]>> sender) {
+        ofShard = new EnvelopeWriter[shards];
+        Arrays.setAll(ofShard, shard -> new EnvelopeWriter());
+        this.sender = sender;
+    }
+
+    /** @param bytes an upper bound of the signal's size */
+    void add(RoutedSignal signal, long bytes) {
+        int shard = TenantPartitions.of(signal.tenant(), ofShard.length);
+        EnvelopeWriter writer = ofShard[shard];
+        if (!writer.isEmpty() && writer.size() + bytes > Envelope.BYTES_FULL) {
+            send(shard);
+        }
+        writer.add(signal);
+        if (writer.size() >= Envelope.BYTES_FULL) {
+            send(shard);
+        }
+    }
+
+    void sendAll() {
+        for (int shard = 0; shard < ofShard.length; shard++) {
+            if (!ofShard[shard].isEmpty()) {
+                send(shard);
+            }
+        }
+    }
+
+    private void send(int shard) {
+        EnvelopeWriter writer = ofShard[shard];
+        TenantKey key = new TenantKey(writer.tenant(), null);
+        long newestMs = writer.newestMs();
+        sender.accept(new Record<>(key, writer.take(), newestMs));
+    }
+}
