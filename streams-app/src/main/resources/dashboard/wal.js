@@ -18,7 +18,7 @@ export function wal() {
   const open = new Map(); // tenant -> its segments' element
 
   function card(one) {
-    const stages = ['route', 'admit', 'wal'].map((stage) => [stage, (one.tasks ?? []).filter((task) => task.stage === stage)]);
+    const stages = ['route', 'admit'].map((stage) => [stage, (one.tasks ?? []).filter((task) => task.stage === stage)]);
     return h('article', { class: 'card', 'aria-label': `Instance ${one.instance ?? one.address}` },
       h('div', { class: 'heading' }, h('h3', {}, one.instance ?? one.address), one.ready ? pill('ready', 'good') : pill(one.state, one.state === 'unreachable' ? 'bad' : 'wait')),
       h('p', { class: 'hint' }, `${one.address}${one.region ? `, region ${one.region}` : ''}`),

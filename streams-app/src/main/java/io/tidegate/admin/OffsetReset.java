@@ -34,11 +34,7 @@ public final class OffsetReset implements AutoCloseable {
     /** The topics that an application reads and has positions in. */
     public List<String> inputs() {
         List<String> inputs = new ArrayList<>(settings.topics().signals());
-        inputs.addAll(List.of(
-                settings.topics().byTenant(),
-                settings.topics().commands(),
-                settings.topics().segments(),
-                settings.topics().accepted()));
+        inputs.addAll(List.of(settings.topics().byTenant(), settings.topics().commands()));
         return inputs;
     }
 

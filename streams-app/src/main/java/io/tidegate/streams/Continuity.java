@@ -21,6 +21,7 @@ public final class Continuity {
     }
 
     private final ThreadLocal<ThreadProgress> ofThread;
+    private final AfterCommit afterCommit = new AfterCommit();
 
     public Continuity(Records records) {
         ofThread = ThreadLocal.withInitial(() -> new ThreadProgress(records));
@@ -29,6 +30,11 @@ public final class Continuity {
     /** The progress of the current thread; called only on stream threads. */
     ThreadProgress ofThread() {
         return ofThread.get();
+    }
+
+    /** What stages do once their thread's transaction is committed. */
+    public AfterCommit afterCommit() {
+        return afterCommit;
     }
 
     /** A stage whose thread fails rather than skip a record of it. */

@@ -16,7 +16,6 @@ import org.jspecify.annotations.Nullable;
 public final class GroupProgress {
     public static final String ROUTE = "route";
     public static final String ADMIT = "admit";
-    public static final String WAL = "wal";
 
     /** Nothing is known yet. */
     static final GroupProgress UNKNOWN = new GroupProgress(null, Map.of(), Set.of());
@@ -71,7 +70,7 @@ public final class GroupProgress {
         return ownerless;
     }
 
-    /** {@code route}, {@code admit} or {@code wal}. */
+    /** {@code route} or {@code admit}. */
     public String stageOf(TopicPartition partition) {
         return topics == null ? ROUTE : stageOf(topics, partition.topic());
     }
@@ -80,6 +79,6 @@ public final class GroupProgress {
         if (topic.equals(topics.byTenant()) || topic.equals(topics.commands())) {
             return ADMIT;
         }
-        return topic.equals(topics.accepted()) ? WAL : ROUTE;
+        return ROUTE;
     }
 }

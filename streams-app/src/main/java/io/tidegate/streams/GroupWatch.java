@@ -127,7 +127,7 @@ final class GroupWatch implements AutoCloseable {
 
     private Set<TopicPartition> inputs(Admin client) throws ExecutionException, TimeoutException, InterruptedException {
         List<String> names = new ArrayList<>(topics.signals());
-        names.addAll(List.of(topics.byTenant(), topics.commands(), topics.accepted()));
+        names.addAll(List.of(topics.byTenant(), topics.commands()));
         Set<TopicPartition> inputs = new HashSet<>();
         get(client.describeTopics(names).allTopicNames())
                 .forEach((name, topic) ->

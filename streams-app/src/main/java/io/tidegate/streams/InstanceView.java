@@ -44,7 +44,7 @@ public final class InstanceView {
     /**
      * A task of this instance.
      *
-     * @param stage {@code route}, {@code admit} or {@code wal}
+     * @param stage {@code route} or {@code admit}
      * @param partition of its topic: the shard, but for {@code route}
      * @param active false for a standby
      * @param running false while it is being restored or moved

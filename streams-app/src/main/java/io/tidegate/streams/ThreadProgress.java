@@ -1,5 +1,7 @@
 package io.tidegate.streams;
 
+import org.jspecify.annotations.Nullable;
+
 import java.time.Duration;
 import java.util.Collection;
 import java.util.HashMap;
@@ -45,6 +47,8 @@ final class ThreadProgress {
     private final Set<GuardedStage<?, ?>> open = new HashSet<>();
     private Map<TopicPartition, OffsetAndMetadata> committing = Map.of();
     private boolean hasOrphans;
+    /** Why the stages are orphans, if their transaction was committed. */
+    private @Nullable RuntimeException failureAfterCommit;
 
     ThreadProgress(Continuity.Records records) {
         this.records = records;
@@ -172,6 +176,13 @@ final class ThreadProgress {
         partitions.values().forEach(PartitionProgress::transactionAborted);
     }
 
+    /** What a stage had to do after a commit has failed: its stages process nothing more, and the thread ends. */
+    void failedAfterCommit(RuntimeException failure) {
+        failureAfterCommit = failure;
+        open.forEach(GuardedStage::orphan);
+        hasOrphans = true;
+    }
+
     private void requireNoOrphans() {
         if (hasOrphans) {
             for (GuardedStage<?, ?> stage : open) {
@@ -183,7 +194,10 @@ final class ThreadProgress {
         }
     }
 
-    IllegalStateException abortedBelow(GuardedStage<?, ?> stage) {
+    RuntimeException abortedBelow(GuardedStage<?, ?> stage) {
+        if (failureAfterCommit != null) {
+            return failureAfterCommit;
+        }
         return new IllegalStateException(
                 ("the transaction was aborted while %s was open: what it wrote is gone, and it would go on after it; so the"
                                 + " thread ends, and another one begins at the committed offset")

@@ -1,5 +1,13 @@
 package io.tidegate.streams;
 
+import org.apache.kafka.clients.producer.RecordMetadata;
+
+import org.apache.kafka.clients.producer.ProducerRecord;
+
+import org.apache.kafka.clients.producer.Callback;
+
+import java.util.concurrent.Future;
+
 import io.tidegate.contract.Topics;
 import java.time.Duration;
 import java.util.HashSet;
@@ -256,6 +264,7 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
 
     private final class TransactionalProducer extends KafkaProducer<byte[], byte[]> {
         private final String transactionalId;
+        private final Map<Integer, Long> acceptedOffsets = new ConcurrentHashMap<>();
         private Map<TopicPartition, OffsetAndMetadata> offsetsToCommit = Map.of();
 
         TransactionalProducer(Map<String, Object> config) {
@@ -266,6 +275,19 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
         @Override
         public void initTransactions() {
             takeOver(transactionalId, super::initTransactions);
+        }
+
+        @Override
+        public Future<RecordMetadata> send(ProducerRecord<byte[], byte[]> record, Callback callback) {
+            if (!record.topic().equals(topics.accepted())) {
+                return super.send(record, callback);
+            }
+            return super.send(record, (metadata, failure) -> {
+                if (failure == null) {
+                    acceptedOffsets.merge(metadata.partition(), metadata.offset(), Math::max);
+                }
+                callback.onCompletion(metadata, failure);
+            });
         }
 
         @Override
@@ -284,6 +306,13 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
             }
             offsetsToCommit = Map.of();
             continuity.ofThread().transactionCommitted();
+            try {
+                // All records of the transaction are acknowledged.
+                continuity.afterCommit().run(partition -> acceptedOffsets.getOrDefault(partition, AfterCommit.NONE));
+            } catch (RuntimeException e) {
+                // Thrown from here, Kafka Streams would take it for a failure of the commit.
+                continuity.ofThread().failedAfterCommit(e);
+            }
         }
 
         @Override

@@ -36,7 +36,6 @@ final class DeletedUnread {
         List<String> inputs = new ArrayList<>(settings.topics().signals());
         inputs.add(settings.topics().byTenant());
         inputs.add(settings.topics().commands());
-        inputs.add(settings.topics().accepted());
         Map<TopicPartition, OffsetAndMetadata> committed = KafkaFutures.get(
                 admin.listConsumerGroupOffsets(settings.applicationId()).partitionsToOffsetAndMetadata(),
                 "asking for the offsets of group " + settings.applicationId());

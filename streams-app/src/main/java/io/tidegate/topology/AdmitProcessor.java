@@ -1,5 +1,15 @@
 package io.tidegate.topology;
 
+import java.util.concurrent.atomic.AtomicInteger;
+
+import io.tidegate.contract.SegmentReport;
+
+import io.tidegate.wal.WalRecord;
+
+import io.tidegate.wal.SealedSegment;
+
+import io.tidegate.streams.AfterCommit;
+
 import org.apache.kafka.common.header.internals.RecordHeaders;
 
 import java.util.List;
@@ -44,7 +54,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Stage 2: decides. All signals of a tenant, and the commands on it, come through one instance of this, one at a time. It
- * decides where the segments of the tenant's WAL end, and so accounts storage in the transaction of the decision.
+ * decides where the segments of the tenant's WAL end, and so accounts storage in the transaction of the decision. Accepted
+ * signals are appended to the tenant's file when that transaction is committed.
  */
 final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey, byte[]> {
     /** How often the listener hears what tenants use. */
@@ -57,7 +68,14 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
     private final TopologyListener listener;
     private LongConsumer progress;
     private final MemoryShare memory;
+    private final @Nullable AfterCommit afterCommit;
+    private final AfterCommit.Work committed = offsets -> wal().committed(offsets.applyAsLong(partition()));
+    private final OnThread onThread;
+    private AtomicInteger sharing = new AtomicInteger();
+    private final Pace writing = new Pace(() -> sharing.get());
+    private final Pace checkpointing = new Pace(() -> sharing.get());
     private TenantStates states;
+    private WalStore wal;
     private CommandRunner commands;
     private BeforeCommit beforeCommit;
     private long foldedEarly;
@@ -68,7 +86,11 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
             TenantConfigs configs,
             SignalParser parser,
             MemoryShare memory,
+            OnThread onThread,
+            @Nullable AfterCommit afterCommit,
             TopologyListener listener) {
+        this.onThread = onThread;
+        this.afterCommit = afterCommit;
         this.settings = settings;
         this.configs = configs;
         this.parser = parser;
@@ -87,13 +109,26 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
                 context.getStateStore(StateKeys.HISTORY),
                 settings.cachedTenants(),
                 memory);
-        commands = new CommandRunner(context, states, configs, settings.shards(), listener);
+        wal = context.getStateStore(WalStore.NAME);
+        wal.discard();
+        commands = new CommandRunner(context, states, wal, configs, settings.shards(), listener);
         beforeCommit = context.getStateStore(BeforeCommit.ADMIT);
-        beforeCommit.run(states::write);
+        beforeCommit.runForwarding(context, this::beforeCommit);
+        if (afterCommit != null) {
+            afterCommit.add(committed);
+        }
+        sharing = onThread.tasks();
+        sharing.incrementAndGet();
         if (isShard()) {
             memory.opened();
         }
         progress = listener.opened(Stage.ADMIT, context.taskId().partition());
+        context.schedule(
+                settings.walWriteInterval(), PunctuationType.WALL_CLOCK_TIME, now -> writing.run(now, wal::write));
+        context.schedule(
+                settings.walCheckpointInterval(),
+                PunctuationType.WALL_CLOCK_TIME,
+                now -> checkpointing.run(now, wal::checkpoint));
         context.schedule(USAGE_EVERY, PunctuationType.WALL_CLOCK_TIME, now -> reportUsage());
     }
 
@@ -104,7 +139,45 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
             memory.closed();
         }
         beforeCommit.forget();
+        if (afterCommit != null) {
+            afterCommit.remove(committed);
+        }
+        wal.discard();
+        sharing.decrementAndGet();
         listener.closed(Stage.ADMIT, context().taskId().partition());
+    }
+
+    private WalStore wal() {
+        return wal;
+    }
+
+    private int partition() {
+        return context().taskId().partition();
+    }
+
+    /** Adds to the transaction what was gathered for it, before it is committed. */
+    private void beforeCommit() {
+        states.write();
+        for (WalStore.Report report : wal.takeReports()) {
+            context().forward(record(report), TidegateTopology.SEGMENTS_SINK);
+        }
+        if (afterCommit == null) {
+            wal.committed(AfterCommit.NONE);
+        }
+    }
+
+    private Record<TenantKey, byte[]> record(WalStore.Report report) {
+        if (report instanceof WalStore.Report.Sealed sealed) {
+            SealedSegment segment = sealed.segment();
+            return new Record<>(
+                    TenantKey.numbered(segment.tenant(), segment.firstSeq()),
+                    SegmentReport.of(segment, settings.instance(), settings.region())
+                            .json(),
+                    segment.sealedAtMs());
+        }
+        WalStore.Report.Dropped dropped = (WalStore.Report.Dropped) report;
+        // The command has taken the report back already, but the segment may have been reported since.
+        return new Record<>(TenantKey.numbered(dropped.tenant(), dropped.firstSeq()), null, dropped.atMs());
     }
 
     /** False for the tasks of additional partitions, which have no tenants. */
@@ -220,10 +293,10 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
         TenantUsage usage = state.usage();
         usage.acceptedBytes(signal.value().length);
         Headers headers = AcceptedRecord.headers(signal);
-        long bytes = AcceptedRecord.of(usage.lastSeq(), signal.timestampMs(), signal.value(), headers)
-                .ownBytes();
+        WalRecord stored = AcceptedRecord.of(usage.lastSeq(), signal.timestampMs(), signal.value(), headers);
         SegmentLimits limits = SegmentLimits.of(inForce.config(), settings.wal());
-        AcceptedRecord.mark(headers, states.stored(state, bytes, signal.timestampMs(), limits));
+        boolean begins = states.stored(state, stored.ownBytes(), signal.timestampMs(), limits);
+        AcceptedRecord.mark(headers, begins);
         changed(state, inForce, signal);
         listener.accepted();
         context()
@@ -234,6 +307,10 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
                                 signal.timestampMs(),
                                 headers),
                         TidegateTopology.ACCEPTED_SINK);
+        wal.append(signal.tenant(), stored, begins);
+        if (wal.isFull()) {
+            context().commit();
+        }
     }
 
     private void changed(Held state, InForce inForce, RoutedSignal signal) {

@@ -25,6 +25,7 @@ final class CommandRunner {
 
     private final ProcessorContext<TenantKey, byte[]> context;
     private final TenantStates states;
+    private final WalStore wal;
     private final TenantConfigs configs;
     private final int shards;
     private final TopologyListener listener;
@@ -32,12 +33,14 @@ final class CommandRunner {
     CommandRunner(
             ProcessorContext<TenantKey, byte[]> context,
             TenantStates states,
+            WalStore wal,
             TenantConfigs configs,
             int shards,
             TopologyListener listener) {
         this.listener = listener;
         this.context = context;
         this.states = states;
+        this.wal = wal;
         this.configs = configs;
         this.shards = shards;
     }
@@ -118,7 +121,7 @@ final class CommandRunner {
 
     private void takeBack(TenantId tenant, long firstSeq, long atMs) {
         context.forward(
-                new Record<>(TenantKey.numbered(tenant, firstSeq), null, atMs), TidegateTopology.ADMIT_SEGMENTS_SINK);
+                new Record<>(TenantKey.numbered(tenant, firstSeq), null, atMs), TidegateTopology.SEGMENTS_SINK);
     }
 
     /** Every copy of the tenant's files reads this, after all records that have the numbers below. */
@@ -128,6 +131,7 @@ final class CommandRunner {
         context.forward(
                 new Record<>(TenantKey.numbered(tenant, belowSeq), null, atMs, headers),
                 TidegateTopology.ACCEPTED_SINK);
+        wal.prune(tenant, belowSeq, command.equals(TidegateHeaders.DELETE_TENANT), atMs);
     }
 
     private void event(Record<TenantKey, byte[]> event) {

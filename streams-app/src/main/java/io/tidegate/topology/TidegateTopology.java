@@ -1,5 +1,9 @@
 package io.tidegate.topology;
 
+import io.tidegate.streams.ChangelogTopology;
+
+import io.tidegate.streams.AfterCommit;
+
 import io.tidegate.contract.AcceptedTopic;
 import io.tidegate.contract.Router;
 import io.tidegate.contract.StateKeys;
@@ -39,8 +43,8 @@ import org.jspecify.annotations.Nullable;
  *  tenant-configs ─▶ every instance          tenant-commands ─▶ admit ─▶ quota-events
  * </pre>
  *
- * The three stages are sub-topologies, joined by topics: each is a task of its own, scaled and moved on its own. One
- * Kafka transaction covers what a stage read, its state and what it wrote.
+ * The two stages are sub-topologies, joined by a topic: each is a task of its own, scaled and moved on its own. One Kafka
+ * transaction covers what a stage read, its state and what it wrote.
  */
 public final class TidegateTopology {
     static final String BY_TENANT_SINK = "to-signals-by-tenant";
@@ -52,12 +56,10 @@ public final class TidegateTopology {
     static final String ACCEPTED_SINK = "to-signals-accepted";
     static final String QUOTA_EXCEEDED_SINK = "to-quota-exceeded";
     static final String SEGMENTS_SINK = "to-wal-segments";
-    static final String ADMIT_SEGMENTS_SINK = "to-wal-segments-from-admit";
     static final String EVENTS_SINK = "to-quota-events";
 
     private static final String ROUTE = "route";
     private static final String ADMIT = "admit";
-    private static final String WAL = "wal-append";
 
     /** Kafka drops a record with a negative timestamp without a word; here it is as old as can be. */
     private static final TimestampExtractor NOT_NEGATIVE = (record, partitionTime) -> Math.max(0, record.timestamp());
@@ -83,12 +85,11 @@ public final class TidegateTopology {
             AcceptedTopic accepted,
             @Nullable Continuity continuity,
             TopologyListener listener) {
-        Topology topology = new Topology();
+        ChangelogTopology topology = new ChangelogTopology();
         SignalParser parser = new SignalParser();
         addConfigs(topology, settings.topics(), configs);
         addRoute(topology, settings, configs, parser, continuity, listener);
-        addAdmit(topology, settings, configs, parser, continuity, listener);
-        addWal(topology, settings, dir, accepted, continuity, listener);
+        addAdmit(topology, settings, configs, parser, dir, accepted, continuity, listener);
         return topology;
     }
 
@@ -143,61 +144,43 @@ public final class TidegateTopology {
     }
 
     private static void addAdmit(
-            Topology topology,
+            ChangelogTopology topology,
             TopologySettings settings,
             TenantConfigs configs,
             SignalParser parser,
+            DataDir dir,
+            AcceptedTopic accepted,
             @Nullable Continuity continuity,
             TopologyListener listener) {
         Topics topics = settings.topics();
         addSource(topology, "signals-by-tenant", topics.byTenant());
         addSource(topology, "tenant-commands", topics.commands());
         MemoryShare memory = new MemoryShare(settings.cacheBytes());
+        OnThread onThread = new OnThread();
+        AfterCommit afterCommit = continuity == null ? null : continuity.afterCommit();
         topology.addProcessor(
                 ADMIT,
-                guarded(continuity, () -> new AdmitProcessor(settings, configs, parser, memory, listener)),
+                guarded(
+                        continuity,
+                        () -> new AdmitProcessor(settings, configs, parser, memory, onThread, afterCommit, listener)),
                 "signals-by-tenant",
                 "tenant-commands");
         for (String store : StateKeys.LOGGED_STORES) {
             topology.addStateStore(store(store, true), ADMIT);
         }
         topology.addStateStore(beforeCommit(BeforeCommit.ADMIT), ADMIT);
+        topology.addStateStore(
+                new UnloggedStoreBuilder<>(
+                        WalStore.NAME,
+                        () -> new WalStore(
+                                dir, settings.wal(), settings.shards(), accepted, new SkippedRecords(listener))),
+                ADMIT);
+        topology.connectChangelog(WalStore.NAME, topics.accepted());
         addSink(topology, settings, ACCEPTED_SINK, topics.accepted(), ADMIT);
         addSink(topology, settings, QUOTA_EXCEEDED_SINK, topics.quotaExceeded(), ADMIT);
         addSink(topology, settings, ADMIT_DEAD_LETTER_SINK, topics.deadLetter(), ADMIT);
-        addSink(topology, settings, ADMIT_SEGMENTS_SINK, topics.segments(), ADMIT);
+        addSink(topology, settings, SEGMENTS_SINK, topics.segments(), ADMIT);
         addSink(topology, settings, EVENTS_SINK, topics.events(), ADMIT);
-    }
-
-    @SuppressWarnings({"unchecked", "rawtypes"}) // the type forbids the store's processor to forward; wiring does not
-    private static void addWal(
-            Topology topology,
-            TopologySettings settings,
-            DataDir dir,
-            AcceptedTopic accepted,
-            @Nullable Continuity continuity,
-            TopologyListener listener) {
-        Topics topics = settings.topics();
-        WalProcessor.OnThread onThread = new WalProcessor.OnThread();
-        ProcessorSupplier supplier = guarded(continuity, () -> new WalProcessor(settings, onThread, listener));
-        topology.addReadOnlyStateStore(
-                new UnloggedStoreBuilder<>(
-                        WalProcessor.STORE,
-                        () -> new WalStore(
-                                WalProcessor.STORE,
-                                dir,
-                                settings.wal(),
-                                settings.shards(),
-                                accepted,
-                                new SkippedRecords(listener))),
-                "signals-accepted",
-                NOT_NEGATIVE,
-                new ByteArrayDeserializer(),
-                new ByteArrayDeserializer(),
-                topics.accepted(),
-                WAL,
-                (ProcessorSupplier<byte[], byte[], Void, Void>) supplier);
-        addSink(topology, settings, SEGMENTS_SINK, topics.segments(), WAL);
     }
 
     private static ProcessorSupplier<byte[], byte[], TenantKey, byte[]> guarded(

@@ -21,8 +21,7 @@ public interface TopologyListener extends InstanceListener {
     /** The stages, in the order in which a signal passes them. */
     enum Stage {
         ROUTE,
-        ADMIT,
-        WAL
+        ADMIT
     }
 
     /** The quota use of all tenants of a task that are in memory, one after the other. */

@@ -13,11 +13,12 @@ import io.tidegate.wal.Shard;
 import io.tidegate.wal.WalException;
 import io.tidegate.wal.WalRecord;
 import io.tidegate.wal.WalSettings;
+import java.util.ArrayList;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
-import java.util.function.BiConsumer;
-import java.util.function.Consumer;
 import java.util.function.Predicate;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.TopicPartition;
@@ -29,19 +30,45 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A {@link Shard} as Kafka Streams sees it: a persistent store whose changelog is {@code signals-accepted} itself.
+ * A {@link Shard} as Kafka Streams sees it: a store of admit whose changelog is {@code signals-accepted}.
  *
- * <p>So Kafka Streams restores the files on a new machine, lets standbys follow, and resumes from {@link
- * #committedOffset} after a crash. The same {@link #apply} serves all three and the processing itself. The files lie
- * outside Kafka Streams' own directories, which it deletes at will. The callback for restoration is an internal interface,
- * because only that one passes records whole, with offset, time and headers.
+ * <p>The owner stages what it accepts, and applies it to the files once its transaction is committed, on the same thread. So
+ * a file never has a signal that is not committed. Kafka Streams restores the files on a new machine from the topic, lets
+ * standbys follow, and resumes from {@link #committedOffset} after a crash.
+ *
+ * <p>If we crash between a commit and its append: the files lag behind the topic, and are restored from the checkpoint on.
+ * Between the append and the checkpoint: the records come again, and are skipped. If the outcome of a commit is unknown, the
+ * thread ends, and its successor restores what the topic has.
+ *
+ * <p>The files lie outside Kafka Streams' own directories, which it deletes at will. Owned by the task's thread.
  */
 final class WalStore implements StateStore {
     private static final Logger LOG = LoggerFactory.getLogger(WalStore.class);
 
+    static final String NAME = "wal";
+
+    /** Bytes of accepted records that wait for their commit; at this bound the owner requests the commit. */
+    static final long STAGED_BYTES_MAX = 8 * 1024 * 1024;
+
+    /** Reports that wait for the next transaction, and those that a standby keeps in case it takes over. */
+    private static final int REPORTS_MAX = 1_000;
+
     private static final String TOPIC = "signals-accepted";
 
-    private final String name;
+    /** What the owner does to the files once it is committed. */
+    private sealed interface Staged {
+        record Append(TenantId tenant, WalRecord record, boolean begins) implements Staged {}
+
+        record Prune(TenantId tenant, long belowSeq, boolean deletesCopies, long atMs) implements Staged {}
+    }
+
+    /** What {@code wal-segments} is to say. */
+    sealed interface Report {
+        record Sealed(SealedSegment segment) implements Report {}
+
+        record Dropped(TenantId tenant, long firstSeq, long atMs) implements Report {}
+    }
+
     private final int shards;
     private final DataDir dir;
     private final WalSettings settings;
@@ -49,16 +76,23 @@ final class WalStore implements StateStore {
     private final SkippedRecords skipped;
     private @Nullable Shard shard;
 
-    /** Receives sealed segments while a record is processed; null while records are restored. */
-    private @Nullable Consumer<SealedSegment> reporting;
+    private final List<Staged> staged = new ArrayList<>();
+    private long stagedBytes;
 
-    /** Receives the segments that a prune drops, while a record is processed. */
-    private @Nullable BiConsumer<TenantId, Long> dropping;
+    private final Deque<Report> reports = new ArrayDeque<>();
+
+    /** Whether the open transaction has reports. */
+    private boolean isReporting;
+
+    /** Whether a crash now would lose reports of what lies above {@link #unreportedAbove}. */
+    private boolean hasUnreported;
+
+    private long unreportedAbove;
 
     /** The offset of the last record that was applied, by whichever way; negative while there is none. */
     private long lastOffset = Shard.NO_OFFSET;
 
-    /** Whether records may be left out before the next one. */
+    /** Whether records may be left out before the next one that is restored. */
     private boolean checksNext;
 
     private final RecordOrigin origin = new RecordOrigin() {
@@ -83,24 +117,17 @@ final class WalStore implements StateStore {
     /** The offset of the record that is being applied. */
     private long applying = Shard.NO_OFFSET;
 
-    WalStore(
-            String name,
-            DataDir dir,
-            WalSettings settings,
-            int shards,
-            AcceptedTopic accepted,
-            SkippedRecords skipped) {
-        this.name = name;
-        this.shards = shards;
+    WalStore(DataDir dir, WalSettings settings, int shards, AcceptedTopic accepted, SkippedRecords skipped) {
         this.dir = dir;
         this.settings = settings;
+        this.shards = shards;
         this.accepted = accepted;
         this.skipped = skipped;
     }
 
     @Override
     public String name() {
-        return name;
+        return NAME;
     }
 
     /** Can be called twice in a row, on two threads, and without a broker. */
@@ -111,6 +138,7 @@ final class WalStore implements StateStore {
             shard = new Shard(
                     dir, partition, settings, () -> accepted.beginningIsGone(partition), origin, this::sealed);
             lastOffset = shard.committedOffset();
+            checksNext = lastOffset >= 0;
         }
         context.register(root, KafkaInternals.wholeRecords(this::restore));
     }
@@ -122,31 +150,79 @@ final class WalStore implements StateStore {
     }
 
     private void sealed(SealedSegment segment) {
-        if (reporting != null) {
-            reporting.accept(segment);
-        }
+        report(new Report.Sealed(segment));
     }
 
-    /** Applies one record, and reports the segments that it seals and drops. */
-    void process(
-            long offset,
-            long timestampMs,
-            byte @Nullable [] key,
-            byte @Nullable [] value,
-            Headers headers,
-            Consumer<SealedSegment> reports,
-            BiConsumer<TenantId, Long> drops) {
-        reporting = reports;
-        dropping = drops;
-        try {
-            apply(offset, timestampMs, key, value, headers);
-        } finally {
-            reporting = null;
-            dropping = null;
+    private void report(Report report) {
+        if (reports.size() == REPORTS_MAX) {
+            reports.removeFirst();
         }
+        reports.addLast(report);
     }
 
-    /** Applies one record of {@code signals-accepted}: the same for processing, restoration and standbys. */
+    /** Stages a signal that was accepted. */
+    void append(TenantId tenant, WalRecord record, boolean begins) {
+        staged.add(new Staged.Append(tenant, record, begins));
+        stagedBytes += record.ownBytes();
+    }
+
+    /** Stages a prune. */
+    void prune(TenantId tenant, long belowSeq, boolean deletesCopies, long atMs) {
+        staged.add(new Staged.Prune(tenant, belowSeq, deletesCopies, atMs));
+    }
+
+    /** Whether so much is staged that the owner must request a commit. */
+    boolean isFull() {
+        return stagedBytes >= STAGED_BYTES_MAX;
+    }
+
+    /** Drops what is staged: its transaction will not be committed, or its outcome is not known. */
+    void discard() {
+        staged.clear();
+        stagedBytes = 0;
+        isReporting = false;
+        // What another owner writes meanwhile is restored next.
+        checksNext = lastOffset >= 0;
+    }
+
+    /** The reports for the open transaction. */
+    List<Report> takeReports() {
+        List<Report> taken = List.copyOf(reports);
+        reports.clear();
+        isReporting |= !taken.isEmpty();
+        return taken;
+    }
+
+    /**
+     * Applies what is staged: the transaction is committed.
+     *
+     * @param offset of the last record that this owner has written to the topic; negative if there is none
+     */
+    void committed(long offset) {
+        if (isReporting) {
+            isReporting = false;
+            hasUnreported = false;
+        }
+        int before = reports.size();
+        for (Staged one : staged) {
+            if (one instanceof Staged.Append append) {
+                opened().append(append.tenant(), append.record(), append.begins());
+            } else if (one instanceof Staged.Prune prune) {
+                for (long firstSeq : apply(prune.tenant(), prune.belowSeq(), prune.deletesCopies())) {
+                    report(new Report.Dropped(prune.tenant(), firstSeq, prune.atMs()));
+                }
+            }
+        }
+        staged.clear();
+        stagedBytes = 0;
+        if (reports.size() > before && !hasUnreported) {
+            hasUnreported = true;
+            unreportedAbove = lastOffset;
+        }
+        lastOffset = Math.max(lastOffset, offset);
+    }
+
+    /** Applies one record of {@code signals-accepted} in restoration, and on a standby. */
     void apply(long offset, long timestampMs, byte @Nullable [] key, byte @Nullable [] value, Headers headers) {
         if (checksNext) {
             checkContinues(offset);
@@ -165,7 +241,9 @@ final class WalStore implements StateStore {
                 if (opened().isAboveNext(number.tenant(), number.seq())) {
                     skipped.skipped(TOPIC, opened().number(), offset, "it prunes sequence numbers not yet assigned");
                 } else {
-                    prune(number, headers);
+                    String command = TidegateHeaders.text(headers, TidegateHeaders.COMMAND);
+                    var unused = apply(
+                            number.tenant(), number.seq(), TidegateHeaders.DELETE_TENANT.equals(command));
                 }
             } else {
                 WalRecord record = AcceptedRecord.of(number.seq(), timestampMs, value, headers);
@@ -178,16 +256,6 @@ final class WalStore implements StateStore {
         lastOffset = offset;
     }
 
-    /**
-     * Has it checked that no record lies between the last one and the next; where one does, {@link #apply} throws an
-     * {@link IllegalStateException}, and the thread that starts anew restores again. Kafka Streams leaves some out when it
-     * goes on to process from the group's committed offset, which it did not find for a moment while it restored
-     * (KAFKA-20416), and when it goes on to restore from where {@link #commit} was told that it is.
-     */
-    void checkNext() {
-        checksNext = true;
-    }
-
     private void checkContinues(long firstOffset) {
         long from = Math.max(0, lastOffset + 1);
         if (firstOffset > from && accepted.hasRecords(opened().number(), from, firstOffset)) {
@@ -198,16 +266,12 @@ final class WalStore implements StateStore {
         }
     }
 
-    private void prune(NumberedKey below, Headers headers) {
-        List<Long> dropped = opened().prune(below.tenant(), below.seq());
-        if (dropping != null) {
-            for (long firstSeq : dropped) {
-                dropping.accept(below.tenant(), firstSeq);
-            }
+    private List<Long> apply(TenantId tenant, long belowSeq, boolean deletesCopies) {
+        List<Long> dropped = opened().prune(tenant, belowSeq);
+        if (deletesCopies) {
+            opened().removeCopies(tenant);
         }
-        if (TidegateHeaders.DELETE_TENANT.equals(TidegateHeaders.text(headers, TidegateHeaders.COMMAND))) {
-            opened().removeCopies(below.tenant());
-        }
+        return dropped;
     }
 
     /** Makes what was appended visible to readers. */
@@ -217,18 +281,22 @@ final class WalStore implements StateStore {
 
     /** Makes what was applied durable, and remembers it as the place to resume after. */
     void checkpoint() {
-        if (lastOffset >= 0) {
-            opened().checkpoint(lastOffset);
+        long offset = resumeAfter();
+        if (offset >= 0) {
+            opened().checkpoint(offset);
         }
     }
 
+    /** Segments that were sealed, and not reported yet, come again after a crash. */
+    private long resumeAfter() {
+        return hasUnreported ? Math.min(unreportedAbove, lastOffset) : lastOffset;
+    }
+
     /**
-     * Called while restoring, on standbys and at close, but not for a running task: {@link WalProcessor} checkpoints
+     * Called while restoring, on standbys and at close, but not for a running task: {@link AdmitProcessor} checkpoints
      * then. An empty map only means that the offset is no longer valid.
      *
-     * <p>Which offset is remembered is not left to Kafka Streams. For a task that has nothing to commit it takes the
-     * consumer's position, to pass over the markers of transactions, and so passes over records too that were polled and
-     * wait to be processed. A task that is taken away at that moment would never have them in its files.
+     * <p>Which offset is remembered is not left to Kafka Streams: it may be above the last record that was applied.
      */
     @Override
     public void commit(Map<TopicPartition, Long> offsets) {
@@ -238,7 +306,8 @@ final class WalStore implements StateStore {
         } else {
             long offset = offsets.values().iterator().next();
             checksNext |= offset > lastOffset;
-            opened().checkpoint(lastOffset >= 0 ? lastOffset : offset);
+            long resumeAfter = resumeAfter();
+            opened().checkpoint(resumeAfter >= 0 ? resumeAfter : offset);
         }
     }
 

@@ -26,16 +26,13 @@ class GroupProgressTest {
                         withoutOwner,
                         11L,
                         new TopicPartition(TOPICS.commands(), 3),
-                        2L,
-                        new TopicPartition(TOPICS.accepted(), 1),
-                        1L),
+                        2L),
                 Set.of(withoutOwner));
 
         assertThat(progress.lag(GroupProgress.ROUTE)).isEqualTo(5);
         assertThat(progress.lag(GroupProgress.ADMIT)).isEqualTo(20);
         assertThat(progress.lag(GroupProgress.ADMIT, 3)).isEqualTo(13);
-        assertThat(progress.lag(GroupProgress.WAL)).isEqualTo(1);
-        assertThat(progress.totalLag()).isEqualTo(26);
+        assertThat(progress.totalLag()).isEqualTo(25);
         assertThat(progress.stageOf(withoutOwner)).isEqualTo(GroupProgress.ADMIT);
     }
 

@@ -111,7 +111,7 @@ class InternalTopicsTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"tenant-commands,1", "tenant-configs,2", "signals-by-tenant,3", "signals-accepted,4", "signals,5"})
+    @CsvSource({"tenant-commands,1", "tenant-configs,2", "signals-by-tenant,3", "signals,5"})
     void noContentOfATopicStopsAStage(String topic, long seed) {
         Random random = new Random(seed);
         try (TopologyFixture topology =
@@ -135,95 +135,12 @@ class InternalTopicsTest {
         }
     }
 
-    @Test
-    void aRecordUnderTheNextNumberThatAdmissionDidNotWriteIsSkipped() {
-        try (TopologyFixture topology = TopologyFixture.in(dir).start()) {
-            topology.config("42", "");
-            assertThat(topology.send("42", T0).verdict()).isEqualTo(ACCEPTED);
-
-            topology.pipe(SIGNALS_ACCEPTED, new TestRecord<>(bytes("42:1"), bytes("{}"), new RecordHeaders(), T0));
-            assertThat(topology.send("42", T0).verdict()).isEqualTo(ACCEPTED);
-
-            assertThat(topology.wal("42"))
-                    .hasSize(2)
-                    .allSatisfy(record ->
-                            assertThat(TopologyFixture.text(record.value())).contains("tenant_id"));
-        }
-    }
-
-    @Test
-    void ofTwoRecordsUnderOneNumberTheFirstStaysAndNothingStops() {
-        try (TopologyFixture topology = TopologyFixture.in(dir).start()) {
-            topology.config("42", "");
-            assertThat(topology.send("42", T0).verdict()).isEqualTo(ACCEPTED);
-            RecordHeaders forged = new RecordHeaders();
-            forged.add("tidegate.source", bytes("signals/0/7"));
-
-            topology.pipe(SIGNALS_ACCEPTED, new TestRecord<>(bytes("42:1"), bytes("{}"), forged, T0));
-            assertThat(topology.send("42", T0).verdict()).isEqualTo(ACCEPTED);
-            assertThat(topology.send("42", T0).verdict()).isEqualTo(ACCEPTED);
-
-            assertThat(topology.wal("42")).extracting(record -> record.seq()).containsExactly(0L, 1L, 2L);
-            assertThat(TopologyFixture.text(topology.wal("42").get(1).value())).isEqualTo("{}");
-        }
-    }
-
-    /** A record of {@code signals-accepted} that has all that admission's records have. */
-    private static TestRecord<byte[], byte[]> forged(String key, String value) {
-        RecordHeaders headers = new RecordHeaders();
-        headers.add(TidegateHeaders.SOURCE, bytes("signals/0/7"));
-        return new TestRecord<>(bytes(key), bytes(value), headers, T0);
-    }
-
-    private static TestRecord<byte[], byte[]> command(String key, String command) {
-        RecordHeaders headers = new RecordHeaders();
-        headers.add(TidegateHeaders.COMMAND, bytes(command));
-        return new TestRecord<>(bytes(key), null, headers, T0);
-    }
-
     private static final class SkippedCount implements TopologyListener {
         private int count;
 
         @Override
         public void skipped() {
             count++;
-        }
-    }
-
-    @ParameterizedTest
-    @CsvSource({"42:2", "42:99999", "42:9223372036854775807", "43:1", "18446744073709551615:7"})
-    void aNumberAboveTheNextThatAdmissionNeverAssignedIsSkipped(String key) {
-        SkippedCount skipped = new SkippedCount();
-        try (TopologyFixture topology =
-                TopologyFixture.in(dir).listener(skipped).start()) {
-            topology.config("42", "");
-            assertThat(topology.send("42", T0).verdict()).isEqualTo(ACCEPTED);
-
-            topology.pipe(SIGNALS_ACCEPTED, forged(key, "{}"));
-            topology.pipe(SIGNALS_ACCEPTED, forged(key, "{}"));
-
-            assertThat(skipped.count).isEqualTo(2);
-            topology.read(SIGNALS_ACCEPTED);
-            assertThat(topology.send("42", T0).verdict()).isEqualTo(ACCEPTED);
-            assertThat(topology.wal("42")).extracting(WalRecord::seq).containsExactly(0L, 1L);
-            assertThat(topology.wal("43")).isEmpty();
-        }
-    }
-
-    @ParameterizedTest
-    @CsvSource({"42:2", "42:9223372036854775807"})
-    void aPruneOfNumbersThatAreNotAssignedYetIsSkipped(String key) {
-        SkippedCount skipped = new SkippedCount();
-        try (TopologyFixture topology =
-                TopologyFixture.in(dir).listener(skipped).start()) {
-            topology.config("42", "");
-            assertThat(topology.send("42", T0).verdict()).isEqualTo(ACCEPTED);
-
-            topology.pipe(SIGNALS_ACCEPTED, command(key, TidegateHeaders.PRUNE_WAL));
-            topology.pipe(SIGNALS_ACCEPTED, command(key, TidegateHeaders.DELETE_TENANT));
-
-            assertThat(skipped.count).isEqualTo(2);
-            assertThat(topology.wal("42")).hasSize(1);
         }
     }
 
@@ -261,9 +178,6 @@ class InternalTopicsTest {
                     .satisfies(letter -> assertThat(TidegateHeaders.text(letter.headers(), TidegateHeaders.REASON))
                             .isEqualTo("malformed"));
             assertThat(topology.read(SIGNALS_ACCEPTED)).isEmpty();
-            topology.pipe(SIGNALS_ACCEPTED, forged(elsewhere + ":0", "{}"));
-            topology.pipe(SIGNALS_ACCEPTED, command(elsewhere + ":0", TidegateHeaders.DELETE_TENANT));
-            assertThat(skipped.count).isEqualTo(2);
             topology.pipe(
                     TENANT_COMMANDS,
                     new TestRecord<>(

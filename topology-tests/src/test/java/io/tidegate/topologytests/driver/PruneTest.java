@@ -1,6 +1,7 @@
 package io.tidegate.topologytests.driver;
 
 import static io.tidegate.topologytests.driver.TopologyFixture.SIGNALS_ACCEPTED;
+import static io.tidegate.topologytests.driver.TopologyFixture.TENANT_COMMANDS;
 import static io.tidegate.topologytests.driver.TopologyFixture.T0;
 import static io.tidegate.topologytests.driver.TopologyFixture.record;
 import static io.tidegate.topologytests.driver.TopologyFixture.signal;
@@ -26,12 +27,11 @@ class PruneTest {
         return topology.wal("42").stream().map(record -> record.seq()).toList();
     }
 
-    private static void prune(TopologyFixture topology, String key) {
+    private static void prune(TopologyFixture topology, long belowSeq) {
         topology.pipe(
-                SIGNALS_ACCEPTED,
-                record((byte[]) null)
-                        .key(key)
-                        .header("tidegate.command", "prune-wal")
+                TENANT_COMMANDS,
+                record("{\"command\":\"prune-wal\",\"below_seq\":" + belowSeq + "}")
+                        .key("42")
                         .now());
     }
 
@@ -42,13 +42,14 @@ class PruneTest {
             topology.verdicts(4, "42", T0);
             assertThat(seqs(topology)).containsExactly(0L, 1L, 2L, 3L);
 
-            prune(topology, "42:2");
+            prune(topology, 2);
             topology.advanceWallClock(CHECKPOINT);
             assertThat(seqs(topology)).containsExactly(2L, 3L);
 
-            prune(topology, "42:4");
+            prune(topology, 4);
             topology.advanceWallClock(CHECKPOINT);
             assertThat(dir.resolve("tenants/42")).doesNotExist();
+            topology.read(SIGNALS_ACCEPTED);
             assertThat(topology.send(signal("42", T0)).verdict()).isEqualTo(TopologyFixture.ACCEPTED);
             assertThat(seqs(topology)).containsExactly(4L);
             assertThat(topology.dataDir().segments(TenantId.of(42))).hasSize(1);
@@ -64,14 +65,12 @@ class PruneTest {
             Path own = Files.createFile(copies.resolve("42.some.log.from-0"));
             Path others = Files.createFile(copies.resolve("421.some.log.from-0"));
 
-            prune(topology, "42:2");
+            prune(topology, 2);
             assertThat(own).exists();
+            topology.configRecord(TopologyFixture.bytes("42"), null);
             topology.pipe(
-                    SIGNALS_ACCEPTED,
-                    record((byte[]) null)
-                            .key("42:2")
-                            .header("tidegate.command", "delete-tenant")
-                            .now());
+                    TENANT_COMMANDS,
+                    record("{\"command\":\"delete-tenant\"}").key("42").now());
 
             assertThat(own).doesNotExist();
             assertThat(others).exists();

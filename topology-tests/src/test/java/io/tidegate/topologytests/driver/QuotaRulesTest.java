@@ -345,6 +345,7 @@ class QuotaRulesTest {
             assertThat(topology.read(WAL_SEGMENTS)).isEmpty();
 
             assertThat(verdict(T0)).isEqualTo(ACCEPTED);
+            topology.awaitReports();
 
             TestRecord<byte[], byte[]> written = topology.read(WAL_SEGMENTS).get(0);
             SegmentReport report = SegmentReport.parse(written.value());
@@ -416,6 +417,7 @@ class QuotaRulesTest {
             assertThat(verdict(T0 + 599_999)).isEqualTo(ACCEPTED);
             assertThat(verdict(T0 + 600_000)).isEqualTo(ACCEPTED);
 
+            topology.awaitReports();
             List<TestRecord<byte[], byte[]>> reports = topology.read(WAL_SEGMENTS);
             assertThat(reports).hasSize(1);
             assertThat(SegmentReport.parse(reports.get(0).value()).lastSeq()).isEqualTo(1);

@@ -358,6 +358,11 @@ final class TopologyFixture implements AutoCloseable {
         return driver.getKeyValueStore(name);
     }
 
+    /** A sealed segment is reported in the transaction after that which sealed it. */
+    void awaitReports() {
+        advanceWallClock(WAL_WRITE_INTERVAL);
+    }
+
     void advanceWallClock(Duration by) {
         driver.advanceWallClockTime(by);
     }

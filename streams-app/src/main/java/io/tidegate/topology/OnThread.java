@@ -1,0 +1,12 @@
+package io.tidegate.topology;
+
+import java.util.concurrent.atomic.AtomicInteger;
+
+/** How many tasks with a WAL run on each thread. One object per topology; thread-safe. */
+final class OnThread {
+    private final ThreadLocal<AtomicInteger> tasks = ThreadLocal.withInitial(AtomicInteger::new);
+
+    AtomicInteger tasks() {
+        return tasks.get();
+    }
+}
