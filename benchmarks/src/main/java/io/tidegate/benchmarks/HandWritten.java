@@ -104,9 +104,9 @@ final class HandWritten {
         if (tenant == null) {
             tenant = tenants.computeIfAbsent(id, t -> new Tenant(ratePerSec, directory.resolve(t.decimal())));
         }
-        int added = isNew(tenant, "i", signal.item())
-                + isNew(tenant, "u", signal.user())
-                + isNew(tenant, "c", signal.creator());
+        int added = isNew(tenant, "i", first(signal.items()))
+                + isNew(tenant, "u", first(signal.users()))
+                + isNew(tenant, "c", first(signal.creators()));
         if (added > 0 && tenant.entities.size() + added > entitiesMax) {
             reject(record, id, "entity_limit", 0);
             return;
@@ -117,14 +117,18 @@ final class HandWritten {
             return;
         }
         if (added > 0) {
-            add(tenant, "i", signal.item());
-            add(tenant, "u", signal.user());
-            add(tenant, "c", signal.creator());
+            add(tenant, "i", first(signal.items()));
+            add(tenant, "u", first(signal.users()));
+            add(tenant, "c", first(signal.creators()));
         }
         synchronized (tenant.file) {
             tenant.file.write(record.value());
             tenant.file.write('\n');
         }
+    }
+
+    private static @Nullable String first(List<String> ids) {
+        return ids.isEmpty() ? null : ids.get(0);
     }
 
     private static int isNew(Tenant tenant, String kind, @Nullable String id) {

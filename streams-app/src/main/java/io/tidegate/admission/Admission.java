@@ -27,10 +27,7 @@ public final class Admission {
     private final long entitiesMax;
     private final HistoryBounds bounds;
     private long foldedEarly;
-    private final SipHash128 hash = new SipHash128();
-    private final long[] high = new long[EntityKind.ALL.length];
-    private final long[] low = new long[EntityKind.ALL.length];
-    private final long[] firstSeen = new long[EntityKind.ALL.length];
+    private final NamedEntities named = new NamedEntities();
 
     /** @param region where this instance writes its WAL; null where that is not set */
     public Admission(@Nullable String region) {
@@ -99,15 +96,15 @@ public final class Admission {
      */
     public Decision admit(
             TenantConfig config, TenantUsage usage, Signal signal, long nowMs, @Nullable QuotaExceeded checked) {
-        int newEntities = lookUp(usage, signal);
-        QuotaExceeded quota = checked != null ? checked : checkEntities(config, usage, newEntities);
+        named.lookUp(usage, signal);
+        QuotaExceeded quota = checked != null ? checked : checkEntities(config, usage);
         if (isRefused(config, quota)) {
             return refuse(usage, quota, nowMs);
         }
         if (quota != null) {
             usage.observed(quota.reason());
         }
-        accept(config, usage, newEntities, nowMs);
+        accept(config, usage, nowMs);
         return Accepted.INSTANCE;
     }
 
@@ -117,32 +114,8 @@ public final class Admission {
                 tenant, Reason.TENANT_UNKNOWN, OptionalLong.empty(), OptionalLong.empty(), OptionalLong.empty()));
     }
 
-    /** Hashes the signal's entities into {@link #high} and {@link #low}; returns a bit for each kind that is new. */
-    private int lookUp(TenantUsage usage, Signal signal) {
-        EntitySet entities = usage.entities();
-        int named = 0;
-        for (EntityKind kind : EntityKind.ALL) {
-            String id = kind.idIn(signal);
-            if (id != null) {
-                int i = kind.ordinal();
-                usage.hash(hash, kind, id);
-                high[i] = hash.high();
-                low[i] = hash.low();
-                firstSeen[i] = entities.firstSeen(high[i]);
-                named |= 1 << i;
-            }
-        }
-        int newEntities = 0;
-        for (int i = 0; i < high.length; i++) {
-            if ((named & 1 << i) != 0 && !entities.contains(high[i], low[i], firstSeen[i])) {
-                newEntities |= 1 << i;
-            }
-        }
-        return newEntities;
-    }
-
-    private @Nullable QuotaExceeded checkEntities(TenantConfig config, TenantUsage usage, int newEntities) {
-        int count = Integer.bitCount(newEntities);
+    private @Nullable QuotaExceeded checkEntities(TenantConfig config, TenantUsage usage) {
+        int count = named.size();
         long max = Math.min(config.entitiesMax(), entitiesMax);
         return count > 0 && usage.entityCount() + count > max
                 ? exceeded(config, Reason.ENTITY_LIMIT, max, usage.entityCount())
@@ -171,14 +144,11 @@ public final class Admission {
                 : exceeded(config, Reason.RATE_LIMITED, OptionalLong.of(rate), OptionalLong.empty(), retryAfterMs);
     }
 
-    private void accept(TenantConfig config, TenantUsage usage, int newEntities, long nowMs) {
+    private void accept(TenantConfig config, TenantUsage usage, long nowMs) {
         takeToken(config, usage.bucket, nowMs);
         // Only in a dry run can there be more: then the signal is accepted and the set stays as it is.
-        boolean fit = usage.entityCount() + Integer.bitCount(newEntities) <= entitiesMax;
-        for (EntityKind kind : EntityKind.ALL) {
-            if (fit && (newEntities & 1 << kind.ordinal()) != 0) {
-                usage.addEntity(kind, high[kind.ordinal()], low[kind.ordinal()]);
-            }
+        if (usage.entityCount() + named.size() <= entitiesMax) {
+            named.addTo(usage);
         }
         usage.accepted(nowMs);
         if (config.maxSignalsPerSec() != null) {

@@ -1,6 +1,7 @@
 package io.tidegate.admission;
 
 import io.tidegate.signal.Signal;
+import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
@@ -36,12 +37,12 @@ public enum EntityKind {
         return id;
     }
 
-    @Nullable
-    String idIn(Signal signal) {
+    /** The entities of this kind that a signal names. */
+    List<String> idsIn(Signal signal) {
         return switch (this) {
-            case ITEM -> signal.item();
-            case USER -> signal.user();
-            case CREATOR -> signal.creator();
+            case ITEM -> signal.items();
+            case USER -> signal.users();
+            case CREATOR -> signal.creators();
         };
     }
 }

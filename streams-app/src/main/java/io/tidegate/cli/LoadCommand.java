@@ -2,6 +2,8 @@ package io.tidegate.cli;
 
 import io.tidegate.admin.TenantDirectory;
 import io.tidegate.config.Settings;
+import io.tidegate.config.SettingsException;
+import io.tidegate.signal.SignalMapping;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.tools.LoadGenerator;
@@ -90,6 +92,10 @@ final class LoadCommand implements Callable<Integer> {
                     spec.commandLine(), "--skew = %s is outside 0 to %d".formatted(skew, SKEW_MAX));
         }
         Settings settings = options.load();
+        if (!settings.signalMapping().equals(SignalMapping.DEFAULT)) {
+            throw new SettingsException("load sends signals in Tidegate's own format, so signal.format, signal.tenant,"
+                    + " signal.type, signal.item, signal.user and signal.creator must have their defaults");
+        }
         PrintWriter err = spec.commandLine().getErr();
         prepareTenants(settings, err);
         LoadGenerator generator = new LoadGenerator(

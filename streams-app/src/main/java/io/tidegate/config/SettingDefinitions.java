@@ -2,8 +2,13 @@ package io.tidegate.config;
 
 import io.tidegate.admission.EntitySet;
 import io.tidegate.admission.HistoryBounds;
+import io.tidegate.signal.Signal;
+import io.tidegate.signal.SignalField;
+import io.tidegate.signal.SignalMapping;
 import io.tidegate.wal.WalSettings;
 import java.time.Duration;
+import java.util.List;
+import java.util.Locale;
 import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.config.ConfigDef.Importance;
 import org.apache.kafka.common.config.ConfigDef.Range;
@@ -143,9 +148,9 @@ final class SettingDefinitions {
                 "value",
                 ValidString.in("value", "header", "key", "topic"),
                 Importance.HIGH,
-                "Where a signal's tenant is read: the value's tenant_id, the header tidegate-tenant, the record key, or"
-                        + " the ending .<id> of the topic's name. With all but value, another tenant_id in the value is"
-                        + " a spoof and goes to the dead-letter topic.");
+                "Where a signal's tenant is read: where signal.tenant says (`value`), or the header tidegate-tenant, the"
+                        + " record key, or the ending .<id> of the topic's name. With all but `value`, another tenant in"
+                        + " the value is a spoof and goes to the dead-letter topic.");
         tenants.add(
                 Settings.TENANTS_UNKNOWN,
                 Type.STRING,
@@ -189,6 +194,7 @@ final class SettingDefinitions {
                 "How long partitions of the signals wait for one that makes no progress, such as that of an instance that"
                         + " hangs; longer than a takeover takes. 0 = they never wait: a backlog may then be read in an"
                         + " order in which signals are rejected that are within their limits.");
+        signals(new Definitions(def, "Signals"));
         Definitions topics = new Definitions(def, "Topics");
         topics.add(
                 Settings.SHARDS,
@@ -315,6 +321,46 @@ final class SettingDefinitions {
                 Importance.LOW,
                 "Tenants that metrics name, those that are refused most first; all others count as `_other`.");
         return def;
+    }
+
+    private static void signals(Definitions signals) {
+        signals.add(
+                Settings.SIGNAL_FORMAT,
+                Type.STRING,
+                "json",
+                ValidString.in("json", "opaque"),
+                Importance.HIGH,
+                "What the values of signals are: a `json` object in UTF-8, or `opaque`: any bytes, of which nothing is"
+                        + " read. Then the settings below name headers or the key, and are empty unless set."
+                        + " The same on all instances.");
+        signals.add(
+                SignalField.TENANT.setting(),
+                Type.STRING,
+                "/tenant_id",
+                null,
+                Importance.HIGH,
+                "Where the tenant is, if tenant.source is `value`: a JSON pointer (RFC 6901) such as /account/id,"
+                        + " header:NAME, `key` (the record's key), or empty. With another tenant.source, a pointer names"
+                        + " what must not differ from it. The same on all instances.");
+        signals.add(
+                SignalField.TYPE.setting(),
+                Type.STRING,
+                "/signal",
+                null,
+                Importance.MEDIUM,
+                "Where the type of a signal is, in the same forms. The same on all instances.");
+        for (SignalField field : List.of(SignalField.ITEM, SignalField.USER, SignalField.CREATOR)) {
+            String kind = field.name().toLowerCase(Locale.ROOT);
+            signals.add(
+                    field.setting(),
+                    Type.LIST,
+                    "/" + kind,
+                    null,
+                    Importance.MEDIUM,
+                    ("Where the ids of %ss are, in the same forms; up to %d places, separated by commas. An array of ids is as"
+                                    + " many %ss; a signal can name %d entities. The same on all instances.")
+                            .formatted(kind, SignalMapping.SOURCES_MAX, kind, Signal.ENTITIES_MAX));
+        }
     }
 
     private static void http(Definitions http) {

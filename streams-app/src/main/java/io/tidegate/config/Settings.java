@@ -6,6 +6,7 @@ import io.tidegate.contract.Residency;
 import io.tidegate.contract.Router;
 import io.tidegate.contract.TenantSource;
 import io.tidegate.contract.Topics;
+import io.tidegate.signal.SignalMapping;
 import io.tidegate.tenant.MissingTenants;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.UnknownTenants;
@@ -67,6 +68,7 @@ public final class Settings {
     public static final String TENANT_SOURCE = "tenant.source";
     public static final String TENANTS_UNKNOWN = "tenants.unknown";
     public static final String TENANTS_MISSING = "tenants.missing";
+    public static final String SIGNAL_FORMAT = "signal.format";
     public static final String REQUIRE_LOG_APPEND_TIME = "signals.require.log.append.time";
     public static final String LATENESS_MAX_MS = "lateness.max.ms";
     public static final String TOPIC_SIGNALS = "topic.signals";
@@ -252,6 +254,7 @@ public final class Settings {
                 }
             }
         }
+        SignalSettings.check(signalMapping(), tenantSource(), missingTenants() == MissingTenants.DEFAULT);
         checkRegionTopics();
         Set<String> names = new HashSet<>();
         List<String> named = new ArrayList<>(allTopics());
@@ -407,6 +410,11 @@ public final class Settings {
 
     public TenantSource tenantSource() {
         return TenantSource.of(config.getString(TENANT_SOURCE));
+    }
+
+    /** Where the fields of a signal are read. */
+    public SignalMapping signalMapping() {
+        return SignalSettings.mapping(config, origins::containsKey);
     }
 
     public UnknownTenants unknownTenants() {

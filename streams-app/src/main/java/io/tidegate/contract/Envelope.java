@@ -17,23 +17,28 @@ import org.jspecify.annotations.Nullable;
  * version, has no effect.
  */
 public final class Envelope {
-    public static final byte VERSION = 1;
+    public static final byte VERSION = 2;
+
+    /** Has no type, and one id of each kind at most. */
+    private static final byte FIRST_VERSION = 1;
 
     /** An envelope is sent when it has so many bytes; a larger signal travels alone. */
     public static final int BYTES_FULL = 128 * 1024;
 
-    /** Longer ids are not carried beside the value: admit parses such a signal again. */
-    static final int ENTITY_ID_BYTES_MAX = 1024;
+    /** More bytes of a type and ids are not carried beside the value: admit reads such a signal again. */
+    static final int FOUND_BYTES_MAX = 1024;
 
     static final int VARLONG_BYTES_MAX = 10;
 
     static final int NEW_TOPIC = 1;
     static final int KEY = 2;
     static final int PARSED = 4;
-    static final int ITEM = 8;
-    static final int USER = 16;
-    static final int CREATOR = 32;
-    private static final int KNOWN_FLAGS = NEW_TOPIC | KEY | PARSED | ITEM | USER | CREATOR;
+    static final int ITEMS = 8;
+    static final int USERS = 16;
+    static final int CREATORS = 32;
+    static final int TYPE = 64;
+    private static final int FIRST_FLAGS = NEW_TOPIC | KEY | PARSED | ITEMS | USERS | CREATORS;
+    private static final int KNOWN_FLAGS = FIRST_FLAGS | TYPE;
 
     private final byte[] bytes;
     private int at;
@@ -58,16 +63,17 @@ public final class Envelope {
 
     private List<RoutedSignal> signals() {
         byte version = bytes[at++];
-        if (version != VERSION) {
-            throw new IllegalArgumentException(
-                    "an envelope of version %d, and this Tidegate reads version %d".formatted(version, VERSION));
+        if (version != VERSION && version != FIRST_VERSION) {
+            throw new IllegalArgumentException("an envelope of version %d, and this Tidegate reads versions %d to %d"
+                    .formatted(version, FIRST_VERSION, VERSION));
         }
+        boolean isFirst = version == FIRST_VERSION;
         List<RoutedSignal> signals = new ArrayList<>();
         String topic = null;
         long lastMs = 0;
         while (at < bytes.length) {
             int flags = bytes[at++];
-            if ((flags & ~KNOWN_FLAGS) != 0) {
+            if ((flags & ~(isFirst ? FIRST_FLAGS : KNOWN_FLAGS)) != 0) {
                 throw broken("has unknown flags", null);
             }
             TenantId tenant = TenantId.of(fixed());
@@ -86,15 +92,31 @@ public final class Envelope {
                     ? null
                     : new Signal(
                             tenant,
-                            (flags & ITEM) != 0 ? text() : null,
-                            (flags & USER) != 0 ? text() : null,
-                            (flags & CREATOR) != 0 ? text() : null);
+                            (flags & TYPE) != 0 ? text() : null,
+                            (flags & ITEMS) != 0 ? ids(isFirst) : List.of(),
+                            (flags & USERS) != 0 ? ids(isFirst) : List.of(),
+                            (flags & CREATORS) != 0 ? ids(isFirst) : List.of());
             signals.add(new RoutedSignal(tenant, timestampMs, source, key, headers, some(), signal));
         }
         if (signals.isEmpty()) {
             throw broken("has no signal", null);
         }
         return signals;
+    }
+
+    private List<String> ids(boolean isFirst) {
+        int count = isFirst ? 1 : size();
+        if (count == 1) {
+            return List.of(text());
+        }
+        if (count > Signal.ENTITIES_MAX) {
+            throw broken("has too many ids", null);
+        }
+        String[] ids = new String[count];
+        for (int i = 0; i < count; i++) {
+            ids[i] = text();
+        }
+        return List.of(ids);
     }
 
     private Header[] headers() {
@@ -150,7 +172,7 @@ public final class Envelope {
     private long fixed() {
         long bits = 0;
         for (int i = 0; i < Long.BYTES; i++) {
-            bits = bits << Byte.SIZE | bytes[at++] & 0xFF;
+            bits = (bits << Byte.SIZE) | (bytes[at++] & 0xFF);
         }
         return bits;
     }

@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import io.tidegate.signal.Signal;
 import io.tidegate.tenant.TenantId;
 import java.util.Arrays;
+import java.util.List;
 import org.apache.kafka.common.header.Header;
 import org.jspecify.annotations.Nullable;
 
@@ -13,6 +14,7 @@ import org.jspecify.annotations.Nullable;
  * thread-safe.
  */
 public final class EnvelopeWriter {
+    private static final byte[][] NONE = {};
     private static final int FIRST_CAPACITY = 4 * 1024;
 
     private byte[] bytes = new byte[FIRST_CAPACITY];
@@ -29,19 +31,23 @@ public final class EnvelopeWriter {
             bytes[size++] = Envelope.VERSION;
         }
         Signal signal = routed.signal();
-        byte[] item = signal == null ? null : utf8(signal.item());
-        byte[] user = signal == null ? null : utf8(signal.user());
-        byte[] creator = signal == null ? null : utf8(signal.creator());
-        boolean isParsed =
-                signal != null && length(item) + length(user) + length(creator) <= Envelope.ENTITY_ID_BYTES_MAX;
+        byte[] type =
+                signal == null || signal.type() == null ? null : signal.type().getBytes(UTF_8);
+        byte[][] items = signal == null ? NONE : utf8(signal.items());
+        byte[][] users = signal == null ? NONE : utf8(signal.users());
+        byte[][] creators = signal == null ? NONE : utf8(signal.creators());
+        boolean isParsed = signal != null
+                && (type == null ? 0 : type.length) + bytes(items) + bytes(users) + bytes(creators)
+                        <= Envelope.FOUND_BYTES_MAX;
         SourcePosition source = routed.source();
         boolean isNewTopic = !source.topic().equals(lastTopic);
         int flags = (isNewTopic ? Envelope.NEW_TOPIC : 0)
                 | (routed.key() != null ? Envelope.KEY : 0)
                 | (isParsed ? Envelope.PARSED : 0)
-                | (isParsed && item != null ? Envelope.ITEM : 0)
-                | (isParsed && user != null ? Envelope.USER : 0)
-                | (isParsed && creator != null ? Envelope.CREATOR : 0);
+                | (isParsed && items.length > 0 ? Envelope.ITEMS : 0)
+                | (isParsed && users.length > 0 ? Envelope.USERS : 0)
+                | (isParsed && creators.length > 0 ? Envelope.CREATORS : 0)
+                | (isParsed && type != null ? Envelope.TYPE : 0);
         reserve(1);
         bytes[size++] = (byte) flags;
         fixed(routed.tenant().bits());
@@ -66,9 +72,12 @@ public final class EnvelopeWriter {
             }
         }
         if (isParsed) {
-            optional(item);
-            optional(user);
-            optional(creator);
+            if (type != null) {
+                sized(type);
+            }
+            ids(items);
+            ids(users);
+            ids(creators);
         }
         sized(routed.value());
         newestMs = signals == 0 ? routed.timestampMs() : Math.max(newestMs, routed.timestampMs());
@@ -109,9 +118,12 @@ public final class EnvelopeWriter {
         return taken;
     }
 
-    private void optional(byte @Nullable [] id) {
-        if (id != null) {
-            sized(id);
+    private void ids(byte[][] ids) {
+        if (ids.length > 0) {
+            unsigned(ids.length);
+            for (byte[] id : ids) {
+                sized(id);
+            }
         }
     }
 
@@ -142,7 +154,7 @@ public final class EnvelopeWriter {
         reserve(Envelope.VARLONG_BYTES_MAX);
         long rest = number;
         while ((rest & ~0x7FL) != 0) {
-            bytes[size++] = (byte) (rest & 0x7F | 0x80);
+            bytes[size++] = (byte) ((rest & 0x7F) | 0x80);
             rest >>>= 7;
         }
         bytes[size++] = (byte) rest;
@@ -154,11 +166,22 @@ public final class EnvelopeWriter {
         }
     }
 
-    private static byte @Nullable [] utf8(@Nullable String text) {
-        return text == null ? null : text.getBytes(UTF_8);
+    private static byte[][] utf8(List<String> ids) {
+        if (ids.isEmpty()) {
+            return NONE;
+        }
+        byte[][] all = new byte[ids.size()][];
+        for (int i = 0; i < all.length; i++) {
+            all[i] = ids.get(i).getBytes(UTF_8);
+        }
+        return all;
     }
 
-    private static int length(byte @Nullable [] some) {
-        return some == null ? 0 : some.length;
+    private static int bytes(byte[][] ids) {
+        int sum = 0;
+        for (byte[] id : ids) {
+            sum += id.length;
+        }
+        return sum;
     }
 }

@@ -1,8 +1,11 @@
 package io.tidegate.contract;
 
+import io.tidegate.signal.ParseResult;
 import io.tidegate.signal.Signal;
+import io.tidegate.signal.SignalReader;
 import io.tidegate.tenant.TenantId;
 import org.apache.kafka.common.header.Header;
+import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -14,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param key the producer's key, or null
  * @param headers the producer's headers
  * @param value the producer's value
- * @param signal what the value says; null if admit has to parse it
+ * @param signal what was read of it; null if admit has to read it again
  */
 @SuppressWarnings("ArrayRecordComponent") // bytes pass through; signals are not compared
 public record RoutedSignal(
@@ -24,4 +27,9 @@ public record RoutedSignal(
         byte @Nullable [] key,
         Header[] headers,
         byte[] value,
-        @Nullable Signal signal) {}
+        @Nullable Signal signal) {
+    /** Reads it again, where {@link #signal} is null. */
+    public ParseResult read(SignalReader reader) {
+        return reader.read(key, value, Router.values(new RecordHeaders(headers)));
+    }
+}

@@ -1,13 +1,16 @@
 package io.tidegate.contract;
 
-import io.tidegate.signal.Signal;
-
 import io.tidegate.signal.Defect;
+import io.tidegate.signal.FieldSource;
+import io.tidegate.signal.HeaderValues;
 import io.tidegate.signal.ParseResult;
 import io.tidegate.signal.ParseResult.Defective;
 import io.tidegate.signal.ParseResult.Parsed;
-import io.tidegate.signal.SignalParser;
+import io.tidegate.signal.Signal;
+import io.tidegate.signal.SignalReader;
 import io.tidegate.tenant.TenantId;
+import java.util.ArrayList;
+import java.util.List;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.Headers;
 import org.jspecify.annotations.Nullable;
@@ -34,11 +37,16 @@ public final class Router {
     }
 
     private final TenantSource source;
-    private final SignalParser parser;
+    private final SignalReader reader;
 
-    public Router(TenantSource source, SignalParser parser) {
+    /**
+     * A router.
+     *
+     * @param source where the tenant is trusted; with {@link TenantSource#VALUE}, the reader says it
+     */
+    public Router(TenantSource source, SignalReader reader) {
         this.source = source;
-        this.parser = parser;
+        this.reader = reader;
     }
 
     /**
@@ -67,7 +75,7 @@ public final class Router {
                     Defect.TENANT_INVALID,
                     "the %s does not name a tenant: a decimal from 0 to 2^64-1 is expected".formatted(place()));
         }
-        ParseResult result = parser.parse(value);
+        ParseResult result = reader.read(key, value, values(headers));
         if (result instanceof Defective bad) {
             return new Route.ToDeadLetter(claim.tenant, bad.defect(), bad.message());
         }
@@ -83,13 +91,35 @@ public final class Router {
 
     private Route missing() {
         String what = switch (source) {
-            case VALUE -> "the value has no field tenant_id";
+            case VALUE -> notRead();
             case HEADER, KEY, TOPIC -> "the %s is missing".formatted(place());
         };
         return new Route.ToDeadLetter(
                 null,
                 Defect.TENANT_MISSING,
                 what + "; a signal must name its tenant as soon as a tenant other than 0 is configured");
+    }
+
+    private String notRead() {
+        FieldSource named = reader.tenantSource();
+        if (named == null) {
+            return "signals name no tenant: signal.tenant is empty";
+        }
+        return named instanceof FieldSource.Pointer pointer
+                ? "the value has no field "
+                        + (pointer.tokens().size() == 1 ? pointer.tokens().get(0) : pointer.text())
+                : "the %s is missing".formatted(named.place());
+    }
+
+    /** The headers of a record, as {@link SignalReader} reads them. */
+    public static HeaderValues values(Headers headers) {
+        return name -> {
+            List<byte @Nullable []> values = new ArrayList<>(1);
+            for (Header header : headers.headers(name)) {
+                values.add(header.value());
+            }
+            return values;
+        };
     }
 
     private Route combine(TenantId trusted, Signal signal) {

@@ -4,7 +4,7 @@ import java.util.Locale;
 
 /** Where a signal's tenant is read. With all but {@link #VALUE}, another tenant inside the value is a spoof. */
 public enum TenantSource {
-    /** The value's field {@code tenant_id}: a claim of the producer. */
+    /** Where {@code signal.tenant} says, by default the value's field {@code tenant_id}: a claim of the producer. */
     VALUE,
     /** The header {@code tidegate-tenant}: for a gateway that authenticates producers. */
     HEADER,

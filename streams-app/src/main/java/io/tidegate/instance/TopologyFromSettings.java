@@ -14,6 +14,7 @@ public final class TopologyFromSettings {
         return new TopologySettings(
                 settings.topics(),
                 settings.tenantSource(),
+                settings.signalMapping(),
                 settings.region(),
                 new Residency(settings.region(), settings.regionTopics()),
                 settings.instance(),

@@ -1,19 +1,15 @@
 package io.tidegate.signal;
 
-import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
-import com.fasterxml.jackson.core.StreamReadConstraints;
-import com.fasterxml.jackson.core.exc.StreamConstraintsException;
 import io.tidegate.signal.ParseResult.Defective;
 import io.tidegate.signal.ParseResult.Parsed;
 import io.tidegate.tenant.TenantId;
 import java.io.IOException;
-import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads a signal's value in one streaming pass, without a tree.
+ * Reads a signal's value in Tidegate's own format ({@link SignalMapping#DEFAULT}) in one streaming pass, without a tree.
  *
  * <p>The whole document is checked, so that what reaches a tenant's WAL is JSON. The read fields ({@code tenant_id},
  * {@code signal}, {@code item}, {@code user}, {@code creator}) count at the top level only, and each may stand there
@@ -31,68 +27,25 @@ public final class SignalParser {
     /** UTF-16 code units of an entity id. */
     public static final int ENTITY_ID_CHARS_MAX = 512;
 
-    private static final String NOT_JSON = "the value is not valid JSON in UTF-8";
-    private static final Defective NOT_READABLE = malformed(NOT_JSON);
-    private static final byte[] BYTE_ORDER_MARK = {(byte) 0xEF, (byte) 0xBB, (byte) 0xBF};
-    private static final int NUMBER_CHARS_MAX = 1_000;
-    private static final int NAME_CHARS_MAX = 50_000;
-
-    private final JsonFactory json = JsonFactory.builder()
-            .streamReadConstraints(StreamReadConstraints.builder()
-                    .maxNestingDepth(NESTING_MAX)
-                    .maxNumberLength(NUMBER_CHARS_MAX)
-                    .maxNameLength(NAME_CHARS_MAX)
-                    .build())
-            // Names are hostile input: not to be kept for the life of the process, nor to fail for how they hash. (The
-            // table of names itself is bounded; without it Jackson would decode the bytes first, which is slower.)
-            .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
-            .disable(JsonFactory.Feature.FAIL_ON_SYMBOL_HASH_OVERFLOW)
-            .build();
+    private final JsonObjects objects = new JsonObjects();
 
     public ParseResult parse(byte @Nullable [] value) {
         if (value == null) {
-            return malformed("the value is null");
+            return JsonObjects.malformed("the value is null");
         }
         if (value.length == 0) {
-            return malformed("the value is empty");
+            return JsonObjects.malformed("the value is empty");
         }
         Signal plain = SignalScanner.scan(value);
         if (plain != null) {
             return new Parsed(plain);
         }
-        if (!Utf8.isText(value)) {
-            return malformed(NOT_JSON);
-        }
-        if (startsWith(value, BYTE_ORDER_MARK)) {
-            // Jackson skips it, but it is not part of JSON (RFC 8259), and other readers reject it.
-            return malformed("the value begins with a byte order mark");
-        }
-        ParseResult result = read(value);
-        byte[] readable = result.equals(NOT_READABLE) ? LoneSurrogates.replacedInNames(value) : null;
-        return readable == null ? result : read(readable);
-    }
-
-    private ParseResult read(byte[] value) {
-        try (JsonParser parser = json.createParser(value)) {
-            if (parser.nextToken() != JsonToken.START_OBJECT) {
-                return malformed("the value is not a JSON object");
-            }
-            return readObject(parser);
-        } catch (StreamConstraintsException e) {
-            return malformed("the value exceeds a limit: nesting of %d, names of %d or numbers of %d characters"
-                    .formatted(NESTING_MAX, NAME_CHARS_MAX, NUMBER_CHARS_MAX));
-        } catch (IOException e) {
-            // The parser's own message quotes the content, which must not reach headers or logs.
-            return NOT_READABLE;
-        }
-    }
-
-    private static boolean startsWith(byte[] value, byte[] prefix) {
-        return value.length >= prefix.length && Arrays.equals(value, 0, prefix.length, prefix, 0, prefix.length);
+        return objects.read(value, SignalParser::readObject);
     }
 
     private static ParseResult readObject(JsonParser parser) throws IOException {
         TenantId tenantId = null;
+        String type = null;
         String item = null;
         String user = null;
         String creator = null;
@@ -107,7 +60,7 @@ public final class SignalParser {
                 continue;
             }
             if ((seen & field.bit) != 0) {
-                defect = first(defect, malformed("the field '" + name + "' stands more than once"));
+                defect = first(defect, JsonObjects.malformed("the field '" + name + "' stands more than once"));
             }
             seen |= field.bit;
             switch (field) {
@@ -123,17 +76,19 @@ public final class SignalParser {
                 }
                 case SIGNAL -> {
                     if (token != JsonToken.VALUE_STRING && token != JsonToken.VALUE_NULL) {
-                        defect = first(defect, malformed("the field 'signal' is not text"));
+                        defect = first(defect, JsonObjects.malformed("the field 'signal' is not text"));
                     }
+                    type = id(parser, token);
                 }
                 default -> {
-                    String id = entityId(parser, token);
+                    String id = id(parser, token);
                     if (id == null && token != JsonToken.VALUE_NULL) {
                         defect = first(
                                 defect,
-                                malformed("the field '%s' is not an integer or a text, of 1 to %d characters each,"
-                                                .formatted(name, ENTITY_ID_CHARS_MAX)
-                                        + " without control characters"));
+                                JsonObjects.malformed(
+                                        "the field '%s' is not an integer or a text, of 1 to %d characters each,"
+                                                        .formatted(name, ENTITY_ID_CHARS_MAX)
+                                                + " without control characters"));
                     }
                     switch (field) {
                         case ITEM -> item = id;
@@ -144,35 +99,33 @@ public final class SignalParser {
             }
             parser.skipChildren();
         }
-        if (parser.nextToken() != null) {
-            return malformed("something follows the JSON object");
-        }
-        return defect != null ? defect : new Parsed(new Signal(tenantId, item, user, creator));
+        return defect != null ? defect : new Parsed(new Signal(tenantId, type, item, user, creator));
     }
 
-    private static @Nullable String entityId(JsonParser parser, JsonToken token) throws IOException {
+    /** The text or integer that the parser is at, if it can be an id; otherwise null. */
+    static @Nullable String id(JsonParser parser, JsonToken token) throws IOException {
         if (token != JsonToken.VALUE_STRING && token != JsonToken.VALUE_NUMBER_INT) {
             return null;
         }
         int length = parser.getTextLength();
-        if (length == 0 || length > ENTITY_ID_CHARS_MAX) {
+        return length == 0 || length > ENTITY_ID_CHARS_MAX ? null : checkedId(parser.getText());
+    }
+
+    /** {@code text} if it can be an id; otherwise null. */
+    static @Nullable String checkedId(String text) {
+        if (text.isEmpty() || text.length() > ENTITY_ID_CHARS_MAX) {
             return null;
         }
-        String id = parser.getText();
-        for (int i = 0; i < length; i++) {
-            if (Character.isISOControl(id.charAt(i))) {
+        for (int i = 0; i < text.length(); i++) {
+            if (Character.isISOControl(text.charAt(i))) {
                 return null;
             }
         }
-        return id;
+        return text;
     }
 
     private static Defective first(@Nullable Defective earlier, Defective later) {
         return earlier != null ? earlier : later;
-    }
-
-    private static Defective malformed(String message) {
-        return new Defective(Defect.MALFORMED, message);
     }
 
     private enum Field {

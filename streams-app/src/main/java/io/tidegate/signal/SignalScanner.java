@@ -15,11 +15,11 @@ import org.jspecify.annotations.Nullable;
  * each is read twice on its way, and a parser for all of JSON costs several times as much. Pure; thread-safe.
  */
 final class SignalScanner {
-    private static final int BYTES_MAX = 1024 * 1024;
-    private static final int NAME_BYTES_MAX = 1_000;
+    static final int BYTES_MAX = 1024 * 1024;
+    static final int NAME_BYTES_MAX = 1_000;
     private static final int NUMBER_BYTES_MAX = 100;
-    private static final int DEPTH_MAX = 16;
-    private static final int UNSURE = -1;
+    static final int DEPTH_MAX = 16;
+    static final int UNSURE = -1;
     private static final VarHandle LONGS = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
 
     /** One in each byte of a long. */
@@ -32,7 +32,7 @@ final class SignalScanner {
     private static final byte[] CREATOR = ascii("creator");
     private static final byte[] TRUE = ascii("true");
     private static final byte[] FALSE = ascii("false");
-    private static final byte[] NULL = ascii("null");
+    static final byte[] NULL = ascii("null");
 
     private SignalScanner() {}
 
@@ -46,6 +46,7 @@ final class SignalScanner {
             return null;
         }
         TenantId tenantId = null;
+        String type = null;
         String item = null;
         String user = null;
         String creator = null;
@@ -82,7 +83,7 @@ final class SignalScanner {
                             return null;
                         }
                     }
-                    case 2 -> {}
+                    case 2 -> type = type(value, at, end);
                     case 4 -> item = id(value, at, end);
                     case 8 -> user = id(value, at, end);
                     default -> creator = id(value, at, end);
@@ -91,7 +92,7 @@ final class SignalScanner {
             at = blanks(value, end);
             int next = byteAt(value, at);
             if (next == '}') {
-                return blanks(value, at + 1) == value.length ? new Signal(tenantId, item, user, creator) : null;
+                return blanks(value, at + 1) == value.length ? new Signal(tenantId, type, item, user, creator) : null;
             }
             if (next != ',') {
                 return null;
@@ -137,8 +138,16 @@ final class SignalScanner {
         };
     }
 
+    /** A text that no config could name is read as none. */
+    private static @Nullable String type(byte[] value, int from, int to) {
+        int length = to - from - 2;
+        return value[from] == '"' && length > 0 && length <= SignalParser.ENTITY_ID_CHARS_MAX
+                ? string(value, from + 1, to - 1)
+                : null;
+    }
+
     /** The end of the value that begins at {@code at}, or {@link #UNSURE}. */
-    private static int value(byte[] value, int at, int depth) {
+    static int value(byte[] value, int at, int depth) {
         int first = byteAt(value, at);
         return switch (first) {
             case '"' -> {
@@ -189,7 +198,7 @@ final class SignalScanner {
     }
 
     /** The closing quote of the text that opens at {@code at}; only printable ASCII without escapes. */
-    private static int text(byte[] value, int at) {
+    static int text(byte[] value, int at) {
         if (byteAt(value, at) != '"') {
             return UNSURE;
         }
@@ -226,7 +235,7 @@ final class SignalScanner {
         return (bytes | control | delete | quote | escape) & EACH << 7;
     }
 
-    private static int number(byte[] value, int at) {
+    static int number(byte[] value, int at) {
         int i = byteAt(value, at) == '-' ? at + 1 : at;
         int integer = digits(value, i);
         if (integer == i || (value[i] == '0' && integer > i + 1)) {
@@ -252,7 +261,7 @@ final class SignalScanner {
         return i - at > NUMBER_BYTES_MAX ? UNSURE : i;
     }
 
-    private static int digits(byte[] value, int at) {
+    static int digits(byte[] value, int at) {
         int i = at;
         while (i < value.length && isDigit(value[i])) {
             i++;
@@ -260,12 +269,12 @@ final class SignalScanner {
         return i;
     }
 
-    private static int literal(byte[] value, int at, byte[] literal) {
+    static int literal(byte[] value, int at, byte[] literal) {
         int end = at + literal.length;
         return end <= value.length && is(value, at, end, literal) ? end : UNSURE;
     }
 
-    private static int blanks(byte[] value, int at) {
+    static int blanks(byte[] value, int at) {
         int i = at;
         while (i < value.length && (value[i] == ' ' || value[i] == '\n' || value[i] == '\r' || value[i] == '\t')) {
             i++;
@@ -273,11 +282,11 @@ final class SignalScanner {
         return i;
     }
 
-    private static int byteAt(byte[] value, int at) {
+    static int byteAt(byte[] value, int at) {
         return at < value.length ? value[at] : UNSURE;
     }
 
-    private static boolean isDigit(byte next) {
+    static boolean isDigit(byte next) {
         return next >= '0' && next <= '9';
     }
 
@@ -294,7 +303,7 @@ final class SignalScanner {
         return true;
     }
 
-    private static String string(byte[] value, int from, int to) {
+    static String string(byte[] value, int from, int to) {
         return new String(value, from, to - from, StandardCharsets.ISO_8859_1);
     }
 

@@ -10,7 +10,7 @@ import io.tidegate.contract.Router.Route;
 import io.tidegate.contract.SourcePosition;
 import io.tidegate.contract.TidegateHeaders;
 import io.tidegate.contract.Topics;
-import io.tidegate.signal.SignalParser;
+import io.tidegate.signal.SignalReader;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.wal.DataDir;
 import io.tidegate.wal.WalException;
@@ -131,7 +131,7 @@ public final class Books {
     public Books(Settings settings) {
         this.settings = settings;
         this.topics = settings.topics();
-        this.router = new Router(settings.tenantSource(), new SignalParser());
+        this.router = new Router(settings.tenantSource(), new SignalReader(settings.signalMapping()));
     }
 
     /** What is known of one ingress partition. */

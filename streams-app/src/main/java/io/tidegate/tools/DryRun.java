@@ -1,11 +1,5 @@
 package io.tidegate.tools;
 
-import io.tidegate.signal.Signal;
-
-import io.tidegate.contract.RoutedSignal;
-
-import io.tidegate.contract.Envelope;
-
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admin.TopicReader;
 import io.tidegate.admission.Admission;
@@ -14,8 +8,11 @@ import io.tidegate.admission.Decision.Rejected;
 import io.tidegate.admission.Reason;
 import io.tidegate.admission.TenantUsage;
 import io.tidegate.config.Settings;
+import io.tidegate.contract.Envelope;
+import io.tidegate.contract.RoutedSignal;
 import io.tidegate.signal.ParseResult.Parsed;
-import io.tidegate.signal.SignalParser;
+import io.tidegate.signal.Signal;
+import io.tidegate.signal.SignalReader;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfig.Mode;
 import io.tidegate.tenant.TenantId;
@@ -80,7 +77,7 @@ public final class DryRun {
         TenantUsage usage =
                 UsageSnapshot.read(settings, tenant::equals, Long.MAX_VALUE).of(tenant);
         Admission admission = new Admission(settings.region(), settings.entitiesMax(), settings.historyBounds());
-        SignalParser parser = new SignalParser();
+        SignalReader again = new SignalReader(settings.signalMapping());
         long fromMs = nowMs - since.toMillis();
         Map<Reason, Long> rejected = new EnumMap<>(Reason.class);
         long[] signals = {0};
@@ -91,10 +88,12 @@ public final class DryRun {
             reader.readToEnd(record -> {
                 for (RoutedSignal routed : signals(record)) {
                     Signal signal = routed.signal();
-                    if (signal == null && parser.parse(routed.value()) instanceof Parsed parsed) {
+                    if (signal == null && routed.read(again) instanceof Parsed parsed) {
                         signal = parsed.signal();
                     }
-                    if (signal == null || routed.timestampMs() < fromMs || !routed.tenant().equals(tenant)) {
+                    if (signal == null
+                            || routed.timestampMs() < fromMs
+                            || !routed.tenant().equals(tenant)) {
                         continue;
                     }
                     signals[0]++;

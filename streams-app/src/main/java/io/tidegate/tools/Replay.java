@@ -318,6 +318,7 @@ public final class Replay {
                 : UsageSnapshot.empty();
         current = new ReplayJudge(
                 settings.tenantSource(),
+                settings.signalMapping(),
                 directory.missingIsDefault(configs),
                 this::config,
                 usages,

@@ -11,10 +11,9 @@ import io.tidegate.contract.Router;
 import io.tidegate.contract.Router.Route;
 import io.tidegate.contract.SourcePosition;
 import io.tidegate.contract.TenantSource;
-import io.tidegate.signal.ParseResult;
-import io.tidegate.signal.ParseResult.Parsed;
 import io.tidegate.signal.Signal;
-import io.tidegate.signal.SignalParser;
+import io.tidegate.signal.SignalMapping;
+import io.tidegate.signal.SignalReader;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfig.Mode;
 import io.tidegate.tenant.TenantId;
@@ -40,7 +39,6 @@ final class ReplayJudge {
     private final UsageSnapshot usages;
     private final Residency residency;
     private final Admission admission;
-    private final SignalParser parser = new SignalParser();
     private final Map<TenantId, Added> added = new HashMap<>();
 
     /** What the signals that passed add to a tenant's usage, beyond its entity set. */
@@ -74,12 +72,13 @@ final class ReplayJudge {
      */
     ReplayJudge(
             TenantSource source,
+            SignalMapping mapping,
             boolean missingIsDefault,
             Function<TenantId, @Nullable TenantConfig> inForce,
             UsageSnapshot usages,
             @Nullable String region,
             Residency residency) {
-        this.router = new Router(source, parser);
+        this.router = new Router(source, new SignalReader(mapping));
         this.missingIsDefault = missingIsDefault;
         this.inForce = inForce;
         this.usages = usages;
@@ -110,11 +109,12 @@ final class ReplayJudge {
         if (residency.target(config, candidate.headers()) != null || config.mode() == Mode.OBSERVE) {
             return new Verdict(tenant, null);
         }
-        Reason reason = stillRejected(tenant, config, candidate, nowMs);
+        Reason reason = stillRejected(tenant, config, candidate, ((Route.ToTenant) route).signal(), nowMs);
         return new Verdict(tenant, reason == null ? null : reason.id());
     }
 
-    private @Nullable Reason stillRejected(TenantId tenant, TenantConfig config, Candidate candidate, long nowMs) {
+    private @Nullable Reason stillRejected(
+            TenantId tenant, TenantConfig config, Candidate candidate, Signal signal, long nowMs) {
         TenantConfig unrated =
                 config.toBuilder().maxSignalsPerSec(null).burstSignals(null).build();
         TenantUsage usage = needsUsage(config) ? usages.of(tenant) : TenantUsage.fresh(0, 0);
@@ -134,9 +134,8 @@ final class ReplayJudge {
             return Reason.STORAGE_LIMIT;
         }
         byte[] value = candidate.record().value();
-        ParseResult parsed = parser.parse(value);
-        if (config.maxEntities() != null && parsed instanceof Parsed signal) {
-            Reason full = entities(tenant, unrated, usage, more, signal.signal(), candidate.reason(), nowMs);
+        if (config.maxEntities() != null) {
+            Reason full = entities(tenant, unrated, usage, more, signal, candidate.reason(), nowMs);
             if (full != null) {
                 return full;
             }

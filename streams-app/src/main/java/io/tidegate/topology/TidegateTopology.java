@@ -1,15 +1,13 @@
 package io.tidegate.topology;
 
-import io.tidegate.streams.ChangelogTopology;
-
-import io.tidegate.streams.AfterCommit;
-
 import io.tidegate.contract.AcceptedTopic;
 import io.tidegate.contract.Router;
 import io.tidegate.contract.StateKeys;
 import io.tidegate.contract.Topics;
-import io.tidegate.signal.SignalParser;
+import io.tidegate.signal.SignalReader;
+import io.tidegate.streams.AfterCommit;
 import io.tidegate.streams.BeforeCommit;
+import io.tidegate.streams.ChangelogTopology;
 import io.tidegate.streams.Continuity;
 import io.tidegate.wal.DataDir;
 import java.util.Map;
@@ -86,10 +84,10 @@ public final class TidegateTopology {
             @Nullable Continuity continuity,
             TopologyListener listener) {
         ChangelogTopology topology = new ChangelogTopology();
-        SignalParser parser = new SignalParser();
+        SignalReader reader = new SignalReader(settings.mapping());
         addConfigs(topology, settings.topics(), configs);
-        addRoute(topology, settings, configs, parser, continuity, listener);
-        addAdmit(topology, settings, configs, parser, dir, accepted, continuity, listener);
+        addRoute(topology, settings, configs, reader, continuity, listener);
+        addAdmit(topology, settings, configs, reader, dir, accepted, continuity, listener);
         return topology;
     }
 
@@ -121,10 +119,10 @@ public final class TidegateTopology {
             Topology topology,
             TopologySettings settings,
             TenantConfigs configs,
-            SignalParser parser,
+            SignalReader reader,
             @Nullable Continuity continuity,
             TopologyListener listener) {
-        Router router = new Router(settings.tenantSource(), parser);
+        Router router = new Router(settings.tenantSource(), reader);
         Topics topics = settings.topics();
         addSource(topology, "signals", topics.signals().toArray(String[]::new));
         topology.addProcessor(
@@ -147,7 +145,7 @@ public final class TidegateTopology {
             ChangelogTopology topology,
             TopologySettings settings,
             TenantConfigs configs,
-            SignalParser parser,
+            SignalReader reader,
             DataDir dir,
             AcceptedTopic accepted,
             @Nullable Continuity continuity,
@@ -162,7 +160,7 @@ public final class TidegateTopology {
                 ADMIT,
                 guarded(
                         continuity,
-                        () -> new AdmitProcessor(settings, configs, parser, memory, onThread, afterCommit, listener)),
+                        () -> new AdmitProcessor(settings, configs, reader, memory, onThread, afterCommit, listener)),
                 "signals-by-tenant",
                 "tenant-commands");
         for (String store : StateKeys.LOGGED_STORES) {

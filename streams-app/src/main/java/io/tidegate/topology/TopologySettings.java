@@ -5,6 +5,7 @@ import io.tidegate.contract.RecordSizes;
 import io.tidegate.contract.Residency;
 import io.tidegate.contract.TenantSource;
 import io.tidegate.contract.Topics;
+import io.tidegate.signal.SignalMapping;
 import io.tidegate.wal.WalSettings;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
@@ -14,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param topics the names of all topics
  * @param tenantSource where a signal's tenant is read
+ * @param mapping where the fields of a signal are read
  * @param region where this instance writes; null where that is not set
  * @param residency where signals are sent on to whose tenant must not be here
  * @param instance this instance's name in reports
@@ -30,6 +32,7 @@ import org.jspecify.annotations.Nullable;
 public record TopologySettings(
         Topics topics,
         TenantSource tenantSource,
+        SignalMapping mapping,
         @Nullable String region,
         Residency residency,
         String instance,

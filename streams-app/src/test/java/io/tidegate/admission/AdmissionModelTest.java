@@ -48,10 +48,9 @@ class AdmissionModelTest {
         @Nullable
         Reason admit(TenantConfig config, Signal signal, long nowMs) {
             Set<String> named = new HashSet<>();
-            named.add("item " + signal.item());
-            named.add("user " + signal.user());
-            named.add("creator " + signal.creator());
-            named.removeIf(id -> id.endsWith(" null"));
+            signal.items().forEach(id -> named.add("item " + id));
+            signal.users().forEach(id -> named.add("user " + id));
+            signal.creators().forEach(id -> named.add("creator " + id));
             Set<String> after = new HashSet<>(entities);
             after.addAll(named);
             Reason reason = check(config, after, nowMs);

@@ -40,7 +40,7 @@ class EnvelopeTest {
                             new RecordHeader("", null)
                         },
                         bytes("{\"tenant_id\":42,\"item\":\"ü\"}"),
-                        new Signal(TenantId.of(42), "ü", null, null)),
+                        new Signal(TenantId.of(42), "view", List.of("ü", "b"), List.of(), List.of())),
                 new RoutedSignal(
                         TenantId.of(-1),
                         1_700_000_000_100L,
@@ -84,17 +84,66 @@ class EnvelopeTest {
                         signal.signal());
     }
 
-    private static String golden() throws IOException {
-        try (InputStream in = EnvelopeTest.class.getResourceAsStream("/golden/envelope-v1.hex")) {
+    private static String golden(int version) throws IOException {
+        try (InputStream in = EnvelopeTest.class.getResourceAsStream("/golden/envelope-v" + version + ".hex")) {
             assertThat(in).isNotNull();
             return new String(in.readAllBytes(), UTF_8).replaceAll("#.*", "").replaceAll("\\s", "");
         }
     }
 
     @Test
-    void versionOneIsWrittenAndReadAsItAlwaysWas() throws IOException {
-        assertThat(HexFormat.of().formatHex(envelope(samples()))).isEqualTo(golden());
-        assertSame(Envelope.read(HexFormat.of().parseHex(golden())), samples());
+    void versionTwoIsWrittenAndReadAsItAlwaysWas() throws IOException {
+        assertThat(HexFormat.of().formatHex(envelope(samples()))).isEqualTo(golden(2));
+        assertSame(Envelope.read(HexFormat.of().parseHex(golden(2))), samples());
+    }
+
+    /** It has no type, and one id of each kind at most. */
+    @Test
+    void versionOneIsReadAsItAlwaysWas() throws IOException {
+        List<RoutedSignal> signals = new ArrayList<>(samples());
+        RoutedSignal first = signals.get(0);
+        signals.set(
+                0,
+                new RoutedSignal(
+                        first.tenant(),
+                        first.timestampMs(),
+                        first.source(),
+                        first.key(),
+                        first.headers(),
+                        first.value(),
+                        new Signal(first.tenant(), "ü", null, null)));
+        assertSame(Envelope.read(HexFormat.of().parseHex(golden(1))), signals);
+    }
+
+    @Test
+    void aTypeInVersionOneIsAnUnknownFlag() throws IOException {
+        byte[] first = HexFormat.of().parseHex(golden(1));
+        first[1] |= Envelope.TYPE;
+        assertThatThrownBy(() -> Envelope.read(first)).hasMessageContaining("unknown flags");
+    }
+
+    @Test
+    void moreIdsThanASignalCanNameAreNoEnvelope() {
+        byte[] envelope = envelope(List.of(withItems(Signal.ENTITIES_MAX)));
+        assertSame(Envelope.read(envelope), List.of(withItems(Signal.ENTITIES_MAX)));
+
+        byte[] more = envelope(List.of(withItems(Signal.ENTITIES_MAX + 1)));
+        assertThatThrownBy(() -> Envelope.read(more)).hasMessageContaining("has too many ids");
+    }
+
+    private static RoutedSignal withItems(int items) {
+        List<String> ids = new ArrayList<>();
+        for (int i = 0; i < items; i++) {
+            ids.add(Integer.toString(i));
+        }
+        return new RoutedSignal(
+                TenantId.of(1),
+                0,
+                new SourcePosition("s", 0, 0),
+                null,
+                new Header[0],
+                bytes("{}"),
+                new Signal(TenantId.of(1), null, ids, List.of(), List.of()));
     }
 
     @Test
@@ -129,13 +178,13 @@ class EnvelopeTest {
     }
 
     @ParameterizedTest
-    @ValueSource(bytes = {0, 2, 123, -1})
+    @ValueSource(bytes = {0, 3, 123, -1})
     void anotherVersionIsNamed(byte version) {
         byte[] other = envelope(samples());
         other[0] = version;
         assertThatThrownBy(() -> Envelope.read(other))
                 .isInstanceOf(IllegalArgumentException.class)
-                .hasMessage("an envelope of version %d, and this Tidegate reads version 1", version);
+                .hasMessage("an envelope of version %d, and this Tidegate reads versions 1 to 2", version);
     }
 
     @ParameterizedTest
@@ -179,23 +228,34 @@ class EnvelopeTest {
         Header[] headers = new Header[random.nextInt(4)];
         Arrays.setAll(
                 headers,
-                i -> new RecordHeader("h€".repeat(random.nextInt(40)), random.nextBoolean() ? null : some(random, 200)));
+                i -> new RecordHeader(
+                        "h€".repeat(random.nextInt(40)), random.nextBoolean() ? null : some(random, 200)));
         TenantId tenant = TenantId.of(random.nextLong());
         return new RoutedSignal(
                 tenant,
                 random.nextLong() >>> random.nextInt(1, 64),
                 new SourcePosition(
-                        "signals" + random.nextInt(3), random.nextInt(1_000), random.nextLong() >>> random.nextInt(1, 64)),
+                        "signals" + random.nextInt(3),
+                        random.nextInt(1_000),
+                        random.nextLong() >>> random.nextInt(1, 64)),
                 random.nextBoolean() ? null : some(random, 20),
                 headers,
                 some(random, 2_000),
-                random.nextInt(4) == 0 ? null : new Signal(tenant, id(random), id(random), id(random)));
+                random.nextInt(4) == 0 ? null : new Signal(tenant, id(random), ids(random), ids(random), ids(random)));
     }
 
     private static byte[] some(SplittableRandom random, int max) {
         byte[] some = new byte[random.nextInt(max)];
         random.nextBytes(some);
         return some;
+    }
+
+    private static List<String> ids(SplittableRandom random) {
+        List<String> ids = new ArrayList<>();
+        for (int count = random.nextInt(4); count > 0; count--) {
+            ids.add("€".repeat(random.nextInt(1, 20)));
+        }
+        return ids;
     }
 
     private static @Nullable String id(SplittableRandom random) {
@@ -218,6 +278,8 @@ class EnvelopeTest {
         long counted = RecordSizes.of(signal.key(), signal.value(), new RecordHeaders(headers));
         byte[] envelope = envelope(List.of(signal));
         assertThat(envelope.length - counted).isLessThan(RecordSizes.HEADROOM_BYTES / 2);
-        assertThat(Envelope.read(envelope).get(0).signal()).as("parsed again by admit").isNull();
+        assertThat(Envelope.read(envelope).get(0).signal())
+                .as("parsed again by admit")
+                .isNull();
     }
 }

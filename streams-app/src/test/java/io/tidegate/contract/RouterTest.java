@@ -7,7 +7,7 @@ import io.tidegate.contract.Router.Route.ToDeadLetter;
 import io.tidegate.contract.Router.Route.ToTenant;
 import io.tidegate.signal.Defect;
 import io.tidegate.signal.Signal;
-import io.tidegate.signal.SignalParser;
+import io.tidegate.signal.SignalReader;
 import io.tidegate.tenant.TenantId;
 import java.nio.charset.StandardCharsets;
 import java.util.Locale;
@@ -44,7 +44,8 @@ class RouterTest {
 
     private static Object route(
             TenantSource source, String topic, @Nullable String key, @Nullable String value, Headers headers) {
-        return outcome(new Router(source, new SignalParser()).route(topic, bytes(key), bytes(value), headers, true));
+        return outcome(
+                new Router(source, SignalReader.ofDefault()).route(topic, bytes(key), bytes(value), headers, true));
     }
 
     private static Object byValue(@Nullable String value) {
@@ -78,7 +79,7 @@ class RouterTest {
 
     @Test
     void aSignalComesWithWhatItsValueSays() {
-        Route route = new Router(TenantSource.VALUE, new SignalParser())
+        Route route = new Router(TenantSource.VALUE, SignalReader.ofDefault())
                 .route("signals", null, bytes("{\"tenant_id\":42,\"item\":\"a\",\"user\":7}"), headers(), true);
         assertThat(route).isEqualTo(new ToTenant(T42, new Signal(T42, "a", "7", null)));
     }
@@ -191,8 +192,8 @@ class RouterTest {
     }
 
     private static Object strict(TenantSource source, @Nullable String key, @Nullable String value, Headers headers) {
-        return outcome(
-                new Router(source, new SignalParser()).route("signals.7", bytes(key), bytes(value), headers, false));
+        return outcome(new Router(source, SignalReader.ofDefault())
+                .route("signals.7", bytes(key), bytes(value), headers, false));
     }
 
     private static ToDeadLetter missing(String what) {

@@ -133,9 +133,15 @@ class SignalParserFuzzTest {
         JsonNode tenant = tree.get("tenant_id");
         return new Signal(
                 tenant == null ? null : TenantId.parse(tenant.asText()),
+                typeIn(tree),
                 idIn(tree, "item"),
                 idIn(tree, "user"),
                 idIn(tree, "creator"));
+    }
+
+    private static @Nullable String typeIn(JsonNode tree) {
+        String type = idIn(tree, "signal");
+        return type == null || type.isEmpty() || type.chars().anyMatch(Character::isISOControl) ? null : type;
     }
 
     private static @Nullable String idIn(JsonNode tree, String name) {

@@ -46,7 +46,7 @@ class SignalParserTest {
     @Test
     void readsAllFields() {
         assertThat(parsed(json("{'tenant_id':42,'signal':'view','item':'i','user':'u','creator':'c','x':[1,{}]}")))
-                .isEqualTo(new Signal(TenantId.of(42), "i", "u", "c"));
+                .isEqualTo(new Signal(TenantId.of(42), "view", "i", "u", "c"));
     }
 
     @Test
@@ -95,16 +95,18 @@ class SignalParserTest {
     @Test
     void takesAValueOfOneMegabyte() {
         assertThat(parsed(json("{'pad':'" + "x".repeat(1_000_000) + "','item':'i'}"))
-                        .item())
+                        .items()
+                        .get(0))
                 .isEqualTo("i");
     }
 
     @Test
     void takesIdsUpToTheirLongest() {
         String longest = "x".repeat(SignalParser.ENTITY_ID_CHARS_MAX);
-        assertThat(parsed(json("{'item':'" + longest + "'}")).item()).isEqualTo(longest);
+        assertThat(parsed(json("{'item':'" + longest + "'}")).items().get(0)).isEqualTo(longest);
         assertThat(defective(json("{'item':'" + longest + "x'}")).defect()).isEqualTo(Defect.MALFORMED);
-        assertThat(parsed(json("{'item':" + "7".repeat(512) + "}")).item()).hasSize(512);
+        assertThat(parsed(json("{'item':" + "7".repeat(512) + "}")).items().get(0))
+                .hasSize(512);
         assertThat(defective(json("{'item':" + "7".repeat(513) + "}")).defect()).isEqualTo(Defect.MALFORMED);
     }
 

@@ -19,7 +19,7 @@ class SignalScannerTest {
     void readsAPlainSignal() {
         assertThat(SignalScanner.scan(bytes(" {\"tenant_id\" : 42,\"signal\":\"view\",\"item\":\"sku-1\",\"user\":7,"
                         + "\"creator\":null,\"n\":[-1.5e3,{\"a\":[]},true,false]}\n")))
-                .isEqualTo(new Signal(TenantId.of(42), "sku-1", "7", null));
+                .isEqualTo(new Signal(TenantId.of(42), "view", "sku-1", "7", null));
         assertThat(SignalScanner.scan(bytes("{}"))).isEqualTo(new Signal(null, null, null, null));
     }
 

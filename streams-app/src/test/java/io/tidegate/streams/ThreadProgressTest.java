@@ -10,6 +10,7 @@ import io.tidegate.contract.RecordSizes;
 import io.tidegate.contract.Residency;
 import io.tidegate.contract.TenantSource;
 import io.tidegate.contract.Topics;
+import io.tidegate.signal.SignalMapping;
 import io.tidegate.tenant.MissingTenants;
 import io.tidegate.tenant.UnknownTenants;
 import io.tidegate.topology.TenantConfigs;
@@ -268,6 +269,7 @@ class ThreadProgressTest {
         var settings = new TopologySettings(
                 topics,
                 TenantSource.VALUE,
+                SignalMapping.DEFAULT,
                 null,
                 new Residency(null, Map.of()),
                 "a",

@@ -109,7 +109,7 @@ public class DecisionBenchmark {
         Signal signal = nextSignal();
         long all = 0;
         for (EntityKind kind : EntityKind.ALL) {
-            usage.hash(hash, kind, kind.idIn(signal));
+            usage.hash(hash, kind, kind.idsIn(signal).get(0));
             all ^= hash.high() ^ hash.low();
         }
         return all;

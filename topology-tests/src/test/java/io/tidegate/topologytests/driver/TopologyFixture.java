@@ -11,6 +11,7 @@ import io.tidegate.contract.StateKeys;
 import io.tidegate.contract.TenantSource;
 import io.tidegate.contract.TidegateHeaders;
 import io.tidegate.contract.Topics;
+import io.tidegate.signal.SignalMapping;
 import io.tidegate.tenant.MissingTenants;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.tenant.UnknownTenants;
@@ -91,6 +92,7 @@ final class TopologyFixture implements AutoCloseable {
         TopologySettings settings = new TopologySettings(
                 topics,
                 setup.tenantSource,
+                setup.mapping,
                 setup.region,
                 new Residency(setup.region, setup.regionTopics),
                 "test-instance",
@@ -139,6 +141,7 @@ final class TopologyFixture implements AutoCloseable {
         private final Path root;
         private List<String> signals = List.of(SIGNALS);
         private TenantSource tenantSource = TenantSource.VALUE;
+        private SignalMapping mapping = SignalMapping.DEFAULT;
         private @Nullable String region;
         private Map<String, String> regionTopics = Map.of();
         private UnknownTenants unknown = UnknownTenants.REJECT;
@@ -165,6 +168,11 @@ final class TopologyFixture implements AutoCloseable {
 
         Setup tenantSource(TenantSource source) {
             tenantSource = source;
+            return this;
+        }
+
+        Setup mapping(SignalMapping places) {
+            mapping = places;
             return this;
         }
 
@@ -356,6 +364,12 @@ final class TopologyFixture implements AutoCloseable {
     /** The store, to be filled as Kafka Streams fills it from its changelog. */
     <K> KeyValueStore<K, byte[]> store(String name) {
         return driver.getKeyValueStore(name);
+    }
+
+    /** How many entities a tenant has. */
+    long entities(String tenant) {
+        byte[] stored = this.<Bytes>store(StateKeys.USAGE).get(StateKeys.usage(TenantId.parse(tenant)));
+        return stored == null ? 0 : TenantUsage.read(stored).entityCount();
     }
 
     /** A sealed segment is reported in the transaction after that which sealed it. */

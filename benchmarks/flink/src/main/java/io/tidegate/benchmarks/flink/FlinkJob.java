@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.List;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 import org.apache.flink.api.common.serialization.DeserializationSchema;
 import org.apache.flink.api.common.serialization.Encoder;
@@ -113,11 +114,15 @@ final class FlinkJob {
             event.timestampMs = record.timestamp();
             event.partition = record.partition();
             event.offset = record.offset();
-            event.item = signal.item();
-            event.user = signal.user();
-            event.creator = signal.creator();
+            event.item = first(signal.items());
+            event.user = first(signal.users());
+            event.creator = first(signal.creators());
             event.value = record.value();
             out.collect(event);
+        }
+
+        private static String first(List<String> ids) {
+            return ids.isEmpty() ? null : ids.get(0);
         }
 
         @Override

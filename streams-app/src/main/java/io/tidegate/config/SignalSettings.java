@@ -1,0 +1,98 @@
+package io.tidegate.config;
+
+import io.tidegate.contract.TenantSource;
+import io.tidegate.signal.FieldSource;
+import io.tidegate.signal.SignalField;
+import io.tidegate.signal.SignalFormat;
+import io.tidegate.signal.SignalMapping;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.function.Predicate;
+import org.apache.kafka.common.config.AbstractConfig;
+
+/**
+ * Where signals have their tenant, type and entities, from the settings {@code signal.…}.
+ *
+ * <p>With an opaque format, a pointer that is only a default is no source: nothing is read of the values.
+ */
+final class SignalSettings {
+    /** Headers that Tidegate itself sets: what a producer sent under these names is replaced. */
+    private static final String OWN_HEADERS = "tidegate.";
+
+    private SignalSettings() {}
+
+    /**
+     * Reads the mapping.
+     *
+     * @param isSet whether a setting is given, rather than a default
+     * @throws SettingsException with key, value and rule
+     */
+    static SignalMapping mapping(AbstractConfig config, Predicate<String> isSet) {
+        SignalFormat format = SignalFormat.of(config.getString(Settings.SIGNAL_FORMAT));
+        Map<SignalField, List<FieldSource>> sources = new EnumMap<>(SignalField.class);
+        for (SignalField field : SignalField.values()) {
+            String key = field.setting();
+            List<FieldSource> ofField = new ArrayList<>();
+            if (format == SignalFormat.JSON || isSet.test(key)) {
+                for (String text : field.isEntity() ? config.getList(key) : List.of(config.getString(key))) {
+                    if (!text.isEmpty()) {
+                        ofField.add(source(key, text));
+                    }
+                }
+            }
+            sources.put(field, ofField);
+        }
+        try {
+            return new SignalMapping(format, sources);
+        } catch (IllegalArgumentException e) {
+            throw new SettingsException(e.getMessage());
+        }
+    }
+
+    private static FieldSource source(String key, String text) {
+        try {
+            FieldSource source = FieldSource.parse(text);
+            if (source instanceof FieldSource.Header header && header.name().startsWith(OWN_HEADERS)) {
+                throw new IllegalArgumentException(
+                        "headers that begin with %s are Tidegate's own".formatted(OWN_HEADERS));
+            }
+            return source;
+        } catch (IllegalArgumentException e) {
+            throw new SettingsException("%s = %s: %s".formatted(key, text, e.getMessage()));
+        }
+    }
+
+    /** What {@code tenant.source} and the mapping demand of each other. */
+    static void check(SignalMapping mapping, TenantSource source, boolean missingIsDefault) {
+        List<FieldSource> tenant = mapping.of(SignalField.TENANT);
+        String key = SignalField.TENANT.setting();
+        if (source != TenantSource.VALUE) {
+            if (!tenant.isEmpty() && !(tenant.get(0) instanceof FieldSource.Pointer)) {
+                throw new SettingsException(
+                        ("%s names the %s, and %s = %s: two sources for the tenant. Leave %s = value, or %s a JSON pointer"
+                                        + " or empty")
+                                .formatted(
+                                        key,
+                                        tenant.get(0).place(),
+                                        Settings.TENANT_SOURCE,
+                                        source.name().toLowerCase(Locale.ROOT),
+                                        Settings.TENANT_SOURCE,
+                                        key));
+            }
+        } else if (tenant.isEmpty() && !missingIsDefault) {
+            throw new SettingsException(
+                    ("%s is empty and %s = value: no signal could name its tenant. Set %s to a header or the key%s, set %s to"
+                                    + " header, key or topic, or set %s = default")
+                            .formatted(
+                                    key,
+                                    Settings.TENANT_SOURCE,
+                                    key,
+                                    mapping.format() == SignalFormat.JSON ? ", or to a JSON pointer" : "",
+                                    Settings.TENANT_SOURCE,
+                                    Settings.TENANTS_MISSING));
+        }
+    }
+}

@@ -1,0 +1,112 @@
+package io.tidegate.signal;
+
+import io.tidegate.signal.ParseResult.Defective;
+import io.tidegate.signal.ParseResult.Parsed;
+import io.tidegate.signal.PointerTree.Node;
+import io.tidegate.tenant.TenantId;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What has been found of one signal so far, and the first thing that is wrong with it. Not thread-safe; for one signal.
+ */
+final class Finding {
+    /** Up to so many ids of one kind, each is compared with all others. */
+    private static final int COMPARED_MAX = 8;
+
+    private static final int KINDS = 3;
+
+    private final long[] seen;
+    private final Ids[] ids = new Ids[KINDS];
+    private @Nullable TenantId tenant;
+    private @Nullable String type;
+    private @Nullable Defective defect;
+    private int entities;
+
+    /** Distinct ids of one kind. */
+    private static final class Ids {
+        private final List<String> list = new ArrayList<>(2);
+        private @Nullable Set<String> set;
+
+        boolean add(String id) {
+            if (set == null && list.size() == COMPARED_MAX) {
+                set = new HashSet<>(list);
+            }
+            boolean isNew = set == null ? !list.contains(id) : set.add(id);
+            if (isNew) {
+                list.add(id);
+            }
+            return isNew;
+        }
+    }
+
+    /** @param nodes how many nodes the tree of pointers has */
+    Finding(int nodes) {
+        seen = new long[(nodes + Long.SIZE - 1) / Long.SIZE];
+    }
+
+    /** Whether the place has been there before: with two values, two readers could see two signals. */
+    boolean isRepeated(Node node) {
+        long bit = 1L << node.number;
+        int word = node.number / Long.SIZE;
+        boolean repeated = (seen[word] & bit) != 0;
+        seen[word] |= bit;
+        return repeated;
+    }
+
+    void tenant(TenantId id) {
+        tenant = id;
+    }
+
+    void type(@Nullable String text) {
+        type = text;
+    }
+
+    @Nullable
+    String type() {
+        return type;
+    }
+
+    /** Adds an entity; false if the signal names too many. */
+    boolean entity(SignalField field, String id) {
+        int kind = field.ordinal() - SignalField.ITEM.ordinal();
+        if (ids[kind] == null) {
+            ids[kind] = new Ids();
+        }
+        if (ids[kind].add(id)) {
+            entities++;
+        }
+        if (entities > Signal.ENTITIES_MAX) {
+            defect(Defect.MALFORMED, "the signal names more than %d entities".formatted(Signal.ENTITIES_MAX));
+            return false;
+        }
+        return true;
+    }
+
+    /** Records what is wrong; the first one counts. */
+    void defect(Defect kind, String message) {
+        if (defect == null) {
+            defect = new Defective(kind, message);
+        }
+    }
+
+    @Nullable
+    TenantId tenant() {
+        return tenant;
+    }
+
+    boolean isSound() {
+        return defect == null;
+    }
+
+    ParseResult result() {
+        return defect != null ? defect : new Parsed(new Signal(tenant, type, list(0), list(1), list(2)));
+    }
+
+    private List<String> list(int kind) {
+        return ids[kind] == null ? List.of() : ids[kind].list;
+    }
+}

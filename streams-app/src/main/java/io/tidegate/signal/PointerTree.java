@@ -1,0 +1,148 @@
+package io.tidegate.signal;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import io.tidegate.signal.FieldSource.Pointer;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The pointers of a mapping as a tree of names, so that one pass over a value finds all of them. A node is read (a leaf), or
+ * leads to others. Bounded by the mapping's sources × {@link FieldSource#DEPTH_MAX}. Immutable once built; thread-safe.
+ */
+final class PointerTree {
+    /** A name, and in arrays a place. */
+    static final class Node {
+        private static final Node[] NO_NODES = {};
+
+        /** Its number in the tree. */
+        final int number;
+
+        /** The pointer as it is written, for messages. */
+        final String path;
+
+        private final String name;
+        private final byte[] utf8;
+        private final int index;
+        private Node[] children = NO_NODES;
+        private List<SignalField> fields = List.of();
+
+        private Node(int number, String path, String name) {
+            this.number = number;
+            this.path = path;
+            this.name = name;
+            this.utf8 = name.getBytes(UTF_8);
+            this.index = index(name);
+        }
+
+        /** The fields that are read here; empty if the node only leads to others. */
+        List<SignalField> fields() {
+            return fields;
+        }
+
+        boolean isRead() {
+            return !fields.isEmpty();
+        }
+
+        @Nullable
+        Node child(String childName) {
+            for (Node child : children) {
+                if (child.name.equals(childName)) {
+                    return child;
+                }
+            }
+            return null;
+        }
+
+        /** The child whose name is these bytes. */
+        @Nullable
+        Node child(byte[] value, int from, int to) {
+            for (Node child : children) {
+                if (child.utf8.length == to - from && matches(child.utf8, value, from)) {
+                    return child;
+                }
+            }
+            return null;
+        }
+
+        /** The child that is the element of an array. */
+        @Nullable
+        Node child(int elementIndex) {
+            for (Node child : children) {
+                if (child.index == elementIndex) {
+                    return child;
+                }
+            }
+            return null;
+        }
+
+        private static boolean matches(byte[] name, byte[] value, int from) {
+            // A few bytes: a loop is faster than the JDK's comparison of ranges, which is made for long ones.
+            for (int i = 0; i < name.length; i++) {
+                if (value[from + i] != name[i]) {
+                    return false;
+                }
+            }
+            return true;
+        }
+
+        /** The element that a name means in an array: canonical decimal; -1 if it means none. */
+        private static int index(String name) {
+            int digits = name.length();
+            if (digits == 0 || digits > INDEX_DIGITS_MAX || (digits > 1 && name.charAt(0) == '0')) {
+                return -1;
+            }
+            for (int i = 0; i < digits; i++) {
+                if (name.charAt(i) < '0' || name.charAt(i) > '9') {
+                    return -1;
+                }
+            }
+            return Integer.parseInt(name);
+        }
+    }
+
+    /** Values are smaller than 10^9 bytes, so no array has as many elements. */
+    private static final int INDEX_DIGITS_MAX = 9;
+
+    private final Node root = new Node(0, "", "");
+    private int nodes = 1;
+
+    PointerTree(SignalMapping mapping) {
+        for (SignalField field : SignalField.values()) {
+            for (FieldSource source : mapping.of(field)) {
+                if (source instanceof Pointer pointer) {
+                    add(pointer, field);
+                }
+            }
+        }
+    }
+
+    private void add(Pointer pointer, SignalField field) {
+        Node node = root;
+        String path = "";
+        for (String token : pointer.tokens()) {
+            path += "/" + token.replace("~", "~0").replace("/", "~1");
+            Node child = node.child(token);
+            if (child == null) {
+                child = new Node(nodes++, path, token);
+                node.children = Arrays.copyOf(node.children, node.children.length + 1);
+                node.children[node.children.length - 1] = child;
+            }
+            node = child;
+        }
+        List<SignalField> fields = new ArrayList<>(node.fields);
+        fields.add(field);
+        node.fields = List.copyOf(fields);
+    }
+
+    Node root() {
+        return root;
+    }
+
+    /** One more than the largest number of a node. */
+    int size() {
+        return nodes;
+    }
+}

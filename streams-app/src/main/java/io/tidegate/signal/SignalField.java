@@ -1,0 +1,24 @@
+package io.tidegate.signal;
+
+import java.util.Locale;
+
+/** What Tidegate reads of a signal. */
+public enum SignalField {
+    TENANT,
+    TYPE,
+    ITEM,
+    USER,
+    CREATOR;
+
+    private final String setting = "signal." + name().toLowerCase(Locale.ROOT);
+
+    /** The setting that says where it is read, such as {@code signal.item}. */
+    public String setting() {
+        return setting;
+    }
+
+    /** Whether it names entities, of which a signal can have many. */
+    public boolean isEntity() {
+        return this != TENANT && this != TYPE;
+    }
+}

@@ -1,0 +1,20 @@
+package io.tidegate.signal;
+
+import java.util.Locale;
+
+/** What the values of signals are. */
+public enum SignalFormat {
+    /** A JSON object in UTF-8, checked to its end. */
+    JSON,
+    /** Any bytes: nothing is read of them. */
+    OPAQUE;
+
+    public static SignalFormat of(String name) {
+        return valueOf(name.toUpperCase(Locale.ROOT));
+    }
+
+    /** As settings write it. */
+    public String id() {
+        return name().toLowerCase(Locale.ROOT);
+    }
+}

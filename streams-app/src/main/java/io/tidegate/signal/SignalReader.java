@@ -1,0 +1,111 @@
+package io.tidegate.signal;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import io.tidegate.signal.FieldSource.Header;
+import io.tidegate.signal.FieldSource.Key;
+import io.tidegate.signal.FieldSource.Pointer;
+import io.tidegate.tenant.TenantId;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Reads of a record what a mapping says: from its value, its headers and its key. Thread-safe.
+ *
+ * <p>{@link SignalParser} reads the default mapping, which knows Tidegate's own format and nothing else.
+ */
+public final class SignalReader {
+    /** A field that is read beside the value. */
+    private record Outside(SignalField field, FieldSource source) {}
+
+    private final SignalMapping mapping;
+    private final @Nullable SignalParser own;
+    private final @Nullable MappedParser mapped;
+    private final List<Outside> outside = new ArrayList<>();
+
+    public SignalReader(SignalMapping mapping) {
+        this.mapping = mapping;
+        boolean isOwn = mapping.equals(SignalMapping.DEFAULT);
+        own = isOwn ? new SignalParser() : null;
+        mapped = isOwn || mapping.format() != SignalFormat.JSON ? null : new MappedParser(new PointerTree(mapping));
+        for (SignalField field : SignalField.values()) {
+            for (FieldSource source : mapping.of(field)) {
+                if (!(source instanceof Pointer)) {
+                    outside.add(new Outside(field, source));
+                }
+            }
+        }
+    }
+
+    /** A reader of Tidegate's own format. */
+    public static SignalReader ofDefault() {
+        return new SignalReader(SignalMapping.DEFAULT);
+    }
+
+    /** Where the tenant is read; null where it is not. */
+    public @Nullable FieldSource tenantSource() {
+        List<FieldSource> sources = mapping.of(SignalField.TENANT);
+        return sources.isEmpty() ? null : sources.get(0);
+    }
+
+    /** Reads one record. */
+    public ParseResult read(byte @Nullable [] key, byte @Nullable [] value, HeaderValues headers) {
+        if (own != null) {
+            return own.parse(value);
+        }
+        Finding finding = mapped != null ? mapped.parse(value) : opaque(value);
+        for (int i = 0; i < outside.size() && finding.isSound(); i++) {
+            Outside one = outside.get(i);
+            if (one.source instanceof Header header) {
+                for (byte[] text : headers.of(header.name())) {
+                    found(one, text, finding);
+                }
+            } else if (one.source instanceof Key && key != null) {
+                found(one, key, finding);
+            }
+        }
+        return finding.result();
+    }
+
+    /** A null value would delete what is kept under its key; every other one passes. */
+    private static Finding opaque(byte @Nullable [] value) {
+        Finding finding = new Finding(0);
+        if (value == null) {
+            finding.defect(Defect.MALFORMED, "the value is null");
+        }
+        return finding;
+    }
+
+    private static void found(Outside one, byte @Nullable [] bytes, Finding finding) {
+        if (one.field == SignalField.TENANT) {
+            TenantId tenant = bytes == null ? null : TenantId.tryParse(bytes);
+            if (tenant == null || (finding.tenant() != null && !finding.tenant().equals(tenant))) {
+                finding.defect(
+                        Defect.TENANT_INVALID,
+                        "the %s does not name a tenant: a decimal from 0 to 2^64-1 is expected"
+                                .formatted(one.source.place()));
+            } else {
+                finding.tenant(tenant);
+            }
+            return;
+        }
+        if (bytes == null) {
+            return;
+        }
+        String id = Utf8.isText(bytes) ? SignalParser.checkedId(new String(bytes, UTF_8)) : null;
+        if (id == null) {
+            finding.defect(
+                    Defect.MALFORMED,
+                    "the %s is not a text in UTF-8 of 1 to %d characters without control characters"
+                            .formatted(one.source.place(), SignalParser.ENTITY_ID_CHARS_MAX));
+        } else if (one.field == SignalField.TYPE) {
+            if (finding.type() != null && !finding.type().equals(id)) {
+                finding.defect(Defect.MALFORMED, "the %s names two types".formatted(one.source.place()));
+            }
+            finding.type(id);
+        } else {
+            var unused = finding.entity(one.field, id);
+        }
+    }
+}
