@@ -236,7 +236,7 @@ class RefusalHeadersTest {
         assertThat(lines(noEnvelope.record().headers()))
                 .containsExactlyInAnyOrder(
                         "tidegate.reason=malformed",
-                        "tidegate.message=an envelope of version 123, and this Tidegate reads version 1",
+                        "tidegate.message=an envelope of version 123, and this Tidegate reads versions 1 to 2",
                         "tidegate.retryable=false",
                         "tidegate.source.topic=signals-by-tenant",
                         "tidegate.source.partition=0",
