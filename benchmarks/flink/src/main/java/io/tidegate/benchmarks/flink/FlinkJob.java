@@ -32,6 +32,7 @@ import org.apache.flink.streaming.api.functions.sink.filesystem.rollingpolicies.
 import org.apache.flink.util.Collector;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a team would pick: the same work as a Flink job on a local cluster. Keyed token bucket and entity set in heap
@@ -121,7 +122,7 @@ final class FlinkJob {
             out.collect(event);
         }
 
-        private static String first(List<String> ids) {
+        private static @Nullable String first(List<String> ids) {
             return ids.isEmpty() ? null : ids.get(0);
         }
 
