@@ -34,8 +34,9 @@ final class SignalsCommand implements Runnable {
     @Command(
             name = "cat",
             mixinStandardHelpOptions = true,
-            description = "Prints the signals in the envelopes of signals-by-tenant, partition by partition. Exit 3 if a"
-                    + " record is not an envelope.")
+            description =
+                    "Prints the signals in the envelopes of signals-by-tenant, partition by partition. Exit 3 if a"
+                            + " record is not an envelope.")
     static final class Cat implements Callable<Integer> {
         @Mixin
         private SettingsOptions options = new SettingsOptions();

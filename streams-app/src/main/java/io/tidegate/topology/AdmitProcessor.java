@@ -1,23 +1,5 @@
 package io.tidegate.topology;
 
-import java.util.concurrent.atomic.AtomicInteger;
-
-import io.tidegate.contract.SegmentReport;
-
-import io.tidegate.wal.WalRecord;
-
-import io.tidegate.wal.SealedSegment;
-
-import io.tidegate.streams.AfterCommit;
-
-import org.apache.kafka.common.header.internals.RecordHeaders;
-
-import java.util.List;
-
-import io.tidegate.contract.RoutedSignal;
-
-import io.tidegate.contract.Envelope;
-
 import io.tidegate.admission.Admission;
 import io.tidegate.admission.Decision;
 import io.tidegate.admission.Decision.Rejected;
@@ -25,8 +7,11 @@ import io.tidegate.admission.QuotaExceeded;
 import io.tidegate.admission.QuotaWatch.Crossing;
 import io.tidegate.admission.TenantUsage;
 import io.tidegate.contract.AcceptedRecord;
+import io.tidegate.contract.Envelope;
+import io.tidegate.contract.RoutedSignal;
 import io.tidegate.contract.Router.Route.ToDeadLetter;
 import io.tidegate.contract.SegmentLimits;
+import io.tidegate.contract.SegmentReport;
 import io.tidegate.contract.SourcePosition;
 import io.tidegate.contract.StateKeys;
 import io.tidegate.contract.TenantPartitions;
@@ -35,6 +20,7 @@ import io.tidegate.signal.ParseResult;
 import io.tidegate.signal.ParseResult.Defective;
 import io.tidegate.signal.ParseResult.Parsed;
 import io.tidegate.signal.SignalParser;
+import io.tidegate.streams.AfterCommit;
 import io.tidegate.streams.BeforeCommit;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantId;
@@ -42,9 +28,14 @@ import io.tidegate.topology.TenantConfigs.InForce;
 import io.tidegate.topology.TenantStates.Held;
 import io.tidegate.topology.TopologyListener.Stage;
 import io.tidegate.topology.TopologyListener.UsageRound;
+import io.tidegate.wal.SealedSegment;
+import io.tidegate.wal.WalRecord;
 import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.LongConsumer;
 import org.apache.kafka.common.header.Headers;
+import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.streams.processor.PunctuationType;
 import org.apache.kafka.streams.processor.api.ContextualProcessor;
 import org.apache.kafka.streams.processor.api.ProcessorContext;
@@ -66,6 +57,7 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
     private final SignalParser parser;
     private final Admission admission;
     private final TopologyListener listener;
+    private final RejectionHeaders rejections = new RejectionHeaders();
     private LongConsumer progress;
     private final MemoryShare memory;
     private final @Nullable AfterCommit afterCommit;
@@ -234,8 +226,9 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
             // A tenant's state is in one shard, so a signal elsewhere must not be decided.
             int shard = TenantPartitions.of(signal.tenant(), settings.shards());
             if (shard != metadata.partition()) {
-                throw new IllegalArgumentException("the envelope has a signal of tenant %s, which belongs to partition %d"
-                        .formatted(signal.tenant(), shard));
+                throw new IllegalArgumentException(
+                        "the envelope has a signal of tenant %s, which belongs to partition %d"
+                                .formatted(signal.tenant(), shard));
             }
         }
         return signals;
@@ -338,8 +331,7 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
 
     private void reject(RoutedSignal signal, Rejected rejected, long configOffset) {
         listener.rejected(signal.tenant(), rejected.quota().reason());
-        Headers answer = Refusals.quotaExceeded(
-                new RecordHeaders(signal.headers()), rejected.quota(), configOffset, signal.source());
+        Headers answer = rejections.of(signal, rejected.quota(), configOffset);
         context()
                 .forward(
                         new Record<>(

@@ -75,8 +75,7 @@ class EnvelopePrinterTest {
         List<String> rows = out.toString().lines().toList();
         assertThat(rows).hasSize(3);
         assertThat(rows.get(0)).matches(" *PARTITION +OFFSET +INDEX +TIME +TENANT +SOURCE +VALUE");
-        assertThat(rows.get(1))
-                .matches(" *5 +42 +0 +2023-11-14T22:13:20.010Z +7 +signals/3/10 +\\{\"n\":1}");
+        assertThat(rows.get(1)).matches(" *5 +42 +0 +2023-11-14T22:13:20.010Z +7 +signals/3/10 +\\{\"n\":1}");
         assertThat(rows.get(2))
                 .matches(" *5 +42 +1 +\\S+ +18446744073709551615 +signals/3/11 +steer ·\\[2J the·terminal");
         assertThat(err.toString()).isEmpty();
@@ -142,13 +141,16 @@ class EnvelopePrinterTest {
             printer.print(record(length, Arrays.copyOf(whole, length)));
 
             if (printer.end() == ExitCodes.DAMAGE) {
-                assertThat(err.toString()).contains("partition 5, offset " + length).hasLineCount(1);
+                assertThat(err.toString())
+                        .contains("partition 5, offset " + length)
+                        .hasLineCount(1);
                 assertThat(lines()).hasSize(1);
             } else {
                 // The format has no count of signals: the topic keeps whole records.
-                assertThat(lines()).singleElement().satisfies(line -> assertThat(line.get("tenant_id")
-                                .asLong())
-                        .isEqualTo(7));
+                assertThat(lines())
+                        .singleElement()
+                        .satisfies(line ->
+                                assertThat(line.get("tenant_id").asLong()).isEqualTo(7));
             }
         }
         EnvelopePrinter printer = printer(false, null, ENOUGH);

@@ -189,7 +189,13 @@ final class HelpTest {
         assertThat(run.exitCode()).isEqualTo(ExitCodes.OK);
         assertThat(run.out())
                 .startsWith("#!/usr/bin/env bash")
-                .contains("complete -F _complete_tidegate", "tenants", "rejections", "signals", "--from-seq", "--from-offset");
+                .contains(
+                        "complete -F _complete_tidegate",
+                        "tenants",
+                        "rejections",
+                        "signals",
+                        "--from-seq",
+                        "--from-offset");
         assertThat(run.err()).isEmpty();
     }
 }

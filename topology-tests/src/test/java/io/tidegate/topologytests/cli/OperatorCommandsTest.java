@@ -211,13 +211,28 @@ final class OperatorCommandsTest {
                 .containsExactlyInAnyOrderElementsOf(java.util.stream.IntStream.range(0, 50)
                         .mapToObj(offset -> "%s/0/%d".formatted(app.signals(), offset))
                         .toList());
-        assertThat(signals).allSatisfy(signal -> assertThat(signal.path("value").asText())
-                .contains("\"item\":\"%s\"".formatted(signal.path("item").asText())));
+        assertThat(signals)
+                .allSatisfy(signal -> assertThat(signal.path("value").asText())
+                        .contains(
+                                "\"item\":\"%s\"".formatted(signal.path("item").asText())));
         int partition = signals.get(0).path("partition").asInt();
         long offset = signals.get(0).path("offset").asLong();
         var one = app.tidegate(
-                "signals", "cat", "--partition", "" + partition, "--from-offset", "" + offset, "--tenant", "1", "-n", "3");
-        assertThat(one.out().lines().toList()).hasSizeBetween(1, 4).first().asString().contains("PARTITION");
+                "signals",
+                "cat",
+                "--partition",
+                "" + partition,
+                "--from-offset",
+                "" + offset,
+                "--tenant",
+                "1",
+                "-n",
+                "3");
+        assertThat(one.out().lines().toList())
+                .hasSizeBetween(1, 4)
+                .first()
+                .asString()
+                .contains("PARTITION");
 
         String topic = app.topic("by-tenant");
         long damaged;
