@@ -1,8 +1,11 @@
 package io.tidegate.admin;
 
 import io.tidegate.config.Settings;
+import io.tidegate.contract.SourcePosition;
 import io.tidegate.contract.StateKeys;
+import io.tidegate.contract.TidegateHeaders;
 import io.tidegate.streams.KafkaInternals;
+import io.tidegate.tenant.TenantId;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -13,6 +16,9 @@ import org.apache.kafka.clients.admin.AlterConfigOp;
 import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.FinalizedVersionRange;
 import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.ConfigResource;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -174,7 +180,45 @@ public final class ClusterChecks {
         if (!applied.isEmpty() || hasUsage()) {
             requireOffsets(settings.topics().signals(), recreated);
             requireOffsets(List.of(settings.topics().byTenant()), recreated);
+            requireEnvelopes();
         }
+    }
+
+    /**
+     * Checks that the next record of each partition of {@code signals-by-tenant} was not written by a version with three
+     * stages, which sent single signals.
+     *
+     * @throws AdminException with the record's offset, and what can be done
+     */
+    private void requireEnvelopes() {
+        String topic = settings.topics().byTenant();
+        Map<TopicPartition, OffsetAndMetadata> committed = KafkaFutures.get(
+                admin.listConsumerGroupOffsets(settings.applicationId()).partitionsToOffsetAndMetadata(),
+                "asking for the offsets of group " + settings.applicationId());
+        Map<TopicPartition, Long> next = new HashMap<>();
+        committed.forEach((partition, offset) -> {
+            if (offset != null && partition.topic().equals(topic)) {
+                next.put(partition, offset.offset());
+            }
+        });
+        ConsumerRecord<byte[], byte[]> single = TopicReader.firstOfEach(settings, topic, next).stream()
+                .filter(ClusterChecks::isSingleSignal)
+                .findFirst()
+                .orElse(null);
+        if (single != null) {
+            throw new AdminException(
+                    ("%1$s-%2$d has a signal without an envelope at offset %3$d: a version of Tidegate with"
+                                    + " three stages wrote it, and this version cannot decide it. Start that version again until"
+                                    + " its lag is 0, stop it, and start this one; or give this version an application.id, topics"
+                                    + " and a data directory of its own")
+                            .formatted(topic, single.partition(), single.offset()));
+        }
+    }
+
+    private static boolean isSingleSignal(ConsumerRecord<byte[], byte[]> record) {
+        return record.key() != null
+                && TenantId.tryParse(record.key()) != null
+                && SourcePosition.tryParse(TidegateHeaders.text(record.headers(), TidegateHeaders.SOURCE)) != null;
     }
 
     private boolean hasUsage() {

@@ -10,8 +10,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Keeps the topics of the tenants' state at the same partition count: {@code signals-by-tenant}, {@code tenant-commands} and
- * the state changelogs.
+ * Keeps the topics of the tenants' state at the same partition count: {@code signals-by-tenant}, {@code tenant-commands}, {@code
+ * signals-accepted} and the state changelogs.
  *
  * <p>A tenant's partition follows from {@code shards} alone, so additional partitions stay empty. Kafka Streams however makes
  * one task for each partition of a stage's inputs, and fails while a changelog has more or fewer partitions than there are

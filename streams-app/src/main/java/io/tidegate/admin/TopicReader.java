@@ -5,6 +5,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.BooleanSupplier;
@@ -98,6 +99,33 @@ public final class TopicReader implements AutoCloseable {
     }
 
     /**
+     * Reads the first committed record of each partition that has one.
+     *
+     * @param from offsets to begin at; the other partitions begin at their beginning
+     */
+    static List<ConsumerRecord<byte[], byte[]>> firstOfEach(
+            Settings settings, String topic, Map<TopicPartition, Long> from) {
+        try (TopicReader reader = new TopicReader(settings, List.of(topic))) {
+            Map<TopicPartition, Long> beginnings = reader.beginnings();
+            Map<TopicPartition, Long> ends = new HashMap<>(reader.ends());
+            from.forEach((partition, offset) -> {
+                if (reader.partitions.contains(partition)) {
+                    reader.consumer.seek(partition, Math.max(offset, beginnings.getOrDefault(partition, 0L)));
+                }
+            });
+            Map<TopicPartition, ConsumerRecord<byte[], byte[]>> first = new HashMap<>();
+            reader.readTo(ends, record -> {
+                TopicPartition partition = new TopicPartition(record.topic(), record.partition());
+                if (first.putIfAbsent(partition, record) == null) {
+                    ends.remove(partition);
+                    reader.consumer.pause(List.of(partition));
+                }
+            });
+            return List.copyOf(first.values());
+        }
+    }
+
+    /**
      * Opens one partition, to be read from an offset.
      *
      * @param isolation whether also the records of transactions that were not committed, or not yet, are read
@@ -160,7 +188,7 @@ public final class TopicReader implements AutoCloseable {
 
     /** Leaves out what was written before the first record of this time or later, in each partition. */
     public void skipTo(long timestampMs) {
-        Map<TopicPartition, Long> times = new java.util.HashMap<>();
+        Map<TopicPartition, Long> times = new HashMap<>();
         partitions.forEach(partition -> times.put(partition, Math.max(0, timestampMs)));
         consumer.offsetsForTimes(times).forEach((partition, found) -> {
             if (found == null) {

@@ -45,8 +45,8 @@ final class TopicRules {
     private static final long DEAD_LETTER_BYTES = 1024 * 1024 + 64 * 1024;
 
     private static final Set<TopicRole> ALL_TOPICS = EnumSet.allOf(TopicRole.class);
-    /** The inputs and the changelogs of one stage. */
-    static final Set<TopicRole> STATE = EnumSet.of(BY_TENANT, COMMANDS, CHANGELOG);
+    /** The inputs and the changelogs of admit; {@code signals-accepted} is the changelog of the WAL. */
+    static final Set<TopicRole> STATE = EnumSet.of(BY_TENANT, COMMANDS, ACCEPTED, CHANGELOG);
 
     private static final Set<TopicRole> INNER = EnumSet.complementOf(EnumSet.of(SIGNALS));
 
@@ -101,12 +101,19 @@ final class TopicRules {
                     WhileRunning.REPORT,
                     "The topic is a table: brokers would delete entries that are still valid."),
             rule(
-                    Set.of(BY_TENANT, COMMANDS, ACCEPTED),
+                    Set.of(BY_TENANT, COMMANDS),
                     TopicConfig.RETENTION_BYTES_CONFIG,
                     new Unlimited(),
                     AtStart.REFUSE,
                     WhileRunning.REPORT,
                     "Brokers would delete records before they are read. Pausing would only let more of them be deleted."),
+            rule(
+                    Set.of(ACCEPTED),
+                    TopicConfig.RETENTION_BYTES_CONFIG,
+                    new Unlimited(),
+                    AtStart.REFUSE,
+                    WhileRunning.REPORT,
+                    "Files are restored from this topic. Brokers would delete records that a copy of the WAL still lacks."),
             rule(
                     Set.of(SIGNALS, QUOTA_EXCEEDED, DEAD_LETTER, EVENTS),
                     TopicConfig.RETENTION_BYTES_CONFIG,
@@ -115,12 +122,19 @@ final class TopicRules {
                     WhileRunning.REPORT,
                     "A burst of records, or an outage, can make brokers delete records before they are read."),
             rule(
-                    Set.of(BY_TENANT, ACCEPTED),
+                    Set.of(BY_TENANT),
                     TopicConfig.RETENTION_MS_CONFIG,
                     new IngressRetention(),
                     AtStart.REFUSE,
                     WhileRunning.REPORT,
                     "Signals keep their time: after an outage, brokers would delete them before they are read."),
+            rule(
+                    Set.of(ACCEPTED),
+                    TopicConfig.RETENTION_MS_CONFIG,
+                    new IngressRetention(),
+                    AtStart.REFUSE,
+                    WhileRunning.REPORT,
+                    "Signals keep their time: after an outage, brokers would delete them before a copy of the WAL is restored."),
             rule(
                     EnumSet.complementOf(EnumSet.of(DEAD_LETTER, CHANGELOG)),
                     TopicConfig.MAX_MESSAGE_BYTES_CONFIG,

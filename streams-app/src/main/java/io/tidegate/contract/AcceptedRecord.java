@@ -1,11 +1,10 @@
 package io.tidegate.contract;
 
-import org.apache.kafka.common.header.internals.RecordHeaders;
-
 import io.tidegate.wal.WalRecord;
 import java.util.Arrays;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.Headers;
+import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.jspecify.annotations.Nullable;
 
 /** A record of {@code signals-accepted} as the WAL keeps it: with the producer's key, and without the stages' own headers. */

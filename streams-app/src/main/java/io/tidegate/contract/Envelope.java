@@ -150,7 +150,7 @@ public final class Envelope {
     private long fixed() {
         long bits = 0;
         for (int i = 0; i < Long.BYTES; i++) {
-            bits = bits << Byte.SIZE | bytes[at++] & 0xFF;
+            bits = (bits << Byte.SIZE) | (bytes[at++] & 0xFF);
         }
         return bits;
     }

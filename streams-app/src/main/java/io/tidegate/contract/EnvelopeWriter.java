@@ -142,7 +142,7 @@ public final class EnvelopeWriter {
         reserve(Envelope.VARLONG_BYTES_MAX);
         long rest = number;
         while ((rest & ~0x7FL) != 0) {
-            bytes[size++] = (byte) (rest & 0x7F | 0x80);
+            bytes[size++] = (byte) ((rest & 0x7F) | 0x80);
             rest >>>= 7;
         }
         bytes[size++] = (byte) rest;

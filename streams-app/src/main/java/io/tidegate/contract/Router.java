@@ -1,11 +1,10 @@
 package io.tidegate.contract;
 
-import io.tidegate.signal.Signal;
-
 import io.tidegate.signal.Defect;
 import io.tidegate.signal.ParseResult;
 import io.tidegate.signal.ParseResult.Defective;
 import io.tidegate.signal.ParseResult.Parsed;
+import io.tidegate.signal.Signal;
 import io.tidegate.signal.SignalParser;
 import io.tidegate.tenant.TenantId;
 import org.apache.kafka.common.header.Header;

@@ -1,13 +1,10 @@
 package io.tidegate.streams;
 
-import org.apache.kafka.streams.processor.internals.ProcessorNode;
-
-import org.apache.kafka.streams.processor.internals.InternalProcessorContext;
-
-import org.apache.kafka.streams.processor.api.ProcessorContext;
-
 import org.apache.kafka.streams.processor.StateStore;
 import org.apache.kafka.streams.processor.StateStoreContext;
+import org.apache.kafka.streams.processor.api.ProcessorContext;
+import org.apache.kafka.streams.processor.internals.InternalProcessorContext;
+import org.apache.kafka.streams.processor.internals.ProcessorNode;
 import org.apache.kafka.streams.state.internals.CacheFlushListener;
 import org.apache.kafka.streams.state.internals.CachedStateStore;
 import org.jspecify.annotations.Nullable;

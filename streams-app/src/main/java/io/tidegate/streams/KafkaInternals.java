@@ -7,6 +7,7 @@ import org.apache.kafka.common.MetricName;
 import org.apache.kafka.common.utils.Utils;
 import org.apache.kafka.streams.processor.StateRestoreCallback;
 import org.apache.kafka.streams.processor.internals.RecordBatchingStateRestoreCallback;
+import org.apache.kafka.streams.state.internals.OffsetCheckpoint;
 
 /**
  * What Tidegate knows of Kafka beyond its documented interfaces and what no compiler checks: names of threads, clients,
@@ -48,6 +49,9 @@ public final class KafkaInternals {
                     && (group.isEmpty() ? !metric.group().contains("node") : group.equals(metric.group()));
         }
     }
+
+    /** What Kafka Streams takes, and passes, for an offset in a changelog that is not known. */
+    public static final long OFFSET_UNKNOWN = OffsetCheckpoint.OFFSET_UNKNOWN;
 
     private static final String PRODUCER = "-producer";
     private static final String STREAM_THREAD = "-StreamThread-";

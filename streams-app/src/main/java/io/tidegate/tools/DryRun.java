@@ -1,11 +1,5 @@
 package io.tidegate.tools;
 
-import io.tidegate.signal.Signal;
-
-import io.tidegate.contract.RoutedSignal;
-
-import io.tidegate.contract.Envelope;
-
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admin.TopicReader;
 import io.tidegate.admission.Admission;
@@ -14,7 +8,10 @@ import io.tidegate.admission.Decision.Rejected;
 import io.tidegate.admission.Reason;
 import io.tidegate.admission.TenantUsage;
 import io.tidegate.config.Settings;
+import io.tidegate.contract.Envelope;
+import io.tidegate.contract.RoutedSignal;
 import io.tidegate.signal.ParseResult.Parsed;
+import io.tidegate.signal.Signal;
 import io.tidegate.signal.SignalParser;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfig.Mode;
@@ -94,7 +91,9 @@ public final class DryRun {
                     if (signal == null && parser.parse(routed.value()) instanceof Parsed parsed) {
                         signal = parsed.signal();
                     }
-                    if (signal == null || routed.timestampMs() < fromMs || !routed.tenant().equals(tenant)) {
+                    if (signal == null
+                            || routed.timestampMs() < fromMs
+                            || !routed.tenant().equals(tenant)) {
                         continue;
                     }
                     signals[0]++;

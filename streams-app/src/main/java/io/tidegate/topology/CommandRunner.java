@@ -120,8 +120,7 @@ final class CommandRunner {
     }
 
     private void takeBack(TenantId tenant, long firstSeq, long atMs) {
-        context.forward(
-                new Record<>(TenantKey.numbered(tenant, firstSeq), null, atMs), TidegateTopology.SEGMENTS_SINK);
+        context.forward(new Record<>(TenantKey.numbered(tenant, firstSeq), null, atMs), TidegateTopology.SEGMENTS_SINK);
     }
 
     /** Every copy of the tenant's files reads this, after all records that have the numbers below. */

@@ -1,11 +1,8 @@
 package io.tidegate.topology;
 
-import io.tidegate.streams.BeforeCommit;
-
-import io.tidegate.contract.RoutedSignal;
-
 import io.tidegate.contract.RecordSizes;
 import io.tidegate.contract.Residency;
+import io.tidegate.contract.RoutedSignal;
 import io.tidegate.contract.Router;
 import io.tidegate.contract.Router.Route;
 import io.tidegate.contract.Router.Route.ToDeadLetter;
@@ -13,6 +10,7 @@ import io.tidegate.contract.Router.Route.ToTenant;
 import io.tidegate.contract.SourcePosition;
 import io.tidegate.signal.Defect;
 import io.tidegate.streams.Alignment;
+import io.tidegate.streams.BeforeCommit;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.topology.TopologyListener.Stage;
 import java.util.function.LongConsumer;

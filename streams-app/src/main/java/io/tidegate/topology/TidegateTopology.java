@@ -1,15 +1,13 @@
 package io.tidegate.topology;
 
-import io.tidegate.streams.ChangelogTopology;
-
-import io.tidegate.streams.AfterCommit;
-
 import io.tidegate.contract.AcceptedTopic;
 import io.tidegate.contract.Router;
 import io.tidegate.contract.StateKeys;
 import io.tidegate.contract.Topics;
 import io.tidegate.signal.SignalParser;
+import io.tidegate.streams.AfterCommit;
 import io.tidegate.streams.BeforeCommit;
+import io.tidegate.streams.ChangelogTopology;
 import io.tidegate.streams.Continuity;
 import io.tidegate.wal.DataDir;
 import java.util.Map;

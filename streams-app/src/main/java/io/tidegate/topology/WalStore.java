@@ -13,10 +13,10 @@ import io.tidegate.wal.Shard;
 import io.tidegate.wal.WalException;
 import io.tidegate.wal.WalRecord;
 import io.tidegate.wal.WalSettings;
-import java.util.ArrayList;
 import java.util.ArrayDeque;
-import java.util.Deque;
+import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Deque;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Predicate;
@@ -80,6 +80,8 @@ final class WalStore implements StateStore {
     private long stagedBytes;
 
     private final Deque<Report> reports = new ArrayDeque<>();
+
+    private long reportsMade;
 
     /** Whether the open transaction has reports. */
     private boolean isReporting;
@@ -158,6 +160,20 @@ final class WalStore implements StateStore {
             reports.removeFirst();
         }
         reports.addLast(report);
+        reportsMade++;
+    }
+
+    /** A segment that is gone must not be reported any more, and a report of it that was sent is taken back. */
+    private void dropped(TenantId tenant, List<Long> firstSeqs, long atMs) {
+        if (firstSeqs.isEmpty()) {
+            return;
+        }
+        reports.removeIf(report -> report instanceof Report.Sealed sealed
+                && sealed.segment().tenant().equals(tenant)
+                && firstSeqs.contains(sealed.segment().firstSeq()));
+        for (long firstSeq : firstSeqs) {
+            report(new Report.Dropped(tenant, firstSeq, Math.max(0, atMs)));
+        }
     }
 
     /** Stages a signal that was accepted. */
@@ -203,19 +219,17 @@ final class WalStore implements StateStore {
             isReporting = false;
             hasUnreported = false;
         }
-        int before = reports.size();
+        long before = reportsMade;
         for (Staged one : staged) {
             if (one instanceof Staged.Append append) {
                 opened().append(append.tenant(), append.record(), append.begins());
             } else if (one instanceof Staged.Prune prune) {
-                for (long firstSeq : apply(prune.tenant(), prune.belowSeq(), prune.deletesCopies())) {
-                    report(new Report.Dropped(prune.tenant(), firstSeq, prune.atMs()));
-                }
+                dropped(prune.tenant(), apply(prune.tenant(), prune.belowSeq(), prune.deletesCopies()), prune.atMs());
             }
         }
         staged.clear();
         stagedBytes = 0;
-        if (reports.size() > before && !hasUnreported) {
+        if (reportsMade > before && !hasUnreported) {
             hasUnreported = true;
             unreportedAbove = lastOffset;
         }
@@ -242,8 +256,10 @@ final class WalStore implements StateStore {
                     skipped.skipped(TOPIC, opened().number(), offset, "it prunes sequence numbers not yet assigned");
                 } else {
                     String command = TidegateHeaders.text(headers, TidegateHeaders.COMMAND);
-                    var unused = apply(
-                            number.tenant(), number.seq(), TidegateHeaders.DELETE_TENANT.equals(command));
+                    dropped(
+                            number.tenant(),
+                            apply(number.tenant(), number.seq(), TidegateHeaders.DELETE_TENANT.equals(command)),
+                            timestampMs);
                 }
             } else {
                 WalRecord record = AcceptedRecord.of(number.seq(), timestampMs, value, headers);
@@ -296,7 +312,8 @@ final class WalStore implements StateStore {
      * Called while restoring, on standbys and at close, but not for a running task: {@link AdmitProcessor} checkpoints
      * then. An empty map only means that the offset is no longer valid.
      *
-     * <p>Which offset is remembered is not left to Kafka Streams: it may be above the last record that was applied.
+     * <p>Which offset is remembered is not left to Kafka Streams. Where a task is closed after a commit that failed, it
+     * passes the last offset that was written, although that record may be aborted, or committed and not in a file.
      */
     @Override
     public void commit(Map<TopicPartition, Long> offsets) {
@@ -307,7 +324,7 @@ final class WalStore implements StateStore {
             long offset = offsets.values().iterator().next();
             checksNext |= offset > lastOffset;
             long resumeAfter = resumeAfter();
-            opened().checkpoint(resumeAfter >= 0 ? resumeAfter : offset);
+            opened().checkpoint(resumeAfter >= 0 ? resumeAfter : Math.min(offset, KafkaInternals.OFFSET_UNKNOWN));
         }
     }
 

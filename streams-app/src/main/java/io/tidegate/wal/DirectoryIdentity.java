@@ -9,7 +9,10 @@ import java.util.TreeMap;
 
 /** The identity file of a data directory: the cluster, topic and application that its files belong to. */
 final class DirectoryIdentity {
-    private static final String FORMAT = "1";
+    private static final String FORMAT_NAME = "format";
+
+    /** With 1, a third stage wrote the WAL, and Kafka Streams' state was laid out for it. */
+    private static final String FORMAT = "2";
 
     private final Path root;
     private final Path path;
@@ -37,7 +40,7 @@ final class DirectoryIdentity {
      */
     void bind(Map<String, String> identity) {
         Map<String, String> expected = new TreeMap<>(identity);
-        expected.put("format", FORMAT);
+        expected.put(FORMAT_NAME, FORMAT);
         try {
             if (exists()) {
                 compare(expected, read());
@@ -64,6 +67,14 @@ final class DirectoryIdentity {
     }
 
     private void compare(Map<String, String> expected, Map<String, String> found) {
+        String format = found.getOrDefault(FORMAT_NAME, "missing");
+        if (!format.equals(FORMAT)) {
+            throw WalException.refused(
+                    ("the data directory %s has format %s, and this version of Tidegate works with format"
+                                    + " %s: another version wrote the state in it. Move it away, or set data.dir to an empty"
+                                    + " directory: the files are rebuilt from signals-accepted, and the state from its changelogs")
+                            .formatted(root, format, FORMAT));
+        }
         expected.forEach((name, value) -> {
             if (!value.equals(found.get(name))) {
                 throw WalException.refused(("the data directory %s belongs to something else: its %s is %s, here it is"

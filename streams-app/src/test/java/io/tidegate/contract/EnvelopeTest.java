@@ -179,13 +179,16 @@ class EnvelopeTest {
         Header[] headers = new Header[random.nextInt(4)];
         Arrays.setAll(
                 headers,
-                i -> new RecordHeader("h€".repeat(random.nextInt(40)), random.nextBoolean() ? null : some(random, 200)));
+                i -> new RecordHeader(
+                        "h€".repeat(random.nextInt(40)), random.nextBoolean() ? null : some(random, 200)));
         TenantId tenant = TenantId.of(random.nextLong());
         return new RoutedSignal(
                 tenant,
                 random.nextLong() >>> random.nextInt(1, 64),
                 new SourcePosition(
-                        "signals" + random.nextInt(3), random.nextInt(1_000), random.nextLong() >>> random.nextInt(1, 64)),
+                        "signals" + random.nextInt(3),
+                        random.nextInt(1_000),
+                        random.nextLong() >>> random.nextInt(1, 64)),
                 random.nextBoolean() ? null : some(random, 20),
                 headers,
                 some(random, 2_000),
@@ -218,6 +221,8 @@ class EnvelopeTest {
         long counted = RecordSizes.of(signal.key(), signal.value(), new RecordHeaders(headers));
         byte[] envelope = envelope(List.of(signal));
         assertThat(envelope.length - counted).isLessThan(RecordSizes.HEADROOM_BYTES / 2);
-        assertThat(Envelope.read(envelope).get(0).signal()).as("parsed again by admit").isNull();
+        assertThat(Envelope.read(envelope).get(0).signal())
+                .as("parsed again by admit")
+                .isNull();
     }
 }

@@ -1,34 +1,29 @@
 package io.tidegate.topology;
 
-import java.util.Random;
-
-import java.util.ArrayList;
-
-import java.nio.file.Files;
-
-import java.io.IOException;
-
-import io.tidegate.wal.WalReader;
-
-import io.tidegate.contract.AcceptedRecord;
-
 import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.tidegate.contract.AcceptedRecord;
 import io.tidegate.contract.AcceptedTopic;
 import io.tidegate.contract.TenantPartitions;
 import io.tidegate.contract.TidegateHeaders;
+import io.tidegate.streams.KafkaInternals;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.wal.DataDir;
 import io.tidegate.wal.WalException;
+import io.tidegate.wal.WalReader;
 import io.tidegate.wal.WalRecord;
 import io.tidegate.wal.WalSettings;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
+import java.util.Random;
 import java.util.function.Predicate;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.TopicPartition;
@@ -225,7 +220,9 @@ class WalStoreTest {
 
         assertThat(store.takeReports()).singleElement().isInstanceOf(WalStore.Report.Sealed.class);
         store.checkpoint();
-        assertThat(store.committedOffset(ACCEPTED)).as("the report is not committed").isEqualTo(1);
+        assertThat(store.committedOffset(ACCEPTED))
+                .as("the report is not committed")
+                .isEqualTo(1);
         store.committed(2);
         store.checkpoint();
         assertThat(store.committedOffset(ACCEPTED)).isEqualTo(2);
@@ -299,19 +296,52 @@ class WalStoreTest {
         assertThat(seqs()).containsExactly(2L);
     }
 
+    @Test
+    void aStandbyThatBecomesTheOwnerDoesNotReportASegmentThatWasPruned() {
+        open();
+        ConsumerRecord<byte[], byte[]> begins = stored(1);
+        AcceptedRecord.mark(begins.headers(), true);
+        store.restore(List.of(stored(0), begins));
+
+        store.restore(List.of(command(2, 1, TidegateHeaders.PRUNE_WAL)));
+
+        assertThat(store.takeReports()).singleElement().isInstanceOf(WalStore.Report.Dropped.class);
+    }
+
+    /** Kafka Streams passes what was written, also where it does not know whether that was committed. */
+    @Test
+    void anOffsetThatWasWrittenAndNotAppliedIsNotAPlaceToResumeAfter() throws IOException {
+        open();
+        store.commit(Map.of(ACCEPTED, KafkaInternals.OFFSET_UNKNOWN));
+        stage(0);
+        stage(1);
+        store.discard();
+        store.commit(Map.of(ACCEPTED, 1L));
+        assertThat(store.committedOffset(ACCEPTED)).isEqualTo(KafkaInternals.OFFSET_UNKNOWN);
+        store.close();
+        open();
+        assertThat(store.committedOffset(ACCEPTED)).isEqualTo(KafkaInternals.OFFSET_UNKNOWN);
+
+        store.restore(List.of(stored(0), stored(1)));
+
+        assertThat(seqs()).containsExactly(0L, 1L);
+    }
+
     /** None of it is written by admission. */
     @Test
     void noContentOfTheTopicStopsARestoration() throws IOException {
         Random random = new Random(4);
-        byte[][] keys = {null, {}, key("42"), key("42:"), key("42:x"), key("43:0"), key(":0"), key("42:99"), key("42:-1")};
+        byte[][] keys = {
+            null, {}, key("42"), key("42:"), key("42:x"), key("43:0"), key(":0"), key("42:99"), key("42:-1")
+        };
         String[] commands = {null, "", "prune-wal", "delete-tenant", "other"};
         open();
         long offset = 0;
         store.restore(List.of(stored(offset++, 0)));
         for (int i = 0; i < 2_000; i++) {
             byte[] value = random.nextBoolean() ? null : new byte[random.nextInt(20)];
-            ConsumerRecord<byte[], byte[]> strange = new ConsumerRecord<>(
-                    ACCEPTED.topic(), SHARD, offset++, keys[random.nextInt(keys.length)], value);
+            ConsumerRecord<byte[], byte[]> strange =
+                    new ConsumerRecord<>(ACCEPTED.topic(), SHARD, offset++, keys[random.nextInt(keys.length)], value);
             if (random.nextBoolean()) {
                 strange.headers().add(TidegateHeaders.SOURCE, key(random.nextBoolean() ? "signals/0/1" : "signals"));
             }

@@ -11,6 +11,7 @@ import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
@@ -151,16 +152,21 @@ class DataDirTest {
     void writesTheIdentityAsLinesOfText() throws IOException {
         dir.bind(Map.of("topic", "t1", "cluster", "c1"));
 
-        assertThat(root.resolve(".tidegate/identity")).hasContent("cluster=c1\nformat=1\ntopic=t1\n");
+        assertThat(root.resolve(".tidegate/identity")).hasContent("cluster=c1\nformat=2\ntopic=t1\n");
     }
 
     @Test
-    void refusesFilesOfAnotherFormat() throws IOException {
+    void aDirectoryOfAnotherFormatIsRejectedWithWhatToDo() throws IOException {
         dir.bind(Map.of("cluster", "c1"));
-        Files.writeString(root.resolve(".tidegate/identity"), "cluster=c1\nformat=2\n");
+        for (String other : List.of("format=1", "format=3", "no=format")) {
+            Files.writeString(root.resolve(".tidegate/identity"), "cluster=c1\n" + other + "\n");
 
-        assertThatThrownBy(() -> dir.bind(Map.of("cluster", "c1")))
-                .hasMessageContaining("its format is 2, here it is 1");
+            assertThatThrownBy(() -> dir.bind(Map.of("cluster", "c1")))
+                    .hasMessageContaining(
+                            "has format %s, and this version of Tidegate works with format 2",
+                            other.equals("no=format") ? "missing" : other.substring("format=".length()))
+                    .hasMessageContaining("set data.dir to an empty directory");
+        }
     }
 
     @Test

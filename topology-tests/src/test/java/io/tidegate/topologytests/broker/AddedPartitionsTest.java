@@ -179,7 +179,7 @@ final class AddedPartitionsTest {
         assertNothingIsMissing(1);
 
         raise(5, app.topic("by-tenant"));
-        awaitPartitions(5, app.topic("commands"), changelog("usage"), changelog("entities"));
+        awaitPartitions(5, app.topic("commands"), app.topic("accepted"), changelog("usage"), changelog("entities"));
         send();
         assertNothingIsMissing(2);
         raise(7, app.topic("accepted"), app.topic("segments"), app.topic("quota-exceeded"), app.topic("dead-letter"));
@@ -188,7 +188,7 @@ final class AddedPartitionsTest {
         send();
         assertNothingIsMissing(3);
         raise(8, changelog("segments"));
-        awaitPartitions(8, app.topic("by-tenant"), app.topic("commands"), changelog("usage"));
+        awaitPartitions(8, app.topic("by-tenant"), app.topic("commands"), app.topic("accepted"), changelog("usage"));
         send();
         assertNothingIsMissing(4);
 
@@ -221,6 +221,7 @@ final class AddedPartitionsTest {
 
         assertNothingIsMissing(3);
         assertThat(partitions(app.topic("by-tenant"))).isEqualTo(6);
+        assertThat(partitions(app.topic("accepted"))).isEqualTo(6);
         assertThat(again.logText()).doesNotContain("stopping: ", "a thread failed");
         // Who keys records with Kafka's default partitioner reaches another shard now; a tenant must not get state in
         // two.

@@ -1,17 +1,14 @@
 package io.tidegate.topologytests.broker;
 
-import io.tidegate.contract.RoutedSignal;
-
-import io.tidegate.contract.Envelope;
-
 import io.tidegate.admission.Admission;
 import io.tidegate.admission.Decision.Rejected;
 import io.tidegate.admission.TenantUsage;
+import io.tidegate.contract.Envelope;
+import io.tidegate.contract.RoutedSignal;
 import io.tidegate.contract.TidegateHeaders;
 import io.tidegate.signal.ParseResult.Parsed;
 import io.tidegate.signal.SignalParser;
 import io.tidegate.tenant.TenantConfig;
-import io.tidegate.tenant.TenantId;
 import io.tidegate.topologytests.support.Deployment;
 import java.time.Duration;
 import java.util.HashMap;

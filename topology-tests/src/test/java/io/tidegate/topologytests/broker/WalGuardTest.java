@@ -1,5 +1,6 @@
 package io.tidegate.topologytests.broker;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidegate.demo.EmbeddedBroker;
@@ -14,9 +15,15 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.admin.RecordsToDelete;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.header.Headers;
+import org.apache.kafka.common.header.internals.RecordHeaders;
+import org.apache.kafka.common.serialization.StringSerializer;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -115,6 +122,81 @@ final class WalGuardTest {
                 .contains("the group %1$s has no committed offsets of %1$s.signals".formatted(name))
                 .contains("tidegate reset --topic %s.signals --to-latest".formatted(name));
         RecommendedCommand.run(temp, RecommendedCommand.in(refused.logText(), "tidegate reset"), app.connection());
+        app.start("a");
+        app.send(10, i -> "{}");
+        assertThat(app.verify("a").at("/tenants/0/in_wal").asLong()).isEqualTo(SIGNALS + 10);
+    }
+
+    @Test
+    void doesNotStartOnAnInnerTopicThatAVersionWithThreeStagesWrote() throws Exception {
+        long offset = writeByTenant(new RecordHeaders().add("tidegate.source", "signals/0/1".getBytes(UTF_8)));
+
+        TidegateProcess rejected = app.launch("a");
+
+        assertThat(rejected.awaitExit()).as(rejected::logText).isNotZero();
+        assertThat(rejected.logText())
+                .contains(
+                        "%s-0 has a signal without an envelope at offset %d".formatted(app.topic("by-tenant"), offset))
+                .contains("Start that version again until its lag is 0");
+    }
+
+    @Test
+    void aForeignRecordInTheInnerTopicIsADeadLetterAndStopsNoStart() throws Exception {
+        writeByTenant(new RecordHeaders());
+
+        app.start("a");
+
+        app.send(10, i -> "{}");
+        TidegateProcess.await(Deployment.TAKES_EFFECT_WITHIN, "the records in the WAL", app::logs, () -> {
+            try {
+                return app.tidegate("wal", "cat", "0", "--data-dir", app.dataDir("a"))
+                                .out()
+                                .lines()
+                                .count()
+                        == SIGNALS + 10;
+            } catch (Exception e) {
+                throw new AssertionError(e);
+            }
+        });
+        assertThat(admin
+                        .listOffsets(Map.of(
+                                new TopicPartition(app.topic("dead-letter"), 0),
+                                OffsetSpec.latest(),
+                                new TopicPartition(app.topic("dead-letter"), 1),
+                                OffsetSpec.latest()))
+                        .all()
+                        .get()
+                        .values()
+                        .stream()
+                        .mapToLong(end -> end.offset())
+                        .sum())
+                .isPositive();
+    }
+
+    /** Writes a single signal of tenant 0 to the inner topic, and returns its offset. */
+    private long writeByTenant(Headers headers) throws Exception {
+        try (var producer = new KafkaProducer<>(
+                Map.<String, Object>of("bootstrap.servers", broker.bootstrapServers()),
+                new StringSerializer(),
+                new StringSerializer())) {
+            return producer.send(new ProducerRecord<>(app.topic("by-tenant"), 0, null, "0", "{}", headers))
+                    .get(30, TimeUnit.SECONDS)
+                    .offset();
+        }
+    }
+
+    @Test
+    void aDataDirectoryOfAnEarlierFormatIsRejectedWithWhatToDo() throws Exception {
+        Path identity = Path.of(app.dataDir("a")).resolve(".tidegate/identity");
+        Files.writeString(identity, Files.readString(identity).replace("format=2", "format=1"));
+
+        TidegateProcess rejected = app.launch("a");
+
+        assertThat(rejected.awaitExit()).as(rejected::logText).isNotZero();
+        assertThat(rejected.logText())
+                .contains("has format 1, and this version of Tidegate works with format 2")
+                .contains("set data.dir to an empty directory");
+        Files.move(Path.of(app.dataDir("a")), temp.resolve("moved-away"));
         app.start("a");
         app.send(10, i -> "{}");
         assertThat(app.verify("a").at("/tenants/0/in_wal").asLong()).isEqualTo(SIGNALS + 10);

@@ -1,8 +1,8 @@
 package io.tidegate.topologytests.driver;
 
 import static io.tidegate.topologytests.driver.TopologyFixture.SIGNALS_ACCEPTED;
-import static io.tidegate.topologytests.driver.TopologyFixture.TENANT_COMMANDS;
 import static io.tidegate.topologytests.driver.TopologyFixture.T0;
+import static io.tidegate.topologytests.driver.TopologyFixture.TENANT_COMMANDS;
 import static io.tidegate.topologytests.driver.TopologyFixture.record;
 import static io.tidegate.topologytests.driver.TopologyFixture.signal;
 import static org.assertj.core.api.Assertions.assertThat;

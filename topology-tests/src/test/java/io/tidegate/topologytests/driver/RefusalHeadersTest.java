@@ -1,29 +1,22 @@
 package io.tidegate.topologytests.driver;
 
-import org.apache.kafka.streams.test.TestRecord;
-
-import java.util.Arrays;
-
-import org.apache.kafka.common.header.Header;
-
-import io.tidegate.tenant.TenantId;
-
-import io.tidegate.contract.SourcePosition;
-
-import io.tidegate.contract.RoutedSignal;
-
-import io.tidegate.contract.EnvelopeWriter;
-
 import static io.tidegate.topologytests.driver.TopologyFixture.BY_TENANT;
 import static io.tidegate.topologytests.driver.TopologyFixture.T0;
 import static io.tidegate.topologytests.driver.TopologyFixture.lines;
 import static io.tidegate.topologytests.driver.TopologyFixture.record;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tidegate.contract.EnvelopeWriter;
+import io.tidegate.contract.RoutedSignal;
+import io.tidegate.contract.SourcePosition;
+import io.tidegate.tenant.TenantId;
 import io.tidegate.topologytests.driver.TopologyFixture.Draft;
 import io.tidegate.topologytests.driver.TopologyFixture.Outcome;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.Arrays;
+import org.apache.kafka.common.header.Header;
+import org.apache.kafka.streams.test.TestRecord;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -222,7 +215,13 @@ class RefusalHeadersTest {
     void aForeignRecordBetweenTheStagesIsADeadLetterFromThere() {
         topology.config("42", "");
         RoutedSignal bad = new RoutedSignal(
-                TenantId.of(42), T0, new SourcePosition("signals", 3, 9), null, new Header[0], TopologyFixture.bytes("no JSON"), null);
+                TenantId.of(42),
+                T0,
+                new SourcePosition("signals", 3, 9),
+                null,
+                new Header[0],
+                TopologyFixture.bytes("no JSON"),
+                null);
         EnvelopeWriter writer = new EnvelopeWriter();
         writer.add(bad);
         byte[] envelope = writer.take();

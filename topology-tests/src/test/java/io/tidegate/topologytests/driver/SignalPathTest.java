@@ -1,13 +1,5 @@
 package io.tidegate.topologytests.driver;
 
-import io.tidegate.tenant.TenantId;
-
-import io.tidegate.contract.SourcePosition;
-
-import io.tidegate.contract.RoutedSignal;
-
-import io.tidegate.contract.Envelope;
-
 import static io.tidegate.topologytests.driver.TopologyFixture.ACCEPTED;
 import static io.tidegate.topologytests.driver.TopologyFixture.BY_TENANT;
 import static io.tidegate.topologytests.driver.TopologyFixture.DEAD_LETTER;
@@ -17,9 +9,12 @@ import static io.tidegate.topologytests.driver.TopologyFixture.T0;
 import static io.tidegate.topologytests.driver.TopologyFixture.bytes;
 import static io.tidegate.topologytests.driver.TopologyFixture.lines;
 import static io.tidegate.topologytests.driver.TopologyFixture.record;
-import static io.tidegate.topologytests.driver.TopologyFixture.text;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tidegate.contract.Envelope;
+import io.tidegate.contract.RoutedSignal;
+import io.tidegate.contract.SourcePosition;
+import io.tidegate.tenant.TenantId;
 import io.tidegate.topologytests.driver.TopologyFixture.Outcome;
 import io.tidegate.wal.WalRecord;
 import java.nio.file.Files;

@@ -1,13 +1,5 @@
 package io.tidegate.topologytests.faults;
 
-import org.apache.kafka.common.header.internals.RecordHeaders;
-
-import io.tidegate.contract.TidegateHeaders;
-
-import io.tidegate.contract.RoutedSignal;
-
-import io.tidegate.contract.Envelope;
-
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -15,6 +7,9 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.tidegate.admission.Admission;
 import io.tidegate.admission.Decision.Rejected;
 import io.tidegate.admission.TenantUsage;
+import io.tidegate.contract.Envelope;
+import io.tidegate.contract.RoutedSignal;
+import io.tidegate.contract.TidegateHeaders;
 import io.tidegate.signal.ParseResult.Parsed;
 import io.tidegate.signal.SignalParser;
 import io.tidegate.tenant.TenantConfig;
@@ -42,6 +37,7 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.header.Header;
+import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.jspecify.annotations.Nullable;
 
