@@ -163,7 +163,8 @@ final class LogFiles {
                 }
             }
             int surplus = open.size() - settings.openFiles() / 2;
-            for (SegmentWriter writer : open.keySet().stream().limit(Math.max(0, surplus)).toList()) {
+            for (SegmentWriter writer :
+                    open.keySet().stream().limit(Math.max(0, surplus)).toList()) {
                 close(writer);
             }
         }

@@ -276,7 +276,9 @@ public final class Shard implements Closeable {
      * #PUT_OFF_MAX} times in a row at most: then each file that is opened, written, fsynced and closed has more to take.
      */
     public void checkpointWhenDue(long appliedOffset) {
-        if (failure == null && putOff < PUT_OFF_MAX && files.pending() > settings().openFiles()) {
+        if (failure == null
+                && putOff < PUT_OFF_MAX
+                && files.pending() > settings().openFiles()) {
             putOff++;
             return;
         }
