@@ -262,7 +262,7 @@ class ThreadProgressTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"in", "by", "accepted", "do"})
+    @ValueSource(strings = {"in", "by", "do"})
     void everyStageOfTheTopologyIsGuarded(String topic) {
         WalSettings wal = WalSettings.of(10_000, Duration.ofHours(1), 4, Compression.NONE);
         var topics = new Topics(List.of("in"), "by", "configs", "accepted", "over", "dead", "segments", "do", "events");
