@@ -109,9 +109,10 @@ final class EnvelopePrinter {
         Signal parsed = signal.signal();
         node.put("parsed", parsed != null);
         if (parsed != null) {
-            node.put("item", parsed.item());
-            node.put("user", parsed.user());
-            node.put("creator", parsed.creator());
+            node.put("type", parsed.type());
+            parsed.items().forEach(node.putArray("items")::add);
+            parsed.users().forEach(node.putArray("users")::add);
+            parsed.creators().forEach(node.putArray("creators")::add);
         }
         RecordJson.putBytes(node, "key", signal.key());
         RecordJson.putBytes(node, "value", signal.value());

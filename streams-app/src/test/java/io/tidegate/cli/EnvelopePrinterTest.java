@@ -89,11 +89,11 @@ class EnvelopePrinterTest {
 
         assertThat(lines().get(0)).isEqualTo(Json.tree("""
                 {"topic":"signals-by-tenant","partition":5,"offset":42,"index":0,"tenant_id":7,
-                 "timestamp":"2023-11-14T22:13:20.010Z","source":"signals/3/10","parsed":true,"item":"i","user":null,
-                 "creator":"c","key_hex":"ff","value":"{\\"n\\":1}","headers":[{"name":"trace","value":"1"}]}
+                 "timestamp":"2023-11-14T22:13:20.010Z","source":"signals/3/10","parsed":true,"type":null,"items":["i"],"users":[],
+                 "creators":["c"],"key_hex":"ff","value":"{\\"n\\":1}","headers":[{"name":"trace","value":"1"}]}
                 """.getBytes(UTF_8)));
         assertThat(lines().get(1).get("parsed").asBoolean(true)).isFalse();
-        assertThat(lines().get(1).has("item")).isFalse();
+        assertThat(lines().get(1).has("items")).isFalse();
         assertThat(lines().get(1).get("tenant_id").bigIntegerValue()).isEqualTo("18446744073709551615");
         assertThat(out.toString()).doesNotContain("\u001b");
     }
