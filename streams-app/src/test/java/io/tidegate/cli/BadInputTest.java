@@ -140,7 +140,7 @@ final class BadInputTest {
     void namesTheReasonsThereAre() {
         assertUsage(
                 Cli.run("rejections", "tail", NOBODY, "--reason", "bored"),
-                "'bored' is not a reason; these are: burst_exceeded, entity_limit, malformed,");
+                "'bored' is not a reason; these are: burst_exceeded, byte_rate_limited, entity_limit, malformed,");
     }
 
     @Test

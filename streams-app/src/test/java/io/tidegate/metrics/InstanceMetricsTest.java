@@ -152,7 +152,7 @@ final class InstanceMetricsTest {
     @Test
     void showsTheMemoryOfTheHistories() {
         TenantUsage usage = TenantUsage.fresh(1, 2);
-        new Admission(null).admit(CONFIG, usage, new Signal(null, null, null, null), 1_000);
+        new Admission(null).admit(CONFIG, usage, new Signal(null, null, null, null), 100, 1_000);
         use(CONFIG, usage);
 
         assertThat(usage.historyBytes()).isPositive();
