@@ -162,7 +162,7 @@ final class Bench implements AutoCloseable {
     /** Makes Tidegate's topics as it would itself. Topics that several programs read in turn belong to the last one. */
     private static void prepare(Settings settings) {
         try (TopicSetup setup = new TopicSetup(settings)) {
-            var taken = setup.takeOver();
+            setup.takeOver();
             var unused = setup.ensure();
         }
     }
