@@ -25,8 +25,8 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
  * Judges a tenant's last signals by limits that are not in force, and changes nothing.
  *
  * <p>The signals are read from {@code signals-by-tenant} and decided by {@link Admission} in their order and at their own
- * times, with a new bucket. Entities and stored bytes are taken as they are now, at the last commit: so the entities that
- * came in the meantime count as known, and a lower limit of entities refuses what it would refuse if the same signals
+ * times, with new buckets. Entities and stored bytes are taken as they are now, at the last commit: so the entities that
+ * came in the meantime count as known, and a lower limit of entities rejects what it would reject if the same signals
  * came again.
  */
 public final class DryRun {
@@ -91,8 +91,8 @@ public final class DryRun {
                 if (result instanceof Parsed parsed) {
                     signals[0]++;
                     firstMs[0] = firstMs[0] < 0 ? record.timestamp() : Math.min(firstMs[0], record.timestamp());
-                    Decision decision =
-                            admission.admit(enforced, usage, parsed.signal(), Math.max(0, record.timestamp()));
+                    Decision decision = admission.admit(
+                            enforced, usage, parsed.signal(), record.value().length, Math.max(0, record.timestamp()));
                     if (decision instanceof Rejected one) {
                         rejected.merge(one.quota().reason(), 1L, Long::sum);
                     }

@@ -166,21 +166,22 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
         TenantConfig config = inForce.config();
         Held state = states.of(tenant);
         TenantUsage usage = state.usage();
-        if (config.maxSignalsPerSec() != null && usage.isLate(record.timestamp())) {
+        if (usage.isLate(record.timestamp())) {
             listener.late(usage.isBeyondHistory(record.timestamp()));
         }
-        QuotaExceeded exceeded = admission.check(config, usage, record.timestamp());
+        int bytes = record.value().length;
+        QuotaExceeded exceeded = admission.check(config, usage, bytes, record.timestamp());
         Decision decision;
         if (exceeded != null && Admission.isRefused(config, exceeded)) {
             // Stage 1 has read the value; what was refused without it needs no second reading.
-            decision = admission.refuse(usage, exceeded, record.timestamp());
+            decision = admission.refuse(usage, exceeded, bytes, record.timestamp());
         } else {
             ParseResult result = parser.parse(record.value());
             if (result instanceof Defective bad) {
                 deadLetter(record.withKey(producersKey), tenant, bad, source);
                 return;
             }
-            decision = admission.admit(config, usage, ((Parsed) result).signal(), record.timestamp(), exceeded);
+            decision = admission.admit(config, usage, ((Parsed) result).signal(), bytes, record.timestamp(), exceeded);
         }
         if (decision instanceof Rejected rejected) {
             refuse(record, producersKey, tenant, rejected, inForce.offset(), source);
@@ -194,9 +195,10 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
                 listener.historyFull();
             }
             usage.acceptedBytes(record.value().length);
-            long bytes = AcceptedRecord.of(usage.lastSeq(), record.timestamp(), record.value(), record.headers())
+            long recordBytes = AcceptedRecord.of(usage.lastSeq(), record.timestamp(), record.value(), record.headers())
                     .ownBytes();
-            boolean begins = states.stored(state, bytes, record.timestamp(), SegmentLimits.of(config, settings.wal()));
+            boolean begins =
+                    states.stored(state, recordBytes, record.timestamp(), SegmentLimits.of(config, settings.wal()));
             AcceptedRecord.mark(record.headers(), begins);
         }
         states.changed(state);

@@ -56,6 +56,7 @@ final class Decisions {
                     configs.get(tenant),
                     usages.computeIfAbsent(tenant, id -> TenantUsage.fresh(1, 2)),
                     ((Parsed) parser.parse(record.value())).signal(),
+                    record.value().length,
                     record.timestamp());
             put(
                     replayed,

@@ -172,7 +172,11 @@ final class Invariants {
             }
             var usage = usages.computeIfAbsent(signal.tenant(), id -> TenantUsage.fresh(1, 2));
             var decision = admission.admit(
-                    config, usage, ((Parsed) parser.parse(record.value())).signal(), record.timestamp());
+                    config,
+                    usage,
+                    ((Parsed) parser.parse(record.value())).signal(),
+                    record.value().length,
+                    record.timestamp());
             String expected = decision instanceof Rejected rejected
                     ? rejected.quota().reason().id()
                     : "";
