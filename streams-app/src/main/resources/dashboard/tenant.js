@@ -7,14 +7,22 @@ import { Pace } from './tenants.js';
 const FIELDS = [
   ['max_signals_per_sec', 'Rate', 'signals a second', '--rate', 4294967295],
   ['burst_signals', 'Burst', 'signals at once; empty = 2 × the rate', '--burst', 4294967295],
+  ['max_bytes_per_sec', 'Byte rate', 'bytes of values a second', '--byte-rate', Number.MAX_SAFE_INTEGER],
+  ['burst_bytes', 'Byte burst', 'bytes at once; empty = 2 × the byte rate', '--byte-burst', Number.MAX_SAFE_INTEGER],
+  ['max_signal_bytes', 'Signal size', 'bytes of one value', '--signal-size', 4294967295],
   ['max_entities', 'Entities', 'distinct items, users and creators', '--entities', Number.MAX_SAFE_INTEGER],
+  ['max_items', 'Items', 'distinct items', '--items', Number.MAX_SAFE_INTEGER],
+  ['max_users', 'Users', 'distinct users', '--users', Number.MAX_SAFE_INTEGER],
+  ['max_creators', 'Creators', 'distinct creators', '--creators', Number.MAX_SAFE_INTEGER],
   ['max_storage_bytes', 'Storage', 'bytes of sealed segments', '--storage', Number.MAX_SAFE_INTEGER],
 ];
 const ORIGINS = { tenant: 'its own config', default: 'the default tenant', twice_the_rate: '2 × the rate' };
+const BYTES = ['max_bytes_per_sec', 'burst_bytes', 'max_signal_bytes', 'max_storage_bytes'];
 
 export function tenantPage(id) {
   const path = `/v1/tenants/${id}`;
   const pace = new Pace();
+  const bytePace = new Pace();
   const chart = new Chart(`Signals of tenant ${id}`);
   const title = h('h1', {}, `Tenant ${id}`);
   const badges = h('span', { class: 'badges' });
@@ -231,7 +239,7 @@ export function tenantPage(id) {
   function value(name, of) {
     if (of === null) return name.startsWith('max') || name.startsWith('burst') ? 'unlimited' : '–';
     if (Array.isArray(of)) return of.join(', ') || 'anywhere';
-    if (name === 'max_storage_bytes') return bytes(of);
+    if (BYTES.includes(name)) return bytes(of);
     return name === 'blocked_until' ? time(of) : typeof of === 'number' ? number(of) : String(of);
   }
 
@@ -259,13 +267,18 @@ export function tenantPage(id) {
   async function loadUsage() {
     const usage = await get(`${path}/usage`);
     const perSecond = pace.of(id, usage);
+    const bytesPerSecond = bytePace.of(id, { at: usage.at, accepted: usage.bytes.accepted });
+    const ofLimit = (used, most, what) => (most === null ? `${number(used)} ${what}` : `${number(used)} of ${number(most)} ${what}`);
     const limit = usage.rate.limit_per_sec;
     const fact = (name, ...content) => h('div', { class: 'fact' }, h('h3', {}, name), content);
     use.replaceChildren(
       fact('Rate', bar('rate', perSecond ?? 0, limit, limit === null ? `${rate(perSecond)}, unlimited` : `${rate(perSecond)} of ${number(limit)}`),
         h('small', {}, limit === null ? '' : `${number(usage.rate.tokens)} of ${number(usage.rate.burst)} in the bucket`)),
+      fact('Bytes', bar('bytes', bytesPerSecond ?? 0, usage.bytes.limit_per_sec, usage.bytes.limit_per_sec === null ? `${bytes(usage.bytes.accepted)}, unlimited` : `${bytesPerSecond === null ? '–' : bytes(bytesPerSecond)} of ${bytes(usage.bytes.limit_per_sec)} a second`),
+        h('small', {}, [usage.bytes.limit_per_sec === null ? '' : `${bytes(usage.bytes.tokens)} of ${bytes(usage.bytes.burst)} in the bucket`,
+          usage.bytes.signal_limit === null ? '' : `at most ${bytes(usage.bytes.signal_limit)} a signal`].filter(Boolean).join(', '))),
       fact('Entities', bar('entities', usage.entities.total, usage.entities.limit, usage.entities.limit === null ? `${number(usage.entities.total)}, unlimited` : `${number(usage.entities.total)} of ${number(usage.entities.limit)}`),
-        h('small', {}, `${number(usage.entities.item)} items, ${number(usage.entities.user)} users, ${number(usage.entities.creator)} creators`)),
+        h('small', {}, ['item', 'user', 'creator'].map((kind) => ofLimit(usage.entities[kind], usage.entities[`${kind}_limit`], `${kind}s`)).join(', '))),
       fact('Storage', bar('storage', usage.storage.sealed_bytes, usage.storage.limit_bytes, usage.storage.limit_bytes === null ? `${bytes(usage.storage.sealed_bytes)}, unlimited` : `${bytes(usage.storage.sealed_bytes)} of ${bytes(usage.storage.limit_bytes)}`),
         h('small', {}, `${number(usage.storage.sealed_segments)} sealed segments`)),
       fact('Ever', h('span', { class: 'use' }, h('span', { class: 'use-text' }, h('b', { id: 'accepted' }, number(usage.accepted)), ' accepted, ', h('b', { id: 'rejected', class: usage.rejected_total ? 'no' : '' }, number(usage.rejected_total)), ' refused')),

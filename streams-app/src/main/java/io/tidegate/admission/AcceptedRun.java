@@ -197,7 +197,7 @@ final class AcceptedRun {
         full = false;
         fullAtMs = NEVER;
         for (int i = 0; i < n; i++) {
-            long before = atMs == NEVER ? level : limits.refilled(level, ms[i] - atMs);
+            long before = before(limits, atMs, level, i);
             full |= before >= limits.size;
             if (before >= limits.size || atMs == NEVER) {
                 fullAtMs = ms[i];
@@ -209,6 +209,13 @@ final class AcceptedRun {
         end = level;
     }
 
+    /** The level before an acceptance; {@code atMs} = -1 if it is the first of a new bucket. */
+    private long before(BucketLimits limits, long atMs, long level, int i) {
+        return atMs == NEVER
+                ? limits.first(level, tokens[i] * BucketLimits.TOKEN)
+                : limits.refilled(level, ms[i] - atMs);
+    }
+
     /**
      * The level at the end if {@code cost} were taken at a time within or behind this run; {@link #REJECT} if the level at that
      * time, or after a later acceptance in this run, does not allow it.
@@ -218,17 +225,17 @@ final class AcceptedRun {
         long level = start;
         int i = 0;
         for (; i < size && ms[i] <= takenMs; i++) {
-            long before = atMs == NEVER ? level : limits.refilled(level, ms[i] - atMs);
+            long before = before(limits, atMs, level, i);
             level = before - tokens[i] * BucketLimits.TOKEN;
             atMs = ms[i];
         }
-        long newLevel = (atMs == NEVER ? level : limits.refilled(level, takenMs - atMs)) - cost;
+        long newLevel = (atMs == NEVER ? limits.first(level, cost) : limits.refilled(level, takenMs - atMs)) - cost;
         if (newLevel < 0) {
             return REJECT;
         }
         long newMs = takenMs;
         for (; i < size; i++) {
-            long before = atMs == NEVER ? level : limits.refilled(level, ms[i] - atMs);
+            long before = before(limits, atMs, level, i);
             long newBefore = limits.refilled(newLevel, ms[i] - newMs);
             if (newBefore == before) {
                 return end;
@@ -302,7 +309,7 @@ final class AcceptedRun {
         long level = start;
         long availableMs = NEVER;
         for (int i = 0; i < size; i++) {
-            long before = atMs == NEVER ? level : limits.refilled(level, ms[i] - atMs);
+            long before = before(limits, atMs, level, i);
             level = before - tokens[i] * BucketLimits.TOKEN;
             atMs = ms[i];
             if (level < cost) {
@@ -317,7 +324,7 @@ final class AcceptedRun {
         long atMs = startMs;
         long level = start;
         for (int i = 0; i < size && ms[i] <= untilMs; i++) {
-            long before = atMs == NEVER ? level : limits.refilled(level, ms[i] - atMs);
+            long before = before(limits, atMs, level, i);
             level = before - tokens[i] * BucketLimits.TOKEN;
             atMs = ms[i];
         }
@@ -330,7 +337,7 @@ final class AcceptedRun {
         long level = start;
         long lastMs = NEVER;
         for (int i = 0; i < size && ms[i] <= untilMs; i++) {
-            long before = atMs == NEVER ? level : limits.refilled(level, ms[i] - atMs);
+            long before = before(limits, atMs, level, i);
             if (before >= limits.size || atMs == NEVER) {
                 lastMs = ms[i];
             }

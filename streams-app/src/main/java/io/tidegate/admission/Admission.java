@@ -13,12 +13,12 @@ import org.jspecify.annotations.Nullable;
  * The decision: may this signal pass?
  *
  * <p>A function of the tenant's config, its usage, the signal and the record's own time; nothing else is read. The
- * checks run from the cheapest and widest to the narrowest: blocked, region, storage, rate, entities; the first that
- * fails gives the reason. All or nothing: a refused signal costs no token, adds no entity and gets no sequence number,
- * only its counter moves.
+ * checks run from the cheapest and widest to the narrowest: blocked, region, storage, size, rates, entities; the first that
+ * fails gives the reason. All or nothing: a rejected signal takes no token of any bucket, adds no entity and gets no sequence
+ * number, only its counter moves.
  *
- * <p>In {@link Mode#OBSERVE} the same checks run and are counted, and the signal is accepted: it takes a token where
- * there is one, and its entities are added.
+ * <p>In {@link Mode#OBSERVE} the same checks run and are counted, and the signal is accepted: it takes the tokens that
+ * there are, and its entities are added.
  *
  * <p>Not thread-safe: one for each task.
  */
@@ -53,15 +53,21 @@ public final class Admission {
     /**
      * Decides, and applies the decision to {@code usage}.
      *
+     * @param bytes the size of the signal's value
      * @param nowMs the record's timestamp, not negative
      */
-    public Decision admit(TenantConfig config, TenantUsage usage, Signal signal, long nowMs) {
-        QuotaExceeded quota = check(config, usage, nowMs);
-        return isRefused(config, quota) ? refuse(usage, quota, nowMs) : admit(config, usage, signal, nowMs, quota);
+    public Decision admit(TenantConfig config, TenantUsage usage, Signal signal, int bytes, long nowMs) {
+        QuotaExceeded quota = check(config, usage, bytes, nowMs);
+        return isRefused(config, quota)
+                ? refuse(usage, quota, bytes, nowMs)
+                : admit(config, usage, signal, bytes, nowMs, quota);
     }
 
-    /** The first half of {@link #admit}: everything that does not depend on the signal. Null where nothing is exceeded. */
-    public @Nullable QuotaExceeded check(TenantConfig config, TenantUsage usage, long nowMs) {
+    /**
+     * The first half of {@link #admit}: everything that does not depend on the content of the signal. Null where nothing is
+     * exceeded.
+     */
+    public @Nullable QuotaExceeded check(TenantConfig config, TenantUsage usage, int bytes, long nowMs) {
         if (config.blockedUntil() != null && nowMs < config.blockedUntil().toEpochMilli()) {
             long retryAfterMs = config.blockedUntil().toEpochMilli() - nowMs;
             return exceeded(config, Reason.TENANT_BLOCKED, OptionalLong.empty(), OptionalLong.empty(), retryAfterMs);
@@ -73,7 +79,11 @@ public final class Admission {
         if (usage.sealedBytes() >= config.storageBytesMax()) {
             return exceeded(config, Reason.STORAGE_LIMIT, config.storageBytesMax(), usage.sealedBytes());
         }
-        return checkRate(config, usage.bucket, nowMs);
+        if (bytes > config.signalBytesMax()) {
+            return exceeded(config, Reason.SIGNAL_TOO_LARGE, config.signalBytesMax(), bytes);
+        }
+        QuotaExceeded quota = checkRate(config, usage, bytes, nowMs);
+        return quota == null ? checkByteRate(config, usage, bytes, nowMs) : quota;
     }
 
     /** Whether {@link #check} has decided: then {@link #refuse} follows, and the signal need not even be parsed. */
@@ -81,10 +91,13 @@ public final class Admission {
         return quota != null && config.mode() != Mode.OBSERVE;
     }
 
-    public Rejected refuse(TenantUsage usage, QuotaExceeded quota, long nowMs) {
+    /** @param bytes the size of the signal's value */
+    public Rejected refuse(TenantUsage usage, QuotaExceeded quota, int bytes, long nowMs) {
         usage.rejected(quota.reason(), nowMs);
         if (quota.reason() == Reason.RATE_LIMITED || quota.reason() == Reason.BURST_EXCEEDED) {
             usage.watch.wanted(nowMs, bounds.latenessMaxMs());
+        } else if (quota.reason() == Reason.BYTE_RATE_LIMITED) {
+            usage.watch.wantedBytes(bytes, nowMs, bounds.latenessMaxMs());
         }
         return new Rejected(quota);
     }
@@ -92,37 +105,58 @@ public final class Admission {
     /**
      * The other half, where {@link #isRefused} is false.
      *
+     * @param bytes the size of the signal's value
      * @param checked what {@link #check} said
      */
     public Decision admit(
-            TenantConfig config, TenantUsage usage, Signal signal, long nowMs, @Nullable QuotaExceeded checked) {
+            TenantConfig config,
+            TenantUsage usage,
+            Signal signal,
+            int bytes,
+            long nowMs,
+            @Nullable QuotaExceeded checked) {
         named.lookUp(usage, signal);
         QuotaExceeded quota = checked != null ? checked : checkEntities(config, usage);
         if (isRefused(config, quota)) {
-            return refuse(usage, quota, nowMs);
+            return refuse(usage, quota, bytes, nowMs);
         }
         if (quota != null) {
             usage.observed(quota.reason());
         }
-        accept(config, usage, nowMs);
+        accept(config, usage, bytes, nowMs);
         return Accepted.INSTANCE;
     }
 
     /** The decision for a tenant that has no config where such tenants are rejected. It has no usage either. */
     public static Rejected unknownTenant(TenantId tenant) {
         return new Rejected(new QuotaExceeded(
-                tenant, Reason.TENANT_UNKNOWN, OptionalLong.empty(), OptionalLong.empty(), OptionalLong.empty()));
+                tenant, Reason.TENANT_UNKNOWN, OptionalLong.empty(), OptionalLong.empty(), OptionalLong.empty(), null));
     }
 
     private @Nullable QuotaExceeded checkEntities(TenantConfig config, TenantUsage usage) {
-        int count = named.size();
+        if (named.size() == 0) {
+            return null;
+        }
         long max = Math.min(config.entitiesMax(), entitiesMax);
-        return count > 0 && usage.entityCount() + count > max
-                ? exceeded(config, Reason.ENTITY_LIMIT, max, usage.entityCount())
-                : null;
+        if (usage.entityCount() + named.size() > max) {
+            return exceeded(config, Reason.ENTITY_LIMIT, max, usage.entityCount());
+        }
+        for (EntityKind kind : EntityKind.ALL) {
+            // Against what is left, because both numbers can be as large as they get.
+            if (named.size(kind) > 0 && named.size(kind) > kind.maxIn(config) - usage.entityCount(kind)) {
+                return new QuotaExceeded(
+                        config.tenantId(),
+                        Reason.ENTITY_LIMIT,
+                        OptionalLong.of(kind.maxIn(config)),
+                        OptionalLong.of(usage.entityCount(kind)),
+                        OptionalLong.empty(),
+                        kind);
+            }
+        }
+        return null;
     }
 
-    private static @Nullable QuotaExceeded checkRate(TenantConfig config, TokenBucket bucket, long nowMs) {
+    private static @Nullable QuotaExceeded checkRate(TenantConfig config, TenantUsage usage, int bytes, long nowMs) {
         if (config.maxSignalsPerSec() == null) {
             return null;
         }
@@ -134,18 +168,69 @@ public final class Admission {
         if (burst == 0) {
             return exceeded(config, Reason.BURST_EXCEEDED, OptionalLong.of(0), OptionalLong.empty(), 0);
         }
+        TokenBucket bucket = usage.bucket;
         bucket.adopt(rate, burst);
         if (bucket.has(1, nowMs)) {
             return null;
         }
-        long retryAfterMs = bucket.retryAfterMs(1, nowMs);
+        long retryAfterMs = retryAfterMs(config, usage, bytes, nowMs);
         return bucket.wasFullRecently(nowMs)
                 ? exceeded(config, Reason.BURST_EXCEEDED, OptionalLong.of(burst), OptionalLong.empty(), retryAfterMs)
                 : exceeded(config, Reason.RATE_LIMITED, OptionalLong.of(rate), OptionalLong.empty(), retryAfterMs);
     }
 
-    private void accept(TenantConfig config, TenantUsage usage, long nowMs) {
+    /** Only after {@link #checkRate}, and for a signal that is not too large for the bucket. */
+    private static @Nullable QuotaExceeded checkByteRate(
+            TenantConfig config, TenantUsage usage, int bytes, long nowMs) {
+        if (config.maxBytesPerSec() == null) {
+            return null;
+        }
+        long rate = config.bytesPerSec();
+        if (rate > 0 && adoptedBytes(config, usage).has(bytes, nowMs)) {
+            return null;
+        }
+        long retryAfterMs = rate == 0 ? 0 : retryAfterMs(config, usage, bytes, nowMs);
+        return exceeded(config, Reason.BYTE_RATE_LIMITED, OptionalLong.of(rate), OptionalLong.of(bytes), retryAfterMs);
+    }
+
+    private static TokenBucket adoptedBytes(TenantConfig config, TenantUsage usage) {
+        TokenBucket bucket = usage.byteBucket();
+        bucket.adopt(tokens(config.bytesPerSec()), tokens(config.bytesBurst()));
+        return bucket;
+    }
+
+    /** What a bucket can hold of a limit of bytes. */
+    static long tokens(long bytes) {
+        return Math.min(bytes, BucketLimits.TOKENS_MAX);
+    }
+
+    /** How long until both buckets have what the signal takes, from then on; 0 if waiting does not help. */
+    private static long retryAfterMs(TenantConfig config, TenantUsage usage, int bytes, long nowMs) {
+        if (config.maxBytesPerSec() == null) {
+            return usage.bucket.retryAfterMs(1, nowMs);
+        }
+        if (config.bytesPerSec() == 0) {
+            return 0;
+        }
+        // A late signal may find tokens at its time, and none at a later one. Twice, because the second wait can lead
+        // there.
+        long atMs = waitForToken(config, usage, nowMs);
+        TokenBucket byteBucket = adoptedBytes(config, usage);
+        if (!byteBucket.has(bytes, atMs)) {
+            atMs = waitForToken(config, usage, atMs + byteBucket.retryAfterMs(bytes, atMs));
+        }
+        return atMs - nowMs;
+    }
+
+    private static long waitForToken(TenantConfig config, TenantUsage usage, long atMs) {
+        return config.maxSignalsPerSec() == null || usage.bucket.has(1, atMs)
+                ? atMs
+                : atMs + usage.bucket.retryAfterMs(1, atMs);
+    }
+
+    private void accept(TenantConfig config, TenantUsage usage, int bytes, long nowMs) {
         takeToken(config, usage.bucket, nowMs);
+        takeBytes(config, usage, bytes, nowMs);
         // Only in a dry run can there be more: then the signal is accepted and the set stays as it is.
         if (usage.entityCount() + named.size() <= entitiesMax) {
             named.addTo(usage);
@@ -153,6 +238,9 @@ public final class Admission {
         usage.accepted(nowMs);
         if (config.maxSignalsPerSec() != null) {
             usage.watch.wanted(nowMs, bounds.latenessMaxMs());
+        }
+        if (config.maxBytesPerSec() != null) {
+            usage.watch.wantedBytes(bytes, nowMs, bounds.latenessMaxMs());
         }
     }
 
@@ -172,6 +260,20 @@ public final class Admission {
         }
     }
 
+    /** Takes the signal's bytes if they are there; in observe mode they need not be. */
+    private void takeBytes(TenantConfig config, TenantUsage usage, int bytes, long nowMs) {
+        if (config.maxBytesPerSec() == null) {
+            if (usage.byteBucket != null) {
+                usage.byteBucket.reset();
+            }
+        } else if (bytes > 0 && config.bytesPerSec() > 0 && bytes <= config.bytesBurst()) {
+            TokenBucket bucket = adoptedBytes(config, usage);
+            if (bucket.has(bytes, nowMs) && bucket.take(bytes, nowMs, bounds)) {
+                foldedEarly++;
+            }
+        }
+    }
+
     private static QuotaExceeded exceeded(TenantConfig config, Reason reason, long limit, long observed) {
         return exceeded(config, reason, OptionalLong.of(limit), OptionalLong.of(observed), 0);
     }
@@ -183,6 +285,7 @@ public final class Admission {
                 reason,
                 limit,
                 observed,
-                retryAfterMs > 0 ? OptionalLong.of(retryAfterMs) : OptionalLong.empty());
+                retryAfterMs > 0 ? OptionalLong.of(retryAfterMs) : OptionalLong.empty(),
+                null);
     }
 }

@@ -10,11 +10,17 @@ final class BucketLimits {
     /** A token. */
     static final long TOKEN = 1_000;
 
+    /** The largest rate and burst that are told apart from larger ones. */
+    static final long TOKENS_MAX = Long.MAX_VALUE / 4 / TOKEN;
+
     /** Above every level; half of it can be added twice. */
     private static final long LEVEL_MAX = Long.MAX_VALUE / 4;
 
     final long ratePerSec;
     final long burst;
+
+    /** Whether the first taking from a new bucket may be larger than one second of tokens. */
+    private final boolean weighted;
 
     /** The level of a full bucket. */
     final long size;
@@ -22,7 +28,8 @@ final class BucketLimits {
     /** From this many ms on, a refill fills every bucket. */
     private final long overflowMs;
 
-    BucketLimits(long ratePerSec, long burst) {
+    BucketLimits(long ratePerSec, long burst, boolean weighted) {
+        this.weighted = weighted;
         this.ratePerSec = ratePerSec;
         this.burst = burst;
         size = thousandths(burst);
@@ -36,6 +43,14 @@ final class BucketLimits {
     /** The level of a new bucket: one second of tokens. */
     long start() {
         return Math.min(thousandths(ratePerSec), size);
+    }
+
+    /**
+     * The level of a new bucket before its first taking. A bucket of weights has enough for that one: it gains nothing while it is
+     * unused, so what needs more than one second of tokens could never be taken.
+     */
+    long first(long level, long cost) {
+        return weighted ? Math.max(level, Math.min(cost, size)) : level;
     }
 
     /** The level after a time without acceptances. */

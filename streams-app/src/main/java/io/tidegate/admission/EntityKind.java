@@ -1,6 +1,7 @@
 package io.tidegate.admission;
 
 import io.tidegate.signal.Signal;
+import io.tidegate.tenant.TenantConfig;
 import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
@@ -35,6 +36,15 @@ public enum EntityKind {
     /** As events, answers and commands write it: {@code item}, {@code user}, {@code creator}. */
     public String id() {
         return id;
+    }
+
+    /** How many of this kind a config allows; {@link Long#MAX_VALUE} if it does not limit them. */
+    long maxIn(TenantConfig config) {
+        return switch (this) {
+            case ITEM -> config.itemsMax();
+            case USER -> config.usersMax();
+            case CREATOR -> config.creatorsMax();
+        };
     }
 
     /** The entities of this kind that a signal names. */

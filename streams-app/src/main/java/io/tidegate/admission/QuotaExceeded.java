@@ -2,31 +2,46 @@ package io.tidegate.admission;
 
 import io.tidegate.tenant.TenantId;
 import java.util.OptionalLong;
+import org.jspecify.annotations.Nullable;
 
 /**
- * The answer for a signal that was refused: which quota of which tenant, and when it is worth trying again.
+ * Why a signal was rejected: which quota of which tenant, and when it is worth trying again.
  *
  * @param tenant whose quota
  * @param reason which quota
- * @param limit the limit in force, in the unit of the reason (signals per second, signals, entities, bytes); empty where
- *     the reason has none
+ * @param limit the limit in force, in the unit of the reason (signals per second, signals, bytes per second, entities, bytes);
+ *     empty where the reason has none
  * @param observed what was found instead, in the same unit; empty where the reason has none
  * @param retryAfterMs the milliseconds of record time after which the same signal would pass if no other came; empty
  *     where waiting does not help
+ * @param kind the kind of entities that is full; null if it is all kinds together, or for another reason
  */
 public record QuotaExceeded(
-        TenantId tenant, Reason reason, OptionalLong limit, OptionalLong observed, OptionalLong retryAfterMs) {
+        TenantId tenant,
+        Reason reason,
+        OptionalLong limit,
+        OptionalLong observed,
+        OptionalLong retryAfterMs,
+        @Nullable EntityKind kind) {
 
-    /** For people: what happened, in numbers. Made for each refusal, so without a formatter. */
+    /** For people: what happened, in numbers. Made for each rejection, so without a formatter. */
     public String message() {
         return switch (reason) {
             case RATE_LIMITED ->
                 limit.orElse(0) == 0
-                        ? "the rate limit is 0: every signal is refused"
+                        ? "the rate limit is 0: every signal is rejected"
                         : "sustained rate above " + limit.orElse(0) + " signals per second";
             case BURST_EXCEEDED -> "burst above " + limit.orElse(0) + " signals";
+            case BYTE_RATE_LIMITED ->
+                limit.orElse(0) == 0
+                        ? "the byte rate limit is 0: every signal is rejected"
+                        : "a signal of " + observed.orElse(0) + " bytes is above the rate of " + limit.orElse(0)
+                                + " bytes per second";
+            case SIGNAL_TOO_LARGE ->
+                "the value has " + observed.orElse(0) + " bytes, the limit is " + limit.orElse(0) + " bytes";
             case ENTITY_LIMIT ->
-                "the signal names a new entity, and " + observed.orElse(0) + " of " + limit.orElse(0) + " are in use";
+                "the signal names a new " + (kind == null ? "entity" : kind.id()) + ", and " + observed.orElse(0)
+                        + " of " + limit.orElse(0) + " are in use";
             case STORAGE_LIMIT ->
                 "sealed WAL segments take " + observed.orElse(0) + " of " + limit.orElse(0) + " bytes";
             case REGION_NOT_ALLOWED -> "no required region of the tenant can be reached from here";

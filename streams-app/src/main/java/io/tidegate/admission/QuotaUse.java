@@ -1,5 +1,6 @@
 package io.tidegate.admission;
 
+import io.tidegate.signal.Signal;
 import io.tidegate.tenant.TenantConfig;
 import org.jspecify.annotations.Nullable;
 
@@ -16,7 +17,7 @@ public final class QuotaUse {
     private QuotaUse() {}
 
     /**
-     * The largest of the shares of rate, entities and storage.
+     * The largest of the shares of the rates, entities and storage.
      *
      * @param usage null = never decided on
      * @param config null = unknown and refused, which is no limit that could be used
@@ -29,6 +30,14 @@ public final class QuotaUse {
         if (config.maxSignalsPerSec() != null) {
             percent = ratePercent(usage, nowMs);
         }
+        if (config.maxBytesPerSec() != null) {
+            percent = Math.max(percent, byteRatePercent(usage, nowMs));
+        }
+        if (config.limitsEntities()) {
+            for (EntityKind kind : EntityKind.ALL) {
+                percent = Math.max(percent, entitiesPercent(usage, config, kind));
+            }
+        }
         if (config.maxEntities() != null) {
             percent = Math.max(percent, entitiesPercent(usage, config));
         }
@@ -40,13 +49,38 @@ public final class QuotaUse {
 
     /** The level that the sustained rate reached, 0, 80, 90 or 100; 0 again when nothing comes any more. */
     public static long ratePercent(@Nullable TenantUsage usage, long nowMs) {
+        return level(QuotaWatch.Quota.RATE, usage, nowMs);
+    }
+
+    /** The same of the rate of bytes. */
+    public static long byteRatePercent(@Nullable TenantUsage usage, long nowMs) {
+        return level(QuotaWatch.Quota.BYTE_RATE, usage, nowMs);
+    }
+
+    private static long level(QuotaWatch.Quota rate, @Nullable TenantUsage usage, long nowMs) {
         return usage == null || nowMs - usage.lastDecisionMs() > RATE_HOLDS_MS
                 ? 0
-                : usage.watch().level(QuotaWatch.Quota.RATE);
+                : usage.watch().level(rate);
+    }
+
+    /** What a tenant uses of its limit of a kind; 0 if there is none. */
+    public static long entitiesPercent(@Nullable TenantUsage usage, TenantConfig config, EntityKind kind) {
+        long max = kind.maxIn(config);
+        return max == Long.MAX_VALUE ? 0 : share(usage == null ? 0 : usage.entityCount(kind), max);
     }
 
     public static long entitiesPercent(@Nullable TenantUsage usage, TenantConfig config) {
         return share(usage == null ? 0 : usage.entityCount(), config.entitiesMax());
+    }
+
+    /** Whether a signal names an entity of a kind of which the tenant has as many as it may. */
+    public static boolean namesFullKind(TenantUsage usage, TenantConfig config, Signal signal) {
+        for (EntityKind kind : EntityKind.ALL) {
+            if (!kind.idsIn(signal).isEmpty() && usage.entityCount(kind) >= kind.maxIn(config)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     public static long storagePercent(@Nullable TenantUsage usage, TenantConfig config) {

@@ -13,7 +13,7 @@ import java.util.Locale;
  * A function of the decisions and the configs alone: no clock is read, so a quota is looked at when a signal or a segment
  * report of the tenant comes, and not between.
  *
- * <p>The share of the rate is that of the last full ten seconds of record time (0–10, 10–20, … s of a minute): the signals
+ * <p>The share of a rate, of signals or bytes, is that of the last full ten seconds of record time (0–10, 10–20, … s of a minute): the signals
  * that were accepted, or rejected for the rate alone, by what the rate allows in that time. Late signals count at their own time, so
  * while they come, it is the highest share of the ten seconds that they may still belong to ({@link RateWindows}). Above 100 %
  * signals are rejected, and not only for a burst.
@@ -25,7 +25,11 @@ public final class QuotaWatch {
     public enum Quota {
         RATE,
         ENTITIES,
-        STORAGE;
+        STORAGE,
+        BYTE_RATE,
+        ITEMS,
+        USERS,
+        CREATORS;
 
         private static final Quota[] ALL = values();
         private final String id = name().toLowerCase(Locale.ROOT);
@@ -62,14 +66,24 @@ public final class QuotaWatch {
 
     private byte[] levels = new byte[Quota.ALL.length];
     private final RateWindows windows = new RateWindows();
+    private final RateWindows byteWindows = new RateWindows();
 
     /** What was wanted in ten seconds, when a window has just ended; not stored, because the signal that ended it looks at it. */
     private long finished = NONE;
 
+    private long finishedBytes = NONE;
+
     /** Counts a signal that the rate accepts or alone rejects, at its own time. */
     void wanted(long atMs, long latenessMaxMs) {
-        if (windows.count(atMs, latenessMaxMs)) {
+        if (windows.count(atMs, 1, latenessMaxMs)) {
             finished = windows.highest();
+        }
+    }
+
+    /** Counts the bytes of a signal that the byte rate accepts or alone rejects, at its own time. */
+    void wantedBytes(int bytes, long atMs, long latenessMaxMs) {
+        if (byteWindows.count(atMs, bytes, latenessMaxMs)) {
+            finishedBytes = byteWindows.highest();
         }
     }
 
@@ -81,12 +95,36 @@ public final class QuotaWatch {
             found = look(Quota.RATE, finished, rate == null ? NONE : rate * WINDOW_S, found);
             finished = NONE;
         }
+        if (finishedBytes != NONE) {
+            long rate = config.maxBytesPerSec() == null ? NONE : tenSeconds(config.bytesPerSec());
+            found = look(Quota.BYTE_RATE, finishedBytes, rate, found);
+            finishedBytes = NONE;
+        }
+        for (EntityKind kind : EntityKind.ALL) {
+            found = look(of(kind), usage.entityCount(kind), limited(kind.maxIn(config)), found);
+        }
         found = look(Quota.ENTITIES, usage.entityCount(), limited(config.entitiesMax()), found);
         return look(Quota.STORAGE, usage.sealedBytes(), limited(config.storageBytesMax()), found);
     }
 
+    private static long tenSeconds(long perSec) {
+        return perSec > Long.MAX_VALUE / WINDOW_S ? Long.MAX_VALUE : perSec * WINDOW_S;
+    }
+
+    /** What is watched of a kind of entities. */
+    public static Quota of(EntityKind kind) {
+        return switch (kind) {
+            case ITEM -> Quota.ITEMS;
+            case USER -> Quota.USERS;
+            case CREATOR -> Quota.CREATORS;
+        };
+    }
+
     private List<Crossing> look(Quota quota, long used, long limit, List<Crossing> found) {
         int before = levels[quota.ordinal()];
+        if (limit == NONE && before == 0) {
+            return found;
+        }
         long share = limit == NONE ? 0 : share(used, limit);
         int level = level(share, before);
         if (level == before) {
@@ -128,8 +166,12 @@ public final class QuotaWatch {
         return windows;
     }
 
+    RateWindows byteWindows() {
+        return byteWindows;
+    }
+
     int bytes() {
-        return 2 * Long.BYTES + 1 + levels.length + windows.bytesBefore();
+        return 2 * Long.BYTES + 1 + levels.length + windows.bytesBefore() + byteWindows.bytesBefore();
     }
 
     void write(ByteBuffer out) {

@@ -4,7 +4,7 @@ import java.nio.ByteBuffer;
 import java.util.Arrays;
 
 /**
- * How many signals a tenant wanted, accepted or rejected for the rate alone, in each ten seconds of record time, as far back as
+ * How many signals, or bytes of them, a tenant wanted, accepted or rejected for the rate alone, in each ten seconds of record time, as far back as
  * late signals can arrive.
  *
  * <p>A signal counts in the ten seconds of its own time. So the counts do not depend on the order in which signals are read, once
@@ -33,11 +33,11 @@ final class RateWindows {
     /** The windows before the newest, the last one first: {@link #count} in the lower 48 bits, {@link #reach} above. */
     private long[] before = NO_WINDOWS;
 
-    /** Counts a signal; returns whether a window has ended. */
-    boolean count(long atMs, long latenessMaxMs) {
+    /** Counts a signal, or the bytes of one; returns whether a window has ended. */
+    boolean count(long atMs, long amount, long latenessMaxMs) {
         long window = atMs / WINDOW_MS;
         if (window == newest) {
-            count++;
+            count = Math.min(count + amount, COUNT_MASK);
             return false;
         }
         int length = windowsBefore(latenessMaxMs);
@@ -45,16 +45,16 @@ final class RateWindows {
             before = Arrays.copyOf(before, length);
         }
         if (newest == NONE || newest - window > length) {
-            begin(window);
+            begin(window, amount);
             return false;
         }
         if (window < newest) {
             int back = (int) (newest - window);
-            before[back - 1]++;
+            before[back - 1] = added(before[back - 1], amount);
             reach = Math.max(reach, back);
             return false;
         }
-        end(window);
+        end(window, amount);
         return true;
     }
 
@@ -63,14 +63,18 @@ final class RateWindows {
         return (int) Math.min(REACH_MAX, latenessMaxMs / WINDOW_MS + 2);
     }
 
-    private void begin(long window) {
+    private static long added(long window, long amount) {
+        return (window & ~COUNT_MASK) | Math.min((window & COUNT_MASK) + amount, COUNT_MASK);
+    }
+
+    private void begin(long window, long amount) {
         newest = window;
-        count = 1;
+        count = amount;
         reach = 0;
         Arrays.fill(before, 0);
     }
 
-    private void end(long window) {
+    private void end(long window, long amount) {
         int steps = (int) Math.min(before.length, window - newest);
         System.arraycopy(before, 0, before, steps, before.length - steps);
         Arrays.fill(before, 0, steps, 0);
@@ -78,11 +82,11 @@ final class RateWindows {
             before[steps - 1] = (long) reach << COUNT_BITS | Math.min(count, COUNT_MASK);
         }
         newest = window;
-        count = 1;
+        count = amount;
         reach = 0;
     }
 
-    /** The most signals in a window of which it is not too early to tell. */
+    /** The most in a window of which it is not too early to tell. */
     long highest() {
         long back = reach;
         for (long window : before) {
@@ -103,6 +107,11 @@ final class RateWindows {
     void readNewest(ByteBuffer in) {
         newest = in.getLong();
         count = in.getLong();
+    }
+
+    /** Whether nothing was counted. */
+    boolean isEmpty() {
+        return newest == NONE;
     }
 
     /** Whether there is more to store than the newest window. */
@@ -128,6 +137,13 @@ final class RateWindows {
         for (int i = 0; i < stored; i++) {
             out.putLong(before[i]);
         }
+    }
+
+    /** Reads the newest window and those before, as {@link #writeBefore} wrote them. */
+    void readAll(ByteBuffer in) {
+        newest = in.getLong(in.position());
+        count = in.getLong(in.position() + Long.BYTES);
+        readBefore(in);
     }
 
     /** Reads the windows before, unless a build that does not know them has counted in between. */

@@ -20,7 +20,11 @@ public enum Reason {
     /** An operator blocked the tenant until a time. */
     TENANT_BLOCKED,
     /** The tenant has no config, and unknown tenants are rejected. */
-    TENANT_UNKNOWN;
+    TENANT_UNKNOWN,
+    /** The byte bucket has less than the signal takes. */
+    BYTE_RATE_LIMITED,
+    /** The value is larger than the tenant's signals may be, or than its byte bucket. */
+    SIGNAL_TOO_LARGE;
 
     private final String id = name().toLowerCase(Locale.ROOT);
 

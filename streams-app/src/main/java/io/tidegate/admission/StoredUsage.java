@@ -23,6 +23,9 @@ import java.util.Arrays;
  *  9 history      of the bucket: right up to sequence number (8) | rate (8) | burst (8) | head of {@link AcceptedHistory} (60)
  * 10 windows      window and signals of section 6 for which this is right (16) | reach (2) | windows n (2) | the windows before,
  *                 the last one first: reach (2), signals (6)             {@link RateWindows}
+ * 11 byte bucket  right up to sequence number (8) | level in thousandths of a byte (8) | refilled at, ms (8) | last full at, ms (8) |
+ *                 as section 9 from the rate on
+ * 12 byte windows as section 10, of bytes; the first 16 bytes are the newest window itself
  * </pre>
  *
  * <p>Rules that let builds of different age read each other's state:
@@ -53,7 +56,9 @@ final class StoredUsage {
     private static final int OPEN_SEGMENT = 8;
     private static final int HISTORY = 9;
     private static final int WINDOWS = 10;
-    private static final int LAST_SECTION = WINDOWS;
+    private static final int BYTE_BUCKET = 11;
+    private static final int BYTE_WINDOWS = 12;
+    private static final int LAST_SECTION = BYTE_WINDOWS;
 
     private static final int HEAD_BYTES = 1 + Short.BYTES;
     private static final int REQUIRED = 1 << NUMBERS | 1 << ENTITIES;
@@ -166,6 +171,17 @@ final class StoredUsage {
                 }
             }
             case WINDOWS -> usage.watch.windows().readBefore(in);
+            case BYTE_BUCKET -> {
+                boolean right = in.getLong() == usage.nextSeq;
+                usage.byteBucket().read(in);
+                if (right) {
+                    usage.byteBucket().readHistory(in);
+                } else {
+                    in.position(in.limit());
+                    usage.staleByteHistory = true;
+                }
+            }
+            case BYTE_WINDOWS -> usage.watch.byteWindows().readAll(in);
             default -> throw new IllegalArgumentException("no section " + tag);
         }
     }
@@ -257,6 +273,18 @@ final class StoredUsage {
             usage.watch.windows().writeBefore(out);
             end(out, windows);
         }
+        if (usage.byteBucket != null && usage.byteBucket.isUsed()) {
+            int bytes = begin(out, BYTE_BUCKET);
+            out.putLong(usage.nextSeq);
+            usage.byteBucket.write(out);
+            usage.byteBucket.writeHistory(out);
+            end(out, bytes);
+        }
+        if (!usage.watch.byteWindows().isEmpty()) {
+            int windows = begin(out, BYTE_WINDOWS);
+            usage.watch.byteWindows().writeBefore(out);
+            end(out, windows);
+        }
         out.put(unknown);
         return Arrays.copyOf(out.array(), out.position());
     }
@@ -268,8 +296,7 @@ final class StoredUsage {
         int counts = 2;
         return 1
                 + LAST_SECTION * HEAD_BYTES
-                + Long.BYTES
-                + TokenBucket.HISTORY_BYTES
+                + 2 * (Long.BYTES + TokenBucket.BYTES + TokenBucket.HISTORY_BYTES)
                 + fixed
                 + counts
                 + counters * Long.BYTES

@@ -21,6 +21,11 @@ public final class TenantUsage {
     private static final long NEVER = -1;
 
     final TokenBucket bucket = new TokenBucket();
+
+    /** The bucket of bytes; null until the tenant has a byte rate. */
+    @Nullable
+    TokenBucket byteBucket;
+
     final QuotaWatch watch = new QuotaWatch();
     private final EntitySet entities = new EntitySet();
     long[] entitiesByKind = new long[EntityKind.ALL.length];
@@ -40,6 +45,9 @@ public final class TenantUsage {
 
     /** Whether stored chunks of the history must be removed, because a build that does not know them decided meanwhile. */
     boolean staleHistory;
+
+    /** The same for the bucket of bytes. */
+    boolean staleByteHistory;
 
     /** Sections that a newer build stored, to be stored again as they are; null if there are none. */
     byte @Nullable [] unknownSections;
@@ -153,56 +161,68 @@ public final class TenantUsage {
         throw new IllegalStateException("an entity of the set is in none of its %d chunks".formatted(lastNumber + 1));
     }
 
-    /** Whether chunks of the history may be stored, so that they must be read and passed to {@link #loadHistory}. */
-    public boolean hasStoredHistory() {
-        return staleHistory || bucket.runsToLoad() > 0;
+    /** The bucket of bytes, which is made when it is needed first. */
+    TokenBucket byteBucket() {
+        if (byteBucket == null) {
+            byteBucket = new TokenBucket(true);
+        }
+        return byteBucket;
+    }
+
+    private @Nullable TokenBucket bucket(Bucket which) {
+        return which == Bucket.SIGNALS ? bucket : byteBucket;
+    }
+
+    /** Whether chunks of a bucket's history may be stored, so that they must be read and passed to {@link #loadHistory}. */
+    public boolean hasStoredHistory(Bucket which) {
+        TokenBucket of = bucket(which);
+        return isStoredHistoryStale(which) || (of != null && of.runsToLoad() > 0);
     }
 
     /**
-     * Takes the stored chunks of the history, after {@link #read} and before the next decision.
+     * Takes the stored chunks of a bucket's history, after {@link #read} and before the next decision.
      *
      * @param chunks all that are stored, by number
      * @throws IllegalStateException if they do not fit this usage
      */
-    public void loadHistory(Map<Integer, byte[]> chunks) {
-        if (!staleHistory) {
-            chunks.forEach(bucket::loadRun);
-            bucket.loaded();
+    public void loadHistory(Bucket which, Map<Integer, byte[]> chunks) {
+        TokenBucket of = bucket(which);
+        if (of != null && !isStoredHistoryStale(which)) {
+            chunks.forEach(of::loadRun);
+            of.loaded();
         }
     }
 
     /** Whether the chunks that are stored do not belong to this usage, and must be deleted. */
-    public boolean isStoredHistoryStale() {
-        return staleHistory;
+    public boolean isStoredHistoryStale(Bucket which) {
+        return which == Bucket.SIGNALS ? staleHistory : staleByteHistory;
     }
 
     /**
-     * Passes on the chunks of the history that changed since the last call: they must be stored together with this usage.
+     * Passes on the chunks of a bucket's history that changed since the last call: they must be stored together with this usage.
      *
      * @param chunks takes the number and the content; null deletes it
      */
-    public void writeHistory(BiConsumer<Integer, byte @Nullable []> chunks) {
-        bucket.writeRuns(chunks);
+    public void writeHistory(Bucket which, BiConsumer<Integer, byte @Nullable []> chunks) {
+        TokenBucket of = bucket(which);
+        if (of != null) {
+            of.writeRuns(chunks);
+        }
     }
 
-    /** The memory of the history. */
+    /** The memory of the histories. */
     public long historyBytes() {
-        return bucket.memoryBytes();
-    }
-
-    /** How many milliseconds with accepted signals the history has. */
-    public long historyEntries() {
-        return bucket.historyEntries();
+        return bucket.memoryBytes() + (byteBucket == null ? 0 : byteBucket.memoryBytes());
     }
 
     /** Whether a signal of that time is older than the newest accepted one that took a token. */
     public boolean isLate(long atMs) {
-        return bucket.isLate(atMs);
+        return bucket.isLate(atMs) || (byteBucket != null && byteBucket.isLate(atMs));
     }
 
-    /** Whether a signal of that time is older than the history, so that it may be rejected too early. */
+    /** Whether a signal of that time is older than a history, so that it may be rejected too early. */
     public boolean isBeyondHistory(long atMs) {
-        return bucket.isBeyondHistory(atMs);
+        return bucket.isBeyondHistory(atMs) || (byteBucket != null && byteBucket.isBeyondHistory(atMs));
     }
 
     /** Adds to {@link #acceptedBytes}. */
@@ -304,6 +324,15 @@ public final class TenantUsage {
 
     public QuotaWatch watch() {
         return watch;
+    }
+
+    /** Whole bytes in the byte bucket at a time under a config that has a byte rate. */
+    public long byteTokens(TenantConfig config, long nowMs) {
+        if (config.maxBytesPerSec() == null) {
+            return 0;
+        }
+        TokenBucket of = byteBucket == null ? new TokenBucket(true) : byteBucket;
+        return of.tokens(Admission.tokens(config.bytesPerSec()), Admission.tokens(config.bytesBurst()), nowMs);
     }
 
     /** Whole tokens at a time under a config that has a rate. */

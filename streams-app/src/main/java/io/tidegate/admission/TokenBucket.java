@@ -29,12 +29,23 @@ final class TokenBucket {
 
     private static final long NANOS_PER_THOUSANDTH = 1_000_000L;
     private static final long MS_PER_S = 1_000L;
-    private static final BucketLimits NONE = new BucketLimits(0, 0);
+    private static final BucketLimits NONE = new BucketLimits(0, 0, false);
 
     private final AcceptedHistory history = new AcceptedHistory();
+    private final boolean weighted;
     private BucketLimits limits = NONE;
     private int runsToLoad;
     private long fullAtMsUntilLoaded = NEVER;
+
+    /** A bucket of which each taking takes one token. */
+    TokenBucket() {
+        this(false);
+    }
+
+    /** @param weighted whether a taking can take more tokens than the rate has in a second, as bytes of a large signal */
+    TokenBucket(boolean weighted) {
+        this.weighted = weighted;
+    }
 
     /** Forgets everything: what a tenant without a rate has. */
     void reset() {
@@ -55,7 +66,7 @@ final class TokenBucket {
     void adopt(long ratePerSec, long burst) {
         if (!limits.are(ratePerSec, burst)) {
             requireLoaded();
-            limits = new BucketLimits(ratePerSec, burst);
+            limits = new BucketLimits(ratePerSec, burst, weighted);
             if (isUsed()) {
                 history.rebase(limits, Math.min(history.endLevel(), limits.size));
             }
@@ -65,7 +76,7 @@ final class TokenBucket {
     /** Whether tokens can be taken at a time. */
     boolean has(long tokens, long nowMs) {
         long cost = tokens * TOKEN;
-        return nowMs >= history.endMs() ? levelAt(nowMs) >= cost : history.allows(limits, nowMs, cost);
+        return nowMs >= history.endMs() ? levelAt(nowMs, cost) >= cost : history.allows(limits, nowMs, cost);
     }
 
     /**
@@ -80,7 +91,7 @@ final class TokenBucket {
             throw new IllegalStateException("take without a token: level %d thousandths".formatted(history.endLevel()));
         }
         if (nowMs >= history.endMs()) {
-            long level = levelAt(nowMs);
+            long level = levelAt(nowMs, tokens * TOKEN);
             history.append(nowMs, tokens, level, level == limits.size);
         } else {
             history.take(limits, nowMs, tokens * TOKEN, tokens);
@@ -94,14 +105,17 @@ final class TokenBucket {
         }
     }
 
-    /** The level at a time that is not older than the newest acceptance. */
-    private long levelAt(long nowMs) {
-        return isUsed() ? limits.refilled(history.endLevel(), nowMs - history.endMs()) : limits.start();
+    /** The level at a time that is not older than the newest acceptance, for a taking of that cost. */
+    private long levelAt(long nowMs, long cost) {
+        return isUsed()
+                ? limits.refilled(history.endLevel(), nowMs - history.endMs())
+                : limits.first(limits.start(), cost);
     }
 
     /** Whether the bucket was full, or new, within the last burst ÷ rate seconds: then a lack of tokens is a spike. */
     boolean wasFullRecently(long nowMs) {
-        if (!isUsed() || (nowMs >= history.endMs() ? levelAt(nowMs) == limits.size : history.isFull(limits, nowMs))) {
+        if (!isUsed()
+                || (nowMs >= history.endMs() ? levelAt(nowMs, TOKEN) == limits.size : history.isFull(limits, nowMs))) {
             return true;
         }
         long fullAtMs = history.fullAtMs(limits, nowMs);
@@ -126,7 +140,7 @@ final class TokenBucket {
 
     /** Whole tokens in the bucket at {@code nowMs} under limits that need not be adopted; of the past, only the newest level. */
     long tokens(long ratePerSec, long burst, long nowMs) {
-        BucketLimits under = limits.are(ratePerSec, burst) ? limits : new BucketLimits(ratePerSec, burst);
+        BucketLimits under = limits.are(ratePerSec, burst) ? limits : new BucketLimits(ratePerSec, burst, weighted);
         if (!isUsed()) {
             return under.start() / TOKEN;
         }
@@ -152,16 +166,21 @@ final class TokenBucket {
         return history.memoryBytes();
     }
 
+    /** Levels of bytes would not fit in nano-tokens. */
+    private long storedPerThousandth() {
+        return weighted ? 1 : NANOS_PER_THOUSANDTH;
+    }
+
     void write(ByteBuffer out) {
         long fullAtMs = runsToLoad > 0 ? fullAtMsUntilLoaded : history.fullAtMs(limits, Long.MAX_VALUE);
-        out.putLong(history.endLevel() * NANOS_PER_THOUSANDTH)
+        out.putLong(history.endLevel() * storedPerThousandth())
                 .putLong(history.endMs())
                 .putLong(fullAtMs);
     }
 
     /** Reads the newest level. Without a stored history, as older versions wrote it, the history begins here. */
     void read(ByteBuffer in) {
-        long level = in.getLong() / NANOS_PER_THOUSANDTH;
+        long level = in.getLong() / storedPerThousandth();
         long atMs = in.getLong();
         long fullAtMs = in.getLong();
         fullAtMsUntilLoaded = fullAtMs;
@@ -175,7 +194,7 @@ final class TokenBucket {
 
     /** Reads the head of the history after {@link #read}. */
     void readHistory(ByteBuffer in) {
-        limits = new BucketLimits(in.getLong(), in.getLong());
+        limits = new BucketLimits(in.getLong(), in.getLong(), weighted);
         runsToLoad = history.read(in);
     }
 

@@ -98,6 +98,9 @@ final class TenantJson {
         if (config.maxSignalsPerSec() != null && config.burstSignals() == null) {
             json.putObject("burst_signals").put("value", config.burst()).put("origin", "twice_the_rate");
         }
+        if (config.maxBytesPerSec() != null && config.burstBytes() == null) {
+            json.putObject("burst_bytes").put("value", config.bytesBurst()).put("origin", "twice_the_rate");
+        }
         return json;
     }
 
@@ -117,11 +120,15 @@ final class TenantJson {
             rate.put("tokens", tokens(usage, config, nowMs));
             rate.put("level_percent", QuotaUse.ratePercent(usage, nowMs));
         }
+        json.set("bytes", bytes(usage, config, nowMs));
         ObjectNode entities = json.putObject("entities");
         entities.put("total", usage == null ? 0 : usage.entityCount());
         for (EntityKind kind : EntityKind.values()) {
             entities.put(kind.id(), usage == null ? 0 : usage.entityCount(kind));
         }
+        entities.put("item_limit", config == null ? null : config.maxItems());
+        entities.put("user_limit", config == null ? null : config.maxUsers());
+        entities.put("creator_limit", config == null ? null : config.maxCreators());
         ObjectNode storage = json.putObject("storage");
         storage.put("sealed_bytes", usage == null ? 0 : usage.sealedBytes());
         storage.put("sealed_segments", usage == null ? 0 : usage.sealedSegments());
@@ -153,6 +160,24 @@ final class TenantJson {
             json.putNull("last_rejection");
         } else {
             putTime(json.putObject("last_rejection").put("reason", last.id()), "at", usage.lastRejectionMs());
+        }
+        return json;
+    }
+
+    private static ObjectNode bytes(@Nullable TenantUsage usage, @Nullable TenantConfig config, long nowMs) {
+        ObjectNode json = Json.object();
+        json.put("accepted", usage == null ? 0 : usage.acceptedBytes());
+        long largest = config == null ? Long.MAX_VALUE : config.signalBytesMax();
+        json.put("signal_limit", largest == Long.MAX_VALUE ? null : (Long) largest);
+        json.put("limit_per_sec", config == null ? null : config.maxBytesPerSec());
+        if (config != null && config.maxBytesPerSec() != null) {
+            json.put("burst", config.bytesBurst());
+            json.put(
+                    "tokens",
+                    usage == null
+                            ? Math.min(config.bytesPerSec(), config.bytesBurst())
+                            : usage.byteTokens(config, nowMs));
+            json.put("level_percent", QuotaUse.byteRatePercent(usage, nowMs));
         }
         return json;
     }

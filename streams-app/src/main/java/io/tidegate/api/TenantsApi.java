@@ -41,7 +41,13 @@ final class TenantsApi {
     private static final List<String> FIELDS = List.of(
             "max_signals_per_sec",
             "burst_signals",
+            "max_bytes_per_sec",
+            "burst_bytes",
+            "max_signal_bytes",
             "max_entities",
+            "max_items",
+            "max_users",
+            "max_creators",
             "max_storage_bytes",
             "required_regions",
             "label",

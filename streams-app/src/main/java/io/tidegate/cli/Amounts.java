@@ -41,6 +41,16 @@ final class Amounts {
         return new BigInteger(match.group(1)).multiply(UNITS.get(unit));
     }
 
+    /** Bytes of {@code 1MiB/s} or {@code 1MiB}. */
+    static BigInteger bytesPerSecond(String text) {
+        String trimmed = text.trim();
+        String size = trimmed.endsWith("/s") ? trimmed.substring(0, trimmed.length() - 2) : trimmed;
+        if (!SIZE.matcher(size).matches()) {
+            throw new IllegalArgumentException("'%s' is not a rate such as 1MiB/s or 500kB/s".formatted(text));
+        }
+        return bytes(size);
+    }
+
     /** The number in {@code 100/s} or {@code 100}. */
     static long perSecond(String text) {
         Matcher match = RATE.matcher(text.trim());

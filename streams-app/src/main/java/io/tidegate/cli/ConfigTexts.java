@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
+import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -46,7 +47,17 @@ final class ConfigTexts {
         if (config.maxSignalsPerSec() != null) {
             limits.add("burst " + config.burst() + (config.burstSignals() == null ? " (2 × the rate)" : ""));
         }
+        if (config.maxBytesPerSec() != null) {
+            limits.add("bytes " + byteRate(config));
+            limits.add("byte burst " + byteBurst(config));
+        }
+        if (config.maxSignalBytes() != null) {
+            limits.add("signal size " + signalBytes(config));
+        }
         limits.add("entities " + entities(config));
+        addKind(limits, "items", config.maxItems());
+        addKind(limits, "users", config.maxUsers());
+        addKind(limits, "creators", config.maxCreators());
         limits.add("storage " + storage(config));
         if (!config.requiredRegions().isEmpty()) {
             limits.add("regions " + String.join(" ", config.requiredRegions()));
@@ -56,6 +67,28 @@ final class ConfigTexts {
             limits.add("blocked until " + config.blockedUntil());
         }
         return String.join(", ", limits);
+    }
+
+    private static void addKind(List<String> limits, String kind, @Nullable BigInteger max) {
+        if (max != null) {
+            limits.add(kind + " " + max);
+        }
+    }
+
+    static String byteRate(TenantConfig config) {
+        return config.maxBytesPerSec() == null ? "unlimited" : Amounts.size(config.bytesPerSec()) + "/s";
+    }
+
+    static String byteBurst(TenantConfig config) {
+        if (config.maxBytesPerSec() == null) {
+            return "unlimited";
+        }
+        return Amounts.size(config.bytesBurst()) + (config.burstBytes() == null ? " (2 × the rate)" : "");
+    }
+
+    static String signalBytes(TenantConfig config) {
+        Long max = config.maxSignalBytes();
+        return max == null ? "unlimited" : Amounts.size(max);
     }
 
     static String rate(TenantConfig config) {

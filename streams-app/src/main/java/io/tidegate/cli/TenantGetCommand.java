@@ -45,7 +45,13 @@ final class TenantGetCommand extends OnTenant {
         table.row(
                 "burst_signals",
                 !limited ? "unlimited" : config.burst() + (config.burstSignals() == null ? " (2 × the rate)" : ""));
+        table.row("max_bytes_per_sec", ConfigTexts.byteRate(config));
+        table.row("burst_bytes", ConfigTexts.byteBurst(config));
+        table.row("max_signal_bytes", ConfigTexts.signalBytes(config));
         table.row("max_entities", ConfigTexts.entities(config));
+        table.row("max_items", Amounts.orUnlimited(config.maxItems()));
+        table.row("max_users", Amounts.orUnlimited(config.maxUsers()));
+        table.row("max_creators", Amounts.orUnlimited(config.maxCreators()));
         table.row("max_storage_bytes", ConfigTexts.storage(config));
         table.row(
                 "required_regions",

@@ -29,7 +29,7 @@ import picocli.CommandLine.ParameterException;
         mixinStandardHelpOptions = true,
         description =
                 "Lists all tenants with usage and limits. OBSERVED counts what observe mode accepted and enforce mode"
-                        + " would have refused; USED is the largest share of a limit, in percent.")
+                        + " would have rejected; USED is the largest share of a limit, in percent.")
 final class TenantListCommand extends OnTenants {
     @Mixin
     private OutputOptions output = new OutputOptions();
@@ -92,6 +92,7 @@ final class TenantListCommand extends OnTenants {
                 "ACCEPTED>",
                 "REJECTED>",
                 "OBSERVED>",
+                "BYTES>",
                 "ENTITIES>",
                 "STORAGE>",
                 "USED>",
@@ -107,7 +108,8 @@ final class TenantListCommand extends OnTenants {
                     usage == null ? 0 : usage.acceptedCount(),
                     row.sum(TenantUsage::rejectedCount),
                     row.sum(TenantUsage::observedCount),
-                    "%d / %s".formatted(usage == null ? 0 : usage.entityCount(), ConfigTexts.entities(config)),
+                    bytes(usage, config),
+                    entities(usage, config),
                     "%s / %s"
                             .formatted(
                                     Amounts.size(usage == null ? 0 : usage.sealedBytes()), ConfigTexts.storage(config)),
@@ -115,6 +117,33 @@ final class TenantListCommand extends OnTenants {
                     state(row.id(), row.stored()));
         });
         return table;
+    }
+
+    /** The bytes that were accepted, and the byte rate if there is one. */
+    private static String bytes(@Nullable TenantUsage usage, @Nullable TenantConfig config) {
+        String accepted = Amounts.size(usage == null ? 0 : usage.acceptedBytes());
+        return config == null || config.maxBytesPerSec() == null
+                ? accepted
+                : accepted + " / " + ConfigTexts.byteRate(config);
+    }
+
+    /** All entities beside their limit, and each kind that has a limit of its own. */
+    private static String entities(@Nullable TenantUsage usage, @Nullable TenantConfig config) {
+        StringBuilder text = new StringBuilder();
+        text.append(usage == null ? 0 : usage.entityCount()).append(" / ").append(ConfigTexts.entities(config));
+        if (config != null) {
+            addKind(text, usage, EntityKind.ITEM, config.maxItems());
+            addKind(text, usage, EntityKind.USER, config.maxUsers());
+            addKind(text, usage, EntityKind.CREATOR, config.maxCreators());
+        }
+        return text.toString();
+    }
+
+    private static void addKind(
+            StringBuilder text, @Nullable TenantUsage usage, EntityKind kind, @Nullable BigInteger max) {
+        if (max != null) {
+            text.append(", %ss %d / %d".formatted(kind.id(), usage == null ? 0 : usage.entityCount(kind), max));
+        }
     }
 
     private static String state(TenantId id, @Nullable Stored stored) {
@@ -148,6 +177,7 @@ final class TenantListCommand extends OnTenants {
         }
         ObjectNode use = json.putObject("usage");
         use.put("accepted", usage.acceptedCount());
+        use.put("accepted_bytes", usage.acceptedBytes());
         ObjectNode rejected = use.putObject("rejected");
         ObjectNode observed = use.putObject("observed");
         for (Reason reason : Reason.values()) {

@@ -36,8 +36,32 @@ final class TenantSetCommand extends ConfigChange {
     @Option(names = "--burst", paramLabel = "N", description = "Size of the bucket in signals.")
     private @Nullable Long burst;
 
+    @Option(
+            names = "--byte-rate",
+            paramLabel = "SIZE/s",
+            description = "Bytes of values per second, such as 1MiB/s; 0 rejects all.")
+    private @Nullable String byteRate;
+
+    @Option(
+            names = "--byte-burst",
+            paramLabel = "SIZE",
+            description = "Size of the byte bucket, such as 4MiB; a larger signal is rejected.")
+    private @Nullable String byteBurst;
+
+    @Option(names = "--signal-size", paramLabel = "SIZE", description = "Bytes of the largest value, such as 64KiB.")
+    private @Nullable String signalSize;
+
     @Option(names = "--entities", paramLabel = "N", description = "Distinct items, users and creators together.")
     private @Nullable BigInteger entities;
+
+    @Option(names = "--items", paramLabel = "N", description = "Distinct items.")
+    private @Nullable BigInteger items;
+
+    @Option(names = "--users", paramLabel = "N", description = "Distinct users.")
+    private @Nullable BigInteger users;
+
+    @Option(names = "--creators", paramLabel = "N", description = "Distinct creators.")
+    private @Nullable BigInteger creators;
 
     @Option(names = "--storage", paramLabel = "SIZE", description = "Bytes of sealed WAL segments, such as 1GiB.")
     private @Nullable String storage;
@@ -65,7 +89,7 @@ final class TenantSetCommand extends ConfigChange {
 
     @Option(
             names = "--dry-run",
-            description = "Set nothing; say how many of the tenant's last signals would have been refused.")
+            description = "Set nothing; say how many of the tenant's last signals would have been rejected.")
     private boolean dryRun;
 
     @Option(
@@ -79,7 +103,7 @@ final class TenantSetCommand extends ConfigChange {
     public Integer call() {
         TenantDirectory directory = directory();
         TenantConfig base = from != null ? read(from) : null;
-        // A limit that cannot be is refused before the broker is asked for the ones that stay.
+        // An invalid limit is rejected before the broker is asked for the ones that stay.
         TenantConfig unused = apply(base != null ? base : fresh());
         if (base == null && !namesAny()) {
             throw new ParameterException(spec.commandLine(), "name what to set, such as --rate 100/s");
@@ -120,7 +144,7 @@ final class TenantSetCommand extends ConfigChange {
             report.writeTo(json);
             out().println(Json.line(json));
         } else {
-            out().println("%d of %d signals of tenant %s would have been refused"
+            out().println("%d of %d signals of tenant %s would have been rejected"
                     .formatted(report.rejectedCount(), report.signals(), tenant));
             report.rejected().forEach((reason, count) -> out().println("  %s %d".formatted(reason.id(), count)));
         }
@@ -128,7 +152,21 @@ final class TenantSetCommand extends ConfigChange {
     }
 
     private boolean namesAny() {
-        return Stream.of(rate, burst, entities, storage, regions, label, mode, blockedUntil)
+        return Stream.of(
+                        rate,
+                        burst,
+                        byteRate,
+                        byteBurst,
+                        signalSize,
+                        entities,
+                        items,
+                        users,
+                        creators,
+                        storage,
+                        regions,
+                        label,
+                        mode,
+                        blockedUntil)
                 .anyMatch(Objects::nonNull);
     }
 
@@ -142,7 +180,20 @@ final class TenantSetCommand extends ConfigChange {
                     .maxSignalsPerSec(
                             rate == null ? base.maxSignalsPerSec() : amount("--rate", rate, Amounts::perSecond))
                     .burstSignals(burst == null ? base.burstSignals() : burst)
+                    .maxBytesPerSec(
+                            byteRate == null
+                                    ? base.maxBytesPerSec()
+                                    : amount("--byte-rate", byteRate, Amounts::bytesPerSecond))
+                    .burstBytes(
+                            byteBurst == null ? base.burstBytes() : amount("--byte-burst", byteBurst, Amounts::bytes))
+                    .maxSignalBytes(
+                            signalSize == null
+                                    ? base.maxSignalBytes()
+                                    : amount("--signal-size", signalSize, TenantSetCommand::u32))
                     .maxEntities(entities == null ? base.maxEntities() : entities)
+                    .maxItems(items == null ? base.maxItems() : items)
+                    .maxUsers(users == null ? base.maxUsers() : users)
+                    .maxCreators(creators == null ? base.maxCreators() : creators)
                     .maxStorageBytes(
                             storage == null ? base.maxStorageBytes() : amount("--storage", storage, Amounts::bytes))
                     .requiredRegions(regions == null ? base.requiredRegions() : regions)
@@ -161,6 +212,15 @@ final class TenantSetCommand extends ConfigChange {
         } catch (IllegalArgumentException e) {
             throw new IllegalArgumentException("%s: %s".formatted(option, e.getMessage()), e);
         }
+    }
+
+    private static long u32(String text) {
+        BigInteger bytes = Amounts.bytes(text);
+        if (bytes.compareTo(BigInteger.valueOf(TenantConfig.U32_MAX)) > 0) {
+            throw new IllegalArgumentException(
+                    "%s is above the largest limit, %d bytes".formatted(text, TenantConfig.U32_MAX));
+        }
+        return bytes.longValue();
     }
 
     private static Instant time(String text) {

@@ -17,8 +17,26 @@ final class TenantUnsetCommand extends ConfigChange {
     @Option(names = "--burst", description = "The bucket is 2 × the rate again.")
     private boolean burst;
 
+    @Option(names = "--byte-rate", description = "No limit of the byte rate.")
+    private boolean byteRate;
+
+    @Option(names = "--byte-burst", description = "The byte bucket is 2 × the byte rate again.")
+    private boolean byteBurst;
+
+    @Option(names = "--signal-size", description = "No limit of the size of a value.")
+    private boolean signalSize;
+
     @Option(names = "--entities", description = "No limit of entities.")
     private boolean entities;
+
+    @Option(names = "--items", description = "No limit of items.")
+    private boolean items;
+
+    @Option(names = "--users", description = "No limit of users.")
+    private boolean users;
+
+    @Option(names = "--creators", description = "No limit of creators.")
+    private boolean creators;
 
     @Option(names = "--storage", description = "No limit of storage.")
     private boolean storage;
@@ -37,17 +55,29 @@ final class TenantUnsetCommand extends ConfigChange {
 
     @Override
     public Integer call() {
-        if (!(rate || burst || entities || storage || region || label || mode || blockedUntil)) {
+        if (!namesAny()) {
             throw new ParameterException(spec.commandLine(), "name what to unset, such as --rate");
         }
         return print(operate((operations, caller) -> operations.change(tenant, this::without, caller)), "changed");
+    }
+
+    private boolean namesAny() {
+        boolean rates = rate || burst || byteRate || byteBurst || signalSize;
+        boolean counts = entities || items || users || creators || storage;
+        return rates || counts || region || label || mode || blockedUntil;
     }
 
     private TenantConfig without(TenantConfig base) {
         return base.toBuilder()
                 .maxSignalsPerSec(rate ? null : base.maxSignalsPerSec())
                 .burstSignals(burst ? null : base.burstSignals())
+                .maxBytesPerSec(byteRate ? null : base.maxBytesPerSec())
+                .burstBytes(byteBurst ? null : base.burstBytes())
+                .maxSignalBytes(signalSize ? null : base.maxSignalBytes())
                 .maxEntities(entities ? null : base.maxEntities())
+                .maxItems(items ? null : base.maxItems())
+                .maxUsers(users ? null : base.maxUsers())
+                .maxCreators(creators ? null : base.maxCreators())
                 .maxStorageBytes(storage ? null : base.maxStorageBytes())
                 .requiredRegions(region ? List.of() : base.requiredRegions())
                 .label(label ? "" : base.label())

@@ -20,6 +20,17 @@ public final class MetricNames {
     public static final String TENANT_RATE_LIMIT = "tidegate_tenant_rate_limit";
     public static final String TENANT_BURST_LIMIT = "tidegate_tenant_burst_limit";
     public static final String TENANT_TOKENS = "tidegate_tenant_tokens";
+    public static final String TENANT_ACCEPTED_BYTES = "tidegate_tenant_accepted_bytes_total";
+    public static final String TENANT_BYTE_RATE_LIMIT = "tidegate_tenant_byte_rate_limit";
+    public static final String TENANT_BYTE_BURST_LIMIT = "tidegate_tenant_byte_burst_limit";
+    public static final String TENANT_BYTE_TOKENS = "tidegate_tenant_byte_tokens";
+    public static final String TENANT_SIGNAL_BYTES_LIMIT = "tidegate_tenant_signal_bytes_limit";
+    public static final String TENANT_ITEMS = "tidegate_tenant_items";
+    public static final String TENANT_ITEMS_LIMIT = "tidegate_tenant_items_limit";
+    public static final String TENANT_USERS = "tidegate_tenant_users";
+    public static final String TENANT_USERS_LIMIT = "tidegate_tenant_users_limit";
+    public static final String TENANT_CREATORS = "tidegate_tenant_creators";
+    public static final String TENANT_CREATORS_LIMIT = "tidegate_tenant_creators_limit";
     public static final String TENANT_ENTITIES = "tidegate_tenant_entities";
     public static final String TENANT_ENTITIES_LIMIT = "tidegate_tenant_entities_limit";
     public static final String TENANT_STORAGE = "tidegate_tenant_storage_bytes";

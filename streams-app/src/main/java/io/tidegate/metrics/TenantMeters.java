@@ -34,6 +34,7 @@ final class TenantMeters {
     private final TenantUse use;
     private final Map<TenantId, Map<Reason, Meter>> refused = new HashMap<>();
     private final Map<TenantId, Highest> accepted = new HashMap<>();
+    private final Map<TenantId, Highest> acceptedBytes = new HashMap<>();
     private final Map<TenantId, Highest> observed = new HashMap<>();
     private final Map<MultiGauge, Function<Use, @Nullable Number>> gauges = new LinkedHashMap<>();
 
@@ -64,6 +65,39 @@ final class TenantMeters {
                 MetricNames.TENANT_TOKENS,
                 "Signals that the bucket would have let pass at the last decision",
                 chosen -> chosen.config().maxSignalsPerSec() == null ? null : (Number) chosen.tokens());
+        gauge(
+                MetricNames.TENANT_BYTE_RATE_LIMIT,
+                "Bytes per second",
+                chosen -> chosen.config().maxBytesPerSec());
+        gauge(
+                MetricNames.TENANT_BYTE_BURST_LIMIT,
+                "Bytes at once",
+                chosen -> chosen.config().maxBytesPerSec() == null
+                        ? null
+                        : (Number) chosen.config().bytesBurst());
+        gauge(
+                MetricNames.TENANT_BYTE_TOKENS,
+                "Bytes that the byte bucket would have let pass at the last decision",
+                chosen -> chosen.config().maxBytesPerSec() == null ? null : (Number) chosen.byteTokens());
+        gauge(MetricNames.TENANT_SIGNAL_BYTES_LIMIT, "Bytes of the largest signal that can pass", chosen -> {
+            long largest = chosen.config().signalBytesMax();
+            return largest == Long.MAX_VALUE ? null : (Number) largest;
+        });
+        gauge(MetricNames.TENANT_ITEMS, "Distinct items in use", Use::items);
+        gauge(
+                MetricNames.TENANT_ITEMS_LIMIT,
+                "Most distinct items",
+                chosen -> chosen.config().maxItems());
+        gauge(MetricNames.TENANT_USERS, "Distinct users in use", Use::users);
+        gauge(
+                MetricNames.TENANT_USERS_LIMIT,
+                "Most distinct users",
+                chosen -> chosen.config().maxUsers());
+        gauge(MetricNames.TENANT_CREATORS, "Distinct creators in use", Use::creators);
+        gauge(
+                MetricNames.TENANT_CREATORS_LIMIT,
+                "Most distinct creators",
+                chosen -> chosen.config().maxCreators());
         gauge(MetricNames.TENANT_ENTITIES, "Distinct entities in use", Use::entities);
         gauge(
                 MetricNames.TENANT_ENTITIES_LIMIT,
@@ -93,8 +127,14 @@ final class TenantMeters {
                 chosen,
                 Use::accepted);
         refreshCounters(
+                MetricNames.TENANT_ACCEPTED_BYTES,
+                "Bytes of accepted signals' values since the tenant's first, as the last commit but one knew them",
+                acceptedBytes,
+                chosen,
+                Use::acceptedBytes);
+        refreshCounters(
                 MetricNames.TENANT_OBSERVED,
-                "Signals accepted in observe mode that would have been refused",
+                "Signals accepted in observe mode that would have been rejected",
                 observed,
                 chosen,
                 Use::observed);

@@ -1,5 +1,7 @@
 package io.tidegate.metrics;
 
+import io.tidegate.admission.EntityKind;
+import io.tidegate.admission.QuotaUse;
 import io.tidegate.admission.Reason;
 import io.tidegate.admission.TenantUsage;
 import io.tidegate.tenant.TenantConfig;
@@ -31,9 +33,14 @@ final class TenantUse {
             TenantId tenant,
             TenantConfig config,
             long accepted,
+            long acceptedBytes,
             long observed,
             long tokens,
+            long byteTokens,
             long entities,
+            long items,
+            long users,
+            long creators,
             long sealedBytes,
             double nearness) {
         static Use of(TenantConfig config, TenantUsage usage, double nearness) {
@@ -45,9 +52,14 @@ final class TenantUse {
                     config.tenantId(),
                     config,
                     usage.acceptedCount(),
+                    usage.acceptedBytes(),
                     observed,
                     usage.tokens(config, usage.lastDecisionMs()),
+                    usage.byteTokens(config, usage.lastDecisionMs()),
                     usage.entityCount(),
+                    usage.entityCount(EntityKind.ITEM),
+                    usage.entityCount(EntityKind.USER),
+                    usage.entityCount(EntityKind.CREATOR),
                     usage.sealedBytes(),
                     nearness);
         }
@@ -56,6 +68,7 @@ final class TenantUse {
     /** What one task told last. */
     private record Told(List<Use> uses, int tenants, long historyBytes) {}
 
+    private static final double PERCENT = 100;
     private static final double REFUSED = Double.MAX_VALUE;
 
     private final int tenantsMax;
@@ -93,7 +106,7 @@ final class TenantUse {
         };
     }
 
-    /** The part of the entities or of the storage that is used. The rate shows in the rejections. */
+    /** The part of the entities or of the storage that is used. A rate shows in the rejections. */
     private static double nearness(TenantConfig config, TenantUsage usage) {
         double nearness = -1;
         if (config.maxEntities() != null) {
@@ -102,7 +115,12 @@ final class TenantUse {
         if (config.maxStorageBytes() != null) {
             nearness = Math.max(nearness, (double) usage.sealedBytes() / Math.max(1, config.storageBytesMax()));
         }
-        return config.maxSignalsPerSec() != null ? Math.max(nearness, 0) : nearness;
+        if (config.limitsEntities()) {
+            for (EntityKind kind : EntityKind.values()) {
+                nearness = Math.max(nearness, QuotaUse.entitiesPercent(usage, config, kind) / PERCENT);
+            }
+        }
+        return config.maxSignalsPerSec() != null || config.maxBytesPerSec() != null ? Math.max(nearness, 0) : nearness;
     }
 
     void gone(int partition) {

@@ -154,18 +154,18 @@ public final class Alignment {
         update();
     }
 
-    /** Commits what was read, which may be all that the others wait for. */
+    /** Commits what was read of those partitions that others may wait for. */
     void commitEarly(Collection<TopicPartition> partitions) {
         for (TopicPartition partition : partitions) {
             Runnable request = commitRequests.get(partition.partition());
-            if (request != null && isUncommitted(partition)) {
+            if (request != null && isWorthACommit(partition)) {
                 request.run();
             }
         }
     }
 
-    private synchronized boolean isUncommitted(TopicPartition partition) {
-        return limit.isUncommitted(partition);
+    private synchronized boolean isWorthACommit(TopicPartition partition) {
+        return limit.isWorthACommit(partition);
     }
 
     /** Changes what is known, in one step. */

@@ -178,10 +178,15 @@ final class ReadLimit {
         partition.read = NONE;
     }
 
-    /** Whether records of a partition were read here that are not committed. */
-    boolean isUncommitted(TopicPartition id) {
+    /**
+     * Whether a commit of what was read of a partition here can let others go on. A partition in the upper half of the window
+     * waits for others itself: its next regular commit is soon enough, and each commit costs.
+     */
+    boolean isWorthACommit(TopicPartition id) {
         Partition partition = partitions.get(id);
-        return partition != null && partition.read > partition.committed;
+        return partition != null
+                && partition.read > partition.committed
+                && (slowest == null || partition.timeMs <= slowest.timeMs + windowMs / 2);
     }
 
     /** Lets time pass; to be called about once a second or more often. */

@@ -26,6 +26,7 @@ public final class ConfigWarnings {
     public static List<Warning> of(TenantConfig config, long segmentBytes, long nowMs) {
         List<Warning> warnings = new ArrayList<>();
         burst(config, warnings);
+        bytes(config, warnings);
         storage(config, segmentBytes, warnings);
         if (config.blockedUntil() != null && config.blockedUntil().toEpochMilli() <= nowMs) {
             warnings.add(new Warning(
@@ -67,6 +68,48 @@ public final class ConfigWarnings {
                                             .burstSignals(null)
                                             .build()
                                             .burst())));
+        }
+    }
+
+    private static void bytes(TenantConfig config, List<Warning> warnings) {
+        BigInteger rate = config.maxBytesPerSec();
+        BigInteger burst = config.burstBytes();
+        if (rate == null) {
+            if (burst != null) {
+                warnings.add(new Warning(
+                        "burst_without_rate",
+                        "burst_bytes",
+                        "burst_bytes = %d has no effect without max_bytes_per_sec".formatted(burst)));
+            }
+            return;
+        }
+        if (rate.signum() == 0) {
+            return;
+        }
+        if (burst != null && burst.signum() == 0) {
+            warnings.add(new Warning(
+                    "burst_zero",
+                    "burst_bytes",
+                    "burst_bytes = 0 rejects every signal, although the byte rate is %d/s".formatted(rate)));
+        } else if (burst != null && burst.compareTo(rate) < 0) {
+            warnings.add(new Warning(
+                    "burst_below_rate",
+                    "burst_bytes",
+                    ("burst_bytes = %d is less than one second of the byte rate %d/s: larger signals are rejected"
+                                    + " (signal_too_large), and bursts of more bytes even below the rate (byte_rate_limited);"
+                                    + " without it the burst is %d")
+                            .formatted(
+                                    burst,
+                                    rate,
+                                    config.toBuilder().burstBytes(null).build().bytesBurst())));
+        }
+        Long largest = config.maxSignalBytes();
+        if (largest != null && largest > config.signalBytesMax()) {
+            warnings.add(new Warning(
+                    "signal_bytes_above_burst",
+                    "max_signal_bytes",
+                    "max_signal_bytes = %d has no effect: the byte bucket holds %d bytes, and a larger signal is rejected"
+                            .formatted(largest, config.bytesBurst())));
         }
     }
 

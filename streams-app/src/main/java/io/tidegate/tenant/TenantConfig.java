@@ -1,5 +1,6 @@
 package io.tidegate.tenant;
 
+import com.fasterxml.jackson.annotation.JsonCreator;
 import com.fasterxml.jackson.annotation.JsonIgnore;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonProperty;
@@ -11,14 +12,20 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What one tenant may do. A limit that is null is no limit; a limit of 0 refuses all.
+ * What one tenant may do. A limit that is null is no limit; a limit of 0 rejects all.
  *
  * <p>This is the value of a {@code tenant-configs} record. Only {@code tenant_id} is required.
  *
  * @param tenantId whose config it is
  * @param maxSignalsPerSec token refill rate in signals per second (u32); null = unlimited, 0 = reject all
  * @param burstSignals bucket size in signals (u32); null = 2 × rate
+ * @param maxBytesPerSec refill rate of the byte bucket in bytes of values per second (u64); null = unlimited, 0 = reject all
+ * @param burstBytes size of the byte bucket (u64); null = 2 × rate. A larger signal is rejected
+ * @param maxSignalBytes size of the largest value (u32); null = unlimited
  * @param maxEntities distinct items, users and creators together (u64); null = unlimited
+ * @param maxItems distinct items (u64); null = unlimited
+ * @param maxUsers distinct users (u64); null = unlimited
+ * @param maxCreators distinct creators (u64); null = unlimited
  * @param maxStorageBytes total bytes of the tenant's sealed WAL segments (u64); null = unlimited
  * @param requiredRegions where the tenant's data must reside; empty = anywhere
  * @param label a name for people
@@ -30,7 +37,13 @@ import org.jspecify.annotations.Nullable;
     "label",
     "max_signals_per_sec",
     "burst_signals",
+    "max_bytes_per_sec",
+    "burst_bytes",
+    "max_signal_bytes",
     "max_entities",
+    "max_items",
+    "max_users",
+    "max_creators",
     "max_storage_bytes",
     "required_regions",
     "mode",
@@ -41,7 +54,13 @@ public record TenantConfig(
         @JsonProperty(value = "tenant_id", required = true) TenantId tenantId,
         @JsonProperty("max_signals_per_sec") @Nullable Long maxSignalsPerSec,
         @JsonProperty("burst_signals") @Nullable Long burstSignals,
+        @JsonProperty("max_bytes_per_sec") @Nullable BigInteger maxBytesPerSec,
+        @JsonProperty("burst_bytes") @Nullable BigInteger burstBytes,
+        @JsonProperty("max_signal_bytes") @Nullable Long maxSignalBytes,
         @JsonProperty("max_entities") @Nullable BigInteger maxEntities,
+        @JsonProperty("max_items") @Nullable BigInteger maxItems,
+        @JsonProperty("max_users") @Nullable BigInteger maxUsers,
+        @JsonProperty("max_creators") @Nullable BigInteger maxCreators,
         @JsonProperty("max_storage_bytes") @Nullable BigInteger maxStorageBytes,
         @JsonProperty("required_regions") List<String> requiredRegions,
         @JsonProperty("label") String label,
@@ -71,13 +90,20 @@ public record TenantConfig(
     /** How much larger than the rate the bucket is where no burst is given. */
     private static final long BURST_SECONDS = 2;
 
+    @JsonCreator
     public TenantConfig {
         if (tenantId == null) {
             throw new IllegalArgumentException("tenant_id is missing");
         }
         checkRange(tenantId, "max_signals_per_sec", boxed(maxSignalsPerSec), BigInteger.valueOf(U32_MAX));
         checkRange(tenantId, "burst_signals", boxed(burstSignals), BigInteger.valueOf(U32_MAX));
+        checkRange(tenantId, "max_bytes_per_sec", maxBytesPerSec, U64_MAX);
+        checkRange(tenantId, "burst_bytes", burstBytes, U64_MAX);
+        checkRange(tenantId, "max_signal_bytes", boxed(maxSignalBytes), BigInteger.valueOf(U32_MAX));
         checkRange(tenantId, "max_entities", maxEntities, U64_MAX);
+        checkRange(tenantId, "max_items", maxItems, U64_MAX);
+        checkRange(tenantId, "max_users", maxUsers, U64_MAX);
+        checkRange(tenantId, "max_creators", maxCreators, U64_MAX);
         checkRange(tenantId, "max_storage_bytes", maxStorageBytes, U64_MAX);
         requiredRegions = requiredRegions == null ? List.of() : requiredRegions;
         if (requiredRegions.size() > REGIONS_MAX) {
@@ -98,6 +124,35 @@ public record TenantConfig(
             throw new IllegalArgumentException(
                     "%s: blocked_until = %s is outside the years 1970 to 9999".formatted(tenantId, blockedUntil));
         }
+    }
+
+    /** A config without limits of bytes and of single kinds of entities. */
+    public TenantConfig(
+            TenantId tenantId,
+            @Nullable Long maxSignalsPerSec,
+            @Nullable Long burstSignals,
+            @Nullable BigInteger maxEntities,
+            @Nullable BigInteger maxStorageBytes,
+            List<String> requiredRegions,
+            String label,
+            Mode mode,
+            @Nullable Instant blockedUntil) {
+        this(
+                tenantId,
+                maxSignalsPerSec,
+                burstSignals,
+                null,
+                null,
+                null,
+                maxEntities,
+                null,
+                null,
+                null,
+                maxStorageBytes,
+                requiredRegions,
+                label,
+                mode,
+                blockedUntil);
     }
 
     /** The config of {@link TenantId#DEFAULT} where none is stored: unlimited, no residency. */
@@ -129,7 +184,13 @@ public record TenantConfig(
         private TenantId tenantId;
         private @Nullable Long maxSignalsPerSec;
         private @Nullable Long burstSignals;
+        private @Nullable BigInteger maxBytesPerSec;
+        private @Nullable BigInteger burstBytes;
+        private @Nullable Long maxSignalBytes;
         private @Nullable BigInteger maxEntities;
+        private @Nullable BigInteger maxItems;
+        private @Nullable BigInteger maxUsers;
+        private @Nullable BigInteger maxCreators;
         private @Nullable BigInteger maxStorageBytes;
         private List<String> requiredRegions;
         private String label;
@@ -140,7 +201,13 @@ public record TenantConfig(
             tenantId = from.tenantId;
             maxSignalsPerSec = from.maxSignalsPerSec;
             burstSignals = from.burstSignals;
+            maxBytesPerSec = from.maxBytesPerSec;
+            burstBytes = from.burstBytes;
+            maxSignalBytes = from.maxSignalBytes;
             maxEntities = from.maxEntities;
+            maxItems = from.maxItems;
+            maxUsers = from.maxUsers;
+            maxCreators = from.maxCreators;
             maxStorageBytes = from.maxStorageBytes;
             requiredRegions = from.requiredRegions;
             label = from.label;
@@ -163,8 +230,38 @@ public record TenantConfig(
             return this;
         }
 
+        public Builder maxBytesPerSec(@Nullable BigInteger rate) {
+            maxBytesPerSec = rate;
+            return this;
+        }
+
+        public Builder burstBytes(@Nullable BigInteger burst) {
+            burstBytes = burst;
+            return this;
+        }
+
+        public Builder maxSignalBytes(@Nullable Long bytes) {
+            maxSignalBytes = bytes;
+            return this;
+        }
+
         public Builder maxEntities(@Nullable BigInteger entities) {
             maxEntities = entities;
+            return this;
+        }
+
+        public Builder maxItems(@Nullable BigInteger items) {
+            maxItems = items;
+            return this;
+        }
+
+        public Builder maxUsers(@Nullable BigInteger users) {
+            maxUsers = users;
+            return this;
+        }
+
+        public Builder maxCreators(@Nullable BigInteger creators) {
+            maxCreators = creators;
             return this;
         }
 
@@ -199,7 +296,13 @@ public record TenantConfig(
                     tenantId,
                     maxSignalsPerSec,
                     burstSignals,
+                    maxBytesPerSec,
+                    burstBytes,
+                    maxSignalBytes,
                     maxEntities,
+                    maxItems,
+                    maxUsers,
+                    maxCreators,
                     maxStorageBytes,
                     requiredRegions,
                     label,
@@ -216,10 +319,60 @@ public record TenantConfig(
         return burstSignals != null ? burstSignals : BURST_SECONDS * maxSignalsPerSec;
     }
 
+    /** {@link #maxBytesPerSec} as a long; what does not fit is a rate that no tenant reaches. */
+    @JsonIgnore
+    public long bytesPerSec() {
+        return saturated(maxBytesPerSec);
+    }
+
+    /** The size of the byte bucket: the given burst, or 2 × rate. Only for a tenant with a byte rate. */
+    @JsonIgnore
+    public long bytesBurst() {
+        if (maxBytesPerSec == null) {
+            throw new IllegalStateException(tenantId + " has no byte rate, so it has no byte bucket");
+        }
+        if (burstBytes != null) {
+            return saturated(burstBytes);
+        }
+        long rate = bytesPerSec();
+        return rate > Long.MAX_VALUE / BURST_SECONDS ? Long.MAX_VALUE : BURST_SECONDS * rate;
+    }
+
+    /** The size of the largest value that can pass: {@link #maxSignalBytes}, and what fits into the byte bucket. */
+    @JsonIgnore
+    public long signalBytesMax() {
+        long max = maxSignalBytes == null ? Long.MAX_VALUE : maxSignalBytes;
+        return maxBytesPerSec == null || maxBytesPerSec.signum() == 0 ? max : Math.min(max, bytesBurst());
+    }
+
     /** {@link #maxEntities} as a long; what does not fit, or is unlimited, is a count that no tenant reaches. */
     @JsonIgnore
     public long entitiesMax() {
         return saturated(maxEntities);
+    }
+
+    /** {@link #maxItems} as a long, like {@link #entitiesMax}. */
+    @JsonIgnore
+    public long itemsMax() {
+        return saturated(maxItems);
+    }
+
+    /** {@link #maxUsers} as a long, like {@link #entitiesMax}. */
+    @JsonIgnore
+    public long usersMax() {
+        return saturated(maxUsers);
+    }
+
+    /** {@link #maxCreators} as a long, like {@link #entitiesMax}. */
+    @JsonIgnore
+    public long creatorsMax() {
+        return saturated(maxCreators);
+    }
+
+    /** Whether the number of entities is limited, of all kinds together or of one. */
+    @JsonIgnore
+    public boolean limitsEntities() {
+        return maxEntities != null || maxItems != null || maxUsers != null || maxCreators != null;
     }
 
     /** {@link #maxStorageBytes} as a long; what does not fit, or is unlimited, is a size that no disk reaches. */

@@ -27,8 +27,8 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
  * Judges a tenant's last signals by limits that are not in force, and changes nothing.
  *
  * <p>The signals are read from {@code signals-by-tenant} and decided by {@link Admission} in their order and at their own
- * times, with a new bucket. Entities and stored bytes are taken as they are now, at the last commit: so the entities that
- * came in the meantime count as known, and a lower limit of entities refuses what it would refuse if the same signals
+ * times, with new buckets. Entities and stored bytes are taken as they are now, at the last commit: so the entities that
+ * came in the meantime count as known, and a lower limit of entities rejects what it would reject if the same signals
  * came again.
  */
 public final class DryRun {
@@ -98,7 +98,8 @@ public final class DryRun {
                     }
                     signals[0]++;
                     firstMs[0] = firstMs[0] < 0 ? routed.timestampMs() : Math.min(firstMs[0], routed.timestampMs());
-                    Decision decision = admission.admit(enforced, usage, signal, routed.timestampMs());
+                    Decision decision = admission.admit(
+                            enforced, usage, signal, routed.value().length, Math.max(0, routed.timestampMs()));
                     if (decision instanceof Rejected one) {
                         rejected.merge(one.quota().reason(), 1L, Long::sum);
                     }

@@ -345,6 +345,12 @@ public final class Replay {
         return rate == null ? -1 : rate;
     }
 
+    /** The tenant's rate in bytes per second; negative if it has none. */
+    private long byteRate(TenantId tenant) {
+        TenantConfig config = config(tenant);
+        return config == null || config.maxBytesPerSec() == null ? -1 : config.bytesPerSec();
+    }
+
     private void createLedger() {
         short replication = settings.replicationFactor();
         NewTopic topic = new NewTopic(
@@ -422,7 +428,13 @@ public final class Replay {
                 producer.beginTransaction();
                 begunNanos = System.nanoTime();
             }
-            pace.sent(tenant, rate(tenant), Math.max(due, System.nanoTime()));
+            byte[] value = rejection.record.value();
+            pace.sent(
+                    tenant,
+                    rate(tenant),
+                    value == null ? 0 : value.length,
+                    byteRate(tenant),
+                    Math.max(due, System.nanoTime()));
             // A send that fails makes the commit fail, and that is waited for.
             var unusedSignal = producer.send(again(rejection));
             var unusedLedger = producer.send(new ProducerRecord<>(

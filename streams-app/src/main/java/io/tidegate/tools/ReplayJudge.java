@@ -4,6 +4,7 @@ import io.tidegate.admission.Admission;
 import io.tidegate.admission.Decision;
 import io.tidegate.admission.Decision.Rejected;
 import io.tidegate.admission.QuotaExceeded;
+import io.tidegate.admission.QuotaUse;
 import io.tidegate.admission.Reason;
 import io.tidegate.admission.TenantUsage;
 import io.tidegate.contract.Residency;
@@ -88,7 +89,7 @@ final class ReplayJudge {
 
     /** Whether a tenant with this config can be rejected for what it has used, so that its usage is needed. */
     static boolean needsUsage(@Nullable TenantConfig config) {
-        return config != null && (config.maxEntities() != null || config.maxStorageBytes() != null);
+        return config != null && (config.limitsEntities() || config.maxStorageBytes() != null);
     }
 
     Verdict judge(Candidate candidate, long nowMs) {
@@ -115,10 +116,11 @@ final class ReplayJudge {
 
     private @Nullable Reason stillRejected(
             TenantId tenant, TenantConfig config, Candidate candidate, Signal signal, long nowMs) {
-        TenantConfig unrated =
-                config.toBuilder().maxSignalsPerSec(null).burstSignals(null).build();
+        TenantConfig unrated = unrated(config);
+        byte[] value = candidate.record().value();
+        int bytes = value == null ? 0 : value.length;
         TenantUsage usage = needsUsage(config) ? usages.of(tenant) : TenantUsage.fresh(0, 0);
-        QuotaExceeded exceeded = admission.check(unrated, usage, nowMs);
+        QuotaExceeded exceeded = admission.check(unrated, usage, bytes, nowMs);
         if (exceeded != null) {
             return exceeded.reason();
         }
@@ -129,19 +131,33 @@ final class ReplayJudge {
         if (rate != null && config.burst() == 0) {
             return Reason.BURST_EXCEEDED;
         }
+        if (config.maxBytesPerSec() != null && config.bytesPerSec() == 0) {
+            return Reason.BYTE_RATE_LIMITED;
+        }
         Added more = needsUsage(config) ? added.computeIfAbsent(tenant, id -> new Added()) : new Added();
         if (config.maxStorageBytes() != null && usage.sealedBytes() + more.bytes >= config.storageBytesMax()) {
             return Reason.STORAGE_LIMIT;
         }
-        byte[] value = candidate.record().value();
-        if (config.maxEntities() != null) {
-            Reason full = entities(tenant, unrated, usage, more, signal, candidate.reason(), nowMs);
+        if (config.limitsEntities()) {
+            Reason full = entities(tenant, unrated, usage, more, signal, bytes, candidate.reason(), nowMs);
             if (full != null) {
                 return full;
             }
         }
-        more.bytes += value == null ? 0 : value.length;
+        more.bytes += bytes;
         return null;
+    }
+
+    /** The limits without rates. What no bucket of bytes can hold stays too large. */
+    private static TenantConfig unrated(TenantConfig config) {
+        long largest = config.signalBytesMax();
+        return config.toBuilder()
+                .maxSignalsPerSec(null)
+                .burstSignals(null)
+                .maxBytesPerSec(null)
+                .burstBytes(null)
+                .maxSignalBytes(largest > TenantConfig.U32_MAX ? null : (Long) largest)
+                .build();
     }
 
     private @Nullable Reason entities(
@@ -150,10 +166,11 @@ final class ReplayJudge {
             TenantUsage usage,
             Added more,
             Signal signal,
+            int bytes,
             String rejectedFor,
             long nowMs) {
         if (usages.knowsEntities(tenant)) {
-            Decision decision = admission.admit(unrated, usage, signal, nowMs);
+            Decision decision = admission.admit(unrated, usage, signal, bytes, nowMs);
             return decision instanceof Rejected rejected ? rejected.quota().reason() : null;
         }
         // Too many to load. What was rejected for a new entity counts as a new one; other signals are given the
@@ -161,7 +178,8 @@ final class ReplayJudge {
         if (!rejectedFor.equals(Reason.ENTITY_LIMIT.id())) {
             return null;
         }
-        if (usage.entityCount() + more.entities >= unrated.entitiesMax()) {
+        if (usage.entityCount() + more.entities >= unrated.entitiesMax()
+                || QuotaUse.namesFullKind(usage, unrated, signal)) {
             return Reason.ENTITY_LIMIT;
         }
         more.entities++;

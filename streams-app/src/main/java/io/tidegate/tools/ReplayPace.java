@@ -6,7 +6,7 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /**
- * When the next signal of a replay may be sent: at a pace of its own over all tenants, and at half of its tenant's rate, so
+ * When the next signal of a replay may be sent: at a pace of its own over all tenants, and at half of its tenant's rates, so
  * that new signals pass beside it. Time is passed in. Not thread-safe.
  */
 final class ReplayPace {
@@ -30,6 +30,11 @@ final class ReplayPace {
         return Math.max(1, rate / 2);
     }
 
+    /** How long half of a byte rate takes for a signal; a value has less than 2^31 bytes, so nothing overflows. */
+    private static long pauseAfter(long bytes, long byteRate) {
+        return bytes * SECOND / ofTenant(byteRate);
+    }
+
     /** When a tenant's next signal may be sent. */
     long due(TenantId tenant, long nowNanos) {
         long due = begun ? next : nowNanos;
@@ -41,15 +46,18 @@ final class ReplayPace {
      * Notes that one was sent.
      *
      * @param rate the tenant's; negative if it has none
+     * @param bytes the size of the signal's value
+     * @param byteRate the tenant's, in bytes per second; negative if it has none
      */
-    void sent(TenantId tenant, long rate, long nowNanos) {
+    void sent(TenantId tenant, long rate, long bytes, long byteRate, long nowNanos) {
         next = nowNanos + SECOND / perSec;
         begun = true;
-        if (rate > 0) {
+        if (rate > 0 || byteRate > 0) {
             if (nextOfTenant.size() >= TENANTS_MAX) {
                 nextOfTenant.values().removeIf(due -> due - nowNanos <= 0);
             }
-            nextOfTenant.put(tenant, nowNanos + SECOND / ofTenant(rate));
+            long pause = rate > 0 ? SECOND / ofTenant(rate) : 0;
+            nextOfTenant.put(tenant, nowNanos + Math.max(pause, byteRate > 0 ? pauseAfter(bytes, byteRate) : 0));
         }
     }
 }

@@ -245,13 +245,14 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
         TenantConfig config = inForce.config();
         Held state = states.of(tenant);
         TenantUsage usage = state.usage();
-        if (config.maxSignalsPerSec() != null && usage.isLate(signal.timestampMs())) {
+        if (usage.isLate(signal.timestampMs())) {
             listener.late(usage.isBeyondHistory(signal.timestampMs()));
         }
-        QuotaExceeded exceeded = admission.check(config, usage, signal.timestampMs());
+        int bytes = signal.value().length;
+        QuotaExceeded exceeded = admission.check(config, usage, bytes, signal.timestampMs());
         Decision decision;
         if (exceeded != null && Admission.isRefused(config, exceeded)) {
-            decision = admission.refuse(usage, exceeded, signal.timestampMs());
+            decision = admission.refuse(usage, exceeded, bytes, signal.timestampMs());
         } else {
             ParseResult result = parsed(signal);
             if (result instanceof Defective bad) {
@@ -260,7 +261,8 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
                 deadLetter(record, tenant, bad, signal.source());
                 return;
             }
-            decision = admission.admit(config, usage, ((Parsed) result).signal(), signal.timestampMs(), exceeded);
+            decision =
+                    admission.admit(config, usage, ((Parsed) result).signal(), bytes, signal.timestampMs(), exceeded);
         }
         if (decision instanceof Rejected rejected) {
             reject(signal, rejected, inForce.offset());

@@ -1,5 +1,6 @@
 package io.tidegate.topology;
 
+import io.tidegate.admission.Bucket;
 import io.tidegate.admission.EntityKind;
 import io.tidegate.admission.EntitySet;
 import io.tidegate.admission.OpenSegment;
@@ -41,8 +42,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class TenantStates {
 
-    /** The bucket of signals; its byte keeps chunks of further buckets apart. */
-    private static final byte SIGNALS_BUCKET = 0;
+    private static final Bucket[] BUCKETS = Bucket.values();
 
     /** A tenant's usage, its key and its place in the map, near enough to bound them. */
     private static final long TENANT_BYTES = 1_200;
@@ -137,19 +137,21 @@ final class TenantStates {
     }
 
     private void loadHistory(TenantId tenant, TenantUsage usage) {
-        if (usage.isStoredHistoryStale()) {
-            deleteHistory(tenant);
-        } else if (usage.hasStoredHistory()) {
-            usage.loadHistory(storedHistory(tenant));
+        for (Bucket bucket : BUCKETS) {
+            if (usage.isStoredHistoryStale(bucket)) {
+                deleteHistory(tenant, bucket);
+            } else if (usage.hasStoredHistory(bucket)) {
+                usage.loadHistory(bucket, storedHistory(tenant, bucket));
+            }
         }
     }
 
-    /** The chunks of a tenant's history by number; bounded by {@link io.tidegate.admission.HistoryBounds}. */
-    private Map<Integer, byte[]> storedHistory(TenantId tenant) {
+    /** The chunks of a bucket's history by number; bounded by {@link io.tidegate.admission.HistoryBounds}. */
+    private Map<Integer, byte[]> storedHistory(TenantId tenant, Bucket bucket) {
         Map<Integer, byte[]> chunks = new LinkedHashMap<>();
         try (KeyValueIterator<Bytes, byte[]> range = history.range(
-                StateKeys.history(tenant, SIGNALS_BUCKET, 0),
-                StateKeys.history(tenant, SIGNALS_BUCKET, Integer.MAX_VALUE))) {
+                StateKeys.history(tenant, bucket.key(), 0),
+                StateKeys.history(tenant, bucket.key(), Integer.MAX_VALUE))) {
             while (range.hasNext()) {
                 var chunk = range.next();
                 chunks.put(StateKeys.chunkOf(chunk.key.get()), chunk.value);
@@ -158,10 +160,10 @@ final class TenantStates {
         return chunks;
     }
 
-    private void deleteHistory(TenantId tenant) {
-        storedHistory(tenant)
+    private void deleteHistory(TenantId tenant, Bucket bucket) {
+        storedHistory(tenant, bucket)
                 .keySet()
-                .forEach(number -> history.delete(StateKeys.history(tenant, SIGNALS_BUCKET, number)));
+                .forEach(number -> history.delete(StateKeys.history(tenant, bucket.key(), number)));
     }
 
     /** Notes that a tenant changed, and keeps to the bounds. */
@@ -220,14 +222,16 @@ final class TenantStates {
     private void write(Held one) {
         one.changed = false;
         usages.put(StateKeys.usage(one.tenant), one.usage.write());
-        one.usage.writeHistory((number, chunk) -> {
-            Bytes key = StateKeys.history(one.tenant, SIGNALS_BUCKET, number);
-            if (chunk == null) {
-                history.delete(key);
-            } else {
-                history.put(key, chunk);
-            }
-        });
+        for (Bucket bucket : BUCKETS) {
+            one.usage.writeHistory(bucket, (number, chunk) -> {
+                Bytes key = StateKeys.history(one.tenant, bucket.key(), number);
+                if (chunk == null) {
+                    history.delete(key);
+                } else {
+                    history.put(key, chunk);
+                }
+            });
+        }
         EntitySet set = one.usage.entities();
         if (set.size() > one.storedEntities && set.size() % EntitySet.CHUNK_ENTITIES > 0) {
             entities.put(StateKeys.entities(one.tenant, set.tailChunk()), set.chunk(set.tailChunk()));
@@ -349,7 +353,9 @@ final class TenantStates {
         for (int chunk = 0; chunk * EntitySet.CHUNK_ENTITIES < set.size(); chunk++) {
             entities.delete(StateKeys.entities(one.tenant, chunk));
         }
-        deleteHistory(one.tenant);
+        for (Bucket bucket : BUCKETS) {
+            deleteHistory(one.tenant, bucket);
+        }
         List<Long> gone = new ArrayList<>();
         for (Segment segment : segmentsOf(one)) {
             segments.delete(StateKeys.segment(one.tenant, segment.firstSeq));

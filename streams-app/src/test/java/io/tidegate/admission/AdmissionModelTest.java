@@ -39,6 +39,8 @@ class AdmissionModelTest {
         private @Nullable BigDecimal tokens;
         private long refilledAtMs;
         private long fullAtMs;
+        private @Nullable BigDecimal bytesLeft;
+        private long bytesAtMs;
 
         Model(@Nullable String region) {
             this.region = region;
@@ -46,14 +48,14 @@ class AdmissionModelTest {
 
         /** The reason of the refusal; null if the signal passes. */
         @Nullable
-        Reason admit(TenantConfig config, Signal signal, long nowMs) {
+        Reason admit(TenantConfig config, Signal signal, int bytes, long nowMs) {
             Set<String> named = new HashSet<>();
             signal.items().forEach(id -> named.add("item " + id));
             signal.users().forEach(id -> named.add("user " + id));
             signal.creators().forEach(id -> named.add("creator " + id));
             Set<String> after = new HashSet<>(entities);
             after.addAll(named);
-            Reason reason = check(config, after, nowMs);
+            Reason reason = check(config, after, bytes, nowMs);
             if (reason != null && config.mode() == Mode.ENFORCE) {
                 rejected.merge(reason, 1L, Long::sum);
                 return reason;
@@ -62,12 +64,13 @@ class AdmissionModelTest {
                 observed.merge(reason, 1L, Long::sum);
             }
             pay(config, nowMs);
+            payBytes(config, bytes, nowMs);
             entities.addAll(named);
             accepted++;
             return null;
         }
 
-        private @Nullable Reason check(TenantConfig config, Set<String> after, long nowMs) {
+        private @Nullable Reason check(TenantConfig config, Set<String> after, int bytes, long nowMs) {
             if (config.blockedUntil() != null && Instant.ofEpochMilli(nowMs).isBefore(config.blockedUntil())) {
                 return Reason.TENANT_BLOCKED;
             }
@@ -79,6 +82,14 @@ class AdmissionModelTest {
                     && BigInteger.valueOf(sealedBytes).compareTo(config.maxStorageBytes()) >= 0) {
                 return Reason.STORAGE_LIMIT;
             }
+            if (config.maxSignalBytes() != null && bytes > config.maxSignalBytes()) {
+                return Reason.SIGNAL_TOO_LARGE;
+            }
+            boolean hasBucketOfBytes =
+                    config.maxBytesPerSec() != null && config.maxBytesPerSec().signum() > 0;
+            if (hasBucketOfBytes && big(bytes).compareTo(byteBurst(config)) > 0) {
+                return Reason.SIGNAL_TOO_LARGE;
+            }
             if (config.maxSignalsPerSec() != null) {
                 if (config.maxSignalsPerSec() == 0) {
                     return Reason.RATE_LIMITED;
@@ -89,13 +100,65 @@ class AdmissionModelTest {
                             : Reason.RATE_LIMITED;
                 }
             }
+            if (config.maxBytesPerSec() != null
+                    && (!hasBucketOfBytes
+                            || byteLevel(config, bytes, nowMs).compareTo(BigDecimal.valueOf(bytes)) < 0)) {
+                return Reason.BYTE_RATE_LIMITED;
+            }
             boolean grows = after.size() > entities.size();
             if (grows
                     && config.maxEntities() != null
                     && BigInteger.valueOf(after.size()).compareTo(config.maxEntities()) > 0) {
                 return Reason.ENTITY_LIMIT;
             }
+            if (isKindFull("item ", config.maxItems(), after)
+                    || isKindFull("user ", config.maxUsers(), after)
+                    || isKindFull("creator ", config.maxCreators(), after)) {
+                return Reason.ENTITY_LIMIT;
+            }
             return null;
+        }
+
+        private boolean isKindFull(String kind, @Nullable BigInteger max, Set<String> after) {
+            long count = count(kind, after);
+            return max != null && count > count(kind, entities) && big(count).compareTo(max) > 0;
+        }
+
+        static long count(String kind, Set<String> ids) {
+            return ids.stream().filter(id -> id.startsWith(kind)).count();
+        }
+
+        private static BigInteger byteBurst(TenantConfig config) {
+            return config.burstBytes() != null
+                    ? config.burstBytes()
+                    : config.maxBytesPerSec().shiftLeft(1);
+        }
+
+        /** A new bucket has a second of bytes, or as many as its first signal needs. */
+        private BigDecimal byteLevel(TenantConfig config, int bytes, long nowMs) {
+            BigDecimal rate = new BigDecimal(config.maxBytesPerSec());
+            BigDecimal size = new BigDecimal(byteBurst(config));
+            if (bytesLeft == null) {
+                return rate.max(BigDecimal.valueOf(bytes)).min(size);
+            }
+            BigDecimal seconds = BigDecimal.valueOf(Math.max(0, nowMs - bytesAtMs), 3);
+            return bytesLeft.min(size).add(rate.multiply(seconds)).min(size);
+        }
+
+        private void payBytes(TenantConfig config, int bytes, long nowMs) {
+            if (config.maxBytesPerSec() == null) {
+                bytesLeft = null;
+                return;
+            }
+            BigDecimal cost = BigDecimal.valueOf(bytes);
+            if (config.maxBytesPerSec().signum() == 0 || byteBurst(config).compareTo(big(bytes)) < 0) {
+                return;
+            }
+            BigDecimal level = byteLevel(config, bytes, nowMs);
+            if (level.compareTo(cost) >= 0) {
+                bytesLeft = level.subtract(cost);
+                bytesAtMs = Math.max(bytesAtMs, nowMs);
+            }
         }
 
         private BigDecimal level(TenantConfig config, long nowMs) {
@@ -144,15 +207,16 @@ class AdmissionModelTest {
         Admission admission = new Admission(region);
         TenantUsage usage = TenantUsage.fresh(random.nextLong(), random.nextLong());
         Map<Integer, byte[]> stored = new TreeMap<>();
-        Map<Integer, byte[]> history = new TreeMap<>();
+        Map<Bucket, Map<Integer, byte[]>> history = histories();
         Model model = new Model(region);
         TenantConfig config = someConfig(random, 1_000_000);
         long now = 1_000_000;
         for (int step = 0; step < 5_000; step++) {
-            Signal signal = new Signal(null, someId(random), someId(random), someId(random));
+            Signal signal = new Signal(null, null, someIds(random), someIds(random), someIds(random));
             String at = "seed %d, step %d, now %d: %s, %s".formatted(seed, step, now, signal, config);
-            Reason expected = model.admit(config, signal, now);
-            Decision decision = admission.admit(config, usage, signal, now);
+            int bytes = 1 + random.nextInt(random.nextInt(10) == 0 ? 2_000 : 100);
+            Reason expected = model.admit(config, signal, bytes, now);
+            Decision decision = admission.admit(config, usage, signal, bytes, now);
             if (expected == null) {
                 assertThat(decision).as(at).isEqualTo(new Accepted());
             } else {
@@ -168,9 +232,9 @@ class AdmissionModelTest {
                 config = someConfig(random, now);
             }
             if (random.nextInt(40) == 0) {
-                long bytes = random.nextInt(2) == 0 ? 300 : -Math.min(model.sealedBytes, 500);
-                usage.storageChanged(bytes > 0 ? 1 : -1, bytes);
-                model.sealedBytes += bytes;
+                long change = random.nextInt(2) == 0 ? 300 : -Math.min(model.sealedBytes, 500);
+                usage.storageChanged(change > 0 ? 1 : -1, change);
+                model.sealedBytes += change;
             }
             if (random.nextInt(200) == 0) {
                 usage = reread(usage, stored, history);
@@ -180,13 +244,15 @@ class AdmissionModelTest {
         assertThat(model.rejected.keySet())
                 .as("seed %d: every reason occurs", seed)
                 .contains(Reason.TENANT_BLOCKED, Reason.REGION_NOT_ALLOWED, Reason.STORAGE_LIMIT)
-                .contains(Reason.RATE_LIMITED, Reason.BURST_EXCEEDED, Reason.ENTITY_LIMIT);
+                .contains(Reason.RATE_LIMITED, Reason.BURST_EXCEEDED, Reason.ENTITY_LIMIT)
+                .contains(Reason.BYTE_RATE_LIMITED, Reason.SIGNAL_TOO_LARGE);
         assertThat(model.observed).as("seed %d: observe mode occurs", seed).isNotEmpty();
     }
 
     private static void assertSameState(TenantUsage usage, Model model, String at) {
         assertThat(usage.acceptedCount()).as(at).isEqualTo(model.accepted);
         assertThat(usage.entityCount()).as(at).isEqualTo(model.entities.size());
+        assertThat(usage.entityCount(EntityKind.USER)).as(at).isEqualTo(Model.count("user ", model.entities));
         assertThat(usage.entities().size()).as(at).isEqualTo(model.entities.size());
         assertThat(usage.sealedBytes()).as(at).isEqualTo(model.sealedBytes);
         for (Reason reason : Reason.values()) {
@@ -206,28 +272,26 @@ class AdmissionModelTest {
         int checked = 0;
         long now = 1_000_000;
         for (int round = 0; round < 400; round++) {
-            TenantConfig config = new TenantConfig(
-                    T42,
-                    1 + random.nextLong(300),
-                    null,
-                    null,
-                    null,
-                    List.of(),
-                    "",
-                    Mode.ENFORCE,
-                    someTime(random, now));
+            TenantConfig config = TenantConfig.unlimited(T42, "").toBuilder()
+                    .maxSignalsPerSec(random.nextInt(4) == 0 ? null : (Long) (1 + random.nextLong(300)))
+                    .maxBytesPerSec(random.nextInt(3) == 0 ? null : big(1 + random.nextLong(30_000)))
+                    .burstBytes(random.nextInt(2) == 0 ? null : big(2_000))
+                    .blockedUntil(someTime(random, now))
+                    .build();
             for (int i = 0; i < 20; i++) {
-                if (!(admission.admit(config, usage, signal, now) instanceof Rejected refused)) {
+                int bytes = 1 + random.nextInt(random.nextInt(5) == 0 ? 1_900 : 100);
+                if (!(admission.admit(config, usage, signal, bytes, now) instanceof Rejected refused)
+                        || refused.quota().reason() == Reason.SIGNAL_TOO_LARGE) {
                     continue;
                 }
                 String at = "seed %d, round %d: %s, %s".formatted(seed, round, refused, config);
                 long retryAfterMs = refused.quota().retryAfterMs().orElseThrow();
                 assertThat(retryAfterMs).as(at).isPositive();
-                assertThat(admission.admit(config, usage, signal, now + retryAfterMs - 1))
+                assertThat(admission.admit(config, usage, signal, bytes, now + retryAfterMs - 1))
                         .as(at)
                         .isInstanceOf(Rejected.class);
                 if (refused.quota().reason() != Reason.TENANT_BLOCKED) {
-                    assertThat(admission.admit(config, usage, signal, now + retryAfterMs))
+                    assertThat(admission.admit(config, usage, signal, bytes, now + retryAfterMs))
                             .as(at)
                             .isInstanceOf(Accepted.class);
                 }
@@ -256,9 +320,11 @@ class AdmissionModelTest {
         long now = 1_000_000;
         for (int step = 0; step < 3_000; step++) {
             for (int i = 0; withFlood && i < 5; i++) {
-                admission.admit(someConfig(flood, now), other, new Signal(null, someId(flood), "x" + i, null), now);
+                admission.admit(
+                        someConfig(flood, now), other, new Signal(null, someId(flood), "x" + i, null), 100, now);
             }
-            decisions.add(admission.admit(config, mine, new Signal(null, someId(random), null, someId(random)), now));
+            decisions.add(
+                    admission.admit(config, mine, new Signal(null, someId(random), null, someId(random)), 100, now));
             now += random.nextInt(60);
         }
         return decisions;
@@ -269,7 +335,13 @@ class AdmissionModelTest {
                 T42,
                 pick(random, null, null, 0L, 1L, 50L, 400L, 1_000L, TenantConfig.U32_MAX),
                 pick(random, null, null, null, 0L, 1L, 5L, 300L),
+                pick(random, null, null, null, big(0), big(60), big(20_000), big(100_000), TenantConfig.U64_MAX),
+                pick(random, null, null, null, null, big(0), big(90), big(30_000), TenantConfig.U64_MAX),
+                pick(random, null, null, null, 0L, 90L, 1_000L),
                 pick(random, null, null, big(0), big(10), big(40), big(150), TenantConfig.U64_MAX),
+                pick(random, null, null, null, null, big(0), big(20), TenantConfig.U64_MAX),
+                pick(random, null, null, null, null, big(3), big(50)),
+                pick(random, null, null, null, null, big(5), big(60)),
                 pick(random, null, null, null, big(0), big(500), big(2_000), TenantConfig.U64_MAX),
                 pick(random, List.of(), List.of(), List.of(), List.of(), List.of("us"), List.of("us", "eu")),
                 "",
@@ -279,6 +351,14 @@ class AdmissionModelTest {
 
     private static @Nullable Instant someTime(SplittableRandom random, long nowMs) {
         return random.nextInt(8) == 0 ? Instant.ofEpochMilli(nowMs + random.nextInt(-100, 200)) : null;
+    }
+
+    private static List<String> someIds(SplittableRandom random) {
+        Set<String> ids = new HashSet<>();
+        for (int count = random.nextInt(4); count > 0; count--) {
+            ids.add(String.valueOf(someId(random)));
+        }
+        return List.copyOf(ids);
     }
 
     private static @Nullable String someId(SplittableRandom random) {
@@ -295,23 +375,34 @@ class AdmissionModelTest {
         return choices[random.nextInt(choices.length)];
     }
 
+    private static Map<Bucket, Map<Integer, byte[]>> histories() {
+        Map<Bucket, Map<Integer, byte[]>> histories = new EnumMap<>(Bucket.class);
+        for (Bucket bucket : Bucket.values()) {
+            histories.put(bucket, new TreeMap<>());
+        }
+        return histories;
+    }
+
     /** As after a restart: the usage and its entities come back from their stored form. */
-    private static TenantUsage reread(TenantUsage usage, Map<Integer, byte[]> stored, Map<Integer, byte[]> history) {
+    private static TenantUsage reread(
+            TenantUsage usage, Map<Integer, byte[]> stored, Map<Bucket, Map<Integer, byte[]>> history) {
         EntitySet set = usage.entities();
         for (int number = set.firstHeldChunk(); number * EntitySet.CHUNK_ENTITIES < set.size(); number++) {
             stored.put(number, set.chunk(number));
         }
         TenantUsage read = TenantUsage.read(usage.write());
-        usage.writeHistory((number, chunk) -> {
-            if (chunk == null) {
-                history.remove(number);
-            } else {
-                history.put(number, chunk);
+        history.forEach((bucket, chunks) -> {
+            usage.writeHistory(bucket, (number, chunk) -> {
+                if (chunk == null) {
+                    chunks.remove(number);
+                } else {
+                    chunks.put(number, chunk);
+                }
+            });
+            if (read.hasStoredHistory(bucket)) {
+                read.loadHistory(bucket, chunks);
             }
         });
-        if (read.hasStoredHistory()) {
-            read.loadHistory(history);
-        }
         stored.forEach(read.entities()::load);
         return read;
     }

@@ -74,11 +74,11 @@ class AdmissionTest {
     }
 
     private void assertAccepted(TenantConfig config, Signal signal, long nowMs) {
-        assertThat(admission.admit(config, usage, signal, nowMs)).isEqualTo(new Accepted());
+        assertThat(admission.admit(config, usage, signal, 100, nowMs)).isEqualTo(new Accepted());
     }
 
     private QuotaExceeded rejected(TenantConfig config, Signal signal, long nowMs) {
-        Decision decision = admission.admit(config, usage, signal, nowMs);
+        Decision decision = admission.admit(config, usage, signal, 100, nowMs);
         assertThat(decision).isInstanceOf(Rejected.class);
         return ((Rejected) decision).quota();
     }
@@ -86,7 +86,7 @@ class AdmissionTest {
     private int acceptedOf(int count, TenantConfig config, long nowMs) {
         int accepted = 0;
         for (int i = 0; i < count; i++) {
-            if (admission.admit(config, usage, PLAIN, nowMs) instanceof Accepted) {
+            if (admission.admit(config, usage, PLAIN, 100, nowMs) instanceof Accepted) {
                 accepted++;
             }
         }
@@ -139,8 +139,13 @@ class AdmissionTest {
         QuotaExceeded quota = rejected(rate(0L, 5L), PLAIN, T);
         assertThat(quota)
                 .isEqualTo(new QuotaExceeded(
-                        T42, Reason.RATE_LIMITED, OptionalLong.of(0), OptionalLong.empty(), OptionalLong.empty()));
-        assertThat(quota.message()).isEqualTo("the rate limit is 0: every signal is refused");
+                        T42,
+                        Reason.RATE_LIMITED,
+                        OptionalLong.of(0),
+                        OptionalLong.empty(),
+                        OptionalLong.empty(),
+                        null));
+        assertThat(quota.message()).isEqualTo("the rate limit is 0: every signal is rejected");
     }
 
     @Test
@@ -156,13 +161,23 @@ class AdmissionTest {
         acceptedOf(100, config, T);
         assertThat(rejected(config, PLAIN, T))
                 .isEqualTo(new QuotaExceeded(
-                        T42, Reason.BURST_EXCEEDED, OptionalLong.of(200), OptionalLong.empty(), OptionalLong.of(10)));
+                        T42,
+                        Reason.BURST_EXCEEDED,
+                        OptionalLong.of(200),
+                        OptionalLong.empty(),
+                        OptionalLong.of(10),
+                        null));
         for (long now = T; now <= T + 2_010; now += 10) {
             acceptedOf(1, config, now);
         }
         assertThat(rejected(config, PLAIN, T + 2_010))
                 .isEqualTo(new QuotaExceeded(
-                        T42, Reason.RATE_LIMITED, OptionalLong.of(100), OptionalLong.empty(), OptionalLong.of(10)));
+                        T42,
+                        Reason.RATE_LIMITED,
+                        OptionalLong.of(100),
+                        OptionalLong.empty(),
+                        OptionalLong.of(10),
+                        null));
     }
 
     @Test
@@ -179,7 +194,12 @@ class AdmissionTest {
             QuotaExceeded quota = rejected(config, next, T);
             assertThat(quota)
                     .isEqualTo(new QuotaExceeded(
-                            T42, Reason.ENTITY_LIMIT, OptionalLong.of(3), OptionalLong.of(3), OptionalLong.empty()));
+                            T42,
+                            Reason.ENTITY_LIMIT,
+                            OptionalLong.of(3),
+                            OptionalLong.of(3),
+                            OptionalLong.empty(),
+                            null));
             assertThat(quota.message()).isEqualTo("the signal names a new entity, and 3 of 3 are in use");
         }
     }
@@ -239,7 +259,12 @@ class AdmissionTest {
         QuotaExceeded quota = rejected(storage(100L), PLAIN, T);
         assertThat(quota)
                 .isEqualTo(new QuotaExceeded(
-                        T42, Reason.STORAGE_LIMIT, OptionalLong.of(100), OptionalLong.of(100), OptionalLong.empty()));
+                        T42,
+                        Reason.STORAGE_LIMIT,
+                        OptionalLong.of(100),
+                        OptionalLong.of(100),
+                        OptionalLong.empty(),
+                        null));
         assertThat(quota.message()).isEqualTo("sealed WAL segments take 100 of 100 bytes");
         assertAccepted(storage(101L), PLAIN, T);
         assertAccepted(storage(null), PLAIN, T);
@@ -257,7 +282,12 @@ class AdmissionTest {
         TenantConfig config = blockedUntil(Instant.ofEpochMilli(T + 500));
         assertThat(rejected(config, PLAIN, T))
                 .isEqualTo(new QuotaExceeded(
-                        T42, Reason.TENANT_BLOCKED, OptionalLong.empty(), OptionalLong.empty(), OptionalLong.of(500)));
+                        T42,
+                        Reason.TENANT_BLOCKED,
+                        OptionalLong.empty(),
+                        OptionalLong.empty(),
+                        OptionalLong.of(500),
+                        null));
         assertThat(rejected(config, PLAIN, T + 499).retryAfterMs()).hasValue(1);
         assertAccepted(config, PLAIN, T + 500);
     }
@@ -271,7 +301,8 @@ class AdmissionTest {
                         Reason.REGION_NOT_ALLOWED,
                         OptionalLong.empty(),
                         OptionalLong.empty(),
-                        OptionalLong.empty()));
+                        OptionalLong.empty(),
+                        null));
         assertAccepted(regions("us-east-1", "eu-west-1"), PLAIN, T);
         assertAccepted(regions(), PLAIN, T);
     }
@@ -279,8 +310,8 @@ class AdmissionTest {
     @Test
     void anInstanceWithoutARegionIsInNone() {
         Admission nowhere = new Admission(null);
-        assertThat(nowhere.admit(regions("eu-west-1"), usage, PLAIN, T)).isInstanceOf(Rejected.class);
-        assertThat(nowhere.admit(regions(), usage, PLAIN, T)).isInstanceOf(Accepted.class);
+        assertThat(nowhere.admit(regions("eu-west-1"), usage, PLAIN, 100, T)).isInstanceOf(Rejected.class);
+        assertThat(nowhere.admit(regions(), usage, PLAIN, 100, T)).isInstanceOf(Accepted.class);
     }
 
     /** A signal that breaks all five rules, which are then lifted one by one from the first. */
@@ -393,15 +424,210 @@ class AdmissionTest {
     void anUnknownTenantIsRefusedWithoutUsage() {
         assertThat(Admission.unknownTenant(T42).quota())
                 .isEqualTo(new QuotaExceeded(
-                        T42, Reason.TENANT_UNKNOWN, OptionalLong.empty(), OptionalLong.empty(), OptionalLong.empty()));
+                        T42,
+                        Reason.TENANT_UNKNOWN,
+                        OptionalLong.empty(),
+                        OptionalLong.empty(),
+                        OptionalLong.empty(),
+                        null));
     }
 
     @Test
     void everyReasonHasAMessage() {
         for (Reason reason : Reason.values()) {
             QuotaExceeded quota =
-                    new QuotaExceeded(T42, reason, OptionalLong.of(3), OptionalLong.of(4), OptionalLong.empty());
+                    new QuotaExceeded(T42, reason, OptionalLong.of(3), OptionalLong.of(4), OptionalLong.empty(), null);
             assertThat(quota.message()).as(reason.id()).isNotBlank();
         }
+    }
+
+    private static long allocatedBy(TenantConfig config) {
+        var threads = (com.sun.management.ThreadMXBean) java.lang.management.ManagementFactory.getThreadMXBean();
+        Admission admission = new Admission(null, 1_000_000, new HistoryBounds(1_000, HistoryBounds.ENTRIES_DEFAULT));
+        TenantUsage usage = TenantUsage.fresh(1, 2);
+        Signal signal = new Signal(null, "item", "user", "creator");
+        int i = 0;
+        for (; i < 100_000; i++) {
+            admission.admit(config, usage, signal, 100, T + i / 2);
+            usage.watch().look(config, usage);
+        }
+        long before = threads.getThreadAllocatedBytes(Thread.currentThread().getId());
+        for (; i < 200_000; i++) {
+            admission.admit(config, usage, signal, 100, T + i / 2);
+            usage.watch().look(config, usage);
+        }
+        assertThat(usage.acceptedCount()).isEqualTo(200_000);
+        return threads.getThreadAllocatedBytes(Thread.currentThread().getId()) - before;
+    }
+
+    /** Runs of a history are allocated once in many decisions; nothing for each. */
+    @Test
+    void aDecisionAllocatesNothingWithNoLimitAndWithAll() {
+        assertThat(allocatedBy(TenantConfig.unlimited(T42, ""))).isLessThan(20_000);
+        BigInteger many = BigInteger.valueOf(1L << 40);
+        TenantConfig all = TenantConfig.unlimited(T42, "").toBuilder()
+                .maxSignalsPerSec(1_000_000L)
+                .maxBytesPerSec(many)
+                .maxSignalBytes(1_000L)
+                .maxEntities(many)
+                .maxItems(many)
+                .maxUsers(many)
+                .maxCreators(many)
+                .maxStorageBytes(many)
+                .build();
+        assertThat(allocatedBy(all)).isLessThan(100_000);
+    }
+
+    private static TenantConfig byteRate(long rate, @Nullable Long burst, @Nullable Long largest) {
+        return TenantConfig.unlimited(T42, "").toBuilder()
+                .maxBytesPerSec(BigInteger.valueOf(rate))
+                .burstBytes(burst == null ? null : BigInteger.valueOf(burst))
+                .maxSignalBytes(largest)
+                .build();
+    }
+
+    private static @Nullable QuotaExceeded exceeded(TenantConfig config, TenantUsage usage, int bytes, long atMs) {
+        Decision decision = new Admission(null).admit(config, usage, PLAIN, bytes, atMs);
+        return decision instanceof Decision.Rejected rejected ? rejected.quota() : null;
+    }
+
+    @Test
+    void aSignalLargerThanTheBucketIsTooLargeAndTakesNothing() {
+        TenantConfig config = byteRate(1_000, null, null);
+        TenantUsage usage = TenantUsage.fresh(1, 2);
+        QuotaExceeded quota = exceeded(config, usage, 2_001, T);
+        assertThat(quota)
+                .isEqualTo(new QuotaExceeded(
+                        T42,
+                        Reason.SIGNAL_TOO_LARGE,
+                        OptionalLong.of(2_000),
+                        OptionalLong.of(2_001),
+                        OptionalLong.empty(),
+                        null));
+        assertThat(quota.message()).isEqualTo("the value has 2001 bytes, the limit is 2000 bytes");
+        assertThat(exceeded(config, usage, 1_000, T)).isNull();
+        assertThat(exceeded(config, usage, 2_001, T))
+                .extracting(QuotaExceeded::reason)
+                .isEqualTo(Reason.SIGNAL_TOO_LARGE);
+        assertThat(exceeded(config, usage, 1_000, T + 1_000)).isNull();
+    }
+
+    /** A new bucket has one second of bytes and gains none before it is used. */
+    @Test
+    void theFirstSignalOfATenantMayBeLargerThanOneSecondOfItsByteRate() {
+        TenantConfig config = byteRate(1_000, 5_000L, null);
+        TenantUsage usage = TenantUsage.fresh(1, 2);
+        assertThat(exceeded(config, usage, 5_000, T)).isNull();
+        QuotaExceeded next = exceeded(config, usage, 1, T);
+        assertThat(next).isNotNull();
+        assertThat(next.reason()).isEqualTo(Reason.BYTE_RATE_LIMITED);
+        assertThat(next.retryAfterMs()).hasValue(1);
+        assertThat(exceeded(config, usage, 5_000, T + 5_000)).isNull();
+    }
+
+    @Test
+    void theSmallerOfSignalSizeAndByteBucketLimitsTheSize() {
+        assertThat(exceeded(byteRate(1_000, null, 500L), TenantUsage.fresh(1, 2), 501, T))
+                .extracting(QuotaExceeded::limit)
+                .isEqualTo(OptionalLong.of(500));
+        TenantConfig size =
+                TenantConfig.unlimited(T42, "").toBuilder().maxSignalBytes(0L).build();
+        assertThat(exceeded(size, TenantUsage.fresh(1, 2), 1, T))
+                .extracting(QuotaExceeded::reason)
+                .isEqualTo(Reason.SIGNAL_TOO_LARGE);
+    }
+
+    @Test
+    void aByteRateOfZeroRejectsAllAndWaitingDoesNotHelp() {
+        QuotaExceeded quota = exceeded(byteRate(0, null, null), TenantUsage.fresh(1, 2), 1, T);
+        assertThat(quota).isNotNull();
+        assertThat(quota.reason()).isEqualTo(Reason.BYTE_RATE_LIMITED);
+        assertThat(quota.retryAfterMs()).isEmpty();
+        assertThat(quota.message()).isEqualTo("the byte rate limit is 0: every signal is rejected");
+    }
+
+    @Test
+    void theLargestByteRateIsNoLimit() {
+        TenantConfig config = TenantConfig.unlimited(T42, "").toBuilder()
+                .maxBytesPerSec(TenantConfig.U64_MAX)
+                .burstBytes(TenantConfig.U64_MAX)
+                .build();
+        TenantUsage usage = TenantUsage.fresh(1, 2);
+        for (int i = 0; i < 100; i++) {
+            assertThat(exceeded(config, usage, Integer.MAX_VALUE, T)).isNull();
+        }
+        assertThat(TenantUsage.read(usage.write()).write()).isEqualTo(usage.write());
+    }
+
+    @Test
+    void aRejectionForEitherRateTakesFromNoBucket() {
+        TenantConfig config = byteRate(1_000, 1_000L, null).toBuilder()
+                .maxSignalsPerSec(2L)
+                .burstSignals(2L)
+                .build();
+        TenantUsage usage = TenantUsage.fresh(1, 2);
+        assertThat(exceeded(config, usage, 900, T)).isNull();
+        for (int i = 0; i < 10; i++) {
+            assertThat(exceeded(config, usage, 900, T))
+                    .extracting(QuotaExceeded::reason)
+                    .isEqualTo(Reason.BYTE_RATE_LIMITED);
+        }
+        assertThat(exceeded(config, usage, 50, T)).isNull();
+        for (int i = 0; i < 10; i++) {
+            assertThat(exceeded(config, usage, 10, T))
+                    .extracting(QuotaExceeded::reason)
+                    .isEqualTo(Reason.BURST_EXCEEDED);
+        }
+        assertThat(exceeded(config, usage, 550, T + 500)).isNull();
+    }
+
+    @Test
+    void allNewEntitiesOfASignalMustFitTogether() {
+        TenantConfig config = TenantConfig.unlimited(T42, "").toBuilder()
+                .maxItems(BigInteger.TWO)
+                .maxEntities(BigInteger.valueOf(3))
+                .build();
+        TenantUsage usage = TenantUsage.fresh(1, 2);
+        Admission admission = new Admission(null);
+        Decision items =
+                admission.admit(config, usage, new Signal(null, null, List.of("a", "b", "c"), List.of(), List.of()), 9, T);
+        assertThat(((Decision.Rejected) items).quota().limit()).hasValue(2);
+        Decision all = admission.admit(
+                config, usage, new Signal(null, null, List.of("a", "b"), List.of("u", "v"), List.of()), 9, T);
+        assertThat(((Decision.Rejected) all).quota().limit()).hasValue(3);
+        assertThat(usage.entityCount()).as("a rejected signal adds none").isZero();
+
+        Signal fits = new Signal(null, null, List.of("a", "b"), List.of("u"), List.of());
+        assertThat(admission.admit(config, usage, fits, 9, T)).isInstanceOf(Decision.Accepted.class);
+        assertThat(admission.admit(config, usage, fits, 9, T)).isInstanceOf(Decision.Accepted.class);
+        assertThat(usage.entityCount()).isEqualTo(3);
+    }
+
+    @Test
+    void eachKindOfEntitiesHasALimitOfItsOwn() {
+        TenantConfig config = TenantConfig.unlimited(T42, "").toBuilder()
+                .maxItems(BigInteger.ONE)
+                .maxCreators(BigInteger.ZERO)
+                .build();
+        TenantUsage usage = TenantUsage.fresh(1, 2);
+        Admission admission = new Admission(null);
+        assertThat(admission.admit(config, usage, new Signal(null, "a", "u1", null), 100, T))
+                .isInstanceOf(Decision.Accepted.class);
+        assertThat(admission.admit(config, usage, new Signal(null, "a", "u2", null), 100, T))
+                .isInstanceOf(Decision.Accepted.class);
+        Decision item = admission.admit(config, usage, new Signal(null, "b", "u3", null), 100, T);
+        assertThat(((Decision.Rejected) item).quota())
+                .isEqualTo(new QuotaExceeded(
+                        T42,
+                        Reason.ENTITY_LIMIT,
+                        OptionalLong.of(1),
+                        OptionalLong.of(1),
+                        OptionalLong.empty(),
+                        EntityKind.ITEM));
+        assertThat(((Decision.Rejected) item).quota().message())
+                .isEqualTo("the signal names a new item, and 1 of 1 are in use");
+        assertThat(usage.entityCount(EntityKind.USER)).as("all or nothing").isEqualTo(2);
+        assertThat(admission.admit(config, usage, new Signal(null, null, null, "c"), 100, T))
+                .isInstanceOf(Decision.Rejected.class);
     }
 }

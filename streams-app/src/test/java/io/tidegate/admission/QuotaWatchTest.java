@@ -109,7 +109,7 @@ class QuotaWatchTest {
         TenantUsage usage = TenantUsage.fresh(1, 2);
         List<Integer> levels = new ArrayList<>();
         for (long timeMs : timesMs) {
-            admission.admit(RATE, usage, SIGNAL, timeMs);
+            admission.admit(RATE, usage, SIGNAL, 100, timeMs);
             usage.watch().look(RATE, usage).forEach(crossing -> levels.add(crossing.level()));
         }
         return levels;

@@ -39,25 +39,38 @@ class TenantUsageTest {
             Mode.ENFORCE,
             null);
 
+    private static final TenantConfig BYTES = TenantConfig.unlimited(TenantId.of(42), "").toBuilder()
+            .maxBytesPerSec(BigInteger.valueOf(1_000))
+            .build();
+
     /** A usage in which every stored field that can differ from zero does. */
     private static TenantUsage used() {
         TenantConfig blocked = new TenantConfig(
-                TenantId.of(42), 100L, null, null, null, List.of(), "", Mode.OBSERVE, Instant.ofEpochMilli(T + 1000));
+                        TenantId.of(42),
+                        100L,
+                        null,
+                        null,
+                        null,
+                        List.of(),
+                        "",
+                        Mode.OBSERVE,
+                        Instant.ofEpochMilli(T + 1000))
+                .toBuilder().maxBytesPerSec(BYTES.maxBytesPerSec()).build();
         TenantConfig enforced = new TenantConfig(
                 TenantId.of(42), null, null, null, null, List.of(), "", Mode.ENFORCE, Instant.ofEpochMilli(T + 1000));
         TenantConfig elsewhere =
                 new TenantConfig(TenantId.of(42), null, null, null, null, List.of("eu"), "", Mode.ENFORCE, null);
         TenantUsage usage = TenantUsage.fresh(0x0102030405060708L, 0x1112131415161718L);
         Admission admission = new Admission("us");
-        admission.admit(CONFIG, usage, new Signal(null, "a", "u", null), T);
-        admission.admit(CONFIG, usage, new Signal(null, "b", null, "c"), T + 10);
-        admission.admit(blocked, usage, new Signal(null, null, null, null), T + 10);
-        admission.admit(blocked, usage, new Signal(null, null, null, null), T + 10);
-        admission.admit(CONFIG, usage, new Signal(null, "z", null, null), T + 11);
+        admission.admit(CONFIG, usage, new Signal(null, "a", "u", null), 100, T);
+        admission.admit(CONFIG, usage, new Signal(null, "b", null, "c"), 100, T + 10);
+        admission.admit(blocked, usage, new Signal(null, null, null, null), 100, T + 10);
+        admission.admit(blocked, usage, new Signal(null, null, null, null), 100, T + 10);
+        admission.admit(CONFIG, usage, new Signal(null, "z", null, null), 100, T + 11);
         usage.storageChanged(3, 4096);
-        admission.admit(CONFIG, usage, new Signal(null, null, null, null), T + 11);
-        admission.admit(elsewhere, usage, new Signal(null, null, null, null), T + 11);
-        admission.admit(enforced, usage, new Signal(null, null, null, null), T + 11);
+        admission.admit(CONFIG, usage, new Signal(null, null, null, null), 100, T + 11);
+        admission.admit(elsewhere, usage, new Signal(null, null, null, null), 100, T + 11);
+        admission.admit(enforced, usage, new Signal(null, null, null, null), 100, T + 11);
         usage.acceptedBytes(1234);
         usage.prunedBelow(2);
         usage.watch().look(CONFIG, usage);
@@ -102,11 +115,14 @@ class TenantUsageTest {
         assertThat(stored).isEqualTo(expected);
     }
 
+    /** The file with seven reasons is of a build before the limits of bytes: more reasons invalidate no state. */
     @ParameterizedTest
-    @ValueSource(ints = {1, 2, 3})
-    void readsTheGoldenFiles(int version) throws IOException {
+    @ValueSource(strings = {"v1", "v2", "v3-seven-reasons", "v3"})
+    void readsTheGoldenFiles(String version) throws IOException {
         TenantUsage usage =
-                TenantUsage.read(HexFormat.of().parseHex(Golden.hex("tenant-usage-v%d.hex".formatted(version))));
+                TenantUsage.read(HexFormat.of().parseHex(Golden.hex("tenant-usage-%s.hex".formatted(version))));
+        assertThat(usage.rejectedCount(Reason.BYTE_RATE_LIMITED)).isZero();
+        assertThat(usage.byteTokens(BYTES, T + 10)).isEqualTo(version.equals("v3") ? 800 : 1_000);
         assertThat(usage.acceptedCount()).isEqualTo(4);
         assertThat(usage.lastSeq()).isEqualTo(3);
         assertThat(usage.tokens(CONFIG, T + 10)).isEqualTo(97);
@@ -141,13 +157,13 @@ class TenantUsageTest {
         TenantUsage after = TenantUsage.read(before.write());
         after.entities().load(0, before.entities().chunk(0));
         Map<Integer, byte[]> chunks = new TreeMap<>();
-        before.writeHistory(chunks::put);
-        after.loadHistory(chunks);
+        before.writeHistory(Bucket.SIGNALS, chunks::put);
+        after.loadHistory(Bucket.SIGNALS, chunks);
         after.storageChanged(0, -1);
         Admission admission = new Admission("us");
-        assertThat(admission.admit(CONFIG, after, new Signal(null, "a", "u", "c"), T + 11))
+        assertThat(admission.admit(CONFIG, after, new Signal(null, "a", "u", "c"), 100, T + 11))
                 .isInstanceOf(Decision.Accepted.class);
-        assertThat(admission.admit(CONFIG, after, new Signal(null, "c", null, null), T + 11))
+        assertThat(admission.admit(CONFIG, after, new Signal(null, "c", null, null), 100, T + 11))
                 .isInstanceOf(Decision.Rejected.class);
     }
 
@@ -260,11 +276,16 @@ class TenantUsageTest {
                 .putLong(17, 5)
                 .putLong(41, 6)
                 .array();
-        byte[] rejection = ByteBuffer.allocate(9).putLong(T).put((byte) 8).array();
-        byte[] watch =
-                ByteBuffer.allocate(21).put(16, (byte) 4).put(20, (byte) 90).array();
-        ByteBuffer reasons = ByteBuffer.allocate(1 + 2 * 9 * Long.BYTES).put((byte) 9);
-        for (int i = 0; i < 18; i++) {
+        int more = Reason.values().length + 2;
+        int quotas = Quota.values().length + 1;
+        byte[] rejection =
+                ByteBuffer.allocate(9).putLong(T).put((byte) (more - 1)).array();
+        byte[] watch = ByteBuffer.allocate(17 + quotas)
+                .put(16, (byte) quotas)
+                .put(16 + quotas, (byte) 90)
+                .array();
+        ByteBuffer reasons = ByteBuffer.allocate(1 + 2 * more * Long.BYTES).put((byte) more);
+        for (int i = 0; i < 2 * more; i++) {
             reasons.putLong(100 + i);
         }
         byte[] unknown = joined(section(200, new byte[] {1, 2, 3}), section(255, new byte[0]));
@@ -281,7 +302,7 @@ class TenantUsageTest {
         assertThat(usage.lastRejectionMs()).isEqualTo(T);
         assertThat(usage.lastRejection()).as("unknown here").isNull();
         assertThat(usage.rejectedCount(Reason.RATE_LIMITED)).isEqualTo(100);
-        assertThat(usage.observedCount(Reason.RATE_LIMITED)).isEqualTo(109);
+        assertThat(usage.observedCount(Reason.RATE_LIMITED)).isEqualTo(100 + more);
         assertThat(usage.write()).isEqualTo(stored);
     }
 
@@ -339,7 +360,7 @@ class TenantUsageTest {
     @Test
     void keepsTheOpenSegmentUnlessAnotherBuildAcceptedInBetween() {
         TenantUsage usage = TenantUsage.fresh(1, 2);
-        new Admission(null).admit(TenantConfig.defaultTenant(), usage, new Signal(null, null, null, null), T);
+        new Admission(null).admit(TenantConfig.defaultTenant(), usage, new Signal(null, null, null, null), 100, T);
         OpenSegment open = new OpenSegment(0, 77, T);
         usage.openSegment(open);
         byte[] stored = usage.write();
@@ -354,9 +375,9 @@ class TenantUsageTest {
     void aTenantWithoutARateStoresNoBucket() {
         TenantUsage usage = TenantUsage.fresh(1, 2);
         int fresh = usage.write().length;
-        new Admission(null).admit(TenantConfig.defaultTenant(), usage, new Signal(null, null, null, null), T);
+        new Admission(null).admit(TenantConfig.defaultTenant(), usage, new Signal(null, null, null, null), 100, T);
         assertThat(usage.write()).hasSize(fresh);
-        new Admission(null).admit(CONFIG, usage, new Signal(null, null, null, null), T);
+        new Admission(null).admit(CONFIG, usage, new Signal(null, null, null, null), 100, T);
         assertThat(usage.write()).hasSize(fresh + 3 + 24 + 3 + 8 + 76);
     }
 
@@ -379,7 +400,9 @@ class TenantUsageTest {
                         "storage_limit",
                         "region_not_allowed",
                         "tenant_blocked",
-                        "tenant_unknown");
+                        "tenant_unknown",
+                        "byte_rate_limited",
+                        "signal_too_large");
         assertThat(EntityKind.values()).containsExactly(EntityKind.ITEM, EntityKind.USER, EntityKind.CREATOR);
     }
 }

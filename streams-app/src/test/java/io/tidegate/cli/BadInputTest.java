@@ -69,6 +69,11 @@ final class BadInputTest {
                 "--burst | x | --burst",
                 "--entities | -1 | max_entities = -1 is outside 0 to 18446744073709551615",
                 "--entities | 18446744073709551616 | max_entities = 18446744073709551616 is outside",
+                "--byte-rate | fast | --byte-rate: 'fast' is not a rate such as 1MiB/s",
+                "--byte-rate | 18446744073709551616 | max_bytes_per_sec = 18446744073709551616 is outside",
+                "--byte-burst | -1 | --byte-burst: '-1' is not a size such as 1GiB",
+                "--signal-size | 4GiB | --signal-size: 4GiB is above the largest limit, 4294967295 bytes",
+                "--items | -1 | max_items = -1 is outside 0 to",
                 "--storage | 1XB | --storage: '1XB' is not a size such as 1GiB",
                 "--storage | 18446744073709551616 | max_storage_bytes = 18446744073709551616 is outside",
                 "--region | EU | required_regions: 'EU' is not a region name",
@@ -140,7 +145,7 @@ final class BadInputTest {
     void namesTheReasonsThereAre() {
         assertUsage(
                 Cli.run("rejections", "tail", NOBODY, "--reason", "bored"),
-                "'bored' is not a reason; these are: burst_exceeded, entity_limit, malformed,");
+                "'bored' is not a reason; these are: burst_exceeded, byte_rate_limited, entity_limit, malformed,");
     }
 
     @Test

@@ -31,7 +31,7 @@ class EntityMemoryTest {
             for (int shard = 0; shard < settings.shards(); shard++) {
                 TenantUsage usage = TenantUsage.fresh(shard, 1);
                 long id = 0;
-                while (admission.admit(config, usage, new Signal(TenantId.of(1), "i" + id++, null, null), 1000)
+                while (admission.admit(config, usage, new Signal(TenantId.of(1), "i" + id++, null, null), 100, 1000)
                         instanceof Decision.Accepted) {
                     usage.entities().release();
                 }

@@ -51,7 +51,21 @@ final class InstanceMetricsTest {
     private static final Pattern TYPE = Pattern.compile("(?m)^# TYPE (tidegate_\\w+) (\\w+)$");
     private static final Pattern ROW = Pattern.compile("(?m)^\\| `(tidegate_\\w+)` \\| (\\w+) \\|");
     private static final TenantConfig CONFIG = new TenantConfig(
-            TenantId.of(42), 100L, null, BigInteger.TEN, BigInteger.valueOf(1000), List.of(), "", Mode.ENFORCE, null);
+                    TenantId.of(42),
+                    100L,
+                    null,
+                    BigInteger.TEN,
+                    BigInteger.valueOf(1000),
+                    List.of(),
+                    "",
+                    Mode.ENFORCE,
+                    null)
+            .toBuilder()
+                    .maxBytesPerSec(BigInteger.valueOf(2_000))
+                    .maxItems(BigInteger.valueOf(7))
+                    .maxUsers(BigInteger.valueOf(8))
+                    .maxCreators(BigInteger.valueOf(9))
+                    .build();
 
     @TempDir
     private Path root;
@@ -152,7 +166,7 @@ final class InstanceMetricsTest {
     @Test
     void showsTheMemoryOfTheHistories() {
         TenantUsage usage = TenantUsage.fresh(1, 2);
-        new Admission(null).admit(CONFIG, usage, new Signal(null, null, null, null), 1_000);
+        new Admission(null).admit(CONFIG, usage, new Signal(null, null, null, null), 100, 1_000);
         use(CONFIG, usage);
 
         assertThat(usage.historyBytes()).isPositive();
@@ -235,7 +249,15 @@ final class InstanceMetricsTest {
                 .contains("tidegate_tenant_storage_limit_bytes{tenant=\"42\"} 1000.0\n")
                 .contains("tidegate_tenant_entities_limit{tenant=\"42\"} 10.0\n")
                 .contains("tidegate_tenant_rate_limit{tenant=\"42\"} 100.0\n")
-                .contains("tidegate_tenant_burst_limit{tenant=\"42\"} 200.0\n");
+                .contains("tidegate_tenant_burst_limit{tenant=\"42\"} 200.0\n")
+                .contains("tidegate_tenant_byte_rate_limit{tenant=\"42\"} 2000.0\n")
+                .contains("tidegate_tenant_byte_burst_limit{tenant=\"42\"} 4000.0\n")
+                .contains("tidegate_tenant_byte_tokens{tenant=\"42\"} 2000.0\n")
+                .contains("tidegate_tenant_signal_bytes_limit{tenant=\"42\"} 4000.0\n")
+                .contains("tidegate_tenant_items{tenant=\"42\"} 0.0\n")
+                .contains("tidegate_tenant_items_limit{tenant=\"42\"} 7.0\n")
+                .contains("tidegate_tenant_users_limit{tenant=\"42\"} 8.0\n")
+                .contains("tidegate_tenant_creators_limit{tenant=\"42\"} 9.0\n");
     }
 
     @Test
@@ -245,6 +267,9 @@ final class InstanceMetricsTest {
         assertThat(scrape())
                 .contains("tidegate_tenant_entities{tenant=\"42\"} 0.0\n")
                 .doesNotContain("tidegate_tenant_entities_limit{")
+                .doesNotContain("tidegate_tenant_byte_rate_limit{")
+                .doesNotContain("tidegate_tenant_signal_bytes_limit{")
+                .doesNotContain("tidegate_tenant_items_limit{")
                 .doesNotContain("tidegate_tenant_rate_limit{");
     }
 

@@ -130,11 +130,23 @@ class ReadLimitTest {
         limitMs();
         limit.read(A, 500);
         limit.withheld(A, OUTAGE_MS + 55_000);
-        assertThat(limit.isUncommitted(A)).isTrue();
+        assertThat(limit.isWorthACommit(A)).isTrue();
         assertThat(limitMs()).isEqualTo(OUTAGE_MS + WINDOW_MS);
         limit.committed(A, 500, OUTAGE_MS + 49_000, nowMs + 1);
-        assertThat(limit.isUncommitted(A)).isFalse();
+        assertThat(limit.isWorthACommit(A)).isFalse();
         assertThat(limitMs()).isEqualTo(OUTAGE_MS + 55_000 + WINDOW_MS);
+    }
+
+    @Test
+    void onlyPartitionsThatOthersMayWaitForAreWorthAnEarlyCommit() {
+        behind(A, 10, OUTAGE_MS);
+        behind(B, 10, OUTAGE_MS + WINDOW_MS / 2);
+        behind(C, 10, OUTAGE_MS + WINDOW_MS / 2 + 1);
+        List.of(A, B, C).forEach(partition -> limit.read(partition, 20));
+        limitMs();
+        assertThat(limit.isWorthACommit(A)).isTrue();
+        assertThat(limit.isWorthACommit(B)).isTrue();
+        assertThat(limit.isWorthACommit(C)).isFalse();
     }
 
     /** All tenants slept: the next record of each partition is hours after the last one that was committed. */

@@ -17,7 +17,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class TenantConfigJsonTest {
-    private static final TenantConfig FULL = new TenantConfig(
+    private static final TenantConfig FULL_V1 = new TenantConfig(
             TenantId.parse("18446744073709551615"),
             100L,
             500L,
@@ -27,6 +27,25 @@ class TenantConfigJsonTest {
             "Acme",
             Mode.OBSERVE,
             Instant.parse("2026-01-31T12:00:00Z"));
+
+    private static final TenantConfig FULL = FULL_V1.toBuilder()
+            .maxBytesPerSec(TenantConfig.U64_MAX)
+            .burstBytes(BigInteger.valueOf(2_000_000))
+            .maxSignalBytes(65_536L)
+            .maxItems(BigInteger.ONE)
+            .maxUsers(TenantConfig.U64_MAX)
+            .maxCreators(BigInteger.ZERO)
+            .build();
+
+    /** As builds wrote it that knew no limits of bytes and of single kinds. */
+    @Test
+    void readsConfigsWithoutTheNewerFields() throws IOException {
+        byte[] full = bytes(golden("tenant-config-v1.json"));
+        assertThat(TenantConfigJson.parse(full)).isEqualTo(FULL_V1);
+        assertThat(TenantConfigJson.parseStored(full)).isEqualTo(FULL_V1);
+        assertThat(TenantConfigJson.parse(bytes(golden("tenant-config-default-v1.json"))))
+                .isEqualTo(TenantConfig.defaultTenant());
+    }
 
     @Test
     void writesTheGoldenFileOfAConfigWithAllFields() throws IOException {
@@ -75,8 +94,10 @@ class TenantConfigJsonTest {
     void refusesAnUnknownFieldThatIsWrittenAndNamesTheKnownOnes() {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> TenantConfigJson.parse(quoted("{'tenant_id':42,'max_signal_per_sec':5}")))
-                .withMessage("unknown field 'max_signal_per_sec'; known: blocked_until, burst_signals, label,"
-                        + " max_entities, max_signals_per_sec, max_storage_bytes, mode, required_regions, tenant_id");
+                .withMessage(
+                        "unknown field 'max_signal_per_sec'; known: blocked_until, burst_bytes, burst_signals, label,"
+                                + " max_bytes_per_sec, max_creators, max_entities, max_items, max_signal_bytes,"
+                                + " max_signals_per_sec, max_storage_bytes, max_users, mode, required_regions, tenant_id");
     }
 
     @Test

@@ -18,7 +18,7 @@ final class ReplayPaceTest {
         long now = Long.MAX_VALUE - nanos / 2; // monotonic time may overflow
         long end = now + nanos;
         for (long due = pace.due(tenant, now); end - due > 0; due = pace.due(tenant, due)) {
-            pace.sent(tenant, rate, due);
+            pace.sent(tenant, rate, 100, UNLIMITED, due);
             sent++;
         }
         return sent;
@@ -37,10 +37,18 @@ final class ReplayPaceTest {
     }
 
     @Test
+    void aTenantGetsHalfItsByteRate() {
+        pace.sent(T1, UNLIMITED, 1_000, 500, 0);
+        assertThat(pace.due(T1, 0)).isEqualTo(4 * SECOND);
+        pace.sent(T2, 1, 10, 1_000_000, 0);
+        assertThat(pace.due(T2, 0)).as("the slower of both rates").isEqualTo(SECOND);
+    }
+
+    @Test
     void allTenantsTogetherKeepThePace() {
-        pace.sent(T1, UNLIMITED, 0);
+        pace.sent(T1, UNLIMITED, 100, UNLIMITED, 0);
         assertThat(pace.due(T2, 0)).isEqualTo(SECOND / 100);
-        pace.sent(T2, 10, SECOND / 100);
+        pace.sent(T2, 10, 100, UNLIMITED, SECOND / 100);
         assertThat(pace.due(T1, 0)).isEqualTo(2 * SECOND / 100);
         assertThat(pace.due(T2, 0)).isEqualTo(SECOND / 100 + SECOND / 5);
     }

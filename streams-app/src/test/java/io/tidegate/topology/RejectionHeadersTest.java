@@ -41,7 +41,7 @@ class RejectionHeadersTest {
 
     private static QuotaExceeded quota(
             long tenant, Reason reason, OptionalLong limit, OptionalLong observed, OptionalLong retryAfterMs) {
-        return new QuotaExceeded(TenantId.of(tenant), reason, limit, observed, retryAfterMs);
+        return new QuotaExceeded(TenantId.of(tenant), reason, limit, observed, retryAfterMs, null);
     }
 
     private static List<String> lines(Headers headers) {

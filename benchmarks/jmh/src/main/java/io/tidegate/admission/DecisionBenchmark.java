@@ -56,7 +56,7 @@ public class DecisionBenchmark {
         for (int i = 0; i < tenants; i++) {
             usages[i] = TenantUsage.fresh(i * 31L, 17);
             for (Signal signal : signals) {
-                admission.admit(accepting, usages[i], signal, 0);
+                admission.admit(accepting, usages[i], signal, 100, 0);
             }
         }
     }
@@ -81,25 +81,25 @@ public class DecisionBenchmark {
 
     @Benchmark
     public Decision accepted() {
-        return admission.admit(accepting, nextUsage(), nextSignal(), 1_000);
+        return admission.admit(accepting, nextUsage(), nextSignal(), 100, 1_000);
     }
 
     /** Signals come in the order of time, a thousand in a second: the history grows at one end and is folded at the other. */
     @Benchmark
     public Decision acceptedAsTimePasses() {
-        return admission.admit(accepting, nextUsage(), nextSignal(), nowMs++);
+        return admission.admit(accepting, nextUsage(), nextSignal(), 100, nowMs++);
     }
 
     /** Every third signal is 50 s late, as in a backlog whose partitions are read far apart. */
     @Benchmark
     public Decision acceptedLate() {
         nowMs++;
-        return admission.admit(accepting, nextUsage(), nextSignal(), nowMs % 3 == 0 ? nowMs - 50_000 : nowMs);
+        return admission.admit(accepting, nextUsage(), nextSignal(), 100, nowMs % 3 == 0 ? nowMs - 50_000 : nowMs);
     }
 
     @Benchmark
     public Decision rejected() {
-        return admission.admit(rejecting, nextUsage(), nextSignal(), 1_000);
+        return admission.admit(rejecting, nextUsage(), nextSignal(), 100, 1_000);
     }
 
     /** The part of {@link #accepted} that the entities' keyed hashes are. */

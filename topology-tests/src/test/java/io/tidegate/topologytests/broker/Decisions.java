@@ -58,6 +58,7 @@ final class Decisions {
                         configs.get(tenant),
                         usages.computeIfAbsent(tenant, id -> TenantUsage.fresh(1, 2)),
                         ((Parsed) parser.parse(routed.value())).signal(),
+                        routed.value().length,
                         routed.timestampMs());
                 put(
                         replayed,

@@ -161,7 +161,7 @@ final class OperatorCommandsTest {
         var rate = app.tidegate("tenants", "set", "1", "--rate", "0", "--dry-run");
         assertThat(rate.exit()).as(rate.err()).isZero();
         assertThat(rate.out())
-                .matches("(?s)200 of 200 signals of tenant t?1 would have been refused.*rate_limited 200.*");
+                .matches("(?s)200 of 200 signals of tenant t?1 would have been rejected.*rate_limited 200.*");
         // All twenty items are known by now.
         var entities = app.tidegate("tenants", "set", "1", "--entities", "5", "--dry-run", "-o", "json");
         JsonNode report = JSON.readTree(entities.out());

@@ -64,6 +64,95 @@ class QuotaRulesTest {
     }
 
     @Nested
+    class Bytes {
+        private Outcome send(String tenant, long timestampMs, int valueBytes) {
+            String start = "{\"tenant_id\":" + tenant + ",\"pad\":\"";
+            String value = start + "x".repeat(valueBytes - start.length() - 2) + "\"}";
+            return topology.send(new TestRecord<>(
+                    null, bytes(value), new org.apache.kafka.common.header.internals.RecordHeaders(), timestampMs));
+        }
+
+        @Test
+        void aSignalOverTheByteRateIsRejectedWithItsSizeAndTheTimeAtWhichItPasses() {
+            topology.config(TENANT, "\"max_bytes_per_sec\":1000");
+
+            assertThat(send(TENANT, T0, 900).verdict()).isEqualTo(ACCEPTED);
+            Outcome rejected = send(TENANT, T0, 200);
+
+            assertThat(rejected.verdict()).isEqualTo("byte_rate_limited");
+            assertThat(rejected.header("tidegate.limit")).isEqualTo("1000");
+            assertThat(rejected.header("tidegate.observed")).isEqualTo("200");
+            assertThat(rejected.header("tidegate.retry_after_ms")).isEqualTo("100");
+            assertThat(send(TENANT, T0 + 99, 200).verdict()).isEqualTo("byte_rate_limited");
+            assertThat(send(TENANT, T0 + 100, 200).verdict()).isEqualTo(ACCEPTED);
+        }
+
+        @Test
+        void aSignalLargerThanTheBucketOrTheSizeLimitIsTooLargeAndBlocksNothing() {
+            topology.config(TENANT, "\"max_bytes_per_sec\":1000,\"burst_bytes\":1500");
+            topology.config("43", "\"max_signal_bytes\":100");
+
+            Outcome rejected = send(TENANT, T0, 1501);
+            assertThat(rejected.verdict()).isEqualTo("signal_too_large");
+            assertThat(rejected.header("tidegate.limit")).isEqualTo("1500");
+            assertThat(rejected.header("tidegate.observed")).isEqualTo("1501");
+            assertThat(send(TENANT, T0, 1500).verdict()).isEqualTo(ACCEPTED);
+            assertThat(send("43", T0, 101).verdict()).isEqualTo("signal_too_large");
+            assertThat(send("43", T0, 100).verdict()).isEqualTo(ACCEPTED);
+        }
+
+        /** One tenant fits into memory, so each signal of the other one writes the history to its store and reads it again. */
+        @Test
+        void lateSignalsAreJudgedByTheStoredHistoryOfBytes() {
+            startWith(setup -> setup.cachedTenants(1));
+            topology.config(TENANT, "\"max_bytes_per_sec\":1000");
+            topology.config("43", "\"max_bytes_per_sec\":1000");
+            for (int i = 0; i < 40; i++) {
+                // Two partitions, the second of which is read ten seconds behind.
+                assertThat(send(TENANT, T0 + 20_000 + i * 250L, 125).verdict()).isEqualTo(ACCEPTED);
+                assertThat(send("43", T0, 1_000).verdict()).isEqualTo(i == 0 ? ACCEPTED : "byte_rate_limited");
+                assertThat(send(TENANT, T0 + 10_000 + i * 250L, 125).verdict()).isEqualTo(ACCEPTED);
+            }
+            assertThat(send(TENANT, T0 + 19_000, 1_900).verdict()).isEqualTo("byte_rate_limited");
+        }
+
+        @Test
+        void observeModeCountsAndAccepts() {
+            topology.config(TENANT, "\"max_signal_bytes\":100,\"mode\":\"observe\"");
+            assertThat(send(TENANT, T0, 101).verdict()).isEqualTo(ACCEPTED);
+        }
+
+        @Test
+        void aSustainedByteRateIsReported() {
+            topology.config(TENANT, "\"max_bytes_per_sec\":100");
+            for (int i = 0; i <= 11; i++) {
+                send(TENANT, T0 / 10_000 * 10_000 + i * 1_000L, 85);
+            }
+            assertThat(topology.read(TopologyFixture.QUOTA_EVENTS))
+                    .extracting(event -> text(event.value()))
+                    .anyMatch(event -> event.contains("\"quota\":\"byte_rate\",\"level\":80"));
+        }
+    }
+
+    @Nested
+    class Kinds {
+        @Test
+        void aNewItemIsRejectedWhereItsKindIsFullAndOtherKindsPass() {
+            topology.config(TENANT, "\"max_items\":1");
+
+            assertThat(verdict(T0, "\"item\":\"a\",\"user\":\"u\"")).isEqualTo(ACCEPTED);
+            Outcome rejected = topology.send(TENANT, T0, "\"item\":\"b\"");
+            assertThat(rejected.verdict()).isEqualTo("entity_limit");
+            assertThat(rejected.header("tidegate.message")).contains("a new item", "1 of 1");
+            assertThat(verdict(T0, "\"user\":\"v\"")).isEqualTo(ACCEPTED);
+            assertThat(verdict(T0, "\"item\":\"a\"")).isEqualTo(ACCEPTED);
+            assertThat(topology.read(TopologyFixture.QUOTA_EVENTS))
+                    .extracting(event -> text(event.value()))
+                    .anyMatch(event -> event.contains("\"quota\":\"items\",\"level\":100"));
+        }
+    }
+
+    @Nested
     class Rate {
         @Test
         void twoHundredSignalsAtOnceAgainstAHundredASecondSplitInHalf() {

@@ -178,7 +178,11 @@ final class Invariants {
                 }
                 var usage = usages.computeIfAbsent(signal.tenant(), id -> TenantUsage.fresh(1, 2));
                 var decision = admission.admit(
-                        config, usage, ((Parsed) parser.parse(routed.value())).signal(), routed.timestampMs());
+                        config,
+                        usage,
+                        ((Parsed) parser.parse(routed.value())).signal(),
+                        routed.value().length,
+                        routed.timestampMs());
                 String expected = decision instanceof Rejected rejected
                         ? rejected.quota().reason().id()
                         : "";
