@@ -589,8 +589,8 @@ class AdmissionTest {
                 .build();
         TenantUsage usage = TenantUsage.fresh(1, 2);
         Admission admission = new Admission(null);
-        Decision items =
-                admission.admit(config, usage, new Signal(null, null, List.of("a", "b", "c"), List.of(), List.of()), 9, T);
+        Decision items = admission.admit(
+                config, usage, new Signal(null, null, List.of("a", "b", "c"), List.of(), List.of()), 9, T);
         assertThat(((Decision.Rejected) items).quota().limit()).hasValue(2);
         Decision all = admission.admit(
                 config, usage, new Signal(null, null, List.of("a", "b"), List.of("u", "v"), List.of()), 9, T);
