@@ -86,7 +86,8 @@ final class CommitFaultTest {
             app.prepareLoad();
             var sending = app.load("20s");
             TidegateProcess frozen = app.launchFaulty("a", Fault.FREEZE, Moment.BETWEEN_COMMIT_AND_APPEND, 20);
-            TidegateProcess.await(HAPPENS_WITHIN, "the instance to stand still", frozen::logText, () -> isStopped(frozen));
+            TidegateProcess.await(
+                    HAPPENS_WITHIN, "the instance to stand still", frozen::logText, () -> isStopped(frozen));
 
             // Its session ends, and another instance owns everything.
             app.start("b");

@@ -73,8 +73,7 @@ public final class FaultyInstance {
         Runnable nothing = () -> {};
         boolean isBefore = moment == Moment.BETWEEN_COMMIT_AND_APPEND;
         AfterCommit afterCommit = new AfterCommit(isBefore ? harm : nothing, isBefore ? nothing : harm);
-        try (InstanceRunner runner =
-                InstanceRunner.start(SettingsLoader.load(null, Map.of(), flags), afterCommit)) {
+        try (InstanceRunner runner = InstanceRunner.start(SettingsLoader.load(null, Map.of(), flags), afterCommit)) {
             Throwable failure = runner.instance().awaitEnd();
             if (failure != null) {
                 throw new IllegalStateException(failure);
