@@ -4,6 +4,7 @@ import io.tidegate.config.Settings;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -146,6 +147,27 @@ public final class TopicReader implements AutoCloseable {
             reader.consumer.seekToBeginning(reader.partitions);
             reader.readToEnd(each);
         }
+    }
+
+    /** Its partitions, by topic and number. */
+    public List<TopicPartition> partitions() {
+        return partitions.stream()
+                .sorted(Comparator.comparing(TopicPartition::topic).thenComparingInt(TopicPartition::partition))
+                .toList();
+    }
+
+    /**
+     * Reads one partition alone from an offset up to where it ends now, as long as {@code goesOn}, which is asked between
+     * polls. Begins with the first record there is if the one at the offset was deleted.
+     */
+    public void readFrom(
+            TopicPartition partition,
+            long offset,
+            BooleanSupplier goesOn,
+            Consumer<ConsumerRecord<byte[], byte[]>> each) {
+        consumer.assign(List.of(partition));
+        consumer.seek(partition, offset);
+        readTo(consumer.endOffsets(List.of(partition)), goesOn, each);
     }
 
     /** Where the committed records of each partition end now. */

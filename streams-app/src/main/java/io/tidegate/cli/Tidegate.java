@@ -38,6 +38,7 @@ import picocli.CommandLine.Spec;
             InitCommand.class,
             StatusCommand.class,
             TenantsCommand.class,
+            SignalsCommand.class,
             RejectionsCommand.class,
             WalCommand.class,
             LoadCommand.class,

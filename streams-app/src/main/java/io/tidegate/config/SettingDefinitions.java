@@ -267,7 +267,8 @@ final class SettingDefinitions {
                 Range.between(1, 60_000),
                 Importance.LOW,
                 "How long an accepted signal may wait in memory before it is in its file; up to 30 s more while"
-                        + " writing is slow, which takes a tenth of the time at most.");
+                        + " writing is slow, which takes a tenth of the time at most. Where more tenants have signals"
+                        + " than files may be open (wal.open.files.max), the others' wait for the checkpoint.");
         wal.add(
                 Settings.WAL_CHECKPOINT_INTERVAL_MS,
                 Type.LONG,
@@ -275,7 +276,8 @@ final class SettingDefinitions {
                 Range.between(1, 3_600_000),
                 Importance.LOW,
                 "How often files are fsynced and the place in signals-accepted is remembered; after a power loss this"
-                        + " much is read again. Up to 30 s more while that is slow, which takes a tenth of the time at most.");
+                        + " much is read again. Up to 30 s more while that is slow, which takes a tenth of the time at most;"
+                        + " up to six times as long while the signals of more tenants wait than files may be open.");
         wal.add(
                 Settings.WAL_OPEN_FILES_MAX,
                 Type.INT,

@@ -1,6 +1,7 @@
 package io.tidegate.contract;
 
 import java.nio.charset.StandardCharsets;
+import java.util.Set;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.Headers;
 import org.jspecify.annotations.Nullable;
@@ -57,7 +58,32 @@ public final class TidegateHeaders {
     /** On a command and on the events that answer it: what the sender knows it by. */
     public static final String COMMAND_ID = "tidegate.command_id";
 
+    /** The beginning of all names but {@link #TENANT_CLAIM}. */
+    private static final String PREFIX = "tidegate.";
+
+    /** What a producer may not set on a record that is rejected or dead-lettered. */
+    private static final Set<String> ON_REJECTIONS = Set.of(
+            REASON,
+            TENANT,
+            MESSAGE,
+            LIMIT,
+            OBSERVED,
+            RETRY_AFTER_MS,
+            RETRYABLE,
+            SOURCE_TOPIC,
+            SOURCE_PARTITION,
+            SOURCE_OFFSET,
+            CONFIG_OFFSET,
+            TRUNCATED_FROM,
+            SOURCE,
+            KEY);
+
     private TidegateHeaders() {}
+
+    /** Whether Tidegate alone sets this header on rejected and dead-lettered records: one that a producer sent is dropped. */
+    public static boolean isOnRejections(String name) {
+        return name.startsWith(PREFIX) && ON_REJECTIONS.contains(name);
+    }
 
     public static void set(Headers headers, String name, String value) {
         set(headers, name, value.getBytes(StandardCharsets.UTF_8));

@@ -57,6 +57,7 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
     private final SignalParser parser;
     private final Admission admission;
     private final TopologyListener listener;
+    private final RejectionHeaders rejections = new RejectionHeaders();
     private LongConsumer progress;
     private final MemoryShare memory;
     private final @Nullable AfterCommit afterCommit;
@@ -330,8 +331,7 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
 
     private void reject(RoutedSignal signal, Rejected rejected, long configOffset) {
         listener.rejected(signal.tenant(), rejected.quota().reason());
-        Headers answer = Refusals.quotaExceeded(
-                new RecordHeaders(signal.headers()), rejected.quota(), configOffset, signal.source());
+        Headers answer = rejections.of(signal, rejected.quota(), configOffset);
         context()
                 .forward(
                         new Record<>(

@@ -1,6 +1,5 @@
 package io.tidegate.topology;
 
-import io.tidegate.admission.QuotaExceeded;
 import io.tidegate.contract.RecordSizes;
 import io.tidegate.contract.Router.Route.ToDeadLetter;
 import io.tidegate.contract.SourcePosition;
@@ -10,31 +9,14 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Set;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.Headers;
 import org.apache.kafka.common.header.internals.RecordHeader;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.streams.processor.api.Record;
 
-/** Writes the answer on a refused record: the original with headers that say why, and where it came from. */
+/** Writes dead letters: the original record with headers that say why, and where it came from. */
 final class Refusals {
-    private static final Set<String> OWN = Set.of(
-            TidegateHeaders.REASON,
-            TidegateHeaders.TENANT,
-            TidegateHeaders.MESSAGE,
-            TidegateHeaders.LIMIT,
-            TidegateHeaders.OBSERVED,
-            TidegateHeaders.RETRY_AFTER_MS,
-            TidegateHeaders.RETRYABLE,
-            TidegateHeaders.SOURCE_TOPIC,
-            TidegateHeaders.SOURCE_PARTITION,
-            TidegateHeaders.SOURCE_OFFSET,
-            TidegateHeaders.CONFIG_OFFSET,
-            TidegateHeaders.TRUNCATED_FROM,
-            TidegateHeaders.SOURCE,
-            TidegateHeaders.KEY);
-
     private Refusals() {}
 
     /** The record for the dead-letter topic, cut to fit it; partitioned by the tenant where one can be told. */
@@ -46,7 +28,7 @@ final class Refusals {
         if (to.tenant() != null) {
             add(headers, TidegateHeaders.TENANT, to.tenant().decimal());
         }
-        explain(headers, to.defect().id(), to.message(), false, source);
+        explain(headers, to.defect().id(), to.message(), source);
         TenantId partitionedBy = to.tenant() == null ? TenantId.DEFAULT : to.tenant();
         return new Record<>(
                 new TenantKey(partitionedBy, letter.key()),
@@ -77,36 +59,21 @@ final class Refusals {
         return fitting;
     }
 
-    /** The headers of a record for {@code quota-exceeded}, from those that it has. */
-    static Headers quotaExceeded(Headers original, QuotaExceeded quota, long configOffset, SourcePosition source) {
-        List<Header> headers = others(original);
-        add(headers, TidegateHeaders.TENANT, quota.tenant().decimal());
-        explain(headers, quota.reason().id(), quota.message(), true, source);
-        quota.limit().ifPresent(limit -> add(headers, TidegateHeaders.LIMIT, Long.toString(limit)));
-        quota.observed().ifPresent(observed -> add(headers, TidegateHeaders.OBSERVED, Long.toString(observed)));
-        quota.retryAfterMs().ifPresent(ms -> add(headers, TidegateHeaders.RETRY_AFTER_MS, Long.toString(ms)));
-        if (configOffset >= 0) {
-            add(headers, TidegateHeaders.CONFIG_OFFSET, Long.toString(configOffset));
-        }
-        return new RecordHeaders(headers);
-    }
-
-    /** Whatever a producer sent under the names of {@link #OWN} goes. */
+    /** The headers that stay. */
     private static List<Header> others(Headers headers) {
-        List<Header> others = new ArrayList<>(OWN.size());
+        List<Header> others = new ArrayList<>();
         for (Header header : headers.toArray()) {
-            if (!OWN.contains(header.key())) {
+            if (!TidegateHeaders.isOnRejections(header.key())) {
                 others.add(header);
             }
         }
         return others;
     }
 
-    private static void explain(
-            List<Header> headers, String reason, String message, boolean retryable, SourcePosition source) {
+    private static void explain(List<Header> headers, String reason, String message, SourcePosition source) {
         add(headers, TidegateHeaders.REASON, reason);
         add(headers, TidegateHeaders.MESSAGE, message);
-        add(headers, TidegateHeaders.RETRYABLE, Boolean.toString(retryable));
+        add(headers, TidegateHeaders.RETRYABLE, "false");
         add(headers, TidegateHeaders.SOURCE_TOPIC, source.topic());
         add(headers, TidegateHeaders.SOURCE_PARTITION, Integer.toString(source.partition()));
         add(headers, TidegateHeaders.SOURCE_OFFSET, Long.toString(source.offset()));

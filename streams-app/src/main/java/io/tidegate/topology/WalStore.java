@@ -290,16 +290,16 @@ final class WalStore implements StateStore {
         return dropped;
     }
 
-    /** Makes what was appended visible to readers. */
+    /** Makes what was appended visible to readers, as far as that costs no fsync. */
     void write() {
-        opened().flush();
+        opened().flushOpen();
     }
 
-    /** Makes what was applied durable, and remembers it as the place to resume after. */
+    /** Makes what was applied durable, and remembers it as the place to resume after; put off while many tenants have little. */
     void checkpoint() {
         long offset = resumeAfter();
         if (offset >= 0) {
-            opened().checkpoint(offset);
+            opened().checkpointWhenDue(offset);
         }
     }
 

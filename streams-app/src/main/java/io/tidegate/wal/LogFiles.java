@@ -17,13 +17,17 @@ import org.slf4j.LoggerFactory;
  * The files of one shard that are not yet in their final state: batches not yet written, bytes not yet durable, directory
  * entries not yet durable, and the open files, which are bounded.
  *
- * <p>An append goes to a batch in memory, {@link #flush} writes the batch, and {@link #sync} makes it durable. A file is
+ * <p>An append goes to a batch in memory, {@link #flush} writes the batch, and {@link #sync} makes it durable. A new file is
+ * created when its first batch is written. A file is
  * never closed before its bytes are durable, except by {@link #closeAll}: the kernel reports a failed write-back to those
  * who have the file open, and may have forgotten it when the file is opened again. An fsync is never repeated after a
  * failure: the second one would seem to succeed. Not thread-safe; owned by the {@link Shard}.
  */
 final class LogFiles {
     private static final Logger LOG = LoggerFactory.getLogger(LogFiles.class);
+
+    /** What a batch in memory takes beside its records; bounds the tenants whose batches wait. */
+    private static final int BATCH_OVERHEAD_BYTES = 1024;
 
     private final DataDir dir;
     private final WalSettings settings;
@@ -52,13 +56,6 @@ final class LogFiles {
     /** The tenants that have written bytes which are not durable. */
     List<TenantId> undurable() {
         return unsynced.stream().map(SegmentWriter::tenant).toList();
-    }
-
-    /** Creates the file of a new segment, and its directories. */
-    void create(SegmentWriter writer) throws IOException {
-        dir.files().createDirectories(writer.path().getParent(), newEntries::add);
-        writer.open(dir.files().open(writer.path(), true));
-        open.put(writer, true);
     }
 
     /** Notes that a recovered file may hold bytes that are in the page cache only. */
@@ -111,12 +108,84 @@ final class LogFiles {
         }
     }
 
+    /**
+     * Writes the batches in memory of open files, and of as many others as can be opened beside those whose bytes are not
+     * durable. So a write costs no fsync, however many tenants have signals. The rest waits for {@link #flushAndSyncAll},
+     * or until too much waits.
+     */
+    void flushOpen() throws IOException {
+        List<SegmentWriter> before = List.copyOf(open.keySet());
+        for (SegmentWriter writer : before) {
+            flush(writer);
+        }
+        for (SegmentWriter writer : before) {
+            if (open.size() + pending.size() > settings.openFiles() && !writer.isUnsynced()) {
+                close(writer);
+            }
+        }
+        int room = settings.openFiles() - open.size();
+        for (SegmentWriter writer : pending.stream().limit(Math.max(0, room)).toList()) {
+            flush(writer);
+        }
+    }
+
+    /** Batches in memory. */
+    int pending() {
+        return pending.size();
+    }
+
     /** Keeps the bounds: writes batches if too many bytes wait in memory, and closes files if too many are open. */
     void keepBounds() throws IOException {
-        if (pendingBytes > settings.pendingBytes()) {
+        if (pendingBytes > settings.pendingBytes()
+                || pending.size() > Math.max(settings.openFiles(), settings.pendingBytes() / BATCH_OVERHEAD_BYTES)) {
             flushAll();
         }
         closeSurplus();
+    }
+
+    /**
+     * Writes all batches and makes all bytes and all directory entries durable. Each file is opened, written, fsynced and
+     * closed once at most, many files together. Files that were open and in use stay open, up to half of those that may be.
+     */
+    void flushAndSyncAll() throws IOException {
+        List<SegmentWriter> before = List.copyOf(open.keySet());
+        for (SegmentWriter writer : before) {
+            flush(writer);
+        }
+        Set<SegmentWriter> used = Set.copyOf(unsynced);
+        sync(before.stream().filter(unsynced::contains).toList());
+        Set<SegmentWriter> others = new LinkedHashSet<>(pending);
+        others.addAll(unsynced);
+        if (open.size() + others.size() > settings.openFiles()) {
+            for (SegmentWriter idle : before) {
+                if (!used.contains(idle)) {
+                    close(idle);
+                }
+            }
+            int surplus = open.size() - settings.openFiles() / 2;
+            for (SegmentWriter writer :
+                    open.keySet().stream().limit(Math.max(0, surplus)).toList()) {
+                close(writer);
+            }
+        }
+        List<SegmentWriter> rest = List.copyOf(others);
+        int room = Math.max(1, settings.openFiles() - open.size());
+        for (int from = 0; from < rest.size(); from += room) {
+            List<SegmentWriter> some = rest.subList(from, Math.min(rest.size(), from + room));
+            for (SegmentWriter writer : some) {
+                flush(writer);
+            }
+            sync(some);
+            if (from + room < rest.size()) {
+                for (SegmentWriter writer : some) {
+                    close(writer);
+                }
+            }
+        }
+        List<Syncs.Sync> syncs = new ArrayList<>();
+        newEntries.forEach(directory -> syncs.add(() -> DurableFiles.fsync(directory)));
+        Syncs.all(syncs);
+        newEntries.clear();
     }
 
     /** Makes all bytes of a file durable. */
@@ -125,20 +194,6 @@ final class LogFiles {
         if (writer.isUnsynced()) {
             sync(List.of(writer));
         }
-    }
-
-    /** Makes all written bytes and all directory entries durable, as many files at once as may be open. */
-    void syncAll() throws IOException {
-        List<SegmentWriter> all = List.copyOf(unsynced);
-        for (int from = 0; from < all.size(); from += settings.openFiles()) {
-            List<SegmentWriter> some = all.subList(from, Math.min(all.size(), from + settings.openFiles()));
-            sync(some.stream().filter(unsynced::contains).toList());
-            closeSurplus();
-        }
-        List<Syncs.Sync> syncs = new ArrayList<>();
-        newEntries.forEach(directory -> syncs.add(() -> DurableFiles.fsync(directory)));
-        Syncs.all(syncs);
-        newEntries.clear();
     }
 
     /** Files count as durable when all of them are: after a failure all are in doubt. */
@@ -162,7 +217,10 @@ final class LogFiles {
 
     private void use(SegmentWriter writer) throws IOException {
         if (!writer.isOpen()) {
-            writer.open(dir.files().open(writer.path(), false));
+            if (writer.isNew()) {
+                dir.files().createDirectories(writer.path().getParent(), newEntries::add);
+            }
+            writer.open(dir.files().open(writer.path(), writer.isNew()));
         }
         open.put(writer, true);
     }

@@ -22,6 +22,7 @@ final class SegmentWriter {
     private @Nullable FileChannel file;
     private long position;
     private boolean unsynced;
+    private boolean isNew;
     private int pendingBytes;
     private int batchBytesExpected;
 
@@ -35,8 +36,9 @@ final class SegmentWriter {
         this.batchBytesExpected = BATCH_BYTES_MIN;
     }
 
-    /** Expects batches as large as those of {@code before}. */
-    SegmentWriter after(@Nullable SegmentWriter before) {
+    /** The end of a segment that has no file yet. Expects batches as large as those of {@code before}. */
+    SegmentWriter begun(@Nullable SegmentWriter before) {
+        isNew = true;
         if (before != null) {
             batchBytesExpected = before.batchBytesExpected;
         }
@@ -61,6 +63,11 @@ final class SegmentWriter {
 
     boolean isOpen() {
         return file != null;
+    }
+
+    /** Whether the file must be created. */
+    boolean isNew() {
+        return isNew;
     }
 
     boolean isUnsynced() {
@@ -109,6 +116,7 @@ final class SegmentWriter {
 
     void open(FileChannel opened) {
         file = opened;
+        isNew = false;
     }
 
     FileChannel openFile() {

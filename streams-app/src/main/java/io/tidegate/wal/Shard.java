@@ -37,6 +37,9 @@ public final class Shard implements Closeable {
     /** The {@link #committedOffset} of a shard that stored none. */
     public static final long NO_OFFSET = Long.MIN_VALUE;
 
+    /** Checkpoints that are put off in a row. */
+    static final int PUT_OFF_MAX = 5;
+
     private static final Logger LOG = LoggerFactory.getLogger(Shard.class);
 
     private final DataDir dir;
@@ -59,6 +62,7 @@ public final class Shard implements Closeable {
     private boolean isNew;
 
     private boolean dirty;
+    private int putOff;
     private @Nullable WalException failure;
 
     /** Opens a shard of a topic that has its beginning, and reports nothing. */
@@ -254,9 +258,31 @@ public final class Shard implements Closeable {
         }
     }
 
+    /**
+     * Writes pending batches, so that readers see them: those of open files, and of as many others as may be open. The
+     * others are written with the next {@link #checkpoint}, or earlier if too many wait.
+     */
+    public void flushOpen() {
+        guarded("writing to", dir::root, files::flushOpen);
+    }
+
     /** Writes all pending batches, so that readers see them; {@link #checkpoint} makes them durable. */
     public void flush() {
         guarded("writing to", dir::root, files::flushAll);
+    }
+
+    /**
+     * As {@link #checkpoint}, but puts it off while the batches of more tenants wait than files may be open, {@value
+     * #PUT_OFF_MAX} times in a row at most: then each file that is opened, written, fsynced and closed has more to take.
+     */
+    public void checkpointWhenDue(long appliedOffset) {
+        if (failure == null
+                && putOff < PUT_OFF_MAX
+                && files.pending() > settings().openFiles()) {
+            putOff++;
+            return;
+        }
+        checkpoint(appliedOffset);
     }
 
     /**
@@ -270,8 +296,8 @@ public final class Shard implements Closeable {
         }
         guarded("checkpointing", dir::root, () -> {
             long began = System.nanoTime();
-            files.flushAll();
-            files.syncAll();
+            putOff = 0;
+            files.flushAndSyncAll();
             List<TenantLog> pruned = new ArrayList<>();
             for (TenantLog log : logs.values()) {
                 Checkpoint.Log state = log.state();

@@ -263,8 +263,7 @@ final class TenantLog {
     private SegmentWriter begin(long firstSeq) throws IOException {
         SegmentWriter before = writer;
         finishFile();
-        SegmentWriter begun = new SegmentWriter(segments, firstSeq, 0, files.settings()).after(before);
-        files.create(begun);
+        SegmentWriter begun = new SegmentWriter(segments, firstSeq, 0, files.settings()).begun(before);
         noteDirectories();
         writer = begun;
         segments.add(firstSeq);

@@ -124,6 +124,7 @@ final class HelpTest {
                         "init",
                         "status",
                         "tenants",
+                        "signals",
                         "rejections",
                         "wal",
                         "load",
@@ -144,7 +145,7 @@ final class HelpTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"tenants", "rejections", "wal", "config"})
+    @ValueSource(strings = {"tenants", "signals", "rejections", "wal", "config"})
     void namesTheCommandsWhereOneIsMissing(String noun) {
         Cli run = Cli.run(noun);
 
@@ -188,7 +189,13 @@ final class HelpTest {
         assertThat(run.exitCode()).isEqualTo(ExitCodes.OK);
         assertThat(run.out())
                 .startsWith("#!/usr/bin/env bash")
-                .contains("complete -F _complete_tidegate", "tenants", "rejections", "--from-seq");
+                .contains(
+                        "complete -F _complete_tidegate",
+                        "tenants",
+                        "rejections",
+                        "signals",
+                        "--from-seq",
+                        "--from-offset");
         assertThat(run.err()).isEmpty();
     }
 }

@@ -72,6 +72,8 @@ final class FaultyDisk extends FileSystemProvider {
     private boolean forGood;
     private boolean dead;
     private boolean broke;
+    private int segmentsOpened;
+    private int segmentsForced;
 
     /** @param base an empty directory, which itself is durable */
     FaultyDisk(Path base) {
@@ -92,6 +94,20 @@ final class FaultyDisk extends FileSystemProvider {
 
     boolean broke() {
         return broke;
+    }
+
+    /** How often a segment was opened to be written. */
+    int segmentsOpened() {
+        return segmentsOpened;
+    }
+
+    /** How often a segment was fsynced. */
+    int segmentsForced() {
+        return segmentsForced;
+    }
+
+    private static boolean isSegment(Path path) {
+        return path.toString().endsWith(".log");
     }
 
     /** What the operating system does when it ends a process: open files are closed, and nothing is lost. */
@@ -221,6 +237,7 @@ final class FaultyDisk extends FileSystemProvider {
             node(real.getParent()).names.put(name(real), new Node(false));
         }
         channels.add(channel);
+        segmentsOpened += isSegment(real) && options.contains(StandardOpenOption.WRITE) ? 1 : 0;
         return new DiskChannel(channel, node(real), real);
     }
 
@@ -389,6 +406,7 @@ final class FaultyDisk extends FileSystemProvider {
 
         private void forceAlone() throws IOException {
             change("fsync");
+            segmentsForced += isSegment(path) ? 1 : 0;
             if (node.directory) {
                 node.durableNames = Map.copyOf(node.names);
             } else {

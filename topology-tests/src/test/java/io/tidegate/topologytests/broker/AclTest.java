@@ -233,6 +233,7 @@ final class AclTest {
                     "tenants set 2 --entities 1 --dry-run",
                     "tenants forget 2 --item x",
                     "wal prune 2 --below 1 --dry-run",
+                    "signals cat",
                     "rejections tail --dead-letter")) {
                 var done = command("operator", words.split(" "));
                 assertThat(done.exit())

@@ -192,6 +192,71 @@ final class OperatorCommandsTest {
     }
 
     @Test
+    void theSignalsBetweenTheStagesArePrintedAndRecordsThatAreNotEnvelopesAreReported() throws Exception {
+        assertThat(app.tidegate("init").exit()).isZero();
+        app.set("1", "--label", "One");
+        app.set("3", "--label", "Three");
+        app.start("a");
+        app.send(50, i -> "{\"tenant_id\":%d,\"item\":\"i%d\"}".formatted(i % 2 == 0 ? 1 : 3, i));
+        app.verify("a");
+
+        var all = app.tidegate("signals", "cat", "-o", "json");
+        assertThat(all.exit()).as(all.err()).isZero();
+        List<JsonNode> signals = new ArrayList<>();
+        for (String line : all.out().lines().toList()) {
+            signals.add(JSON.readTree(line));
+        }
+        assertThat(signals)
+                .extracting(signal -> signal.path("source").asText())
+                .containsExactlyInAnyOrderElementsOf(java.util.stream.IntStream.range(0, 50)
+                        .mapToObj(offset -> "%s/0/%d".formatted(app.signals(), offset))
+                        .toList());
+        assertThat(signals)
+                .allSatisfy(signal -> assertThat(signal.path("value").asText())
+                        .contains(
+                                "\"item\":\"%s\"".formatted(signal.path("item").asText())));
+        int partition = signals.get(0).path("partition").asInt();
+        long offset = signals.get(0).path("offset").asLong();
+        var one = app.tidegate(
+                "signals",
+                "cat",
+                "--partition",
+                "" + partition,
+                "--from-offset",
+                "" + offset,
+                "--tenant",
+                "1",
+                "-n",
+                "3");
+        assertThat(one.out().lines().toList())
+                .hasSizeBetween(1, 4)
+                .first()
+                .asString()
+                .contains("PARTITION");
+
+        String topic = app.topic("by-tenant");
+        long damaged;
+        try (var producer = new KafkaProducer<>(
+                Map.<String, Object>of("bootstrap.servers", broker.bootstrapServers()),
+                new StringSerializer(),
+                new StringSerializer())) {
+            damaged = producer.send(new ProducerRecord<>(topic, 1, null, "\u0009 of another version"))
+                    .get()
+                    .offset();
+        }
+        var report = app.tidegate("signals", "cat", "--partition", "1", "--from-offset", "" + damaged);
+        assertThat(report.exit()).isEqualTo(3);
+        assertThat(report.err())
+                .contains("DAMAGE topic %s, partition 1, offset %d: an envelope of version 9".formatted(topic, damaged))
+                .doesNotContain("\tat ");
+        assertThat(report.out()).hasLineCount(1);
+
+        var absent = app.tidegate("signals", "cat", "--partition", "7");
+        assertThat(absent.exit()).isEqualTo(1);
+        assertThat(absent.err()).contains("topic %s has no partition 7, it has 2".formatted(topic));
+    }
+
+    @Test
     void historySaysWhoChangedWhatAndUndoTakesItBack() throws Exception {
         assertThat(app.tidegate("init").exit()).isZero();
         app.set("7", "--rate", "10");
