@@ -63,18 +63,23 @@ final class CommitFaultTest {
     @EnumSource(Moment.class)
     void anInstanceKilledInThisMomentAgainAndAgainLosesNothing(Moment moment) throws Exception {
         try (Deployment app = deployment("commit.interval.ms=200")) {
-            assertThat(app.tidegate("init").exit()).isZero();
-            app.prepareLoad();
-            var sending = app.load("30s");
+            configure(app);
+            int rounds = 0;
             for (int i = 0; i < KILLS; i++) {
-                // The first commits find the backlog, later ones the load.
-                TidegateProcess killed = app.launchFaulty("a", Fault.KILL, moment, 2 + 7 * i);
+                // The first commits find a backlog.
+                send(app);
+                rounds++;
+                TidegateProcess killed = app.launchFaulty("a", Fault.KILL, moment, 2 + 3 * i);
+                while (killed.isAlive()) {
+                    send(app);
+                    rounds++;
+                }
                 assertThat(killed.awaitExit()).as(killed::logText).isEqualTo(FaultyInstance.KILLED);
             }
-            assertSent(sending);
             app.start("a");
 
-            app.assertLoadIsAccountedFor();
+            assertAllIsStored(app, rounds);
+            assertWhole(app, "a");
         }
     }
 
@@ -108,10 +113,7 @@ final class CommitFaultTest {
     @Test
     void aTaskThatIsRevokedWithSignalsThatWaitForTheirCommitAndComesBackHasThemAll() throws Exception {
         try (Deployment app = deployment("commit.interval.ms=10000", "standby.replicas=1")) {
-            assertThat(app.tidegate("init").exit()).isZero();
-            for (int tenant = 1; tenant <= TENANTS; tenant++) {
-                app.set(Integer.toString(tenant), "--label", "Tenant");
-            }
+            configure(app);
             app.start("a");
             int rounds = 0;
             for (int i = 0; i < 2; i++) {
@@ -124,14 +126,25 @@ final class CommitFaultTest {
             send(app);
             rounds++;
 
-            JsonNode books = app.verify("a");
-            for (int tenant = 1; tenant <= TENANTS; tenant++) {
-                assertThat(books.at("/tenants/%d/in_wal".formatted(tenant)).asLong())
-                        .as("tenant %d", tenant)
-                        .isEqualTo((long) rounds * EACH);
-            }
+            assertAllIsStored(app, rounds);
             assertWhole(app, "a");
             assertWhole(app, "b");
+        }
+    }
+
+    private static void configure(Deployment app) throws Exception {
+        assertThat(app.tidegate("init").exit()).isZero();
+        for (int tenant = 1; tenant <= TENANTS; tenant++) {
+            app.set(Integer.toString(tenant), "--label", "Tenant");
+        }
+    }
+
+    private static void assertAllIsStored(Deployment app, int rounds) {
+        JsonNode books = app.verify("a");
+        for (int tenant = 1; tenant <= TENANTS; tenant++) {
+            assertThat(books.at("/tenants/%d/in_wal".formatted(tenant)).asLong())
+                    .as("tenant %d", tenant)
+                    .isEqualTo((long) rounds * EACH);
         }
     }
 
