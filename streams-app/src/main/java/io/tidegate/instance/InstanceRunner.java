@@ -9,6 +9,7 @@ import io.tidegate.api.Api;
 import io.tidegate.config.Settings;
 import io.tidegate.http.HttpServer;
 import io.tidegate.metrics.InstanceMetrics;
+import io.tidegate.streams.AfterCommit;
 import io.tidegate.streams.Alignment;
 import io.tidegate.streams.Continuity;
 import io.tidegate.streams.Instance;
@@ -45,16 +46,22 @@ public final class InstanceRunner implements AutoCloseable {
     }
 
     public static InstanceRunner start(Settings settings) throws IOException {
+        return start(settings, new AfterCommit());
+    }
+
+    /** @param afterCommit where the stages leave what they do after a commit */
+    public static InstanceRunner start(Settings settings, AfterCommit afterCommit) throws IOException {
         StartedParts parts = new StartedParts();
         try {
-            return start(settings, parts);
+            return start(settings, parts, afterCommit);
         } catch (IOException | RuntimeException | Error e) {
             parts.closeAfter(e);
             throw e;
         }
     }
 
-    private static InstanceRunner start(Settings settings, StartedParts parts) throws IOException {
+    private static InstanceRunner start(Settings settings, StartedParts parts, AfterCommit afterCommit)
+            throws IOException {
         DataDir dir = new DataDir(settings.dataDir());
         parts.add(dir.lock());
         HttpServer http = HttpServer.open(settings);
@@ -88,7 +95,7 @@ public final class InstanceRunner implements AutoCloseable {
         Properties streams = settings.streamsConfig(
                 dir.streamsState(), topics.requestBytesMax(), http == null ? null : http.advertised());
         TopicPlan.changelogConfig().forEach((key, value) -> streams.put(StreamsConfig.topicPrefix(key), value));
-        Continuity continuity = new Continuity(setup::hasRecords);
+        Continuity continuity = new Continuity(setup::hasRecords, afterCommit);
         DataDir measured = new DataDir(settings.dataDir(), metrics);
         Instance instance = parts.add(new Instance(
                 TidegateTopology.build(topology, configs, measured, setup.accepted(), continuity, metrics),

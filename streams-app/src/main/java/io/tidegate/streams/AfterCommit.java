@@ -25,6 +25,23 @@ public final class AfterCommit {
     }
 
     private final ThreadLocal<List<Work>> ofThread = ThreadLocal.withInitial(ArrayList::new);
+    private final Runnable before;
+    private final Runnable after;
+
+    public AfterCommit() {
+        this(() -> {}, () -> {});
+    }
+
+    /**
+     * For tests of what can happen in these moments.
+     *
+     * @param before run when a transaction is committed and no work has begun
+     * @param after run when all work is done
+     */
+    public AfterCommit(Runnable before, Runnable after) {
+        this.before = before;
+        this.after = after;
+    }
 
     /** Adds work of a stage of the current thread. */
     public void add(Work work) {
@@ -42,6 +59,7 @@ public final class AfterCommit {
      * @throws RuntimeException the first failure; the others are suppressed by it
      */
     void run(IntToLongFunction lastOffsets) {
+        before.run();
         RuntimeException failure = null;
         for (Work work : ofThread.get()) {
             try {
@@ -57,5 +75,6 @@ public final class AfterCommit {
         if (failure != null) {
             throw failure;
         }
+        after.run();
     }
 }

@@ -21,9 +21,14 @@ public final class Continuity {
     }
 
     private final ThreadLocal<ThreadProgress> ofThread;
-    private final AfterCommit afterCommit = new AfterCommit();
+    private final AfterCommit afterCommit;
 
     public Continuity(Records records) {
+        this(records, new AfterCommit());
+    }
+
+    public Continuity(Records records, AfterCommit afterCommit) {
+        this.afterCommit = afterCommit;
         ofThread = ThreadLocal.withInitial(() -> new ThreadProgress(records));
     }
 

@@ -32,7 +32,7 @@ import org.junit.jupiter.api.io.TempDir;
  * What can happen to instances, under load, with two or three of them and standby replicas. Each test ends with the check of
  * all promises.
  */
-@Timeout(value = 6, unit = TimeUnit.MINUTES)
+@Timeout(value = 20, unit = TimeUnit.MINUTES)
 final class InstanceFaultTest {
     private static final long SEED = 20_260_101;
 

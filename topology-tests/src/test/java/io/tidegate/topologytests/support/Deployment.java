@@ -69,6 +69,18 @@ public final class Deployment implements AutoCloseable {
         return process;
     }
 
+    /** Starts an instance that comes to harm at its commit of this number. */
+    public TidegateProcess launchFaulty(
+            String instance, FaultyInstance.Fault fault, FaultyInstance.Moment moment, int commit, String... more)
+            throws Exception {
+        List<String> arguments = new ArrayList<>(List.of(fault.name(), moment.name(), Integer.toString(commit)));
+        arguments.addAll(List.of(arguments(instance, more)));
+        TidegateProcess process =
+                TidegateProcess.launchFaulty(temp.resolve("logs"), heap, arguments.toArray(String[]::new));
+        processes.add(process);
+        return process;
+    }
+
     private String[] arguments(String instance, String... more) {
         instances.add(instance);
         List<String> arguments = new ArrayList<>(List.of("--data-dir", dataDir(instance)));

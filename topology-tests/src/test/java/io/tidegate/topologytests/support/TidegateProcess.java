@@ -53,11 +53,23 @@ public final class TidegateProcess implements AutoCloseable {
     /** Starts {@code tidegate run} and returns at once. */
     static TidegateProcess launch(Path workDir, String heap, Map<String, String> environment, String... arguments)
             throws IOException {
-        Files.createDirectories(workDir);
-        Path log = Files.createTempFile(workDir, "instance-", ".log");
-        List<String> command = command(heap);
+        List<String> command = command(heap, "io.tidegate.cli.Tidegate");
         command.add("run");
         command.addAll(List.of(arguments));
+        return launch(workDir, command, environment);
+    }
+
+    /** Starts {@link FaultyInstance} and returns at once. */
+    static TidegateProcess launchFaulty(Path workDir, String heap, String... arguments) throws IOException {
+        List<String> command = command(heap, FaultyInstance.class.getName());
+        command.addAll(List.of(arguments));
+        return launch(workDir, command, Map.of());
+    }
+
+    private static TidegateProcess launch(Path workDir, List<String> command, Map<String, String> environment)
+            throws IOException {
+        Files.createDirectories(workDir);
+        Path log = Files.createTempFile(workDir, "instance-", ".log");
         ProcessBuilder builder =
                 new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log.toFile());
         // Read here by people and by their tests, also where these run in a container.
@@ -71,7 +83,7 @@ public final class TidegateProcess implements AutoCloseable {
     public static Result command(Path workDir, String... arguments) throws Exception {
         Path out = Files.createTempFile(workDir, "command-", ".out");
         Path err = Files.createTempFile(workDir, "command-", ".err");
-        List<String> command = command("-Xmx256m");
+        List<String> command = command("-Xmx256m", "io.tidegate.cli.Tidegate");
         command.addAll(List.of(arguments));
         Process process = new ProcessBuilder(command)
                 .redirectOutput(out.toFile())
@@ -89,9 +101,9 @@ public final class TidegateProcess implements AutoCloseable {
                 Files.readString(err, StandardCharsets.UTF_8));
     }
 
-    private static List<String> command(String heap) {
+    private static List<String> command(String heap, String main) {
         List<String> command = ChildJvm.command(heap, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1");
-        command.add("io.tidegate.cli.Tidegate");
+        command.add(main);
         return command;
     }
 

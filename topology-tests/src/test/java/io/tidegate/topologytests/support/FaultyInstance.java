@@ -1,0 +1,83 @@
+package io.tidegate.topologytests.support;
+
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
+import io.tidegate.config.SettingsLoader;
+import io.tidegate.instance.InstanceRunner;
+import io.tidegate.streams.AfterCommit;
+import java.io.IOException;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.slf4j.LoggerFactory;
+
+/** The program of an instance that comes to harm at a given commit, in the moment before or after what follows it. */
+public final class FaultyInstance {
+    /** What happens at the commit. */
+    public enum Fault {
+        /** As kill -9 in this moment. */
+        KILL {
+            @Override
+            void happen() {
+                Runtime.getRuntime().halt(KILLED);
+            }
+        },
+        /** The process stands still until somebody sends SIGCONT. */
+        FREEZE {
+            @Override
+            void happen() {
+                try {
+                    TidegateProcess.signal(ProcessHandle.current().pid(), "STOP");
+                } catch (IOException e) {
+                    throw new IllegalStateException(e);
+                } catch (InterruptedException e) {
+                    Thread.currentThread().interrupt();
+                }
+            }
+        };
+
+        abstract void happen();
+    }
+
+    /** The moment. */
+    public enum Moment {
+        BETWEEN_COMMIT_AND_APPEND,
+        BETWEEN_APPEND_AND_CHECKPOINT
+    }
+
+    /** How a killed instance ends. */
+    public static final int KILLED = 137;
+
+    private FaultyInstance() {}
+
+    /** Arguments: the fault, the moment, the number of the commit, and those of {@code tidegate run}. */
+    public static void main(String[] args) throws Exception {
+        ((Logger) LoggerFactory.getLogger("io.tidegate")).setLevel(Level.INFO);
+        Fault fault = Fault.valueOf(args[0]);
+        Moment moment = Moment.valueOf(args[1]);
+        AtomicInteger left = new AtomicInteger(Integer.parseInt(args[2]));
+        Map<String, String> flags = new HashMap<>();
+        for (int i = 3; i < args.length; i += 2) {
+            if (args[i].equals("--data-dir")) {
+                flags.put("data.dir", args[i + 1]);
+            } else {
+                int equals = args[i + 1].indexOf('=');
+                flags.put(args[i + 1].substring(0, equals), args[i + 1].substring(equals + 1));
+            }
+        }
+        Runnable harm = () -> {
+            if (left.decrementAndGet() == 0) {
+                fault.happen();
+            }
+        };
+        Runnable nothing = () -> {};
+        boolean isBefore = moment == Moment.BETWEEN_COMMIT_AND_APPEND;
+        AfterCommit afterCommit = new AfterCommit(isBefore ? harm : nothing, isBefore ? nothing : harm);
+        try (InstanceRunner runner = InstanceRunner.start(SettingsLoader.load(null, Map.of(), flags), afterCommit)) {
+            Throwable failure = runner.instance().awaitEnd();
+            if (failure != null) {
+                throw new IllegalStateException(failure);
+            }
+        }
+    }
+}
