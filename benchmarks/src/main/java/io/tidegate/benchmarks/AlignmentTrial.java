@@ -80,7 +80,7 @@ final class AlignmentTrial {
         Map<String, String> values = new HashMap<>();
         values.put(Settings.ALIGNMENT_WAIT_MAX_MS, aligned ? "60000" : "0");
         values.put(Settings.REQUIRE_LOG_APPEND_TIME, "false");
-        values.putAll(bench.tidegate(id, topic, null, threads));
+        values.putAll(bench.tidegate(id, topic, threads));
         values.put(
                 Settings.DATA_DIR,
                 bench.directory(id).resolve("data-" + instance).toString());
@@ -108,7 +108,7 @@ final class AlignmentTrial {
 
     private double measure(String id, String topic, long signals, List<Child> instances, @Nullable Child slow)
             throws InterruptedException, ExecutionException {
-        List<String> hops = List.of(id + ".by-tenant", id + ".accepted");
+        String hop = id + ".by-tenant";
         long deadline = System.nanoTime() + WITHIN.toNanos();
         long warmNanos = 0;
         long warm = 0;
@@ -132,20 +132,15 @@ final class AlignmentTrial {
                 warm = first;
                 warmNanos = System.nanoTime();
             }
-            if (warm > 0 && first >= signals && isDrained(committed, hops, instances.size())) {
+            if (warm > 0 && first >= signals && isDrained(committed, hop, instances.size())) {
                 return (signals - warm) * 1e9 / (System.nanoTime() - warmNanos);
             }
         }
     }
 
     /** Whether nothing is left but the marker of each thread's last transaction. */
-    private boolean isDrained(Map<TopicPartition, Long> committed, List<String> hops, int instances)
+    private boolean isDrained(Map<TopicPartition, Long> committed, String hop, int instances)
             throws InterruptedException, ExecutionException {
-        for (String hop : hops) {
-            if (Trial.mostBehind(bench, committed, hop) > (long) threads * instances) {
-                return false;
-            }
-        }
-        return true;
+        return Trial.mostBehind(bench, committed, hop) <= (long) threads * instances;
     }
 }

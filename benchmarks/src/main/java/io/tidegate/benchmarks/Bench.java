@@ -114,21 +114,6 @@ final class Bench implements AutoCloseable {
                         () -> "sending %,d of %,d signals '%s'".formatted(sent, workload.signals(), workload.name())));
     }
 
-    /** Sends a workload as if it had been accepted, once; the topic is Tidegate's, so it makes it. */
-    void fillAccepted(Workload workload, Settings settings) throws InterruptedException, ExecutionException {
-        String topic = settings.topics().accepted();
-        if (filled.add(topic)) {
-            createSignals(settings.topics().signals().get(0));
-            prepare(settings);
-            workload.sendAccepted(
-                    bootstrap(),
-                    topic,
-                    PARTITIONS,
-                    sent -> progress.show(
-                            () -> "sending %,d of %,d accepted signals".formatted(sent, workload.signals())));
-        }
-    }
-
     void createSignals(String topic) throws InterruptedException, ExecutionException {
         create(topic, Map.of("message.timestamp.type", "LogAppendTime"));
     }
@@ -185,9 +170,8 @@ final class Bench implements AutoCloseable {
      *
      * @param id of the application, and what its topics begin with
      * @param signals the topic that it reads
-     * @param accepted the topic of accepted signals; null: one of its own
      */
-    Map<String, String> tidegate(String id, String signals, @Nullable String accepted, int threads) throws IOException {
+    Map<String, String> tidegate(String id, String signals, int threads) throws IOException {
         Map<String, String> settings = new HashMap<>();
         settings.put(Settings.BOOTSTRAP_SERVERS, bootstrap());
         settings.put(Settings.DATA_DIR, directory(id).resolve("data").toString());
@@ -198,7 +182,7 @@ final class Bench implements AutoCloseable {
         settings.put(Settings.TOPIC_SIGNALS, signals);
         settings.put(Settings.TOPIC_BY_TENANT, id + ".by-tenant");
         settings.put(Settings.TOPIC_CONFIGS, id + ".configs");
-        settings.put(Settings.TOPIC_ACCEPTED, accepted == null ? id + ".accepted" : accepted);
+        settings.put(Settings.TOPIC_ACCEPTED, id + ".accepted");
         settings.put(Settings.TOPIC_QUOTA_EXCEEDED, id + ".quota-exceeded");
         settings.put(Settings.TOPIC_DEAD_LETTER, id + ".dead-letter");
         settings.put(Settings.TOPIC_SEGMENTS, id + ".segments");

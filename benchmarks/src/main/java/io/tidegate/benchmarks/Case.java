@@ -32,21 +32,15 @@ record Case(String name, Program program, Workload workload, int threads, Quota 
         LIMIT(true),
         /** {@link PassThrough} with the topics and headers of Tidegate's accepted signals. */
         BARE_ACCEPTED(true),
-        /** {@link PassThrough} with the topics and headers of Tidegate's refusals. */
+        /** {@link PassThrough} with the topics and headers of Tidegate's rejections. */
         BARE_REFUSED(true),
-        /** {@link PassThrough} that takes what Tidegate's third stage takes, and drops it. */
-        BARE_WAL(true),
         /** {@link PlainConsumer}: the limit of one file. */
         FILE(false),
         /** {@link HandWritten}: what a team would write itself. */
         HAND_WRITTEN(false),
         /** What a team would pick. */
         FLINK(false),
-        TIDEGATE(true),
-        /** {@link PlainConsumer} over what Tidegate's third stage reads. */
-        WAL_LIMIT(false),
-        /** Tidegate with nothing to do but its third stage. */
-        WAL_STAGE(true);
+        TIDEGATE(true);
 
         /** Whether it commits as a streams group, or as a consumer group. */
         final boolean streamsGroup;
@@ -113,8 +107,6 @@ record Case(String name, Program program, Workload workload, int threads, Quota 
             new Ratio("p_ratio_100b", "tidegate-100b", "limit-100b"),
             new Ratio("p_ratio_1kb", "tidegate-1kb", "limit-1kb"),
             new Ratio("p_ratio_10kb", "tidegate-10kb", "limit-10kb"),
-            new Ratio("wal_ratio", "wal-stage", "wal-limit"),
-            new Ratio("wal_ratio_bare", "bare-wal", "wal-limit"),
             new Ratio("file_ratio", "tidegate-known", "file-known"));
 
     /** All cases of a group; some stand in several. */
@@ -178,11 +170,6 @@ record Case(String name, Program program, Workload workload, int threads, Quota 
                         accepting("limit-1-thread", Program.LIMIT, known, 1),
                         accepting("tidegate-1-thread", Program.TIDEGATE, known, 1));
             case "sizes" -> sizes(signals, threads);
-            case "wal" ->
-                List.of(
-                        accepting("wal-limit", Program.WAL_LIMIT, known, 1),
-                        accepting("bare-wal", Program.BARE_WAL, known, threads),
-                        accepting("wal-stage", Program.WAL_STAGE, known, threads));
             default -> throw new IllegalArgumentException("no cases are named '%s'".formatted(group));
         };
     }

@@ -62,7 +62,7 @@ final class DelayTrial {
     Result run(long ratePerSec, Duration duration, int threads)
             throws IOException, InterruptedException, ExecutionException {
         bench.createSignals(ID + ".signals");
-        Map<String, String> values = bench.tidegate(ID, ID + ".signals", null, threads);
+        Map<String, String> values = bench.tidegate(ID, ID + ".signals", threads);
         Settings settings = Bench.settings(values);
         bench.prepare(settings, Quota.HALF, TENANTS);
         Thread reader = new Thread(() -> readRejections(settings), "rejections");

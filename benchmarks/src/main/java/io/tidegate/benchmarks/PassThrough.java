@@ -79,13 +79,11 @@ final class PassThrough {
             case BARE_ACCEPTED -> {
                 addHop(topology, "a", topics.signals().get(0), topics.byTenant(), PassThrough::marked);
                 addHop(topology, "b", topics.byTenant(), topics.accepted(), UnaryOperator.identity());
-                addEnd(topology, topics.accepted());
             }
             case BARE_REFUSED -> {
                 addHop(topology, "a", topics.signals().get(0), topics.byTenant(), PassThrough::marked);
                 addHop(topology, "b", topics.byTenant(), topics.quotaExceeded(), PassThrough::explained);
             }
-            case BARE_WAL -> addEnd(topology, topics.accepted());
             default -> throw new IllegalArgumentException(program + " does not pass through");
         }
         Properties config = settings.streamsConfig(settings.dataDir(), REQUEST_BYTES_MAX, null);
@@ -126,17 +124,5 @@ final class PassThrough {
         topology.addProcessor(name + "-forward", forward, name);
         topology.addSink(
                 name + "-sink", to, new ByteArraySerializer(), new ByteArraySerializer(), byKey, name + "-forward");
-    }
-
-    private static void addEnd(Topology topology, String from) {
-        ProcessorSupplier<byte[], byte[], Void, Void> drop = () -> new ContextualProcessor<>() {
-            @Override
-            public void process(Record<byte[], byte[]> record) {
-                // That is all.
-            }
-        };
-        topology.addSource(
-                AutoOffsetReset.earliest(), "end", new ByteArrayDeserializer(), new ByteArrayDeserializer(), from);
-        topology.addProcessor("drop", drop, "end");
     }
 }

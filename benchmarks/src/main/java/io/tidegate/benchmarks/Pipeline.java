@@ -35,7 +35,7 @@ import picocli.CommandLine.Option;
         description = {
             "The whole path beside what else could be run, and beside the limit.",
             "",
-            "Groups of cases: known, new, rejected, mixed, tenants, entities, threads, sizes, wal, delay, restart."
+            "Groups of cases: known, new, rejected, mixed, tenants, entities, threads, sizes, delay, restart."
         })
 final class Pipeline implements Callable<Integer> {
     private static final long QUICK_SIGNALS = 400_000;
@@ -55,7 +55,7 @@ final class Pipeline implements Callable<Integer> {
     @Option(
             names = "--programs",
             split = ",",
-            description = "Only these: limit, bare, file, hand-written, flink, tidegate, wal. Default: all that a case"
+            description = "Only these: limit, bare, file, hand-written, flink, tidegate. Default: all that a case"
                     + " names.")
     private @Nullable List<String> programs;
 
@@ -142,7 +142,6 @@ final class Pipeline implements Callable<Integer> {
                                 "new",
                                 "rejected",
                                 "mixed",
-                                "wal",
                                 "tenants",
                                 "entities",
                                 "threads",

@@ -24,8 +24,8 @@ import org.apache.kafka.common.TopicPartition;
 /**
  * How long after kill -9 a new process makes its first decision, and how much of that is the WAL's.
  *
- * <p>The WAL is filled by the third stage from a topic of accepted signals, and the process is killed as soon as all are
- * in it, with up to one checkpoint interval unsynced. The WAL's part is then measured on the files themselves: opening
+ * <p>An instance fills the WAL from a topic of signals, and is killed as soon as it has decided all, with up to one checkpoint
+ * interval unsynced. The WAL's part is then measured on the files themselves: opening
  * all shards, and finding the end of every tenant's log.
  */
 final class RestartTrial {
@@ -56,15 +56,14 @@ final class RestartTrial {
     Result run(long walBytes, int threads) throws IOException, InterruptedException, ExecutionException {
         String id = ID + "-" + walBytes;
         Workload workload = new Workload(id, Math.max(TENANTS, walBytes / VALUE_BYTES), TENANTS, 333, VALUE_BYTES);
-        Map<String, String> values = bench.tidegate(id, id + ".signals", null, threads);
+        Map<String, String> values = bench.tidegate(id, workload.topic(), threads);
         Settings settings = Bench.settings(values);
         try {
-            bench.fillAccepted(workload, settings);
+            bench.fill(workload);
             bench.prepare(settings, Quota.ACCEPT_ALL, TENANTS + 1);
-            // Without a committed offset of the ingress an application that has worked before does not start.
             sendOne(settings);
             try (Child child = bench.startTidegate(id, heap, values)) {
-                awaitFilled(id, settings, workload.signals(), child);
+                awaitFilled(id, settings, workload.signals() + 1, threads, child);
                 child.kill();
             }
             DataDir dir = new DataDir(settings.dataDir());
@@ -88,6 +87,7 @@ final class RestartTrial {
                     decisionMs);
         } finally {
             bench.delete(id);
+            bench.deleteTopic(workload.topic());
         }
     }
 
@@ -96,15 +96,15 @@ final class RestartTrial {
                 WalSettings.SEGMENT_BYTES_DEFAULT, Duration.ofHours(24), OPEN_FILES, WalSettings.compression("none"));
     }
 
-    private void awaitFilled(String id, Settings settings, long signals, Child child) throws InterruptedException {
+    private void awaitFilled(String id, Settings settings, long signals, int threads, Child child)
+            throws InterruptedException, ExecutionException {
+        String ingress = settings.topics().signals().get(0);
+        String byTenant = settings.topics().byTenant();
         long deadline = System.nanoTime() + FILLED_WITHIN.toNanos();
         while (true) {
-            long done = bench.committed(id, true).entrySet().stream()
-                    .filter(entry ->
-                            entry.getKey().topic().equals(settings.topics().accepted()))
-                    .mapToLong(Map.Entry::getValue)
-                    .sum();
-            if (done >= signals) {
+            Map<TopicPartition, Long> committed = bench.committed(id, true);
+            long done = Trial.sum(committed, ingress);
+            if (done >= signals && Trial.mostBehind(bench, committed, byTenant) <= threads) {
                 return;
             }
             if (!child.isAlive() || System.nanoTime() > deadline) {
@@ -149,7 +149,7 @@ final class RestartTrial {
         }
     }
 
-    /** Sends a signal of a tenant of its own: the others' sequence numbers were given by nobody. */
+    /** Sends a signal of a tenant of its own, so that its sequence numbers are known. */
     private void sendOne(Settings settings) {
         byte[] signal =
                 "{\"tenant_id\":%d,\"item\":\"i1\"}".formatted(TENANTS + 1).getBytes(StandardCharsets.US_ASCII);

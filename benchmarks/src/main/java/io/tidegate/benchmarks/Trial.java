@@ -3,7 +3,6 @@ package io.tidegate.benchmarks;
 import io.tidegate.benchmarks.Case.Measured;
 import io.tidegate.benchmarks.Case.Program;
 import io.tidegate.benchmarks.Case.Quota;
-import io.tidegate.config.Settings;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -26,9 +25,6 @@ import org.apache.kafka.common.TopicPartition;
 final class Trial {
     private static final Duration WITHIN = Duration.ofMinutes(10);
     private static final long POLL_MS = 50;
-
-    /** Two copies of the accepted signals would be one too many. */
-    private static final String ACCEPTED_TOPIC = "bench.accepted";
 
     private final Bench bench;
     private final String heap;
@@ -91,16 +87,6 @@ final class Trial {
         String source = subject.workload().topic();
         return switch (subject.program()) {
             case LIMIT, BARE_ACCEPTED, BARE_REFUSED -> passThrough(subject, id);
-            case BARE_WAL -> {
-                fillAccepted(subject);
-                yield new Started(
-                        bench.startPassThrough(
-                                id,
-                                heap,
-                                subject.program(),
-                                bench.tidegate(id, id + ".none", ACCEPTED_TOPIC, subject.threads())),
-                        List.of(ACCEPTED_TOPIC));
-            }
             case FILE -> plainConsumer(id, source);
             case HAND_WRITTEN ->
                 started(
@@ -114,46 +100,26 @@ final class Trial {
                         judging("io.tidegate.benchmarks.flink.FlinkJob", subject, id)
                                 .toArray(String[]::new));
             case TIDEGATE -> {
-                Map<String, String> settings = bench.tidegate(id, source, null, subject.threads());
+                Map<String, String> settings = bench.tidegate(id, source, subject.threads());
                 if (!again) {
                     bench.prepare(
                             Bench.settings(settings),
                             subject.quota(),
                             subject.workload().tenants());
                 }
-                yield new Started(
-                        bench.startTidegate(id, heap, settings), List.of(source, id + ".by-tenant", id + ".accepted"));
-            }
-            case WAL_LIMIT -> {
-                fillAccepted(subject);
-                yield plainConsumer(id, ACCEPTED_TOPIC);
-            }
-            case WAL_STAGE -> {
-                fillAccepted(subject);
-                bench.createSignals(id + ".signals");
-                yield new Started(
-                        bench.startTidegate(
-                                id, heap, bench.tidegate(id, id + ".signals", ACCEPTED_TOPIC, subject.threads())),
-                        List.of(ACCEPTED_TOPIC));
+                yield new Started(bench.startTidegate(id, heap, settings), List.of(source, id + ".by-tenant"));
             }
         };
     }
 
     private Started passThrough(Case subject, String id) throws IOException, InterruptedException, ExecutionException {
         String source = subject.workload().topic();
-        Map<String, String> settings = bench.tidegate(id, source, null, subject.threads());
+        Map<String, String> settings = bench.tidegate(id, source, subject.threads());
         for (String topic : List.of(".by-tenant", ".accepted", ".quota-exceeded")) {
             bench.create(id + topic, Map.of());
         }
-        List<String> hops = subject.program() == Program.BARE_ACCEPTED
-                ? List.of(source, id + ".by-tenant", id + ".accepted")
-                : List.of(source, id + ".by-tenant");
-        return new Started(bench.startPassThrough(id, heap, subject.program(), settings), hops);
-    }
-
-    private void fillAccepted(Case subject) throws IOException, InterruptedException, ExecutionException {
-        Settings settings = Bench.settings(bench.tidegate("bench", "bench.none", ACCEPTED_TOPIC, 1));
-        bench.fillAccepted(subject.workload(), settings);
+        return new Started(
+                bench.startPassThrough(id, heap, subject.program(), settings), List.of(source, id + ".by-tenant"));
     }
 
     private Started plainConsumer(String id, String topic) throws IOException {

@@ -1,7 +1,5 @@
 package io.tidegate.benchmarks;
 
-import io.tidegate.contract.TenantPartitions;
-import io.tidegate.contract.TidegateHeaders;
 import io.tidegate.tenant.TenantId;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
@@ -100,26 +98,6 @@ record Workload(String name, long signals, int tenants, int entitiesPerKind, int
             FirstFailure failure = new FirstFailure();
             for (long sent = 0; sent < signals; sent++) {
                 var unused = producer.send(new ProducerRecord<>(topic(), source.next()), failure);
-                progress.accept(sent);
-            }
-            failure.check(producer);
-        }
-    }
-
-    /** Sends all signals as if they had been accepted: numbered for each tenant, with the headers that stage 2 leaves. */
-    void sendAccepted(String bootstrap, String topic, int partitions, LongConsumer progress) {
-        long[] nextSeq = new long[tenants + 1];
-        try (var producer = producer(bootstrap)) {
-            Source source = new Source();
-            FirstFailure failure = new FirstFailure();
-            for (long sent = 0; sent < signals; sent++) {
-                byte[] value = source.next();
-                TenantId tenant = source.tenant();
-                String key = tenant.decimal() + ":" + nextSeq[(int) tenant.bits()]++;
-                ProducerRecord<byte[], byte[]> record = new ProducerRecord<>(
-                        topic, TenantPartitions.of(tenant, partitions), key.getBytes(StandardCharsets.US_ASCII), value);
-                record.headers().add(TidegateHeaders.SOURCE, ("signals/0/" + sent).getBytes(StandardCharsets.US_ASCII));
-                var unused = producer.send(record, failure);
                 progress.accept(sent);
             }
             failure.check(producer);
