@@ -87,7 +87,7 @@ final class ForeignRecordsTest {
     }
 
     @Test
-    void numbersThatAdmissionNeverAssignedAndTenantsOfOtherShardsAreSkippedByTheOwnerAndByANewCopy() throws Exception {
+    void numbersThatAdmissionNeverAssignedAndTenantsOfOtherShardsDoNotDisturbTheOwnerAndAreSkippedByANewCopy() throws Exception {
         forge(shard(), "0:99999");
         forge(shard(), "0:" + (SIGNALS + 1));
         forge(shard(), "0:" + (SIGNALS + 7));
@@ -96,7 +96,6 @@ final class ForeignRecordsTest {
 
         app.awaitWal(0, 2 * SIGNALS);
 
-        assertThat(app.logs()).contains("skipped a record that Tidegate did not write");
         assertThat(app.tidegate("wal", "verify", "--data-dir", app.dataDir("a")).exit())
                 .isZero();
         instance.terminate();
@@ -104,6 +103,7 @@ final class ForeignRecordsTest {
         TidegateProcess copy = app.start("b");
         TidegateProcess.await(
                 Duration.ofSeconds(60), "the records in the copy", copy::logText, () -> recordsOfCopy() == 2 * SIGNALS);
+        assertThat(copy.logText()).contains("skipped a record that Tidegate did not write");
         assertThat(app.tidegate("wal", "verify", "--data-dir", app.dataDir("b")).exit())
                 .isZero();
     }
