@@ -87,7 +87,8 @@ final class ForeignRecordsTest {
     }
 
     @Test
-    void numbersThatAdmissionNeverAssignedAndTenantsOfOtherShardsDoNotDisturbTheOwnerAndAreSkippedByANewCopy() throws Exception {
+    void numbersThatAdmissionNeverAssignedAndTenantsOfOtherShardsDoNotDisturbTheOwnerAndAreSkippedByANewCopy()
+            throws Exception {
         forge(shard(), "0:99999");
         forge(shard(), "0:" + (SIGNALS + 1));
         forge(shard(), "0:" + (SIGNALS + 7));
