@@ -10,14 +10,12 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AlterConfigOp;
 import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.FinalizedVersionRange;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.ConfigResource;
 import org.slf4j.Logger;
@@ -178,9 +176,10 @@ public final class ClusterChecks {
         });
         // In this order: another instance may commit its first offsets meanwhile.
         if (!applied.isEmpty() || hasUsage()) {
-            requireOffsets(settings.topics().signals(), recreated);
-            requireOffsets(List.of(settings.topics().byTenant()), recreated);
-            requireEnvelopes();
+            Map<TopicPartition, Long> committed = GroupOffsets.committed(admin, settings.applicationId());
+            requireOffsets(settings.topics().signals(), committed, recreated);
+            requireOffsets(List.of(settings.topics().byTenant()), committed, recreated);
+            requireEnvelopes(committed);
         }
     }
 
@@ -190,18 +189,9 @@ public final class ClusterChecks {
      *
      * @throws AdminException with the record's offset, and what can be done
      */
-    private void requireEnvelopes() {
+    private void requireEnvelopes(Map<TopicPartition, Long> committed) {
         String topic = settings.topics().byTenant();
-        Map<TopicPartition, OffsetAndMetadata> committed = KafkaFutures.get(
-                admin.listConsumerGroupOffsets(settings.applicationId()).partitionsToOffsetAndMetadata(),
-                "asking for the offsets of group " + settings.applicationId());
-        Map<TopicPartition, Long> next = new HashMap<>();
-        committed.forEach((partition, offset) -> {
-            if (offset != null && partition.topic().equals(topic)) {
-                next.put(partition, offset.offset());
-            }
-        });
-        ConsumerRecord<byte[], byte[]> single = TopicReader.firstOfEach(settings, topic, next).stream()
+        ConsumerRecord<byte[], byte[]> single = TopicReader.firstOfEach(settings, topic, committed).stream()
                 .filter(ClusterChecks::isSingleSignal)
                 .findFirst()
                 .orElse(null);
@@ -232,19 +222,11 @@ public final class ClusterChecks {
     }
 
     /** Without committed offsets a group starts at the beginning, and would decide every signal a second time. */
-    private void requireOffsets(List<String> topics, Set<String> recreated) {
-        String group = settings.applicationId();
-        Set<String> committed = KafkaFutures.get(
-                        admin.listConsumerGroupOffsets(group).partitionsToOffsetAndMetadata(),
-                        "asking for the offsets of group " + group)
-                .entrySet()
-                .stream()
-                .filter(entry -> entry.getValue() != null)
-                .map(entry -> entry.getKey().topic())
-                .collect(Collectors.toSet());
-        if (topics.stream().anyMatch(committed::contains)) {
+    private void requireOffsets(List<String> topics, Map<TopicPartition, Long> committed, Set<String> recreated) {
+        if (committed.keySet().stream().anyMatch(partition -> topics.contains(partition.topic()))) {
             return;
         }
+        String group = settings.applicationId();
         String topic = String.join(" --topic ", topics);
         String names = String.join(", ", topics);
         if (recreated.containsAll(topics)) {

@@ -2,7 +2,6 @@ package io.tidegate.admin;
 
 import io.tidegate.config.Settings;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -33,9 +32,7 @@ public final class OffsetReset implements AutoCloseable {
 
     /** The topics that an application reads and has positions in. */
     public List<String> inputs() {
-        List<String> inputs = new ArrayList<>(settings.topics().signals());
-        inputs.addAll(List.of(settings.topics().byTenant(), settings.topics().commands()));
-        return inputs;
+        return settings.topics().inputs();
     }
 
     /**

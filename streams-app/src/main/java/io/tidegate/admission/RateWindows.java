@@ -4,8 +4,8 @@ import java.nio.ByteBuffer;
 import java.util.Arrays;
 
 /**
- * How many signals, or bytes of them, a tenant wanted, accepted or rejected for the rate alone, in each ten seconds of record time, as far back as
- * late signals can arrive.
+ * How many signals, or bytes of them, a tenant wanted, accepted or rejected for the rate alone, in each ten seconds of record
+ * time, as far back as late signals can arrive.
  *
  * <p>A signal counts in the ten seconds of its own time. So the counts do not depend on the order in which signals are read, once
  * no late signal can arrive. {@link #highest} therefore looks at the last full window, and at as many before it as late signals

@@ -161,28 +161,25 @@ final class StoredUsage {
                 // that does not count the open segment accepted signals in between.
                 usage.openSegment = in.getLong() == usage.nextSeq ? open : OpenSegment.NONE;
             }
-            case HISTORY -> {
-                // An older build that decided in between does not know it: then only the newest level is known.
-                if (in.getLong() == usage.nextSeq) {
-                    usage.bucket.readHistory(in);
-                } else {
-                    in.position(in.limit());
-                    usage.staleHistory = true;
-                }
-            }
+            case HISTORY -> readHistory(in, usage.bucket, in.getLong() == usage.nextSeq);
             case WINDOWS -> usage.watch.windows().readBefore(in);
             case BYTE_BUCKET -> {
-                boolean right = in.getLong() == usage.nextSeq;
+                boolean isRight = in.getLong() == usage.nextSeq;
                 usage.byteBucket().read(in);
-                if (right) {
-                    usage.byteBucket().readHistory(in);
-                } else {
-                    in.position(in.limit());
-                    usage.staleByteHistory = true;
-                }
+                readHistory(in, usage.byteBucket(), isRight);
             }
             case BYTE_WINDOWS -> usage.watch.byteWindows().readAll(in);
             default -> throw new IllegalArgumentException("no section " + tag);
+        }
+    }
+
+    /** An older build that decided in between does not know the history: then only the newest level is known. */
+    private static void readHistory(ByteBuffer in, TokenBucket bucket, boolean isRight) {
+        if (isRight) {
+            bucket.readHistory(in);
+        } else {
+            in.position(in.limit());
+            bucket.staleHistory();
         }
     }
 

@@ -43,12 +43,6 @@ public final class TenantUsage {
     long prunedBelow;
     OpenSegment openSegment = OpenSegment.NONE;
 
-    /** Whether stored chunks of the history must be removed, because a build that does not know them decided meanwhile. */
-    boolean staleHistory;
-
-    /** The same for the bucket of bytes. */
-    boolean staleByteHistory;
-
     /** Sections that a newer build stored, to be stored again as they are; null if there are none. */
     byte @Nullable [] unknownSections;
 
@@ -176,7 +170,7 @@ public final class TenantUsage {
     /** Whether chunks of a bucket's history may be stored, so that they must be read and passed to {@link #loadHistory}. */
     public boolean hasStoredHistory(Bucket which) {
         TokenBucket of = bucket(which);
-        return isStoredHistoryStale(which) || (of != null && of.runsToLoad() > 0);
+        return of != null && (of.isHistoryStale() || of.runsToLoad() > 0);
     }
 
     /**
@@ -187,7 +181,7 @@ public final class TenantUsage {
      */
     public void loadHistory(Bucket which, Map<Integer, byte[]> chunks) {
         TokenBucket of = bucket(which);
-        if (of != null && !isStoredHistoryStale(which)) {
+        if (of != null && !of.isHistoryStale()) {
             chunks.forEach(of::loadRun);
             of.loaded();
         }
@@ -195,7 +189,8 @@ public final class TenantUsage {
 
     /** Whether the chunks that are stored do not belong to this usage, and must be deleted. */
     public boolean isStoredHistoryStale(Bucket which) {
-        return which == Bucket.SIGNALS ? staleHistory : staleByteHistory;
+        TokenBucket of = bucket(which);
+        return of != null && of.isHistoryStale();
     }
 
     /**

@@ -35,6 +35,7 @@ final class TokenBucket {
     private final boolean weighted;
     private BucketLimits limits = NONE;
     private int runsToLoad;
+    private boolean historyIsStale;
     private long fullAtMsUntilLoaded = NEVER;
 
     /** A bucket of which each taking takes one token. */
@@ -196,6 +197,15 @@ final class TokenBucket {
     void readHistory(ByteBuffer in) {
         limits = new BucketLimits(in.getLong(), in.getLong(), weighted);
         runsToLoad = history.read(in);
+    }
+
+    /** Notes that stored chunks of the history must be removed: a build that does not know them has decided since. */
+    void staleHistory() {
+        historyIsStale = true;
+    }
+
+    boolean isHistoryStale() {
+        return historyIsStale;
     }
 
     /** How many chunks of the history must be loaded. */

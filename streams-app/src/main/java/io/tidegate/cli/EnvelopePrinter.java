@@ -57,9 +57,6 @@ final class EnvelopePrinter {
         }
         List<RoutedSignal> signals;
         try {
-            if (record.value() == null) {
-                throw new IllegalArgumentException("the record has no envelope");
-            }
             signals = Envelope.read(record.value());
         } catch (IllegalArgumentException e) {
             damage(record, String.valueOf(e.getMessage()));

@@ -52,7 +52,10 @@ public final class Envelope {
      *
      * @throws IllegalArgumentException if it is not one, or of another version: says what is wrong, and at which byte
      */
-    public static List<RoutedSignal> read(byte[] bytes) {
+    public static List<RoutedSignal> read(byte @Nullable [] bytes) {
+        if (bytes == null) {
+            throw new IllegalArgumentException("the record has no envelope");
+        }
         Envelope envelope = new Envelope(bytes);
         try {
             return envelope.signals();

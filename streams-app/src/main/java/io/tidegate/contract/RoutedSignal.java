@@ -1,6 +1,7 @@
 package io.tidegate.contract;
 
 import io.tidegate.signal.ParseResult;
+import io.tidegate.signal.ParseResult.Parsed;
 import io.tidegate.signal.Signal;
 import io.tidegate.signal.SignalReader;
 import io.tidegate.tenant.TenantId;
@@ -28,8 +29,8 @@ public record RoutedSignal(
         Header[] headers,
         byte[] value,
         @Nullable Signal signal) {
-    /** Reads it again, where {@link #signal} is null. */
-    public ParseResult read(SignalReader reader) {
-        return reader.read(key, value, Router.values(new RecordHeaders(headers)));
+    /** What was read of it, or what the reader reads again where that did not travel with it. */
+    public ParseResult parsed(SignalReader reader) {
+        return signal != null ? new Parsed(signal) : reader.read(key, value, Router.values(new RecordHeaders(headers)));
     }
 }

@@ -4,6 +4,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.Set;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.Headers;
+import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -80,9 +81,15 @@ public final class TidegateHeaders {
 
     private TidegateHeaders() {}
 
-    /** Whether Tidegate alone sets this header on rejected and dead-lettered records: one that a producer sent is dropped. */
-    public static boolean isOnRejections(String name) {
-        return name.startsWith(PREFIX) && ON_REJECTIONS.contains(name);
+    /** The headers that stay on a rejected or dead-lettered record: without those that Tidegate alone sets there. */
+    public static Headers ofProducer(Header[] sent) {
+        Headers headers = new RecordHeaders();
+        for (Header header : sent) {
+            if (!header.key().startsWith(PREFIX) || !ON_REJECTIONS.contains(header.key())) {
+                headers.add(header);
+            }
+        }
+        return headers;
     }
 
     public static void set(Headers headers, String name, String value) {

@@ -1,5 +1,6 @@
 package io.tidegate.contract;
 
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -27,5 +28,13 @@ public record Topics(
         String events) {
     public Topics {
         signals = List.copyOf(signals);
+    }
+
+    /** The topics that the stages read, in which the group has offsets. */
+    public List<String> inputs() {
+        List<String> inputs = new ArrayList<>(signals);
+        inputs.add(byTenant);
+        inputs.add(commands);
+        return inputs;
     }
 }

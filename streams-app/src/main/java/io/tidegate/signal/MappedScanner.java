@@ -66,13 +66,17 @@ final class MappedScanner {
         }
     }
 
+    /** The end of an array: of ids if its node is read, otherwise of values. */
     private static int array(byte[] value, int open, int depth, Node node, Finding finding) {
         int at = blanks(value, open + 1);
         if (byteAt(value, at) == ']') {
-            return at + 1;
+            // Only entities can be a list; of a node that is not read, there are no fields.
+            return node.fields().stream().allMatch(SignalField::isEntity) ? at + 1 : UNSURE;
         }
         for (int index = 0; ; index++) {
-            int end = value(value, at, depth, node.child(index), finding);
+            int end = node.isRead()
+                    ? scalar(value, at, node, true, finding)
+                    : value(value, at, depth, node.child(index), finding);
             if (end == UNSURE) {
                 return UNSURE;
             }
@@ -97,35 +101,15 @@ final class MappedScanner {
             return UNSURE;
         }
         if (node.isRead()) {
-            return byteAt(value, at) == '[' ? list(value, at, node, finding) : scalar(value, at, node, false, finding);
+            return byteAt(value, at) == '['
+                    ? array(value, at, depth, node, finding)
+                    : scalar(value, at, node, false, finding);
         }
         return switch (byteAt(value, at)) {
             case '{' -> depth == SignalScanner.DEPTH_MAX ? UNSURE : object(value, at, depth + 1, node, finding);
             case '[' -> depth == SignalScanner.DEPTH_MAX ? UNSURE : array(value, at, depth + 1, node, finding);
             default -> SignalScanner.value(value, at, depth);
         };
-    }
-
-    private static int list(byte[] value, int open, Node node, Finding finding) {
-        int at = blanks(value, open + 1);
-        if (byteAt(value, at) == ']') {
-            return node.fields().stream().allMatch(SignalField::isEntity) ? at + 1 : UNSURE;
-        }
-        while (true) {
-            int end = scalar(value, at, node, true, finding);
-            if (end == UNSURE) {
-                return UNSURE;
-            }
-            at = blanks(value, end);
-            int next = byteAt(value, at);
-            if (next == ']') {
-                return at + 1;
-            }
-            if (next != ',') {
-                return UNSURE;
-            }
-            at = blanks(value, at + 1);
-        }
     }
 
     private static int scalar(byte[] value, int at, Node node, boolean inList, Finding finding) {

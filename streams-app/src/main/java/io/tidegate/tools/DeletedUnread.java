@@ -1,5 +1,6 @@
 package io.tidegate.tools;
 
+import io.tidegate.admin.GroupOffsets;
 import io.tidegate.admin.KafkaFutures;
 import io.tidegate.config.Settings;
 import java.util.ArrayList;
@@ -9,7 +10,6 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.OffsetSpec;
-import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
 
 /**
@@ -33,17 +33,12 @@ final class DeletedUnread {
 
     /** @throws io.tidegate.admin.AdminException if the brokers do not say */
     static List<Range> find(Admin admin, Settings settings) {
-        List<String> inputs = new ArrayList<>(settings.topics().signals());
-        inputs.add(settings.topics().byTenant());
-        inputs.add(settings.topics().commands());
-        Map<TopicPartition, OffsetAndMetadata> committed = KafkaFutures.get(
-                admin.listConsumerGroupOffsets(settings.applicationId()).partitionsToOffsetAndMetadata(),
-                "asking for the offsets of group " + settings.applicationId());
+        List<String> inputs = settings.topics().inputs();
         Map<TopicPartition, Long> positions = new TreeMap<>(
                 java.util.Comparator.comparing(TopicPartition::topic).thenComparingInt(TopicPartition::partition));
-        committed.forEach((partition, offset) -> {
-            if (offset != null && inputs.contains(partition.topic())) {
-                positions.put(partition, offset.offset());
+        GroupOffsets.committed(admin, settings.applicationId()).forEach((partition, offset) -> {
+            if (inputs.contains(partition.topic())) {
+                positions.put(partition, offset);
             }
         });
         Map<TopicPartition, OffsetSpec> earliest =

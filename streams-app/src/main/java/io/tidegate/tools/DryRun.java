@@ -11,7 +11,6 @@ import io.tidegate.config.Settings;
 import io.tidegate.contract.Envelope;
 import io.tidegate.contract.RoutedSignal;
 import io.tidegate.signal.ParseResult.Parsed;
-import io.tidegate.signal.Signal;
 import io.tidegate.signal.SignalReader;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfig.Mode;
@@ -77,29 +76,25 @@ public final class DryRun {
         TenantUsage usage =
                 UsageSnapshot.read(settings, tenant::equals, Long.MAX_VALUE).of(tenant);
         Admission admission = new Admission(settings.region(), settings.entitiesMax(), settings.historyBounds());
-        SignalReader again = new SignalReader(settings.signalMapping());
+        SignalReader reader = new SignalReader(settings.signalMapping());
         long fromMs = nowMs - since.toMillis();
         Map<Reason, Long> rejected = new EnumMap<>(Reason.class);
         long[] signals = {0};
         long[] firstMs = {-1};
-        try (TopicReader reader =
+        try (TopicReader topic =
                 new TopicReader(settings, List.of(settings.topics().byTenant()))) {
-            reader.skipTo(fromMs);
-            reader.readToEnd(record -> {
+            topic.skipTo(fromMs);
+            topic.readToEnd(record -> {
                 for (RoutedSignal routed : signals(record)) {
-                    Signal signal = routed.signal();
-                    if (signal == null && routed.read(again) instanceof Parsed parsed) {
-                        signal = parsed.signal();
-                    }
-                    if (signal == null
-                            || routed.timestampMs() < fromMs
-                            || !routed.tenant().equals(tenant)) {
+                    if (routed.timestampMs() < fromMs
+                            || !routed.tenant().equals(tenant)
+                            || !(routed.parsed(reader) instanceof Parsed parsed)) {
                         continue;
                     }
                     signals[0]++;
                     firstMs[0] = firstMs[0] < 0 ? routed.timestampMs() : Math.min(firstMs[0], routed.timestampMs());
                     Decision decision = admission.admit(
-                            enforced, usage, signal, routed.value().length, Math.max(0, routed.timestampMs()));
+                            enforced, usage, parsed.signal(), routed.value().length, Math.max(0, routed.timestampMs()));
                     if (decision instanceof Rejected one) {
                         rejected.merge(one.quota().reason(), 1L, Long::sum);
                     }
@@ -112,7 +107,7 @@ public final class DryRun {
     /** The signals of an envelope; none if an outsider wrote something else. */
     private static List<RoutedSignal> signals(ConsumerRecord<byte[], byte[]> record) {
         try {
-            return record.value() == null ? List.of() : Envelope.read(record.value());
+            return Envelope.read(record.value());
         } catch (IllegalArgumentException e) {
             return List.of();
         }

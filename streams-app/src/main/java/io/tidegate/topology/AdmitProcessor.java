@@ -61,13 +61,13 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
     private LongConsumer progress;
     private final MemoryShare memory;
     private final @Nullable AfterCommit afterCommit;
-    private final AfterCommit.Work committed = offsets -> wal().committed(offsets.applyAsLong(partition()));
     private final OnThread onThread;
     private AtomicInteger sharing = new AtomicInteger();
     private final Pace writing = new Pace(() -> sharing.get());
     private final Pace checkpointing = new Pace(() -> sharing.get());
     private TenantStates states;
     private WalStore wal;
+    private final AfterCommit.Work committed = offsets -> wal.committed(offsets.applyAsLong(partition()));
     private CommandRunner commands;
     private BeforeCommit beforeCommit;
     private long foldedEarly;
@@ -114,7 +114,7 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
         if (isShard()) {
             memory.opened();
         }
-        progress = listener.opened(Stage.ADMIT, context.taskId().partition());
+        progress = listener.opened(Stage.ADMIT, partition());
         context.schedule(
                 settings.walWriteInterval(), PunctuationType.WALL_CLOCK_TIME, now -> writing.run(now, wal::write));
         context.schedule(
@@ -136,11 +136,7 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
         }
         wal.discard();
         sharing.decrementAndGet();
-        listener.closed(Stage.ADMIT, context().taskId().partition());
-    }
-
-    private WalStore wal() {
-        return wal;
+        listener.closed(Stage.ADMIT, partition());
     }
 
     private int partition() {
@@ -174,7 +170,7 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
 
     /** False for the tasks of additional partitions, which have no tenants. */
     private boolean isShard() {
-        return context().taskId().partition() < settings.shards();
+        return partition() < settings.shards();
     }
 
     private void reportUsage() {
@@ -218,9 +214,6 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
     }
 
     private List<RoutedSignal> read(Record<byte[], byte[]> record, RecordMetadata metadata) {
-        if (record.value() == null) {
-            throw new IllegalArgumentException("the record has no envelope");
-        }
         List<RoutedSignal> signals = Envelope.read(record.value());
         for (RoutedSignal signal : signals) {
             // A tenant's state is in one shard, so a signal elsewhere must not be decided.
@@ -254,7 +247,7 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
         if (exceeded != null && Admission.isRefused(config, exceeded)) {
             decision = admission.refuse(usage, exceeded, bytes, signal.timestampMs());
         } else {
-            ParseResult result = parsed(signal);
+            ParseResult result = signal.parsed(reader);
             if (result instanceof Defective bad) {
                 Record<byte[], byte[]> record = new Record<>(
                         signal.key(), signal.value(), signal.timestampMs(), new RecordHeaders(signal.headers()));
@@ -274,10 +267,6 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
         } else {
             accept(signal, state, inForce);
         }
-    }
-
-    private ParseResult parsed(RoutedSignal signal) {
-        return signal.signal() != null ? new Parsed(signal.signal()) : signal.read(reader);
     }
 
     private void accept(RoutedSignal signal, Held state, InForce inForce) {
@@ -349,8 +338,6 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
         listener.deadLettered(bad.defect());
         ToDeadLetter to = new ToDeadLetter(tenant, bad.defect(), bad.message());
         context()
-                .forward(
-                        Refusals.deadLetter(record, to, source, settings.sizes()),
-                        TidegateTopology.ADMIT_DEAD_LETTER_SINK);
+                .forward(DeadLetters.of(record, to, source, settings.sizes()), TidegateTopology.ADMIT_DEAD_LETTER_SINK);
     }
 }

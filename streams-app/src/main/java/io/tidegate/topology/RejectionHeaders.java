@@ -15,7 +15,6 @@ import java.util.OptionalLong;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.Headers;
 import org.apache.kafka.common.header.internals.RecordHeader;
-import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -84,12 +83,7 @@ final class RejectionHeaders {
         OfTenant ofTenant = ofTenant(quota.tenant(), configOffset);
         OfLimit ofLimit = ofTenant.of(quota);
         SourcePosition source = signal.source();
-        RecordHeaders headers = new RecordHeaders();
-        for (Header header : signal.headers()) {
-            if (!TidegateHeaders.isOnRejections(header.key())) {
-                headers.add(header);
-            }
-        }
+        Headers headers = TidegateHeaders.ofProducer(signal.headers());
         headers.add(ofTenant.id);
         headers.add(REASONS.get(quota.reason()));
         Header message = ofLimit.message;

@@ -25,8 +25,8 @@ import org.jspecify.annotations.Nullable;
  * Stage 1: puts each signal into the envelope of its tenant's shard, sends what has no usable tenant or value to the
  * dead-letter topic, and what must not be written in this region to another one.
  *
- * <p>Keeps nothing beyond a transaction. What can be wrong with a record is found here, before it is forwarded, so that nothing behind can fail on
- * a record's content.
+ * <p>Keeps nothing beyond a transaction. What can be wrong with a record is found here, before it is forwarded, so that
+ * nothing behind can fail on a record's content.
  */
 final class RouteProcessor extends ContextualProcessor<byte[], byte[], TenantKey, byte[]> {
     private final Router router;
@@ -105,7 +105,7 @@ final class RouteProcessor extends ContextualProcessor<byte[], byte[], TenantKey
                     bytes);
         } else if (route instanceof ToDeadLetter to) {
             listener.deadLettered(to.defect());
-            context().forward(Refusals.deadLetter(record, to, source, sizes), TidegateTopology.DEAD_LETTER_SINK);
+            context().forward(DeadLetters.of(record, to, source, sizes), TidegateTopology.DEAD_LETTER_SINK);
         }
     }
 

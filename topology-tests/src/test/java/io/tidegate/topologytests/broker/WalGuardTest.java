@@ -147,17 +147,7 @@ final class WalGuardTest {
         app.start("a");
 
         app.send(10, i -> "{}");
-        TidegateProcess.await(Deployment.TAKES_EFFECT_WITHIN, "the records in the WAL", app::logs, () -> {
-            try {
-                return app.tidegate("wal", "cat", "0", "--data-dir", app.dataDir("a"))
-                                .out()
-                                .lines()
-                                .count()
-                        == SIGNALS + 10;
-            } catch (Exception e) {
-                throw new AssertionError(e);
-            }
-        });
+        awaitRecords(SIGNALS + 10);
         assertThat(admin
                         .listOffsets(Map.of(
                                 new TopicPartition(app.topic("dead-letter"), 0),
@@ -171,6 +161,20 @@ final class WalGuardTest {
                         .mapToLong(end -> end.offset())
                         .sum())
                 .isPositive();
+    }
+
+    private void awaitRecords(long count) throws InterruptedException {
+        TidegateProcess.await(Deployment.TAKES_EFFECT_WITHIN, "the records in the WAL", app::logs, () -> {
+            try {
+                return app.tidegate("wal", "cat", "0", "--data-dir", app.dataDir("a"))
+                                .out()
+                                .lines()
+                                .count()
+                        == count;
+            } catch (Exception e) {
+                throw new AssertionError(e);
+            }
+        });
     }
 
     /** Writes a single signal of tenant 0 to the inner topic, and returns its offset. */
@@ -211,19 +215,9 @@ final class WalGuardTest {
                         new TopicPartition(app.topic("accepted"), shard), RecordsToDelete.beforeOffset(offset + 1)));
         admin.deleteRecords(below).all().get();
 
-        TidegateProcess instance = app.start("a");
+        app.start("a");
 
         app.send(10, i -> "{}");
-        TidegateProcess.await(Deployment.TAKES_EFFECT_WITHIN, "the records in the WAL", instance::logText, () -> {
-            try {
-                return app.tidegate("wal", "cat", "0", "--data-dir", app.dataDir("a"))
-                                .out()
-                                .lines()
-                                .count()
-                        == SIGNALS + 10;
-            } catch (Exception e) {
-                throw new AssertionError(e);
-            }
-        });
+        awaitRecords(SIGNALS + 10);
     }
 }

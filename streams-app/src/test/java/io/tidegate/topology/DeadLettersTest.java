@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-class RefusalsTest {
+class DeadLettersTest {
     private static final int BYTES_MAX = 1_000;
 
     private static Record<byte[], byte[]> record(int keyBytes, int valueBytes, int headerBytes) {
@@ -36,14 +36,14 @@ class RefusalsTest {
     @Test
     void leavesARecordThatFits() {
         Record<byte[], byte[]> record = record(10, 990, 0);
-        assertThat(Refusals.fit(record, BYTES_MAX)).isSameAs(record);
+        assertThat(DeadLetters.fit(record, BYTES_MAX)).isSameAs(record);
         assertThat(truncatedFrom(record)).isNull();
     }
 
     @Test
     void cutsTheValueFirstAndSaysHowLongItWas() {
         Record<byte[], byte[]> record = record(10, 5_000, 87);
-        Record<byte[], byte[]> fitting = Refusals.fit(record, BYTES_MAX);
+        Record<byte[], byte[]> fitting = DeadLetters.fit(record, BYTES_MAX);
         assertThat(fitting.value()).isEqualTo(Arrays.copyOf(record.value(), 890));
         assertThat(fitting.key()).isEqualTo(record.key());
         assertThat(fitting.timestamp()).isEqualTo(17);
@@ -53,7 +53,7 @@ class RefusalsTest {
 
     @Test
     void dropsKeyAndHeadersWhereCuttingTheValueIsNotEnough() {
-        Record<byte[], byte[]> fitting = Refusals.fit(record(10, 500, 2_000), BYTES_MAX);
+        Record<byte[], byte[]> fitting = DeadLetters.fit(record(10, 500, 2_000), BYTES_MAX);
         assertThat(fitting.key()).isNull();
         assertThat(fitting.headers().lastHeader("h")).isNull();
         assertThat(fitting.value()).hasSize(500);
@@ -62,7 +62,7 @@ class RefusalsTest {
 
     @Test
     void dropsKeyAndHeadersAndCutsTheValueWhereAllAreTooLarge() {
-        Record<byte[], byte[]> fitting = Refusals.fit(record(3_000, 2_500, 2_000), BYTES_MAX);
+        Record<byte[], byte[]> fitting = DeadLetters.fit(record(3_000, 2_500, 2_000), BYTES_MAX);
         assertThat(fitting.key()).isNull();
         assertThat(fitting.value()).hasSize(1_000);
         assertThat(truncatedFrom(fitting)).isEqualTo("2500");
@@ -71,7 +71,7 @@ class RefusalsTest {
     @Test
     void fitsANullValueWithAHugeKey() {
         Record<byte[], byte[]> record = new Record<>(new byte[5_000], null, 0L, new RecordHeaders());
-        Record<byte[], byte[]> fitting = Refusals.fit(record, BYTES_MAX);
+        Record<byte[], byte[]> fitting = DeadLetters.fit(record, BYTES_MAX);
         assertThat(fitting.key()).isNull();
         assertThat(fitting.value()).isNull();
         assertThat(truncatedFrom(fitting)).isEqualTo("0");
@@ -85,7 +85,7 @@ class RefusalsTest {
             int keyBytes = random.nextInt(2_000);
             int valueBytes = random.nextInt(3_000);
             int headerBytes = random.nextInt(2_000);
-            Record<byte[], byte[]> fitting = Refusals.fit(record(keyBytes, valueBytes, headerBytes), BYTES_MAX);
+            Record<byte[], byte[]> fitting = DeadLetters.fit(record(keyBytes, valueBytes, headerBytes), BYTES_MAX);
             assertThat(RecordSizes.of(fitting.key(), fitting.value(), fitting.headers()))
                     .as("seed %d, step %d: %d, %d, %d bytes", seed, step, keyBytes, valueBytes, headerBytes)
                     .isLessThanOrEqualTo(1_000 + 150);
