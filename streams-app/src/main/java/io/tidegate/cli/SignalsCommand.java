@@ -1,6 +1,5 @@
 package io.tidegate.cli;
 
-import io.tidegate.admin.AdminException;
 import io.tidegate.admin.TopicReader;
 import io.tidegate.config.Settings;
 import io.tidegate.tenant.TenantId;
@@ -19,16 +18,16 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "signals",
         mixinStandardHelpOptions = true,
-        description = "Reads the signals between route and admit.",
+        description = "Shows what Tidegate reads of signals, before they are routed and after.",
         synopsisSubcommandLabel = "COMMAND",
-        subcommands = SignalsCommand.Cat.class)
+        subcommands = {SignalsCommand.Cat.class, SignalsExplainCommand.class})
 final class SignalsCommand implements Runnable {
     @Spec
     private @Nullable CommandSpec spec;
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "a command is missing: cat");
+        throw new ParameterException(spec.commandLine(), "a command is missing: cat or explain");
     }
 
     @Command(
@@ -87,27 +86,13 @@ final class SignalsCommand implements Runnable {
                     spec.commandLine().getErr());
             try (TopicReader reader =
                     new TopicReader(settings, List.of(settings.topics().byTenant()))) {
-                List<TopicPartition> chosen = chosen(reader.partitions());
+                List<TopicPartition> chosen = reader.chosen(partitions);
                 printer.begin();
                 for (TopicPartition partition : chosen) {
                     reader.readFrom(partition, fromOffset, () -> !printer.isFull(), printer::print);
                 }
             }
             return printer.end();
-        }
-
-        private List<TopicPartition> chosen(List<TopicPartition> all) {
-            for (int partition : partitions) {
-                if (all.stream().noneMatch(one -> one.partition() == partition)) {
-                    throw new AdminException("topic %s has no partition %d, it has %d"
-                            .formatted(all.get(0).topic(), partition, all.size()));
-                }
-            }
-            return partitions.isEmpty()
-                    ? all
-                    : all.stream()
-                            .filter(one -> partitions.contains(one.partition()))
-                            .toList();
         }
     }
 }

@@ -8,7 +8,6 @@ import io.tidegate.contract.Router.Route;
 import io.tidegate.contract.Router.Route.ToDeadLetter;
 import io.tidegate.contract.Router.Route.ToTenant;
 import io.tidegate.contract.SourcePosition;
-import io.tidegate.signal.Defect;
 import io.tidegate.streams.Alignment;
 import io.tidegate.streams.BeforeCommit;
 import io.tidegate.tenant.TenantId;
@@ -81,13 +80,10 @@ final class RouteProcessor extends ContextualProcessor<byte[], byte[], TenantKey
         RecordMetadata metadata = context().recordMetadata().orElseThrow();
         Headers headers = record.headers();
         long bytes = RecordSizes.of(record.key(), record.value(), headers);
-        Route route = bytes > sizes.recordBytesMax()
-                ? new ToDeadLetter(
-                        null,
-                        Defect.TOO_LARGE,
-                        "the record is larger than the %d bytes that Tidegate's topics take"
-                                .formatted(sizes.recordBytesMax()))
-                : router.route(metadata.topic(), record.key(), record.value(), headers, configs.missingIsDefault());
+        Route route = sizes.tooLarge(bytes);
+        if (route == null) {
+            route = router.route(metadata.topic(), record.key(), record.value(), headers, configs.missingIsDefault());
+        }
         SourcePosition source = new SourcePosition(metadata.topic(), metadata.partition(), metadata.offset());
         if (route instanceof ToTenant to) {
             if (forwarded(record, to.tenant(), source)) {
