@@ -227,7 +227,7 @@ export function tenantPage(id) {
     const config = tenant.config;
     title.textContent = config?.label || `Tenant ${id}`;
     document.title = `${title.textContent} · Tidegate`;
-    badges.replaceChildren(h('span', { class: 'hint' }, `t${id}`),
+    badges.replaceChildren(h('span', { class: 'hint' }, [`t${id}`, ...(config?.external_ids ?? [])].join(' · ')),
       isBlocked() ? pill(`blocked until ${time(config.blocked_until)}`, 'bad') : config?.mode === 'observe' ? pill('observing', 'wait') : config ? pill('enforcing', 'good') : pill('without config', 'wait'));
     blockButton.textContent = isBlocked() ? 'Unblock' : 'Block …';
     element.querySelector('form.edit').fill();

@@ -46,6 +46,8 @@ public interface ConfigEdit {
         NOT_A_CONFIG,
         /** The new config breaks a rule. */
         INVALID_CONFIG,
+        /** Another tenant has one of the names. */
+        NAME_TAKEN,
         /** The change to undo is not known. */
         NO_HISTORY,
         /** The config is not the one that the caller has read. */

@@ -1,6 +1,7 @@
 package io.tidegate.admin;
 
 import io.tidegate.config.Settings;
+import io.tidegate.tenant.NameIndex;
 import io.tidegate.tenant.StoredConfig;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
@@ -19,6 +20,7 @@ import java.util.TreeMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.stream.Stream;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
@@ -97,6 +99,8 @@ public final class ConfigWriter implements AutoCloseable {
 
     /** Tenants whose newest record is not a deletion. */
     private final Set<TenantId> configured = new HashSet<>();
+
+    private final NameIndex names = new NameIndex();
 
     /** The default tenant's newest record: every edit is shown it, and a look-up for each would let others fence this one. */
     private Current ofDefault = Current.NONE;
@@ -196,7 +200,49 @@ public final class ConfigWriter implements AutoCloseable {
                 put(results, changed, before, result instanceof ConfigEdit.Write write ? write.config() : null);
             }
         }
+        changed.forEach((tenant, change) -> {
+            String taken = takenName(change, changed);
+            if (taken != null) {
+                rejected.put(
+                        tenant,
+                        new Rejected(new ConfigEdit.Rejection(
+                                ConfigEdit.Kind.NAME_TAKEN,
+                                taken,
+                                change.before().current())));
+            }
+        });
         return rejected.isEmpty() ? write(writing, results, changed, by) : rejected;
+    }
+
+    /**
+     * What to say of a name that a change adds and another tenant has; null if there is none. A name that the tenant has already
+     * does not stop a change, even if it is in conflict: that came into the topic in another way.
+     */
+    private @Nullable String takenName(Written change, Map<TenantId, Written> changed) {
+        TenantId tenant = change.before().tenant();
+        TenantConfig before = change.before().current().config();
+        for (String name : names(change.config())) {
+            if (names(before).contains(name)) {
+                continue;
+            }
+            Stream<TenantId> kept = names.claimants(name).stream().filter(other -> !changed.containsKey(other));
+            Stream<TenantId> proposed = changed.entrySet().stream()
+                    .filter(other -> names(other.getValue().config()).contains(name))
+                    .map(Map.Entry::getKey);
+            TenantId owner = Stream.concat(kept, proposed)
+                    .filter(other -> !other.equals(tenant))
+                    .findFirst()
+                    .orElse(null);
+            if (owner != null) {
+                return "%s: external_ids: tenant %s has the name '%s' already; a name refers to one tenant"
+                        .formatted(tenant, owner, name);
+            }
+        }
+        return null;
+    }
+
+    private static List<String> names(@Nullable TenantConfig config) {
+        return config == null ? List.of() : config.externalIds();
     }
 
     private ConfigEdit.Before before(TenantId tenant, Map<TenantId, Current> currents) {
@@ -352,15 +398,7 @@ public final class ConfigWriter implements AutoCloseable {
                 TenantId tenant = record.key() == null ? null : TenantId.tryParse(record.key());
                 inDoubtSeen |= record.offset() == inDoubtOffset;
                 if (tenant != null) {
-                    offsets.put(tenant, record.offset());
-                    if (record.value() == null) {
-                        configured.remove(tenant);
-                    } else {
-                        configured.add(tenant);
-                    }
-                    if (tenant.isDefault()) {
-                        ofDefault = current(tenant, record);
-                    }
+                    note(tenant, record);
                     if (wanted.contains(tenant)) {
                         found.put(tenant, current(tenant, record));
                     }
@@ -370,6 +408,23 @@ public final class ConfigWriter implements AutoCloseable {
                 throw new TimeoutException(
                         "%s was not read to its end within %d s".formatted(topic, READ_WITHIN.toSeconds()));
             }
+        }
+    }
+
+    private void note(TenantId tenant, ConsumerRecord<byte[], byte[]> record) {
+        offsets.put(tenant, record.offset());
+        if (record.value() == null) {
+            configured.remove(tenant);
+        } else {
+            configured.add(tenant);
+        }
+        StoredConfig stored = record.value() == null ? null : StoredConfig.read(tenant, record.value());
+        // What cannot be read changes no name, as in an instance.
+        if (stored == null || stored.config() != null) {
+            var unused = names.put(tenant, names(stored == null ? null : stored.config()));
+        }
+        if (tenant.isDefault()) {
+            ofDefault = current(tenant, record);
         }
     }
 
@@ -460,6 +515,7 @@ public final class ConfigWriter implements AutoCloseable {
             consumer = null;
             offsets.clear();
             configured.clear();
+            names.clear();
             ofDefault = Current.NONE;
             closing.close(org.apache.kafka.clients.consumer.CloseOptions.timeout(CLOSE_WITHIN));
         }

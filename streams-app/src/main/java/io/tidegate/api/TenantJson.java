@@ -17,6 +17,7 @@ import io.tidegate.topology.TenantConfigs.InForce;
 import java.time.Instant;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /** Tenants as the API shows them. Ids are text, because JavaScript cannot hold every number that an id can be. */
@@ -32,6 +33,9 @@ final class TenantJson {
             return name().toLowerCase(Locale.ROOT);
         }
     }
+
+    /** Fields of a config that say who the tenant is. */
+    private static final Set<String> NO_LIMITS = Set.of("tenant_id", "external_ids", "label");
 
     private TenantJson() {}
 
@@ -89,7 +93,7 @@ final class TenantJson {
         ObjectNode json = Json.object();
         ObjectNode stored = config(config);
         stored.properties().forEach(field -> {
-            if (!field.getKey().equals("tenant_id") && !field.getKey().equals("label")) {
+            if (!NO_LIMITS.contains(field.getKey())) {
                 ObjectNode limit = json.putObject(field.getKey());
                 limit.set("value", field.getValue());
                 limit.put("origin", origin.id());

@@ -62,6 +62,9 @@ final class ConfigTexts {
         if (!config.requiredRegions().isEmpty()) {
             limits.add("regions " + String.join(" ", config.requiredRegions()));
         }
+        if (!config.externalIds().isEmpty()) {
+            limits.add("names " + String.join(" ", config.externalIds()));
+        }
         limits.add("mode " + config.mode().name().toLowerCase(Locale.ROOT));
         if (config.blockedUntil() != null) {
             limits.add("blocked until " + config.blockedUntil());

@@ -3,6 +3,7 @@ package io.tidegate.cli;
 import io.tidegate.admin.TopicReader;
 import io.tidegate.config.Settings;
 import io.tidegate.tenant.TenantId;
+import io.tidegate.tenant.TenantRef;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -59,7 +60,9 @@ final class SignalsCommand implements Runnable {
                 names = "--tenant",
                 paramLabel = "TENANT",
                 converter = Amounts.TenantConverter.class,
-                description = "Only this tenant's.")
+                description = "Only this tenant's: its id, or one of its names.")
+        private @Nullable TenantRef named;
+
         private @Nullable TenantId tenant;
 
         @Option(
@@ -78,6 +81,7 @@ final class SignalsCommand implements Runnable {
                         spec.commandLine(), "--partition, --from-offset and --max must be at least 0");
             }
             Settings settings = options.load();
+            tenant = options.tenant(named);
             EnvelopePrinter printer = new EnvelopePrinter(
                     output.json(),
                     tenant,

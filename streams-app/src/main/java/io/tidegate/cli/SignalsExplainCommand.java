@@ -3,10 +3,12 @@ package io.tidegate.cli;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admin.AdminException;
 import io.tidegate.admin.TopicSetup;
+import io.tidegate.admission.Reason;
 import io.tidegate.config.Settings;
 import io.tidegate.contract.RecordSizes;
 import io.tidegate.contract.Router.Route.ToDeadLetter;
 import io.tidegate.contract.Router.Route.ToTenant;
+import io.tidegate.contract.Router.Route.ToUnknown;
 import io.tidegate.signal.Signal;
 import io.tidegate.tools.SignalPreview;
 import io.tidegate.tools.SignalPreview.Explained;
@@ -34,6 +36,8 @@ final class SignalsExplainCommand implements Callable<Integer> {
 
     /** Longer texts are cut in tables. */
     private static final int CELL_CHARS_MAX = 40;
+
+    private static final String UNKNOWN_NAME = "no tenant has this name, or several do";
 
     @Mixin
     private SettingsOptions options = new SettingsOptions();
@@ -111,8 +115,8 @@ final class SignalsExplainCommand implements Callable<Integer> {
     }
 
     private static Table table(List<Explained> all, boolean severalTopics) {
-        List<String> columns = new ArrayList<>(List.of(
-                "PARTITION>", "OFFSET>", "TENANT>", "TYPE", "ITEMS", "USERS", "CREATORS", "BYTES>", "PROBLEM"));
+        List<String> columns = new ArrayList<>(
+                List.of("PARTITION>", "OFFSET>", "TENANT>", "TYPE", "ITEMS", "USERS", "CREATORS", "BYTES>", "PROBLEM"));
         if (severalTopics) {
             columns.add(0, "TOPIC");
         }
@@ -131,16 +135,23 @@ final class SignalsExplainCommand implements Callable<Integer> {
             cells.add(signal == null ? null : ids(signal.users()));
             cells.add(signal == null ? null : ids(signal.creators()));
             cells.add(one.bytes());
-            cells.add(
-                    one.route() instanceof ToDeadLetter letter
-                            ? "%s: %s".formatted(letter.defect().id(), letter.message())
-                            : null);
+            cells.add(problem(one));
             table.row(cells.toArray());
         }
         return table;
     }
 
+    private static @Nullable String problem(Explained one) {
+        if (one.route() instanceof ToDeadLetter letter) {
+            return "%s: %s".formatted(letter.defect().id(), letter.message());
+        }
+        return one.route() instanceof ToUnknown ? "%s: %s".formatted(Reason.TENANT_UNKNOWN.id(), UNKNOWN_NAME) : null;
+    }
+
     private static @Nullable String tenant(Explained one) {
+        if (one.route() instanceof ToUnknown to) {
+            return to.name();
+        }
         if (one.route() instanceof ToTenant to) {
             return one.namesTenant() ? to.tenant().decimal() : to.tenant().decimal() + " (none named)";
         }
@@ -184,6 +195,10 @@ final class SignalsExplainCommand implements Callable<Integer> {
             }
             node.put("reason", letter.defect().id());
             node.put("message", letter.message());
+        } else if (one.route() instanceof ToUnknown to) {
+            node.put("tenant_name", to.name());
+            node.put("reason", Reason.TENANT_UNKNOWN.id());
+            node.put("message", UNKNOWN_NAME);
         }
         return Json.line(node);
     }

@@ -16,7 +16,7 @@ final class TenantGetCommand extends OnTenant {
     private OutputOptions output = new OutputOptions();
 
     @Override
-    public Integer call() {
+    Integer execute() {
         TenantConfig config = stored(directory());
         if (config == null && tenant.isDefault()) {
             config = TenantConfig.defaultTenant();
@@ -39,6 +39,7 @@ final class TenantGetCommand extends OnTenant {
     private void print(TenantConfig config) {
         Table table = new Table("FIELD", "VALUE");
         table.row("tenant_id", config.tenantId().decimal());
+        table.row("external_ids", String.join(", ", config.externalIds()));
         table.row("label", config.label());
         table.row("max_signals_per_sec", ConfigTexts.rate(config));
         boolean limited = config.maxSignalsPerSec() != null;

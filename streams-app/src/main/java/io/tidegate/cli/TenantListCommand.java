@@ -86,6 +86,7 @@ final class TenantListCommand extends OnTenants {
     private static Table table(Stream<Row> rows) {
         Table table = new Table(
                 "TENANT>",
+                "NAMES",
                 "LABEL",
                 "RATE>",
                 "BURST>",
@@ -102,6 +103,7 @@ final class TenantListCommand extends OnTenants {
             TenantUsage usage = row.usage();
             table.row(
                     row.id().decimal(),
+                    config == null ? null : String.join(", ", config.externalIds()),
                     config == null ? null : config.label(),
                     config == null ? null : ConfigTexts.rate(config),
                     config == null || config.maxSignalsPerSec() == null ? null : config.burst(),

@@ -72,6 +72,13 @@ final class TenantSetCommand extends ConfigChange {
             description = "Where the data must reside; can be repeated, replaces all.")
     private @Nullable List<String> regions;
 
+    @Option(
+            names = "--external-id",
+            paramLabel = "NAME",
+            description =
+                    "A name by which signals and commands can refer to the tenant; can be repeated, replaces all.")
+    private @Nullable List<String> externalIds;
+
     @Option(names = "--label", paramLabel = "TEXT", description = "A name for people.")
     private @Nullable String label;
 
@@ -100,7 +107,7 @@ final class TenantSetCommand extends ConfigChange {
     private Duration since = Duration.ofHours(1);
 
     @Override
-    public Integer call() {
+    Integer execute() {
         TenantDirectory directory = directory();
         TenantConfig base = from != null ? read(from) : null;
         // An invalid limit is rejected before the broker is asked for the ones that stay.
@@ -164,6 +171,7 @@ final class TenantSetCommand extends ConfigChange {
                         creators,
                         storage,
                         regions,
+                        externalIds,
                         label,
                         mode,
                         blockedUntil)
@@ -197,6 +205,7 @@ final class TenantSetCommand extends ConfigChange {
                     .maxStorageBytes(
                             storage == null ? base.maxStorageBytes() : amount("--storage", storage, Amounts::bytes))
                     .requiredRegions(regions == null ? base.requiredRegions() : regions)
+                    .externalIds(externalIds == null ? base.externalIds() : externalIds)
                     .label(label == null ? base.label() : label)
                     .mode(mode == null ? base.mode() : mode)
                     .blockedUntil(blockedUntil == null ? base.blockedUntil() : time(blockedUntil))

@@ -44,6 +44,9 @@ final class TenantUnsetCommand extends ConfigChange {
     @Option(names = "--region", description = "The data may reside anywhere.")
     private boolean region;
 
+    @Option(names = "--external-id", description = "No names.")
+    private boolean externalId;
+
     @Option(names = "--label", description = "No label.")
     private boolean label;
 
@@ -54,7 +57,7 @@ final class TenantUnsetCommand extends ConfigChange {
     private boolean blockedUntil;
 
     @Override
-    public Integer call() {
+    Integer execute() {
         if (!namesAny()) {
             throw new ParameterException(spec.commandLine(), "name what to unset, such as --rate");
         }
@@ -64,7 +67,7 @@ final class TenantUnsetCommand extends ConfigChange {
     private boolean namesAny() {
         boolean rates = rate || burst || byteRate || byteBurst || signalSize;
         boolean counts = entities || items || users || creators || storage;
-        return rates || counts || region || label || mode || blockedUntil;
+        return rates || counts || region || externalId || label || mode || blockedUntil;
     }
 
     private TenantConfig without(TenantConfig base) {
@@ -80,6 +83,7 @@ final class TenantUnsetCommand extends ConfigChange {
                 .maxCreators(creators ? null : base.maxCreators())
                 .maxStorageBytes(storage ? null : base.maxStorageBytes())
                 .requiredRegions(region ? List.of() : base.requiredRegions())
+                .externalIds(externalId ? List.of() : base.externalIds())
                 .label(label ? "" : base.label())
                 .mode(mode ? TenantConfig.Mode.ENFORCE : base.mode())
                 .blockedUntil(blockedUntil ? null : base.blockedUntil())

@@ -26,6 +26,7 @@ public final class Problem extends RuntimeException {
         NO_HISTORY(404, "There is no such change"),
         METHOD_NOT_ALLOWED(405, "The method is not for this path"),
         REQUEST_TIMEOUT(408, "The request came too slowly"),
+        NAME_TAKEN(409, "Another tenant has the name"),
         COMMAND_REFUSED(409, "The instance that decides for this tenant refused the command"),
         PRECONDITION_FAILED(412, "The config is not the one that was read"),
         BODY_TOO_LARGE(413, "The body is too large"),

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonPropertyOrder;
 import java.math.BigInteger;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -31,6 +32,7 @@ import org.jspecify.annotations.Nullable;
  * @param label a name for people
  * @param mode whether limits are enforced or only observed
  * @param blockedUntil reject everything until then; null = not blocked
+ * @param externalIds names by which signals, commands and requests can refer to the tenant; see {@link TenantName}
  */
 @JsonPropertyOrder({
     "tenant_id",
@@ -47,7 +49,8 @@ import org.jspecify.annotations.Nullable;
     "max_storage_bytes",
     "required_regions",
     "mode",
-    "blocked_until"
+    "blocked_until",
+    "external_ids"
 })
 @JsonInclude(JsonInclude.Include.ALWAYS)
 public record TenantConfig(
@@ -65,7 +68,8 @@ public record TenantConfig(
         @JsonProperty("required_regions") List<String> requiredRegions,
         @JsonProperty("label") String label,
         @JsonProperty("mode") Mode mode,
-        @JsonProperty("blocked_until") @Nullable Instant blockedUntil) {
+        @JsonProperty("blocked_until") @Nullable Instant blockedUntil,
+        @JsonProperty("external_ids") List<String> externalIds) {
 
     /** Whether a tenant's limits are enforced. */
     public enum Mode {
@@ -81,6 +85,9 @@ public record TenantConfig(
     public static final BigInteger U64_MAX = BigInteger.ONE.shiftLeft(Long.SIZE).subtract(BigInteger.ONE);
     static final int LABEL_CHARS_MAX = 200;
     static final int REGIONS_MAX = 16;
+
+    /** Names of one tenant. */
+    public static final int EXTERNAL_IDS_MAX = 16;
 
     /** Decisions are made in milliseconds, and not every {@link Instant} fits them. */
     private static final Instant YEAR_10000 = Instant.parse("+10000-01-01T00:00:00Z");
@@ -124,6 +131,27 @@ public record TenantConfig(
             throw new IllegalArgumentException(
                     "%s: blocked_until = %s is outside the years 1970 to 9999".formatted(tenantId, blockedUntil));
         }
+        externalIds = externalIds == null ? List.of() : names(tenantId, externalIds);
+    }
+
+    private static List<String> names(TenantId owner, List<String> externalIds) {
+        if (externalIds.size() > EXTERNAL_IDS_MAX) {
+            throw new IllegalArgumentException("%s: external_ids has %d names, the limit is %d"
+                    .formatted(owner, externalIds.size(), EXTERNAL_IDS_MAX));
+        }
+        List<String> names = new ArrayList<>();
+        for (String text : externalIds) {
+            String name = text == null ? null : TenantName.tryParse(text);
+            if (name == null || names.contains(name)) {
+                throw new IllegalArgumentException("%s: external_ids: '%s' %s"
+                        .formatted(
+                                owner,
+                                text == null ? "null" : JsonFaults.quoted(text),
+                                name == null ? "is not a name: " + TenantName.RULE : "stands twice"));
+            }
+            names.add(name);
+        }
+        return List.copyOf(names);
     }
 
     /** A config without limits of bytes and of single kinds of entities. */
@@ -152,7 +180,8 @@ public record TenantConfig(
                 requiredRegions,
                 label,
                 mode,
-                blockedUntil);
+                blockedUntil,
+                List.of());
     }
 
     /** The config of {@link TenantId#DEFAULT} where none is stored: unlimited, no residency. */
@@ -164,9 +193,9 @@ public record TenantConfig(
         return new TenantConfig(id, null, null, null, null, List.of(), label, Mode.ENFORCE, null);
     }
 
-    /** The same limits for another tenant. */
+    /** The same limits for another tenant, without the names of this one. */
     public TenantConfig withTenantId(TenantId id) {
-        return toBuilder().tenantId(id).build();
+        return toBuilder().tenantId(id).externalIds(List.of()).build();
     }
 
     /** The same limits, blocked until another time; null = not blocked. */
@@ -196,6 +225,7 @@ public record TenantConfig(
         private String label;
         private Mode mode;
         private @Nullable Instant blockedUntil;
+        private List<String> externalIds;
 
         private Builder(TenantConfig from) {
             tenantId = from.tenantId;
@@ -213,6 +243,7 @@ public record TenantConfig(
             label = from.label;
             mode = from.mode;
             blockedUntil = from.blockedUntil;
+            externalIds = from.externalIds;
         }
 
         public Builder tenantId(TenantId id) {
@@ -290,6 +321,11 @@ public record TenantConfig(
             return this;
         }
 
+        public Builder externalIds(List<String> names) {
+            externalIds = names;
+            return this;
+        }
+
         /** @throws IllegalArgumentException naming the field, its value and the rule that it breaks */
         public TenantConfig build() {
             return new TenantConfig(
@@ -307,7 +343,8 @@ public record TenantConfig(
                     requiredRegions,
                     label,
                     mode,
-                    blockedUntil);
+                    blockedUntil,
+                    externalIds);
         }
     }
 

@@ -1,6 +1,6 @@
 package io.tidegate.tools;
 
-import io.tidegate.contract.Router.Route.ToDeadLetter;
+import io.tidegate.contract.Router.Route.ToTenant;
 import io.tidegate.tools.Doctor.Finding;
 import io.tidegate.tools.Doctor.Level;
 import io.tidegate.tools.SignalPreview.Explained;
@@ -18,7 +18,9 @@ final class SignalChecks {
             return new Finding(Level.OK, AREA, topic + " has no record to look at", null);
         }
         String text = "%s: %s".formatted(topic, SignalPreview.summary(records));
-        long unusable = records.stream().filter(one -> one.route() instanceof ToDeadLetter).count();
+        long unusable = records.stream()
+                .filter(one -> !(one.route() instanceof ToTenant))
+                .count();
         if (unusable == 0) {
             return new Finding(Level.OK, AREA, text, null);
         }

@@ -10,6 +10,7 @@ import io.tidegate.contract.Router.Route;
 import io.tidegate.contract.Router.Route.ToDeadLetter;
 import io.tidegate.signal.Defect;
 import io.tidegate.signal.SignalReader;
+import io.tidegate.tenant.TenantId;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -21,8 +22,8 @@ import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads real records and shows what the settings in force make of each: its tenant, type and entities, or why it is a dead
- * letter. It asks the same classes as stage route, and writes nothing. Not thread-safe.
+ * Reads real records and shows what the settings in force make of each: its tenant, type and entities, or why it reaches no
+ * tenant. It asks the same classes as stage route, and writes nothing. Not thread-safe.
  */
 public final class SignalPreview {
     private static final Comparator<ConsumerRecord<byte[], byte[]>> BY_PLACE = Comparator.comparingInt(
@@ -47,22 +48,25 @@ public final class SignalPreview {
     private final boolean missingIsDefault;
 
     /**
-     * Reads the configs that decide whether a record without a tenant counts for the default tenant.
+     * Reads the configs: they have the names, and decide whether a record without a tenant counts for the default tenant.
      *
      * @param sizes the record sizes that all of Tidegate's topics accept
      */
     public SignalPreview(Settings settings, RecordSizes sizes) {
         this.settings = settings;
         this.sizes = sizes;
-        router = new Router(settings.tenantSource(), new SignalReader(settings.signalMapping()));
-        missingIsDefault = missingIsDefault(new TenantDirectory(settings));
+        TenantDirectory directory = new TenantDirectory(settings);
+        Map<TenantId, TenantDirectory.Stored> configs = configs(directory);
+        router = new Router(
+                settings.tenantSource(), new SignalReader(settings.signalMapping()), TenantDirectory.names(configs));
+        missingIsDefault = directory.missingIsDefault(configs);
     }
 
-    private static boolean missingIsDefault(TenantDirectory directory) {
+    private static Map<TenantId, TenantDirectory.Stored> configs(TenantDirectory directory) {
         try {
-            return directory.missingIsDefault(directory.configs());
+            return directory.configs();
         } catch (MissingTopicException e) {
-            return directory.missingIsDefault(Map.of()); // before `tidegate init`, no tenant has a config
+            return Map.of(); // before `tidegate init`, no tenant has a config
         }
     }
 
@@ -112,12 +116,11 @@ public final class SignalPreview {
     Explained explain(ConsumerRecord<byte[], byte[]> record) {
         Route tooLarge = sizes.tooLarge(RecordSizes.of(record.key(), record.value(), record.headers()));
         Route strict = tooLarge != null ? tooLarge : route(record, false);
-        boolean isMissing =
-                strict instanceof ToDeadLetter letter && letter.defect() == Defect.TENANT_MISSING;
+        boolean isMissing = strict instanceof ToDeadLetter letter && letter.defect() == Defect.TENANT_MISSING;
         return new Explained(
                 record,
                 isMissing && missingIsDefault ? route(record, true) : strict,
-                strict instanceof Route.ToTenant);
+                strict instanceof Route.ToTenant || strict instanceof Route.ToUnknown);
     }
 
     private Route route(ConsumerRecord<byte[], byte[]> record, boolean orDefault) {
@@ -132,12 +135,18 @@ public final class SignalPreview {
                 "%d of %d records %s a tenant".formatted(named, records.size(), named == 1 ? "names" : "name"));
         Map<String, Integer> letters = new TreeMap<>();
         int ofDefault = 0;
+        int unknown = 0;
         for (Explained one : records) {
             if (one.route() instanceof ToDeadLetter letter) {
                 letters.merge(letter.defect().id(), 1, Integer::sum);
+            } else if (one.route() instanceof Route.ToUnknown) {
+                unknown++;
             } else if (!one.namesTenant()) {
                 ofDefault++;
             }
+        }
+        if (unknown > 0) {
+            text.append("; %d by a name that no tenant has (tenant_unknown)".formatted(unknown));
         }
         if (ofDefault > 0) {
             text.append("; %d without one count for tenant 0".formatted(ofDefault));

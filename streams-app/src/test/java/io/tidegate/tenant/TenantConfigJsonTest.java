@@ -35,6 +35,7 @@ class TenantConfigJsonTest {
             .maxItems(BigInteger.ONE)
             .maxUsers(TenantConfig.U64_MAX)
             .maxCreators(BigInteger.ZERO)
+            .externalIds(List.of("acme", "org_8Kd"))
             .build();
 
     /** As builds wrote it that knew no limits of bytes and of single kinds. */
@@ -95,7 +96,7 @@ class TenantConfigJsonTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> TenantConfigJson.parse(quoted("{'tenant_id':42,'max_signal_per_sec':5}")))
                 .withMessage(
-                        "unknown field 'max_signal_per_sec'; known: blocked_until, burst_bytes, burst_signals, label,"
+                        "unknown field 'max_signal_per_sec'; known: blocked_until, burst_bytes, burst_signals, external_ids, label,"
                                 + " max_bytes_per_sec, max_creators, max_entities, max_items, max_signal_bytes,"
                                 + " max_signals_per_sec, max_storage_bytes, max_users, mode, required_regions, tenant_id");
     }

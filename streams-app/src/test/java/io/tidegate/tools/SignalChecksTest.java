@@ -51,8 +51,7 @@ final class SignalChecksTest {
         Finding finding = SignalChecks.of("signals", List.of(OF_DEFAULT, OF_DEFAULT));
 
         assertThat(finding.level()).isEqualTo(Level.OK);
-        assertThat(finding.text())
-                .isEqualTo("signals: 0 of 2 records name a tenant; 2 without one count for tenant 0");
+        assertThat(finding.text()).isEqualTo("signals: 0 of 2 records name a tenant; 2 without one count for tenant 0");
     }
 
     @Test

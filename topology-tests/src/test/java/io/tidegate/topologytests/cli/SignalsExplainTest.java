@@ -69,11 +69,12 @@ final class SignalsExplainTest {
         }
     }
 
-    private static void send(String topic, int partition, String... values) {
+    private static void send(String topic, int partition, String... values) throws Exception {
         Map<String, Object> config = Map.of("bootstrap.servers", broker.bootstrapServers());
         try (var producer = new KafkaProducer<>(config, new StringSerializer(), new StringSerializer())) {
             for (String value : values) {
-                producer.send(new ProducerRecord<>(topic, partition, null, value.replace('\'', '"')));
+                producer.send(new ProducerRecord<>(topic, partition, null, value.replace('\'', '"')))
+                        .get(30, TimeUnit.SECONDS);
             }
         }
     }
@@ -111,8 +112,9 @@ final class SignalsExplainTest {
                 .isZero();
         assertThat(lines.get(3).path("names_tenant").asBoolean()).isFalse();
         assertThat(json.err())
-                .contains("%s: 1 of 4 records names a tenant; 1 without one count for tenant 0; dead letters: malformed 1, tenant_invalid 1"
-                        .formatted(topic));
+                .contains(
+                        "%s: 1 of 4 records names a tenant; 1 without one count for tenant 0; dead letters: malformed 1, tenant_invalid 1"
+                                .formatted(topic));
 
         var table = app.tidegate(explain(topic, mapping));
         assertThat(table.exit()).isZero();
@@ -158,7 +160,8 @@ final class SignalsExplainTest {
     void doctorsReadTheIngressAndSayHowManyRecordsNameATenant() throws Exception {
         assertThat(app.tidegate("init").exit()).isZero();
         Files.createDirectories(Path.of(app.dataDir("a")));
-        assertThat(app.tidegate("tenants", "set", "42", "--rate", "10/s").exit()).isZero();
+        assertThat(app.tidegate("tenants", "set", "42", "--rate", "10/s").exit())
+                .isZero();
         assertThat(app.tidegate("doctor", "--data-dir", app.dataDir("a")).out())
                 .contains("ok    signals   %s has no record to look at".formatted(app.signals()));
 
