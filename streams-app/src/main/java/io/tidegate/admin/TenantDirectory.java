@@ -4,7 +4,9 @@ import io.tidegate.admission.TenantUsage;
 import io.tidegate.config.Settings;
 import io.tidegate.contract.StateKeys;
 import io.tidegate.streams.KafkaInternals;
+import io.tidegate.tenant.ConfigKey;
 import io.tidegate.tenant.NameIndex;
+import io.tidegate.tenant.Plan;
 import io.tidegate.tenant.StoredConfig;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantId;
@@ -42,36 +44,81 @@ public final class TenantDirectory {
     /** The default tenant's config if none is stored. */
     private static final Stored NOT_STORED = new Stored(TenantConfig.defaultTenant(), ConfigWriter.NO_OFFSET);
 
+    /**
+     * All configs and plans.
+     *
+     * @param tenants all tenants that have a config
+     * @param plans all plans by name; the config has the fields of the plan
+     */
+    public record Snapshot(Map<TenantId, Stored> tenants, Map<String, Stored> plans) {
+        /**
+         * The config in force for a tenant that sets these fields itself.
+         *
+         * @return null if its plan does not exist, or is not one that can be read
+         */
+        public @Nullable TenantConfig completed(TenantConfig own) {
+            Stored plan = own.plan() == null ? null : plans.get(own.plan());
+            return Plan.inForce(own, plan == null ? null : plan.config());
+        }
+
+        /** How many tenants are on each plan; also on plans that do not exist. */
+        public Map<String, Integer> tenantsByPlan() {
+            Map<String, Integer> counts = new TreeMap<>();
+            for (Stored stored : tenants.values()) {
+                if (stored.config() != null && stored.config().plan() != null) {
+                    counts.merge(stored.config().plan(), 1, Integer::sum);
+                }
+            }
+            return counts;
+        }
+    }
+
+    /** All tenants and plans. */
+    public Snapshot snapshot() {
+        Map<TenantId, Stored> tenants = new TreeMap<>();
+        Map<String, Stored> plans = new TreeMap<>();
+        TopicReader.table(
+                        settings,
+                        settings.topics().configs(),
+                        record -> ConfigKey.tryParse(record.key()),
+                        TenantDirectory::stored)
+                .forEach((key, stored) -> {
+                    if (key instanceof ConfigKey.OfTenant one) {
+                        tenants.put(one.tenant(), stored);
+                    } else {
+                        plans.put(((ConfigKey.OfPlan) key).name(), stored);
+                    }
+                });
+        return new Snapshot(tenants, plans);
+    }
+
     /** All tenants that have a config. */
     public Map<TenantId, Stored> configs() {
-        return TopicReader.table(
-                settings,
-                settings.topics().configs(),
-                record -> record.key() == null ? null : TenantId.tryParse(record.key()),
-                TenantDirectory::stored);
+        return snapshot().tenants();
     }
 
     /**
      * What a tenant is judged by.
      *
-     * @param configs all, as {@link #configs} reads them
-     * @return null where its signals are refused as unknown, or what is stored for it is not a config
+     * @return null where its signals are rejected as unknown, or what is stored for it is not a config
      */
-    public @Nullable TenantConfig inForce(Map<TenantId, Stored> configs, TenantId tenant) {
-        Stored ofDefault = configs.getOrDefault(TenantId.DEFAULT, NOT_STORED);
-        Stored own = tenant.isDefault() ? ofDefault : configs.get(tenant);
-        Stored found = settings.unknownTenants().inForce(own, ofDefault);
-        return found == null ? null : found.config();
+    public @Nullable TenantConfig inForce(Snapshot snapshot, TenantId tenant) {
+        Stored ofDefault = snapshot.tenants().getOrDefault(TenantId.DEFAULT, NOT_STORED);
+        Stored own = tenant.isDefault() ? ofDefault : snapshot.tenants().get(tenant);
+        if (own != null && (own.config() == null || snapshot.completed(own.config()) != null)) {
+            return own.config() == null ? null : snapshot.completed(own.config());
+        }
+        if (tenant.isDefault() || ofDefault.config() == null) {
+            return null;
+        }
+        TenantConfig completed = snapshot.completed(ofDefault.config());
+        return completed == null ? null : settings.unknownTenants().inForce(null, completed);
     }
 
-    /**
-     * Whether a signal that names no tenant counts for the default tenant.
-     *
-     * @param configs all, as {@link #configs} reads them
-     */
-    public boolean missingIsDefault(Map<TenantId, Stored> configs) {
+    /** Whether a signal that names no tenant counts for the default tenant. */
+    public boolean missingIsDefault(Snapshot snapshot) {
         return settings.missingTenants()
-                .countForDefault(configs.keySet().stream().anyMatch(id -> !id.isDefault()));
+                .countForDefault(snapshot.tenants().keySet().stream().anyMatch(id -> !id.isDefault()));
     }
 
     /**
@@ -112,7 +159,7 @@ public final class TenantDirectory {
     }
 
     private static Stored stored(ConsumerRecord<byte[], byte[]> record) {
-        TenantId key = TenantId.tryParse(record.key());
+        ConfigKey key = ConfigKey.tryParse(record.key());
         return new Stored(
                 key == null ? null : StoredConfig.read(key, record.value()).config(), record.offset());
     }
@@ -164,9 +211,9 @@ public final class TenantDirectory {
     public void putAll(Collection<TenantConfig> configs) {
         String user = TenantOperations.Caller.ofCommandLine().name();
         try (ConfigWriter writer = new ConfigWriter(settings)) {
-            Map<TenantId, ConfigEdit> edits = new TreeMap<>();
+            Map<ConfigKey, ConfigEdit> edits = new TreeMap<>();
             for (TenantConfig config : configs) {
-                edits.put(config.tenantId(), before -> new ConfigEdit.Write(config));
+                edits.put(ConfigKey.of(config.tenantId()), before -> new ConfigEdit.Write(config));
                 if (edits.size() == TRANSACTION_RECORDS_MAX) {
                     changeAll(writer, edits, user);
                     edits.clear();
@@ -176,7 +223,7 @@ public final class TenantDirectory {
         }
     }
 
-    private static void changeAll(ConfigWriter writer, Map<TenantId, ConfigEdit> edits, String user) {
+    private static void changeAll(ConfigWriter writer, Map<ConfigKey, ConfigEdit> edits, String user) {
         for (ConfigWriter.Outcome outcome : writer.changeAll(edits, user).values()) {
             if (outcome instanceof ConfigWriter.Rejected rejected) {
                 throw new AdminException(rejected.rejection().message());

@@ -19,12 +19,14 @@ import io.tidegate.http.Json;
 import io.tidegate.http.Problem;
 import io.tidegate.http.Reply;
 import io.tidegate.http.Routes;
+import io.tidegate.tenant.Plan;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.tenant.TenantRef;
 import io.tidegate.tools.DryRun;
 import io.tidegate.tools.Replay;
 import io.tidegate.tools.ReplayReport;
+import io.tidegate.topology.TenantConfigs.InForce;
 import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
@@ -169,7 +171,12 @@ final class CommandsApi implements AutoCloseable {
         if (!(body.get("config") instanceof ObjectNode config)) {
             throw bad("config", "is not a config, as PUT takes it");
         }
-        TenantConfig proposed = TenantsApi.parse(tenant, config);
+        TenantConfig own = TenantsApi.parse(tenant, config);
+        InForce plan = own.plan() == null ? null : node.configs.plan(own.plan());
+        TenantConfig proposed = Plan.inForce(own, plan == null ? null : plan.config());
+        if (proposed == null) {
+            throw Problem.badField(Problem.Kind.INVALID_CONFIG, "plan", "'%s' does not exist".formatted(own.plan()));
+        }
         Duration since = Duration.ofSeconds(number(body, "since_seconds", SINCE_S_DEFAULT, 1, SINCE_S_MAX));
         DryRun.Report report =
                 longWork.run(() -> new DryRun(node.settings).judge(proposed, since, System.currentTimeMillis()));

@@ -304,7 +304,7 @@ final class TenantList {
                     && (own == null || !hasText(own.config(), question.text()))) {
                 return false;
             }
-            return question.state() == null || question.state() == state(own);
+            return question.state() == null || question.state() == state(own, config);
         }
 
         private static boolean hasText(TenantConfig config, String text) {
@@ -312,15 +312,16 @@ final class TenantList {
                     .anyMatch(one -> one.toLowerCase(Locale.ROOT).contains(text));
         }
 
-        private State state(@Nullable InForce own) {
-            if (own == null) {
+        /** By its own config, completed by its plan. Where the plan does not exist, nothing is in force of it. */
+        private State state(@Nullable InForce own, @Nullable TenantConfig inForce) {
+            if (own == null || inForce == null) {
                 return State.NO_CONFIG;
             }
-            Instant blocked = own.config().blockedUntil();
+            Instant blocked = inForce.blockedUntil();
             if (blocked != null && blocked.toEpochMilli() > nowMs) {
                 return State.BLOCKED;
             }
-            return own.config().mode() == TenantConfig.Mode.OBSERVE ? State.OBSERVE : State.ENFORCE;
+            return inForce.mode() == TenantConfig.Mode.OBSERVE ? State.OBSERVE : State.ENFORCE;
         }
 
         private Place place(
@@ -350,7 +351,7 @@ final class TenantList {
                 tenant.remove("limits");
                 TenantConfig config =
                         row.inForce() == null ? null : row.inForce().config();
-                tenant.put("state", state(row.own()).name().toLowerCase(Locale.ROOT));
+                tenant.put("state", state(row.own(), config).name().toLowerCase(Locale.ROOT));
                 tenant.put("used_percent", QuotaUse.percent(row.usage(), config, nowMs));
                 tenant.set("usage", TenantJson.usage(row.usage(), config, nowMs));
                 tenant.set("recent", TenantJson.recent(node.history.recent(row.id(), nowMs)));

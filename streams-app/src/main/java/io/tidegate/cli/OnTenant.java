@@ -41,8 +41,8 @@ abstract class OnTenant extends OnTenants {
      * @throws AdminException if the record is not a config: what it meant to limit must not be lost unnoticed
      */
     @Nullable
-    TenantConfig stored(TenantDirectory directory) {
-        TenantDirectory.Stored found = directory.configs().get(tenant);
+    TenantConfig stored(TenantDirectory.Snapshot snapshot) {
+        TenantDirectory.Stored found = snapshot.tenants().get(tenant);
         if (found != null && found.config() == null) {
             throw new AdminException(TenantOperations.notAConfig(tenant, found.offset()));
         }

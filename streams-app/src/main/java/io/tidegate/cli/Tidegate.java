@@ -38,6 +38,7 @@ import picocli.CommandLine.Spec;
             InitCommand.class,
             StatusCommand.class,
             TenantsCommand.class,
+            PlansCommand.class,
             SignalsCommand.class,
             RejectionsCommand.class,
             WalCommand.class,

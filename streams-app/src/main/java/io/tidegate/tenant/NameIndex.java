@@ -84,6 +84,11 @@ public final class NameIndex implements TenantNames {
         conflictCount = 0;
     }
 
+    /** The names that a tenant claims. */
+    public List<String> ofTenant(TenantId tenant) {
+        return ofTenant.getOrDefault(tenant, List.of());
+    }
+
     /** The tenants that claim a name. */
     public List<TenantId> claimants(String name) {
         return claims.getOrDefault(name, List.of());

@@ -219,7 +219,7 @@ public final class Doctor {
                 identity(setup);
                 findings.addAll(TenantChecks.of(
                         settings.missingTenants(),
-                        new TenantDirectory(settings).configs(),
+                        new TenantDirectory(settings).snapshot(),
                         config -> TenantOperations.warnings(config, settings)));
                 signals(setup);
             });

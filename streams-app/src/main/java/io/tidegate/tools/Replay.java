@@ -164,7 +164,7 @@ public final class Replay {
     private final int pacePerSec;
     private final ReplayReport.Builder counts = new ReplayReport.Builder();
     private final TenantDirectory directory;
-    private Map<TenantId, TenantDirectory.Stored> configs;
+    private TenantDirectory.Snapshot configs;
     private ReplayLedger ledger = new ReplayLedger(Map.of());
     private @Nullable ReplayJudge judge;
     private long judgedFromNanos;
@@ -185,7 +185,7 @@ public final class Replay {
         this.pacePerSec = pacePerSec;
         this.ledgerTopic = settings.applicationId() + "-replays";
         this.directory = new TenantDirectory(settings);
-        this.configs = directory.configs();
+        this.configs = directory.snapshot();
     }
 
     /** Reports what {@link #run} would do; changes nothing. */
@@ -328,16 +328,17 @@ public final class Replay {
             return current;
         }
         if (current != null) {
-            configs = directory.configs();
+            configs = directory.snapshot();
         }
-        boolean anyNeedsUsage = configs.values().stream().anyMatch(stored -> ReplayJudge.needsUsage(stored.config()));
+        boolean anyNeedsUsage =
+                configs.tenants().keySet().stream().anyMatch(tenant -> ReplayJudge.needsUsage(config(tenant)));
         UsageSnapshot usages = anyNeedsUsage
                 ? UsageSnapshot.read(settings, tenant -> ReplayJudge.needsUsage(config(tenant)), entitiesMax())
                 : UsageSnapshot.empty();
         current = new ReplayJudge(
                 settings.tenantSource(),
                 settings.signalMapping(),
-                TenantDirectory.names(configs),
+                TenantDirectory.names(configs.tenants()),
                 directory.missingIsDefault(configs),
                 this::config,
                 usages,

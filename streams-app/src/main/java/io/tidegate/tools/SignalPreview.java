@@ -10,7 +10,6 @@ import io.tidegate.contract.Router.Route;
 import io.tidegate.contract.Router.Route.ToDeadLetter;
 import io.tidegate.signal.Defect;
 import io.tidegate.signal.SignalReader;
-import io.tidegate.tenant.TenantId;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -56,17 +55,17 @@ public final class SignalPreview {
         this.settings = settings;
         this.sizes = sizes;
         TenantDirectory directory = new TenantDirectory(settings);
-        Map<TenantId, TenantDirectory.Stored> configs = configs(directory);
+        TenantDirectory.Snapshot configs = configs(directory);
         router = new Router(
-                settings.tenantSource(), new SignalReader(settings.signalMapping()), TenantDirectory.names(configs));
+                settings.tenantSource(), new SignalReader(settings.signalMapping()), TenantDirectory.names(configs.tenants()));
         missingIsDefault = directory.missingIsDefault(configs);
     }
 
-    private static Map<TenantId, TenantDirectory.Stored> configs(TenantDirectory directory) {
+    private static TenantDirectory.Snapshot configs(TenantDirectory directory) {
         try {
-            return directory.configs();
+            return directory.snapshot();
         } catch (MissingTopicException e) {
-            return Map.of(); // before `tidegate init`, no tenant has a config
+            return new TenantDirectory.Snapshot(Map.of(), Map.of()); // before `tidegate init`, no tenant has a config
         }
     }
 

@@ -124,6 +124,7 @@ final class HelpTest {
                         "init",
                         "status",
                         "tenants",
+                        "plans",
                         "signals",
                         "rejections",
                         "wal",

@@ -143,12 +143,16 @@ final class HttpContractTest {
         expect(415, "POST", tenant + "/undo", admin.send("POST", "/v1/tenants/42/undo", "{}", "Content-Type", "a/b"));
         expect(200, "POST", tenant + "/undo", admin.send("POST", "/v1/tenants/42/undo", "{}"));
 
+        plans(admin, reader, acme);
+
         // What refuses a kind of path or parameter, on each path that has it.
         Map<String, String> gets = Map.of(
                 "/v1/history",
                 "/v1/history?tenant=42",
                 tenant,
                 "/v1/tenants/42",
+                "/v1/plans",
+                "/v1/plans",
                 tenant + "/usage",
                 "/v1/tenants/42/usage",
                 tenant + "/history",
@@ -188,6 +192,49 @@ final class HttpContractTest {
         assertThat(documented())
                 .as("answers that are documented and were not given")
                 .isSubsetOf(provoked);
+    }
+
+    private void plans(Http admin, Http reader, Http acme) throws Exception {
+        String template = "/v1/plans/{name}";
+        String path = "/v1/plans/pro";
+        expect(404, "GET", template, reader.get(path));
+        expect(404, "PATCH", template, admin.send("PATCH", path, "{\"max_items\":1}"));
+        expect(404, "DELETE", template, admin.send("DELETE", path, null));
+        Answer put = admin.send("PUT", path, "{\"max_signals_per_sec\":10}", "If-None-Match", "*");
+        expect(200, "PUT", template, put);
+        String etag = put.header("ETag");
+        expect(200, "GET", template, reader.get(path));
+        expect(304, "GET", template, reader.get(path, "If-None-Match", etag));
+        expect(200, "PATCH", template, admin.send("PATCH", path, "{\"max_items\":1}", "If-Match", etag));
+        for (String method : List.of("PUT", "PATCH", "DELETE")) {
+            String body = method.equals("DELETE") ? null : "{\"max_items\":2}";
+            expect(412, method, template, admin.send(method, path, body, "If-Match", etag));
+            expect(403, method, template, reader.send(method, path, body));
+            expect(401, method, template, http.send(method, path, body));
+            expect(400, method, template, admin.send(method, "/v1/plans/-pro", body));
+            if (body != null) {
+                expect(400, method, template, admin.send(method, path, "{\"plan\":\"free\"}"));
+                expect(413, method, template, admin.send(method, path, LARGE));
+                expect(415, method, template, admin.send(method, path, body, "Content-Type", "text/plain"));
+            }
+        }
+        expect(401, "GET", template, http.get(path));
+        expect(403, "GET", template, acme.get(path));
+        expect(400, "GET", template, reader.get("/v1/plans/-pro"));
+        String tenant = "/v1/tenants/{id}";
+        expect(200, "PATCH", tenant, admin.send("PATCH", "/v1/tenants/42", "{\"plan\":\"pro\"}"));
+        Answer effective = acme.get("/v1/tenants/42");
+        expect(200, "GET", tenant, effective);
+        assertThat(effective.json().at("/limits/max_items/value").asLong()).isEqualTo(1);
+        assertThat(effective.json().at("/limits/max_items/origin").asText()).isEqualTo("plan");
+        assertThat(effective.json().at("/limits/max_signals_per_sec/origin").asText())
+                .isEqualTo("tenant");
+        Answer missing = admin.send("PATCH", "/v1/tenants/42", "{\"plan\":\"none\"}");
+        expect(400, "PATCH", tenant, missing);
+        assertThat(missing.json().path("field").asText()).isEqualTo("plan");
+        expect(409, "DELETE", template, admin.send("DELETE", path, null));
+        expect(200, "PATCH", tenant, admin.send("PATCH", "/v1/tenants/42", "{\"plan\":null}"));
+        expect(200, "DELETE", template, admin.send("DELETE", path, null));
     }
 
     /** What is asked of a tenant beyond its config, from its first signal to its end. */
