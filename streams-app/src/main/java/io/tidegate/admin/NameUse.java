@@ -62,11 +62,11 @@ final class NameUse {
     }
 
     /** Another tenant that has the name and keeps it. */
-    private @Nullable TenantId owner(
-            String name, TenantId tenant, Map<ConfigKey, @Nullable TenantConfig> changes) {
+    private @Nullable TenantId owner(String name, TenantId tenant, Map<ConfigKey, @Nullable TenantConfig> changes) {
         for (TenantId other : names.claimants(name)) {
             ConfigKey key = ConfigKey.of(other);
-            if (!other.equals(tenant) && (!changes.containsKey(key) || names(changes.get(key)).contains(name))) {
+            if (!other.equals(tenant)
+                    && (!changes.containsKey(key) || names(changes.get(key)).contains(name))) {
                 return other;
             }
         }

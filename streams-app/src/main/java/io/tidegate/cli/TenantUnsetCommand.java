@@ -31,7 +31,8 @@ final class TenantUnsetCommand extends ConfigChange {
     }
 
     private TenantConfig without(TenantConfig base) {
-        TenantConfig named = externalId ? base.toBuilder().externalIds(List.of()).build() : base;
+        TenantConfig named =
+                externalId ? base.toBuilder().externalIds(List.of()).build() : base;
         return limits.without(plan ? named.toBuilder().plan(null).build() : named);
     }
 }

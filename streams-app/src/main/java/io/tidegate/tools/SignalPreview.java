@@ -57,7 +57,9 @@ public final class SignalPreview {
         TenantDirectory directory = new TenantDirectory(settings);
         TenantDirectory.Snapshot configs = configs(directory);
         router = new Router(
-                settings.tenantSource(), new SignalReader(settings.signalMapping()), TenantDirectory.names(configs.tenants()));
+                settings.tenantSource(),
+                new SignalReader(settings.signalMapping()),
+                TenantDirectory.names(configs.tenants()));
         missingIsDefault = directory.missingIsDefault(configs);
     }
 
