@@ -16,7 +16,7 @@ const FIELDS = [
   ['max_creators', 'Creators', 'distinct creators', '--creators', Number.MAX_SAFE_INTEGER],
   ['max_storage_bytes', 'Storage', 'bytes of sealed segments', '--storage', Number.MAX_SAFE_INTEGER],
 ];
-const ORIGINS = { tenant: 'its own config', default: 'the default tenant', twice_the_rate: '2 × the rate' };
+const ORIGINS = { tenant: 'its own config', plan: 'its plan', default: 'the default tenant', twice_the_rate: '2 × the rate' };
 const BYTES = ['max_bytes_per_sec', 'burst_bytes', 'max_signal_bytes', 'max_storage_bytes'];
 
 export function tenantPage(id) {
@@ -69,7 +69,10 @@ export function tenantPage(id) {
       return h('label', { for: `f-${name}` }, h('span', {}, label), inputs[name], h('span', { class: 'hint', id: `h-${name}` }, hint), errors[name]);
     });
     inputs.label = h('input', { type: 'text', maxlength: 200, id: 'f-label' });
-    inputs.mode = h('select', { id: 'f-mode' }, h('option', { value: 'enforce' }, 'enforce'), h('option', { value: 'observe' }, 'observe: count, but accept'));
+    inputs.plan = h('input', { type: 'text', maxlength: 64, id: 'f-plan', autocomplete: 'off', placeholder: 'no plan' });
+    errors.plan = h('span', { class: 'error', role: 'alert' });
+    const ofPlan = h('option', { value: '' }, 'as the plan says');
+    inputs.mode = h('select', { id: 'f-mode' }, ofPlan, h('option', { value: 'enforce' }, 'enforce'), h('option', { value: 'observe' }, 'observe: count, but accept'));
     errors.label = h('span', { class: 'error', role: 'alert' });
     const preview = h('div', { id: 'preview', role: 'status' });
     const lines = h('details', { class: 'lines' }, h('summary', {}, 'The same on the command line'));
@@ -82,7 +85,10 @@ export function tenantPage(id) {
       const config = tenant.config ?? {};
       for (const [name] of FIELDS) inputs[name].value = config[name] ?? '';
       inputs.label.value = config.label ?? '';
-      inputs.mode.value = config.mode ?? 'enforce';
+      inputs.plan.value = config.plan ?? '';
+      ofPlan.hidden = !config.plan;
+      inputs.mode.value = config.mode ?? (config.plan ? '' : 'enforce');
+      for (const [name] of FIELDS) inputs[name].placeholder = config.plan ? `from plan ${config.plan}` : 'no limit';
       showLines();
     }
 
@@ -101,7 +107,9 @@ export function tenantPage(id) {
         if (value !== (config[name] ?? null)) changes[name] = value;
       }
       if (inputs.label.value !== (config.label ?? '')) changes.label = inputs.label.value;
-      if (inputs.mode.value !== (config.mode ?? 'enforce')) changes.mode = inputs.mode.value;
+      const plan = inputs.plan.value.trim() || null;
+      if (plan !== (config.plan ?? null)) changes.plan = plan;
+      if (inputs.mode.value !== (config.mode ?? (config.plan ? '' : 'enforce'))) changes.mode = inputs.mode.value || null;
       return right ? changes : null;
     }
 
@@ -113,9 +121,12 @@ export function tenantPage(id) {
       }
       const set = FIELDS.filter(([name]) => changes[name] !== undefined && changes[name] !== null).map(([name, , , option]) => `${option} ${changes[name]}`);
       if (changes.label !== undefined && changes.label !== '') set.push(`--label ${shellQuote(changes.label)}`);
+      if (changes.plan) set.push(`--plan ${shellQuote(changes.plan)}`);
       if (changes.mode) set.push(`--mode ${changes.mode}`);
       const unset = FIELDS.filter(([name]) => changes[name] === null).map(([, , , option]) => option);
       if (changes.label === '') unset.push('--label');
+      if (changes.plan === null) unset.push('--plan');
+      if (changes.mode === null) unset.push('--mode');
       linesBox.replaceChildren(...[
         set.length ? command(`tidegate tenants set ${id} ${set.join(' ')}`) : '',
         unset.length ? command(`tidegate tenants unset ${id} ${unset.join(' ')}`) : '',
@@ -177,6 +188,7 @@ export function tenantPage(id) {
     const box = h('form', { class: 'edit', onsubmit: save, oninput: () => { touched = true; preview.replaceChildren(); showLines(); }, novalidate: true },
       numbers,
       h('label', { for: 'f-label' }, h('span', {}, 'Label'), inputs.label, errors.label),
+      h('label', { for: 'f-plan' }, h('span', {}, 'Plan'), inputs.plan, h('span', { class: 'hint' }, 'supplies every limit that is empty'), errors.plan),
       h('label', { for: 'f-mode' }, h('span', {}, 'Mode'), inputs.mode),
       h('div', { class: 'buttons' }, h('button', { type: 'submit', class: 'primary' }, 'Save'),
         h('button', { type: 'button', onclick: dryRun }, 'What would it refuse?'), h('button', { type: 'button', class: 'quiet', onclick: reset }, 'Reset')),
@@ -227,8 +239,8 @@ export function tenantPage(id) {
     const config = tenant.config;
     title.textContent = config?.label || `Tenant ${id}`;
     document.title = `${title.textContent} · Tidegate`;
-    badges.replaceChildren(h('span', { class: 'hint' }, `t${id}`),
-      isBlocked() ? pill(`blocked until ${time(config.blocked_until)}`, 'bad') : config?.mode === 'observe' ? pill('observing', 'wait') : config ? pill('enforcing', 'good') : pill('without config', 'wait'));
+    badges.replaceChildren(h('span', { class: 'hint' }, [`t${id}`, ...(config?.external_ids ?? [])].join(' · ')), config?.plan ? pill(`plan ${config.plan}`, 'wait') : '',
+      isBlocked() ? pill(`blocked until ${time(tenant.limits.blocked_until.value)}`, 'bad') : tenant.limits?.mode.value === 'observe' ? pill('observing', 'wait') : config ? pill('enforcing', 'good') : pill('without config', 'wait'));
     blockButton.textContent = isBlocked() ? 'Unblock' : 'Block …';
     element.querySelector('form.edit').fill();
     limits.replaceChildren(...warnings(tenant.warnings), tenant.limits ? h('table', {}, h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, 'Limit'), h('th', { scope: 'col', class: 'num' }, 'Value'), h('th', { scope: 'col' }, 'From'))),

@@ -99,7 +99,7 @@ class ArchitectureTest {
             new Row(
                     "admin",
                     List.of("tenant", "signal", "admission", "wal", "contract", "streams", "config"),
-                    List.of(LOG, KAFKA, JSON)),
+                    List.of(LOG, KAFKA, JSON, "org.yaml.snakeyaml..")),
             new Row(
                     "tools",
                     List.of("tenant", "signal", "admission", "wal", "contract", "streams", "config", "admin"),

@@ -1,10 +1,13 @@
 package io.tidegate.admin;
 
+import io.tidegate.tenant.ConfigKey;
+import io.tidegate.tenant.Plan;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantId;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** An edit of one tenant's config: from what is stored to what is to be stored. */
+/** An edit of one tenant's config or one plan: from what is stored to what is to be stored. */
 @FunctionalInterface
 public interface ConfigEdit {
     /**
@@ -17,11 +20,33 @@ public interface ConfigEdit {
     /**
      * What an edit is shown.
      *
-     * @param current the tenant's newest record
+     * @param key of the record
+     * @param current the newest record of the key
      * @param ofDefault the default tenant's newest record
      * @param others whether a tenant other than this one and the default one is configured
+     * @param plans the fields of all plans by name
+     * @param users how many tenants are on this plan; 0 of a tenant
      */
-    record Before(TenantId tenant, ConfigWriter.Current current, ConfigWriter.Current ofDefault, boolean others) {}
+    record Before(
+            ConfigKey key,
+            ConfigWriter.Current current,
+            ConfigWriter.Current ofDefault,
+            boolean others,
+            Map<String, TenantConfig> plans,
+            int users) {
+        /** The tenant whose config is edited. */
+        public TenantId tenant() {
+            if (key instanceof ConfigKey.OfTenant one) {
+                return one.tenant();
+            }
+            throw new IllegalStateException(key + " is no tenant");
+        }
+
+        /** The config in force for a tenant with a config of its own; null if its plan does not exist. */
+        public @Nullable TenantConfig inForce(TenantConfig own) {
+            return Plan.inForce(own, own.plan() == null ? null : plans.get(own.plan()));
+        }
+    }
 
     /** What becomes of the config. */
     sealed interface Result {}
@@ -38,7 +63,7 @@ public interface ConfigEdit {
     /** Nothing is written, and the caller is told why. */
     record Reject(Rejection rejection) implements Result {}
 
-    /** Why an operation on a tenant is not done. */
+    /** Why an operation on a tenant or a plan is not done. */
     enum Kind {
         /** The tenant has no config. */
         TENANT_UNKNOWN,
@@ -46,8 +71,16 @@ public interface ConfigEdit {
         NOT_A_CONFIG,
         /** The new config breaks a rule. */
         INVALID_CONFIG,
+        /** Another tenant has one of the names. */
+        NAME_TAKEN,
         /** The change to undo is not known. */
         NO_HISTORY,
+        /** There is no such plan. */
+        PLAN_UNKNOWN,
+        /** Tenants are on the plan that was to be removed. */
+        PLAN_IN_USE,
+        /** The tenant is blocked by its plan, so it cannot be let in alone. */
+        BLOCKED_BY_PLAN,
         /** The config is not the one that the caller has read. */
         PRECONDITION_FAILED
     }

@@ -1,6 +1,7 @@
 package io.tidegate.admin;
 
 import io.tidegate.config.Settings;
+import io.tidegate.tenant.ConfigKey;
 import io.tidegate.tenant.StoredConfig;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
@@ -8,6 +9,7 @@ import io.tidegate.tenant.TenantId;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Iterator;
@@ -38,7 +40,7 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Changes tenants' configs, one writer at a time over the whole cluster: what an edit was shown is what it replaces.
+ * Changes tenants' configs and plans, one writer at a time over the whole cluster: what an edit was shown is what it replaces.
  *
  * <p>All writers, in every instance and every command, use one transactional id. To begin, a writer takes it, and so fences
  * whoever had it; then it reads {@code tenant-configs} to its end; then it edits and writes in a transaction. If that
@@ -65,11 +67,11 @@ public final class ConfigWriter implements AutoCloseable {
     public static final long NO_OFFSET = -1;
 
     /**
-     * What a tenant's newest record says.
+     * What the newest record of a tenant or a plan says.
      *
-     * @param config null where there is no record, it removes the config, or it is none
+     * @param config of the tenant, or the fields of the plan; null where there is no record, it removes the config, or it is none
      * @param offset of the record; {@link #NO_OFFSET} where there is none
-     * @param readable false where the record is not a config of this tenant
+     * @param readable false where the record is not what its key says
      * @param history how it came to be
      */
     public record Current(@Nullable TenantConfig config, long offset, boolean readable, ConfigHistory history) {
@@ -93,16 +95,19 @@ public final class ConfigWriter implements AutoCloseable {
 
     private final Settings settings;
     private final String topic;
-    private final Map<TenantId, Long> offsets = new HashMap<>();
+    private final Map<ConfigKey, Long> offsets = new HashMap<>();
 
     /** Tenants whose newest record is not a deletion. */
     private final Set<TenantId> configured = new HashSet<>();
+
+    private final PlanUse plans = new PlanUse();
+    private final NameUse names = new NameUse();
 
     /** The default tenant's newest record: every edit is shown it, and a look-up for each would let others fence this one. */
     private Current ofDefault = Current.NONE;
 
     /** Of a commit that has begun and not ended; whether it happened is told by whether its first record is read. */
-    private @Nullable Map<TenantId, Outcome> inDoubt;
+    private @Nullable Map<ConfigKey, Outcome> inDoubt;
 
     private long inDoubtOffset = NO_OFFSET;
 
@@ -125,7 +130,12 @@ public final class ConfigWriter implements AutoCloseable {
 
     /** Changes one tenant's config; returns when the change is in the topic. */
     public Outcome change(TenantId tenant, String by, ConfigEdit edit) {
-        return changeAll(Map.of(tenant, edit), by).get(tenant);
+        return change(ConfigKey.of(tenant), by, edit);
+    }
+
+    /** Changes one tenant's config or one plan; returns when the change is in the topic. */
+    public Outcome change(ConfigKey key, String by, ConfigEdit edit) {
+        return changeAll(Map.of(key, edit), by).get(key);
     }
 
     /**
@@ -134,7 +144,7 @@ public final class ConfigWriter implements AutoCloseable {
      * @param by who does it, for the history
      * @return the outcome of each; of the rejected ones alone if there are any
      */
-    public synchronized Map<TenantId, Outcome> changeAll(Map<TenantId, ConfigEdit> edits, String by) {
+    public synchronized Map<ConfigKey, Outcome> changeAll(Map<ConfigKey, ConfigEdit> edits, String by) {
         long deadline = System.nanoTime() + RETRY_FOR.toNanos();
         for (int attempt = 1; ; attempt++) {
             try {
@@ -160,9 +170,14 @@ public final class ConfigWriter implements AutoCloseable {
     }
 
     /** A tenant's newest record. */
-    public synchronized Current current(TenantId tenant) {
+    public Current current(TenantId tenant) {
+        return current(ConfigKey.of(tenant));
+    }
+
+    /** The newest record of a tenant or a plan. */
+    public synchronized Current current(ConfigKey key) {
         try {
-            return currents(Set.of(tenant)).getOrDefault(tenant, Current.NONE);
+            return currents(Set.of(key)).getOrDefault(key, Current.NONE);
         } catch (KafkaException e) {
             close();
             throw new AdminException(
@@ -170,21 +185,22 @@ public final class ConfigWriter implements AutoCloseable {
         }
     }
 
-    private Map<TenantId, Outcome> attempt(Map<TenantId, ConfigEdit> edits, String by) {
+    private Map<ConfigKey, Outcome> attempt(Map<ConfigKey, ConfigEdit> edits, String by) {
         KafkaProducer<byte[], byte[]> writing = fencing();
-        Map<TenantId, Current> currents = currents(edits.keySet());
+        Map<ConfigKey, Current> currents = currents(edits.keySet());
         if (inDoubt != null && inDoubtSeen) {
             // The commit that failed had happened: it is among the committed records.
-            Map<TenantId, Outcome> happened = inDoubt;
+            Map<ConfigKey, Outcome> happened = inDoubt;
             inDoubt = null;
             return happened;
         }
         inDoubt = null;
-        Map<TenantId, Outcome> results = new TreeMap<>();
-        Map<TenantId, Outcome> rejected = new TreeMap<>();
-        Map<TenantId, Written> changed = new TreeMap<>();
-        for (Map.Entry<TenantId, ConfigEdit> edit : new TreeMap<>(edits).entrySet()) {
-            ConfigEdit.Before before = before(edit.getKey(), currents);
+        Map<ConfigKey, Outcome> results = new TreeMap<>();
+        Map<ConfigKey, Outcome> rejected = new TreeMap<>();
+        Map<ConfigKey, Written> changed = new TreeMap<>();
+        Map<String, TenantConfig> existing = plans.plans();
+        for (Map.Entry<ConfigKey, ConfigEdit> edit : new TreeMap<>(edits).entrySet()) {
+            ConfigEdit.Before before = before(edit.getKey(), currents, existing);
             ConfigEdit.Result result = edit.getValue().apply(before);
             if (result instanceof ConfigEdit.Reject reject) {
                 rejected.put(edit.getKey(), new Rejected(reject.rejection()));
@@ -196,44 +212,64 @@ public final class ConfigWriter implements AutoCloseable {
                 put(results, changed, before, result instanceof ConfigEdit.Write write ? write.config() : null);
             }
         }
+        Map<ConfigKey, @Nullable TenantConfig> wanted = new TreeMap<>();
+        changed.forEach((key, change) -> wanted.put(key, change.config()));
+        plans.violations(wanted).forEach((key, rejection) -> rejected.putIfAbsent(key, new Rejected(rejection)));
+        names.violations(wanted).forEach((key, rejection) -> rejected.putIfAbsent(key, new Rejected(rejection)));
         return rejected.isEmpty() ? write(writing, results, changed, by) : rejected;
     }
 
-    private ConfigEdit.Before before(TenantId tenant, Map<TenantId, Current> currents) {
-        int own = configured.contains(tenant) ? 1 : 0;
-        int alsoDefault = !tenant.isDefault() && configured.contains(TenantId.DEFAULT) ? 1 : 0;
+    private ConfigEdit.Before before(
+            ConfigKey key, Map<ConfigKey, Current> currents, Map<String, TenantConfig> existing) {
+        TenantId tenant = key instanceof ConfigKey.OfTenant one ? one.tenant() : null;
+        int own = tenant != null && configured.contains(tenant) ? 1 : 0;
+        int alsoDefault = (tenant == null || !tenant.isDefault()) && configured.contains(TenantId.DEFAULT) ? 1 : 0;
         return new ConfigEdit.Before(
-                tenant, currents.getOrDefault(tenant, Current.NONE), ofDefault, configured.size() > own + alsoDefault);
+                key,
+                currents.getOrDefault(key, Current.NONE),
+                ofDefault,
+                configured.size() > own + alsoDefault,
+                existing,
+                key instanceof ConfigKey.OfPlan plan ? plans.users(plan.name()) : 0);
     }
 
     private static void put(
-            Map<TenantId, Outcome> results,
-            Map<TenantId, Written> changed,
+            Map<ConfigKey, Outcome> results,
+            Map<ConfigKey, Written> changed,
             ConfigEdit.Before before,
             @Nullable TenantConfig config) {
         Current current = before.current();
         Written written = new Written(config, current.offset(), before);
         if (current.readable() && Objects.equals(config, current.config())) {
-            results.put(before.tenant(), written);
+            results.put(before.key(), written);
         } else {
-            changed.put(before.tenant(), written);
+            changed.put(before.key(), written);
         }
     }
 
-    private Map<TenantId, Outcome> write(
+    private Map<ConfigKey, Outcome> write(
             KafkaProducer<byte[], byte[]> writing,
-            Map<TenantId, Outcome> results,
-            Map<TenantId, Written> changed,
+            Map<ConfigKey, Outcome> results,
+            Map<ConfigKey, Written> changed,
             String by) {
-        List<ProducerRecord<byte[], byte[]>> records = new ArrayList<>();
-        changed.forEach(
-                (tenant, change) -> records.add(record(tenant, change.before().current(), change.config(), by)));
-        if (records.isEmpty()) {
+        if (changed.isEmpty()) {
             return results;
         }
+        List<Map.Entry<ConfigKey, Written>> changes = new ArrayList<>(changed.entrySet());
+        // Instances apply one record after the other: no tenant must be on a plan that is not there yet, or not any
+        // more.
+        changes.sort(Comparator.comparing(change ->
+                change.getKey() instanceof ConfigKey.OfPlan && change.getValue().config() == null));
+        List<ProducerRecord<byte[], byte[]>> records = changes.stream()
+                .map(change -> record(
+                        change.getKey(),
+                        change.getValue().before().current(),
+                        change.getValue().config(),
+                        by))
+                .toList();
         long[] written = write(writing, records);
         int i = 0;
-        for (Map.Entry<TenantId, Written> change : changed.entrySet()) {
+        for (Map.Entry<ConfigKey, Written> change : changes) {
             Written one = change.getValue();
             results.put(change.getKey(), new Written(one.config(), written[i++], one.before()));
         }
@@ -248,13 +284,19 @@ public final class ConfigWriter implements AutoCloseable {
     }
 
     private ProducerRecord<byte[], byte[]> record(
-            TenantId tenant, Current current, @Nullable TenantConfig config, String by) {
-        ProducerRecord<byte[], byte[]> record =
-                new ProducerRecord<>(topic, 0, tenant.key(), config == null ? null : TenantConfigJson.write(config));
+            ConfigKey key, Current current, @Nullable TenantConfig config, String by) {
+        ProducerRecord<byte[], byte[]> record = new ProducerRecord<>(topic, 0, key.bytes(), value(key, config));
         current.history()
                 .with(new ConfigHistory.Change(Instant.now(), by, current.config(), config, NO_OFFSET))
                 .addTo(record.headers());
         return record;
+    }
+
+    private static byte @Nullable [] value(ConfigKey key, @Nullable TenantConfig config) {
+        if (config == null) {
+            return null;
+        }
+        return key instanceof ConfigKey.OfPlan ? TenantConfigJson.writePlan(config) : TenantConfigJson.write(config);
     }
 
     /** A commit is answered before readers of committed records see it; who reads next, here or elsewhere, is to see it. */
@@ -274,7 +316,7 @@ public final class ConfigWriter implements AutoCloseable {
         return reading.endOffsets(List.of(partition), READ_WITHIN).get(partition);
     }
 
-    /** In the order of the tenants' ids, as the records are; not committed yet. */
+    /** In the order of the records; not committed yet. */
     private static long[] write(KafkaProducer<byte[], byte[]> producer, List<ProducerRecord<byte[], byte[]>> records) {
         producer.beginTransaction();
         List<Future<RecordMetadata>> sent = new ArrayList<>();
@@ -319,13 +361,13 @@ public final class ConfigWriter implements AutoCloseable {
         return opened;
     }
 
-    /** Reads to the end, and returns the newest records of some tenants; those without one are absent. */
-    private Map<TenantId, Current> currents(Set<TenantId> wanted) {
+    /** Reads to the end, and returns the newest records of some keys; those without one are absent. */
+    private Map<ConfigKey, Current> currents(Set<ConfigKey> wanted) {
         KafkaConsumer<byte[], byte[]> reading = reading();
-        Map<TenantId, Current> found = new HashMap<>();
+        Map<ConfigKey, Current> found = new HashMap<>();
         readToEnd(reading, wanted, found);
-        List<TenantId> missing = wanted.stream()
-                .filter(tenant -> offsets.containsKey(tenant) && !found.containsKey(tenant))
+        List<ConfigKey> missing = wanted.stream()
+                .filter(key -> offsets.containsKey(key) && !found.containsKey(key))
                 .toList();
         if (missing.isEmpty()) {
             return found;
@@ -336,33 +378,26 @@ public final class ConfigWriter implements AutoCloseable {
             reading.seekToBeginning(List.of(partition));
             readToEnd(reading, wanted, found);
         } else {
-            missing.forEach(tenant -> found.put(tenant, lookUp(reading, partition, tenant)));
+            missing.forEach(key -> found.put(key, lookUp(reading, partition, key)));
             reading.seek(partition, end);
         }
         return found;
     }
 
-    private void readToEnd(KafkaConsumer<byte[], byte[]> reading, Set<TenantId> wanted, Map<TenantId, Current> found) {
+    private void readToEnd(
+            KafkaConsumer<byte[], byte[]> reading, Set<ConfigKey> wanted, Map<ConfigKey, Current> found) {
         TopicPartition partition = new TopicPartition(topic, 0);
         // What this writer wrote itself may not be among the committed records yet.
         long end = Math.max(writtenTo, committedEnd(reading, partition));
         long deadline = System.nanoTime() + READ_WITHIN.toNanos();
         while (reading.position(partition, READ_WITHIN) < end) {
             for (ConsumerRecord<byte[], byte[]> record : reading.poll(POLL)) {
-                TenantId tenant = record.key() == null ? null : TenantId.tryParse(record.key());
                 inDoubtSeen |= record.offset() == inDoubtOffset;
-                if (tenant != null) {
-                    offsets.put(tenant, record.offset());
-                    if (record.value() == null) {
-                        configured.remove(tenant);
-                    } else {
-                        configured.add(tenant);
-                    }
-                    if (tenant.isDefault()) {
-                        ofDefault = current(tenant, record);
-                    }
-                    if (wanted.contains(tenant)) {
-                        found.put(tenant, current(tenant, record));
+                ConfigKey key = ConfigKey.tryParse(record.key());
+                if (key != null) {
+                    read(key, record);
+                    if (wanted.contains(key)) {
+                        found.put(key, current(key, record));
                     }
                 }
             }
@@ -373,8 +408,27 @@ public final class ConfigWriter implements AutoCloseable {
         }
     }
 
-    private Current lookUp(KafkaConsumer<byte[], byte[]> reading, TopicPartition partition, TenantId tenant) {
-        long offset = offsets.get(tenant);
+    private void read(ConfigKey key, ConsumerRecord<byte[], byte[]> record) {
+        offsets.put(key, record.offset());
+        StoredConfig stored = record.value() == null ? null : StoredConfig.read(key, record.value());
+        if (stored == null || stored.config() != null) {
+            plans.apply(key, stored == null ? null : stored.config());
+            names.apply(key, stored == null ? null : stored.config());
+        }
+        if (key instanceof ConfigKey.OfTenant one) {
+            if (record.value() == null) {
+                configured.remove(one.tenant());
+            } else {
+                configured.add(one.tenant());
+            }
+            if (one.tenant().isDefault()) {
+                ofDefault = current(key, record);
+            }
+        }
+    }
+
+    private Current lookUp(KafkaConsumer<byte[], byte[]> reading, TopicPartition partition, ConfigKey key) {
+        long offset = offsets.get(key);
         reading.seek(partition, offset);
         long deadline = System.nanoTime() + READ_WITHIN.toNanos();
         while (System.nanoTime() < deadline) {
@@ -383,7 +437,7 @@ public final class ConfigWriter implements AutoCloseable {
             if (records.hasNext()) {
                 ConsumerRecord<byte[], byte[]> record = records.next();
                 // Only a record that removes a config can be gone: compaction takes it at last.
-                return record.offset() == offset ? current(tenant, record) : Current.NONE;
+                return record.offset() == offset ? current(key, record) : Current.NONE;
             }
             if (reading.position(partition) > offset) {
                 return Current.NONE;
@@ -393,12 +447,12 @@ public final class ConfigWriter implements AutoCloseable {
                 .formatted(topic, offset, READ_WITHIN.toSeconds()));
     }
 
-    private static Current current(TenantId tenant, ConsumerRecord<byte[], byte[]> record) {
+    private static Current current(ConfigKey key, ConsumerRecord<byte[], byte[]> record) {
         ConfigHistory history = ConfigHistory.in(record.headers(), record.offset());
         if (record.value() == null) {
             return new Current(null, record.offset(), true, history);
         }
-        StoredConfig stored = StoredConfig.read(tenant, record.value());
+        StoredConfig stored = StoredConfig.read(key, record.value());
         return new Current(stored.config(), record.offset(), stored.config() != null, history);
     }
 
@@ -460,6 +514,8 @@ public final class ConfigWriter implements AutoCloseable {
             consumer = null;
             offsets.clear();
             configured.clear();
+            names.clear();
+            plans.clear();
             ofDefault = Current.NONE;
             closing.close(org.apache.kafka.clients.consumer.CloseOptions.timeout(CLOSE_WITHIN));
         }

@@ -4,9 +4,13 @@ import io.tidegate.admission.TenantUsage;
 import io.tidegate.config.Settings;
 import io.tidegate.contract.StateKeys;
 import io.tidegate.streams.KafkaInternals;
+import io.tidegate.tenant.ConfigKey;
+import io.tidegate.tenant.NameIndex;
+import io.tidegate.tenant.Plan;
 import io.tidegate.tenant.StoredConfig;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantId;
+import io.tidegate.tenant.TenantRef;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
@@ -40,40 +44,122 @@ public final class TenantDirectory {
     /** The default tenant's config if none is stored. */
     private static final Stored NOT_STORED = new Stored(TenantConfig.defaultTenant(), ConfigWriter.NO_OFFSET);
 
+    /**
+     * All configs and plans.
+     *
+     * @param tenants all tenants that have a config
+     * @param plans all plans by name; the config has the fields of the plan
+     */
+    public record Snapshot(Map<TenantId, Stored> tenants, Map<String, Stored> plans) {
+        /**
+         * The config in force for a tenant that sets these fields itself.
+         *
+         * @return null if its plan does not exist, or is not one that can be read
+         */
+        public @Nullable TenantConfig completed(TenantConfig own) {
+            Stored plan = own.plan() == null ? null : plans.get(own.plan());
+            return Plan.inForce(own, plan == null ? null : plan.config());
+        }
+
+        /** How many tenants are on each plan; also on plans that do not exist. */
+        public Map<String, Integer> tenantsByPlan() {
+            Map<String, Integer> counts = new TreeMap<>();
+            for (Stored stored : tenants.values()) {
+                if (stored.config() != null && stored.config().plan() != null) {
+                    counts.merge(stored.config().plan(), 1, Integer::sum);
+                }
+            }
+            return counts;
+        }
+    }
+
+    /** All tenants and plans. */
+    public Snapshot snapshot() {
+        Map<TenantId, Stored> tenants = new TreeMap<>();
+        Map<String, Stored> plans = new TreeMap<>();
+        TopicReader.table(
+                        settings,
+                        settings.topics().configs(),
+                        record -> ConfigKey.tryParse(record.key()),
+                        TenantDirectory::stored)
+                .forEach((key, stored) -> {
+                    if (key instanceof ConfigKey.OfTenant one) {
+                        tenants.put(one.tenant(), stored);
+                    } else {
+                        plans.put(((ConfigKey.OfPlan) key).name(), stored);
+                    }
+                });
+        return new Snapshot(tenants, plans);
+    }
+
     /** All tenants that have a config. */
     public Map<TenantId, Stored> configs() {
-        return TopicReader.table(
-                settings,
-                settings.topics().configs(),
-                record -> record.key() == null ? null : TenantId.tryParse(record.key()),
-                TenantDirectory::stored);
+        return snapshot().tenants();
     }
 
     /**
      * What a tenant is judged by.
      *
-     * @param configs all, as {@link #configs} reads them
-     * @return null where its signals are refused as unknown, or what is stored for it is not a config
+     * @return null where its signals are rejected as unknown, or what is stored for it is not a config
      */
-    public @Nullable TenantConfig inForce(Map<TenantId, Stored> configs, TenantId tenant) {
-        Stored ofDefault = configs.getOrDefault(TenantId.DEFAULT, NOT_STORED);
-        Stored own = tenant.isDefault() ? ofDefault : configs.get(tenant);
-        Stored found = settings.unknownTenants().inForce(own, ofDefault);
-        return found == null ? null : found.config();
+    public @Nullable TenantConfig inForce(Snapshot snapshot, TenantId tenant) {
+        Stored ofDefault = snapshot.tenants().getOrDefault(TenantId.DEFAULT, NOT_STORED);
+        Stored own = tenant.isDefault() ? ofDefault : snapshot.tenants().get(tenant);
+        if (own != null && (own.config() == null || snapshot.completed(own.config()) != null)) {
+            return own.config() == null ? null : snapshot.completed(own.config());
+        }
+        if (tenant.isDefault() || ofDefault.config() == null) {
+            return null;
+        }
+        TenantConfig completed = snapshot.completed(ofDefault.config());
+        return completed == null ? null : settings.unknownTenants().inForce(null, completed);
+    }
+
+    /** Whether a signal that names no tenant counts for the default tenant. */
+    public boolean missingIsDefault(Snapshot snapshot) {
+        return settings.missingTenants()
+                .countForDefault(snapshot.tenants().keySet().stream().anyMatch(id -> !id.isDefault()));
     }
 
     /**
-     * Whether a signal that names no tenant counts for the default tenant.
+     * The tenants' names.
      *
      * @param configs all, as {@link #configs} reads them
      */
-    public boolean missingIsDefault(Map<TenantId, Stored> configs) {
-        return settings.missingTenants()
-                .countForDefault(configs.keySet().stream().anyMatch(id -> !id.isDefault()));
+    public static NameIndex names(Map<TenantId, Stored> configs) {
+        NameIndex names = new NameIndex();
+        configs.forEach((tenant, stored) -> {
+            if (stored.config() != null) {
+                var unused = names.put(tenant, stored.config().externalIds());
+            }
+        });
+        return names;
+    }
+
+    /**
+     * The tenant that is referred to. Asks the brokers only if it is by name.
+     *
+     * @throws AdminException if no tenant has the name, or several
+     */
+    public TenantId resolve(TenantRef ref) {
+        if (ref.id() != null) {
+            return ref.id();
+        }
+        NameIndex names = names(configs());
+        TenantId found = ref.in(names);
+        if (found == null) {
+            List<TenantId> claimants = names.claimants(String.valueOf(ref.name()));
+            throw new AdminException(
+                    claimants.isEmpty()
+                            ? "no tenant has the name %s; tidegate tenants ls shows all names".formatted(ref)
+                            : "the name %s is in the configs of several tenants, so it refers to none: %s"
+                                    .formatted(ref, claimants));
+        }
+        return found;
     }
 
     private static Stored stored(ConsumerRecord<byte[], byte[]> record) {
-        TenantId key = TenantId.tryParse(record.key());
+        ConfigKey key = ConfigKey.tryParse(record.key());
         return new Stored(
                 key == null ? null : StoredConfig.read(key, record.value()).config(), record.offset());
     }
@@ -125,15 +211,23 @@ public final class TenantDirectory {
     public void putAll(Collection<TenantConfig> configs) {
         String user = TenantOperations.Caller.ofCommandLine().name();
         try (ConfigWriter writer = new ConfigWriter(settings)) {
-            Map<TenantId, ConfigEdit> edits = new TreeMap<>();
+            Map<ConfigKey, ConfigEdit> edits = new TreeMap<>();
             for (TenantConfig config : configs) {
-                edits.put(config.tenantId(), before -> new ConfigEdit.Write(config));
+                edits.put(ConfigKey.of(config.tenantId()), before -> new ConfigEdit.Write(config));
                 if (edits.size() == TRANSACTION_RECORDS_MAX) {
-                    writer.changeAll(edits, user);
+                    changeAll(writer, edits, user);
                     edits.clear();
                 }
             }
-            writer.changeAll(edits, user);
+            changeAll(writer, edits, user);
+        }
+    }
+
+    private static void changeAll(ConfigWriter writer, Map<ConfigKey, ConfigEdit> edits, String user) {
+        for (ConfigWriter.Outcome outcome : writer.changeAll(edits, user).values()) {
+            if (outcome instanceof ConfigWriter.Rejected rejected) {
+                throw new AdminException(rejected.rejection().message());
+            }
         }
     }
 

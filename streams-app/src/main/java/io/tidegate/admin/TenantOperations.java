@@ -33,13 +33,20 @@ import org.jspecify.annotations.Nullable;
  */
 public final class TenantOperations implements AutoCloseable {
     private final ConfigWriter writer;
+    private final PlanOperations plans;
     private final CommandSender commands;
     private final Settings settings;
 
     public TenantOperations(Settings settings) {
         this.settings = settings;
         this.writer = new ConfigWriter(settings);
+        this.plans = new PlanOperations(writer, settings);
         this.commands = new CommandSender(settings);
+    }
+
+    /** The operations on plans. */
+    public PlanOperations plans() {
+        return plans;
     }
 
     /** Who asks, and what must be true of the stored config. */
@@ -70,6 +77,7 @@ public final class TenantOperations implements AutoCloseable {
          *
          * @param before the config before; null if there was none, or none that could be read
          * @param config the config now; null if there is none
+         * @param inForce the config completed by the tenant's plan; null if there is none
          * @param offset of the record that holds now
          * @param warnings what is valid and has another effect than it seems to
          */
@@ -77,6 +85,7 @@ public final class TenantOperations implements AutoCloseable {
                 TenantId tenant,
                 @Nullable TenantConfig before,
                 @Nullable TenantConfig config,
+                @Nullable TenantConfig inForce,
                 long offset,
                 List<Warning> warnings)
                 implements Outcome {}
@@ -163,7 +172,23 @@ public final class TenantOperations implements AutoCloseable {
 
     /** Lets a blocked tenant in again. A tenant that is not blocked keeps the config that it has, or that it inherits. */
     public Outcome unblock(TenantId tenant, Caller caller) {
-        return apply(tenant, caller, before -> blocked(before, null));
+        Instant now = Instant.now();
+        return apply(tenant, caller, before -> {
+            Result result = blocked(before, null);
+            TenantConfig own = result instanceof Write write
+                    ? write.config()
+                    : before.current().config();
+            TenantConfig inForce = result instanceof Reject || own == null ? null : before.inForce(own);
+            return inForce != null
+                            && inForce.blockedUntil() != null
+                            && inForce.blockedUntil().isAfter(now)
+                    ? reject(
+                            before,
+                            Kind.BLOCKED_BY_PLAN,
+                            "tenant %s is blocked until %s by its plan '%s', with all tenants on it: unblock the plan"
+                                    .formatted(tenant, inForce.blockedUntil(), own.plan()))
+                    : result;
+        });
     }
 
     private Result blocked(Before before, @Nullable Instant until) {
@@ -187,11 +212,7 @@ public final class TenantOperations implements AutoCloseable {
             return new Keep();
         }
         return written(
-                before,
-                () -> inForce.toBuilder()
-                        .tenantId(before.tenant())
-                        .blockedUntil(until)
-                        .build());
+                before, () -> (own == null ? inForce.withTenantId(before.tenant()) : own).withBlockedUntil(until));
     }
 
     /**
@@ -226,14 +247,21 @@ public final class TenantOperations implements AutoCloseable {
             return new Outcome.Rejected(tenant, rejected.rejection());
         }
         ConfigWriter.Written written = (ConfigWriter.Written) outcome;
+        TenantConfig config = written.config();
         return new Outcome.Changed(
-                tenant, written.before().current().config(), written.config(), written.offset(), warnings(written));
+                tenant,
+                written.before().current().config(),
+                config,
+                config == null ? null : written.before().inForce(config),
+                written.offset(),
+                warnings(written));
     }
 
     private List<Warning> warnings(ConfigWriter.Written written) {
         List<Warning> warnings = new ArrayList<>();
         if (written.config() != null) {
-            warnings.addAll(warnings(written.config(), settings));
+            TenantConfig inForce = written.before().inForce(written.config());
+            warnings.addAll(warnings(inForce == null ? written.config() : inForce, settings));
         }
         Before before = written.before();
         boolean had = before.current().config() != null || !before.current().readable();

@@ -35,6 +35,7 @@ public final class Api implements AutoCloseable {
         new StatusApi(node).addTo(routes);
         TenantsApi tenants = new TenantsApi(node);
         tenants.addTo(routes);
+        new PlansApi(node, tenants).addTo(routes);
         commands = new CommandsApi(node, tenants);
         commands.addTo(routes);
         records = new RecordsApi(node);

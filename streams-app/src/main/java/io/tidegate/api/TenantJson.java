@@ -3,6 +3,7 @@ package io.tidegate.api;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admin.ConfigHistory;
+import io.tidegate.admin.LimitsInForce;
 import io.tidegate.admission.EntityKind;
 import io.tidegate.admission.QuotaUse;
 import io.tidegate.admission.Reason;
@@ -16,23 +17,12 @@ import io.tidegate.topology.TenantConfigs;
 import io.tidegate.topology.TenantConfigs.InForce;
 import java.time.Instant;
 import java.util.List;
-import java.util.Locale;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** Tenants as the API shows them. Ids are text, because JavaScript cannot hold every number that an id can be. */
 final class TenantJson {
     /** Where a limit comes from. */
-    private enum Origin {
-        /** The tenant's own config. */
-        TENANT,
-        /** The config of the default tenant. */
-        DEFAULT;
-
-        String id() {
-            return name().toLowerCase(Locale.ROOT);
-        }
-    }
-
     private TenantJson() {}
 
     /**
@@ -53,8 +43,11 @@ final class TenantJson {
         if (inForce == null) {
             json.putNull("limits");
         } else {
-            boolean byDefault = own == null || own.offset() == TenantConfigs.NO_OFFSET;
-            json.set("limits", limits(inForce.config(), byDefault ? Origin.DEFAULT : Origin.TENANT));
+            // Also where the plan of its own config does not exist.
+            boolean byDefault = own == null
+                    || own.offset() == TenantConfigs.NO_OFFSET
+                    || !Objects.equals(own.config().plan(), inForce.config().plan());
+            json.set("limits", LimitsInForce.json(byDefault ? null : own.config(), inForce.config()));
         }
         return json;
     }
@@ -83,25 +76,6 @@ final class TenantJson {
 
     static ObjectNode config(TenantConfig config) {
         return (ObjectNode) Json.tree(TenantConfigJson.write(config));
-    }
-
-    private static ObjectNode limits(TenantConfig config, Origin origin) {
-        ObjectNode json = Json.object();
-        ObjectNode stored = config(config);
-        stored.properties().forEach(field -> {
-            if (!field.getKey().equals("tenant_id") && !field.getKey().equals("label")) {
-                ObjectNode limit = json.putObject(field.getKey());
-                limit.set("value", field.getValue());
-                limit.put("origin", origin.id());
-            }
-        });
-        if (config.maxSignalsPerSec() != null && config.burstSignals() == null) {
-            json.putObject("burst_signals").put("value", config.burst()).put("origin", "twice_the_rate");
-        }
-        if (config.maxBytesPerSec() != null && config.burstBytes() == null) {
-            json.putObject("burst_bytes").put("value", config.bytesBurst()).put("origin", "twice_the_rate");
-        }
-        return json;
     }
 
     /**

@@ -23,6 +23,7 @@ import java.util.Locale;
 import java.util.PriorityQueue;
 import java.util.Set;
 import java.util.concurrent.Semaphore;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -300,22 +301,27 @@ final class TenantList {
             }
             if (question.text() != null
                     && !id.decimal().startsWith(question.text())
-                    && (own == null
-                            || !own.config().label().toLowerCase(Locale.ROOT).contains(question.text()))) {
+                    && (own == null || !hasText(own.config(), question.text()))) {
                 return false;
             }
-            return question.state() == null || question.state() == state(own);
+            return question.state() == null || question.state() == state(own, config);
         }
 
-        private State state(@Nullable InForce own) {
-            if (own == null) {
+        private static boolean hasText(TenantConfig config, String text) {
+            return Stream.concat(Stream.of(config.label()), config.externalIds().stream())
+                    .anyMatch(one -> one.toLowerCase(Locale.ROOT).contains(text));
+        }
+
+        /** By its own config, completed by its plan. Where the plan does not exist, nothing is in force of it. */
+        private State state(@Nullable InForce own, @Nullable TenantConfig inForce) {
+            if (own == null || inForce == null) {
                 return State.NO_CONFIG;
             }
-            Instant blocked = own.config().blockedUntil();
+            Instant blocked = inForce.blockedUntil();
             if (blocked != null && blocked.toEpochMilli() > nowMs) {
                 return State.BLOCKED;
             }
-            return own.config().mode() == TenantConfig.Mode.OBSERVE ? State.OBSERVE : State.ENFORCE;
+            return inForce.mode() == TenantConfig.Mode.OBSERVE ? State.OBSERVE : State.ENFORCE;
         }
 
         private Place place(
@@ -345,7 +351,7 @@ final class TenantList {
                 tenant.remove("limits");
                 TenantConfig config =
                         row.inForce() == null ? null : row.inForce().config();
-                tenant.put("state", state(row.own()).name().toLowerCase(Locale.ROOT));
+                tenant.put("state", state(row.own(), config).name().toLowerCase(Locale.ROOT));
                 tenant.put("used_percent", QuotaUse.percent(row.usage(), config, nowMs));
                 tenant.set("usage", TenantJson.usage(row.usage(), config, nowMs));
                 tenant.set("recent", TenantJson.recent(node.history.recent(row.id(), nowMs)));

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admin.AdminException;
+import io.tidegate.admin.ConfigEdit;
 import io.tidegate.admin.ConfigEdit.Rejection;
 import io.tidegate.admin.ConfigHistory;
 import io.tidegate.admin.ConfigWriter.Current;
@@ -20,12 +21,14 @@ import io.tidegate.http.Json;
 import io.tidegate.http.Problem;
 import io.tidegate.http.Reply;
 import io.tidegate.http.Routes;
+import io.tidegate.tenant.ConfigWarnings.Warning;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.topology.ShardQueries;
 import io.tidegate.topology.TenantConfigs.InForce;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.function.Supplier;
@@ -50,10 +53,12 @@ final class TenantsApi {
             "max_creators",
             "max_storage_bytes",
             "required_regions",
+            "external_ids",
             "label",
             "mode",
             "blocked_until",
-            "tenant_id");
+            "tenant_id",
+            "plan");
 
     private static final Pattern UNKNOWN_FIELD = Pattern.compile("unknown field '([^']{1,64})'");
 
@@ -83,16 +88,35 @@ final class TenantsApi {
         TenantId tenant = call.tenant();
         InForce own = node.configs.own(tenant);
         InForce inForce = node.configs.inForce(tenant);
-        if (inForce == null) {
+        if (inForce == null && own == null) {
             throw unknown(tenant);
         }
         ObjectNode json = TenantJson.tenant(tenant, own, inForce)
-                .put("blocked", TenantJson.isBlocked(inForce.config(), System.currentTimeMillis()));
-        json.set("warnings", TenantJson.warnings(TenantOperations.warnings(inForce.config(), node.settings)));
+                .put("blocked", inForce != null && TenantJson.isBlocked(inForce.config(), System.currentTimeMillis()));
+        List<Warning> warnings = new ArrayList<>();
+        if (own != null
+                && own.config().plan() != null
+                && node.configs.plan(own.config().plan()) == null) {
+            warnings.add(new Warning(
+                    "plan_missing",
+                    "plan",
+                    "the plan '%s' does not exist: the tenant's signals are %s"
+                            .formatted(
+                                    own.config().plan(),
+                                    inForce == null
+                                            ? "rejected (tenant_unknown)"
+                                            : "judged by the config of tenant 0")));
+        }
+        if (inForce != null) {
+            warnings.addAll(TenantOperations.warnings(inForce.config(), node.settings));
+        }
+        json.set("warnings", TenantJson.warnings(warnings));
         Reply reply = Reply.json(json);
         if (own != null && own.offset() >= 0) {
             String etag = etag(own.offset());
-            if (!EntityTags.isNoneMatch(EntityTags.of(call.headers(), HttpHeader.IF_NONE_MATCH), etag)) {
+            boolean planMayHaveChanged = own.config().plan() != null;
+            if (!planMayHaveChanged
+                    && !EntityTags.isNoneMatch(EntityTags.of(call.headers(), HttpHeader.IF_NONE_MATCH), etag)) {
                 return Reply.empty(304).header("ETag", etag);
             }
             reply.header("ETag", etag);
@@ -108,7 +132,7 @@ final class TenantsApi {
                 .member("tenant", tenant.decimal());
     }
 
-    private static String etag(long offset) {
+    static String etag(long offset) {
         return "\"" + offset + "\"";
     }
 
@@ -125,11 +149,21 @@ final class TenantsApi {
         TenantId tenant = call.tenant();
         ObjectNode patch = object(call);
         UnaryOperator<TenantConfig> merge = base -> {
-            ObjectNode merged = TenantJson.config(base);
+            ObjectNode merged = TenantJson.config(
+                    base.plan() == null
+                                    && patch.hasNonNull("plan")
+                                    && patch.get("plan").isTextual()
+                            ? withPlan(base, patch.get("plan").asText())
+                            : base);
             patch.properties().forEach(field -> merged.set(field.getKey(), field.getValue()));
             return TenantConfigJson.parse(Json.bytes(merged));
         };
         return changed(kafka(() -> node.operations.change(tenant, merge, caller(call))));
+    }
+
+    /** With its first plan, the mode of a tenant is that of the plan, unless it is named. */
+    private static TenantConfig withPlan(TenantConfig base, String plan) {
+        return base.toBuilder().plan(plan).build();
     }
 
     private Reply delete(Call call) throws InterruptedException {
@@ -205,13 +239,22 @@ final class TenantsApi {
         if (!(outcome instanceof Rejected rejected)) {
             throw new IllegalStateException(outcome + " is not a rejection");
         }
-        Rejection why = rejected.rejection();
+        Problem problem = problem(rejected.rejection());
+        return rejected.rejection().kind() == ConfigEdit.Kind.TENANT_UNKNOWN
+                ? problem.member("tenant", rejected.tenant().decimal())
+                : problem;
+    }
+
+    /** Why a change of a tenant or a plan was rejected. */
+    static Problem problem(Rejection why) {
         return switch (why.kind()) {
-            case TENANT_UNKNOWN ->
-                new Problem(Problem.Kind.TENANT_UNKNOWN, why.message())
-                        .member("tenant", rejected.tenant().decimal());
+            case TENANT_UNKNOWN -> new Problem(Problem.Kind.TENANT_UNKNOWN, why.message());
+            case PLAN_UNKNOWN -> new Problem(Problem.Kind.PLAN_UNKNOWN, why.message());
+            case PLAN_IN_USE -> new Problem(Problem.Kind.PLAN_IN_USE, why.message());
+            case BLOCKED_BY_PLAN -> new Problem(Problem.Kind.BLOCKED_BY_PLAN, why.message());
             case NOT_A_CONFIG -> new Problem(Problem.Kind.INVALID_CONFIG, why.message());
             case INVALID_CONFIG -> invalid(why.message(), null);
+            case NAME_TAKEN -> Problem.badField(Problem.Kind.NAME_TAKEN, "external_ids", why.message());
             case NO_HISTORY -> new Problem(Problem.Kind.NO_HISTORY, why.message());
             case PRECONDITION_FAILED ->
                 new Problem(Problem.Kind.PRECONDITION_FAILED, why.message()).member("etag", found(why.current()));
@@ -285,7 +328,7 @@ final class TenantsApi {
     }
 
     /** A config that breaks a rule; names the field that the rule is about. */
-    private static Problem invalid(String rule, @Nullable Throwable cause) {
+    static Problem invalid(String rule, @Nullable Throwable cause) {
         Problem problem = new Problem(Problem.Kind.INVALID_CONFIG, rule, cause);
         Matcher unknown = UNKNOWN_FIELD.matcher(rule);
         if (unknown.find()) {

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admin.TenantOperations;
 import io.tidegate.admin.TenantOperations.Outcome.Changed;
 import io.tidegate.admin.TenantOperations.Outcome.Rejected;
+import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
 import java.math.BigInteger;
 import picocli.CommandLine.Mixin;
@@ -34,7 +35,8 @@ abstract class ConfigChange extends OnTenant {
             if (changed.config() != null) {
                 ConfigTexts.difference(changed.before(), changed.config())
                         .forEach(line -> out().println("  " + Table.printable(line)));
-                out().println("now: " + ConfigTexts.limits(changed.config()));
+                TenantConfig inForce = changed.inForce();
+                out().println("now: " + ConfigTexts.limits(inForce == null ? changed.config() : inForce));
             }
         }
         out().flush();

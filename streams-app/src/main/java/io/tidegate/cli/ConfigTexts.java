@@ -43,6 +43,9 @@ final class ConfigTexts {
     /** The limits in force on one line. */
     static String limits(TenantConfig config) {
         List<String> limits = new ArrayList<>();
+        if (config.plan() != null) {
+            limits.add("plan " + config.plan());
+        }
         limits.add("rate " + rate(config));
         if (config.maxSignalsPerSec() != null) {
             limits.add("burst " + config.burst() + (config.burstSignals() == null ? " (2 × the rate)" : ""));
@@ -62,7 +65,10 @@ final class ConfigTexts {
         if (!config.requiredRegions().isEmpty()) {
             limits.add("regions " + String.join(" ", config.requiredRegions()));
         }
-        limits.add("mode " + config.mode().name().toLowerCase(Locale.ROOT));
+        if (!config.externalIds().isEmpty()) {
+            limits.add("names " + String.join(" ", config.externalIds()));
+        }
+        limits.add("mode " + mode(config));
         if (config.blockedUntil() != null) {
             limits.add("blocked until " + config.blockedUntil());
         }
@@ -73,6 +79,11 @@ final class ConfigTexts {
         if (max != null) {
             limits.add(kind + " " + max);
         }
+    }
+
+    static String mode(TenantConfig config) {
+        TenantConfig.Mode mode = config.mode();
+        return mode == null ? "of the plan" : mode.name().toLowerCase(Locale.ROOT);
     }
 
     static String byteRate(TenantConfig config) {

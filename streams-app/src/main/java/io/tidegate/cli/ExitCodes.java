@@ -9,6 +9,9 @@ final class ExitCodes {
     /** Damage, or a broken invariant, was found. */
     static final int DAMAGE = 3;
 
+    /** Nothing was changed, and there is something to change. */
+    static final int PENDING = 4;
+
     private ExitCodes() {}
 
     /** Prints a result. A reader that is gone before the end, as after {@code | head}, does not hide a bad result. */

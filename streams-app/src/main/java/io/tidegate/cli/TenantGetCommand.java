@@ -1,11 +1,21 @@
 package io.tidegate.cli;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.admin.LimitsInForce;
+import io.tidegate.admin.TenantDirectory;
 import io.tidegate.admin.TenantOperations;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
-import java.util.Locale;
+import java.math.BigInteger;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.function.BiConsumer;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
 
 @Command(
         name = "get",
@@ -15,49 +25,114 @@ final class TenantGetCommand extends OnTenant {
     @Mixin
     private OutputOptions output = new OutputOptions();
 
+    @Option(
+            names = "--effective",
+            description = "The limits in force, each with its origin: tenant, plan, default or twice_the_rate.")
+    private boolean effective;
+
     @Override
-    public Integer call() {
-        TenantConfig config = stored(directory());
+    Integer execute() {
+        TenantDirectory directory = directory();
+        TenantDirectory.Snapshot snapshot = directory.snapshot();
+        TenantConfig config = stored(snapshot);
         if (config == null && tenant.isDefault()) {
             config = TenantConfig.defaultTenant();
         }
-        if (config == null) {
+        TenantConfig inForce = directory.inForce(snapshot, tenant);
+        if (config == null && (inForce == null || !effective)) {
             hint("tenant %s has no config; set one with: tidegate tenants set %s --rate 100/s"
                     .formatted(tenant, tenant.decimal()));
             return ExitCodes.FAILED;
         }
-        if (output.json()) {
+        boolean planMissing = config != null && snapshot.completed(config) == null;
+        if (planMissing) {
+            hint("warning: the plan '%s' does not exist: signals of tenant %s are %s"
+                    .formatted(
+                            config.plan(),
+                            tenant,
+                            inForce == null ? "rejected (tenant_unknown)" : "judged by the config of tenant 0"));
+        }
+        if (effective) {
+            if (inForce == null) {
+                return ExitCodes.FAILED;
+            }
+            printEffective(config, LimitsInForce.json(planMissing ? null : config, inForce));
+        } else if (output.json()) {
             out().println(Json.pretty(Json.tree(TenantConfigJson.write(config))));
         } else {
             print(config);
         }
         out().flush();
-        warn(TenantOperations.warnings(config, options.load()));
+        warn(TenantOperations.warnings(inForce == null ? config : inForce, options.load()));
         return ExitCodes.OK;
     }
 
+    private void printEffective(@Nullable TenantConfig own, ObjectNode limits) {
+        String plan = own == null ? null : own.plan();
+        if (output.json()) {
+            ObjectNode json = Json.object();
+            json.put("tenant_id", new BigInteger(tenant.decimal()));
+            json.put("label", own == null ? "" : own.label());
+            json.put("plan", plan);
+            json.set("limits", limits);
+            out().println(Json.pretty(json));
+            return;
+        }
+        Table table = new Table("FIELD", "VALUE", "ORIGIN");
+        table.row("tenant_id", tenant.decimal(), null);
+        table.row("label", own == null ? "" : own.label(), null);
+        table.row("plan", plan, null);
+        limits.properties()
+                .forEach(limit -> table.row(
+                        limit.getKey(),
+                        value(limit.getKey(), limit.getValue().path("value")),
+                        origin(limit.getValue().path("origin").asText(), plan)));
+        table.print(out());
+    }
+
+    private static String value(String field, JsonNode value) {
+        if (value.isArray()) {
+            List<String> regions = new ArrayList<>();
+            value.forEach(region -> regions.add(region.asText()));
+            return regions.isEmpty() ? "anywhere" : String.join(", ", regions);
+        }
+        if (value.isNull()) {
+            return field.equals("blocked_until") ? "-" : "unlimited";
+        }
+        return value.asText();
+    }
+
+    private static String origin(String id, @Nullable String plan) {
+        return id.equals("plan") ? "plan " + plan : id.replace('_', ' ');
+    }
+
     private void print(TenantConfig config) {
+        Set<String> set = config.plan() == null ? null : TenantConfigJson.fieldsSet(config);
         Table table = new Table("FIELD", "VALUE");
+        BiConsumer<String, @Nullable Object> row = (field, value) ->
+                table.row(field, set == null || set.contains(field) ? value : "from plan " + config.plan());
         table.row("tenant_id", config.tenantId().decimal());
+        table.row("external_ids", String.join(", ", config.externalIds()));
         table.row("label", config.label());
-        table.row("max_signals_per_sec", ConfigTexts.rate(config));
+        table.row("plan", config.plan());
+        row.accept("max_signals_per_sec", ConfigTexts.rate(config));
         boolean limited = config.maxSignalsPerSec() != null;
-        table.row(
+        row.accept(
                 "burst_signals",
                 !limited ? "unlimited" : config.burst() + (config.burstSignals() == null ? " (2 × the rate)" : ""));
-        table.row("max_bytes_per_sec", ConfigTexts.byteRate(config));
-        table.row("burst_bytes", ConfigTexts.byteBurst(config));
-        table.row("max_signal_bytes", ConfigTexts.signalBytes(config));
-        table.row("max_entities", ConfigTexts.entities(config));
-        table.row("max_items", Amounts.orUnlimited(config.maxItems()));
-        table.row("max_users", Amounts.orUnlimited(config.maxUsers()));
-        table.row("max_creators", Amounts.orUnlimited(config.maxCreators()));
-        table.row("max_storage_bytes", ConfigTexts.storage(config));
-        table.row(
+        row.accept("max_bytes_per_sec", ConfigTexts.byteRate(config));
+        row.accept("burst_bytes", ConfigTexts.byteBurst(config));
+        row.accept("max_signal_bytes", ConfigTexts.signalBytes(config));
+        row.accept("max_entities", ConfigTexts.entities(config));
+        row.accept("max_items", Amounts.orUnlimited(config.maxItems()));
+        row.accept("max_users", Amounts.orUnlimited(config.maxUsers()));
+        row.accept("max_creators", Amounts.orUnlimited(config.maxCreators()));
+        row.accept("max_storage_bytes", ConfigTexts.storage(config));
+        row.accept(
                 "required_regions",
                 config.requiredRegions().isEmpty() ? "anywhere" : String.join(", ", config.requiredRegions()));
-        table.row("mode", config.mode().name().toLowerCase(Locale.ROOT));
-        table.row("blocked_until", config.blockedUntil());
+        row.accept("mode", ConfigTexts.mode(config));
+        row.accept("blocked_until", config.blockedUntil());
         table.print(out());
     }
 }

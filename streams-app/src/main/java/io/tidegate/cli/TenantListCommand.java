@@ -2,6 +2,7 @@ package io.tidegate.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admin.TenantDirectory;
+import io.tidegate.admin.TenantDirectory.Snapshot;
 import io.tidegate.admin.TenantDirectory.Stored;
 import io.tidegate.admission.EntityKind;
 import io.tidegate.admission.QuotaUse;
@@ -12,7 +13,6 @@ import io.tidegate.tenant.TenantConfigJson;
 import io.tidegate.tenant.TenantId;
 import java.math.BigInteger;
 import java.time.Instant;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
@@ -41,9 +41,14 @@ final class TenantListCommand extends OnTenants {
     private @Nullable Integer over;
 
     private record Row(
-            TenantId id, @Nullable Stored stored, @Nullable TenantUsage usage, long usedPercent) {
+            TenantId id,
+            @Nullable Stored stored,
+            @Nullable TenantConfig completed,
+            @Nullable TenantUsage usage,
+            long usedPercent) {
+        /** What is stored; a plan may complete it. */
         @Nullable
-        TenantConfig config() {
+        TenantConfig own() {
             return stored == null ? null : stored.config();
         }
 
@@ -62,7 +67,8 @@ final class TenantListCommand extends OnTenants {
             throw new ParameterException(spec.commandLine(), "--over: %d is below 0".formatted(over));
         }
         TenantDirectory directory = directory();
-        Map<TenantId, Stored> configs = directory.configs();
+        Snapshot snapshot = directory.snapshot();
+        Map<TenantId, Stored> configs = snapshot.tenants();
         Map<TenantId, TenantUsage> usages = directory.usages();
         Set<TenantId> all = new TreeSet<>(configs.keySet());
         all.addAll(usages.keySet());
@@ -71,8 +77,9 @@ final class TenantListCommand extends OnTenants {
                 .map(id -> new Row(
                         id,
                         configs.get(id),
+                        completed(snapshot, configs.get(id)),
                         usages.get(id),
-                        QuotaUse.percent(usages.get(id), directory.inForce(configs, id), nowMs)))
+                        QuotaUse.percent(usages.get(id), directory.inForce(snapshot, id), nowMs)))
                 .filter(row -> over == null || row.usedPercent() >= over);
         if (output.json()) {
             rows.forEach(row -> out().println(Json.line(json(row))));
@@ -83,10 +90,17 @@ final class TenantListCommand extends OnTenants {
         return ExitCodes.OK;
     }
 
+    /** The limits of a tenant with a config of its own; null if it has none, or its plan does not exist. */
+    private static @Nullable TenantConfig completed(Snapshot snapshot, @Nullable Stored stored) {
+        return stored == null || stored.config() == null ? null : snapshot.completed(stored.config());
+    }
+
     private static Table table(Stream<Row> rows) {
         Table table = new Table(
                 "TENANT>",
+                "NAMES",
                 "LABEL",
+                "PLAN",
                 "RATE>",
                 "BURST>",
                 "ACCEPTED>",
@@ -98,11 +112,14 @@ final class TenantListCommand extends OnTenants {
                 "USED>",
                 "STATE");
         rows.forEach(row -> {
-            TenantConfig config = row.config();
+            TenantConfig own = row.own();
+            TenantConfig config = row.completed();
             TenantUsage usage = row.usage();
             table.row(
                     row.id().decimal(),
-                    config == null ? null : config.label(),
+                    own == null ? null : String.join(", ", own.externalIds()),
+                    own == null ? null : own.label(),
+                    own == null ? null : own.plan(),
                     config == null ? null : ConfigTexts.rate(config),
                     config == null || config.maxSignalsPerSec() == null ? null : config.burst(),
                     usage == null ? 0 : usage.acceptedCount(),
@@ -114,7 +131,7 @@ final class TenantListCommand extends OnTenants {
                             .formatted(
                                     Amounts.size(usage == null ? 0 : usage.sealedBytes()), ConfigTexts.storage(config)),
                     row.usedPercent() + " %",
-                    state(row.id(), row.stored()));
+                    state(row));
         });
         return table;
     }
@@ -146,23 +163,25 @@ final class TenantListCommand extends OnTenants {
         }
     }
 
-    private static String state(TenantId id, @Nullable Stored stored) {
-        if (stored == null) {
-            return id.isDefault() ? "default" : "no config";
+    private static String state(Row row) {
+        if (row.stored() == null) {
+            return row.id().isDefault() ? "default" : "no config";
         }
-        if (stored.config() == null) {
+        if (row.own() == null) {
             return "bad config";
         }
-        Instant blocked = stored.config().blockedUntil();
-        return blocked != null
-                ? "blocked until " + blocked
-                : stored.config().mode().name().toLowerCase(Locale.ROOT);
+        TenantConfig config = row.completed();
+        if (config == null) {
+            return "no such plan";
+        }
+        Instant blocked = config.blockedUntil();
+        return blocked != null ? "blocked until " + blocked : ConfigTexts.mode(config);
     }
 
     private static ObjectNode json(Row row) {
         ObjectNode json = Json.object();
         json.put("tenant_id", new BigInteger(row.id().decimal()));
-        TenantConfig config = row.config();
+        TenantConfig config = row.own();
         if (row.stored() == null || config == null) {
             json.putNull("config");
         } else {

@@ -12,15 +12,11 @@ import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.DateTimeException;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.List;
-import java.util.Objects;
-import java.util.function.Function;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 
@@ -30,56 +26,21 @@ import picocli.CommandLine.ParameterException;
         description =
                 "Sets limits of a tenant; what is not named stays. A new tenant has no limit but those that are named.")
 final class TenantSetCommand extends ConfigChange {
-    @Option(names = "--rate", paramLabel = "N/s", description = "Signals per second; 0 rejects all.")
-    private @Nullable String rate;
-
-    @Option(names = "--burst", paramLabel = "N", description = "Size of the bucket in signals.")
-    private @Nullable Long burst;
-
     @Option(
-            names = "--byte-rate",
-            paramLabel = "SIZE/s",
-            description = "Bytes of values per second, such as 1MiB/s; 0 rejects all.")
-    private @Nullable String byteRate;
-
-    @Option(
-            names = "--byte-burst",
-            paramLabel = "SIZE",
-            description = "Size of the byte bucket, such as 4MiB; a larger signal is rejected.")
-    private @Nullable String byteBurst;
-
-    @Option(names = "--signal-size", paramLabel = "SIZE", description = "Bytes of the largest value, such as 64KiB.")
-    private @Nullable String signalSize;
-
-    @Option(names = "--entities", paramLabel = "N", description = "Distinct items, users and creators together.")
-    private @Nullable BigInteger entities;
-
-    @Option(names = "--items", paramLabel = "N", description = "Distinct items.")
-    private @Nullable BigInteger items;
-
-    @Option(names = "--users", paramLabel = "N", description = "Distinct users.")
-    private @Nullable BigInteger users;
-
-    @Option(names = "--creators", paramLabel = "N", description = "Distinct creators.")
-    private @Nullable BigInteger creators;
-
-    @Option(names = "--storage", paramLabel = "SIZE", description = "Bytes of sealed WAL segments, such as 1GiB.")
-    private @Nullable String storage;
-
-    @Option(
-            names = "--region",
+            names = "--plan",
             paramLabel = "NAME",
-            description = "Where the data must reside; can be repeated, replaces all.")
-    private @Nullable List<String> regions;
+            description = "The plan that supplies every limit which the tenant does not set (see `tidegate plans`).")
+    private @Nullable String plan;
 
-    @Option(names = "--label", paramLabel = "TEXT", description = "A name for people.")
-    private @Nullable String label;
+    @Option(
+            names = "--external-id",
+            paramLabel = "NAME",
+            description =
+                    "A name by which signals and commands can refer to the tenant; can be repeated, replaces all.")
+    private @Nullable List<String> externalIds;
 
-    @Option(names = "--mode", paramLabel = "MODE", description = "enforce, or observe: count but accept.")
-    private TenantConfig.@Nullable Mode mode;
-
-    @Option(names = "--blocked-until", paramLabel = "TIME", description = "Reject everything until then (ISO, UTC).")
-    private @Nullable String blockedUntil;
+    @Mixin
+    private LimitOptions limits = new LimitOptions();
 
     @Option(
             names = "--from",
@@ -100,17 +61,22 @@ final class TenantSetCommand extends ConfigChange {
     private Duration since = Duration.ofHours(1);
 
     @Override
-    public Integer call() {
+    Integer execute() {
         TenantDirectory directory = directory();
         TenantConfig base = from != null ? read(from) : null;
         // An invalid limit is rejected before the broker is asked for the ones that stay.
         TenantConfig unused = apply(base != null ? base : fresh());
-        if (base == null && !namesAny()) {
+        if (base == null && plan == null && externalIds == null && !limits.namesAny()) {
             throw new ParameterException(spec.commandLine(), "name what to set, such as --rate 100/s");
         }
         if (dryRun) {
-            TenantConfig found = base != null ? base : stored(directory);
-            TenantConfig proposed = apply(found != null ? found : fresh());
+            TenantDirectory.Snapshot snapshot = directory.snapshot();
+            TenantConfig found = base != null ? base : stored(snapshot);
+            TenantConfig own = apply(found != null ? found : fresh());
+            TenantConfig proposed = snapshot.completed(own);
+            if (proposed == null) {
+                throw new ParameterException(spec.commandLine(), "plan: '%s' does not exist".formatted(own.plan()));
+            }
             print(new DryRun(options.load()).judge(proposed, since, System.currentTimeMillis()));
             warn(TenantOperations.warnings(proposed, options.load()));
             hint("nothing was set");
@@ -129,7 +95,7 @@ final class TenantSetCommand extends ConfigChange {
     /** A burst that was set earlier stays when the rate changes, and may no longer fit it. */
     private void explainBurst(TenantConfig config) {
         Long kept = config.burstSignals();
-        if (rate != null && burst == null && kept != null && config.maxSignalsPerSec() != null) {
+        if (limits.keepsBurst() && kept != null && config.maxSignalsPerSec() != null) {
             hint(("the burst stays %d, as it was set; without it the burst would be %d (2 × the rate): tidegate tenants"
                             + " unset %s --burst")
                     .formatted(
@@ -151,84 +117,20 @@ final class TenantSetCommand extends ConfigChange {
         out().flush();
     }
 
-    private boolean namesAny() {
-        return Stream.of(
-                        rate,
-                        burst,
-                        byteRate,
-                        byteBurst,
-                        signalSize,
-                        entities,
-                        items,
-                        users,
-                        creators,
-                        storage,
-                        regions,
-                        label,
-                        mode,
-                        blockedUntil)
-                .anyMatch(Objects::nonNull);
-    }
-
     private TenantConfig fresh() {
         return tenant.isDefault() ? TenantConfig.defaultTenant() : TenantConfig.unlimited(tenant, "");
     }
 
     private TenantConfig apply(TenantConfig base) {
         try {
-            return base.toBuilder()
-                    .maxSignalsPerSec(
-                            rate == null ? base.maxSignalsPerSec() : amount("--rate", rate, Amounts::perSecond))
-                    .burstSignals(burst == null ? base.burstSignals() : burst)
-                    .maxBytesPerSec(
-                            byteRate == null
-                                    ? base.maxBytesPerSec()
-                                    : amount("--byte-rate", byteRate, Amounts::bytesPerSecond))
-                    .burstBytes(
-                            byteBurst == null ? base.burstBytes() : amount("--byte-burst", byteBurst, Amounts::bytes))
-                    .maxSignalBytes(
-                            signalSize == null
-                                    ? base.maxSignalBytes()
-                                    : amount("--signal-size", signalSize, TenantSetCommand::u32))
-                    .maxEntities(entities == null ? base.maxEntities() : entities)
-                    .maxItems(items == null ? base.maxItems() : items)
-                    .maxUsers(users == null ? base.maxUsers() : users)
-                    .maxCreators(creators == null ? base.maxCreators() : creators)
-                    .maxStorageBytes(
-                            storage == null ? base.maxStorageBytes() : amount("--storage", storage, Amounts::bytes))
-                    .requiredRegions(regions == null ? base.requiredRegions() : regions)
-                    .label(label == null ? base.label() : label)
-                    .mode(mode == null ? base.mode() : mode)
-                    .blockedUntil(blockedUntil == null ? base.blockedUntil() : time(blockedUntil))
-                    .build();
+            TenantConfig onPlan =
+                    plan == null ? base : base.toBuilder().plan(plan).build();
+            return limits.apply(
+                    externalIds == null
+                            ? onPlan
+                            : onPlan.toBuilder().externalIds(externalIds).build());
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec.commandLine(), e.getMessage(), e);
-        }
-    }
-
-    private static <T> T amount(String option, String text, Function<String, T> read) {
-        try {
-            return read.apply(text);
-        } catch (IllegalArgumentException e) {
-            throw new IllegalArgumentException("%s: %s".formatted(option, e.getMessage()), e);
-        }
-    }
-
-    private static long u32(String text) {
-        BigInteger bytes = Amounts.bytes(text);
-        if (bytes.compareTo(BigInteger.valueOf(TenantConfig.U32_MAX)) > 0) {
-            throw new IllegalArgumentException(
-                    "%s is above the largest limit, %d bytes".formatted(text, TenantConfig.U32_MAX));
-        }
-        return bytes.longValue();
-    }
-
-    private static Instant time(String text) {
-        try {
-            return Instant.parse(text);
-        } catch (DateTimeException e) {
-            throw new IllegalArgumentException(
-                    "--blocked-until: '%s' is not a time such as 2026-01-31T12:00:00Z".formatted(text), e);
         }
     }
 

@@ -3,86 +3,36 @@ package io.tidegate.cli;
 import io.tidegate.tenant.TenantConfig;
 import java.util.List;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 
 @Command(
         name = "unset",
         mixinStandardHelpOptions = true,
-        description = "Takes limits of a tenant away; what is not named stays.")
+        description =
+                "Takes limits of a tenant away; what is not named stays. With a plan, the plan supplies them again.")
 final class TenantUnsetCommand extends ConfigChange {
-    @Option(names = "--rate", description = "No limit of the rate.")
-    private boolean rate;
+    @Option(names = "--plan", description = "No plan: what the tenant does not set is unlimited.")
+    private boolean plan;
 
-    @Option(names = "--burst", description = "The bucket is 2 × the rate again.")
-    private boolean burst;
+    @Option(names = "--external-id", description = "No names.")
+    private boolean externalId;
 
-    @Option(names = "--byte-rate", description = "No limit of the byte rate.")
-    private boolean byteRate;
-
-    @Option(names = "--byte-burst", description = "The byte bucket is 2 × the byte rate again.")
-    private boolean byteBurst;
-
-    @Option(names = "--signal-size", description = "No limit of the size of a value.")
-    private boolean signalSize;
-
-    @Option(names = "--entities", description = "No limit of entities.")
-    private boolean entities;
-
-    @Option(names = "--items", description = "No limit of items.")
-    private boolean items;
-
-    @Option(names = "--users", description = "No limit of users.")
-    private boolean users;
-
-    @Option(names = "--creators", description = "No limit of creators.")
-    private boolean creators;
-
-    @Option(names = "--storage", description = "No limit of storage.")
-    private boolean storage;
-
-    @Option(names = "--region", description = "The data may reside anywhere.")
-    private boolean region;
-
-    @Option(names = "--label", description = "No label.")
-    private boolean label;
-
-    @Option(names = "--mode", description = "enforce again.")
-    private boolean mode;
-
-    @Option(names = "--blocked-until", description = "Not blocked.")
-    private boolean blockedUntil;
+    @Mixin
+    private LimitFlags limits = new LimitFlags();
 
     @Override
-    public Integer call() {
-        if (!namesAny()) {
+    Integer execute() {
+        if (!plan && !externalId && !limits.namesAny()) {
             throw new ParameterException(spec.commandLine(), "name what to unset, such as --rate");
         }
         return print(operate((operations, caller) -> operations.change(tenant, this::without, caller)), "changed");
     }
 
-    private boolean namesAny() {
-        boolean rates = rate || burst || byteRate || byteBurst || signalSize;
-        boolean counts = entities || items || users || creators || storage;
-        return rates || counts || region || label || mode || blockedUntil;
-    }
-
     private TenantConfig without(TenantConfig base) {
-        return base.toBuilder()
-                .maxSignalsPerSec(rate ? null : base.maxSignalsPerSec())
-                .burstSignals(burst ? null : base.burstSignals())
-                .maxBytesPerSec(byteRate ? null : base.maxBytesPerSec())
-                .burstBytes(byteBurst ? null : base.burstBytes())
-                .maxSignalBytes(signalSize ? null : base.maxSignalBytes())
-                .maxEntities(entities ? null : base.maxEntities())
-                .maxItems(items ? null : base.maxItems())
-                .maxUsers(users ? null : base.maxUsers())
-                .maxCreators(creators ? null : base.maxCreators())
-                .maxStorageBytes(storage ? null : base.maxStorageBytes())
-                .requiredRegions(region ? List.of() : base.requiredRegions())
-                .label(label ? "" : base.label())
-                .mode(mode ? TenantConfig.Mode.ENFORCE : base.mode())
-                .blockedUntil(blockedUntil ? null : base.blockedUntil())
-                .build();
+        TenantConfig named =
+                externalId ? base.toBuilder().externalIds(List.of()).build() : base;
+        return limits.without(plan ? named.toBuilder().plan(null).build() : named);
     }
 }

@@ -19,6 +19,8 @@ import picocli.CommandLine.Spec;
             TenantRemoveCommand.class,
             TenantHistoryCommands.History.class,
             TenantHistoryCommands.Undo.class,
+            TenantDeclarations.Apply.class,
+            TenantDeclarations.Export.class,
             TenantActions.Block.class,
             TenantActions.Unblock.class,
             TenantActions.Forget.class,
@@ -32,6 +34,7 @@ final class TenantsCommand implements Runnable {
     public void run() {
         throw new ParameterException(
                 spec.commandLine(),
-                "a command is missing: ls, get, set, unset, rm, history, undo, block, unblock, forget or purge");
+                "a command is missing: ls, get, set, unset, rm, history, undo, apply, export, block, unblock, forget or"
+                        + " purge");
     }
 }

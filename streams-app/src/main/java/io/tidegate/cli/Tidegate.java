@@ -28,7 +28,8 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true,
         versionProvider = Tidegate.Version.class,
         description = "Per-tenant admission control for Kafka.",
-        footerHeading = "%nExit status: 0 ok, 1 failed, 2 usage, 3 damage or a broken invariant found.%n",
+        footerHeading =
+                "%nExit status: 0 ok, 1 failed, 2 usage, 3 damage or a broken invariant found,%n4 changes are pending (tenants apply --dry-run).%n",
         footer = "Try it: tidegate demo",
         synopsisSubcommandLabel = "COMMAND",
         subcommands = {
@@ -38,6 +39,7 @@ import picocli.CommandLine.Spec;
             InitCommand.class,
             StatusCommand.class,
             TenantsCommand.class,
+            PlansCommand.class,
             SignalsCommand.class,
             RejectionsCommand.class,
             WalCommand.class,

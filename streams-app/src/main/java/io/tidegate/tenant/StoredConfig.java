@@ -5,11 +5,25 @@ import org.jspecify.annotations.Nullable;
 /**
  * The value of a record of {@code tenant-configs}, checked against the record's key.
  *
- * @param config the config; null if the value is not a config of the key's tenant
+ * @param config the config, or the fields of a plan; null if the value is not what the key says
  * @param problem why it is not; null if it is
  */
 public record StoredConfig(
         @Nullable TenantConfig config, @Nullable String problem) {
+    /** Reads a value that is not null: a tenant's config, or the fields of a plan. Never throws for its content. */
+    public static StoredConfig read(ConfigKey key, byte[] value) {
+        if (key instanceof ConfigKey.OfTenant tenant) {
+            return read(tenant.tenant(), value);
+        }
+        try {
+            String name = ((ConfigKey.OfPlan) key).name();
+            return new StoredConfig(
+                    TenantConfigJson.parseStoredPlan(name, value).fields(), null);
+        } catch (IllegalArgumentException e) {
+            return new StoredConfig(null, String.valueOf(e.getMessage()));
+        }
+    }
+
     /** Reads a value that is not null. Never throws for its content. */
     public static StoredConfig read(TenantId key, byte[] value) {
         try {

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonPropertyOrder;
 import java.math.BigInteger;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -14,9 +15,11 @@ import org.jspecify.annotations.Nullable;
 /**
  * What one tenant may do. A limit that is null is no limit; a limit of 0 rejects all.
  *
- * <p>This is the value of a {@code tenant-configs} record. Only {@code tenant_id} is required.
+ * <p>This is the value of a {@code tenant-configs} record. Only {@code tenant_id} is required. A field that is null or empty
+ * is not set: the tenant's {@linkplain Plan plan}, if there is one, supplies it ({@link #completedBy}).
  *
  * @param tenantId whose config it is
+ * @param plan name of the plan that supplies the fields that are not set here; null = none
  * @param maxSignalsPerSec token refill rate in signals per second (u32); null = unlimited, 0 = reject all
  * @param burstSignals bucket size in signals (u32); null = 2 × rate
  * @param maxBytesPerSec refill rate of the byte bucket in bytes of values per second (u64); null = unlimited, 0 = reject all
@@ -29,12 +32,14 @@ import org.jspecify.annotations.Nullable;
  * @param maxStorageBytes total bytes of the tenant's sealed WAL segments (u64); null = unlimited
  * @param requiredRegions where the tenant's data must reside; empty = anywhere
  * @param label a name for people
- * @param mode whether limits are enforced or only observed
+ * @param mode whether limits are enforced or only observed; null only where a plan decides
  * @param blockedUntil reject everything until then; null = not blocked
+ * @param externalIds names by which signals, commands and requests can refer to the tenant; see {@link TenantName}
  */
 @JsonPropertyOrder({
     "tenant_id",
     "label",
+    "plan",
     "max_signals_per_sec",
     "burst_signals",
     "max_bytes_per_sec",
@@ -47,11 +52,13 @@ import org.jspecify.annotations.Nullable;
     "max_storage_bytes",
     "required_regions",
     "mode",
-    "blocked_until"
+    "blocked_until",
+    "external_ids"
 })
 @JsonInclude(JsonInclude.Include.ALWAYS)
 public record TenantConfig(
         @JsonProperty(value = "tenant_id", required = true) TenantId tenantId,
+        @JsonProperty("plan") @Nullable String plan,
         @JsonProperty("max_signals_per_sec") @Nullable Long maxSignalsPerSec,
         @JsonProperty("burst_signals") @Nullable Long burstSignals,
         @JsonProperty("max_bytes_per_sec") @Nullable BigInteger maxBytesPerSec,
@@ -64,8 +71,9 @@ public record TenantConfig(
         @JsonProperty("max_storage_bytes") @Nullable BigInteger maxStorageBytes,
         @JsonProperty("required_regions") List<String> requiredRegions,
         @JsonProperty("label") String label,
-        @JsonProperty("mode") Mode mode,
-        @JsonProperty("blocked_until") @Nullable Instant blockedUntil) {
+        @JsonProperty("mode") @Nullable Mode mode,
+        @JsonProperty("blocked_until") @Nullable Instant blockedUntil,
+        @JsonProperty("external_ids") List<String> externalIds) {
 
     /** Whether a tenant's limits are enforced. */
     public enum Mode {
@@ -82,6 +90,9 @@ public record TenantConfig(
     static final int LABEL_CHARS_MAX = 200;
     static final int REGIONS_MAX = 16;
 
+    /** Names of one tenant. */
+    public static final int EXTERNAL_IDS_MAX = 16;
+
     /** Decisions are made in milliseconds, and not every {@link Instant} fits them. */
     private static final Instant YEAR_10000 = Instant.parse("+10000-01-01T00:00:00Z");
 
@@ -94,6 +105,10 @@ public record TenantConfig(
     public TenantConfig {
         if (tenantId == null) {
             throw new IllegalArgumentException("tenant_id is missing");
+        }
+        if (plan != null) {
+            Plan.checkName(tenantId + ": plan", plan);
+            plan = plan.intern(); // a few names for any number of tenants
         }
         checkRange(tenantId, "max_signals_per_sec", boxed(maxSignalsPerSec), BigInteger.valueOf(U32_MAX));
         checkRange(tenantId, "burst_signals", boxed(burstSignals), BigInteger.valueOf(U32_MAX));
@@ -119,14 +134,35 @@ public record TenantConfig(
             throw new IllegalArgumentException("%s: label must be at most %d characters without control characters"
                     .formatted(tenantId, LABEL_CHARS_MAX));
         }
-        mode = mode == null ? Mode.ENFORCE : mode;
+        mode = mode == null && plan == null ? Mode.ENFORCE : mode;
         if (blockedUntil != null && (blockedUntil.isBefore(Instant.EPOCH) || !blockedUntil.isBefore(YEAR_10000))) {
             throw new IllegalArgumentException(
                     "%s: blocked_until = %s is outside the years 1970 to 9999".formatted(tenantId, blockedUntil));
         }
+        externalIds = externalIds == null ? List.of() : names(tenantId, externalIds);
     }
 
-    /** A config without limits of bytes and of single kinds of entities. */
+    private static List<String> names(TenantId owner, List<String> externalIds) {
+        if (externalIds.size() > EXTERNAL_IDS_MAX) {
+            throw new IllegalArgumentException("%s: external_ids has %d names, the limit is %d"
+                    .formatted(owner, externalIds.size(), EXTERNAL_IDS_MAX));
+        }
+        List<String> names = new ArrayList<>();
+        for (String text : externalIds) {
+            String name = text == null ? null : TenantName.tryParse(text);
+            if (name == null || names.contains(name)) {
+                throw new IllegalArgumentException("%s: external_ids: '%s' %s"
+                        .formatted(
+                                owner,
+                                text == null ? "null" : JsonFaults.quoted(text),
+                                name == null ? "is not a name: " + TenantName.RULE : "stands twice"));
+            }
+            names.add(name);
+        }
+        return List.copyOf(names);
+    }
+
+    /** A config without a plan, limits of bytes and limits of single kinds of entities. */
     public TenantConfig(
             TenantId tenantId,
             @Nullable Long maxSignalsPerSec,
@@ -139,6 +175,7 @@ public record TenantConfig(
             @Nullable Instant blockedUntil) {
         this(
                 tenantId,
+                null,
                 maxSignalsPerSec,
                 burstSignals,
                 null,
@@ -152,7 +189,8 @@ public record TenantConfig(
                 requiredRegions,
                 label,
                 mode,
-                blockedUntil);
+                blockedUntil,
+                List.of());
     }
 
     /** The config of {@link TenantId#DEFAULT} where none is stored: unlimited, no residency. */
@@ -164,9 +202,35 @@ public record TenantConfig(
         return new TenantConfig(id, null, null, null, null, List.of(), label, Mode.ENFORCE, null);
     }
 
-    /** The same limits for another tenant. */
+    /** The same limits for another tenant, without the names of this one. */
     public TenantConfig withTenantId(TenantId id) {
-        return toBuilder().tenantId(id).build();
+        return toBuilder().tenantId(id).externalIds(List.of()).build();
+    }
+
+    /**
+     * The config in force for a tenant with a plan: the plan supplies each field that is not set here. The label and the names stay.
+     *
+     * @param supplied the fields of the plan
+     */
+    public TenantConfig completedBy(TenantConfig supplied) {
+        return new TenantConfig(
+                tenantId,
+                plan,
+                maxSignalsPerSec != null ? maxSignalsPerSec : supplied.maxSignalsPerSec,
+                burstSignals != null ? burstSignals : supplied.burstSignals,
+                maxBytesPerSec != null ? maxBytesPerSec : supplied.maxBytesPerSec,
+                burstBytes != null ? burstBytes : supplied.burstBytes,
+                maxSignalBytes != null ? maxSignalBytes : supplied.maxSignalBytes,
+                maxEntities != null ? maxEntities : supplied.maxEntities,
+                maxItems != null ? maxItems : supplied.maxItems,
+                maxUsers != null ? maxUsers : supplied.maxUsers,
+                maxCreators != null ? maxCreators : supplied.maxCreators,
+                maxStorageBytes != null ? maxStorageBytes : supplied.maxStorageBytes,
+                !requiredRegions.isEmpty() ? requiredRegions : supplied.requiredRegions,
+                label,
+                mode != null ? mode : supplied.mode,
+                blockedUntil != null ? blockedUntil : supplied.blockedUntil,
+                externalIds);
     }
 
     /** The same limits, blocked until another time; null = not blocked. */
@@ -182,6 +246,7 @@ public record TenantConfig(
     /** A config in the making. Each method replaces one field; the rules are checked at the end. */
     public static final class Builder {
         private TenantId tenantId;
+        private @Nullable String plan;
         private @Nullable Long maxSignalsPerSec;
         private @Nullable Long burstSignals;
         private @Nullable BigInteger maxBytesPerSec;
@@ -194,11 +259,13 @@ public record TenantConfig(
         private @Nullable BigInteger maxStorageBytes;
         private List<String> requiredRegions;
         private String label;
-        private Mode mode;
+        private @Nullable Mode mode;
         private @Nullable Instant blockedUntil;
+        private List<String> externalIds;
 
         private Builder(TenantConfig from) {
             tenantId = from.tenantId;
+            plan = from.plan;
             maxSignalsPerSec = from.maxSignalsPerSec;
             burstSignals = from.burstSignals;
             maxBytesPerSec = from.maxBytesPerSec;
@@ -213,10 +280,23 @@ public record TenantConfig(
             label = from.label;
             mode = from.mode;
             blockedUntil = from.blockedUntil;
+            externalIds = from.externalIds;
         }
 
         public Builder tenantId(TenantId id) {
             tenantId = id;
+            return this;
+        }
+
+        /**
+         * Sets the plan. The mode of a tenant without a plan that enforces its limits is the default, not set by anybody: with
+         * its first plan, the plan decides. Name the {@link #mode} after the plan to keep it.
+         */
+        public Builder plan(@Nullable String name) {
+            if (plan == null && name != null && mode == Mode.ENFORCE) {
+                mode = null;
+            }
+            plan = name;
             return this;
         }
 
@@ -280,7 +360,7 @@ public record TenantConfig(
             return this;
         }
 
-        public Builder mode(Mode chosen) {
+        public Builder mode(@Nullable Mode chosen) {
             mode = chosen;
             return this;
         }
@@ -290,10 +370,16 @@ public record TenantConfig(
             return this;
         }
 
+        public Builder externalIds(List<String> names) {
+            externalIds = names;
+            return this;
+        }
+
         /** @throws IllegalArgumentException naming the field, its value and the rule that it breaks */
         public TenantConfig build() {
             return new TenantConfig(
                     tenantId,
+                    plan,
                     maxSignalsPerSec,
                     burstSignals,
                     maxBytesPerSec,
@@ -307,7 +393,8 @@ public record TenantConfig(
                     requiredRegions,
                     label,
                     mode,
-                    blockedUntil);
+                    blockedUntil,
+                    externalIds);
         }
     }
 

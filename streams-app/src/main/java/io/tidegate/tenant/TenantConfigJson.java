@@ -7,6 +7,7 @@ import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.DeserializationContext;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonMappingException;
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.MapperFeature;
 import com.fasterxml.jackson.databind.ObjectReader;
 import com.fasterxml.jackson.databind.ObjectWriter;
@@ -15,11 +16,15 @@ import com.fasterxml.jackson.databind.cfg.CoercionInputShape;
 import com.fasterxml.jackson.databind.deser.std.StdDeserializer;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.module.SimpleModule;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.ser.std.ToStringSerializer;
 import com.fasterxml.jackson.databind.type.LogicalType;
 import java.io.IOException;
 import java.time.DateTimeException;
 import java.time.Instant;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
 
 /**
  * {@link TenantConfig} as JSON.
@@ -46,6 +51,7 @@ public final class TenantConfigJson {
                     .addSerializer(Instant.class, ToStringSerializer.instance)
                     .addDeserializer(Instant.class, new InstantDeserializer()))
             .build();
+    private static final List<String> NOT_OF_PLANS = List.of("tenant_id", "plan", "external_ids");
     private static final ObjectReader STRICT = MAPPER.readerFor(TenantConfig.class);
     private static final ObjectReader LENIENT = STRICT.without(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES);
     private static final ObjectWriter WRITER = MAPPER.writerFor(TenantConfig.class);
@@ -75,6 +81,71 @@ public final class TenantConfigJson {
             return WRITER.writeValueAsBytes(config);
         } catch (JsonProcessingException e) {
             throw new IllegalStateException("a valid config is always writable", e);
+        }
+    }
+
+    /**
+     * Reads a plan that a person or a program wants to write: unknown fields are rejected.
+     *
+     * @throws IllegalArgumentException saying which field breaks which rule
+     */
+    public static Plan parsePlan(String name, byte[] json) {
+        return readPlan(STRICT, name, json);
+    }
+
+    /**
+     * Reads a plan from the {@code tenant-configs} topic: unknown fields are ignored.
+     *
+     * @throws IllegalArgumentException saying which field breaks which rule
+     */
+    public static Plan parseStoredPlan(String name, byte[] json) {
+        return readPlan(LENIENT, name, json);
+    }
+
+    /** Writes the fields of a plan, without those that only a tenant has. */
+    public static byte[] writePlan(TenantConfig fields) {
+        try {
+            ObjectNode tree = MAPPER.valueToTree(fields);
+            tree.remove(NOT_OF_PLANS);
+            return MAPPER.writeValueAsBytes(tree);
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException("a valid plan is always writable", e);
+        }
+    }
+
+    /** The fields that a config sets, by their names in JSON; a plan supplies the others. */
+    public static Set<String> fieldsSet(TenantConfig config) {
+        Set<String> names = new TreeSet<>();
+        MAPPER.valueToTree(config).properties().forEach(field -> {
+            JsonNode value = field.getValue();
+            boolean empty = value.isNull()
+                    || (value.isArray() && value.isEmpty())
+                    || (value.isTextual() && value.asText().isEmpty());
+            if (!empty) {
+                names.add(field.getKey());
+            }
+        });
+        return names;
+    }
+
+    private static Plan readPlan(ObjectReader reader, String name, byte[] json) {
+        try {
+            if (!(MAPPER.readTree(json) instanceof ObjectNode tree)) {
+                throw new IllegalArgumentException("a plan is an object in { }");
+            }
+            for (String field : NOT_OF_PLANS) {
+                if (tree.has(field)) {
+                    throw new IllegalArgumentException(field + ": is not a field of a plan");
+                }
+            }
+            tree.put("tenant_id", 0);
+            return new Plan(name, read(reader, MAPPER.writeValueAsBytes(tree)));
+        } catch (IOException e) {
+            throw new IllegalArgumentException("plan '%s': %s".formatted(name, JsonFaults.describe(e)), e);
+        } catch (IllegalArgumentException e) {
+            // The rules name the owner of the config, which is not tenant 0.
+            String rule = String.valueOf(e.getMessage()).replace(TenantId.DEFAULT + ": ", "");
+            throw new IllegalArgumentException("plan '%s': %s".formatted(name, rule), e);
         }
     }
 

@@ -4,6 +4,7 @@ import io.tidegate.admin.AdminException;
 import io.tidegate.admin.MissingTopicException;
 import io.tidegate.admin.TenantDirectory;
 import io.tidegate.admin.TopicReader;
+import io.tidegate.admission.Reason;
 import io.tidegate.config.Settings;
 import io.tidegate.contract.Residency;
 import io.tidegate.contract.SourcePosition;
@@ -19,6 +20,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ExecutionException;
@@ -131,6 +133,19 @@ public final class Replay {
             }
         }
 
+        /** Whether it names a tenant by a name that no tenant had. */
+        boolean isOfUnknownName() {
+            return tenant == null && source != null && reason.equals(Reason.TENANT_UNKNOWN.id());
+        }
+
+        Rejection ofTenant(@Nullable TenantId found) {
+            return new Rejection(record, found, reason, source, replays);
+        }
+
+        Candidate candidate() {
+            return new Candidate(Objects.requireNonNull(source), record, producersHeaders(), reason);
+        }
+
         /** The signal's headers as its producer sent them. */
         RecordHeaders producersHeaders() {
             RecordHeaders headers = new RecordHeaders();
@@ -149,7 +164,7 @@ public final class Replay {
     private final int pacePerSec;
     private final ReplayReport.Builder counts = new ReplayReport.Builder();
     private final TenantDirectory directory;
-    private Map<TenantId, TenantDirectory.Stored> configs;
+    private TenantDirectory.Snapshot configs;
     private ReplayLedger ledger = new ReplayLedger(Map.of());
     private @Nullable ReplayJudge judge;
     private long judgedFromNanos;
@@ -170,7 +185,7 @@ public final class Replay {
         this.pacePerSec = pacePerSec;
         this.ledgerTopic = settings.applicationId() + "-replays";
         this.directory = new TenantDirectory(settings);
-        this.configs = directory.configs();
+        this.configs = directory.snapshot();
     }
 
     /** Reports what {@link #run} would do; changes nothing. */
@@ -267,7 +282,7 @@ public final class Replay {
         reader.readTo(ends, () -> progress.all, record -> {
             progress.all = progress.all && goesOn.getAsBoolean();
             if (progress.all) {
-                Rejection rejection = Rejection.of(record);
+                Rejection rejection = named(Rejection.of(record));
                 progress.all = !choice.has(rejection) || decide(rejection, send);
             }
         });
@@ -286,14 +301,12 @@ public final class Replay {
             counts.add(rejection.tenant, rejection.reason, ReplayReport.Fate.DONE);
         } else if (source == null
                 || !settings.topics().signals().contains(source.topic())
-                || rejection.tenant == null) {
+                || (rejection.tenant == null && !rejection.isOfUnknownName())) {
             counts.add(rejection.tenant, rejection.reason, ReplayReport.Fate.FOREIGN);
         } else if (rejection.replays >= replaysMax) {
             counts.add(rejection.tenant, rejection.reason, ReplayReport.Fate.GIVEN_UP);
         } else {
-            Verdict verdict = judge().judge(
-                            new Candidate(source, record, rejection.producersHeaders(), rejection.reason),
-                            System.currentTimeMillis());
+            Verdict verdict = judge().judge(rejection.candidate(), System.currentTimeMillis());
             String still = verdict.stillRejected();
             if (still == null && verdict.tenant() != null) {
                 return send.test(rejection, verdict.tenant());
@@ -303,6 +316,11 @@ public final class Replay {
         return true;
     }
 
+    /** What was rejected for its tenant's name is of the tenant that has the name now. */
+    private Rejection named(Rejection rejection) {
+        return rejection.isOfUnknownName() ? rejection.ofTenant(judge().tenant(rejection.candidate())) : rejection;
+    }
+
     private ReplayJudge judge() {
         ReplayJudge current = judge;
         long now = System.nanoTime();
@@ -310,15 +328,17 @@ public final class Replay {
             return current;
         }
         if (current != null) {
-            configs = directory.configs();
+            configs = directory.snapshot();
         }
-        boolean anyNeedsUsage = configs.values().stream().anyMatch(stored -> ReplayJudge.needsUsage(stored.config()));
+        boolean anyNeedsUsage =
+                configs.tenants().keySet().stream().anyMatch(tenant -> ReplayJudge.needsUsage(config(tenant)));
         UsageSnapshot usages = anyNeedsUsage
                 ? UsageSnapshot.read(settings, tenant -> ReplayJudge.needsUsage(config(tenant)), entitiesMax())
                 : UsageSnapshot.empty();
         current = new ReplayJudge(
                 settings.tenantSource(),
                 settings.signalMapping(),
+                TenantDirectory.names(configs.tenants()),
                 directory.missingIsDefault(configs),
                 this::config,
                 usages,

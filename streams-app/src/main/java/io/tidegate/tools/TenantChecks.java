@@ -1,5 +1,7 @@
 package io.tidegate.tools;
 
+import io.tidegate.admin.TenantDirectory;
+import io.tidegate.admin.TenantDirectory.Snapshot;
 import io.tidegate.admin.TenantDirectory.Stored;
 import io.tidegate.tenant.ConfigWarnings.Warning;
 import io.tidegate.tenant.MissingTenants;
@@ -11,6 +13,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** What the doctor says about tenants' configs. Pure. */
@@ -25,23 +28,88 @@ final class TenantChecks {
     /**
      * Examines all configs.
      *
-     * @param configs all stored ones
+     * @param snapshot all stored configs and plans
      * @param warnings what is to be said of one
      */
-    static List<Finding> of(
-            MissingTenants missing, Map<TenantId, Stored> configs, Function<TenantConfig, List<Warning>> warnings) {
+    static List<Finding> of(MissingTenants missing, Snapshot snapshot, Function<TenantConfig, List<Warning>> warnings) {
         List<Finding> findings = new ArrayList<>();
-        findings.add(missingTenants(missing, configs));
-        unreadable(configs, findings);
-        ineffective(configs, warnings, findings);
+        findings.add(missingTenants(missing, snapshot));
+        unreadable(snapshot.tenants(), findings);
+        unreadablePlans(snapshot.plans(), findings);
+        missingPlans(snapshot, findings);
+        nameConflicts(snapshot.tenants(), findings);
+        ineffective(snapshot, warnings, findings);
         return findings;
     }
 
-    private static void ineffective(
-            Map<TenantId, Stored> configs, Function<TenantConfig, List<Warning>> warnings, List<Finding> findings) {
+    private static void nameConflicts(Map<TenantId, Stored> configs, List<Finding> findings) {
+        Map<String, List<TenantId>> conflicts = TenantDirectory.names(configs).conflicts();
+        conflicts.entrySet().stream()
+                .limit(NAMED_MAX)
+                .forEach(conflict -> findings.add(new Finding(
+                        Level.WARN,
+                        AREA,
+                        "the name '%s' is in the configs of the tenants %s, so it refers to none of them: signals that use it are rejected (tenant_unknown)"
+                                .formatted(
+                                        conflict.getKey(),
+                                        conflict.getValue().stream()
+                                                .map(TenantId::toString)
+                                                .collect(Collectors.joining(", "))),
+                        "remove it from all but one: tidegate tenants set %s --external-id … with the names that stay, or tenants unset --external-id"
+                                .formatted(conflict.getValue().get(0).decimal()))));
+        if (conflicts.size() > NAMED_MAX) {
+            findings.add(new Finding(
+                    Level.WARN,
+                    AREA,
+                    "%d more names have several tenants".formatted(conflicts.size() - NAMED_MAX),
+                    ""));
+        }
+    }
+
+    private static void unreadablePlans(Map<String, Stored> plans, List<Finding> findings) {
+        plans.forEach((name, stored) -> {
+            if (stored.config() == null) {
+                findings.add(new Finding(
+                        Level.WARN,
+                        AREA,
+                        "the record of plan '%s' in tenant-configs (offset %d) is not a plan"
+                                .formatted(name, stored.offset()),
+                        "tidegate plans rm %1$s removes it; tidegate plans set %1$s --from FILE replaces it"
+                                .formatted(name)));
+            }
+        });
+    }
+
+    /** Only a record that Tidegate did not write can name such a plan. */
+    private static void missingPlans(Snapshot snapshot, List<Finding> findings) {
         long count = 0;
-        for (Stored stored : configs.values()) {
-            TenantConfig config = stored.config();
+        for (Map.Entry<TenantId, Stored> entry : snapshot.tenants().entrySet()) {
+            TenantConfig own = entry.getValue().config();
+            if (own != null && snapshot.completed(own) == null && ++count <= NAMED_MAX) {
+                findings.add(new Finding(
+                        Level.FAIL,
+                        AREA,
+                        "tenant %s is on plan '%s', which does not exist: its signals are rejected (tenant_unknown), unless"
+                                        .formatted(entry.getKey(), own.plan())
+                                + " tenants.unknown=default-config",
+                        "tidegate plans set %s creates it; tidegate tenants set %s --plan NAME chooses another one"
+                                .formatted(own.plan(), entry.getKey().decimal())));
+            }
+        }
+        if (count > NAMED_MAX) {
+            findings.add(new Finding(
+                    Level.FAIL,
+                    AREA,
+                    "%d more tenants are on plans that do not exist".formatted(count - NAMED_MAX),
+                    ""));
+        }
+    }
+
+    private static void ineffective(
+            Snapshot snapshot, Function<TenantConfig, List<Warning>> warnings, List<Finding> findings) {
+        long count = 0;
+        for (Stored stored : snapshot.tenants().values()) {
+            TenantConfig config = stored.config() == null ? null : snapshot.completed(stored.config());
             if (config == null) {
                 continue;
             }
@@ -63,8 +131,8 @@ final class TenantChecks {
     }
 
     /** Says which rule applies to signals that name no tenant. */
-    private static Finding missingTenants(MissingTenants missing, Map<TenantId, Stored> configs) {
-        boolean others = configs.keySet().stream().anyMatch(tenant -> !tenant.isDefault());
+    private static Finding missingTenants(MissingTenants missing, Snapshot snapshot) {
+        boolean others = snapshot.tenants().keySet().stream().anyMatch(tenant -> !tenant.isDefault());
         if (!missing.countForDefault(others)) {
             return new Finding(
                     Level.OK, AREA, "signals without a tenant go to the dead-letter topic (tenant_missing)", "");
@@ -76,8 +144,9 @@ final class TenantChecks {
                     "signals without a tenant count for tenant 0, as long as no other tenant is configured",
                     "");
         }
-        Stored ofDefault = configs.get(TenantId.DEFAULT);
-        if (isUnlimited(ofDefault == null ? TenantConfig.defaultTenant() : ofDefault.config())) {
+        Stored stored = snapshot.tenants().get(TenantId.DEFAULT);
+        TenantConfig ofDefault = stored == null ? TenantConfig.defaultTenant() : stored.config();
+        if (isUnlimited(ofDefault == null ? null : snapshot.completed(ofDefault))) {
             return new Finding(
                     Level.WARN,
                     AREA,

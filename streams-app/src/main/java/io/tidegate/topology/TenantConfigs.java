@@ -1,24 +1,34 @@
 package io.tidegate.topology;
 
+import io.tidegate.tenant.ConfigKey;
 import io.tidegate.tenant.MissingTenants;
+import io.tidegate.tenant.NameIndex;
 import io.tidegate.tenant.StoredConfig;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.tenant.UnknownTenants;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * All tenants' configs as this instance has read them from {@code tenant-configs}: parsed once, looked up by every task.
+ * All tenants' configs and plans as this instance has read them from {@code tenant-configs}: parsed once, looked up by every
+ * task.
  *
- * <p>A bad record changes nothing but a counter: the tenant keeps its last good config. Thread-safe; one writer.
+ * <p>A tenant keeps only what it sets itself. The config in force of a tenant with a plan is completed when it is asked for, and
+ * kept for as many tenants as {@link #COMPLETED_MAX}, so a plan has no copy for each of its tenants, and a new plan holds for
+ * all of them from the next look-up on. A tenant whose plan does not exist is unknown: nobody knows its limits.
+ *
+ * <p>A bad record changes nothing but a counter: the tenant or plan keeps its last good config. Thread-safe; one writer.
  */
 public final class TenantConfigs {
     private static final Logger LOG = LoggerFactory.getLogger(TenantConfigs.class);
@@ -32,10 +42,32 @@ public final class TenantConfigs {
      * The config that is in force for a tenant.
      *
      * @param config the limits
-     * @param offset the offset of the record in {@code tenant-configs} that set it; -1 where none did
+     * @param offset the offset of the record in {@code tenant-configs} that set it; -1 where none did. For a config that a plan
+     *     completes: of the newer one of the two records, so that the topic up to there says what is in force
      */
     public record InForce(TenantConfig config, long offset) {}
 
+    /** Completed configs that are kept; a power of two. */
+    private static final int COMPLETED_MAX = 4096;
+
+    /**
+     * A config that a plan completed.
+     *
+     * @param own what the tenant sets
+     * @param plan what its plan supplies
+     */
+    private record Completed(InForce own, InForce plan, InForce inForce) {
+        /** Whether it was made of these records; a newer record is another object. */
+        @SuppressWarnings("ReferenceEquality")
+        boolean isOf(InForce ownNow, InForce planNow) {
+            return own == ownNow && plan == planNow;
+        }
+    }
+
+    /** By the tenant's hash. An entry is valid as long as both its records are the newest. */
+    private final AtomicReferenceArray<Completed> completed = new AtomicReferenceArray<>(COMPLETED_MAX);
+
+    private final Map<String, InForce> plans = new ConcurrentHashMap<>();
     private final UnknownTenants unknown;
     private final MissingTenants missing;
     private final Map<TenantId, InForce> stored = new ConcurrentHashMap<>();
@@ -43,6 +75,10 @@ public final class TenantConfigs {
     /** Tenants, except the default one, whose newest record is not a config. They are configured all the same. */
     private final Set<TenantId> unreadable = ConcurrentHashMap.newKeySet();
 
+    /** Written by the one writer; a tenant whose newest record is not a config keeps the names of its last good one. */
+    private final NameIndex names = new NameIndex();
+
+    private volatile int nameConflicts;
     private volatile boolean othersConfigured;
     private final AtomicLong refused = new AtomicLong();
     private volatile long readTimestampMs;
@@ -58,8 +94,75 @@ public final class TenantConfigs {
     /** The config in force; null for an unknown tenant whose signals are rejected. */
     public @Nullable InForce inForce(TenantId tenant) {
         InForce own = own(tenant);
-        InForce found = unknown.inForce(own, defaultTenant);
-        return found == null || own != null ? found : new InForce(found.config().withTenantId(tenant), found.offset());
+        InForce usable = own == null ? null : completed(own);
+        if (usable != null || tenant.isDefault()) {
+            return usable;
+        }
+        InForce ofDefault = completed(defaultTenant);
+        InForce found = ofDefault == null ? null : unknown.inForce(null, ofDefault);
+        return found == null ? null : new InForce(found.config().withTenantId(tenant), found.offset());
+    }
+
+    /** The config in force for a tenant with a config of its own; null if its plan does not exist. */
+    private @Nullable InForce completed(InForce own) {
+        TenantConfig config = own.config();
+        if (config.plan() == null) {
+            return own;
+        }
+        InForce plan = plans.get(config.plan());
+        if (plan == null) {
+            return null;
+        }
+        int slot = config.tenantId().hashCode() & (COMPLETED_MAX - 1);
+        Completed known = completed.get(slot);
+        if (known == null || !known.isOf(own, plan)) {
+            known = new Completed(
+                    own, plan, new InForce(config.completedBy(plan.config()), Math.max(own.offset(), plan.offset())));
+            completed.set(slot, known);
+        }
+        return known.inForce();
+    }
+
+    /** Completed configs that are kept. */
+    int completedCount() {
+        int count = 0;
+        for (int slot = 0; slot < COMPLETED_MAX; slot++) {
+            count += completed.get(slot) == null ? 0 : 1;
+        }
+        return count;
+    }
+
+    /** A plan's fields and the offset of its record; null if there is no such plan. */
+    public @Nullable InForce plan(String name) {
+        return plans.get(name);
+    }
+
+    /** All plans by name. */
+    public Map<String, InForce> plans() {
+        return new TreeMap<>(plans);
+    }
+
+    /** How many tenants are on each plan; also on plans that do not exist. */
+    public Map<String, Long> tenantsByPlan() {
+        Map<String, Long> counts = new TreeMap<>();
+        forEachTenant(tenant -> {
+            InForce own = own(tenant);
+            String plan = own == null ? null : own.config().plan();
+            if (plan != null) {
+                counts.merge(plan, 1L, Long::sum);
+            }
+        });
+        return counts;
+    }
+
+    /** The tenant that has a name; null if none has it, or several. */
+    public @Nullable TenantId named(String name) {
+        return names.named(name);
+    }
+
+    /** Names that several tenants claim, and that refer to none of them therefore. */
+    public int nameConflicts() {
+        return nameConflicts;
     }
 
     /** Whether a signal that names no tenant is the default tenant's; otherwise it is a dead letter. */
@@ -141,12 +244,18 @@ public final class TenantConfigs {
     }
 
     private void change(byte @Nullable [] key, byte @Nullable [] value, long offset) {
-        TenantId tenant = key == null ? null : TenantId.tryParse(key);
-        if (tenant == null) {
-            refuse("?", offset, "the key is not a tenant id in decimal");
+        ConfigKey parsed = ConfigKey.tryParse(key);
+        if (parsed == null) {
+            refuse("?", offset, "the key is neither a tenant id in decimal nor plan:NAME");
             return;
         }
+        if (parsed instanceof ConfigKey.OfPlan plan) {
+            changePlan(plan, value, offset);
+            return;
+        }
+        TenantId tenant = ((ConfigKey.OfTenant) parsed).tenant();
         if (value == null) {
+            index(tenant, List.of(), offset);
             stored.remove(tenant);
             unreadable.remove(tenant);
             if (tenant.isDefault()) {
@@ -165,6 +274,34 @@ public final class TenantConfigs {
         } else {
             stored.put(tenant, changed);
             unreadable.remove(tenant);
+        }
+        // Last, so that who is found by a name has its config.
+        index(tenant, read.config().externalIds(), offset);
+    }
+
+    private void index(TenantId tenant, List<String> externalIds, long offset) {
+        for (String name : names.put(tenant, externalIds)) {
+            LOG.warn(
+                    "a name refers to no tenant, because several configs have it; signals that use it are rejected as"
+                            + " tenant_unknown. Remove it from all but one (tidegate tenants set) name=\"{}\""
+                            + " tenants={} offset={}",
+                    name,
+                    names.claimants(name),
+                    offset);
+        }
+        nameConflicts = names.conflictCount();
+    }
+
+    private void changePlan(ConfigKey.OfPlan plan, byte @Nullable [] value, long offset) {
+        if (value == null) {
+            plans.remove(plan.name());
+            return;
+        }
+        StoredConfig read = StoredConfig.read(plan, value);
+        if (read.config() == null) {
+            refuse(plan.text(), offset, read.problem());
+        } else {
+            plans.put(plan.name(), new InForce(read.config(), offset));
         }
     }
 

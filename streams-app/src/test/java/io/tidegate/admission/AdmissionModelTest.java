@@ -333,6 +333,7 @@ class AdmissionModelTest {
     private static TenantConfig someConfig(SplittableRandom random, long nowMs) {
         return new TenantConfig(
                 T42,
+                null,
                 pick(random, null, null, 0L, 1L, 50L, 400L, 1_000L, TenantConfig.U32_MAX),
                 pick(random, null, null, null, 0L, 1L, 5L, 300L),
                 pick(random, null, null, null, big(0), big(60), big(20_000), big(100_000), TenantConfig.U64_MAX),
@@ -346,7 +347,8 @@ class AdmissionModelTest {
                 pick(random, List.of(), List.of(), List.of(), List.of(), List.of("us"), List.of("us", "eu")),
                 "",
                 random.nextInt(4) == 0 ? Mode.OBSERVE : Mode.ENFORCE,
-                someTime(random, nowMs));
+                someTime(random, nowMs),
+                List.of());
     }
 
     private static @Nullable Instant someTime(SplittableRandom random, long nowMs) {

@@ -124,6 +124,7 @@ final class HelpTest {
                         "init",
                         "status",
                         "tenants",
+                        "plans",
                         "signals",
                         "rejections",
                         "wal",
@@ -145,7 +146,7 @@ final class HelpTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"tenants", "signals", "rejections", "wal", "config"})
+    @ValueSource(strings = {"tenants", "plans", "signals", "rejections", "wal", "config"})
     void namesTheCommandsWhereOneIsMissing(String noun) {
         Cli run = Cli.run(noun);
 

@@ -28,13 +28,18 @@ class TenantConfigJsonTest {
             Mode.OBSERVE,
             Instant.parse("2026-01-31T12:00:00Z"));
 
-    private static final TenantConfig FULL = FULL_V1.toBuilder()
+    private static final TenantConfig FULL_V2 = FULL_V1.toBuilder()
             .maxBytesPerSec(TenantConfig.U64_MAX)
             .burstBytes(BigInteger.valueOf(2_000_000))
             .maxSignalBytes(65_536L)
             .maxItems(BigInteger.ONE)
             .maxUsers(TenantConfig.U64_MAX)
             .maxCreators(BigInteger.ZERO)
+            .build();
+
+    private static final TenantConfig FULL = FULL_V2.toBuilder()
+            .plan("Pro-2.eu_1")
+            .externalIds(List.of("acme", "org_8Kd"))
             .build();
 
     /** As builds wrote it that knew no limits of bytes and of single kinds. */
@@ -45,6 +50,64 @@ class TenantConfigJsonTest {
         assertThat(TenantConfigJson.parseStored(full)).isEqualTo(FULL_V1);
         assertThat(TenantConfigJson.parse(bytes(golden("tenant-config-default-v1.json"))))
                 .isEqualTo(TenantConfig.defaultTenant());
+    }
+
+    /** As builds wrote it that knew no plans and no names. */
+    @Test
+    void readsConfigsWithoutAPlan() throws IOException {
+        byte[] full = bytes(golden("tenant-config-v2.json"));
+        assertThat(TenantConfigJson.parse(full)).isEqualTo(FULL_V2);
+        assertThat(TenantConfigJson.parseStored(full)).isEqualTo(FULL_V2);
+    }
+
+    @Test
+    void theGoldenFileOfAPlanIsWrittenAndReadBackInBothWays() throws IOException {
+        TenantConfig fields = TenantConfig.unlimited(TenantId.DEFAULT, "Pro").toBuilder()
+                .maxSignalsPerSec(100L)
+                .maxCreators(BigInteger.valueOf(5))
+                .requiredRegions(List.of("eu"))
+                .build();
+        byte[] plan = bytes(golden("plan.json"));
+
+        assertThat(text(TenantConfigJson.writePlan(fields))).isEqualTo(golden("plan.json"));
+        assertThat(TenantConfigJson.parsePlan("pro", plan)).isEqualTo(new Plan("pro", fields));
+        assertThat(TenantConfigJson.parseStoredPlan("pro", plan)).isEqualTo(new Plan("pro", fields));
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            {'max_entities':-1}      | plan 'pro': config: max_entities = -1 is outside 0 to 18446744073709551615 (null is unlimited)
+            {'max_entities':1.5}     | plan 'pro': max_entities: 1.5 is not a whole number in digits alone, such as 100 (not 100.0, 1e2 or "100"), or is too large
+            {'mode':'off'}           | plan 'pro': mode: "off" is none of enforce, observe
+            {'tenant_id':1}          | plan 'pro': tenant_id: is not a field of a plan
+            {'plan':'free'}          | plan 'pro': plan: is not a field of a plan
+            {'external_ids':['a']}   | plan 'pro': external_ids: is not a field of a plan
+            {'plan':null}            | plan 'pro': plan: is not a field of a plan
+            []                       | plan 'pro': a plan is an object in { }
+            {'mode':'observe'        | plan 'pro': not JSON: it ends too early at line 1, column 18
+            """)
+    void aPlanThatBreaksARuleIsRejectedWithTheFieldAndTheRule(String json, String message) {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> TenantConfigJson.parsePlan("pro", bytes(json.replace((char) 39, '"'))))
+                .withMessage(message);
+    }
+
+    @Test
+    void anUnknownFieldOfAPlanIsRejectedOnWriteAndIgnoredOnRead() {
+        byte[] json = bytes("{\"max_signal_per_sec\":5,\"max_items\":3}");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> TenantConfigJson.parsePlan("pro", json))
+                .withMessageContaining("unknown field 'max_signal_per_sec'");
+        assertThat(TenantConfigJson.parseStoredPlan("pro", json).fields().maxItems())
+                .isEqualTo(3);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"''", "'.'", "'a b'", "'a/b'", "'plan:x'", "'ä'", "5", "'-a'"})
+    void aNameThatIsNoNameOfAPlanIsRejected(String plan) {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> TenantConfigJson.parse(quoted("{'tenant_id':42,'plan':" + plan + "}")))
+                .withMessageContaining("plan");
     }
 
     @Test
@@ -95,9 +158,10 @@ class TenantConfigJsonTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> TenantConfigJson.parse(quoted("{'tenant_id':42,'max_signal_per_sec':5}")))
                 .withMessage(
-                        "unknown field 'max_signal_per_sec'; known: blocked_until, burst_bytes, burst_signals, label,"
+                        "unknown field 'max_signal_per_sec'; known: blocked_until, burst_bytes, burst_signals, external_ids, label,"
                                 + " max_bytes_per_sec, max_creators, max_entities, max_items, max_signal_bytes,"
-                                + " max_signals_per_sec, max_storage_bytes, max_users, mode, required_regions, tenant_id");
+                                + " max_signals_per_sec, max_storage_bytes, max_users, mode, plan, required_regions,"
+                                + " tenant_id");
     }
 
     @Test

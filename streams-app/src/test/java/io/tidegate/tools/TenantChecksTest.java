@@ -2,6 +2,7 @@ package io.tidegate.tools;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tidegate.admin.TenantDirectory.Snapshot;
 import io.tidegate.admin.TenantDirectory.Stored;
 import io.tidegate.tenant.ConfigWarnings;
 import io.tidegate.tenant.MissingTenants;
@@ -20,7 +21,11 @@ final class TenantChecksTest {
     private static final TenantId T42 = TenantId.of(42);
 
     private static List<Finding> of(MissingTenants missing, Map<TenantId, Stored> configs) {
-        return TenantChecks.of(missing, configs, config -> ConfigWarnings.of(config, 1_000, 0));
+        return of(missing, configs, Map.of());
+    }
+
+    private static List<Finding> of(MissingTenants missing, Map<TenantId, Stored> configs, Map<String, Stored> plans) {
+        return TenantChecks.of(missing, new Snapshot(configs, plans), config -> ConfigWarnings.of(config, 1_000, 0));
     }
 
     private static Stored config(String json) {
@@ -61,6 +66,29 @@ final class TenantChecksTest {
         assertThat(findings).hasSize(1 + TenantChecks.NAMED_MAX + 1);
         assertThat(findings.get(1).text()).contains("t1", "offset 1", "not a config");
         assertThat(findings.get(1 + TenantChecks.NAMED_MAX).text()).startsWith("2 more");
+    }
+
+    @Test
+    void nameTenantsOnAPlanThatDoesNotExistOrCannotBeReadAndJudgeTheOthersWithTheirPlan() {
+        Map<TenantId, Stored> configs = new TreeMap<>();
+        configs.put(TenantId.of(1), config("{\"tenant_id\":1,\"plan\":\"gone\"}"));
+        configs.put(TenantId.of(2), config("{\"tenant_id\":2,\"plan\":\"bad\"}"));
+        configs.put(TenantId.of(3), config("{\"tenant_id\":3,\"plan\":\"pro\",\"burst_signals\":5}"));
+        Stored pro = new Stored(
+                TenantConfig.unlimited(TenantId.DEFAULT, "").toBuilder()
+                        .maxSignalsPerSec(10L)
+                        .build(),
+                1);
+
+        List<Finding> findings =
+                of(MissingTenants.REJECT, configs, new TreeMap<>(Map.of("bad", new Stored(null, 9), "pro", pro)));
+
+        assertThat(findings).hasSize(5);
+        assertThat(findings.get(1).text()).contains("plan 'bad'", "offset 9");
+        assertThat(findings.get(2).level()).isEqualTo(Level.FAIL);
+        assertThat(findings.get(2).text()).contains("t1", "'gone'", "tenant_unknown");
+        assertThat(findings.get(3).text()).contains("t2", "'bad'");
+        assertThat(findings.get(4).text()).contains("t3", "less than one second of the rate 10/s");
     }
 
     @Test

@@ -62,6 +62,98 @@ class TenantConfigsTest {
         assertThat(configs.refusedCount()).isZero();
     }
 
+    private @Nullable Long rate(long tenant) {
+        InForce inForce = configs.inForce(TenantId.of(tenant));
+        return inForce == null ? null : inForce.config().maxSignalsPerSec();
+    }
+
+    @Test
+    void aChangedPlanHoldsForAllItsTenantsAtOnceAndForNoOthers() {
+        apply("plan:pro", "{\"max_signals_per_sec\":5,\"max_items\":7}", 1);
+        apply("plan:free", "{\"max_signals_per_sec\":1}", 2);
+        apply("42", "{\"tenant_id\":42,\"plan\":\"pro\"}", 3);
+        apply("43", "{\"tenant_id\":43,\"plan\":\"pro\",\"max_signals_per_sec\":50}", 4);
+        apply("44", "{\"tenant_id\":44,\"plan\":\"free\"}", 5);
+        apply("45", "{\"tenant_id\":45}", 6);
+        assertThat(configs.inForce(T42).offset())
+                .as("the newer record of the two")
+                .isEqualTo(3);
+        assertThat(rate(42)).isEqualTo(5L);
+        assertThat(rate(43)).isEqualTo(50L);
+        assertThat(configs.tenantsByPlan()).isEqualTo(java.util.Map.of("pro", 2L, "free", 1L));
+
+        apply("plan:pro", "{\"max_signals_per_sec\":6}", 7);
+
+        assertThat(rate(42)).isEqualTo(6L);
+        assertThat(configs.inForce(T42).offset()).isEqualTo(7);
+        assertThat(configs.inForce(T42).config().maxItems()).isNull();
+        assertThat(configs.own(T42).offset()).isEqualTo(3);
+        assertThat(rate(43)).isEqualTo(50L);
+        assertThat(rate(44)).isEqualTo(1L);
+        assertThat(configs.inForce(TenantId.of(45)).offset()).isEqualTo(6);
+        assertThat(configs.size()).as("plans are no tenants").isEqualTo(4);
+        assertThat(configs.refusedCount()).isZero();
+    }
+
+    @Test
+    void aTenantOnAPlanThatDoesNotExistIsUnknownUntilThePlanIsThere() {
+        apply("42", "{\"tenant_id\":42,\"plan\":\"pro\"}", 1);
+        apply("0", "{\"tenant_id\":0,\"plan\":\"pro\"}", 2);
+        assertThat(configs.inForce(T42)).isNull();
+        assertThat(configs.inForce(TenantId.DEFAULT))
+                .as("unlimited would be worse")
+                .isNull();
+        assertThat(configs.own(T42)).isNotNull();
+
+        apply("plan:pro", "{\"max_signals_per_sec\":5}", 3);
+        assertThat(rate(42)).isEqualTo(5L);
+        assertThat(rate(0)).isEqualTo(5L);
+
+        apply("plan:pro", null, 4);
+        assertThat(configs.inForce(T42)).isNull();
+    }
+
+    @Test
+    void anUnknownTenantGetsWhatThePlanOfTheDefaultTenantSuppliesWhereSoChosen() {
+        TenantConfigs fallingBack = new TenantConfigs(UnknownTenants.DEFAULT_CONFIG, MissingTenants.REJECT);
+        fallingBack.apply(bytes("plan:pro"), bytes("{\"max_signals_per_sec\":5}"), 1);
+        fallingBack.apply(bytes("0"), bytes("{\"tenant_id\":0,\"plan\":\"pro\"}"), 2);
+        assertThat(fallingBack.inForce(T42).config().maxSignalsPerSec()).isEqualTo(5L);
+        assertThat(fallingBack.inForce(T42).config().tenantId()).isEqualTo(T42);
+    }
+
+    @Test
+    void aBadPlanRecordIsCountedAndThePlanStaysAsItWas() {
+        apply("plan:pro", "{\"max_signals_per_sec\":5}", 1);
+        apply("42", "{\"tenant_id\":42,\"plan\":\"pro\"}", 2);
+        apply("plan:pro", "{\"max_signals_per_sec\":-5}", 3);
+        apply("plan:p r o", "{\"max_signals_per_sec\":5}", 4);
+        apply("plan:free", "{\"plan\":\"pro\"}", 5);
+        assertThat(rate(42)).isEqualTo(5L);
+        assertThat(configs.plans()).containsOnlyKeys("pro");
+        assertThat(configs.refusedCount()).isEqualTo(3);
+    }
+
+    @Test
+    void manyTenantsOnFewPlansHaveNoCopyOfThemEach() {
+        for (String plan : new String[] {"free", "pro", "max"}) {
+            apply("plan:" + plan, "{\"max_signals_per_sec\":5}", 0);
+        }
+        String[] plans = {"free", "pro", "max"};
+        for (int id = 1; id <= 100_000; id++) {
+            apply(Integer.toString(id), "{\"tenant_id\":%d,\"plan\":\"%s\"}".formatted(id, plans[id % 3]), id);
+        }
+        for (int id = 1; id <= 100_000; id++) {
+            assertThat(rate(id)).isEqualTo(5L);
+        }
+        assertThat(configs.completedCount()).isLessThanOrEqualTo(4096);
+        assertThat(configs.own(TenantId.of(3)).config().plan())
+                .as("one name for all")
+                .isSameAs(configs.own(TenantId.of(6)).config().plan());
+        assertThat(configs.own(T42).config().maxSignalsPerSec()).isNull();
+        assertThat(configs.inForce(T42)).as("kept for the next signal").isSameAs(configs.inForce(T42));
+    }
+
     @Test
     void nullDeletesAConfig() {
         apply("42", "{\"tenant_id\":42}", 1);
@@ -169,5 +261,40 @@ class TenantConfigsTest {
         TenantConfigs lenient = new TenantConfigs(UnknownTenants.REJECT, MissingTenants.DEFAULT);
         lenient.apply(bytes("42"), bytes("{\"tenant_id\":42}"), 1);
         assertThat(lenient.missingIsDefault()).isTrue();
+    }
+
+    @Test
+    void aNameRefersToTheTenantWhoseConfigHasIt() {
+        apply("42", "{\"tenant_id\":42,\"external_ids\":[\"acme\"]}", 1);
+        apply("0", "{\"tenant_id\":0,\"external_ids\":[\"house\"]}", 2);
+        assertThat(configs.named("acme")).isEqualTo(T42);
+        assertThat(configs.named("house")).isEqualTo(TenantId.DEFAULT);
+        assertThat(configs.named("nobody")).isNull();
+
+        apply("42", "{\"tenant_id\":42,\"external_ids\":[\"t1\"]}", 3);
+        assertThat(configs.named("acme")).as("a bad record changes nothing").isEqualTo(T42);
+        apply("42", null, 4);
+        apply("0", null, 5);
+        assertThat(configs.named("acme")).isNull();
+        assertThat(configs.named("house")).isNull();
+    }
+
+    @Test
+    void aNameInTwoConfigsRefersToNeitherInWhateverOrderTheyAreRead() {
+        apply("42", "{\"tenant_id\":42,\"external_ids\":[\"acme\"]}", 1);
+        apply("7", "{\"tenant_id\":7,\"external_ids\":[\"acme\"]}", 2);
+        assertThat(configs.named("acme")).isNull();
+        assertThat(configs.nameConflicts()).isOne();
+        apply("42", "{\"tenant_id\":42,\"external_ids\":[\"acme\"],\"max_entities\":1}", 3);
+        assertThat(configs.named("acme")).isNull();
+
+        TenantConfigs restarted = new TenantConfigs(UnknownTenants.REJECT, MissingTenants.REJECT);
+        restarted.apply(bytes("7"), bytes("{\"tenant_id\":7,\"external_ids\":[\"acme\"]}"), 2);
+        restarted.apply(bytes("42"), bytes("{\"tenant_id\":42,\"external_ids\":[\"acme\"]}"), 3);
+        assertThat(restarted.named("acme")).isNull();
+
+        apply("7", null, 4);
+        assertThat(configs.named("acme")).isEqualTo(T42);
+        assertThat(configs.nameConflicts()).isZero();
     }
 }

@@ -12,6 +12,7 @@ import io.tidegate.admin.TopicSetup;
 import io.tidegate.config.Settings;
 import io.tidegate.config.SettingsLoader;
 import io.tidegate.demo.EmbeddedBroker;
+import io.tidegate.tenant.ConfigKey;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantId;
 import java.nio.file.Path;
@@ -77,11 +78,11 @@ final class ConfigWriterTest {
         try (ConfigWriter writer = new ConfigWriter(settings)) {
             writer.changeAll(
                     Map.of(
-                            TenantId.DEFAULT,
+                            ConfigKey.of(TenantId.DEFAULT),
                             before -> new Write(withRate(TenantId.DEFAULT, 7)),
-                            first,
+                            ConfigKey.of(first),
                             before -> new Write(withRate(first, 1)),
-                            second,
+                            ConfigKey.of(second),
                             before -> new Write(withRate(second, 1))),
                     "test");
             change(writer, first, "test", before -> {
@@ -152,12 +153,12 @@ final class ConfigWriterTest {
             assertThat(outcome).isEqualTo(new ConfigWriter.Rejected(no));
             assertThat(writer.changeAll(
                             Map.of(
-                                    tenant,
+                                    ConfigKey.of(tenant),
                                     before -> new ConfigEdit.Reject(no),
-                                    TenantId.of(20),
+                                    ConfigKey.of(TenantId.of(20)),
                                     before -> new Write(withRate(TenantId.of(20), 1))),
                             "test"))
-                    .containsOnlyKeys(tenant);
+                    .containsOnlyKeys(ConfigKey.of(tenant));
             assertThat(writer.current(TenantId.of(20)).config()).isNull();
             assertThat(writer.current(tenant).offset()).isEqualTo(offset);
             assertThat(change(writer, tenant, "test", before -> new ConfigEdit.Keep())
@@ -199,6 +200,78 @@ final class ConfigWriterTest {
         assertThat(current.history().before(null)).isEqualTo(withRate(tenant, 25));
         assertThat(current.history().before(changes.get(0).offset())).isEqualTo(withRate(tenant, 6));
         assertThatThrownBy(() -> current.history().before(1_000_000L)).hasMessageContaining("1000000");
+    }
+
+    private static TenantConfig onPlan(TenantId tenant, String plan) {
+        return TenantConfig.unlimited(tenant, "").toBuilder().plan(plan).build();
+    }
+
+    private static ConfigEdit.Kind rejection(ConfigWriter.Outcome outcome) {
+        return ((ConfigWriter.Rejected) outcome).rejection().kind();
+    }
+
+    /** The rules hold for what one transaction makes of the topic as a whole, whichever of its changes comes first. */
+    @Test
+    void aTenantsPlanExistsAndAPlanInUseIsNotRemoved() {
+        TenantId one = TenantId.of(50);
+        TenantId two = TenantId.of(51);
+        ConfigKey small = ConfigKey.ofPlan("small");
+        ConfigKey large = ConfigKey.ofPlan("large");
+        TenantConfig fields = withRate(TenantId.DEFAULT, 3);
+        try (ConfigWriter writer = new ConfigWriter(settings)) {
+            assertThat(rejection(writer.change(one, "test", before -> new Write(onPlan(one, "small")))))
+                    .isEqualTo(ConfigEdit.Kind.INVALID_CONFIG);
+            assertThat(writer.current(one).config()).isNull();
+
+            var created = writer.changeAll(
+                    Map.of(
+                            ConfigKey.of(one),
+                            before -> new Write(onPlan(one, "small")),
+                            small,
+                            before -> new Write(fields)),
+                    "test");
+            assertThat(((ConfigWriter.Written) created.get(small)).offset())
+                    .as("the plan is there before its tenants")
+                    .isLessThan(((ConfigWriter.Written) created.get(ConfigKey.of(one))).offset());
+            assertThat(writer.current(small).config()).isEqualTo(fields);
+            assertThat(writer.current(small).history().changes()).hasSize(1);
+
+            assertThat(rejection(writer.change(small, "test", before -> new ConfigEdit.Remove())))
+                    .isEqualTo(ConfigEdit.Kind.PLAN_IN_USE);
+            assertThat(writer.changeAll(
+                            Map.of(
+                                    small,
+                                    before -> new ConfigEdit.Remove(),
+                                    ConfigKey.of(two),
+                                    before -> new Write(onPlan(two, "small"))),
+                            "test"))
+                    .containsOnlyKeys(small, ConfigKey.of(two));
+            assertThat(writer.current(small).config()).isEqualTo(fields);
+
+            var moved = writer.changeAll(
+                    Map.of(
+                            small,
+                            before -> new ConfigEdit.Remove(),
+                            large,
+                            before -> new Write(fields),
+                            ConfigKey.of(one),
+                            before -> new Write(onPlan(one, "large"))),
+                    "test");
+            assertThat(((ConfigWriter.Written) moved.get(small)).offset())
+                    .as("the plan goes after its tenants have moved")
+                    .isGreaterThan(((ConfigWriter.Written) moved.get(ConfigKey.of(one))).offset());
+        }
+        try (ConfigWriter other = new ConfigWriter(settings)) {
+            assertThat(rejection(other.change(large, "test", before -> new ConfigEdit.Remove())))
+                    .as("another writer has read who is on it")
+                    .isEqualTo(ConfigEdit.Kind.PLAN_IN_USE);
+            change(other, one, "test", before -> new ConfigEdit.Remove());
+            assertThat(other.change(large, "test", before -> new ConfigEdit.Remove()))
+                    .isInstanceOf(ConfigWriter.Written.class);
+        }
+        TenantDirectory.Snapshot snapshot = new TenantDirectory(settings).snapshot();
+        assertThat(snapshot.plans()).isEmpty();
+        assertThat(snapshot.tenants()).doesNotContainKeys(one, two);
     }
 
     @Test

@@ -153,8 +153,33 @@ final class TenantOperationsTest {
         for (String before : new String[] {OWN, BLOCKED, UNREADABLE}) {
             compare(app, http, change, before, differences);
         }
+        plans(app, http, differences);
         assertThat(differences).isEmpty();
         purge(app, http);
+    }
+
+    private void plans(Deployment app, Http http, List<String> differences) throws Exception {
+        store(app, "plan:pro", "{\"max_signals_per_sec\":9,\"mode\":\"observe\"}");
+        store(app, "plan:suspended", "{\"blocked_until\":\"2100-01-01T00:00:00Z\"}");
+        Operation join = new Operation(List.of("set", "--plan", "pro"), "PATCH", "", "{\"plan\":\"pro\"}");
+        Operation joinStrictly = new Operation(
+                List.of("set", "--plan", "pro", "--mode", "enforce"),
+                "PATCH",
+                "",
+                "{\"plan\":\"pro\",\"mode\":\"enforce\"}");
+        Operation leave = new Operation(List.of("unset", "--plan"), "PATCH", "", "{\"plan\":null}");
+        Operation unblock = new Operation(List.of("unblock"), "POST", "/unblock", "{}");
+        for (String before : new String[] {
+            OWN,
+            BLOCKED,
+            UNREADABLE,
+            "{\"tenant_id\":ID,\"plan\":\"pro\",\"burst_signals\":5}",
+            "{\"tenant_id\":ID,\"plan\":\"suspended\",\"blocked_until\":\"2090-01-01T00:00:00Z\"}"
+        }) {
+            for (Operation operation : List.of(join, joinStrictly, leave, unblock)) {
+                compare(app, http, operation, before, differences);
+            }
+        }
     }
 
     private void compare(Deployment app, Http http, Operation operation, String before, List<String> differences)
@@ -172,7 +197,8 @@ final class TenantOperationsTest {
 
         String what = "%s on %s".formatted(operation.command(), before);
         int status = answer.status();
-        boolean agree = command.exit() == (status == 200 ? 0 : 1) && (status == 200 || status == 404 || status == 400);
+        boolean agree = command.exit() == (status == 200 ? 0 : 1)
+                && List.of(200, 400, 404, 409).contains(status);
         if (!agree) {
             differences.add("%s: exit %d %s, status %d %s"
                     .formatted(what, command.exit(), command.err(), status, answer.text()));

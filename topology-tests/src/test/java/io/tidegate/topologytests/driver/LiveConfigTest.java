@@ -6,6 +6,7 @@ import static io.tidegate.topologytests.driver.TopologyFixture.bytes;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -43,6 +44,56 @@ class LiveConfigTest {
         topology.config("42", "\"max_signals_per_sec\":5");
         assertThat(verdict("42")).isEqualTo(ACCEPTED);
         topology.configRecord(bytes("42"), null);
+        assertThat(verdict("42")).isEqualTo("tenant_unknown");
+        assertThat(topology.refusedConfigs()).isZero();
+    }
+
+    private void plan(String name, @Nullable String fields) {
+        topology.configRecord(bytes("plan:" + name), fields == null ? null : bytes("{" + fields + "}"));
+    }
+
+    @Test
+    void aChangedPlanHoldsForTheNextSignalOfEachTenantOnIt() {
+        plan("pro", "\"max_signals_per_sec\":5,\"max_signal_bytes\":1000");
+        topology.config("42", "\"plan\":\"pro\"");
+        topology.config("43", "\"plan\":\"pro\",\"max_signals_per_sec\":7");
+        topology.config("44", "");
+        assertThat(topology.verdicts(6, "42", T0)).containsSequence(ACCEPTED, "burst_exceeded");
+
+        plan("pro", "\"max_signals_per_sec\":0,\"max_signal_bytes\":1");
+
+        TopologyFixture.Outcome rejected = topology.send("42", T0);
+        assertThat(rejected.verdict()).isEqualTo("signal_too_large");
+        assertThat(rejected.header("tidegate.config_offset")).as("of the plan").isEqualTo("4");
+        assertThat(verdict("43")).isEqualTo("signal_too_large");
+        assertThat(verdict("44")).isEqualTo(ACCEPTED);
+        plan("pro", "\"max_signals_per_sec\":0");
+        assertThat(verdict("42")).isEqualTo("rate_limited");
+        assertThat(verdict("43")).as("its own rate").isEqualTo(ACCEPTED);
+    }
+
+    @Test
+    void aPlanDecidesModeRegionsAndBlocksOfItsTenants() {
+        plan("trial", "\"mode\":\"observe\",\"max_signals_per_sec\":0");
+        topology.config("42", "\"plan\":\"trial\"");
+        topology.config("43", "\"plan\":\"trial\",\"mode\":\"enforce\"");
+        assertThat(verdict("42")).isEqualTo(ACCEPTED);
+        assertThat(verdict("43")).isEqualTo("rate_limited");
+
+        plan("trial", "\"required_regions\":[\"eu\"]");
+        assertThat(verdict("42")).isEqualTo("region_not_allowed");
+
+        plan("trial", "\"blocked_until\":\"2100-01-01T00:00:00Z\"");
+        assertThat(verdict("42")).isEqualTo("tenant_blocked");
+    }
+
+    @Test
+    void aTenantOnAPlanThatDoesNotExistIsRejectedAndHasNoStateLikeAnUnknownOne() {
+        topology.config("42", "\"plan\":\"pro\",\"max_signals_per_sec\":5");
+        assertThat(verdict("42")).isEqualTo("tenant_unknown");
+        plan("pro", "");
+        assertThat(verdict("42")).isEqualTo(ACCEPTED);
+        plan("pro", null);
         assertThat(verdict("42")).isEqualTo("tenant_unknown");
         assertThat(topology.refusedConfigs()).isZero();
     }

@@ -143,12 +143,16 @@ final class HttpContractTest {
         expect(415, "POST", tenant + "/undo", admin.send("POST", "/v1/tenants/42/undo", "{}", "Content-Type", "a/b"));
         expect(200, "POST", tenant + "/undo", admin.send("POST", "/v1/tenants/42/undo", "{}"));
 
+        plans(admin, reader, acme);
+
         // What refuses a kind of path or parameter, on each path that has it.
         Map<String, String> gets = Map.of(
                 "/v1/history",
                 "/v1/history?tenant=42",
                 tenant,
                 "/v1/tenants/42",
+                "/v1/plans",
+                "/v1/plans",
                 tenant + "/usage",
                 "/v1/tenants/42/usage",
                 tenant + "/history",
@@ -188,6 +192,49 @@ final class HttpContractTest {
         assertThat(documented())
                 .as("answers that are documented and were not given")
                 .isSubsetOf(provoked);
+    }
+
+    private void plans(Http admin, Http reader, Http acme) throws Exception {
+        String template = "/v1/plans/{name}";
+        String path = "/v1/plans/pro";
+        expect(404, "GET", template, reader.get(path));
+        expect(404, "PATCH", template, admin.send("PATCH", path, "{\"max_items\":1}"));
+        expect(404, "DELETE", template, admin.send("DELETE", path, null));
+        Answer put = admin.send("PUT", path, "{\"max_signals_per_sec\":10}", "If-None-Match", "*");
+        expect(200, "PUT", template, put);
+        String etag = put.header("ETag");
+        expect(200, "GET", template, reader.get(path));
+        expect(304, "GET", template, reader.get(path, "If-None-Match", etag));
+        expect(200, "PATCH", template, admin.send("PATCH", path, "{\"max_items\":1}", "If-Match", etag));
+        for (String method : List.of("PUT", "PATCH", "DELETE")) {
+            String body = method.equals("DELETE") ? null : "{\"max_items\":2}";
+            expect(412, method, template, admin.send(method, path, body, "If-Match", etag));
+            expect(403, method, template, reader.send(method, path, body));
+            expect(401, method, template, http.send(method, path, body));
+            expect(400, method, template, admin.send(method, "/v1/plans/-pro", body));
+            if (body != null) {
+                expect(400, method, template, admin.send(method, path, "{\"plan\":\"free\"}"));
+                expect(413, method, template, admin.send(method, path, LARGE));
+                expect(415, method, template, admin.send(method, path, body, "Content-Type", "text/plain"));
+            }
+        }
+        expect(401, "GET", template, http.get(path));
+        expect(403, "GET", template, acme.get(path));
+        expect(400, "GET", template, reader.get("/v1/plans/-pro"));
+        String tenant = "/v1/tenants/{id}";
+        expect(200, "PATCH", tenant, admin.send("PATCH", "/v1/tenants/42", "{\"plan\":\"pro\"}"));
+        Answer effective = acme.get("/v1/tenants/42");
+        expect(200, "GET", tenant, effective);
+        assertThat(effective.json().at("/limits/max_items/value").asLong()).isEqualTo(1);
+        assertThat(effective.json().at("/limits/max_items/origin").asText()).isEqualTo("plan");
+        assertThat(effective.json().at("/limits/max_signals_per_sec/origin").asText())
+                .isEqualTo("tenant");
+        Answer missing = admin.send("PATCH", "/v1/tenants/42", "{\"plan\":\"none\"}");
+        expect(400, "PATCH", tenant, missing);
+        assertThat(missing.json().path("field").asText()).isEqualTo("plan");
+        expect(409, "DELETE", template, admin.send("DELETE", path, null));
+        expect(200, "PATCH", tenant, admin.send("PATCH", "/v1/tenants/42", "{\"plan\":null}"));
+        expect(200, "DELETE", template, admin.send("DELETE", path, null));
     }
 
     /** What is asked of a tenant beyond its config, from its first signal to its end. */
@@ -263,6 +310,7 @@ final class HttpContractTest {
             expect(200, "POST", "/v1/tenants/{id}/forget", forgotten);
             assertThat(forgotten.json().path("found").asBoolean()).isEqualTo(found);
         }
+        namesStandForIds(admin, posts);
         String purge = "/v1/tenants/{id}/purge";
         expect(412, "POST", purge, admin.send("POST", "/v1/tenants/42/purge", posts.get(purge), "If-Match", "\"0\""));
         Answer purged = admin.send("POST", "/v1/tenants/42/purge", posts.get(purge));
@@ -430,6 +478,34 @@ final class HttpContractTest {
                 || (value.isBoolean() && allowed.contains("boolean"))
                 || (value.isIntegralNumber() && allowed.contains("integer"))
                 || (value.isNumber() && allowed.contains("number"));
+    }
+
+    private void namesStandForIds(Http admin, Map<String, String> posts) throws Exception {
+        for (String template : List.of("/v1/tenants/{id}/usage", "/v1/tenants/{id}/history")) {
+            expect(404, "GET", template, admin.get(template.replace("{id}", "nobody")));
+        }
+        for (String path : List.of("/v1/segments", "/v1/history", "/v1/rejections")) {
+            expect(404, "GET", path, admin.get(path + "?tenant=nobody"));
+        }
+        for (String op : List.of("prune", "forget", "purge", "dry-run")) {
+            String template = "/v1/tenants/{id}/" + op;
+            expect(404, "POST", template, admin.send("POST", "/v1/tenants/nobody/" + op, posts.get(template)));
+        }
+        expect(
+                200,
+                "PATCH",
+                "/v1/tenants/{id}",
+                admin.send("PATCH", "/v1/tenants/42", "{\"external_ids\":[\"acme\",\"Z\u00fcrich\"]}"));
+        expect(200, "GET", "/v1/tenants/{id}", http.as(OF_42).get("/v1/tenants/acme"));
+        expect(200, "GET", "/v1/tenants/{id}/usage", http.as(OF_42).get("/v1/tenants/Z%C3%BCrich/usage"));
+        expect(200, "GET", "/v1/history", http.as(OF_42).get("/v1/history?tenant=acme"));
+        expect(403, "GET", "/v1/tenants/{id}", http.as(OF_42).get("/v1/tenants/nobody"));
+        Answer taken = admin.send("PUT", "/v1/tenants/43", "{\"external_ids\":[\"acme\"]}");
+        expect(409, "PUT", "/v1/tenants/{id}", taken);
+        assertThat(taken.problem()).isEqualTo("name_taken");
+        assertThat(taken.json().path("detail").asText()).contains("t42", "acme");
+        expect(200, "PATCH", "/v1/tenants/{id}", admin.send("PATCH", "/v1/tenants/acme", "{\"external_ids\":[]}"));
+        assertThat(admin.get("/v1/tenants/acme").problem()).isEqualTo("tenant_unknown");
     }
 
     @Test

@@ -1,0 +1,163 @@
+package io.tidegate.admin;
+
+import io.tidegate.admin.ConfigEdit.Rejection;
+import io.tidegate.admin.TenantDirectory.Snapshot;
+import io.tidegate.admin.TenantDirectory.Stored;
+import io.tidegate.tenant.ConfigKey;
+import io.tidegate.tenant.Plan;
+import io.tidegate.tenant.TenantConfig;
+import io.tidegate.tenant.TenantId;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Makes the configs and plans in Kafka what a file declares.
+ *
+ * <p>The declared entries become exactly what is declared; others stay, unless they are to be pruned. All changes are checked
+ * together before the first one is written. They are written in transactions of up to {@link #TRANSACTION_RECORDS_MAX}, so fewer changes
+ * than that are made all or none.
+ */
+public final class ConfigApply {
+    private static final int TRANSACTION_RECORDS_MAX = 20_000;
+
+    /**
+     * The change of one entry.
+     *
+     * @param from what is stored; null if there is nothing, or nothing that can be read
+     * @param exists whether there is a record
+     * @param to what is declared; null removes the entry
+     */
+    public record Change(
+            ConfigKey key,
+            @Nullable TenantConfig from,
+            boolean exists,
+            @Nullable TenantConfig to) {}
+
+    /**
+     * What is to be done.
+     *
+     * @param changes plans first, then tenants, then the plans to remove
+     * @param unchanged how many declared entries are as they are declared
+     */
+    public record Pending(List<Change> changes, int unchanged) {}
+
+    private ConfigApply() {}
+
+    /**
+     * Compares.
+     *
+     * @param prune whether to remove entries that are not declared, of the sections that the file has
+     * @throws IllegalArgumentException if the result would break a rule: a plan that does not exist, or is in use
+     */
+    public static Pending compare(DeclaredConfigs declared, Snapshot stored, boolean prune) {
+        Map<ConfigKey, @Nullable TenantConfig> wanted = new TreeMap<>();
+        if (declared.plans() != null) {
+            declared.plans().forEach((name, plan) -> wanted.put(ConfigKey.ofPlan(name), plan.fields()));
+        }
+        if (declared.tenants() != null) {
+            declared.tenants().forEach((tenant, config) -> wanted.put(ConfigKey.of(tenant), config));
+        }
+        Map<ConfigKey, Stored> found = new TreeMap<>();
+        stored.plans().forEach((name, plan) -> found.put(ConfigKey.ofPlan(name), plan));
+        stored.tenants().forEach((tenant, config) -> found.put(ConfigKey.of(tenant), config));
+        if (prune) {
+            for (ConfigKey key : found.keySet()) {
+                boolean declares =
+                        key instanceof ConfigKey.OfPlan ? declared.plans() != null : declared.tenants() != null;
+                if (declares) {
+                    wanted.putIfAbsent(key, null);
+                }
+            }
+        }
+        List<Change> changes = new ArrayList<>();
+        List<Change> last = new ArrayList<>();
+        wanted.forEach((key, to) -> {
+            Stored now = found.get(key);
+            TenantConfig from = now == null ? null : now.config();
+            if (to == null ? now != null : !Objects.equals(from, to)) {
+                boolean planGoes = to == null && key instanceof ConfigKey.OfPlan;
+                (planGoes ? last : changes).add(new Change(key, from, now != null, to));
+            }
+        });
+        changes.addAll(last);
+        check(changes, found);
+        return new Pending(List.copyOf(changes), wanted.size() - changes.size());
+    }
+
+    private static void check(List<Change> changes, Map<ConfigKey, Stored> found) {
+        PlanUse use = new PlanUse();
+        found.forEach((key, one) -> {
+            if (one.config() != null) {
+                use.apply(key, one.config());
+            }
+        });
+        Map<ConfigKey, @Nullable TenantConfig> results = new TreeMap<>();
+        changes.forEach(change -> results.put(change.key(), change.to()));
+        Map<ConfigKey, Rejection> violations = use.violations(results);
+        if (!violations.isEmpty()) {
+            throw new IllegalArgumentException(text(violations));
+        }
+    }
+
+    private static String text(Map<ConfigKey, Rejection> violations) {
+        List<String> lines = new ArrayList<>();
+        violations.forEach((key, rejection) -> {
+            if (lines.size() < 20) {
+                lines.add("%s: %s".formatted(key, rejection.message()));
+            }
+        });
+        if (violations.size() > lines.size()) {
+            lines.add("%d more".formatted(violations.size() - lines.size()));
+        }
+        return String.join("\n", lines);
+    }
+
+    /**
+     * Makes the changes.
+     *
+     * @param by who does it, for the history
+     * @throws AdminException if another writer made a change that does not go with these, or Kafka does not answer
+     */
+    public static void apply(ConfigWriter writer, List<Change> changes, String by) {
+        for (int from = 0; from < changes.size(); from += TRANSACTION_RECORDS_MAX) {
+            List<Change> batch = changes.subList(from, Math.min(changes.size(), from + TRANSACTION_RECORDS_MAX));
+            Map<ConfigKey, ConfigEdit> edits = new LinkedHashMap<>();
+            for (Change change : batch) {
+                TenantConfig to = change.to();
+                edits.put(change.key(), before -> to == null ? new ConfigEdit.Remove() : new ConfigEdit.Write(to));
+            }
+            Map<ConfigKey, Rejection> rejected = new TreeMap<>();
+            writer.changeAll(edits, by).forEach((key, outcome) -> {
+                if (outcome instanceof ConfigWriter.Rejected one) {
+                    rejected.put(key, one.rejection());
+                }
+            });
+            if (!rejected.isEmpty()) {
+                throw new AdminException("%d of %d changes were made; the others do not go with what is stored now:\n%s"
+                        .formatted(from, changes.size(), text(rejected)));
+            }
+        }
+    }
+
+    /** What is stored, as a file would declare it. Records that cannot be read are left out. */
+    public static DeclaredConfigs export(Snapshot stored) {
+        Map<String, Plan> plans = new TreeMap<>();
+        stored.plans().forEach((name, plan) -> {
+            if (plan.config() != null) {
+                plans.put(name, new Plan(name, plan.config()));
+            }
+        });
+        Map<TenantId, TenantConfig> tenants = new TreeMap<>();
+        stored.tenants().forEach((tenant, config) -> {
+            if (config.config() != null) {
+                tenants.put(tenant, config.config());
+            }
+        });
+        return new DeclaredConfigs(plans, tenants);
+    }
+}

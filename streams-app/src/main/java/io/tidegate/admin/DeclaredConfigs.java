@@ -1,0 +1,266 @@
+package io.tidegate.admin;
+
+import com.fasterxml.jackson.core.JsonParseException;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.core.util.JsonParserDelegate;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
+import com.fasterxml.jackson.dataformat.yaml.YAMLGenerator;
+import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
+import com.fasterxml.jackson.dataformat.yaml.YAMLParser;
+import io.tidegate.tenant.Plan;
+import io.tidegate.tenant.TenantConfig;
+import io.tidegate.tenant.TenantConfigJson;
+import io.tidegate.tenant.TenantId;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+import org.yaml.snakeyaml.LoaderOptions;
+
+/**
+ * Tenants' configs and plans as a file declares them, in YAML or JSON:
+ *
+ * <pre>
+ * plans:
+ *   pro: {max_signals_per_sec: 100, max_entities: 10000}
+ * tenants:
+ *   - {tenant_id: 42, label: Acme, plan: pro}
+ *   - {tenant_id: 43, plan: pro, max_signals_per_sec: 500}
+ * </pre>
+ *
+ * The fields are those of the records in {@code tenant-configs}; what is left out is not set. A section that is left out
+ * declares nothing, also not that there are no such entries. Immutable.
+ *
+ * @param plans by name; null if the file has no such section
+ * @param tenants by id; null if the file has no such section
+ */
+public record DeclaredConfigs(
+        @Nullable Map<String, Plan> plans, @Nullable Map<TenantId, TenantConfig> tenants) {
+    /** A file of a million tenants is smaller. */
+    public static final int BYTES_MAX = 256 << 20;
+
+    private static final int PROBLEMS_MAX = 20;
+    private static final String PLANS = "plans";
+    private static final String TENANTS = "tenants";
+    private static final Pattern PLAIN_INTEGER = Pattern.compile("-?(0|[1-9][0-9]*)");
+
+    private static final JsonMapper JSON = JsonMapper.builder()
+            .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+            .build();
+    private static final YAMLMapper YAML = YAMLMapper.builder(YAMLFactory.builder()
+                    .loaderOptions(loaderOptions())
+                    .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+                    .build())
+            .disable(YAMLGenerator.Feature.WRITE_DOC_START_MARKER)
+            .enable(YAMLGenerator.Feature.MINIMIZE_QUOTES)
+            .enable(YAMLGenerator.Feature.ALWAYS_QUOTE_NUMBERS_AS_STRINGS)
+            .build();
+
+    private static LoaderOptions loaderOptions() {
+        LoaderOptions options = new LoaderOptions();
+        options.setCodePointLimit(BYTES_MAX);
+        return options;
+    }
+
+    public DeclaredConfigs {
+        plans = plans == null ? null : new TreeMap<>(plans);
+        tenants = tenants == null ? null : new TreeMap<>(tenants);
+    }
+
+    /**
+     * Reads a file. One that begins with a brace is JSON.
+     *
+     * @throws IllegalArgumentException with a line for each entry that breaks a rule, at most 20
+     */
+    public static DeclaredConfigs parse(byte[] file) {
+        if (file.length > BYTES_MAX) {
+            throw new IllegalArgumentException("it has %d bytes, the limit is %d".formatted(file.length, BYTES_MAX));
+        }
+        JsonNode tree = tree(file);
+        if (!(tree instanceof ObjectNode root)) {
+            throw new IllegalArgumentException("a mapping with %s and %s is expected".formatted(PLANS, TENANTS));
+        }
+        List<String> problems = new ArrayList<>();
+        root.fieldNames().forEachRemaining(name -> {
+            if (!Set.of(PLANS, TENANTS).contains(name)) {
+                problems.add("unknown field '%s'; known: %s, %s".formatted(name, PLANS, TENANTS));
+            }
+        });
+        Map<String, Plan> plans = root.has(PLANS) ? plans(root.get(PLANS), problems) : null;
+        Map<TenantId, TenantConfig> tenants = root.has(TENANTS) ? tenants(root.get(TENANTS), problems) : null;
+        if (root.isEmpty()) {
+            problems.add("it declares neither %s nor %s".formatted(PLANS, TENANTS));
+        }
+        if (!problems.isEmpty()) {
+            List<String> shown = new ArrayList<>(problems.subList(0, Math.min(PROBLEMS_MAX, problems.size())));
+            if (problems.size() > PROBLEMS_MAX) {
+                shown.add("%d more".formatted(problems.size() - PROBLEMS_MAX));
+            }
+            throw new IllegalArgumentException(String.join("\n", shown));
+        }
+        return new DeclaredConfigs(plans, tenants);
+    }
+
+    private static Map<String, Plan> plans(JsonNode section, List<String> problems) {
+        Map<String, Plan> plans = new TreeMap<>();
+        if (!(section instanceof ObjectNode entries)) {
+            problems.add("%s: is not a mapping from names to fields".formatted(PLANS));
+            return plans;
+        }
+        entries.properties().forEach(entry -> {
+            try {
+                plans.put(entry.getKey(), TenantConfigJson.parsePlan(entry.getKey(), bytes(entry.getValue())));
+            } catch (IllegalArgumentException e) {
+                problems.add("%s: %s".formatted(PLANS, e.getMessage()));
+            }
+        });
+        return plans;
+    }
+
+    private static Map<TenantId, TenantConfig> tenants(JsonNode section, List<String> problems) {
+        Map<TenantId, TenantConfig> tenants = new TreeMap<>();
+        if (!(section instanceof ArrayNode entries)) {
+            problems.add("%s: is not a list of configs".formatted(TENANTS));
+            return tenants;
+        }
+        for (int i = 0; i < entries.size(); i++) {
+            JsonNode entry = entries.get(i);
+            try {
+                TenantConfig config = TenantConfigJson.parse(bytes(entry));
+                if (tenants.put(config.tenantId(), config) != null) {
+                    problems.add("%s[%d]: tenant_id: %s is declared twice"
+                            .formatted(TENANTS, i, config.tenantId().decimal()));
+                }
+            } catch (IllegalArgumentException e) {
+                problems.add("%s[%d]%s: %s".formatted(TENANTS, i, named(entry), e.getMessage()));
+            }
+        }
+        return tenants;
+    }
+
+    private static String named(JsonNode entry) {
+        JsonNode id = entry.path("tenant_id");
+        return id.isIntegralNumber() ? " (tenant_id %s)".formatted(id.asText()) : "";
+    }
+
+    private static byte[] bytes(JsonNode json) {
+        return json.toString().getBytes(StandardCharsets.UTF_8);
+    }
+
+    private static JsonNode tree(byte[] file) {
+        boolean json = new String(file, 0, Math.min(file.length, 1024), StandardCharsets.UTF_8)
+                .stripLeading()
+                .startsWith("{");
+        ObjectMapper mapper = json ? JSON : YAML;
+        try (JsonParser parser =
+                json ? mapper.createParser(file) : new PlainYaml((YAMLParser) mapper.createParser(file))) {
+            JsonNode tree = mapper.readTree(parser);
+            if (tree == null || parser.nextToken() != null) {
+                throw new IllegalArgumentException(
+                        tree == null ? "it is empty" : "something follows the first document");
+            }
+            return tree;
+        } catch (JsonProcessingException e) {
+            String message =
+                    String.valueOf(e.getOriginalMessage()).lines().findFirst().orElse("");
+            throw new IllegalArgumentException(
+                    e.getLocation() == null
+                            ? message
+                            : "line %d, column %d: %s"
+                                    .formatted(
+                                            e.getLocation().getLineNr(),
+                                            e.getLocation().getColumnNr(),
+                                            message),
+                    e);
+        } catch (IOException e) {
+            throw new IllegalArgumentException("it cannot be read: " + e.getMessage(), e);
+        }
+    }
+
+    /**
+     * YAML without what readers understand differently: {@code 010} is eight, ten or a text, and an alias stands for something
+     * else in the file.
+     */
+    private static final class PlainYaml extends JsonParserDelegate {
+        private final YAMLParser yaml;
+
+        PlainYaml(YAMLParser yaml) {
+            super(yaml);
+            this.yaml = yaml;
+        }
+
+        @Override
+        public @Nullable JsonToken nextToken() throws IOException {
+            JsonToken token = super.nextToken();
+            if (token != null && yaml.isCurrentAlias()) {
+                throw new JsonParseException(this, "aliases (*%s) are not supported".formatted(getText()));
+            }
+            if (token == JsonToken.VALUE_NUMBER_INT
+                    && !PLAIN_INTEGER.matcher(getText()).matches()) {
+                throw new JsonParseException(
+                        this,
+                        "%s is not a whole number in digits alone, without leading zeros or underscores"
+                                .formatted(getText()));
+            }
+            return token;
+        }
+    }
+
+    /** Writes the declaration as YAML, without the fields that are not set. */
+    public byte[] yaml() {
+        return write(YAML);
+    }
+
+    /** Writes the declaration as JSON, without the fields that are not set. */
+    public byte[] json() {
+        return write(JSON);
+    }
+
+    private byte[] write(ObjectMapper mapper) {
+        ObjectNode root = JSON.createObjectNode();
+        if (plans != null) {
+            ObjectNode section = root.putObject(PLANS);
+            plans.forEach((name, plan) -> section.set(name, fieldsSet(plan.fields(), true)));
+        }
+        if (tenants != null) {
+            ArrayNode section = root.putArray(TENANTS);
+            tenants.values().forEach(config -> section.add(fieldsSet(config, false)));
+        }
+        try {
+            return mapper.writerWithDefaultPrettyPrinter().writeValueAsBytes(root);
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException("a tree is always writable", e);
+        }
+    }
+
+    private static ObjectNode fieldsSet(TenantConfig config, boolean isPlan) {
+        Set<String> set = TenantConfigJson.fieldsSet(config);
+        // The mode of a tenant without a plan, and of a plan, is enforce if it is left out.
+        boolean defaultMode = config.plan() == null && config.mode() == TenantConfig.Mode.ENFORCE;
+        try {
+            ObjectNode json = (ObjectNode)
+                    JSON.readTree(isPlan ? TenantConfigJson.writePlan(config) : TenantConfigJson.write(config));
+            List<String> names = new ArrayList<>();
+            json.fieldNames().forEachRemaining(names::add);
+            names.stream()
+                    .filter(name -> !set.contains(name) || (name.equals("mode") && defaultMode))
+                    .forEach(json::remove);
+            return json;
+        } catch (IOException e) {
+            throw new IllegalStateException("a config is always readable", e);
+        }
+    }
+}

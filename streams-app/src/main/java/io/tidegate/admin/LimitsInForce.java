@@ -1,0 +1,66 @@
+package io.tidegate.admin;
+
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.tenant.TenantConfig;
+import io.tidegate.tenant.TenantConfigJson;
+import java.io.IOException;
+import java.util.Locale;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/** The limits in force for a tenant, each with its origin, as the command line and the HTTP API show them. */
+public final class LimitsInForce {
+    private static final JsonMapper JSON = new JsonMapper();
+    private static final Set<String> NO_LIMITS = Set.of("tenant_id", "external_ids", "label", "plan");
+
+    private enum Origin {
+        /** The tenant's own config. */
+        TENANT,
+        /** The plan of the tenant: for everything that its own config does not set. */
+        PLAN,
+        /** The config of the default tenant. */
+        DEFAULT,
+        TWICE_THE_RATE;
+
+        String id() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+    }
+
+    private LimitsInForce() {}
+
+    /**
+     * Names each limit: {@code {"max_signals_per_sec":{"value":100,"origin":"plan"},…}}.
+     *
+     * @param own what the tenant sets; null if it is judged by the default tenant's config
+     * @param inForce what it is judged by
+     */
+    public static ObjectNode json(@Nullable TenantConfig own, TenantConfig inForce) {
+        ObjectNode json = JSON.createObjectNode();
+        Set<String> set = own == null || own.plan() == null ? null : TenantConfigJson.fieldsSet(own);
+        tree(inForce).properties().forEach(field -> {
+            String name = field.getKey();
+            if (!NO_LIMITS.contains(name)) {
+                Origin origin =
+                        own == null ? Origin.DEFAULT : set == null || set.contains(name) ? Origin.TENANT : Origin.PLAN;
+                json.putObject(name).put("origin", origin.id()).set("value", field.getValue());
+            }
+        });
+        if (inForce.maxSignalsPerSec() != null && inForce.burstSignals() == null) {
+            json.putObject("burst_signals").put("value", inForce.burst()).put("origin", Origin.TWICE_THE_RATE.id());
+        }
+        if (inForce.maxBytesPerSec() != null && inForce.burstBytes() == null) {
+            json.putObject("burst_bytes").put("value", inForce.bytesBurst()).put("origin", Origin.TWICE_THE_RATE.id());
+        }
+        return json;
+    }
+
+    private static ObjectNode tree(TenantConfig config) {
+        try {
+            return (ObjectNode) JSON.readTree(TenantConfigJson.write(config));
+        } catch (IOException e) {
+            throw new IllegalStateException("a config is always readable", e);
+        }
+    }
+}

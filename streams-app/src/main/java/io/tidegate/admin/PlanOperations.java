@@ -1,0 +1,149 @@
+package io.tidegate.admin;
+
+import io.tidegate.admin.ConfigEdit.Before;
+import io.tidegate.admin.ConfigEdit.Kind;
+import io.tidegate.admin.ConfigEdit.Reject;
+import io.tidegate.admin.ConfigEdit.Rejection;
+import io.tidegate.admin.ConfigEdit.Remove;
+import io.tidegate.admin.ConfigEdit.Result;
+import io.tidegate.admin.ConfigEdit.Write;
+import io.tidegate.admin.ConfigWriter.Current;
+import io.tidegate.admin.TenantOperations.Caller;
+import io.tidegate.config.Settings;
+import io.tidegate.tenant.ConfigKey;
+import io.tidegate.tenant.ConfigWarnings.Warning;
+import io.tidegate.tenant.Plan;
+import io.tidegate.tenant.TenantConfig;
+import java.util.List;
+import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The operations on one plan: set, change, remove. A change holds for all tenants on the plan at once, because it is one record.
+ * The command line and the HTTP API are two faces of these.
+ *
+ * <p>Thread-safe; one change at a time.
+ */
+public final class PlanOperations {
+    private final ConfigWriter writer;
+    private final Settings settings;
+
+    PlanOperations(ConfigWriter writer, Settings settings) {
+        this.writer = writer;
+        this.settings = settings;
+    }
+
+    /** The result of an operation. */
+    public sealed interface Outcome {
+        /**
+         * The plan is as it was asked for.
+         *
+         * @param before its fields before; null if there was no such plan, or none that could be read
+         * @param fields its fields now; null if it is removed
+         * @param offset of the record that holds now
+         * @param tenants how many tenants are on it
+         * @param warnings what is valid and has another effect than it seems to
+         */
+        record Changed(
+                String name,
+                @Nullable TenantConfig before,
+                @Nullable TenantConfig fields,
+                long offset,
+                int tenants,
+                List<Warning> warnings)
+                implements Outcome {}
+
+        /** Nothing was done. */
+        record Rejected(String name, Rejection rejection) implements Outcome {}
+    }
+
+    /** Gives the plan these fields, whether it exists or not. */
+    public Outcome set(Plan plan, Caller caller) {
+        return apply(plan.name(), caller, before -> new Write(plan.fields()));
+    }
+
+    /**
+     * Changes the fields of a plan that exists.
+     *
+     * @param change throws {@link IllegalArgumentException} if the result breaks a rule
+     */
+    public Outcome change(String name, UnaryOperator<TenantConfig> change, Caller caller) {
+        return apply(
+                name,
+                caller,
+                before -> before.current().config() == null && before.current().readable()
+                        ? unknown(name, before)
+                        : changed(name, before, change));
+    }
+
+    /** As {@link #change}; a plan that does not exist is created. */
+    public Outcome changeOrCreate(String name, UnaryOperator<TenantConfig> change, Caller caller) {
+        return apply(name, caller, before -> changed(name, before, change));
+    }
+
+    /** Removes a plan that no tenant is on, also one that cannot be read. */
+    public Outcome remove(String name, Caller caller) {
+        return apply(
+                name,
+                caller,
+                before -> before.current().config() == null && before.current().readable()
+                        ? unknown(name, before)
+                        : new Remove());
+    }
+
+    /** The newest record of a plan, with its history. */
+    public Current current(String name) {
+        return writer.current(ConfigKey.ofPlan(name));
+    }
+
+    private static Result changed(String name, Before before, UnaryOperator<TenantConfig> change) {
+        if (!before.current().readable()) {
+            return reject(
+                    before,
+                    Kind.NOT_A_CONFIG,
+                    "the record of plan '%s' in tenant-configs (offset %d) is not a plan; replace or remove it"
+                            .formatted(name, before.current().offset()));
+        }
+        TenantConfig fields = before.current().config();
+        try {
+            return new Write(new Plan(
+                            name, change.apply(fields == null ? Plan.empty(name).fields() : fields))
+                    .fields());
+        } catch (IllegalArgumentException e) {
+            return reject(before, Kind.INVALID_CONFIG, String.valueOf(e.getMessage()));
+        }
+    }
+
+    private Outcome apply(String name, Caller caller, ConfigEdit edit) {
+        ConfigWriter.Outcome outcome = writer.change(ConfigKey.ofPlan(name), caller.name(), before -> {
+            String failure = caller.precondition().failure(before.current());
+            return failure == null ? edit.apply(before) : reject(before, Kind.PRECONDITION_FAILED, failure);
+        });
+        if (outcome instanceof ConfigWriter.Rejected rejected) {
+            return new Outcome.Rejected(name, rejected.rejection());
+        }
+        ConfigWriter.Written written = (ConfigWriter.Written) outcome;
+        return new Outcome.Changed(
+                name,
+                written.before().current().config(),
+                written.config(),
+                written.offset(),
+                written.before().users(),
+                written.config() == null ? List.of() : warnings(written.config(), settings));
+    }
+
+    /** The warnings about a plan. A burst without a rate has an effect: for tenants that set a rate. */
+    public static List<Warning> warnings(TenantConfig fields, Settings settings) {
+        return TenantOperations.warnings(fields, settings).stream()
+                .filter(warning -> !warning.id().equals("burst_without_rate"))
+                .toList();
+    }
+
+    private static Result unknown(String name, Before before) {
+        return reject(before, Kind.PLAN_UNKNOWN, "there is no plan '%s'".formatted(name));
+    }
+
+    private static Result reject(Before before, Kind kind, String message) {
+        return new Reject(new Rejection(kind, message, before.current()));
+    }
+}

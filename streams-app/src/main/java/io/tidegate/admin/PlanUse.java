@@ -1,0 +1,160 @@
+package io.tidegate.admin;
+
+import io.tidegate.admin.ConfigEdit.Kind;
+import io.tidegate.admin.ConfigEdit.Rejection;
+import io.tidegate.tenant.ConfigKey;
+import io.tidegate.tenant.StoredConfig;
+import io.tidegate.tenant.TenantConfig;
+import io.tidegate.tenant.TenantId;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Which plans exist and which tenants are on them, as a {@link ConfigWriter} has read {@code tenant-configs}. Keeps two rules
+ * over all changes of one transaction: a tenant's plan exists, and a plan that tenants are on is not removed.
+ *
+ * <p>A record that cannot be read changes nothing, as in the instances. Not thread-safe.
+ */
+final class PlanUse {
+    /** Plans of a deployment. */
+    static final int PLANS_MAX = 1_000;
+
+    /** Plans that a message names. */
+    private static final int NAMED_MAX = 20;
+
+    private final Map<String, TenantConfig> plans = new TreeMap<>();
+    private final Map<TenantId, String> users = new HashMap<>();
+
+    /** Applies the newest record of a key. */
+    void read(ConfigKey key, byte @Nullable [] value) {
+        StoredConfig stored = value == null ? null : StoredConfig.read(key, value);
+        if (stored == null || stored.config() != null) {
+            apply(key, stored == null ? null : stored.config());
+        }
+    }
+
+    /** Applies what is stored for a key; null if nothing is. */
+    void apply(ConfigKey key, @Nullable TenantConfig config) {
+        apply(plans, users, key, config);
+    }
+
+    private static void apply(
+            Map<String, TenantConfig> plans,
+            Map<TenantId, String> users,
+            ConfigKey key,
+            @Nullable TenantConfig config) {
+        if (key instanceof ConfigKey.OfPlan plan) {
+            put(plans, plan.name(), config);
+        } else {
+            put(users, ((ConfigKey.OfTenant) key).tenant(), config == null ? null : config.plan());
+        }
+    }
+
+    private static <K, V> void put(Map<K, V> map, K key, @Nullable V value) {
+        if (value == null) {
+            map.remove(key);
+        } else {
+            map.put(key, value);
+        }
+    }
+
+    void clear() {
+        plans.clear();
+        users.clear();
+    }
+
+    /** The fields of all plans by name. */
+    Map<String, TenantConfig> plans() {
+        return Map.copyOf(plans);
+    }
+
+    /** How many tenants are on a plan. */
+    int users(String plan) {
+        return (int) users.values().stream().filter(plan::equals).count();
+    }
+
+    /**
+     * The changes that violate a rule, if all are made together.
+     *
+     * @param changes what becomes of which record; a null config removes it
+     */
+    Map<ConfigKey, Rejection> violations(Map<ConfigKey, @Nullable TenantConfig> changes) {
+        Map<ConfigKey, Rejection> violations = new TreeMap<>();
+        Map<String, TenantConfig> plansThen = new TreeMap<>(plans);
+        Map<TenantId, String> usersThen = new HashMap<>();
+        changes.forEach((key, config) -> apply(plansThen, usersThen, key, config));
+        boolean removes = changes.entrySet().stream()
+                .anyMatch(change -> change.getKey() instanceof ConfigKey.OfPlan && change.getValue() == null);
+        Map<String, Use> uses = removes ? usesThen(changes.keySet(), usersThen) : Map.of();
+        changes.forEach((key, config) -> {
+            if (key instanceof ConfigKey.OfPlan plan) {
+                Use use = config == null ? uses.get(plan.name()) : null;
+                if (use != null) {
+                    violations.put(
+                            key,
+                            new Rejection(
+                                    Kind.PLAN_IN_USE,
+                                    "%s is in use by %d %s, such as %s: put them on another plan first"
+                                            .formatted(
+                                                    key,
+                                                    use.count(),
+                                                    use.count() == 1 ? "tenant" : "tenants",
+                                                    use.first()),
+                                    null));
+                } else if (plansThen.size() > Math.max(PLANS_MAX, plans.size())) {
+                    violations.put(
+                            key,
+                            new Rejection(
+                                    Kind.INVALID_CONFIG,
+                                    "%s: there would be %d plans, the limit is %d"
+                                            .formatted(key, plansThen.size(), PLANS_MAX),
+                                    null));
+                }
+            } else if (config != null && config.plan() != null && !plansThen.containsKey(config.plan())) {
+                violations.put(
+                        key,
+                        new Rejection(
+                                Kind.INVALID_CONFIG,
+                                "plan: '%s' does not exist; %s".formatted(config.plan(), existing(plansThen)),
+                                null));
+            }
+        });
+        return violations;
+    }
+
+    private static String existing(Map<String, TenantConfig> plans) {
+        return plans.isEmpty()
+                ? "there are no plans"
+                : "plans: "
+                        + String.join(
+                                ", ", plans.keySet().stream().limit(NAMED_MAX).toList())
+                        + (plans.size() > NAMED_MAX ? ", …" : "");
+    }
+
+    /** The tenants on a plan: how many, and the first of them. */
+    private record Use(long count, TenantId first) {
+        Use and(TenantId other) {
+            return new Use(count + 1, other.compareTo(first) < 0 ? other : first);
+        }
+    }
+
+    /** By plan, as it will be after the changes. */
+    private Map<String, Use> usesThen(Set<ConfigKey> changed, Map<TenantId, String> usersThen) {
+        Map<String, Use> uses = new HashMap<>();
+        users.forEach((tenant, plan) -> {
+            if (!changed.contains(ConfigKey.of(tenant))) {
+                count(uses, tenant, plan);
+            }
+        });
+        usersThen.forEach((tenant, plan) -> count(uses, tenant, plan));
+        return uses;
+    }
+
+    private static void count(Map<String, Use> uses, TenantId tenant, String plan) {
+        Use use = uses.get(plan);
+        uses.put(plan, use == null ? new Use(1, tenant) : use.and(tenant));
+    }
+}

@@ -1,0 +1,76 @@
+package io.tidegate.cli;
+
+import io.tidegate.tenant.TenantConfig;
+import java.util.List;
+import picocli.CommandLine.Option;
+
+/** The options that name the fields to take out of a config, of a tenant or of a plan. */
+final class LimitFlags {
+    @Option(names = "--rate", description = "No limit of the rate.")
+    private boolean rate;
+
+    @Option(names = "--burst", description = "The bucket is 2 × the rate again.")
+    private boolean burst;
+
+    @Option(names = "--byte-rate", description = "No limit of the byte rate.")
+    private boolean byteRate;
+
+    @Option(names = "--byte-burst", description = "The byte bucket is 2 × the byte rate again.")
+    private boolean byteBurst;
+
+    @Option(names = "--signal-size", description = "No limit of the size of a value.")
+    private boolean signalSize;
+
+    @Option(names = "--entities", description = "No limit of entities.")
+    private boolean entities;
+
+    @Option(names = "--items", description = "No limit of items.")
+    private boolean items;
+
+    @Option(names = "--users", description = "No limit of users.")
+    private boolean users;
+
+    @Option(names = "--creators", description = "No limit of creators.")
+    private boolean creators;
+
+    @Option(names = "--storage", description = "No limit of storage.")
+    private boolean storage;
+
+    @Option(names = "--region", description = "The data may reside anywhere.")
+    private boolean region;
+
+    @Option(names = "--label", description = "No label.")
+    private boolean label;
+
+    @Option(names = "--mode", description = "enforce again.")
+    private boolean mode;
+
+    @Option(names = "--blocked-until", description = "Not blocked.")
+    private boolean blockedUntil;
+
+    boolean namesAny() {
+        boolean rates = rate || burst || byteRate || byteBurst || signalSize;
+        boolean counts = entities || items || users || creators || storage;
+        return rates || counts || region || label || mode || blockedUntil;
+    }
+
+    /** The config without the fields that are named. */
+    TenantConfig without(TenantConfig base) {
+        return base.toBuilder()
+                .maxSignalsPerSec(rate ? null : base.maxSignalsPerSec())
+                .burstSignals(burst ? null : base.burstSignals())
+                .maxBytesPerSec(byteRate ? null : base.maxBytesPerSec())
+                .burstBytes(byteBurst ? null : base.burstBytes())
+                .maxSignalBytes(signalSize ? null : base.maxSignalBytes())
+                .maxEntities(entities ? null : base.maxEntities())
+                .maxItems(items ? null : base.maxItems())
+                .maxUsers(users ? null : base.maxUsers())
+                .maxCreators(creators ? null : base.maxCreators())
+                .maxStorageBytes(storage ? null : base.maxStorageBytes())
+                .requiredRegions(region ? List.of() : base.requiredRegions())
+                .label(label ? "" : base.label())
+                .mode(mode ? null : base.mode())
+                .blockedUntil(blockedUntil ? null : base.blockedUntil())
+                .build();
+    }
+}

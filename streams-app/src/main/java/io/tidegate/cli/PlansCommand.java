@@ -1,0 +1,289 @@
+package io.tidegate.cli;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.admin.AdminException;
+import io.tidegate.admin.ConfigEdit;
+import io.tidegate.admin.PlanOperations;
+import io.tidegate.admin.PlanOperations.Outcome.Changed;
+import io.tidegate.admin.PlanOperations.Outcome.Rejected;
+import io.tidegate.admin.TenantDirectory;
+import io.tidegate.admin.TenantDirectory.Stored;
+import io.tidegate.admin.TenantOperations;
+import io.tidegate.tenant.ConfigWarnings.Warning;
+import io.tidegate.tenant.Plan;
+import io.tidegate.tenant.TenantConfig;
+import io.tidegate.tenant.TenantConfigJson;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.function.BiFunction;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** The commands on plans. */
+@Command(
+        name = "plans",
+        mixinStandardHelpOptions = true,
+        description =
+                "Reads and sets plans: limits that many tenants share. A change holds for all tenants on a plan at once.",
+        synopsisSubcommandLabel = "COMMAND",
+        subcommands = {
+            PlansCommand.Ls.class,
+            PlansCommand.Get.class,
+            PlansCommand.SetPlan.class,
+            PlansCommand.Unset.class,
+            PlansCommand.Rm.class
+        })
+final class PlansCommand implements Runnable {
+    @Spec
+    private @Nullable CommandSpec spec;
+
+    @Override
+    public void run() {
+        throw new ParameterException(spec.commandLine(), "a command is missing: ls, get, set, unset or rm");
+    }
+
+    @Command(
+            name = "ls",
+            mixinStandardHelpOptions = true,
+            description = "Lists all plans with their limits and the number of tenants on them.")
+    static final class Ls extends OnTenants {
+        @Mixin
+        private OutputOptions output = new OutputOptions();
+
+        @Override
+        public Integer call() {
+            TenantDirectory.Snapshot snapshot = directory().snapshot();
+            Map<String, Integer> tenants = snapshot.tenantsByPlan();
+            Table table = new Table("PLAN", "LABEL", "TENANTS>", "LIMITS");
+            snapshot.plans().forEach((name, stored) -> {
+                TenantConfig fields = stored.config();
+                int count = tenants.getOrDefault(name, 0);
+                if (output.json()) {
+                    out().println(Json.line(json(name, fields, stored.offset(), count)));
+                } else {
+                    table.row(
+                            name,
+                            fields == null ? null : fields.label(),
+                            count,
+                            fields == null ? "bad plan" : ConfigTexts.limits(fields));
+                }
+            });
+            if (!output.json()) {
+                table.print(out());
+            }
+            out().flush();
+            return ExitCodes.OK;
+        }
+    }
+
+    private static ObjectNode json(String name, @Nullable TenantConfig fields, long offset, int tenants) {
+        ObjectNode json = Json.object();
+        json.put("name", name);
+        json.set("config", fields == null ? null : Json.tree(TenantConfigJson.writePlan(fields)));
+        json.put("config_offset", offset);
+        json.put("tenants", tenants);
+        return json;
+    }
+
+    /** The commands on one plan. */
+    abstract static class OnPlan extends OnTenants {
+        @Parameters(index = "0", paramLabel = "PLAN", description = "The plan's name.")
+        String plan = "";
+
+        @Mixin
+        OutputOptions output = new OutputOptions();
+
+        /** The name, checked. */
+        String name() {
+            try {
+                Plan.checkName("PLAN", plan);
+                return plan;
+            } catch (IllegalArgumentException e) {
+                throw new ParameterException(spec.commandLine(), e.getMessage(), e);
+            }
+        }
+
+        PlanOperations.Outcome operate(
+                BiFunction<PlanOperations, TenantOperations.Caller, PlanOperations.Outcome> operation) {
+            try (TenantOperations operations = new TenantOperations(options.load())) {
+                return operation.apply(operations.plans(), TenantOperations.Caller.ofCommandLine());
+            }
+        }
+
+        int print(PlanOperations.Outcome outcome, String what) {
+            if (outcome instanceof Rejected rejected) {
+                return rejected(rejected.rejection());
+            }
+            Changed changed = (Changed) outcome;
+            if (output.json()) {
+                ObjectNode json = json(changed.name(), changed.fields(), changed.offset(), changed.tenants());
+                ArrayNode warnings = json.putArray("warnings");
+                changed.warnings()
+                        .forEach(warning -> warnings.addObject()
+                                .put("id", warning.id())
+                                .put("field", warning.field())
+                                .put("message", warning.message()));
+                out().println(Json.line(json));
+            } else {
+                out().println("plan %s %s (config offset %d, tenants on it: %d)"
+                        .formatted(changed.name(), what, changed.offset(), changed.tenants()));
+                if (changed.fields() != null) {
+                    ConfigTexts.difference(changed.before(), changed.fields())
+                            .forEach(line -> out().println("  " + Table.printable(line)));
+                    out().println("now: " + ConfigTexts.limits(changed.fields()));
+                }
+            }
+            out().flush();
+            warn(changed.warnings());
+            return ExitCodes.OK;
+        }
+
+        private int rejected(ConfigEdit.Rejection rejection) {
+            if (rejection.kind() == ConfigEdit.Kind.INVALID_CONFIG) {
+                throw new ParameterException(spec.commandLine(), rejection.message());
+            }
+            hint(Table.printable(rejection.message()));
+            if (rejection.kind() == ConfigEdit.Kind.PLAN_UNKNOWN) {
+                hint("create it with: tidegate plans set %s --rate 100/s".formatted(plan));
+            } else if (rejection.kind() == ConfigEdit.Kind.PLAN_IN_USE) {
+                hint(
+                        "the tenants are shown by: tidegate tenants ls; move one with: tidegate tenants set TENANT --plan NAME");
+            }
+            return ExitCodes.FAILED;
+        }
+
+        void warn(List<Warning> warnings) {
+            warnings.forEach(warning -> hint("warning: " + Table.printable(warning.message())));
+        }
+    }
+
+    @Command(
+            name = "get",
+            mixinStandardHelpOptions = true,
+            description = "Prints a plan; with -o json in the form that `set --from -` reads.")
+    static final class Get extends OnPlan {
+        @Override
+        public Integer call() {
+            String name = name();
+            TenantDirectory.Snapshot snapshot = directory().snapshot();
+            Stored stored = snapshot.plans().get(name);
+            if (stored == null) {
+                hint("there is no plan '%s'; create it with: tidegate plans set %1$s --rate 100/s".formatted(name));
+                return ExitCodes.FAILED;
+            }
+            TenantConfig fields = stored.config();
+            if (fields == null) {
+                throw new AdminException("the record of plan '%s' in tenant-configs (offset %d) is not a plan"
+                        .formatted(name, stored.offset()));
+            }
+            if (output.json()) {
+                out().println(Json.pretty(Json.tree(TenantConfigJson.writePlan(fields))));
+            } else {
+                Table table = new Table("FIELD", "VALUE");
+                table.row("plan", name);
+                table.row("tenants", snapshot.tenantsByPlan().getOrDefault(name, 0));
+                Json.tree(TenantConfigJson.writePlan(fields))
+                        .properties()
+                        .forEach(field -> table.row(
+                                field.getKey(),
+                                field.getValue().isNull()
+                                        ? null
+                                        : field.getValue().isValueNode()
+                                                ? field.getValue().asText()
+                                                : field.getValue()));
+                table.print(out());
+            }
+            out().flush();
+            warn(PlanOperations.warnings(fields, options.load()));
+            return ExitCodes.OK;
+        }
+    }
+
+    @Command(
+            name = "set",
+            mixinStandardHelpOptions = true,
+            description = "Creates a plan or changes its limits; what is not named stays.")
+    static final class SetPlan extends OnPlan {
+        @Mixin
+        private LimitOptions limits = new LimitOptions();
+
+        @Option(
+                names = "--from",
+                paramLabel = "FILE",
+                description = "A whole plan as JSON, - for standard input; replaces all, other options come on top.")
+        private @Nullable String from;
+
+        @Override
+        public Integer call() {
+            String name = name();
+            Plan base = from == null ? null : read(name, from);
+            // An invalid limit is rejected before the broker is asked for the ones that stay.
+            TenantConfig checked = apply(base == null ? Plan.empty(name).fields() : base.fields());
+            if (base == null && !limits.namesAny()) {
+                throw new ParameterException(spec.commandLine(), "name what to set, such as --rate 100/s");
+            }
+            return print(
+                    operate((operations, caller) -> base != null
+                            ? operations.set(new Plan(name, checked), caller)
+                            : operations.changeOrCreate(name, this::apply, caller)),
+                    "set");
+        }
+
+        private TenantConfig apply(TenantConfig base) {
+            try {
+                return limits.apply(base);
+            } catch (IllegalArgumentException e) {
+                throw new ParameterException(spec.commandLine(), e.getMessage(), e);
+            }
+        }
+
+        private Plan read(String name, String file) {
+            try {
+                byte[] json = file.equals("-") ? System.in.readAllBytes() : Files.readAllBytes(Path.of(file));
+                return TenantConfigJson.parsePlan(name, json);
+            } catch (IllegalArgumentException e) {
+                throw new ParameterException(spec.commandLine(), "--from %s: %s".formatted(file, e.getMessage()), e);
+            } catch (IOException e) {
+                throw new ParameterException(
+                        spec.commandLine(), "--from %s cannot be read: %s".formatted(file, ErrorText.of(e)), e);
+            }
+        }
+    }
+
+    @Command(
+            name = "unset",
+            mixinStandardHelpOptions = true,
+            description = "Takes limits of a plan away; what is not named stays.")
+    static final class Unset extends OnPlan {
+        @Mixin
+        private LimitFlags limits = new LimitFlags();
+
+        @Override
+        public Integer call() {
+            String name = name();
+            if (!limits.namesAny()) {
+                throw new ParameterException(spec.commandLine(), "name what to unset, such as --rate");
+            }
+            return print(operate((operations, caller) -> operations.change(name, limits::without, caller)), "changed");
+        }
+    }
+
+    @Command(name = "rm", mixinStandardHelpOptions = true, description = "Removes a plan that no tenant is on.")
+    static final class Rm extends OnPlan {
+        @Override
+        public Integer call() {
+            String name = name();
+            return print(operate((operations, caller) -> operations.remove(name, caller)), "removed");
+        }
+    }
+}

@@ -1,0 +1,198 @@
+package io.tidegate.cli;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.admin.ConfigApply;
+import io.tidegate.admin.ConfigApply.Change;
+import io.tidegate.admin.ConfigWriter;
+import io.tidegate.admin.DeclaredConfigs;
+import io.tidegate.admin.TenantDirectory;
+import io.tidegate.admin.TenantOperations.Caller;
+import io.tidegate.config.Settings;
+import io.tidegate.tenant.ConfigKey;
+import io.tidegate.tenant.TenantConfig;
+import io.tidegate.tenant.TenantConfigJson;
+import java.io.IOException;
+import java.io.InputStream;
+import java.math.BigInteger;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+
+/** The commands that make all configs and plans what a file declares, and write such a file: apply, export. */
+final class TenantDeclarations {
+    private TenantDeclarations() {}
+
+    @Command(
+            name = "apply",
+            mixinStandardHelpOptions = true,
+            description =
+                    "Makes configs and plans what a file declares, in YAML or JSON, and shows the difference. What the file"
+                            + " does not declare stays, unless it is pruned.",
+            exitCodeListHeading = "%nExit status:%n",
+            exitCodeList = {
+                "0:everything is as declared",
+                "1:failed",
+                "2:the file breaks a rule; nothing was changed",
+                "4:with --dry-run, changes are pending"
+            })
+    static final class Apply extends OnTenants {
+        @Mixin
+        private OutputOptions output = new OutputOptions();
+
+        @Option(
+                names = {"-f", "--file"},
+                paramLabel = "FILE",
+                description = "The file, - for standard input. `tidegate tenants export` writes one.")
+        private @Nullable String file;
+
+        @Option(names = "--dry-run", description = "Change nothing; exit 4 if changes are pending.")
+        private boolean dryRun;
+
+        @Option(
+                names = "--prune",
+                description = "Also remove tenants and plans that the file does not declare. A file without a section"
+                        + " `tenants` or `plans` leaves all of them.")
+        private boolean prune;
+
+        @Override
+        public Integer call() {
+            if (file == null) {
+                throw new ParameterException(spec.commandLine(), "name the file with -f FILE, or - for standard input");
+            }
+            DeclaredConfigs declared = read(file);
+            Settings settings = options.load();
+            ConfigApply.Pending pending;
+            try {
+                pending = ConfigApply.compare(declared, new TenantDirectory(settings).snapshot(), prune);
+            } catch (IllegalArgumentException e) {
+                throw new ParameterException(spec.commandLine(), "-f %s: %s".formatted(file, e.getMessage()), e);
+            }
+            if (!dryRun && !pending.changes().isEmpty()) {
+                try (ConfigWriter writer = new ConfigWriter(settings)) {
+                    ConfigApply.apply(
+                            writer, pending.changes(), Caller.ofCommandLine().name());
+                }
+            }
+            pending.changes().forEach(this::print);
+            out().flush();
+            summary(pending);
+            return dryRun && !pending.changes().isEmpty() ? ExitCodes.PENDING : ExitCodes.OK;
+        }
+
+        private DeclaredConfigs read(String file) {
+            try (InputStream in = file.equals("-") ? System.in : Files.newInputStream(Path.of(file))) {
+                return DeclaredConfigs.parse(in.readNBytes(DeclaredConfigs.BYTES_MAX + 1));
+            } catch (IllegalArgumentException e) {
+                throw new ParameterException(spec.commandLine(), "-f %s: %s".formatted(file, e.getMessage()), e);
+            } catch (IOException e) {
+                throw new ParameterException(
+                        spec.commandLine(), "-f %s cannot be read: %s".formatted(file, ErrorText.of(e)), e);
+            }
+        }
+
+        private void print(Change change) {
+            if (output.json()) {
+                out().println(Json.line(json(change)));
+                return;
+            }
+            String name = change.key() instanceof ConfigKey.OfTenant one
+                    ? "tenant " + one.tenant().decimal()
+                    : "plan " + ((ConfigKey.OfPlan) change.key()).name();
+            TenantConfig to = change.to();
+            if (to == null) {
+                out().println("- " + name);
+            } else {
+                String fields = String.join(", ", ConfigTexts.difference(change.from(), to));
+                out().println(Table.printable(
+                        "%s %s%s".formatted(change.exists() ? "~" : "+", name, fields.isEmpty() ? "" : ": " + fields)));
+            }
+        }
+
+        private static ObjectNode json(Change change) {
+            ObjectNode json = Json.object();
+            json.put("change", change.to() == null ? "remove" : change.exists() ? "change" : "create");
+            if (change.key() instanceof ConfigKey.OfTenant one) {
+                json.put("tenant_id", new BigInteger(one.tenant().decimal()));
+            } else {
+                json.put("plan", ((ConfigKey.OfPlan) change.key()).name());
+            }
+            boolean plan = change.key() instanceof ConfigKey.OfPlan;
+            json.set("from", json(change.from(), plan));
+            json.set("to", json(change.to(), plan));
+            return json;
+        }
+
+        private static @Nullable JsonNode json(@Nullable TenantConfig config, boolean plan) {
+            return config == null
+                    ? null
+                    : Json.tree(plan ? TenantConfigJson.writePlan(config) : TenantConfigJson.write(config));
+        }
+
+        private void summary(ConfigApply.Pending pending) {
+            List<Change> changes = pending.changes();
+            long removed =
+                    changes.stream().filter(change -> change.to() == null).count();
+            long created = changes.stream()
+                    .filter(change -> change.to() != null && !change.exists())
+                    .count();
+            hint("%d %s, %d %s, %d %s, %d unchanged%s"
+                    .formatted(
+                            created,
+                            dryRun ? "to create" : "created",
+                            changes.size() - created - removed,
+                            dryRun ? "to change" : "changed",
+                            removed,
+                            dryRun ? "to remove" : "removed",
+                            pending.unchanged(),
+                            dryRun ? "; nothing was changed" : ""));
+        }
+    }
+
+    @Command(
+            name = "export",
+            mixinStandardHelpOptions = true,
+            description =
+                    "Prints all configs and plans in the form that `tenants apply -f -` reads, without the fields that are"
+                            + " not set.")
+    static final class Export extends OnTenants {
+        @Option(
+                names = {"-o", "--output"},
+                paramLabel = "FORMAT",
+                defaultValue = "yaml",
+                description = "yaml or json. Default: ${DEFAULT-VALUE}.")
+        private Format format = Format.YAML;
+
+        private enum Format {
+            YAML,
+            JSON
+        }
+
+        @Override
+        public Integer call() {
+            TenantDirectory.Snapshot snapshot = directory().snapshot();
+            DeclaredConfigs exported = ConfigApply.export(snapshot);
+            String text = new String(format == Format.YAML ? exported.yaml() : exported.json(), StandardCharsets.UTF_8);
+            out().println(text.stripTrailing());
+            out().flush();
+            long unreadable = snapshot.tenants().values().stream()
+                            .filter(stored -> stored.config() == null)
+                            .count()
+                    + snapshot.plans().values().stream()
+                            .filter(stored -> stored.config() == null)
+                            .count();
+            if (unreadable > 0) {
+                hint("%d records that are no configs were left out; `tidegate doctor` names them"
+                        .formatted(unreadable));
+                return ExitCodes.FAILED;
+            }
+            return ExitCodes.OK;
+        }
+    }
+}

@@ -1,0 +1,189 @@
+package io.tidegate.admin;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import io.tidegate.admin.ConfigApply.Change;
+import io.tidegate.admin.TenantDirectory.Snapshot;
+import io.tidegate.admin.TenantDirectory.Stored;
+import io.tidegate.tenant.Plan;
+import io.tidegate.tenant.TenantConfig;
+import io.tidegate.tenant.TenantConfigJson;
+import io.tidegate.tenant.TenantId;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class DeclaredConfigsTest {
+    private static final String YAML = """
+            # limits of all customers
+            plans:
+              pro:
+                max_signals_per_sec: 100
+                required_regions: [eu]
+              "7": {}
+            tenants:
+              - tenant_id: 42
+                label: Acme
+                plan: pro
+              - {tenant_id: 18446744073709551615, plan: "7", mode: observe, label: "yes"}
+              - tenant_id: 0
+                max_storage_bytes: 18446744073709551615
+                blocked_until: 2030-01-01T00:00:00Z
+            """;
+
+    private static final String JSON = """
+            {"plans":{"pro":{"max_signals_per_sec":100,"required_regions":["eu"]},"7":{}},
+             "tenants":[{"tenant_id":42,"label":"Acme","plan":"pro"},
+              {"tenant_id":18446744073709551615,"plan":"7","mode":"observe","label":"yes"},
+              {"tenant_id":0,"max_storage_bytes":18446744073709551615,"blocked_until":"2030-01-01T00:00:00Z"}]}
+            """;
+
+    private static DeclaredConfigs parse(String text) {
+        return DeclaredConfigs.parse(text.getBytes(StandardCharsets.UTF_8));
+    }
+
+    private static TenantConfig config(String json) {
+        return TenantConfigJson.parse(json.getBytes(StandardCharsets.UTF_8));
+    }
+
+    @Test
+    void yamlAndJsonDeclareTheSame() {
+        DeclaredConfigs declared = parse(YAML);
+        assertThat(declared).isEqualTo(parse(JSON));
+        assertThat(declared.plans()).containsOnlyKeys("pro", "7");
+        assertThat(declared.tenants().get(TenantId.of(42)))
+                .isEqualTo(config("{\"tenant_id\":42,\"label\":\"Acme\",\"plan\":\"pro\"}"));
+        assertThat(declared.tenants().get(TenantId.of(-1)).label()).isEqualTo("yes");
+    }
+
+    @Test
+    void whatIsWrittenIsReadBack() {
+        for (String label : List.of(
+                "yes",
+                "007",
+                "1e3",
+                "null",
+                "~",
+                "a: b # c",
+                "- x",
+                "*a",
+                "&a",
+                "é\"'\\",
+                " a ",
+                "0x1F",
+                "true",
+                "2030-01-01")) {
+            TenantConfig labelled = TenantConfig.unlimited(TenantId.of(1), label);
+            TenantConfig strict = config("{\"tenant_id\":2,\"plan\":\"1\",\"mode\":\"enforce\"}");
+            DeclaredConfigs declared = new DeclaredConfigs(
+                    Map.of("1", Plan.empty("1"), "true", new Plan("true", labelled)),
+                    Map.of(TenantId.of(1), labelled, TenantId.of(2), strict));
+            assertThat(DeclaredConfigs.parse(declared.yaml())).as(label).isEqualTo(declared);
+            assertThat(DeclaredConfigs.parse(declared.json())).as(label).isEqualTo(declared);
+        }
+        DeclaredConfigs declared = parse(YAML);
+        assertThat(DeclaredConfigs.parse(declared.yaml())).isEqualTo(declared);
+        assertThat(new String(declared.yaml(), StandardCharsets.UTF_8)).doesNotContain("null", "max_items");
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            tenants: [{tenant_id: 42, max_signal_per_sec: 5}]        | tenants[0] (tenant_id 42): unknown field 'max_signal_per_sec'
+            tenants: [{tenant_id: 42, max_items: -1}]                | t42: max_items = -1 is outside 0 to
+            tenants: [{tenant_id: 42}, {tenant_id: 42}]              | tenants[1]: tenant_id: 42 is declared twice
+            tenants: [{label: a}]                                    | tenants[0]: tenant_id: is missing
+            tenants: [{tenant_id: 1, tenant_id: 2}]                  | Duplicate field 'tenant_id'
+            tenants: [{tenant_id: 010}]                              | 010 is not a whole number in digits alone
+            tenants: [{tenant_id: 1_000}]                            | 1_000 is not a whole number in digits alone
+            tenants: [{tenant_id: 0x10}]                             | 0x10 is not a
+            tenants: [{tenant_id: 1, max_items: 1e3}]                | max_items: 1
+            tenants: [{tenant_id: 1, label: &a x}, {tenant_id: 2, label: *a}] | aliases (*a) are not supported
+            tenants: {}                                              | tenants: is not a list
+            plans: []                                                | plans: is not a mapping
+            plans: {p r o: {}}                                       | 'p r o' is not a name of a plan
+            plans: {pro: {plan: free}}                               | plan 'pro': plan: is not a field of a plan
+            plan: {}                                                 | unknown field 'plan'; known: plans, tenants
+            {}                                                       | it declares neither plans nor tenants
+            []                                                       | a mapping with plans and tenants is expected
+            tenants: [                                               | line
+            {"tenants":[}                                            | line 1
+            """)
+    void aFileThatBreaksARuleIsRejectedWithTheEntryTheFieldAndTheRule(String text, String message) {
+        assertThatIllegalArgumentException().isThrownBy(() -> parse(text)).withMessageContaining(message);
+    }
+
+    @Test
+    void allProblemsAreNamedUpToABound() {
+        StringBuilder many = new StringBuilder("tenants:\n");
+        for (int i = 0; i < 25; i++) {
+            many.append("  - {tenant_id: %d, max_items: -1}\n".formatted(i));
+        }
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> parse(many.toString()))
+                .satisfies(failure -> assertThat(failure.getMessage().lines())
+                        .hasSize(21)
+                        .last()
+                        .isEqualTo("5 more"));
+        assertThatIllegalArgumentException().isThrownBy(() -> parse("")).withMessageContaining("empty");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> parse("tenants: []\n---\ntenants: []\n"))
+                .withMessageContaining("follows");
+    }
+
+    private static Snapshot stored(String... configs) {
+        Map<TenantId, Stored> tenants = new TreeMap<>();
+        Map<String, Stored> plans = new TreeMap<>();
+        for (String config : configs) {
+            if (config.startsWith("{")) {
+                TenantConfig read = config(config);
+                tenants.put(read.tenantId(), new Stored(read, 1));
+            } else {
+                plans.put(config, new Stored(Plan.empty(config).fields(), 1));
+            }
+        }
+        return new Snapshot(tenants, plans);
+    }
+
+    private static List<String> changes(String yaml, Snapshot stored, boolean prune) {
+        return ConfigApply.compare(parse(yaml), stored, prune).changes().stream()
+                .map(DeclaredConfigsTest::text)
+                .toList();
+    }
+
+    private static String text(Change change) {
+        return (change.to() == null ? "-" : change.exists() ? "~" : "+")
+                + change.key().text();
+    }
+
+    @Test
+    void onlyWhatDiffersIsChangedAndOnlyDeclaredSectionsArePruned() {
+        Snapshot stored =
+                stored("pro", "old", "{\"tenant_id\":1}", "{\"tenant_id\":2,\"plan\":\"pro\"}", "{\"tenant_id\":0}");
+        String yaml =
+                "plans: {pro: {}, new: {}}\ntenants: [{tenant_id: 1, max_items: 5}, {tenant_id: 2, plan: pro}, {tenant_id: 3}]";
+
+        assertThat(changes(yaml, stored, false)).containsExactly("+plan:new", "~1", "+3");
+        assertThat(changes(yaml, stored, true)).containsExactly("+plan:new", "-0", "~1", "+3", "-plan:old");
+        assertThat(changes("tenants: []", stored, true)).containsExactly("-0", "-1", "-2");
+        assertThat(changes("plans: {pro: {}}", stored, true)).containsExactly("-plan:old");
+        assertThat(ConfigApply.compare(ConfigApply.export(stored), stored, true).changes())
+                .isEmpty();
+    }
+
+    @Test
+    void whatWouldLeaveATenantWithoutItsPlanIsRejectedBeforeAnythingIsWritten() {
+        Snapshot stored = stored("pro", "{\"tenant_id\":2,\"plan\":\"pro\"}");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> changes("plans: {}", stored, true))
+                .withMessageContaining("plan 'pro' is in use by 1 tenant, such as t2");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> changes("tenants: [{tenant_id: 5, plan: gold}]", stored, false))
+                .withMessageContaining("tenant t5: plan: 'gold' does not exist; plans: pro");
+        assertThat(changes("plans: {}\ntenants: []", stored, true)).containsExactly("-2", "-plan:pro");
+    }
+}

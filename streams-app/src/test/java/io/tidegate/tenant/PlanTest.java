@@ -1,0 +1,137 @@
+package io.tidegate.tenant;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import io.tidegate.tenant.TenantConfig.Mode;
+import java.math.BigInteger;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class PlanTest {
+    private static final TenantConfig PLAN = TenantConfig.unlimited(TenantId.DEFAULT, "Pro plan").toBuilder()
+            .maxSignalsPerSec(1L)
+            .burstSignals(2L)
+            .maxBytesPerSec(BigInteger.valueOf(3))
+            .burstBytes(BigInteger.valueOf(4))
+            .maxSignalBytes(5L)
+            .maxEntities(BigInteger.valueOf(6))
+            .maxItems(BigInteger.valueOf(7))
+            .maxUsers(BigInteger.valueOf(8))
+            .maxCreators(BigInteger.valueOf(9))
+            .maxStorageBytes(BigInteger.valueOf(10))
+            .requiredRegions(List.of("eu"))
+            .mode(Mode.OBSERVE)
+            .blockedUntil(Instant.ofEpochMilli(11))
+            .build();
+
+    private static TenantConfig config(String fields) {
+        return TenantConfigJson.parse(("{\"tenant_id\":42,\"plan\":\"pro\",\"label\":\"Acme\"" + fields + "}")
+                .getBytes(StandardCharsets.UTF_8));
+    }
+
+    @Test
+    void aPlanSuppliesEveryFieldThatTheTenantDoesNotSetExceptTheLabel() {
+        assertThat(Plan.inForce(config(""), PLAN))
+                .isEqualTo(PLAN.toBuilder()
+                        .tenantId(TenantId.of(42))
+                        .plan("pro")
+                        .label("Acme")
+                        .build());
+    }
+
+    /** One field at a time, so that a field that is added later and not completed is found. */
+    @Test
+    void eachFieldThatTheTenantSetsIsItsOwn() {
+        Map<String, String> own = Map.ofEntries(
+                Map.entry("max_signals_per_sec", "0"),
+                Map.entry("burst_signals", "0"),
+                Map.entry("max_bytes_per_sec", "0"),
+                Map.entry("burst_bytes", "0"),
+                Map.entry("max_signal_bytes", "0"),
+                Map.entry("max_entities", "0"),
+                Map.entry("max_items", "0"),
+                Map.entry("max_users", "0"),
+                Map.entry("max_creators", "0"),
+                Map.entry("max_storage_bytes", "0"),
+                Map.entry("required_regions", "[\"us\"]"),
+                Map.entry("mode", "\"enforce\""),
+                Map.entry("blocked_until", "\"2030-01-01T00:00:00Z\""));
+        assertThat(own.keySet())
+                .as("all fields but tenant_id, plan, label and external_ids")
+                .hasSize(TenantConfig.class.getRecordComponents().length - 4);
+        own.forEach((name, value) -> {
+            TenantConfig set = config(",\"%s\":%s".formatted(name, value));
+            assertThat(TenantConfigJson.fieldsSet(set)).contains(name);
+            assertThat(TenantConfigJson.fieldsSet(config(""))).doesNotContain(name);
+            TenantConfig inForce = Plan.inForce(set, PLAN);
+            assertThat(new String(TenantConfigJson.write(inForce), StandardCharsets.UTF_8))
+                    .as(name)
+                    .contains("\"%s\":%s".formatted(name, value));
+            assertThat(TenantConfigJson.fieldsSet(inForce))
+                    .as("the others are the plan's")
+                    .hasSize(own.size() + 3);
+        });
+    }
+
+    @Test
+    void aTenantWithoutAPlanIsAsItIsAndOneWhosePlanDoesNotExistHasNoLimitsInForce() {
+        TenantConfig alone = TenantConfig.unlimited(TenantId.of(42), "");
+        assertThat(Plan.inForce(alone, null)).isSameAs(alone);
+        assertThat(Plan.inForce(config(""), null)).isNull();
+    }
+
+    @Test
+    void theDefaultModeGivesWayToTheFirstPlanAndANamedOneStays() {
+        TenantConfig before = TenantConfig.unlimited(TenantId.of(42), "");
+        TenantConfig planned = before.toBuilder().plan("pro").build();
+        TenantConfig strict = before.toBuilder().plan("pro").mode(Mode.ENFORCE).build();
+
+        assertThat(planned.mode()).isNull();
+        assertThat(strict.toBuilder().plan("other").build().mode()).isEqualTo(Mode.ENFORCE);
+        assertThat(planned.toBuilder().plan(null).build()).isEqualTo(before);
+        assertThat(before.toBuilder().mode(Mode.OBSERVE).plan("pro").build().mode())
+                .isEqualTo(Mode.OBSERVE);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"0", "42", "18446744073709551615", "plan:pro", "plan:42", "plan:A.b_c-9"})
+    void aKeyIsReadBack(String text) {
+        ConfigKey key = ConfigKey.tryParse(text.getBytes(StandardCharsets.UTF_8));
+        assertThat(key).isNotNull();
+        assertThat(new String(key.bytes(), StandardCharsets.UTF_8)).isEqualTo(text);
+        assertThat(key instanceof ConfigKey.OfPlan).isEqualTo(text.startsWith("plan:"));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", "042", "plan:", "plan", "Plan:pro", "plan:a b", "plan:ü", "plan:plan:a", "plans:a"})
+    void whatIsNeitherATenantNorAPlanIsNoKey(String text) {
+        assertThat(ConfigKey.tryParse(text.getBytes(StandardCharsets.UTF_8))).isNull();
+    }
+
+    @Test
+    void plansComeBeforeTenantsAndEachInOrder() {
+        List<ConfigKey> sorted = List.of(
+                ConfigKey.ofPlan("a"),
+                ConfigKey.ofPlan("b"),
+                ConfigKey.of(TenantId.of(9)),
+                ConfigKey.of(TenantId.of(10)),
+                ConfigKey.of(TenantId.of(-1)));
+        List<ConfigKey> shuffled = new java.util.ArrayList<>(sorted);
+        java.util.Collections.reverse(shuffled);
+        java.util.Collections.sort(shuffled);
+        assertThat(shuffled).isEqualTo(sorted);
+    }
+
+    @Test
+    void aPlanIsOnNoPlan() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new Plan("pro", config("")))
+                .withMessageContaining("is not a field of a plan");
+    }
+}
