@@ -113,6 +113,7 @@ public final class Settings {
     private static final int HEARTBEAT_MS_MAX = 3_000;
     private static final int HEARTBEATS_PER_SESSION = 3;
     private static final long BUFFER_BYTES_MIN = 32L * 1024 * 1024;
+    private static final int BATCH_BYTES = 128 * 1024;
 
     static final ConfigDef DEFINITIONS = SettingDefinitions.all();
 
@@ -605,6 +606,8 @@ public final class Settings {
         streams.put(StreamsConfig.producerPrefix(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG), (int)
                 Math.max(TRANSACTION_MS_MIN, 2 * config.getLong(COMMIT_INTERVAL_MS)));
         streams.put(StreamsConfig.producerPrefix(ProducerConfig.MAX_REQUEST_SIZE_CONFIG), (int) requestBytesMax);
+        // Most of what is sent waits for the next commit anyway, and a request costs little more if it carries more.
+        streams.put(StreamsConfig.producerPrefix(ProducerConfig.BATCH_SIZE_CONFIG), BATCH_BYTES);
         // A record that does not fit into the producer's memory would be refused, and again at each retry.
         streams.put(
                 StreamsConfig.producerPrefix(ProducerConfig.BUFFER_MEMORY_CONFIG),

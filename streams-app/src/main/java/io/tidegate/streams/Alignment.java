@@ -37,9 +37,16 @@ public final class Alignment {
     /** Of the skew that is allowed, an eighth is kept for clocks that differ and for times that step back. */
     private static final int MARGIN_SHARE = 8;
 
+    /**
+     * The limit rises in steps of this share of the window. A partition that waits then goes on with many records at once, and
+     * not with a few after each commit of the slowest: a commit of few records costs as much as one of many.
+     */
+    private static final int STEPS = 8;
+
     private final Set<String> topics;
     private final LongSupplier clockMs;
     private final ReadLimit limit;
+    private final long stepMs;
     private final Map<Integer, Runnable> commitRequests = new ConcurrentHashMap<>();
     private volatile long limitMs = ReadLimit.NOTHING;
 
@@ -52,7 +59,9 @@ public final class Alignment {
     public Alignment(Collection<String> topics, long latenessMaxMs, long waitMaxMs, LongSupplier clockMs) {
         this.topics = Set.copyOf(topics);
         this.clockMs = clockMs;
-        limit = new ReadLimit(latenessMaxMs - latenessMaxMs / MARGIN_SHARE, waitMaxMs);
+        long windowMs = latenessMaxMs - latenessMaxMs / MARGIN_SHARE;
+        stepMs = Math.max(1, windowMs / STEPS);
+        limit = new ReadLimit(windowMs, waitMaxMs);
     }
 
     /** Aligns nothing: each partition is read as fast as it can be. */
@@ -179,6 +188,8 @@ public final class Alignment {
     }
 
     private void update() {
-        limitMs = limit.limitMs(nowMs());
+        long exactMs = limit.limitMs(nowMs());
+        boolean isTime = exactMs != ReadLimit.NOTHING && exactMs != ReadLimit.EVERYTHING;
+        limitMs = isTime ? Math.floorDiv(exactMs, stepMs) * stepMs : exactMs;
     }
 }

@@ -29,7 +29,10 @@ class AlignedReadsTest {
     private static final TopicPartition OTHER = new TopicPartition("tenant-commands", 0);
     private static final long LATENESS_MAX_MS = 80_000;
     private static final long WINDOW_MS = 70_000;
-    private static final long START_MS = 1_000_000;
+    /** An eighth of the window: the limit rises in such steps. */
+    private static final long STEP_MS = WINDOW_MS / 8;
+
+    private static final long START_MS = 120 * STEP_MS;
     private static final Duration TIMEOUT = Duration.ofMillis(100);
 
     private final AtomicLong nowMs = new AtomicLong(START_MS + 10_000_000);
@@ -130,7 +133,7 @@ class AlignedReadsTest {
         assertThat(poll(FAST)).isEmpty();
         assertThat(lastTimeout).as("soon enough to notice").isLessThan(TIMEOUT);
         committed(FAST, 7, START_MS + WINDOW_MS);
-        committed(SLOW, 100, START_MS + 30_000);
+        committed(SLOW, 100, START_MS + 4 * STEP_MS);
         ConsumerRecords<byte[], byte[]> second = reads.poll(TIMEOUT);
         assertThat(offsets(second, FAST)).containsExactly(7L, 8L, 9L);
         assertThat(second.nextOffsets().get(FAST).offset()).isEqualTo(10);
@@ -138,10 +141,10 @@ class AlignedReadsTest {
         committed(FAST, 10, START_MS + 100_000);
         committed(SLOW, 200, START_MS + 300_000);
         ConsumerRecords<byte[], byte[]> third = reads.poll(TIMEOUT);
-        assertThat(offsets(third, FAST)).containsExactly(10L, 11L, 12L, 13L, 14L, 15L, 16L, 17L);
-        committed(FAST, 18, START_MS + 180_000);
+        assertThat(offsets(third, FAST)).containsExactly(10L, 11L, 12L, 13L, 14L, 15L, 16L);
+        committed(FAST, 17, START_MS + 170_000);
         ConsumerRecords<byte[], byte[]> last = reads.poll(TIMEOUT);
-        assertThat(offsets(last, FAST)).containsExactly(18L, 19L);
+        assertThat(offsets(last, FAST)).containsExactly(17L, 18L, 19L);
         assertThat(last.nextOffsets().get(FAST).offset()).isEqualTo(20);
         assertThat(consumer.paused()).isEmpty();
         assertThat(reads.position(FAST)).isNull();
@@ -157,6 +160,19 @@ class AlignedReadsTest {
         assertThat(reads.paused()).isEmpty();
         arrive(SLOW, 0, 1);
         assertThat(poll(SLOW)).containsExactly(0L);
+    }
+
+    @Test
+    void whatIsWithheldComesInLargePortionsAndNotAfterEachCommitOfTheSlowest() {
+        for (int offset = 0; offset < 100; offset++) {
+            arrive(FAST, offset, START_MS + WINDOW_MS + STEP_MS * offset / 50);
+        }
+        assertThat(poll(FAST)).containsExactly(0L);
+        committed(FAST, 1, START_MS + WINDOW_MS);
+        committed(SLOW, 1, START_MS + STEP_MS / 2);
+        assertThat(poll(FAST)).isEmpty();
+        committed(SLOW, 2, START_MS + STEP_MS);
+        assertThat(poll(FAST)).hasSize(50);
     }
 
     @Test
