@@ -37,8 +37,12 @@ class TenantConfigJsonTest {
             .maxCreators(BigInteger.ZERO)
             .build();
 
-    private static final TenantConfig FULL =
-            FULL_V2.toBuilder().plan("Pro-2.eu_1").build();
+    private static final TenantConfig FULL = FULL_V2.toBuilder()
+            .plan("Pro-2.eu_1")
+            .periods(List.of(
+                    new PeriodLimit(PeriodLimit.Per.MONTH, BigInteger.ZERO, BigInteger.valueOf(7)),
+                    new PeriodLimit(PeriodLimit.Per.HOUR, null, TenantConfig.U64_MAX)))
+            .build();
 
     /** As builds wrote it that knew no limits of bytes and of single kinds. */
     @Test
@@ -157,7 +161,7 @@ class TenantConfigJsonTest {
                 .withMessage(
                         "unknown field 'max_signal_per_sec'; known: blocked_until, burst_bytes, burst_signals, label,"
                                 + " max_bytes_per_sec, max_creators, max_entities, max_items, max_signal_bytes,"
-                                + " max_signals_per_sec, max_storage_bytes, max_users, mode, plan, required_regions,"
+                                + " max_signals_per_sec, max_storage_bytes, max_users, mode, periods, plan, required_regions,"
                                 + " tenant_id");
     }
 
