@@ -239,7 +239,7 @@ export function tenantPage(id) {
     const config = tenant.config;
     title.textContent = config?.label || `Tenant ${id}`;
     document.title = `${title.textContent} · Tidegate`;
-    badges.replaceChildren(h('span', { class: 'hint' }, `t${id}`), config?.plan ? pill(`plan ${config.plan}`, 'wait') : '',
+    badges.replaceChildren(h('span', { class: 'hint' }, [`t${id}`, ...(config?.external_ids ?? [])].join(' · ')), config?.plan ? pill(`plan ${config.plan}`, 'wait') : '',
       isBlocked() ? pill(`blocked until ${time(tenant.limits.blocked_until.value)}`, 'bad') : tenant.limits?.mode.value === 'observe' ? pill('observing', 'wait') : config ? pill('enforcing', 'good') : pill('without config', 'wait'));
     blockButton.textContent = isBlocked() ? 'Unblock' : 'Block …';
     element.querySelector('form.edit').fill();

@@ -74,7 +74,7 @@ export function overview(choices) {
 /** All tenants; only the rows in sight exist, and only the pages in sight are asked for again. */
 function tenantList(choices) {
   const pace = new Pace();
-  const search = h('input', { type: 'search', id: 'search', placeholder: 'Label, or beginning of the id', value: choices.get('q') ?? '', 'aria-label': 'Search tenants' });
+  const search = h('input', { type: 'search', id: 'search', placeholder: 'Label, name, or beginning of the id', value: choices.get('q') ?? '', 'aria-label': 'Search tenants' });
   const sort = select('Sort', SORTS, choices.get('sort') ?? 'used');
   const state = select('State', STATES, choices.get('state') ?? '');
   const over = h('input', { type: 'checkbox', id: 'over' });
@@ -200,7 +200,7 @@ function tenantList(choices) {
     const cell = (name, ...content) => h('span', { role: 'cell', 'data-name': name }, content);
     return h('div', { class: 'row', role: 'row', 'data-index': index, 'data-tenant': tenant.id, 'aria-rowindex': index + 2 },
       cell('Tenant', h('a', { href: `#/tenant/${tenant.id}` }, tenant.config?.label || `Tenant ${tenant.id}`),
-        h('small', {}, `t${tenant.id}`), tenant.state === 'enforce' ? null : pill(STATES[tenant.state], tenant.state === 'blocked' ? 'bad' : 'wait')),
+        h('small', { title: (tenant.config?.external_ids ?? []).join(', ') }, [`t${tenant.id}`, ...(tenant.config?.external_ids ?? []).slice(0, 1)].join(' · ')), tenant.state === 'enforce' ? null : pill(STATES[tenant.state], tenant.state === 'blocked' ? 'bad' : 'wait')),
       cell('Rate', bar('rate', perSecond ?? 0, limit, limit === null ? rate(perSecond) : `${rate(perSecond)} of ${number(limit)}`)),
       cell('Entities', bar('entities', usage.entities.total, usage.entities.limit, usage.entities.limit === null ? number(usage.entities.total) : `${number(usage.entities.total)} of ${number(usage.entities.limit)}`)),
       cell('Storage', bar('storage', usage.storage.sealed_bytes, usage.storage.limit_bytes,

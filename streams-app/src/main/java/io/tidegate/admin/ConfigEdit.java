@@ -71,6 +71,8 @@ public interface ConfigEdit {
         NOT_A_CONFIG,
         /** The new config breaks a rule. */
         INVALID_CONFIG,
+        /** Another tenant has one of the names. */
+        NAME_TAKEN,
         /** The change to undo is not known. */
         NO_HISTORY,
         /** There is no such plan. */

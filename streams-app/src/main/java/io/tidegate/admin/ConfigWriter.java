@@ -101,6 +101,7 @@ public final class ConfigWriter implements AutoCloseable {
     private final Set<TenantId> configured = new HashSet<>();
 
     private final PlanUse plans = new PlanUse();
+    private final NameUse names = new NameUse();
 
     /** The default tenant's newest record: every edit is shown it, and a look-up for each would let others fence this one. */
     private Current ofDefault = Current.NONE;
@@ -214,6 +215,7 @@ public final class ConfigWriter implements AutoCloseable {
         Map<ConfigKey, @Nullable TenantConfig> wanted = new TreeMap<>();
         changed.forEach((key, change) -> wanted.put(key, change.config()));
         plans.violations(wanted).forEach((key, rejection) -> rejected.putIfAbsent(key, new Rejected(rejection)));
+        names.violations(wanted).forEach((key, rejection) -> rejected.putIfAbsent(key, new Rejected(rejection)));
         return rejected.isEmpty() ? write(writing, results, changed, by) : rejected;
     }
 
@@ -408,7 +410,11 @@ public final class ConfigWriter implements AutoCloseable {
 
     private void read(ConfigKey key, ConsumerRecord<byte[], byte[]> record) {
         offsets.put(key, record.offset());
-        plans.read(key, record.value());
+        StoredConfig stored = record.value() == null ? null : StoredConfig.read(key, record.value());
+        if (stored == null || stored.config() != null) {
+            plans.apply(key, stored == null ? null : stored.config());
+            names.apply(key, stored == null ? null : stored.config());
+        }
         if (key instanceof ConfigKey.OfTenant one) {
             if (record.value() == null) {
                 configured.remove(one.tenant());
@@ -508,6 +514,7 @@ public final class ConfigWriter implements AutoCloseable {
             consumer = null;
             offsets.clear();
             configured.clear();
+            names.clear();
             plans.clear();
             ofDefault = Current.NONE;
             closing.close(org.apache.kafka.clients.consumer.CloseOptions.timeout(CLOSE_WITHIN));

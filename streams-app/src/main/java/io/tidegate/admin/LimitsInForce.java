@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
 /** The limits in force for a tenant, each with its origin, as the command line and the HTTP API show them. */
 public final class LimitsInForce {
     private static final JsonMapper JSON = new JsonMapper();
-    private static final Set<String> NO_LIMITS = Set.of("tenant_id", "label", "plan");
+    private static final Set<String> NO_LIMITS = Set.of("tenant_id", "external_ids", "label", "plan");
 
     private enum Origin {
         /** The tenant's own config. */

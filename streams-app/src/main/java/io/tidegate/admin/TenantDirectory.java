@@ -5,10 +5,12 @@ import io.tidegate.config.Settings;
 import io.tidegate.contract.StateKeys;
 import io.tidegate.streams.KafkaInternals;
 import io.tidegate.tenant.ConfigKey;
+import io.tidegate.tenant.NameIndex;
 import io.tidegate.tenant.Plan;
 import io.tidegate.tenant.StoredConfig;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantId;
+import io.tidegate.tenant.TenantRef;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
@@ -119,6 +121,43 @@ public final class TenantDirectory {
                 .countForDefault(snapshot.tenants().keySet().stream().anyMatch(id -> !id.isDefault()));
     }
 
+    /**
+     * The tenants' names.
+     *
+     * @param configs all, as {@link #configs} reads them
+     */
+    public static NameIndex names(Map<TenantId, Stored> configs) {
+        NameIndex names = new NameIndex();
+        configs.forEach((tenant, stored) -> {
+            if (stored.config() != null) {
+                var unused = names.put(tenant, stored.config().externalIds());
+            }
+        });
+        return names;
+    }
+
+    /**
+     * The tenant that is referred to. Asks the brokers only if it is by name.
+     *
+     * @throws AdminException if no tenant has the name, or several
+     */
+    public TenantId resolve(TenantRef ref) {
+        if (ref.id() != null) {
+            return ref.id();
+        }
+        NameIndex names = names(configs());
+        TenantId found = ref.in(names);
+        if (found == null) {
+            List<TenantId> claimants = names.claimants(String.valueOf(ref.name()));
+            throw new AdminException(
+                    claimants.isEmpty()
+                            ? "no tenant has the name %s; tidegate tenants ls shows all names".formatted(ref)
+                            : "the name %s is in the configs of several tenants, so it refers to none: %s"
+                                    .formatted(ref, claimants));
+        }
+        return found;
+    }
+
     private static Stored stored(ConsumerRecord<byte[], byte[]> record) {
         ConfigKey key = ConfigKey.tryParse(record.key());
         return new Stored(
@@ -176,11 +215,19 @@ public final class TenantDirectory {
             for (TenantConfig config : configs) {
                 edits.put(ConfigKey.of(config.tenantId()), before -> new ConfigEdit.Write(config));
                 if (edits.size() == TRANSACTION_RECORDS_MAX) {
-                    writer.changeAll(edits, user);
+                    changeAll(writer, edits, user);
                     edits.clear();
                 }
             }
-            writer.changeAll(edits, user);
+            changeAll(writer, edits, user);
+        }
+    }
+
+    private static void changeAll(ConfigWriter writer, Map<ConfigKey, ConfigEdit> edits, String user) {
+        for (ConfigWriter.Outcome outcome : writer.changeAll(edits, user).values()) {
+            if (outcome instanceof ConfigWriter.Rejected rejected) {
+                throw new AdminException(rejected.rejection().message());
+            }
         }
     }
 

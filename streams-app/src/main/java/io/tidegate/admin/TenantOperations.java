@@ -212,11 +212,7 @@ public final class TenantOperations implements AutoCloseable {
             return new Keep();
         }
         return written(
-                before,
-                () -> inForce.toBuilder()
-                        .tenantId(before.tenant())
-                        .blockedUntil(until)
-                        .build());
+                before, () -> (own == null ? inForce.withTenantId(before.tenant()) : own).withBlockedUntil(until));
     }
 
     /**

@@ -2,9 +2,11 @@ package io.tidegate.admin;
 
 import io.tidegate.config.Settings;
 import java.time.Duration;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
+import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -32,6 +34,11 @@ public final class TopicReader implements AutoCloseable {
     private static final Duration SILENCE_MAX = Duration.ofSeconds(60);
     private static final Duration POLL = Duration.ofMillis(200);
     private static final Duration METADATA_WITHIN = Duration.ofSeconds(30);
+
+    /** How far {@link #newest} looks back for each record that it is to find, and by which factor it looks further. */
+    private static final int SPAN_MAX = 256;
+
+    private static final int WIDER = 4;
 
     private final KafkaConsumer<byte[], byte[]> consumer;
     private final String brokers;
@@ -157,6 +164,24 @@ public final class TopicReader implements AutoCloseable {
     }
 
     /**
+     * Some of its partitions, all of one topic; all if none is given.
+     *
+     * @throws AdminException naming one that does not exist
+     */
+    public List<TopicPartition> chosen(List<Integer> numbers) {
+        List<TopicPartition> all = partitions();
+        for (int number : numbers) {
+            if (all.stream().noneMatch(one -> one.partition() == number)) {
+                throw new AdminException("topic %s has no partition %d, it has %d"
+                        .formatted(all.get(0).topic(), number, all.size()));
+            }
+        }
+        return numbers.isEmpty()
+                ? all
+                : all.stream().filter(one -> numbers.contains(one.partition())).toList();
+    }
+
+    /**
      * Reads one partition alone from an offset up to where it ends now, as long as {@code goesOn}, which is asked between
      * polls. Begins with the first record there is if the one at the offset was deleted.
      */
@@ -168,6 +193,29 @@ public final class TopicReader implements AutoCloseable {
         consumer.assign(List.of(partition));
         consumer.seek(partition, offset);
         readTo(consumer.endOffsets(List.of(partition)), goesOn, each);
+    }
+
+    /** The newest committed records of one partition, in order; fewer if it has fewer, or little else than markers. */
+    public List<ConsumerRecord<byte[], byte[]>> newest(TopicPartition partition, int max) {
+        long begin = consumer.beginningOffsets(List.of(partition)).get(partition);
+        long end = consumer.endOffsets(List.of(partition)).get(partition);
+        Deque<ConsumerRecord<byte[], byte[]>> newest = new ArrayDeque<>();
+        // Offsets are also those of transaction markers and of records that compaction removed.
+        for (long span = max; ; span *= WIDER) {
+            long from = Math.max(begin, end - span);
+            newest.clear();
+            consumer.assign(List.of(partition));
+            consumer.seek(partition, from);
+            readTo(Map.of(partition, end), record -> {
+                newest.add(record);
+                if (newest.size() > max) {
+                    newest.remove();
+                }
+            });
+            if (newest.size() == max || from == begin || span >= (long) max * SPAN_MAX) {
+                return List.copyOf(newest);
+            }
+        }
     }
 
     /** Where the committed records of each partition end now. */

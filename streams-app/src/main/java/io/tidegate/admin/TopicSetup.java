@@ -148,6 +148,11 @@ public final class TopicSetup implements AutoCloseable {
         }
     }
 
+    /** The record sizes that all topics accept; Kafka's defaults as long as a topic is missing. */
+    public RecordSizes recordSizes() {
+        return missing().isEmpty() ? sizes(current()) : RecordSizes.kafkaDefaults();
+    }
+
     private RecordSizes sizes(Map<String, TopicState> own) {
         Topics topics = settings.topics();
         long recordBytes = Long.MAX_VALUE;

@@ -22,6 +22,7 @@ import io.tidegate.http.Routes;
 import io.tidegate.tenant.Plan;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantId;
+import io.tidegate.tenant.TenantRef;
 import io.tidegate.tools.DryRun;
 import io.tidegate.tools.Replay;
 import io.tidegate.tools.ReplayReport;
@@ -138,8 +139,9 @@ final class CommandsApi implements AutoCloseable {
     private Reply purge(Call call) throws InterruptedException {
         ObjectNode body = body(call, Set.of("confirm"));
         TenantId tenant = call.tenant();
-        if (!text(body, "confirm").equals(tenant.decimal())) {
-            throw bad("confirm", "is not the tenant's id, as a text; all its data would go for good");
+        TenantRef confirmed = TenantRef.tryParse(text(body, "confirm"));
+        if (confirmed == null || !tenant.equals(confirmed.in(node.configs::named))) {
+            throw bad("confirm", "is not the tenant's id or name, as a text; all its data would go for good");
         }
         Outcome outcome = longWork.run(() -> node.operations.purge(tenant, ANSWER_WITHIN, TenantsApi.caller(call)));
         if (!(outcome instanceof Purged purged)) {
@@ -264,7 +266,15 @@ final class CommandsApi implements AutoCloseable {
         return offsets;
     }
 
-    private static TenantId tenant(String text) {
+    private TenantId tenant(String text) {
+        TenantRef ref = TenantRef.tryParse(text);
+        TenantId id = ref == null ? null : ref.in(node.configs::named);
+        if (id != null) {
+            return id;
+        }
+        if (ref != null) {
+            throw bad("tenant", "no tenant has the name " + ref);
+        }
         try {
             return TenantId.parse(text);
         } catch (IllegalArgumentException e) {

@@ -23,6 +23,7 @@ import java.util.Locale;
 import java.util.PriorityQueue;
 import java.util.Set;
 import java.util.concurrent.Semaphore;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -300,11 +301,15 @@ final class TenantList {
             }
             if (question.text() != null
                     && !id.decimal().startsWith(question.text())
-                    && (own == null
-                            || !own.config().label().toLowerCase(Locale.ROOT).contains(question.text()))) {
+                    && (own == null || !hasText(own.config(), question.text()))) {
                 return false;
             }
             return question.state() == null || question.state() == state(own, config);
+        }
+
+        private static boolean hasText(TenantConfig config, String text) {
+            return Stream.concat(Stream.of(config.label()), config.externalIds().stream())
+                    .anyMatch(one -> one.toLowerCase(Locale.ROOT).contains(text));
         }
 
         /** By its own config, completed by its plan. Where the plan does not exist, nothing is in force of it. */

@@ -54,6 +54,7 @@ final class TenantsApi {
             "max_creators",
             "max_storage_bytes",
             "required_regions",
+            "external_ids",
             "label",
             "mode",
             "blocked_until",
@@ -254,6 +255,7 @@ final class TenantsApi {
             case BLOCKED_BY_PLAN -> new Problem(Problem.Kind.BLOCKED_BY_PLAN, why.message());
             case NOT_A_CONFIG -> new Problem(Problem.Kind.INVALID_CONFIG, why.message());
             case INVALID_CONFIG -> invalid(why.message(), null);
+            case NAME_TAKEN -> Problem.badField(Problem.Kind.NAME_TAKEN, "external_ids", why.message());
             case NO_HISTORY -> new Problem(Problem.Kind.NO_HISTORY, why.message());
             case PRECONDITION_FAILED ->
                 new Problem(Problem.Kind.PRECONDITION_FAILED, why.message()).member("etag", found(why.current()));

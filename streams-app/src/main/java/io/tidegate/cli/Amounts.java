@@ -1,5 +1,7 @@
 package io.tidegate.cli;
 
+import io.tidegate.tenant.TenantId;
+import io.tidegate.tenant.TenantRef;
 import java.math.BigInteger;
 import java.time.Duration;
 import java.time.format.DateTimeParseException;
@@ -125,14 +127,20 @@ final class Amounts {
         }
     }
 
-    /** A tenant's id as {@code 42}, or as it is printed: {@code t42}. */
-    static io.tidegate.tenant.TenantId tenant(String text) {
-        return io.tidegate.tenant.TenantId.parse(text.startsWith("t") ? text.substring(1) : text);
+    /** A tenant's id as {@code 42}, or as it is printed: {@code t42}; or one of its names. */
+    static TenantRef tenant(String text) {
+        TenantId id = TenantId.tryParse(text.startsWith("t") ? text.substring(1) : text);
+        if (id != null) {
+            return TenantRef.of(id);
+        }
+        TenantRef ref = TenantRef.tryParse(text);
+        // What cannot be a name was meant as an id.
+        return ref != null ? ref : TenantRef.of(TenantId.parse(text));
     }
 
-    static final class TenantConverter implements picocli.CommandLine.ITypeConverter<io.tidegate.tenant.TenantId> {
+    static final class TenantConverter implements picocli.CommandLine.ITypeConverter<TenantRef> {
         @Override
-        public io.tidegate.tenant.TenantId convert(String text) {
+        public TenantRef convert(String text) {
             try {
                 return tenant(text);
             } catch (IllegalArgumentException e) {

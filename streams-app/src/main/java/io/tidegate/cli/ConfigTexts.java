@@ -67,6 +67,9 @@ final class ConfigTexts {
         if (!config.requiredRegions().isEmpty()) {
             limits.add("regions " + String.join(" ", config.requiredRegions()));
         }
+        if (!config.externalIds().isEmpty()) {
+            limits.add("names " + String.join(" ", config.externalIds()));
+        }
         limits.add("mode " + mode(config));
         if (config.blockedUntil() != null) {
             limits.add("blocked until " + config.blockedUntil());

@@ -7,6 +7,7 @@ import io.tidegate.admin.TenantOperations;
 import io.tidegate.tenant.ConfigWarnings.Warning;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantId;
+import io.tidegate.tenant.TenantRef;
 import java.util.List;
 import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
@@ -19,8 +20,20 @@ abstract class OnTenant extends OnTenants {
             index = "0",
             paramLabel = "TENANT",
             converter = Amounts.TenantConverter.class,
-            description = "The tenant's id.")
+            description = "The tenant's id, or one of its names.")
+    private TenantRef named = TenantRef.of(TenantId.DEFAULT);
+
+    /** The tenant that the arguments refer to. */
     TenantId tenant = TenantId.DEFAULT;
+
+    @Override
+    public final Integer call() {
+        tenant = named.id() != null ? named.id() : directory().resolve(named);
+        return execute();
+    }
+
+    /** Runs the command, with {@link #tenant} known; its exit code. */
+    abstract Integer execute();
 
     /**
      * The tenant's stored config; null where it has none.

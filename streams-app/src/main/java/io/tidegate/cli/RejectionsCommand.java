@@ -8,6 +8,7 @@ import io.tidegate.config.Settings;
 import io.tidegate.contract.TidegateHeaders;
 import io.tidegate.signal.Defect;
 import io.tidegate.tenant.TenantId;
+import io.tidegate.tenant.TenantRef;
 import java.io.PrintWriter;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -59,7 +60,9 @@ final class RejectionsCommand implements Runnable {
                 names = "--tenant",
                 paramLabel = "TENANT",
                 converter = Amounts.TenantConverter.class,
-                description = "Only this tenant's.")
+                description = "Only this tenant's: its id, or one of its names.")
+        private @Nullable TenantRef named;
+
         private @Nullable TenantId tenant;
 
         @Option(names = "--reason", paramLabel = "REASON", description = "Only these reasons; can be repeated.")
@@ -83,6 +86,7 @@ final class RejectionsCommand implements Runnable {
         public Integer call() {
             checkReasons();
             Settings settings = options.load();
+            tenant = options.tenant(named);
             List<String> topics = new ArrayList<>(List.of(settings.topics().quotaExceeded()));
             if (deadLetter) {
                 topics.add(settings.topics().deadLetter());

@@ -3,7 +3,7 @@ package io.tidegate.cli;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admission.Reason;
 import io.tidegate.contract.SourcePosition;
-import io.tidegate.tenant.TenantId;
+import io.tidegate.tenant.TenantRef;
 import io.tidegate.tools.Replay;
 import io.tidegate.tools.ReplayReport;
 import io.tidegate.tools.ReplayReport.Counts;
@@ -43,8 +43,8 @@ final class ReplayCommand implements Callable<Integer> {
             names = "--tenant",
             paramLabel = "TENANT",
             converter = Amounts.TenantConverter.class,
-            description = "Only this tenant's.")
-    private @Nullable TenantId tenant;
+            description = "Only this tenant's: its id, or one of its names.")
+    private @Nullable TenantRef named;
 
     @Option(names = "--reason", paramLabel = "REASON", description = "Only these reasons; can be repeated.")
     private Set<String> reasons = new TreeSet<>();
@@ -85,7 +85,7 @@ final class ReplayCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        Replay.Choice choice = new Replay.Choice(tenant, checkedReasons(), from, to, positions(), null);
+        Replay.Choice choice = new Replay.Choice(options.tenant(named), checkedReasons(), from, to, positions(), null);
         int perSec = perSec();
         Replay replay = new Replay(options.load(), replaysMax, perSec);
         Progress progress = new Progress(spec.commandLine().getErr(), "replaying");

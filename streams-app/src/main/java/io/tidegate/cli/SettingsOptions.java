@@ -1,8 +1,11 @@
 package io.tidegate.cli;
 
+import io.tidegate.admin.TenantDirectory;
 import io.tidegate.config.Settings;
 import io.tidegate.config.SettingsException;
 import io.tidegate.config.SettingsLoader;
+import io.tidegate.tenant.TenantId;
+import io.tidegate.tenant.TenantRef;
 import io.tidegate.wal.DataDir;
 import java.io.IOException;
 import java.io.Reader;
@@ -66,6 +69,15 @@ final class SettingsOptions {
         Settings settings = SettingsLoader.load(config, System.getenv(), flags);
         Logging.use(settings.logFormat());
         return settings;
+    }
+
+    /** The tenant that an argument refers to; null if none is given. A name is looked up in Kafka. */
+    @Nullable
+    TenantId tenant(@Nullable TenantRef ref) {
+        if (ref == null) {
+            return null;
+        }
+        return ref.id() != null ? ref.id() : new TenantDirectory(load()).resolve(ref);
     }
 
     /** The data directory of an instance, to be read. */

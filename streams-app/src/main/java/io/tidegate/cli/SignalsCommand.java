@@ -1,9 +1,9 @@
 package io.tidegate.cli;
 
-import io.tidegate.admin.AdminException;
 import io.tidegate.admin.TopicReader;
 import io.tidegate.config.Settings;
 import io.tidegate.tenant.TenantId;
+import io.tidegate.tenant.TenantRef;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -19,16 +19,16 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "signals",
         mixinStandardHelpOptions = true,
-        description = "Reads the signals between route and admit.",
+        description = "Shows what Tidegate reads of signals, before they are routed and after.",
         synopsisSubcommandLabel = "COMMAND",
-        subcommands = SignalsCommand.Cat.class)
+        subcommands = {SignalsCommand.Cat.class, SignalsExplainCommand.class})
 final class SignalsCommand implements Runnable {
     @Spec
     private @Nullable CommandSpec spec;
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "a command is missing: cat");
+        throw new ParameterException(spec.commandLine(), "a command is missing: cat or explain");
     }
 
     @Command(
@@ -60,7 +60,9 @@ final class SignalsCommand implements Runnable {
                 names = "--tenant",
                 paramLabel = "TENANT",
                 converter = Amounts.TenantConverter.class,
-                description = "Only this tenant's.")
+                description = "Only this tenant's: its id, or one of its names.")
+        private @Nullable TenantRef named;
+
         private @Nullable TenantId tenant;
 
         @Option(
@@ -79,6 +81,7 @@ final class SignalsCommand implements Runnable {
                         spec.commandLine(), "--partition, --from-offset and --max must be at least 0");
             }
             Settings settings = options.load();
+            tenant = options.tenant(named);
             EnvelopePrinter printer = new EnvelopePrinter(
                     output.json(),
                     tenant,
@@ -87,27 +90,13 @@ final class SignalsCommand implements Runnable {
                     spec.commandLine().getErr());
             try (TopicReader reader =
                     new TopicReader(settings, List.of(settings.topics().byTenant()))) {
-                List<TopicPartition> chosen = chosen(reader.partitions());
+                List<TopicPartition> chosen = reader.chosen(partitions);
                 printer.begin();
                 for (TopicPartition partition : chosen) {
                     reader.readFrom(partition, fromOffset, () -> !printer.isFull(), printer::print);
                 }
             }
             return printer.end();
-        }
-
-        private List<TopicPartition> chosen(List<TopicPartition> all) {
-            for (int partition : partitions) {
-                if (all.stream().noneMatch(one -> one.partition() == partition)) {
-                    throw new AdminException("topic %s has no partition %d, it has %d"
-                            .formatted(all.get(0).topic(), partition, all.size()));
-                }
-            }
-            return partitions.isEmpty()
-                    ? all
-                    : all.stream()
-                            .filter(one -> partitions.contains(one.partition()))
-                            .toList();
         }
     }
 }

@@ -38,7 +38,7 @@ final class TenantActions {
         }
 
         @Override
-        public Integer call() {
+        Integer execute() {
             Instant until = until();
             if (!until.isAfter(Instant.now())) {
                 throw new ParameterException(
@@ -68,7 +68,7 @@ final class TenantActions {
     @Command(name = "unblock", mixinStandardHelpOptions = true, description = "Lets a blocked tenant in again.")
     static final class Unblock extends ConfigChange {
         @Override
-        public Integer call() {
+        Integer execute() {
             return print(operate((operations, caller) -> operations.unblock(tenant, caller)), "not blocked");
         }
     }
@@ -102,7 +102,7 @@ final class TenantActions {
         }
 
         @Override
-        public Integer call() {
+        Integer execute() {
             TenantCommand command;
             try {
                 command = entity.command();
@@ -135,7 +135,7 @@ final class TenantActions {
         private OutputOptions output = new OutputOptions();
 
         @Override
-        public Integer call() {
+        Integer execute() {
             if (!yes) {
                 throw new ParameterException(
                         spec.commandLine(), "this deletes all data of tenant %s for good: add --yes".formatted(tenant));

@@ -31,7 +31,7 @@ final class TenantGetCommand extends OnTenant {
     private boolean effective;
 
     @Override
-    public Integer call() {
+    Integer execute() {
         TenantDirectory directory = directory();
         TenantDirectory.Snapshot snapshot = directory.snapshot();
         TenantConfig config = stored(snapshot);
@@ -113,6 +113,7 @@ final class TenantGetCommand extends OnTenant {
         BiConsumer<String, @Nullable Object> row = (field, value) ->
                 table.row(field, set == null || set.contains(field) ? value : "from plan " + config.plan());
         table.row("tenant_id", config.tenantId().decimal());
+        table.row("external_ids", String.join(", ", config.externalIds()));
         table.row("label", config.label());
         table.row("plan", config.plan());
         row.accept("max_signals_per_sec", ConfigTexts.rate(config));

@@ -25,7 +25,7 @@ final class TenantHistoryCommands {
         private OutputOptions output = new OutputOptions();
 
         @Override
-        public Integer call() {
+        Integer execute() {
             List<ConfigHistory.Change> changes =
                     directory().current(tenant).history().changes();
             Table table = new Table("OFFSET>", "AT", "BY", "CHANGE");
@@ -76,7 +76,7 @@ final class TenantHistoryCommands {
         private @Nullable Long to;
 
         @Override
-        public Integer call() {
+        Integer execute() {
             TenantOperations.Outcome outcome = operate((operations, caller) -> operations.undo(tenant, to, caller));
             boolean removed = outcome instanceof Changed changed && changed.config() == null;
             return print(outcome, removed ? "has no config again" : "is as it was before");

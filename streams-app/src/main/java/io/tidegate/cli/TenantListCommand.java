@@ -99,6 +99,7 @@ final class TenantListCommand extends OnTenants {
     private static Table table(Stream<Row> rows) {
         Table table = new Table(
                 "TENANT>",
+                "NAMES",
                 "LABEL",
                 "PLAN",
                 "RATE>",
@@ -117,6 +118,7 @@ final class TenantListCommand extends OnTenants {
             TenantUsage usage = row.usage();
             table.row(
                     row.id().decimal(),
+                    own == null ? null : String.join(", ", own.externalIds()),
                     own == null ? null : own.label(),
                     own == null ? null : own.plan(),
                     config == null ? null : ConfigTexts.rate(config),

@@ -8,7 +8,7 @@ import picocli.CommandLine.Command;
         description = "Removes a tenant's config: the tenant is unknown then. Its state and WAL stay.")
 final class TenantRemoveCommand extends ConfigChange {
     @Override
-    public Integer call() {
+    Integer execute() {
         return print(operate((operations, caller) -> operations.remove(tenant, caller)), "removed");
     }
 }

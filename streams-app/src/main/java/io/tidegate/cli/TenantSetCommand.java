@@ -13,6 +13,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -30,6 +31,13 @@ final class TenantSetCommand extends ConfigChange {
             paramLabel = "NAME",
             description = "The plan that supplies every limit which the tenant does not set (see `tidegate plans`).")
     private @Nullable String plan;
+
+    @Option(
+            names = "--external-id",
+            paramLabel = "NAME",
+            description =
+                    "A name by which signals and commands can refer to the tenant; can be repeated, replaces all.")
+    private @Nullable List<String> externalIds;
 
     @Mixin
     private LimitOptions limits = new LimitOptions();
@@ -53,12 +61,12 @@ final class TenantSetCommand extends ConfigChange {
     private Duration since = Duration.ofHours(1);
 
     @Override
-    public Integer call() {
+    Integer execute() {
         TenantDirectory directory = directory();
         TenantConfig base = from != null ? read(from) : null;
         // An invalid limit is rejected before the broker is asked for the ones that stay.
         TenantConfig unused = apply(base != null ? base : fresh());
-        if (base == null && plan == null && !limits.namesAny()) {
+        if (base == null && plan == null && externalIds == null && !limits.namesAny()) {
             throw new ParameterException(spec.commandLine(), "name what to set, such as --rate 100/s");
         }
         if (dryRun) {
@@ -117,7 +125,10 @@ final class TenantSetCommand extends ConfigChange {
         try {
             TenantConfig onPlan =
                     plan == null ? base : base.toBuilder().plan(plan).build();
-            return limits.apply(onPlan);
+            return limits.apply(
+                    externalIds == null
+                            ? onPlan
+                            : onPlan.toBuilder().externalIds(externalIds).build());
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec.commandLine(), e.getMessage(), e);
         }

@@ -1,6 +1,7 @@
 package io.tidegate.cli;
 
 import io.tidegate.tenant.TenantConfig;
+import java.util.List;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -15,18 +16,23 @@ final class TenantUnsetCommand extends ConfigChange {
     @Option(names = "--plan", description = "No plan: what the tenant does not set is unlimited.")
     private boolean plan;
 
+    @Option(names = "--external-id", description = "No names.")
+    private boolean externalId;
+
     @Mixin
     private LimitFlags limits = new LimitFlags();
 
     @Override
-    public Integer call() {
-        if (!plan && !limits.namesAny()) {
+    Integer execute() {
+        if (!plan && !externalId && !limits.namesAny()) {
             throw new ParameterException(spec.commandLine(), "name what to unset, such as --rate");
         }
         return print(operate((operations, caller) -> operations.change(tenant, this::without, caller)), "changed");
     }
 
     private TenantConfig without(TenantConfig base) {
-        return limits.without(plan ? base.toBuilder().plan(null).build() : base);
+        TenantConfig named =
+                externalId ? base.toBuilder().externalIds(List.of()).build() : base;
+        return limits.without(plan ? named.toBuilder().plan(null).build() : named);
     }
 }

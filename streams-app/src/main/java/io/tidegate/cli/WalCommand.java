@@ -3,6 +3,7 @@ package io.tidegate.cli;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admin.RecordJson;
 import io.tidegate.tenant.TenantId;
+import io.tidegate.tenant.TenantRef;
 import io.tidegate.tools.WalRepairs;
 import io.tidegate.wal.DataDir;
 import io.tidegate.wal.LastVerify;
@@ -27,6 +28,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.NavigableSet;
+import java.util.Objects;
 import java.util.TreeSet;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -79,19 +81,29 @@ final class WalCommand implements Runnable {
                 arity = "0..1",
                 paramLabel = "TENANT",
                 converter = Amounts.TenantConverter.class,
-                description = "Only this tenant's; all without it.")
+                description = "Only this tenant's: its id, or one of its names; all without it.")
+        private @Nullable TenantRef named;
+
         @Nullable
         TenantId tenant;
 
         @Spec
         @Nullable
         CommandSpec spec;
+
+        @Override
+        public final Integer call() throws IOException {
+            tenant = options.tenant(named);
+            return execute();
+        }
+
+        abstract Integer execute() throws IOException;
     }
 
     @Command(name = "ls", mixinStandardHelpOptions = true, description = "Lists segments.")
     static final class Ls extends OfTenants {
         @Override
-        public Integer call() throws IOException {
+        Integer execute() throws IOException {
             DataDir dir = options.existingDataDir();
             hintWhereNothing(spec, dir, tenant);
             PrintWriter out = spec.commandLine().getOut();
@@ -163,8 +175,11 @@ final class WalCommand implements Runnable {
         @Mixin
         private OutputOptions output = new OutputOptions();
 
-        @Parameters(paramLabel = "TENANT", converter = Amounts.TenantConverter.class, description = "The tenant's id.")
-        private TenantId tenant = TenantId.DEFAULT;
+        @Parameters(
+                paramLabel = "TENANT",
+                converter = Amounts.TenantConverter.class,
+                description = "The tenant's id, or one of its names.")
+        private TenantRef named = TenantRef.of(TenantId.DEFAULT);
 
         @Option(names = "--from-seq", paramLabel = "N", description = "The first sequence number. Default: 0.")
         private long fromSeq;
@@ -184,6 +199,7 @@ final class WalCommand implements Runnable {
                 throw new ParameterException(spec.commandLine(), "--from-seq and --max must be at least 0");
             }
             DataDir dir = options.existingDataDir();
+            TenantId tenant = Objects.requireNonNull(options.tenant(named));
             hintWhereNothing(spec, dir, tenant);
             PrintWriter out = spec.commandLine().getOut();
             try (WalReader reader = WalReader.open(dir, tenant, fromSeq)) {
@@ -226,7 +242,7 @@ final class WalCommand implements Runnable {
         private boolean repair;
 
         @Override
-        public Integer call() throws IOException {
+        Integer execute() throws IOException {
             DataDir dir = options.existingDataDir();
             hintWhereNothing(spec, dir, tenant);
             PrintWriter out = spec.commandLine().getOut();

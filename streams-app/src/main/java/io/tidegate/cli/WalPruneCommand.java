@@ -31,7 +31,7 @@ final class WalPruneCommand extends OwnerRequest {
     private OutputOptions output = new OutputOptions();
 
     @Override
-    public Integer call() {
+    Integer execute() {
         if (below < 0) {
             throw new ParameterException(
                     spec.commandLine(), "name the first sequence number that stays, not negative: --below SEQ");

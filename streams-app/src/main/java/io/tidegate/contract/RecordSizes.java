@@ -1,5 +1,7 @@
 package io.tidegate.contract;
 
+import io.tidegate.contract.Router.Route.ToDeadLetter;
+import io.tidegate.signal.Defect;
 import io.tidegate.wal.WalRecord;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.Headers;
@@ -43,6 +45,16 @@ public record RecordSizes(long recordBytesMax, long deadLetterBytesMax) {
             bytes += header.key().length() * 3L + length(header.value()) + HEADER_OVERHEAD_BYTES;
         }
         return bytes;
+    }
+
+    /** The dead letter that a record of so many bytes, as {@link #of} counts them, becomes; null if it is small enough. */
+    public @Nullable ToDeadLetter tooLarge(long bytes) {
+        return bytes <= recordBytesMax
+                ? null
+                : new ToDeadLetter(
+                        null,
+                        Defect.TOO_LARGE,
+                        "the record is larger than the %d bytes that Tidegate's topics take".formatted(recordBytesMax));
     }
 
     private static long length(byte @Nullable [] bytes) {

@@ -9,6 +9,8 @@ import io.tidegate.signal.ParseResult.Parsed;
 import io.tidegate.signal.Signal;
 import io.tidegate.signal.SignalReader;
 import io.tidegate.tenant.TenantId;
+import io.tidegate.tenant.TenantNames;
+import io.tidegate.tenant.TenantRef;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.kafka.common.header.Header;
@@ -27,6 +29,13 @@ public final class Router {
         record ToTenant(TenantId tenant, Signal signal) implements Route {}
 
         /**
+         * The record is a signal that refers to its tenant by a name that no tenant has, or several.
+         *
+         * @param name in the form in which names are compared
+         */
+        record ToUnknown(String name) implements Route {}
+
+        /**
          * The record cannot be judged.
          *
          * @param tenant the tenant that it claims, where that much can be told
@@ -38,15 +47,23 @@ public final class Router {
 
     private final TenantSource source;
     private final SignalReader reader;
+    private final TenantNames names;
+
+    /** A router that knows no names. */
+    public Router(TenantSource source, SignalReader reader) {
+        this(source, reader, TenantNames.NONE);
+    }
 
     /**
      * A router.
      *
      * @param source where the tenant is trusted; with {@link TenantSource#VALUE}, the reader says it
+     * @param names asked for each signal that refers to its tenant by a name
      */
-    public Router(TenantSource source, SignalReader reader) {
+    public Router(TenantSource source, SignalReader reader, TenantNames names) {
         this.source = source;
         this.reader = reader;
+        this.names = names;
     }
 
     /**
@@ -60,33 +77,50 @@ public final class Router {
         Claim claim = switch (source) {
             case VALUE -> Claim.NONE;
             case HEADER -> inHeader(headers);
-            case KEY -> key == null ? Claim.MISSING : Claim.of(TenantId.tryParse(key));
-            case TOPIC -> Claim.of(inTopic(topic));
+            case KEY -> key == null ? Claim.MISSING : Claim.of(TenantRef.tryParse(key));
+            case TOPIC -> {
+                TenantId id = inTopic(topic);
+                yield Claim.of(id == null ? null : TenantRef.of(id));
+            }
         };
         if (claim.state == ClaimState.MISSING) {
             if (!missingIsDefault) {
                 return missing();
             }
-            claim = Claim.of(TenantId.DEFAULT);
+            claim = Claim.of(TenantRef.of(TenantId.DEFAULT));
         }
         if (claim.state == ClaimState.INVALID) {
             return new Route.ToDeadLetter(
                     null,
                     Defect.TENANT_INVALID,
-                    "the %s does not name a tenant: a decimal from 0 to 2^64-1 is expected".formatted(place()));
+                    "the %s does not name a tenant: %s"
+                            .formatted(
+                                    place(),
+                                    source == TenantSource.TOPIC
+                                            ? "a decimal from 0 to 2^64-1 is expected"
+                                            : SignalReader.TENANT_EXPECTED));
         }
+        TenantRef trusted = claim.tenant;
+        TenantId tenant = trusted == null ? null : trusted.in(names);
         ParseResult result = reader.read(key, value, values(headers));
         if (result instanceof Defective bad) {
-            return new Route.ToDeadLetter(claim.tenant, bad.defect(), bad.message());
+            return new Route.ToDeadLetter(tenant, bad.defect(), bad.message());
         }
         Signal signal = ((Parsed) result).signal();
-        if (claim.tenant != null) {
-            return combine(claim.tenant, signal);
+        if (trusted != null) {
+            return combine(trusted, tenant, signal);
         }
         if (signal.tenantId() != null) {
             return new Route.ToTenant(signal.tenantId(), signal);
         }
+        if (signal.tenantName() != null) {
+            return routed(names.named(signal.tenantName()), signal.tenantName(), signal);
+        }
         return missingIsDefault ? new Route.ToTenant(TenantId.DEFAULT, signal) : missing();
+    }
+
+    private static Route routed(@Nullable TenantId tenant, String name, Signal signal) {
+        return tenant == null ? new Route.ToUnknown(name) : new Route.ToTenant(tenant, signal);
     }
 
     private Route missing() {
@@ -122,30 +156,33 @@ public final class Router {
         };
     }
 
-    private Route combine(TenantId trusted, Signal signal) {
-        TenantId inValue = signal.tenantId();
+    private Route combine(TenantRef trusted, @Nullable TenantId tenant, Signal signal) {
+        TenantRef inValue = signal.tenant();
         if (inValue != null && !inValue.equals(trusted)) {
-            return new Route.ToDeadLetter(
-                    trusted,
-                    Defect.TENANT_MISMATCH,
-                    "the value names tenant %s, the %s names %s".formatted(inValue, place(), trusted));
+            TenantId other = inValue.in(names);
+            if (other == null || !other.equals(tenant)) {
+                return new Route.ToDeadLetter(
+                        tenant,
+                        Defect.TENANT_MISMATCH,
+                        "the value names tenant %s, the %s names %s".formatted(inValue, place(), trusted));
+            }
         }
-        return new Route.ToTenant(trusted, signal);
+        return routed(tenant, String.valueOf(trusted.name()), signal);
     }
 
     private static Claim inHeader(Headers headers) {
-        TenantId found = null;
+        TenantRef found = null;
         for (Header header : headers.headers(TidegateHeaders.TENANT_CLAIM)) {
-            TenantId id = header.value() == null ? null : TenantId.tryParse(header.value());
-            if (id == null || (found != null && !found.equals(id))) {
+            TenantRef ref = TenantRef.tryParse(header.value());
+            if (ref == null || (found != null && !found.equals(ref))) {
                 return Claim.of(null);
             }
-            found = id;
+            found = ref;
         }
         return found == null ? Claim.MISSING : Claim.of(found);
     }
 
-    /** The tenant of an ingress topic {@code <anything>.<id>}; null where its name does not end so. */
+    /** The tenant of an ingress topic {@code <anything>.<id>}; null where its name does not end so. Names do not count here. */
     public static @Nullable TenantId inTopic(String topic) {
         int dot = topic.lastIndexOf('.');
         return dot < 0 ? null : TenantId.tryParse(topic.substring(dot + 1));
@@ -172,11 +209,11 @@ public final class Router {
     }
 
     /** What a trusted place says; the tenant is null in all states but one. */
-    private record Claim(@Nullable TenantId tenant, ClaimState state) {
+    private record Claim(@Nullable TenantRef tenant, ClaimState state) {
         static final Claim NONE = new Claim(null, ClaimState.NONE);
         static final Claim MISSING = new Claim(null, ClaimState.MISSING);
 
-        static Claim of(@Nullable TenantId tenant) {
+        static Claim of(@Nullable TenantRef tenant) {
             return new Claim(tenant, tenant == null ? ClaimState.INVALID : ClaimState.TENANT);
         }
     }

@@ -13,11 +13,14 @@ import org.jspecify.annotations.Nullable;
  * <p>They are set, not appended: whatever a producer sent under these names is replaced.
  */
 public final class TidegateHeaders {
-    /** Read with {@link TenantSource#HEADER}: the tenant id in decimal. */
+    /** Read with {@link TenantSource#HEADER}: the tenant id in decimal, or one of its names. */
     public static final String TENANT_CLAIM = "tidegate-tenant";
 
     public static final String REASON = "tidegate.reason";
+
+    /** Absent on a rejection of a name that no tenant has, and on dead letters without a usable tenant. */
     public static final String TENANT = "tidegate.tenant";
+
     public static final String MESSAGE = "tidegate.message";
     public static final String LIMIT = "tidegate.limit";
     public static final String OBSERVED = "tidegate.observed";

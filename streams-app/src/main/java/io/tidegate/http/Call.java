@@ -2,6 +2,7 @@ package io.tidegate.http;
 
 import io.tidegate.http.Access.Principal;
 import io.tidegate.tenant.TenantId;
+import io.tidegate.tenant.TenantName;
 import java.util.Map;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.util.Fields;
@@ -15,9 +16,9 @@ import org.jspecify.annotations.Nullable;
 @SuppressWarnings("ArrayRecordComponent") // calls are not compared
 public record Call(Principal principal, Map<String, String> path, Fields query, HttpFields headers, byte[] body) {
     /**
-     * The tenant in the path.
+     * The tenant in the path. A name that a tenant has stands for its id there by now.
      *
-     * @throws Problem where it is not the canonical spelling of an id
+     * @throws Problem where it is neither the canonical spelling of an id, nor a name that a tenant has
      */
     public TenantId tenant() {
         return tenant(path.getOrDefault("id", ""));
@@ -27,6 +28,10 @@ public record Call(Principal principal, Map<String, String> path, Fields query, 
         try {
             return TenantId.parse(text);
         } catch (IllegalArgumentException e) {
+            if (TenantName.tryParse(text) != null) {
+                throw new Problem(Problem.Kind.TENANT_UNKNOWN, "no tenant has the name '%s'".formatted(text), e)
+                        .member("tenant", text);
+            }
             throw new Problem(Problem.Kind.BAD_REQUEST, e.getMessage(), e).member("field", "id");
         }
     }

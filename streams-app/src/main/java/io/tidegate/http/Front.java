@@ -4,10 +4,13 @@ import io.tidegate.http.Access.Principal;
 import io.tidegate.http.Access.Role;
 import io.tidegate.http.Routes.Match;
 import io.tidegate.tenant.TenantId;
+import io.tidegate.tenant.TenantNames;
+import io.tidegate.tenant.TenantRef;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
+import java.util.HashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
@@ -41,9 +44,13 @@ final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable 
     private static final int GZIP_BYTES_MIN = 1024;
     private static final byte[] NO_BODY = {};
 
+    /** The parameter that refers to a tenant. */
+    private static final String TENANT = "tenant";
+
     private final Access access;
     private final Connections connections;
     private final Workers workers = new Workers();
+    private volatile TenantNames names = TenantNames.NONE;
     private volatile Routes routes = starting();
     private volatile boolean started;
 
@@ -70,7 +77,8 @@ final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable 
         return Problem.retryLater(Problem.Kind.STARTING, "the instance is starting", 2);
     }
 
-    void serve(Routes all) {
+    void serve(Routes all, TenantNames known) {
+        names = known;
         routes = all;
         started = true;
     }
@@ -122,31 +130,50 @@ final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable 
 
     private Match match(Request request) {
         try {
-            return routes.match(request.getMethod(), Request.getPathInContext(request));
+            Match match = routes.match(request.getMethod(), Request.getPathInContext(request));
+            Map<String, String> path = new HashMap<>(match.path());
+            path.computeIfPresent("id", (name, text) -> byId(text));
+            return new Match(match.route(), path);
         } catch (Problem problem) {
             throw started ? problem : notYet();
         }
     }
 
     /** Whom a request is about: the path says it, or the query of what is not about one tenant alone. */
-    private static @Nullable TenantId tenant(Request request, Match match) {
+    private @Nullable TenantId tenant(Request request, Match match) {
         String id = match.path().get("id");
         if (id == null && match.route().role() == Role.TENANT) {
-            id = query(request).getValue("tenant");
+            id = query(request).getValue(TENANT);
         }
         return id == null ? null : TenantId.tryParse(id);
     }
 
-    private static Call call(Request request, Match match, Principal principal, byte[] body) {
+    private Call call(Request request, Match match, Principal principal, byte[] body) {
         return new Call(principal, match.path(), query(request), request.getHeaders(), body);
     }
 
-    private static Fields query(Request request) {
+    /** The parameters; a tenant that is given by its name is given by its id. */
+    private Fields query(Request request) {
+        Fields query;
         try {
-            return Request.extractQueryParameters(request);
+            query = Request.extractQueryParameters(request);
         } catch (RuntimeException e) {
             throw new Problem(Problem.Kind.BAD_REQUEST, "the query is not well-formed UTF-8", e);
         }
+        Fields.Field tenant = query.get(TENANT);
+        if (tenant == null || tenant.hasMultipleValues()) {
+            return query;
+        }
+        Fields resolved = new Fields(query);
+        resolved.put(TENANT, byId(tenant.getValue()));
+        return resolved;
+    }
+
+    /** The id in decimal of the tenant that a text refers to; a name that no tenant has, and anything else, stays. */
+    private String byId(String text) {
+        TenantRef ref = TenantRef.tryParse(text);
+        TenantId id = ref == null ? null : ref.in(names);
+        return id == null ? text : id.decimal();
     }
 
     private void read(Request request, Response response, Callback callback, Match match, Principal principal) {

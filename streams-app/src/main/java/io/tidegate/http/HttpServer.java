@@ -3,6 +3,7 @@ package io.tidegate.http;
 import io.tidegate.config.HttpSettings;
 import io.tidegate.config.Settings;
 import io.tidegate.config.SettingsException;
+import io.tidegate.tenant.TenantNames;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
@@ -207,15 +208,16 @@ public final class HttpServer implements AutoCloseable {
     /**
      * Serves these routes from now on.
      *
+     * @param names by which requests can refer to tenants
      * @param work of the routes that takes long; closed before the server stops
      */
-    public void attach(Routes routes, AutoCloseable work) {
+    public void attach(Routes routes, TenantNames names, AutoCloseable work) {
         longWork = work;
-        serve(routes);
+        front.serve(routes, names);
     }
 
     void serve(Routes routes) {
-        front.serve(routes);
+        front.serve(routes, TenantNames.NONE);
     }
 
     @Override

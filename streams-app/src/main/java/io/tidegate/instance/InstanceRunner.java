@@ -115,7 +115,7 @@ public final class InstanceRunner implements AutoCloseable {
         instance.start();
         if (http != null) {
             Api api = parts.add(new Api(settings, http, instance.view(), configs, dir, metrics::scrape));
-            http.attach(api.routes(), api::endLongWork);
+            http.attach(api.routes(), configs::named, api::endLongWork);
         }
         parts.add(new TopicGuard(watch, instance, settings.topicsCheckInterval()));
         ScheduledExecutorService summary = summaries();

@@ -198,6 +198,11 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
         this.instance = instance;
         gauge(MetricNames.CONFIGS, "Tenants with a config", configs, TenantConfigs::size);
         gauge(
+                MetricNames.NAME_CONFLICTS,
+                "Names that several tenants' configs have, so that they refer to none",
+                configs,
+                TenantConfigs::nameConflicts);
+        gauge(
                 MetricNames.CONFIG_OFFSET,
                 "Offset of the last record of tenant-configs that was read; -1 before the first",
                 configs,
@@ -330,6 +335,12 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
     public void rejected(TenantId tenant, Reason reason) {
         rejected.get(reason).increment();
         rejections.rejected(tenant, reason);
+    }
+
+    @Override
+    public void rejectedUnknownName() {
+        rejected.get(Reason.TENANT_UNKNOWN).increment();
+        rejections.rejectedUnknownName();
     }
 
     @Override

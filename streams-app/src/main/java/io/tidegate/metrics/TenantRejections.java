@@ -112,6 +112,11 @@ final class TenantRejections {
         }
     }
 
+    /** A signal was rejected that refers to its tenant by a name that no tenant has: it counts for nobody. */
+    void rejectedUnknownName() {
+        other.add(Reason.TENANT_UNKNOWN);
+    }
+
     private synchronized @Nullable Counts nameWhileFree(TenantId tenant) {
         Counts counts = named.get(tenant);
         if (counts == null && named.size() < tenantsMax) {

@@ -3,7 +3,7 @@ package io.tidegate.signal;
 import io.tidegate.signal.ParseResult.Defective;
 import io.tidegate.signal.ParseResult.Parsed;
 import io.tidegate.signal.PointerTree.Node;
-import io.tidegate.tenant.TenantId;
+import io.tidegate.tenant.TenantRef;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -21,7 +21,7 @@ final class Finding {
 
     private final long[] seen;
     private final Ids[] ids = new Ids[KINDS];
-    private @Nullable TenantId tenant;
+    private @Nullable TenantRef tenant;
     private @Nullable String type;
     private @Nullable Defective defect;
     private int entities;
@@ -57,8 +57,13 @@ final class Finding {
         return repeated;
     }
 
-    void tenant(TenantId id) {
-        tenant = id;
+    /** Notes how the signal refers to its tenant; false if it refers to another one too, or not as it must (null). */
+    boolean tenant(@Nullable TenantRef ref) {
+        if (ref == null || (tenant != null && !tenant.equals(ref))) {
+            return false;
+        }
+        tenant = ref;
+        return true;
     }
 
     void type(@Nullable String text) {
@@ -93,17 +98,20 @@ final class Finding {
         }
     }
 
-    @Nullable
-    TenantId tenant() {
-        return tenant;
-    }
-
     boolean isSound() {
         return defect == null;
     }
 
     ParseResult result() {
-        return defect != null ? defect : new Parsed(new Signal(tenant, type, list(0), list(1), list(2)));
+        return defect != null
+                ? defect
+                : new Parsed(new Signal(
+                        tenant == null ? null : tenant.id(),
+                        tenant == null ? null : tenant.name(),
+                        type,
+                        list(0),
+                        list(1),
+                        list(2)));
     }
 
     private List<String> list(int kind) {

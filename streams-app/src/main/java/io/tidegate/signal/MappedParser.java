@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import io.tidegate.signal.PointerTree.Node;
 import io.tidegate.tenant.TenantId;
+import io.tidegate.tenant.TenantRef;
 import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 
@@ -118,15 +119,17 @@ final class MappedParser {
     }
 
     private static void tenant(JsonParser parser, JsonToken token, Node node, Finding finding) throws IOException {
-        boolean isScalar = token == JsonToken.VALUE_NUMBER_INT || token == JsonToken.VALUE_STRING;
-        TenantId tenant = isScalar ? TenantId.tryParse(parser.getText()) : null;
-        if (tenant == null) {
+        TenantRef ref = null;
+        if (token == JsonToken.VALUE_STRING) {
+            ref = TenantRef.tryParse(parser.getText());
+        } else if (token == JsonToken.VALUE_NUMBER_INT) {
+            TenantId id = TenantId.tryParse(parser.getText());
+            ref = id == null ? null : TenantRef.of(id);
+        }
+        if (!finding.tenant(ref)) {
             finding.defect(
                     Defect.TENANT_INVALID,
-                    "the field '%s' does not name a tenant: a decimal from 0 to 2^64-1 is expected"
-                            .formatted(node.path));
-        } else {
-            finding.tenant(tenant);
+                    "the field '%s' does not name a tenant: %s".formatted(node.path, SignalReader.TENANT_EXPECTED));
         }
     }
 

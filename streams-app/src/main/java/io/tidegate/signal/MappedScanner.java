@@ -6,6 +6,7 @@ import static io.tidegate.signal.SignalScanner.byteAt;
 
 import io.tidegate.signal.PointerTree.Node;
 import io.tidegate.tenant.TenantId;
+import io.tidegate.tenant.TenantRef;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -145,11 +146,9 @@ final class MappedScanner {
         String text = null;
         for (SignalField field : node.fields()) {
             if (field == SignalField.TENANT) {
-                TenantId tenant = inList ? null : TenantId.tryParse(value, from, to);
-                if (tenant == null) {
+                if (inList || !finding.tenant(tenant(value, from, to))) {
                     return false;
                 }
-                finding.tenant(tenant);
                 continue;
             }
             if (inList && !field.isEntity()) {
@@ -165,5 +164,15 @@ final class MappedScanner {
             }
         }
         return true;
+    }
+
+    /** The tenant of a number or a text; null where the parser has to look. */
+    private static @Nullable TenantRef tenant(byte[] value, int from, int to) {
+        TenantId id = TenantId.tryParse(value, from, to);
+        if (id != null) {
+            return TenantRef.of(id);
+        }
+        // Of what is not a text, only digits come here, and null: neither can be a name.
+        return to == from ? null : TenantRef.tryParse(SignalScanner.string(value, from, to));
     }
 }

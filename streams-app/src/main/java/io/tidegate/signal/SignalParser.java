@@ -5,6 +5,7 @@ import com.fasterxml.jackson.core.JsonToken;
 import io.tidegate.signal.ParseResult.Defective;
 import io.tidegate.signal.ParseResult.Parsed;
 import io.tidegate.tenant.TenantId;
+import io.tidegate.tenant.TenantName;
 import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 
@@ -45,6 +46,7 @@ public final class SignalParser {
 
     private static ParseResult readObject(JsonParser parser) throws IOException {
         TenantId tenantId = null;
+        String tenantName = null;
         String type = null;
         String item = null;
         String user = null;
@@ -66,12 +68,13 @@ public final class SignalParser {
             switch (field) {
                 case TENANT_ID -> {
                     tenantId = token == JsonToken.VALUE_NUMBER_INT ? TenantId.tryParse(parser.getText()) : null;
-                    if (tenantId == null) {
+                    tenantName = token == JsonToken.VALUE_STRING ? TenantName.tryParse(parser.getText()) : null;
+                    if (tenantId == null && tenantName == null) {
                         defect = first(
                                 defect,
                                 new Defective(
                                         Defect.TENANT_INVALID,
-                                        "the field 'tenant_id' is not an integer from 0 to 2^64-1"));
+                                        "the field 'tenant_id' is neither an integer from 0 to 2^64-1 nor a name"));
                     }
                 }
                 case SIGNAL -> {
@@ -99,7 +102,7 @@ public final class SignalParser {
             }
             parser.skipChildren();
         }
-        return defect != null ? defect : new Parsed(new Signal(tenantId, type, item, user, creator));
+        return defect != null ? defect : new Parsed(new Signal(tenantId, tenantName, type, item, user, creator));
     }
 
     /** The text or integer that the parser is at, if it can be an id; otherwise null. */

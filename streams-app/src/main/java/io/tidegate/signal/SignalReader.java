@@ -5,7 +5,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import io.tidegate.signal.FieldSource.Header;
 import io.tidegate.signal.FieldSource.Key;
 import io.tidegate.signal.FieldSource.Pointer;
-import io.tidegate.tenant.TenantId;
+import io.tidegate.tenant.TenantRef;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -16,6 +16,9 @@ import org.jspecify.annotations.Nullable;
  * <p>{@link SignalParser} reads the default mapping, which knows Tidegate's own format and nothing else.
  */
 public final class SignalReader {
+    /** What a place that refers to a tenant must have. */
+    public static final String TENANT_EXPECTED = "a decimal from 0 to 2^64-1 or a name is expected";
+
     /** A field that is read beside the value. */
     private record Outside(SignalField field, FieldSource source) {}
 
@@ -79,14 +82,10 @@ public final class SignalReader {
 
     private static void found(Outside one, byte @Nullable [] bytes, Finding finding) {
         if (one.field == SignalField.TENANT) {
-            TenantId tenant = bytes == null ? null : TenantId.tryParse(bytes);
-            if (tenant == null || (finding.tenant() != null && !finding.tenant().equals(tenant))) {
+            if (!finding.tenant(TenantRef.tryParse(bytes))) {
                 finding.defect(
                         Defect.TENANT_INVALID,
-                        "the %s does not name a tenant: a decimal from 0 to 2^64-1 is expected"
-                                .formatted(one.source.place()));
-            } else {
-                finding.tenant(tenant);
+                        "the %s does not name a tenant: %s".formatted(one.source.place(), TENANT_EXPECTED));
             }
             return;
         }

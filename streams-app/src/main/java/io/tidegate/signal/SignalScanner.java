@@ -1,6 +1,7 @@
 package io.tidegate.signal;
 
 import io.tidegate.tenant.TenantId;
+import io.tidegate.tenant.TenantName;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
@@ -46,6 +47,7 @@ final class SignalScanner {
             return null;
         }
         TenantId tenantId = null;
+        String tenantName = null;
         String type = null;
         String item = null;
         String user = null;
@@ -78,8 +80,12 @@ final class SignalScanner {
                 seen |= field;
                 switch (field) {
                     case 1 -> {
-                        tenantId = TenantId.tryParse(value, at, end);
-                        if (tenantId == null) {
+                        if (value[at] == '"') {
+                            tenantName = TenantName.tryParse(string(value, at + 1, end - 1));
+                        } else {
+                            tenantId = TenantId.tryParse(value, at, end);
+                        }
+                        if (tenantId == null && tenantName == null) {
                             return null;
                         }
                     }
@@ -92,7 +98,9 @@ final class SignalScanner {
             at = blanks(value, end);
             int next = byteAt(value, at);
             if (next == '}') {
-                return blanks(value, at + 1) == value.length ? new Signal(tenantId, type, item, user, creator) : null;
+                return blanks(value, at + 1) == value.length
+                        ? new Signal(tenantId, tenantName, type, item, user, creator)
+                        : null;
             }
             if (next != ',') {
                 return null;
@@ -121,7 +129,7 @@ final class SignalScanner {
         }
         boolean isText = first == '"';
         return switch (field) {
-            case 1 -> digits;
+            case 1 -> digits || isText;
             case 2 -> isText || first == 'n';
             default ->
                 digits

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonPropertyOrder;
 import java.math.BigInteger;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.EnumSet;
 import java.util.List;
@@ -37,6 +38,7 @@ import org.jspecify.annotations.Nullable;
  * @param label a name for people
  * @param mode whether limits are enforced or only observed; null only where a plan decides
  * @param blockedUntil reject everything until then; null = not blocked
+ * @param externalIds names by which signals, commands and requests can refer to the tenant; see {@link TenantName}
  */
 @JsonPropertyOrder({
     "tenant_id",
@@ -55,7 +57,8 @@ import org.jspecify.annotations.Nullable;
     "max_storage_bytes",
     "required_regions",
     "mode",
-    "blocked_until"
+    "blocked_until",
+    "external_ids"
 })
 @JsonInclude(JsonInclude.Include.ALWAYS)
 public record TenantConfig(
@@ -75,7 +78,8 @@ public record TenantConfig(
         @JsonProperty("required_regions") List<String> requiredRegions,
         @JsonProperty("label") String label,
         @JsonProperty("mode") @Nullable Mode mode,
-        @JsonProperty("blocked_until") @Nullable Instant blockedUntil) {
+        @JsonProperty("blocked_until") @Nullable Instant blockedUntil,
+        @JsonProperty("external_ids") List<String> externalIds) {
 
     /** Whether a tenant's limits are enforced. */
     public enum Mode {
@@ -91,6 +95,9 @@ public record TenantConfig(
     public static final BigInteger U64_MAX = BigInteger.ONE.shiftLeft(Long.SIZE).subtract(BigInteger.ONE);
     static final int LABEL_CHARS_MAX = 200;
     static final int REGIONS_MAX = 16;
+
+    /** Names of one tenant. */
+    public static final int EXTERNAL_IDS_MAX = 16;
 
     /** Decisions are made in milliseconds, and not every {@link Instant} fits them. */
     private static final Instant YEAR_10000 = Instant.parse("+10000-01-01T00:00:00Z");
@@ -139,6 +146,27 @@ public record TenantConfig(
             throw new IllegalArgumentException(
                     "%s: blocked_until = %s is outside the years 1970 to 9999".formatted(tenantId, blockedUntil));
         }
+        externalIds = externalIds == null ? List.of() : names(tenantId, externalIds);
+    }
+
+    private static List<String> names(TenantId owner, List<String> externalIds) {
+        if (externalIds.size() > EXTERNAL_IDS_MAX) {
+            throw new IllegalArgumentException("%s: external_ids has %d names, the limit is %d"
+                    .formatted(owner, externalIds.size(), EXTERNAL_IDS_MAX));
+        }
+        List<String> names = new ArrayList<>();
+        for (String text : externalIds) {
+            String name = text == null ? null : TenantName.tryParse(text);
+            if (name == null || names.contains(name)) {
+                throw new IllegalArgumentException("%s: external_ids: '%s' %s"
+                        .formatted(
+                                owner,
+                                text == null ? "null" : JsonFaults.quoted(text),
+                                name == null ? "is not a name: " + TenantName.RULE : "stands twice"));
+            }
+            names.add(name);
+        }
+        return List.copyOf(names);
     }
 
     /** A config without a plan, limits of bytes and limits of single kinds of entities. */
@@ -169,7 +197,8 @@ public record TenantConfig(
                 requiredRegions,
                 label,
                 mode,
-                blockedUntil);
+                blockedUntil,
+                List.of());
     }
 
     /** The config of {@link TenantId#DEFAULT} where none is stored: unlimited, no residency. */
@@ -181,13 +210,13 @@ public record TenantConfig(
         return new TenantConfig(id, null, null, null, null, List.of(), label, Mode.ENFORCE, null);
     }
 
-    /** The same limits for another tenant. */
+    /** The same limits for another tenant, without the names of this one. */
     public TenantConfig withTenantId(TenantId id) {
-        return toBuilder().tenantId(id).build();
+        return toBuilder().tenantId(id).externalIds(List.of()).build();
     }
 
     /**
-     * The config in force for a tenant with a plan: the plan supplies each field that is not set here. The label stays.
+     * The config in force for a tenant with a plan: the plan supplies each field that is not set here. The label and the names stay.
      *
      * @param supplied the fields of the plan
      */
@@ -209,7 +238,8 @@ public record TenantConfig(
                 !requiredRegions.isEmpty() ? requiredRegions : supplied.requiredRegions,
                 label,
                 mode != null ? mode : supplied.mode,
-                blockedUntil != null ? blockedUntil : supplied.blockedUntil);
+                blockedUntil != null ? blockedUntil : supplied.blockedUntil,
+                externalIds);
     }
 
     /** The same limits, blocked until another time; null = not blocked. */
@@ -241,6 +271,7 @@ public record TenantConfig(
         private String label;
         private @Nullable Mode mode;
         private @Nullable Instant blockedUntil;
+        private List<String> externalIds;
 
         private Builder(TenantConfig from) {
             tenantId = from.tenantId;
@@ -260,6 +291,7 @@ public record TenantConfig(
             label = from.label;
             mode = from.mode;
             blockedUntil = from.blockedUntil;
+            externalIds = from.externalIds;
         }
 
         public Builder tenantId(TenantId id) {
@@ -354,6 +386,11 @@ public record TenantConfig(
             return this;
         }
 
+        public Builder externalIds(List<String> names) {
+            externalIds = names;
+            return this;
+        }
+
         /** @throws IllegalArgumentException naming the field, its value and the rule that it breaks */
         public TenantConfig build() {
             return new TenantConfig(
@@ -373,7 +410,8 @@ public record TenantConfig(
                     requiredRegions,
                     label,
                     mode,
-                    blockedUntil);
+                    blockedUntil,
+                    externalIds);
         }
     }
 

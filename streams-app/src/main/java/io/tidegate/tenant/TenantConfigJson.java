@@ -51,7 +51,7 @@ public final class TenantConfigJson {
                     .addSerializer(Instant.class, ToStringSerializer.instance)
                     .addDeserializer(Instant.class, new InstantDeserializer()))
             .build();
-    private static final List<String> NOT_OF_PLANS = List.of("tenant_id", "plan");
+    private static final List<String> NOT_OF_PLANS = List.of("tenant_id", "plan", "external_ids");
     private static final ObjectReader STRICT = MAPPER.readerFor(TenantConfig.class);
     private static final ObjectReader LENIENT = STRICT.without(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES);
     private static final ObjectWriter WRITER = MAPPER.writerFor(TenantConfig.class);

@@ -10,6 +10,7 @@ import io.tidegate.contract.Router.Route;
 import io.tidegate.contract.SourcePosition;
 import io.tidegate.contract.TidegateHeaders;
 import io.tidegate.contract.Topics;
+import io.tidegate.signal.Defect;
 import io.tidegate.signal.SignalReader;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.wal.DataDir;
@@ -128,6 +129,12 @@ public final class Books {
     private final List<String> findings = new ArrayList<>();
     private long findingCount;
 
+    /**
+     * Holds the signals that refer to their tenant by a name until their outcome says who that was: configs change, so the name
+     * can be another tenant's by now. What stays here came out nowhere.
+     */
+    private final Account byName = new Account();
+
     public Books(Settings settings) {
         this.settings = settings;
         this.topics = settings.topics();
@@ -231,8 +238,12 @@ public final class Books {
         int index = source.index(record.offset());
         source.in.set(index);
         Route route = router.route(record.topic(), record.key(), record.value(), record.headers(), true);
-        TenantId tenant = route instanceof Route.ToTenant to ? to.tenant() : ((Route.ToDeadLetter) route).tenant();
-        Account account = account(tenant);
+        Account account = byName;
+        if (route instanceof Route.ToTenant to) {
+            account = account(to.tenant());
+        } else if (route instanceof Route.ToDeadLetter letter && letter.defect() != Defect.TENANT_MISMATCH) {
+            account = account(letter.tenant());
+        }
         account.in++;
         source.owner(index, account);
     }
@@ -289,6 +300,12 @@ public final class Books {
         source.out.set(index);
         // A dead letter need not name its tenant; whatever names one must name the right one.
         Account account = source.owner(index);
+        if (account == byName) {
+            account = account(tenant);
+            account.in++;
+            byName.in--;
+            source.owner(index, account);
+        }
         if (tenant != null && account(tenant) != account) {
             find("%s is of another tenant than %s, which %s-%d@%d names"
                     .formatted(position, tenant, record.topic(), record.partition(), record.offset()));

@@ -73,6 +73,9 @@ public final class Doctor {
     private static final long FSYNC_SLOW_MS = 50;
     private static final long CLOCK_AHEAD_MS = 1_000;
 
+    /** Records of each ingress topic that are examined. */
+    private static final int SIGNALS_READ = 100;
+
     private final Settings settings;
     private final List<Finding> findings = new ArrayList<>();
 
@@ -218,7 +221,18 @@ public final class Doctor {
                         settings.missingTenants(),
                         new TenantDirectory(settings).snapshot(),
                         config -> TenantOperations.warnings(config, settings)));
+                signals(setup);
             });
+        }
+    }
+
+    /** Reads the newest records of each ingress topic as an instance would. */
+    private void signals(TopicSetup setup) {
+        SignalPreview preview = new SignalPreview(settings, setup.recordSizes());
+        for (String topic : settings.topics().signals()) {
+            guarded(
+                    "signals",
+                    () -> findings.add(SignalChecks.of(topic, preview.newest(topic, List.of(), SIGNALS_READ))));
         }
     }
 

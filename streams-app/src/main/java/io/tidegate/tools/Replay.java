@@ -4,6 +4,7 @@ import io.tidegate.admin.AdminException;
 import io.tidegate.admin.MissingTopicException;
 import io.tidegate.admin.TenantDirectory;
 import io.tidegate.admin.TopicReader;
+import io.tidegate.admission.Reason;
 import io.tidegate.config.Settings;
 import io.tidegate.contract.Residency;
 import io.tidegate.contract.SourcePosition;
@@ -19,6 +20,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ExecutionException;
@@ -129,6 +131,19 @@ public final class Replay {
             } catch (NumberFormatException e) {
                 return 0; // a producer's own
             }
+        }
+
+        /** Whether it names a tenant by a name that no tenant had. */
+        boolean isOfUnknownName() {
+            return tenant == null && source != null && reason.equals(Reason.TENANT_UNKNOWN.id());
+        }
+
+        Rejection ofTenant(@Nullable TenantId found) {
+            return new Rejection(record, found, reason, source, replays);
+        }
+
+        Candidate candidate() {
+            return new Candidate(Objects.requireNonNull(source), record, producersHeaders(), reason);
         }
 
         /** The signal's headers as its producer sent them. */
@@ -267,7 +282,7 @@ public final class Replay {
         reader.readTo(ends, () -> progress.all, record -> {
             progress.all = progress.all && goesOn.getAsBoolean();
             if (progress.all) {
-                Rejection rejection = Rejection.of(record);
+                Rejection rejection = named(Rejection.of(record));
                 progress.all = !choice.has(rejection) || decide(rejection, send);
             }
         });
@@ -286,14 +301,12 @@ public final class Replay {
             counts.add(rejection.tenant, rejection.reason, ReplayReport.Fate.DONE);
         } else if (source == null
                 || !settings.topics().signals().contains(source.topic())
-                || rejection.tenant == null) {
+                || (rejection.tenant == null && !rejection.isOfUnknownName())) {
             counts.add(rejection.tenant, rejection.reason, ReplayReport.Fate.FOREIGN);
         } else if (rejection.replays >= replaysMax) {
             counts.add(rejection.tenant, rejection.reason, ReplayReport.Fate.GIVEN_UP);
         } else {
-            Verdict verdict = judge().judge(
-                            new Candidate(source, record, rejection.producersHeaders(), rejection.reason),
-                            System.currentTimeMillis());
+            Verdict verdict = judge().judge(rejection.candidate(), System.currentTimeMillis());
             String still = verdict.stillRejected();
             if (still == null && verdict.tenant() != null) {
                 return send.test(rejection, verdict.tenant());
@@ -301,6 +314,11 @@ public final class Replay {
             counts.hopeless(rejection.tenant, rejection.reason, still == null ? ReplayReport.UNKNOWN : still);
         }
         return true;
+    }
+
+    /** What was rejected for its tenant's name is of the tenant that has the name now. */
+    private Rejection named(Rejection rejection) {
+        return rejection.isOfUnknownName() ? rejection.ofTenant(judge().tenant(rejection.candidate())) : rejection;
     }
 
     private ReplayJudge judge() {
@@ -320,6 +338,7 @@ public final class Replay {
         current = new ReplayJudge(
                 settings.tenantSource(),
                 settings.signalMapping(),
+                TenantDirectory.names(configs.tenants()),
                 directory.missingIsDefault(configs),
                 this::config,
                 usages,

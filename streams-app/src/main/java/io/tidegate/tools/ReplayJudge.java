@@ -18,6 +18,7 @@ import io.tidegate.signal.SignalReader;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfig.Mode;
 import io.tidegate.tenant.TenantId;
+import io.tidegate.tenant.TenantNames;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.function.Function;
@@ -74,12 +75,13 @@ final class ReplayJudge {
     ReplayJudge(
             TenantSource source,
             SignalMapping mapping,
+            TenantNames names,
             boolean missingIsDefault,
             Function<TenantId, @Nullable TenantConfig> inForce,
             UsageSnapshot usages,
             @Nullable String region,
             Residency residency) {
-        this.router = new Router(source, new SignalReader(mapping));
+        this.router = new Router(source, new SignalReader(mapping), names);
         this.missingIsDefault = missingIsDefault;
         this.inForce = inForce;
         this.usages = usages;
@@ -95,15 +97,28 @@ final class ReplayJudge {
                         || !config.periods().isEmpty());
     }
 
-    Verdict judge(Candidate candidate, long nowMs) {
-        Route route = router.route(
+    /** Whose signal it is now; null if it is nobody's. */
+    @Nullable
+    TenantId tenant(Candidate candidate) {
+        return route(candidate) instanceof Route.ToTenant to ? to.tenant() : null;
+    }
+
+    private Route route(Candidate candidate) {
+        return router.route(
                 candidate.source().topic(),
                 candidate.record().key(),
                 candidate.record().value(),
                 candidate.headers(),
                 missingIsDefault);
+    }
+
+    Verdict judge(Candidate candidate, long nowMs) {
+        Route route = route(candidate);
         if (route instanceof Route.ToDeadLetter dead) {
             return new Verdict(dead.tenant(), dead.defect().id());
+        }
+        if (route instanceof Route.ToUnknown) {
+            return new Verdict(null, Reason.TENANT_UNKNOWN.id());
         }
         TenantId tenant = ((Route.ToTenant) route).tenant();
         TenantConfig config = inForce.apply(tenant);

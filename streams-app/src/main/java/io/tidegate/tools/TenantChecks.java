@@ -1,5 +1,6 @@
 package io.tidegate.tools;
 
+import io.tidegate.admin.TenantDirectory;
 import io.tidegate.admin.TenantDirectory.Snapshot;
 import io.tidegate.admin.TenantDirectory.Stored;
 import io.tidegate.tenant.ConfigWarnings.Warning;
@@ -12,6 +13,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** What the doctor says about tenants' configs. Pure. */
@@ -35,8 +37,33 @@ final class TenantChecks {
         unreadable(snapshot.tenants(), findings);
         unreadablePlans(snapshot.plans(), findings);
         missingPlans(snapshot, findings);
+        nameConflicts(snapshot.tenants(), findings);
         ineffective(snapshot, warnings, findings);
         return findings;
+    }
+
+    private static void nameConflicts(Map<TenantId, Stored> configs, List<Finding> findings) {
+        Map<String, List<TenantId>> conflicts = TenantDirectory.names(configs).conflicts();
+        conflicts.entrySet().stream()
+                .limit(NAMED_MAX)
+                .forEach(conflict -> findings.add(new Finding(
+                        Level.WARN,
+                        AREA,
+                        "the name '%s' is in the configs of the tenants %s, so it refers to none of them: signals that use it are rejected (tenant_unknown)"
+                                .formatted(
+                                        conflict.getKey(),
+                                        conflict.getValue().stream()
+                                                .map(TenantId::toString)
+                                                .collect(Collectors.joining(", "))),
+                        "remove it from all but one: tidegate tenants set %s --external-id … with the names that stay, or tenants unset --external-id"
+                                .formatted(conflict.getValue().get(0).decimal()))));
+        if (conflicts.size() > NAMED_MAX) {
+            findings.add(new Finding(
+                    Level.WARN,
+                    AREA,
+                    "%d more names have several tenants".formatted(conflicts.size() - NAMED_MAX),
+                    ""));
+        }
     }
 
     private static void unreadablePlans(Map<String, Stored> plans, List<Finding> findings) {

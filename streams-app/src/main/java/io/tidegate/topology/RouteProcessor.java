@@ -7,8 +7,8 @@ import io.tidegate.contract.Router;
 import io.tidegate.contract.Router.Route;
 import io.tidegate.contract.Router.Route.ToDeadLetter;
 import io.tidegate.contract.Router.Route.ToTenant;
+import io.tidegate.contract.Router.Route.ToUnknown;
 import io.tidegate.contract.SourcePosition;
-import io.tidegate.signal.Defect;
 import io.tidegate.streams.Alignment;
 import io.tidegate.streams.BeforeCommit;
 import io.tidegate.tenant.TenantId;
@@ -23,7 +23,11 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Stage 1: puts each signal into the envelope of its tenant's shard, sends what has no usable tenant or value to the
- * dead-letter topic, and what must not be written in this region to another one.
+ * dead-letter topic, what names a tenant that nobody knows by that name to quota-exceeded, and what must not be written in
+ * this region to another one.
+ *
+ * <p>A name is resolved here, once, by the configs as they are now, and the envelope has the id: admit decides the same however
+ * often it reads the envelope.
  *
  * <p>Keeps nothing beyond a transaction. What can be wrong with a record is found here, before it is forwarded, so that
  * nothing behind can fail on a record's content.
@@ -81,13 +85,10 @@ final class RouteProcessor extends ContextualProcessor<byte[], byte[], TenantKey
         RecordMetadata metadata = context().recordMetadata().orElseThrow();
         Headers headers = record.headers();
         long bytes = RecordSizes.of(record.key(), record.value(), headers);
-        Route route = bytes > sizes.recordBytesMax()
-                ? new ToDeadLetter(
-                        null,
-                        Defect.TOO_LARGE,
-                        "the record is larger than the %d bytes that Tidegate's topics take"
-                                .formatted(sizes.recordBytesMax()))
-                : router.route(metadata.topic(), record.key(), record.value(), headers, configs.missingIsDefault());
+        Route route = sizes.tooLarge(bytes);
+        if (route == null) {
+            route = router.route(metadata.topic(), record.key(), record.value(), headers, configs.missingIsDefault());
+        }
         SourcePosition source = new SourcePosition(metadata.topic(), metadata.partition(), metadata.offset());
         if (route instanceof ToTenant to) {
             if (forwarded(record, to.tenant(), source)) {
@@ -103,6 +104,9 @@ final class RouteProcessor extends ContextualProcessor<byte[], byte[], TenantKey
                             record.value(),
                             to.signal()),
                     bytes);
+        } else if (route instanceof ToUnknown to) {
+            listener.rejectedUnknownName();
+            context().forward(UnknownNames.rejected(record, to.name(), source), TidegateTopology.UNKNOWN_NAME_SINK);
         } else if (route instanceof ToDeadLetter to) {
             listener.deadLettered(to.defect());
             context().forward(DeadLetters.of(record, to, source, sizes), TidegateTopology.DEAD_LETTER_SINK);

@@ -2,11 +2,13 @@ package io.tidegate.topology;
 
 import io.tidegate.tenant.ConfigKey;
 import io.tidegate.tenant.MissingTenants;
+import io.tidegate.tenant.NameIndex;
 import io.tidegate.tenant.StoredConfig;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.tenant.UnknownTenants;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
@@ -73,6 +75,10 @@ public final class TenantConfigs {
     /** Tenants, except the default one, whose newest record is not a config. They are configured all the same. */
     private final Set<TenantId> unreadable = ConcurrentHashMap.newKeySet();
 
+    /** Written by the one writer; a tenant whose newest record is not a config keeps the names of its last good one. */
+    private final NameIndex names = new NameIndex();
+
+    private volatile int nameConflicts;
     private volatile boolean othersConfigured;
     private final AtomicLong refused = new AtomicLong();
     private volatile long readTimestampMs;
@@ -147,6 +153,16 @@ public final class TenantConfigs {
             }
         });
         return counts;
+    }
+
+    /** The tenant that has a name; null if none has it, or several. */
+    public @Nullable TenantId named(String name) {
+        return names.named(name);
+    }
+
+    /** Names that several tenants claim, and that refer to none of them therefore. */
+    public int nameConflicts() {
+        return nameConflicts;
     }
 
     /** Whether a signal that names no tenant is the default tenant's; otherwise it is a dead letter. */
@@ -239,6 +255,7 @@ public final class TenantConfigs {
         }
         TenantId tenant = ((ConfigKey.OfTenant) parsed).tenant();
         if (value == null) {
+            index(tenant, List.of(), offset);
             stored.remove(tenant);
             unreadable.remove(tenant);
             if (tenant.isDefault()) {
@@ -258,6 +275,21 @@ public final class TenantConfigs {
             stored.put(tenant, changed);
             unreadable.remove(tenant);
         }
+        // Last, so that who is found by a name has its config.
+        index(tenant, read.config().externalIds(), offset);
+    }
+
+    private void index(TenantId tenant, List<String> externalIds, long offset) {
+        for (String name : names.put(tenant, externalIds)) {
+            LOG.warn(
+                    "a name refers to no tenant, because several configs have it; signals that use it are rejected as"
+                            + " tenant_unknown. Remove it from all but one (tidegate tenants set) name=\"{}\""
+                            + " tenants={} offset={}",
+                    name,
+                    names.claimants(name),
+                    offset);
+        }
+        nameConflicts = names.conflictCount();
     }
 
     private void changePlan(ConfigKey.OfPlan plan, byte @Nullable [] value, long offset) {

@@ -50,6 +50,7 @@ public final class TidegateTopology {
     static final String FORWARD_SINK = "to-region-";
 
     static final String DEAD_LETTER_SINK = "to-dead-letter";
+    static final String UNKNOWN_NAME_SINK = "to-quota-exceeded-from-route";
     static final String ADMIT_DEAD_LETTER_SINK = "to-dead-letter-from-admit";
     static final String ACCEPTED_SINK = "to-signals-accepted";
     static final String QUOTA_EXCEEDED_SINK = "to-quota-exceeded";
@@ -122,7 +123,7 @@ public final class TidegateTopology {
             SignalReader reader,
             @Nullable Continuity continuity,
             TopologyListener listener) {
-        Router router = new Router(settings.tenantSource(), reader);
+        Router router = new Router(settings.tenantSource(), reader, configs::named);
         Topics topics = settings.topics();
         addSource(topology, "signals", topics.signals().toArray(String[]::new));
         topology.addProcessor(
@@ -130,6 +131,7 @@ public final class TidegateTopology {
         topology.addStateStore(beforeCommit(BeforeCommit.ROUTE), ROUTE);
         addSink(topology, settings, BY_TENANT_SINK, topics.byTenant(), ROUTE);
         addSink(topology, settings, DEAD_LETTER_SINK, topics.deadLetter(), ROUTE);
+        addSink(topology, settings, UNKNOWN_NAME_SINK, topics.quotaExceeded(), ROUTE);
         settings.residency()
                 .topics()
                 .forEach((region, topic) -> topology.addSink(

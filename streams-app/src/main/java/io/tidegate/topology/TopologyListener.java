@@ -50,6 +50,9 @@ public interface TopologyListener extends InstanceListener {
 
     default void rejected(TenantId tenant, Reason reason) {}
 
+    /** A signal was rejected as {@link Reason#TENANT_UNKNOWN} because no tenant has the name that it refers to. */
+    default void rejectedUnknownName() {}
+
     default void deadLettered(Defect defect) {}
 
     /** A tenant was deleted: it has no config, no state and no files any more. */

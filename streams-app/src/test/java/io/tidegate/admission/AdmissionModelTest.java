@@ -385,7 +385,8 @@ class AdmissionModelTest {
                 pick(random, List.of(), List.of(), List.of(), List.of(), List.of("us"), List.of("us", "eu")),
                 "",
                 random.nextInt(4) == 0 ? Mode.OBSERVE : Mode.ENFORCE,
-                someTime(random, nowMs));
+                someTime(random, nowMs),
+                List.of());
     }
 
     private static List<PeriodLimit> somePeriods(SplittableRandom random) {

@@ -5,10 +5,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tidegate.contract.Router.Route;
 import io.tidegate.contract.Router.Route.ToDeadLetter;
 import io.tidegate.contract.Router.Route.ToTenant;
+import io.tidegate.contract.Router.Route.ToUnknown;
 import io.tidegate.signal.Defect;
 import io.tidegate.signal.Signal;
 import io.tidegate.signal.SignalReader;
 import io.tidegate.tenant.TenantId;
+import io.tidegate.tenant.TenantNames;
 import java.nio.charset.StandardCharsets;
 import java.util.Locale;
 import org.apache.kafka.common.header.Headers;
@@ -68,7 +70,8 @@ class RouterTest {
         return new ToDeadLetter(
                 null,
                 Defect.TENANT_INVALID,
-                "the " + place + " does not name a tenant: a decimal from 0 to 2^64-1 is expected");
+                "the " + place + " does not name a tenant: a decimal from 0 to 2^64-1 "
+                        + (place.equals("topic") ? "is expected" : "or a name is expected"));
     }
 
     @Test
@@ -93,7 +96,9 @@ class RouterTest {
     void byValueAnInvalidTenantIsADeadLetterOfNobody() {
         assertThat(byValue("{\"tenant_id\":\"../../etc\"}"))
                 .isEqualTo(new ToDeadLetter(
-                        null, Defect.TENANT_INVALID, "the field 'tenant_id' is not an integer from 0 to 2^64-1"));
+                        null,
+                        Defect.TENANT_INVALID,
+                        "the field 'tenant_id' is neither an integer from 0 to 2^64-1 nor a name"));
     }
 
     @Test
@@ -242,5 +247,25 @@ class RouterTest {
         assertThat(strict(TenantSource.HEADER, null, PLAIN, headers((String) null)))
                 .isEqualTo(invalid("header tidegate-tenant"));
         assertThat(strict(TenantSource.KEY, "", PLAIN, headers())).isEqualTo(invalid("key"));
+    }
+
+    @Test
+    void aNameStandsForItsTenantInEveryPlaceButTheTopic() {
+        TenantNames names = name -> name.equals("acme") ? T42 : null;
+        for (TenantSource source : new TenantSource[] {TenantSource.HEADER, TenantSource.KEY}) {
+            Router router = new Router(source, SignalReader.ofDefault(), names);
+            assertThat(outcome(router.route("s", bytes("acme"), bytes(OF_42), headers("acme"), false)))
+                    .isEqualTo(T42);
+            assertThat(router.route("s", bytes("nobody"), bytes(PLAIN), headers("nobody"), false))
+                    .isEqualTo(new ToUnknown("nobody"));
+        }
+        Router byValue = new Router(TenantSource.VALUE, SignalReader.ofDefault(), names);
+        assertThat(outcome(byValue.route("s", null, bytes("{\"tenant_id\":\"acme\"}"), headers(), false)))
+                .isEqualTo(T42);
+        assertThat(byValue.route("s", null, bytes("{\"tenant_id\":\"Acme\"}"), headers(), true))
+                .isEqualTo(new ToUnknown("Acme"));
+        Router byTopic = new Router(TenantSource.TOPIC, SignalReader.ofDefault(), names);
+        assertThat(byTopic.route("signals.acme", null, bytes(PLAIN), headers(), true))
+                .isEqualTo(invalid("topic"));
     }
 }

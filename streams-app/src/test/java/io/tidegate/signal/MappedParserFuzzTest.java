@@ -10,7 +10,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.tidegate.signal.ParseResult.Defective;
 import io.tidegate.signal.ParseResult.Parsed;
-import io.tidegate.tenant.TenantId;
+import io.tidegate.tenant.TenantRef;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -200,12 +200,12 @@ class MappedParserFuzzTest {
 
     /** The signal; null if one of its fields is not what it must be. */
     private static @Nullable Signal expected(JsonNode tree, Places places) {
-        TenantId tenant = null;
+        TenantRef tenant = null;
         String type = null;
         for (String pointer : places.pointers.get(SignalField.TENANT)) {
             JsonNode node = tree.at(JsonPointer.compile(pointer));
             if (!node.isMissingNode()) {
-                tenant = node.isIntegralNumber() || node.isTextual() ? TenantId.tryParse(node.asText()) : null;
+                tenant = node.isIntegralNumber() || node.isTextual() ? TenantRef.tryParse(node.asText()) : null;
                 if (tenant == null) {
                     return null;
                 }
@@ -236,13 +236,20 @@ class MappedParserFuzzTest {
             }
             ids.add(found.stream().sorted().toList());
         }
-        return new Signal(tenant, type, ids.get(0), ids.get(1), ids.get(2));
+        return new Signal(
+                tenant == null ? null : tenant.id(),
+                tenant == null ? null : tenant.name(),
+                type,
+                ids.get(0),
+                ids.get(1),
+                ids.get(2));
     }
 
     /** A tree has no order of pointers and fields. */
     private static Signal sorted(Signal signal) {
         return new Signal(
                 signal.tenantId(),
+                signal.tenantName(),
                 signal.type(),
                 signal.items().stream().sorted().toList(),
                 signal.users().stream().sorted().toList(),

@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.tidegate.signal.ParseResult.Defective;
 import io.tidegate.signal.ParseResult.Parsed;
 import io.tidegate.tenant.TenantId;
+import io.tidegate.tenant.TenantName;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -29,6 +30,7 @@ class SignalParserFuzzTest {
         "{\"tenant_id\":42,\"signal\":\"view\",\"item\":\"sku-1\",\"user\":7,\"creator\":\"zoë\",\"n\":-1.5e3}",
         " {\"a\":{\"b\":[1,2,{\"tenant_id\":\"x\"}]},\"tenant_id\":18446744073709551615,\"t\":true,\"f\":false}\n",
         "{\"item\":\"\\u00e9\\n\",\"user\":\"€😀\",\"creator\":null,\"x\":[[],{},\"\\\\\\\"\",null,0.25]}",
+        "{\"tenant_id\":\"org_8Kd\",\"item\":1}",
         "{}",
     };
 
@@ -132,7 +134,8 @@ class SignalParserFuzzTest {
     private static Signal signalIn(JsonNode tree) {
         JsonNode tenant = tree.get("tenant_id");
         return new Signal(
-                tenant == null ? null : TenantId.parse(tenant.asText()),
+                tenant == null || tenant.isTextual() ? null : TenantId.parse(tenant.asText()),
+                tenant != null && tenant.isTextual() ? TenantName.parse(tenant.asText()) : null,
                 typeIn(tree),
                 idIn(tree, "item"),
                 idIn(tree, "user"),

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tidegate.signal.ParseResult.Defective;
 import io.tidegate.signal.ParseResult.Parsed;
 import io.tidegate.tenant.TenantId;
+import io.tidegate.tenant.TenantName;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
@@ -225,12 +226,23 @@ class SignalParserTest {
     }
 
     @ParameterizedTest
+    @ValueSource(strings = {"acme", "org_8Kd", "a b", "Z\u00fcrich", "Zu\u0308rich", "\\u0061cme"})
+    void readsATenantsName(String name) {
+        Signal signal = parsed(json("{'item':'i','tenant_id':'" + name + "'}"));
+
+        assertThat(signal.tenantId()).isNull();
+        assertThat(signal.tenantName()).isEqualTo(TenantName.parse(name.replace("\\u0061", "a")));
+        assertThat(signal.items()).containsExactly("i");
+    }
+
+    @ParameterizedTest
     @ValueSource(
             strings = {
                 "'42'",
                 "''",
                 "'../../etc'",
-                "'s3cr3t'",
+                "'t42'",
+                "' acme'",
                 "42.0",
                 "4.2e1",
                 "-1",
@@ -247,7 +259,8 @@ class SignalParserTest {
     void refusesATenantIdThatIsNotAnIntegerInRange(String id) {
         assertThat(defective(json("{'item':'i','tenant_id':" + id + ",'user':'u'}")))
                 .isEqualTo(new Defective(
-                        Defect.TENANT_INVALID, "the field 'tenant_id' is not an integer from 0 to 2^64-1"));
+                        Defect.TENANT_INVALID,
+                        "the field 'tenant_id' is neither an integer from 0 to 2^64-1 nor a name"));
     }
 
     @ParameterizedTest
@@ -333,7 +346,7 @@ class SignalParserTest {
                 SECRET,
                 "{'" + SECRET + "':" + SECRET + "}",
                 "{'a':'" + SECRET,
-                "{'tenant_id':'" + SECRET + "'}",
+                "{'tenant_id':'" + SECRET + "\\n'}",
                 "{'tenant_id':" + SECRET + "}",
                 "{'item':['" + SECRET + "']}",
                 "{'item':'" + SECRET + "\\n'}",

@@ -42,6 +42,7 @@ class TenantConfigJsonTest {
             .periods(List.of(
                     new PeriodLimit(PeriodLimit.Per.MONTH, BigInteger.ZERO, BigInteger.valueOf(7)),
                     new PeriodLimit(PeriodLimit.Per.HOUR, null, TenantConfig.U64_MAX)))
+            .externalIds(List.of("acme", "org_8Kd"))
             .build();
 
     /** As builds wrote it that knew no limits of bytes and of single kinds. */
@@ -54,7 +55,7 @@ class TenantConfigJsonTest {
                 .isEqualTo(TenantConfig.defaultTenant());
     }
 
-    /** As builds wrote it that knew no plans. */
+    /** As builds wrote it that knew no plans and no names. */
     @Test
     void readsConfigsWithoutAPlan() throws IOException {
         byte[] full = bytes(golden("tenant-config-v2.json"));
@@ -83,6 +84,7 @@ class TenantConfigJsonTest {
             {'mode':'off'}           | plan 'pro': mode: "off" is none of enforce, observe
             {'tenant_id':1}          | plan 'pro': tenant_id: is not a field of a plan
             {'plan':'free'}          | plan 'pro': plan: is not a field of a plan
+            {'external_ids':['a']}   | plan 'pro': external_ids: is not a field of a plan
             {'plan':null}            | plan 'pro': plan: is not a field of a plan
             []                       | plan 'pro': a plan is an object in { }
             {'mode':'observe'        | plan 'pro': not JSON: it ends too early at line 1, column 18
@@ -159,7 +161,7 @@ class TenantConfigJsonTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> TenantConfigJson.parse(quoted("{'tenant_id':42,'max_signal_per_sec':5}")))
                 .withMessage(
-                        "unknown field 'max_signal_per_sec'; known: blocked_until, burst_bytes, burst_signals, label,"
+                        "unknown field 'max_signal_per_sec'; known: blocked_until, burst_bytes, burst_signals, external_ids, label,"
                                 + " max_bytes_per_sec, max_creators, max_entities, max_items, max_signal_bytes,"
                                 + " max_signals_per_sec, max_storage_bytes, max_users, mode, periods, plan, required_regions,"
                                 + " tenant_id");

@@ -35,6 +35,7 @@ final class ReplayJudgeTest {
         return new ReplayJudge(
                 TenantSource.VALUE,
                 SignalMapping.DEFAULT,
+                name -> name.equals("acme") ? T42 : null,
                 false,
                 tenant -> tenant.equals(T42) ? config : null,
                 UsageSnapshot.empty(),
@@ -138,5 +139,13 @@ final class ReplayJudgeTest {
         assertThat(verdict(judge, value).stillRejected()).isNull();
         assertThat(verdict(judge, value).stillRejected()).isNull();
         assertThat(verdict(judge, value).stillRejected()).isEqualTo("storage_limit");
+    }
+
+    @Test
+    void aNamePassesOnlyOnceATenantHasIt() {
+        ReplayJudge judge = judge("", Residency.NONE);
+
+        assertThat(verdict(judge, "{\"tenant_id\":\"acme\"}")).isEqualTo(new Verdict(T42, null));
+        assertThat(verdict(judge, "{\"tenant_id\":\"globex\"}")).isEqualTo(new Verdict(null, "tenant_unknown"));
     }
 }

@@ -262,4 +262,39 @@ class TenantConfigsTest {
         lenient.apply(bytes("42"), bytes("{\"tenant_id\":42}"), 1);
         assertThat(lenient.missingIsDefault()).isTrue();
     }
+
+    @Test
+    void aNameRefersToTheTenantWhoseConfigHasIt() {
+        apply("42", "{\"tenant_id\":42,\"external_ids\":[\"acme\"]}", 1);
+        apply("0", "{\"tenant_id\":0,\"external_ids\":[\"house\"]}", 2);
+        assertThat(configs.named("acme")).isEqualTo(T42);
+        assertThat(configs.named("house")).isEqualTo(TenantId.DEFAULT);
+        assertThat(configs.named("nobody")).isNull();
+
+        apply("42", "{\"tenant_id\":42,\"external_ids\":[\"t1\"]}", 3);
+        assertThat(configs.named("acme")).as("a bad record changes nothing").isEqualTo(T42);
+        apply("42", null, 4);
+        apply("0", null, 5);
+        assertThat(configs.named("acme")).isNull();
+        assertThat(configs.named("house")).isNull();
+    }
+
+    @Test
+    void aNameInTwoConfigsRefersToNeitherInWhateverOrderTheyAreRead() {
+        apply("42", "{\"tenant_id\":42,\"external_ids\":[\"acme\"]}", 1);
+        apply("7", "{\"tenant_id\":7,\"external_ids\":[\"acme\"]}", 2);
+        assertThat(configs.named("acme")).isNull();
+        assertThat(configs.nameConflicts()).isOne();
+        apply("42", "{\"tenant_id\":42,\"external_ids\":[\"acme\"],\"max_entities\":1}", 3);
+        assertThat(configs.named("acme")).isNull();
+
+        TenantConfigs restarted = new TenantConfigs(UnknownTenants.REJECT, MissingTenants.REJECT);
+        restarted.apply(bytes("7"), bytes("{\"tenant_id\":7,\"external_ids\":[\"acme\"]}"), 2);
+        restarted.apply(bytes("42"), bytes("{\"tenant_id\":42,\"external_ids\":[\"acme\"]}"), 3);
+        assertThat(restarted.named("acme")).isNull();
+
+        apply("7", null, 4);
+        assertThat(configs.named("acme")).isEqualTo(T42);
+        assertThat(configs.nameConflicts()).isZero();
+    }
 }

@@ -16,12 +16,14 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.errors.InvalidPartitionsException;
 import org.apache.kafka.common.serialization.StringSerializer;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -83,11 +85,17 @@ final class AddedPartitionsTest {
                 "topics.check.interval.ms=1000");
     }
 
-    private static void raise(int partitions, String... topics) throws Exception {
+    /** Adds partitions up to this count. A running instance may have followed another topic and been faster. */
+    private void raise(int partitions, String... topics) throws Exception {
         for (String topic : topics) {
-            admin.createPartitions(Map.of(topic, NewPartitions.increaseTo(partitions)))
-                    .all()
-                    .get(30, TimeUnit.SECONDS);
+            try {
+                admin.createPartitions(Map.of(topic, NewPartitions.increaseTo(partitions)))
+                        .all()
+                        .get(30, TimeUnit.SECONDS);
+            } catch (ExecutionException e) {
+                assertThat(e).hasCauseInstanceOf(InvalidPartitionsException.class);
+                awaitPartitions(partitions, topic);
+            }
         }
     }
 

@@ -124,6 +124,10 @@ class EventFormatsTest {
             assertThat(missing.record().value()).isEqualTo(value);
             assertThat(topology.send(binary(value).header("ce_tenant", "acme").now())
                             .verdict())
+                    .as("a name that no tenant has")
+                    .isEqualTo("tenant_unknown");
+            assertThat(topology.send(binary(value).header("ce_tenant", "007").now())
+                            .verdict())
                     .isEqualTo("tenant_invalid");
         }
     }

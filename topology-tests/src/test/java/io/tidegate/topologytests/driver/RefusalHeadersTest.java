@@ -131,7 +131,7 @@ class RefusalHeadersTest {
                         .headers()))
                 .containsExactlyInAnyOrder(
                         "tidegate.reason=tenant_invalid",
-                        "tidegate.message=the field 'tenant_id' is not an integer from 0 to 2^64-1",
+                        "tidegate.message=the field 'tenant_id' is neither an integer from 0 to 2^64-1 nor a name",
                         "tidegate.retryable=false",
                         "tidegate.source.topic=signals",
                         "tidegate.source.partition=0",

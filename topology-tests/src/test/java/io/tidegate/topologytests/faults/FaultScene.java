@@ -102,6 +102,8 @@ final class FaultScene implements AutoCloseable {
                 "standby.replicas=1",
                 "replication.factor=" + cluster.replicas(),
                 "session.timeout.ms=" + SESSION_MS,
+                // On a slow machine a takeover takes longer than partitions wait by default.
+                "alignment.wait.max.ms=600000",
                 "wal.segment.bytes=16384",
                 "wal.checkpoint.interval.ms=1000"));
         all.addAll(List.of(settings));

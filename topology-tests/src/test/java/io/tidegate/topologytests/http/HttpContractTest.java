@@ -310,6 +310,7 @@ final class HttpContractTest {
             expect(200, "POST", "/v1/tenants/{id}/forget", forgotten);
             assertThat(forgotten.json().path("found").asBoolean()).isEqualTo(found);
         }
+        namesStandForIds(admin, posts);
         String purge = "/v1/tenants/{id}/purge";
         expect(412, "POST", purge, admin.send("POST", "/v1/tenants/42/purge", posts.get(purge), "If-Match", "\"0\""));
         Answer purged = admin.send("POST", "/v1/tenants/42/purge", posts.get(purge));
@@ -477,6 +478,34 @@ final class HttpContractTest {
                 || (value.isBoolean() && allowed.contains("boolean"))
                 || (value.isIntegralNumber() && allowed.contains("integer"))
                 || (value.isNumber() && allowed.contains("number"));
+    }
+
+    private void namesStandForIds(Http admin, Map<String, String> posts) throws Exception {
+        for (String template : List.of("/v1/tenants/{id}/usage", "/v1/tenants/{id}/history")) {
+            expect(404, "GET", template, admin.get(template.replace("{id}", "nobody")));
+        }
+        for (String path : List.of("/v1/segments", "/v1/history", "/v1/rejections")) {
+            expect(404, "GET", path, admin.get(path + "?tenant=nobody"));
+        }
+        for (String op : List.of("prune", "forget", "purge", "dry-run")) {
+            String template = "/v1/tenants/{id}/" + op;
+            expect(404, "POST", template, admin.send("POST", "/v1/tenants/nobody/" + op, posts.get(template)));
+        }
+        expect(
+                200,
+                "PATCH",
+                "/v1/tenants/{id}",
+                admin.send("PATCH", "/v1/tenants/42", "{\"external_ids\":[\"acme\",\"Z\u00fcrich\"]}"));
+        expect(200, "GET", "/v1/tenants/{id}", http.as(OF_42).get("/v1/tenants/acme"));
+        expect(200, "GET", "/v1/tenants/{id}/usage", http.as(OF_42).get("/v1/tenants/Z%C3%BCrich/usage"));
+        expect(200, "GET", "/v1/history", http.as(OF_42).get("/v1/history?tenant=acme"));
+        expect(403, "GET", "/v1/tenants/{id}", http.as(OF_42).get("/v1/tenants/nobody"));
+        Answer taken = admin.send("PUT", "/v1/tenants/43", "{\"external_ids\":[\"acme\"]}");
+        expect(409, "PUT", "/v1/tenants/{id}", taken);
+        assertThat(taken.problem()).isEqualTo("name_taken");
+        assertThat(taken.json().path("detail").asText()).contains("t42", "acme");
+        expect(200, "PATCH", "/v1/tenants/{id}", admin.send("PATCH", "/v1/tenants/acme", "{\"external_ids\":[]}"));
+        assertThat(admin.get("/v1/tenants/acme").problem()).isEqualTo("tenant_unknown");
     }
 
     @Test

@@ -1,0 +1,79 @@
+package io.tidegate.admin;
+
+import io.tidegate.admin.ConfigEdit.Kind;
+import io.tidegate.admin.ConfigEdit.Rejection;
+import io.tidegate.tenant.ConfigKey;
+import io.tidegate.tenant.NameIndex;
+import io.tidegate.tenant.TenantConfig;
+import io.tidegate.tenant.TenantId;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Which tenants have which names, as a {@link ConfigWriter} has read {@code tenant-configs}. Keeps one rule over all changes of one
+ * transaction: no tenant gets a name that another one has.
+ *
+ * <p>A record that cannot be read changes nothing, as in the instances. Not thread-safe.
+ */
+final class NameUse {
+    private final NameIndex names = new NameIndex();
+
+    /** Applies what is stored for a key; null if nothing is. */
+    void apply(ConfigKey key, @Nullable TenantConfig config) {
+        if (key instanceof ConfigKey.OfTenant one) {
+            var unused = names.put(one.tenant(), names(config));
+        }
+    }
+
+    void clear() {
+        names.clear();
+    }
+
+    /**
+     * The changes that violate the rule, if all are made together. A name that a tenant has already does not stop a change of
+     * it, even if another tenant has the name too: that came into the topic in another way.
+     *
+     * @param changes what becomes of which record; a null config removes it
+     */
+    Map<ConfigKey, Rejection> violations(Map<ConfigKey, @Nullable TenantConfig> changes) {
+        Map<ConfigKey, Rejection> violations = new TreeMap<>();
+        Map<String, TenantId> proposed = new HashMap<>();
+        changes.forEach((key, config) -> {
+            if (key instanceof ConfigKey.OfTenant one) {
+                for (String name : names(config)) {
+                    TenantId owner = owner(name, one.tenant(), changes);
+                    TenantId other = owner != null ? owner : proposed.putIfAbsent(name, one.tenant());
+                    if (other != null && !names.ofTenant(one.tenant()).contains(name)) {
+                        violations.putIfAbsent(
+                                key,
+                                new Rejection(
+                                        Kind.NAME_TAKEN,
+                                        "%s: external_ids: tenant %s has the name '%s' already; a name refers to one tenant"
+                                                .formatted(one.tenant(), other, name),
+                                        null));
+                    }
+                }
+            }
+        });
+        return violations;
+    }
+
+    /** Another tenant that has the name and keeps it. */
+    private @Nullable TenantId owner(String name, TenantId tenant, Map<ConfigKey, @Nullable TenantConfig> changes) {
+        for (TenantId other : names.claimants(name)) {
+            ConfigKey key = ConfigKey.of(other);
+            if (!other.equals(tenant)
+                    && (!changes.containsKey(key) || names(changes.get(key)).contains(name))) {
+                return other;
+            }
+        }
+        return null;
+    }
+
+    private static List<String> names(@Nullable TenantConfig config) {
+        return config == null ? List.of() : config.externalIds();
+    }
+}
