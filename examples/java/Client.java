@@ -34,13 +34,19 @@ public final class Client {
         String quotaExceeded = args.length > 4 ? args[4] : "quota-exceeded";
         Map<String, Object> producerConfig = Map.of("bootstrap.servers", args[0], "acks", "all");
         Map<String, Object> consumerConfig = Map.of(
-                "bootstrap.servers", args[0],
-                "group.id", "example-java-" + tenant,
-                "auto.offset.reset", "earliest",
-                "enable.auto.commit", false,
-                "isolation.level", "read_committed",
+                "bootstrap.servers",
+                args[0],
+                "group.id",
+                "example-java-" + tenant,
+                "auto.offset.reset",
+                "earliest",
+                "enable.auto.commit",
+                false,
+                "isolation.level",
+                "read_committed",
                 // The time between two polls stays below max.poll.interval.ms, however long each record waits.
-                "max.poll.records", 4);
+                "max.poll.records",
+                4);
         int resent = 0;
         int givenUp = 0;
         var bytes = new ByteArrayDeserializer();
@@ -64,7 +70,8 @@ public final class Client {
                             producer.send(copy(rejected, signals)).get();
                             resent++;
                         } else {
-                            System.err.println(text(rejected, "tidegate.reason") + ": " + text(rejected, "tidegate.message"));
+                            System.err.println(
+                                    text(rejected, "tidegate.reason") + ": " + text(rejected, "tidegate.message"));
                             givenUp++;
                         }
                         idleSince = System.nanoTime();

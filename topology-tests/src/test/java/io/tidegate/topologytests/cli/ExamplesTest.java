@@ -46,27 +46,43 @@ final class ExamplesTest {
     void theJavaClientGetsAllItsSignalsAccepted() throws Exception {
         String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
         String path = System.getProperty("java.class.path");
-        assertAllAccepted("java", "header", java, "-cp", path, EXAMPLES.resolve("java/Client.java").toString());
+        assertAllAccepted(
+                "java",
+                "header",
+                java,
+                "-cp",
+                path,
+                EXAMPLES.resolve("java/Client.java").toString());
     }
 
     @Test
     void thePythonClientGetsAllItsSignalsAccepted() throws Exception {
         assumeTrue(isThere("/usr/bin/python3", "-c", "import confluent_kafka"), "Debian's python3-confluent-kafka");
         assertAllAccepted(
-                "python", "header", "/usr/bin/python3", EXAMPLES.resolve("python/client.py").toString());
+                "python",
+                "header",
+                "/usr/bin/python3",
+                EXAMPLES.resolve("python/client.py").toString());
     }
 
     @Test
     void theNodeClientGetsAllItsSignalsAccepted() throws Exception {
-        assumeTrue(isThere("node", "-e", "require(require.resolve('kafkajs', {paths: ['%s', ...(process.env.NODE_PATH ?? '').split(':')]}))"
-                .formatted(EXAMPLES.resolve("node").toAbsolutePath())), "node, and npm install in examples/node");
-        assertAllAccepted("node", "header", "node", EXAMPLES.resolve("node/client.js").toString());
+        assumeTrue(
+                isThere(
+                        "node",
+                        "-e",
+                        "require(require.resolve('kafkajs', {paths: ['%s', ...(process.env.NODE_PATH ?? '').split(':')]}))"
+                                .formatted(EXAMPLES.resolve("node").toAbsolutePath())),
+                "node, and npm install in examples/node");
+        assertAllAccepted(
+                "node", "header", "node", EXAMPLES.resolve("node/client.js").toString());
     }
 
     @Test
     void theKcatScriptGetsAllItsSignalsAccepted() throws Exception {
         assumeTrue(isThere("kcat", "-V"), "kcat");
-        assertAllAccepted("kcat", "key", "bash", EXAMPLES.resolve("kcat/client.sh").toString());
+        assertAllAccepted(
+                "kcat", "key", "bash", EXAMPLES.resolve("kcat/client.sh").toString());
     }
 
     private static boolean isThere(String... command) throws InterruptedException {
@@ -83,8 +99,8 @@ final class ExamplesTest {
 
     private static void assertAllAccepted(String name, String source, String... client) throws Exception {
         Path dir = Files.createDirectory(temp.resolve(name));
-        try (Deployment app = new Deployment(
-                broker.bootstrapServers(), "example-" + name, dir, "tenant.source=" + source)) {
+        try (Deployment app =
+                new Deployment(broker.bootstrapServers(), "example-" + name, dir, "tenant.source=" + source)) {
             assertThat(app.tidegate("init").exit()).isZero();
             app.set("42", "--rate", "5/s", "--burst", "5");
             app.start("a");
@@ -101,14 +117,18 @@ final class ExamplesTest {
                     .redirectOutput(output.toFile())
                     .start();
             try {
-                assertThat(process.waitFor(120, TimeUnit.SECONDS)).as(() -> read(output)).isTrue();
+                assertThat(process.waitFor(120, TimeUnit.SECONDS))
+                        .as(() -> read(output))
+                        .isTrue();
             } finally {
                 process.destroyForcibly();
             }
             assertThat(process.exitValue()).as(() -> read(output)).isZero();
             JsonNode tenant = app.verify("a").at("/tenants/42");
             assertThat(tenant.path("accepted").asLong()).as(() -> read(output)).isEqualTo(SIGNALS);
-            assertThat(tenant.at("/rejected").isEmpty()).as("some were rejected first").isFalse();
+            assertThat(tenant.at("/rejected").isEmpty())
+                    .as("some were rejected first")
+                    .isFalse();
         }
     }
 
