@@ -248,8 +248,11 @@ export function tenantPage(id) {
       : empty('It has no config', 'Its signals are refused as “tenant unknown”. Save the form to let them in.'));
   }
 
+  const period = (limit) => `${limit.per} ${[limit.max_signals === null ? '' : `${number(limit.max_signals)} signals`, limit.max_bytes === null ? '' : bytes(limit.max_bytes)].filter(Boolean).join(' and ')}`;
+
   function value(name, of) {
     if (of === null) return name.startsWith('max') || name.startsWith('burst') ? 'unlimited' : '–';
+    if (name === 'periods') return of.map(period).join(', ') || 'unlimited';
     if (Array.isArray(of)) return of.join(', ') || 'anywhere';
     if (BYTES.includes(name)) return bytes(of);
     return name === 'blocked_until' ? time(of) : typeof of === 'number' ? number(of) : String(of);
@@ -289,6 +292,8 @@ export function tenantPage(id) {
       fact('Bytes', bar('bytes', bytesPerSecond ?? 0, usage.bytes.limit_per_sec, usage.bytes.limit_per_sec === null ? `${bytes(usage.bytes.accepted)}, unlimited` : `${bytesPerSecond === null ? '–' : bytes(bytesPerSecond)} of ${bytes(usage.bytes.limit_per_sec)} a second`),
         h('small', {}, [usage.bytes.limit_per_sec === null ? '' : `${bytes(usage.bytes.tokens)} of ${bytes(usage.bytes.burst)} in the bucket`,
           usage.bytes.signal_limit === null ? '' : `at most ${bytes(usage.bytes.signal_limit)} a signal`].filter(Boolean).join(', '))),
+      ...usage.periods.map((one) => fact(`This ${one.per}`, bar(one.per, one.used_percent, 100, [one.max_signals === null ? '' : `${number(one.signals)} of ${number(one.max_signals)} signals`, one.max_bytes === null ? '' : `${bytes(one.bytes)} of ${bytes(one.max_bytes)}`].filter(Boolean).join(', ')),
+        h('small', {}, `resets ${time(one.resets_at)}`))),
       fact('Entities', bar('entities', usage.entities.total, usage.entities.limit, usage.entities.limit === null ? `${number(usage.entities.total)}, unlimited` : `${number(usage.entities.total)} of ${number(usage.entities.limit)}`),
         h('small', {}, ['item', 'user', 'creator'].map((kind) => ofLimit(usage.entities[kind], usage.entities[`${kind}_limit`], `${kind}s`)).join(', '))),
       fact('Storage', bar('storage', usage.storage.sealed_bytes, usage.storage.limit_bytes, usage.storage.limit_bytes === null ? `${bytes(usage.storage.sealed_bytes)}, unlimited` : `${bytes(usage.storage.sealed_bytes)} of ${bytes(usage.storage.limit_bytes)}`),

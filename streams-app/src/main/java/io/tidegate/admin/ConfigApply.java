@@ -52,7 +52,7 @@ public final class ConfigApply {
      * Compares.
      *
      * @param prune whether to remove entries that are not declared, of the sections that the file has
-     * @throws IllegalArgumentException if the result would break a rule: a plan that does not exist, or is in use
+     * @throws IllegalArgumentException if the result would break a rule: a plan that does not exist or is in use, a name of two tenants
      */
     public static Pending compare(DeclaredConfigs declared, Snapshot stored, boolean prune) {
         Map<ConfigKey, @Nullable TenantConfig> wanted = new TreeMap<>();
@@ -90,15 +90,18 @@ public final class ConfigApply {
     }
 
     private static void check(List<Change> changes, Map<ConfigKey, Stored> found) {
-        PlanUse use = new PlanUse();
+        PlanUse plans = new PlanUse();
+        NameUse names = new NameUse();
         found.forEach((key, one) -> {
             if (one.config() != null) {
-                use.apply(key, one.config());
+                plans.apply(key, one.config());
+                names.apply(key, one.config());
             }
         });
         Map<ConfigKey, @Nullable TenantConfig> results = new TreeMap<>();
         changes.forEach(change -> results.put(change.key(), change.to()));
-        Map<ConfigKey, Rejection> violations = use.violations(results);
+        Map<ConfigKey, Rejection> violations = new TreeMap<>(names.violations(results));
+        violations.putAll(plans.violations(results));
         if (!violations.isEmpty()) {
             throw new IllegalArgumentException(text(violations));
         }

@@ -3,9 +3,12 @@ package io.tidegate.admission;
 import io.tidegate.admission.Decision.Accepted;
 import io.tidegate.admission.Decision.Rejected;
 import io.tidegate.signal.Signal;
+import io.tidegate.tenant.PeriodLimit;
+import io.tidegate.tenant.PeriodLimit.Per;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfig.Mode;
 import io.tidegate.tenant.TenantId;
+import java.util.List;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
@@ -13,7 +16,7 @@ import org.jspecify.annotations.Nullable;
  * The decision: may this signal pass?
  *
  * <p>A function of the tenant's config, its usage, the signal and the record's own time; nothing else is read. The
- * checks run from the cheapest and widest to the narrowest: blocked, region, storage, size, rates, entities; the first that
+ * checks run from the cheapest and widest to the narrowest: blocked, region, storage, size, periods, rates, entities; the first that
  * fails gives the reason. All or nothing: a rejected signal takes no token of any bucket, adds no entity and gets no sequence
  * number, only its counter moves.
  *
@@ -82,7 +85,10 @@ public final class Admission {
         if (bytes > config.signalBytesMax()) {
             return exceeded(config, Reason.SIGNAL_TOO_LARGE, config.signalBytesMax(), bytes);
         }
-        QuotaExceeded quota = checkRate(config, usage, bytes, nowMs);
+        QuotaExceeded quota = config.periods().isEmpty() ? null : checkPeriods(config, usage, bytes, nowMs);
+        if (quota == null) {
+            quota = checkRate(config, usage, bytes, nowMs);
+        }
         return quota == null ? checkByteRate(config, usage, bytes, nowMs) : quota;
     }
 
@@ -154,6 +160,64 @@ public final class Admission {
             }
         }
         return null;
+    }
+
+    /** Of several periods that are used up, the longest is named: only its end lets the signal pass. */
+    private static @Nullable QuotaExceeded checkPeriods(TenantConfig config, TenantUsage usage, int bytes, long nowMs) {
+        List<PeriodLimit> limits = config.periods();
+        for (int i = limits.size() - 1; i >= 0; i--) {
+            PeriodLimit limit = limits.get(i);
+            Per per = limit.per();
+            long index = per.indexOf(nowMs);
+            PeriodUse use = usage.periods;
+            boolean forgotten = use != null && use.isForgotten(per, index);
+            long maxSignals = limit.signalsMax();
+            long signals = use == null ? 0 : use.signals(per, index);
+            if (limit.maxSignals() != null && (forgotten || signals >= maxSignals)) {
+                return periodExceeded(config, per, false, maxSignals, signals, maxSignals > 0, nowMs);
+            }
+            long maxBytes = limit.bytesMax();
+            long used = use == null ? 0 : use.bytes(per, index);
+            if (limit.maxBytes() != null && (forgotten || bytes > maxBytes - used)) {
+                return periodExceeded(config, per, true, maxBytes, used, bytes <= maxBytes, nowMs);
+            }
+        }
+        return null;
+    }
+
+    private static QuotaExceeded periodExceeded(
+            TenantConfig config,
+            Per per,
+            boolean ofBytes,
+            long limit,
+            long observed,
+            boolean waitingHelps,
+            long nowMs) {
+        return new QuotaExceeded(
+                config.tenantId(),
+                Reason.PERIOD_LIMIT,
+                OptionalLong.of(limit),
+                OptionalLong.of(observed),
+                waitingHelps ? OptionalLong.of(per.leftMs(nowMs)) : OptionalLong.empty(),
+                null,
+                PeriodQuota.of(per, ofBytes));
+    }
+
+    private static void countPeriods(TenantConfig config, TenantUsage usage, int bytes, long nowMs) {
+        List<PeriodLimit> limits = config.periods();
+        if (limits.isEmpty()) {
+            usage.periods = null;
+            return;
+        }
+        PeriodUse use = usage.periods;
+        if (use == null) {
+            use = new PeriodUse();
+            usage.periods = use;
+        }
+        for (int i = 0; i < limits.size(); i++) {
+            Per per = limits.get(i).per();
+            use.add(per, per.indexOf(nowMs), bytes);
+        }
     }
 
     private static @Nullable QuotaExceeded checkRate(TenantConfig config, TenantUsage usage, int bytes, long nowMs) {
@@ -231,6 +295,7 @@ public final class Admission {
     private void accept(TenantConfig config, TenantUsage usage, int bytes, long nowMs) {
         takeToken(config, usage.bucket, nowMs);
         takeBytes(config, usage, bytes, nowMs);
+        countPeriods(config, usage, bytes, nowMs);
         // Only in a dry run can there be more: then the signal is accepted and the set stays as it is.
         if (usage.entityCount() + named.size() <= entitiesMax) {
             named.addTo(usage);

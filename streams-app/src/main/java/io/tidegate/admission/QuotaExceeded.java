@@ -9,12 +9,14 @@ import org.jspecify.annotations.Nullable;
  *
  * @param tenant whose quota
  * @param reason which quota
- * @param limit the limit in force, in the unit of the reason (signals per second, signals, bytes per second, entities, bytes);
+ * @param limit the limit in force, in the unit of the reason (signals per second, signals, bytes per second, entities,
+ *     bytes);
  *     empty where the reason has none
  * @param observed what was found instead, in the same unit; empty where the reason has none
  * @param retryAfterMs the milliseconds of record time after which the same signal would pass if no other came; empty
  *     where waiting does not help
  * @param kind the kind of entities that is full; null if it is all kinds together, or for another reason
+ * @param period the quota of a period that is used up; null for another reason
  */
 public record QuotaExceeded(
         TenantId tenant,
@@ -22,7 +24,18 @@ public record QuotaExceeded(
         OptionalLong limit,
         OptionalLong observed,
         OptionalLong retryAfterMs,
-        @Nullable EntityKind kind) {
+        @Nullable EntityKind kind,
+        @Nullable PeriodQuota period) {
+    /** Of no period. */
+    public QuotaExceeded(
+            TenantId tenant,
+            Reason reason,
+            OptionalLong limit,
+            OptionalLong observed,
+            OptionalLong retryAfterMs,
+            @Nullable EntityKind kind) {
+        this(tenant, reason, limit, observed, retryAfterMs, kind, null);
+    }
 
     /** For people: what happened, in numbers. Made for each rejection, so without a formatter. */
     public String message() {
@@ -44,6 +57,12 @@ public record QuotaExceeded(
                         + " of " + limit.orElse(0) + " are in use";
             case STORAGE_LIMIT ->
                 "sealed WAL segments take " + observed.orElse(0) + " of " + limit.orElse(0) + " bytes";
+            case PERIOD_LIMIT ->
+                observed.orElse(0) + " of " + limit.orElse(0)
+                        + (period != null && period.ofBytes()
+                                ? " bytes are accepted, and the value does not fit, in the "
+                                : " signals are accepted in the ")
+                        + (period == null ? "period" : period.per().id()) + " (UTC) of the signal";
             case REGION_NOT_ALLOWED -> "no required region of the tenant can be reached from here";
             case TENANT_BLOCKED -> "the tenant is blocked";
             case TENANT_UNKNOWN -> "the tenant has no config";

@@ -1,6 +1,7 @@
 package io.tidegate.admission;
 
 import io.tidegate.signal.Signal;
+import io.tidegate.tenant.PeriodLimit;
 import io.tidegate.tenant.TenantConfig;
 import org.jspecify.annotations.Nullable;
 
@@ -17,7 +18,7 @@ public final class QuotaUse {
     private QuotaUse() {}
 
     /**
-     * The largest of the shares of the rates, entities and storage.
+     * The largest of the shares of the rates, periods, entities and storage.
      *
      * @param usage null = never decided on
      * @param config null = unknown and refused, which is no limit that could be used
@@ -41,10 +42,22 @@ public final class QuotaUse {
         if (config.maxEntities() != null) {
             percent = Math.max(percent, entitiesPercent(usage, config));
         }
+        for (PeriodLimit limit : config.periods()) {
+            percent = Math.max(percent, periodPercent(usage, limit, nowMs));
+        }
         if (config.maxStorageBytes() != null) {
             percent = Math.max(percent, storagePercent(usage, config));
         }
         return percent;
+    }
+
+    /** What a tenant uses of the limits of the period that a time is in; the larger share of signals and bytes. */
+    public static long periodPercent(@Nullable TenantUsage usage, PeriodLimit limit, long nowMs) {
+        long signals = usage == null ? 0 : usage.periodSignals(limit.per(), nowMs);
+        long bytes = usage == null ? 0 : usage.periodBytes(limit.per(), nowMs);
+        return Math.max(
+                limit.maxSignals() == null ? 0 : share(signals, limit.signalsMax()),
+                limit.maxBytes() == null ? 0 : share(bytes, limit.bytesMax()));
     }
 
     /** The level that the sustained rate reached, 0, 80, 90 or 100; 0 again when nothing comes any more. */

@@ -1,5 +1,6 @@
 package io.tidegate.admission;
 
+import io.tidegate.tenant.PeriodLimit;
 import io.tidegate.tenant.TenantConfig;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -29,7 +30,13 @@ public final class QuotaWatch {
         BYTE_RATE,
         ITEMS,
         USERS,
-        CREATORS;
+        CREATORS,
+        HOUR_SIGNALS,
+        HOUR_BYTES,
+        DAY_SIGNALS,
+        DAY_BYTES,
+        MONTH_SIGNALS,
+        MONTH_BYTES;
 
         private static final Quota[] ALL = values();
         private final String id = name().toLowerCase(Locale.ROOT);
@@ -47,7 +54,7 @@ public final class QuotaWatch {
      * @param levelBefore the level before, in percent: 0, 80, 90 or 100
      * @param level the level now
      * @param share what is used, in percent of the limit, rounded down
-     * @param used what is used: signals in ten seconds, entities or bytes
+     * @param used what is used: signals in ten seconds or in the period, entities or bytes
      * @param limit the limit in the same unit; -1 where there is none (any more)
      */
     public record Crossing(Quota quota, int levelBefore, int level, long share, long used, long limit) {
@@ -103,8 +110,44 @@ public final class QuotaWatch {
         for (EntityKind kind : EntityKind.ALL) {
             found = look(of(kind), usage.entityCount(kind), limited(kind.maxIn(config)), found);
         }
+        if (!config.periods().isEmpty() || watchesPeriods()) {
+            for (PeriodQuota quota : PeriodQuota.ALL) {
+                found = lookAtPeriod(quota, config, usage, found);
+            }
+        }
         found = look(Quota.ENTITIES, usage.entityCount(), limited(config.entitiesMax()), found);
         return look(Quota.STORAGE, usage.sealedBytes(), limited(config.storageBytesMax()), found);
+    }
+
+    /** Whether a limit of a period was reached, and may not be in force any more. */
+    private boolean watchesPeriods() {
+        for (PeriodQuota quota : PeriodQuota.ALL) {
+            if (levels[of(quota).ordinal()] != 0) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** The newest period counts, so a level is left when the first signal of the next period is accepted. */
+    private List<Crossing> lookAtPeriod(
+            PeriodQuota quota, TenantConfig config, TenantUsage usage, List<Crossing> found) {
+        long limit = NONE;
+        for (PeriodLimit one : config.periods()) {
+            if (one.per() == quota.per()) {
+                limit = limited(quota.ofBytes() ? one.bytesMax() : one.signalsMax());
+            }
+        }
+        PeriodUse use = usage.periods;
+        long newest = use == null ? NONE : use.newest(quota.per());
+        long used =
+                use == null ? 0 : quota.ofBytes() ? use.bytes(quota.per(), newest) : use.signals(quota.per(), newest);
+        return look(of(quota), used, limit, found);
+    }
+
+    /** What is watched of a period. */
+    static Quota of(PeriodQuota quota) {
+        return Quota.ALL[Quota.HOUR_SIGNALS.ordinal() + quota.ordinal()];
     }
 
     private static long tenSeconds(long perSec) {

@@ -24,7 +24,9 @@ public enum Reason {
     /** The byte bucket has less than the signal takes. */
     BYTE_RATE_LIMITED,
     /** The value is larger than the tenant's signals may be, or than its byte bucket. */
-    SIGNAL_TOO_LARGE;
+    SIGNAL_TOO_LARGE,
+    /** The tenant has used up what it may send in an hour, a day or a month. */
+    PERIOD_LIMIT;
 
     private final String id = name().toLowerCase(Locale.ROOT);
 

@@ -26,6 +26,8 @@ import java.util.Arrays;
  * 11 byte bucket  right up to sequence number (8) | level in thousandths of a byte (8) | refilled at, ms (8) | last full at, ms (8) |
  *                 as section 9 from the rate on
  * 12 byte windows as section 10, of bytes; the first 16 bytes are the newest window itself
+ * 13 periods      of hours, days and months each: forgotten up to (8) | periods n (1) | number (8), signals (8), bytes (8) of each.
+ *                 What an older build accepted in between is not counted: it does not know the limits     {@link PeriodUse}
  * </pre>
  *
  * <p>Rules that let builds of different age read each other's state:
@@ -58,7 +60,8 @@ final class StoredUsage {
     private static final int WINDOWS = 10;
     private static final int BYTE_BUCKET = 11;
     private static final int BYTE_WINDOWS = 12;
-    private static final int LAST_SECTION = BYTE_WINDOWS;
+    private static final int PERIODS = 13;
+    private static final int LAST_SECTION = PERIODS;
 
     private static final int HEAD_BYTES = 1 + Short.BYTES;
     private static final int REQUIRED = 1 << NUMBERS | 1 << ENTITIES;
@@ -169,6 +172,7 @@ final class StoredUsage {
                 readHistory(in, usage.byteBucket(), isRight);
             }
             case BYTE_WINDOWS -> usage.watch.byteWindows().readAll(in);
+            case PERIODS -> usage.periods = PeriodUse.read(in);
             default -> throw new IllegalArgumentException("no section " + tag);
         }
     }
@@ -282,6 +286,11 @@ final class StoredUsage {
             usage.watch.byteWindows().writeBefore(out);
             end(out, windows);
         }
+        if (usage.periods != null) {
+            int periods = begin(out, PERIODS);
+            usage.periods.write(out);
+            end(out, periods);
+        }
         out.put(unknown);
         return Arrays.copyOf(out.array(), out.position());
     }
@@ -297,7 +306,8 @@ final class StoredUsage {
                 + fixed
                 + counts
                 + counters * Long.BYTES
-                + usage.watch.bytes();
+                + usage.watch.bytes()
+                + (usage.periods == null ? 0 : usage.periods.bytes());
     }
 
     private static int begin(ByteBuffer out, int tag) {

@@ -1,5 +1,6 @@
 package io.tidegate.admission;
 
+import io.tidegate.tenant.PeriodLimit.Per;
 import io.tidegate.tenant.TenantConfig;
 import java.util.Map;
 import java.util.function.BiConsumer;
@@ -25,6 +26,10 @@ public final class TenantUsage {
     /** The bucket of bytes; null until the tenant has a byte rate. */
     @Nullable
     TokenBucket byteBucket;
+
+    /** Null as long as no limit of a period was in force. */
+    @Nullable
+    PeriodUse periods;
 
     final QuotaWatch watch = new QuotaWatch();
     private final EntitySet entities = new EntitySet();
@@ -62,7 +67,7 @@ public final class TenantUsage {
     }
 
     /**
-     * The entities and the stored bytes of this usage with a new bucket and new counters, to try limits on. The entities
+     * The entities, the stored bytes and the periods of this usage with a new bucket and new counters, to try limits on. The entities
      * are to be {@linkplain EntitySet#load loaded} before the next decision.
      */
     public TenantUsage anew() {
@@ -70,6 +75,7 @@ public final class TenantUsage {
         usage.entitiesByKind = entitiesByKind.clone();
         usage.sealedSegments = sealedSegments;
         usage.sealedBytes = sealedBytes;
+        usage.periods = periods;
         return usage;
     }
 
@@ -319,6 +325,21 @@ public final class TenantUsage {
 
     public QuotaWatch watch() {
         return watch;
+    }
+
+    /** Signals accepted in the period that a time is in, as far as they were counted. */
+    public long periodSignals(Per per, long atMs) {
+        return periods == null ? 0 : periods.signals(per, per.indexOf(atMs));
+    }
+
+    /** Bytes of values accepted in the period that a time is in, as far as they were counted. */
+    public long periodBytes(Per per, long atMs) {
+        return periods == null ? 0 : periods.bytes(per, per.indexOf(atMs));
+    }
+
+    /** Begins all periods again, to try limits of them on signals that were counted before. */
+    public void clearPeriods() {
+        periods = null;
     }
 
     /** Whole bytes in the byte bucket at a time under a config that has a byte rate. */

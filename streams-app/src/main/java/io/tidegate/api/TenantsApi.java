@@ -47,6 +47,7 @@ final class TenantsApi {
             "max_bytes_per_sec",
             "burst_bytes",
             "max_signal_bytes",
+            "periods",
             "max_entities",
             "max_items",
             "max_users",

@@ -2,6 +2,7 @@ package io.tidegate.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.tenant.PeriodLimit;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
 import java.math.BigInteger;
@@ -57,6 +58,7 @@ final class ConfigTexts {
         if (config.maxSignalBytes() != null) {
             limits.add("signal size " + signalBytes(config));
         }
+        config.periods().forEach(limit -> limits.add(period(limit)));
         limits.add("entities " + entities(config));
         addKind(limits, "items", config.maxItems());
         addKind(limits, "users", config.maxUsers());
@@ -84,6 +86,18 @@ final class ConfigTexts {
     static String mode(TenantConfig config) {
         TenantConfig.Mode mode = config.mode();
         return mode == null ? "of the plan" : mode.name().toLowerCase(Locale.ROOT);
+    }
+
+    /** Such as {@code day 1000 signals and 10.0 GiB}. */
+    static String period(PeriodLimit limit) {
+        List<String> parts = new ArrayList<>();
+        if (limit.maxSignals() != null) {
+            parts.add(limit.maxSignals() + " signals");
+        }
+        if (limit.maxBytes() != null) {
+            parts.add(Amounts.size(limit.bytesMax()));
+        }
+        return limit.per().id() + " " + String.join(" and ", parts);
     }
 
     static String byteRate(TenantConfig config) {

@@ -21,6 +21,9 @@ final class LimitFlags {
     @Option(names = "--signal-size", description = "No limit of the size of a value.")
     private boolean signalSize;
 
+    @Option(names = "--period", description = "No limits of hours, days and months.")
+    private boolean periods;
+
     @Option(names = "--entities", description = "No limit of entities.")
     private boolean entities;
 
@@ -50,7 +53,7 @@ final class LimitFlags {
 
     boolean namesAny() {
         boolean rates = rate || burst || byteRate || byteBurst || signalSize;
-        boolean counts = entities || items || users || creators || storage;
+        boolean counts = periods || entities || items || users || creators || storage;
         return rates || counts || region || label || mode || blockedUntil;
     }
 
@@ -62,6 +65,7 @@ final class LimitFlags {
                 .maxBytesPerSec(byteRate ? null : base.maxBytesPerSec())
                 .burstBytes(byteBurst ? null : base.burstBytes())
                 .maxSignalBytes(signalSize ? null : base.maxSignalBytes())
+                .periods(periods ? List.of() : base.periods())
                 .maxEntities(entities ? null : base.maxEntities())
                 .maxItems(items ? null : base.maxItems())
                 .maxUsers(users ? null : base.maxUsers())

@@ -1,18 +1,28 @@
 package io.tidegate.cli;
 
+import io.tidegate.tenant.PeriodLimit;
 import io.tidegate.tenant.TenantConfig;
 import java.math.BigInteger;
 import java.time.DateTimeException;
 import java.time.Instant;
+import java.util.EnumMap;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.function.Function;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
 /** The options that set the fields of a config, of a tenant or of a plan. */
 final class LimitOptions {
+    private static final Pattern PERIOD = Pattern.compile("(hour|day|month)=(\\d{0,20})(?:,(.+))?");
+
     @Option(names = "--rate", paramLabel = "N/s", description = "Signals per second; 0 rejects all.")
     private @Nullable String rate;
 
@@ -33,6 +43,14 @@ final class LimitOptions {
 
     @Option(names = "--signal-size", paramLabel = "SIZE", description = "Bytes of the largest value, such as 64KiB.")
     private @Nullable String signalSize;
+
+    @Option(
+            names = "--period",
+            paramLabel = "PER=N[,SIZE]",
+            description =
+                    "Signals and bytes in a calendar hour, day or month (UTC), such as day=100000,10GiB or month=,1TiB;"
+                            + " can be repeated.")
+    private @Nullable List<String> periods;
 
     @Option(names = "--entities", paramLabel = "N", description = "Distinct items, users and creators together.")
     private @Nullable BigInteger entities;
@@ -71,6 +89,7 @@ final class LimitOptions {
                         byteRate,
                         byteBurst,
                         signalSize,
+                        periods,
                         entities,
                         items,
                         users,
@@ -106,6 +125,7 @@ final class LimitOptions {
                         signalSize == null
                                 ? base.maxSignalBytes()
                                 : amount("--signal-size", signalSize, LimitOptions::u32))
+                .periods(periods == null ? base.periods() : periods(base.periods(), periods))
                 .maxEntities(entities == null ? base.maxEntities() : entities)
                 .maxItems(items == null ? base.maxItems() : items)
                 .maxUsers(users == null ? base.maxUsers() : users)
@@ -117,6 +137,35 @@ final class LimitOptions {
                 .mode(mode == null ? base.mode() : mode)
                 .blockedUntil(blockedUntil == null ? base.blockedUntil() : time(blockedUntil))
                 .build();
+    }
+
+    /** The limits with those that are named; the others stay. */
+    private static List<PeriodLimit> periods(List<PeriodLimit> before, List<String> named) {
+        Map<PeriodLimit.Per, PeriodLimit> limits = new EnumMap<>(PeriodLimit.Per.class);
+        before.forEach(limit -> limits.put(limit.per(), limit));
+        Set<PeriodLimit.Per> seen = EnumSet.noneOf(PeriodLimit.Per.class);
+        for (String text : named) {
+            PeriodLimit limit = amount("--period", text, LimitOptions::period);
+            if (!seen.add(limit.per())) {
+                throw new IllegalArgumentException(
+                        "--period: %s is named twice".formatted(limit.per().id()));
+            }
+            limits.put(limit.per(), limit);
+        }
+        return List.copyOf(limits.values());
+    }
+
+    private static PeriodLimit period(String text) {
+        Matcher match = PERIOD.matcher(text.trim());
+        if (!match.matches()) {
+            throw new IllegalArgumentException(
+                    "'%s' is not a limit such as hour=1000, day=100000,10GiB or month=,1TiB".formatted(text));
+        }
+        PeriodLimit.Per per = PeriodLimit.Per.valueOf(match.group(1).toUpperCase(Locale.ROOT));
+        String signals = match.group(2);
+        String size = match.group(3);
+        return new PeriodLimit(
+                per, signals.isEmpty() ? null : new BigInteger(signals), size == null ? null : Amounts.bytes(size));
     }
 
     private static <T> T amount(String option, String text, Function<String, T> read) {

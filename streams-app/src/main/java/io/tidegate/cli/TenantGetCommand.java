@@ -92,9 +92,10 @@ final class TenantGetCommand extends OnTenant {
 
     private static String value(String field, JsonNode value) {
         if (value.isArray()) {
-            List<String> regions = new ArrayList<>();
-            value.forEach(region -> regions.add(region.asText()));
-            return regions.isEmpty() ? "anywhere" : String.join(", ", regions);
+            List<String> entries = new ArrayList<>();
+            value.forEach(entry -> entries.add(entry.isValueNode() ? entry.asText() : entry.toString()));
+            String none = field.equals("required_regions") ? "anywhere" : "unlimited";
+            return entries.isEmpty() ? none : String.join(", ", entries);
         }
         if (value.isNull()) {
             return field.equals("blocked_until") ? "-" : "unlimited";
@@ -123,6 +124,15 @@ final class TenantGetCommand extends OnTenant {
         row.accept("max_bytes_per_sec", ConfigTexts.byteRate(config));
         row.accept("burst_bytes", ConfigTexts.byteBurst(config));
         row.accept("max_signal_bytes", ConfigTexts.signalBytes(config));
+        row.accept(
+                "periods",
+                config.periods().isEmpty()
+                        ? "unlimited"
+                        : String.join(
+                                ", ",
+                                config.periods().stream()
+                                        .map(ConfigTexts::period)
+                                        .toList()));
         row.accept("max_entities", ConfigTexts.entities(config));
         row.accept("max_items", Amounts.orUnlimited(config.maxItems()));
         row.accept("max_users", Amounts.orUnlimited(config.maxUsers()));

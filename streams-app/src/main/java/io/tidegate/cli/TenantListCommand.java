@@ -1,6 +1,7 @@
 package io.tidegate.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.admin.PeriodsJson;
 import io.tidegate.admin.TenantDirectory;
 import io.tidegate.admin.TenantDirectory.Snapshot;
 import io.tidegate.admin.TenantDirectory.Stored;
@@ -207,6 +208,7 @@ final class TenantListCommand extends OnTenants {
         for (EntityKind kind : EntityKind.values()) {
             entities.put(kind.id(), usage.entityCount(kind));
         }
+        use.set("periods", PeriodsJson.of(usage, row.completed(), System.currentTimeMillis()));
         use.put("sealed_segments", usage.sealedSegments());
         use.put("sealed_bytes", usage.sealedBytes());
         use.put("last_decision_at", Instant.ofEpochMilli(usage.lastDecisionMs()).toString());

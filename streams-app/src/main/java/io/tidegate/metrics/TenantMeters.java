@@ -103,6 +103,10 @@ final class TenantMeters {
                 MetricNames.TENANT_ENTITIES_LIMIT,
                 "Most distinct entities",
                 chosen -> chosen.config().maxEntities());
+        gauge(
+                MetricNames.TENANT_PERIOD_USED,
+                "Percent of the limit of an hour, a day or a month that is used most, at the last decision",
+                chosen -> chosen.config().periods().isEmpty() ? null : (Number) chosen.periodPercent());
         gauge(MetricNames.TENANT_STORAGE, "Bytes of sealed WAL segments", Use::sealedBytes);
         gauge(
                 MetricNames.TENANT_STORAGE_LIMIT,

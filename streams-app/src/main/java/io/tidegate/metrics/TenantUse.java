@@ -4,6 +4,7 @@ import io.tidegate.admission.EntityKind;
 import io.tidegate.admission.QuotaUse;
 import io.tidegate.admission.Reason;
 import io.tidegate.admission.TenantUsage;
+import io.tidegate.tenant.PeriodLimit;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.topology.TopologyListener.UsageRound;
@@ -27,6 +28,7 @@ final class TenantUse {
     /**
      * One tenant's use at a time.
      *
+     * @param periodPercent what is used of the limits of periods, of the one that is used most
      * @param nearness the part of a quota that is used, of the quota that is used most; -1 where it has none
      */
     record Use(
@@ -42,6 +44,7 @@ final class TenantUse {
             long users,
             long creators,
             long sealedBytes,
+            long periodPercent,
             double nearness) {
         static Use of(TenantConfig config, TenantUsage usage, double nearness) {
             long observed = 0;
@@ -61,6 +64,7 @@ final class TenantUse {
                     usage.entityCount(EntityKind.USER),
                     usage.entityCount(EntityKind.CREATOR),
                     usage.sealedBytes(),
+                    TenantUse.periodPercent(config, usage),
                     nearness);
         }
     }
@@ -106,7 +110,7 @@ final class TenantUse {
         };
     }
 
-    /** The part of the entities or of the storage that is used. A rate shows in the rejections. */
+    /** The part of the entities, of the storage or of a period that is used. A rate shows in the rejections. */
     private static double nearness(TenantConfig config, TenantUsage usage) {
         double nearness = -1;
         if (config.maxEntities() != null) {
@@ -115,12 +119,23 @@ final class TenantUse {
         if (config.maxStorageBytes() != null) {
             nearness = Math.max(nearness, (double) usage.sealedBytes() / Math.max(1, config.storageBytesMax()));
         }
+        if (!config.periods().isEmpty()) {
+            nearness = Math.max(nearness, periodPercent(config, usage) / PERCENT);
+        }
         if (config.limitsEntities()) {
             for (EntityKind kind : EntityKind.values()) {
                 nearness = Math.max(nearness, QuotaUse.entitiesPercent(usage, config, kind) / PERCENT);
             }
         }
         return config.maxSignalsPerSec() != null || config.maxBytesPerSec() != null ? Math.max(nearness, 0) : nearness;
+    }
+
+    private static long periodPercent(TenantConfig config, TenantUsage usage) {
+        long percent = 0;
+        for (PeriodLimit limit : config.periods()) {
+            percent = Math.max(percent, QuotaUse.periodPercent(usage, limit, usage.lastDecisionMs()));
+        }
+        return percent;
     }
 
     void gone(int partition) {

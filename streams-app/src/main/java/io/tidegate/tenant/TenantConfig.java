@@ -8,7 +8,10 @@ import com.fasterxml.jackson.annotation.JsonPropertyOrder;
 import java.math.BigInteger;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Set;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
@@ -25,6 +28,7 @@ import org.jspecify.annotations.Nullable;
  * @param maxBytesPerSec refill rate of the byte bucket in bytes of values per second (u64); null = unlimited, 0 = reject all
  * @param burstBytes size of the byte bucket (u64); null = 2 × rate. A larger signal is rejected
  * @param maxSignalBytes size of the largest value (u32); null = unlimited
+ * @param periods limits of calendar periods, at most one for each length; empty = none
  * @param maxEntities distinct items, users and creators together (u64); null = unlimited
  * @param maxItems distinct items (u64); null = unlimited
  * @param maxUsers distinct users (u64); null = unlimited
@@ -45,6 +49,7 @@ import org.jspecify.annotations.Nullable;
     "max_bytes_per_sec",
     "burst_bytes",
     "max_signal_bytes",
+    "periods",
     "max_entities",
     "max_items",
     "max_users",
@@ -64,6 +69,7 @@ public record TenantConfig(
         @JsonProperty("max_bytes_per_sec") @Nullable BigInteger maxBytesPerSec,
         @JsonProperty("burst_bytes") @Nullable BigInteger burstBytes,
         @JsonProperty("max_signal_bytes") @Nullable Long maxSignalBytes,
+        @JsonProperty("periods") List<PeriodLimit> periods,
         @JsonProperty("max_entities") @Nullable BigInteger maxEntities,
         @JsonProperty("max_items") @Nullable BigInteger maxItems,
         @JsonProperty("max_users") @Nullable BigInteger maxUsers,
@@ -115,6 +121,7 @@ public record TenantConfig(
         checkRange(tenantId, "max_bytes_per_sec", maxBytesPerSec, U64_MAX);
         checkRange(tenantId, "burst_bytes", burstBytes, U64_MAX);
         checkRange(tenantId, "max_signal_bytes", boxed(maxSignalBytes), BigInteger.valueOf(U32_MAX));
+        periods = checked(tenantId, periods);
         checkRange(tenantId, "max_entities", maxEntities, U64_MAX);
         checkRange(tenantId, "max_items", maxItems, U64_MAX);
         checkRange(tenantId, "max_users", maxUsers, U64_MAX);
@@ -181,6 +188,7 @@ public record TenantConfig(
                 null,
                 null,
                 null,
+                List.of(),
                 maxEntities,
                 null,
                 null,
@@ -221,6 +229,7 @@ public record TenantConfig(
                 maxBytesPerSec != null ? maxBytesPerSec : supplied.maxBytesPerSec,
                 burstBytes != null ? burstBytes : supplied.burstBytes,
                 maxSignalBytes != null ? maxSignalBytes : supplied.maxSignalBytes,
+                !periods.isEmpty() ? periods : supplied.periods,
                 maxEntities != null ? maxEntities : supplied.maxEntities,
                 maxItems != null ? maxItems : supplied.maxItems,
                 maxUsers != null ? maxUsers : supplied.maxUsers,
@@ -252,6 +261,7 @@ public record TenantConfig(
         private @Nullable BigInteger maxBytesPerSec;
         private @Nullable BigInteger burstBytes;
         private @Nullable Long maxSignalBytes;
+        private List<PeriodLimit> periods;
         private @Nullable BigInteger maxEntities;
         private @Nullable BigInteger maxItems;
         private @Nullable BigInteger maxUsers;
@@ -271,6 +281,7 @@ public record TenantConfig(
             maxBytesPerSec = from.maxBytesPerSec;
             burstBytes = from.burstBytes;
             maxSignalBytes = from.maxSignalBytes;
+            periods = from.periods;
             maxEntities = from.maxEntities;
             maxItems = from.maxItems;
             maxUsers = from.maxUsers;
@@ -322,6 +333,11 @@ public record TenantConfig(
 
         public Builder maxSignalBytes(@Nullable Long bytes) {
             maxSignalBytes = bytes;
+            return this;
+        }
+
+        public Builder periods(List<PeriodLimit> limits) {
+            periods = limits;
             return this;
         }
 
@@ -385,6 +401,7 @@ public record TenantConfig(
                     maxBytesPerSec,
                     burstBytes,
                     maxSignalBytes,
+                    periods,
                     maxEntities,
                     maxItems,
                     maxUsers,
@@ -481,7 +498,25 @@ public record TenantConfig(
         }
     }
 
-    private static long saturated(@Nullable BigInteger limit) {
+    /** Sorted by length, so that equal limits are equal configs. */
+    private static List<PeriodLimit> checked(TenantId owner, @Nullable List<PeriodLimit> periods) {
+        if (periods == null || periods.isEmpty()) {
+            return List.of();
+        }
+        Set<PeriodLimit.Per> seen = EnumSet.noneOf(PeriodLimit.Per.class);
+        for (PeriodLimit limit : periods) {
+            if (limit == null) {
+                throw new IllegalArgumentException("%s: periods has an entry that is null".formatted(owner));
+            }
+            if (!seen.add(limit.per())) {
+                throw new IllegalArgumentException("%s: periods has more than one entry per %s"
+                        .formatted(owner, limit.per().id()));
+            }
+        }
+        return periods.stream().sorted(Comparator.comparing(PeriodLimit::per)).toList();
+    }
+
+    static long saturated(@Nullable BigInteger limit) {
         return limit == null || limit.bitLength() >= Long.SIZE ? Long.MAX_VALUE : limit.longValue();
     }
 

@@ -75,6 +75,7 @@ public final class DryRun {
         TenantConfig enforced = proposed.toBuilder().mode(Mode.ENFORCE).build();
         TenantUsage usage =
                 UsageSnapshot.read(settings, tenant::equals, Long.MAX_VALUE).of(tenant);
+        usage.clearPeriods();
         Admission admission = new Admission(settings.region(), settings.entitiesMax(), settings.historyBounds());
         SignalReader reader = new SignalReader(settings.signalMapping());
         long fromMs = nowMs - since.toMillis();

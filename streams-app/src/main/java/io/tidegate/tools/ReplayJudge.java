@@ -91,7 +91,10 @@ final class ReplayJudge {
 
     /** Whether a tenant with this config can be rejected for what it has used, so that its usage is needed. */
     static boolean needsUsage(@Nullable TenantConfig config) {
-        return config != null && (config.limitsEntities() || config.maxStorageBytes() != null);
+        return config != null
+                && (config.limitsEntities()
+                        || config.maxStorageBytes() != null
+                        || !config.periods().isEmpty());
     }
 
     /** Whose signal it is now; null if it is nobody's. */
@@ -153,7 +156,7 @@ final class ReplayJudge {
         if (config.maxStorageBytes() != null && usage.sealedBytes() + more.bytes >= config.storageBytesMax()) {
             return Reason.STORAGE_LIMIT;
         }
-        if (config.limitsEntities()) {
+        if (config.limitsEntities() || !config.periods().isEmpty()) {
             Reason full = entities(tenant, unrated, usage, more, signal, bytes, candidate.reason(), nowMs);
             if (full != null) {
                 return full;

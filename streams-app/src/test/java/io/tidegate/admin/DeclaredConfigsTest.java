@@ -186,4 +186,16 @@ class DeclaredConfigsTest {
                 .withMessageContaining("tenant t5: plan: 'gold' does not exist; plans: pro");
         assertThat(changes("plans: {}\ntenants: []", stored, true)).containsExactly("-2", "-plan:pro");
     }
+
+    @Test
+    void namesMoveBetweenTenantsAndATenantCannotTakeOneThatAnotherKeeps() {
+        Snapshot stored = stored("{\"tenant_id\":1,\"external_ids\":[\"acme\"]}", "{\"tenant_id\":2}");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> changes("tenants: [{tenant_id: 2, external_ids: [acme]}]", stored, false))
+                .withMessageContaining("tenant t1 has the name 'acme' already");
+        assertThat(changes("tenants: [{tenant_id: 1}, {tenant_id: 2, external_ids: [acme]}]", stored, false))
+                .containsExactly("~1", "~2");
+        DeclaredConfigs exported = ConfigApply.export(stored);
+        assertThat(DeclaredConfigs.parse(exported.yaml())).isEqualTo(exported);
+    }
 }

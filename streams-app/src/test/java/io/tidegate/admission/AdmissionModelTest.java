@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tidegate.admission.Decision.Accepted;
 import io.tidegate.admission.Decision.Rejected;
 import io.tidegate.signal.Signal;
+import io.tidegate.tenant.PeriodLimit;
+import io.tidegate.tenant.PeriodLimit.Per;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfig.Mode;
 import io.tidegate.tenant.TenantId;
@@ -13,6 +15,7 @@ import java.math.BigInteger;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.EnumMap;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -36,6 +39,9 @@ class AdmissionModelTest {
         final Map<Reason, Long> observed = new EnumMap<>(Reason.class);
         long accepted;
         long sealedBytes;
+        /** Signals and bytes by period, such as {@code 1970-02}. */
+        private final Map<String, long[]> periods = new HashMap<>();
+
         private @Nullable BigDecimal tokens;
         private long refilledAtMs;
         private long fullAtMs;
@@ -65,6 +71,7 @@ class AdmissionModelTest {
             }
             pay(config, nowMs);
             payBytes(config, bytes, nowMs);
+            countPeriods(config, bytes, nowMs);
             entities.addAll(named);
             accepted++;
             return null;
@@ -89,6 +96,13 @@ class AdmissionModelTest {
                     config.maxBytesPerSec() != null && config.maxBytesPerSec().signum() > 0;
             if (hasBucketOfBytes && big(bytes).compareTo(byteBurst(config)) > 0) {
                 return Reason.SIGNAL_TOO_LARGE;
+            }
+            for (PeriodLimit limit : config.periods()) {
+                long[] used = periods.getOrDefault(period(limit.per(), nowMs), new long[2]);
+                if ((limit.maxSignals() != null && big(used[0] + 1).compareTo(limit.maxSignals()) > 0)
+                        || (limit.maxBytes() != null && big(used[1] + bytes).compareTo(limit.maxBytes()) > 0)) {
+                    return Reason.PERIOD_LIMIT;
+                }
             }
             if (config.maxSignalsPerSec() != null) {
                 if (config.maxSignalsPerSec() == 0) {
@@ -117,6 +131,26 @@ class AdmissionModelTest {
                 return Reason.ENTITY_LIMIT;
             }
             return null;
+        }
+
+        private void countPeriods(TenantConfig config, int bytes, long nowMs) {
+            if (config.periods().isEmpty()) {
+                periods.clear();
+            }
+            for (PeriodLimit limit : config.periods()) {
+                long[] used = periods.computeIfAbsent(period(limit.per(), nowMs), period -> new long[2]);
+                used[0]++;
+                used[1] += bytes;
+            }
+        }
+
+        private static String period(Per per, long atMs) {
+            int length = switch (per) {
+                case HOUR -> "1970-01-01T00".length();
+                case DAY -> "1970-01-01".length();
+                case MONTH -> "1970-01".length();
+            };
+            return Instant.ofEpochMilli(atMs).toString().substring(0, length);
         }
 
         private boolean isKindFull(String kind, @Nullable BigInteger max, Set<String> after) {
@@ -211,7 +245,7 @@ class AdmissionModelTest {
         Model model = new Model(region);
         TenantConfig config = someConfig(random, 1_000_000);
         long now = 1_000_000;
-        for (int step = 0; step < 5_000; step++) {
+        for (int step = 0; step < 8_000; step++) {
             Signal signal = new Signal(null, null, someIds(random), someIds(random), someIds(random));
             String at = "seed %d, step %d, now %d: %s, %s".formatted(seed, step, now, signal, config);
             int bytes = 1 + random.nextInt(random.nextInt(10) == 0 ? 2_000 : 100);
@@ -228,6 +262,9 @@ class AdmissionModelTest {
             assertSameState(usage, model, at);
 
             now += random.nextInt(30) == 0 ? random.nextInt(3_000) : random.nextInt(4);
+            if (random.nextInt(250) == 0) {
+                now += random.nextLong(pick(random, 7_200_000L, 100_000_000L, 5_000_000_000L));
+            }
             if (random.nextInt(60) == 0) {
                 config = someConfig(random, now);
             }
@@ -245,7 +282,7 @@ class AdmissionModelTest {
                 .as("seed %d: every reason occurs", seed)
                 .contains(Reason.TENANT_BLOCKED, Reason.REGION_NOT_ALLOWED, Reason.STORAGE_LIMIT)
                 .contains(Reason.RATE_LIMITED, Reason.BURST_EXCEEDED, Reason.ENTITY_LIMIT)
-                .contains(Reason.BYTE_RATE_LIMITED, Reason.SIGNAL_TOO_LARGE);
+                .contains(Reason.BYTE_RATE_LIMITED, Reason.SIGNAL_TOO_LARGE, Reason.PERIOD_LIMIT);
         assertThat(model.observed).as("seed %d: observe mode occurs", seed).isNotEmpty();
     }
 
@@ -339,6 +376,7 @@ class AdmissionModelTest {
                 pick(random, null, null, null, big(0), big(60), big(20_000), big(100_000), TenantConfig.U64_MAX),
                 pick(random, null, null, null, null, big(0), big(90), big(30_000), TenantConfig.U64_MAX),
                 pick(random, null, null, null, 0L, 90L, 1_000L),
+                somePeriods(random),
                 pick(random, null, null, big(0), big(10), big(40), big(150), TenantConfig.U64_MAX),
                 pick(random, null, null, null, null, big(0), big(20), TenantConfig.U64_MAX),
                 pick(random, null, null, null, null, big(3), big(50)),
@@ -349,6 +387,20 @@ class AdmissionModelTest {
                 random.nextInt(4) == 0 ? Mode.OBSERVE : Mode.ENFORCE,
                 someTime(random, nowMs),
                 List.of());
+    }
+
+    private static List<PeriodLimit> somePeriods(SplittableRandom random) {
+        List<PeriodLimit> periods = new ArrayList<>();
+        for (Per per : Per.ALL) {
+            if (random.nextInt(8) == 0) {
+                BigInteger signals = pick(random, null, big(0), big(40), big(300));
+                periods.add(new PeriodLimit(
+                        per,
+                        signals,
+                        signals == null ? pick(random, big(500), big(20_000)) : pick(random, null, big(900))));
+            }
+        }
+        return periods;
     }
 
     private static @Nullable Instant someTime(SplittableRandom random, long nowMs) {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tidegate.admission.QuotaWatch.Quota;
 import io.tidegate.signal.Signal;
+import io.tidegate.tenant.PeriodLimit.Per;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfig.Mode;
 import io.tidegate.tenant.TenantId;
@@ -72,6 +73,11 @@ class TenantUsageTest {
         admission.admit(elsewhere, usage, new Signal(null, null, null, null), 100, T + 11);
         admission.admit(enforced, usage, new Signal(null, null, null, null), 100, T + 11);
         usage.acceptedBytes(1234);
+        usage.periods = new PeriodUse();
+        usage.periods.add(Per.HOUR, 5, 100);
+        usage.periods.add(Per.HOUR, 6, 50);
+        usage.periods.add(Per.HOUR, 6, 7);
+        usage.periods.add(Per.MONTH, 600, 1);
         usage.prunedBelow(2);
         usage.watch().look(CONFIG, usage);
         return usage;
@@ -115,14 +121,16 @@ class TenantUsageTest {
         assertThat(stored).isEqualTo(expected);
     }
 
-    /** The file with seven reasons is of a build before the limits of bytes: more reasons invalidate no state. */
+    /** The files with seven and nine reasons are of builds before the limits of bytes, and of periods: more reasons invalidate no state. */
     @ParameterizedTest
-    @ValueSource(strings = {"v1", "v2", "v3-seven-reasons", "v3"})
+    @ValueSource(strings = {"v1", "v2", "v3-seven-reasons", "v3-nine-reasons", "v3"})
     void readsTheGoldenFiles(String version) throws IOException {
         TenantUsage usage =
                 TenantUsage.read(HexFormat.of().parseHex(Golden.hex("tenant-usage-%s.hex".formatted(version))));
         assertThat(usage.rejectedCount(Reason.BYTE_RATE_LIMITED)).isZero();
-        assertThat(usage.byteTokens(BYTES, T + 10)).isEqualTo(version.equals("v3") ? 800 : 1_000);
+        assertThat(usage.byteTokens(BYTES, T + 10))
+                .isEqualTo(List.of("v3", "v3-nine-reasons").contains(version) ? 800 : 1_000);
+        assertThat(usage.periodSignals(Per.HOUR, 6 * 3_600_000L)).isEqualTo(version.equals("v3") ? 2 : 0);
         assertThat(usage.acceptedCount()).isEqualTo(4);
         assertThat(usage.lastSeq()).isEqualTo(3);
         assertThat(usage.tokens(CONFIG, T + 10)).isEqualTo(97);
@@ -402,7 +410,8 @@ class TenantUsageTest {
                         "tenant_blocked",
                         "tenant_unknown",
                         "byte_rate_limited",
-                        "signal_too_large");
+                        "signal_too_large",
+                        "period_limit");
         assertThat(EntityKind.values()).containsExactly(EntityKind.ITEM, EntityKind.USER, EntityKind.CREATOR);
     }
 }

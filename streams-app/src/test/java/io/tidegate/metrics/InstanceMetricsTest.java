@@ -17,6 +17,7 @@ import io.tidegate.streams.Alignment;
 import io.tidegate.streams.Continuity;
 import io.tidegate.streams.Instance;
 import io.tidegate.tenant.MissingTenants;
+import io.tidegate.tenant.PeriodLimit;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfig.Mode;
 import io.tidegate.tenant.TenantId;
@@ -62,6 +63,7 @@ final class InstanceMetricsTest {
                     null)
             .toBuilder()
                     .maxBytesPerSec(BigInteger.valueOf(2_000))
+                    .periods(List.of(new PeriodLimit(PeriodLimit.Per.DAY, BigInteger.valueOf(1_000), null)))
                     .maxItems(BigInteger.valueOf(7))
                     .maxUsers(BigInteger.valueOf(8))
                     .maxCreators(BigInteger.valueOf(9))

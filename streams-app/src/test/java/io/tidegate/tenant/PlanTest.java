@@ -20,6 +20,7 @@ class PlanTest {
             .maxBytesPerSec(BigInteger.valueOf(3))
             .burstBytes(BigInteger.valueOf(4))
             .maxSignalBytes(5L)
+            .periods(List.of(new PeriodLimit(PeriodLimit.Per.HOUR, BigInteger.valueOf(12), null)))
             .maxEntities(BigInteger.valueOf(6))
             .maxItems(BigInteger.valueOf(7))
             .maxUsers(BigInteger.valueOf(8))
@@ -54,6 +55,7 @@ class PlanTest {
                 Map.entry("max_bytes_per_sec", "0"),
                 Map.entry("burst_bytes", "0"),
                 Map.entry("max_signal_bytes", "0"),
+                Map.entry("periods", "[{\"per\":\"day\",\"max_signals\":0,\"max_bytes\":null}]"),
                 Map.entry("max_entities", "0"),
                 Map.entry("max_items", "0"),
                 Map.entry("max_users", "0"),

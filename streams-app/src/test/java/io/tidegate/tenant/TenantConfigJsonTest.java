@@ -39,6 +39,9 @@ class TenantConfigJsonTest {
 
     private static final TenantConfig FULL = FULL_V2.toBuilder()
             .plan("Pro-2.eu_1")
+            .periods(List.of(
+                    new PeriodLimit(PeriodLimit.Per.MONTH, BigInteger.ZERO, BigInteger.valueOf(7)),
+                    new PeriodLimit(PeriodLimit.Per.HOUR, null, TenantConfig.U64_MAX)))
             .externalIds(List.of("acme", "org_8Kd"))
             .build();
 
@@ -160,7 +163,7 @@ class TenantConfigJsonTest {
                 .withMessage(
                         "unknown field 'max_signal_per_sec'; known: blocked_until, burst_bytes, burst_signals, external_ids, label,"
                                 + " max_bytes_per_sec, max_creators, max_entities, max_items, max_signal_bytes,"
-                                + " max_signals_per_sec, max_storage_bytes, max_users, mode, plan, required_regions,"
+                                + " max_signals_per_sec, max_storage_bytes, max_users, mode, periods, plan, required_regions,"
                                 + " tenant_id");
     }
 

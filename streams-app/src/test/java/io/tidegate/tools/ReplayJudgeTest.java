@@ -76,6 +76,9 @@ final class ReplayJudgeTest {
                 ",\"max_bytes_per_sec\":1,\"burst_bytes\":26|signal_too_large",
                 ",\"max_signal_bytes\":26|signal_too_large",
                 ",\"max_signal_bytes\":27|-",
+                ",\"periods\":[{\"per\":\"month\",\"max_signals\":0}]|period_limit",
+                ",\"periods\":[{\"per\":\"month\",\"max_bytes\":26}]|period_limit",
+                ",\"periods\":[{\"per\":\"month\",\"max_bytes\":27}]|-",
                 ",\"max_storage_bytes\":0|storage_limit",
                 ",\"max_storage_bytes\":1|-",
                 ",\"blocked_until\":\"2100-01-01T00:00:00Z\"|tenant_blocked",
@@ -87,6 +90,15 @@ final class ReplayJudgeTest {
             })
     void namesTheReasonThatStillApplies(@Nullable String fields, @Nullable String expected) {
         assertThat(stillRejected(fields)).isEqualTo(expected);
+    }
+
+    @Test
+    void onlyAsManySignalsPassAsFitThePeriod() {
+        ReplayJudge judge = judge(",\"periods\":[{\"per\":\"month\",\"max_signals\":2}]", Residency.NONE);
+
+        assertThat(verdict(judge, "{\"tenant_id\":42}").stillRejected()).isNull();
+        assertThat(verdict(judge, "{\"tenant_id\":42}").stillRejected()).isNull();
+        assertThat(verdict(judge, "{\"tenant_id\":42}").stillRejected()).isEqualTo("period_limit");
     }
 
     @Test

@@ -180,8 +180,9 @@ final class OperatorCommandsTest {
         List<String> over =
                 app.tidegate("tenants", "ls", "--over", "80").out().lines().toList();
         assertThat(over).hasSize(2);
-        assertThat(over.get(0)).matches("TENANT +LABEL +RATE +BURST +ACCEPTED +REJECTED +OBSERVED +BYTES +ENTITIES .*");
-        assertThat(over.get(1)).matches(" +2 +unlimited +- +5 +0 +1 +\\S.* 5 / 4 .* 125 %  observe");
+        assertThat(over.get(0))
+                .matches("TENANT +NAMES +LABEL +PLAN +RATE +BURST +ACCEPTED +REJECTED +OBSERVED +BYTES +ENTITIES .*");
+        assertThat(over.get(1)).matches(" +2 +- +unlimited +- +5 +0 +1 +\\S.* 5 / 4 .* 125 %  observe");
         List<JsonNode> all = new ArrayList<>();
         for (String line :
                 app.tidegate("tenants", "ls", "-o", "json").out().lines().toList()) {

@@ -113,6 +113,40 @@ final class PlansTest {
     }
 
     @Test
+    void periodsAreSetOneByOneAndShownWithTheirUse() throws Exception {
+        run(0, "tenants", "set", "60", "--period", "hour=5", "--period", "month=,1GiB");
+        InProcess set = run(0, "tenants", "set", "60", "--period", "hour=7,1KiB");
+        assertThat(set.out()).contains("hour 7 signals and 1.0 KiB, month 1.0 GiB");
+        assertThat(run(0, "tenants", "get", "60").out()).containsPattern("periods +hour 7 signals and 1.0 KiB, month");
+        TidegateProcess.await(
+                Duration.ofSeconds(30),
+                "the instance reads the limits",
+                () -> http.get("/v1/tenants/60/usage").text(),
+                () -> http.get("/v1/tenants/60/usage").json().path("periods").size() == 2);
+        app.sendQuietly("{\"tenant_id\":60,\"item\":\"a\"}");
+        TidegateProcess.await(
+                Duration.ofSeconds(60),
+                "the signal counts",
+                () -> http.get("/v1/tenants/60/usage").text(),
+                () -> http.get("/v1/tenants/60/usage")
+                                .json()
+                                .at("/periods/1/signals")
+                                .asLong()
+                        == 1);
+        JsonNode month = http.get("/v1/tenants/60/usage").json().at("/periods/1");
+        assertThat(month.path("bytes").asLong()).isEqualTo("{\"tenant_id\":60,\"item\":\"a\"}".length());
+        assertThat(month.path("resets_at").asText()).endsWith("-01T00:00:00Z");
+        assertThat(run(2, "tenants", "set", "60", "--period", "week=5").err())
+                .contains("is not a limit such as hour=1000");
+        assertThat(run(2, "tenants", "set", "60", "--period", "day=").err()).contains("needs max_signals or max_bytes");
+        assertThat(run(2, "tenants", "set", "60", "--period", "day=1", "--period", "day=2")
+                        .err())
+                .contains("day is named twice");
+        run(0, "tenants", "unset", "60", "--period");
+        assertThat(run(0, "tenants", "get", "60").out()).containsPattern("periods +unlimited");
+    }
+
+    @Test
     void anInvalidPlanOrPlanNameIsAnErrorOfUsageAndChangesNothing() {
         assertThat(run(2, "tenants", "set", "50", "--plan", "none").err()).contains("plan: 'none' does not exist");
         assertThat(run(2, "tenants", "set", "50", "--plan", "no plan").err()).contains("is not a name of a plan");

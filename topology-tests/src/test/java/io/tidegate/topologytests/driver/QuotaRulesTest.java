@@ -64,6 +64,42 @@ class QuotaRulesTest {
     }
 
     @Nested
+    class Periods {
+        /** T0 is 2027-01-15T08:00:00Z. */
+        @Test
+        void anHourThatIsUsedUpRejectsWithTheTimeToItsEndAndALateSignalCountsInItsOwn() {
+            topology.config(
+                    TENANT, "\"periods\":[{\"per\":\"hour\",\"max_signals\":2},{\"per\":\"month\",\"max_signals\":4}]");
+            assertThat(verdict(T0 + 10)).isEqualTo(ACCEPTED);
+            assertThat(verdict(T0 + 3_600_000)).isEqualTo(ACCEPTED);
+            assertThat(verdict(T0 + 20)).as("late, and of the hour before").isEqualTo(ACCEPTED);
+
+            Outcome rejected = topology.send(TENANT, T0 + 30);
+
+            assertThat(rejected.verdict()).isEqualTo("period_limit");
+            assertThat(rejected.header("tidegate.limit")).isEqualTo("2");
+            assertThat(rejected.header("tidegate.observed")).isEqualTo("2");
+            assertThat(rejected.header("tidegate.retry_after_ms")).isEqualTo("3599970");
+            assertThat(verdict(T0 + 3_600_001)).isEqualTo(ACCEPTED);
+            Outcome month = topology.send(TENANT, T0 + 7_200_000);
+            assertThat(month.header("tidegate.message")).contains("4 of 4 signals", "month");
+        }
+
+        /** One tenant fits into memory, so each signal of the other one writes the counts and reads them again. */
+        @Test
+        void theCountsAreStored() {
+            startWith(setup -> setup.cachedTenants(1));
+            topology.config(TENANT, "\"periods\":[{\"per\":\"day\",\"max_signals\":3}]");
+            topology.config("43", "");
+            for (int i = 0; i < 3; i++) {
+                assertThat(verdict(T0 + i)).isEqualTo(ACCEPTED);
+                assertThat(topology.send("43", T0).verdict()).isEqualTo(ACCEPTED);
+            }
+            assertThat(verdict(T0)).isEqualTo("period_limit");
+        }
+    }
+
+    @Nested
     class Bytes {
         private Outcome send(String tenant, long timestampMs, int valueBytes) {
             String start = "{\"tenant_id\":" + tenant + ",\"pad\":\"";

@@ -12,6 +12,7 @@ import io.tidegate.contract.RoutedSignal;
 import io.tidegate.contract.TidegateHeaders;
 import io.tidegate.signal.ParseResult.Parsed;
 import io.tidegate.signal.SignalParser;
+import io.tidegate.tenant.PeriodLimit;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.topologytests.support.Deployment;
@@ -209,6 +210,9 @@ final class Invariants {
             if (config.maxSignalsPerSec() != null) {
                 rateHolds(tenant.getKey(), config.maxSignalsPerSec(), config.burst(), tenant.getValue());
             }
+            for (PeriodLimit limit : config.periods()) {
+                periodHolds(tenant.getKey(), limit, tenant.getValue());
+            }
             if (config.maxEntities() != null) {
                 entitiesHold(tenant.getKey(), config.maxEntities().longValueExact(), tenant.getValue());
             }
@@ -232,6 +236,22 @@ final class Invariants {
                     .as("tenant %s: thousandths from the earliest signal to %d", tenant, timesMs[i])
                     .isLessThanOrEqualTo(Math.min(rate, burst) * 1000);
         }
+    }
+
+    private void periodHolds(String tenant, PeriodLimit limit, List<Stored> stored) {
+        Map<Long, Long> signals = new HashMap<>();
+        Map<Long, Long> bytes = new HashMap<>();
+        for (Stored one : stored) {
+            long period = limit.per().indexOf(one.timestampMs());
+            signals.merge(period, 1L, Long::sum);
+            bytes.merge(period, (long) traffic.signal(one.number()).value().length, Long::sum);
+        }
+        assertThat(signals.values())
+                .as("signals of tenant %s per %s", tenant, limit.per())
+                .allMatch(count -> count <= limit.signalsMax());
+        assertThat(bytes.values())
+                .as("bytes of tenant %s per %s", tenant, limit.per())
+                .allMatch(count -> count <= limit.bytesMax());
     }
 
     private void entitiesHold(String tenant, long max, List<Stored> stored) throws IOException {

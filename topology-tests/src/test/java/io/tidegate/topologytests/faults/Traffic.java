@@ -54,7 +54,7 @@ final class Traffic implements AutoCloseable {
 
     private static final int UNLIMITED = 16;
     private static final int FLOODED = 100_000;
-    private static final String[] LIMITED = {"20", "21", "22", "23", "30", "31", "32", "50", "51", "52"};
+    private static final String[] LIMITED = {"20", "21", "22", "23", "30", "31", "32", "50", "51", "52", "55"};
     private static final String[] UNKNOWN = {"90", "18446744073709551615"};
 
     /** Records that no tenant can be charged with; each goes to the dead-letter topic. */
@@ -116,6 +116,10 @@ final class Traffic implements AutoCloseable {
         config(configs, "50", ",\"blocked_until\":\"2999-01-01T00:00:00Z\"");
         config(configs, "51", ",\"max_signals_per_sec\":0");
         config(configs, "52", ",\"max_signals_per_sec\":2,\"max_entities\":10,\"mode\":\"observe\"");
+        config(
+                configs,
+                "55",
+                ",\"periods\":[{\"per\":\"hour\",\"max_signals\":60},{\"per\":\"month\",\"max_bytes\":9000}]");
         return configs;
     }
 

@@ -1,0 +1,120 @@
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.header.Header;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+
+/**
+ * Sends signals of one tenant, reads the tenant's rejections, waits as they say, and sends again. The tenant is in the header
+ * tidegate-tenant (tenant.source=header).
+ *
+ * <pre>java -cp kafka-clients.jar:slf4j-api.jar Client.java BROKERS TENANT COUNT [SIGNALS_TOPIC [QUOTA_EXCEEDED_TOPIC]]</pre>
+ */
+public final class Client {
+    private static final int ATTEMPTS_MAX = 20;
+    private static final long WAIT_MAX_MS = 60_000;
+
+    /** No rejection for so long: everything was accepted or given up. */
+    private static final Duration IDLE = Duration.ofSeconds(10);
+
+    private static final String ATTEMPTS = "resend-attempts";
+
+    public static void main(String[] args) throws Exception {
+        String tenant = args[1];
+        int count = Integer.parseInt(args[2]);
+        String signals = args.length > 3 ? args[3] : "signals";
+        String quotaExceeded = args.length > 4 ? args[4] : "quota-exceeded";
+        Map<String, Object> producerConfig = Map.of("bootstrap.servers", args[0], "acks", "all");
+        Map<String, Object> consumerConfig = Map.of(
+                "bootstrap.servers",
+                args[0],
+                "group.id",
+                "example-java-" + tenant,
+                "auto.offset.reset",
+                "earliest",
+                "enable.auto.commit",
+                false,
+                "isolation.level",
+                "read_committed",
+                // The time between two polls stays below max.poll.interval.ms, however long each record waits.
+                "max.poll.records",
+                4);
+        int resent = 0;
+        int givenUp = 0;
+        var bytes = new ByteArrayDeserializer();
+        var serializer = new ByteArraySerializer();
+        try (var producer = new KafkaProducer<>(producerConfig, serializer, serializer);
+                var consumer = new KafkaConsumer<>(consumerConfig, bytes, bytes)) {
+            for (int i = 0; i < count; i++) {
+                byte[] value = utf8("{\"signal\":\"view\",\"item\":\"java-%d\"}".formatted(i));
+                var signal = new ProducerRecord<byte[], byte[]>(signals, value);
+                signal.headers().add("tidegate-tenant", utf8(tenant));
+                producer.send(signal).get(); // throws if Kafka does not have it: then Tidegate will never see it
+            }
+            consumer.subscribe(List.of(quotaExceeded));
+            long idleSince = System.nanoTime();
+            while (System.nanoTime() - idleSince < IDLE.toNanos()) {
+                for (ConsumerRecord<byte[], byte[]> rejected : consumer.poll(Duration.ofMillis(500))) {
+                    if (tenant.equals(text(rejected, "tidegate.tenant"))) {
+                        if (isWorthIt(rejected)) {
+                            // One after the other, so no faster than the rate: each wait is the time to the next token.
+                            Thread.sleep(Long.parseLong(text(rejected, "tidegate.retry_after_ms")));
+                            producer.send(copy(rejected, signals)).get();
+                            resent++;
+                        } else {
+                            System.err.println(
+                                    text(rejected, "tidegate.reason") + ": " + text(rejected, "tidegate.message"));
+                            givenUp++;
+                        }
+                        idleSince = System.nanoTime();
+                    }
+                    // Only now: after a crash the signal is sent twice rather than lost.
+                    consumer.commitSync(Map.of(
+                            new TopicPartition(rejected.topic(), rejected.partition()),
+                            new OffsetAndMetadata(rejected.offset() + 1)));
+                }
+            }
+        }
+        System.out.printf("sent %d, sent again %d, given up %d%n", count, resent, givenUp);
+        System.exit(givenUp == 0 ? 0 : 1);
+    }
+
+    private static boolean isWorthIt(ConsumerRecord<byte[], byte[]> rejected) {
+        String retryAfterMs = text(rejected, "tidegate.retry_after_ms");
+        return retryAfterMs != null && Long.parseLong(retryAfterMs) <= WAIT_MAX_MS && attempts(rejected) < ATTEMPTS_MAX;
+    }
+
+    /** The signal as it was first sent, without Tidegate's headers. */
+    private static ProducerRecord<byte[], byte[]> copy(ConsumerRecord<byte[], byte[]> rejected, String topic) {
+        var copy = new ProducerRecord<>(topic, rejected.key(), rejected.value());
+        for (Header header : rejected.headers()) {
+            if (!header.key().startsWith("tidegate.") && !header.key().equals(ATTEMPTS)) {
+                copy.headers().add(header);
+            }
+        }
+        copy.headers().add(ATTEMPTS, utf8(Integer.toString(attempts(rejected) + 1)));
+        return copy;
+    }
+
+    private static int attempts(ConsumerRecord<byte[], byte[]> rejected) {
+        String attempts = text(rejected, ATTEMPTS);
+        return attempts == null ? 0 : Integer.parseInt(attempts);
+    }
+
+    private static String text(ConsumerRecord<byte[], byte[]> record, String name) {
+        Header header = record.headers().lastHeader(name);
+        return header == null ? null : new String(header.value(), StandardCharsets.UTF_8);
+    }
+
+    private static byte[] utf8(String text) {
+        return text.getBytes(StandardCharsets.UTF_8);
+    }
+}

@@ -1,0 +1,73 @@
+#!/usr/bin/env node
+// Sends signals of one tenant, reads the tenant's rejections, waits as they say, and sends again.
+// The tenant is in the header tidegate-tenant (tenant.source=header). Needs kafkajs: npm install.
+//
+//   client.js BROKERS TENANT COUNT [SIGNALS_TOPIC [QUOTA_EXCEEDED_TOPIC]]
+'use strict';
+
+const { Kafka, logLevel } = require('kafkajs');
+
+const ATTEMPTS_MAX = 20;
+const WAIT_MAX_MS = 60_000;
+const IDLE_MS = 10_000; // no rejection for so long: everything was accepted or given up
+
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function main([brokers, tenant, count, signals = 'signals', quotaExceeded = 'quota-exceeded']) {
+  const kafka = new Kafka({ brokers: brokers.split(','), logLevel: logLevel.ERROR });
+  const producer = kafka.producer();
+  await producer.connect();
+  const send = (messages) => producer.send({ topic: signals, acks: -1, messages }); // rejects if Kafka does not have them
+
+  await send(Array.from({ length: Number(count) }, (unused, i) => ({
+    value: JSON.stringify({ signal: 'view', item: `node-${i}` }),
+    headers: { 'tidegate-tenant': tenant },
+  })));
+
+  let resent = 0;
+  let givenUp = 0;
+  let idleSince = Date.now();
+  // Reads committed records only, which is the default.
+  const consumer = kafka.consumer({ groupId: `example-node-${tenant}` });
+  await consumer.connect();
+  await consumer.subscribe({ topics: [quotaExceeded], fromBeginning: true });
+  await consumer.run({
+    // Offsets are committed behind what was handled: after a crash a signal is sent twice rather than lost.
+    eachMessage: async ({ message, heartbeat }) => {
+      const text = (name) => message.headers[name]?.toString();
+      if (text('tidegate.tenant') !== tenant) return;
+      const retryAfterMs = text('tidegate.retry_after_ms');
+      const attempts = Number(text('resend-attempts') ?? 0) + 1;
+      if (retryAfterMs === undefined || Number(retryAfterMs) > WAIT_MAX_MS || attempts > ATTEMPTS_MAX) {
+        givenUp++;
+        console.error(text('tidegate.reason'), text('tidegate.message'));
+      } else {
+        // One after the other, so no faster than the rate: each wait is the time to the next token.
+        for (let left = Number(retryAfterMs); left > 0; left -= 1000) {
+          await sleep(Math.min(left, 1000));
+          await heartbeat();
+        }
+        const own = Object.entries(message.headers).filter(([name]) => !name.startsWith('tidegate.'));
+        const headers = { ...Object.fromEntries(own), 'resend-attempts': String(attempts) };
+        await send([{ key: message.key, value: message.value, headers }]);
+        resent++;
+      }
+      idleSince = Date.now();
+    },
+  });
+  while (Date.now() - idleSince < IDLE_MS) await sleep(200);
+  await consumer.disconnect();
+  await producer.disconnect();
+  console.log(`sent ${count}, sent again ${resent}, given up ${givenUp}`);
+  return givenUp === 0 ? 0 : 1;
+}
+
+const args = process.argv.slice(2);
+if (args.length < 3 || args.length > 5) {
+  console.error('client.js BROKERS TENANT COUNT [SIGNALS_TOPIC [QUOTA_EXCEEDED_TOPIC]]');
+  process.exit(2);
+}
+main(args).then((exit) => process.exit(exit), (failure) => {
+  console.error(failure);
+  process.exit(1);
+});
