@@ -8,6 +8,7 @@ import io.tidegate.topologytests.support.Deployment;
 import io.tidegate.topologytests.support.FaultyInstance;
 import io.tidegate.topologytests.support.FaultyInstance.Fault;
 import io.tidegate.topologytests.support.FaultyInstance.Moment;
+import io.tidegate.topologytests.support.Http;
 import io.tidegate.topologytests.support.TidegateProcess;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -35,6 +36,9 @@ final class CommitFaultTest {
     private static final int EACH = 50;
     private static final int SIGTERM = 143;
     private static final Duration HAPPENS_WITHIN = Duration.ofMinutes(2);
+
+    /** A minute after the last failure. */
+    private static final Duration READY_AGAIN_WITHIN = Duration.ofMinutes(4);
 
     @TempDir
     static Path brokerDir;
@@ -130,6 +134,35 @@ final class CommitFaultTest {
             assertWhole(app, "a");
             assertWhole(app, "b");
         }
+    }
+
+    @Test
+    void anInstanceWhoseThreadsFailAgainAndAgainIsNotReadyUntilTheyRunAndLosesNothing() throws Exception {
+        try (Deployment app = deployment("commit.interval.ms=200")) {
+            configure(app);
+            TidegateProcess failing = app.launchFaulty("a", Fault.FAIL, Moment.BETWEEN_COMMIT_AND_APPEND, 2);
+            int rounds = 0;
+            while (!readiness(failing).contains("threads failed repeatedly within the last minute")) {
+                assertThat(rounds).as(failing::logText).isLessThan(100);
+                send(app);
+                rounds++;
+            }
+            assertThat(Http.of(failing).get("/readyz").status()).isEqualTo(503);
+            assertThat(Http.of(failing).get("/livez").status()).isEqualTo(200);
+
+            TidegateProcess.await(
+                    READY_AGAIN_WITHIN,
+                    "the instance to be ready",
+                    failing::logText,
+                    () -> Http.of(failing).get("/readyz").status() == 200);
+            assertAllIsStored(app, rounds);
+            assertWhole(app, "a");
+        }
+    }
+
+    /** Empty before its HTTP server answers. */
+    private static String readiness(TidegateProcess instance) {
+        return instance.logText().contains("http_url") ? Http.of(instance).get("/readyz").text() : "";
     }
 
     private static void configure(Deployment app) throws Exception {

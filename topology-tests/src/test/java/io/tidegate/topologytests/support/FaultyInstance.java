@@ -16,14 +16,14 @@ public final class FaultyInstance {
     /** What happens at the commit. */
     public enum Fault {
         /** As kill -9 in this moment. */
-        KILL {
+        KILL(1) {
             @Override
             void happen() {
                 Runtime.getRuntime().halt(KILLED);
             }
         },
         /** The process stands still until somebody sends SIGCONT. */
-        FREEZE {
+        FREEZE(1) {
             @Override
             void happen() {
                 try {
@@ -34,7 +34,21 @@ public final class FaultyInstance {
                     Thread.currentThread().interrupt();
                 }
             }
+        },
+        /** The thread fails, and so do its successors at their first commits. */
+        FAIL(8) {
+            @Override
+            void happen() {
+                throw new IllegalStateException("this thread fails for a test");
+            }
         };
+
+        private final int times;
+
+        /** @param times at how many commits one after another it happens */
+        Fault(int times) {
+            this.times = times;
+        }
 
         abstract void happen();
     }
@@ -55,7 +69,8 @@ public final class FaultyInstance {
         ((Logger) LoggerFactory.getLogger("io.tidegate")).setLevel(Level.INFO);
         Fault fault = Fault.valueOf(args[0]);
         Moment moment = Moment.valueOf(args[1]);
-        AtomicInteger left = new AtomicInteger(Integer.parseInt(args[2]));
+        int first = Integer.parseInt(args[2]);
+        AtomicInteger commits = new AtomicInteger();
         Map<String, String> flags = new HashMap<>();
         for (int i = 3; i < args.length; i += 2) {
             if (args[i].equals("--data-dir")) {
@@ -66,7 +81,8 @@ public final class FaultyInstance {
             }
         }
         Runnable harm = () -> {
-            if (left.decrementAndGet() == 0) {
+            int commit = commits.incrementAndGet();
+            if (commit >= first && commit < first + fault.times) {
                 fault.happen();
             }
         };
