@@ -104,7 +104,8 @@ final class SettingDefinitions {
                 100L,
                 Range.between(1, 60_000),
                 Importance.MEDIUM,
-                "How often a transaction is committed: the delay that each stage adds.");
+                "How often a transaction is committed: the delay that each stage adds. A thread that works on a backlog"
+                        + " commits every 500 ms, if that is less often: each commit costs time.");
         instance.add(
                 Settings.CACHE_BYTES,
                 Type.LONG,

@@ -110,6 +110,7 @@ public final class Settings {
     private static final int OPEN_FILES_A_SHARD_MIN = 8;
     private static final int PENDING_SHARE_OF_HEAP = 8;
     private static final long TRANSACTION_MS_MIN = 10_000;
+    private static final long BACKLOG_COMMIT_MS = 500;
     private static final int HEARTBEAT_MS_MAX = 3_000;
     private static final int HEARTBEATS_PER_SESSION = 3;
     private static final long BUFFER_BYTES_MIN = 32L * 1024 * 1024;
@@ -579,6 +580,11 @@ public final class Settings {
         }
     }
 
+    /** How often a thread commits that has no backlog. */
+    public long commitIntervalMs() {
+        return config.getLong(COMMIT_INTERVAL_MS);
+    }
+
     public int threads() {
         int threads = config.getInt(THREADS);
         return threads > 0 ? threads : Runtime.getRuntime().availableProcessors();
@@ -608,7 +614,7 @@ public final class Settings {
         // What a killed instance left open holds up all readers of its shards for so long. Kafka Streams wants it to be
         // longer than the time between commits.
         streams.put(StreamsConfig.producerPrefix(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG), (int)
-                Math.max(TRANSACTION_MS_MIN, 2 * config.getLong(COMMIT_INTERVAL_MS)));
+                Math.max(TRANSACTION_MS_MIN, 2 * commitIntervalMs()));
         streams.put(StreamsConfig.producerPrefix(ProducerConfig.MAX_REQUEST_SIZE_CONFIG), (int) requestBytesMax);
         // Most of what is sent waits for the next commit anyway, and a request costs little more if it carries more.
         streams.put(StreamsConfig.producerPrefix(ProducerConfig.BATCH_SIZE_CONFIG), BATCH_BYTES);
@@ -636,7 +642,8 @@ public final class Settings {
         streams.put(StreamsConfig.PROCESSING_GUARANTEE_CONFIG, StreamsConfig.EXACTLY_ONCE_V2);
         streams.put(StreamsConfig.GROUP_PROTOCOL_CONFIG, config.getString(GROUP_PROTOCOL));
         streams.put(StreamsConfig.NUM_STREAM_THREADS_CONFIG, threads());
-        streams.put(StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, config.getLong(COMMIT_INTERVAL_MS));
+        // Threads without a backlog ask for commits more often.
+        streams.put(StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, Math.max(BACKLOG_COMMIT_MS, commitIntervalMs()));
         // Admit gathers what changes until a commit by itself, and no other store is written often.
         streams.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, 0);
         streams.put(StreamsConfig.REPLICATION_FACTOR_CONFIG, (int) replicationFactor());

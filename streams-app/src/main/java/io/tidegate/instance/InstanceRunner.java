@@ -95,7 +95,7 @@ public final class InstanceRunner implements AutoCloseable {
         Properties streams = settings.streamsConfig(
                 dir.streamsState(), topics.requestBytesMax(), http == null ? null : http.advertised());
         TopicPlan.changelogConfig().forEach((key, value) -> streams.put(StreamsConfig.topicPrefix(key), value));
-        Continuity continuity = new Continuity(setup::hasRecords, afterCommit);
+        Continuity continuity = new Continuity(setup::hasRecords, afterCommit, settings.commitIntervalMs());
         DataDir measured = new DataDir(settings.dataDir(), metrics);
         Instance instance = parts.add(new Instance(
                 TidegateTopology.build(topology, configs, measured, setup.accepted(), continuity, metrics),

@@ -32,7 +32,7 @@ final class AlignedReads {
     private static final Duration NOTICES_WITHIN = Duration.ofMillis(5);
 
     /** While partitions are behind, commits announce how far they are at least this often. */
-    private static final long ANNOUNCES_WITHIN_MS = 200;
+    private static final long ANNOUNCES_WITHIN_MS = 500;
 
     /** The consumer itself. */
     interface Source {

@@ -1,5 +1,7 @@
 package io.tidegate.streams;
 
+import java.util.concurrent.TimeUnit;
+import java.util.function.LongSupplier;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.streams.processor.api.ProcessorSupplier;
 
@@ -23,13 +25,23 @@ public final class Continuity {
     private final ThreadLocal<ThreadProgress> ofThread;
     private final AfterCommit afterCommit;
 
+    /** Commits are left to Kafka Streams. */
     public Continuity(Records records) {
-        this(records, new AfterCommit());
+        this(records, new AfterCommit(), Long.MAX_VALUE);
     }
 
-    public Continuity(Records records, AfterCommit afterCommit) {
+    /**
+     * @param afterCommit what stages do once a transaction is committed
+     * @param commitIntervalMs how often a thread without a backlog commits
+     */
+    public Continuity(Records records, AfterCommit afterCommit, long commitIntervalMs) {
+        this(records, afterCommit, commitIntervalMs, System::nanoTime);
+    }
+
+    Continuity(Records records, AfterCommit afterCommit, long commitIntervalMs, LongSupplier nanos) {
         this.afterCommit = afterCommit;
-        ofThread = ThreadLocal.withInitial(() -> new ThreadProgress(records));
+        long intervalNanos = TimeUnit.MILLISECONDS.toNanos(commitIntervalMs);
+        ofThread = ThreadLocal.withInitial(() -> new ThreadProgress(records, new CommitPace(intervalNanos, nanos)));
     }
 
     /** The progress of the current thread; called only on stream threads. */

@@ -47,6 +47,11 @@ final class GuardedStage<K, V> implements Processor<byte[], byte[], K, V> {
         }
         current.processes(metadata.offset());
         stage.process(record);
+        thread.processed(this);
+    }
+
+    void requestCommit() {
+        context.commit();
     }
 
     @Override

@@ -58,6 +58,15 @@ final class PartitionProgress {
         return position != UNKNOWN;
     }
 
+    /** Records that were delivered and not processed. */
+    int pendingCount() {
+        int count = -at;
+        for (long[] batch : pending) {
+            count += batch.length;
+        }
+        return Math.max(0, count);
+    }
+
     /** The committed offset as the group says it before a task begins. */
     void committedIs(long offset) {
         committed = offset;

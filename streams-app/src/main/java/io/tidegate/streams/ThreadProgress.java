@@ -45,12 +45,18 @@ final class ThreadProgress {
     private final Map<TopicPartition, PartitionProgress> partitions = new HashMap<>();
     private final Set<GuardedStage<?, ?>> open = new HashSet<>();
     private Map<TopicPartition, OffsetAndMetadata> committing = Map.of();
+    private final CommitPace pace;
+    /** The stage that processed the last record of the open transaction. */
+    private @Nullable GuardedStage<?, ?> lastToProcess;
+
+    private boolean commitIsDue;
     private boolean hasOrphans;
     /** Why the stages are orphans, if their transaction was committed. */
     private @Nullable RuntimeException failureAfterCommit;
 
-    ThreadProgress(Continuity.Records records) {
+    ThreadProgress(Continuity.Records records, CommitPace pace) {
         this.records = records;
+        this.pace = pace;
     }
 
     // What the consumer does.
@@ -110,6 +116,18 @@ final class ThreadProgress {
                 partition.delivered(offsets, next.offset());
             }
         });
+        commitIsDue = pace.isDue(pendingCount());
+        if (commitIsDue && lastToProcess != null) {
+            lastToProcess.requestCommit();
+        }
+    }
+
+    private int pendingCount() {
+        int count = 0;
+        for (PartitionProgress partition : partitions.values()) {
+            count += partition.pendingCount();
+        }
+        return count;
     }
 
     void soughtTo(TopicPartition partition, long offset) {
@@ -141,6 +159,18 @@ final class ThreadProgress {
 
     void closed(GuardedStage<?, ?> stage) {
         open.remove(stage);
+        if (lastToProcess == stage) {
+            lastToProcess = null;
+        }
+    }
+
+    /** A stage has processed a record. Kafka Streams commits when it has nothing left to process, or after a while. */
+    void processed(GuardedStage<?, ?> stage) {
+        lastToProcess = stage;
+        if (commitIsDue) {
+            commitIsDue = false;
+            stage.requestCommit();
+        }
     }
 
     PartitionProgress of(TopicPartition id) {
@@ -166,6 +196,9 @@ final class ThreadProgress {
     void transactionCommitted() {
         committing.forEach((id, offset) -> of(id).transactionCommitted(offset.offset()));
         committing = Map.of();
+        lastToProcess = null;
+        commitIsDue = false;
+        pace.committed();
     }
 
     void transactionAborted() {
