@@ -300,7 +300,7 @@ public final class Admission {
         if (usage.entityCount() + named.size() <= entitiesMax) {
             named.addTo(usage);
         }
-        usage.accepted(nowMs);
+        usage.accepted(bytes, nowMs);
         if (config.maxSignalsPerSec() != null) {
             usage.watch.wanted(nowMs, bounds.latenessMaxMs());
         }

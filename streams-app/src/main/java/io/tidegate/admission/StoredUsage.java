@@ -28,6 +28,8 @@ import java.util.Arrays;
  * 12 byte windows as section 10, of bytes; the first 16 bytes are the newest window itself
  * 13 periods      of hours, days and months each: forgotten up to (8) | periods n (1) | number (8), signals (8), bytes (8) of each.
  *                 What an older build accepted in between is not counted: it does not know the limits     {@link PeriodUse}
+ * 14 months       as one kind of section 13, with number, accepted, rejected, bytes accepted (8 each) of each      {@link MonthlyUse}.
+ *                 What an older build decided in between is in no month
  * </pre>
  *
  * <p>Rules that let builds of different age read each other's state:
@@ -61,7 +63,8 @@ final class StoredUsage {
     private static final int BYTE_BUCKET = 11;
     private static final int BYTE_WINDOWS = 12;
     private static final int PERIODS = 13;
-    private static final int LAST_SECTION = PERIODS;
+    private static final int MONTHS = 14;
+    private static final int LAST_SECTION = MONTHS;
 
     private static final int HEAD_BYTES = 1 + Short.BYTES;
     private static final int REQUIRED = 1 << NUMBERS | 1 << ENTITIES;
@@ -173,6 +176,7 @@ final class StoredUsage {
             }
             case BYTE_WINDOWS -> usage.watch.byteWindows().readAll(in);
             case PERIODS -> usage.periods = PeriodUse.read(in);
+            case MONTHS -> usage.months = MonthlyUse.read(in);
             default -> throw new IllegalArgumentException("no section " + tag);
         }
     }
@@ -291,6 +295,11 @@ final class StoredUsage {
             usage.periods.write(out);
             end(out, periods);
         }
+        if (!usage.months.isEmpty()) {
+            int months = begin(out, MONTHS);
+            usage.months.write(out);
+            end(out, months);
+        }
         out.put(unknown);
         return Arrays.copyOf(out.array(), out.position());
     }
@@ -307,7 +316,8 @@ final class StoredUsage {
                 + counts
                 + counters * Long.BYTES
                 + usage.watch.bytes()
-                + (usage.periods == null ? 0 : usage.periods.bytes());
+                + (usage.periods == null ? 0 : usage.periods.bytes())
+                + usage.months.bytes();
     }
 
     private static int begin(ByteBuffer out, int tag) {

@@ -31,6 +31,7 @@ public final class TenantUsage {
     @Nullable
     PeriodUse periods;
 
+    MonthlyUse months = new MonthlyUse();
     final QuotaWatch watch = new QuotaWatch();
     private final EntitySet entities = new EntitySet();
     long[] entitiesByKind = new long[EntityKind.ALL.length];
@@ -116,13 +117,15 @@ public final class TenantUsage {
         entitiesByKind[kind.ordinal()]++;
     }
 
-    void accepted(long nowMs) {
+    void accepted(int bytes, long nowMs) {
         nextSeq++;
+        months.addAccepted(nowMs, bytes);
         lastDecisionMs = Math.max(lastDecisionMs, nowMs);
     }
 
     void rejected(Reason reason, long nowMs) {
         rejected[reason.ordinal()]++;
+        months.addRejected(nowMs);
         lastDecisionMs = Math.max(lastDecisionMs, nowMs);
         lastRejectionMs = nowMs;
         lastRejection = (byte) reason.ordinal();
@@ -335,6 +338,26 @@ public final class TenantUsage {
     /** Bytes of values accepted in the period that a time is in, as far as they were counted. */
     public long periodBytes(Per per, long atMs) {
         return periods == null ? 0 : periods.bytes(per, per.indexOf(atMs));
+    }
+
+    /** Signals of a month, numbered as in {@link Per}, that were accepted; 0 for one that is not kept. */
+    public long acceptedIn(long month) {
+        return months.accepted(month);
+    }
+
+    /** Signals of a month that were rejected; 0 for one that is not kept. */
+    public long rejectedIn(long month) {
+        return months.rejected(month);
+    }
+
+    /** The bytes of the values of a month's accepted signals; 0 for one that is not kept. */
+    public long acceptedBytesIn(long month) {
+        return months.acceptedBytes(month);
+    }
+
+    /** Whether a month is so old that its counts are not kept any more. */
+    public boolean isForgotten(long month) {
+        return months.isForgotten(month);
     }
 
     /** Begins all periods again, to try limits of them on signals that were counted before. */

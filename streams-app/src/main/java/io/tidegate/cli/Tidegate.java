@@ -40,6 +40,7 @@ import picocli.CommandLine.Spec;
             StatusCommand.class,
             TenantsCommand.class,
             PlansCommand.class,
+            UsageCommand.class,
             SignalsCommand.class,
             RejectionsCommand.class,
             WalCommand.class,

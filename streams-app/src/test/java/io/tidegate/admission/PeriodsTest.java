@@ -110,7 +110,7 @@ class PeriodsTest {
     void aLateSignalCountsInItsOwnPeriod(long seed) {
         TenantConfig config = config(per(Per.HOUR, 10, null));
         List<Long> times = new ArrayList<>();
-        for (int hour = 0; hour < PeriodUse.KEPT; hour++) {
+        for (int hour = 0; hour < NewestPeriods.KEPT; hour++) {
             for (int i = 0; i < 10; i++) {
                 times.add(NOON + hour * HOUR_MS + i);
             }
@@ -121,7 +121,7 @@ class PeriodsTest {
             usage = TenantUsage.read(usage.write());
             usage.entities().load(0, chunkOfA());
         }
-        for (int hour = 0; hour < PeriodUse.KEPT; hour++) {
+        for (int hour = 0; hour < NewestPeriods.KEPT; hour++) {
             rejected(config, 1, NOON + hour * HOUR_MS);
         }
     }
@@ -225,7 +225,7 @@ class PeriodsTest {
             for (int i = 0; i < newest.size(); i++) {
                 long one = newest.get(i);
                 String at = "seed %d, step %d, period %d".formatted(seed, step, one);
-                if (i < PeriodUse.KEPT) {
+                if (i < NewestPeriods.KEPT) {
                     assertThat(use.signals(Per.DAY, one)).as(at).isEqualTo(all.get(one));
                     assertThat(use.bytes(Per.DAY, one)).as(at).isEqualTo(3 * all.get(one));
                 } else {

@@ -125,6 +125,7 @@ final class HelpTest {
                         "status",
                         "tenants",
                         "plans",
+                        "usage",
                         "signals",
                         "rejections",
                         "wal",
@@ -146,7 +147,7 @@ final class HelpTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"tenants", "plans", "signals", "rejections", "wal", "config"})
+    @ValueSource(strings = {"tenants", "plans", "usage", "signals", "rejections", "wal", "config"})
     void namesTheCommandsWhereOneIsMissing(String noun) {
         Cli run = Cli.run(noun);
 

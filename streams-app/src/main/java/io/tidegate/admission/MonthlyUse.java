@@ -1,0 +1,91 @@
+package io.tidegate.admission;
+
+import io.tidegate.tenant.PeriodLimit.Per;
+import java.nio.ByteBuffer;
+
+/**
+ * What a tenant sent in calendar months (UTC, by record time), to bill it: accepted signals, rejected signals, and the bytes of
+ * the accepted values, in each of the last {@link NewestPeriods#KEPT} months in which it sent any. A late signal counts in its
+ * own month; one of a month that is not kept any more counts in none.
+ *
+ * <p>Not thread-safe; part of {@link TenantUsage}.
+ */
+final class MonthlyUse {
+    private static final int ACCEPTED = 0;
+    private static final int REJECTED = 1;
+    private static final int BYTES = 2;
+    private static final int COUNTERS = 3;
+
+    private final NewestPeriods months;
+
+    // The month of the last signal, which is nearly always that of the next one.
+    private long beginsMs;
+    private long endsMs;
+    private int place;
+
+    MonthlyUse() {
+        this(new NewestPeriods(COUNTERS));
+    }
+
+    private MonthlyUse(NewestPeriods months) {
+        this.months = months;
+    }
+
+    void addAccepted(long atMs, long valueBytes) {
+        int at = placeOf(atMs);
+        if (at >= 0) {
+            months.add(at, ACCEPTED, 1);
+            months.add(at, BYTES, valueBytes);
+        }
+    }
+
+    void addRejected(long atMs) {
+        int at = placeOf(atMs);
+        if (at >= 0) {
+            months.add(at, REJECTED, 1);
+        }
+    }
+
+    private int placeOf(long atMs) {
+        if (atMs < beginsMs || atMs >= endsMs) {
+            long month = Per.MONTH.indexOf(atMs);
+            place = months.place(month);
+            beginsMs = Per.MONTH.startOf(month);
+            endsMs = beginsMs + Per.MONTH.leftMs(beginsMs);
+        }
+        return place;
+    }
+
+    long accepted(long month) {
+        return months.count(month, ACCEPTED);
+    }
+
+    long rejected(long month) {
+        return months.count(month, REJECTED);
+    }
+
+    long acceptedBytes(long month) {
+        return months.count(month, BYTES);
+    }
+
+    /** Whether a month is not kept any more. */
+    boolean isForgotten(long month) {
+        return months.isForgotten(month);
+    }
+
+    boolean isEmpty() {
+        return months.isEmpty();
+    }
+
+    int bytes() {
+        return months.bytes();
+    }
+
+    void write(ByteBuffer out) {
+        months.write(out);
+    }
+
+    static MonthlyUse read(ByteBuffer in) {
+        return new MonthlyUse(NewestPeriods.read(in, COUNTERS));
+    }
+}

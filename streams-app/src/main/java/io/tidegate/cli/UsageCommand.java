@@ -1,0 +1,152 @@
+package io.tidegate.cli;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.admin.AdminException;
+import io.tidegate.admin.TenantDirectory;
+import io.tidegate.admin.TenantDirectory.Stored;
+import io.tidegate.admission.TenantUsage;
+import io.tidegate.tenant.PeriodLimit.Per;
+import io.tidegate.tenant.TenantId;
+import java.io.PrintWriter;
+import java.math.BigInteger;
+import java.time.DateTimeException;
+import java.time.YearMonth;
+import java.time.ZoneOffset;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** The commands on what tenants have used. */
+@Command(
+        name = "usage",
+        mixinStandardHelpOptions = true,
+        description = "Says what tenants have used, for billing.",
+        synopsisSubcommandLabel = "COMMAND",
+        subcommands = UsageCommand.Export.class)
+final class UsageCommand implements Runnable {
+    @Spec
+    private @Nullable CommandSpec spec;
+
+    @Override
+    public void run() {
+        throw new ParameterException(spec.commandLine(), "a command is missing: export");
+    }
+
+    /** What the numbers of a month are printed as. */
+    enum Format {
+        CSV,
+        JSON
+    }
+
+    @Command(
+            name = "export",
+            mixinStandardHelpOptions = true,
+            description =
+                    "Prints what each tenant sent in a calendar month (UTC, by record time): accepted signals, rejected signals,"
+                            + " and the bytes of the accepted values. The numbers are exact, also after crashes; signals that"
+                            + " arrive late still change them. The current month and the three months before it in which a"
+                            + " tenant sent signals are kept. Signals of unknown tenants are nobody's.")
+    static final class Export extends OnTenants {
+        @Option(
+                names = "--month",
+                paramLabel = "YYYY-MM",
+                description = "The month, such as 2026-11. Default: the current one.")
+        private String month = YearMonth.now(ZoneOffset.UTC).toString();
+
+        @Option(
+                names = {"-o", "--output"},
+                paramLabel = "FORMAT",
+                defaultValue = "csv",
+                description = "csv, or json with one object a line. Default: ${DEFAULT-VALUE}.")
+        private Format format = Format.CSV;
+
+        @Override
+        public Integer call() {
+            YearMonth wanted = parsed();
+            long index = Per.MONTH.indexOf(
+                    wanted.atDay(1).atStartOfDay(ZoneOffset.UTC).toInstant().toEpochMilli());
+            TenantDirectory directory = directory();
+            Map<TenantId, TenantUsage> usages = new TreeMap<>(directory.usages());
+            List<TenantId> forgotten = usages.entrySet().stream()
+                    .filter(one -> one.getValue().isForgotten(index))
+                    .map(Map.Entry::getKey)
+                    .toList();
+            if (!forgotten.isEmpty()) {
+                throw new AdminException(
+                        ("the counts of %s are not kept any more for %d tenants, %s among them: export a month before four later"
+                                        + " months have signals")
+                                .formatted(wanted, forgotten.size(), forgotten.get(0)));
+            }
+            Map<TenantId, Stored> configs = directory.snapshot().tenants();
+            PrintWriter out = out();
+            if (format == Format.CSV) {
+                out.println("month,tenant_id,label,accepted,rejected,accepted_bytes");
+            }
+            usages.forEach((tenant, usage) -> {
+                if (usage.acceptedIn(index) + usage.rejectedIn(index) > 0) {
+                    String label = label(configs.get(tenant));
+                    out.println(
+                            format == Format.CSV
+                                    ? csv(wanted, tenant, label, usage, index)
+                                    : Json.line(json(wanted, tenant, label, usage, index)));
+                }
+            });
+            out.flush();
+            return ExitCodes.OK;
+        }
+
+        private YearMonth parsed() {
+            try {
+                YearMonth parsed = YearMonth.parse(month);
+                if (parsed.getYear() >= 1970 && parsed.getYear() <= 9999) {
+                    return parsed;
+                }
+            } catch (DateTimeException e) {
+                // as below
+            }
+            throw new ParameterException(
+                    spec.commandLine(), "--month: '%s' is not a month such as 2026-11".formatted(month));
+        }
+
+        private static @Nullable String label(@Nullable Stored stored) {
+            return stored == null || stored.config() == null
+                    ? null
+                    : stored.config().label();
+        }
+
+        private static String csv(
+                YearMonth month, TenantId tenant, @Nullable String label, TenantUsage usage, long index) {
+            return String.join(
+                    ",",
+                    month.toString(),
+                    tenant.decimal(),
+                    label == null ? "" : quoted(label),
+                    Long.toString(usage.acceptedIn(index)),
+                    Long.toString(usage.rejectedIn(index)),
+                    Long.toString(usage.acceptedBytesIn(index)));
+        }
+
+        /** As in RFC 4180. */
+        private static String quoted(String text) {
+            return '"' + text.replace("\"", "\"\"") + '"';
+        }
+
+        private static ObjectNode json(
+                YearMonth month, TenantId tenant, @Nullable String label, TenantUsage usage, long index) {
+            ObjectNode json = Json.object();
+            json.put("month", month.toString());
+            json.put("tenant_id", new BigInteger(tenant.decimal()));
+            json.put("label", label);
+            json.put("accepted", usage.acceptedIn(index));
+            json.put("rejected", usage.rejectedIn(index));
+            json.put("accepted_bytes", usage.acceptedBytesIn(index));
+            return json;
+        }
+    }
+}
