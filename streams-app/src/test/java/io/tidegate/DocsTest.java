@@ -25,6 +25,7 @@ class DocsTest {
     private static final Path ROOT = Path.of("..").toAbsolutePath().normalize();
     private static final Path REASONS = ROOT.resolve("docs/reasons.md");
 
+    private static final Pattern TEST_ROW = Pattern.compile("(?m)^\\| `(\\w+Test)` \\|[^|]+\\| `([^`]+)` \\|");
     private static final Pattern HEADING = Pattern.compile("(?m)^#+ (.+)$");
     private static final Pattern REASON_SECTION = Pattern.compile("(?m)^### ([a-z_]+)$");
     private static final Pattern LINK = Pattern.compile("\\]\\(([^()\\s]+)\\)");
@@ -40,6 +41,29 @@ class DocsTest {
         List<String> sections = all(REASON_SECTION, Files.readString(REASONS));
 
         assertThat(sections).containsExactlyInAnyOrderElementsOf(ids);
+    }
+
+    @Test
+    void theTableOfTestsSaysWhereEachOneRuns() throws IOException {
+        String table = Files.readString(ROOT.resolve("docs/testing.md"));
+        List<Path> files;
+        try (Stream<Path> walk = Files.walk(ROOT.resolve("topology-tests/src/test/java"))) {
+            files = walk.filter(file -> file.toString().endsWith("Test.java"))
+                    .filter(file -> !file.getParent().endsWith("driver"))
+                    .toList();
+        }
+
+        List<String> rows = new ArrayList<>();
+        for (Path file : files) {
+            boolean isLong = Files.readString(file).contains("\n@Tag(\"long\")\n");
+            rows.add(file.getFileName().toString().replace(".java", "") + (isLong ? " verify -Plong" : " verify"));
+        }
+
+        List<String> said = TEST_ROW.matcher(table)
+                .results()
+                .map(row -> row.group(1) + " " + row.group(2))
+                .toList();
+        assertThat(said).containsExactlyInAnyOrderElementsOf(rows);
     }
 
     @Test

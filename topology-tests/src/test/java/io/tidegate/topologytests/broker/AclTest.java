@@ -41,6 +41,7 @@ import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -48,6 +49,7 @@ import org.junit.jupiter.api.io.TempDir;
  * The ACLs of {@code docs/security.md}, read from the page, on a broker that has an authorizer and SASL/SCRAM over TLS,
  * with the client's settings of that page: with them each role can do its work, and not another's, and each is made use of.
  */
+@Tag("long")
 final class AclTest {
     private static final String PASSWORD = "a-password-of-the-test";
     private static final Pattern ROW = Pattern.compile(

@@ -28,6 +28,7 @@ import org.apache.kafka.common.serialization.StringSerializer;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -36,6 +37,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** An operator adds partitions to topics, while an instance runs and while none does: nothing stops, is lost, or moves. */
 @Timeout(value = 6, unit = TimeUnit.MINUTES)
+@Tag("long")
 final class AddedPartitionsTest {
     private static final int TENANTS = 6;
     private static final int ROUNDS = 30;

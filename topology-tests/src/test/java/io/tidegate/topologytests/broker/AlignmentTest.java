@@ -11,6 +11,7 @@ import java.util.Locale;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -19,6 +20,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** However a backlog is read, no partition is read further ahead of the others than {@code lateness.max.ms}. */
 @Timeout(value = 3, unit = TimeUnit.MINUTES)
+@Tag("long")
 final class AlignmentTest {
     private static final int PARTITIONS = 8;
     private static final long LATENESS_MAX_MS = 60_000;

@@ -20,6 +20,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -28,6 +29,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** A tenant within its limits has nothing rejected, however its backlog is read and whatever happens to the readers. */
 @Timeout(value = 4, unit = TimeUnit.MINUTES)
+@Tag("long")
 final class BacklogTest {
     private static final int PARTITIONS = 8;
     private static final Duration OUTAGE = Duration.ofMinutes(5);

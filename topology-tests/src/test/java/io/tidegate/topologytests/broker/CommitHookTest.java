@@ -16,12 +16,14 @@ import java.util.stream.IntStream;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.common.TopicPartition;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** On a real broker: what admit gathers in memory is in each transaction, and is not written for each signal. */
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
+@Tag("long")
 class CommitHookTest {
     private static final JsonMapper JSON = new JsonMapper();
     private static final int SIGNALS = 2_000;

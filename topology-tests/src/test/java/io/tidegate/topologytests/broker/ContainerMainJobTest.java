@@ -2,6 +2,7 @@ package io.tidegate.topologytests.broker;
 
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.condition.EnabledIf;
 import org.testcontainers.DockerClientFactory;
 import org.testcontainers.kafka.KafkaContainer;
@@ -9,6 +10,7 @@ import org.testcontainers.utility.DockerImageName;
 
 /** The main job on the broker that users run, where a Docker engine answers. */
 @EnabledIf("dockerAnswers")
+@Tag("long")
 final class ContainerMainJobTest extends MainJobContract {
     private static KafkaContainer kafka;
 

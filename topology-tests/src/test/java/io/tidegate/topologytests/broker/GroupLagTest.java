@@ -25,6 +25,7 @@ import org.apache.kafka.common.serialization.StringSerializer;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -33,6 +34,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Signals that wait are lag, whatever they wait for: an open transaction, or a shard that no instance owns. */
 @Timeout(value = 6, unit = TimeUnit.MINUTES)
+@Tag("long")
 final class GroupLagTest {
     private static final Duration SHOWN_WITHIN = Duration.ofMinutes(2);
     private static final String SIGNAL = "{\"tenant_id\":1}";

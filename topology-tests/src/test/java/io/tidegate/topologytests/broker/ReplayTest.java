@@ -29,12 +29,14 @@ import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Refusals that are sent again: each once, whatever happens in between. */
 @Timeout(value = 4, unit = TimeUnit.MINUTES)
+@Tag("long")
 final class ReplayTest {
     private static final JsonMapper JSON = new JsonMapper();
     private static final int REFUSED = 24;

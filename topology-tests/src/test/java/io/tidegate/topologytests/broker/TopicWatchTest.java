@@ -24,6 +24,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.api.Timeout;
@@ -31,6 +32,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Topics that somebody changes, empties or deletes under an instance: it says so, and decides nothing wrongly. */
 @Timeout(value = 6, unit = TimeUnit.MINUTES)
+@Tag("long")
 final class TopicWatchTest {
     private static final int SIGTERM = 143;
     private static final Duration NOTICED_WITHIN = Duration.ofSeconds(60);

@@ -17,12 +17,14 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Two regional deployments on one broker: each tenant is written only where it may be, wherever its signals arrive. */
 @Timeout(value = 4, unit = TimeUnit.MINUTES)
+@Tag("long")
 final class TwoRegionsTest {
     private static final int ROUNDS = 100;
 

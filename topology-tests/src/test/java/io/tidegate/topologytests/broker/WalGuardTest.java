@@ -28,12 +28,14 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What an operator or a broker can take away from under an instance: it stops and says what to do, or mends it. */
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
+@Tag("long")
 final class WalGuardTest {
     private static final int SIGNALS = 600;
 

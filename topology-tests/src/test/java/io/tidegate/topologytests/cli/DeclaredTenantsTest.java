@@ -14,12 +14,14 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** {@code tenants apply} and {@code tenants export} on a real broker. */
 @Timeout(value = 3, unit = TimeUnit.MINUTES)
+@Tag("long")
 final class DeclaredTenantsTest {
     private static final int PENDING = 4;
 

@@ -15,12 +15,14 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The client of each language in examples/ gets all its signals accepted, however many are rejected at first. */
 @Timeout(value = 3, unit = TimeUnit.MINUTES)
+@Tag("long")
 final class ExamplesTest {
     private static final Path EXAMPLES = Path.of("..", "examples");
     private static final int SIGNALS = 15;

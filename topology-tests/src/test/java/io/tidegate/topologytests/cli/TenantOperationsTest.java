@@ -24,12 +24,14 @@ import org.apache.kafka.common.serialization.StringSerializer;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The command line and the HTTP API are two faces of one set of operations on tenants. */
 @Timeout(value = 4, unit = TimeUnit.MINUTES)
+@Tag("long")
 final class TenantOperationsTest {
     private static final JsonMapper JSON = new JsonMapper();
 

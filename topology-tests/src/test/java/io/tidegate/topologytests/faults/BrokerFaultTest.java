@@ -17,6 +17,7 @@ import org.apache.kafka.common.protocol.ApiKeys;
 import org.apache.kafka.common.serialization.StringSerializer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -25,6 +26,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** What a broker can do to an instance under load, on a broker of each test's own. Nothing is lost and nothing doubled. */
 @Timeout(value = 8, unit = TimeUnit.MINUTES)
+@Tag("long")
 final class BrokerFaultTest {
     /** Shorter than the freeze, so that what the broker holds times out. */
     private static final int MAX_BLOCK_MS = 3000;

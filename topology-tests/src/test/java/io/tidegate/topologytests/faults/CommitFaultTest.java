@@ -18,6 +18,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -30,6 +31,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  * The moments are forced. Nothing is lost, nothing is doubled, and no file has a gap.
  */
 @Timeout(value = 15, unit = TimeUnit.MINUTES)
+@Tag("long")
 final class CommitFaultTest {
     private static final int KILLS = 4;
     private static final int TENANTS = 6;

@@ -15,6 +15,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.api.Timeout;
@@ -27,6 +28,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * check of all promises. Needs Linux and root, and strace where system calls are made to fail.
  */
 @Timeout(value = 6, unit = TimeUnit.MINUTES)
+@Tag("long")
 final class DiskFaultTest {
     private static final long SEED = 20_260_102;
     private static final Duration NOTICED_WITHIN = Duration.ofSeconds(60);

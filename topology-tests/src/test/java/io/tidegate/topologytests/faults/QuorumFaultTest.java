@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.api.Timeout;
@@ -23,6 +24,7 @@ import org.junit.jupiter.api.io.TempDir;
  * load. Each test ends with the check of all promises.
  */
 @Timeout(value = 6, unit = TimeUnit.MINUTES)
+@Tag("long")
 final class QuorumFaultTest {
     private static final long SEED = 20_260_102;
     private static final Duration FREEZE = Duration.ofSeconds(6);

@@ -37,6 +37,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.MethodOrderer;
 import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestMethodOrder;
 import org.junit.jupiter.api.condition.EnabledIf;
@@ -45,6 +46,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** The dashboard in a real browser, on a real instance; where Chromium and Node are installed. Writes screenshots. */
 @EnabledIf("browserIsThere")
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
+@Tag("long")
 final class DashboardTest {
     private static final long SHOWN_WITHIN_MS = 2000;
     private static final double WITHIN_MS = 120_000;

@@ -12,10 +12,12 @@ import java.time.Duration;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Any of several instances answers for any tenant, rightly or not at all. */
+@Tag("long")
 final class HttpClusterTest {
     private static final int TENANTS = 12;
     private static final Duration WITHIN = Duration.ofSeconds(90);
