@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.function.ToDoubleFunction;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -29,7 +30,7 @@ final class AlignmentCost implements Callable<Integer> {
     private static final long QUICK_SIGNALS = 200_000;
 
     @Option(names = "--signals", description = "In the backlog of five minutes. Default: ${DEFAULT-VALUE}.")
-    private long signals = 2_000_000;
+    private long signals = 3_000_000;
 
     @Option(names = "--rounds", description = "Default: ${DEFAULT-VALUE}.")
     private int rounds = 3;
@@ -57,8 +58,8 @@ final class AlignmentCost implements Callable<Integer> {
             description = "table or json. Default: ${DEFAULT-VALUE}.")
     private String output = "table";
 
-    private final Map<Shape, List<Double>> on = new EnumMap<>(Shape.class);
-    private final Map<Shape, List<Double>> off = new EnumMap<>(Shape.class);
+    private final Map<Shape, List<AlignmentTrial.Result>> on = new EnumMap<>(Shape.class);
+    private final Map<Shape, List<AlignmentTrial.Result>> off = new EnumMap<>(Shape.class);
 
     public static void main(String[] args) {
         System.exit(new CommandLine(new AlignmentCost())
@@ -93,51 +94,55 @@ final class AlignmentCost implements Callable<Integer> {
     private void run(AlignmentTrial trial, Shape shape, boolean aligned, int round, Progress progress)
             throws Exception {
         progress.step("[round %d of %d]".formatted(round, rounds));
-        double rate = trial.run(shape, aligned, signals, round);
-        (aligned ? on : off).computeIfAbsent(shape, key -> new ArrayList<>()).add(rate);
-        progress.say("round %d  %-6s  alignment %-3s  %,9.0f signals/s"
-                .formatted(round, name(shape), aligned ? "on" : "off", rate));
+        AlignmentTrial.Result result = trial.run(shape, aligned, signals, round);
+        (aligned ? on : off).computeIfAbsent(shape, key -> new ArrayList<>()).add(result);
+        progress.say("round %d  %-6s  alignment %-3s  %,9.0f signals/s  %5.1f CPU s for a million"
+                .formatted(round, name(shape), aligned ? "on" : "off", result.rate(), result.cpuSeconds()));
     }
 
     private static String name(Shape shape) {
         return shape.name().toLowerCase(Locale.ROOT);
     }
 
-    /** In ascending order. */
-    private double[] ratios(Shape shape) {
-        List<Double> with = on.get(shape);
-        List<Double> without = off.get(shape);
+    /** With alignment over without it, by round, in ascending order. */
+    private double[] ratios(Shape shape, ToDoubleFunction<AlignmentTrial.Result> of) {
+        List<AlignmentTrial.Result> with = on.get(shape);
+        List<AlignmentTrial.Result> without = off.get(shape);
         double[] ratios = new double[with.size()];
-        Arrays.setAll(ratios, i -> with.get(i) / without.get(i));
+        Arrays.setAll(ratios, i -> of.applyAsDouble(with.get(i)) / of.applyAsDouble(without.get(i)));
         Arrays.sort(ratios);
         return ratios;
     }
 
     private String table() {
-        StringBuilder out = new StringBuilder("| case | signals/s with alignment, by round | without | ratio | |\n");
-        out.append("| --- | --- | --- | --- | --- |\n");
+        StringBuilder out = new StringBuilder("| case | signals/s with alignment, by round | without | ratio | | ratio of CPU time |\n");
+        out.append("| --- | --- | --- | --- | --- | --- |\n");
         for (Shape shape : on.keySet()) {
-            double[] ratios = ratios(shape);
-            out.append("| %s | %s | %s | %.2f | %.2f to %.2f |%n"
+            double[] ratios = ratios(shape, AlignmentTrial.Result::rate);
+            double[] cpu = ratios(shape, AlignmentTrial.Result::cpuSeconds);
+            out.append("| %s | %s | %s | %.2f | %.2f to %.2f | %.2f |%n"
                     .formatted(
                             name(shape),
                             rates(on.get(shape)),
                             rates(off.get(shape)),
                             ratios[ratios.length / 2],
                             ratios[0],
-                            ratios[ratios.length - 1]));
+                            ratios[ratios.length - 1],
+                            cpu[cpu.length / 2]));
         }
         return out.toString();
     }
 
-    private static String rates(List<Double> rates) {
-        return String.join("; ", rates.stream().map("%,.0f"::formatted).toList());
+    private static String rates(List<AlignmentTrial.Result> results) {
+        return String.join(
+                "; ",
+                results.stream().map(result -> "%,.0f".formatted(result.rate())).toList());
     }
 
     private String json() {
         Json json = new Json();
         for (Shape shape : on.keySet()) {
-            double[] ratios = ratios(shape);
+            double[] ratios = ratios(shape, AlignmentTrial.Result::rate);
             json.number("alignment_ratio_" + name(shape), ratios[ratios.length / 2], 3);
             json.number("alignment_ratio_" + name(shape) + "_min", ratios[0], 3);
         }

@@ -18,8 +18,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * How fast one backlog is read, with partitions that wait for the slowest or that do not.
  *
- * <p>The backlog is that of an outage of five minutes. The measured time begins when a tenth of the signals is committed by the
- * first stage and ends when nothing is left in any stage.
+ * <p>The backlog is that of an outage of five minutes. The measured time begins when a part of the signals is committed by the
+ * first stage, so that the compilers are done with most of the code, and ends when nothing is left in any stage.
  */
 final class AlignmentTrial {
     /** The shape of the load and of the deployment. */
@@ -34,10 +34,18 @@ final class AlignmentTrial {
     private static final int VALUE_BYTES = 200;
     private static final int LARGE_SHARE = 5;
     private static final long OUTAGE_MS = Duration.ofMinutes(5).toMillis();
-    private static final double WARM_UP = 0.1;
+    private static final double WARM_UP = 0.4;
     private static final Duration WITHIN = Duration.ofMinutes(10);
     private static final long POLL_MS = 50;
     private static final Duration SLOW_STEP = Duration.ofMillis(250);
+
+    /**
+     * What was measured.
+     *
+     * @param rate signals a second
+     * @param cpuSeconds of all instances, for each million signals
+     */
+    record Result(double rate, double cpuSeconds) {}
 
     private final Bench bench;
     private final String heap;
@@ -49,8 +57,7 @@ final class AlignmentTrial {
         this.threads = threads;
     }
 
-    /** Returns signals a second. */
-    double run(Shape shape, boolean aligned, long signals, int round)
+    Result run(Shape shape, boolean aligned, long signals, int round)
             throws IOException, InterruptedException, ExecutionException {
         String id = "%s-%s-%d".formatted(shape.name().toLowerCase(Locale.ROOT), aligned ? "on" : "off", round);
         String topic = id + ".signals";
@@ -106,12 +113,13 @@ final class AlignmentTrial {
         }
     }
 
-    private double measure(String id, String topic, long signals, List<Child> instances, @Nullable Child slow)
+    private Result measure(String id, String topic, long signals, List<Child> instances, @Nullable Child slow)
             throws InterruptedException, ExecutionException {
         String hop = id + ".by-tenant";
         long deadline = System.nanoTime() + WITHIN.toNanos();
         long warmNanos = 0;
         long warm = 0;
+        long warmCpuNanos = 0;
         long lastNanos = System.nanoTime();
         boolean stopped = false;
         while (true) {
@@ -131,11 +139,25 @@ final class AlignmentTrial {
             if (warm == 0 && first >= signals * WARM_UP) {
                 warm = first;
                 warmNanos = System.nanoTime();
+                warmCpuNanos = cpuNanos(instances);
             }
             if (warm > 0 && first >= signals && isDrained(committed, hop, instances.size())) {
-                return (signals - warm) * 1e9 / (System.nanoTime() - warmNanos);
+                long nanos = System.nanoTime() - warmNanos;
+                if (slow != null) {
+                    slow.signal("CONT");
+                }
+                double cpuSeconds = (cpuNanos(instances) - warmCpuNanos) / 1e9;
+                return new Result((signals - warm) * 1e9 / nanos, cpuSeconds * 1e6 / (signals - warm));
             }
         }
+    }
+
+    private static long cpuNanos(List<Child> instances) throws InterruptedException {
+        long nanos = 0;
+        for (Child instance : instances) {
+            nanos += instance.used(false).cpuNanos();
+        }
+        return nanos;
     }
 
     /** Whether nothing is left but the marker of each thread's last transaction. */
