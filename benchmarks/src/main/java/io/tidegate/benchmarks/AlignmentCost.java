@@ -115,7 +115,8 @@ final class AlignmentCost implements Callable<Integer> {
     }
 
     private String table() {
-        StringBuilder out = new StringBuilder("| case | signals/s with alignment, by round | without | ratio | | ratio of CPU time |\n");
+        StringBuilder out = new StringBuilder(
+                "| case | signals/s with alignment, by round | without | ratio | | ratio of CPU time |\n");
         out.append("| --- | --- | --- | --- | --- | --- |\n");
         for (Shape shape : on.keySet()) {
             double[] ratios = ratios(shape, AlignmentTrial.Result::rate);

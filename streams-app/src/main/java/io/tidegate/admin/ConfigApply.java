@@ -5,6 +5,7 @@ import io.tidegate.admin.TenantDirectory.Snapshot;
 import io.tidegate.admin.TenantDirectory.Stored;
 import io.tidegate.tenant.ConfigKey;
 import io.tidegate.tenant.Plan;
+import io.tidegate.tenant.StoredConfig;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantId;
 import java.util.ArrayList;
@@ -90,18 +91,11 @@ public final class ConfigApply {
     }
 
     private static void check(List<Change> changes, Map<ConfigKey, Stored> found) {
-        PlanUse plans = new PlanUse();
-        NameUse names = new NameUse();
-        found.forEach((key, one) -> {
-            if (one.config() != null) {
-                plans.apply(key, one.config());
-                names.apply(key, one.config());
-            }
-        });
+        ConfigRules rules = new ConfigRules();
+        found.forEach((key, one) -> rules.read(key, new StoredConfig(one.config(), null)));
         Map<ConfigKey, @Nullable TenantConfig> results = new TreeMap<>();
         changes.forEach(change -> results.put(change.key(), change.to()));
-        Map<ConfigKey, Rejection> violations = new TreeMap<>(names.violations(results));
-        violations.putAll(plans.violations(results));
+        Map<ConfigKey, Rejection> violations = rules.violations(results);
         if (!violations.isEmpty()) {
             throw new IllegalArgumentException(text(violations));
         }
@@ -109,15 +103,8 @@ public final class ConfigApply {
 
     private static String text(Map<ConfigKey, Rejection> violations) {
         List<String> lines = new ArrayList<>();
-        violations.forEach((key, rejection) -> {
-            if (lines.size() < 20) {
-                lines.add("%s: %s".formatted(key, rejection.message()));
-            }
-        });
-        if (violations.size() > lines.size()) {
-            lines.add("%d more".formatted(violations.size() - lines.size()));
-        }
-        return String.join("\n", lines);
+        violations.forEach((key, rejection) -> lines.add("%s: %s".formatted(key, rejection.message())));
+        return DeclaredConfigs.shown(lines);
     }
 
     /**

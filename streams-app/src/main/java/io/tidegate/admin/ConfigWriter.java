@@ -4,7 +4,6 @@ import io.tidegate.config.Settings;
 import io.tidegate.tenant.ConfigKey;
 import io.tidegate.tenant.StoredConfig;
 import io.tidegate.tenant.TenantConfig;
-import io.tidegate.tenant.TenantConfigJson;
 import io.tidegate.tenant.TenantId;
 import java.time.Duration;
 import java.time.Instant;
@@ -100,8 +99,7 @@ public final class ConfigWriter implements AutoCloseable {
     /** Tenants whose newest record is not a deletion. */
     private final Set<TenantId> configured = new HashSet<>();
 
-    private final PlanUse plans = new PlanUse();
-    private final NameUse names = new NameUse();
+    private final ConfigRules rules = new ConfigRules();
 
     /** The default tenant's newest record: every edit is shown it, and a look-up for each would let others fence this one. */
     private Current ofDefault = Current.NONE;
@@ -198,7 +196,7 @@ public final class ConfigWriter implements AutoCloseable {
         Map<ConfigKey, Outcome> results = new TreeMap<>();
         Map<ConfigKey, Outcome> rejected = new TreeMap<>();
         Map<ConfigKey, Written> changed = new TreeMap<>();
-        Map<String, TenantConfig> existing = plans.plans();
+        Map<String, TenantConfig> existing = rules.plans().plans();
         for (Map.Entry<ConfigKey, ConfigEdit> edit : new TreeMap<>(edits).entrySet()) {
             ConfigEdit.Before before = before(edit.getKey(), currents, existing);
             ConfigEdit.Result result = edit.getValue().apply(before);
@@ -214,8 +212,7 @@ public final class ConfigWriter implements AutoCloseable {
         }
         Map<ConfigKey, @Nullable TenantConfig> wanted = new TreeMap<>();
         changed.forEach((key, change) -> wanted.put(key, change.config()));
-        plans.violations(wanted).forEach((key, rejection) -> rejected.putIfAbsent(key, new Rejected(rejection)));
-        names.violations(wanted).forEach((key, rejection) -> rejected.putIfAbsent(key, new Rejected(rejection)));
+        rules.violations(wanted).forEach((key, rejection) -> rejected.putIfAbsent(key, new Rejected(rejection)));
         return rejected.isEmpty() ? write(writing, results, changed, by) : rejected;
     }
 
@@ -230,7 +227,7 @@ public final class ConfigWriter implements AutoCloseable {
                 ofDefault,
                 configured.size() > own + alsoDefault,
                 existing,
-                key instanceof ConfigKey.OfPlan plan ? plans.users(plan.name()) : 0);
+                key instanceof ConfigKey.OfPlan plan ? rules.plans().users(plan.name()) : 0);
     }
 
     private static void put(
@@ -285,18 +282,12 @@ public final class ConfigWriter implements AutoCloseable {
 
     private ProducerRecord<byte[], byte[]> record(
             ConfigKey key, Current current, @Nullable TenantConfig config, String by) {
-        ProducerRecord<byte[], byte[]> record = new ProducerRecord<>(topic, 0, key.bytes(), value(key, config));
+        byte[] value = config == null ? null : StoredConfig.write(key, config);
+        ProducerRecord<byte[], byte[]> record = new ProducerRecord<>(topic, 0, key.bytes(), value);
         current.history()
                 .with(new ConfigHistory.Change(Instant.now(), by, current.config(), config, NO_OFFSET))
                 .addTo(record.headers());
         return record;
-    }
-
-    private static byte @Nullable [] value(ConfigKey key, @Nullable TenantConfig config) {
-        if (config == null) {
-            return null;
-        }
-        return key instanceof ConfigKey.OfPlan ? TenantConfigJson.writePlan(config) : TenantConfigJson.write(config);
     }
 
     /** A commit is answered before readers of committed records see it; who reads next, here or elsewhere, is to see it. */
@@ -395,9 +386,10 @@ public final class ConfigWriter implements AutoCloseable {
                 inDoubtSeen |= record.offset() == inDoubtOffset;
                 ConfigKey key = ConfigKey.tryParse(record.key());
                 if (key != null) {
-                    read(key, record);
+                    StoredConfig stored = stored(key, record);
+                    read(key, record, stored);
                     if (wanted.contains(key)) {
-                        found.put(key, current(key, record));
+                        found.put(key, current(record, stored));
                     }
                 }
             }
@@ -408,21 +400,21 @@ public final class ConfigWriter implements AutoCloseable {
         }
     }
 
-    private void read(ConfigKey key, ConsumerRecord<byte[], byte[]> record) {
+    private static @Nullable StoredConfig stored(ConfigKey key, ConsumerRecord<byte[], byte[]> record) {
+        return record.value() == null ? null : StoredConfig.read(key, record.value());
+    }
+
+    private void read(ConfigKey key, ConsumerRecord<byte[], byte[]> record, @Nullable StoredConfig stored) {
         offsets.put(key, record.offset());
-        StoredConfig stored = record.value() == null ? null : StoredConfig.read(key, record.value());
-        if (stored == null || stored.config() != null) {
-            plans.apply(key, stored == null ? null : stored.config());
-            names.apply(key, stored == null ? null : stored.config());
-        }
+        rules.read(key, stored);
         if (key instanceof ConfigKey.OfTenant one) {
-            if (record.value() == null) {
+            if (stored == null) {
                 configured.remove(one.tenant());
             } else {
                 configured.add(one.tenant());
             }
             if (one.tenant().isDefault()) {
-                ofDefault = current(key, record);
+                ofDefault = current(record, stored);
             }
         }
     }
@@ -437,7 +429,7 @@ public final class ConfigWriter implements AutoCloseable {
             if (records.hasNext()) {
                 ConsumerRecord<byte[], byte[]> record = records.next();
                 // Only a record that removes a config can be gone: compaction takes it at last.
-                return record.offset() == offset ? current(key, record) : Current.NONE;
+                return record.offset() == offset ? current(record, stored(key, record)) : Current.NONE;
             }
             if (reading.position(partition) > offset) {
                 return Current.NONE;
@@ -447,12 +439,11 @@ public final class ConfigWriter implements AutoCloseable {
                 .formatted(topic, offset, READ_WITHIN.toSeconds()));
     }
 
-    private static Current current(ConfigKey key, ConsumerRecord<byte[], byte[]> record) {
+    private static Current current(ConsumerRecord<byte[], byte[]> record, @Nullable StoredConfig stored) {
         ConfigHistory history = ConfigHistory.in(record.headers(), record.offset());
-        if (record.value() == null) {
+        if (stored == null) {
             return new Current(null, record.offset(), true, history);
         }
-        StoredConfig stored = StoredConfig.read(key, record.value());
         return new Current(stored.config(), record.offset(), stored.config() != null, history);
     }
 
@@ -514,8 +505,7 @@ public final class ConfigWriter implements AutoCloseable {
             consumer = null;
             offsets.clear();
             configured.clear();
-            names.clear();
-            plans.clear();
+            rules.clear();
             ofDefault = Current.NONE;
             closing.close(org.apache.kafka.clients.consumer.CloseOptions.timeout(CLOSE_WITHIN));
         }

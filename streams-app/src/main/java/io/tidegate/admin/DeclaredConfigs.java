@@ -15,7 +15,9 @@ import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import com.fasterxml.jackson.dataformat.yaml.YAMLGenerator;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import com.fasterxml.jackson.dataformat.yaml.YAMLParser;
+import io.tidegate.tenant.ConfigKey;
 import io.tidegate.tenant.Plan;
+import io.tidegate.tenant.StoredConfig;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
 import io.tidegate.tenant.TenantId;
@@ -105,13 +107,18 @@ public record DeclaredConfigs(
             problems.add("it declares neither %s nor %s".formatted(PLANS, TENANTS));
         }
         if (!problems.isEmpty()) {
-            List<String> shown = new ArrayList<>(problems.subList(0, Math.min(PROBLEMS_MAX, problems.size())));
-            if (problems.size() > PROBLEMS_MAX) {
-                shown.add("%d more".formatted(problems.size() - PROBLEMS_MAX));
-            }
-            throw new IllegalArgumentException(String.join("\n", shown));
+            throw new IllegalArgumentException(shown(problems));
         }
         return new DeclaredConfigs(plans, tenants);
+    }
+
+    /** The first problems, each on a line, and how many there are beyond. */
+    static String shown(List<String> problems) {
+        List<String> shown = new ArrayList<>(problems.subList(0, Math.min(PROBLEMS_MAX, problems.size())));
+        if (problems.size() > PROBLEMS_MAX) {
+            shown.add("%d more".formatted(problems.size() - PROBLEMS_MAX));
+        }
+        return String.join("\n", shown);
     }
 
     private static Map<String, Plan> plans(JsonNode section, List<String> problems) {
@@ -233,11 +240,11 @@ public record DeclaredConfigs(
         ObjectNode root = JSON.createObjectNode();
         if (plans != null) {
             ObjectNode section = root.putObject(PLANS);
-            plans.forEach((name, plan) -> section.set(name, fieldsSet(plan.fields(), true)));
+            plans.forEach((name, plan) -> section.set(name, fieldsSet(ConfigKey.ofPlan(name), plan.fields())));
         }
         if (tenants != null) {
             ArrayNode section = root.putArray(TENANTS);
-            tenants.values().forEach(config -> section.add(fieldsSet(config, false)));
+            tenants.values().forEach(config -> section.add(fieldsSet(ConfigKey.of(config.tenantId()), config)));
         }
         try {
             return mapper.writerWithDefaultPrettyPrinter().writeValueAsBytes(root);
@@ -246,13 +253,12 @@ public record DeclaredConfigs(
         }
     }
 
-    private static ObjectNode fieldsSet(TenantConfig config, boolean isPlan) {
+    private static ObjectNode fieldsSet(ConfigKey key, TenantConfig config) {
         Set<String> set = TenantConfigJson.fieldsSet(config);
         // The mode of a tenant without a plan, and of a plan, is enforce if it is left out.
         boolean defaultMode = config.plan() == null && config.mode() == TenantConfig.Mode.ENFORCE;
         try {
-            ObjectNode json = (ObjectNode)
-                    JSON.readTree(isPlan ? TenantConfigJson.writePlan(config) : TenantConfigJson.write(config));
+            ObjectNode json = (ObjectNode) JSON.readTree(StoredConfig.write(key, config));
             List<String> names = new ArrayList<>();
             json.fieldNames().forEachRemaining(names::add);
             names.stream()

@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
  * Which tenants have which names, as a {@link ConfigWriter} has read {@code tenant-configs}. Keeps one rule over all changes of one
  * transaction: no tenant gets a name that another one has.
  *
- * <p>A record that cannot be read changes nothing, as in the instances. Not thread-safe.
+ * <p>Not thread-safe; part of {@link ConfigRules}.
  */
 final class NameUse {
     private final NameIndex names = new NameIndex();

@@ -3,7 +3,6 @@ package io.tidegate.admin;
 import io.tidegate.admin.ConfigEdit.Kind;
 import io.tidegate.admin.ConfigEdit.Rejection;
 import io.tidegate.tenant.ConfigKey;
-import io.tidegate.tenant.StoredConfig;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantId;
 import java.util.HashMap;
@@ -16,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * Which plans exist and which tenants are on them, as a {@link ConfigWriter} has read {@code tenant-configs}. Keeps two rules
  * over all changes of one transaction: a tenant's plan exists, and a plan that tenants are on is not removed.
  *
- * <p>A record that cannot be read changes nothing, as in the instances. Not thread-safe.
+ * <p>Not thread-safe; part of {@link ConfigRules}.
  */
 final class PlanUse {
     /** Plans of a deployment. */
@@ -27,14 +26,6 @@ final class PlanUse {
 
     private final Map<String, TenantConfig> plans = new TreeMap<>();
     private final Map<TenantId, String> users = new HashMap<>();
-
-    /** Applies the newest record of a key. */
-    void read(ConfigKey key, byte @Nullable [] value) {
-        StoredConfig stored = value == null ? null : StoredConfig.read(key, value);
-        if (stored == null || stored.config() != null) {
-            apply(key, stored == null ? null : stored.config());
-        }
-    }
 
     /** Applies what is stored for a key; null if nothing is. */
     void apply(ConfigKey key, @Nullable TenantConfig config) {

@@ -105,8 +105,12 @@ public final class TenantDirectory {
     public @Nullable TenantConfig inForce(Snapshot snapshot, TenantId tenant) {
         Stored ofDefault = snapshot.tenants().getOrDefault(TenantId.DEFAULT, NOT_STORED);
         Stored own = tenant.isDefault() ? ofDefault : snapshot.tenants().get(tenant);
-        if (own != null && (own.config() == null || snapshot.completed(own.config()) != null)) {
-            return own.config() == null ? null : snapshot.completed(own.config());
+        if (own != null && own.config() == null) {
+            return null;
+        }
+        TenantConfig usable = own == null ? null : snapshot.completed(own.config());
+        if (usable != null) {
+            return usable;
         }
         if (tenant.isDefault() || ofDefault.config() == null) {
             return null;

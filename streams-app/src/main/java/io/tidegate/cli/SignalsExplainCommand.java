@@ -37,8 +37,6 @@ final class SignalsExplainCommand implements Callable<Integer> {
     /** Longer texts are cut in tables. */
     private static final int CELL_CHARS_MAX = 40;
 
-    private static final String UNKNOWN_NAME = "no tenant has this name, or several do";
-
     @Mixin
     private SettingsOptions options = new SettingsOptions();
 
@@ -145,7 +143,9 @@ final class SignalsExplainCommand implements Callable<Integer> {
         if (one.route() instanceof ToDeadLetter letter) {
             return "%s: %s".formatted(letter.defect().id(), letter.message());
         }
-        return one.route() instanceof ToUnknown ? "%s: %s".formatted(Reason.TENANT_UNKNOWN.id(), UNKNOWN_NAME) : null;
+        return one.route() instanceof ToUnknown
+                ? "%s: %s".formatted(Reason.TENANT_UNKNOWN.id(), ToUnknown.MESSAGE)
+                : null;
     }
 
     private static @Nullable String tenant(Explained one) {
@@ -198,7 +198,7 @@ final class SignalsExplainCommand implements Callable<Integer> {
         } else if (one.route() instanceof ToUnknown to) {
             node.put("tenant_name", to.name());
             node.put("reason", Reason.TENANT_UNKNOWN.id());
-            node.put("message", UNKNOWN_NAME);
+            node.put("message", ToUnknown.MESSAGE);
         }
         return Json.line(node);
     }

@@ -10,8 +10,8 @@ import io.tidegate.admin.TenantDirectory;
 import io.tidegate.admin.TenantOperations.Caller;
 import io.tidegate.config.Settings;
 import io.tidegate.tenant.ConfigKey;
+import io.tidegate.tenant.StoredConfig;
 import io.tidegate.tenant.TenantConfig;
-import io.tidegate.tenant.TenantConfigJson;
 import java.io.IOException;
 import java.io.InputStream;
 import java.math.BigInteger;
@@ -123,16 +123,13 @@ final class TenantDeclarations {
             } else {
                 json.put("plan", ((ConfigKey.OfPlan) change.key()).name());
             }
-            boolean plan = change.key() instanceof ConfigKey.OfPlan;
-            json.set("from", json(change.from(), plan));
-            json.set("to", json(change.to(), plan));
+            json.set("from", json(change.key(), change.from()));
+            json.set("to", json(change.key(), change.to()));
             return json;
         }
 
-        private static @Nullable JsonNode json(@Nullable TenantConfig config, boolean plan) {
-            return config == null
-                    ? null
-                    : Json.tree(plan ? TenantConfigJson.writePlan(config) : TenantConfigJson.write(config));
+        private static @Nullable JsonNode json(ConfigKey key, @Nullable TenantConfig config) {
+            return config == null ? null : Json.tree(StoredConfig.write(key, config));
         }
 
         private void summary(ConfigApply.Pending pending) {

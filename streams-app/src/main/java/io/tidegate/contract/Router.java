@@ -33,7 +33,10 @@ public final class Router {
          *
          * @param name in the form in which names are compared
          */
-        record ToUnknown(String name) implements Route {}
+        record ToUnknown(String name) implements Route {
+            /** Why it is rejected. */
+            public static final String MESSAGE = "no tenant has this name, or several do";
+        }
 
         /**
          * The record cannot be judged.

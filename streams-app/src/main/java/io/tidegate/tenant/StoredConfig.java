@@ -24,6 +24,11 @@ public record StoredConfig(
         }
     }
 
+    /** The value of a record: a tenant's config, or the fields of a plan. */
+    public static byte[] write(ConfigKey key, TenantConfig config) {
+        return key instanceof ConfigKey.OfPlan ? TenantConfigJson.writePlan(config) : TenantConfigJson.write(config);
+    }
+
     /** Reads a value that is not null. Never throws for its content. */
     public static StoredConfig read(TenantId key, byte[] value) {
         try {

@@ -3,6 +3,7 @@ package io.tidegate.topology;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.tidegate.admission.Reason;
+import io.tidegate.contract.Router.Route.ToUnknown;
 import io.tidegate.contract.SourcePosition;
 import io.tidegate.contract.TidegateHeaders;
 import io.tidegate.tenant.TenantId;
@@ -14,15 +15,13 @@ import org.apache.kafka.streams.processor.api.Record;
  * whose admit task could decide. They leave no state.
  */
 final class UnknownNames {
-    private static final String MESSAGE = "no tenant has this name, or several do";
-
     private UnknownNames() {}
 
     /** The record for {@code quota-exceeded}, unchanged except for its headers; partitioned by the name. */
     static Record<TenantKey, byte[]> rejected(Record<byte[], byte[]> record, String name, SourcePosition source) {
         Headers headers = TidegateHeaders.ofProducer(record.headers().toArray());
         add(headers, TidegateHeaders.REASON, Reason.TENANT_UNKNOWN.id());
-        add(headers, TidegateHeaders.MESSAGE, MESSAGE);
+        add(headers, TidegateHeaders.MESSAGE, ToUnknown.MESSAGE);
         add(headers, TidegateHeaders.RETRYABLE, "true");
         add(headers, TidegateHeaders.SOURCE_TOPIC, source.topic());
         add(headers, TidegateHeaders.SOURCE_PARTITION, Integer.toString(source.partition()));

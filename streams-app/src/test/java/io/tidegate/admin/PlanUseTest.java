@@ -6,7 +6,6 @@ import io.tidegate.tenant.ConfigKey;
 import io.tidegate.tenant.Plan;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantId;
-import java.nio.charset.StandardCharsets;
 import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -55,19 +54,6 @@ class PlanUseTest {
                 .containsOnlyKeys(PRO, tenant(9));
         assertThat(violations(tenant(9), on(9, "pro"), tenant(5), on(5, "none")))
                 .containsExactly(Map.entry(tenant(5), "plan: 'none' does not exist; plans: pro"));
-    }
-
-    @Test
-    void aRecordThatCannotBeReadLeavesWhatWasKnown() {
-        use.read(PRO, "{}".getBytes(StandardCharsets.UTF_8));
-        use.read(tenant(5), "{\"tenant_id\":5,\"plan\":\"pro\"}".getBytes(StandardCharsets.UTF_8));
-        use.read(PRO, "{".getBytes(StandardCharsets.UTF_8));
-        use.read(tenant(5), "{\"tenant_id\":6}".getBytes(StandardCharsets.UTF_8));
-        assertThat(use.plans()).containsOnlyKeys("pro");
-        assertThat(use.users("pro")).isEqualTo(1);
-        use.read(tenant(5), null);
-        assertThat(use.users("pro")).isZero();
-        assertThat(violations(PRO, null)).isEmpty();
     }
 
     @Test
