@@ -2,6 +2,7 @@ package io.tidegate.admin;
 
 import io.tidegate.admin.TopicRule.AtLeast;
 import io.tidegate.admin.TopicRule.Exactly;
+import io.tidegate.admin.TopicRule.ExactlyShards;
 import io.tidegate.admin.TopicRule.IngressRetention;
 import io.tidegate.admin.TopicRule.NotLowered;
 import io.tidegate.admin.TopicRule.SameAsState;
@@ -25,12 +26,14 @@ final class TopicCheck {
     private final String cluster;
     private final int shards;
     private final boolean requireLogAppendTime;
+    private final boolean keyedIngress;
     private final String applicationId;
 
     TopicCheck(Settings settings) {
         cluster = Remedy.cluster(settings);
         shards = settings.shards();
         requireLogAppendTime = settings.requireLogAppendTime();
+        keyedIngress = settings.keyedIngress();
         applicationId = settings.applicationId();
     }
 
@@ -43,10 +46,10 @@ final class TopicCheck {
     List<TopicFinding> findings(Collection<TopicState> topics, Map<String, TopicState> atStart) {
         List<TopicFinding> findings = new ArrayList<>();
         long ingressMs = TopicPlan.ingressRetentionMs(topics);
-        int ofState = StatePartitions.count(topics);
+        int ofState = StatePartitions.count(topics, keyedIngress);
         for (TopicState topic : topics) {
             for (TopicRule rule : TopicRules.of(topic.role())) {
-                TopicFinding finding = rule.when().holds(requireLogAppendTime)
+                TopicFinding finding = rule.when().holds(requireLogAppendTime, keyedIngress)
                         ? finding(topic, rule, ingressMs, ofState, atStart.get(topic.name()))
                         : null;
                 if (finding != null) {
@@ -112,6 +115,8 @@ final class TopicCheck {
                             rule,
                             "at least %d are needed (%s)".formatted(shards, Settings.SHARDS),
                             Math.max(shards, TopicRules.STATE.contains(topic.role()) ? ofState : 0));
+        } else if (rule.demand() instanceof ExactlyShards) {
+            return topic.partitions() == shards ? null : notShards(topic, rule);
         } else if (rule.demand() instanceof SameAsState) {
             boolean isTooFewForShards = topic.role() != TopicRole.CHANGELOG && topic.partitions() < shards;
             return topic.partitions() >= ofState || isTooFewForShards // which is a finding of its own
@@ -119,7 +124,7 @@ final class TopicCheck {
                     : add(
                             topic,
                             rule,
-                            "%d are needed, as many as the other topics of the tenants' state have".formatted(ofState),
+                            "%d are needed, as many as the other inputs and topics of the tenants' state have".formatted(ofState),
                             ofState);
         } else if (rule.demand() instanceof Unchanged) {
             return before == null || found.equals(before.value(name)) ? null : recreated(topic, rule, before);
@@ -157,6 +162,20 @@ final class TopicCheck {
                 rule,
                 "topic %s has %d partitions, %s".formatted(topic.name(), topic.partitions(), must),
                 Remedy.addPartitions(cluster, topic.name(), wanted));
+    }
+
+    private TopicFinding notShards(TopicState topic, TopicRule rule) {
+        String must = "with %s=tenant it should have %d (%s)"
+                .formatted(Settings.INGRESS_PARTITIONING, shards, Settings.SHARDS);
+        return topic.partitions() < shards
+                ? add(topic, rule, must, shards)
+                : new TopicFinding(
+                        topic.name(),
+                        rule,
+                        ("topic %s has %d partitions, %s: signals in other partitions than their tenant's take the detour"
+                                        + " through the inner topic. Let producers choose among the first %d, or use another topic")
+                                .formatted(topic.name(), topic.partitions(), must, shards),
+                        null);
     }
 
     private static TopicFinding recreated(TopicState topic, TopicRule rule, TopicState before) {

@@ -16,6 +16,7 @@ import io.tidegate.admin.TopicRule.AtLeast;
 import io.tidegate.admin.TopicRule.AtStart;
 import io.tidegate.admin.TopicRule.Demand;
 import io.tidegate.admin.TopicRule.Exactly;
+import io.tidegate.admin.TopicRule.ExactlyShards;
 import io.tidegate.admin.TopicRule.IngressRetention;
 import io.tidegate.admin.TopicRule.NotLowered;
 import io.tidegate.admin.TopicRule.SameAsState;
@@ -191,6 +192,14 @@ final class TopicRules {
                     AtStart.REFUSE,
                     WhileRunning.REPORT,
                     "A tenant's partition is its shard. Additional partitions stay empty."),
+            rule(
+                    Set.of(SIGNALS),
+                    TopicRule.PARTITIONS,
+                    new ExactlyShards(),
+                    When.KEYED_INGRESS,
+                    AtStart.WARN,
+                    WhileRunning.REPORT,
+                    "Producers would write to other partitions than the tenant's, and most signals would take the detour."),
             rule(
                     STATE,
                     TopicRule.PARTITIONS,

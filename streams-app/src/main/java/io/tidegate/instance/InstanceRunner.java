@@ -19,6 +19,8 @@ import io.tidegate.topology.TopologySettings;
 import io.tidegate.wal.DataDir;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Properties;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
@@ -32,6 +34,8 @@ import org.jspecify.annotations.Nullable;
  * records flow. Closes in the other order.
  */
 public final class InstanceRunner implements AutoCloseable {
+    private static final int WINDOWS_OF_KEYED_INGRESS = 3;
+
     private final StartedParts parts;
     private final @Nullable HttpServer http;
     private final Instance instance;
@@ -85,13 +89,7 @@ public final class InstanceRunner implements AutoCloseable {
                 settings.applicationId(),
                 settings.metricsTenantsMax(),
                 System::currentTimeMillis));
-        Alignment alignment = settings.alignmentWaitMaxMs() == 0
-                ? null
-                : new Alignment(
-                        topology.topics().signals(),
-                        settings.latenessMaxMs(),
-                        settings.alignmentWaitMaxMs(),
-                        System::currentTimeMillis);
+        Alignment alignment = alignment(settings);
         Properties streams = settings.streamsConfig(
                 dir.streamsState(), topics.requestBytesMax(), http == null ? null : http.advertised());
         TopicPlan.changelogConfig().forEach((key, value) -> streams.put(StreamsConfig.topicPrefix(key), value));
@@ -125,6 +123,27 @@ public final class InstanceRunner implements AutoCloseable {
             parts.closeFirst(http);
         }
         return new InstanceRunner(parts, http, instance, topics);
+    }
+
+    /**
+     * With keyed ingress admit reads signals from both topics, so both are aligned: a signal that takes the detour must not be
+     * read too late for those that do not. What is unread in {@code signals-by-tenant} can be two windows older than its
+     * partition's time: one because stage 1 reads partitions so far apart, one because the first unread record is looked up
+     * by its time. So each window is a third.
+     */
+    private static @Nullable Alignment alignment(Settings settings) {
+        if (settings.alignmentWaitMaxMs() == 0) {
+            return null;
+        }
+        List<String> aligned = new ArrayList<>(settings.topics().signals());
+        if (settings.keyedIngress()) {
+            aligned.add(settings.topics().byTenant());
+        }
+        return new Alignment(
+                aligned,
+                settings.keyedIngress() ? settings.latenessMaxMs() / WINDOWS_OF_KEYED_INGRESS : settings.latenessMaxMs(),
+                settings.alignmentWaitMaxMs(),
+                System::currentTimeMillis);
     }
 
     private static ScheduledExecutorService summaries() {

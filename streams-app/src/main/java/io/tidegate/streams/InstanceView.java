@@ -44,7 +44,7 @@ public final class InstanceView {
     /**
      * A task of this instance.
      *
-     * @param stage {@code route} or {@code admit}
+     * @param stage {@code route} or {@code admit}; a task of both is {@code admit}
      * @param partition of its topic: the shard, but for {@code route}
      * @param active false for a standby
      * @param running false while it is being restored or moved
@@ -256,10 +256,10 @@ public final class InstanceView {
     }
 
     private String stage(TaskMetadata task) {
-        return task.topicPartitions().stream()
-                .findFirst()
-                .map(partition -> GroupProgress.stageOf(topics, partition.topic()))
-                .orElse(GroupProgress.ROUTE);
+        // A task of both stages has the state of admit.
+        boolean admits = task.topicPartitions().stream()
+                .anyMatch(partition -> GroupProgress.stageOf(topics, partition.topic()).equals(GroupProgress.ADMIT));
+        return admits ? GroupProgress.ADMIT : GroupProgress.ROUTE;
     }
 
     /** The shards whose tenants this instance decides on now. */
