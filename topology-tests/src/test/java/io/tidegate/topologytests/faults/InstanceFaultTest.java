@@ -27,6 +27,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * What can happen to instances, under load, with two or three of them and standby replicas. Each test ends with the check of
@@ -81,6 +83,29 @@ final class InstanceFaultTest {
                         .as("files that are gone or others than before")
                         .isEmpty();
             }
+            scene.settleAndCheck();
+        }
+    }
+
+    /** Half of the signals are in their tenant's partition, the others take the inner topic. */
+    @ParameterizedTest
+    @ValueSource(strings = {"streams", "classic"})
+    void killsAtRandomLoseNothingWithKeyedIngress(String protocol) throws Exception {
+        String[] settings = {
+            FaultScene.KEYED_INGRESS,
+            "group.protocol=" + protocol,
+            "kafka.rocksdb.config.setter=" + TinyMemtables.class.getName()
+        };
+        String name = "keyed-" + protocol;
+        try (FaultScene scene = FaultScene.start(cluster, name, temp, SEED, System.out::println, settings)) {
+            scene.startInstance("a");
+            scene.startInstance("b");
+            scene.startInstance("c");
+            scene.awaitProgress("start");
+            for (int i = 0; i < 5; i++) {
+                scene.killAndRestart(scene.anyInstance());
+            }
+            scene.pause("a");
             scene.settleAndCheck();
         }
     }
