@@ -16,8 +16,8 @@ import org.slf4j.LoggerFactory;
  * <p>A tenant's partition follows from {@code shards} alone, so additional partitions stay empty. Kafka Streams however makes
  * one task for each partition of a stage's inputs, and fails while a changelog has more or fewer partitions than there are
  * tasks. So when somebody adds partitions to one of these topics, the others get as many. Partitions are only ever added,
- * never removed, so instances that do this at the same time agree. With keyed ingress {@code signals} is an input of the
- * same stage: it counts, and is not changed.
+ * never removed, so instances that do this at the same time agree. With keyed ingress {@code signals} is an input of the same
+ * tasks, so it is one of these topics.
  */
 final class StatePartitions {
     private static final Logger LOG = LoggerFactory.getLogger(StatePartitions.class);
@@ -38,11 +38,15 @@ final class StatePartitions {
      */
     static int count(Collection<TopicState> topics, boolean keyedIngress) {
         return topics.stream()
-                .filter(topic -> TopicRules.STATE.contains(topic.role())
-                        || (keyedIngress && topic.role() == TopicRole.SIGNALS))
+                .filter(topic -> isOfState(topic.role(), keyedIngress))
                 .mapToInt(TopicState::partitions)
                 .max()
                 .orElse(0);
+    }
+
+    /** Whether each task of the state needs a partition of such a topic. */
+    static boolean isOfState(TopicRole role, boolean keyedIngress) {
+        return TopicRules.STATE.contains(role) || (keyedIngress && role == TopicRole.SIGNALS);
     }
 
     /**
@@ -55,7 +59,7 @@ final class StatePartitions {
         int wanted = count(topics, keyedIngress);
         Map<String, NewPartitions> missing = new LinkedHashMap<>();
         for (TopicState topic : topics) {
-            if (TopicRules.STATE.contains(topic.role()) && topic.partitions() < wanted) {
+            if (isOfState(topic.role(), keyedIngress) && topic.partitions() < wanted) {
                 missing.put(topic.name(), NewPartitions.increaseTo(wanted));
             }
         }

@@ -2,8 +2,8 @@ package io.tidegate.admin;
 
 import io.tidegate.admin.TopicRule.AtLeast;
 import io.tidegate.admin.TopicRule.Exactly;
-import io.tidegate.admin.TopicRule.ExactlyShards;
 import io.tidegate.admin.TopicRule.IngressRetention;
+import io.tidegate.admin.TopicRule.NoMoreThanShards;
 import io.tidegate.admin.TopicRule.NotLowered;
 import io.tidegate.admin.TopicRule.SameAsState;
 import io.tidegate.admin.TopicRule.Shards;
@@ -114,9 +114,9 @@ final class TopicCheck {
                             topic,
                             rule,
                             "at least %d are needed (%s)".formatted(shards, Settings.SHARDS),
-                            Math.max(shards, TopicRules.STATE.contains(topic.role()) ? ofState : 0));
-        } else if (rule.demand() instanceof ExactlyShards) {
-            return topic.partitions() == shards ? null : notShards(topic, rule);
+                            Math.max(shards, StatePartitions.isOfState(topic.role(), keyedIngress) ? ofState : 0));
+        } else if (rule.demand() instanceof NoMoreThanShards) {
+            return topic.partitions() <= shards ? null : moreThanShards(topic, rule);
         } else if (rule.demand() instanceof SameAsState) {
             boolean isTooFewForShards = topic.role() != TopicRole.CHANGELOG && topic.partitions() < shards;
             return topic.partitions() >= ofState || isTooFewForShards // which is a finding of its own
@@ -124,7 +124,7 @@ final class TopicCheck {
                     : add(
                             topic,
                             rule,
-                            "%d are needed, as many as the other inputs and topics of the tenants' state have".formatted(ofState),
+                            "%d are needed, as many as the other topics of the tenants' state have".formatted(ofState),
                             ofState);
         } else if (rule.demand() instanceof Unchanged) {
             return before == null || found.equals(before.value(name)) ? null : recreated(topic, rule, before);
@@ -164,18 +164,16 @@ final class TopicCheck {
                 Remedy.addPartitions(cluster, topic.name(), wanted));
     }
 
-    private TopicFinding notShards(TopicState topic, TopicRule rule) {
-        String must = "with %s=tenant it should have %d (%s)"
-                .formatted(Settings.INGRESS_PARTITIONING, shards, Settings.SHARDS);
-        return topic.partitions() < shards
-                ? add(topic, rule, must, shards)
-                : new TopicFinding(
-                        topic.name(),
-                        rule,
-                        ("topic %s has %d partitions, %s: signals in other partitions than their tenant's take the detour"
-                                        + " through the inner topic. Let producers choose among the first %d, or use another topic")
-                                .formatted(topic.name(), topic.partitions(), must, shards),
-                        null);
+    private static TopicFinding moreThanShards(TopicState topic, TopicRule rule) {
+        return new TopicFinding(
+                topic.name(),
+                rule,
+                ("topic %s has %d partitions, with %s=tenant it should not have more than %s: producers that choose among all"
+                                + " of them miss the tenant's partition, and their signals take the inner topic. Let them"
+                                + " choose among the first ones, or use another topic")
+                        .formatted(
+                                topic.name(), topic.partitions(), Settings.INGRESS_PARTITIONING, Settings.SHARDS),
+                null);
     }
 
     private static TopicFinding recreated(TopicState topic, TopicRule rule, TopicState before) {

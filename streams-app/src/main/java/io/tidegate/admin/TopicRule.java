@@ -158,11 +158,11 @@ public record TopicRule(
         }
     }
 
-    /** A partition for each shard, and no more: producers that key by tenant then write to the tenant's partition. */
-    record ExactlyShards() implements Demand {
+    /** No more partitions than shards: producers that key by tenant then write to the tenant's partition. */
+    record NoMoreThanShards() implements Demand {
         @Override
         public String text() {
-            return "`" + Settings.SHARDS + "`";
+            return "at most `" + Settings.SHARDS + "`";
         }
     }
 

@@ -9,6 +9,7 @@ import io.tidegate.topologytests.support.Deployment;
 import io.tidegate.topologytests.support.TidegateProcess;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -17,6 +18,7 @@ import java.util.Random;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -244,6 +246,59 @@ final class KeyedGroupTest {
         send(2 * SHARDS);
         assertAllStored();
 
-        assertThat(instance.logText()).contains("with ingress.partitioning=tenant it should have " + SHARDS);
+        assertThat(instance.logText()).contains("with ingress.partitioning=tenant it should not have more than shards");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"streams", "classic"})
+    void partitionsThatAreAddedToTheInnerTopicStopNothing(String protocol) throws Exception {
+        deploy(
+                "keyed-added-" + protocol,
+                KEYED,
+                "group.protocol=" + protocol,
+                "kafka.metadata.max.age.ms=1000",
+                "topics.check.interval.ms=1000");
+        configureTenants();
+        TidegateProcess instance = app.start("a");
+        send(null);
+        assertAllStored();
+
+        admin.createPartitions(Map.of(app.topic("by-tenant"), NewPartitions.increaseTo(SHARDS + 1)))
+                .all()
+                .get(30, TimeUnit.SECONDS);
+        TidegateProcess.await(Duration.ofSeconds(60), "a partition more of the ingress", app::logs, () -> {
+            try {
+                return admin.describeTopics(List.of(app.signals()))
+                                .allTopicNames()
+                                .get(30, TimeUnit.SECONDS)
+                                .get(app.signals())
+                                .partitions()
+                                .size()
+                        == SHARDS + 1;
+            } catch (Exception e) {
+                throw new AssertionError(e);
+            }
+        });
+        send(null);
+        assertAllStored();
+
+        terminate(instance);
+        app.start("a");
+        send(SHARDS + 1);
+        assertAllStored();
+    }
+
+    @Test
+    void anIngressWithFewerPartitionsThanShardsIsRejectedWithTheCommandThatAddsThem() throws Exception {
+        deploy("keyed-narrow", KEYED);
+        admin.createTopics(List.of(new NewTopic(app.signals(), 1, (short) 1)
+                        .configs(Map.of("message.timestamp.type", "LogAppendTime"))))
+                .all()
+                .get(30, TimeUnit.SECONDS);
+
+        var init = app.tidegate("init");
+
+        assertThat(init.exit()).isEqualTo(1);
+        assertThat(init.err()).contains("--topic %s --partitions %d".formatted(app.signals(), SHARDS));
     }
 }
