@@ -217,7 +217,8 @@ public final class InstanceView {
                 }
             }
         }
-        return new Task(stage(task), task.taskId().partition(), active, running, lag);
+        String stage = GroupProgress.stageOfTask(topics, task.topicPartitions());
+        return new Task(stage, task.taskId().partition(), active, running, lag);
     }
 
     /** How far the whole group has read, and which partitions no instance owns. */
@@ -253,13 +254,6 @@ public final class InstanceView {
             return new GroupWatch.Here(Set.of(), Set.of()); // not started, or closed
         }
         return new GroupWatch.Here(clientIds, partitions);
-    }
-
-    private String stage(TaskMetadata task) {
-        // A task of both stages has the state of admit.
-        boolean admits = task.topicPartitions().stream()
-                .anyMatch(partition -> GroupProgress.stageOf(topics, partition.topic()).equals(GroupProgress.ADMIT));
-        return admits ? GroupProgress.ADMIT : GroupProgress.ROUTE;
     }
 
     /** The shards whose tenants this instance decides on now. */
