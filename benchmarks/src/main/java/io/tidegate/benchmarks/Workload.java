@@ -38,7 +38,8 @@ record Workload(String name, long signals, int tenants, int entitiesPerKind, int
 
     /** The same, with so few signals that their bytes stay bounded. */
     Workload bounded() {
-        return new Workload(name, Math.min(signals, BYTES_MAX / valueBytes), tenants, entitiesPerKind, valueBytes, keyed);
+        return new Workload(
+                name, Math.min(signals, BYTES_MAX / valueBytes), tenants, entitiesPerKind, valueBytes, keyed);
     }
 
     String topic() {

@@ -171,8 +171,7 @@ final class TopicCheck {
                 ("topic %s has %d partitions, with %s=tenant it should not have more than %s: producers that choose among all"
                                 + " of them miss the tenant's partition, and their signals take the inner topic. Let them"
                                 + " choose among the first ones, or use another topic")
-                        .formatted(
-                                topic.name(), topic.partitions(), Settings.INGRESS_PARTITIONING, Settings.SHARDS),
+                        .formatted(topic.name(), topic.partitions(), Settings.INGRESS_PARTITIONING, Settings.SHARDS),
                 null);
     }
 

@@ -132,7 +132,8 @@ final class TopicOwners {
         }
         if (isRunning(group)) {
             throw new AdminException(
-                    "%s: its instances must all have the same value. To change it, stop all of them first".formatted(wrong));
+                    "%s: its instances must all have the same value. To change it, stop all of them first"
+                            .formatted(wrong));
         }
         if (settings.streamsGroupProtocol() && group.type().orElse(null) == GroupType.STREAMS) {
             throw new AdminException(

@@ -19,8 +19,6 @@ import io.tidegate.topology.TopologySettings;
 import io.tidegate.wal.DataDir;
 import java.io.IOException;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Properties;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
@@ -34,8 +32,6 @@ import org.jspecify.annotations.Nullable;
  * records flow. Closes in the other order.
  */
 public final class InstanceRunner implements AutoCloseable {
-    private static final int WINDOWS_OF_KEYED_INGRESS = 3;
-
     private final StartedParts parts;
     private final @Nullable HttpServer http;
     private final Instance instance;
@@ -126,24 +122,18 @@ public final class InstanceRunner implements AutoCloseable {
     }
 
     /**
-     * With keyed ingress admit reads signals from both topics, so both are aligned: a signal that takes the detour must not be
-     * read too late for those that do not. What is unread in {@code signals-by-tenant} can be two windows older than its
-     * partition's time: one because stage 1 reads partitions so far apart, one because the first unread record is looked up
-     * by its time. So each window is a third.
+     * With keyed ingress admit reads signals from both topics, so both are aligned: a signal that takes the inner topic must not be
+     * decided too late for those that do not.
      */
     private static @Nullable Alignment alignment(Settings settings) {
-        if (settings.alignmentWaitMaxMs() == 0) {
-            return null;
-        }
-        List<String> aligned = new ArrayList<>(settings.topics().signals());
-        if (settings.keyedIngress()) {
-            aligned.add(settings.topics().byTenant());
-        }
-        return new Alignment(
-                aligned,
-                settings.keyedIngress() ? settings.latenessMaxMs() / WINDOWS_OF_KEYED_INGRESS : settings.latenessMaxMs(),
-                settings.alignmentWaitMaxMs(),
-                System::currentTimeMillis);
+        return settings.alignmentWaitMaxMs() == 0
+                ? null
+                : new Alignment(
+                        settings.topics().signals(),
+                        settings.keyedIngress() ? settings.topics().byTenant() : null,
+                        settings.latenessMaxMs(),
+                        settings.alignmentWaitMaxMs(),
+                        System::currentTimeMillis);
     }
 
     private static ScheduledExecutorService summaries() {

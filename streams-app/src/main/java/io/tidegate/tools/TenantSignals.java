@@ -56,7 +56,8 @@ final class TenantSignals implements AutoCloseable {
         List<ByTime.Parts<RoutedSignal>> sequences = new ArrayList<>();
         Map<TopicPartition, Long> last = new HashMap<>();
         int shard = look(fromMs, last);
-        sequences.add(parts(open(new TopicPartition(settings.topics().byTenant(), shard), fromMs), TenantSignals::signals));
+        sequences.add(
+                parts(open(new TopicPartition(settings.topics().byTenant(), shard), fromMs), TenantSignals::signals));
         for (String topic : settings.topics().signals()) {
             if (shard < TopicReader.partitionCount(settings, topic)) {
                 TopicPartition ingress = new TopicPartition(topic, shard);
@@ -77,9 +78,7 @@ final class TenantSignals implements AutoCloseable {
      */
     private int look(long fromMs, Map<TopicPartition, Long> last) {
         String inner = settings.topics().byTenant();
-        int[] shard = {
-            TenantPartitions.of(tenant, settings.shards(), TopicReader.partitionCount(settings, inner))
-        };
+        int[] shard = {TenantPartitions.of(tenant, settings.shards(), TopicReader.partitionCount(settings, inner))};
         try (TopicReader reader = new TopicReader(settings, List.of(inner))) {
             reader.skipTo(fromMs);
             reader.readToEnd(record -> {

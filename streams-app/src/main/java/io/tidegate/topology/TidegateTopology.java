@@ -104,7 +104,8 @@ public final class TidegateTopology {
         Supplier<AdmitProcessor> admit =
                 () -> new AdmitProcessor(settings, configs, reader, memory, onThread, afterCommit, listener);
 
-        // The order of the nodes numbers the tasks. Those of admit have the same ids in both forms, so their local state
+        // The order of the nodes numbers the tasks. Those of admit have the same ids in both forms, so their local
+        // state
         // stays valid when the setting is changed.
         ChangelogTopology topology = new ChangelogTopology();
         addConfigs(topology, topics, configs);
@@ -190,8 +191,7 @@ public final class TidegateTopology {
     }
 
     /** Adds what stage 2 needs to the node that runs it. */
-    private static void completeAdmit(
-            ChangelogTopology topology, TopologySettings settings, Supplier<WalStore> wal) {
+    private static void completeAdmit(ChangelogTopology topology, TopologySettings settings, Supplier<WalStore> wal) {
         Topics topics = settings.topics();
         for (String store : StateKeys.LOGGED_STORES) {
             topology.addStateStore(store(store, true), ADMIT);

@@ -6,6 +6,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Queue;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 
 /** Signals of several partitions in the order of their times. */
@@ -15,18 +16,21 @@ final class ByTimeTest {
     private record Timed(long timeMs, String name) {}
 
     /** A sequence that comes in the given parts. */
-    @SafeVarargs
-    private ByTime.Parts<Timed> parts(String name, List<Long>... parts) {
-        Queue<List<Long>> left = new ArrayDeque<>(List.of(parts));
+    private ByTime.Parts<Timed> parts(String name, long[]... parts) {
+        Queue<long[]> left = new ArrayDeque<>(List.of(parts));
         return into -> {
-            List<Long> part = left.poll();
+            long[] part = left.poll();
             if (part == null) {
                 return false;
             }
             read.add(name);
-            part.forEach(timeMs -> into.add(new Timed(timeMs, name)));
+            LongStream.of(part).forEach(timeMs -> into.add(new Timed(timeMs, name)));
             return true;
         };
+    }
+
+    private static long[] times(long... timesMs) {
+        return timesMs;
     }
 
     private List<String> merged(List<ByTime.Parts<Timed>> sequences) {
@@ -40,26 +44,26 @@ final class ByTimeTest {
 
     @Test
     void elementsComeInTheOrderOfTheirTimes() {
-        assertThat(merged(List.of(parts("a", List.of(1L, 4L), List.of(6L)), parts("b", List.of(2L, 3L), List.of(5L)))))
+        assertThat(merged(List.of(parts("a", times(1, 4), times(6)), parts("b", times(2, 3), times(5)))))
                 .containsExactly("a1", "b2", "b3", "a4", "b5", "a6");
     }
 
     @Test
     void aSequenceKeepsItsOwnOrderAndTheFirstComesFirstAtTheSameTime() {
-        assertThat(merged(List.of(parts("a", List.of(5L, 2L)), parts("b", List.of(5L, 6L)))))
+        assertThat(merged(List.of(parts("a", times(5, 2)), parts("b", times(5, 6)))))
                 .containsExactly("a5", "a2", "b5", "b6");
     }
 
     @Test
     void partsWithoutAnElementAreNoEnd() {
-        assertThat(merged(List.of(parts("a", List.of(), List.of(), List.of(3L)), parts("b"), parts("c", List.of(1L)))))
+        assertThat(merged(List.of(parts("a", times(), times(), times(3)), parts("b"), parts("c", times(1)))))
                 .containsExactly("c1", "a3");
     }
 
     @Test
     void nothingIsReadBeforeItIsNeeded() {
         ByTime<Timed> merged = new ByTime<>(
-                List.of(parts("a", List.of(1L, 2L), List.of(9L)), parts("b", List.of(5L), List.of(7L))), Timed::timeMs);
+                List.of(parts("a", times(1, 2), times(9)), parts("b", times(5), times(7))), Timed::timeMs);
 
         merged.next();
         merged.next();

@@ -67,8 +67,7 @@ final class BacklogTest {
             throws Exception {
         String[] keyed = {"ingress.partitioning=" + partitioning, "shards=" + PARTITIONS};
         boolean isKeyed = partitioning.equals("tenant");
-        try (Deployment app =
-                deployment("within-" + seconds + "-" + partitioning, isKeyed ? keyed : new String[0])) {
+        try (Deployment app = deployment("within-" + seconds + "-" + partitioning, isKeyed ? keyed : new String[0])) {
             Backlog backlog = Backlog.create(app, PARTITIONS);
             app.set("42", "--rate", limit);
             backlog.send("42", outageBeganMs(), Duration.ofSeconds(seconds), perSecond);

@@ -222,8 +222,8 @@ final class KeyedGroupTest {
         send(SHARDS);
         assertAllStored();
         for (int tenant = 1; tenant <= TENANTS; tenant++) {
-            var judged = app.tidegate(
-                    "tenants", "set", Integer.toString(tenant), "--rate", "0", "--dry-run", "-o", "json");
+            var judged =
+                    app.tidegate("tenants", "set", Integer.toString(tenant), "--rate", "0", "--dry-run", "-o", "json");
             assertThat(judged.exit()).as(judged.err()).isZero();
             JsonNode report = JSON.readTree(judged.out());
             assertThat(report.at("/signals").asInt()).as("tenant %d", tenant).isEqualTo(sent);

@@ -124,7 +124,9 @@ final class KeyedIngressTest {
     }
 
     private static List<String> withoutChecksums(List<String> lines) {
-        return lines.stream().map(line -> line.replaceAll("\"crc\":\"\\w+\"", "")).toList();
+        return lines.stream()
+                .map(line -> line.replaceAll("\"crc\":\"\\w+\"", ""))
+                .toList();
     }
 
     /** Signals of several tenants with all kinds of limits, late ones, strangers, rubbish, commands and changed configs. */
@@ -145,8 +147,8 @@ final class KeyedIngressTest {
                     String owner = i < HERE.size() ? HERE.get(i) : tenant;
                     List.of(reference, keyed, otherTask).forEach(one -> one.config(owner, fields));
                 } else if (kind == 1) {
-                    TestRecord<byte[], byte[]> command = record("{\"command\":\"prune-wal\",\"below_seq\":%d}"
-                                    .formatted(random.nextInt(40)))
+                    TestRecord<byte[], byte[]> command = record(
+                                    "{\"command\":\"prune-wal\",\"below_seq\":%d}".formatted(random.nextInt(40)))
                             .key(tenant)
                             .header(TidegateHeaders.COMMAND_ID, "c" + i)
                             .at(nowMs);

@@ -221,7 +221,10 @@ final class Invariants {
                     var decision = admission.admit(config, usage, parsed, value.length, stored.timestampMs());
                     if (decision instanceof Rejected rejected) {
                         differing.add("tenant %s signal %d: accepted and not '%s'"
-                                .formatted(tenant, signal.number(), rejected.quota().reason()));
+                                .formatted(
+                                        tenant,
+                                        signal.number(),
+                                        rejected.quota().reason()));
                     }
                 }
             }
