@@ -62,8 +62,8 @@ final class ByTimeTest {
 
     @Test
     void nothingIsReadBeforeItIsNeeded() {
-        ByTime<Timed> merged = new ByTime<>(
-                List.of(parts("a", times(1, 2), times(9)), parts("b", times(5), times(7))), Timed::timeMs);
+        ByTime<Timed> merged =
+                new ByTime<>(List.of(parts("a", times(1, 2), times(9)), parts("b", times(5), times(7))), Timed::timeMs);
 
         merged.next();
         merged.next();

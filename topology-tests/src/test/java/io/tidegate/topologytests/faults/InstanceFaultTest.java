@@ -62,6 +62,10 @@ final class InstanceFaultTest {
 
     private FaultScene scene(int hotShare, TestInfo test, String... settings) throws Exception {
         String name = test.getTestMethod().orElseThrow().getName().toLowerCase(Locale.ROOT);
+        return scene(hotShare, name, settings);
+    }
+
+    private FaultScene scene(int hotShare, String name, String... settings) throws Exception {
         return FaultScene.start(cluster, name, temp, SEED, hotShare, System.out::println, settings);
     }
 
@@ -96,8 +100,7 @@ final class InstanceFaultTest {
             "group.protocol=" + protocol,
             "kafka.rocksdb.config.setter=" + TinyMemtables.class.getName()
         };
-        String name = "keyed-" + protocol;
-        try (FaultScene scene = FaultScene.start(cluster, name, temp, SEED, System.out::println, settings)) {
+        try (FaultScene scene = scene(1, "keyed-" + protocol, settings)) {
             scene.startInstance("a");
             scene.startInstance("b");
             scene.startInstance("c");
