@@ -19,6 +19,8 @@ export function wal() {
 
   function card(one) {
     const stages = ['route', 'admit'].map((stage) => [stage, (one.tasks ?? []).filter((task) => task.stage === stage)]);
+    // With keyed ingress the tasks of admit read the signals too, and there are no others.
+    const shown = stages.filter(([stage, tasks]) => stage === 'admit' || tasks.length > 0 || stages.every(([, all]) => all.length === 0));
     return h('article', { class: 'card', 'aria-label': `Instance ${one.instance ?? one.address}` },
       h('div', { class: 'heading' }, h('h3', {}, one.instance ?? one.address), one.ready ? pill('ready', 'good') : pill(one.state, one.state === 'unreachable' ? 'bad' : 'wait')),
       h('p', { class: 'hint' }, `${one.address}${one.region ? `, region ${one.region}` : ''}`),
@@ -30,7 +32,7 @@ export function wal() {
         h('dt', {}, 'Verified'), h('dd', { class: one.last_verify?.damaged ? 'no' : '' }, verified(one.last_verify)),
         h('dt', {}, 'Configs'), h('dd', {}, `${number(one.tenants_configured)}${one.configs_refused ? `, ${number(one.configs_refused)} refused` : ''}`),
         one.missing_tenant ? [h('dt', {}, 'No tenant'), h('dd', {}, one.missing_tenant === 'reject' ? 'to the dead-letter topic' : 'counts for tenant 0')] : null,
-        stages.map(([stage, tasks]) => [h('dt', {}, stage), h('dd', { class: 'tasks' }, tasks.length === 0 ? 'no task'
+        shown.map(([stage, tasks]) => [h('dt', {}, stage), h('dd', { class: 'tasks' }, tasks.length === 0 ? 'no task'
           : tasks.map((task) => h('span', { class: `task ${task.active ? 'active' : 'standby'} ${task.running ? '' : 'moving'}`, title: `${stage} ${task.partition}: ${task.active ? 'active' : 'standby'}${task.running ? '' : ', not running yet'}` },
             number(task.partition), h('span', { class: 'sr' }, task.active ? ' active' : ' standby'))))])));
   }

@@ -98,6 +98,8 @@ record Case(String name, Program program, Workload workload, int threads, Quota 
             new Ratio("p_ratio_bare_accepted", "bare-accepted", "limit-known"),
             new Ratio("bare_ratio_rejected", "tidegate-rejected", "bare-refused"),
             new Ratio("p_ratio_bare_refused", "bare-refused", "limit-known"),
+            new Ratio("p_ratio_keyed", "tidegate-keyed", "limit-known"),
+            new Ratio("p_ratio_keyed_rejected", "tidegate-keyed-rejected", "limit-known"),
             new Ratio("p_ratio_mixed", "tidegate-mixed", "limit-known"),
             new Ratio("tenants_10_ratio", "tidegate-10-tenants", "tidegate-known"),
             new Ratio("tenants_100000_ratio", "tidegate-100000-tenants", "tidegate-known"),
@@ -135,6 +137,14 @@ record Case(String name, Program program, Workload workload, int threads, Quota 
                         limit,
                         accepting("bare-refused", Program.BARE_REFUSED, known, threads),
                         new Case("tidegate-rejected", Program.TIDEGATE, known, threads, Quota.REJECT_ALL));
+            case "keyed" -> {
+                Workload keyed = new Workload("keyed", signals, 1000, 333, 200, true);
+                yield List.of(
+                        limit,
+                        tidegate,
+                        accepting("tidegate-keyed", Program.TIDEGATE, keyed, threads),
+                        new Case("tidegate-keyed-rejected", Program.TIDEGATE, keyed, threads, Quota.REJECT_ALL));
+            }
             case "mixed" -> List.of(limit, new Case("tidegate-mixed", Program.TIDEGATE, known, threads, Quota.HALF));
             // As many entities in all as in the case of 1,000 tenants.
             case "tenants" ->

@@ -35,7 +35,7 @@ import picocli.CommandLine.Option;
         description = {
             "The whole path beside what else could be run, and beside the limit.",
             "",
-            "Groups of cases: known, new, rejected, mixed, tenants, entities, threads, sizes, delay, restart."
+            "Groups of cases: known, new, rejected, keyed, mixed, tenants, entities, threads, sizes, delay, restart."
         })
 final class Pipeline implements Callable<Integer> {
     private static final long QUICK_SIGNALS = 400_000;
@@ -141,6 +141,7 @@ final class Pipeline implements Callable<Integer> {
                                 "known",
                                 "new",
                                 "rejected",
+                                "keyed",
                                 "mixed",
                                 "tenants",
                                 "entities",

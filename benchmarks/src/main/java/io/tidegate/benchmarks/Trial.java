@@ -3,6 +3,7 @@ package io.tidegate.benchmarks;
 import io.tidegate.benchmarks.Case.Measured;
 import io.tidegate.benchmarks.Case.Program;
 import io.tidegate.benchmarks.Case.Quota;
+import io.tidegate.config.Settings;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -101,6 +102,9 @@ final class Trial {
                                 .toArray(String[]::new));
             case TIDEGATE -> {
                 Map<String, String> settings = bench.tidegate(id, source, subject.threads());
+                if (subject.workload().keyed()) {
+                    settings.put(Settings.INGRESS_PARTITIONING, "tenant");
+                }
                 if (!again) {
                     bench.prepare(
                             Bench.settings(settings),

@@ -21,8 +21,9 @@ import org.jspecify.annotations.Nullable;
  * @param tenants with the ids 1 to n, all alike
  * @param entitiesPerKind distinct ones of each tenant and kind; {@link #ALWAYS_NEW}: every one is new
  * @param valueBytes of each value; the shortest possible where that is longer
+ * @param keyed whether the tenant's id is the key, so that each signal is in its tenant's partition
  */
-record Workload(String name, long signals, int tenants, int entitiesPerKind, int valueBytes) {
+record Workload(String name, long signals, int tenants, int entitiesPerKind, int valueBytes, boolean keyed) {
     static final int ALWAYS_NEW = 0;
 
     /** What a topic of these may take on disk at most, beside the copies that the programs make. */
@@ -30,9 +31,15 @@ record Workload(String name, long signals, int tenants, int entitiesPerKind, int
 
     private static final long SEED = 7;
 
+    /** Signals without keys, in any partition. */
+    Workload(String name, long signals, int tenants, int entitiesPerKind, int valueBytes) {
+        this(name, signals, tenants, entitiesPerKind, valueBytes, false);
+    }
+
     /** The same, with so few signals that their bytes stay bounded. */
     Workload bounded() {
-        return new Workload(name, Math.min(signals, BYTES_MAX / valueBytes), tenants, entitiesPerKind, valueBytes);
+        return new Workload(
+                name, Math.min(signals, BYTES_MAX / valueBytes), tenants, entitiesPerKind, valueBytes, keyed);
     }
 
     String topic() {
@@ -41,12 +48,12 @@ record Workload(String name, long signals, int tenants, int entitiesPerKind, int
 
     /** One signal of each tenant, for the topic of this. */
     Workload oneOfEach() {
-        return new Workload(name, tenants, tenants, entitiesPerKind, valueBytes);
+        return new Workload(name, tenants, tenants, entitiesPerKind, valueBytes, keyed);
     }
 
     /** The same in a topic of its own. */
     Workload named(String other) {
-        return new Workload(other, signals, tenants, entitiesPerKind, valueBytes);
+        return new Workload(other, signals, tenants, entitiesPerKind, valueBytes, keyed);
     }
 
     /** Makes the signals one after the other. Not thread-safe. */
@@ -97,7 +104,9 @@ record Workload(String name, long signals, int tenants, int entitiesPerKind, int
             Source source = new Source();
             FirstFailure failure = new FirstFailure();
             for (long sent = 0; sent < signals; sent++) {
-                var unused = producer.send(new ProducerRecord<>(topic(), source.next()), failure);
+                byte[] value = source.next();
+                byte[] key = keyed ? source.tenant().key() : null;
+                var unused = producer.send(new ProducerRecord<>(topic(), key, value), failure);
                 progress.accept(sent);
             }
             failure.check(producer);

@@ -16,24 +16,37 @@ import org.slf4j.LoggerFactory;
  * <p>A tenant's partition follows from {@code shards} alone, so additional partitions stay empty. Kafka Streams however makes
  * one task for each partition of a stage's inputs, and fails while a changelog has more or fewer partitions than there are
  * tasks. So when somebody adds partitions to one of these topics, the others get as many. Partitions are only ever added,
- * never removed, so instances that do this at the same time agree.
+ * never removed, so instances that do this at the same time agree. With keyed ingress {@code signals} is an input of the same
+ * tasks, so it is one of these topics.
  */
 final class StatePartitions {
     private static final Logger LOG = LoggerFactory.getLogger(StatePartitions.class);
 
     private final Admin admin;
+    private final boolean keyedIngress;
 
-    StatePartitions(Admin admin) {
+    /** @param keyedIngress whether the tasks of the state also read {@code signals} */
+    StatePartitions(Admin admin, boolean keyedIngress) {
         this.admin = admin;
+        this.keyedIngress = keyedIngress;
     }
 
-    /** The partition count that all topics of the state need; 0 if there are none. */
-    static int count(Collection<TopicState> topics) {
+    /**
+     * The partition count that all topics of the state need; 0 if there are none.
+     *
+     * @param keyedIngress whether the tasks of the state also read {@code signals}
+     */
+    static int count(Collection<TopicState> topics, boolean keyedIngress) {
         return topics.stream()
-                .filter(topic -> TopicRules.STATE.contains(topic.role()))
+                .filter(topic -> isOfState(topic.role(), keyedIngress))
                 .mapToInt(TopicState::partitions)
                 .max()
                 .orElse(0);
+    }
+
+    /** Whether each task of the state needs a partition of such a topic. */
+    static boolean isOfState(TopicRole role, boolean keyedIngress) {
+        return TopicRules.STATE.contains(role) || (keyedIngress && role == TopicRole.SIGNALS);
     }
 
     /**
@@ -43,10 +56,10 @@ final class StatePartitions {
      * @throws AdminException if partitions may not be added, for example without the right to alter the topic
      */
     List<String> level(Collection<TopicState> topics) {
-        int wanted = count(topics);
+        int wanted = count(topics, keyedIngress);
         Map<String, NewPartitions> missing = new LinkedHashMap<>();
         for (TopicState topic : topics) {
-            if (TopicRules.STATE.contains(topic.role()) && topic.partitions() < wanted) {
+            if (isOfState(topic.role(), keyedIngress) && topic.partitions() < wanted) {
                 missing.put(topic.name(), NewPartitions.increaseTo(wanted));
             }
         }

@@ -3,6 +3,7 @@ package io.tidegate.admin;
 import io.tidegate.admin.TopicRule.AtLeast;
 import io.tidegate.admin.TopicRule.Exactly;
 import io.tidegate.admin.TopicRule.IngressRetention;
+import io.tidegate.admin.TopicRule.NoMoreThanShards;
 import io.tidegate.admin.TopicRule.NotLowered;
 import io.tidegate.admin.TopicRule.SameAsState;
 import io.tidegate.admin.TopicRule.Shards;
@@ -25,12 +26,14 @@ final class TopicCheck {
     private final String cluster;
     private final int shards;
     private final boolean requireLogAppendTime;
+    private final boolean keyedIngress;
     private final String applicationId;
 
     TopicCheck(Settings settings) {
         cluster = Remedy.cluster(settings);
         shards = settings.shards();
         requireLogAppendTime = settings.requireLogAppendTime();
+        keyedIngress = settings.keyedIngress();
         applicationId = settings.applicationId();
     }
 
@@ -43,10 +46,10 @@ final class TopicCheck {
     List<TopicFinding> findings(Collection<TopicState> topics, Map<String, TopicState> atStart) {
         List<TopicFinding> findings = new ArrayList<>();
         long ingressMs = TopicPlan.ingressRetentionMs(topics);
-        int ofState = StatePartitions.count(topics);
+        int ofState = StatePartitions.count(topics, keyedIngress);
         for (TopicState topic : topics) {
             for (TopicRule rule : TopicRules.of(topic.role())) {
-                TopicFinding finding = rule.when().holds(requireLogAppendTime)
+                TopicFinding finding = rule.when().holds(requireLogAppendTime, keyedIngress)
                         ? finding(topic, rule, ingressMs, ofState, atStart.get(topic.name()))
                         : null;
                 if (finding != null) {
@@ -111,7 +114,9 @@ final class TopicCheck {
                             topic,
                             rule,
                             "at least %d are needed (%s)".formatted(shards, Settings.SHARDS),
-                            Math.max(shards, TopicRules.STATE.contains(topic.role()) ? ofState : 0));
+                            Math.max(shards, StatePartitions.isOfState(topic.role(), keyedIngress) ? ofState : 0));
+        } else if (rule.demand() instanceof NoMoreThanShards) {
+            return topic.partitions() <= shards ? null : moreThanShards(topic, rule);
         } else if (rule.demand() instanceof SameAsState) {
             boolean isTooFewForShards = topic.role() != TopicRole.CHANGELOG && topic.partitions() < shards;
             return topic.partitions() >= ofState || isTooFewForShards // which is a finding of its own
@@ -157,6 +162,17 @@ final class TopicCheck {
                 rule,
                 "topic %s has %d partitions, %s".formatted(topic.name(), topic.partitions(), must),
                 Remedy.addPartitions(cluster, topic.name(), wanted));
+    }
+
+    private static TopicFinding moreThanShards(TopicState topic, TopicRule rule) {
+        return new TopicFinding(
+                topic.name(),
+                rule,
+                ("topic %s has %d partitions, with %s=tenant it should not have more than %s: producers that choose among all"
+                                + " of them miss the tenant's partition, and their signals take the inner topic. Let them"
+                                + " choose among the first ones, or use another topic")
+                        .formatted(topic.name(), topic.partitions(), Settings.INGRESS_PARTITIONING, Settings.SHARDS),
+                null);
     }
 
     private static TopicFinding recreated(TopicState topic, TopicRule rule, TopicState before) {

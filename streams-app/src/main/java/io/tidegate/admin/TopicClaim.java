@@ -5,6 +5,7 @@ import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.tidegate.config.Settings;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import org.apache.kafka.common.Uuid;
@@ -22,6 +23,7 @@ import org.jspecify.annotations.Nullable;
  * @param region the application's region; null if it has none
  * @param shards the number of shards that the application works with, on {@code signals-accepted}; null on other topics, and
  *     in claims of versions that did not record it
+ * @param ingress {@code ingress.partitioning} of the application, on {@code signals-accepted}; null for {@code any}
  * @param claimedAt when it first used the topic
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
@@ -34,20 +36,28 @@ record TopicClaim(
         @JsonProperty("application") String application,
         @JsonProperty("region") @Nullable String region,
         @JsonProperty("shards") @Nullable Integer shards,
+        @JsonProperty("ingress") @Nullable String ingress,
         @JsonProperty("claimed_at") String claimedAt) {
     static final int VERSION = 1;
     private static final JsonMapper JSON = new JsonMapper();
 
-    static TopicClaim of(TopicState topic, String application, @Nullable String region, int shards, String now) {
+    static TopicClaim of(TopicState topic, Settings settings, String now) {
+        boolean isOfState = topic.role() == TopicRole.ACCEPTED;
         return new TopicClaim(
                 VERSION,
                 topic.name(),
                 topic.id().toString(),
                 topic.role().title(),
-                application,
-                region,
-                topic.role() == TopicRole.ACCEPTED ? shards : null,
+                settings.applicationId(),
+                settings.region(),
+                isOfState ? settings.shards() : null,
+                isOfState && settings.keyedIngress() ? settings.ingressPartitioning() : null,
                 now);
+    }
+
+    /** The {@code ingress.partitioning} that the application works with. */
+    String ingressPartitioning() {
+        return ingress == null ? Settings.UNKEYED : ingress;
     }
 
     String key() {

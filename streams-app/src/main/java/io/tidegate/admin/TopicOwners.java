@@ -18,11 +18,13 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.GroupListing;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.GroupState;
+import org.apache.kafka.common.GroupType;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
@@ -87,6 +89,7 @@ final class TopicOwners {
                     checkUnclaimed(topic);
                 }
                 checkShards(topic, owner);
+                checkIngress(topic, owner);
             }
         }
     }
@@ -105,6 +108,39 @@ final class TopicOwners {
                     ("%1$s is %2$d, and application.id %3$s works on %4$s with %1$s=%5$d: tenants would move away from their"
                                     + " state and their WAL. Set %1$s=%5$d, or use another application.id and other topics")
                             .formatted(Settings.SHARDS, settings.shards(), application, accepted.name(), recorded));
+        }
+    }
+
+    /**
+     * Both stages are one task with {@code ingress.partitioning=tenant}, so instances with different values cannot share a group:
+     * Kafka Streams fails where it is given tasks of the other form, and nothing is decided wrongly. This says so before.
+     */
+    private void checkIngress(TopicState accepted, @Nullable TopicClaim claim) {
+        if (claim == null || claim.ingressPartitioning().equals(settings.ingressPartitioning())) {
+            return;
+        }
+        String wrong = "%1$s is %2$s, and application.id %3$s works on %4$s with %1$s=%5$s"
+                .formatted(
+                        Settings.INGRESS_PARTITIONING,
+                        settings.ingressPartitioning(),
+                        application,
+                        accepted.name(),
+                        claim.ingressPartitioning());
+        GroupListing group = group(application);
+        if (group == null) {
+            return;
+        }
+        if (isRunning(group)) {
+            throw new AdminException(
+                    "%s: its instances must all have the same value. To change it, stop all of them first"
+                            .formatted(wrong));
+        }
+        if (settings.streamsGroupProtocol() && group.type().orElse(null) == GroupType.STREAMS) {
+            throw new AdminException(
+                    ("%1$s. No instance runs, so it can be changed, but brokers keep the old form of a group of"
+                                    + " %2$s=streams: start one instance with %2$s=classic and the new value, stop it when it"
+                                    + " is ready, and start all with %2$s=streams")
+                            .formatted(wrong, Settings.GROUP_PROTOCOL));
         }
     }
 
@@ -237,11 +273,12 @@ final class TopicOwners {
         Map<String, @Nullable TopicClaim> missing = new LinkedHashMap<>();
         String now = Instant.now().toString();
         for (TopicState topic : topics) {
-            TopicClaim wanted = TopicClaim.of(topic, application, region, settings.shards(), now);
+            TopicClaim wanted = TopicClaim.of(topic, settings, now);
             TopicClaim known = claims.get(wanted.key());
             if (known == null
                     || !Objects.equals(known.region(), region)
-                    || !Objects.equals(known.shards(), wanted.shards())) {
+                    || !Objects.equals(known.shards(), wanted.shards())
+                    || !Objects.equals(known.ingress(), wanted.ingress())) {
                 missing.put(wanted.key(), wanted);
             }
         }
@@ -276,7 +313,7 @@ final class TopicOwners {
             claims.values().stream()
                     .filter(claim -> claim.isOn(topic.id()))
                     .forEach(claim -> changes.put(claim.key(), null));
-            TopicClaim own = TopicClaim.of(topic, application, region, settings.shards(), now);
+            TopicClaim own = TopicClaim.of(topic, settings, now);
             changes.put(own.key(), own);
         }
         if (!bound.isEmpty()) {
@@ -292,15 +329,24 @@ final class TopicOwners {
     }
 
     private void checkStopped(String owner) {
-        boolean runs = KafkaFutures.get(admin.listGroups().all(), "asking for the groups of the cluster").stream()
-                .filter(group -> group.groupId().equals(owner))
-                .anyMatch(group -> group.groupState()
-                        .filter(state -> state != GroupState.EMPTY && state != GroupState.DEAD)
-                        .isPresent());
-        if (runs) {
+        GroupListing group = group(owner);
+        if (group != null && isRunning(group)) {
             throw new AdminException(
                     "instances of application.id %s still run: stop all of them first".formatted(owner));
         }
+    }
+
+    private @Nullable GroupListing group(String id) {
+        return KafkaFutures.get(admin.listGroups().all(), "asking for the groups of the cluster").stream()
+                .filter(group -> group.groupId().equals(id))
+                .findFirst()
+                .orElse(null);
+    }
+
+    private static boolean isRunning(GroupListing group) {
+        return group.groupState()
+                .filter(state -> state != GroupState.EMPTY && state != GroupState.DEAD)
+                .isPresent();
     }
 
     private boolean hasRecords(TopicState topic) {

@@ -145,6 +145,18 @@ public final class TopicReader implements AutoCloseable {
         return reader;
     }
 
+    /** Opens one partition, to be read from its beginning. */
+    public static TopicReader of(Settings settings, TopicPartition partition) {
+        return at(settings, partition, 0, IsolationLevel.READ_COMMITTED);
+    }
+
+    /** How many partitions a topic has. */
+    public static int partitionCount(Settings settings, String topic) {
+        try (TopicReader reader = new TopicReader(settings, List.of(topic))) {
+            return reader.partitions.size();
+        }
+    }
+
     /** Reads one partition from its beginning up to where it ends now. */
     public static void readPartition(
             Settings settings, TopicPartition partition, Consumer<ConsumerRecord<byte[], byte[]>> each) {
@@ -245,6 +257,13 @@ public final class TopicReader implements AutoCloseable {
                 consumer.seek(partition, found.offset());
             }
         });
+    }
+
+    /** Leaves out what is below an offset, if it has not been read yet. */
+    public void skipTo(TopicPartition partition, long offset) {
+        if (consumer.position(partition) < offset) {
+            consumer.seek(partition, offset);
+        }
     }
 
     /** Whether there is a committed record. Can be asked once, before anything is read. */

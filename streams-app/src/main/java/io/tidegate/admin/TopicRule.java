@@ -32,7 +32,9 @@ public record TopicRule(
         /** The brokers set the time of signals. */
         BROKERS_SET_TIME(" (with `" + Settings.REQUIRE_LOG_APPEND_TIME + "=true`)"),
         /** Producers may set the time of signals, so it can be any time. */
-        PRODUCERS_SET_TIME(" (with `" + Settings.REQUIRE_LOG_APPEND_TIME + "=false`)");
+        PRODUCERS_SET_TIME(" (with `" + Settings.REQUIRE_LOG_APPEND_TIME + "=false`)"),
+        /** Producers key by tenant. */
+        KEYED_INGRESS(" (with `" + Settings.INGRESS_PARTITIONING + "=tenant`)");
 
         private final String text;
 
@@ -44,11 +46,12 @@ public record TopicRule(
             return text;
         }
 
-        boolean holds(boolean requireLogAppendTime) {
+        boolean holds(boolean requireLogAppendTime, boolean keyedIngress) {
             return switch (this) {
                 case ALWAYS -> true;
                 case BROKERS_SET_TIME -> requireLogAppendTime;
                 case PRODUCERS_SET_TIME -> !requireLogAppendTime;
+                case KEYED_INGRESS -> keyedIngress;
             };
         }
     }
@@ -152,6 +155,14 @@ public record TopicRule(
         @Override
         public String text() {
             return "at least `" + Settings.SHARDS + "`";
+        }
+    }
+
+    /** No more partitions than shards: producers that key by tenant then write to the tenant's partition. */
+    record NoMoreThanShards() implements Demand {
+        @Override
+        public String text() {
+            return "at most `" + Settings.SHARDS + "`";
         }
     }
 

@@ -17,6 +17,7 @@ import io.tidegate.admin.TopicRule.AtStart;
 import io.tidegate.admin.TopicRule.Demand;
 import io.tidegate.admin.TopicRule.Exactly;
 import io.tidegate.admin.TopicRule.IngressRetention;
+import io.tidegate.admin.TopicRule.NoMoreThanShards;
 import io.tidegate.admin.TopicRule.NotLowered;
 import io.tidegate.admin.TopicRule.SameAsState;
 import io.tidegate.admin.TopicRule.Shards;
@@ -191,6 +192,30 @@ final class TopicRules {
                     AtStart.REFUSE,
                     WhileRunning.REPORT,
                     "A tenant's partition is its shard. Additional partitions stay empty."),
+            rule(
+                    Set.of(SIGNALS),
+                    TopicRule.PARTITIONS,
+                    new Shards(),
+                    When.KEYED_INGRESS,
+                    AtStart.REFUSE,
+                    WhileRunning.REPORT,
+                    "Producers would write to other partitions than the tenant's, and tasks would lack an input."),
+            rule(
+                    Set.of(SIGNALS),
+                    TopicRule.PARTITIONS,
+                    new NoMoreThanShards(),
+                    When.KEYED_INGRESS,
+                    AtStart.WARN,
+                    WhileRunning.REPORT,
+                    "Producers would write to other partitions than the tenant's: their signals take the inner topic."),
+            rule(
+                    Set.of(SIGNALS),
+                    TopicRule.PARTITIONS,
+                    new SameAsState(),
+                    When.KEYED_INGRESS,
+                    AtStart.WARN,
+                    WhileRunning.REPORT,
+                    "With the streams group protocol, tasks would ask for partitions that do not exist, before each poll."),
             rule(
                     STATE,
                     TopicRule.PARTITIONS,

@@ -57,7 +57,7 @@ public final class TopicSetup implements AutoCloseable {
         plan = new TopicPlan(settings);
         states = new TopicStates(admin, settings.bootstrapServers());
         owners = new TopicOwners(settings, admin, states);
-        statePartitions = new StatePartitions(admin);
+        statePartitions = new StatePartitions(admin, settings.keyedIngress());
         accepted = new AcceptedTopicQueries(settings, admin);
         cluster = new ClusterChecks(settings, admin, accepted);
     }

@@ -206,6 +206,16 @@ final class SettingDefinitions {
                 "Partitions of the topics keyed by tenant: the most tasks that can share the work. Cannot be changed"
                         + " later.");
         topics.add(
+                Settings.INGRESS_PARTITIONING,
+                Type.STRING,
+                Settings.UNKEYED,
+                ValidString.in(Settings.UNKEYED, Settings.KEYED),
+                Importance.MEDIUM,
+                "How producers choose the partition of a signal. `tenant`: most of them key by the decimal tenant id, and the"
+                        + " ingress topics have as many partitions as shards; a signal in its tenant's partition skips the"
+                        + " inner topic, and every other signal takes it, so the outcome is the same. `any`: every signal"
+                        + " takes it. The same on all instances; to change it, stop all of them.");
+        topics.add(
                 Settings.REPLICATION_FACTOR,
                 Type.SHORT,
                 (short) -1,

@@ -55,6 +55,7 @@ public final class Settings {
     public static final String REGION = "region";
     public static final String REGION_TOPICS = "region.topics";
     public static final String SHARDS = "shards";
+    public static final String INGRESS_PARTITIONING = "ingress.partitioning";
     public static final String THREADS = "threads";
     public static final String REPLICATION_FACTOR = "replication.factor";
     public static final String STANDBY_REPLICAS = "standby.replicas";
@@ -103,6 +104,11 @@ public final class Settings {
     public static final String HTTP_TLS_CA_FILE = "http.tls.ca.file";
     public static final String HTTP_STREAMS_MAX = "http.streams.max";
     public static final String HTTP_CONNECTIONS_MAX = "http.connections.max";
+
+    /** The value of {@link #INGRESS_PARTITIONING} for producers that do not key by tenant. */
+    public static final String UNKEYED = "any";
+
+    static final String KEYED = "tenant";
 
     /** Keys with this prefix go to the Kafka clients. */
     public static final String KAFKA_PREFIX = "kafka.";
@@ -392,6 +398,16 @@ public final class Settings {
 
     public int shards() {
         return config.getInt(SHARDS);
+    }
+
+    /** Whether producers key signals by tenant, so that most are in their tenant's partition already. */
+    public boolean keyedIngress() {
+        return ingressPartitioning().equals(KEYED);
+    }
+
+    /** {@code any} or {@code tenant}. */
+    public String ingressPartitioning() {
+        return config.getString(INGRESS_PARTITIONING);
     }
 
     public short replicationFactor() {

@@ -85,13 +85,7 @@ public final class InstanceRunner implements AutoCloseable {
                 settings.applicationId(),
                 settings.metricsTenantsMax(),
                 System::currentTimeMillis));
-        Alignment alignment = settings.alignmentWaitMaxMs() == 0
-                ? null
-                : new Alignment(
-                        topology.topics().signals(),
-                        settings.latenessMaxMs(),
-                        settings.alignmentWaitMaxMs(),
-                        System::currentTimeMillis);
+        Alignment alignment = alignment(settings);
         Properties streams = settings.streamsConfig(
                 dir.streamsState(), topics.requestBytesMax(), http == null ? null : http.advertised());
         TopicPlan.changelogConfig().forEach((key, value) -> streams.put(StreamsConfig.topicPrefix(key), value));
@@ -125,6 +119,21 @@ public final class InstanceRunner implements AutoCloseable {
             parts.closeFirst(http);
         }
         return new InstanceRunner(parts, http, instance, topics);
+    }
+
+    /**
+     * With keyed ingress admit reads signals from both topics, so both are aligned: a signal that takes the inner topic must not be
+     * decided too late for those that do not.
+     */
+    private static @Nullable Alignment alignment(Settings settings) {
+        return settings.alignmentWaitMaxMs() == 0
+                ? null
+                : new Alignment(
+                        settings.topics().signals(),
+                        settings.keyedIngress() ? settings.topics().byTenant() : null,
+                        settings.latenessMaxMs(),
+                        settings.alignmentWaitMaxMs(),
+                        System::currentTimeMillis);
     }
 
     private static ScheduledExecutorService summaries() {

@@ -26,6 +26,7 @@ public final class TopologyFromSettings {
                 settings.wal(),
                 settings.walWriteInterval(),
                 settings.walCheckpointInterval(),
-                settings.shards());
+                settings.shards(),
+                settings.keyedIngress());
     }
 }

@@ -1,6 +1,7 @@
 package io.tidegate.streams;
 
 import java.util.Collection;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -44,6 +45,7 @@ public final class Alignment {
     private static final int STEPS = 8;
 
     private final Set<String> topics;
+    private final boolean hasDerived;
     private final LongSupplier clockMs;
     private final ReadLimit limit;
     private final long stepMs;
@@ -57,11 +59,29 @@ public final class Alignment {
      * @param clockMs the wall clock
      */
     public Alignment(Collection<String> topics, long latenessMaxMs, long waitMaxMs, LongSupplier clockMs) {
-        this.topics = Set.copyOf(topics);
+        this(topics, null, latenessMaxMs, waitMaxMs, clockMs);
+    }
+
+    /** @param derived a topic into which the signals of the others are written, and that is read beside them */
+    public Alignment(
+            Collection<String> others,
+            @Nullable String derived,
+            long latenessMaxMs,
+            long waitMaxMs,
+            LongSupplier clockMs) {
+        Set<String> all = new HashSet<>(others);
+        if (derived != null) {
+            all.add(derived);
+        }
+        topics = Set.copyOf(all);
+        hasDerived = derived != null;
         this.clockMs = clockMs;
         long windowMs = latenessMaxMs - latenessMaxMs / MARGIN_SHARE;
-        stepMs = Math.max(1, windowMs / STEPS);
-        limit = new ReadLimit(windowMs, waitMaxMs);
+        stepMs = Math.max(1, (hasDerived ? windowMs / 2 : windowMs) / STEPS);
+        limit = new ReadLimit(
+                windowMs,
+                waitMaxMs,
+                derived == null ? null : partition -> partition.topic().equals(derived));
     }
 
     /** Aligns nothing: each partition is read as fast as it can be. */
@@ -114,6 +134,10 @@ public final class Alignment {
 
     Set<String> topics() {
         return topics;
+    }
+
+    boolean hasDerived() {
+        return hasDerived;
     }
 
     boolean isAligned(TopicPartition partition) {

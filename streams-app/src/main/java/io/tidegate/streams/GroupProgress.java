@@ -75,6 +75,11 @@ public final class GroupProgress {
         return topics == null ? ROUTE : stageOf(topics, partition.topic());
     }
 
+    /** The stage of a task that reads these partitions; that of a task of both stages is {@code admit}, whose state it has. */
+    static String stageOfTask(Topics topics, Collection<TopicPartition> read) {
+        return read.stream().anyMatch(one -> stageOf(topics, one.topic()).equals(ADMIT)) ? ADMIT : ROUTE;
+    }
+
     static String stageOf(Topics topics, String topic) {
         if (topic.equals(topics.byTenant()) || topic.equals(topics.commands())) {
             return ADMIT;

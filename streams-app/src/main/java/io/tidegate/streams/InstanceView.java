@@ -44,7 +44,7 @@ public final class InstanceView {
     /**
      * A task of this instance.
      *
-     * @param stage {@code route} or {@code admit}
+     * @param stage {@code route} or {@code admit}; a task of both is {@code admit}
      * @param partition of its topic: the shard, but for {@code route}
      * @param active false for a standby
      * @param running false while it is being restored or moved
@@ -217,7 +217,8 @@ public final class InstanceView {
                 }
             }
         }
-        return new Task(stage(task), task.taskId().partition(), active, running, lag);
+        String stage = GroupProgress.stageOfTask(topics, task.topicPartitions());
+        return new Task(stage, task.taskId().partition(), active, running, lag);
     }
 
     /** How far the whole group has read, and which partitions no instance owns. */
@@ -253,13 +254,6 @@ public final class InstanceView {
             return new GroupWatch.Here(Set.of(), Set.of()); // not started, or closed
         }
         return new GroupWatch.Here(clientIds, partitions);
-    }
-
-    private String stage(TaskMetadata task) {
-        return task.topicPartitions().stream()
-                .findFirst()
-                .map(partition -> GroupProgress.stageOf(topics, partition.topic()))
-                .orElse(GroupProgress.ROUTE);
     }
 
     /** The shards whose tenants this instance decides on now. */

@@ -138,10 +138,13 @@ final class PartitionWatch implements AutoCloseable {
     }
 
     private void askEnds(long nowMs) {
-        if (!knowsPartitions || nowMs - askedEndsMs < RESTING_MS) {
+        // What comes after the end of a derived partition is as new as the others are when it is asked for.
+        boolean isSoon = alignment.hasDerived() && alignment.ask(ReadLimit::isBehind);
+        if (!knowsPartitions || nowMs - askedEndsMs < (isSoon ? BEHIND_MS : RESTING_MS)) {
             return;
         }
         askedEndsMs = nowMs;
+        long othersMs = alignment.ask(limit -> limit.othersMs(nowMs));
         Map<TopicPartition, OffsetSpec> question = new HashMap<>();
         for (TopicPartition partition : alignment.ask(limit -> List.copyOf(limit.partitions()))) {
             if (asksEnd.add(partition)) {
@@ -153,12 +156,13 @@ final class PartitionWatch implements AutoCloseable {
             if (answer == null) {
                 alignment.learn(limit -> limit.unavailable(partition));
             } else {
-                alignment.learn(limit -> limit.end(partition, answer.offset(), nowMs));
+                alignment.learn(limit -> limit.end(partition, answer.offset(), nowMs, othersMs));
             }
         });
     }
 
     private void askFirstUnread(long nowMs) {
+        long othersMs = alignment.ask(limit -> limit.othersMs(nowMs));
         Map<TopicPartition, ReadLimit.Committed> unclear = alignment.ask(ReadLimit::unclear);
         Map<TopicPartition, OffsetSpec> question = new HashMap<>();
         unclear.forEach((partition, committed) -> {
@@ -173,7 +177,7 @@ final class PartitionWatch implements AutoCloseable {
                 // A group whose offsets were set by hand has no times, and older records are found first.
                 boolean isRead = answer.offset() >= 0 && answer.offset() < committed.offset() && committed.timeMs() < 0;
                 long timeMs = isRead ? nowMs : answer.timestamp();
-                alignment.learn(limit -> limit.firstUnread(partition, committed.offset(), timeMs, nowMs));
+                alignment.learn(limit -> limit.firstUnread(partition, committed.offset(), timeMs, nowMs, othersMs));
             }
         });
     }

@@ -5,6 +5,7 @@ import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Predicate;
 import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
 
@@ -23,7 +24,20 @@ import org.jspecify.annotations.Nullable;
  *   otherwise                     the time that was committed, or that of the first unread record where it was looked up
  * </pre>
  *
- * Partitions that do not progress are waited for {@code waitMaxMs} at most, and partitions whose end no broker knows for
+ * The signals of a <em>derived</em> partition were read in the others, and both are read by the same tasks. A record that is
+ * written to it later has an old time: it is as new as what was uncommitted in the others. Its records are out of the order of
+ * time by as much as the others are read apart, which is half a window then.
+ *
+ * <pre>
+ *   derived partition             its time
+ *   read to its end               the time of the slowest of the others when that end was asked for
+ *   its next record is withheld   the time of that record, less half a window, if everything before it is committed
+ *   otherwise                     the time that was committed, less half a window
+ * </pre>
+ *
+ * So nobody reads more than a window ahead of an unread signal in it.
+ *
+ * <p>Partitions that do not progress are waited for {@code waitMaxMs} at most, and partitions whose end no broker knows for
  * {@value #UNAVAILABLE_MAX_MS} ms at most. Then they are ignored until they are within the window again: the others have
  * passed them, and to stop the others would help nobody.
  *
@@ -75,6 +89,8 @@ final class ReadLimit {
             @Nullable Ignored ignored) {}
 
     private final long windowMs;
+    private final long othersWindowMs;
+    private final Predicate<TopicPartition> isDerived;
     private final long waitMaxMs;
     private final Map<TopicPartition, Partition> partitions = new LinkedHashMap<>();
     private long lastTickMs = NONE;
@@ -83,7 +99,14 @@ final class ReadLimit {
     private long frontMs = NONE;
 
     ReadLimit(long windowMs, long waitMaxMs) {
+        this(windowMs, waitMaxMs, null);
+    }
+
+    /** @param isDerived says which partitions are derived; null if there are none */
+    ReadLimit(long windowMs, long waitMaxMs, @Nullable Predicate<TopicPartition> isDerived) {
         this.windowMs = windowMs;
+        othersWindowMs = isDerived == null ? windowMs : windowMs / 2;
+        this.isDerived = isDerived == null ? partition -> false : isDerived;
         this.waitMaxMs = waitMaxMs;
     }
 
@@ -119,15 +142,41 @@ final class ReadLimit {
         partition.committedAskedMs = askedMs;
     }
 
-    /** The end of a partition when it was asked for. */
+    /** The end of a partition that is not derived when it was asked for. */
     void end(TopicPartition id, long offset, long askedMs) {
+        end(id, offset, askedMs, askedMs);
+    }
+
+    /**
+     * The time of the slowest partition that is not derived, as far as it is known: nothing that is not committed there is older.
+     * {@link #NONE} if the time of some partition is not known.
+     */
+    long othersMs(long nowMs) {
+        long leastMs = nowMs;
+        for (Partition partition : partitions.values()) {
+            if (!partition.derived) {
+                partition.update(nowMs);
+                if (partition.ignored == null) {
+                    leastMs = Math.min(leastMs, partition.timeMs);
+                }
+            }
+        }
+        return leastMs;
+    }
+
+    /**
+     * The end of a partition when it was asked for.
+     *
+     * @param othersMs {@link #othersMs} before it was asked for
+     */
+    void end(TopicPartition id, long offset, long askedMs, long othersMs) {
         Partition partition = partitions.get(id);
         if (partition == null) {
             return;
         }
         partition.unavailable = false;
         partition.unavailableForMs = 0;
-        End end = new End(offset, askedMs);
+        End end = new End(offset, askedMs, partition.derived ? othersMs : askedMs);
         if (partition.end == null || partition.olderEnd == null) {
             partition.olderEnd = end;
         } else if (askedMs - partition.olderEnd.askedMs() >= 2 * HEAD_MS) {
@@ -151,13 +200,18 @@ final class ReadLimit {
      * @param timeMs {@link #NONE} if there is none
      */
     void firstUnread(TopicPartition id, long committed, long timeMs, long askedMs) {
+        firstUnread(id, committed, timeMs, askedMs, askedMs);
+    }
+
+    /** @param othersMs {@link #othersMs} before it was asked for */
+    void firstUnread(TopicPartition id, long committed, long timeMs, long askedMs, long othersMs) {
         Partition partition = partitions.get(id);
         if (partition == null || !partition.committedKnown || partition.committed != committed) {
             return;
         }
         partition.unread = new Unread(timeMs, askedMs);
         if (timeMs == NONE && (committed == NONE || partition.waitedMs >= NOTHING_NEWER_MAX_MS)) {
-            partition.lastAtEndMs = Math.max(partition.lastAtEndMs, askedMs);
+            partition.lastAtEndMs = Math.max(partition.lastAtEndMs, partition.derived ? othersMs : askedMs);
         }
     }
 
@@ -186,7 +240,7 @@ final class ReadLimit {
         Partition partition = partitions.get(id);
         return partition != null
                 && partition.read > partition.committed
-                && (slowest == null || partition.timeMs <= slowest.timeMs + windowMs / 2);
+                && (slowest == null || partition.timeMs <= slowest.timeMs + slowest.windowMs() / 2);
     }
 
     /** Lets time pass; to be called about once a second or more often. */
@@ -195,7 +249,7 @@ final class ReadLimit {
         lastTickMs = nowMs;
         unknownForMs = partitions.isEmpty() ? unknownForMs + passedMs : 0;
         for (Partition partition : partitions.values()) {
-            partition.waitedMs = partition.endReachedMs() == NONE ? partition.waitedMs + passedMs : 0;
+            partition.waitedMs = partition.endReached() == null ? partition.waitedMs + passedMs : 0;
             partition.unavailableForMs += partition.unavailable ? passedMs : 0;
         }
     }
@@ -213,15 +267,12 @@ final class ReadLimit {
         long leastMs = EVERYTHING;
         for (Partition partition : partitions.values()) {
             partition.update(nowMs);
-            if (partition.ignored == null && (slowest == null || partition.timeMs < leastMs)) {
-                leastMs = partition.timeMs;
+            if (partition.ignored == null && (slowest == null || partition.limitMs() < leastMs)) {
+                leastMs = partition.limitMs();
                 slowest = partition;
             }
         }
-        if (slowest == null) {
-            return EVERYTHING;
-        }
-        return leastMs == NONE ? NOTHING : leastMs + windowMs;
+        return slowest == null ? EVERYTHING : leastMs;
     }
 
     /** Whether records are withheld here because of a partition that is read elsewhere. */
@@ -232,7 +283,7 @@ final class ReadLimit {
     /** Whether some partition with data is behind. */
     boolean isBehind() {
         return partitions.isEmpty()
-                || partitions.values().stream().anyMatch(partition -> partition.endReachedMs() == NONE);
+                || partitions.values().stream().anyMatch(partition -> partition.endReached() == null);
     }
 
     /**
@@ -245,13 +296,13 @@ final class ReadLimit {
         for (Partition partition : partitions.values()) {
             boolean isClear = !partition.committedKnown
                     || partition.ignored != null
-                    || partition.endReachedMs() != NONE
+                    || partition.endReached() != null
                     || partition.nextIsWithheld()
                     || partition.isLookedUp();
             boolean matters = partition.timeMs == NONE
                     || (partition.waitedMs >= LOOK_UP_AFTER_MS
                             && neededMs != NONE
-                            && neededMs > partition.timeMs + windowMs);
+                            && neededMs > partition.timeMs + partition.windowMs());
             if (!isClear && matters) {
                 unclear.put(partition.id, new Committed(partition.committed, partition.committedMs));
             }
@@ -289,12 +340,14 @@ final class ReadLimit {
         return partitions.computeIfAbsent(id, Partition::new);
     }
 
-    private record End(long offset, long askedMs) {}
+    /** @param timeMs nothing that comes behind it is older */
+    private record End(long offset, long askedMs, long timeMs) {}
 
     private record Unread(long timeMs, long askedMs) {}
 
     private final class Partition {
         private final TopicPartition id;
+        private final boolean derived;
         private boolean committedKnown;
         private long committed = NONE;
         private long committedMs = NONE;
@@ -317,20 +370,35 @@ final class ReadLimit {
 
         Partition(TopicPartition id) {
             this.id = id;
+            derived = isDerived.test(id);
+        }
+
+        long windowMs() {
+            return derived ? windowMs : othersWindowMs;
+        }
+
+        /** How far others may be read because of this partition. */
+        long limitMs() {
+            return timeMs == NONE ? NOTHING : timeMs + windowMs();
         }
 
         void update(long nowMs) {
-            long atEndMs = endReachedMs();
-            if (atEndMs != NONE) {
-                lastAtEndMs = Math.max(lastAtEndMs, atEndMs);
+            End reached = endReached();
+            if (reached != null) {
+                lastAtEndMs = Math.max(lastAtEndMs, reached.timeMs());
             }
-            timeMs = Math.max(lastAtEndMs, Math.min(committedMs, nowMs));
-            if (atEndMs == NONE && nextIsWithheld()) {
-                timeMs = Math.max(timeMs, withheldMs);
-            } else if (atEndMs == NONE && isLookedUp() && unread != null) {
+            timeMs = Math.max(lastAtEndMs, lowerBound(Math.min(committedMs, nowMs)));
+            if (reached == null && nextIsWithheld()) {
+                timeMs = Math.max(timeMs, lowerBound(withheldMs));
+            } else if (reached == null && !derived && isLookedUp() && unread != null) {
                 timeMs = Math.max(timeMs, unread.timeMs());
             }
-            ignored = ignored(atEndMs != NONE);
+            ignored = ignored(reached != null);
+        }
+
+        /** A time that no unread record is older than, by that of the last one that was read or the next one. */
+        private long lowerBound(long recordMs) {
+            return derived && recordMs != NONE ? Math.max(0, recordMs - othersWindowMs) : recordMs;
         }
 
         private @Nullable Ignored ignored(boolean atEnd) {
@@ -343,23 +411,21 @@ final class ReadLimit {
             if (waitedMs >= waitMaxMs) {
                 return Ignored.STUCK;
             }
-            boolean hasBeenPassed = timeMs == NONE || frontMs > timeMs + windowMs;
+            boolean hasBeenPassed = timeMs == NONE || frontMs > timeMs + windowMs();
             return ignored != null && hasBeenPassed ? ignored : null;
         }
 
-        /** When the end was observed that the group has reached; {@link #NONE} if it is behind all of them. */
-        long endReachedMs() {
+        /** The last observed end that the group has reached; null if it is behind all of them. */
+        @Nullable
+        End endReached() {
             if (!committedKnown || end == null || olderEnd == null) {
-                return NONE;
+                return null;
             }
             long next = Math.max(committed, 0);
             if (next >= end.offset()) {
-                return end.askedMs();
+                return end;
             }
-            if (next >= olderEnd.offset()) {
-                return olderEnd.askedMs();
-            }
-            return NONE;
+            return next >= olderEnd.offset() ? olderEnd : null;
         }
 
         boolean nextIsWithheld() {

@@ -1,14 +1,12 @@
 package io.tidegate.tools;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.tidegate.admin.TopicReader;
 import io.tidegate.admission.Admission;
 import io.tidegate.admission.Decision;
 import io.tidegate.admission.Decision.Rejected;
 import io.tidegate.admission.Reason;
 import io.tidegate.admission.TenantUsage;
 import io.tidegate.config.Settings;
-import io.tidegate.contract.Envelope;
 import io.tidegate.contract.RoutedSignal;
 import io.tidegate.signal.ParseResult.Parsed;
 import io.tidegate.signal.SignalReader;
@@ -18,15 +16,13 @@ import io.tidegate.tenant.TenantId;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.EnumMap;
-import java.util.List;
 import java.util.Map;
-import org.apache.kafka.clients.consumer.ConsumerRecord;
 
 /**
  * Judges a tenant's last signals by limits that are not in force, and changes nothing.
  *
- * <p>The signals are read from {@code signals-by-tenant} and decided by {@link Admission} in their order and at their own
- * times, with new buckets. Entities and stored bytes are taken as they are now, at the last commit: so the entities that
+ * <p>The {@linkplain TenantSignals signals} are decided by {@link Admission} in their order and at their own times, with new
+ * buckets. Entities and stored bytes are taken as they are now, at the last commit: so the entities that
  * came in the meantime count as known, and a lower limit of entities rejects what it would reject if the same signals
  * came again.
  */
@@ -80,37 +76,22 @@ public final class DryRun {
         SignalReader reader = new SignalReader(settings.signalMapping());
         long fromMs = nowMs - since.toMillis();
         Map<Reason, Long> rejected = new EnumMap<>(Reason.class);
-        long[] signals = {0};
-        long[] firstMs = {-1};
-        try (TopicReader topic =
-                new TopicReader(settings, List.of(settings.topics().byTenant()))) {
-            topic.skipTo(fromMs);
-            topic.readToEnd(record -> {
-                for (RoutedSignal routed : signals(record)) {
-                    if (routed.timestampMs() < fromMs
-                            || !routed.tenant().equals(tenant)
-                            || !(routed.parsed(reader) instanceof Parsed parsed)) {
-                        continue;
-                    }
-                    signals[0]++;
-                    firstMs[0] = firstMs[0] < 0 ? routed.timestampMs() : Math.min(firstMs[0], routed.timestampMs());
-                    Decision decision = admission.admit(
-                            enforced, usage, parsed.signal(), routed.value().length, Math.max(0, routed.timestampMs()));
-                    if (decision instanceof Rejected one) {
-                        rejected.merge(one.quota().reason(), 1L, Long::sum);
-                    }
+        long signals = 0;
+        long firstMs = -1;
+        try (TenantSignals own = new TenantSignals(settings, tenant, fromMs)) {
+            for (RoutedSignal routed = own.next(); routed != null; routed = own.next()) {
+                if (routed.timestampMs() < fromMs || !(routed.parsed(reader) instanceof Parsed parsed)) {
+                    continue;
                 }
-            });
+                signals++;
+                firstMs = firstMs < 0 ? routed.timestampMs() : Math.min(firstMs, routed.timestampMs());
+                Decision decision = admission.admit(
+                        enforced, usage, parsed.signal(), routed.value().length, Math.max(0, routed.timestampMs()));
+                if (decision instanceof Rejected one) {
+                    rejected.merge(one.quota().reason(), 1L, Long::sum);
+                }
+            }
         }
-        return new Report(signals[0], rejected, firstMs[0]);
-    }
-
-    /** The signals of an envelope; none if an outsider wrote something else. */
-    private static List<RoutedSignal> signals(ConsumerRecord<byte[], byte[]> record) {
-        try {
-            return Envelope.read(record.value());
-        } catch (IllegalArgumentException e) {
-            return List.of();
-        }
+        return new Report(signals, rejected, firstMs);
     }
 }

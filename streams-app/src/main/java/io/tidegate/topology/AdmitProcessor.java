@@ -208,9 +208,7 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
             deadLetter(record, null, new Defective(Defect.MALFORMED, e.getMessage()), here);
             return;
         }
-        for (RoutedSignal signal : signals) {
-            signal(signal);
-        }
+        signals.forEach(this::decide);
     }
 
     private List<RoutedSignal> read(Record<byte[], byte[]> record, RecordMetadata metadata) {
@@ -227,7 +225,8 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
         return signals;
     }
 
-    private void signal(RoutedSignal signal) {
+    /** Decides a signal of this task's shard. */
+    void decide(RoutedSignal signal) {
         TenantId tenant = signal.tenant();
         InForce inForce = configs.inForce(tenant);
         if (inForce == null) {

@@ -3,7 +3,6 @@ package io.tidegate.topology;
 import io.tidegate.contract.Envelope;
 import io.tidegate.contract.EnvelopeWriter;
 import io.tidegate.contract.RoutedSignal;
-import io.tidegate.contract.TenantPartitions;
 import java.util.Arrays;
 import java.util.function.Consumer;
 import org.apache.kafka.streams.processor.api.Record;
@@ -25,9 +24,13 @@ final class Envelopes {
         this.sender = sender;
     }
 
-    /** @param bytes an upper bound of the signal's size */
-    void add(RoutedSignal signal, long bytes) {
-        int shard = TenantPartitions.of(signal.tenant(), ofShard.length);
+    /**
+     * Adds a signal.
+     *
+     * @param shard of the signal's tenant
+     * @param bytes an upper bound of the signal's size
+     */
+    void add(int shard, RoutedSignal signal, long bytes) {
         EnvelopeWriter writer = ofShard[shard];
         if (!writer.isEmpty() && writer.size() + bytes > Envelope.BYTES_FULL) {
             send(shard);

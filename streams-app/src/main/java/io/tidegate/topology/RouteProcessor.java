@@ -9,10 +9,12 @@ import io.tidegate.contract.Router.Route.ToDeadLetter;
 import io.tidegate.contract.Router.Route.ToTenant;
 import io.tidegate.contract.Router.Route.ToUnknown;
 import io.tidegate.contract.SourcePosition;
+import io.tidegate.contract.TenantPartitions;
 import io.tidegate.streams.Alignment;
 import io.tidegate.streams.BeforeCommit;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.topology.TopologyListener.Stage;
+import java.util.function.Consumer;
 import java.util.function.LongConsumer;
 import org.apache.kafka.common.header.Headers;
 import org.apache.kafka.streams.processor.api.ContextualProcessor;
@@ -31,6 +33,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Keeps nothing beyond a transaction. What can be wrong with a record is found here, before it is forwarded, so that
  * nothing behind can fail on a record's content.
+ *
+ * <p>If admit runs in the same task, a signal that is already in the partition of its tenant goes to admit directly.
  */
 final class RouteProcessor extends ContextualProcessor<byte[], byte[], TenantKey, byte[]> {
     private final Router router;
@@ -44,9 +48,17 @@ final class RouteProcessor extends ContextualProcessor<byte[], byte[], TenantKey
     private final int shards;
     private Envelopes envelopes;
     private BeforeCommit beforeCommit;
+    private final @Nullable Consumer<RoutedSignal> admit;
 
+    /** @param admit of the same task, which takes the signals of its own shard; null where each signal goes into an envelope */
     @SuppressWarnings("NullAway.Init") // Kafka Streams calls init before anything else
-    RouteProcessor(Router router, TopologySettings settings, TenantConfigs configs, TopologyListener listener) {
+    RouteProcessor(
+            Router router,
+            TopologySettings settings,
+            TenantConfigs configs,
+            TopologyListener listener,
+            @Nullable Consumer<RoutedSignal> admit) {
+        this.admit = admit;
         this.router = router;
         this.sizes = settings.sizes();
         this.residency = settings.residency();
@@ -94,16 +106,20 @@ final class RouteProcessor extends ContextualProcessor<byte[], byte[], TenantKey
             if (forwarded(record, to.tenant(), source)) {
                 return;
             }
-            envelopes.add(
-                    new RoutedSignal(
-                            to.tenant(),
-                            record.timestamp(),
-                            source,
-                            record.key(),
-                            headers.toArray(),
-                            record.value(),
-                            to.signal()),
-                    bytes);
+            RoutedSignal signal = new RoutedSignal(
+                    to.tenant(),
+                    record.timestamp(),
+                    source,
+                    record.key(),
+                    headers.toArray(),
+                    record.value(),
+                    to.signal());
+            int shard = TenantPartitions.of(to.tenant(), shards);
+            if (admit != null && shard == metadata.partition()) {
+                admit.accept(signal);
+            } else {
+                envelopes.add(shard, signal, bytes);
+            }
         } else if (route instanceof ToUnknown to) {
             listener.rejectedUnknownName();
             context().forward(UnknownNames.rejected(record, to.name(), source), TidegateTopology.UNKNOWN_NAME_SINK);

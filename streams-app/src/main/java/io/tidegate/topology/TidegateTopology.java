@@ -1,6 +1,7 @@
 package io.tidegate.topology;
 
 import io.tidegate.contract.AcceptedTopic;
+import io.tidegate.contract.RoutedSignal;
 import io.tidegate.contract.Router;
 import io.tidegate.contract.StateKeys;
 import io.tidegate.contract.Topics;
@@ -11,6 +12,9 @@ import io.tidegate.streams.ChangelogTopology;
 import io.tidegate.streams.Continuity;
 import io.tidegate.wal.DataDir;
 import java.util.Map;
+import java.util.Set;
+import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
@@ -41,8 +45,10 @@ import org.jspecify.annotations.Nullable;
  *  tenant-configs ─▶ every instance          tenant-commands ─▶ admit ─▶ quota-events
  * </pre>
  *
- * The two stages are sub-topologies, joined by a topic: each is a task of its own, scaled and moved on its own. One Kafka
- * transaction covers what a stage read, its state and what it wrote.
+ * The two stages are sub-topologies, joined by a topic: each is a task of its own, scaled and moved on its own. If producers
+ * key by tenant ({@link TopologySettings#keyedIngress}), both stages are one sub-topology, and the topic carries only the
+ * signals that are not in their tenant's partition. One Kafka transaction covers what a task read, its state and what it
+ * wrote.
  */
 public final class TidegateTopology {
     static final String BY_TENANT_SINK = "to-signals-by-tenant";
@@ -57,6 +63,9 @@ public final class TidegateTopology {
     static final String SEGMENTS_SINK = "to-wal-segments";
     static final String EVENTS_SINK = "to-quota-events";
 
+    private static final String SIGNALS_SOURCE = "signals";
+    private static final String BY_TENANT_SOURCE = "signals-by-tenant";
+    private static final String COMMANDS_SOURCE = "tenant-commands";
     private static final String ROUTE = "route";
     private static final String ADMIT = "admit";
 
@@ -84,11 +93,39 @@ public final class TidegateTopology {
             AcceptedTopic accepted,
             @Nullable Continuity continuity,
             TopologyListener listener) {
-        ChangelogTopology topology = new ChangelogTopology();
+        Topics topics = settings.topics();
         SignalReader reader = new SignalReader(settings.mapping());
-        addConfigs(topology, settings.topics(), configs);
-        addRoute(topology, settings, configs, reader, continuity, listener);
-        addAdmit(topology, settings, configs, reader, dir, accepted, continuity, listener);
+        Router router = new Router(settings.tenantSource(), reader, configs::named);
+        MemoryShare memory = new MemoryShare(settings.cacheBytes());
+        OnThread onThread = new OnThread();
+        AfterCommit afterCommit = continuity == null ? null : continuity.afterCommit();
+        Function<@Nullable Consumer<RoutedSignal>, RouteProcessor> route =
+                inPlace -> new RouteProcessor(router, settings, configs, listener, inPlace);
+        Supplier<AdmitProcessor> admit =
+                () -> new AdmitProcessor(settings, configs, reader, memory, onThread, afterCommit, listener);
+
+        // The order of the nodes numbers the tasks. Those of admit have the same ids in both forms, so their local
+        // state
+        // stays valid when the setting is changed.
+        ChangelogTopology topology = new ChangelogTopology();
+        addConfigs(topology, topics, configs);
+        addSource(topology, BY_TENANT_SOURCE, topics.byTenant());
+        addSource(topology, COMMANDS_SOURCE, topics.commands());
+        if (settings.keyedIngress()) {
+            addSource(topology, SIGNALS_SOURCE, topics.signals().toArray(String[]::new));
+            addKeyed(topology, settings, route, admit, continuity);
+        } else {
+            topology.addProcessor(ADMIT, guarded(continuity, admit::get), BY_TENANT_SOURCE, COMMANDS_SOURCE);
+        }
+        completeAdmit(
+                topology,
+                settings,
+                () -> new WalStore(dir, settings.wal(), settings.shards(), accepted, new SkippedRecords(listener)));
+        if (!settings.keyedIngress()) {
+            addSource(topology, SIGNALS_SOURCE, topics.signals().toArray(String[]::new));
+            topology.addProcessor(ROUTE, guarded(continuity, () -> route.apply(null)), SIGNALS_SOURCE);
+        }
+        completeRoute(topology, settings, settings.keyedIngress() ? ADMIT : ROUTE);
         return topology;
     }
 
@@ -116,22 +153,32 @@ public final class TidegateTopology {
                 });
     }
 
-    private static void addRoute(
-            Topology topology,
+    /** Adds the node of both stages, which has the tasks of admit, and takes no task of its own for route. */
+    private static void addKeyed(
+            ChangelogTopology topology,
             TopologySettings settings,
-            TenantConfigs configs,
-            SignalReader reader,
-            @Nullable Continuity continuity,
-            TopologyListener listener) {
-        Router router = new Router(settings.tenantSource(), reader, configs::named);
-        Topics topics = settings.topics();
-        addSource(topology, "signals", topics.signals().toArray(String[]::new));
+            Function<@Nullable Consumer<RoutedSignal>, RouteProcessor> route,
+            Supplier<AdmitProcessor> admit,
+            @Nullable Continuity continuity) {
+        Set<String> ingress = Set.copyOf(settings.topics().signals());
         topology.addProcessor(
-                ROUTE, guarded(continuity, () -> new RouteProcessor(router, settings, configs, listener)), "signals");
-        topology.addStateStore(beforeCommit(BeforeCommit.ROUTE), ROUTE);
-        addSink(topology, settings, BY_TENANT_SINK, topics.byTenant(), ROUTE);
-        addSink(topology, settings, DEAD_LETTER_SINK, topics.deadLetter(), ROUTE);
-        addSink(topology, settings, UNKNOWN_NAME_SINK, topics.quotaExceeded(), ROUTE);
+                ADMIT,
+                guarded(continuity, () -> {
+                    AdmitProcessor decider = admit.get();
+                    return new KeyedProcessor(ingress, route.apply(decider::decide), decider);
+                }),
+                SIGNALS_SOURCE,
+                BY_TENANT_SOURCE,
+                COMMANDS_SOURCE);
+    }
+
+    /** Adds what stage 1 needs to the node that runs it. */
+    private static void completeRoute(Topology topology, TopologySettings settings, String node) {
+        Topics topics = settings.topics();
+        topology.addStateStore(beforeCommit(BeforeCommit.ROUTE), node);
+        addSink(topology, settings, BY_TENANT_SINK, topics.byTenant(), node);
+        addSink(topology, settings, DEAD_LETTER_SINK, topics.deadLetter(), node);
+        addSink(topology, settings, UNKNOWN_NAME_SINK, topics.quotaExceeded(), node);
         settings.residency()
                 .topics()
                 .forEach((region, topic) -> topology.addSink(
@@ -140,41 +187,17 @@ public final class TidegateTopology {
                         TenantKey.SERIALIZER,
                         new ByteArraySerializer(),
                         TenantKey.FORWARDED,
-                        ROUTE));
+                        node));
     }
 
-    private static void addAdmit(
-            ChangelogTopology topology,
-            TopologySettings settings,
-            TenantConfigs configs,
-            SignalReader reader,
-            DataDir dir,
-            AcceptedTopic accepted,
-            @Nullable Continuity continuity,
-            TopologyListener listener) {
+    /** Adds what stage 2 needs to the node that runs it. */
+    private static void completeAdmit(ChangelogTopology topology, TopologySettings settings, Supplier<WalStore> wal) {
         Topics topics = settings.topics();
-        addSource(topology, "signals-by-tenant", topics.byTenant());
-        addSource(topology, "tenant-commands", topics.commands());
-        MemoryShare memory = new MemoryShare(settings.cacheBytes());
-        OnThread onThread = new OnThread();
-        AfterCommit afterCommit = continuity == null ? null : continuity.afterCommit();
-        topology.addProcessor(
-                ADMIT,
-                guarded(
-                        continuity,
-                        () -> new AdmitProcessor(settings, configs, reader, memory, onThread, afterCommit, listener)),
-                "signals-by-tenant",
-                "tenant-commands");
         for (String store : StateKeys.LOGGED_STORES) {
             topology.addStateStore(store(store, true), ADMIT);
         }
         topology.addStateStore(beforeCommit(BeforeCommit.ADMIT), ADMIT);
-        topology.addStateStore(
-                new UnloggedStoreBuilder<>(
-                        WalStore.NAME,
-                        () -> new WalStore(
-                                dir, settings.wal(), settings.shards(), accepted, new SkippedRecords(listener))),
-                ADMIT);
+        topology.addStateStore(new UnloggedStoreBuilder<>(WalStore.NAME, wal), ADMIT);
         topology.connectChangelog(WalStore.NAME, topics.accepted());
         addSink(topology, settings, ACCEPTED_SINK, topics.accepted(), ADMIT);
         addSink(topology, settings, QUOTA_EXCEEDED_SINK, topics.quotaExceeded(), ADMIT);

@@ -28,6 +28,7 @@ import org.jspecify.annotations.Nullable;
  * @param walWriteInterval how long an accepted signal may wait in memory before it is in its file
  * @param walCheckpointInterval how often files are made durable; after a power loss this much is read again
  * @param shards partitions over which tenants are distributed, however many more a topic has
+ * @param keyedIngress whether producers key by tenant, so that most signals are in their tenant's partition already
  */
 public record TopologySettings(
         Topics topics,
@@ -44,4 +45,5 @@ public record TopologySettings(
         WalSettings wal,
         Duration walWriteInterval,
         Duration walCheckpointInterval,
-        int shards) {}
+        int shards,
+        boolean keyedIngress) {}

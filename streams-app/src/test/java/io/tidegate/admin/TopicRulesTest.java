@@ -149,6 +149,45 @@ final class TopicRulesTest {
     }
 
     @Test
+    void anIngressKeyedByTenantShouldHaveAPartitionForEachShard() {
+        Settings keyed = settings("ingress.partitioning=tenant");
+
+        assertThat(findings(keyed, good(TopicRole.SIGNALS), Map.of())).isEmpty();
+        assertThat(findings(settings(), with(good(TopicRole.SIGNALS), TopicRule.PARTITIONS, "2"), Map.of()))
+                .as("unkeyed")
+                .isEmpty();
+        assertThat(findings(keyed, with(good(TopicRole.SIGNALS), TopicRule.PARTITIONS, "2"), Map.of()))
+                .singleElement()
+                .satisfies(found -> {
+                    assertThat(found.rule().atStart()).isEqualTo(AtStart.REFUSE);
+                    assertThat(found.remedy().command()).endsWith("--topic signals --partitions " + SHARDS);
+                });
+    }
+
+    /** Its tasks are those of the state, and each needs a partition of the changelogs. */
+    @Test
+    void anIngressKeyedByTenantAndTheTopicsOfTheStateGetTheSameNumberOfPartitions() {
+        TopicState wide = with(good(TopicRole.SIGNALS), TopicRule.PARTITIONS, "6");
+
+        List<TopicFinding> found = findings(settings("ingress.partitioning=tenant"), wide, Map.of());
+
+        assertThat(found)
+                .filteredOn(one -> one.topic().equals("signals"))
+                .singleElement()
+                .satisfies(one -> assertThat(one.toString()).contains("should not have more than shards"));
+        assertThat(found)
+                .filteredOn(one -> TopicRules.STATE.contains(roleOf(one.topic())))
+                .hasSize(TopicRules.STATE.size())
+                .allSatisfy(one -> assertThat(one.remedy().command())
+                        .endsWith("--topic %s --partitions 6".formatted(one.topic())));
+        assertThat(findings(settings(), wide, Map.of())).as("unkeyed").isEmpty();
+        TopicState wideInner = with(good(TopicRole.BY_TENANT), TopicRule.PARTITIONS, "6");
+        assertThat(findings(settings("ingress.partitioning=tenant"), wideInner, Map.of()))
+                .extracting(one -> one.remedy().command())
+                .anyMatch(command -> command.endsWith("--topic signals --partitions 6"));
+    }
+
+    @Test
     void theHintsAboutPartitionsDoNotContradictEachOther() {
         List<TopicState> topics = new ArrayList<>(allGood());
         topics.replaceAll(topic -> switch (topic.role()) {

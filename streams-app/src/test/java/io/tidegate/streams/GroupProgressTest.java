@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidegate.config.SettingsLoader;
 import io.tidegate.contract.Topics;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.apache.kafka.common.TopicPartition;
@@ -34,6 +35,21 @@ class GroupProgressTest {
         assertThat(progress.lag(GroupProgress.ADMIT, 3)).isEqualTo(13);
         assertThat(progress.totalLag()).isEqualTo(25);
         assertThat(progress.stageOf(withoutOwner)).isEqualTo(GroupProgress.ADMIT);
+    }
+
+    /** It has the state, and answers for its shard. */
+    @Test
+    void aTaskOfBothStagesIsOneOfAdmit() {
+        TopicPartition ingress = new TopicPartition(TOPICS.signals().get(0), 3);
+        TopicPartition inner = new TopicPartition(TOPICS.byTenant(), 3);
+        TopicPartition commands = new TopicPartition(TOPICS.commands(), 3);
+
+        assertThat(GroupProgress.stageOfTask(TOPICS, Set.of(ingress))).isEqualTo(GroupProgress.ROUTE);
+        assertThat(GroupProgress.stageOfTask(TOPICS, Set.of(inner, commands))).isEqualTo(GroupProgress.ADMIT);
+        for (List<TopicPartition> order :
+                List.of(List.of(ingress, inner, commands), List.of(commands, inner, ingress))) {
+            assertThat(GroupProgress.stageOfTask(TOPICS, order)).isEqualTo(GroupProgress.ADMIT);
+        }
     }
 
     @Test

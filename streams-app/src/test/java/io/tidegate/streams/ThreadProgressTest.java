@@ -46,7 +46,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** A thread that would skip a record, or commit one twice, fails before it commits. */
 class ThreadProgressTest {
@@ -262,8 +262,8 @@ class ThreadProgressTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"in", "by", "do"})
-    void everyStageOfTheTopologyIsGuarded(String topic) {
+    @CsvSource({"in, false", "by, false", "do, false", "in, true", "by, true", "do, true"})
+    void everyStageOfTheTopologyIsGuarded(String topic, boolean keyedIngress) {
         WalSettings wal = WalSettings.of(10_000, Duration.ofHours(1), 4, Compression.NONE);
         var topics = new Topics(List.of("in"), "by", "configs", "accepted", "over", "dead", "segments", "do", "events");
         var settings = new TopologySettings(
@@ -281,7 +281,8 @@ class ThreadProgressTest {
                 wal,
                 Duration.ofSeconds(1),
                 Duration.ofSeconds(1),
-                1);
+                1,
+                keyedIngress);
         var topology = TidegateTopology.build(
                 settings,
                 new TenantConfigs(UnknownTenants.REJECT, MissingTenants.REJECT),

@@ -64,9 +64,12 @@ final class BacklogTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"300, 90, 100/s", "20, 50, 100/s"})
-    void aBacklogWithinTheLimitIsAccepted(int seconds, int perSecond, String limit) throws Exception {
-        try (Deployment app = deployment("within-" + seconds)) {
+    @CsvSource({"300, 90, 100/s, any", "20, 50, 100/s, any", "300, 90, 100/s, tenant"})
+    void aBacklogWithinTheLimitIsAccepted(int seconds, int perSecond, String limit, String partitioning)
+            throws Exception {
+        String[] keyed = {"ingress.partitioning=" + partitioning, "shards=" + PARTITIONS};
+        boolean isKeyed = partitioning.equals("tenant");
+        try (Deployment app = deployment("within-" + seconds + "-" + partitioning, isKeyed ? keyed : new String[0])) {
             Backlog backlog = Backlog.create(app, PARTITIONS);
             app.set("42", "--rate", limit);
             backlog.send("42", outageBeganMs(), Duration.ofSeconds(seconds), perSecond);

@@ -139,6 +139,16 @@ class DeterminismTest {
     }
 
     @Test
+    void aSignalThatSkipsTheInnerTopicGetsTheOutputOfOneThatTakesIt() {
+        List<Step> script = script(5, 300);
+
+        List<String> inner = run(script, "inner", setup -> setup, Duration.ZERO);
+        List<String> inPlace = run(script, "in-place", setup -> setup.keyed(true), Duration.ZERO);
+
+        assertThat(inPlace).isEqualTo(inner);
+    }
+
+    @Test
     void aFloodOfOneTenantChangesNothingForAnother() {
         assertThat(decisionsForTenant1(Flood.OF_TENANT_2)).isEqualTo(decisionsForTenant1(Flood.NONE));
         assertThat(decisionsForTenant1(Flood.OF_UNKNOWN_TENANTS)).isEqualTo(decisionsForTenant1(Flood.NONE));

@@ -26,6 +26,7 @@ import org.apache.kafka.streams.test.TestRecord;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Many tenants at random, each decision against a model that knows nothing of the program. */
@@ -137,13 +138,14 @@ class RandomTenantsTest {
     }
 
     @ParameterizedTest
-    @ValueSource(longs = {1, 20260701, -77})
-    void everyDecisionIsTheModelsAndTheBooksAddUp(long seed) throws IOException {
+    @CsvSource({"1, false", "20260701, false", "-77, false", "1, true", "-78, true"})
+    void everyDecisionIsTheModelsAndTheBooksAddUp(long seed, boolean keyed) throws IOException {
         Random random = new Random(seed);
         Map<String, Model> models = new TreeMap<>();
         try (TopologyFixture topology = TopologyFixture.in(dir)
                 .segmentBytes(SEGMENT_BYTES)
                 .cachedTenants(3)
+                .keyed(keyed)
                 .start()) {
             for (String tenant : new String[] {"0", "1", "2", "7", "42", "1000000", "18446744073709551615"}) {
                 Model model = new Model();

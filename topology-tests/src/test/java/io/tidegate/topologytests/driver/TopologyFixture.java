@@ -33,6 +33,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.apache.kafka.common.compress.Compression;
 import org.apache.kafka.common.header.Header;
@@ -41,6 +42,8 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.utils.Bytes;
 import org.apache.kafka.streams.StreamsConfig;
+import org.apache.kafka.streams.Topology;
+import org.apache.kafka.streams.TopologyDescription;
 import org.apache.kafka.streams.TopologyTestDriver;
 import org.apache.kafka.streams.state.KeyValueStore;
 import org.apache.kafka.streams.test.TestRecord;
@@ -76,6 +79,8 @@ final class TopologyFixture implements AutoCloseable {
     private final TenantConfigs configs;
     private final TopologyTestDriver driver;
 
+    private final Topology topology;
+
     private TopologyFixture(Setup setup) {
         dataDir = new DataDir(setup.root);
         configs = new TenantConfigs(setup.unknown, setup.missing);
@@ -104,17 +109,16 @@ final class TopologyFixture implements AutoCloseable {
                 WalSettings.of(setup.segmentBytes, setup.segmentAge, 4, Compression.NONE),
                 WAL_WRITE_INTERVAL,
                 Duration.ofSeconds(1),
-                setup.shards);
+                setup.shards,
+                setup.keyed);
         Properties properties = new Properties();
         properties.setProperty(StreamsConfig.APPLICATION_ID_CONFIG, APPLICATION);
         properties.setProperty(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, "127.0.0.1:1");
         properties.setProperty(
                 StreamsConfig.STATE_DIR_CONFIG, dataDir.streamsState().toString());
         properties.setProperty(StreamsConfig.PROCESSING_GUARANTEE_CONFIG, StreamsConfig.EXACTLY_ONCE_V2);
-        driver = new TopologyTestDriver(
-                TidegateTopology.build(settings, configs, dataDir, new Accepted(), null, setup.listener),
-                properties,
-                setup.wallClock);
+        topology = TidegateTopology.build(settings, configs, dataDir, new Accepted(), null, setup.listener);
+        driver = new TopologyTestDriver(topology, properties, setup.wallClock);
     }
 
     /** Answers from the driver's own store, and knows no other copy of the topic. */
@@ -154,6 +158,7 @@ final class TopologyFixture implements AutoCloseable {
         private long segmentBytes = 64 * 1024;
         private Duration segmentAge = Duration.ofDays(1);
         private int shards = 1;
+        private boolean keyed;
         private TopologyListener listener = TopologyListener.NONE;
         private Instant wallClock = Instant.ofEpochMilli(T0);
 
@@ -237,6 +242,12 @@ final class TopologyFixture implements AutoCloseable {
             return this;
         }
 
+        /** Producers key by tenant: both stages are one task. */
+        Setup keyed(boolean both) {
+            keyed = both;
+            return this;
+        }
+
         Setup listener(TopologyListener told) {
             listener = told;
             return this;
@@ -280,6 +291,11 @@ final class TopologyFixture implements AutoCloseable {
         long offsetOfSource() {
             return Long.parseLong(String.valueOf(header(TidegateHeaders.SOURCE_OFFSET)));
         }
+    }
+
+    /** The sub-topologies; their ids are those of tasks. */
+    Set<TopologyDescription.Subtopology> subtopologies() {
+        return topology.describe().subtopologies();
     }
 
     DataDir dataDir() {

@@ -43,6 +43,9 @@ final class FaultScene implements AutoCloseable {
     static final int TASKS = 3 * SHARDS;
     static final int SESSION_MS = 3_000;
 
+    /** With this setting, half of the signals are in their tenant's partition. */
+    static final String KEYED_INGRESS = "ingress.partitioning=tenant";
+
     /** Java's exit code after a SIGTERM that it handled. */
     private static final int SIGTERM_EXIT = 143;
 
@@ -112,7 +115,8 @@ final class FaultScene implements AutoCloseable {
         if (init.exit() != 0) {
             throw new AssertionError(init.err());
         }
-        Traffic traffic = new Traffic(cluster.bootstrapServers(), app.signals(), SHARDS, seed, hotShare);
+        boolean keyed = List.of(settings).contains(KEYED_INGRESS);
+        Traffic traffic = new Traffic(cluster.bootstrapServers(), app.signals(), SHARDS, seed, hotShare, keyed);
         traffic.writeConfigs(app.topic("configs"));
         Progress progress = new Progress(cluster.bootstrapServers(), app.topic("accepted"), SHARDS);
         report.accept("seed %d, application %s".formatted(seed, name));

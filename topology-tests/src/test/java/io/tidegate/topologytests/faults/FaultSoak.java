@@ -63,6 +63,11 @@ final class FaultSoak implements Callable<Integer> {
             description = "Of all rounds: streams or classic; without it a third are classic.")
     private String groupProtocol;
 
+    @Option(
+            names = "--ingress-partitioning",
+            description = "Of all rounds: any or tenant; without it a third are tenant.")
+    private String ingressPartitioning;
+
     @Option(names = "--keep", description = "Keep the directory also where all went well.")
     private boolean keep;
 
@@ -180,9 +185,15 @@ final class FaultSoak implements Callable<Integer> {
         String drawn = random.nextInt(3) == 0 ? "classic" : "streams";
         String protocol = groupProtocol == null ? drawn : groupProtocol;
         boolean flushing = random.nextBoolean();
-        say("round of seed %d: group.protocol=%s%s"
-                .formatted(roundSeed, protocol, flushing ? ", RocksDB flushes" : ""));
+        // From a sequence of its own, so that the faults of a seed stay what they were.
+        boolean drawnKeyed = new SplittableRandom(~roundSeed).nextInt(3) == 0;
+        boolean keyed = ingressPartitioning == null ? drawnKeyed : ingressPartitioning.equals("tenant");
+        say("round of seed %d: group.protocol=%s%s%s"
+                .formatted(roundSeed, protocol, flushing ? ", RocksDB flushes" : "", keyed ? ", keyed ingress" : ""));
         List<String> settings = new ArrayList<>(List.of("group.protocol=" + protocol));
+        if (keyed) {
+            settings.add(FaultScene.KEYED_INGRESS);
+        }
         if (flushing) {
             settings.add("kafka.rocksdb.config.setter=" + TinyMemtables.class.getName());
         }

@@ -28,6 +28,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * What can happen to instances, under load, with two or three of them and standby replicas. Each test ends with the check of
@@ -62,6 +64,10 @@ final class InstanceFaultTest {
 
     private FaultScene scene(int hotShare, TestInfo test, String... settings) throws Exception {
         String name = test.getTestMethod().orElseThrow().getName().toLowerCase(Locale.ROOT);
+        return scene(hotShare, name, settings);
+    }
+
+    private FaultScene scene(int hotShare, String name, String... settings) throws Exception {
         return FaultScene.start(cluster, name, temp, SEED, hotShare, System.out::println, settings);
     }
 
@@ -83,6 +89,28 @@ final class InstanceFaultTest {
                         .as("files that are gone or others than before")
                         .isEmpty();
             }
+            scene.settleAndCheck();
+        }
+    }
+
+    /** Half of the signals are in their tenant's partition, the others take the inner topic. */
+    @ParameterizedTest
+    @ValueSource(strings = {"streams", "classic"})
+    void killsAtRandomLoseNothingWithKeyedIngress(String protocol) throws Exception {
+        String[] settings = {
+            FaultScene.KEYED_INGRESS,
+            "group.protocol=" + protocol,
+            "kafka.rocksdb.config.setter=" + TinyMemtables.class.getName()
+        };
+        try (FaultScene scene = scene(1, "keyed-" + protocol, settings)) {
+            scene.startInstance("a");
+            scene.startInstance("b");
+            scene.startInstance("c");
+            scene.awaitProgress("start");
+            for (int i = 0; i < 5; i++) {
+                scene.killAndRestart(scene.anyInstance());
+            }
+            scene.pause("a");
             scene.settleAndCheck();
         }
     }

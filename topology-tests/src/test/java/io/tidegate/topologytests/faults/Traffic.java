@@ -1,5 +1,6 @@
 package io.tidegate.topologytests.faults;
 
+import io.tidegate.contract.TenantPartitions;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
 import io.tidegate.tenant.TenantId;
@@ -82,14 +83,21 @@ final class Traffic implements AutoCloseable {
     private final int partitions;
     private final long seed;
     private final int hotShare;
+    private final boolean keyed;
     private final AtomicLong acknowledged = new AtomicLong();
     private final AtomicReference<Throwable> failure = new AtomicReference<>();
     private volatile boolean stopping;
     private long sent;
     private @Nullable Thread thread;
 
-    /** @param hotShare of so many signals all but one are the {@link #HOT} tenant's; 1: it has no special part */
-    Traffic(String bootstrapServers, String topic, int partitions, long seed, int hotShare) {
+    /**
+     * Prepares a load.
+     *
+     * @param hotShare of so many signals all but one are the {@link #HOT} tenant's; 1: it has no special part
+     * @param keyed half of the signals are written to their tenant's partition, and the others anywhere
+     */
+    Traffic(String bootstrapServers, String topic, int partitions, long seed, int hotShare, boolean keyed) {
+        this.keyed = keyed;
         this.bootstrapServers = bootstrapServers;
         this.topic = topic;
         this.partitions = partitions;
@@ -257,7 +265,11 @@ final class Traffic implements AutoCloseable {
     }
 
     private void send(KafkaProducer<byte[], byte[]> producer, Signal signal) {
-        int partition = new SplittableRandom(~seed + signal.number()).nextInt(partitions);
+        SplittableRandom random = new SplittableRandom(~seed + signal.number());
+        int partition = random.nextInt(partitions);
+        if (keyed && signal.fate() != Fate.DEAD && random.nextBoolean()) {
+            partition = TenantPartitions.of(TenantId.parse(signal.tenant()), partitions);
+        }
         ProducerRecord<byte[], byte[]> record = new ProducerRecord<>(topic, partition, null, signal.value());
         record.headers().add(NUMBER, Long.toString(signal.number()).getBytes(StandardCharsets.UTF_8));
         var unused = producer.send(record, (metadata, e) -> {
@@ -277,6 +289,10 @@ final class Traffic implements AutoCloseable {
         config.put("delivery.timeout.ms", 600_000);
         config.put("max.block.ms", 600_000);
         return new KafkaProducer<>(config, new ByteArraySerializer(), new ByteArraySerializer());
+    }
+
+    boolean isKeyed() {
+        return keyed;
     }
 
     long acknowledged() {

@@ -1,0 +1,177 @@
+package io.tidegate.tools;
+
+import io.tidegate.admin.TenantDirectory;
+import io.tidegate.admin.TopicReader;
+import io.tidegate.admin.TopicSetup;
+import io.tidegate.config.Settings;
+import io.tidegate.contract.Envelope;
+import io.tidegate.contract.Residency;
+import io.tidegate.contract.RoutedSignal;
+import io.tidegate.contract.Router.Route.ToTenant;
+import io.tidegate.contract.SourcePosition;
+import io.tidegate.contract.TenantPartitions;
+import io.tidegate.tenant.TenantConfig;
+import io.tidegate.tenant.TenantId;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Function;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.TopicPartition;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The last signals of one tenant, in an order in which they can be decided: those in {@code signals-by-tenant}, merged by time
+ * with those that skipped it because they were in the tenant's partition already ({@code ingress.partitioning=tenant}). The
+ * latter are read in the ingress, behind the last signal of that partition that took the inner topic; so it does not
+ * matter whether the setting is known here, and no signal counts twice after it was changed. Names and defaults of tenants
+ * are as they are now. Not thread-safe.
+ */
+final class TenantSignals implements AutoCloseable {
+    private final Settings settings;
+    private final TenantId tenant;
+    private final List<TopicReader> readers = new ArrayList<>();
+    private final ByTime<RoutedSignal> merged;
+    private final Residency residency;
+    private @Nullable SignalPreview preview;
+    private @Nullable TenantConfig inForce;
+
+    TenantSignals(Settings settings, TenantId tenant, long fromMs) {
+        this.settings = settings;
+        this.tenant = tenant;
+        residency = new Residency(settings.region(), settings.regionTopics());
+        List<ByTime.Parts<RoutedSignal>> sequences;
+        try {
+            sequences = sequences(fromMs);
+        } catch (RuntimeException e) {
+            readers.forEach(TopicReader::close);
+            throw e;
+        }
+        merged = new ByTime<>(sequences, RoutedSignal::timestampMs);
+    }
+
+    private List<ByTime.Parts<RoutedSignal>> sequences(long fromMs) {
+        List<ByTime.Parts<RoutedSignal>> sequences = new ArrayList<>();
+        Map<TopicPartition, Long> last = new HashMap<>();
+        int shard = look(fromMs, last);
+        sequences.add(
+                parts(open(new TopicPartition(settings.topics().byTenant(), shard), fromMs), TenantSignals::signals));
+        for (String topic : settings.topics().signals()) {
+            if (shard < TopicReader.partitionCount(settings, topic)) {
+                TopicPartition ingress = new TopicPartition(topic, shard);
+                TopicReader reader = open(ingress, fromMs);
+                reader.skipTo(ingress, last.getOrDefault(ingress, -1L) + 1);
+                sequences.add(parts(reader, this::routed));
+            }
+        }
+        return sequences;
+    }
+
+    /**
+     * Looks through the inner topic.
+     *
+     * @param last receives, for each partition of the ingress, the last signal that took the inner topic although it was in
+     *     its tenant's partition
+     * @return the tenant's partition: where its signals are, or else where the number of shards puts it
+     */
+    private int look(long fromMs, Map<TopicPartition, Long> last) {
+        String inner = settings.topics().byTenant();
+        int[] shard = {TenantPartitions.of(tenant, settings.shards(), TopicReader.partitionCount(settings, inner))};
+        try (TopicReader reader = new TopicReader(settings, List.of(inner))) {
+            reader.skipTo(fromMs);
+            reader.readToEnd(record -> {
+                for (RoutedSignal signal : signals(record)) {
+                    SourcePosition source = signal.source();
+                    if (source.partition() == record.partition()) {
+                        last.merge(new TopicPartition(source.topic(), source.partition()), source.offset(), Math::max);
+                    }
+                    if (signal.tenant().equals(tenant)) {
+                        shard[0] = record.partition();
+                    }
+                }
+            });
+        }
+        return shard[0];
+    }
+
+    private TopicReader open(TopicPartition partition, long fromMs) {
+        TopicReader reader = TopicReader.of(settings, partition);
+        readers.add(reader);
+        reader.skipTo(fromMs);
+        return reader;
+    }
+
+    private ByTime.Parts<RoutedSignal> parts(
+            TopicReader reader, Function<ConsumerRecord<byte[], byte[]>, List<RoutedSignal>> signalsOf) {
+        Map<TopicPartition, Long> ends = reader.ends();
+        return into -> {
+            boolean[] any = {false};
+            reader.readTo(ends, () -> !any[0], record -> {
+                any[0] = true;
+                addOwn(signalsOf.apply(record), into);
+            });
+            return any[0];
+        };
+    }
+
+    private void addOwn(List<RoutedSignal> signals, Deque<RoutedSignal> into) {
+        for (RoutedSignal signal : signals) {
+            if (signal.tenant().equals(tenant)) {
+                into.add(signal);
+            }
+        }
+    }
+
+    /** The signals of an envelope; none if an outsider wrote something else. */
+    private static List<RoutedSignal> signals(ConsumerRecord<byte[], byte[]> record) {
+        try {
+            return Envelope.read(record.value());
+        } catch (IllegalArgumentException e) {
+            return List.of();
+        }
+    }
+
+    /** The signal of a record of the ingress, if it is decided here: not if the tenant's config sends it to another region. */
+    private List<RoutedSignal> routed(ConsumerRecord<byte[], byte[]> record) {
+        if (!(preview().explain(record).route() instanceof ToTenant to)
+                || (inForce != null && residency.target(inForce, record.headers()) != null)) {
+            return List.of();
+        }
+        return List.of(new RoutedSignal(
+                to.tenant(),
+                Math.max(0, record.timestamp()),
+                new SourcePosition(record.topic(), record.partition(), record.offset()),
+                record.key(),
+                record.headers().toArray(),
+                record.value(),
+                to.signal()));
+    }
+
+    private SignalPreview preview() {
+        SignalPreview known = preview;
+        if (known == null) {
+            try (TopicSetup setup = new TopicSetup(settings)) {
+                known = new SignalPreview(settings, setup.recordSizes());
+            }
+            if (!residency.topics().isEmpty()) {
+                TenantDirectory directory = new TenantDirectory(settings);
+                inForce = directory.inForce(directory.snapshot(), tenant);
+            }
+            preview = known;
+        }
+        return known;
+    }
+
+    /** The next of them; null at the end. */
+    @Nullable
+    RoutedSignal next() {
+        return merged.next();
+    }
+
+    @Override
+    public void close() {
+        readers.forEach(TopicReader::close);
+    }
+}
