@@ -29,6 +29,7 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -37,6 +38,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** {@code ingress.partitioning=tenant} on a real broker: real producers' partitions, restarts, and changes of the setting. */
 @Timeout(value = 6, unit = TimeUnit.MINUTES)
+@Tag("long")
 final class KeyedGroupTest {
     private static final JsonMapper JSON = new JsonMapper();
     private static final String KEYED = "ingress.partitioning=tenant";
