@@ -69,7 +69,7 @@ async function withToken(request) {
   }
 }
 
-/** What is asked every two seconds must not wait for ever for an answer that got lost. */
+/** A request that repeats every two seconds must not wait indefinitely for a lost response. */
 const GET_WITHIN_MS = 20000;
 
 const answerTo = (path) => withToken(() => call(path, { signal: AbortSignal.timeout(GET_WITHIN_MS) }));

@@ -180,7 +180,7 @@ final class Pipeline implements Callable<Integer> {
         return failures.isEmpty() ? 0 : 1;
     }
 
-    /** A broker's code is compiled while it serves: without this, whoever comes first pays for all. */
+    /** A broker's code is compiled while it serves: without this, the first program pays for all. */
     private static void warmUpBroker(Trial trial, List<Case> chosen, Progress progress)
             throws IOException, InterruptedException {
         Case first = chosen.stream()

@@ -113,7 +113,7 @@ record Workload(String name, long signals, int tenants, int entitiesPerKind, int
         }
     }
 
-    /** Who waits for all signals to be drained would wait for ever for one that was never written. */
+    /** A wait for all signals would never end if one was not written. */
     private static final class FirstFailure implements Callback {
         private final AtomicReference<Exception> first = new AtomicReference<>();
 

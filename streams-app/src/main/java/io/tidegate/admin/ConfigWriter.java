@@ -39,10 +39,10 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Changes tenants' configs and plans, one writer at a time over the whole cluster: what an edit was shown is what it replaces.
+ * Changes tenants' configs and plans, one writer at a time in the whole cluster: an edit replaces exactly what it was shown.
  *
- * <p>All writers, in every instance and every command, use one transactional id. To begin, a writer takes it, and so fences
- * whoever had it; then it reads {@code tenant-configs} to its end; then it edits and writes in a transaction. If that
+ * <p>All writers, in every instance and every command, use one transactional id. A writer first takes the id, which fences
+ * the previous writer; then it reads {@code tenant-configs} to its end; then it edits and writes in a transaction. If that
  * commits, nobody else has begun since, so nothing came between its reading and its writing. A writer that was fenced
  * reads again and edits again. A writer may keep the id from one change to the next.
  *

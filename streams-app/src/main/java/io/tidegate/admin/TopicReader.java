@@ -28,7 +28,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Reads whole topics, committed records only, without a consumer group. Begins at the beginning, and goes on where the
- * last call ended. Not thread-safe, but for {@link #wakeUp}.
+ * last call ended. Not thread-safe, except {@link #wakeUp}.
  */
 public final class TopicReader implements AutoCloseable {
     private static final Duration SILENCE_MAX = Duration.ofSeconds(60);

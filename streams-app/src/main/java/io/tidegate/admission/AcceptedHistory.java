@@ -432,7 +432,7 @@ final class AcceptedHistory {
                 .putInt(stored);
     }
 
-    /** Reads what {@link #write} wrote, but for the end, which is known; returns how many runs must be {@linkplain #load loaded}. */
+    /** Reads what {@link #write} wrote, except the end, which is known; returns how many runs must be {@linkplain #load loaded}. */
     int read(ByteBuffer in) {
         baseMs = in.getLong();
         baseLevel = in.getLong();

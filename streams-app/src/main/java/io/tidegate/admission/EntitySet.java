@@ -82,8 +82,8 @@ public final class EntitySet {
     }
 
     /**
-     * What stands where a fingerprint is to be looked for. Whoever looks several up does this for all of them first: the
-     * table is rarely in the processor's caches, and so the waits for memory overlap.
+     * Loads the first probe slot of a fingerprint. Callers that look up several fingerprints do this for all of them first, so
+     * that the cache misses overlap.
      */
     long firstSeen(long high) {
         return slots[homeOf(notZero(high))];

@@ -68,10 +68,10 @@ public final class TenantUsage {
     }
 
     /**
-     * The entities, the stored bytes and the periods of this usage with a new bucket and new counters, to try limits on. The entities
-     * are to be {@linkplain EntitySet#load loaded} before the next decision.
+     * A copy with the entities, the stored bytes and the periods, but a new bucket and new counters, to try limits on. The entities
+     * must be {@linkplain EntitySet#load loaded} before the next decision.
      */
-    public TenantUsage anew() {
+    public TenantUsage forTrial() {
         TenantUsage usage = fresh(hashKey0, hashKey1);
         usage.entitiesByKind = entitiesByKind.clone();
         usage.sealedSegments = sealedSegments;

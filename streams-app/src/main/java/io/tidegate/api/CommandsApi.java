@@ -289,7 +289,7 @@ final class CommandsApi implements AutoCloseable {
         }
         Set<String> reasons = texts(body, "reasons");
         if (!known.containsAll(reasons)) {
-            throw bad("reasons", "has one that is none of " + String.join(", ", known));
+            throw bad("reasons", "has a value that is not one of " + String.join(", ", known));
         }
         return reasons;
     }

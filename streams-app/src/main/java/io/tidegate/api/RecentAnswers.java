@@ -8,9 +8,8 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Answers that are dear to make and that many ask for at the same time, as open dashboards do: whoever asks the same within
- * half a second is given the same. A change of what they were made from, which has a version, makes them old at once, so
- * whoever wrote something sees it. Thread-safe.
+ * Caches expensive responses for half a second, because open dashboards request the same at the same time. The data has a
+ * version: a change makes cached responses invalid at once, so a client sees its own writes. Thread-safe.
  *
  * @param <Q> a question, with {@code equals}
  */

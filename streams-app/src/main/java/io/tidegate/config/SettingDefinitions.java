@@ -251,7 +251,7 @@ final class SettingDefinitions {
                 Duration.ofHours(24).toMillis(),
                 Range.atLeast(-1),
                 Importance.LOW,
-                "How much longer than the ingress topics signals-by-tenant is kept, where Tidegate creates it. -1 = for ever.");
+                "How much longer than the ingress topics signals-by-tenant is kept, where Tidegate creates it. -1 = indefinitely.");
         topics.add(
                 Settings.ACCEPTED_RETENTION_MS,
                 Type.LONG,
@@ -259,7 +259,7 @@ final class SettingDefinitions {
                 Range.atLeast(-1),
                 Importance.MEDIUM,
                 "How long signals-accepted is kept, where Tidegate creates it; what it no longer has cannot be rebuilt"
-                        + " from it. -1 = for ever.");
+                        + " from it. -1 = indefinitely.");
         Definitions wal = new Definitions(def, "WAL");
         wal.add(
                 Settings.WAL_SEGMENT_BYTES,

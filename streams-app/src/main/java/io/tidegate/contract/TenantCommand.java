@@ -139,7 +139,7 @@ public sealed interface TenantCommand {
             List<String> known = Arrays.asList(names);
             for (Iterator<String> fields = json.fieldNames(); fields.hasNext(); ) {
                 if (!known.contains(fields.next())) {
-                    throw new IllegalArgumentException("the command has a field that is none of " + known);
+                    throw new IllegalArgumentException("the command has a field that is not one of " + known);
                 }
             }
         }

@@ -59,7 +59,7 @@ public final class Access {
     @SuppressWarnings("ArrayRecordComponent") // compared by MessageDigest alone
     private record Token(byte[] digest, Principal principal) {}
 
-    /** Whoever is on this machine. */
+    /** Any user of this machine. */
     static final Principal LOCAL = new Principal("local", Role.ADMIN, null);
 
     private static final Principal ANYBODY = new Principal("anybody", Role.PUBLIC, null);
@@ -183,7 +183,7 @@ public final class Access {
     /**
      * Who sends a request.
      *
-     * @throws Problem where the request must not be answered at all, or has a token that is none
+     * @throws Problem if the request must not be answered at all, or its token is invalid
      */
     Principal principal(HttpFields headers, boolean changes) {
         if (open) {

@@ -23,9 +23,9 @@ import org.jspecify.annotations.Nullable;
  * a name again within that, its series goes on from where it was. So the sum over all series is the number of all
  * rejections, and {@code rate()} is right for each.
  *
- * <p>Names go to who is refused most, judged anew in {@linkplain #turn turns} by what was refused in the last one. A
- * tenant takes another's name only if it was refused more than twice as much, so that names do not flap. What is kept for
- * tenants without a name is bounded by {@link #CANDIDATES_MAX}, however many ids are made up.
+ * <p>The most rejected tenants get a label of their own, ranked again in each {@linkplain #turn turn} by the rejections of the
+ * last one. A tenant takes another's label only if it had more than twice as many rejections, so that labels do not flap. The
+ * state of tenants without a label is bounded by {@link #CANDIDATES_MAX}, even if a client invents ids.
  *
  * <p>Thread-safe. {@link #rejected} takes no lock and allocates only at a tenant's first rejection in a turn.
  */
@@ -166,7 +166,7 @@ final class TenantRejections {
         return visible; // at most twice as many as have a name
     }
 
-    /** Gives names anew, if the last turn was long enough ago. */
+    /** Reassigns the labels if the last turn was long enough ago. */
     synchronized void turn(long nowMs) {
         if (nowMs - turnedMs < TURN_MS) {
             return;

@@ -30,7 +30,7 @@ import org.slf4j.LoggerFactory;
  * fills up.
  *
  * <p>A thread that fails is replaced: it begins at the committed offset, so nothing is lost or doubled. A failure that a
- * new start cannot mend (damage, a gap), or too many in a short time, ends the instance. While the disk has too little
+ * restart cannot fix (damage, a gap), or too many in a short time, ends the instance. While the disk has too little
  * room the instance pauses: signals wait in Kafka. Thread-safe.
  */
 public final class Instance implements AutoCloseable {

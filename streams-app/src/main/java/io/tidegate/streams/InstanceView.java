@@ -45,7 +45,7 @@ public final class InstanceView {
      * A task of this instance.
      *
      * @param stage {@code route} or {@code admit}; a task of both is {@code admit}
-     * @param partition of its topic: the shard, but for {@code route}
+     * @param partition of its topic: the shard, except for {@code route}
      * @param active false for a standby
      * @param running false while it is being restored or moved
      * @param lag records that it has yet to read, by topic; absent where that is not known

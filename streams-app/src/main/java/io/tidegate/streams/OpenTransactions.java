@@ -38,7 +38,7 @@ import org.slf4j.LoggerFactory;
  * <p>Who ends a transaction is its coordinator, which writes a marker into each of its partitions. Brokers of version 4.3.1
  * skip the marker for a partition that has no leader at that moment, and count the transaction as ended; all partitions are
  * in that state for a second when the broker of a cluster of one comes back after a crash, and some when a whole cluster
- * starts. What is left is open for ever: who reads committed records stands still before it, a store that is restored from
+ * starts. A transaction that is left stays open indefinitely: a reader of committed records stops before it, a store that is restored from
  * such a partition too, and the producer's next commit there would make visible what was aborted.
  *
  * <p>So what is left open by a transaction that was aborted is aborted here. One that was committed is aborted only where
@@ -138,7 +138,7 @@ public final class OpenTransactions {
             return null;
         }
         return switch (last.state()) {
-            // Whoever takes the id over has the brokers abort it.
+            // The next producer with this id makes the brokers abort it.
             case ONGOING, PREPARE_EPOCH_FENCE, PREPARE_ABORT, COMPLETE_ABORT -> ended(transactionalId, last, false);
             case PREPARE_COMMIT, COMPLETE_COMMIT -> ended(transactionalId, last, true);
             case EMPTY, UNKNOWN -> null;

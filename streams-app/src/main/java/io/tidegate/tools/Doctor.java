@@ -48,7 +48,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Looks for what keeps an instance from running well, from here and with these settings, and changes nothing but a file of
- * its own for a moment, to time the disk. Each finding is one line, with what mends it.
+ * its own for a moment, to time the disk. Each finding is one line, with its remedy.
  */
 public final class Doctor {
     /** How bad a finding is. */
@@ -313,7 +313,7 @@ public final class Doctor {
                     Level.WARN,
                     "transactions",
                     String.valueOf(e.getMessage()),
-                    "whoever runs this needs READ on Tidegate's topics and on __consumer_offsets, and DESCRIBE on both");
+                    "the user who runs this needs READ on Tidegate's topics and on __consumer_offsets, and DESCRIBE on both");
             return;
         }
         for (OpenTransactions.Open one : stuck) {
@@ -454,7 +454,7 @@ public final class Doctor {
                     Level.FAIL,
                     "disk",
                     "a file in %s cannot be written and synced: %s".formatted(root, FileFault.describe(e)),
-                    "mend the file system: a WAL cannot be durable there");
+                    "repair the file system: a WAL cannot be durable there");
         }
     }
 

@@ -32,7 +32,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>It assumes that every signal that it lets pass is sent and accepted: that adds its entities, and its bytes to the
  * stored ones. So of a thousand signals with new entities only those pass that find room. Rates are the pace's matter: only a
- * rate or burst of 0 rejects. Pure but for that; not thread-safe.
+ * rate or burst of 0 rejects. Otherwise pure; not thread-safe.
  */
 final class ReplayJudge {
     private final Router router;

@@ -11,7 +11,7 @@ import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.common.KafkaException;
 
 /**
- * Transactions that stay open although nobody will end them. Whoever reads committed records waits behind one for ever;
+ * Transactions that stay open although nobody will end them. A reader of committed records waits behind one indefinitely;
  * in the topic of the groups' offsets it keeps an instance from going on, without any error.
  *
  * <p>The brokers abort Tidegate's transactions after seconds. So one is stuck whose last record is old, and which is still

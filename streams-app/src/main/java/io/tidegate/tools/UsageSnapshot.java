@@ -56,7 +56,7 @@ final class UsageSnapshot {
                 usages.put(tenant, usage);
             }
         });
-        usages.replaceAll((tenant, usage) -> usage.anew());
+        usages.replaceAll((tenant, usage) -> usage.forTrial());
         Set<TenantId> loaded = smallest(usages, entitiesMax);
         if (!loaded.isEmpty()) {
             loadEntities(settings, usages, loaded);

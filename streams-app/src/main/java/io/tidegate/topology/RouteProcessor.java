@@ -130,8 +130,8 @@ final class RouteProcessor extends ContextualProcessor<byte[], byte[], TenantKey
     }
 
     /**
-     * Sends a signal on, unchanged but for the marks, if its tenant must be elsewhere. Where it can go nowhere it stays
-     * and is refused by the next stage, which never accepts it here.
+     * Forwards a signal, unchanged except for its marker headers, if its tenant must reside in another region. Without a topic
+     * of such a region it stays, and admit rejects it.
      */
     private boolean forwarded(Record<byte[], byte[]> record, TenantId tenant, SourcePosition source) {
         if (residency.topics().isEmpty()) {

@@ -367,7 +367,7 @@ final class TenantStates {
         return new Gone(one.usage, gone, one.usage.sealedBytes(), one.usage.acceptedCount());
     }
 
-    /** Brings the stores up to date and begins anew from them at the tenant's next record. */
+    /** Updates the stores, and reads the state from them again at the tenant's next record. */
     private void writeAndDrop(Held one) {
         if (changed.remove(one)) {
             write(one);

@@ -27,7 +27,7 @@ final class ByteBuilder {
         return size;
     }
 
-    /** Begins anew, with {@code skipped} bytes for whoever fills them in. */
+    /** Starts over, with {@code skipped} bytes that the caller fills in later. */
     ByteBuilder reset(int skipped) {
         size = 0;
         need(skipped);
@@ -70,7 +70,7 @@ final class ByteBuilder {
         return this;
     }
 
-    /** Nothing, where there are none. */
+    /** Appends nothing if null. */
     ByteBuilder put(byte @Nullable [] more) {
         if (more != null) {
             need(more.length);

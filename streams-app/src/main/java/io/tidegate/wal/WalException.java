@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
 public final class WalException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
-    /** What kind of trouble it is, which decides who can mend it. */
+    /** The kind of failure, which decides who can fix it. */
     public enum Kind {
         /** A read, write or fsync failed, or something unexpected broke off the work. Opening the shard again may help. */
         IO,
@@ -37,7 +37,7 @@ public final class WalException extends RuntimeException {
         return kind;
     }
 
-    /** Whether a fresh start from the checkpoint can mend it without a person. */
+    /** Whether a new start from the checkpoint fixes it without an operator. */
     public boolean mayPass() {
         return kind == Kind.IO;
     }
@@ -79,7 +79,7 @@ public final class WalException extends RuntimeException {
         return new WalException(
                 Kind.DIFFERS,
                 ("signals-accepted is not what the WAL follows: tenant %s, shard %d, record %d in the topic differs from the"
-                                + " one in %s. The topic went back (brokers lost records) or was written anew. Nothing was"
+                                + " one in %s. The topic went back (brokers lost records) or was recreated. Nothing was"
                                 + " changed. Bring the topic's records back; or, to go on with what the topic has now, stop"
                                 + " all instances, keep a copy of their data directories, and start with empty ones")
                         .formatted(tenant, shard, seq, segment),

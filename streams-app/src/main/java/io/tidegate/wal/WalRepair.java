@@ -388,7 +388,7 @@ public final class WalRepair {
             write(found, null);
         }
         for (MissingRange range : found.missing) {
-            outcomes.add(new Outcome(found.tenant, range.replacesFrom(), range.to - 1, true, "made again"));
+            outcomes.add(new Outcome(found.tenant, range.replacesFrom(), range.to - 1, true, "rebuilt"));
         }
         if (found.missing.isEmpty()) {
             outcomes.add(

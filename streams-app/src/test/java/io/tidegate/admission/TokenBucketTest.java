@@ -89,7 +89,7 @@ class TokenBucketTest {
     }
 
     @Test
-    void aResetBucketStartsAnewWithOneSecondOfTokens() {
+    void aResetBucketStartsOverWithOneSecondOfTokens() {
         Limited bucket = new Limited();
         takeUpTo(100, bucket, 100, 200, T);
         bucket.reset();

@@ -13,7 +13,7 @@ final class RecentAnswersTest {
     private final Reply reply = Reply.text(200, "list");
 
     @Test
-    void whoeverAsksTheSameSoonIsGivenTheSame() {
+    void theSameRequestSoonAfterwardsGetsTheSameResponse() {
         answers.put("all", reply, 7, T);
         assertThat(answers.get("all", 7, T)).isSameAs(reply);
         assertThat(answers.get("all", 7, T + GOOD_FOR - 1)).isSameAs(reply);
@@ -22,7 +22,7 @@ final class RecentAnswersTest {
     }
 
     @Test
-    void whoeverChangedSomethingSeesIt() {
+    void aClientSeesItsOwnChange() {
         answers.put("all", reply, 7, T);
         assertThat(answers.get("all", 8, T)).isNull();
     }

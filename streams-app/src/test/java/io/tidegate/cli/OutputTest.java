@@ -280,7 +280,7 @@ class OutputTest {
     })
     void bothLaunchersStartJavaWithUtf8WhateverTheLocale(String name, String value) throws Exception {
         Map<String, String> environment = Map.of(name, value == null ? "" : value);
-        // The image's launcher is run as it is, but for the files that only the image has.
+        // The image's launcher runs unchanged, except for the files that only the image has.
         Path image = root.resolve("image-launcher");
         Files.writeString(
                 image,

@@ -194,7 +194,7 @@ final class HttpBoundsTest {
         for (int i = 0; i < 20; i++) {
             assertThat(health()).startsWith("HTTP/1.1 200");
         }
-        // A connection that was displaced is closed a moment after it is forgotten, never the other way round.
+        // A connection that was displaced is closed a moment after it is forgotten, never before.
         assertThat(server.connections().size()).isLessThanOrEqualTo(64);
     }
 

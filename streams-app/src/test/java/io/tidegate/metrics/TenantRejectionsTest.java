@@ -97,7 +97,7 @@ final class TenantRejectionsTest {
         assertThat(two.other().of(Reason.TENANT_UNKNOWN)).isEqualTo(3L * TenantRejections.CANDIDATES_MAX - 2);
     }
 
-    /** What a scraper adds up over time is what happened, whoever comes and goes. */
+    /** What a scraper adds up over time is what happened, whichever tenants come and go. */
     @Test
     void noSeriesEverGoesDownAndTheirGrowthIsTheNumberOfRejections() {
         long seed = new Random().nextLong();

@@ -15,7 +15,7 @@ class GroupProgressTest {
             SettingsLoader.load(null, Map.of(), Map.of()).topics();
 
     @Test
-    void theLagOfAStageIsThatOfAllItsInputsWhoeverOwnsThem() {
+    void theLagOfAStageIsThatOfAllItsInputsWhicheverInstanceOwnsThem() {
         TopicPartition withoutOwner = new TopicPartition(TOPICS.byTenant(), 3);
         GroupProgress progress = new GroupProgress(
                 TOPICS,

@@ -211,7 +211,7 @@ class DiskFailureTest {
 
     @ParameterizedTest
     @ValueSource(longs = {21})
-    void refusesAllWorkAfterAFailureAndMendsAtTheNextStart(long seed) throws IOException {
+    void rejectsAllWorkAfterAFailureAndRecoversAtTheNextStart(long seed) throws IOException {
         AcceptedTopic topic = AcceptedTopic.random(seed, 60);
         Set<String> segments = segments(topic);
         int at = 1;

@@ -199,7 +199,7 @@ class ShardTest {
         assertThat(stored(dir, FIRST)).isEqualTo(topic.of(FIRST));
     }
 
-    /** Kafka Streams closes and opens the task next: finding the lost place again it would lose it again, for ever. */
+    /** Kafka Streams closes and opens the task next: if it found the lost place again, it would lose it again, and so on. */
     @Test
     void anOffsetThatWasForgottenStaysForgottenWhenTheShardIsOpenedAgain() throws IOException {
         AcceptedTopic topic = AcceptedTopic.of(FIRST, 5);

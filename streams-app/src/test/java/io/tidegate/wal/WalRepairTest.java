@@ -29,7 +29,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Damage of every kind is mended from the topic, with the same records in the same segments. */
+/** Damage of every kind is repaired from the topic, with the same records in the same segments. */
 class WalRepairTest {
     private static final int SHARD = 3;
     private static final int RECORDS = 11;

@@ -277,7 +277,7 @@ final class AclTest {
         }
     }
 
-    /** What is documented and nothing asked for; without what has to do with sealed segments, of which there are none. */
+    /** What is documented and nothing asked for; without what has to do with sealed segments, which this test does not make. */
     private static List<AclBinding> superfluous() {
         try {
             List<String> used = Files.readAllLines(allowed, StandardCharsets.UTF_8);

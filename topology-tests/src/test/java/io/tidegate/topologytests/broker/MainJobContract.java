@@ -170,7 +170,7 @@ abstract class MainJobContract {
     }
 
     @Test
-    void aTopicWhoseTimestampsProducersSetIsRefusedWithTheCommandThatMendsIt() throws Exception {
+    void aTopicWhoseTimestampsProducersSetStopsTheStartWithTheCommandThatFixesIt() throws Exception {
         try (Admin admin = Admin.create(Map.of("bootstrap.servers", bootstrapServers()))) {
             admin.createTopics(List.of(new NewTopic(app.signals(), 2, (short) 1)))
                     .all()

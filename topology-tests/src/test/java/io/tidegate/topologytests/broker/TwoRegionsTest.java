@@ -78,7 +78,7 @@ final class TwoRegionsTest {
             region.send(4 * ROUNDS, i -> "{\"tenant_id\":%d,\"item\":%d}".formatted(1 + i % 4, i));
         }
 
-        // Europe's first: what it sent on is then in America's ingress, and the other way round.
+        // Europe's first: what it sent on is then in America's ingress, and vice versa.
         eu.verify("eu");
         us.verify("us");
         JsonNode inEurope = eu.verify("eu").at("/tenants");

@@ -33,7 +33,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What an operator or a broker can take away from under an instance: it stops and says what to do, or mends it. */
+/** What an operator or a broker can take away from under an instance: it stops and says what to do, or repairs it. */
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
 @Tag("long")
 final class WalGuardTest {

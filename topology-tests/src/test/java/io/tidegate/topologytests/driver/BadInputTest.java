@@ -91,7 +91,7 @@ class BadInputTest {
                 arguments("UTF-8 in more bytes than needed", invalid("\"note\":\"", 0xC0, 0xAF), "malformed"),
                 arguments("half a surrogate pair in UTF-8", invalid("\"note\":\"", 0xED, 0xA0, 0x80), "malformed"),
                 arguments("UTF-16", encoded("UTF-16BE"), "malformed"),
-                arguments("UTF-16 the other way round", encoded("UTF-16LE"), "malformed"),
+                arguments("UTF-16, little-endian", encoded("UTF-16LE"), "malformed"),
                 arguments("UTF-32", encoded("UTF-32BE"), "malformed"),
                 arguments("an unknown tenant", bytes("{\"tenant_id\":43}"), "tenant_unknown"));
     }

@@ -108,7 +108,7 @@ final class KeyedIngressTest {
         topology.read(DEAD_LETTER);
     }
 
-    /** All that came out, but for the position of the signal, which depends on its partition. */
+    /** All that came out, except for the position of the signal, which depends on its partition. */
     private static List<String> read(TopologyFixture topology) {
         topology.awaitReports();
         List<String> all = new ArrayList<>();

@@ -633,7 +633,7 @@ class QuotaRulesTest {
             assertThat(topology.send("7", T0).verdict()).isEqualTo(ACCEPTED);
         }
 
-        /** Each config mends the check that failed before; the next one in order must show. */
+        /** Each config fixes the check that failed before; the next one in order must show. */
         @Test
         void theChecksRunInTheirOrder() {
             String blocked = "\"blocked_until\":\"" + Instant.ofEpochMilli(T0 + 1) + "\",";

@@ -347,7 +347,7 @@ final class HttpContractTest {
         expect(400, "GET", reason, http.get("/v1/reasons/rate_limited?x=1"));
     }
 
-    /** Whoever makes the body tests it; here is only who may read it. */
+    /** Other tests check the body; here is only who may read it. */
     private void metrics(Http reader, Http acme) {
         Answer answer = reader.get("/metrics");
         if (answer.status() == 404) {
@@ -571,7 +571,7 @@ final class HttpContractTest {
             }
             assertThat(admin.send("PUT", "/v1/tenants/51", "{}").status()).isEqualTo(200);
 
-            // Two million events were not worth it, and whoever reads is told.
+            // Two million events were not worth it, and the reader is told.
             var lines = new java.io.BufferedReader(new java.io.InputStreamReader(
                     streams.get(0).getInputStream(), java.nio.charset.StandardCharsets.UTF_8));
             String line = lines.readLine();

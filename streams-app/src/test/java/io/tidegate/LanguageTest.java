@@ -1,0 +1,87 @@
+package io.tidegate;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Docs, help texts, messages and comments use one common word for each concept, and no archaic ones. */
+class LanguageTest {
+    private static final Path ROOT = Path.of("..").toAbsolutePath().normalize();
+
+    /** In which the banned words stand. */
+    private static final String THIS_FILE = "LanguageTest.java";
+
+    private static final List<String> DIRECTORIES = List.of(
+            "docs", "deploy", "examples", "streams-app/src", "topology-tests/src", "benchmarks/src", "benchmarks/jmh");
+    private static final Pattern TEXT = Pattern.compile(".*\\.(md|java|yaml|yml|json|js|html|css|sh|py)");
+    private static final Pattern NOT_OURS = Pattern.compile(".*/(node_modules|target)/.*");
+
+    /** What must not stand anywhere, and what to write. */
+    private static final Map<Pattern, String> BANNED = banned(Map.of(
+            "\\bmend(s|ed|ing)?\\b", "fix, repair",
+            "\\banew\\b", "again",
+            "\\bfor ever\\b", "indefinitely",
+            "\\bwhoever\\b", "the user, any client, whichever instance",
+            "\\bmade again\\b", "rebuilt",
+            "\\bbut for\\b", "except",
+            "\\bof elsewhere\\b", "from another …",
+            "\\b(that|which) (is|are) none\\b", "invalid",
+            "\\bthe other way round\\b", "vice versa"));
+
+    private static Map<Pattern, String> banned(Map<String, String> words) {
+        Map<Pattern, String> patterns = new TreeMap<>((a, b) -> a.pattern().compareTo(b.pattern()));
+        words.forEach((word, better) -> patterns.put(Pattern.compile(word, Pattern.CASE_INSENSITIVE), better));
+        return patterns;
+    }
+
+    private static List<String> findings(String name, String text) {
+        List<String> findings = new ArrayList<>();
+        List<String> lines = text.lines().toList();
+        for (int i = 0; i < lines.size(); i++) {
+            for (Map.Entry<Pattern, String> word : BANNED.entrySet()) {
+                if (word.getKey().matcher(lines.get(i)).find()) {
+                    findings.add("%s:%d: %s (write: %s)".formatted(name, i + 1, lines.get(i).strip(), word.getValue()));
+                }
+            }
+        }
+        return findings;
+    }
+
+    @Test
+    void noTextHasABannedWord() throws IOException {
+        List<Path> files = new ArrayList<>(List.of(ROOT.resolve("README.md"), ROOT.resolve("CHANGELOG.md")));
+        for (String directory : DIRECTORIES) {
+            try (Stream<Path> walk = Files.walk(ROOT.resolve(directory))) {
+                walk.filter(file -> TEXT.matcher(file.toString()).matches())
+                        .filter(file -> !NOT_OURS.matcher(file.toString()).matches())
+                        .filter(file -> !file.endsWith(THIS_FILE))
+                        .forEach(files::add);
+            }
+        }
+        List<String> findings = new ArrayList<>();
+        for (Path file : files) {
+            findings.addAll(findings(ROOT.relativize(file).toString(), Files.readString(file)));
+        }
+        assertThat(files).hasSizeGreaterThan(300);
+        assertThat(findings).isEmpty();
+    }
+
+    @ParameterizedTest
+    @CsvSource({"the command that mends it, fix", "Whoever asks, any client", "kept for ever, indefinitely"})
+    void aBannedWordIsFoundWithABetterOne(String text, String better) {
+        assertThat(findings("page.md", "fine\n" + text)).singleElement().satisfies(finding -> assertThat(finding)
+                .startsWith("page.md:2: ")
+                .contains(better));
+    }
+}
