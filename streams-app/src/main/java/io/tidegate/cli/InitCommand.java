@@ -34,7 +34,7 @@ final class InitCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        Settings settings = options.load();
+        Settings settings = options.loadConnected();
         try (TopicSetup setup = new TopicSetup(settings)) {
             if (takeOver) {
                 setup.takeOver().forEach(topic -> spec.commandLine().getErr().println("took over " + topic));

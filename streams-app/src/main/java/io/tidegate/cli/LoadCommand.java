@@ -91,7 +91,7 @@ final class LoadCommand implements Callable<Integer> {
             throw new ParameterException(
                     spec.commandLine(), "--skew = %s is outside 0 to %d".formatted(skew, SKEW_MAX));
         }
-        Settings settings = options.load();
+        Settings settings = options.loadConnected();
         if (!settings.signalMapping().equals(SignalMapping.DEFAULT)) {
             throw new SettingsException("load sends signals in Tidegate's own format, so signal.format, signal.tenant,"
                     + " signal.type, signal.item, signal.user and signal.creator must have their defaults");

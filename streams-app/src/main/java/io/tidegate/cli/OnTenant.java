@@ -52,7 +52,7 @@ abstract class OnTenant extends OnTenants {
     /** Runs one operation. */
     TenantOperations.Outcome operate(
             BiFunction<TenantOperations, TenantOperations.Caller, TenantOperations.Outcome> operation) {
-        try (TenantOperations operations = new TenantOperations(options.load())) {
+        try (TenantOperations operations = new TenantOperations(options.loadConnected())) {
             return operation.apply(operations, TenantOperations.Caller.ofCommandLine());
         }
     }

@@ -18,7 +18,7 @@ abstract class OnTenants implements Callable<Integer> {
     CommandSpec spec;
 
     TenantDirectory directory() {
-        return new TenantDirectory(options.load());
+        return new TenantDirectory(options.loadConnected());
     }
 
     PrintWriter out() {

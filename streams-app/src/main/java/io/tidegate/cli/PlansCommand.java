@@ -115,7 +115,7 @@ final class PlansCommand implements Runnable {
 
         PlanOperations.Outcome operate(
                 BiFunction<PlanOperations, TenantOperations.Caller, PlanOperations.Outcome> operation) {
-            try (TenantOperations operations = new TenantOperations(options.load())) {
+            try (TenantOperations operations = new TenantOperations(options.loadConnected())) {
                 return operation.apply(operations.plans(), TenantOperations.Caller.ofCommandLine());
             }
         }

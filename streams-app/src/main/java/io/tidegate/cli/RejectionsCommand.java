@@ -85,7 +85,7 @@ final class RejectionsCommand implements Runnable {
         @Override
         public Integer call() {
             checkReasons();
-            Settings settings = options.load();
+            Settings settings = options.loadConnected();
             tenant = options.tenant(named);
             List<String> topics = new ArrayList<>(List.of(settings.topics().quotaExceeded()));
             if (deadLetter) {

@@ -87,7 +87,7 @@ final class ReplayCommand implements Callable<Integer> {
     public Integer call() {
         Replay.Choice choice = new Replay.Choice(options.tenant(named), checkedReasons(), from, to, positions(), null);
         int perSec = perSec();
-        Replay replay = new Replay(options.load(), replaysMax, perSec);
+        Replay replay = new Replay(options.loadConnected(), replaysMax, perSec);
         Progress progress = new Progress(spec.commandLine().getErr(), "replaying");
         ReplayReport report = yes ? replay.run(choice, null, progress::show) : replay.plan(choice);
         progress.done();

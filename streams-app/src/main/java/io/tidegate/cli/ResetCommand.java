@@ -64,7 +64,7 @@ final class ResetCommand implements Callable<Integer> {
                     spec.commandLine(), "--topic and one of --to-earliest, --to-latest and --to-datetime are needed");
         }
         OffsetSpec to = to(position);
-        try (OffsetReset reset = new OffsetReset(options.load())) {
+        try (OffsetReset reset = new OffsetReset(options.loadConnected())) {
             for (String topic : topics) {
                 if (!reset.inputs().contains(topic)) {
                     throw new ParameterException(

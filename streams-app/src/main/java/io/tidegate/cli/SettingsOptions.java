@@ -1,6 +1,7 @@
 package io.tidegate.cli;
 
 import io.tidegate.admin.TenantDirectory;
+import io.tidegate.admin.BootstrapServers;
 import io.tidegate.config.Settings;
 import io.tidegate.config.SettingsException;
 import io.tidegate.config.SettingsLoader;
@@ -71,13 +72,24 @@ final class SettingsOptions {
         return settings;
     }
 
+    /**
+     * The settings of a command that needs Kafka.
+     *
+     * @throws io.tidegate.admin.AdminException within seconds if no broker can be reached
+     */
+    Settings loadConnected() {
+        Settings settings = load();
+        BootstrapServers.requireOne(settings);
+        return settings;
+    }
+
     /** The tenant that an argument refers to; null if none is given. A name is looked up in Kafka. */
     @Nullable
     TenantId tenant(@Nullable TenantRef ref) {
         if (ref == null) {
             return null;
         }
-        return ref.id() != null ? ref.id() : new TenantDirectory(load()).resolve(ref);
+        return ref.id() != null ? ref.id() : new TenantDirectory(loadConnected()).resolve(ref);
     }
 
     /** The data directory of an instance, to be read. */

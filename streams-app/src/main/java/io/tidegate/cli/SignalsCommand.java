@@ -80,7 +80,7 @@ final class SignalsCommand implements Runnable {
                 throw new ParameterException(
                         spec.commandLine(), "--partition, --from-offset and --max must be at least 0");
             }
-            Settings settings = options.load();
+            Settings settings = options.loadConnected();
             tenant = options.tenant(named);
             EnvelopePrinter printer = new EnvelopePrinter(
                     output.json(),

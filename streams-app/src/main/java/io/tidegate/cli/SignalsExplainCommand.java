@@ -78,7 +78,7 @@ final class SignalsExplainCommand implements Callable<Integer> {
         if (partitions.stream().anyMatch(partition -> partition < 0) || (fromOffset != null && fromOffset < 0)) {
             throw new ParameterException(spec.commandLine(), "--partition and --from-offset must be at least 0");
         }
-        Settings settings = options.load();
+        Settings settings = options.loadConnected();
         SignalPreview preview = new SignalPreview(settings, sizes(settings));
         List<String> topics = topic != null ? List.of(topic) : settings.topics().signals();
         List<Explained> all = new ArrayList<>();

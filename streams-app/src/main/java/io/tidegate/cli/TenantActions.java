@@ -109,7 +109,7 @@ final class TenantActions {
             } catch (IllegalArgumentException e) {
                 throw new ParameterException(spec.commandLine(), e.getMessage(), e);
             }
-            Answer answer = ask(options.load(), command);
+            Answer answer = ask(options.loadConnected(), command);
             if (!answer.done()) {
                 return refused(answer.last().path("message").asText());
             }

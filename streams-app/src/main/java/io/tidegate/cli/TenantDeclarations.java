@@ -67,7 +67,7 @@ final class TenantDeclarations {
                 throw new ParameterException(spec.commandLine(), "name the file with -f FILE, or - for standard input");
             }
             DeclaredConfigs declared = read(file);
-            Settings settings = options.load();
+            Settings settings = options.loadConnected();
             ConfigApply.Pending pending;
             try {
                 pending = ConfigApply.compare(declared, new TenantDirectory(settings).snapshot(), prune);

@@ -77,7 +77,7 @@ final class TenantSetCommand extends ConfigChange {
             if (proposed == null) {
                 throw new ParameterException(spec.commandLine(), "plan: '%s' does not exist".formatted(own.plan()));
             }
-            print(new DryRun(options.load()).judge(proposed, since, System.currentTimeMillis()));
+            print(new DryRun(options.loadConnected()).judge(proposed, since, System.currentTimeMillis()));
             warn(TenantOperations.warnings(proposed, options.load()));
             hint("nothing was set");
             return ExitCodes.OK;

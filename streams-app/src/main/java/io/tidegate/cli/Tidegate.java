@@ -12,7 +12,9 @@ import java.io.OutputStreamWriter;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.Locale;
+import java.util.function.Predicate;
 import org.apache.kafka.common.KafkaException;
 import org.jspecify.annotations.Nullable;
 import picocli.AutoComplete;
@@ -31,8 +33,10 @@ import picocli.CommandLine.Spec;
         footerHeading =
                 "%nExit status: 0 ok, 1 failed, 2 usage, 3 damage or a broken invariant found,%n4 changes are pending (tenants apply --dry-run).%n",
         footer = "Try it: tidegate demo",
-        synopsisSubcommandLabel = "COMMAND",
-        subcommands = {
+        synopsisSubcommandLabel = "COMMAND")
+public final class Tidegate implements Runnable {
+    /** In the order of the help. */
+    private static final List<Class<?>> COMMANDS = List.of(
             DemoCommand.class,
             RunCommand.class,
             DoctorCommand.class,
@@ -49,9 +53,8 @@ import picocli.CommandLine.Spec;
             ConfigCommand.class,
             ResetCommand.class,
             Tidegate.Completion.class,
-            CommandLine.HelpCommand.class
-        })
-public final class Tidegate implements Runnable {
+            CommandLine.HelpCommand.class);
+
     @Spec
     private @Nullable CommandSpec spec;
 
@@ -84,7 +87,7 @@ public final class Tidegate implements Runnable {
         }
         int code = ExitCodes.OK;
         try {
-            code = commandLine().setOut(out).setErr(err).execute(args);
+            code = commandLine(args).setOut(out).setErr(err).execute(args);
             out.flush();
         } catch (StandardOutput.OutputLost e) {
             // reported below
@@ -105,14 +108,41 @@ public final class Tidegate implements Runnable {
         return new PrintWriter(new OutputStreamWriter(stream, StandardCharsets.UTF_8), true);
     }
 
+    /** With all commands. */
     static CommandLine commandLine() {
+        return commandLine(command -> true);
+    }
+
+    /**
+     * With the commands that the arguments may name; the others have a name and a description only. To read the annotations of
+     * all commands takes longer than most commands do.
+     */
+    private static CommandLine commandLine(String... args) {
+        List<String> words = List.of(args);
+        boolean needsAll = words.contains(Completion.NAME) || words.stream().anyMatch(word -> word.startsWith("@"));
+        return commandLine(name -> needsAll || words.contains(name));
+    }
+
+    private static CommandLine commandLine(Predicate<String> isNeeded) {
         CommandLine commandLine = new CommandLine(new Tidegate());
+        for (Class<?> type : COMMANDS) {
+            Command command = type.getAnnotation(Command.class);
+            commandLine.addSubcommand(
+                    command.name(),
+                    isNeeded.test(command.name()) ? new CommandLine(type) : new CommandLine(described(command)));
+        }
         withVersion(commandLine);
         return commandLine
                 .setCaseInsensitiveEnumValuesAllowed(true)
                 .setUsageHelpAutoWidth(true)
                 .setParameterExceptionHandler((failure, args) -> explainUsage(failure))
                 .setExecutionExceptionHandler((failure, command, parsed) -> explain(failure, command));
+    }
+
+    private static CommandSpec described(Command command) {
+        CommandSpec spec = CommandSpec.create().name(command.name());
+        spec.usageMessage().header(command.header()).description(command.description());
+        return spec;
     }
 
     /** {@code --version} says the same after every command. */
@@ -164,9 +194,11 @@ public final class Tidegate implements Runnable {
     }
 
     @Command(
-            name = "completion",
+            name = Completion.NAME,
             description = "Prints a completion script for bash and zsh. Use it with: source <(tidegate completion)")
-    static final class Completion extends AutoComplete.GenerateCompletion {}
+    static final class Completion extends AutoComplete.GenerateCompletion {
+        static final String NAME = "completion";
+    }
 
     static final class Version implements CommandLine.IVersionProvider {
         @Override

@@ -64,7 +64,7 @@ final class VerifyCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        Settings settings = options.load();
+        Settings settings = options.loadConnected();
         List<DataDir> dirs = new ArrayList<>();
         dirs.add(options.existingDataDir());
         for (Path other : others) {

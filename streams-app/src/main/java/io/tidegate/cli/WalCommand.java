@@ -315,7 +315,7 @@ final class WalCommand implements Runnable {
             Progress progress = new Progress(err, "repairing");
             NavigableSet<TenantId> tenants =
                     tenant == null ? new WalVerifier(dir, null).tenants() : new TreeSet<>(List.of(tenant));
-            List<Outcome> outcomes = WalRepairs.repair(options.load(), dir, tenants, progress::show);
+            List<Outcome> outcomes = WalRepairs.repair(options.loadConnected(), dir, tenants, progress::show);
             progress.done();
             for (Outcome outcome : outcomes) {
                 String range = outcome.lastSeq() < outcome.firstSeq()

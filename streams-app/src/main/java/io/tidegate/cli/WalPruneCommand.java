@@ -36,7 +36,7 @@ final class WalPruneCommand extends OwnerRequest {
             throw new ParameterException(
                     spec.commandLine(), "name the first sequence number that stays, not negative: --below SEQ");
         }
-        Settings settings = options.load();
+        Settings settings = options.loadConnected();
         if (dryRun) {
             CommandSender.Prunable prunable = new CommandSender(settings).prunable(tenant, below);
             return report("would go", prunable.segments(), prunable.bytes(), below);

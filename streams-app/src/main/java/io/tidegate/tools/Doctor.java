@@ -1,6 +1,8 @@
 package io.tidegate.tools;
 
 import io.tidegate.admin.AdminException;
+import io.tidegate.admin.BootstrapServers;
+import io.tidegate.admin.BootstrapServers.Attempt;
 import io.tidegate.admin.ClusterChecks;
 import io.tidegate.admin.KafkaFutures;
 import io.tidegate.admin.Remedy;
@@ -16,11 +18,8 @@ import io.tidegate.wal.DataDir;
 import io.tidegate.wal.FileFault;
 import io.tidegate.wal.WalException;
 import java.io.IOException;
-import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
-import java.net.Socket;
-import java.net.UnknownHostException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
@@ -66,7 +65,6 @@ public final class Doctor {
     public record Finding(
             Level level, String area, String text, @Nullable String fix) {}
 
-    private static final int CONNECT_MS = 5_000;
     private static final int ANSWER_MS = 10_000;
     private static final int FSYNC_BYTES = 4096;
     private static final int FSYNC_TIMES = 5;
@@ -105,33 +103,19 @@ public final class Doctor {
     /** Whether at least one of the brokers to begin with can be connected to. */
     private boolean brokers() {
         boolean any = false;
-        for (String server : settings.bootstrapServers().split(",", -1)) {
-            int colon = server.lastIndexOf(':');
-            String why = unreachable(server.substring(0, colon), Integer.parseInt(server.substring(colon + 1)));
-            if (why == null) {
-                ok("broker", server + " can be connected to");
+        for (Attempt attempt : BootstrapServers.connect(settings)) {
+            if (attempt.why() == null) {
+                ok("broker", attempt.server() + " can be connected to");
                 any = true;
             } else {
                 add(
                         Level.FAIL,
                         "broker",
-                        "%s cannot be connected to: %s".formatted(server, why),
+                        "%s cannot be connected to: %s".formatted(attempt.server(), attempt.why()),
                         "start the broker, or name another with --bootstrap-server; look at firewalls between here and there");
             }
         }
         return any;
-    }
-
-    private static @Nullable String unreachable(String host, int port) {
-        String name = host.startsWith("[") ? host.substring(1, host.length() - 1) : host;
-        try (Socket socket = new Socket()) {
-            socket.connect(new InetSocketAddress(InetAddress.getByName(name), port), CONNECT_MS);
-            return null;
-        } catch (UnknownHostException e) {
-            return "the name %s is not known here".formatted(name);
-        } catch (IOException e) {
-            return FileFault.describe(e);
-        }
     }
 
     private void cluster() {
@@ -156,7 +140,7 @@ public final class Doctor {
     boolean advertised(Iterable<Node> nodes) {
         boolean all = true;
         for (Node node : nodes) {
-            String why = unreachable(node.host(), node.port());
+            String why = BootstrapServers.unreachable(node.host(), node.port());
             if (why == null) {
                 ok(
                         "listener",

@@ -109,8 +109,9 @@ class OutputTest {
             int exit = Tidegate.execute(new StandardOutput(out, false), err, arguments(command));
 
             assertThat(exit).isEqualTo(ExitCodes.FAILED);
-            assertThat(err.toString(StandardCharsets.UTF_8))
-                    .isEqualTo("tidegate: cannot write to standard output: No space left on device\n");
+            // On a slow machine `wal verify` may show its progress too.
+            assertThat(err.toString(StandardCharsets.UTF_8).lines().filter(line -> line.startsWith("tidegate: ")))
+                    .containsExactly("tidegate: cannot write to standard output: No space left on device");
             assertThat(out.failures).isEqualTo(1);
         }
     }
