@@ -244,7 +244,7 @@ export function tenantPage(id) {
     blockButton.textContent = isBlocked() ? 'Unblock' : 'Block …';
     element.querySelector('form.edit').fill();
     limits.replaceChildren(...warnings(tenant.warnings), tenant.limits ? h('table', {}, h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, 'Limit'), h('th', { scope: 'col', class: 'num' }, 'Value'), h('th', { scope: 'col' }, 'From'))),
-      h('tbody', {}, Object.entries(tenant.limits).map(([name, limit]) => h('tr', {}, h('th', { scope: 'row' }, words(name)), h('td', { class: 'num' }, value(name, limit.value)), h('td', {}, ORIGINS[limit.origin] ?? limit.origin)))))
+      h('tbody', {}, Object.entries(tenant.limits).map(([name, limit]) => h('tr', {}, h('th', { scope: 'row' }, words(name)), h('td', { class: 'num' }, value(name, limit.value), limit.ceiling === undefined ? '' : h('span', { class: 'quiet' }, ` (up to ${value(name, limit.ceiling)})`)), h('td', {}, ORIGINS[limit.origin] ?? limit.origin)))))
       : empty('It has no config', 'Its signals are refused as “tenant unknown”. Save the form to let them in.'));
   }
 

@@ -97,11 +97,8 @@ final class PlansApi {
         call.allowQuery(Set.of());
         String name = name(call);
         ObjectNode patch = TenantsApi.object(call);
-        UnaryOperator<TenantConfig> merge = base -> {
-            ObjectNode merged = (ObjectNode) Json.tree(TenantConfigJson.writePlan(base));
-            patch.properties().forEach(field -> merged.set(field.getKey(), field.getValue()));
-            return TenantConfigJson.parsePlan(name, Json.bytes(merged)).fields();
-        };
+        UnaryOperator<TenantConfig> merge =
+                base -> TenantConfigJson.patchedPlan(name, base, patch).fields();
         return changed(TenantsApi.kafka(() -> node.operations.plans().change(name, merge, TenantsApi.caller(call))));
     }
 

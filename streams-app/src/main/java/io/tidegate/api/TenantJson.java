@@ -30,9 +30,10 @@ final class TenantJson {
      * A tenant with its config and what holds for it.
      *
      * @param own null where it has none
-     * @param inForce null where it is unknown and refused
+     * @param inForce null where it is unknown and rejected
+     * @param plan of its own config; null where there is none
      */
-    static ObjectNode tenant(TenantId id, @Nullable InForce own, @Nullable InForce inForce) {
+    static ObjectNode tenant(TenantId id, @Nullable InForce own, @Nullable InForce inForce, @Nullable InForce plan) {
         ObjectNode json = Json.object();
         json.put("id", id.decimal());
         if (own == null) {
@@ -48,7 +49,12 @@ final class TenantJson {
             boolean byDefault = own == null
                     || own.offset() == TenantConfigs.NO_OFFSET
                     || !Objects.equals(own.config().plan(), inForce.config().plan());
-            json.set("limits", LimitsInForce.json(byDefault ? null : own.config(), inForce.config()));
+            json.set(
+                    "limits",
+                    LimitsInForce.json(
+                            byDefault ? null : own.config(),
+                            inForce.config(),
+                            plan == null ? null : plan.config().ceiling()));
         }
         return json;
     }

@@ -218,6 +218,14 @@ final class PlansCommand implements Runnable {
         private LimitOptions limits = new LimitOptions();
 
         @Option(
+                names = "--ceiling",
+                paramLabel = "LIMIT=VALUE",
+                description =
+                        "How far tenants with a tenant-admin token may set a limit themselves, such as rate=500/s or entities=20000:"
+                                + " the options above without the dashes; can be repeated.")
+        private @Nullable List<String> ceiling;
+
+        @Option(
                 names = "--from",
                 paramLabel = "FILE",
                 description = "A whole plan as JSON, - for standard input; replaces all, other options come on top.")
@@ -229,7 +237,7 @@ final class PlansCommand implements Runnable {
             Plan base = from == null ? null : read(name, from);
             // An invalid limit is rejected before the broker is asked for the ones that stay.
             TenantConfig checked = apply(base == null ? Plan.empty(name).fields() : base.fields());
-            if (base == null && !limits.namesAny()) {
+            if (base == null && ceiling == null && !limits.namesAny()) {
                 throw new ParameterException(spec.commandLine(), "name what to set, such as --rate 100/s");
             }
             return print(
@@ -241,7 +249,12 @@ final class PlansCommand implements Runnable {
 
         private TenantConfig apply(TenantConfig base) {
             try {
-                return limits.apply(base);
+                TenantConfig fields = limits.apply(base);
+                return ceiling == null
+                        ? fields
+                        : fields.toBuilder()
+                                .ceiling(CeilingOption.apply(ceiling, base.ceiling()))
+                                .build();
             } catch (IllegalArgumentException e) {
                 throw new ParameterException(spec.commandLine(), e.getMessage(), e);
             }
@@ -268,13 +281,21 @@ final class PlansCommand implements Runnable {
         @Mixin
         private LimitFlags limits = new LimitFlags();
 
+        @Option(names = "--ceiling", description = "Tenants cannot set higher limits themselves than the plan's own.")
+        private boolean ceiling;
+
         @Override
         public Integer call() {
             String name = name();
-            if (!limits.namesAny()) {
+            if (!ceiling && !limits.namesAny()) {
                 throw new ParameterException(spec.commandLine(), "name what to unset, such as --rate");
             }
-            return print(operate((operations, caller) -> operations.change(name, limits::without, caller)), "changed");
+            return print(operate((operations, caller) -> operations.change(name, this::without, caller)), "changed");
+        }
+
+        private TenantConfig without(TenantConfig base) {
+            TenantConfig left = limits.without(base);
+            return ceiling ? left.toBuilder().ceiling(null).build() : left;
         }
     }
 

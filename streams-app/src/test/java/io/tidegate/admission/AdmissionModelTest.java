@@ -377,6 +377,7 @@ class AdmissionModelTest {
                 pick(random, null, null, null, null, big(0), big(90), big(30_000), TenantConfig.U64_MAX),
                 pick(random, null, null, null, 0L, 90L, 1_000L),
                 somePeriods(random),
+                Map.of(),
                 pick(random, null, null, big(0), big(10), big(40), big(150), TenantConfig.U64_MAX),
                 pick(random, null, null, null, null, big(0), big(20), TenantConfig.U64_MAX),
                 pick(random, null, null, null, null, big(3), big(50)),
@@ -386,7 +387,9 @@ class AdmissionModelTest {
                 "",
                 random.nextInt(4) == 0 ? Mode.OBSERVE : Mode.ENFORCE,
                 someTime(random, nowMs),
-                List.of());
+                List.of(),
+                List.of(),
+                null);
     }
 
     private static List<PeriodLimit> somePeriods(SplittableRandom random) {

@@ -164,7 +164,9 @@ final class CommitFaultTest {
 
     /** Empty before its HTTP server answers. */
     private static String readiness(TidegateProcess instance) {
-        return instance.logText().contains("http_url") ? Http.of(instance).get("/readyz").text() : "";
+        return instance.logText().contains("http_url")
+                ? Http.of(instance).get("/readyz").text()
+                : "";
     }
 
     private static void configure(Deployment app) throws Exception {
