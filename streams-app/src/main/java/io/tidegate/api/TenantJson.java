@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admin.ConfigHistory;
 import io.tidegate.admin.LimitsInForce;
 import io.tidegate.admin.PeriodsJson;
+import io.tidegate.admin.SignalsJson;
 import io.tidegate.admission.EntityKind;
 import io.tidegate.admission.QuotaUse;
 import io.tidegate.admission.Reason;
@@ -102,6 +103,7 @@ final class TenantJson {
             rate.put("level_percent", QuotaUse.ratePercent(usage, nowMs));
         }
         json.set("bytes", bytes(usage, config, nowMs));
+        json.set("signals", SignalsJson.of(usage, config, nowMs));
         json.set("periods", PeriodsJson.of(usage, config, nowMs));
         ObjectNode entities = json.putObject("entities");
         entities.put("total", usage == null ? 0 : usage.entityCount());

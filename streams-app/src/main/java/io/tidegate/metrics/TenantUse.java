@@ -28,6 +28,7 @@ final class TenantUse {
     /**
      * One tenant's use at a time.
      *
+     * @param signalTokens by the value of {@code signal}, of those that have a limit
      * @param periodPercent what is used of the limits of periods, of the one that is used most
      * @param nearness the part of a quota that is used, of the quota that is used most; -1 where it has none
      */
@@ -39,6 +40,7 @@ final class TenantUse {
             long observed,
             long tokens,
             long byteTokens,
+            Map<String, Long> signalTokens,
             long entities,
             long items,
             long users,
@@ -59,6 +61,7 @@ final class TenantUse {
                     observed,
                     usage.tokens(config, usage.lastDecisionMs()),
                     usage.byteTokens(config, usage.lastDecisionMs()),
+                    TenantUse.signalTokens(config, usage),
                     usage.entityCount(),
                     usage.entityCount(EntityKind.ITEM),
                     usage.entityCount(EntityKind.USER),
@@ -67,6 +70,16 @@ final class TenantUse {
                     TenantUse.periodPercent(config, usage),
                     nearness);
         }
+    }
+
+    private static Map<String, Long> signalTokens(TenantConfig config, TenantUsage usage) {
+        if (config.signals().isEmpty()) {
+            return Map.of();
+        }
+        Map<String, Long> tokens = new HashMap<>();
+        config.signals()
+                .forEach((type, limit) -> tokens.put(type, usage.signalTokens(type, limit, usage.lastDecisionMs())));
+        return tokens;
     }
 
     /** What one task told last. */
@@ -127,7 +140,10 @@ final class TenantUse {
                 nearness = Math.max(nearness, QuotaUse.entitiesPercent(usage, config, kind) / PERCENT);
             }
         }
-        return config.maxSignalsPerSec() != null || config.maxBytesPerSec() != null ? Math.max(nearness, 0) : nearness;
+        boolean hasRate = config.maxSignalsPerSec() != null
+                || config.maxBytesPerSec() != null
+                || !config.signals().isEmpty();
+        return hasRate ? Math.max(nearness, 0) : nearness;
     }
 
     private static long periodPercent(TenantConfig config, TenantUsage usage) {

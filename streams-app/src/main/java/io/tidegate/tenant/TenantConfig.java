@@ -12,6 +12,7 @@ import java.util.Collection;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.EnumSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -255,7 +256,7 @@ public record TenantConfig(
                                 .formatted(owner, JsonFaults.quoted(type)));
             }
         });
-        return Collections.unmodifiableMap(new TreeMap<>(signals));
+        return Collections.unmodifiableMap(new LinkedHashMap<>(new TreeMap<>(signals)));
     }
 
     private static List<String> names(TenantId owner, List<String> externalIds) {

@@ -15,6 +15,7 @@ import io.tidegate.contract.TenantSource;
 import io.tidegate.signal.Signal;
 import io.tidegate.signal.SignalMapping;
 import io.tidegate.signal.SignalReader;
+import io.tidegate.tenant.SignalLimit;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfig.Mode;
 import io.tidegate.tenant.TenantId;
@@ -138,7 +139,7 @@ final class ReplayJudge {
         byte[] value = candidate.record().value();
         int bytes = value == null ? 0 : value.length;
         TenantUsage usage = needsUsage(config) ? usages.of(tenant) : TenantUsage.fresh(0, 0);
-        QuotaExceeded exceeded = admission.check(unrated, usage, bytes, nowMs);
+        QuotaExceeded exceeded = admission.check(unrated, usage, signal.type(), bytes, nowMs);
         if (exceeded != null) {
             return exceeded.reason();
         }
@@ -151,6 +152,10 @@ final class ReplayJudge {
         }
         if (config.maxBytesPerSec() != null && config.bytesPerSec() == 0) {
             return Reason.BYTE_RATE_LIMITED;
+        }
+        SignalLimit ofType = signal.type() == null ? null : config.signals().get(signal.type());
+        if (ofType != null && (ofType.maxSignalsPerSec() == 0 || ofType.burst() == 0)) {
+            return Reason.SIGNAL_RATE_LIMITED;
         }
         Added more = needsUsage(config) ? added.computeIfAbsent(tenant, id -> new Added()) : new Added();
         if (config.maxStorageBytes() != null && usage.sealedBytes() + more.bytes >= config.storageBytesMax()) {
@@ -174,6 +179,7 @@ final class ReplayJudge {
                 .burstSignals(null)
                 .maxBytesPerSec(null)
                 .burstBytes(null)
+                .signals(Map.of())
                 .maxSignalBytes(largest > TenantConfig.U32_MAX ? null : (Long) largest)
                 .build();
     }
