@@ -21,7 +21,9 @@ final class CeilingOption {
         LimitOptions limits = new LimitOptions();
         String[] options = named.stream().map(limit -> "--" + limit).toArray(String[]::new);
         try {
-            new CommandLine(CommandLine.Model.CommandSpec.forAnnotatedObject(limits)).parseArgs(options);
+            new CommandLine(CommandLine.Model.CommandSpec.forAnnotatedObject(limits))
+                    .setCaseInsensitiveEnumValuesAllowed(true)
+                    .parseArgs(options);
             return new Ceiling(
                     limits.apply(before == null ? TenantConfig.unlimited(TenantId.DEFAULT, "") : before.limits()));
         } catch (CommandLine.ParameterException | IllegalArgumentException e) {

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admin.AdminException;
 import io.tidegate.admin.ConfigEdit;
+import io.tidegate.admin.ConfigHistory;
 import io.tidegate.admin.PlanOperations;
 import io.tidegate.admin.PlanOperations.Outcome.Changed;
 import io.tidegate.admin.PlanOperations.Outcome.Rejected;
@@ -41,6 +42,8 @@ import picocli.CommandLine.Spec;
             PlansCommand.Get.class,
             PlansCommand.SetPlan.class,
             PlansCommand.Unset.class,
+            PlansCommand.History.class,
+            PlansCommand.Undo.class,
             PlansCommand.Rm.class
         })
 final class PlansCommand implements Runnable {
@@ -49,7 +52,8 @@ final class PlansCommand implements Runnable {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "a command is missing: ls, get, set, unset or rm");
+        throw new ParameterException(
+                spec.commandLine(), "a command is missing: ls, get, set, unset, history, undo or rm");
     }
 
     @Command(
@@ -296,6 +300,48 @@ final class PlansCommand implements Runnable {
         private TenantConfig without(TenantConfig base) {
             TenantConfig left = limits.without(base);
             return ceiling ? left.toBuilder().ceiling(null).build() : left;
+        }
+    }
+
+    @Command(
+            name = "history",
+            mixinStandardHelpOptions = true,
+            description = "Prints the last changes of a plan, newest first: when, by whom, from what to what.")
+    static final class History extends OnPlan {
+        @Override
+        public Integer call() {
+            String name = name();
+            List<ConfigHistory.Change> changes;
+            try (TenantOperations operations = new TenantOperations(options.load())) {
+                changes = operations.plans().current(name).history().changes();
+            }
+            ChangesPrinter.print(out(), output.json(), changes, TenantConfigJson::writePlan);
+            if (changes.isEmpty()) {
+                hint("no change of plan '%s' is known".formatted(name));
+            }
+            return ExitCodes.OK;
+        }
+    }
+
+    @Command(
+            name = "undo",
+            mixinStandardHelpOptions = true,
+            description =
+                    "Takes the newest change of a plan back, or all down to a given one, for all its tenants. That is a change"
+                            + " too, and can be undone.")
+    static final class Undo extends OnPlan {
+        @Option(
+                names = "--to",
+                paramLabel = "OFFSET",
+                description = "The oldest change to take back, by its offset in `history`. Default: the newest.")
+        private @Nullable Long to;
+
+        @Override
+        public Integer call() {
+            String name = name();
+            PlanOperations.Outcome outcome = operate((operations, caller) -> operations.undo(name, to, caller));
+            boolean removed = outcome instanceof Changed changed && changed.fields() == null;
+            return print(outcome, removed ? "does not exist again" : "is as it was before");
         }
     }
 

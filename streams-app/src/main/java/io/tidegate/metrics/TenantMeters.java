@@ -8,6 +8,7 @@ import io.micrometer.core.instrument.MultiGauge;
 import io.micrometer.core.instrument.Tags;
 import io.tidegate.admission.Reason;
 import io.tidegate.metrics.TenantRejections.Counts;
+import io.tidegate.metrics.TenantUse.SignalUse;
 import io.tidegate.metrics.TenantUse.Use;
 import io.tidegate.tenant.TenantId;
 import java.util.ArrayList;
@@ -28,6 +29,8 @@ final class TenantMeters {
     /** A value of {@code signal} that has a limit: at most 16 for each tenant that is shown. */
     private static final String SIGNAL = "signal";
 
+    private static final SignalUse NOTHING = new SignalUse(0, 0);
+
     /** A count that a gauge told: an aborted transaction takes some back, which a counter must not show. */
     private static final class Highest {
         private long value;
@@ -43,6 +46,7 @@ final class TenantMeters {
     private final Map<MultiGauge, Function<Use, @Nullable Number>> gauges = new LinkedHashMap<>();
     private final MultiGauge signalLimits;
     private final MultiGauge signalTokens;
+    private final MultiGauge signalLevels;
 
     TenantMeters(MeterRegistry registry, TenantRejections rejections, TenantUse use) {
         this.registry = registry;
@@ -76,6 +80,10 @@ final class TenantMeters {
                 .register(registry);
         signalTokens = MultiGauge.builder(MetricNames.TENANT_SIGNAL_TOKENS)
                 .description("Signals of one value of signal that its bucket would have let pass at the last decision")
+                .register(registry);
+        signalLevels = MultiGauge.builder(MetricNames.TENANT_SIGNAL_LEVEL)
+                .description(
+                        "Percent of its limit that the sustained rate of one value of signal has reached: 0, 80, 90 or 100")
                 .register(registry);
         gauge(
                 MetricNames.TENANT_BYTE_RATE_LIMIT,
@@ -117,7 +125,7 @@ final class TenantMeters {
                 chosen -> chosen.config().maxEntities());
         gauge(
                 MetricNames.TENANT_PERIOD_USED,
-                "Percent of the limit of an hour, a day or a month that is used most, at the last decision",
+                "Percent of the limit of an hour, a day or a month that is used most",
                 chosen -> chosen.config().periods().isEmpty() ? null : (Number) chosen.periodPercent());
         gauge(MetricNames.TENANT_STORAGE, "Bytes of sealed WAL segments", Use::sealedBytes);
         gauge(
@@ -141,7 +149,15 @@ final class TenantMeters {
                         chosen, (use, type) -> use.config().signals().get(type).maxSignalsPerSec()),
                 true);
         signalTokens.register(
-                signalRows(chosen, (use, type) -> use.signalTokens().getOrDefault(type, 0L)), true);
+                signalRows(
+                        chosen,
+                        (use, type) -> use.signals().getOrDefault(type, NOTHING).tokens()),
+                true);
+        signalLevels.register(
+                signalRows(
+                        chosen,
+                        (use, type) -> use.signals().getOrDefault(type, NOTHING).levelPercent()),
+                true);
         refreshCounters(
                 MetricNames.TENANT_ACCEPTED,
                 "Signals accepted since the tenant's first, as the last commit but one knew them",

@@ -64,9 +64,17 @@ final class ReplayJudge {
      * The judgement.
      *
      * @param tenant whose signal it is; null if it is nobody's
+     * @param type the value of {@code signal}; null if it has none, or is not known
      * @param stillRejected the id of the reason or defect for which it would be rejected; null if it would pass
      */
-    record Verdict(@Nullable TenantId tenant, @Nullable String stillRejected) {}
+    record Verdict(
+            @Nullable TenantId tenant,
+            @Nullable String type,
+            @Nullable String stillRejected) {
+        Verdict(@Nullable TenantId tenant, @Nullable String stillRejected) {
+            this(tenant, null, stillRejected);
+        }
+    }
 
     /**
      * Judges by a snapshot.
@@ -129,8 +137,9 @@ final class ReplayJudge {
         if (residency.target(config, candidate.headers()) != null || config.mode() == Mode.OBSERVE) {
             return new Verdict(tenant, null);
         }
-        Reason reason = stillRejected(tenant, config, candidate, ((Route.ToTenant) route).signal(), nowMs);
-        return new Verdict(tenant, reason == null ? null : reason.id());
+        Signal signal = ((Route.ToTenant) route).signal();
+        Reason reason = stillRejected(tenant, config, candidate, signal, nowMs);
+        return new Verdict(tenant, signal.type(), reason == null ? null : reason.id());
     }
 
     private @Nullable Reason stillRejected(

@@ -70,6 +70,26 @@ class OwnChangeTest {
         assertThat(((Reject) result).rejection().field()).isEqualTo("plan");
     }
 
+    /** Also the ceiling of a plan is in its history. */
+    @Test
+    void theChangeOfAPlanIsTakenBack() {
+        TenantConfig earlier = before(OWN, 19).plans().get("pro");
+        ConfigHistory history = ConfigHistory.NONE.with(new ConfigHistory.Change(
+                java.time.Instant.EPOCH, "ops", earlier, before(OWN, 20).plans().get("pro"), 7));
+        org.apache.kafka.common.header.internals.RecordHeaders headers =
+                new org.apache.kafka.common.header.internals.RecordHeaders();
+        history.addTo(headers);
+        Before before = new Before(
+                ConfigKey.ofPlan("pro"),
+                new ConfigWriter.Current(null, 7, true, ConfigHistory.in(headers, 7)),
+                ConfigWriter.Current.NONE,
+                false,
+                Map.of(),
+                0);
+        assertThat(PlanOperations.undone("pro", before, null)).isEqualTo(new Write(earlier));
+        assertThat(kind(PlanOperations.undone("pro", before, 5L))).isEqualTo(Kind.NO_HISTORY);
+    }
+
     private static Kind kind(Result result) {
         return ((Reject) result).rejection().kind();
     }
