@@ -20,6 +20,7 @@ import io.tidegate.topology.TenantConfigs.InForce;
 import java.time.Instant;
 import java.util.List;
 import java.util.Objects;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /** Tenants as the API shows them. Ids are text, because JavaScript cannot hold every number that an id can be. */
@@ -207,13 +208,14 @@ final class TenantJson {
                 .put("top_reason", recent.top() == null ? null : recent.top().id());
     }
 
-    static ObjectNode change(ConfigHistory.Change change) {
+    /** @param stored the stored form of a config */
+    static ObjectNode change(ConfigHistory.Change change, Function<TenantConfig, byte[]> stored) {
         ObjectNode json = Json.object();
         json.put("at", change.at().toString());
         json.put("by", change.by());
         putOffset(json, change.offset());
-        json.set("from", change.from() == null ? null : config(change.from()));
-        json.set("to", change.to() == null ? null : config(change.to()));
+        json.set("from", change.from() == null ? null : Json.tree(stored.apply(change.from())));
+        json.set("to", change.to() == null ? null : Json.tree(stored.apply(change.to())));
         return json;
     }
 }

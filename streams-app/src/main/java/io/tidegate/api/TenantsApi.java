@@ -183,7 +183,7 @@ final class TenantsApi {
         ArrayNode changes = json.putArray("changes");
         List<ConfigHistory.Change> all = current.history().changes();
         for (int i = all.size() - 1; i >= 0; i--) {
-            changes.add(TenantJson.change(all.get(i)));
+            changes.add(TenantJson.change(all.get(i), TenantConfigJson::write));
         }
         return Reply.json(json);
     }
@@ -197,7 +197,7 @@ final class TenantsApi {
     }
 
     /** The offset of the oldest change to take back; null = the newest change alone. */
-    private static @Nullable Long undoTo(Call call) {
+    static @Nullable Long undoTo(Call call) {
         if (call.body().length == 0) {
             return null;
         }

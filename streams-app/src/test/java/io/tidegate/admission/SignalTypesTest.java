@@ -12,6 +12,7 @@ import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfig.Mode;
 import io.tidegate.tenant.TenantId;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.math.BigInteger;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -265,6 +266,29 @@ class SignalTypesTest {
                 .isZero();
         assertThat(read.rejectedCount(Reason.SIGNAL_RATE_LIMITED)).isEqualTo(4);
         assertThat(HexFormat.of().formatHex(read.write())).isEqualTo(golden);
+    }
+
+    /** The limit of a type costs a bucket, and nothing for each decision. */
+    @Test
+    void aDecisionWithALimitOfItsTypeAllocatesNoMoreThanOneWithout() {
+        TenantConfig with = config(Map.of("click", new SignalLimit(1_000_000_000L, null), "view", TEN));
+        long without = allocated(config(Map.of()), TenantUsage.fresh(1, 2));
+        assertThat(allocated(with, TenantUsage.fresh(1, 2)) - without)
+                .as("bytes for 10,000 decisions")
+                .isLessThan(10_000);
+    }
+
+    private long allocated(TenantConfig config, TenantUsage of) {
+        var threads = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
+        Signal click = of("click");
+        long before = 0;
+        for (int round = 0; round < 2; round++) {
+            before = threads.getCurrentThreadAllocatedBytes();
+            for (int i = 0; i < 10_000; i++) {
+                admission.admit(config, of, click, 100, T);
+            }
+        }
+        return threads.getCurrentThreadAllocatedBytes() - before;
     }
 
     @Test

@@ -223,6 +223,7 @@ final class HttpContractTest {
         expect(401, "GET", template, http.get(path));
         expect(403, "GET", template, acme.get(path));
         expect(400, "GET", template, reader.get("/v1/plans/-pro"));
+        planHistory(admin, reader, acme, etag);
         String tenant = "/v1/tenants/{id}";
         expect(200, "PATCH", tenant, admin.send("PATCH", "/v1/tenants/42", "{\"plan\":\"pro\"}"));
         Answer effective = acme.get("/v1/tenants/42");
@@ -236,8 +237,36 @@ final class HttpContractTest {
         expect(400, "PATCH", tenant, missing);
         assertThat(missing.json().path("field").asText()).isEqualTo("plan");
         expect(409, "DELETE", template, admin.send("DELETE", path, null));
+        String toTheFirst = "{\"config_offset\":%d}"
+                .formatted(put.json().path("config_offset").asLong());
+        expect(409, "POST", template + "/undo", admin.send("POST", path + "/undo", toTheFirst));
         expect(200, "PATCH", tenant, admin.send("PATCH", "/v1/tenants/42", "{\"plan\":null}"));
         expect(200, "DELETE", template, admin.send("DELETE", path, null));
+    }
+
+    /** The plan pro, which was created and changed once; it ends as it was. */
+    private void planHistory(Http admin, Http reader, Http acme, String etagBefore) throws Exception {
+        String history = "/v1/plans/{name}/history";
+        Answer changes = reader.get("/v1/plans/pro/history");
+        expect(200, "GET", history, changes);
+        assertThat(changes.json().at("/changes/0/to/max_items").asLong()).isEqualTo(1);
+        assertThat(changes.json().at("/changes/0/by").asText()).isEqualTo("ops");
+        expect(400, "GET", history, reader.get("/v1/plans/-pro/history"));
+        expect(401, "GET", history, http.get("/v1/plans/pro/history"));
+        expect(403, "GET", history, acme.get("/v1/plans/pro/history"));
+        String template = "/v1/plans/{name}/undo";
+        String path = "/v1/plans/pro/undo";
+        expect(412, "POST", template, admin.send("POST", path, "{}", "If-Match", etagBefore));
+        expect(403, "POST", template, reader.send("POST", path, "{}"));
+        expect(401, "POST", template, http.send("POST", path, "{}"));
+        expect(400, "POST", template, admin.send("POST", path, "{\"to\":1}"));
+        expect(413, "POST", template, admin.send("POST", path, LARGE));
+        expect(415, "POST", template, admin.send("POST", path, "{}", "Content-Type", "a/b"));
+        expect(404, "POST", template, admin.send("POST", "/v1/plans/none/undo", "{}"));
+        Answer undone = admin.send("POST", path, "{}");
+        expect(200, "POST", template, undone);
+        assertThat(undone.json().at("/config/max_items").isNull()).isTrue();
+        expect(200, "PATCH", "/v1/plans/{name}", admin.send("PATCH", "/v1/plans/pro", "{\"max_items\":1}"));
     }
 
     /** What a tenant on the plan pro changes itself. */
