@@ -9,14 +9,11 @@ import java.math.BigInteger;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.Collections;
 import java.util.Comparator;
 import java.util.EnumSet;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -139,9 +136,6 @@ public record TenantConfig(
             "max_creators",
             "max_storage_bytes");
 
-    /** A burst has a default, and is never unlimited. */
-    private static final Set<String> BURSTS = Set.of("burst_signals", "burst_bytes");
-
     /** Decisions are made in milliseconds, and not every {@link Instant} fits them. */
     private static final Instant YEAR_10000 = Instant.parse("+10000-01-01T00:00:00Z");
 
@@ -165,7 +159,7 @@ public record TenantConfig(
         checkRange(tenantId, "burst_bytes", burstBytes, U64_MAX);
         checkRange(tenantId, "max_signal_bytes", boxed(maxSignalBytes), BigInteger.valueOf(U32_MAX));
         periods = checked(tenantId, periods);
-        signals = signalLimits(tenantId, signals);
+        signals = LimitRules.signals(tenantId, signals);
         checkRange(tenantId, "max_entities", maxEntities, U64_MAX);
         checkRange(tenantId, "max_items", maxItems, U64_MAX);
         checkRange(tenantId, "max_users", maxUsers, U64_MAX);
@@ -193,70 +187,21 @@ public record TenantConfig(
         externalIds = externalIds == null ? List.of() : names(tenantId, externalIds);
         unlimited = unlimited == null ? List.of() : List.copyOf(new TreeSet<>(unlimited));
         for (String field : unlimited) {
-            checkUnlimited(tenantId, field);
+            LimitRules.checkUnlimited(tenantId, field);
         }
-        checkUnset(tenantId, unlimited, "max_signals_per_sec", maxSignalsPerSec);
-        checkUnset(tenantId, unlimited, "max_bytes_per_sec", maxBytesPerSec);
-        checkUnset(tenantId, unlimited, "max_signal_bytes", maxSignalBytes);
-        checkUnset(tenantId, unlimited, "periods", periods.isEmpty() ? null : periods);
-        checkUnset(tenantId, unlimited, "signals", signals.isEmpty() ? null : signals);
-        checkUnset(tenantId, unlimited, "max_entities", maxEntities);
-        checkUnset(tenantId, unlimited, "max_items", maxItems);
-        checkUnset(tenantId, unlimited, "max_users", maxUsers);
-        checkUnset(tenantId, unlimited, "max_creators", maxCreators);
-        checkUnset(tenantId, unlimited, "max_storage_bytes", maxStorageBytes);
+        LimitRules.checkUnset(tenantId, unlimited, "max_signals_per_sec", maxSignalsPerSec);
+        LimitRules.checkUnset(tenantId, unlimited, "max_bytes_per_sec", maxBytesPerSec);
+        LimitRules.checkUnset(tenantId, unlimited, "max_signal_bytes", maxSignalBytes);
+        LimitRules.checkUnset(tenantId, unlimited, "periods", periods.isEmpty() ? null : periods);
+        LimitRules.checkUnset(tenantId, unlimited, "signals", signals.isEmpty() ? null : signals);
+        LimitRules.checkUnset(tenantId, unlimited, "max_entities", maxEntities);
+        LimitRules.checkUnset(tenantId, unlimited, "max_items", maxItems);
+        LimitRules.checkUnset(tenantId, unlimited, "max_users", maxUsers);
+        LimitRules.checkUnset(tenantId, unlimited, "max_creators", maxCreators);
+        LimitRules.checkUnset(tenantId, unlimited, "max_storage_bytes", maxStorageBytes);
         if (plan == null) {
             unlimited = List.of(); // what is not set is unlimited anyway
         }
-    }
-
-    private static void checkUnlimited(TenantId owner, String field) {
-        if (BURSTS.contains(field)) {
-            throw new IllegalArgumentException(
-                    "%s: %s cannot be unlimited: name the rate, or set a size".formatted(owner, field));
-        }
-        if (!LIMITS.contains(field)) {
-            throw new IllegalArgumentException("%s: unlimited: '%s' is not a limit; limits: %s"
-                    .formatted(
-                            owner,
-                            JsonFaults.quoted(field),
-                            String.join(
-                                    ", ",
-                                    LIMITS.stream()
-                                            .filter(limit -> !BURSTS.contains(limit))
-                                            .toList())));
-        }
-    }
-
-    private static void checkUnset(TenantId owner, List<String> unlimited, String field, @Nullable Object value) {
-        if (value != null && unlimited.contains(field)) {
-            throw new IllegalArgumentException("%s: %s is unlimited, and has a value".formatted(owner, field));
-        }
-    }
-
-    private static Map<String, SignalLimit> signalLimits(TenantId owner, @Nullable Map<String, SignalLimit> signals) {
-        if (signals == null || signals.isEmpty()) {
-            return Map.of();
-        }
-        if (signals.size() > SIGNALS_MAX) {
-            throw new IllegalArgumentException(
-                    "%s: signals has %d entries, the limit is %d".formatted(owner, signals.size(), SIGNALS_MAX));
-        }
-        signals.forEach((type, limit) -> {
-            if (type.isEmpty()
-                    || type.length() > SIGNAL_CHARS_MAX
-                    || type.chars().anyMatch(Character::isISOControl)) {
-                throw new IllegalArgumentException(
-                        "%s: signals: '%s' is not a value of signal (1 to %d characters, without control characters)"
-                                .formatted(owner, JsonFaults.quoted(type), SIGNAL_CHARS_MAX));
-            }
-            if (limit == null) {
-                throw new IllegalArgumentException(
-                        "%s: signals: '%s' has no limit: an object with max_signals_per_sec is expected"
-                                .formatted(owner, JsonFaults.quoted(type)));
-            }
-        });
-        return Collections.unmodifiableMap(new LinkedHashMap<>(new TreeMap<>(signals)));
     }
 
     private static List<String> names(TenantId owner, List<String> externalIds) {
