@@ -139,6 +139,31 @@ class QuotaRulesTest {
             assertThat(send(T0 + 1000, "click").verdict()).isEqualTo("signal_rate_limited");
         }
 
+        @Test
+        void anInvalidLimitInTheTopicLeavesTheLastGoodOneInForce() {
+            topology.config(TENANT, "\"signals\":{\"click\":{\"max_signals_per_sec\":0}}");
+            for (String limits : new String[] {"{\"click\":{\"max_signals_per_sec\":-1}}", "{\"click\":{}}", "[]"}) {
+                topology.config(TENANT, "\"signals\":" + limits);
+                assertThat(send(T0, "click").verdict()).as(limits).isEqualTo("signal_rate_limited");
+            }
+            topology.config(TENANT, "\"signals\":{\"click\":null}");
+            assertThat(send(T0, "click").verdict()).isEqualTo("signal_rate_limited");
+            topology.config(TENANT, "\"signals\":{}");
+            assertThat(send(T0, "click").verdict()).isEqualTo(ACCEPTED);
+        }
+
+        @Test
+        void aTypeIsLimitedInAllOfATenantsSignalsAndInNoOtherTenants() {
+            topology.config(TENANT, CLICKS);
+            topology.config("43", CLICKS);
+            for (int i = 0; i < 10; i++) {
+                assertThat(send(T0, "click").verdict()).isEqualTo(ACCEPTED);
+            }
+            assertThat(send(T0, "click").verdict()).isEqualTo("signal_rate_limited");
+            assertThat(topology.send("43", T0, "\"signal\":\"click\"").verdict())
+                    .isEqualTo(ACCEPTED);
+        }
+
         /** So many ids do not travel with the signal, so its type is parsed again. */
         @Test
         void theTypeOfASignalThatTravelsWithoutItsIdsCounts() {

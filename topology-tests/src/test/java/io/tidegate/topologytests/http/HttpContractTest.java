@@ -290,6 +290,13 @@ final class HttpContractTest {
         expect(403, "PATCH", tenant, own.send("PATCH", "/v1/tenants/43", "{\"max_items\":1}"));
         expect(403, "PUT", tenant, own.send("PUT", "/v1/tenants/42", "{\"mode\":\"observe\"}"));
         expect(403, "DELETE", tenant, own.send("DELETE", "/v1/tenants/42", null));
+        Answer invalid =
+                admin.send("PATCH", "/v1/tenants/42", "{\"signals\":{\"click\":{\"max_signals_per_sec\":-1}}}");
+        expect(400, "PATCH", tenant, invalid);
+        assertThat(invalid.json().path("field").asText()).isEqualTo("signals");
+        Answer ceiling = admin.send("PATCH", "/v1/plans/pro", "{\"ceiling\":{\"max_items\":-1}}");
+        expect(400, "PATCH", "/v1/plans/{name}", ceiling);
+        assertThat(ceiling.json().path("field").asText()).isEqualTo("ceiling");
         Answer effective = own.get("/v1/tenants/42");
         expect(200, "GET", tenant, effective);
         assertThat(effective.json().at("/limits/max_items/value").asLong()).isEqualTo(5);
