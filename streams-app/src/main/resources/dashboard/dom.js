@@ -45,7 +45,7 @@ export const time = (iso) => (iso ? new Date(iso).toLocaleString('en-GB', { date
 export const clock = (iso) => (iso ? new Date(iso).toLocaleTimeString('en-GB') : '–');
 
 export const REASONS = ['rate_limited', 'burst_exceeded', 'entity_limit', 'storage_limit', 'region_not_allowed',
-  'tenant_blocked', 'tenant_unknown', 'byte_rate_limited', 'signal_too_large', 'period_limit'];
+  'tenant_blocked', 'tenant_unknown', 'byte_rate_limited', 'signal_too_large', 'period_limit', 'signal_rate_limited'];
 export const DEFECTS = ['malformed', 'tenant_missing', 'tenant_invalid', 'tenant_mismatch', 'too_large'];
 export const words = (reason) => (reason ? reason.replaceAll('_', ' ') : '–');
 

@@ -244,7 +244,7 @@ export function tenantPage(id) {
     blockButton.textContent = isBlocked() ? 'Unblock' : 'Block …';
     element.querySelector('form.edit').fill();
     limits.replaceChildren(...warnings(tenant.warnings), tenant.limits ? h('table', {}, h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, 'Limit'), h('th', { scope: 'col', class: 'num' }, 'Value'), h('th', { scope: 'col' }, 'From'))),
-      h('tbody', {}, Object.entries(tenant.limits).map(([name, limit]) => h('tr', {}, h('th', { scope: 'row' }, words(name)), h('td', { class: 'num' }, value(name, limit.value)), h('td', {}, ORIGINS[limit.origin] ?? limit.origin)))))
+      h('tbody', {}, Object.entries(tenant.limits).map(([name, limit]) => h('tr', {}, h('th', { scope: 'row' }, words(name)), h('td', { class: 'num' }, value(name, limit.value), limit.ceiling === undefined ? '' : h('span', { class: 'quiet' }, ` (up to ${value(name, limit.ceiling)})`)), h('td', {}, ORIGINS[limit.origin] ?? limit.origin)))))
       : empty('It has no config', 'Its signals are refused as “tenant unknown”. Save the form to let them in.'));
   }
 
@@ -252,6 +252,7 @@ export function tenantPage(id) {
 
   function value(name, of) {
     if (of === null) return name.startsWith('max') || name.startsWith('burst') ? 'unlimited' : '–';
+    if (name === 'signals') return Object.entries(of).map(([type, one]) => `${type} ${number(one.max_signals_per_sec)} a second`).join(', ') || 'unlimited';
     if (name === 'periods') return of.map(period).join(', ') || 'unlimited';
     if (Array.isArray(of)) return of.join(', ') || 'anywhere';
     if (BYTES.includes(name)) return bytes(of);
@@ -292,6 +293,8 @@ export function tenantPage(id) {
       fact('Bytes', bar('bytes', bytesPerSecond ?? 0, usage.bytes.limit_per_sec, usage.bytes.limit_per_sec === null ? `${bytes(usage.bytes.accepted)}, unlimited` : `${bytesPerSecond === null ? '–' : bytes(bytesPerSecond)} of ${bytes(usage.bytes.limit_per_sec)} a second`),
         h('small', {}, [usage.bytes.limit_per_sec === null ? '' : `${bytes(usage.bytes.tokens)} of ${bytes(usage.bytes.burst)} in the bucket`,
           usage.bytes.signal_limit === null ? '' : `at most ${bytes(usage.bytes.signal_limit)} a signal`].filter(Boolean).join(', '))),
+      ...usage.signals.map((one) => fact(`Signals “${one.signal}”`, bar(one.signal, one.level_percent, 100, `${one.level_percent === 0 ? 'below 80 %' : `at ${one.level_percent} %`} of ${number(one.limit_per_sec)} a second`),
+        h('small', {}, `${number(one.tokens)} of ${number(one.burst)} in the bucket`))),
       ...usage.periods.map((one) => fact(`This ${one.per}`, bar(one.per, one.used_percent, 100, [one.max_signals === null ? '' : `${number(one.signals)} of ${number(one.max_signals)} signals`, one.max_bytes === null ? '' : `${bytes(one.bytes)} of ${bytes(one.max_bytes)}`].filter(Boolean).join(', ')),
         h('small', {}, `resets ${time(one.resets_at)}`))),
       fact('Entities', bar('entities', usage.entities.total, usage.entities.limit, usage.entities.limit === null ? `${number(usage.entities.total)}, unlimited` : `${number(usage.entities.total)} of ${number(usage.entities.limit)}`),

@@ -19,7 +19,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Makes the configs and plans in Kafka what a file declares.
  *
- * <p>The declared entries become exactly what is declared; others stay, unless they are to be pruned. All changes are checked
+ * <p>The declared entries become exactly what is declared, except that one without {@code blocked_until} keeps the block that it
+ * has; others stay, unless they are to be pruned. All changes are checked
  * together before the first one is written. They are written in transactions of up to {@link #TRANSACTION_RECORDS_MAX}, so fewer changes
  * than that are made all or none.
  */
@@ -32,12 +33,23 @@ public final class ConfigApply {
      * @param from what is stored; null if there is nothing, or nothing that can be read
      * @param exists whether there is a record
      * @param to what is declared; null removes the entry
+     * @param keepsBlock whether a block stays that is set by the time of the change
      */
     public record Change(
             ConfigKey key,
             @Nullable TenantConfig from,
             boolean exists,
-            @Nullable TenantConfig to) {}
+            @Nullable TenantConfig to,
+            boolean keepsBlock) {
+        /** What becomes of what is stored now, which may have been blocked since {@link #from}. */
+        ConfigEdit.Result edit(ConfigEdit.Before before) {
+            if (to == null) {
+                return new ConfigEdit.Remove();
+            }
+            TenantConfig now = before.current().config();
+            return new ConfigEdit.Write(keepsBlock ? to.withBlockedUntil(now == null ? null : now.blockedUntil()) : to);
+        }
+    }
 
     /**
      * What is to be done.
@@ -77,12 +89,16 @@ public final class ConfigApply {
         }
         List<Change> changes = new ArrayList<>();
         List<Change> last = new ArrayList<>();
-        wanted.forEach((key, to) -> {
+        wanted.forEach((key, declaredConfig) -> {
             Stored now = found.get(key);
             TenantConfig from = now == null ? null : now.config();
+            boolean keepsBlock = declared.keepingBlock().contains(key);
+            TenantConfig to = keepsBlock && declaredConfig != null && from != null
+                    ? declaredConfig.withBlockedUntil(from.blockedUntil())
+                    : declaredConfig;
             if (to == null ? now != null : !Objects.equals(from, to)) {
                 boolean planGoes = to == null && key instanceof ConfigKey.OfPlan;
-                (planGoes ? last : changes).add(new Change(key, from, now != null, to));
+                (planGoes ? last : changes).add(new Change(key, from, now != null, to, keepsBlock));
             }
         });
         changes.addAll(last);
@@ -118,8 +134,7 @@ public final class ConfigApply {
             List<Change> batch = changes.subList(from, Math.min(changes.size(), from + TRANSACTION_RECORDS_MAX));
             Map<ConfigKey, ConfigEdit> edits = new LinkedHashMap<>();
             for (Change change : batch) {
-                TenantConfig to = change.to();
-                edits.put(change.key(), before -> to == null ? new ConfigEdit.Remove() : new ConfigEdit.Write(to));
+                edits.put(change.key(), change::edit);
             }
             Map<ConfigKey, Rejection> rejected = new TreeMap<>();
             writer.changeAll(edits, by).forEach((key, outcome) -> {

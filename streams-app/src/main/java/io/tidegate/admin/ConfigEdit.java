@@ -81,6 +81,10 @@ public interface ConfigEdit {
         PLAN_IN_USE,
         /** The tenant is blocked by its plan, so it cannot be let in alone. */
         BLOCKED_BY_PLAN,
+        /** The caller is a tenant, and may not change this field. */
+        FIELD_NOT_ALLOWED,
+        /** The caller is a tenant, and its plan does not let it set this limit so high. */
+        BEYOND_CEILING,
         /** The config is not the one that the caller has read. */
         PRECONDITION_FAILED
     }
@@ -90,6 +94,15 @@ public interface ConfigEdit {
      *
      * @param message what and where, for people
      * @param current what is stored; null if the edit did not look at it
+     * @param field the field that it is about, where the message does not begin with it
      */
-    record Rejection(Kind kind, String message, ConfigWriter.@Nullable Current current) {}
+    record Rejection(
+            Kind kind,
+            String message,
+            ConfigWriter.@Nullable Current current,
+            @Nullable String field) {
+        public Rejection(Kind kind, String message, ConfigWriter.@Nullable Current current) {
+            this(kind, message, current, null);
+        }
+    }
 }

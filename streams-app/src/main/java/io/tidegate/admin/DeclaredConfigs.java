@@ -24,6 +24,7 @@ import io.tidegate.tenant.TenantId;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -44,19 +45,22 @@ import org.yaml.snakeyaml.LoaderOptions;
  * </pre>
  *
  * The fields are those of the records in {@code tenant-configs}; what is left out is not set. A section that is left out
- * declares nothing, also not that there are no such entries. Immutable.
+ * declares nothing, also not that there are no such entries. A block is what an operator does in an emergency, not what a file
+ * declares by saying nothing: an entry without {@code blocked_until} leaves it as it is, and null ends it. Immutable.
  *
  * @param plans by name; null if the file has no such section
  * @param tenants by id; null if the file has no such section
+ * @param keepingBlock the entries that say nothing of {@code blocked_until}
  */
 public record DeclaredConfigs(
-        @Nullable Map<String, Plan> plans, @Nullable Map<TenantId, TenantConfig> tenants) {
+        @Nullable Map<String, Plan> plans, @Nullable Map<TenantId, TenantConfig> tenants, Set<ConfigKey> keepingBlock) {
     /** A file of a million tenants is smaller. */
     public static final int BYTES_MAX = 256 << 20;
 
     private static final int PROBLEMS_MAX = 20;
     private static final String PLANS = "plans";
     private static final String TENANTS = "tenants";
+    private static final String BLOCKED_UNTIL = "blocked_until";
     private static final Pattern PLAIN_INTEGER = Pattern.compile("-?(0|[1-9][0-9]*)");
 
     private static final JsonMapper JSON = JsonMapper.builder()
@@ -80,6 +84,32 @@ public record DeclaredConfigs(
     public DeclaredConfigs {
         plans = plans == null ? null : new TreeMap<>(plans);
         tenants = tenants == null ? null : new TreeMap<>(tenants);
+        keepingBlock = Set.copyOf(keepingBlock);
+    }
+
+    /** What is written without a block says nothing of it. */
+    DeclaredConfigs(@Nullable Map<String, Plan> plans, @Nullable Map<TenantId, TenantConfig> tenants) {
+        this(plans, tenants, unblocked(plans, tenants));
+    }
+
+    private static Set<ConfigKey> unblocked(
+            @Nullable Map<String, Plan> plans, @Nullable Map<TenantId, TenantConfig> tenants) {
+        Set<ConfigKey> keys = new HashSet<>();
+        if (plans != null) {
+            plans.forEach((name, plan) -> {
+                if (plan.fields().blockedUntil() == null) {
+                    keys.add(ConfigKey.ofPlan(name));
+                }
+            });
+        }
+        if (tenants != null) {
+            tenants.forEach((tenant, config) -> {
+                if (config.blockedUntil() == null) {
+                    keys.add(ConfigKey.of(tenant));
+                }
+            });
+        }
+        return keys;
     }
 
     /**
@@ -101,15 +131,17 @@ public record DeclaredConfigs(
                 problems.add("unknown field '%s'; known: %s, %s".formatted(name, PLANS, TENANTS));
             }
         });
-        Map<String, Plan> plans = root.has(PLANS) ? plans(root.get(PLANS), problems) : null;
-        Map<TenantId, TenantConfig> tenants = root.has(TENANTS) ? tenants(root.get(TENANTS), problems) : null;
+        Set<ConfigKey> keepingBlock = new HashSet<>();
+        Map<String, Plan> plans = root.has(PLANS) ? plans(root.get(PLANS), keepingBlock, problems) : null;
+        Map<TenantId, TenantConfig> tenants =
+                root.has(TENANTS) ? tenants(root.get(TENANTS), keepingBlock, problems) : null;
         if (root.isEmpty()) {
             problems.add("it declares neither %s nor %s".formatted(PLANS, TENANTS));
         }
         if (!problems.isEmpty()) {
             throw new IllegalArgumentException(shown(problems));
         }
-        return new DeclaredConfigs(plans, tenants);
+        return new DeclaredConfigs(plans, tenants, keepingBlock);
     }
 
     /** The first problems, each on a line, and how many there are beyond. */
@@ -121,7 +153,7 @@ public record DeclaredConfigs(
         return String.join("\n", shown);
     }
 
-    private static Map<String, Plan> plans(JsonNode section, List<String> problems) {
+    private static Map<String, Plan> plans(JsonNode section, Set<ConfigKey> keepingBlock, List<String> problems) {
         Map<String, Plan> plans = new TreeMap<>();
         if (!(section instanceof ObjectNode entries)) {
             problems.add("%s: is not a mapping from names to fields".formatted(PLANS));
@@ -130,6 +162,9 @@ public record DeclaredConfigs(
         entries.properties().forEach(entry -> {
             try {
                 plans.put(entry.getKey(), TenantConfigJson.parsePlan(entry.getKey(), bytes(entry.getValue())));
+                if (!entry.getValue().has(BLOCKED_UNTIL)) {
+                    keepingBlock.add(ConfigKey.ofPlan(entry.getKey()));
+                }
             } catch (IllegalArgumentException e) {
                 problems.add("%s: %s".formatted(PLANS, e.getMessage()));
             }
@@ -137,7 +172,8 @@ public record DeclaredConfigs(
         return plans;
     }
 
-    private static Map<TenantId, TenantConfig> tenants(JsonNode section, List<String> problems) {
+    private static Map<TenantId, TenantConfig> tenants(
+            JsonNode section, Set<ConfigKey> keepingBlock, List<String> problems) {
         Map<TenantId, TenantConfig> tenants = new TreeMap<>();
         if (!(section instanceof ArrayNode entries)) {
             problems.add("%s: is not a list of configs".formatted(TENANTS));
@@ -150,6 +186,9 @@ public record DeclaredConfigs(
                 if (tenants.put(config.tenantId(), config) != null) {
                     problems.add("%s[%d]: tenant_id: %s is declared twice"
                             .formatted(TENANTS, i, config.tenantId().decimal()));
+                }
+                if (!entry.has(BLOCKED_UNTIL)) {
+                    keepingBlock.add(ConfigKey.of(config.tenantId()));
                 }
             } catch (IllegalArgumentException e) {
                 problems.add("%s[%d]%s: %s".formatted(TENANTS, i, named(entry), e.getMessage()));

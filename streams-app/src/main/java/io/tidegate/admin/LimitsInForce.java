@@ -2,6 +2,7 @@ package io.tidegate.admin;
 
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.tenant.Ceiling;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
 import java.io.IOException;
@@ -12,7 +13,8 @@ import org.jspecify.annotations.Nullable;
 /** The limits in force for a tenant, each with its origin, as the command line and the HTTP API show them. */
 public final class LimitsInForce {
     private static final JsonMapper JSON = new JsonMapper();
-    private static final Set<String> NO_LIMITS = Set.of("tenant_id", "external_ids", "label", "plan");
+    private static final Set<String> NO_LIMITS =
+            Set.of("tenant_id", "external_ids", "label", "plan", "unlimited", "ceiling");
 
     private enum Origin {
         /** The tenant's own config. */
@@ -35,8 +37,9 @@ public final class LimitsInForce {
      *
      * @param own what the tenant sets; null if it is judged by the default tenant's config
      * @param inForce what it is judged by
+     * @param ceiling how far the tenant may set limits itself; null if nobody said
      */
-    public static ObjectNode json(@Nullable TenantConfig own, TenantConfig inForce) {
+    public static ObjectNode json(@Nullable TenantConfig own, TenantConfig inForce, @Nullable Ceiling ceiling) {
         ObjectNode json = JSON.createObjectNode();
         Set<String> set = own == null || own.plan() == null ? null : TenantConfigJson.fieldsSet(own);
         tree(inForce).properties().forEach(field -> {
@@ -52,6 +55,14 @@ public final class LimitsInForce {
         }
         if (inForce.maxBytesPerSec() != null && inForce.burstBytes() == null) {
             json.putObject("burst_bytes").put("value", inForce.bytesBurst()).put("origin", Origin.TWICE_THE_RATE.id());
+        }
+        if (ceiling != null) {
+            ObjectNode most = tree(ceiling.limits());
+            TenantConfigJson.fieldsSet(ceiling.limits()).forEach(field -> {
+                if (json.path(field) instanceof ObjectNode limit) {
+                    limit.set("ceiling", most.get(field));
+                }
+            });
         }
         return json;
     }

@@ -19,7 +19,7 @@ import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The operations on one plan: set, change, remove. A change holds for all tenants on the plan at once, because it is one record.
+ * The operations on one plan: set, change, remove, undo. A change holds for all tenants on the plan at once, because it is one record.
  * The command line and the HTTP API are two faces of these.
  *
  * <p>Thread-safe; one change at a time.
@@ -89,6 +89,24 @@ public final class PlanOperations {
                 before -> before.current().config() == null && before.current().readable()
                         ? unknown(name, before)
                         : new Remove());
+    }
+
+    /**
+     * Takes the newest change back, or all down to a given one.
+     *
+     * @param to the offset of the oldest change to take back; null = the newest change alone
+     */
+    public Outcome undo(String name, @Nullable Long to, Caller caller) {
+        return apply(name, caller, before -> undone(name, before, to));
+    }
+
+    static Result undone(String name, Before before, @Nullable Long to) {
+        try {
+            TenantConfig earlier = before.current().history().before(to);
+            return earlier == null ? new Remove() : new Write(new Plan(name, earlier).fields());
+        } catch (IllegalArgumentException e) {
+            return reject(before, Kind.NO_HISTORY, "plan '%s': %s".formatted(name, e.getMessage()));
+        }
     }
 
     /** The newest record of a plan, with its history. */

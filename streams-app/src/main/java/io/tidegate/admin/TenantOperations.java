@@ -15,6 +15,8 @@ import io.tidegate.contract.SegmentLimits;
 import io.tidegate.tenant.ConfigWarnings;
 import io.tidegate.tenant.ConfigWarnings.Warning;
 import io.tidegate.tenant.MissingTenants;
+import io.tidegate.tenant.SelfService;
+import io.tidegate.tenant.SelfService.Violation;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantId;
 import java.time.Duration;
@@ -49,8 +51,16 @@ public final class TenantOperations implements AutoCloseable {
         return plans;
     }
 
-    /** Who asks, and what must be true of the stored config. */
-    public record Caller(String name, Precondition precondition) {
+    /**
+     * Who asks, and what must be true of the stored config.
+     *
+     * @param isTenant whether it is the tenant itself, which may change what {@link SelfService} says
+     */
+    public record Caller(String name, Precondition precondition, boolean isTenant) {
+        public Caller(String name, Precondition precondition) {
+            this(name, precondition, false);
+        }
+
         /** A caller that sets no condition. */
         public static Caller of(String name) {
             return new Caller(name, current -> null);
@@ -241,7 +251,11 @@ public final class TenantOperations implements AutoCloseable {
     private Outcome apply(TenantId tenant, Caller caller, ConfigEdit edit) {
         ConfigWriter.Outcome outcome = writer.change(tenant, caller.name(), before -> {
             String failure = caller.precondition().failure(before.current());
-            return failure == null ? edit.apply(before) : reject(before, Kind.PRECONDITION_FAILED, failure);
+            if (failure != null) {
+                return reject(before, Kind.PRECONDITION_FAILED, failure);
+            }
+            Result result = edit.apply(before);
+            return caller.isTenant() ? ownChange(before, result) : result;
         });
         if (outcome instanceof ConfigWriter.Rejected rejected) {
             return new Outcome.Rejected(tenant, rejected.rejection());
@@ -255,6 +269,27 @@ public final class TenantOperations implements AutoCloseable {
                 config == null ? null : written.before().inForce(config),
                 written.offset(),
                 warnings(written));
+    }
+
+    /** The change, if the tenant itself may make it. The plan is the one that is stored when the change is. */
+    static Result ownChange(Before before, Result result) {
+        TenantConfig from = before.current().config();
+        if (from == null && !(result instanceof Reject)) {
+            return unknown(before);
+        }
+        if (result instanceof Remove) {
+            return reject(before, Kind.FIELD_NOT_ALLOWED, "a tenant cannot remove its config");
+        }
+        if (from == null || !(result instanceof Write write)) {
+            return result;
+        }
+        TenantConfig plan = from.plan() == null ? null : before.plans().get(from.plan());
+        Violation violation = SelfService.check(from, write.config(), plan);
+        if (violation == null) {
+            return result;
+        }
+        Kind kind = violation.isBeyondCeiling() ? Kind.BEYOND_CEILING : Kind.FIELD_NOT_ALLOWED;
+        return new Reject(new Rejection(kind, violation.message(), before.current(), violation.field()));
     }
 
     private List<Warning> warnings(ConfigWriter.Written written) {

@@ -5,6 +5,7 @@ import io.tidegate.admission.Decision.Rejected;
 import io.tidegate.signal.Signal;
 import io.tidegate.tenant.PeriodLimit;
 import io.tidegate.tenant.PeriodLimit.Per;
+import io.tidegate.tenant.SignalLimit;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfig.Mode;
 import io.tidegate.tenant.TenantId;
@@ -60,17 +61,23 @@ public final class Admission {
      * @param nowMs the record's timestamp, not negative
      */
     public Decision admit(TenantConfig config, TenantUsage usage, Signal signal, int bytes, long nowMs) {
-        QuotaExceeded quota = check(config, usage, bytes, nowMs);
+        QuotaExceeded quota = check(config, usage, signal.type(), bytes, nowMs);
         return isRefused(config, quota)
                 ? refuse(usage, quota, bytes, nowMs)
                 : admit(config, usage, signal, bytes, nowMs, quota);
     }
 
     /**
-     * The first half of {@link #admit}: everything that does not depend on the content of the signal. Null where nothing is
+     * The first half of {@link #admit}: everything that does not depend on the entities of the signal. Null where nothing is
      * exceeded.
+     *
+     * @param type the value of {@code signal}; not needed where no value has a limit
      */
-    public @Nullable QuotaExceeded check(TenantConfig config, TenantUsage usage, int bytes, long nowMs) {
+    public @Nullable QuotaExceeded check(
+            TenantConfig config, TenantUsage usage, @Nullable String type, int bytes, long nowMs) {
+        if (usage.signals != null || !config.signals().isEmpty()) {
+            usage.signalBuckets().adopt(config.signals());
+        }
         if (config.blockedUntil() != null && nowMs < config.blockedUntil().toEpochMilli()) {
             long retryAfterMs = config.blockedUntil().toEpochMilli() - nowMs;
             return exceeded(config, Reason.TENANT_BLOCKED, OptionalLong.empty(), OptionalLong.empty(), retryAfterMs);
@@ -87,9 +94,14 @@ public final class Admission {
         }
         QuotaExceeded quota = config.periods().isEmpty() ? null : checkPeriods(config, usage, bytes, nowMs);
         if (quota == null) {
-            quota = checkRate(config, usage, bytes, nowMs);
+            quota = checkRate(config, usage, type, bytes, nowMs);
         }
-        return quota == null ? checkByteRate(config, usage, bytes, nowMs) : quota;
+        if (quota == null) {
+            quota = checkByteRate(config, usage, type, bytes, nowMs);
+        }
+        return quota == null && type != null && !config.signals().isEmpty()
+                ? checkSignalRate(config, usage, type, bytes, nowMs)
+                : quota;
     }
 
     /** Whether {@link #check} has decided: then {@link #refuse} follows, and the signal need not even be parsed. */
@@ -104,6 +116,8 @@ public final class Admission {
             usage.watch.wanted(nowMs, bounds.latenessMaxMs());
         } else if (quota.reason() == Reason.BYTE_RATE_LIMITED) {
             usage.watch.wantedBytes(bytes, nowMs, bounds.latenessMaxMs());
+        } else if (quota.signal() != null) {
+            usage.signalBuckets().wanted(quota.signal(), nowMs, bounds.latenessMaxMs());
         }
         return new Rejected(quota);
     }
@@ -129,7 +143,7 @@ public final class Admission {
         if (quota != null) {
             usage.observed(quota.reason());
         }
-        accept(config, usage, bytes, nowMs);
+        accept(config, usage, signal.type(), bytes, nowMs);
         return Accepted.INSTANCE;
     }
 
@@ -200,7 +214,8 @@ public final class Admission {
                 OptionalLong.of(observed),
                 waitingHelps ? OptionalLong.of(per.leftMs(nowMs)) : OptionalLong.empty(),
                 null,
-                PeriodQuota.of(per, ofBytes));
+                PeriodQuota.of(per, ofBytes),
+                null);
     }
 
     private static void countPeriods(TenantConfig config, TenantUsage usage, int bytes, long nowMs) {
@@ -220,7 +235,8 @@ public final class Admission {
         }
     }
 
-    private static @Nullable QuotaExceeded checkRate(TenantConfig config, TenantUsage usage, int bytes, long nowMs) {
+    private static @Nullable QuotaExceeded checkRate(
+            TenantConfig config, TenantUsage usage, @Nullable String type, int bytes, long nowMs) {
         if (config.maxSignalsPerSec() == null) {
             return null;
         }
@@ -237,7 +253,7 @@ public final class Admission {
         if (bucket.has(1, nowMs)) {
             return null;
         }
-        long retryAfterMs = retryAfterMs(config, usage, bytes, nowMs);
+        long retryAfterMs = retryAfterMs(config, usage, type, bytes, nowMs);
         return bucket.wasFullRecently(nowMs)
                 ? exceeded(config, Reason.BURST_EXCEEDED, OptionalLong.of(burst), OptionalLong.empty(), retryAfterMs)
                 : exceeded(config, Reason.RATE_LIMITED, OptionalLong.of(rate), OptionalLong.empty(), retryAfterMs);
@@ -245,7 +261,7 @@ public final class Admission {
 
     /** Only after {@link #checkRate}, and for a signal that is not too large for the bucket. */
     private static @Nullable QuotaExceeded checkByteRate(
-            TenantConfig config, TenantUsage usage, int bytes, long nowMs) {
+            TenantConfig config, TenantUsage usage, @Nullable String type, int bytes, long nowMs) {
         if (config.maxBytesPerSec() == null) {
             return null;
         }
@@ -253,7 +269,7 @@ public final class Admission {
         if (rate > 0 && adoptedBytes(config, usage).has(bytes, nowMs)) {
             return null;
         }
-        long retryAfterMs = rate == 0 ? 0 : retryAfterMs(config, usage, bytes, nowMs);
+        long retryAfterMs = rate == 0 ? 0 : retryAfterMs(config, usage, type, bytes, nowMs);
         return exceeded(config, Reason.BYTE_RATE_LIMITED, OptionalLong.of(rate), OptionalLong.of(bytes), retryAfterMs);
     }
 
@@ -268,33 +284,77 @@ public final class Admission {
         return Math.min(bytes, BucketLimits.TOKENS_MAX);
     }
 
-    /** How long until both buckets have what the signal takes, from then on; 0 if waiting does not help. */
-    private static long retryAfterMs(TenantConfig config, TenantUsage usage, int bytes, long nowMs) {
-        if (config.maxBytesPerSec() == null) {
+    /** Only after {@link #checkByteRate}. */
+    private static @Nullable QuotaExceeded checkSignalRate(
+            TenantConfig config, TenantUsage usage, String type, int bytes, long nowMs) {
+        SignalLimit limit = config.signals().get(type);
+        if (limit == null) {
+            return null;
+        }
+        long rate = isClosed(limit) ? 0 : limit.maxSignalsPerSec();
+        if (rate > 0 && adoptedSignals(usage, type, limit).has(1, nowMs)) {
+            return null;
+        }
+        long retryAfterMs = rate == 0 ? 0 : retryAfterMs(config, usage, type, bytes, nowMs);
+        return new QuotaExceeded(
+                config.tenantId(),
+                Reason.SIGNAL_RATE_LIMITED,
+                OptionalLong.of(rate),
+                OptionalLong.empty(),
+                retryAfterMs > 0 ? OptionalLong.of(retryAfterMs) : OptionalLong.empty(),
+                null,
+                null,
+                type);
+    }
+
+    /** Whether a limit lets no signal pass. */
+    private static boolean isClosed(SignalLimit limit) {
+        return limit.maxSignalsPerSec() == 0 || limit.burst() == 0;
+    }
+
+    private static TokenBucket adoptedSignals(TenantUsage usage, String type, SignalLimit limit) {
+        TokenBucket bucket = usage.signalBuckets().get(type).bucket;
+        bucket.adopt(limit.maxSignalsPerSec(), limit.burst());
+        return bucket;
+    }
+
+    /** How long until all buckets have what the signal takes, from then on; 0 if waiting does not help. */
+    private static long retryAfterMs(
+            TenantConfig config, TenantUsage usage, @Nullable String type, int bytes, long nowMs) {
+        SignalLimit limit = type == null || config.signals().isEmpty()
+                ? null
+                : config.signals().get(type);
+        if (config.maxBytesPerSec() == null && limit == null) {
             return usage.bucket.retryAfterMs(1, nowMs);
         }
-        if (config.bytesPerSec() == 0) {
+        if ((config.maxBytesPerSec() != null && config.bytesPerSec() == 0) || (limit != null && isClosed(limit))) {
             return 0;
         }
-        // A late signal may find tokens at its time, and none at a later one. Twice, because the second wait can lead
-        // there.
-        long atMs = waitForToken(config, usage, nowMs);
-        TokenBucket byteBucket = adoptedBytes(config, usage);
-        if (!byteBucket.has(bytes, atMs)) {
-            atMs = waitForToken(config, usage, atMs + byteBucket.retryAfterMs(bytes, atMs));
-        }
+        // A late signal may find tokens at its time, and none at a later one. A bucket that was waited for has them
+        // from
+        // then on, so each is waited for once.
+        long atMs = nowMs;
+        long beforeMs;
+        do {
+            beforeMs = atMs;
+            atMs = config.maxSignalsPerSec() == null ? atMs : available(usage.bucket, 1, atMs);
+            atMs = config.maxBytesPerSec() == null ? atMs : available(adoptedBytes(config, usage), bytes, atMs);
+            atMs = limit == null || type == null ? atMs : available(adoptedSignals(usage, type, limit), 1, atMs);
+        } while (atMs > beforeMs);
         return atMs - nowMs;
     }
 
-    private static long waitForToken(TenantConfig config, TenantUsage usage, long atMs) {
-        return config.maxSignalsPerSec() == null || usage.bucket.has(1, atMs)
-                ? atMs
-                : atMs + usage.bucket.retryAfterMs(1, atMs);
+    /** The first time from a time on at which a bucket has the tokens from then on, or has them now. */
+    private static long available(TokenBucket bucket, long tokens, long atMs) {
+        return bucket.has(tokens, atMs) ? atMs : atMs + bucket.retryAfterMs(tokens, atMs);
     }
 
-    private void accept(TenantConfig config, TenantUsage usage, int bytes, long nowMs) {
+    private void accept(TenantConfig config, TenantUsage usage, @Nullable String type, int bytes, long nowMs) {
         takeToken(config, usage.bucket, nowMs);
         takeBytes(config, usage, bytes, nowMs);
+        if (type != null && !config.signals().isEmpty()) {
+            takeSignal(config, usage, type, nowMs);
+        }
         countPeriods(config, usage, bytes, nowMs);
         // Only in a dry run can there be more: then the signal is accepted and the set stays as it is.
         if (usage.entityCount() + named.size() <= entitiesMax) {
@@ -323,6 +383,21 @@ public final class Admission {
                 foldedEarly++;
             }
         }
+    }
+
+    /** Takes a token of the value of {@code signal} if it has a limit and there is one; in observe mode there need not be one. */
+    private void takeSignal(TenantConfig config, TenantUsage usage, String type, long nowMs) {
+        SignalLimit limit = config.signals().get(type);
+        if (limit == null) {
+            return;
+        }
+        if (!isClosed(limit)) {
+            TokenBucket bucket = adoptedSignals(usage, type, limit);
+            if (bucket.has(1, nowMs) && bucket.take(1, nowMs, bounds)) {
+                foldedEarly++;
+            }
+        }
+        usage.signalBuckets().wanted(type, nowMs, bounds.latenessMaxMs());
     }
 
     /** Takes the signal's bytes if they are there; in observe mode they need not be. */

@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  *     where waiting does not help
  * @param kind the kind of entities that is full; null if it is all kinds together, or for another reason
  * @param period the quota of a period that is used up; null for another reason
+ * @param signal the value of {@code signal} whose limit it is, as the config names it; null for another reason
  */
 public record QuotaExceeded(
         TenantId tenant,
@@ -25,8 +26,9 @@ public record QuotaExceeded(
         OptionalLong observed,
         OptionalLong retryAfterMs,
         @Nullable EntityKind kind,
-        @Nullable PeriodQuota period) {
-    /** Of no period. */
+        @Nullable PeriodQuota period,
+        @Nullable String signal) {
+    /** Of no period and no value of {@code signal}. */
     public QuotaExceeded(
             TenantId tenant,
             Reason reason,
@@ -34,7 +36,7 @@ public record QuotaExceeded(
             OptionalLong observed,
             OptionalLong retryAfterMs,
             @Nullable EntityKind kind) {
-        this(tenant, reason, limit, observed, retryAfterMs, kind, null);
+        this(tenant, reason, limit, observed, retryAfterMs, kind, null, null);
     }
 
     /** For people: what happened, in numbers. Made for each rejection, so without a formatter. */
@@ -50,6 +52,10 @@ public record QuotaExceeded(
                         ? "the byte rate limit is 0: every signal is rejected"
                         : "a signal of " + observed.orElse(0) + " bytes is above the rate of " + limit.orElse(0)
                                 + " bytes per second";
+            case SIGNAL_RATE_LIMITED ->
+                limit.orElse(0) == 0
+                        ? "the limit of signals '" + signal + "' is 0: every one is rejected"
+                        : "rate of signals '" + signal + "' above " + limit.orElse(0) + " per second";
             case SIGNAL_TOO_LARGE ->
                 "the value has " + observed.orElse(0) + " bytes, the limit is " + limit.orElse(0) + " bytes";
             case ENTITY_LIMIT ->

@@ -34,6 +34,9 @@ public final class QuotaUse {
         if (config.maxBytesPerSec() != null) {
             percent = Math.max(percent, byteRatePercent(usage, nowMs));
         }
+        for (String type : config.signals().keySet()) {
+            percent = Math.max(percent, signalRatePercent(usage, type, nowMs));
+        }
         if (config.limitsEntities()) {
             for (EntityKind kind : EntityKind.ALL) {
                 percent = Math.max(percent, entitiesPercent(usage, config, kind));
@@ -68,6 +71,11 @@ public final class QuotaUse {
     /** The same of the rate of bytes. */
     public static long byteRatePercent(@Nullable TenantUsage usage, long nowMs) {
         return level(QuotaWatch.Quota.BYTE_RATE, usage, nowMs);
+    }
+
+    /** The same of the rate of one value of {@code signal}. */
+    public static long signalRatePercent(@Nullable TenantUsage usage, String type, long nowMs) {
+        return usage == null || nowMs - usage.lastDecisionMs() > RATE_HOLDS_MS ? 0 : usage.signalLevel(type);
     }
 
     private static long level(QuotaWatch.Quota rate, @Nullable TenantUsage usage, long nowMs) {

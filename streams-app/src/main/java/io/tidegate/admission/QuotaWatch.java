@@ -6,6 +6,7 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Notices when a tenant crosses 80, 90 or 100 % of a quota, or falls back below.
@@ -36,7 +37,9 @@ public final class QuotaWatch {
         DAY_SIGNALS,
         DAY_BYTES,
         MONTH_SIGNALS,
-        MONTH_BYTES;
+        MONTH_BYTES,
+        /** Of one value of {@code signal}. Its levels are stored with its bucket, so the one that is stored here is always 0. */
+        SIGNAL_RATE;
 
         private static final Quota[] ALL = values();
         private final String id = name().toLowerCase(Locale.ROOT);
@@ -56,8 +59,16 @@ public final class QuotaWatch {
      * @param share what is used, in percent of the limit, rounded down
      * @param used what is used: signals in ten seconds or in the period, entities or bytes
      * @param limit the limit in the same unit; -1 where there is none (any more)
+     * @param signal the value of {@code signal} whose rate it is; null of another quota
      */
-    public record Crossing(Quota quota, int levelBefore, int level, long share, long used, long limit) {
+    public record Crossing(
+            Quota quota,
+            int levelBefore,
+            int level,
+            long share,
+            long used,
+            long limit,
+            @Nullable String signal) {
         public boolean rising() {
             return level > levelBefore;
         }
@@ -106,6 +117,9 @@ public final class QuotaWatch {
             long rate = config.maxBytesPerSec() == null ? NONE : tenSeconds(config.bytesPerSec());
             found = look(Quota.BYTE_RATE, finishedBytes, rate, found);
             finishedBytes = NONE;
+        }
+        if (usage.signals != null) {
+            found = usage.signals.look(found);
         }
         for (EntityKind kind : EntityKind.ALL) {
             found = look(of(kind), usage.entityCount(kind), limited(kind.maxIn(config)), found);
@@ -175,8 +189,16 @@ public final class QuotaWatch {
         }
         levels[quota.ordinal()] = (byte) level;
         List<Crossing> more = new ArrayList<>(found);
-        more.add(new Crossing(quota, before, level, share, used, limit));
+        more.add(new Crossing(quota, before, level, share, used, limit, null));
         return more;
+    }
+
+    /** The level that the rate of a value of {@code signal} reaches or leaves; null if it stays. */
+    static @Nullable Crossing crossing(String signal, int before, long used, long perSec) {
+        long limit = tenSeconds(perSec);
+        long share = share(used, limit);
+        int level = level(share, before);
+        return level == before ? null : new Crossing(Quota.SIGNAL_RATE, before, level, share, used, limit, signal);
     }
 
     private static int level(long share, int before) {

@@ -26,7 +26,9 @@ public enum Reason {
     /** The value is larger than the tenant's signals may be, or than its byte bucket. */
     SIGNAL_TOO_LARGE,
     /** The tenant has used up what it may send in an hour, a day or a month. */
-    PERIOD_LIMIT;
+    PERIOD_LIMIT,
+    /** The bucket of the value of {@code signal} is empty. */
+    SIGNAL_RATE_LIMITED;
 
     private final String id = name().toLowerCase(Locale.ROOT);
 

@@ -1,5 +1,6 @@
 package io.tidegate.admission;
 
+import io.tidegate.tenant.TenantConfig;
 import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
@@ -30,6 +31,8 @@ import java.util.Arrays;
  *                 What an older build accepted in between is not counted: it does not know the limits     {@link PeriodUse}
  * 14 months       as one kind of section 13, with number, accepted, rejected, bytes accepted (8 each) of each      {@link MonthlyUse}.
  *                 What an older build decided in between is in no month
+ * 16 to 31        signal type, one section for each slot: right up to sequence number (8) | length n (2) | value of signal in UTF-8 (n) |
+ *                 level (1) | windows as in section 12 | bucket and history as in section 11      {@link SignalBuckets}
  * </pre>
  *
  * <p>Rules that let builds of different age read each other's state:
@@ -64,7 +67,8 @@ final class StoredUsage {
     private static final int BYTE_WINDOWS = 12;
     private static final int PERIODS = 13;
     private static final int MONTHS = 14;
-    private static final int LAST_SECTION = MONTHS;
+    private static final int FIRST_SIGNAL = 16;
+    private static final int LAST_SECTION = FIRST_SIGNAL + TenantConfig.SIGNALS_MAX - 1;
 
     private static final int HEAD_BYTES = 1 + Short.BYTES;
     private static final int REQUIRED = 1 << NUMBERS | 1 << ENTITIES;
@@ -107,7 +111,7 @@ final class StoredUsage {
             int tag = Byte.toUnsignedInt(in.get(start));
             ByteBuffer section = in.slice(start + HEAD_BYTES, length);
             in.position(start + HEAD_BYTES + length);
-            if (tag > LAST_SECTION || tag == 0) {
+            if (tag > LAST_SECTION || tag == 0 || (tag > MONTHS && tag < FIRST_SIGNAL)) {
                 keep(usage, Arrays.copyOfRange(stored, start, in.position()));
                 continue;
             }
@@ -177,7 +181,11 @@ final class StoredUsage {
             case BYTE_WINDOWS -> usage.watch.byteWindows().readAll(in);
             case PERIODS -> usage.periods = PeriodUse.read(in);
             case MONTHS -> usage.months = MonthlyUse.read(in);
-            default -> throw new IllegalArgumentException("no section " + tag);
+            default -> {
+                boolean isRight = in.getLong() == usage.nextSeq;
+                TokenBucket bucket = usage.signalBuckets().read(tag - FIRST_SIGNAL, in);
+                readHistory(in, bucket, isRight);
+            }
         }
     }
 
@@ -300,6 +308,16 @@ final class StoredUsage {
             usage.months.write(out);
             end(out, months);
         }
+        if (usage.signals != null) {
+            for (int slot = 0; slot < TenantConfig.SIGNALS_MAX; slot++) {
+                if (usage.signals.isStored(slot)) {
+                    int signal = begin(out, FIRST_SIGNAL + slot);
+                    out.putLong(usage.nextSeq);
+                    usage.signals.write(slot, out);
+                    end(out, signal);
+                }
+            }
+        }
         out.put(unknown);
         return Arrays.copyOf(out.array(), out.position());
     }
@@ -317,7 +335,8 @@ final class StoredUsage {
                 + counters * Long.BYTES
                 + usage.watch.bytes()
                 + (usage.periods == null ? 0 : usage.periods.bytes())
-                + usage.months.bytes();
+                + usage.months.bytes()
+                + (usage.signals == null ? 0 : TenantConfig.SIGNALS_MAX * Long.BYTES + usage.signals.bytesMax());
     }
 
     private static int begin(ByteBuffer out, int tag) {

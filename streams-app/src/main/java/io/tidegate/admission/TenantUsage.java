@@ -1,6 +1,7 @@
 package io.tidegate.admission;
 
 import io.tidegate.tenant.PeriodLimit.Per;
+import io.tidegate.tenant.SignalLimit;
 import io.tidegate.tenant.TenantConfig;
 import java.util.Map;
 import java.util.function.BiConsumer;
@@ -26,6 +27,10 @@ public final class TenantUsage {
     /** The bucket of bytes; null until the tenant has a byte rate. */
     @Nullable
     TokenBucket byteBucket;
+
+    /** The buckets of single values of {@code signal}; null as long as none had a limit. */
+    @Nullable
+    SignalBuckets signals;
 
     /** Null as long as no limit of a period was in force. */
     @Nullable
@@ -172,8 +177,19 @@ public final class TenantUsage {
         return byteBucket;
     }
 
+    /** The buckets of single values of {@code signal}, which are made when they are needed first. */
+    SignalBuckets signalBuckets() {
+        if (signals == null) {
+            signals = new SignalBuckets();
+        }
+        return signals;
+    }
+
     private @Nullable TokenBucket bucket(Bucket which) {
-        return which == Bucket.SIGNALS ? bucket : byteBucket;
+        if (which.slot() >= 0) {
+            return signals == null ? null : signals.bucket(which.slot());
+        }
+        return which.equals(Bucket.SIGNALS) ? bucket : byteBucket;
     }
 
     /** Whether chunks of a bucket's history may be stored, so that they must be read and passed to {@link #loadHistory}. */
@@ -216,17 +232,23 @@ public final class TenantUsage {
 
     /** The memory of the histories. */
     public long historyBytes() {
-        return bucket.memoryBytes() + (byteBucket == null ? 0 : byteBucket.memoryBytes());
+        return bucket.memoryBytes()
+                + (byteBucket == null ? 0 : byteBucket.memoryBytes())
+                + (signals == null ? 0 : signals.memoryBytes());
     }
 
     /** Whether a signal of that time is older than the newest accepted one that took a token. */
     public boolean isLate(long atMs) {
-        return bucket.isLate(atMs) || (byteBucket != null && byteBucket.isLate(atMs));
+        return bucket.isLate(atMs)
+                || (byteBucket != null && byteBucket.isLate(atMs))
+                || (signals != null && signals.isLate(atMs));
     }
 
     /** Whether a signal of that time is older than a history, so that it may be rejected too early. */
     public boolean isBeyondHistory(long atMs) {
-        return bucket.isBeyondHistory(atMs) || (byteBucket != null && byteBucket.isBeyondHistory(atMs));
+        return bucket.isBeyondHistory(atMs)
+                || (byteBucket != null && byteBucket.isBeyondHistory(atMs))
+                || (signals != null && signals.isBeyondHistory(atMs));
     }
 
     /** Adds to {@link #acceptedBytes}. */
@@ -372,6 +394,19 @@ public final class TenantUsage {
         }
         TokenBucket of = byteBucket == null ? new TokenBucket(true) : byteBucket;
         return of.tokens(Admission.tokens(config.bytesPerSec()), Admission.tokens(config.bytesBurst()), nowMs);
+    }
+
+    /** Whole tokens of a value of {@code signal} at a time under its limit. */
+    public long signalTokens(String type, SignalLimit limit, long nowMs) {
+        SignalBuckets.OfType of = signals == null ? null : signals.find(type);
+        TokenBucket known = of == null ? new TokenBucket() : of.bucket;
+        return known.tokens(limit.maxSignalsPerSec(), limit.burst(), nowMs);
+    }
+
+    /** The level that the rate of a value of {@code signal} has reached, in percent: 0, 80, 90 or 100. */
+    int signalLevel(String type) {
+        SignalBuckets.OfType of = signals == null ? null : signals.find(type);
+        return of == null ? 0 : of.level();
     }
 
     /** Whole tokens at a time under a config that has a rate. */

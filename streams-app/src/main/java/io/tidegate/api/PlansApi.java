@@ -2,6 +2,7 @@ package io.tidegate.api;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.admin.ConfigHistory;
 import io.tidegate.admin.PlanOperations;
 import io.tidegate.admin.PlanOperations.Outcome;
 import io.tidegate.admin.PlanOperations.Outcome.Changed;
@@ -17,6 +18,7 @@ import io.tidegate.tenant.Plan;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
 import io.tidegate.topology.TenantConfigs.InForce;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.UnaryOperator;
@@ -38,7 +40,9 @@ final class PlansApi {
                 .add("GET", "/v1/plans/{name}", Role.READ, this::get)
                 .add("PUT", "/v1/plans/{name}", Role.ADMIN, this::put)
                 .add("PATCH", "/v1/plans/{name}", Role.ADMIN, this::patch)
-                .add("DELETE", "/v1/plans/{name}", Role.ADMIN, this::delete);
+                .add("DELETE", "/v1/plans/{name}", Role.ADMIN, this::delete)
+                .add("GET", "/v1/plans/{name}/history", Role.READ, this::history)
+                .add("POST", "/v1/plans/{name}/undo", Role.ADMIN, this::undo);
     }
 
     private static String name(Call call) {
@@ -97,11 +101,8 @@ final class PlansApi {
         call.allowQuery(Set.of());
         String name = name(call);
         ObjectNode patch = TenantsApi.object(call);
-        UnaryOperator<TenantConfig> merge = base -> {
-            ObjectNode merged = (ObjectNode) Json.tree(TenantConfigJson.writePlan(base));
-            patch.properties().forEach(field -> merged.set(field.getKey(), field.getValue()));
-            return TenantConfigJson.parsePlan(name, Json.bytes(merged)).fields();
-        };
+        UnaryOperator<TenantConfig> merge =
+                base -> TenantConfigJson.patchedPlan(name, base, patch).fields();
         return changed(TenantsApi.kafka(() -> node.operations.plans().change(name, merge, TenantsApi.caller(call))));
     }
 
@@ -109,6 +110,30 @@ final class PlansApi {
         call.allowQuery(Set.of());
         String name = name(call);
         return changed(TenantsApi.kafka(() -> node.operations.plans().remove(name, TenantsApi.caller(call))));
+    }
+
+    private Reply history(Call call) {
+        call.allowQuery(Set.of());
+        String name = name(call);
+        List<ConfigHistory.Change> all = TenantsApi.kafka(
+                        () -> node.operations.plans().current(name))
+                .history()
+                .changes();
+        ObjectNode json = Json.object();
+        json.put("name", name);
+        ArrayNode changes = json.putArray("changes");
+        for (int i = all.size() - 1; i >= 0; i--) {
+            changes.add(TenantJson.change(all.get(i), TenantConfigJson::writePlan));
+        }
+        return Reply.json(json);
+    }
+
+    /** Takes the newest change back, or all down to a given one: a new change, to what was before. */
+    private Reply undo(Call call) throws InterruptedException {
+        call.allowQuery(Set.of());
+        String name = name(call);
+        Long to = TenantsApi.undoTo(call);
+        return changed(TenantsApi.kafka(() -> node.operations.plans().undo(name, to, TenantsApi.caller(call))));
     }
 
     /** The answer to a change, when this instance has applied it. */

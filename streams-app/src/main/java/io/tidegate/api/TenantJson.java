@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admin.ConfigHistory;
 import io.tidegate.admin.LimitsInForce;
 import io.tidegate.admin.PeriodsJson;
+import io.tidegate.admin.SignalsJson;
 import io.tidegate.admission.EntityKind;
 import io.tidegate.admission.QuotaUse;
 import io.tidegate.admission.Reason;
@@ -19,6 +20,7 @@ import io.tidegate.topology.TenantConfigs.InForce;
 import java.time.Instant;
 import java.util.List;
 import java.util.Objects;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /** Tenants as the API shows them. Ids are text, because JavaScript cannot hold every number that an id can be. */
@@ -30,9 +32,10 @@ final class TenantJson {
      * A tenant with its config and what holds for it.
      *
      * @param own null where it has none
-     * @param inForce null where it is unknown and refused
+     * @param inForce null where it is unknown and rejected
+     * @param plan of its own config; null where there is none
      */
-    static ObjectNode tenant(TenantId id, @Nullable InForce own, @Nullable InForce inForce) {
+    static ObjectNode tenant(TenantId id, @Nullable InForce own, @Nullable InForce inForce, @Nullable InForce plan) {
         ObjectNode json = Json.object();
         json.put("id", id.decimal());
         if (own == null) {
@@ -48,7 +51,12 @@ final class TenantJson {
             boolean byDefault = own == null
                     || own.offset() == TenantConfigs.NO_OFFSET
                     || !Objects.equals(own.config().plan(), inForce.config().plan());
-            json.set("limits", LimitsInForce.json(byDefault ? null : own.config(), inForce.config()));
+            json.set(
+                    "limits",
+                    LimitsInForce.json(
+                            byDefault ? null : own.config(),
+                            inForce.config(),
+                            plan == null ? null : plan.config().ceiling()));
         }
         return json;
     }
@@ -96,6 +104,7 @@ final class TenantJson {
             rate.put("level_percent", QuotaUse.ratePercent(usage, nowMs));
         }
         json.set("bytes", bytes(usage, config, nowMs));
+        json.set("signals", SignalsJson.of(usage, config, nowMs));
         json.set("periods", PeriodsJson.of(usage, config, nowMs));
         ObjectNode entities = json.putObject("entities");
         entities.put("total", usage == null ? 0 : usage.entityCount());
@@ -199,13 +208,14 @@ final class TenantJson {
                 .put("top_reason", recent.top() == null ? null : recent.top().id());
     }
 
-    static ObjectNode change(ConfigHistory.Change change) {
+    /** @param stored the stored form of a config */
+    static ObjectNode change(ConfigHistory.Change change, Function<TenantConfig, byte[]> stored) {
         ObjectNode json = Json.object();
         json.put("at", change.at().toString());
         json.put("by", change.by());
         putOffset(json, change.offset());
-        json.set("from", change.from() == null ? null : config(change.from()));
-        json.set("to", change.to() == null ? null : config(change.to()));
+        json.set("from", change.from() == null ? null : Json.tree(stored.apply(change.from())));
+        json.set("to", change.to() == null ? null : Json.tree(stored.apply(change.to())));
         return json;
     }
 }

@@ -347,7 +347,7 @@ final class TenantList {
             json.put("more", more);
             ArrayNode rows = json.putArray("rows");
             page.stream().sorted().forEach(row -> {
-                ObjectNode tenant = TenantJson.tenant(row.id(), row.own(), null);
+                ObjectNode tenant = TenantJson.tenant(row.id(), row.own(), null, null);
                 tenant.remove("limits");
                 TenantConfig config =
                         row.inForce() == null ? null : row.inForce().config();

@@ -48,6 +48,7 @@ final class TenantsApi {
             "burst_bytes",
             "max_signal_bytes",
             "periods",
+            "signals",
             "max_entities",
             "max_items",
             "max_users",
@@ -59,7 +60,10 @@ final class TenantsApi {
             "mode",
             "blocked_until",
             "tenant_id",
+            "unlimited",
+            "ceiling",
             "plan");
+    private static final Pattern FIRST_WORD = Pattern.compile("(?:(?:t\\d+|plan '[^']*'): )?([a-z_]+)");
 
     private static final Pattern UNKNOWN_FIELD = Pattern.compile("unknown field '([^']{1,64})'");
 
@@ -74,8 +78,8 @@ final class TenantsApi {
     void addTo(Routes routes) {
         routes.add("GET", "/v1/tenants", Role.READ, list::all)
                 .add("GET", "/v1/tenants/{id}", Role.TENANT, this::get)
-                .add("PUT", "/v1/tenants/{id}", Role.ADMIN, this::put)
-                .add("PATCH", "/v1/tenants/{id}", Role.ADMIN, this::patch)
+                .add("PUT", "/v1/tenants/{id}", Role.TENANT_ADMIN, this::put)
+                .add("PATCH", "/v1/tenants/{id}", Role.TENANT_ADMIN, this::patch)
                 .add("DELETE", "/v1/tenants/{id}", Role.ADMIN, this::delete)
                 .add("GET", "/v1/tenants/{id}/usage", Role.TENANT, this::usage)
                 .add("GET", "/v1/tenants/{id}/history", Role.TENANT, this::history)
@@ -92,18 +96,18 @@ final class TenantsApi {
         if (inForce == null && own == null) {
             throw unknown(tenant);
         }
-        ObjectNode json = TenantJson.tenant(tenant, own, inForce)
+        String planName = own == null ? null : own.config().plan();
+        InForce plan = planName == null ? null : node.configs.plan(planName);
+        ObjectNode json = TenantJson.tenant(tenant, own, inForce, plan)
                 .put("blocked", inForce != null && TenantJson.isBlocked(inForce.config(), System.currentTimeMillis()));
         List<Warning> warnings = new ArrayList<>();
-        if (own != null
-                && own.config().plan() != null
-                && node.configs.plan(own.config().plan()) == null) {
+        if (planName != null && plan == null) {
             warnings.add(new Warning(
                     "plan_missing",
                     "plan",
                     "the plan '%s' does not exist: the tenant's signals are %s"
                             .formatted(
-                                    own.config().plan(),
+                                    planName,
                                     inForce == null
                                             ? "rejected (tenant_unknown)"
                                             : "judged by the config of tenant 0")));
@@ -115,7 +119,7 @@ final class TenantsApi {
         Reply reply = Reply.json(json);
         if (own != null && own.offset() >= 0) {
             String etag = etag(own.offset());
-            boolean planMayHaveChanged = own.config().plan() != null;
+            boolean planMayHaveChanged = planName != null;
             if (!planMayHaveChanged
                     && !EntityTags.isNoneMatch(EntityTags.of(call.headers(), HttpHeader.IF_NONE_MATCH), etag)) {
                 return Reply.empty(304).header("ETag", etag);
@@ -149,16 +153,13 @@ final class TenantsApi {
         call.allowQuery(Set.of());
         TenantId tenant = call.tenant();
         ObjectNode patch = object(call);
-        UnaryOperator<TenantConfig> merge = base -> {
-            ObjectNode merged = TenantJson.config(
-                    base.plan() == null
-                                    && patch.hasNonNull("plan")
-                                    && patch.get("plan").isTextual()
-                            ? withPlan(base, patch.get("plan").asText())
-                            : base);
-            patch.properties().forEach(field -> merged.set(field.getKey(), field.getValue()));
-            return TenantConfigJson.parse(Json.bytes(merged));
-        };
+        UnaryOperator<TenantConfig> merge = base -> TenantConfigJson.patched(
+                base.plan() == null
+                                && patch.hasNonNull("plan")
+                                && patch.get("plan").isTextual()
+                        ? withPlan(base, patch.get("plan").asText())
+                        : base,
+                patch);
         return changed(kafka(() -> node.operations.change(tenant, merge, caller(call))));
     }
 
@@ -182,7 +183,7 @@ final class TenantsApi {
         ArrayNode changes = json.putArray("changes");
         List<ConfigHistory.Change> all = current.history().changes();
         for (int i = all.size() - 1; i >= 0; i--) {
-            changes.add(TenantJson.change(all.get(i)));
+            changes.add(TenantJson.change(all.get(i), TenantConfigJson::write));
         }
         return Reply.json(json);
     }
@@ -196,7 +197,7 @@ final class TenantsApi {
     }
 
     /** The offset of the oldest change to take back; null = the newest change alone. */
-    private static @Nullable Long undoTo(Call call) {
+    static @Nullable Long undoTo(Call call) {
         if (call.body().length == 0) {
             return null;
         }
@@ -255,6 +256,8 @@ final class TenantsApi {
             case BLOCKED_BY_PLAN -> new Problem(Problem.Kind.BLOCKED_BY_PLAN, why.message());
             case NOT_A_CONFIG -> new Problem(Problem.Kind.INVALID_CONFIG, why.message());
             case INVALID_CONFIG -> invalid(why.message(), null);
+            case FIELD_NOT_ALLOWED -> withField(new Problem(Problem.Kind.FORBIDDEN, why.message()), why);
+            case BEYOND_CEILING -> withField(new Problem(Problem.Kind.BEYOND_CEILING, why.message()), why);
             case NAME_TAKEN -> Problem.badField(Problem.Kind.NAME_TAKEN, "external_ids", why.message());
             case NO_HISTORY -> new Problem(Problem.Kind.NO_HISTORY, why.message());
             case PRECONDITION_FAILED ->
@@ -262,11 +265,18 @@ final class TenantsApi {
         };
     }
 
+    private static Problem withField(Problem problem, Rejection why) {
+        return why.field() == null ? problem : problem.member("field", why.field());
+    }
+
     /** Who asks, with the preconditions of the request. */
     static Caller caller(Call call) {
         List<String> ifMatch = EntityTags.of(call.headers(), HttpHeader.IF_MATCH);
         List<String> ifNoneMatch = EntityTags.of(call.headers(), HttpHeader.IF_NONE_MATCH);
-        return new Caller(call.principal().name(), current -> failure(current, ifMatch, ifNoneMatch));
+        return new Caller(
+                call.principal().name(),
+                current -> failure(current, ifMatch, ifNoneMatch),
+                call.principal().role() == Role.TENANT_ADMIN);
     }
 
     private static @Nullable String failure(Current current, List<String> ifMatch, List<String> ifNoneMatch) {
@@ -334,6 +344,10 @@ final class TenantsApi {
         Matcher unknown = UNKNOWN_FIELD.matcher(rule);
         if (unknown.find()) {
             return problem.member("field", unknown.group(1));
+        }
+        Matcher first = FIRST_WORD.matcher(rule);
+        if (first.lookingAt() && FIELDS.contains(first.group(1))) {
+            return problem.member("field", first.group(1));
         }
         FIELDS.stream().filter(rule::contains).findFirst().ifPresent(field -> problem.member("field", field));
         return problem;

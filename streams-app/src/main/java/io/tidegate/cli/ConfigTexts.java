@@ -3,6 +3,7 @@ package io.tidegate.cli;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.tenant.PeriodLimit;
+import io.tidegate.tenant.SignalLimit;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
 import java.math.BigInteger;
@@ -38,7 +39,7 @@ final class ConfigTexts {
         return !field.getKey().equals("tenant_id")
                 && !value.isNull()
                 && !(value.isTextual() && value.asText().isEmpty())
-                && !(value.isArray() && value.isEmpty());
+                && !(value.isContainerNode() && value.isEmpty());
     }
 
     /** The limits in force on one line. */
@@ -59,6 +60,7 @@ final class ConfigTexts {
             limits.add("signal size " + signalBytes(config));
         }
         config.periods().forEach(limit -> limits.add(period(limit)));
+        config.signals().forEach((type, limit) -> limits.add(signal(type, limit)));
         limits.add("entities " + entities(config));
         addKind(limits, "items", config.maxItems());
         addKind(limits, "users", config.maxUsers());
@@ -98,6 +100,16 @@ final class ConfigTexts {
             parts.add(Amounts.size(limit.bytesMax()));
         }
         return limit.per().id() + " " + String.join(" and ", parts);
+    }
+
+    /** Such as {@code click 10/s burst 20}. */
+    static String signal(String type, SignalLimit limit) {
+        return "%s %d/s burst %d%s"
+                .formatted(
+                        type,
+                        limit.maxSignalsPerSec(),
+                        limit.burst(),
+                        limit.burstSignals() == null ? " (2 × the rate)" : "");
     }
 
     static String byteRate(TenantConfig config) {

@@ -1,7 +1,10 @@
 package io.tidegate.cli;
 
 import io.tidegate.tenant.TenantConfig;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import picocli.CommandLine.Option;
 
 /** The options that name the fields to take out of a config, of a tenant or of a plan. */
@@ -23,6 +26,9 @@ final class LimitFlags {
 
     @Option(names = "--period", description = "No limits of hours, days and months.")
     private boolean periods;
+
+    @Option(names = "--signal", description = "No limits of single values of `signal`.")
+    private boolean signals;
 
     @Option(names = "--entities", description = "No limit of entities.")
     private boolean entities;
@@ -53,7 +59,7 @@ final class LimitFlags {
 
     boolean namesAny() {
         boolean rates = rate || burst || byteRate || byteBurst || signalSize;
-        boolean counts = periods || entities || items || users || creators || storage;
+        boolean counts = periods || signals || entities || items || users || creators || storage;
         return rates || counts || region || label || mode || blockedUntil;
     }
 
@@ -66,6 +72,7 @@ final class LimitFlags {
                 .burstBytes(byteBurst ? null : base.burstBytes())
                 .maxSignalBytes(signalSize ? null : base.maxSignalBytes())
                 .periods(periods ? List.of() : base.periods())
+                .signals(signals ? Map.of() : base.signals())
                 .maxEntities(entities ? null : base.maxEntities())
                 .maxItems(items ? null : base.maxItems())
                 .maxUsers(users ? null : base.maxUsers())
@@ -75,6 +82,31 @@ final class LimitFlags {
                 .label(label ? "" : base.label())
                 .mode(mode ? null : base.mode())
                 .blockedUntil(blockedUntil ? null : base.blockedUntil())
+                .unlimited(base.unlimited().stream()
+                        .filter(field -> !named().contains(field))
+                        .toList())
                 .build();
+    }
+
+    /** The limits that are named, by their names in JSON. */
+    private Set<String> named() {
+        Set<String> named = new HashSet<>();
+        note(named, "max_signals_per_sec", rate);
+        note(named, "max_bytes_per_sec", byteRate);
+        note(named, "max_signal_bytes", signalSize);
+        note(named, "periods", periods);
+        note(named, "signals", signals);
+        note(named, "max_entities", entities);
+        note(named, "max_items", items);
+        note(named, "max_users", users);
+        note(named, "max_creators", creators);
+        note(named, "max_storage_bytes", storage);
+        return named;
+    }
+
+    private static void note(Set<String> named, String field, boolean isNamed) {
+        if (isNamed) {
+            named.add(field);
+        }
     }
 }

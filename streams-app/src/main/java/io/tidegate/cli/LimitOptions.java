@@ -1,6 +1,7 @@
 package io.tidegate.cli;
 
 import io.tidegate.tenant.PeriodLimit;
+import io.tidegate.tenant.SignalLimit;
 import io.tidegate.tenant.TenantConfig;
 import java.math.BigInteger;
 import java.time.DateTimeException;
@@ -12,6 +13,8 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -21,9 +24,18 @@ import picocli.CommandLine.Option;
 
 /** The options that set the fields of a config, of a tenant or of a plan. */
 final class LimitOptions {
+    private static final String UNLIMITED = "unlimited";
+    private static final Pattern COUNT = Pattern.compile("-?\\d{1,30}");
+
+    /** The type may have equals signs. */
+    private static final Pattern SIGNAL = Pattern.compile("(.+)=(?:(\\d+(?:/s)?)(?:,(\\d+))?)?");
+
     private static final Pattern PERIOD = Pattern.compile("(hour|day|month)=(\\d{0,20})(?:,(.+))?");
 
-    @Option(names = "--rate", paramLabel = "N/s", description = "Signals per second; 0 rejects all.")
+    @Option(
+            names = "--rate",
+            paramLabel = "N/s",
+            description = "Signals per second; 0 rejects all, unlimited is no limit on any plan.")
     private @Nullable String rate;
 
     @Option(names = "--burst", paramLabel = "N", description = "Size of the bucket in signals.")
@@ -52,17 +64,24 @@ final class LimitOptions {
                             + " can be repeated.")
     private @Nullable List<String> periods;
 
+    @Option(
+            names = "--signal",
+            paramLabel = "TYPE=N/s[,BURST]",
+            description =
+                    "Signals per second of one value of `signal`, such as click=10/s,20; can be repeated. TYPE= takes it away.")
+    private @Nullable List<String> signals;
+
     @Option(names = "--entities", paramLabel = "N", description = "Distinct items, users and creators together.")
-    private @Nullable BigInteger entities;
+    private @Nullable String entities;
 
     @Option(names = "--items", paramLabel = "N", description = "Distinct items.")
-    private @Nullable BigInteger items;
+    private @Nullable String items;
 
     @Option(names = "--users", paramLabel = "N", description = "Distinct users.")
-    private @Nullable BigInteger users;
+    private @Nullable String users;
 
     @Option(names = "--creators", paramLabel = "N", description = "Distinct creators.")
-    private @Nullable BigInteger creators;
+    private @Nullable String creators;
 
     @Option(names = "--storage", paramLabel = "SIZE", description = "Bytes of sealed WAL segments, such as 1GiB.")
     private @Nullable String storage;
@@ -90,6 +109,7 @@ final class LimitOptions {
                         byteBurst,
                         signalSize,
                         periods,
+                        signals,
                         entities,
                         items,
                         users,
@@ -108,35 +128,110 @@ final class LimitOptions {
     }
 
     /**
-     * The config with the fields that are named.
+     * The config with the fields that are named. {@code unlimited} instead of a value is no limit, whatever the plan says.
      *
      * @throws IllegalArgumentException naming the option or field, its value and the rule that it breaks
      */
     TenantConfig apply(TenantConfig base) {
         return base.toBuilder()
-                .maxSignalsPerSec(rate == null ? base.maxSignalsPerSec() : amount("--rate", rate, Amounts::perSecond))
+                .maxSignalsPerSec(value("--rate", rate, base.maxSignalsPerSec(), Amounts::perSecond))
                 .burstSignals(burst == null ? base.burstSignals() : burst)
-                .maxBytesPerSec(
-                        byteRate == null
-                                ? base.maxBytesPerSec()
-                                : amount("--byte-rate", byteRate, Amounts::bytesPerSecond))
+                .maxBytesPerSec(value("--byte-rate", byteRate, base.maxBytesPerSec(), Amounts::bytesPerSecond))
                 .burstBytes(byteBurst == null ? base.burstBytes() : amount("--byte-burst", byteBurst, Amounts::bytes))
-                .maxSignalBytes(
-                        signalSize == null
-                                ? base.maxSignalBytes()
-                                : amount("--signal-size", signalSize, LimitOptions::u32))
-                .periods(periods == null ? base.periods() : periods(base.periods(), periods))
-                .maxEntities(entities == null ? base.maxEntities() : entities)
-                .maxItems(items == null ? base.maxItems() : items)
-                .maxUsers(users == null ? base.maxUsers() : users)
-                .maxCreators(creators == null ? base.maxCreators() : creators)
-                .maxStorageBytes(
-                        storage == null ? base.maxStorageBytes() : amount("--storage", storage, Amounts::bytes))
+                .maxSignalBytes(value("--signal-size", signalSize, base.maxSignalBytes(), LimitOptions::u32))
+                .periods(
+                        periods == null
+                                ? base.periods()
+                                : areUnlimited(periods) ? List.of() : periods(base.periods(), periods))
+                .signals(
+                        signals == null
+                                ? base.signals()
+                                : areUnlimited(signals) ? Map.of() : signals(base.signals(), signals))
+                .maxEntities(value("--entities", entities, base.maxEntities(), LimitOptions::count))
+                .maxItems(value("--items", items, base.maxItems(), LimitOptions::count))
+                .maxUsers(value("--users", users, base.maxUsers(), LimitOptions::count))
+                .maxCreators(value("--creators", creators, base.maxCreators(), LimitOptions::count))
+                .maxStorageBytes(value("--storage", storage, base.maxStorageBytes(), Amounts::bytes))
                 .requiredRegions(regions == null ? base.requiredRegions() : regions)
                 .label(label == null ? base.label() : label)
                 .mode(mode == null ? base.mode() : mode)
                 .blockedUntil(blockedUntil == null ? base.blockedUntil() : time(blockedUntil))
+                .unlimited(unlimited(base.unlimited()))
                 .build();
+    }
+
+    /** The fields that are unlimited then: a field that is named is so if it is named so. */
+    private Set<String> unlimited(List<String> before) {
+        Set<String> fields = new TreeSet<>(before);
+        note(fields, "max_signals_per_sec", rate);
+        note(fields, "max_bytes_per_sec", byteRate);
+        note(fields, "max_signal_bytes", signalSize);
+        note(fields, "periods", periods == null ? null : areUnlimited(periods) ? UNLIMITED : "");
+        note(fields, "signals", signals == null ? null : areUnlimited(signals) ? UNLIMITED : "");
+        note(fields, "max_entities", entities);
+        note(fields, "max_items", items);
+        note(fields, "max_users", users);
+        note(fields, "max_creators", creators);
+        note(fields, "max_storage_bytes", storage);
+        return fields;
+    }
+
+    private static void note(Set<String> fields, String field, @Nullable String text) {
+        if (text != null && text.equals(UNLIMITED)) {
+            fields.add(field);
+        } else if (text != null) {
+            fields.remove(field);
+        }
+    }
+
+    private static boolean areUnlimited(List<String> texts) {
+        return texts.equals(List.of(UNLIMITED));
+    }
+
+    private static <T> @Nullable T value(
+            String option, @Nullable String text, @Nullable T before, Function<String, T> read) {
+        if (text == null) {
+            return before;
+        }
+        return text.equals(UNLIMITED) ? null : amount(option, text, read);
+    }
+
+    private static BigInteger count(String text) {
+        if (!COUNT.matcher(text).matches()) {
+            throw new IllegalArgumentException("'%s' is not a whole number such as 1000".formatted(text));
+        }
+        return new BigInteger(text);
+    }
+
+    /** The limits with those that are named; the others stay. */
+    private static Map<String, SignalLimit> signals(Map<String, SignalLimit> before, List<String> named) {
+        Map<String, SignalLimit> limits = new TreeMap<>(before);
+        Set<String> seen = new TreeSet<>();
+        for (String text : named) {
+            Matcher match = SIGNAL.matcher(text);
+            if (!match.matches()) {
+                throw new IllegalArgumentException(
+                        "--signal: '%s' is not a limit such as click=10/s or click=10/s,20".formatted(text));
+            }
+            String type = match.group(1);
+            String perSecond = match.group(2);
+            String size = match.group(3);
+            if (!seen.add(type)) {
+                throw new IllegalArgumentException("--signal: %s is named twice".formatted(type));
+            }
+            if (perSecond == null) {
+                limits.remove(type);
+            } else {
+                limits.put(
+                        type,
+                        amount(
+                                "--signal",
+                                perSecond,
+                                number -> new SignalLimit(
+                                        Amounts.perSecond(number), size == null ? null : Amounts.perSecond(size))));
+            }
+        }
+        return limits;
     }
 
     /** The limits with those that are named; the others stay. */

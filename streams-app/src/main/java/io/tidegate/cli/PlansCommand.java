@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admin.AdminException;
 import io.tidegate.admin.ConfigEdit;
+import io.tidegate.admin.ConfigHistory;
 import io.tidegate.admin.PlanOperations;
 import io.tidegate.admin.PlanOperations.Outcome.Changed;
 import io.tidegate.admin.PlanOperations.Outcome.Rejected;
@@ -41,6 +42,8 @@ import picocli.CommandLine.Spec;
             PlansCommand.Get.class,
             PlansCommand.SetPlan.class,
             PlansCommand.Unset.class,
+            PlansCommand.History.class,
+            PlansCommand.Undo.class,
             PlansCommand.Rm.class
         })
 final class PlansCommand implements Runnable {
@@ -49,7 +52,8 @@ final class PlansCommand implements Runnable {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "a command is missing: ls, get, set, unset or rm");
+        throw new ParameterException(
+                spec.commandLine(), "a command is missing: ls, get, set, unset, history, undo or rm");
     }
 
     @Command(
@@ -218,6 +222,14 @@ final class PlansCommand implements Runnable {
         private LimitOptions limits = new LimitOptions();
 
         @Option(
+                names = "--ceiling",
+                paramLabel = "LIMIT=VALUE",
+                description =
+                        "How far tenants with a tenant-admin token may set a limit themselves, such as rate=500/s or entities=20000:"
+                                + " the options above without the dashes; can be repeated.")
+        private @Nullable List<String> ceiling;
+
+        @Option(
                 names = "--from",
                 paramLabel = "FILE",
                 description = "A whole plan as JSON, - for standard input; replaces all, other options come on top.")
@@ -229,7 +241,7 @@ final class PlansCommand implements Runnable {
             Plan base = from == null ? null : read(name, from);
             // An invalid limit is rejected before the broker is asked for the ones that stay.
             TenantConfig checked = apply(base == null ? Plan.empty(name).fields() : base.fields());
-            if (base == null && !limits.namesAny()) {
+            if (base == null && ceiling == null && !limits.namesAny()) {
                 throw new ParameterException(spec.commandLine(), "name what to set, such as --rate 100/s");
             }
             return print(
@@ -241,7 +253,12 @@ final class PlansCommand implements Runnable {
 
         private TenantConfig apply(TenantConfig base) {
             try {
-                return limits.apply(base);
+                TenantConfig fields = limits.apply(base);
+                return ceiling == null
+                        ? fields
+                        : fields.toBuilder()
+                                .ceiling(CeilingOption.apply(ceiling, base.ceiling()))
+                                .build();
             } catch (IllegalArgumentException e) {
                 throw new ParameterException(spec.commandLine(), e.getMessage(), e);
             }
@@ -268,13 +285,63 @@ final class PlansCommand implements Runnable {
         @Mixin
         private LimitFlags limits = new LimitFlags();
 
+        @Option(names = "--ceiling", description = "Tenants cannot set higher limits themselves than the plan's own.")
+        private boolean ceiling;
+
         @Override
         public Integer call() {
             String name = name();
-            if (!limits.namesAny()) {
+            if (!ceiling && !limits.namesAny()) {
                 throw new ParameterException(spec.commandLine(), "name what to unset, such as --rate");
             }
-            return print(operate((operations, caller) -> operations.change(name, limits::without, caller)), "changed");
+            return print(operate((operations, caller) -> operations.change(name, this::without, caller)), "changed");
+        }
+
+        private TenantConfig without(TenantConfig base) {
+            TenantConfig left = limits.without(base);
+            return ceiling ? left.toBuilder().ceiling(null).build() : left;
+        }
+    }
+
+    @Command(
+            name = "history",
+            mixinStandardHelpOptions = true,
+            description = "Prints the last changes of a plan, newest first: when, by whom, from what to what.")
+    static final class History extends OnPlan {
+        @Override
+        public Integer call() {
+            String name = name();
+            List<ConfigHistory.Change> changes;
+            try (TenantOperations operations = new TenantOperations(options.load())) {
+                changes = operations.plans().current(name).history().changes();
+            }
+            ChangesPrinter.print(out(), output.json(), changes, TenantConfigJson::writePlan);
+            if (changes.isEmpty()) {
+                hint("no change of plan '%s' is known".formatted(name));
+            }
+            return ExitCodes.OK;
+        }
+    }
+
+    @Command(
+            name = "undo",
+            mixinStandardHelpOptions = true,
+            description =
+                    "Takes the newest change of a plan back, or all down to a given one, for all its tenants. That is a change"
+                            + " too, and can be undone.")
+    static final class Undo extends OnPlan {
+        @Option(
+                names = "--to",
+                paramLabel = "OFFSET",
+                description = "The oldest change to take back, by its offset in `history`. Default: the newest.")
+        private @Nullable Long to;
+
+        @Override
+        public Integer call() {
+            String name = name();
+            PlanOperations.Outcome outcome = operate((operations, caller) -> operations.undo(name, to, caller));
+            boolean removed = outcome instanceof Changed changed && changed.fields() == null;
+            return print(outcome, removed ? "does not exist again" : "is as it was before");
         }
     }
 

@@ -4,7 +4,9 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admin.LimitsInForce;
 import io.tidegate.admin.TenantDirectory;
+import io.tidegate.admin.TenantDirectory.Stored;
 import io.tidegate.admin.TenantOperations;
+import io.tidegate.tenant.Ceiling;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
 import java.math.BigInteger;
@@ -56,7 +58,7 @@ final class TenantGetCommand extends OnTenant {
             if (inForce == null) {
                 return ExitCodes.FAILED;
             }
-            printEffective(config, LimitsInForce.json(planMissing ? null : config, inForce));
+            printEffective(config, LimitsInForce.json(planMissing ? null : config, inForce, ceiling(snapshot, config)));
         } else if (output.json()) {
             out().println(Json.pretty(Json.tree(TenantConfigJson.write(config))));
         } else {
@@ -65,6 +67,12 @@ final class TenantGetCommand extends OnTenant {
         out().flush();
         warn(TenantOperations.warnings(inForce == null ? config : inForce, options.load()));
         return ExitCodes.OK;
+    }
+
+    private static @Nullable Ceiling ceiling(TenantDirectory.Snapshot snapshot, @Nullable TenantConfig own) {
+        Stored plan =
+                own == null || own.plan() == null ? null : snapshot.plans().get(own.plan());
+        return plan == null || plan.config() == null ? null : plan.config().ceiling();
     }
 
     private void printEffective(@Nullable TenantConfig own, ObjectNode limits) {
@@ -78,19 +86,27 @@ final class TenantGetCommand extends OnTenant {
             out().println(Json.pretty(json));
             return;
         }
-        Table table = new Table("FIELD", "VALUE", "ORIGIN");
-        table.row("tenant_id", tenant.decimal(), null);
-        table.row("label", own == null ? "" : own.label(), null);
-        table.row("plan", plan, null);
+        Table table = new Table("FIELD", "VALUE", "ORIGIN", "CEILING");
+        table.row("tenant_id", tenant.decimal(), null, null);
+        table.row("label", own == null ? "" : own.label(), null, null);
+        table.row("plan", plan, null, null);
         limits.properties()
                 .forEach(limit -> table.row(
                         limit.getKey(),
                         value(limit.getKey(), limit.getValue().path("value")),
-                        origin(limit.getValue().path("origin").asText(), plan)));
+                        origin(limit.getValue().path("origin").asText(), plan),
+                        limit.getValue().has("ceiling")
+                                ? value(limit.getKey(), limit.getValue().path("ceiling"))
+                                : null));
         table.print(out());
     }
 
     private static String value(String field, JsonNode value) {
+        if (value.isObject()) {
+            List<String> entries = new ArrayList<>();
+            value.properties().forEach(entry -> entries.add(entry.getKey() + " " + entry.getValue()));
+            return entries.isEmpty() ? "unlimited" : String.join(", ", entries);
+        }
         if (value.isArray()) {
             List<String> entries = new ArrayList<>();
             value.forEach(entry -> entries.add(entry.isValueNode() ? entry.asText() : entry.toString()));
@@ -132,6 +148,15 @@ final class TenantGetCommand extends OnTenant {
                                 ", ",
                                 config.periods().stream()
                                         .map(ConfigTexts::period)
+                                        .toList()));
+        row.accept(
+                "signals",
+                config.signals().isEmpty()
+                        ? "unlimited"
+                        : String.join(
+                                ", ",
+                                config.signals().entrySet().stream()
+                                        .map(limit -> ConfigTexts.signal(limit.getKey(), limit.getValue()))
                                         .toList()));
         row.accept("max_entities", ConfigTexts.entities(config));
         row.accept("max_items", Amounts.orUnlimited(config.maxItems()));

@@ -1,6 +1,5 @@
 package io.tidegate.cli;
 
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admin.ConfigHistory;
 import io.tidegate.admin.TenantOperations;
 import io.tidegate.admin.TenantOperations.Outcome.Changed;
@@ -28,37 +27,11 @@ final class TenantHistoryCommands {
         Integer execute() {
             List<ConfigHistory.Change> changes =
                     directory().current(tenant).history().changes();
-            Table table = new Table("OFFSET>", "AT", "BY", "CHANGE");
-            for (int i = changes.size() - 1; i >= 0; i--) {
-                ConfigHistory.Change change = changes.get(i);
-                if (output.json()) {
-                    ObjectNode json = Json.object();
-                    json.put("config_offset", change.offset());
-                    json.put("at", change.at().toString());
-                    json.put("by", change.by());
-                    json.set("from", change.from() == null ? null : Json.tree(TenantConfigJson.write(change.from())));
-                    json.set("to", change.to() == null ? null : Json.tree(TenantConfigJson.write(change.to())));
-                    out().println(Json.line(json));
-                } else {
-                    table.row(change.offset(), change.at(), change.by(), text(change));
-                }
-            }
-            if (!output.json()) {
-                table.print(out());
-            }
-            out().flush();
+            ChangesPrinter.print(out(), output.json(), changes, TenantConfigJson::write);
             if (changes.isEmpty()) {
                 hint("no change of tenant %s is known".formatted(tenant));
             }
             return ExitCodes.OK;
-        }
-
-        private static String text(ConfigHistory.Change change) {
-            if (change.to() == null) {
-                return "removed";
-            }
-            return (change.from() == null ? "created " : "")
-                    + String.join(", ", ConfigTexts.difference(change.from(), change.to()));
         }
     }
 

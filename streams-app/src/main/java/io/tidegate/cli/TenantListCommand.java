@@ -2,6 +2,7 @@ package io.tidegate.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admin.PeriodsJson;
+import io.tidegate.admin.SignalsJson;
 import io.tidegate.admin.TenantDirectory;
 import io.tidegate.admin.TenantDirectory.Snapshot;
 import io.tidegate.admin.TenantDirectory.Stored;
@@ -121,7 +122,7 @@ final class TenantListCommand extends OnTenants {
                     own == null ? null : String.join(", ", own.externalIds()),
                     own == null ? null : own.label(),
                     own == null ? null : own.plan(),
-                    config == null ? null : ConfigTexts.rate(config),
+                    config == null ? null : rates(config),
                     config == null || config.maxSignalsPerSec() == null ? null : config.burst(),
                     usage == null ? 0 : usage.acceptedCount(),
                     row.sum(TenantUsage::rejectedCount),
@@ -135,6 +136,18 @@ final class TenantListCommand extends OnTenants {
                     state(row));
         });
         return table;
+    }
+
+    /** The rate of all signals, and of each value of signal that has one of its own. */
+    private static String rates(TenantConfig config) {
+        StringBuilder text = new StringBuilder(ConfigTexts.rate(config));
+        config.signals()
+                .forEach((type, limit) -> text.append(", ")
+                        .append(type)
+                        .append(' ')
+                        .append(limit.maxSignalsPerSec())
+                        .append("/s"));
+        return text.toString();
     }
 
     /** The bytes that were accepted, and the byte rate if there is one. */
@@ -208,6 +221,7 @@ final class TenantListCommand extends OnTenants {
         for (EntityKind kind : EntityKind.values()) {
             entities.put(kind.id(), usage.entityCount(kind));
         }
+        use.set("signals", SignalsJson.of(usage, row.completed(), System.currentTimeMillis()));
         use.set("periods", PeriodsJson.of(usage, row.completed(), System.currentTimeMillis()));
         use.put("sealed_segments", usage.sealedSegments());
         use.put("sealed_bytes", usage.sealedBytes());

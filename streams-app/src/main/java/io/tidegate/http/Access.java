@@ -39,6 +39,8 @@ public final class Access {
         PUBLIC,
         /** Sees one tenant. */
         TENANT,
+        /** Sees one tenant, and changes its limits within the ceiling of its plan. */
+        TENANT_ADMIN,
         /** Sees everything. */
         READ,
         /** Changes. */
@@ -148,11 +150,18 @@ public final class Access {
         if (role.equals("read")) {
             return new Principal(name, Role.READ, null);
         }
-        TenantId tenant = role.startsWith("tenant:") ? TenantId.tryParse(role.substring("tenant:".length())) : null;
-        if (tenant == null) {
-            throw new SettingsException(where + ": the role must be admin, read or tenant:ID, such as tenant:42");
+        int colon = role.indexOf(':');
+        Role ofTenant = switch (role.substring(0, Math.max(0, colon))) {
+            case "tenant" -> Role.TENANT;
+            case "tenant-admin" -> Role.TENANT_ADMIN;
+            default -> null;
+        };
+        TenantId tenant = ofTenant == null ? null : TenantId.tryParse(role.substring(colon + 1));
+        if (ofTenant == null || tenant == null) {
+            throw new SettingsException(
+                    where + ": the role must be admin, read, tenant:ID or tenant-admin:ID, such as tenant:42");
         }
-        return new Principal(name, Role.TENANT, tenant);
+        return new Principal(name, ofTenant, tenant);
     }
 
     /** What instances say to each other; made of an admin's token, which all instances have, without giving it away. */
@@ -228,7 +237,12 @@ public final class Access {
             case TENANT ->
                 principal.role() == Role.READ
                         || principal.role() == Role.ADMIN
-                        || (principal.role() == Role.TENANT && tenant != null && tenant.equals(principal.tenant()));
+                        || (tenant != null && tenant.equals(principal.tenant()));
+            case TENANT_ADMIN ->
+                principal.role() == Role.ADMIN
+                        || (principal.role() == Role.TENANT_ADMIN
+                                && tenant != null
+                                && tenant.equals(principal.tenant()));
             case READ -> principal.role() == Role.READ || principal.role() == Role.ADMIN;
             case ADMIN -> principal.role() == Role.ADMIN;
             case PEER -> principal.role() == Role.PEER;
@@ -239,13 +253,19 @@ public final class Access {
                     "the token %s has the role %s; this needs %s"
                             .formatted(
                                     principal.name(),
-                                    principal.tenant() == null
-                                            ? principal.role().name().toLowerCase(Locale.ROOT)
-                                            : "tenant:" + principal.tenant().decimal(),
-                                    needed == Role.TENANT && tenant != null
-                                            ? "read, or tenant:" + tenant.decimal()
-                                            : needed.name().toLowerCase(Locale.ROOT)));
+                                    id(principal.role(), principal.tenant()),
+                                    switch (needed) {
+                                        case TENANT -> tenant == null ? "read" : "read, or " + id(needed, tenant);
+                                        case TENANT_ADMIN ->
+                                            tenant == null ? "admin" : "admin, or " + id(needed, tenant);
+                                        default -> id(needed, null);
+                                    }));
         }
+    }
+
+    private static String id(Role role, @Nullable TenantId tenant) {
+        String id = role.name().toLowerCase(Locale.ROOT).replace('_', '-');
+        return tenant == null ? id : id + ":" + tenant.decimal();
     }
 
     private static Problem unauthorized(String detail) {

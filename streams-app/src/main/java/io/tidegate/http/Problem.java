@@ -20,6 +20,7 @@ public final class Problem extends RuntimeException {
         INVALID_CONFIG(400, "The config breaks a rule"),
         UNAUTHORIZED(401, "A token is needed"),
         FORBIDDEN(403, "The token does not allow this"),
+        BEYOND_CEILING(403, "The limit is above the ceiling of the plan"),
         CROSS_SITE(403, "The request comes from another web site"),
         NOT_FOUND(404, "There is nothing here"),
         TENANT_UNKNOWN(404, "The tenant has no config"),

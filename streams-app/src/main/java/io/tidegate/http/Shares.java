@@ -44,7 +44,7 @@ public final class Shares {
     /** How many places one principal may hold. */
     public int of(Principal principal) {
         return switch (principal.role()) {
-            case PUBLIC, TENANT -> Math.max(1, (places + 2) / 4);
+            case PUBLIC, TENANT, TENANT_ADMIN -> Math.max(1, (places + 2) / 4);
             case READ -> Math.max(1, places / 2);
             case ADMIN, PEER -> places;
         };

@@ -140,7 +140,7 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
                             topic));
         }
         rejections = new TenantRejections(tenantsMax, clockMs.getAsLong());
-        use = new TenantUse(tenantsMax, rejections::isNamed);
+        use = new TenantUse(tenantsMax, rejections::isNamed, clockMs);
         gauge(MetricNames.HISTORY_BYTES, "Memory of the histories of tenants here", use, TenantUse::historyBytes);
         tenants = new TenantMeters(registry, rejections, use);
         kafka = new KafkaMeters(registry);

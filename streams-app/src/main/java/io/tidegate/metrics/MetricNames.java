@@ -23,6 +23,9 @@ public final class MetricNames {
     public static final String TENANT_ACCEPTED_BYTES = "tidegate_tenant_accepted_bytes_total";
     public static final String TENANT_BYTE_RATE_LIMIT = "tidegate_tenant_byte_rate_limit";
     public static final String TENANT_BYTE_BURST_LIMIT = "tidegate_tenant_byte_burst_limit";
+    public static final String TENANT_SIGNAL_RATE_LIMIT = "tidegate_tenant_signal_rate_limit";
+    public static final String TENANT_SIGNAL_LEVEL = "tidegate_tenant_signal_level_percent";
+    public static final String TENANT_SIGNAL_TOKENS = "tidegate_tenant_signal_tokens";
     public static final String TENANT_BYTE_TOKENS = "tidegate_tenant_byte_tokens";
     public static final String TENANT_SIGNAL_BYTES_LIMIT = "tidegate_tenant_signal_bytes_limit";
     public static final String TENANT_ITEMS = "tidegate_tenant_items";

@@ -8,6 +8,7 @@ import io.micrometer.core.instrument.MultiGauge;
 import io.micrometer.core.instrument.Tags;
 import io.tidegate.admission.Reason;
 import io.tidegate.metrics.TenantRejections.Counts;
+import io.tidegate.metrics.TenantUse.SignalUse;
 import io.tidegate.metrics.TenantUse.Use;
 import io.tidegate.tenant.TenantId;
 import java.util.ArrayList;
@@ -16,6 +17,7 @@ import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.BiFunction;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -23,6 +25,11 @@ import org.jspecify.annotations.Nullable;
 final class TenantMeters {
     static final String TENANT = "tenant";
     static final String OTHER = "_other";
+
+    /** A value of {@code signal} that has a limit: at most 16 for each tenant that is shown. */
+    private static final String SIGNAL = "signal";
+
+    private static final SignalUse NOTHING = new SignalUse(0, 0);
 
     /** A count that a gauge told: an aborted transaction takes some back, which a counter must not show. */
     private static final class Highest {
@@ -37,6 +44,9 @@ final class TenantMeters {
     private final Map<TenantId, Highest> acceptedBytes = new HashMap<>();
     private final Map<TenantId, Highest> observed = new HashMap<>();
     private final Map<MultiGauge, Function<Use, @Nullable Number>> gauges = new LinkedHashMap<>();
+    private final MultiGauge signalLimits;
+    private final MultiGauge signalTokens;
+    private final MultiGauge signalLevels;
 
     TenantMeters(MeterRegistry registry, TenantRejections rejections, TenantUse use) {
         this.registry = registry;
@@ -65,6 +75,16 @@ final class TenantMeters {
                 MetricNames.TENANT_TOKENS,
                 "Signals that the bucket would have let pass at the last decision",
                 chosen -> chosen.config().maxSignalsPerSec() == null ? null : (Number) chosen.tokens());
+        signalLimits = MultiGauge.builder(MetricNames.TENANT_SIGNAL_RATE_LIMIT)
+                .description("Signals per second of one value of signal")
+                .register(registry);
+        signalTokens = MultiGauge.builder(MetricNames.TENANT_SIGNAL_TOKENS)
+                .description("Signals of one value of signal that its bucket would have let pass at the last decision")
+                .register(registry);
+        signalLevels = MultiGauge.builder(MetricNames.TENANT_SIGNAL_LEVEL)
+                .description(
+                        "Percent of its limit that the sustained rate of one value of signal has reached: 0, 80, 90 or 100")
+                .register(registry);
         gauge(
                 MetricNames.TENANT_BYTE_RATE_LIMIT,
                 "Bytes per second",
@@ -105,7 +125,7 @@ final class TenantMeters {
                 chosen -> chosen.config().maxEntities());
         gauge(
                 MetricNames.TENANT_PERIOD_USED,
-                "Percent of the limit of an hour, a day or a month that is used most, at the last decision",
+                "Percent of the limit of an hour, a day or a month that is used most",
                 chosen -> chosen.config().periods().isEmpty() ? null : (Number) chosen.periodPercent());
         gauge(MetricNames.TENANT_STORAGE, "Bytes of sealed WAL segments", Use::sealedBytes);
         gauge(
@@ -124,6 +144,20 @@ final class TenantMeters {
         refreshRefused(rejections.visible(nowMs));
         Map<TenantId, Use> chosen = use.chosen();
         gauges.forEach((gauge, value) -> gauge.register(rows(chosen, value), true));
+        signalLimits.register(
+                signalRows(
+                        chosen, (use, type) -> use.config().signals().get(type).maxSignalsPerSec()),
+                true);
+        signalTokens.register(
+                signalRows(
+                        chosen,
+                        (use, type) -> use.signals().getOrDefault(type, NOTHING).tokens()),
+                true);
+        signalLevels.register(
+                signalRows(
+                        chosen,
+                        (use, type) -> use.signals().getOrDefault(type, NOTHING).levelPercent()),
+                true);
         refreshCounters(
                 MetricNames.TENANT_ACCEPTED,
                 "Signals accepted since the tenant's first, as the last commit but one knew them",
@@ -152,6 +186,16 @@ final class TenantMeters {
                 rows.add(MultiGauge.Row.of(Tags.of(TENANT, tenant.decimal()), number));
             }
         });
+        return rows;
+    }
+
+    private static List<MultiGauge.Row<?>> signalRows(Map<TenantId, Use> chosen, BiFunction<Use, String, Long> value) {
+        List<MultiGauge.Row<?>> rows = new ArrayList<>();
+        chosen.forEach((tenant, use) -> use.config()
+                .signals()
+                .keySet()
+                .forEach(type -> rows.add(
+                        MultiGauge.Row.of(Tags.of(TENANT, tenant.decimal(), SIGNAL, type), value.apply(use, type)))));
         return rows;
     }
 

@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.PriorityQueue;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.LongSupplier;
 import java.util.function.Predicate;
 
 /**
@@ -28,6 +29,7 @@ final class TenantUse {
     /**
      * One tenant's use at a time.
      *
+     * @param signals by the type, of those that have a limit
      * @param periodPercent what is used of the limits of periods, of the one that is used most
      * @param nearness the part of a quota that is used, of the quota that is used most; -1 where it has none
      */
@@ -39,6 +41,7 @@ final class TenantUse {
             long observed,
             long tokens,
             long byteTokens,
+            Map<String, SignalUse> signals,
             long entities,
             long items,
             long users,
@@ -46,7 +49,7 @@ final class TenantUse {
             long sealedBytes,
             long periodPercent,
             double nearness) {
-        static Use of(TenantConfig config, TenantUsage usage, double nearness) {
+        static Use of(TenantConfig config, TenantUsage usage, double nearness, long nowMs) {
             long observed = 0;
             for (Reason reason : Reason.values()) {
                 observed += usage.observedCount(reason);
@@ -59,14 +62,36 @@ final class TenantUse {
                     observed,
                     usage.tokens(config, usage.lastDecisionMs()),
                     usage.byteTokens(config, usage.lastDecisionMs()),
+                    TenantUse.signals(config, usage, nowMs),
                     usage.entityCount(),
                     usage.entityCount(EntityKind.ITEM),
                     usage.entityCount(EntityKind.USER),
                     usage.entityCount(EntityKind.CREATOR),
                     usage.sealedBytes(),
-                    TenantUse.periodPercent(config, usage),
+                    TenantUse.periodPercent(config, usage, nowMs),
                     nearness);
         }
+    }
+
+    /**
+     * What is used of the limit of one value of {@code signal}.
+     *
+     * @param levelPercent the level that the sustained rate has reached: 0, 80, 90 or 100
+     */
+    record SignalUse(long tokens, long levelPercent) {}
+
+    private static Map<String, SignalUse> signals(TenantConfig config, TenantUsage usage, long nowMs) {
+        if (config.signals().isEmpty()) {
+            return Map.of();
+        }
+        Map<String, SignalUse> uses = new HashMap<>();
+        config.signals()
+                .forEach((type, limit) -> uses.put(
+                        type,
+                        new SignalUse(
+                                usage.signalTokens(type, limit, usage.lastDecisionMs()),
+                                QuotaUse.signalRatePercent(usage, type, nowMs))));
+        return uses;
     }
 
     /** What one task told last. */
@@ -75,17 +100,21 @@ final class TenantUse {
     private static final double PERCENT = 100;
     private static final double REFUSED = Double.MAX_VALUE;
 
+    private final LongSupplier clockMs;
     private final int tenantsMax;
     private final Predicate<TenantId> refusedMost;
     private final Map<Integer, Told> byPartition = new ConcurrentHashMap<>();
 
-    TenantUse(int tenantsMax, Predicate<TenantId> refusedMost) {
+    /** @param clockMs the wall clock: a period that is over is not used any more, also if no signal says so */
+    TenantUse(int tenantsMax, Predicate<TenantId> refusedMost, LongSupplier clockMs) {
+        this.clockMs = clockMs;
         this.tenantsMax = tenantsMax;
         this.refusedMost = refusedMost;
     }
 
     UsageRound round(int partition) {
         return new UsageRound() {
+            private final long nowMs = clockMs.getAsLong();
             private final PriorityQueue<Use> nearest = new PriorityQueue<>(Comparator.comparingDouble(Use::nearness));
             private int tenants;
             private long historyBytes;
@@ -94,12 +123,12 @@ final class TenantUse {
             public void tenant(TenantConfig config, TenantUsage usage) {
                 tenants++;
                 historyBytes += usage.historyBytes();
-                double nearness = refusedMost.test(config.tenantId()) ? REFUSED : nearness(config, usage);
+                double nearness = refusedMost.test(config.tenantId()) ? REFUSED : nearness(config, usage, nowMs);
                 if (nearest.size() < tenantsMax) {
-                    nearest.add(Use.of(config, usage, nearness));
+                    nearest.add(Use.of(config, usage, nearness, nowMs));
                 } else if (nearest.element().nearness() < nearness) {
                     nearest.remove();
-                    nearest.add(Use.of(config, usage, nearness));
+                    nearest.add(Use.of(config, usage, nearness, nowMs));
                 }
             }
 
@@ -111,7 +140,7 @@ final class TenantUse {
     }
 
     /** The part of the entities, of the storage or of a period that is used. A rate shows in the rejections. */
-    private static double nearness(TenantConfig config, TenantUsage usage) {
+    private static double nearness(TenantConfig config, TenantUsage usage, long nowMs) {
         double nearness = -1;
         if (config.maxEntities() != null) {
             nearness = Math.max(nearness, (double) usage.entityCount() / Math.max(1, config.entitiesMax()));
@@ -120,20 +149,23 @@ final class TenantUse {
             nearness = Math.max(nearness, (double) usage.sealedBytes() / Math.max(1, config.storageBytesMax()));
         }
         if (!config.periods().isEmpty()) {
-            nearness = Math.max(nearness, periodPercent(config, usage) / PERCENT);
+            nearness = Math.max(nearness, periodPercent(config, usage, nowMs) / PERCENT);
         }
         if (config.limitsEntities()) {
             for (EntityKind kind : EntityKind.values()) {
                 nearness = Math.max(nearness, QuotaUse.entitiesPercent(usage, config, kind) / PERCENT);
             }
         }
-        return config.maxSignalsPerSec() != null || config.maxBytesPerSec() != null ? Math.max(nearness, 0) : nearness;
+        boolean hasRate = config.maxSignalsPerSec() != null
+                || config.maxBytesPerSec() != null
+                || !config.signals().isEmpty();
+        return hasRate ? Math.max(nearness, 0) : nearness;
     }
 
-    private static long periodPercent(TenantConfig config, TenantUsage usage) {
+    private static long periodPercent(TenantConfig config, TenantUsage usage, long nowMs) {
         long percent = 0;
         for (PeriodLimit limit : config.periods()) {
-            percent = Math.max(percent, QuotaUse.periodPercent(usage, limit, usage.lastDecisionMs()));
+            percent = Math.max(percent, QuotaUse.periodPercent(usage, limit, nowMs));
         }
         return percent;
     }

@@ -27,6 +27,7 @@ public final class ConfigWarnings {
         List<Warning> warnings = new ArrayList<>();
         burst(config, warnings);
         bytes(config, warnings);
+        config.signals().forEach((type, limit) -> signal(config, type, limit, warnings));
         storage(config, segmentBytes, warnings);
         if (config.blockedUntil() != null && config.blockedUntil().toEpochMilli() <= nowMs) {
             warnings.add(new Warning(
@@ -68,6 +69,31 @@ public final class ConfigWarnings {
                                             .burstSignals(null)
                                             .build()
                                             .burst())));
+        }
+    }
+
+    private static void signal(TenantConfig config, String type, SignalLimit limit, List<Warning> warnings) {
+        if (limit.burst() == 0 && limit.maxSignalsPerSec() > 0) {
+            warnings.add(new Warning(
+                    "burst_zero",
+                    "signals",
+                    "signals: burst_signals = 0 rejects every signal '%s', although its rate is %d/s"
+                            .formatted(type, limit.maxSignalsPerSec())));
+        } else if (limit.burst() < limit.maxSignalsPerSec()) {
+            warnings.add(new Warning(
+                    "burst_below_rate",
+                    "signals",
+                    ("signals: burst_signals = %d of '%s' is less than one second of its rate %d/s: bursts of more than %d are"
+                                    + " rejected (signal_rate_limited) even below the rate")
+                            .formatted(limit.burst(), type, limit.maxSignalsPerSec(), limit.burst())));
+        }
+        Long rate = config.maxSignalsPerSec();
+        if (rate != null && limit.maxSignalsPerSec() > rate) {
+            warnings.add(new Warning(
+                    "signal_rate_above_rate",
+                    "signals",
+                    "signals: the rate %d/s of '%s' has no effect: the tenant's own rate is %d/s"
+                            .formatted(limit.maxSignalsPerSec(), type, rate)));
         }
     }
 

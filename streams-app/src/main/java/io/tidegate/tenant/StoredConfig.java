@@ -34,7 +34,11 @@ public record StoredConfig(
         try {
             TenantConfig config = TenantConfigJson.parseStored(value);
             return config.tenantId().equals(key)
-                    ? new StoredConfig(config, null)
+                    ? new StoredConfig(
+                            config.ceiling() == null
+                                    ? config
+                                    : config.toBuilder().ceiling(null).build(),
+                            null)
                     : new StoredConfig(null, "the config is of tenant " + config.tenantId());
         } catch (IllegalArgumentException e) {
             return new StoredConfig(null, String.valueOf(e.getMessage()));

@@ -8,10 +8,13 @@ import com.fasterxml.jackson.annotation.JsonPropertyOrder;
 import java.math.BigInteger;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Comparator;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
@@ -29,6 +32,7 @@ import org.jspecify.annotations.Nullable;
  * @param burstBytes size of the byte bucket (u64); null = 2 × rate. A larger signal is rejected
  * @param maxSignalBytes size of the largest value (u32); null = unlimited
  * @param periods limits of calendar periods, at most one for each length; empty = none
+ * @param signals limits of single types of signals, by the type, in addition to the tenant's own; empty = none
  * @param maxEntities distinct items, users and creators together (u64); null = unlimited
  * @param maxItems distinct items (u64); null = unlimited
  * @param maxUsers distinct users (u64); null = unlimited
@@ -39,6 +43,8 @@ import org.jspecify.annotations.Nullable;
  * @param mode whether limits are enforced or only observed; null only where a plan decides
  * @param blockedUntil reject everything until then; null = not blocked
  * @param externalIds names by which signals, commands and requests can refer to the tenant; see {@link TenantName}
+ * @param unlimited limits, by their names in JSON, that are not set here and that the plan does not supply either; sorted
+ * @param ceiling how far the tenants of a plan may change their limits themselves; null = as far as the plan itself. Only in plans
  */
 @JsonPropertyOrder({
     "tenant_id",
@@ -50,6 +56,7 @@ import org.jspecify.annotations.Nullable;
     "burst_bytes",
     "max_signal_bytes",
     "periods",
+    "signals",
     "max_entities",
     "max_items",
     "max_users",
@@ -58,7 +65,9 @@ import org.jspecify.annotations.Nullable;
     "required_regions",
     "mode",
     "blocked_until",
-    "external_ids"
+    "external_ids",
+    "unlimited",
+    "ceiling"
 })
 @JsonInclude(JsonInclude.Include.ALWAYS)
 public record TenantConfig(
@@ -70,6 +79,7 @@ public record TenantConfig(
         @JsonProperty("burst_bytes") @Nullable BigInteger burstBytes,
         @JsonProperty("max_signal_bytes") @Nullable Long maxSignalBytes,
         @JsonProperty("periods") List<PeriodLimit> periods,
+        @JsonProperty("signals") Map<String, SignalLimit> signals,
         @JsonProperty("max_entities") @Nullable BigInteger maxEntities,
         @JsonProperty("max_items") @Nullable BigInteger maxItems,
         @JsonProperty("max_users") @Nullable BigInteger maxUsers,
@@ -79,7 +89,13 @@ public record TenantConfig(
         @JsonProperty("label") String label,
         @JsonProperty("mode") @Nullable Mode mode,
         @JsonProperty("blocked_until") @Nullable Instant blockedUntil,
-        @JsonProperty("external_ids") List<String> externalIds) {
+        @JsonProperty("external_ids") List<String> externalIds,
+
+        @JsonProperty("unlimited") @JsonInclude(JsonInclude.Include.NON_EMPTY)
+        List<String> unlimited,
+
+        @JsonProperty("ceiling") @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable
+        Ceiling ceiling) {
 
     /** Whether a tenant's limits are enforced. */
     public enum Mode {
@@ -99,13 +115,34 @@ public record TenantConfig(
     /** Names of one tenant. */
     public static final int EXTERNAL_IDS_MAX = 16;
 
+    /** Values of {@code signal} with a limit of their own. Each has a bucket with a history. */
+    public static final int SIGNALS_MAX = 16;
+
+    /** UTF-16 code units of a value of {@code signal} with a limit. */
+    public static final int SIGNAL_CHARS_MAX = 128;
+
+    /** The fields that limit a tenant: those that can be in {@code unlimited}, and in the ceiling of a plan. */
+    public static final List<String> LIMITS = List.of(
+            "max_signals_per_sec",
+            "burst_signals",
+            "max_bytes_per_sec",
+            "burst_bytes",
+            "max_signal_bytes",
+            "periods",
+            "signals",
+            "max_entities",
+            "max_items",
+            "max_users",
+            "max_creators",
+            "max_storage_bytes");
+
     /** Decisions are made in milliseconds, and not every {@link Instant} fits them. */
     private static final Instant YEAR_10000 = Instant.parse("+10000-01-01T00:00:00Z");
 
     private static final Pattern REGION = Pattern.compile("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?");
 
     /** How much larger than the rate the bucket is where no burst is given. */
-    private static final long BURST_SECONDS = 2;
+    static final long BURST_SECONDS = 2;
 
     @JsonCreator
     public TenantConfig {
@@ -122,6 +159,7 @@ public record TenantConfig(
         checkRange(tenantId, "burst_bytes", burstBytes, U64_MAX);
         checkRange(tenantId, "max_signal_bytes", boxed(maxSignalBytes), BigInteger.valueOf(U32_MAX));
         periods = checked(tenantId, periods);
+        signals = LimitRules.signals(tenantId, signals);
         checkRange(tenantId, "max_entities", maxEntities, U64_MAX);
         checkRange(tenantId, "max_items", maxItems, U64_MAX);
         checkRange(tenantId, "max_users", maxUsers, U64_MAX);
@@ -147,6 +185,23 @@ public record TenantConfig(
                     "%s: blocked_until = %s is outside the years 1970 to 9999".formatted(tenantId, blockedUntil));
         }
         externalIds = externalIds == null ? List.of() : names(tenantId, externalIds);
+        unlimited = unlimited == null ? List.of() : List.copyOf(new TreeSet<>(unlimited));
+        for (String field : unlimited) {
+            LimitRules.checkUnlimited(tenantId, field);
+        }
+        LimitRules.checkUnset(tenantId, unlimited, "max_signals_per_sec", maxSignalsPerSec);
+        LimitRules.checkUnset(tenantId, unlimited, "max_bytes_per_sec", maxBytesPerSec);
+        LimitRules.checkUnset(tenantId, unlimited, "max_signal_bytes", maxSignalBytes);
+        LimitRules.checkUnset(tenantId, unlimited, "periods", periods.isEmpty() ? null : periods);
+        LimitRules.checkUnset(tenantId, unlimited, "signals", signals.isEmpty() ? null : signals);
+        LimitRules.checkUnset(tenantId, unlimited, "max_entities", maxEntities);
+        LimitRules.checkUnset(tenantId, unlimited, "max_items", maxItems);
+        LimitRules.checkUnset(tenantId, unlimited, "max_users", maxUsers);
+        LimitRules.checkUnset(tenantId, unlimited, "max_creators", maxCreators);
+        LimitRules.checkUnset(tenantId, unlimited, "max_storage_bytes", maxStorageBytes);
+        if (plan == null) {
+            unlimited = List.of(); // what is not set is unlimited anyway
+        }
     }
 
     private static List<String> names(TenantId owner, List<String> externalIds) {
@@ -189,6 +244,7 @@ public record TenantConfig(
                 null,
                 null,
                 List.of(),
+                Map.of(),
                 maxEntities,
                 null,
                 null,
@@ -198,7 +254,9 @@ public record TenantConfig(
                 label,
                 mode,
                 blockedUntil,
-                List.of());
+                List.of(),
+                List.of(),
+                null);
     }
 
     /** The config of {@link TenantId#DEFAULT} where none is stored: unlimited, no residency. */
@@ -224,22 +282,34 @@ public record TenantConfig(
         return new TenantConfig(
                 tenantId,
                 plan,
-                maxSignalsPerSec != null ? maxSignalsPerSec : supplied.maxSignalsPerSec,
+                maxSignalsPerSec != null || isUnlimited("max_signals_per_sec")
+                        ? maxSignalsPerSec
+                        : supplied.maxSignalsPerSec,
                 burstSignals != null ? burstSignals : supplied.burstSignals,
-                maxBytesPerSec != null ? maxBytesPerSec : supplied.maxBytesPerSec,
+                maxBytesPerSec != null || isUnlimited("max_bytes_per_sec") ? maxBytesPerSec : supplied.maxBytesPerSec,
                 burstBytes != null ? burstBytes : supplied.burstBytes,
-                maxSignalBytes != null ? maxSignalBytes : supplied.maxSignalBytes,
-                !periods.isEmpty() ? periods : supplied.periods,
-                maxEntities != null ? maxEntities : supplied.maxEntities,
-                maxItems != null ? maxItems : supplied.maxItems,
-                maxUsers != null ? maxUsers : supplied.maxUsers,
-                maxCreators != null ? maxCreators : supplied.maxCreators,
-                maxStorageBytes != null ? maxStorageBytes : supplied.maxStorageBytes,
+                maxSignalBytes != null || isUnlimited("max_signal_bytes") ? maxSignalBytes : supplied.maxSignalBytes,
+                !periods.isEmpty() || isUnlimited("periods") ? periods : supplied.periods,
+                !signals.isEmpty() || isUnlimited("signals") ? signals : supplied.signals,
+                maxEntities != null || isUnlimited("max_entities") ? maxEntities : supplied.maxEntities,
+                maxItems != null || isUnlimited("max_items") ? maxItems : supplied.maxItems,
+                maxUsers != null || isUnlimited("max_users") ? maxUsers : supplied.maxUsers,
+                maxCreators != null || isUnlimited("max_creators") ? maxCreators : supplied.maxCreators,
+                maxStorageBytes != null || isUnlimited("max_storage_bytes")
+                        ? maxStorageBytes
+                        : supplied.maxStorageBytes,
                 !requiredRegions.isEmpty() ? requiredRegions : supplied.requiredRegions,
                 label,
                 mode != null ? mode : supplied.mode,
                 blockedUntil != null ? blockedUntil : supplied.blockedUntil,
-                externalIds);
+                externalIds,
+                unlimited,
+                null);
+    }
+
+    /** Whether a limit, by its name in JSON, is none although the plan has one. */
+    public boolean isUnlimited(String field) {
+        return unlimited.contains(field);
     }
 
     /** The same limits, blocked until another time; null = not blocked. */
@@ -262,6 +332,7 @@ public record TenantConfig(
         private @Nullable BigInteger burstBytes;
         private @Nullable Long maxSignalBytes;
         private List<PeriodLimit> periods;
+        private Map<String, SignalLimit> signals;
         private @Nullable BigInteger maxEntities;
         private @Nullable BigInteger maxItems;
         private @Nullable BigInteger maxUsers;
@@ -272,6 +343,8 @@ public record TenantConfig(
         private @Nullable Mode mode;
         private @Nullable Instant blockedUntil;
         private List<String> externalIds;
+        private List<String> unlimited;
+        private @Nullable Ceiling ceiling;
 
         private Builder(TenantConfig from) {
             tenantId = from.tenantId;
@@ -282,6 +355,7 @@ public record TenantConfig(
             burstBytes = from.burstBytes;
             maxSignalBytes = from.maxSignalBytes;
             periods = from.periods;
+            signals = from.signals;
             maxEntities = from.maxEntities;
             maxItems = from.maxItems;
             maxUsers = from.maxUsers;
@@ -292,6 +366,8 @@ public record TenantConfig(
             mode = from.mode;
             blockedUntil = from.blockedUntil;
             externalIds = from.externalIds;
+            unlimited = from.unlimited;
+            ceiling = from.ceiling;
         }
 
         public Builder tenantId(TenantId id) {
@@ -391,6 +467,22 @@ public record TenantConfig(
             return this;
         }
 
+        public Builder signals(Map<String, SignalLimit> limits) {
+            signals = limits;
+            return this;
+        }
+
+        /** Names the limits that are none although the plan has one, by their names in JSON. */
+        public Builder unlimited(Collection<String> fields) {
+            unlimited = List.copyOf(fields);
+            return this;
+        }
+
+        public Builder ceiling(@Nullable Ceiling most) {
+            ceiling = most;
+            return this;
+        }
+
         /** @throws IllegalArgumentException naming the field, its value and the rule that it breaks */
         public TenantConfig build() {
             return new TenantConfig(
@@ -402,6 +494,7 @@ public record TenantConfig(
                     burstBytes,
                     maxSignalBytes,
                     periods,
+                    signals,
                     maxEntities,
                     maxItems,
                     maxUsers,
@@ -411,7 +504,9 @@ public record TenantConfig(
                     label,
                     mode,
                     blockedUntil,
-                    externalIds);
+                    externalIds,
+                    unlimited,
+                    ceiling);
         }
     }
 

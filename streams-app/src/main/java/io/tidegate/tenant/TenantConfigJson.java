@@ -1,5 +1,6 @@
 package io.tidegate.tenant;
 
+import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
@@ -11,17 +12,24 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.MapperFeature;
 import com.fasterxml.jackson.databind.ObjectReader;
 import com.fasterxml.jackson.databind.ObjectWriter;
+import com.fasterxml.jackson.databind.SerializerProvider;
 import com.fasterxml.jackson.databind.cfg.CoercionAction;
 import com.fasterxml.jackson.databind.cfg.CoercionInputShape;
 import com.fasterxml.jackson.databind.deser.std.StdDeserializer;
+import com.fasterxml.jackson.databind.exc.ValueInstantiationException;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.module.SimpleModule;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.databind.ser.std.StdSerializer;
 import com.fasterxml.jackson.databind.ser.std.ToStringSerializer;
 import com.fasterxml.jackson.databind.type.LogicalType;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.time.DateTimeException;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
@@ -49,9 +57,14 @@ public final class TenantConfigJson {
                             .setCoercion(CoercionInputShape.Boolean, CoercionAction.Fail))
             .addModule(new SimpleModule()
                     .addSerializer(Instant.class, ToStringSerializer.instance)
-                    .addDeserializer(Instant.class, new InstantDeserializer()))
+                    .addDeserializer(Instant.class, new InstantDeserializer())
+                    .addSerializer(Ceiling.class, new CeilingSerializer())
+                    .addDeserializer(Ceiling.class, new CeilingDeserializer()))
             .build();
     private static final List<String> NOT_OF_PLANS = List.of("tenant_id", "plan", "external_ids");
+    private static final String UNLIMITED = "unlimited";
+    private static final String CEILING = "ceiling";
+    private static final byte[] UNLIMITED_TEXT = "\"unlimited\"".getBytes(StandardCharsets.US_ASCII);
     private static final ObjectReader STRICT = MAPPER.readerFor(TenantConfig.class);
     private static final ObjectReader LENIENT = STRICT.without(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES);
     private static final ObjectWriter WRITER = MAPPER.writerFor(TenantConfig.class);
@@ -64,7 +77,11 @@ public final class TenantConfigJson {
      * @throws IllegalArgumentException saying which field breaks which rule
      */
     public static TenantConfig parse(byte[] json) {
-        return read(STRICT, json);
+        TenantConfig config = read(STRICT, withUnlimitedListed(json));
+        if (config.ceiling() != null) {
+            throw new IllegalArgumentException("ceiling: is a field of plans, not of tenants");
+        }
+        return config;
     }
 
     /**
@@ -74,6 +91,96 @@ public final class TenantConfigJson {
      */
     public static TenantConfig parseStored(byte[] json) {
         return read(LENIENT, json);
+    }
+
+    /**
+     * A config with a patch (RFC 7396): a field replaces what was there, null takes it away, and what is named inside an object is
+     * replaced inside it. A limit that gets a value is not unlimited any more.
+     *
+     * @throws IllegalArgumentException saying which field breaks which rule
+     */
+    public static TenantConfig patched(TenantConfig base, ObjectNode patch) {
+        ObjectNode merged = MAPPER.valueToTree(base);
+        List<String> unlimited =
+                base.unlimited().stream().filter(field -> !patch.has(field)).toList();
+        merged.set(UNLIMITED, MAPPER.valueToTree(unlimited));
+        merge(merged, patch);
+        return parse(bytes(merged));
+    }
+
+    /**
+     * The same for a plan.
+     *
+     * @throws IllegalArgumentException saying which field breaks which rule
+     */
+    public static Plan patchedPlan(String name, TenantConfig base, ObjectNode patch) {
+        ObjectNode merged = MAPPER.valueToTree(base);
+        merged.remove(NOT_OF_PLANS);
+        merge(merged, patch);
+        if (!patch.path(CEILING).isEmpty() && merged.path(CEILING).isEmpty()) {
+            merged.remove(CEILING); // each of its limits was taken away
+        }
+        return parsePlan(name, bytes(merged));
+    }
+
+    private static void merge(ObjectNode target, ObjectNode patch) {
+        patch.properties().forEach(field -> {
+            if (field.getValue() instanceof ObjectNode inner) {
+                ObjectNode within = target.get(field.getKey()) instanceof ObjectNode object
+                        ? object
+                        : target.putObject(field.getKey());
+                merge(within, inner);
+            } else if (field.getValue().isNull()) {
+                target.remove(field.getKey());
+            } else {
+                target.set(field.getKey(), field.getValue());
+            }
+        });
+    }
+
+    /** A limit can be given as the text "unlimited", and is stored as an entry of a list, which older builds ignore. */
+    private static byte[] withUnlimitedListed(byte[] json) {
+        if (!contains(json, UNLIMITED_TEXT)) {
+            return json;
+        }
+        JsonNode tree;
+        try {
+            tree = MAPPER.readTree(json);
+        } catch (IOException e) {
+            return json; // the reader says what is wrong
+        }
+        JsonNode listed = tree.path(UNLIMITED);
+        if (!tree.isObject() || !(listed.isMissingNode() || listed.isNull() || listed.isArray())) {
+            return json;
+        }
+        ObjectNode config = (ObjectNode) tree;
+        ArrayNode unlimited = MAPPER.createArrayNode();
+        listed.forEach(unlimited::add);
+        for (String field : TenantConfig.LIMITS) {
+            if (config.path(field).isTextual() && config.path(field).asText().equals(UNLIMITED)) {
+                config.remove(field);
+                unlimited.add(field);
+            }
+        }
+        config.set(UNLIMITED, unlimited);
+        return bytes(config);
+    }
+
+    private static boolean contains(byte[] bytes, byte[] part) {
+        for (int at = 0; at + part.length <= bytes.length; at++) {
+            if (Arrays.equals(bytes, at, at + part.length, part, 0, part.length)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private static byte[] bytes(JsonNode tree) {
+        try {
+            return MAPPER.writeValueAsBytes(tree);
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException("a tree is always writable", e);
+        }
     }
 
     public static byte[] write(TenantConfig config) {
@@ -113,13 +220,25 @@ public final class TenantConfigJson {
         }
     }
 
-    /** The fields that a config sets, by their names in JSON; a plan supplies the others. */
-    public static Set<String> fieldsSet(TenantConfig config) {
+    /** The fields in which two configs differ, by their names in JSON. */
+    static List<String> difference(TenantConfig one, TenantConfig other) {
+        ObjectNode first = MAPPER.valueToTree(one);
+        ObjectNode second = MAPPER.valueToTree(other);
         Set<String> names = new TreeSet<>();
+        first.fieldNames().forEachRemaining(names::add);
+        second.fieldNames().forEachRemaining(names::add);
+        return names.stream()
+                .filter(name -> !first.path(name).equals(second.path(name)))
+                .toList();
+    }
+
+    /** The fields that a config sets, by their names in JSON, also to unlimited; a plan supplies the others. */
+    public static Set<String> fieldsSet(TenantConfig config) {
+        Set<String> names = new TreeSet<>(config.unlimited());
         MAPPER.valueToTree(config).properties().forEach(field -> {
             JsonNode value = field.getValue();
             boolean empty = value.isNull()
-                    || (value.isArray() && value.isEmpty())
+                    || (value.isContainerNode() && value.isEmpty())
                     || (value.isTextual() && value.asText().isEmpty());
             if (!empty) {
                 names.add(field.getKey());
@@ -139,7 +258,8 @@ public final class TenantConfigJson {
                 }
             }
             tree.put("tenant_id", 0);
-            return new Plan(name, read(reader, MAPPER.writeValueAsBytes(tree)));
+            byte[] named = bytes(tree);
+            return new Plan(name, read(reader, reader == STRICT ? withUnlimitedListed(named) : named));
         } catch (IOException e) {
             throw new IllegalArgumentException("plan '%s': %s".formatted(name, JsonFaults.describe(e)), e);
         } catch (IllegalArgumentException e) {
@@ -167,6 +287,68 @@ public final class TenantConfigJson {
             return config;
         } catch (IOException e) {
             throw new IllegalArgumentException(JsonFaults.describe(e), e);
+        }
+    }
+
+    private static final class CeilingSerializer extends StdSerializer<Ceiling> {
+        private static final long serialVersionUID = 1L;
+
+        CeilingSerializer() {
+            super(Ceiling.class);
+        }
+
+        /** The limits that are named, and nothing else. */
+        @Override
+        public void serialize(Ceiling ceiling, JsonGenerator out, SerializerProvider provider) throws IOException {
+            ObjectNode tree = MAPPER.valueToTree(ceiling.limits());
+            Set<String> set = fieldsSet(ceiling.limits());
+            tree.retain(TenantConfig.LIMITS.stream().filter(set::contains).toList());
+            out.writeTree(tree);
+        }
+    }
+
+    private static final class CeilingDeserializer extends StdDeserializer<Ceiling> {
+        private static final long serialVersionUID = 1L;
+
+        CeilingDeserializer() {
+            super(Ceiling.class);
+        }
+
+        @Override
+        public Ceiling deserialize(JsonParser parser, DeserializationContext context) throws IOException {
+            JsonNode json = context.readTree(parser);
+            if (!(json instanceof ObjectNode tree)) {
+                throw JsonMappingException.from(parser, "an object with limits is expected");
+            }
+            boolean strict = context.isEnabled(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES);
+            List<String> names = new ArrayList<>();
+            tree.fieldNames().forEachRemaining(names::add);
+            for (String name : names) {
+                if (!TenantConfig.LIMITS.contains(name)) {
+                    if (strict) {
+                        throw JsonMappingException.from(
+                                parser,
+                                "'%s' is not a limit; limits: %s"
+                                        .formatted(JsonFaults.quoted(name), String.join(", ", TenantConfig.LIMITS)));
+                    }
+                    tree.remove(name);
+                }
+            }
+            tree.put("tenant_id", 0);
+            try {
+                return new Ceiling(context.readTreeAsValue(tree, TenantConfig.class));
+            } catch (ValueInstantiationException e) {
+                throw JsonMappingException.from(parser, rule(e.getCause() == null ? e : e.getCause()));
+            } catch (IllegalArgumentException e) {
+                throw JsonMappingException.from(parser, rule(e));
+            }
+        }
+
+        /** The rules name the owner of a config, and this is none. */
+        private static String rule(Throwable broken) {
+            return String.valueOf(broken.getMessage())
+                    .replace(TenantId.DEFAULT + ": ", "")
+                    .replace(CEILING + ": ", "");
         }
     }
 

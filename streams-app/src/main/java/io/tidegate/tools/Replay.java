@@ -9,6 +9,7 @@ import io.tidegate.config.Settings;
 import io.tidegate.contract.Residency;
 import io.tidegate.contract.SourcePosition;
 import io.tidegate.contract.TidegateHeaders;
+import io.tidegate.tenant.SignalLimit;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.tools.ReplayJudge.Candidate;
@@ -25,7 +26,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
-import java.util.function.BiPredicate;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import org.apache.kafka.clients.admin.Admin;
@@ -193,7 +193,7 @@ public final class Replay {
         try (TopicReader reader = rejections()) {
             Map<TopicPartition, Long> ends = ends(reader, choice);
             readLedger(reader);
-            read(reader, ends, choice, () -> true, (rejection, tenant) -> {
+            read(reader, ends, choice, () -> true, (rejection, tenant, type) -> {
                 counts.replayed(tenant, rejection.reason, rate(tenant));
                 return true;
             });
@@ -270,11 +270,7 @@ public final class Replay {
      * @return false if it stopped before the ends
      */
     private boolean read(
-            TopicReader reader,
-            Map<TopicPartition, Long> ends,
-            Choice choice,
-            BooleanSupplier goesOn,
-            BiPredicate<Rejection, TenantId> send) {
+            TopicReader reader, Map<TopicPartition, Long> ends, Choice choice, BooleanSupplier goesOn, Send send) {
         if (choice.from() != null) {
             reader.skipTo(choice.from().toEpochMilli());
         }
@@ -289,12 +285,18 @@ public final class Replay {
         return progress.all;
     }
 
+    /** Takes a rejected signal of a tenant, and of a type if it has one; false if there is no time for it. */
+    @FunctionalInterface
+    private interface Send {
+        boolean test(Rejection rejection, TenantId tenant, @Nullable String type);
+    }
+
     /** Whether all was read so far. */
     private static final class Progress {
         private boolean all = true;
     }
 
-    private boolean decide(Rejection rejection, BiPredicate<Rejection, TenantId> send) {
+    private boolean decide(Rejection rejection, Send send) {
         ConsumerRecord<byte[], byte[]> record = rejection.record;
         SourcePosition source = rejection.source;
         if (ledger.contains(record.partition(), record.offset())) {
@@ -309,7 +311,7 @@ public final class Replay {
             Verdict verdict = judge().judge(rejection.candidate(), System.currentTimeMillis());
             String still = verdict.stillRejected();
             if (still == null && verdict.tenant() != null) {
-                return send.test(rejection, verdict.tenant());
+                return send.test(rejection, verdict.tenant(), verdict.type());
             }
             counts.hopeless(rejection.tenant, rejection.reason, still == null ? ReplayReport.UNKNOWN : still);
         }
@@ -363,6 +365,18 @@ public final class Replay {
         TenantConfig config = config(tenant);
         Long rate = config == null ? null : config.maxSignalsPerSec();
         return rate == null ? -1 : rate;
+    }
+
+    /** The smaller one of the tenant's rate and that of the type of the signal; negative if it has none. */
+    private long rate(TenantId tenant, @Nullable String type) {
+        long rate = rate(tenant);
+        TenantConfig config = config(tenant);
+        SignalLimit limit =
+                config == null || type == null ? null : config.signals().get(type);
+        if (limit == null) {
+            return rate;
+        }
+        return rate < 0 ? limit.maxSignalsPerSec() : Math.min(rate, limit.maxSignalsPerSec());
     }
 
     /** The tenant's rate in bytes per second; negative if it has none. */
@@ -435,7 +449,7 @@ public final class Replay {
         }
 
         /** Sends when the pace lets it; false if that is too late. */
-        boolean send(Rejection rejection, TenantId tenant) {
+        boolean send(Rejection rejection, TenantId tenant, @Nullable String type) {
             long due = pace.due(tenant, System.nanoTime());
             if (!isInTime(due)) {
                 return false;
@@ -451,7 +465,7 @@ public final class Replay {
             byte[] value = rejection.record.value();
             pace.sent(
                     tenant,
-                    rate(tenant),
+                    rate(tenant, type),
                     value == null ? 0 : value.length,
                     byteRate(tenant),
                     Math.max(due, System.nanoTime()));

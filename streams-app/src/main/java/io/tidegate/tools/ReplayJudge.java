@@ -15,6 +15,7 @@ import io.tidegate.contract.TenantSource;
 import io.tidegate.signal.Signal;
 import io.tidegate.signal.SignalMapping;
 import io.tidegate.signal.SignalReader;
+import io.tidegate.tenant.SignalLimit;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfig.Mode;
 import io.tidegate.tenant.TenantId;
@@ -63,9 +64,17 @@ final class ReplayJudge {
      * The judgement.
      *
      * @param tenant whose signal it is; null if it is nobody's
+     * @param type the value of {@code signal}; null if it has none, or is not known
      * @param stillRejected the id of the reason or defect for which it would be rejected; null if it would pass
      */
-    record Verdict(@Nullable TenantId tenant, @Nullable String stillRejected) {}
+    record Verdict(
+            @Nullable TenantId tenant,
+            @Nullable String type,
+            @Nullable String stillRejected) {
+        Verdict(@Nullable TenantId tenant, @Nullable String stillRejected) {
+            this(tenant, null, stillRejected);
+        }
+    }
 
     /**
      * Judges by a snapshot.
@@ -128,8 +137,9 @@ final class ReplayJudge {
         if (residency.target(config, candidate.headers()) != null || config.mode() == Mode.OBSERVE) {
             return new Verdict(tenant, null);
         }
-        Reason reason = stillRejected(tenant, config, candidate, ((Route.ToTenant) route).signal(), nowMs);
-        return new Verdict(tenant, reason == null ? null : reason.id());
+        Signal signal = ((Route.ToTenant) route).signal();
+        Reason reason = stillRejected(tenant, config, candidate, signal, nowMs);
+        return new Verdict(tenant, signal.type(), reason == null ? null : reason.id());
     }
 
     private @Nullable Reason stillRejected(
@@ -138,7 +148,7 @@ final class ReplayJudge {
         byte[] value = candidate.record().value();
         int bytes = value == null ? 0 : value.length;
         TenantUsage usage = needsUsage(config) ? usages.of(tenant) : TenantUsage.fresh(0, 0);
-        QuotaExceeded exceeded = admission.check(unrated, usage, bytes, nowMs);
+        QuotaExceeded exceeded = admission.check(unrated, usage, signal.type(), bytes, nowMs);
         if (exceeded != null) {
             return exceeded.reason();
         }
@@ -151,6 +161,10 @@ final class ReplayJudge {
         }
         if (config.maxBytesPerSec() != null && config.bytesPerSec() == 0) {
             return Reason.BYTE_RATE_LIMITED;
+        }
+        SignalLimit ofType = signal.type() == null ? null : config.signals().get(signal.type());
+        if (ofType != null && (ofType.maxSignalsPerSec() == 0 || ofType.burst() == 0)) {
+            return Reason.SIGNAL_RATE_LIMITED;
         }
         Added more = needsUsage(config) ? added.computeIfAbsent(tenant, id -> new Added()) : new Added();
         if (config.maxStorageBytes() != null && usage.sealedBytes() + more.bytes >= config.storageBytesMax()) {
@@ -174,6 +188,7 @@ final class ReplayJudge {
                 .burstSignals(null)
                 .maxBytesPerSec(null)
                 .burstBytes(null)
+                .signals(Map.of())
                 .maxSignalBytes(largest > TenantConfig.U32_MAX ? null : (Long) largest)
                 .build();
     }

@@ -241,12 +241,15 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
             listener.late(usage.isBeyondHistory(signal.timestampMs()));
         }
         int bytes = signal.value().length;
-        QuotaExceeded exceeded = admission.check(config, usage, bytes, signal.timestampMs());
+        // What travelled without its ids is not parsed for its type unless a type has a limit.
+        ParseResult parsed = config.signals().isEmpty() ? null : signal.parsed(reader);
+        String type = parsed instanceof Parsed sound ? sound.signal().type() : null;
+        QuotaExceeded exceeded = admission.check(config, usage, type, bytes, signal.timestampMs());
         Decision decision;
         if (exceeded != null && Admission.isRefused(config, exceeded)) {
             decision = admission.refuse(usage, exceeded, bytes, signal.timestampMs());
         } else {
-            ParseResult result = signal.parsed(reader);
+            ParseResult result = parsed != null ? parsed : signal.parsed(reader);
             if (result instanceof Defective bad) {
                 Record<byte[], byte[]> record = new Record<>(
                         signal.key(), signal.value(), signal.timestampMs(), new RecordHeaders(signal.headers()));

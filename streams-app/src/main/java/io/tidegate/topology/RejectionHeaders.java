@@ -74,7 +74,9 @@ final class RejectionHeaders {
         OfLimit(QuotaExceeded quota) {
             limit = quota.limit();
             header = limit.isPresent() ? number(TidegateHeaders.LIMIT, limit.getAsLong()) : null;
-            message = quota.observed().isPresent() ? null : text(TidegateHeaders.MESSAGE, quota.message());
+            message = quota.observed().isPresent() || quota.signal() != null
+                    ? null
+                    : text(TidegateHeaders.MESSAGE, quota.message());
         }
     }
 
@@ -88,7 +90,7 @@ final class RejectionHeaders {
         headers.add(REASONS.get(quota.reason()));
         Header message = ofLimit.message;
         headers.add(
-                message != null && quota.observed().isEmpty()
+                message != null && quota.observed().isEmpty() && quota.signal() == null
                         ? message
                         : text(TidegateHeaders.MESSAGE, quota.message()));
         headers.add(RETRYABLE);

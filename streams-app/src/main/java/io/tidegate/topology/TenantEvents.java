@@ -31,6 +31,9 @@ final class TenantEvents {
                 .put("level_before", crossing.levelBefore())
                 .put("percent", crossing.share())
                 .put("used", crossing.used());
+        if (crossing.signal() != null) {
+            json.put("signal", crossing.signal());
+        }
         if (crossing.limit() >= 0) {
             json.put("limit", crossing.limit());
         } else {

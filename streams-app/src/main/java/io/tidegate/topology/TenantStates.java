@@ -42,8 +42,6 @@ import org.jspecify.annotations.Nullable;
  */
 final class TenantStates {
 
-    private static final Bucket[] BUCKETS = Bucket.values();
-
     /** A tenant's usage, its key and its place in the map, near enough to bound them. */
     private static final long TENANT_BYTES = 1_200;
 
@@ -137,7 +135,7 @@ final class TenantStates {
     }
 
     private void loadHistory(TenantId tenant, TenantUsage usage) {
-        for (Bucket bucket : BUCKETS) {
+        for (Bucket bucket : Bucket.ALL) {
             if (usage.isStoredHistoryStale(bucket)) {
                 deleteHistory(tenant, bucket);
             } else if (usage.hasStoredHistory(bucket)) {
@@ -222,7 +220,7 @@ final class TenantStates {
     private void write(Held one) {
         one.changed = false;
         usages.put(StateKeys.usage(one.tenant), one.usage.write());
-        for (Bucket bucket : BUCKETS) {
+        for (Bucket bucket : Bucket.ALL) {
             one.usage.writeHistory(bucket, (number, chunk) -> {
                 Bytes key = StateKeys.history(one.tenant, bucket.key(), number);
                 if (chunk == null) {
@@ -353,7 +351,7 @@ final class TenantStates {
         for (int chunk = 0; chunk * EntitySet.CHUNK_ENTITIES < set.size(); chunk++) {
             entities.delete(StateKeys.entities(one.tenant, chunk));
         }
-        for (Bucket bucket : BUCKETS) {
+        for (Bucket bucket : Bucket.ALL) {
             deleteHistory(one.tenant, bucket);
         }
         List<Long> gone = new ArrayList<>();

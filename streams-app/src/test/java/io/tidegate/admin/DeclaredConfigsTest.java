@@ -176,6 +176,73 @@ class DeclaredConfigsTest {
     }
 
     @Test
+    void aBlockStaysUnlessTheFileNamesIt() {
+        Snapshot stored = stored(
+                "{\"tenant_id\":1,\"blocked_until\":\"2030-01-01T00:00:00Z\"}",
+                "{\"tenant_id\":2,\"max_items\":1,\"blocked_until\":\"2030-01-01T00:00:00Z\"}");
+        assertThat(changes("tenants: [{tenant_id: 1}]", stored, false)).isEmpty();
+        List<Change> changed = ConfigApply.compare(parse("tenants: [{tenant_id: 2, max_items: 5}]"), stored, false)
+                .changes();
+        assertThat(changed).hasSize(1);
+        assertThat(changed.get(0).to())
+                .isEqualTo(config("{\"tenant_id\":2,\"max_items\":5,\"blocked_until\":\"2030-01-01T00:00:00Z\"}"));
+        assertThat(changes("tenants: [{tenant_id: 1, blocked_until: null}]", stored, false))
+                .containsExactly("~1");
+        assertThat(changes("tenants: [{tenant_id: 1, blocked_until: 2031-01-01T00:00:00Z}]", stored, false))
+                .containsExactly("~1");
+        assertThat(changes("tenants: [{tenant_id: 2, max_items: 1}]", stored, true))
+                .containsExactly("-1");
+    }
+
+    @Test
+    void aBlockOfAPlanStaysToo() {
+        TenantConfig blocked = Plan.empty("pro").fields().withBlockedUntil(java.time.Instant.EPOCH);
+        Snapshot stored = new Snapshot(new TreeMap<>(), new TreeMap<>(Map.of("pro", new Stored(blocked, 1))));
+        assertThat(changes("plans: {pro: {}}", stored, false)).isEmpty();
+        assertThat(changes("plans: {pro: {blocked_until: null}}", stored, false))
+                .containsExactly("~plan:pro");
+    }
+
+    /** The block is set after the file was compared and before the change is written: the edit sees it. */
+    @Test
+    void aBlockThatAnOperatorSetsMeanwhileStays() {
+        Snapshot stored = stored("{\"tenant_id\":1}");
+        Change change = ConfigApply.compare(parse("tenants: [{tenant_id: 1, max_items: 5}]"), stored, false)
+                .changes()
+                .get(0);
+        TenantConfig now = config("{\"tenant_id\":1,\"blocked_until\":\"2030-01-01T00:00:00Z\"}");
+        ConfigEdit.Before before = new ConfigEdit.Before(
+                change.key(),
+                new ConfigWriter.Current(now, 7, true, ConfigHistory.NONE),
+                ConfigWriter.Current.NONE,
+                false,
+                Map.of(),
+                0);
+        assertThat(change.edit(before))
+                .isEqualTo(new ConfigEdit.Write(
+                        config("{\"tenant_id\":1,\"max_items\":5,\"blocked_until\":\"2030-01-01T00:00:00Z\"}")));
+    }
+
+    @Test
+    void limitsOfSignalsUnlimitedFieldsAndCeilingsAreWrittenAndReadBack() {
+        DeclaredConfigs declared = parse("""
+                plans:
+                  pro: {max_items: 5, ceiling: {max_items: 9, signals: {click: {max_signals_per_sec: 3}}}}
+                tenants:
+                  - {tenant_id: 1, plan: pro, max_items: unlimited, signals: {"on": {max_signals_per_sec: 1, burst_signals: 7}, view: {max_signals_per_sec: 2}}}
+                """);
+        assertThat(declared.tenants().get(TenantId.of(1)).unlimited()).containsExactly("max_items");
+        assertThat(DeclaredConfigs.parse(declared.yaml())).isEqualTo(declared);
+        assertThat(DeclaredConfigs.parse(declared.json())).isEqualTo(declared);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> parse("tenants: [{tenant_id: 1, ceiling: {max_items: 1}}]"))
+                .withMessageContaining("tenants[0] (tenant_id 1): ceiling: is a field of plans");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> parse("tenants: [{tenant_id: 1, signals: {click: {max_signals_per_sec: -1}}}]"))
+                .withMessageContaining("tenants[0] (tenant_id 1): signals.click: max_signals_per_sec = -1 is outside");
+    }
+
+    @Test
     void whatWouldLeaveATenantWithoutItsPlanIsRejectedBeforeAnythingIsWritten() {
         Snapshot stored = stored("pro", "{\"tenant_id\":2,\"plan\":\"pro\"}");
         assertThatIllegalArgumentException()

@@ -7,6 +7,7 @@ import io.tidegate.admission.Decision.Rejected;
 import io.tidegate.signal.Signal;
 import io.tidegate.tenant.PeriodLimit;
 import io.tidegate.tenant.PeriodLimit.Per;
+import io.tidegate.tenant.SignalLimit;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfig.Mode;
 import io.tidegate.tenant.TenantId;
@@ -48,6 +49,11 @@ class AdmissionModelTest {
         private @Nullable BigDecimal bytesLeft;
         private long bytesAtMs;
 
+        /** By value of signal; one that never took a token is not there. */
+        private final Map<String, Level> types = new HashMap<>();
+
+        private record Level(BigDecimal tokens, long atMs) {}
+
         Model(@Nullable String region) {
             this.region = region;
         }
@@ -55,13 +61,14 @@ class AdmissionModelTest {
         /** The reason of the refusal; null if the signal passes. */
         @Nullable
         Reason admit(TenantConfig config, Signal signal, int bytes, long nowMs) {
+            types.keySet().retainAll(config.signals().keySet());
             Set<String> named = new HashSet<>();
             signal.items().forEach(id -> named.add("item " + id));
             signal.users().forEach(id -> named.add("user " + id));
             signal.creators().forEach(id -> named.add("creator " + id));
             Set<String> after = new HashSet<>(entities);
             after.addAll(named);
-            Reason reason = check(config, after, bytes, nowMs);
+            Reason reason = check(config, after, signal.type(), bytes, nowMs);
             if (reason != null && config.mode() == Mode.ENFORCE) {
                 rejected.merge(reason, 1L, Long::sum);
                 return reason;
@@ -71,13 +78,15 @@ class AdmissionModelTest {
             }
             pay(config, nowMs);
             payBytes(config, bytes, nowMs);
+            payType(config, signal.type(), nowMs);
             countPeriods(config, bytes, nowMs);
             entities.addAll(named);
             accepted++;
             return null;
         }
 
-        private @Nullable Reason check(TenantConfig config, Set<String> after, int bytes, long nowMs) {
+        private @Nullable Reason check(
+                TenantConfig config, Set<String> after, @Nullable String type, int bytes, long nowMs) {
             if (config.blockedUntil() != null && Instant.ofEpochMilli(nowMs).isBefore(config.blockedUntil())) {
                 return Reason.TENANT_BLOCKED;
             }
@@ -118,6 +127,10 @@ class AdmissionModelTest {
                     && (!hasBucketOfBytes
                             || byteLevel(config, bytes, nowMs).compareTo(BigDecimal.valueOf(bytes)) < 0)) {
                 return Reason.BYTE_RATE_LIMITED;
+            }
+            SignalLimit limit = type == null ? null : config.signals().get(type);
+            if (limit != null && typeLevel(type, limit, nowMs).compareTo(BigDecimal.ONE) < 0) {
+                return Reason.SIGNAL_RATE_LIMITED;
             }
             boolean grows = after.size() > entities.size();
             if (grows
@@ -195,6 +208,28 @@ class AdmissionModelTest {
             }
         }
 
+        BigDecimal typeLevel(String type, SignalLimit limit, long nowMs) {
+            BigDecimal rate = BigDecimal.valueOf(limit.maxSignalsPerSec());
+            BigDecimal size = BigDecimal.valueOf(limit.burst());
+            Level level = types.get(type);
+            if (rate.signum() == 0 || size.signum() == 0) {
+                return BigDecimal.ZERO;
+            }
+            return level == null
+                    ? rate.min(size)
+                    : level.tokens
+                            .min(size)
+                            .add(rate.multiply(BigDecimal.valueOf(Math.max(0, nowMs - level.atMs), 3)))
+                            .min(size);
+        }
+
+        private void payType(TenantConfig config, @Nullable String type, long nowMs) {
+            SignalLimit limit = type == null ? null : config.signals().get(type);
+            if (limit != null && typeLevel(type, limit, nowMs).compareTo(BigDecimal.ONE) >= 0) {
+                types.put(type, new Level(typeLevel(type, limit, nowMs).subtract(BigDecimal.ONE), nowMs));
+            }
+        }
+
         private BigDecimal level(TenantConfig config, long nowMs) {
             BigDecimal rate = BigDecimal.valueOf(config.maxSignalsPerSec());
             BigDecimal size = BigDecimal.valueOf(config.burst());
@@ -246,7 +281,8 @@ class AdmissionModelTest {
         TenantConfig config = someConfig(random, 1_000_000);
         long now = 1_000_000;
         for (int step = 0; step < 8_000; step++) {
-            Signal signal = new Signal(null, null, someIds(random), someIds(random), someIds(random));
+            String type = pick(random, null, "a", "b", "c", "d", "e", "not limited");
+            Signal signal = new Signal(null, type, someIds(random), someIds(random), someIds(random));
             String at = "seed %d, step %d, now %d: %s, %s".formatted(seed, step, now, signal, config);
             int bytes = 1 + random.nextInt(random.nextInt(10) == 0 ? 2_000 : 100);
             Reason expected = model.admit(config, signal, bytes, now);
@@ -260,6 +296,7 @@ class AdmissionModelTest {
                 assertThat(quota.tenant()).as(at).isEqualTo(T42);
             }
             assertSameState(usage, model, at);
+            assertSameTokens(config, usage, model, now, at);
 
             now += random.nextInt(30) == 0 ? random.nextInt(3_000) : random.nextInt(4);
             if (random.nextInt(250) == 0) {
@@ -282,7 +319,8 @@ class AdmissionModelTest {
                 .as("seed %d: every reason occurs", seed)
                 .contains(Reason.TENANT_BLOCKED, Reason.REGION_NOT_ALLOWED, Reason.STORAGE_LIMIT)
                 .contains(Reason.RATE_LIMITED, Reason.BURST_EXCEEDED, Reason.ENTITY_LIMIT)
-                .contains(Reason.BYTE_RATE_LIMITED, Reason.SIGNAL_TOO_LARGE, Reason.PERIOD_LIMIT);
+                .contains(Reason.BYTE_RATE_LIMITED, Reason.SIGNAL_TOO_LARGE, Reason.PERIOD_LIMIT)
+                .contains(Reason.SIGNAL_RATE_LIMITED);
         assertThat(model.observed).as("seed %d: observe mode occurs", seed).isNotEmpty();
     }
 
@@ -298,6 +336,34 @@ class AdmissionModelTest {
         }
     }
 
+    /** All or nothing: whatever rejected a signal, it took no token of any bucket and nothing of any period. */
+    private static void assertSameTokens(TenantConfig config, TenantUsage usage, Model model, long nowMs, String at) {
+        config.signals().forEach((type, limit) -> {
+            if (limit.maxSignalsPerSec() > 0 && limit.burst() > 0) {
+                assertThat(usage.signalTokens(type, limit, nowMs))
+                        .as("%s: tokens of %s", at, type)
+                        .isEqualTo(model.typeLevel(type, limit, nowMs).longValue());
+            }
+        });
+        if (config.maxSignalsPerSec() != null && config.maxSignalsPerSec() > 0 && config.burst() > 0) {
+            assertThat(usage.tokens(config, nowMs))
+                    .as("%s: tokens", at)
+                    .isEqualTo(model.level(config, nowMs).longValue());
+        }
+        boolean hasBytes = config.maxBytesPerSec() != null && config.bytesPerSec() > 0 && config.bytesBurst() > 0;
+        // Above that, the bucket holds less than the limit says.
+        if (hasBytes && Math.max(config.bytesPerSec(), config.bytesBurst()) <= BucketLimits.TOKENS_MAX) {
+            assertThat(usage.byteTokens(config, nowMs))
+                    .as("%s: bytes", at)
+                    .isEqualTo(model.byteLevel(config, 0, nowMs).longValue());
+        }
+        for (PeriodLimit limit : config.periods()) {
+            long[] used = model.periods.getOrDefault(Model.period(limit.per(), nowMs), new long[2]);
+            assertThat(usage.periodSignals(limit.per(), nowMs)).as(at).isEqualTo(used[0]);
+            assertThat(usage.periodBytes(limit.per(), nowMs)).as(at).isEqualTo(used[1]);
+        }
+    }
+
     /** What {@code retry_after_ms} promises: the same signal passes then, and not one millisecond earlier. */
     @ParameterizedTest
     @ValueSource(longs = {1, 2, 3, 4})
@@ -305,7 +371,7 @@ class AdmissionModelTest {
         SplittableRandom random = new SplittableRandom(seed);
         Admission admission = new Admission("eu");
         TenantUsage usage = TenantUsage.fresh(1, 2);
-        Signal signal = new Signal(null, null, null, null);
+        Signal signal = new Signal(null, "a", List.of(), List.of(), List.of());
         int checked = 0;
         long now = 1_000_000;
         for (int round = 0; round < 400; round++) {
@@ -313,6 +379,12 @@ class AdmissionModelTest {
                     .maxSignalsPerSec(random.nextInt(4) == 0 ? null : (Long) (1 + random.nextLong(300)))
                     .maxBytesPerSec(random.nextInt(3) == 0 ? null : big(1 + random.nextLong(30_000)))
                     .burstBytes(random.nextInt(2) == 0 ? null : big(2_000))
+                    .signals(
+                            random.nextInt(2) == 0
+                                    ? Map.of()
+                                    : Map.of(
+                                            "a",
+                                            new SignalLimit(1 + random.nextLong(200), pick(random, null, 1L, 50L))))
                     .blockedUntil(someTime(random, now))
                     .build();
             for (int i = 0; i < 20; i++) {
@@ -377,6 +449,7 @@ class AdmissionModelTest {
                 pick(random, null, null, null, null, big(0), big(90), big(30_000), TenantConfig.U64_MAX),
                 pick(random, null, null, null, 0L, 90L, 1_000L),
                 somePeriods(random),
+                someSignals(random),
                 pick(random, null, null, big(0), big(10), big(40), big(150), TenantConfig.U64_MAX),
                 pick(random, null, null, null, null, big(0), big(20), TenantConfig.U64_MAX),
                 pick(random, null, null, null, null, big(3), big(50)),
@@ -386,7 +459,9 @@ class AdmissionModelTest {
                 "",
                 random.nextInt(4) == 0 ? Mode.OBSERVE : Mode.ENFORCE,
                 someTime(random, nowMs),
-                List.of());
+                List.of(),
+                List.of(),
+                null);
     }
 
     private static List<PeriodLimit> somePeriods(SplittableRandom random) {
@@ -401,6 +476,20 @@ class AdmissionModelTest {
             }
         }
         return periods;
+    }
+
+    private static Map<String, SignalLimit> someSignals(SplittableRandom random) {
+        Map<String, SignalLimit> limits = new HashMap<>();
+        for (String type : List.of("a", "b", "c", "d", "e")) {
+            if (random.nextInt(3) == 0) {
+                limits.put(
+                        type,
+                        new SignalLimit(
+                                pick(random, 0L, 1L, 20L, 100L, 400L, TenantConfig.U32_MAX),
+                                pick(random, null, null, null, 0L, 1L, 5L, 100L)));
+            }
+        }
+        return limits;
     }
 
     private static @Nullable Instant someTime(SplittableRandom random, long nowMs) {
@@ -430,8 +519,8 @@ class AdmissionModelTest {
     }
 
     private static Map<Bucket, Map<Integer, byte[]>> histories() {
-        Map<Bucket, Map<Integer, byte[]>> histories = new EnumMap<>(Bucket.class);
-        for (Bucket bucket : Bucket.values()) {
+        Map<Bucket, Map<Integer, byte[]>> histories = new HashMap<>();
+        for (Bucket bucket : Bucket.ALL) {
             histories.put(bucket, new TreeMap<>());
         }
         return histories;

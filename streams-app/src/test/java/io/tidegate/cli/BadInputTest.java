@@ -74,6 +74,14 @@ final class BadInputTest {
                 "--byte-burst | -1 | --byte-burst: '-1' is not a size such as 1GiB",
                 "--signal-size | 4GiB | --signal-size: 4GiB is above the largest limit, 4294967295 bytes",
                 "--items | -1 | max_items = -1 is outside 0 to",
+                "--items | many | --items: 'many' is not a whole number such as 1000",
+                "--burst | unlimited | --burst",
+                "--byte-burst | unlimited | --byte-burst: 'unlimited' is not a size such as 1GiB",
+                "--period | unlimited,1 | --period: 'unlimited,1' is not a limit such as hour=1000",
+                "--signal | click | --signal: 'click' is not a limit such as click=10/s or click=10/s,20",
+                "--signal | click=fast | --signal: 'click=fast' is not a limit such as click=10/s",
+                "--signal | click=4294967296 | --signal: max_signals_per_sec = 4294967296 is outside 0 to 4294967295",
+                "--signal | click=1,4294967296 | --signal: burst_signals = 4294967296 is outside 0 to 4294967295",
                 "--storage | 1XB | --storage: '1XB' is not a size such as 1GiB",
                 "--storage | 18446744073709551616 | max_storage_bytes = 18446744073709551616 is outside",
                 "--region | EU | required_regions: 'EU' is not a region name",
@@ -82,6 +90,22 @@ final class BadInputTest {
             })
     void refusesALimitThatCannotBe(String option, String value, String message) {
         assertUsage(Cli.run("tenants", "set", "42", NOBODY, option, value), message);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "rate | --ceiling: Missing required parameter for option '--rate'",
+                "rate=fast | --ceiling: --rate: 'fast' is not a rate such as 100/s",
+                "speed=5 | --ceiling: Unknown option: '--speed=5'",
+                "items=-1 | --ceiling: t0: max_items = -1 is outside",
+                "mode=observe | --ceiling: ceiling: mode is not a limit",
+                "label=a | --ceiling: ceiling: label is not a limit",
+                "rate=unlimited | --ceiling: ceiling: names no limit",
+            })
+    void rejectsACeilingThatCannotBe(String ceiling, String message) {
+        assertUsage(Cli.run("plans", "set", "pro", NOBODY, "--ceiling", ceiling), message);
     }
 
     @Test

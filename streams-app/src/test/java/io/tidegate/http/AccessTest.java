@@ -124,7 +124,19 @@ final class AccessTest {
         "tenant:42, TENANT, , false",
         "tenant:42, READ, , false",
         "tenant:42, ADMIN, 42, false",
-        "tenant:42, PEER, 42, false"
+        "tenant:42, PEER, 42, false",
+        "admin, TENANT_ADMIN, 42, true",
+        "read, TENANT_ADMIN, 42, false",
+        "tenant:42, TENANT_ADMIN, 42, false",
+        "tenant-admin:42, TENANT_ADMIN, 42, true",
+        "tenant-admin:42, TENANT_ADMIN, 43, false",
+        "tenant-admin:42, TENANT_ADMIN, , false",
+        "tenant-admin:42, TENANT, 42, true",
+        "tenant-admin:42, TENANT, 43, false",
+        "tenant-admin:42, TENANT, , false",
+        "tenant-admin:42, READ, , false",
+        "tenant-admin:42, ADMIN, 42, false",
+        "tenant-admin:42, PEER, 42, false"
     })
     void aRoleMayDoWhatItSaysAndNoMore(String role, Role needed, @Nullable String tenant, boolean may)
             throws IOException {

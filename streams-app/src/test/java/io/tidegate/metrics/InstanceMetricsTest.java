@@ -18,6 +18,7 @@ import io.tidegate.streams.Continuity;
 import io.tidegate.streams.Instance;
 import io.tidegate.tenant.MissingTenants;
 import io.tidegate.tenant.PeriodLimit;
+import io.tidegate.tenant.SignalLimit;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfig.Mode;
 import io.tidegate.tenant.TenantId;
@@ -67,6 +68,7 @@ final class InstanceMetricsTest {
                     .maxItems(BigInteger.valueOf(7))
                     .maxUsers(BigInteger.valueOf(8))
                     .maxCreators(BigInteger.valueOf(9))
+                    .signals(Map.of("click", new SignalLimit(10L, 20L)))
                     .build();
 
     @TempDir
@@ -142,6 +144,18 @@ final class InstanceMetricsTest {
 
         assertThat(scraped.keySet()).containsExactlyInAnyOrderElementsOf(constants);
         assertThat(page).containsExactlyInAnyOrderEntriesOf(scraped);
+    }
+
+    @Test
+    void showsTheLimitAndTheTokensOfEachTypeOfSignalsThatHasALimit() {
+        TenantUsage usage = TenantUsage.fresh(1, 2);
+        Signal click = new Signal(null, "click", List.of(), List.of(), List.of());
+        new Admission(null).admit(CONFIG, usage, click, 100, 1_000);
+        use(CONFIG, usage);
+
+        assertThat(scrape())
+                .contains("tidegate_tenant_signal_rate_limit{signal=\"click\",tenant=\"42\"} 10.0")
+                .contains("tidegate_tenant_signal_tokens{signal=\"click\",tenant=\"42\"} 9.0");
     }
 
     @Test

@@ -21,6 +21,7 @@ class PlanTest {
             .burstBytes(BigInteger.valueOf(4))
             .maxSignalBytes(5L)
             .periods(List.of(new PeriodLimit(PeriodLimit.Per.HOUR, BigInteger.valueOf(12), null)))
+            .signals(Map.of("click", new SignalLimit(13L, 14L)))
             .maxEntities(BigInteger.valueOf(6))
             .maxItems(BigInteger.valueOf(7))
             .maxUsers(BigInteger.valueOf(8))
@@ -56,6 +57,7 @@ class PlanTest {
                 Map.entry("burst_bytes", "0"),
                 Map.entry("max_signal_bytes", "0"),
                 Map.entry("periods", "[{\"per\":\"day\",\"max_signals\":0,\"max_bytes\":null}]"),
+                Map.entry("signals", "{\"view\":{\"max_signals_per_sec\":0,\"burst_signals\":null}}"),
                 Map.entry("max_entities", "0"),
                 Map.entry("max_items", "0"),
                 Map.entry("max_users", "0"),
@@ -65,8 +67,8 @@ class PlanTest {
                 Map.entry("mode", "\"enforce\""),
                 Map.entry("blocked_until", "\"2030-01-01T00:00:00Z\""));
         assertThat(own.keySet())
-                .as("all fields but tenant_id, plan, label and external_ids")
-                .hasSize(TenantConfig.class.getRecordComponents().length - 4);
+                .as("all fields but tenant_id, plan, label, external_ids, unlimited and ceiling")
+                .hasSize(TenantConfig.class.getRecordComponents().length - 6);
         own.forEach((name, value) -> {
             TenantConfig set = config(",\"%s\":%s".formatted(name, value));
             assertThat(TenantConfigJson.fieldsSet(set)).contains(name);
@@ -79,6 +81,35 @@ class PlanTest {
                     .as("the others are the plan's")
                     .hasSize(own.size() + 3);
         });
+    }
+
+    @Test
+    void aLimitThatATenantSetsToUnlimitedIsNoneWhateverThePlanSays() {
+        for (String field : TenantConfig.LIMITS) {
+            if (field.startsWith("burst")) {
+                continue;
+            }
+            TenantConfig inForce = Plan.inForce(config(",\"%s\":\"unlimited\"".formatted(field)), PLAN);
+            assertThat(TenantConfigJson.difference(
+                            inForce,
+                            PLAN.toBuilder()
+                                    .tenantId(TenantId.of(42))
+                                    .plan("pro")
+                                    .label("Acme")
+                                    .build()))
+                    .as(field)
+                    .containsExactlyInAnyOrder(field, "unlimited");
+        }
+    }
+
+    @Test
+    void theCeilingOfAPlanIsNotInForceForItsTenants() {
+        TenantConfig plan = PLAN.toBuilder()
+                .ceiling(new Ceiling(TenantConfig.unlimited(TenantId.DEFAULT, "").toBuilder()
+                        .maxSignalsPerSec(1L)
+                        .build()))
+                .build();
+        assertThat(Plan.inForce(config(""), plan)).isEqualTo(Plan.inForce(config(""), PLAN));
     }
 
     @Test

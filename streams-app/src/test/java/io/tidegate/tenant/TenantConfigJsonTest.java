@@ -3,13 +3,17 @@ package io.tidegate.tenant;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.tenant.TenantConfig.Mode;
 import java.io.IOException;
 import java.io.InputStream;
 import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -37,12 +41,18 @@ class TenantConfigJsonTest {
             .maxCreators(BigInteger.ZERO)
             .build();
 
-    private static final TenantConfig FULL = FULL_V2.toBuilder()
+    private static final TenantConfig FULL_V3 = FULL_V2.toBuilder()
             .plan("Pro-2.eu_1")
             .periods(List.of(
                     new PeriodLimit(PeriodLimit.Per.MONTH, BigInteger.ZERO, BigInteger.valueOf(7)),
                     new PeriodLimit(PeriodLimit.Per.HOUR, null, TenantConfig.U64_MAX)))
             .externalIds(List.of("acme", "org_8Kd"))
+            .build();
+
+    private static final TenantConfig FULL = FULL_V3.toBuilder()
+            .signals(Map.of("page view", new SignalLimit(0L, null), "click", new SignalLimit(10L, 20L)))
+            .maxItems(null)
+            .unlimited(List.of("max_items"))
             .build();
 
     /** As builds wrote it that knew no limits of bytes and of single kinds. */
@@ -63,12 +73,28 @@ class TenantConfigJsonTest {
         assertThat(TenantConfigJson.parseStored(full)).isEqualTo(FULL_V2);
     }
 
+    /** As builds wrote them that knew no limits of single values of signal, no "unlimited" and no ceilings. */
+    @Test
+    void readsConfigsAndPlansWithoutSignalsAndCeilings() throws IOException {
+        byte[] full = bytes(golden("tenant-config-v3.json"));
+        assertThat(TenantConfigJson.parse(full)).isEqualTo(FULL_V3);
+        assertThat(TenantConfigJson.parseStored(full)).isEqualTo(FULL_V3);
+        assertThat(TenantConfigJson.parsePlan("pro", bytes(golden("plan-v1.json")))
+                        .fields()
+                        .ceiling())
+                .isNull();
+    }
+
     @Test
     void theGoldenFileOfAPlanIsWrittenAndReadBackInBothWays() throws IOException {
         TenantConfig fields = TenantConfig.unlimited(TenantId.DEFAULT, "Pro").toBuilder()
                 .maxSignalsPerSec(100L)
                 .maxCreators(BigInteger.valueOf(5))
                 .requiredRegions(List.of("eu"))
+                .ceiling(new Ceiling(TenantConfig.unlimited(TenantId.DEFAULT, "").toBuilder()
+                        .maxSignalsPerSec(500L)
+                        .periods(List.of(new PeriodLimit(PeriodLimit.Per.DAY, BigInteger.valueOf(7), null)))
+                        .build()))
                 .build();
         byte[] plan = bytes(golden("plan.json"));
 
@@ -87,6 +113,12 @@ class TenantConfigJsonTest {
             {'external_ids':['a']}   | plan 'pro': external_ids: is not a field of a plan
             {'plan':null}            | plan 'pro': plan: is not a field of a plan
             []                       | plan 'pro': a plan is an object in { }
+            {'ceiling':5}            | plan 'pro': ceiling: an object with limits is expected
+            {'ceiling':{}}           | plan 'pro': ceiling: names no limit; limits: max_signals_per_sec, burst_signals, max_bytes_per_sec, burst_bytes, max_signal_bytes, periods, signals, max_entities, max_items, max_users, max_creators, max_storage_bytes
+            {'ceiling':{'mode':'observe'}}    | plan 'pro': ceiling: 'mode' is not a limit; limits: max_signals_per_sec, burst_signals, max_bytes_per_sec, burst_bytes, max_signal_bytes, periods, signals, max_entities, max_items, max_users, max_creators, max_storage_bytes
+            {'ceiling':{'max_items':-1}}      | plan 'pro': ceiling: max_items = -1 is outside 0 to 18446744073709551615 (null is unlimited)
+            {'ceiling':{'max_items':1.5}}     | plan 'pro': ceiling.max_items: the value is not a whole number in digits alone, such as 100 (not 100.0, 1e2 or "100"), or is too large
+            {'signals':[]}                    | plan 'pro': signals: the value is not an object in { }
             {'mode':'observe'        | plan 'pro': not JSON: it ends too early at line 1, column 18
             """)
     void aPlanThatBreaksARuleIsRejectedWithTheFieldAndTheRule(String json, String message) {
@@ -111,6 +143,103 @@ class TenantConfigJsonTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> TenantConfigJson.parse(quoted("{'tenant_id':42,'plan':" + plan + "}")))
                 .withMessageContaining("plan");
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            {'signals':{'click':{}}}                                    | signals.click: max_signals_per_sec is missing
+            {'signals':{'click':{'max_signals_per_sec':-1}}}            | signals.click: max_signals_per_sec = -1 is outside 0 to 4294967295
+            {'signals':{'click':{'max_signals_per_sec':1,'burst_signals':4294967296}}} | signals.click: burst_signals = 4294967296 is outside 0 to 4294967295
+            {'signals':{'click':{'max_signals_per_sec':1.5}}}           | signals.click.max_signals_per_sec: 1.5 is not a whole number
+            {'signals':{'click':{'max_signals_per_sec':1,'rate':1}}}    | unknown field 'rate'
+            {'signals':{'click':null}}                                  | signals: 'click' has no limit
+            {'signals':{'':{'max_signals_per_sec':1}}}                  | signals: '' is not a value of signal
+            {'unlimited':['mode']}                                      | unlimited: 'mode' is not a limit
+            {'unlimited':['burst_bytes']}                               | burst_bytes cannot be unlimited
+            {'burst_signals':'unlimited'}                               | burst_signals cannot be unlimited
+            {'unlimited':['max_items'],'max_items':3}                   | max_items is unlimited, and has a value
+            {'unlimited':'max_items'}                                   | unlimited
+            {'max_items':'none'}                                        | max_items: "none" is not a whole number
+            {'ceiling':{'max_items':3}}                                 | ceiling: is a field of plans, not of tenants
+            """)
+    void aFieldThatBreaksARuleIsRejectedWithTheFieldAndTheRule(String json, String message) {
+        byte[] config = quoted("{'tenant_id':42,'plan':'pro'," + json.substring(1));
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> TenantConfigJson.parse(config))
+                .withMessageContaining(message);
+    }
+
+    @Test
+    void aConfigHasABoundedNumberOfSignalsWithNamesOfBoundedLength() {
+        Map<String, SignalLimit> limits = new HashMap<>();
+        for (int i = 0; i <= TenantConfig.SIGNALS_MAX; i++) {
+            limits.put("s" + i, new SignalLimit(1L, null));
+        }
+        TenantConfig.Builder config = TenantConfig.unlimited(TenantId.of(42), "").toBuilder();
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> config.signals(limits).build())
+                .withMessage("t42: signals has 17 entries, the limit is 16");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> config.signals(
+                                Map.of("x".repeat(TenantConfig.SIGNAL_CHARS_MAX + 1), new SignalLimit(1L, null)))
+                        .build())
+                .withMessageContaining("is not a value of signal (1 to 128 characters, without control characters)");
+    }
+
+    @Test
+    void theTextUnlimitedInsteadOfALimitIsReadAsAnEntryOfTheList() {
+        TenantConfig read = TenantConfigJson.parse(quoted(
+                "{'tenant_id':42,'plan':'pro','label':'unlimited','max_items':'unlimited','periods':'unlimited'}"));
+        assertThat(read.unlimited()).containsExactly("max_items", "periods");
+        assertThat(read.label()).isEqualTo("unlimited");
+        assertThat(TenantConfigJson.parseStored(TenantConfigJson.write(read))).isEqualTo(read);
+        assertThat(TenantConfigJson.fieldsSet(read)).contains("max_items", "periods");
+        assertThat(TenantConfigJson.parse(quoted("{'tenant_id':42,'max_items':'unlimited'}"))
+                        .unlimited())
+                .as("without a plan it is unlimited anyway")
+                .isEmpty();
+    }
+
+    @Test
+    void aPatchedLimitIsNotUnlimitedAnyMore() throws IOException {
+        TenantConfig base = TenantConfigJson.parse(
+                quoted("{'tenant_id':42,'plan':'pro','unlimited':['max_items','max_users','max_creators']}"));
+        ObjectNode patch = (ObjectNode)
+                new JsonMapper().readTree(quoted("{'max_items':7,'max_users':null,'max_entities':'unlimited'}"));
+        TenantConfig patched = TenantConfigJson.patched(base, patch);
+        assertThat(patched.maxItems()).isEqualTo(7);
+        assertThat(patched.unlimited()).containsExactly("max_creators", "max_entities");
+    }
+
+    @Test
+    void aPatchReplacesWhatItNamesInsideAnObjectAndLeavesTheRest() throws IOException {
+        TenantConfig base = TenantConfigJson.parse(
+                quoted(
+                        "{'tenant_id':42,'signals':{'a':{'max_signals_per_sec':1,'burst_signals':9},'b':{'max_signals_per_sec':2}}}"));
+        TenantConfig patched =
+                TenantConfigJson.patched(base, object("{'signals':{'a':{'max_signals_per_sec':3},'b':null}}"));
+        assertThat(patched.signals()).isEqualTo(Map.of("a", new SignalLimit(3L, 9L)));
+        assertThat(TenantConfigJson.patched(base, object("{'signals':null}")).signals())
+                .isEmpty();
+
+        TenantConfig plan = TenantConfigJson.parsePlan("pro", quoted("{'ceiling':{'max_items':1,'max_users':2}}"))
+                .fields();
+        assertThat(TenantConfigJson.patchedPlan("pro", plan, object("{'ceiling':{'max_items':null}}"))
+                        .fields())
+                .isEqualTo(TenantConfigJson.parsePlan("pro", quoted("{'ceiling':{'max_users':2}}"))
+                        .fields());
+        assertThat(TenantConfigJson.patchedPlan("pro", plan, object("{'ceiling':{'max_items':null,'max_users':null}}"))
+                        .fields()
+                        .ceiling())
+                .isNull();
+        assertThat(TenantConfigJson.patchedPlan("pro", plan, object("{'ceiling':null}"))
+                        .fields()
+                        .ceiling())
+                .isNull();
+    }
+
+    private static ObjectNode object(String json) throws IOException {
+        return (ObjectNode) new JsonMapper().readTree(quoted(json));
     }
 
     @Test
@@ -161,10 +290,10 @@ class TenantConfigJsonTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> TenantConfigJson.parse(quoted("{'tenant_id':42,'max_signal_per_sec':5}")))
                 .withMessage(
-                        "unknown field 'max_signal_per_sec'; known: blocked_until, burst_bytes, burst_signals, external_ids, label,"
+                        "unknown field 'max_signal_per_sec'; known: blocked_until, burst_bytes, burst_signals, ceiling, external_ids, label,"
                                 + " max_bytes_per_sec, max_creators, max_entities, max_items, max_signal_bytes,"
-                                + " max_signals_per_sec, max_storage_bytes, max_users, mode, periods, plan, required_regions,"
-                                + " tenant_id");
+                                + " max_signals_per_sec, max_storage_bytes, max_users, mode, periods, plan, required_regions, signals,"
+                                + " tenant_id, unlimited");
     }
 
     @Test

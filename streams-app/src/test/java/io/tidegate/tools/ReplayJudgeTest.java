@@ -79,6 +79,7 @@ final class ReplayJudgeTest {
                 ",\"periods\":[{\"per\":\"month\",\"max_signals\":0}]|period_limit",
                 ",\"periods\":[{\"per\":\"month\",\"max_bytes\":26}]|period_limit",
                 ",\"periods\":[{\"per\":\"month\",\"max_bytes\":27}]|-",
+                ",\"signals\":{\"click\":{\"max_signals_per_sec\":0}}|-",
                 ",\"max_storage_bytes\":0|storage_limit",
                 ",\"max_storage_bytes\":1|-",
                 ",\"blocked_until\":\"2100-01-01T00:00:00Z\"|tenant_blocked",
@@ -90,6 +91,24 @@ final class ReplayJudgeTest {
             })
     void namesTheReasonThatStillApplies(@Nullable String fields, @Nullable String expected) {
         assertThat(stillRejected(fields)).isEqualTo(expected);
+    }
+
+    @Test
+    void aTypeOfSignalsThatIsLimitedToNothingStaysRejected() {
+        for (String limit : List.of("0", "5,\"burst_signals\":0")) {
+            ReplayJudge judge =
+                    judge(",\"signals\":{\"click\":{\"max_signals_per_sec\":%s}}".formatted(limit), Residency.NONE);
+            assertThat(verdict(judge, "{\"tenant_id\":42,\"signal\":\"click\"}").stillRejected())
+                    .isEqualTo("signal_rate_limited");
+            assertThat(verdict(judge, "{\"tenant_id\":42,\"signal\":\"view\"}").stillRejected())
+                    .isNull();
+        }
+        ReplayJudge waits = judge(",\"signals\":{\"click\":{\"max_signals_per_sec\":1}}", Residency.NONE);
+        for (int i = 0; i < 5; i++) {
+            assertThat(verdict(waits, "{\"tenant_id\":42,\"signal\":\"click\"}").stillRejected())
+                    .as("its pace is that of the tenant, as with other rates")
+                    .isNull();
+        }
     }
 
     @Test

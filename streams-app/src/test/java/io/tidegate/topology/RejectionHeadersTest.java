@@ -41,7 +41,25 @@ class RejectionHeadersTest {
 
     private static QuotaExceeded quota(
             long tenant, Reason reason, OptionalLong limit, OptionalLong observed, OptionalLong retryAfterMs) {
-        return new QuotaExceeded(TenantId.of(tenant), reason, limit, observed, retryAfterMs, null);
+        return quota(tenant, reason, limit, observed, retryAfterMs, "click");
+    }
+
+    private static QuotaExceeded quota(
+            long tenant,
+            Reason reason,
+            OptionalLong limit,
+            OptionalLong observed,
+            OptionalLong retryAfterMs,
+            String signal) {
+        return new QuotaExceeded(
+                TenantId.of(tenant),
+                reason,
+                limit,
+                observed,
+                retryAfterMs,
+                null,
+                null,
+                reason == Reason.SIGNAL_RATE_LIMITED ? signal : null);
     }
 
     private static List<String> lines(Headers headers) {
@@ -112,7 +130,8 @@ class RejectionHeadersTest {
                     Reason.values()[random.nextInt(Reason.values().length)],
                     random.nextBoolean() ? NONE : OptionalLong.of(random.nextInt(3)),
                     random.nextBoolean() ? NONE : OptionalLong.of(random.nextInt(3)),
-                    random.nextBoolean() ? NONE : OptionalLong.of(random.nextInt(3)));
+                    random.nextBoolean() ? NONE : OptionalLong.of(random.nextInt(3)),
+                    random.nextBoolean() ? "click" : "view");
             RoutedSignal signal =
                     signal(tenant, random.nextBoolean() ? "signals" : "other", random.nextInt(3), random.nextInt(3));
             long configOffset = random.nextInt(-1, 3);

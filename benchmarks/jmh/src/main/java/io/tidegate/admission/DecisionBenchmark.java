@@ -29,6 +29,7 @@ public class DecisionBenchmark {
     private static final int SIGNALS = 1024;
 
     private static final int ENTITIES_PER_KIND = 333;
+    private static final String[] TYPES = {"view", "click", "buy"};
 
     @Param({"1", "1000"})
     private int tenants;
@@ -38,6 +39,8 @@ public class DecisionBenchmark {
     private TenantUsage[] usages;
     private TenantConfig accepting;
     private TenantConfig rejecting;
+    private TenantConfig limited;
+    private TenantUsage[] limitedUsages;
     private Signal[] signals;
     private int next;
     private int tenant;
@@ -47,18 +50,41 @@ public class DecisionBenchmark {
     public void setUp() {
         accepting = config(1_000_000_000);
         rejecting = config(0);
+        limited = allLimits();
         signals = new Signal[SIGNALS];
         for (int i = 0; i < SIGNALS; i++) {
             int id = i % ENTITIES_PER_KIND;
-            signals[i] = new Signal(TenantId.of(1), "item-" + id, "user-" + id, "creator-" + id);
+            signals[i] =
+                    new Signal(TenantId.of(1), TYPES[i % TYPES.length], "item-" + id, "user-" + id, "creator-" + id);
         }
-        usages = new TenantUsage[tenants];
+        usages = usages(accepting);
+        limitedUsages = usages(limited);
+    }
+
+    private TenantUsage[] usages(TenantConfig config) {
+        TenantUsage[] all = new TenantUsage[tenants];
         for (int i = 0; i < tenants; i++) {
-            usages[i] = TenantUsage.fresh(i * 31L, 17);
+            all[i] = TenantUsage.fresh(i * 31L, 17);
             for (Signal signal : signals) {
-                admission.admit(accepting, usages[i], signal, 100, 0);
+                admission.admit(config, all[i], signal, 100, 0);
             }
         }
+        return all;
+    }
+
+    /** Every limit, each so large that all signals pass. */
+    private static TenantConfig allLimits() {
+        String json = """
+                {"tenant_id":1,"max_signals_per_sec":1000000000,"max_entities":1000000,"max_storage_bytes":1000000000000,
+                 "max_bytes_per_sec":100000000000,"max_signal_bytes":65536,
+                 "periods":[{"per":"hour","max_signals":1000000000000000,"max_bytes":1000000000000000000},
+                  {"per":"day","max_signals":1000000000000000,"max_bytes":1000000000000000000},
+                  {"per":"month","max_signals":1000000000000000,"max_bytes":1000000000000000000}],
+                 "signals":{"view":{"max_signals_per_sec":1000000000},"click":{"max_signals_per_sec":1000000000},
+                  "buy":{"max_signals_per_sec":1000000000}},
+                 "max_items":1000000,"max_users":1000000,"max_creators":1000000}
+                """;
+        return TenantConfigJson.parse(json.getBytes(StandardCharsets.US_ASCII));
     }
 
     private static TenantConfig config(long ratePerSec) {
@@ -95,6 +121,20 @@ public class DecisionBenchmark {
     public Decision acceptedLate() {
         nowMs++;
         return admission.admit(accepting, nextUsage(), nextSignal(), 100, nowMs % 3 == 0 ? nowMs - 50_000 : nowMs);
+    }
+
+    /** As {@link #accepted}, with a limit of every kind. The design allows 30 % more than {@link #accepted}. */
+    @Benchmark
+    public Decision acceptedWithAllLimits() {
+        tenant = tenant + 1 == tenants ? 0 : tenant + 1;
+        return admission.admit(limited, limitedUsages[tenant], nextSignal(), 100, 1_000);
+    }
+
+    /** As {@link #acceptedAsTimePasses}, with a limit of every kind. */
+    @Benchmark
+    public Decision acceptedWithAllLimitsAsTimePasses() {
+        tenant = tenant + 1 == tenants ? 0 : tenant + 1;
+        return admission.admit(limited, limitedUsages[tenant], nextSignal(), 100, nowMs++);
     }
 
     @Benchmark

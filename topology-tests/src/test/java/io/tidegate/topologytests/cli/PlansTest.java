@@ -147,6 +147,47 @@ final class PlansTest {
     }
 
     @Test
+    void aTypeOfSignalsIsLimitedByThePlanAndFreedForOneTenant() throws Exception {
+        run(0, "plans", "set", "typed", "--signal", "click=1/s,1", "--ceiling", "signal=click=5/s");
+        run(0, "tenants", "set", "61", "--plan", "typed");
+        run(0, "tenants", "set", "62", "--plan", "typed", "--signal", "unlimited");
+        JsonNode limited = JSON.readTree(
+                run(0, "tenants", "get", "61", "--effective", "-o", "json").out());
+        assertThat(limited.at("/limits/signals/origin").asText()).isEqualTo("plan");
+        assertThat(limited.at("/limits/signals/ceiling/click/max_signals_per_sec")
+                        .asInt())
+                .isEqualTo(5);
+        JsonNode free = JSON.readTree(
+                run(0, "tenants", "get", "62", "--effective", "-o", "json").out());
+        assertThat(free.at("/limits/signals/origin").asText()).isEqualTo("tenant");
+        assertThat(free.at("/limits/signals/value")).isEmpty();
+        TidegateProcess.await(
+                Duration.ofSeconds(30),
+                "the instance reads the configs",
+                () -> http.get("/v1/tenants/61/usage").text(),
+                () -> http.get("/v1/tenants/61/usage")
+                                .json()
+                                .at("/signals/0/limit_per_sec")
+                                .asInt()
+                        == 1);
+        for (int i = 0; i < 5; i++) {
+            app.sendQuietly("{\"tenant_id\":61,\"signal\":\"click\"}");
+        }
+        TidegateProcess.await(
+                Duration.ofSeconds(60),
+                "clicks are rejected",
+                () -> http.get("/v1/tenants/61/usage").text(),
+                () -> http.get("/v1/tenants/61/usage")
+                                .json()
+                                .at("/rejected/signal_rate_limited")
+                                .asInt()
+                        > 0);
+        run(0, "plans", "set", "typed", "--signal", "click=9/s");
+        assertThat(run(0, "plans", "history", "typed").out()).contains("click");
+        assertThat(run(0, "plans", "undo", "typed").out()).contains("is as it was before", "click 1/s burst 1");
+    }
+
+    @Test
     void anInvalidPlanOrPlanNameIsAnErrorOfUsageAndChangesNothing() {
         assertThat(run(2, "tenants", "set", "50", "--plan", "none").err()).contains("plan: 'none' does not exist");
         assertThat(run(2, "tenants", "set", "50", "--plan", "no plan").err()).contains("is not a name of a plan");

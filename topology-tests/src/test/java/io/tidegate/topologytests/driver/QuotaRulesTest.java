@@ -100,6 +100,86 @@ class QuotaRulesTest {
     }
 
     @Nested
+    class Signals {
+        private static final String CLICKS =
+                "\"signals\":{\"click\":{\"max_signals_per_sec\":10,\"burst_signals\":20}}";
+
+        private Outcome send(long timestampMs, String type) {
+            return topology.send(TENANT, timestampMs, "\"signal\":\"" + type + "\"");
+        }
+
+        @Test
+        void aValueOfSignalHasARateOfItsOwnBesideThatOfTheTenant() {
+            topology.config(TENANT, "\"max_signals_per_sec\":100," + CLICKS);
+            for (int i = 0; i < 10; i++) {
+                assertThat(send(T0, "click").verdict()).isEqualTo(ACCEPTED);
+            }
+            Outcome rejected = send(T0, "click");
+            assertThat(rejected.verdict()).isEqualTo("signal_rate_limited");
+            assertThat(rejected.header("tidegate.limit")).isEqualTo("10");
+            assertThat(rejected.header("tidegate.retry_after_ms")).isEqualTo("100");
+            assertThat(rejected.header("tidegate.message")).isEqualTo("rate of signals 'click' above 10 per second");
+            assertThat(send(T0, "view").verdict()).isEqualTo(ACCEPTED);
+            assertThat(send(T0 + 99, "click").verdict()).isEqualTo("signal_rate_limited");
+            assertThat(send(T0 + 100, "click").verdict()).isEqualTo(ACCEPTED);
+        }
+
+        /** One tenant fits into memory, so each signal of the other one writes the buckets and reads them again. */
+        @Test
+        void theBucketsAreStored() {
+            startWith(setup -> setup.cachedTenants(1));
+            topology.config(TENANT, CLICKS);
+            topology.config("43", "");
+            for (int i = 0; i < 10; i++) {
+                assertThat(send(T0 + 1000 - i, "click").verdict())
+                        .as("late signal %d", i)
+                        .isEqualTo(ACCEPTED);
+                assertThat(topology.send("43", T0).verdict()).isEqualTo(ACCEPTED);
+            }
+            assertThat(send(T0 + 1000, "click").verdict()).isEqualTo("signal_rate_limited");
+        }
+
+        @Test
+        void anInvalidLimitInTheTopicLeavesTheLastGoodOneInForce() {
+            topology.config(TENANT, "\"signals\":{\"click\":{\"max_signals_per_sec\":0}}");
+            for (String limits : new String[] {"{\"click\":{\"max_signals_per_sec\":-1}}", "{\"click\":{}}", "[]"}) {
+                topology.config(TENANT, "\"signals\":" + limits);
+                assertThat(send(T0, "click").verdict()).as(limits).isEqualTo("signal_rate_limited");
+            }
+            topology.config(TENANT, "\"signals\":{\"click\":null}");
+            assertThat(send(T0, "click").verdict()).isEqualTo("signal_rate_limited");
+            topology.config(TENANT, "\"signals\":{}");
+            assertThat(send(T0, "click").verdict()).isEqualTo(ACCEPTED);
+        }
+
+        @Test
+        void aTypeIsLimitedInAllOfATenantsSignalsAndInNoOtherTenants() {
+            topology.config(TENANT, CLICKS);
+            topology.config("43", CLICKS);
+            for (int i = 0; i < 10; i++) {
+                assertThat(send(T0, "click").verdict()).isEqualTo(ACCEPTED);
+            }
+            assertThat(send(T0, "click").verdict()).isEqualTo("signal_rate_limited");
+            assertThat(topology.send("43", T0, "\"signal\":\"click\"").verdict())
+                    .isEqualTo(ACCEPTED);
+        }
+
+        /** So many ids do not travel with the signal, so its type is parsed again. */
+        @Test
+        void theTypeOfASignalThatTravelsWithoutItsIdsCounts() {
+            topology.config(TENANT, "\"signals\":{\"click\":{\"max_signals_per_sec\":0}}");
+            String id = "x".repeat(500);
+            String[] fields = {
+                "\"signal\":\"click\"",
+                "\"item\":\"" + id + "\"",
+                "\"user\":\"" + id + "\"",
+                "\"creator\":\"" + id + "\""
+            };
+            assertThat(topology.send(TENANT, T0, fields).verdict()).isEqualTo("signal_rate_limited");
+        }
+    }
+
+    @Nested
     class Bytes {
         private Outcome send(String tenant, long timestampMs, int valueBytes) {
             String start = "{\"tenant_id\":" + tenant + ",\"pad\":\"";

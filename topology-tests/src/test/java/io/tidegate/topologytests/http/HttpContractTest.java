@@ -36,6 +36,7 @@ final class HttpContractTest {
     private static final String ADMIN = "admin-0123456789abcdef";
     private static final String READ = "read-0123456789abcdef";
     private static final String OF_42 = "tenant-0123456789abcdef";
+    private static final String ADMIN_OF_42 = "tenant-admin-0123456789abcdef";
     private static final String LARGE = "{\"label\":\"" + "x".repeat(70_000) + "\"}";
 
     /** What cannot be provoked by a request alone; other tests do. 503, 409: a state of the cluster; 408: waits 10 s. */
@@ -59,7 +60,8 @@ final class HttpContractTest {
     static void start() throws Exception {
         Path tokens = Files.writeString(
                 temp.resolve("tokens"),
-                "# who may do what\nops admin %s\nviewer read %s\nacme tenant:42 %s\n".formatted(ADMIN, READ, OF_42));
+                "# who may do what\nops admin %s\nviewer read %s\nacme tenant:42 %s\nacme-ops tenant-admin:42 %s\n"
+                        .formatted(ADMIN, READ, OF_42, ADMIN_OF_42));
         broker = EmbeddedBroker.start(temp.resolve("broker"), 0, Map.of());
         deployment = new Deployment(broker.bootstrapServers(), "contract", temp);
         http = Http.of(deployment.start(
@@ -221,6 +223,7 @@ final class HttpContractTest {
         expect(401, "GET", template, http.get(path));
         expect(403, "GET", template, acme.get(path));
         expect(400, "GET", template, reader.get("/v1/plans/-pro"));
+        planHistory(admin, reader, acme, etag);
         String tenant = "/v1/tenants/{id}";
         expect(200, "PATCH", tenant, admin.send("PATCH", "/v1/tenants/42", "{\"plan\":\"pro\"}"));
         Answer effective = acme.get("/v1/tenants/42");
@@ -229,12 +232,78 @@ final class HttpContractTest {
         assertThat(effective.json().at("/limits/max_items/origin").asText()).isEqualTo("plan");
         assertThat(effective.json().at("/limits/max_signals_per_sec/origin").asText())
                 .isEqualTo("tenant");
+        selfService(admin);
         Answer missing = admin.send("PATCH", "/v1/tenants/42", "{\"plan\":\"none\"}");
         expect(400, "PATCH", tenant, missing);
         assertThat(missing.json().path("field").asText()).isEqualTo("plan");
         expect(409, "DELETE", template, admin.send("DELETE", path, null));
+        String toTheFirst = "{\"config_offset\":%d}"
+                .formatted(put.json().path("config_offset").asLong());
+        expect(409, "POST", template + "/undo", admin.send("POST", path + "/undo", toTheFirst));
         expect(200, "PATCH", tenant, admin.send("PATCH", "/v1/tenants/42", "{\"plan\":null}"));
         expect(200, "DELETE", template, admin.send("DELETE", path, null));
+    }
+
+    /** The plan pro, which was created and changed once; it ends as it was. */
+    private void planHistory(Http admin, Http reader, Http acme, String etagBefore) throws Exception {
+        String history = "/v1/plans/{name}/history";
+        Answer changes = reader.get("/v1/plans/pro/history");
+        expect(200, "GET", history, changes);
+        assertThat(changes.json().at("/changes/0/to/max_items").asLong()).isEqualTo(1);
+        assertThat(changes.json().at("/changes/0/by").asText()).isEqualTo("ops");
+        expect(400, "GET", history, reader.get("/v1/plans/-pro/history"));
+        expect(401, "GET", history, http.get("/v1/plans/pro/history"));
+        expect(403, "GET", history, acme.get("/v1/plans/pro/history"));
+        String template = "/v1/plans/{name}/undo";
+        String path = "/v1/plans/pro/undo";
+        expect(412, "POST", template, admin.send("POST", path, "{}", "If-Match", etagBefore));
+        expect(403, "POST", template, reader.send("POST", path, "{}"));
+        expect(401, "POST", template, http.send("POST", path, "{}"));
+        expect(400, "POST", template, admin.send("POST", path, "{\"to\":1}"));
+        expect(413, "POST", template, admin.send("POST", path, LARGE));
+        expect(415, "POST", template, admin.send("POST", path, "{}", "Content-Type", "a/b"));
+        expect(404, "POST", template, admin.send("POST", "/v1/plans/none/undo", "{}"));
+        Answer undone = admin.send("POST", path, "{}");
+        expect(200, "POST", template, undone);
+        assertThat(undone.json().at("/config/max_items").isNull()).isTrue();
+        expect(200, "PATCH", "/v1/plans/{name}", admin.send("PATCH", "/v1/plans/pro", "{\"max_items\":1}"));
+    }
+
+    /** What a tenant on the plan pro changes itself. */
+    private void selfService(Http admin) throws Exception {
+        String tenant = "/v1/tenants/{id}";
+        Http own = http.as(ADMIN_OF_42);
+        expect(
+                200,
+                "PATCH",
+                "/v1/plans/{name}",
+                admin.send("PATCH", "/v1/plans/pro", "{\"ceiling\":{\"max_items\":5}}"));
+        expect(200, "PATCH", tenant, own.send("PATCH", "/v1/tenants/42", "{\"max_items\":5,\"label\":\"ours\"}"));
+        Answer beyond = own.send("PATCH", "/v1/tenants/42", "{\"max_items\":6}");
+        expect(403, "PATCH", tenant, beyond);
+        assertThat(beyond.json().path("id").asText()).isEqualTo("beyond_ceiling");
+        assertThat(beyond.json().path("field").asText()).isEqualTo("max_items");
+        Answer plan = own.send("PATCH", "/v1/tenants/42", "{\"plan\":null}");
+        expect(403, "PATCH", tenant, plan);
+        assertThat(plan.json().path("id").asText()).isEqualTo("forbidden");
+        assertThat(plan.json().path("field").asText()).isEqualTo("plan");
+        expect(403, "PATCH", tenant, own.send("PATCH", "/v1/tenants/43", "{\"max_items\":1}"));
+        expect(403, "PUT", tenant, own.send("PUT", "/v1/tenants/42", "{\"mode\":\"observe\"}"));
+        expect(403, "DELETE", tenant, own.send("DELETE", "/v1/tenants/42", null));
+        Answer invalid =
+                admin.send("PATCH", "/v1/tenants/42", "{\"signals\":{\"click\":{\"max_signals_per_sec\":-1}}}");
+        expect(400, "PATCH", tenant, invalid);
+        assertThat(invalid.json().path("field").asText()).isEqualTo("signals");
+        Answer ceiling = admin.send("PATCH", "/v1/plans/pro", "{\"ceiling\":{\"max_items\":-1}}");
+        expect(400, "PATCH", "/v1/plans/{name}", ceiling);
+        assertThat(ceiling.json().path("field").asText()).isEqualTo("ceiling");
+        Answer effective = own.get("/v1/tenants/42");
+        expect(200, "GET", tenant, effective);
+        assertThat(effective.json().at("/limits/max_items/value").asLong()).isEqualTo(5);
+        assertThat(effective.json().at("/limits/max_items/ceiling").asLong()).isEqualTo(5);
+        assertThat(own.get("/v1/tenants/42/history").json().at("/changes/0/by").asText())
+                .isEqualTo("acme-ops");
+        expect(200, "PATCH", tenant, own.send("PATCH", "/v1/tenants/42", "{\"max_items\":null}"));
     }
 
     /** What is asked of a tenant beyond its config, from its first signal to its end. */

@@ -1,0 +1,218 @@
+package io.tidegate.admission;
+
+import io.tidegate.admission.QuotaWatch.Crossing;
+import io.tidegate.tenant.SignalLimit;
+import io.tidegate.tenant.TenantConfig;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The buckets of the values of {@code signal} that have a limit of their own, and what is watched of their rates.
+ *
+ * <p>Each has a slot, which names its section in {@link StoredUsage} and the chunks of its history, and keeps it as long as it
+ * has a limit. When a limit is removed, its bucket is reset, and the next new value gets the slot with what is still to be
+ * deleted there.
+ *
+ * <p>Not thread-safe; part of {@link TenantUsage}.
+ */
+final class SignalBuckets {
+    private static final long NONE = -1;
+
+    /** Near enough to bound it: a bucket, its windows and its place here. */
+    private static final long MEMORY_BYTES = 700;
+
+    private final Map<String, OfType> byType = new HashMap<>();
+    private final @Nullable OfType[] slots = new OfType[TenantConfig.SIGNALS_MAX];
+    private List<Crossing> left = List.of();
+
+    /** The limits that the buckets are those of; compared by identity first. */
+    private @Nullable Map<String, SignalLimit> adopted;
+
+    /** One value of {@code signal}. */
+    static final class OfType {
+        private String type;
+        final TokenBucket bucket;
+        private RateWindows windows = new RateWindows();
+        private int level;
+
+        /** As {@link QuotaWatch} keeps it of the tenant's own rate. */
+        private long finished = NONE;
+
+        private OfType(String type, TokenBucket bucket) {
+            this.type = type;
+            this.bucket = bucket;
+        }
+
+        int level() {
+            return level;
+        }
+
+        /** Whether it is as a new one. */
+        private boolean isNew() {
+            return !bucket.isUsed() && windows.isEmpty() && level == 0;
+        }
+
+        /** Counts a signal that the rate accepts or alone rejects, at its own time. */
+        private void wanted(long atMs, long latenessMaxMs) {
+            if (windows.count(atMs, 1, latenessMaxMs)) {
+                finished = windows.highest();
+            }
+        }
+    }
+
+    /** Takes over limits, if they changed: a bucket without a limit is reset. Must come before each decision. */
+    void adopt(Map<String, SignalLimit> limits) {
+        if (limits == adopted) {
+            return;
+        }
+        adopted = limits;
+        for (OfType one : slots) {
+            if (one != null && byType.get(one.type) == one && !limits.containsKey(one.type)) {
+                byType.remove(one.type);
+                one.bucket.reset();
+                if (one.level > 0) {
+                    left = new ArrayList<>(left);
+                    left.add(new Crossing(QuotaWatch.Quota.SIGNAL_RATE, one.level, 0, 0, 0, NONE, one.type));
+                }
+            }
+        }
+    }
+
+    /** What is known of a value that has a limit; null if no signal of it was decided under it. */
+    @Nullable
+    OfType find(String type) {
+        return byType.get(type);
+    }
+
+    /** What is known of a value that has a limit in the {@linkplain #adopt adopted} ones, of which there are at most as many as slots. */
+    OfType get(String type) {
+        OfType known = byType.get(type);
+        return known != null ? known : add(type, freeSlot());
+    }
+
+    private OfType add(String type, int slot) {
+        OfType before = slots[slot];
+        OfType one = new OfType(type, before == null ? new TokenBucket() : before.bucket);
+        slots[slot] = one;
+        byType.put(type, one);
+        return one;
+    }
+
+    private int freeSlot() {
+        for (int slot = 0; slot < slots.length; slot++) {
+            OfType one = slots[slot];
+            if (one == null || byType.get(one.type) != one) {
+                return slot;
+            }
+        }
+        throw new IllegalStateException("more values of signal have a bucket than can have a limit");
+    }
+
+    void wanted(String type, long atMs, long latenessMaxMs) {
+        get(type).wanted(atMs, latenessMaxMs);
+    }
+
+    /** Adds what changed since it was looked at last. */
+    List<Crossing> look(List<Crossing> found) {
+        List<Crossing> all = left.isEmpty() ? found : new ArrayList<>(found);
+        if (!left.isEmpty()) {
+            all.addAll(left);
+            left = List.of();
+        }
+        for (OfType one : slots) {
+            if (one == null || one.finished == NONE) {
+                continue;
+            }
+            SignalLimit limit = adopted == null ? null : adopted.get(one.type);
+            if (limit != null) {
+                Crossing crossing = QuotaWatch.crossing(one.type, one.level, one.finished, limit.maxSignalsPerSec());
+                if (crossing != null) {
+                    one.level = crossing.level();
+                    all = new ArrayList<>(all);
+                    all.add(crossing);
+                }
+            }
+            one.finished = NONE;
+        }
+        return all;
+    }
+
+    /** The bucket in a slot; null if there is none. */
+    @Nullable
+    TokenBucket bucket(int slot) {
+        OfType one = slots[slot];
+        return one == null ? null : one.bucket;
+    }
+
+    boolean isLate(long atMs) {
+        for (OfType one : slots) {
+            if (one != null && one.bucket.isLate(atMs)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    boolean isBeyondHistory(long atMs) {
+        for (OfType one : slots) {
+            if (one != null && one.bucket.isBeyondHistory(atMs)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    long memoryBytes() {
+        long sum = 0;
+        for (OfType one : slots) {
+            sum += one == null ? 0 : MEMORY_BYTES + one.bucket.memoryBytes();
+        }
+        return sum;
+    }
+
+    /** Whether there is something to store of a slot. */
+    boolean isStored(int slot) {
+        OfType one = slots[slot];
+        return one != null && byType.get(one.type) == one && !one.isNew();
+    }
+
+    /** The most that {@link #write} writes of all slots. */
+    int bytesMax() {
+        int sum = 0;
+        for (OfType one : slots) {
+            if (one != null) {
+                sum += Short.BYTES + 3 * one.type.length() + 1 + one.windows.bytesBefore();
+                sum += TokenBucket.BYTES + TokenBucket.HISTORY_BYTES;
+            }
+        }
+        return sum;
+    }
+
+    void write(int slot, ByteBuffer out) {
+        OfType one = slots[slot];
+        if (one == null) {
+            throw new IllegalStateException("nothing is in slot " + slot);
+        }
+        byte[] name = one.type.getBytes(StandardCharsets.UTF_8);
+        out.putShort((short) name.length).put(name).put((byte) one.level);
+        one.windows.writeBefore(out);
+        one.bucket.write(out);
+        one.bucket.writeHistory(out);
+    }
+
+    /** Reads what {@link #write} wrote, but for the history of the bucket, which follows; returns the bucket. */
+    TokenBucket read(int slot, ByteBuffer in) {
+        byte[] name = new byte[Short.toUnsignedInt(in.getShort())];
+        in.get(name);
+        OfType one = add(new String(name, StandardCharsets.UTF_8), slot);
+        one.level = in.get();
+        one.windows.readAll(in);
+        one.bucket.read(in);
+        return one.bucket;
+    }
+}

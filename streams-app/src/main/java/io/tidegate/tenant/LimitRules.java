@@ -1,0 +1,69 @@
+package io.tidegate.tenant;
+
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/** The rules of a {@link TenantConfig} about limits of types of signals, and about limits that are unlimited. */
+final class LimitRules {
+    /** A burst has a default, and is never unlimited. */
+    private static final Set<String> BURSTS = Set.of("burst_signals", "burst_bytes");
+
+    private LimitRules() {}
+
+    /** Checks an entry of {@code unlimited}. */
+    static void checkUnlimited(TenantId owner, String field) {
+        if (BURSTS.contains(field)) {
+            throw new IllegalArgumentException(
+                    "%s: %s cannot be unlimited: name the rate, or set a size".formatted(owner, field));
+        }
+        if (!TenantConfig.LIMITS.contains(field)) {
+            throw new IllegalArgumentException("%s: unlimited: '%s' is not a limit; limits: %s"
+                    .formatted(
+                            owner,
+                            JsonFaults.quoted(field),
+                            String.join(
+                                    ", ",
+                                    TenantConfig.LIMITS.stream()
+                                            .filter(limit -> !BURSTS.contains(limit))
+                                            .toList())));
+        }
+    }
+
+    /** A limit has a value, or is unlimited. */
+    static void checkUnset(TenantId owner, List<String> unlimited, String field, @Nullable Object value) {
+        if (value != null && unlimited.contains(field)) {
+            throw new IllegalArgumentException("%s: %s is unlimited, and has a value".formatted(owner, field));
+        }
+    }
+
+    /** Sorted by the type, so that equal limits are equal configs. */
+    static Map<String, SignalLimit> signals(TenantId owner, @Nullable Map<String, SignalLimit> signals) {
+        if (signals == null || signals.isEmpty()) {
+            return Map.of();
+        }
+        if (signals.size() > TenantConfig.SIGNALS_MAX) {
+            throw new IllegalArgumentException("%s: signals has %d entries, the limit is %d"
+                    .formatted(owner, signals.size(), TenantConfig.SIGNALS_MAX));
+        }
+        signals.forEach((type, limit) -> {
+            if (type.isEmpty()
+                    || type.length() > TenantConfig.SIGNAL_CHARS_MAX
+                    || type.chars().anyMatch(Character::isISOControl)) {
+                throw new IllegalArgumentException(
+                        "%s: signals: '%s' is not a value of signal (1 to %d characters, without control characters)"
+                                .formatted(owner, JsonFaults.quoted(type), TenantConfig.SIGNAL_CHARS_MAX));
+            }
+            if (limit == null) {
+                throw new IllegalArgumentException(
+                        "%s: signals: '%s' has no limit: an object with max_signals_per_sec is expected"
+                                .formatted(owner, JsonFaults.quoted(type)));
+            }
+        });
+        return Collections.unmodifiableMap(new LinkedHashMap<>(new TreeMap<>(signals)));
+    }
+}
