@@ -205,7 +205,7 @@ final class SignalBuckets {
         one.bucket.writeHistory(out);
     }
 
-    /** Reads what {@link #write} wrote, but for the history of the bucket, which follows; returns the bucket. */
+    /** Reads what {@link #write} wrote, except the history of the bucket, which follows; returns the bucket. */
     TokenBucket read(int slot, ByteBuffer in) {
         byte[] name = new byte[Short.toUnsignedInt(in.getShort())];
         in.get(name);
