@@ -12,6 +12,7 @@ import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.UnknownTenants;
 import io.tidegate.wal.WalSettings;
 import java.net.InetAddress;
+import java.net.URI;
 import java.net.UnknownHostException;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -70,6 +71,11 @@ public final class Settings {
     public static final String TENANTS_UNKNOWN = "tenants.unknown";
     public static final String TENANTS_MISSING = "tenants.missing";
     public static final String SIGNAL_FORMAT = "signal.format";
+    public static final String SCHEMA_REGISTRY_URL = "schema.registry.url";
+    public static final String SCHEMA_REGISTRY_CREDENTIALS_FILE = "schema.registry.credentials.file";
+    public static final String SCHEMA_REGISTRY_CA_FILE = "schema.registry.ca.file";
+    public static final String SCHEMA_REGISTRY_TIMEOUT_MS = "schema.registry.timeout.ms";
+    public static final String SCHEMA_REGISTRY_SCHEMAS_MAX = "schema.registry.schemas.max";
     public static final String REQUIRE_LOG_APPEND_TIME = "signals.require.log.append.time";
     public static final String LATENESS_MAX_MS = "lateness.max.ms";
     public static final String TOPIC_SIGNALS = "topic.signals";
@@ -263,6 +269,7 @@ public final class Settings {
             }
         }
         SignalSettings.check(signalMapping(), tenantSource(), missingTenants() == MissingTenants.DEFAULT);
+        var unused = schemaRegistry();
         checkRegionTopics();
         Set<String> names = new HashSet<>();
         List<String> named = new ArrayList<>(allTopics());
@@ -433,6 +440,20 @@ public final class Settings {
     /** Where the fields of a signal are read. */
     public SignalMapping signalMapping() {
         return SignalSettings.mapping(config, origins::containsKey);
+    }
+
+    /** The schema registry of the signals; null if their format has none. */
+    public @Nullable SchemaRegistrySettings schemaRegistry() {
+        List<URI> urls = SignalSettings.registry(
+                signalMapping().format(), config.getList(SCHEMA_REGISTRY_URL), SCHEMA_REGISTRY_URL);
+        return urls.isEmpty()
+                ? null
+                : new SchemaRegistrySettings(
+                        urls,
+                        path(SCHEMA_REGISTRY_CREDENTIALS_FILE),
+                        path(SCHEMA_REGISTRY_CA_FILE),
+                        Duration.ofMillis(config.getLong(SCHEMA_REGISTRY_TIMEOUT_MS)),
+                        config.getInt(SCHEMA_REGISTRY_SCHEMAS_MAX));
     }
 
     public UnknownTenants unknownTenants() {
