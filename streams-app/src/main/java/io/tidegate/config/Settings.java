@@ -6,6 +6,7 @@ import io.tidegate.contract.Residency;
 import io.tidegate.contract.Router;
 import io.tidegate.contract.TenantSource;
 import io.tidegate.contract.Topics;
+import io.tidegate.signal.SignalField;
 import io.tidegate.signal.SignalMapping;
 import io.tidegate.tenant.MissingTenants;
 import io.tidegate.tenant.TenantConfig;
@@ -129,6 +130,10 @@ public final class Settings {
     private static final int BATCH_BYTES = 128 * 1024;
 
     static final ConfigDef DEFINITIONS = SettingDefinitions.all();
+
+    /** What decides beside the places of fields. */
+    private static final List<String> DECIDING = List.of(
+            SIGNAL_FORMAT, TENANT_SOURCE, TENANTS_UNKNOWN, TENANTS_MISSING, LATENESS_MAX_MS, HISTORY_ENTRIES_MAX);
 
     /** Of the clients, not to be changed, also not for one kind of client by a prefix such as {@code main.consumer.}. */
     private static final List<String> FIXED = List.of(
@@ -545,6 +550,35 @@ public final class Settings {
                 config.getLong(WAL_SEGMENT_BYTES).toString(),
                 WAL_SEGMENT_MS,
                 config.getLong(WAL_SEGMENT_MS).toString());
+    }
+
+    /** Settings on which it depends how a signal is read and decided, so that all instances must have the same; by name. */
+    public Map<String, String> deciding() {
+        Map<String, String> all = new TreeMap<>();
+        SignalMapping mapping = signalMapping();
+        for (SignalField field : SignalField.values()) {
+            all.put(field.setting(), SignalSettings.text(mapping.of(field)));
+        }
+        for (String key : DECIDING) {
+            all.put(
+                    key,
+                    ConfigDef.convertToString(
+                            config.values().get(key),
+                            DEFINITIONS.configKeys().get(key).type()));
+        }
+        return all;
+    }
+
+    /** The {@linkplain #deciding deciding} settings whose values are not the defaults. */
+    public Map<String, String> decidingIfNotDefault() {
+        Map<String, String> own = deciding();
+        own.entrySet().removeAll(decidingByDefault().entrySet());
+        return own;
+    }
+
+    /** What the deciding settings are where nothing is set. */
+    public static Map<String, String> decidingByDefault() {
+        return new Settings(Map.of(), Map.of()).deciding();
     }
 
     /** For how late signals a decision does not depend on the order of reading. */

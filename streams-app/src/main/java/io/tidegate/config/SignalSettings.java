@@ -14,6 +14,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Predicate;
+import java.util.stream.Collectors;
 import org.apache.kafka.common.config.AbstractConfig;
 
 /**
@@ -54,6 +55,18 @@ final class SignalSettings {
         } catch (IllegalArgumentException e) {
             throw new SettingsException(e.getMessage());
         }
+    }
+
+    /** Places as settings write them. */
+    static String text(List<FieldSource> sources) {
+        return sources.stream().map(SignalSettings::text).collect(Collectors.joining(","));
+    }
+
+    private static String text(FieldSource source) {
+        if (source instanceof FieldSource.Pointer pointer) {
+            return pointer.text();
+        }
+        return source instanceof FieldSource.Header header ? "header:" + header.name() : "key";
     }
 
     private static FieldSource source(String key, String text) {

@@ -215,6 +215,12 @@ public final class Doctor {
                 setup.checkOwner();
                 ok("owner", "no other application owns one of the topics");
             });
+            guarded("settings", () -> {
+                String difference = setup.differenceOfSettings();
+                if (difference != null) {
+                    add(Level.WARN, "settings", difference, null);
+                }
+            });
             guarded("topics", () -> {
                 Set<String> missing = setup.missing();
                 if (!missing.isEmpty()) {
