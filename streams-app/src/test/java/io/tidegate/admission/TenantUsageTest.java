@@ -130,7 +130,8 @@ class TenantUsageTest {
         assertThat(usage.rejectedCount(Reason.BYTE_RATE_LIMITED)).isZero();
         assertThat(usage.byteTokens(BYTES, T + 10))
                 .isEqualTo(List.of("v3", "v3-without-months", "v3-nine-reasons").contains(version) ? 800 : 1_000);
-        assertThat(usage.periodSignals(Per.HOUR, 6 * 3_600_000L)).isEqualTo(List.of("v3", "v3-without-months").contains(version) ? 2 : 0);
+        assertThat(usage.periodSignals(Per.HOUR, 6 * 3_600_000L))
+                .isEqualTo(List.of("v3", "v3-without-months").contains(version) ? 2 : 0);
         assertThat(usage.acceptedIn(Per.MONTH.indexOf(T))).isEqualTo(version.equals("v3") ? 4 : 0);
         assertThat(usage.acceptedCount()).isEqualTo(4);
         assertThat(usage.lastSeq()).isEqualTo(3);

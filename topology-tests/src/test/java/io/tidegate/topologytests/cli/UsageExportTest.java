@@ -43,7 +43,7 @@ final class UsageExportTest {
             }
             assertThat(app.tidegate("init").exit()).isZero();
             app.set("1", "--label", "Acme, \"Inc\"");
-            app.set("2", "--rate", "1/s", "--burst", "10");
+            app.set("2", "--rate", "10/s", "--burst", "10");
             TidegateProcess killed = app.start("a");
             send(broker, app, 1, 30, OCTOBER);
             send(broker, app, 1, 12, NOVEMBER);
@@ -63,7 +63,7 @@ final class UsageExportTest {
                     .containsExactly(
                             "month,tenant_id,label,accepted,rejected,accepted_bytes",
                             "2026-11,1,\"Acme, \"\"Inc\"\"\",15,0,%d".formatted(15 * value(1).length()),
-                            "2026-11,2,,10,5,%d".formatted(10 * value(2).length()));
+                            "2026-11,2,\"\",10,5,%d".formatted(10 * value(2).length()));
             assertThat(export(app, "2026-09")).hasSize(1);
             assertThat(books.at("/tenants/1/in_wal").asLong()).isEqualTo(32 + 15);
             assertThat(books.at("/tenants/2/in_wal").asLong()).isEqualTo(10);

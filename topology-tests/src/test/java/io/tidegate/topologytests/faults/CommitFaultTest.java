@@ -16,6 +16,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
@@ -143,12 +144,16 @@ final class CommitFaultTest {
         try (Deployment app = deployment("commit.interval.ms=200")) {
             configure(app);
             TidegateProcess failing = app.launchFaulty("a", Fault.FAIL, Moment.BETWEEN_COMMIT_AND_APPEND, 2);
-            int rounds = 0;
-            while (!readiness(failing).contains("threads failed repeatedly within the last minute")) {
-                assertThat(rounds).as(failing::logText).isLessThan(100);
-                send(app);
-                rounds++;
-            }
+            AtomicInteger rounds = new AtomicInteger();
+            TidegateProcess.await(HAPPENS_WITHIN, "threads to fail repeatedly", failing::logText, () -> {
+                try {
+                    send(app);
+                } catch (Exception e) {
+                    throw new AssertionError(e);
+                }
+                rounds.incrementAndGet();
+                return readiness(failing).contains("threads failed repeatedly within the last minute");
+            });
             assertThat(Http.of(failing).get("/readyz").status()).isEqualTo(503);
             assertThat(Http.of(failing).get("/livez").status()).isEqualTo(200);
 
@@ -157,14 +162,16 @@ final class CommitFaultTest {
                     "the instance to be ready",
                     failing::logText,
                     () -> Http.of(failing).get("/readyz").status() == 200);
-            assertAllIsStored(app, rounds);
+            assertAllIsStored(app, rounds.get());
             assertWhole(app, "a");
         }
     }
 
     /** Empty before its HTTP server answers. */
     private static String readiness(TidegateProcess instance) {
-        return instance.logText().contains("http_url") ? Http.of(instance).get("/readyz").text() : "";
+        return instance.logText().contains("http_url")
+                ? Http.of(instance).get("/readyz").text()
+                : "";
     }
 
     private static void configure(Deployment app) throws Exception {
