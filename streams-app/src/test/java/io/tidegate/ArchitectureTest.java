@@ -106,7 +106,16 @@ class ArchitectureTest {
                     List.of(LOG, KAFKA, JSON, "org.yaml.snakeyaml..")),
             new Row(
                     "tools",
-                    List.of("tenant", "signal", "admission", "wal", "contract", "streams", "config", "schemas", "admin"),
+                    List.of(
+                            "tenant",
+                            "signal",
+                            "admission",
+                            "wal",
+                            "contract",
+                            "streams",
+                            "config",
+                            "schemas",
+                            "admin"),
                     List.of(LOG, KAFKA, JSON)),
             new Row(
                     "http",
@@ -143,7 +152,12 @@ class ArchitectureTest {
                             "tools",
                             "http",
                             "api"),
-                    List.of(LOG, "org.apache.kafka.clients..", "org.apache.kafka.streams..", "io.micrometer..", "org.rocksdb..")),
+                    List.of(
+                            LOG,
+                            "org.apache.kafka.clients..",
+                            "org.apache.kafka.streams..",
+                            "io.micrometer..",
+                            "org.rocksdb..")),
             new Row("demo", List.of("tenant", "contract", "config"), List.of(LOG, KAFKA)),
             new Row(
                     "cli",

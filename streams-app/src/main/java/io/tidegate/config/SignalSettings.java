@@ -88,8 +88,9 @@ final class SignalSettings {
             return List.of();
         }
         if (urls.isEmpty() || urls.size() > SchemaRegistrySettings.URLS_MAX) {
-            throw new SettingsException("%s has %d addresses: with %s = avro, name 1 to %d addresses of the schema registry"
-                    .formatted(key, urls.size(), Settings.SIGNAL_FORMAT, SchemaRegistrySettings.URLS_MAX));
+            throw new SettingsException(
+                    "%s has %d addresses: with %s = avro, name 1 to %d addresses of the schema registry"
+                            .formatted(key, urls.size(), Settings.SIGNAL_FORMAT, SchemaRegistrySettings.URLS_MAX));
         }
         return urls.stream().map(text -> registryAt(key, text)).toList();
     }

@@ -48,8 +48,7 @@ public final class EnvelopeWriter {
         byte[][] users = signal == null ? NONE : utf8(signal.users());
         byte[][] creators = signal == null ? NONE : utf8(signal.creators());
         boolean isParsed = signal != null
-                && (type == null ? 0 : type.length) + bytes(items) + bytes(users) + bytes(creators)
-                        <= foundBytesMax;
+                && (type == null ? 0 : type.length) + bytes(items) + bytes(users) + bytes(creators) <= foundBytesMax;
         SourcePosition source = routed.source();
         boolean isNewTopic = !source.topic().equals(lastTopic);
         int flags = (isNewTopic ? Envelope.NEW_TOPIC : 0)

@@ -260,11 +260,11 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
      * @param waitedFor whether partitions wait for the registry
      */
     public void watchSchemas(Map<String, LongSupplier> lookups, IntSupplier cached, BooleanSupplier waitedFor) {
-        lookups.forEach((outcome, count) -> FunctionCounter.builder(
-                        MetricNames.SCHEMA_LOOKUPS, count, LongSupplier::getAsLong)
-                .description("Schemas looked up in the schema registry")
-                .tag("outcome", outcome)
-                .register(registry));
+        lookups.forEach(
+                (outcome, count) -> FunctionCounter.builder(MetricNames.SCHEMA_LOOKUPS, count, LongSupplier::getAsLong)
+                        .description("Schemas looked up in the schema registry")
+                        .tag("outcome", outcome)
+                        .register(registry));
         gauge(MetricNames.SCHEMAS_CACHED, "Schemas in memory", cached, IntSupplier::getAsInt);
         gauge(
                 MetricNames.SCHEMA_REGISTRY_WAITED_FOR,

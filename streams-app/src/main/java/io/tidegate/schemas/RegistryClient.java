@@ -56,9 +56,8 @@ final class RegistryClient {
     private static final int NESTING_MAX = 400;
 
     private static final JsonMapper JSON = new JsonMapper(JsonFactory.builder()
-            .streamReadConstraints(StreamReadConstraints.builder()
-                    .maxNestingDepth(NESTING_MAX)
-                    .build())
+            .streamReadConstraints(
+                    StreamReadConstraints.builder().maxNestingDepth(NESTING_MAX).build())
             .build());
 
     private final SchemaRegistrySettings settings;
@@ -189,7 +188,8 @@ final class RegistryClient {
             HttpResponse<byte[]> response = sent.get(within.toNanos(), TimeUnit.NANOSECONDS);
             return answer(response.statusCode(), response.body());
         } catch (TimeoutException e) {
-            throw new IOException("did not answer within %d ms".formatted(settings.timeout().toMillis()));
+            throw new IOException(
+                    "did not answer within %d ms".formatted(settings.timeout().toMillis()));
         } catch (ExecutionException e) {
             if (e.getCause() instanceof LimitedBody.TooLargeException) {
                 return new Answer.TooLarge();
@@ -234,8 +234,8 @@ final class RegistryClient {
         if (status == OK && json != null && json.path("schema").isTextual()) {
             return new Answer.Body(json);
         }
-        throw new IOException("answered with status %d and not as a schema registry does: is the address right?"
-                .formatted(status));
+        throw new IOException(
+                "answered with status %d and not as a schema registry does: is the address right?".formatted(status));
     }
 
     private static String base(URI url) {

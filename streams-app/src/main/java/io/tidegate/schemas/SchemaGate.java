@@ -111,7 +111,10 @@ public final class SchemaGate implements AutoCloseable {
             Thread.currentThread().interrupt(); // closing
         } catch (RuntimeException e) {
             LOG.error("looking up a schema failed schema_id={}", id, e);
-            ended(id, "schema id %d cannot be looked up: %s".formatted(id, e.getClass().getSimpleName()));
+            ended(
+                    id,
+                    "schema id %d cannot be looked up: %s"
+                            .formatted(id, e.getClass().getSimpleName()));
         }
     }
 

@@ -283,8 +283,7 @@ final class AvroPass {
             case TYPE -> {
                 if (!isText) {
                     finding.defect(
-                            Defect.MALFORMED,
-                            "the field '%s' is neither text nor an integer".formatted(node.path));
+                            Defect.MALFORMED, "the field '%s' is neither text nor an integer".formatted(node.path));
                 }
                 finding.type(id);
             }

@@ -75,7 +75,8 @@ public final class AvroReader {
             return "the value is empty";
         }
         if (value[0] != MAGIC) {
-            return "the value begins with the byte 0x%02x: a schema registry's values begin with 0x00".formatted(value[0]);
+            return "the value begins with the byte 0x%02x: a schema registry's values begin with 0x00"
+                    .formatted(value[0]);
         }
         return value.length < HEADER_BYTES
                 ? "the value ends before the id of its schema"
@@ -91,13 +92,10 @@ public final class AvroReader {
             // What cannot be decoded outranks what is wrong with a field, whatever their order.
             return decoder.isEnd()
                     ? finding
-                    : defect(
-                            Defect.AVRO_UNDECODABLE,
-                            "something follows the record of schema id %d".formatted(id));
+                    : defect(Defect.AVRO_UNDECODABLE, "something follows the record of schema id %d".formatted(id));
         } catch (IOException | AvroRuntimeException e) {
             // Its message can quote the content, which must not reach headers or logs.
-            return defect(
-                    Defect.AVRO_UNDECODABLE, "the value is not a record of schema id %d".formatted(id));
+            return defect(Defect.AVRO_UNDECODABLE, "the value is not a record of schema id %d".formatted(id));
         }
     }
 

@@ -95,7 +95,12 @@ public final class Instance implements AutoCloseable {
         LostRecords lost = new LostRecords(listener);
         readiness = new Readiness(topics.signals());
         clients = new TransactionalClients(
-                topics, config.getProperty(StreamsConfig.APPLICATION_ID_CONFIG), alignment, readiness, continuity, lost);
+                topics,
+                config.getProperty(StreamsConfig.APPLICATION_ID_CONFIG),
+                alignment,
+                readiness,
+                continuity,
+                lost);
         Properties own = new Properties();
         own.putAll(config);
         own.put(StreamsConfig.InternalConfig.INTERNAL_CONSUMER_WRAPPER, PositioningConsumer.class);

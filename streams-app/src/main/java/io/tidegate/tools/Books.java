@@ -139,7 +139,8 @@ public final class Books {
     public Books(Settings settings) {
         this.settings = settings;
         this.topics = settings.topics();
-        this.router = new Router(settings.tenantSource(), new SignalReader(settings.signalMapping(), RegistrySchemas.in(settings)));
+        this.router = new Router(
+                settings.tenantSource(), new SignalReader(settings.signalMapping(), RegistrySchemas.in(settings)));
     }
 
     /** What is known of one ingress partition. */

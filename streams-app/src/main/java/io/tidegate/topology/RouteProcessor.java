@@ -74,7 +74,10 @@ final class RouteProcessor extends ContextualProcessor<byte[], byte[], TenantKey
     @Override
     public void init(ProcessorContext<TenantKey, byte[]> context) {
         super.init(context);
-        envelopes = new Envelopes(shards, Envelope.foundBytesMax(format), envelope -> context.forward(envelope, TidegateTopology.BY_TENANT_SINK));
+        envelopes = new Envelopes(
+                shards,
+                Envelope.foundBytesMax(format),
+                envelope -> context.forward(envelope, TidegateTopology.BY_TENANT_SINK));
         beforeCommit = context.getStateStore(BeforeCommit.ROUTE);
         beforeCommit.runForwarding(context, envelopes::sendAll);
         progress = listener.opened(Stage.ROUTE, context.taskId().partition());

@@ -41,7 +41,8 @@ final class TopicClaimTest {
         assertThat(new String(claim(TopicRole.ACCEPTED, KEYED).json(), UTF_8)).contains("\"ingress\":\"tenant\"");
     }
 
-    private static final Settings MAPPED = settings(Map.of("signal.tenant", "/account/id", "tenants.missing", "default"));
+    private static final Settings MAPPED =
+            settings(Map.of("signal.tenant", "/account/id", "tenants.missing", "default"));
 
     @Test
     void settingsThatDecideAreRecordedIfTheyAreNotTheDefaults() {

@@ -119,8 +119,7 @@ class SignalSettingsTest {
         Settings settings = flags(
                 "signal.format", "avro", "signal.tenant", "/account/id", REGISTRY, "https://one:8081/api, http://two");
         assertThat(settings.signalMapping().format()).isEqualTo(SignalFormat.AVRO);
-        assertThat(settings.signalMapping().of(SignalField.TENANT))
-                .containsExactly(FieldSource.parse("/account/id"));
+        assertThat(settings.signalMapping().of(SignalField.TENANT)).containsExactly(FieldSource.parse("/account/id"));
         assertThat(settings.signalMapping().of(SignalField.ITEM)).isEmpty();
         assertThat(settings.schemaRegistry().urls())
                 .extracting(Object::toString)

@@ -64,8 +64,7 @@ class RegistrySchemasTest {
     private RegistrySchemas schemas(
             List<String> urls, @Nullable Path credentials, @Nullable Path ca, Duration timeout, int max) {
         return new RegistrySchemas(
-                new SchemaRegistrySettings(
-                        urls.stream().map(URI::create).toList(), credentials, ca, timeout, max),
+                new SchemaRegistrySettings(urls.stream().map(URI::create).toList(), credentials, ca, timeout, max),
                 nanos::get);
     }
 
@@ -169,8 +168,7 @@ class RegistrySchemasTest {
     @Test
     void referencesAreRead() {
         String money = "{\"type\":\"record\",\"name\":\"Money\",\"fields\":[{\"name\":\"cents\",\"type\":\"long\"}]}";
-        String line =
-                "{\"type\":\"record\",\"name\":\"Line\",\"fields\":[{\"name\":\"price\",\"type\":\"Money\"}]}";
+        String line = "{\"type\":\"record\",\"name\":\"Line\",\"fields\":[{\"name\":\"price\",\"type\":\"Money\"}]}";
         Reference toMoney = new Reference("Money", "money value", 1);
         registry.registerSubject("money value", 1, money);
         registry.registerSubject("line", 3, line, toMoney);
@@ -185,8 +183,7 @@ class RegistrySchemasTest {
         assertThat(found).isInstanceOf(Usable.class);
         assertThat(((Usable) found).schema().getField("sum").schema().getName()).isEqualTo("Money");
         assertThat(registry.requests())
-                .containsExactly(
-                        "/schemas/ids/7", "/subjects/line/versions/3", "/subjects/money value/versions/1");
+                .containsExactly("/schemas/ids/7", "/subjects/line/versions/3", "/subjects/money value/versions/1");
     }
 
     @Test
@@ -225,7 +222,13 @@ class RegistrySchemasTest {
     @ParameterizedTest
     @CsvSource(
             delimiter = '|',
-            value = {"404|<html>no such page</html>", "404|''", "404|{\"error_code\":0}", "200|<html>Log in</html>", "200|{}"})
+            value = {
+                "404|<html>no such page</html>",
+                "404|''",
+                "404|{\"error_code\":0}",
+                "200|<html>Log in</html>",
+                "200|{}"
+            })
     void whatIsNoRegistryMakesNoSchemaUnknown(int status, String body) {
         registry.fail(status, body);
 
@@ -254,8 +257,7 @@ class RegistrySchemasTest {
         registry.register(7, ORDER);
         try (ServerSocket silent = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             String url = "http://127.0.0.1:" + silent.getLocalPort();
-            RegistrySchemas schemas =
-                    schemas(List.of(url, registry.url()), null, null, Duration.ofSeconds(4), 100);
+            RegistrySchemas schemas = schemas(List.of(url, registry.url()), null, null, Duration.ofSeconds(4), 100);
 
             assertThat(schemas.of(7)).isInstanceOf(Usable.class);
         }

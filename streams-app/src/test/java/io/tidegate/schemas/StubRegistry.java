@@ -126,7 +126,8 @@ final class StubRegistry implements AutoCloseable {
         try (exchange) {
             held.await();
             byte[] answer = answers.get(path);
-            if (credentials != null && !credentials.equals(exchange.getRequestHeaders().getFirst("Authorization"))) {
+            if (credentials != null
+                    && !credentials.equals(exchange.getRequestHeaders().getFirst("Authorization"))) {
                 send(exchange, 401, "{\"error_code\":401,\"message\":\"Unauthorized\"}".getBytes(UTF_8));
             } else if (failingStatus != 0) {
                 send(exchange, failingStatus, failingBody.getBytes(UTF_8));

@@ -61,20 +61,21 @@ class AvroFuzzTest {
                 case 0, 1 -> Schema.create(Schema.Type.STRING);
                 case 2, 3 -> Schema.create(Schema.Type.LONG);
                 case 4 -> Schema.create(Schema.Type.INT);
-                case 5 -> Schema.create(
-                        new Schema.Type[] {
-                            Schema.Type.NULL,
-                            Schema.Type.BOOLEAN,
-                            Schema.Type.FLOAT,
-                            Schema.Type.DOUBLE,
-                            Schema.Type.BYTES
-                        }[random.nextInt(5)]);
+                case 5 ->
+                    Schema.create(new Schema.Type[] {
+                                Schema.Type.NULL,
+                                Schema.Type.BOOLEAN,
+                                Schema.Type.FLOAT,
+                                Schema.Type.DOUBLE,
+                                Schema.Type.BYTES
+                            }
+                            [random.nextInt(5)]);
                 case 6 -> Schema.createEnum("E" + named++, null, null, List.of("A", "B", "C"));
                 case 7 -> Schema.createFixed("F" + named++, null, null, random.nextInt(20));
-                case 8, 9 -> unions
-                        ? Schema.createUnion(
-                                Schema.create(Schema.Type.NULL), notNull(any(depth + 1, false)))
-                        : Schema.create(Schema.Type.LONG);
+                case 8, 9 ->
+                    unions
+                            ? Schema.createUnion(Schema.create(Schema.Type.NULL), notNull(any(depth + 1, false)))
+                            : Schema.create(Schema.Type.LONG);
                 case 10 -> Schema.createArray(any(depth + 1, true));
                 case 11 -> Schema.createMap(any(depth + 1, true));
                 default -> record(depth);
@@ -97,7 +98,8 @@ class AvroFuzzTest {
             case NULL -> null;
             case BYTES -> ByteBuffer.wrap(new byte[random.nextInt(40)]);
             case FIXED -> new GenericData.Fixed(schema, new byte[schema.getFixedSize()]);
-            case ENUM -> new GenericData.EnumSymbol(schema, schema.getEnumSymbols().get(random.nextInt(3)));
+            case ENUM ->
+                new GenericData.EnumSymbol(schema, schema.getEnumSymbols().get(random.nextInt(3)));
             case UNION -> datum(schema.getTypes().get(random.nextInt(2)), random);
             case ARRAY -> {
                 List<@Nullable Object> list = new ArrayList<>();
@@ -153,7 +155,12 @@ class AvroFuzzTest {
                 boolean isDamaged = random.nextInt(5) == 0;
                 byte[] value = isDamaged ? damaged(whole, random) : whole;
                 String at = "seed %d, step %d, %s, %s: %s"
-                        .formatted(seed, step, mapping.sources(), schema, HexFormat.of().formatHex(value));
+                        .formatted(
+                                seed,
+                                step,
+                                mapping.sources(),
+                                schema,
+                                HexFormat.of().formatHex(value));
                 ParseResult result = reader.read(null, value, HeaderValues.NONE);
                 Object tree = tree(schema, value);
                 if (tree == null) {
@@ -192,10 +199,11 @@ class AvroFuzzTest {
             }
             value[0] = 0;
             value[1] &= 0x7f;
-            String at = "seed %d, step %d, %s: %s".formatted(seed, step, schema, HexFormat.of().formatHex(value));
+            String at = "seed %d, step %d, %s: %s"
+                    .formatted(seed, step, schema, HexFormat.of().formatHex(value));
 
-            ParseResult result = new SignalReader(mapping(random), id -> new Usable(schema))
-                    .read(null, value, HeaderValues.NONE);
+            ParseResult result =
+                    new SignalReader(mapping(random), id -> new Usable(schema)).read(null, value, HeaderValues.NONE);
 
             assertThat(result).as(at).isNotNull();
             if (tree(schema, value) == null) {
@@ -270,7 +278,10 @@ class AvroFuzzTest {
 
     private static @Nullable String id(Object value) {
         String text = text(value);
-        return text == null || text.isEmpty() || text.length() > 512 || text.chars().anyMatch(Character::isISOControl)
+        return text == null
+                        || text.isEmpty()
+                        || text.length() > 512
+                        || text.chars().anyMatch(Character::isISOControl)
                 ? null
                 : text;
     }
@@ -300,9 +311,7 @@ class AvroFuzzTest {
             Set<String> found = new LinkedHashSet<>();
             for (FieldSource source : mapping.of(field)) {
                 Object value = at(tree, source);
-                Collection<?> all = value instanceof List<?> list
-                        ? list
-                        : value == null ? List.of() : List.of(value);
+                Collection<?> all = value instanceof List<?> list ? list : value == null ? List.of() : List.of(value);
                 for (Object one : all) {
                     if (one == null) {
                         continue;

@@ -33,9 +33,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Avro orders, well-formed and hostile. */
 class AvroReaderTest {
     private static final int ORDER_ID = 7;
-    private static final Schema ORDER = new Schema.Parser()
-            .parse(
-                    """
+    private static final Schema ORDER = new Schema.Parser().parse("""
                     {"type":"record","name":"Order","namespace":"shop","fields":[
                       {"name":"id","type":"long"},
                       {"name":"price","type":"double"},
@@ -196,7 +194,8 @@ class AvroReaderTest {
     @Test
     void aTypeThatNoConfigCouldNameIsNone() {
         for (int length : new int[] {513, 5_000}) {
-            Schema schema = SchemaBuilder.record("R").fields().requiredString("t").endRecord();
+            Schema schema =
+                    SchemaBuilder.record("R").fields().requiredString("t").endRecord();
             GenericRecord datum = new GenericData.Record(schema);
             datum.put("t", "x".repeat(length));
 
@@ -209,10 +208,11 @@ class AvroReaderTest {
     void headersAndTheKeyAreReadBesideTheValue() {
         SignalReader reader = reader(only(ORDER_ID, ORDER), "TENANT", "key", "ITEM", "header:sku,/tags");
 
-        ParseResult result = reader.read(
-                "42".getBytes(UTF_8), framed(ORDER, order(null)), name -> List.of("h-1".getBytes(UTF_8)));
+        ParseResult result =
+                reader.read("42".getBytes(UTF_8), framed(ORDER, order(null)), name -> List.of("h-1".getBytes(UTF_8)));
 
-        assertThat(parsed(result)).isEqualTo(new Signal(TenantId.of(42), null, List.of("red", "7", "h-1"), List.of(), List.of()));
+        assertThat(parsed(result))
+                .isEqualTo(new Signal(TenantId.of(42), null, List.of("red", "7", "h-1"), List.of(), List.of()));
     }
 
     @Test
@@ -242,8 +242,7 @@ class AvroReaderTest {
     void anUnknownSchemaIsNamed() {
         byte[] value = framed(ORDER, order(1L));
         value[4] = 8;
-        assertDefect(
-                read(ORDER, value, "TENANT", "/account/id"), Defect.SCHEMA_UNKNOWN, "schema id 8 is not known");
+        assertDefect(read(ORDER, value, "TENANT", "/account/id"), Defect.SCHEMA_UNKNOWN, "schema id 8 is not known");
         assertDefect(
                 read(Schema.create(Schema.Type.STRING), longs(0), "TENANT", "/account/id"),
                 Defect.SCHEMA_UNKNOWN,
@@ -280,7 +279,8 @@ class AvroReaderTest {
 
     private static Schema recordOf(String type) {
         return new Schema.Parser()
-                .parse("{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"f\",\"type\":%s}]}".formatted(type));
+                .parse("{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"f\",\"type\":%s}]}"
+                        .formatted(type));
     }
 
     private static void assertUndecodable(String type, byte[] value) {

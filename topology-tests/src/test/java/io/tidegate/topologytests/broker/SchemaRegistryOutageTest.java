@@ -163,7 +163,10 @@ final class SchemaRegistryOutageTest {
             assertThat(http.get("/metrics").text())
                     .contains("tidegate_schema_registry_waited_for 1", "tidegate_thread_failures_total 0")
                     .contains("tidegate_signals_total{outcome=\"dead_lettered\"} 0");
-            assertThat(http.get("/v1/status").json().at("/instances/0/waits_for").asText())
+            assertThat(http.get("/v1/status")
+                            .json()
+                            .at("/instances/0/waits_for")
+                            .asText())
                     .contains("answered with status 503");
             assertThat(instance.logText()).contains("partitions wait, their signals stay in Kafka");
             var doctor = app.tidegate("doctor", "--data-dir", app.dataDir("a"));

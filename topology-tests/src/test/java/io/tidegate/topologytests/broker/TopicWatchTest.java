@@ -126,7 +126,9 @@ final class TopicWatchTest {
         TidegateProcess second = app.start("b", "--set", "signal.item=/sku");
 
         awaitLog(first, "these settings are not those of the instance of application.id " + app.applicationId());
-        assertThat(first.logText()).contains("signal.item is /item here, and /sku there").doesNotContain("paused: ");
+        assertThat(first.logText())
+                .contains("signal.item is /item here, and /sku there")
+                .doesNotContain("paused: ");
         assertThat(second.logText()).contains("signal.item is /sku here, and /item there");
         assertThat(Http.of(first).get("/metrics").text()).contains("tidegate_topic_findings 1");
         assertThat(Http.of(second).get("/metrics").text()).contains("tidegate_topic_findings 0");

@@ -278,10 +278,9 @@ class EventFormatsTest {
             Outcome unknown = topology.send(record(other).now());
             assertThat(unknown.verdict()).isEqualTo("schema_unknown");
             assertThat(unknown.record().value()).isEqualTo(other);
-            assertThat(unknown.header("tidegate.message"))
-                    .isEqualTo("schema id 8 is not known to the schema registry");
-            Outcome truncated = topology.send(
-                    record(Arrays.copyOf(value, value.length - 1)).now());
+            assertThat(unknown.header("tidegate.message")).isEqualTo("schema id 8 is not known to the schema registry");
+            Outcome truncated =
+                    topology.send(record(Arrays.copyOf(value, value.length - 1)).now());
             assertThat(truncated.verdict()).isEqualTo("avro_undecodable");
             assertThat(topology.send(record(value).now()).verdict()).isEqualTo(ACCEPTED);
         }
@@ -305,7 +304,8 @@ class EventFormatsTest {
             List<String> skus = IntStream.range(0, 100)
                     .mapToObj(i -> "%03d".formatted(i).repeat(100))
                     .toList();
-            assertThat(topology.send(record(framed(7, schema, order(schema, skus))).now())
+            assertThat(topology.send(record(framed(7, schema, order(schema, skus)))
+                                    .now())
                             .verdict())
                     .isEqualTo(ACCEPTED);
             assertThat(entities(topology)).isEqualTo(101);

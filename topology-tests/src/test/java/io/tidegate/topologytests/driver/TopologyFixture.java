@@ -118,8 +118,8 @@ final class TopologyFixture implements AutoCloseable {
         properties.setProperty(
                 StreamsConfig.STATE_DIR_CONFIG, dataDir.streamsState().toString());
         properties.setProperty(StreamsConfig.PROCESSING_GUARANTEE_CONFIG, StreamsConfig.EXACTLY_ONCE_V2);
-        topology = TidegateTopology.build(
-                settings, configs, dataDir, new Accepted(), setup.schemas, null, setup.listener);
+        topology =
+                TidegateTopology.build(settings, configs, dataDir, new Accepted(), setup.schemas, null, setup.listener);
         driver = new TopologyTestDriver(topology, properties, setup.wallClock);
     }
 
