@@ -42,7 +42,7 @@ final class SignalSettings {
             List<FieldSource> ofField = new ArrayList<>();
             // The defaults are places of Tidegate's own format, which no other one has.
             if (format == SignalFormat.JSON || isSet.test(key)) {
-                for (String text : field.isEntity() ? config.getList(key) : List.of(config.getString(key))) {
+                for (String text : field.isEntity() ? config.getList(key) : one(key, config.getString(key))) {
                     if (!text.isEmpty()) {
                         ofField.add(source(key, text));
                     }
@@ -55,6 +55,16 @@ final class SignalSettings {
         } catch (IllegalArgumentException e) {
             throw new SettingsException(e.getMessage());
         }
+    }
+
+    /** A place that is the only one of its field. A comma separates places, as in lists of them. */
+    private static List<String> one(String key, String text) {
+        int places = text.split(",", -1).length;
+        if (places > 1) {
+            throw new SettingsException("%s = %s: names %d places, separated by commas: at most 1 is possible"
+                    .formatted(key, text, places));
+        }
+        return List.of(text);
     }
 
     /** Places as settings write them. */

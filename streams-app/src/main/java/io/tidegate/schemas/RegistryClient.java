@@ -18,6 +18,7 @@ import java.net.URLEncoder;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.net.http.HttpTimeoutException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.time.Duration;
@@ -188,16 +189,23 @@ final class RegistryClient {
             HttpResponse<byte[]> response = sent.get(within.toNanos(), TimeUnit.NANOSECONDS);
             return answer(response.statusCode(), response.body());
         } catch (TimeoutException e) {
-            throw new IOException(
-                    "did not answer within %d ms".formatted(settings.timeout().toMillis()));
+            throw silent();
         } catch (ExecutionException e) {
             if (e.getCause() instanceof LimitedBody.TooLargeException) {
                 return new Answer.TooLarge();
+            }
+            if (e.getCause() instanceof HttpTimeoutException) {
+                throw silent();
             }
             throw new IOException("cannot be asked: " + describe(e.getCause()));
         } finally {
             sent.cancel(true);
         }
+    }
+
+    private IOException silent() {
+        return new IOException(
+                "did not answer within %d ms".formatted(settings.timeout().toMillis()));
     }
 
     private static boolean isOfRegistry(HttpResponse.ResponseInfo response) {

@@ -529,7 +529,7 @@ public final class Doctor {
     private void guarded(String area, Runnable look) {
         try {
             look.run();
-        } catch (AdminException e) {
+        } catch (AdminException | SchemaUnavailableException e) {
             add(Level.FAIL, area, String.valueOf(e.getMessage()), null);
         }
     }

@@ -63,7 +63,11 @@ class SignalSettingsTest {
             delimiter = '|',
             value = {
                 "signal.tenant|tenant_id|signal.tenant = tenant_id: must be a JSON pointer",
-                "signal.tenant|/a,/b~|signal.tenant = /a,/b~: in a JSON pointer",
+                "signal.tenant|/a~|signal.tenant = /a~: in a JSON pointer",
+                "signal.tenant|/a,/b|signal.tenant = /a,/b: names 2 places",
+                "signal.tenant|header:x,key|signal.tenant = header:x,key: names 2 places",
+                "signal.type|/a, header:type, key|signal.type = /a, header:type, key: names 3 places",
+                "signal.type|/a,|signal.type = /a,: names 2 places",
                 "signal.item|/a,b|signal.item = b: must be a JSON pointer",
                 "signal.item|/a/~2|signal.item = /a/~2: in a JSON pointer",
                 "signal.user|header:|signal.user = header:: header: must be followed",
