@@ -102,19 +102,18 @@ public final class SchemaGate implements AutoCloseable {
     }
 
     private void lookUp(int id) {
+        String why = "schema id %d cannot be looked up: see the log".formatted(id);
         try {
             var unused = schemas.lookUp(id);
-            ended(id, null);
+            why = null;
         } catch (SchemaUnavailableException e) {
-            ended(id, e.getMessage());
+            why = e.getMessage();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt(); // closing
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | StackOverflowError e) {
             LOG.error("looking up a schema failed schema_id={}", id, e);
-            ended(
-                    id,
-                    "schema id %d cannot be looked up: %s"
-                            .formatted(id, e.getClass().getSimpleName()));
+        } finally {
+            ended(id, why); // whatever happened, it is asked for again
         }
     }
 
