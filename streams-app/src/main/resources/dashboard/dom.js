@@ -46,7 +46,9 @@ export const clock = (iso) => (iso ? new Date(iso).toLocaleTimeString('en-GB') :
 
 export const REASONS = ['rate_limited', 'burst_exceeded', 'entity_limit', 'storage_limit', 'region_not_allowed',
   'tenant_blocked', 'tenant_unknown', 'byte_rate_limited', 'signal_too_large', 'period_limit', 'signal_rate_limited'];
-export const DEFECTS = ['malformed', 'tenant_missing', 'tenant_invalid', 'tenant_mismatch', 'too_large'];
+export const DEFECTS = [
+  'malformed', 'tenant_missing', 'tenant_invalid', 'tenant_mismatch', 'too_large', 'avro_framing', 'schema_unknown', 'avro_undecodable',
+];
 export const words = (reason) => (reason ? reason.replaceAll('_', ' ') : '–');
 
 /** A bar of what is used, with its text; without a limit only the text. */

@@ -7,7 +7,7 @@ const SHOWN_A_FRAME_MAX = 100;
 const AGAIN_MS = 3000;
 
 export function refusals(choices) {
-  const tenant = h('input', { type: 'text', inputmode: 'numeric', placeholder: 'All tenants', value: choices.get('tenant') ?? '', 'aria-label': 'Tenant id', id: 'r-tenant' });
+  const tenant = h('input', { type: 'text', placeholder: 'All tenants', value: choices.get('tenant') ?? '', 'aria-label': 'Tenant id or name', id: 'r-tenant' });
   const reason = h('select', { 'aria-label': 'Reason', id: 'r-reason' }, h('option', { value: '' }, 'All reasons'),
     [...REASONS, ...DEFECTS].map((one) => h('option', { value: one, selected: one === choices.get('reason') }, words(one))));
   const pause = h('button', { type: 'button', 'aria-pressed': 'false', onclick: togglePause }, 'Pause');
@@ -99,7 +99,7 @@ export function refusals(choices) {
     const details = h('details', {},
       h('summary', {},
         h('time', { datetime: record.timestamp }, clock(record.timestamp)),
-        h('span', { class: 'who' }, record.tenant === null ? 'no tenant' : `t${record.tenant}`),
+        h('span', { class: 'who', title: (record.tenant_names ?? []).join(', ') }, record.tenant === null ? 'no tenant' : [`t${record.tenant}`, ...(record.tenant_names ?? []).slice(0, 1)].join(' · ')),
         h('span', { class: 'reason' }, h('span', { class: `swatch c-${record.reason}` }), words(record.reason)),
         h('span', { class: 'why' }, header(record, 'tidegate.message') ?? ''),
         header(record, 'tidegate.retry_after_ms') ? h('span', { class: 'hint' }, `retry after ${number(Number(header(record, 'tidegate.retry_after_ms')))} ms`) : ''));

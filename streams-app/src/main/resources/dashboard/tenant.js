@@ -74,6 +74,9 @@ export function tenantPage(id) {
     const ofPlan = h('option', { value: '' }, 'as the plan says');
     inputs.mode = h('select', { id: 'f-mode' }, ofPlan, h('option', { value: 'enforce' }, 'enforce'), h('option', { value: 'observe' }, 'observe: count, but accept'));
     errors.label = h('span', { class: 'error', role: 'alert' });
+    inputs.external_ids = h('textarea', { id: 'f-external_ids', rows: 2, autocomplete: 'off', spellcheck: false, 'aria-describedby': 'h-external_ids' });
+    errors.external_ids = h('span', { class: 'error', role: 'alert' });
+    const names = () => inputs.external_ids.value.split('\n').map((one) => one.trim()).filter(Boolean);
     const preview = h('div', { id: 'preview', role: 'status' });
     const lines = h('details', { class: 'lines' }, h('summary', {}, 'The same on the command line'));
     const linesBox = h('div', {});
@@ -85,6 +88,7 @@ export function tenantPage(id) {
       const config = tenant.config ?? {};
       for (const [name] of FIELDS) inputs[name].value = config[name] ?? '';
       inputs.label.value = config.label ?? '';
+      inputs.external_ids.value = (config.external_ids ?? []).join('\n');
       inputs.plan.value = config.plan ?? '';
       ofPlan.hidden = !config.plan;
       inputs.mode.value = config.mode ?? (config.plan ? '' : 'enforce');
@@ -107,6 +111,7 @@ export function tenantPage(id) {
         if (value !== (config[name] ?? null)) changes[name] = value;
       }
       if (inputs.label.value !== (config.label ?? '')) changes.label = inputs.label.value;
+      if (JSON.stringify(names()) !== JSON.stringify(config.external_ids ?? [])) changes.external_ids = names();
       const plan = inputs.plan.value.trim() || null;
       if (plan !== (config.plan ?? null)) changes.plan = plan;
       if (inputs.mode.value !== (config.mode ?? (config.plan ? '' : 'enforce'))) changes.mode = inputs.mode.value || null;
@@ -121,10 +126,12 @@ export function tenantPage(id) {
       }
       const set = FIELDS.filter(([name]) => changes[name] !== undefined && changes[name] !== null).map(([name, , , option]) => `${option} ${changes[name]}`);
       if (changes.label !== undefined && changes.label !== '') set.push(`--label ${shellQuote(changes.label)}`);
+      if (changes.external_ids) set.push(...changes.external_ids.map((name) => `--external-id ${shellQuote(name)}`));
       if (changes.plan) set.push(`--plan ${shellQuote(changes.plan)}`);
       if (changes.mode) set.push(`--mode ${changes.mode}`);
       const unset = FIELDS.filter(([name]) => changes[name] === null).map(([, , , option]) => option);
       if (changes.label === '') unset.push('--label');
+      if (changes.external_ids?.length === 0) unset.push('--external-id');
       if (changes.plan === null) unset.push('--plan');
       if (changes.mode === null) unset.push('--mode');
       linesBox.replaceChildren(...[
@@ -188,6 +195,7 @@ export function tenantPage(id) {
     const box = h('form', { class: 'edit', onsubmit: save, oninput: () => { touched = true; preview.replaceChildren(); showLines(); }, novalidate: true },
       numbers,
       h('label', { for: 'f-label' }, h('span', {}, 'Label'), inputs.label, errors.label),
+      h('label', { for: 'f-external_ids' }, h('span', {}, 'Names'), inputs.external_ids, h('span', { class: 'hint', id: 'h-external_ids' }, 'by which signals refer to it; one a line'), errors.external_ids),
       h('label', { for: 'f-plan' }, h('span', {}, 'Plan'), inputs.plan, h('span', { class: 'hint' }, 'supplies every limit that is empty'), errors.plan),
       h('label', { for: 'f-mode' }, h('span', {}, 'Mode'), inputs.mode),
       h('div', { class: 'buttons' }, h('button', { type: 'submit', class: 'primary' }, 'Save'),
@@ -254,7 +262,7 @@ export function tenantPage(id) {
     if (of === null) return name.startsWith('max') || name.startsWith('burst') ? 'unlimited' : '–';
     if (name === 'signals') return Object.entries(of).map(([type, one]) => `${type} ${number(one.max_signals_per_sec)} a second`).join(', ') || 'unlimited';
     if (name === 'periods') return of.map(period).join(', ') || 'unlimited';
-    if (Array.isArray(of)) return of.join(', ') || 'anywhere';
+    if (Array.isArray(of)) return of.join(', ') || (name === 'external_ids' ? 'none' : 'anywhere');
     if (BYTES.includes(name)) return bytes(of);
     return name === 'blocked_until' ? time(of) : typeof of === 'number' ? number(of) : String(of);
   }

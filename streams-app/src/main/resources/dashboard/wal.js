@@ -31,6 +31,7 @@ export function wal() {
         h('dt', {}, 'Free disk'), h('dd', {}, `${bytes(one.disk.free_bytes)}, pauses below ${bytes(one.disk.min_free_bytes)}`),
         h('dt', {}, 'Verified'), h('dd', { class: one.last_verify?.damaged ? 'no' : '' }, verified(one.last_verify)),
         h('dt', {}, 'Configs'), h('dd', {}, `${number(one.tenants_configured)}${one.configs_refused ? `, ${number(one.configs_refused)} refused` : ''}`),
+        one.waits_for ? [h('dt', {}, 'Waits for'), h('dd', { class: 'no' }, one.waits_for)] : '',
         one.missing_tenant ? [h('dt', {}, 'No tenant'), h('dd', {}, one.missing_tenant === 'reject' ? 'to the dead-letter topic' : 'counts for tenant 0')] : null,
         shown.map(([stage, tasks]) => [h('dt', {}, stage), h('dd', { class: 'tasks' }, tasks.length === 0 ? 'no task'
           : tasks.map((task) => h('span', { class: `task ${task.active ? 'active' : 'standby'} ${task.running ? '' : 'moving'}`, title: `${stage} ${task.partition}: ${task.active ? 'active' : 'standby'}${task.running ? '' : ', not running yet'}` },
@@ -66,7 +67,7 @@ export function wal() {
     tenants.replaceChildren(h('table', { class: 'wide' }, h('thead', {}, h('tr', {}, ['Tenant', 'Segments', 'Size', 'Pruned below', ''].map((name, i) => h('th', { scope: 'col', class: i > 0 && i < 4 ? 'num' : '' }, name)))),
       h('tbody', {}, rows.flatMap((one) => {
         const box = open.get(one.id) ?? h('div', {});
-        return [h('tr', { 'data-tenant': one.id }, h('th', { scope: 'row' }, h('a', { href: `#/tenant/${one.id}` }, one.config?.label || `Tenant ${one.id}`)),
+        return [h('tr', { 'data-tenant': one.id }, h('th', { scope: 'row' }, h('a', { href: `#/tenant/${one.id}` }, one.config?.label || `Tenant ${one.id}`), h('small', { title: (one.config?.external_ids ?? []).join(', ') }, [`t${one.id}`, ...(one.config?.external_ids ?? []).slice(0, 1)].join(' · '))),
           h('td', { class: 'num' }, number(one.usage.storage.sealed_segments)), h('td', { class: 'num' }, bytes(one.usage.storage.sealed_bytes)), h('td', { class: 'num' }, number(one.usage.storage.pruned_below_seq)),
           h('td', {}, h('button', { type: 'button', class: 'quiet', 'data-segments': one.id, onclick: () => segments(one.id, box) }, 'Segments'))),
         h('tr', { class: 'more' }, h('td', { colspan: 5 }, box))];

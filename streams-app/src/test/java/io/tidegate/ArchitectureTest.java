@@ -79,7 +79,7 @@ class ArchitectureTest {
     /** In reading order: a package uses only what stands above it, except that {@code cli} and {@code demo} are faces. */
     private static final List<Row> ROWS = List.of(
             new Row("tenant", List.of(), List.of("com.fasterxml.jackson.annotation")),
-            new Row("signal", List.of("tenant"), List.of("com.fasterxml.jackson.core..")),
+            new Row("signal", List.of("tenant"), List.of("com.fasterxml.jackson.core..", "org.apache.avro..")),
             new Row("admission", List.of("tenant", "signal"), List.of()),
             new Row("wal", List.of("tenant"), List.of(LOG, "org.apache.kafka.common..")),
             new Row(
@@ -91,7 +91,11 @@ class ArchitectureTest {
                     "topology",
                     List.of("tenant", "signal", "admission", "wal", "contract", "streams"),
                     List.of(LOG, KAFKA, JSON)),
-            new Row("config", List.of("tenant", "signal", "admission", "wal", "contract"), List.of(KAFKA)),
+            new Row(
+                    "config",
+                    List.of("tenant", "signal", "admission", "wal", "contract"),
+                    List.of(KAFKA, "javax.net.ssl..")),
+            new Row("schemas", List.of("signal", "config"), List.of(LOG, JSON, "org.apache.avro..")),
             new Row(
                     "metrics",
                     List.of("tenant", "signal", "admission", "wal", "contract", "streams", "topology"),
@@ -102,7 +106,16 @@ class ArchitectureTest {
                     List.of(LOG, KAFKA, JSON, "org.yaml.snakeyaml..")),
             new Row(
                     "tools",
-                    List.of("tenant", "signal", "admission", "wal", "contract", "streams", "config", "admin"),
+                    List.of(
+                            "tenant",
+                            "signal",
+                            "admission",
+                            "wal",
+                            "contract",
+                            "streams",
+                            "config",
+                            "schemas",
+                            "admin"),
                     List.of(LOG, KAFKA, JSON)),
             new Row(
                     "http",
@@ -127,17 +140,24 @@ class ArchitectureTest {
             new Row(
                     "instance",
                     List.of(
+                            "signal",
                             "wal",
                             "contract",
                             "streams",
                             "topology",
                             "config",
+                            "schemas",
                             "metrics",
                             "admin",
                             "tools",
                             "http",
                             "api"),
-                    List.of(LOG, "org.apache.kafka.streams..", "io.micrometer..", "org.rocksdb..")),
+                    List.of(
+                            LOG,
+                            "org.apache.kafka.clients..",
+                            "org.apache.kafka.streams..",
+                            "io.micrometer..",
+                            "org.rocksdb..")),
             new Row("demo", List.of("tenant", "contract", "config"), List.of(LOG, KAFKA)),
             new Row(
                     "cli",

@@ -8,6 +8,8 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.tidegate.config.Settings;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.util.Map;
+import java.util.TreeMap;
 import org.apache.kafka.common.Uuid;
 import org.jspecify.annotations.Nullable;
 
@@ -24,6 +26,8 @@ import org.jspecify.annotations.Nullable;
  * @param shards the number of shards that the application works with, on {@code signals-accepted}; null on other topics, and
  *     in claims of versions that did not record it
  * @param ingress {@code ingress.partitioning} of the application, on {@code signals-accepted}; null for {@code any}
+ * @param settings the {@linkplain Settings#deciding deciding} settings of the instance that started last, of those that are not the
+ *     defaults, on {@code signals-accepted}; null if all are
  * @param claimedAt when it first used the topic
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
@@ -37,12 +41,14 @@ record TopicClaim(
         @JsonProperty("region") @Nullable String region,
         @JsonProperty("shards") @Nullable Integer shards,
         @JsonProperty("ingress") @Nullable String ingress,
+        @JsonProperty("settings") @Nullable Map<String, String> settings,
         @JsonProperty("claimed_at") String claimedAt) {
     static final int VERSION = 1;
     private static final JsonMapper JSON = new JsonMapper();
 
     static TopicClaim of(TopicState topic, Settings settings, String now) {
         boolean isOfState = topic.role() == TopicRole.ACCEPTED;
+        Map<String, String> deciding = settings.decidingIfNotDefault();
         return new TopicClaim(
                 VERSION,
                 topic.name(),
@@ -52,12 +58,22 @@ record TopicClaim(
                 settings.region(),
                 isOfState ? settings.shards() : null,
                 isOfState && settings.keyedIngress() ? settings.ingressPartitioning() : null,
+                isOfState && !deciding.isEmpty() ? deciding : null,
                 now);
     }
 
     /** The {@code ingress.partitioning} that the application works with. */
     String ingressPartitioning() {
         return ingress == null ? Settings.UNKEYED : ingress;
+    }
+
+    /** The deciding settings that the instance that started last works with. */
+    Map<String, String> deciding() {
+        Map<String, String> all = new TreeMap<>(Settings.decidingByDefault());
+        if (settings != null) {
+            all.putAll(settings);
+        }
+        return all;
     }
 
     String key() {

@@ -30,6 +30,8 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Which application owns which topic, in the compacted topic {@code tidegate-owners} that all applications of a cluster share.
@@ -52,6 +54,7 @@ final class TopicOwners {
             EnumSet.of(TopicRole.BY_TENANT, TopicRole.ACCEPTED, TopicRole.COMMANDS, TopicRole.SEGMENTS);
 
     private static final int WRITE_WITHIN_S = 30;
+    private static final Logger LOG = LoggerFactory.getLogger(TopicOwners.class);
 
     private final Settings settings;
     private final Admin admin;
@@ -90,6 +93,7 @@ final class TopicOwners {
                 }
                 checkShards(topic, owner);
                 checkIngress(topic, owner);
+                warnOfOtherSettings(owner);
             }
         }
     }
@@ -142,6 +146,27 @@ final class TopicOwners {
                                     + " is ready, and start all with %2$s=streams")
                             .formatted(wrong, Settings.GROUP_PROTOCOL));
         }
+    }
+
+    private void warnOfOtherSettings(@Nullable TopicClaim claim) {
+        String difference = claim == null ? null : SettingsAgreement.difference(settings, claim);
+        if (difference != null) {
+            GroupListing group = group(application);
+            if (group != null && isRunning(group)) {
+                LOG.warn("{}", difference);
+            }
+        }
+    }
+
+    /**
+     * How the settings here differ from those of the instance that started last; null if they do not, or if none has started.
+     *
+     * @param accepted the topic {@code signals-accepted}
+     */
+    @Nullable
+    String differenceOfSettings(TopicState accepted) {
+        TopicClaim claim = owner(read(), accepted);
+        return claim == null || !isOurs(claim) ? null : SettingsAgreement.difference(settings, claim);
     }
 
     private void check(Collection<TopicState> topics, Map<String, TopicClaim> claims) {
@@ -278,7 +303,8 @@ final class TopicOwners {
             if (known == null
                     || !Objects.equals(known.region(), region)
                     || !Objects.equals(known.shards(), wanted.shards())
-                    || !Objects.equals(known.ingress(), wanted.ingress())) {
+                    || !Objects.equals(known.ingress(), wanted.ingress())
+                    || !Objects.equals(known.settings(), wanted.settings())) {
                 missing.put(wanted.key(), wanted);
             }
         }

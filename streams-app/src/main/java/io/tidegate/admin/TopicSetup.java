@@ -19,6 +19,7 @@ import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.TopicConfig;
 import org.apache.kafka.common.errors.TopicExistsException;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -217,9 +218,18 @@ public final class TopicSetup implements AutoCloseable {
         owners.check(owned(states.existing()));
     }
 
+    /** How the settings here differ from those of the instance that started last; null if they do not. */
+    public @Nullable String differenceOfSettings() {
+        return owned(states.existing()).stream()
+                .filter(topic -> topic.role() == TopicRole.ACCEPTED)
+                .findFirst()
+                .map(owners::differenceOfSettings)
+                .orElse(null);
+    }
+
     /** Checks the topics while an instance runs, against what they are now. */
     public TopicWatch watch() {
-        return new TopicWatch(settings, states, statePartitions, plan, current());
+        return new TopicWatch(settings, states, statePartitions, plan, owners, current());
     }
 
     /** Checks that the brokers have the features that are relied on. */

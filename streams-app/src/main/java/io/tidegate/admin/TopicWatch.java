@@ -8,11 +8,14 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.apache.kafka.common.KafkaException;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Checks topics while an instance runs, against {@link TopicRules} and against what they were when it started. A topic that
+ * Checks topics while an instance runs, against {@link TopicRules} and against what they were when it started, and whether
+ * {@linkplain SettingsAgreement settings} agree with those of other instances. A topic that
  * is another one, or gone, ends an instance, so that is believed only when two checks in a row say it. Not thread-safe.
  */
 public final class TopicWatch {
@@ -31,6 +34,7 @@ public final class TopicWatch {
     private final StatePartitions statePartitions;
     private final TopicPlan plan;
     private final TopicCheck check;
+    private final TopicOwners owners;
     private final Map<String, TopicState> atStart;
     private Set<String> suspected = Set.of();
 
@@ -39,10 +43,12 @@ public final class TopicWatch {
             TopicStates states,
             StatePartitions statePartitions,
             TopicPlan plan,
+            TopicOwners owners,
             Map<String, TopicState> atStart) {
         this.states = states;
         this.statePartitions = statePartitions;
         this.plan = plan;
+        this.owners = owners;
         this.check = new TopicCheck(settings);
         this.atStart = new HashMap<>(atStart);
     }
@@ -58,6 +64,19 @@ public final class TopicWatch {
         } catch (AdminException e) {
             LOG.error("partitions cannot be added: {}", e.getMessage());
             return now;
+        }
+    }
+
+    private @Nullable String differenceOfSettings(Map<String, TopicState> now) {
+        try {
+            return now.values().stream()
+                    .filter(topic -> topic.role() == TopicRole.ACCEPTED)
+                    .findFirst()
+                    .map(owners::differenceOfSettings)
+                    .orElse(null);
+        } catch (AdminException | KafkaException e) {
+            LOG.warn("the settings of other instances could not be compared: {}", e.getMessage());
+            return null;
         }
     }
 
@@ -89,6 +108,10 @@ public final class TopicWatch {
             }
         }
         suspected = suspects;
+        String difference = differenceOfSettings(now);
+        if (difference != null) {
+            all.add(difference);
+        }
         return new Report(all, pausing, ending);
     }
 }

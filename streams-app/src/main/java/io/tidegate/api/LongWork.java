@@ -2,6 +2,7 @@ package io.tidegate.api;
 
 import io.tidegate.admin.AdminException;
 import io.tidegate.http.Problem;
+import io.tidegate.signal.SchemaUnavailableException;
 import java.time.Duration;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
@@ -44,7 +45,8 @@ final class LongWork implements AutoCloseable {
     /**
      * Does it, and waits.
      *
-     * @throws Problem where too much is done already, it takes too long and is ended, or Kafka does not let it happen
+     * @throws Problem where too much is done already, it takes too long and is ended, or Kafka or the schema registry does not let it
+     *     happen
      */
     <T> T run(Callable<T> work) throws InterruptedException {
         Future<T> done;
@@ -66,6 +68,12 @@ final class LongWork implements AutoCloseable {
                 throw Problem.retryLater(
                         Problem.Kind.KAFKA_UNAVAILABLE,
                         String.valueOf(e.getCause().getMessage()),
+                        RETRY_AFTER_S);
+            }
+            if (e.getCause() instanceof SchemaUnavailableException unavailable) {
+                throw Problem.retryLater(
+                        Problem.Kind.SCHEMA_REGISTRY_UNAVAILABLE,
+                        String.valueOf(unavailable.getMessage()),
                         RETRY_AFTER_S);
             }
             if (e.getCause() instanceof RuntimeException failure) {

@@ -2,9 +2,9 @@ package io.tidegate.api;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tidegate.config.HttpSettings;
+import io.tidegate.config.TrustedCertificates;
 import io.tidegate.http.Json;
 import io.tidegate.http.Problem;
-import io.tidegate.http.Tls;
 import io.tidegate.streams.InstanceView;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -62,7 +62,7 @@ final class Peers {
                 .version(HttpClient.Version.HTTP_1_1)
                 .followRedirects(HttpClient.Redirect.NEVER);
         if (settings.caFile() != null) {
-            builder.sslContext(Tls.trusting(settings.caFile()));
+            builder.sslContext(TrustedCertificates.trusting(settings.caFile()));
         }
         client = builder.build();
     }

@@ -13,6 +13,7 @@ import io.tidegate.http.Routes;
 import io.tidegate.signal.Defect;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.topology.ShardQueries.Segment;
+import io.tidegate.topology.TenantConfigs;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
@@ -28,7 +29,12 @@ final class RecordsApi implements AutoCloseable {
 
     RecordsApi(Node node) {
         this.node = node;
-        tail = new RejectionTail(node.settings);
+        tail = new RejectionTail(node.settings, this::names);
+    }
+
+    private List<String> names(TenantId tenant) {
+        TenantConfigs.InForce inForce = node.configs.inForce(tenant);
+        return inForce == null ? List.of() : inForce.config().externalIds();
     }
 
     void addTo(Routes routes) {

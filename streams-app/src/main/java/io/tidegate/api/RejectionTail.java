@@ -23,6 +23,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.header.Header;
@@ -72,6 +73,7 @@ public final class RejectionTail implements AutoCloseable {
     private record Listener(Principal principal, Filter filter, EventStream stream) {}
 
     private final Settings settings;
+    private final Function<TenantId, List<String>> names;
     private final Shares places;
     private final List<Listener> listeners = new CopyOnWriteArrayList<>();
     private final ScheduledExecutorService heart = Executors.newSingleThreadScheduledExecutor(task -> {
@@ -87,8 +89,10 @@ public final class RejectionTail implements AutoCloseable {
     private boolean behind;
     private volatile boolean closed;
 
-    public RejectionTail(Settings settings) {
+    /** @param names of a tenant, by its id */
+    public RejectionTail(Settings settings, Function<TenantId, List<String>> names) {
         this.settings = settings;
+        this.names = names;
         // Streams alone must not fill the server: half of the connections are left to requests.
         places = new Shares(
                 Math.min(settings.http().streamsMax(), settings.http().connectionsMax() / 2));
@@ -219,14 +223,18 @@ public final class RejectionTail implements AutoCloseable {
         return shown;
     }
 
-    private static String json(
-            ConsumerRecord<byte[], byte[]> record, @Nullable String tenant, @Nullable String reason) {
+    private String json(ConsumerRecord<byte[], byte[]> record, @Nullable String tenant, @Nullable String reason) {
         ObjectNode json = Json.object();
         json.put("topic", record.topic());
         json.put("partition", record.partition());
         json.put("offset", record.offset());
         json.put("timestamp", Instant.ofEpochMilli(record.timestamp()).toString());
         json.put("tenant", tenant);
+        TenantId id = tenant == null ? null : TenantId.tryParse(tenant);
+        ArrayNode ofTenant = json.putArray("tenant_names");
+        if (id != null) {
+            names.apply(id).forEach(ofTenant::add);
+        }
         json.put("reason", reason);
         RecordJson.putBytes(json, "key", cut(record.key(), HEADER_BYTES_MAX));
         RecordJson.putBytes(json, "value", cut(record.value(), VALUE_BYTES_MAX));

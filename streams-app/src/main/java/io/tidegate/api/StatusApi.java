@@ -141,6 +141,7 @@ final class StatusApi {
         not.forEach(json.putArray("not_ready_because")::add);
         json.put("paused", node.view.isPaused());
         node.view.notices().pausedBecause().forEach(json.putArray("paused_because")::add);
+        json.put("waits_for", node.view.notices().waitsFor());
         node.view.notices().topicFindings().forEach(json.putArray("topic_findings")::add);
         ObjectNode disk = json.putObject("disk");
         try {

@@ -1,7 +1,9 @@
 package io.tidegate.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.admin.AdminException;
 import io.tidegate.admin.RecordJson;
+import io.tidegate.admin.TenantDirectory;
 import io.tidegate.admin.TopicReader;
 import io.tidegate.admission.Reason;
 import io.tidegate.config.Settings;
@@ -12,11 +14,14 @@ import io.tidegate.tenant.TenantRef;
 import java.io.PrintWriter;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.Callable;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.KafkaException;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -65,6 +70,8 @@ final class RejectionsCommand implements Runnable {
 
         private @Nullable TenantId tenant;
 
+        private Map<String, List<String>> names = Map.of();
+
         @Option(names = "--reason", paramLabel = "REASON", description = "Only these reasons; can be repeated.")
         private List<String> reasons = new ArrayList<>();
 
@@ -91,11 +98,12 @@ final class RejectionsCommand implements Runnable {
             if (deadLetter) {
                 topics.add(settings.topics().deadLetter());
             }
+            names = names(settings);
             PrintWriter out = spec.commandLine().getOut();
             if (!output.json()) {
                 out.printf(
-                        "%-24s  %-8s  %-18s  %-14s  %-24s  %s%n",
-                        "TIME", "TENANT", "REASON", "RETRY AFTER", "SOURCE", "MESSAGE");
+                        "%-24s  %-8s  %-14s  %-18s  %-14s  %-24s  %s%n",
+                        "TIME", "TENANT", "NAME", "REASON", "RETRY AFTER", "SOURCE", "MESSAGE");
             }
             try (TopicReader reader = new TopicReader(settings, topics)) {
                 if (follow) {
@@ -109,6 +117,26 @@ final class RejectionsCommand implements Runnable {
             }
             out.flush();
             return ExitCodes.OK;
+        }
+
+        /** Tenants' names as they are now; without the right to read configs, there are none. */
+        private static Map<String, List<String>> names(Settings settings) {
+            Map<String, List<String>> names = new HashMap<>();
+            try {
+                new TenantDirectory(settings).snapshot().tenants().forEach((id, stored) -> {
+                    if (stored.config() != null
+                            && !stored.config().externalIds().isEmpty()) {
+                        names.put(id.decimal(), stored.config().externalIds());
+                    }
+                });
+            } catch (AdminException | KafkaException e) {
+                return Map.of();
+            }
+            return names;
+        }
+
+        private List<String> namesOf(@Nullable String ofTenant) {
+            return ofTenant == null ? List.of() : names.getOrDefault(ofTenant, List.of());
         }
 
         private void checkReasons() {
@@ -148,6 +176,7 @@ final class RejectionsCommand implements Runnable {
                 json.put("offset", record.offset());
                 json.put("timestamp", Instant.ofEpochMilli(record.timestamp()).toString());
                 json.put("tenant", ofTenant);
+                namesOf(ofTenant).forEach(json.putArray("tenant_names")::add);
                 json.put("reason", reason);
                 RecordJson.putBytes(json, "key", record.key());
                 RecordJson.putBytes(json, "value", record.value());
@@ -156,9 +185,12 @@ final class RejectionsCommand implements Runnable {
             } else {
                 String retry = TidegateHeaders.text(record.headers(), TidegateHeaders.RETRY_AFTER_MS);
                 out.printf(
-                        "%-24s  %-8s  %-18s  %-14s  %-24s  %s%n",
+                        "%-24s  %-8s  %-14s  %-18s  %-14s  %-24s  %s%n",
                         Instant.ofEpochMilli(record.timestamp()),
                         ofTenant == null ? "-" : Table.printable(ofTenant),
+                        namesOf(ofTenant).isEmpty()
+                                ? "-"
+                                : Table.printable(namesOf(ofTenant).get(0)),
                         Table.printable(String.valueOf(reason)),
                         retry == null ? "-" : Table.printable(retry) + " ms",
                         Table.printable("%s-%s@%s"

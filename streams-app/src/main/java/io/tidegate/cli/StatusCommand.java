@@ -76,6 +76,13 @@ final class StatusCommand implements Callable<Integer> {
                                 ownerless.path("partition").asInt(),
                                 ownerless.path("lag").asLong()));
             }
+            for (JsonNode instance : status.path("instances")) {
+                String waits = instance.path("waits_for").asText("");
+                if (!waits.isEmpty() && !instance.path("waits_for").isNull()) {
+                    out.println("%s: partitions wait: %s"
+                            .formatted(instance.path("address").asText(), Table.printableLines(waits)));
+                }
+            }
             String missing = status.at("/instances/0/missing_tenant").asText("");
             if (!missing.isEmpty()) {
                 out.println("signals without a tenant: "

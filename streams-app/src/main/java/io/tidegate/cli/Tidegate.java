@@ -3,6 +3,7 @@ package io.tidegate.cli;
 import io.tidegate.admin.AdminException;
 import io.tidegate.config.SettingsException;
 import io.tidegate.config.SettingsLoader;
+import io.tidegate.signal.SchemaUnavailableException;
 import io.tidegate.wal.WalException;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
@@ -175,6 +176,7 @@ public final class Tidegate implements Runnable {
         if (failure instanceof SettingsException
                 || failure instanceof AdminException
                 || failure instanceof WalException
+                || failure instanceof SchemaUnavailableException
                 || failure instanceof IllegalArgumentException
                 || failure instanceof IOException
                 || failure instanceof UncheckedIOException

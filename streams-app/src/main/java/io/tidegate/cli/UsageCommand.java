@@ -91,10 +91,11 @@ final class UsageCommand implements Runnable {
             usages.forEach((tenant, usage) -> {
                 if (usage.acceptedIn(index) + usage.rejectedIn(index) > 0) {
                     String label = label(configs.get(tenant));
+                    List<String> names = names(configs.get(tenant));
                     out.println(
                             format == Format.CSV
                                     ? csv(wanted, tenant, label, usage, index)
-                                    : Json.line(json(wanted, tenant, label, usage, index)));
+                                    : Json.line(json(wanted, tenant, label, names, usage, index)));
                 }
             });
             out.flush();
@@ -137,12 +138,24 @@ final class UsageCommand implements Runnable {
             return '"' + text.replace("\"", "\"\"") + '"';
         }
 
+        private static List<String> names(@Nullable Stored stored) {
+            return stored == null || stored.config() == null
+                    ? List.of()
+                    : stored.config().externalIds();
+        }
+
         private static ObjectNode json(
-                YearMonth month, TenantId tenant, @Nullable String label, TenantUsage usage, long index) {
+                YearMonth month,
+                TenantId tenant,
+                @Nullable String label,
+                List<String> names,
+                TenantUsage usage,
+                long index) {
             ObjectNode json = Json.object();
             json.put("month", month.toString());
             json.put("tenant_id", new BigInteger(tenant.decimal()));
             json.put("label", label);
+            names.forEach(json.putArray("external_ids")::add);
             json.put("accepted", usage.acceptedIn(index));
             json.put("rejected", usage.rejectedIn(index));
             json.put("accepted_bytes", usage.acceptedBytesIn(index));

@@ -341,11 +341,12 @@ final class SettingDefinitions {
                 Settings.SIGNAL_FORMAT,
                 Type.STRING,
                 "json",
-                ValidString.in("json", "opaque"),
+                ValidString.in("json", "avro", "opaque"),
                 Importance.HIGH,
-                "What the values of signals are: a `json` object in UTF-8, or `opaque`: any bytes, of which nothing is"
-                        + " read. Then the settings below name headers or the key, and are empty unless set."
-                        + " The same on all instances.");
+                "What the values of signals are: a `json` object in UTF-8; an `avro` record behind the id of its schema in a"
+                        + " schema registry; or `opaque`: any bytes, of which nothing is read. Then the settings below name"
+                        + " headers or the key. With `avro` and `opaque`, those that are not set are empty. The same on all"
+                        + " instances.");
         signals.add(
                 SignalField.TENANT.setting(),
                 Type.STRING,
@@ -374,6 +375,49 @@ final class SettingDefinitions {
                                     + " many %ss; a signal can name %d entities. The same on all instances.")
                             .formatted(kind, SignalMapping.SOURCES_MAX, kind, Signal.ENTITIES_MAX));
         }
+        registry(signals);
+    }
+
+    private static void registry(Definitions signals) {
+        signals.add(
+                Settings.SCHEMA_REGISTRY_URL,
+                Type.LIST,
+                "",
+                null,
+                Importance.MEDIUM,
+                ("With signal.format=avro: where the schema registry answers, such as https://registry:8081; up to %d addresses"
+                                + " of one registry, separated by commas. The next one is asked if one does not answer.")
+                        .formatted(SchemaRegistrySettings.URLS_MAX));
+        signals.add(
+                Settings.SCHEMA_REGISTRY_CREDENTIALS_FILE,
+                Type.STRING,
+                null,
+                null,
+                Importance.MEDIUM,
+                "A file with one line USER:PASSWORD, which the schema registry is sent (basic authentication). It is read again"
+                        + " for each lookup, so a new password needs no restart. Default: none are sent.");
+        signals.add(
+                Settings.SCHEMA_REGISTRY_CA_FILE,
+                Type.STRING,
+                null,
+                null,
+                Importance.LOW,
+                "Certificates to trust when the schema registry is asked, as PEM. Default: what Java trusts.");
+        signals.add(
+                Settings.SCHEMA_REGISTRY_TIMEOUT_MS,
+                Type.LONG,
+                3_000L,
+                Range.between(100, 5_000),
+                Importance.LOW,
+                "How long one lookup of a schema may take, over all addresses. Signals that need the schema wait in Kafka"
+                        + " until a lookup succeeds.");
+        signals.add(
+                Settings.SCHEMA_REGISTRY_SCHEMAS_MAX,
+                Type.INT,
+                1_000,
+                Range.between(16, 1_000_000),
+                Importance.LOW,
+                "Schemas that an instance keeps in memory; more than are in use at a time.");
     }
 
     private static void http(Definitions http) {

@@ -6,12 +6,14 @@ import io.tidegate.contract.Residency;
 import io.tidegate.contract.Router;
 import io.tidegate.contract.TenantSource;
 import io.tidegate.contract.Topics;
+import io.tidegate.signal.SignalField;
 import io.tidegate.signal.SignalMapping;
 import io.tidegate.tenant.MissingTenants;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.UnknownTenants;
 import io.tidegate.wal.WalSettings;
 import java.net.InetAddress;
+import java.net.URI;
 import java.net.UnknownHostException;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -70,6 +72,11 @@ public final class Settings {
     public static final String TENANTS_UNKNOWN = "tenants.unknown";
     public static final String TENANTS_MISSING = "tenants.missing";
     public static final String SIGNAL_FORMAT = "signal.format";
+    public static final String SCHEMA_REGISTRY_URL = "schema.registry.url";
+    public static final String SCHEMA_REGISTRY_CREDENTIALS_FILE = "schema.registry.credentials.file";
+    public static final String SCHEMA_REGISTRY_CA_FILE = "schema.registry.ca.file";
+    public static final String SCHEMA_REGISTRY_TIMEOUT_MS = "schema.registry.timeout.ms";
+    public static final String SCHEMA_REGISTRY_SCHEMAS_MAX = "schema.registry.schemas.max";
     public static final String REQUIRE_LOG_APPEND_TIME = "signals.require.log.append.time";
     public static final String LATENESS_MAX_MS = "lateness.max.ms";
     public static final String TOPIC_SIGNALS = "topic.signals";
@@ -123,6 +130,10 @@ public final class Settings {
     private static final int BATCH_BYTES = 128 * 1024;
 
     static final ConfigDef DEFINITIONS = SettingDefinitions.all();
+
+    /** What decides beside the places of fields. */
+    private static final List<String> DECIDING = List.of(
+            SIGNAL_FORMAT, TENANT_SOURCE, TENANTS_UNKNOWN, TENANTS_MISSING, LATENESS_MAX_MS, HISTORY_ENTRIES_MAX);
 
     /** Of the clients, not to be changed, also not for one kind of client by a prefix such as {@code main.consumer.}. */
     private static final List<String> FIXED = List.of(
@@ -263,6 +274,7 @@ public final class Settings {
             }
         }
         SignalSettings.check(signalMapping(), tenantSource(), missingTenants() == MissingTenants.DEFAULT);
+        var unused = schemaRegistry();
         checkRegionTopics();
         Set<String> names = new HashSet<>();
         List<String> named = new ArrayList<>(allTopics());
@@ -435,6 +447,20 @@ public final class Settings {
         return SignalSettings.mapping(config, origins::containsKey);
     }
 
+    /** The schema registry of the signals; null if their format has none. */
+    public @Nullable SchemaRegistrySettings schemaRegistry() {
+        List<URI> urls = SignalSettings.registry(
+                signalMapping().format(), config.getList(SCHEMA_REGISTRY_URL), SCHEMA_REGISTRY_URL);
+        return urls.isEmpty()
+                ? null
+                : new SchemaRegistrySettings(
+                        urls,
+                        path(SCHEMA_REGISTRY_CREDENTIALS_FILE),
+                        path(SCHEMA_REGISTRY_CA_FILE),
+                        Duration.ofMillis(config.getLong(SCHEMA_REGISTRY_TIMEOUT_MS)),
+                        config.getInt(SCHEMA_REGISTRY_SCHEMAS_MAX));
+    }
+
     public UnknownTenants unknownTenants() {
         return config.getString(TENANTS_UNKNOWN).equals("reject")
                 ? UnknownTenants.REJECT
@@ -524,6 +550,35 @@ public final class Settings {
                 config.getLong(WAL_SEGMENT_BYTES).toString(),
                 WAL_SEGMENT_MS,
                 config.getLong(WAL_SEGMENT_MS).toString());
+    }
+
+    /** Settings on which it depends how a signal is read and decided, so that all instances must have the same; by name. */
+    public Map<String, String> deciding() {
+        Map<String, String> all = new TreeMap<>();
+        SignalMapping mapping = signalMapping();
+        for (SignalField field : SignalField.values()) {
+            all.put(field.setting(), SignalSettings.text(mapping.of(field)));
+        }
+        for (String key : DECIDING) {
+            all.put(
+                    key,
+                    ConfigDef.convertToString(
+                            config.values().get(key),
+                            DEFINITIONS.configKeys().get(key).type()));
+        }
+        return all;
+    }
+
+    /** The {@linkplain #deciding deciding} settings whose values are not the defaults. */
+    public Map<String, String> decidingIfNotDefault() {
+        Map<String, String> own = deciding();
+        own.entrySet().removeAll(decidingByDefault().entrySet());
+        return own;
+    }
+
+    /** What the deciding settings are where nothing is set. */
+    public static Map<String, String> decidingByDefault() {
+        return new Settings(Map.of(), Map.of()).deciding();
     }
 
     /** For how late signals a decision does not depend on the order of reading. */

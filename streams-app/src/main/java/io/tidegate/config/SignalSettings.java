@@ -5,18 +5,22 @@ import io.tidegate.signal.FieldSource;
 import io.tidegate.signal.SignalField;
 import io.tidegate.signal.SignalFormat;
 import io.tidegate.signal.SignalMapping;
+import java.net.URI;
+import java.net.URISyntaxException;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Predicate;
+import java.util.stream.Collectors;
 import org.apache.kafka.common.config.AbstractConfig;
 
 /**
  * Where signals have their tenant, type and entities, from the settings {@code signal.…}.
  *
- * <p>With an opaque format, a pointer that is only a default is no source: nothing is read of the values.
+ * <p>The defaults are the places of Tidegate's own JSON format. With another format, what is not set is not read.
  */
 final class SignalSettings {
     /** Headers that Tidegate itself sets: what a producer sent under these names is replaced. */
@@ -36,8 +40,9 @@ final class SignalSettings {
         for (SignalField field : SignalField.values()) {
             String key = field.setting();
             List<FieldSource> ofField = new ArrayList<>();
+            // The defaults are places of Tidegate's own format, which no other one has.
             if (format == SignalFormat.JSON || isSet.test(key)) {
-                for (String text : field.isEntity() ? config.getList(key) : List.of(config.getString(key))) {
+                for (String text : field.isEntity() ? config.getList(key) : one(key, config.getString(key))) {
                     if (!text.isEmpty()) {
                         ofField.add(source(key, text));
                     }
@@ -52,6 +57,28 @@ final class SignalSettings {
         }
     }
 
+    /** A place that is the only one of its field. A comma separates places, as in lists of them. */
+    private static List<String> one(String key, String text) {
+        int places = text.split(",", -1).length;
+        if (places > 1) {
+            throw new SettingsException("%s = %s: names %d places, separated by commas: at most 1 is possible"
+                    .formatted(key, text, places));
+        }
+        return List.of(text);
+    }
+
+    /** Places as settings write them. */
+    static String text(List<FieldSource> sources) {
+        return sources.stream().map(SignalSettings::text).collect(Collectors.joining(","));
+    }
+
+    private static String text(FieldSource source) {
+        if (source instanceof FieldSource.Pointer pointer) {
+            return pointer.text();
+        }
+        return source instanceof FieldSource.Header header ? "header:" + header.name() : "key";
+    }
+
     private static FieldSource source(String key, String text) {
         try {
             FieldSource source = FieldSource.parse(text);
@@ -63,6 +90,44 @@ final class SignalSettings {
         } catch (IllegalArgumentException e) {
             throw new SettingsException("%s = %s: %s".formatted(key, text, e.getMessage()));
         }
+    }
+
+    /** Where the schema registry answers; empty if the format needs none. */
+    static List<URI> registry(SignalFormat format, List<String> urls, String key) {
+        if (format != SignalFormat.AVRO) {
+            return List.of();
+        }
+        if (urls.isEmpty() || urls.size() > SchemaRegistrySettings.URLS_MAX) {
+            throw new SettingsException(
+                    "%s has %d addresses: with %s = avro, name 1 to %d addresses of the schema registry"
+                            .formatted(key, urls.size(), Settings.SIGNAL_FORMAT, SchemaRegistrySettings.URLS_MAX));
+        }
+        return urls.stream().map(text -> registryAt(key, text)).toList();
+    }
+
+    private static URI registryAt(String key, String text) {
+        URI url = null;
+        try {
+            url = new URI(text);
+        } catch (URISyntaxException e) {
+            // the message below says what is expected
+        }
+        boolean isAddress = url != null
+                && url.getScheme() != null
+                && Set.of("http", "https").contains(url.getScheme().toLowerCase(Locale.ROOT))
+                && url.getHost() != null
+                && url.getQuery() == null
+                && url.getFragment() == null;
+        if (!isAddress) {
+            throw new SettingsException("%s = %s: each must be an address such as https://registry:8081"
+                    .formatted(key, text.contains("@") ? "[hidden]" : text));
+        }
+        if (url.getUserInfo() != null) {
+            // A setting is shown and logged.
+            throw new SettingsException("%s: an address must not contain a password: use %s"
+                    .formatted(key, Settings.SCHEMA_REGISTRY_CREDENTIALS_FILE));
+        }
+        return url;
     }
 
     /** What {@code tenant.source} and the mapping demand of each other. */
@@ -90,7 +155,7 @@ final class SignalSettings {
                                     key,
                                     Settings.TENANT_SOURCE,
                                     key,
-                                    mapping.format() == SignalFormat.JSON ? ", or to a JSON pointer" : "",
+                                    mapping.format().hasPointers() ? ", or to a JSON pointer" : "",
                                     Settings.TENANT_SOURCE,
                                     Settings.TENANTS_MISSING));
         }

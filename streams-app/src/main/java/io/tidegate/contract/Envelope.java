@@ -3,6 +3,7 @@ package io.tidegate.contract;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.tidegate.signal.Signal;
+import io.tidegate.signal.SignalFormat;
 import io.tidegate.tenant.TenantId;
 import java.util.ArrayList;
 import java.util.List;
@@ -27,6 +28,14 @@ public final class Envelope {
 
     /** More bytes of a type and ids are not carried beside the value: admit reads such a signal again. */
     static final int FOUND_BYTES_MAX = 1024;
+
+    /**
+     * How many bytes of a type and ids are carried beside a value of this format. Of Avro, all: to read a value again, admit would
+     * need its schema, and would have to wait for the registry.
+     */
+    public static int foundBytesMax(SignalFormat format) {
+        return format == SignalFormat.AVRO ? Integer.MAX_VALUE : FOUND_BYTES_MAX;
+    }
 
     static final int VARLONG_BYTES_MAX = 10;
 

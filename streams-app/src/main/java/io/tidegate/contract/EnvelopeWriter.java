@@ -24,6 +24,17 @@ public final class EnvelopeWriter {
     private long lastMs;
     private TenantId tenant = TenantId.DEFAULT;
     private @Nullable String lastTopic;
+    private final int foundBytesMax;
+
+    /** A writer for signals that can be read again by their bytes alone. */
+    public EnvelopeWriter() {
+        this(Envelope.FOUND_BYTES_MAX);
+    }
+
+    /** @param foundBytesMax {@link Envelope#foundBytesMax} of the signals' format */
+    public EnvelopeWriter(int foundBytesMax) {
+        this.foundBytesMax = foundBytesMax;
+    }
 
     /** Adds a signal. */
     public void add(RoutedSignal routed) {
@@ -37,8 +48,7 @@ public final class EnvelopeWriter {
         byte[][] users = signal == null ? NONE : utf8(signal.users());
         byte[][] creators = signal == null ? NONE : utf8(signal.creators());
         boolean isParsed = signal != null
-                && (type == null ? 0 : type.length) + bytes(items) + bytes(users) + bytes(creators)
-                        <= Envelope.FOUND_BYTES_MAX;
+                && (type == null ? 0 : type.length) + bytes(items) + bytes(users) + bytes(creators) <= foundBytesMax;
         SourcePosition source = routed.source();
         boolean isNewTopic = !source.topic().equals(lastTopic);
         int flags = (isNewTopic ? Envelope.NEW_TOPIC : 0)

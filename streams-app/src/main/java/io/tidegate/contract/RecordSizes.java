@@ -1,10 +1,15 @@
 package io.tidegate.contract;
 
+import io.tidegate.contract.Router.Route;
 import io.tidegate.contract.Router.Route.ToDeadLetter;
 import io.tidegate.signal.Defect;
+import io.tidegate.signal.Signal;
+import io.tidegate.signal.SignalFormat;
 import io.tidegate.wal.WalRecord;
+import java.util.List;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.Headers;
+import org.apache.kafka.common.utils.Utils;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -55,6 +60,32 @@ public record RecordSizes(long recordBytesMax, long deadLetterBytesMax) {
                         null,
                         Defect.TOO_LARGE,
                         "the record is larger than the %d bytes that Tidegate's topics take".formatted(recordBytesMax));
+    }
+
+    /**
+     * What becomes of a record that can be read: its route, or a dead letter if what its envelope carries beside its value
+     * ({@link Envelope#foundBytesMax}) does not fit.
+     *
+     * @param bytes as {@link #of} counts them
+     */
+    public Route withFound(Route route, long bytes, SignalFormat format) {
+        if (format != SignalFormat.AVRO || !(route instanceof Route.ToTenant to)) {
+            return route;
+        }
+        Signal signal = to.signal();
+        long found = signal.type() == null ? 0 : Utils.utf8Length(signal.type());
+        for (List<String> ids : List.of(signal.items(), signal.users(), signal.creators())) {
+            for (String id : ids) {
+                found += Utils.utf8Length(id);
+            }
+        }
+        return bytes + found <= recordBytesMax
+                ? route
+                : new ToDeadLetter(
+                        to.tenant(),
+                        Defect.TOO_LARGE,
+                        "the record and its ids are larger than the %d bytes that Tidegate's topics take"
+                                .formatted(recordBytesMax));
     }
 
     private static long length(byte @Nullable [] bytes) {

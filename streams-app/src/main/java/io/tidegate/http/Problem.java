@@ -42,6 +42,7 @@ public final class Problem extends RuntimeException {
         REBALANCING(503, "Nobody can say now who decides for this tenant"),
         INSTANCE_UNREACHABLE(503, "The instance that decides for this tenant does not answer"),
         KAFKA_UNAVAILABLE(503, "Kafka does not answer"),
+        SCHEMA_REGISTRY_UNAVAILABLE(503, "The schema registry does not answer"),
         TIMED_OUT(503, "It was not done in time"),
         BUSY(503, "Too many requests at a time"),
         TOO_MANY_STREAMS(503, "Too many live streams at a time"),

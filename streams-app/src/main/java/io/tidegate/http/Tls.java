@@ -2,8 +2,8 @@ package io.tidegate.http;
 
 import io.tidegate.config.HttpSettings;
 import io.tidegate.config.SettingsException;
+import io.tidegate.config.TrustedCertificates;
 import io.tidegate.wal.FileFault;
-import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -14,14 +14,10 @@ import java.security.KeyStore;
 import java.security.PrivateKey;
 import java.security.Signature;
 import java.security.cert.Certificate;
-import java.security.cert.CertificateFactory;
 import java.security.spec.InvalidKeySpecException;
 import java.security.spec.PKCS8EncodedKeySpec;
 import java.util.Base64;
-import java.util.Collection;
 import java.util.List;
-import javax.net.ssl.SSLContext;
-import javax.net.ssl.TrustManagerFactory;
 import org.eclipse.jetty.util.ssl.SslContextFactory;
 
 /** TLS out of PEM files, as certificate authorities and cert-manager write them. Read once, at start. */
@@ -41,7 +37,7 @@ public final class Tls {
         if (certificateFile == null || keyFile == null) {
             throw new IllegalStateException("the settings have no TLS");
         }
-        Certificate[] chain = certificates(certificateFile).toArray(Certificate[]::new);
+        Certificate[] chain = TrustedCertificates.in(certificateFile).toArray(Certificate[]::new);
         PrivateKey key = privateKey(keyFile);
         try {
             if (!belongTogether(key, chain[0])) {
@@ -78,41 +74,6 @@ public final class Tls {
         byte[] proof = signature.sign();
         signature.initVerify(certificate.getPublicKey());
         return signature.verify(proof);
-    }
-
-    public static SSLContext trusting(Path caFile) {
-        try {
-            KeyStore store = KeyStore.getInstance("PKCS12");
-            store.load(null, null);
-            int number = 0;
-            for (Certificate certificate : certificates(caFile)) {
-                store.setCertificateEntry("ca-" + number++, certificate);
-            }
-            TrustManagerFactory trust = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
-            trust.init(store);
-            SSLContext context = SSLContext.getInstance("TLS");
-            context.init(null, trust.getTrustManagers(), null);
-            return context;
-        } catch (GeneralSecurityException | IOException e) {
-            throw new SettingsException("the certificates in %s cannot be used: %s".formatted(caFile, e.getMessage()));
-        }
-    }
-
-    private static Collection<? extends Certificate> certificates(Path file) {
-        try {
-            Collection<? extends Certificate> found = CertificateFactory.getInstance("X.509")
-                    .generateCertificates(new ByteArrayInputStream(Files.readAllBytes(file)));
-            if (found.isEmpty()) {
-                throw new SettingsException("%s has no certificate in PEM form".formatted(file));
-            }
-            return found;
-        } catch (IOException e) {
-            throw new SettingsException(
-                    "the certificate file %s cannot be read: %s".formatted(file, FileFault.describe(e)));
-        } catch (GeneralSecurityException e) {
-            throw new SettingsException(
-                    "the certificate file %s has no certificate in PEM form: %s".formatted(file, e.getMessage()));
-        }
     }
 
     private static PrivateKey privateKey(Path file) {

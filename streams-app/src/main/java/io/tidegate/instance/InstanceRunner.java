@@ -6,9 +6,13 @@ import io.tidegate.admin.TopicPlan;
 import io.tidegate.admin.TopicSetup;
 import io.tidegate.admin.TopicWatch;
 import io.tidegate.api.Api;
+import io.tidegate.config.SchemaRegistrySettings;
 import io.tidegate.config.Settings;
 import io.tidegate.http.HttpServer;
 import io.tidegate.metrics.InstanceMetrics;
+import io.tidegate.schemas.RegistrySchemas;
+import io.tidegate.schemas.SchemaGate;
+import io.tidegate.signal.WriterSchemas;
 import io.tidegate.streams.AfterCommit;
 import io.tidegate.streams.Alignment;
 import io.tidegate.streams.Continuity;
@@ -91,8 +95,18 @@ public final class InstanceRunner implements AutoCloseable {
         TopicPlan.changelogConfig().forEach((key, value) -> streams.put(StreamsConfig.topicPrefix(key), value));
         Continuity continuity = new Continuity(setup::hasRecords, afterCommit, settings.commitIntervalMs());
         DataDir measured = new DataDir(settings.dataDir(), metrics);
+        SchemaRegistrySettings registry = settings.schemaRegistry();
+        RegistrySchemas schemas = registry == null ? null : RegistrySchemas.of(registry);
+        SchemaGate gate = schemas == null ? null : parts.add(new SchemaGate(schemas));
         Instance instance = parts.add(new Instance(
-                TidegateTopology.build(topology, configs, measured, setup.accepted(), continuity, metrics),
+                TidegateTopology.build(
+                        topology,
+                        configs,
+                        measured,
+                        setup.accepted(),
+                        schemas == null ? WriterSchemas.NONE : schemas,
+                        continuity,
+                        metrics),
                 streams,
                 dir,
                 settings.diskMinFreeBytes(),
@@ -105,6 +119,10 @@ public final class InstanceRunner implements AutoCloseable {
         metrics.watch(instance, configs, dir, settings.diskMinFreeBytes());
         if (alignment != null) {
             metrics.watch(alignment::progress, alignment::withheldPartitions);
+        }
+        if (schemas != null && gate != null) {
+            instance.processWhenReady(record -> gate.isReady(record.value()), gate::waitsFor);
+            metrics.watchSchemas(schemas.lookups(), schemas::size, () -> gate.waitsFor() != null);
         }
         instance.start();
         if (http != null) {

@@ -31,6 +31,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.StringJoiner;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.function.BooleanSupplier;
+import java.util.function.IntSupplier;
 import java.util.function.LongConsumer;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
@@ -248,6 +250,27 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
     /** Also measures how far apart the partitions of {@code signals} are read; once. */
     public void watch(Supplier<List<Alignment.Progress>> progress, Supplier<Number> withheld) {
         partitions = new PartitionMeters(registry, progress, withheld);
+    }
+
+    /**
+     * Also measures what is asked of the schema registry; once.
+     *
+     * @param lookups by outcome
+     * @param cached schemas in memory
+     * @param waitedFor whether partitions wait for the registry
+     */
+    public void watchSchemas(Map<String, LongSupplier> lookups, IntSupplier cached, BooleanSupplier waitedFor) {
+        lookups.forEach(
+                (outcome, count) -> FunctionCounter.builder(MetricNames.SCHEMA_LOOKUPS, count, LongSupplier::getAsLong)
+                        .description("Schemas looked up in the schema registry")
+                        .tag("outcome", outcome)
+                        .register(registry));
+        gauge(MetricNames.SCHEMAS_CACHED, "Schemas in memory", cached, IntSupplier::getAsInt);
+        gauge(
+                MetricNames.SCHEMA_REGISTRY_WAITED_FOR,
+                "1 while partitions wait for the schema registry",
+                waitedFor,
+                one -> one.getAsBoolean() ? 1 : 0);
     }
 
     private static double remaining(InstanceView view) {

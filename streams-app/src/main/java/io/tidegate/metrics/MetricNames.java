@@ -51,6 +51,10 @@ public final class MetricNames {
 
     public static final String SKIPPED_RECORDS = "tidegate_skipped_records_total";
 
+    public static final String SCHEMA_LOOKUPS = "tidegate_schema_lookups_total";
+    public static final String SCHEMAS_CACHED = "tidegate_schemas_cached";
+    public static final String SCHEMA_REGISTRY_WAITED_FOR = "tidegate_schema_registry_waited_for";
+
     public static final String WAL_WRITTEN = "tidegate_wal_written_bytes_total";
     public static final String WAL_SEALED_SEGMENTS = "tidegate_wal_sealed_segments_total";
     public static final String WAL_SEALED_BYTES = "tidegate_wal_sealed_bytes_total";

@@ -62,7 +62,7 @@ public record SignalMapping(SignalFormat format, Map<SignalField, List<FieldSour
 
     private static void checkPointer(
             SignalFormat format, SignalField field, Pointer pointer, Map<SignalField, List<FieldSource>> all) {
-        if (format != SignalFormat.JSON) {
+        if (!format.hasPointers()) {
             throw new IllegalArgumentException("%s = %s: with signal.format=%s no value is read: use header:NAME or key"
                     .formatted(field.setting(), pointer.text(), format.id()));
         }

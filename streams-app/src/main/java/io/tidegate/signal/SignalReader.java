@@ -25,13 +25,21 @@ public final class SignalReader {
     private final SignalMapping mapping;
     private final @Nullable SignalParser own;
     private final @Nullable MappedParser mapped;
+    private final @Nullable AvroReader avro;
     private final List<Outside> outside = new ArrayList<>();
 
+    /** A reader of values without schemas. */
     public SignalReader(SignalMapping mapping) {
+        this(mapping, WriterSchemas.NONE);
+    }
+
+    /** @param schemas asked for each Avro value */
+    public SignalReader(SignalMapping mapping, WriterSchemas schemas) {
         this.mapping = mapping;
         boolean isOwn = mapping.equals(SignalMapping.DEFAULT);
         own = isOwn ? new SignalParser() : null;
         mapped = isOwn || mapping.format() != SignalFormat.JSON ? null : new MappedParser(new PointerTree(mapping));
+        avro = mapping.format() == SignalFormat.AVRO ? new AvroReader(new PointerTree(mapping), schemas) : null;
         for (SignalField field : SignalField.values()) {
             for (FieldSource source : mapping.of(field)) {
                 if (!(source instanceof Pointer)) {
@@ -52,12 +60,16 @@ public final class SignalReader {
         return sources.isEmpty() ? null : sources.get(0);
     }
 
-    /** Reads one record. */
+    /**
+     * Reads one record.
+     *
+     * @throws SchemaUnavailableException if the schema of the value cannot be looked up now
+     */
     public ParseResult read(byte @Nullable [] key, byte @Nullable [] value, HeaderValues headers) {
         if (own != null) {
             return own.parse(value);
         }
-        Finding finding = mapped != null ? mapped.parse(value) : opaque(value);
+        Finding finding = inValue(value);
         for (int i = 0; i < outside.size() && finding.isSound(); i++) {
             Outside one = outside.get(i);
             if (one.source instanceof Header header) {
@@ -69,6 +81,13 @@ public final class SignalReader {
             }
         }
         return finding.result();
+    }
+
+    private Finding inValue(byte @Nullable [] value) {
+        if (avro != null) {
+            return avro.read(value);
+        }
+        return mapped != null ? mapped.parse(value) : opaque(value);
     }
 
     /** A null value would delete what is kept under its key; every other one passes. */

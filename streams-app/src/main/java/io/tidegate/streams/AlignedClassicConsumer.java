@@ -20,9 +20,9 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 class AlignedClassicConsumer extends KafkaConsumer<byte[], byte[]> {
     private final AlignedReads reads;
 
-    public AlignedClassicConsumer(Map<String, Object> config, Alignment alignment) {
+    AlignedClassicConsumer(Map<String, Object> config, Alignment alignment, Readiness readiness) {
         super(config, new ByteArrayDeserializer(), new ByteArrayDeserializer());
-        reads = new AlignedReads(alignment, new Unaligned());
+        reads = new AlignedReads(alignment, readiness, new Unaligned());
     }
 
     @Override

@@ -29,8 +29,10 @@ public class AlignedConsumer extends ConsumerWrapper {
             Map<String, Object> config,
             Optional<StreamsRebalanceData> streamsRebalanceData) {
         super.wrapConsumer(delegate, config, streamsRebalanceData);
-        if (config.get(Alignment.CONSUMER_KEY) instanceof Alignment alignment) {
-            reads = new AlignedReads(alignment, new AlignedReads.Source() {
+        if (config.get(Readiness.CONSUMER_KEY) instanceof Readiness readiness) {
+            Alignment aligned =
+                    config.get(Alignment.CONSUMER_KEY) instanceof Alignment alignment ? alignment : Alignment.none();
+            reads = new AlignedReads(aligned, readiness, new AlignedReads.Source() {
                 @Override
                 public ConsumerRecords<byte[], byte[]> poll(Duration timeout) {
                     return delegate.poll(timeout);

@@ -15,8 +15,8 @@ import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Withholds the records of a consumer that lie beyond the {@linkplain Alignment#limitMs limit}, and delivers them when the
- * limit has risen.
+ * Withholds the records of a consumer that lie beyond the {@linkplain Alignment#limitMs limit} or are not {@linkplain Readiness
+ * ready}, and delivers them when the limit has risen and they are.
  *
  * <p>A poll returns many records of a partition at once, which may span more record time than the whole window. So the
  * limit cuts within a poll: what lies beyond it stays here, at most one poll's records of each partition, and the partition
@@ -61,6 +61,7 @@ final class AlignedReads {
     }
 
     private final Alignment alignment;
+    private final Readiness readiness;
     private final Source source;
     private final Map<TopicPartition, Withheld> withheld = new HashMap<>();
     private final Set<TopicPartition> pausedByCaller = new HashSet<>();
@@ -69,8 +70,9 @@ final class AlignedReads {
 
     private long askedToCommitMs;
 
-    AlignedReads(Alignment alignment, Source source) {
+    AlignedReads(Alignment alignment, Readiness readiness, Source source) {
         this.alignment = alignment;
+        this.readiness = readiness;
         this.source = source;
     }
 
@@ -79,7 +81,7 @@ final class AlignedReads {
         ConsumerRecords<byte[], byte[]> polled = source.poll(waits ? NOTICES_WITHIN : timeout);
         long nowMs = alignment.nowMs();
         long limitMs = alignment.limitMs();
-        boolean isFree = withheld.isEmpty() && limitMs >= nowMs;
+        boolean isFree = withheld.isEmpty() && limitMs >= nowMs && readiness.concernsNothing();
         ConsumerRecords<byte[], byte[]> delivered = isFree ? polled : withinLimit(polled, limitMs, nowMs);
         if (isFree) {
             polled.partitions().forEach(partition -> remember(partition, polled.records(partition)));
@@ -97,7 +99,7 @@ final class AlignedReads {
         release(limitMs, nowMs, delivered, next);
         for (TopicPartition partition : polled.partitions()) {
             List<ConsumerRecord<byte[], byte[]>> records = polled.records(partition);
-            int count = alignment.isAligned(partition) ? countWithin(records, limitMs, nowMs) : records.size();
+            int count = countDeliverable(partition, records, limitMs, nowMs);
             if (count > 0) {
                 remember(partition, records.subList(0, count));
             }
@@ -120,7 +122,9 @@ final class AlignedReads {
             Map<TopicPartition, OffsetAndMetadata> next) {
         for (TopicPartition partition : List.copyOf(withheld.keySet())) {
             Withheld waiting = withheld.get(partition);
-            int count = pausedByCaller.contains(partition) ? 0 : countWithin(waiting.records(), limitMs, nowMs);
+            int count = pausedByCaller.contains(partition)
+                    ? 0
+                    : countDeliverable(partition, waiting.records(), limitMs, nowMs);
             if (count == 0) {
                 continue;
             }
@@ -132,7 +136,7 @@ final class AlignedReads {
                         waiting.next());
             } else {
                 withheld.remove(partition);
-                alignment.withheld(partition, ReadLimit.NONE);
+                tellWithheld(partition, ReadLimit.NONE);
                 source.resume(Set.of(partition));
                 if (waiting.next() != null) {
                     next.put(partition, waiting.next());
@@ -144,9 +148,19 @@ final class AlignedReads {
 
     private void withhold(
             TopicPartition partition, List<ConsumerRecord<byte[], byte[]>> records, @Nullable OffsetAndMetadata next) {
-        read.add(partition);
         withheld.put(partition, new Withheld(records, next));
-        alignment.withheld(partition, records.get(0).timestamp());
+        tellWithheld(partition, records.get(0).timestamp());
+        if (readiness.concerns(partition)) {
+            readiness.prepare(records);
+        }
+    }
+
+    /** Others wait for the partition, or do not any more; not where partitions are not aligned. */
+    private void tellWithheld(TopicPartition partition, long timeMs) {
+        if (alignment.isAligned(partition)) {
+            read.add(partition);
+            alignment.withheld(partition, timeMs);
+        }
     }
 
     /** Where a part of a partition's records is withheld, the caller goes on with the first of them. */
@@ -164,6 +178,12 @@ final class AlignedReads {
                     partition,
                     new OffsetAndMetadata(rest.first().offset(), rest.first().leaderEpoch(), ""));
         }
+    }
+
+    private int countDeliverable(
+            TopicPartition partition, List<ConsumerRecord<byte[], byte[]>> records, long limitMs, long nowMs) {
+        int within = alignment.isAligned(partition) ? countWithin(records, limitMs, nowMs) : records.size();
+        return readiness.concerns(partition) ? readiness.countReady(records.subList(0, within)) : within;
     }
 
     private static int countWithin(List<ConsumerRecord<byte[], byte[]>> records, long limitMs, long nowMs) {
@@ -220,7 +240,9 @@ final class AlignedReads {
     void moved(Collection<TopicPartition> partitions) {
         for (TopicPartition partition : partitions) {
             if (withheld.remove(partition) != null) {
-                alignment.left(partition);
+                if (alignment.isAligned(partition)) {
+                    alignment.left(partition);
+                }
                 if (!pausedByCaller.contains(partition)) {
                     source.resume(Set.of(partition));
                 }
@@ -242,7 +264,7 @@ final class AlignedReads {
                     source.resume(Set.of(partition));
                 }
             }
-            alignment.withheld(partition, ReadLimit.NONE);
+            tellWithheld(partition, ReadLimit.NONE);
         }
         withheld.clear();
     }

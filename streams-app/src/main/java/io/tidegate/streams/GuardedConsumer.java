@@ -15,8 +15,13 @@ final class GuardedConsumer extends AlignedClassicConsumer {
     private final Continuity continuity;
     private final LostRecords lost;
 
-    GuardedConsumer(Map<String, Object> config, Alignment alignment, Continuity continuity, LostRecords lost) {
-        super(config, alignment);
+    GuardedConsumer(
+            Map<String, Object> config,
+            Alignment alignment,
+            Readiness readiness,
+            Continuity continuity,
+            LostRecords lost) {
+        super(config, alignment, readiness);
         this.continuity = continuity;
         this.lost = lost;
     }

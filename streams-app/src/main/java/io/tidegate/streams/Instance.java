@@ -13,6 +13,9 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
+import java.util.function.Supplier;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.Metric;
 import org.apache.kafka.common.MetricName;
 import org.apache.kafka.streams.CloseOptions;
@@ -62,6 +65,7 @@ public final class Instance implements AutoCloseable {
     private final ThreadFailures failures = new ThreadFailures();
     private final InstanceListener listener;
     private final InstanceNotices notices = new InstanceNotices();
+    private final Readiness readiness;
     private volatile Runnable onThreadFailure = () -> {};
     private volatile @Nullable Throwable fatal;
     private volatile @Nullable Throwable lastFailure;
@@ -89,8 +93,14 @@ public final class Instance implements AutoCloseable {
         this.listener = listener;
         this.diskMinFreeBytes = diskMinFreeBytes;
         LostRecords lost = new LostRecords(listener);
+        readiness = new Readiness(topics.signals());
         clients = new TransactionalClients(
-                topics, config.getProperty(StreamsConfig.APPLICATION_ID_CONFIG), alignment, continuity, lost);
+                topics,
+                config.getProperty(StreamsConfig.APPLICATION_ID_CONFIG),
+                alignment,
+                readiness,
+                continuity,
+                lost);
         Properties own = new Properties();
         own.putAll(config);
         own.put(StreamsConfig.InternalConfig.INTERNAL_CONSUMER_WRAPPER, PositioningConsumer.class);
@@ -98,6 +108,7 @@ public final class Instance implements AutoCloseable {
         if (alignment != null) {
             own.put(Alignment.KEY, alignment);
         }
+        own.put(Readiness.KEY, readiness);
         own.put(PositioningConsumer.LOST, lost);
         streams = new KafkaStreams(topology, new StreamsConfig(own), clients);
         streams.setUncaughtExceptionHandler(this::failed);
@@ -182,6 +193,18 @@ public final class Instance implements AutoCloseable {
         fatal = why;
         running.countDown();
         ended.countDown();
+    }
+
+    /**
+     * Processes records of the ingress topics only when they are ready; before {@link #start}.
+     *
+     * @param isReady asked by stream threads often, so it must return at once. A record that is not ready waits in Kafka, with the
+     *     partition behind it, and is asked for again
+     * @param why why records are not ready; null if all are
+     */
+    public void processWhenReady(Predicate<ConsumerRecord<byte[], byte[]>> isReady, Supplier<@Nullable String> why) {
+        readiness.decidedBy(isReady);
+        notices.waits(why);
     }
 
     /** Each rule that topics break now, with the command that fixes it. */

@@ -3,6 +3,8 @@ package io.tidegate.streams;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /** What an operator must know about an instance: why it is paused, and which rules its topics break. Thread-safe. */
 public final class InstanceNotices {
@@ -14,6 +16,7 @@ public final class InstanceNotices {
 
     private final Map<PauseCause, String> pauses = new EnumMap<>(PauseCause.class);
     private volatile List<String> topicFindings = List.of();
+    private volatile Supplier<@Nullable String> waits = () -> null;
 
     synchronized void paused(PauseCause cause, String why) {
         pauses.put(cause, why);
@@ -41,5 +44,14 @@ public final class InstanceNotices {
 
     void topicFindings(List<String> findings) {
         topicFindings = List.copyOf(findings);
+    }
+
+    /** Why some partitions of the signals wait, while the instance goes on with the others; null if none does. */
+    public @Nullable String waitsFor() {
+        return waits.get();
+    }
+
+    void waits(Supplier<@Nullable String> why) {
+        waits = why;
     }
 }

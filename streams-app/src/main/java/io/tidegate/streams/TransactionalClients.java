@@ -57,6 +57,7 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
     private final Topics topics;
     private final String applicationId;
     private final @Nullable Alignment alignment;
+    private final Readiness readiness;
     private final LostRecords lost;
     private final Continuity continuity;
     private final Map<String, String> transactionalIds = new ConcurrentHashMap<>();
@@ -74,6 +75,7 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
     /**
      * @param applicationId the group, and the beginning of its changelogs' names
      * @param alignment of the partitions of {@code signals}; null: each is read as fast as it can be
+     * @param readiness of records of the ingress topics
      * @param continuity told what is delivered and committed
      * @param lost told of records that the threads' consumers find deleted
      */
@@ -81,9 +83,11 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
             Topics topics,
             String applicationId,
             @Nullable Alignment alignment,
+            Readiness readiness,
             Continuity continuity,
             LostRecords lost) {
         this.lost = lost;
+        this.readiness = readiness;
         this.topics = topics;
         this.applicationId = applicationId;
         this.alignment = alignment;
@@ -93,7 +97,8 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
     /** With the classic group protocol; the other one has a {@link PositioningConsumer}. */
     @Override
     public Consumer<byte[], byte[]> getConsumer(Map<String, Object> config) {
-        return new GuardedConsumer(config, alignment == null ? Alignment.none() : alignment, continuity, lost);
+        return new GuardedConsumer(
+                config, alignment == null ? Alignment.none() : alignment, readiness, continuity, lost);
     }
 
     @Override

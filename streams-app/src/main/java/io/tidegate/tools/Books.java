@@ -10,6 +10,7 @@ import io.tidegate.contract.Router.Route;
 import io.tidegate.contract.SourcePosition;
 import io.tidegate.contract.TidegateHeaders;
 import io.tidegate.contract.Topics;
+import io.tidegate.schemas.RegistrySchemas;
 import io.tidegate.signal.Defect;
 import io.tidegate.signal.SignalReader;
 import io.tidegate.tenant.TenantId;
@@ -138,7 +139,8 @@ public final class Books {
     public Books(Settings settings) {
         this.settings = settings;
         this.topics = settings.topics();
-        this.router = new Router(settings.tenantSource(), new SignalReader(settings.signalMapping()));
+        this.router = new Router(
+                settings.tenantSource(), new SignalReader(settings.signalMapping(), RegistrySchemas.in(settings)));
     }
 
     /** What is known of one ingress partition. */

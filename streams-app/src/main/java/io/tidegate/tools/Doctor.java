@@ -11,8 +11,11 @@ import io.tidegate.admin.TenantOperations;
 import io.tidegate.admin.TopicFinding;
 import io.tidegate.admin.TopicRule;
 import io.tidegate.admin.TopicSetup;
+import io.tidegate.config.SchemaRegistrySettings;
 import io.tidegate.config.Settings;
 import io.tidegate.config.SettingsException;
+import io.tidegate.schemas.RegistrySchemas;
+import io.tidegate.signal.SchemaUnavailableException;
 import io.tidegate.streams.OpenTransactions;
 import io.tidegate.wal.DataDir;
 import io.tidegate.wal.FileFault;
@@ -86,10 +89,29 @@ public final class Doctor {
         memory();
         disk();
         port(held);
+        registry();
         if (brokers()) {
             cluster();
         }
         return List.copyOf(findings);
+    }
+
+    private void registry() {
+        SchemaRegistrySettings registry = settings.schemaRegistry();
+        if (registry == null) {
+            return;
+        }
+        try {
+            RegistrySchemas.of(registry).requireAnswer();
+            ok("schemas", "the schema registry answers");
+        } catch (SchemaUnavailableException e) {
+            add(
+                    Level.FAIL,
+                    "schemas",
+                    e.getMessage(),
+                    "signals whose schemas are not in memory wait in Kafka until it answers; check the settings"
+                            + " schema.registry.…, and the way from here to there");
+        }
     }
 
     private void add(Level level, String area, String text, @Nullable String fix) {
@@ -176,6 +198,12 @@ public final class Doctor {
             guarded("owner", () -> {
                 setup.checkOwner();
                 ok("owner", "no other application owns one of the topics");
+            });
+            guarded("settings", () -> {
+                String difference = setup.differenceOfSettings();
+                if (difference != null) {
+                    add(Level.WARN, "settings", difference, null);
+                }
             });
             guarded("topics", () -> {
                 Set<String> missing = setup.missing();
@@ -485,7 +513,7 @@ public final class Doctor {
     private void guarded(String area, Runnable look) {
         try {
             look.run();
-        } catch (AdminException e) {
+        } catch (AdminException | SchemaUnavailableException e) {
             add(Level.FAIL, area, String.valueOf(e.getMessage()), null);
         }
     }

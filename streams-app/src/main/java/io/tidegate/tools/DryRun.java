@@ -8,6 +8,7 @@ import io.tidegate.admission.Reason;
 import io.tidegate.admission.TenantUsage;
 import io.tidegate.config.Settings;
 import io.tidegate.contract.RoutedSignal;
+import io.tidegate.schemas.RegistrySchemas;
 import io.tidegate.signal.ParseResult.Parsed;
 import io.tidegate.signal.SignalReader;
 import io.tidegate.tenant.TenantConfig;
@@ -73,7 +74,7 @@ public final class DryRun {
                 UsageSnapshot.read(settings, tenant::equals, Long.MAX_VALUE).of(tenant);
         usage.clearPeriods();
         Admission admission = new Admission(settings.region(), settings.entitiesMax(), settings.historyBounds());
-        SignalReader reader = new SignalReader(settings.signalMapping());
+        SignalReader reader = new SignalReader(settings.signalMapping(), RegistrySchemas.in(settings));
         long fromMs = nowMs - since.toMillis();
         Map<Reason, Long> rejected = new EnumMap<>(Reason.class);
         long signals = 0;

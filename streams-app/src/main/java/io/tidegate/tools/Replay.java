@@ -9,6 +9,8 @@ import io.tidegate.config.Settings;
 import io.tidegate.contract.Residency;
 import io.tidegate.contract.SourcePosition;
 import io.tidegate.contract.TidegateHeaders;
+import io.tidegate.schemas.RegistrySchemas;
+import io.tidegate.signal.SignalReader;
 import io.tidegate.tenant.SignalLimit;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantId;
@@ -159,6 +161,7 @@ public final class Replay {
     }
 
     private final Settings settings;
+    private final SignalReader reader;
     private final String ledgerTopic;
     private final int replaysMax;
     private final int pacePerSec;
@@ -181,6 +184,7 @@ public final class Replay {
                     "the pace is %d, it must be from 1 to %d a second".formatted(pacePerSec, PACE_MAX));
         }
         this.settings = settings;
+        reader = new SignalReader(settings.signalMapping(), RegistrySchemas.in(settings));
         this.replaysMax = replaysMax;
         this.pacePerSec = pacePerSec;
         this.ledgerTopic = settings.applicationId() + "-replays";
@@ -339,7 +343,7 @@ public final class Replay {
                 : UsageSnapshot.empty();
         current = new ReplayJudge(
                 settings.tenantSource(),
-                settings.signalMapping(),
+                reader,
                 TenantDirectory.names(configs.tenants()),
                 directory.missingIsDefault(configs),
                 this::config,

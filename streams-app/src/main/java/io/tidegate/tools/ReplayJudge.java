@@ -13,7 +13,6 @@ import io.tidegate.contract.Router.Route;
 import io.tidegate.contract.SourcePosition;
 import io.tidegate.contract.TenantSource;
 import io.tidegate.signal.Signal;
-import io.tidegate.signal.SignalMapping;
 import io.tidegate.signal.SignalReader;
 import io.tidegate.tenant.SignalLimit;
 import io.tidegate.tenant.TenantConfig;
@@ -83,14 +82,14 @@ final class ReplayJudge {
      */
     ReplayJudge(
             TenantSource source,
-            SignalMapping mapping,
+            SignalReader reader,
             TenantNames names,
             boolean missingIsDefault,
             Function<TenantId, @Nullable TenantConfig> inForce,
             UsageSnapshot usages,
             @Nullable String region,
             Residency residency) {
-        this.router = new Router(source, new SignalReader(mapping), names);
+        this.router = new Router(source, reader, names);
         this.missingIsDefault = missingIsDefault;
         this.inForce = inForce;
         this.usages = usages;

@@ -8,6 +8,7 @@ import io.tidegate.contract.RecordSizes;
 import io.tidegate.contract.Router;
 import io.tidegate.contract.Router.Route;
 import io.tidegate.contract.Router.Route.ToDeadLetter;
+import io.tidegate.schemas.RegistrySchemas;
 import io.tidegate.signal.Defect;
 import io.tidegate.signal.SignalReader;
 import java.util.ArrayList;
@@ -58,7 +59,7 @@ public final class SignalPreview {
         TenantDirectory.Snapshot configs = configs(directory);
         router = new Router(
                 settings.tenantSource(),
-                new SignalReader(settings.signalMapping()),
+                new SignalReader(settings.signalMapping(), RegistrySchemas.in(settings)),
                 TenantDirectory.names(configs.tenants()));
         missingIsDefault = directory.missingIsDefault(configs);
     }
@@ -115,18 +116,22 @@ public final class SignalPreview {
 
     /** Explains one record. */
     Explained explain(ConsumerRecord<byte[], byte[]> record) {
-        Route tooLarge = sizes.tooLarge(RecordSizes.of(record.key(), record.value(), record.headers()));
-        Route strict = tooLarge != null ? tooLarge : route(record, false);
+        long bytes = RecordSizes.of(record.key(), record.value(), record.headers());
+        Route tooLarge = sizes.tooLarge(bytes);
+        Route strict = tooLarge != null ? tooLarge : route(record, bytes, false);
         boolean isMissing = strict instanceof ToDeadLetter letter && letter.defect() == Defect.TENANT_MISSING;
         return new Explained(
                 record,
-                isMissing && missingIsDefault ? route(record, true) : strict,
+                isMissing && missingIsDefault ? route(record, bytes, true) : strict,
                 strict instanceof Route.ToTenant || strict instanceof Route.ToUnknown);
     }
 
-    private Route route(ConsumerRecord<byte[], byte[]> record, boolean orDefault) {
+    private Route route(ConsumerRecord<byte[], byte[]> record, long bytes, boolean orDefault) {
         byte @Nullable [] key = record.key();
-        return router.route(record.topic(), key, record.value(), record.headers(), orDefault);
+        return sizes.withFound(
+                router.route(record.topic(), key, record.value(), record.headers(), orDefault),
+                bytes,
+                settings.signalMapping().format());
     }
 
     /** How many records name a tenant, and what becomes of the others. */

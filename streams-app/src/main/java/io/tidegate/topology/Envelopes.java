@@ -17,10 +17,15 @@ final class Envelopes {
     private final EnvelopeWriter[] ofShard;
     private final Consumer<Record<TenantKey, byte[]>> sender;
 
-    /** @param sender takes an envelope; its key says the shard, and has no bytes */
-    Envelopes(int shards, Consumer<Record<TenantKey, byte[]>> sender) {
+    /**
+     * Fills envelopes.
+     *
+     * @param foundBytesMax of the type and ids that a signal carries beside its value
+     * @param sender takes an envelope; its key says the shard, and has no bytes
+     */
+    Envelopes(int shards, int foundBytesMax, Consumer<Record<TenantKey, byte[]>> sender) {
         ofShard = new EnvelopeWriter[shards];
-        Arrays.setAll(ofShard, shard -> new EnvelopeWriter());
+        Arrays.setAll(ofShard, shard -> new EnvelopeWriter(foundBytesMax));
         this.sender = sender;
     }
 

@@ -1,5 +1,6 @@
 package io.tidegate.topology;
 
+import io.tidegate.contract.Envelope;
 import io.tidegate.contract.RecordSizes;
 import io.tidegate.contract.Residency;
 import io.tidegate.contract.RoutedSignal;
@@ -10,6 +11,7 @@ import io.tidegate.contract.Router.Route.ToTenant;
 import io.tidegate.contract.Router.Route.ToUnknown;
 import io.tidegate.contract.SourcePosition;
 import io.tidegate.contract.TenantPartitions;
+import io.tidegate.signal.SignalFormat;
 import io.tidegate.streams.Alignment;
 import io.tidegate.streams.BeforeCommit;
 import io.tidegate.tenant.TenantId;
@@ -39,6 +41,7 @@ import org.jspecify.annotations.Nullable;
 final class RouteProcessor extends ContextualProcessor<byte[], byte[], TenantKey, byte[]> {
     private final Router router;
     private final RecordSizes sizes;
+    private final SignalFormat format;
     private final Residency residency;
     private final TenantConfigs configs;
     private final TopologyListener listener;
@@ -61,6 +64,7 @@ final class RouteProcessor extends ContextualProcessor<byte[], byte[], TenantKey
         this.admit = admit;
         this.router = router;
         this.sizes = settings.sizes();
+        this.format = settings.mapping().format();
         this.residency = settings.residency();
         this.configs = configs;
         this.listener = listener;
@@ -70,7 +74,10 @@ final class RouteProcessor extends ContextualProcessor<byte[], byte[], TenantKey
     @Override
     public void init(ProcessorContext<TenantKey, byte[]> context) {
         super.init(context);
-        envelopes = new Envelopes(shards, envelope -> context.forward(envelope, TidegateTopology.BY_TENANT_SINK));
+        envelopes = new Envelopes(
+                shards,
+                Envelope.foundBytesMax(format),
+                envelope -> context.forward(envelope, TidegateTopology.BY_TENANT_SINK));
         beforeCommit = context.getStateStore(BeforeCommit.ROUTE);
         beforeCommit.runForwarding(context, envelopes::sendAll);
         progress = listener.opened(Stage.ROUTE, context.taskId().partition());
@@ -99,7 +106,10 @@ final class RouteProcessor extends ContextualProcessor<byte[], byte[], TenantKey
         long bytes = RecordSizes.of(record.key(), record.value(), headers);
         Route route = sizes.tooLarge(bytes);
         if (route == null) {
-            route = router.route(metadata.topic(), record.key(), record.value(), headers, configs.missingIsDefault());
+            route = sizes.withFound(
+                    router.route(metadata.topic(), record.key(), record.value(), headers, configs.missingIsDefault()),
+                    bytes,
+                    format);
         }
         SourcePosition source = new SourcePosition(metadata.topic(), metadata.partition(), metadata.offset());
         if (route instanceof ToTenant to) {

@@ -6,6 +6,7 @@ import io.tidegate.contract.Router;
 import io.tidegate.contract.StateKeys;
 import io.tidegate.contract.Topics;
 import io.tidegate.signal.SignalReader;
+import io.tidegate.signal.WriterSchemas;
 import io.tidegate.streams.AfterCommit;
 import io.tidegate.streams.BeforeCommit;
 import io.tidegate.streams.ChangelogTopology;
@@ -79,10 +80,22 @@ public final class TidegateTopology {
         return build(settings, configs, dir, accepted, null, TopologyListener.NONE);
     }
 
+    /** For signals without schemas. */
+    public static Topology build(
+            TopologySettings settings,
+            TenantConfigs configs,
+            DataDir dir,
+            AcceptedTopic accepted,
+            @Nullable Continuity continuity,
+            TopologyListener listener) {
+        return build(settings, configs, dir, accepted, WriterSchemas.NONE, continuity, listener);
+    }
+
     /**
      * @param configs filled from {@code tenant-configs} before anything is decided
      * @param dir where the WAL is written
      * @param accepted what the WAL asks of {@code signals-accepted}
+     * @param schemas of Avro signals
      * @param continuity that all stages report to; null where no consumer delivers the records
      * @param listener told what the stages do
      */
@@ -91,10 +104,11 @@ public final class TidegateTopology {
             TenantConfigs configs,
             DataDir dir,
             AcceptedTopic accepted,
+            WriterSchemas schemas,
             @Nullable Continuity continuity,
             TopologyListener listener) {
         Topics topics = settings.topics();
-        SignalReader reader = new SignalReader(settings.mapping());
+        SignalReader reader = new SignalReader(settings.mapping(), schemas);
         Router router = new Router(settings.tenantSource(), reader, configs::named);
         MemoryShare memory = new MemoryShare(settings.cacheBytes());
         OnThread onThread = new OnThread();

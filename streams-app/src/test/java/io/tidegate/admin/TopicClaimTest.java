@@ -40,4 +40,46 @@ final class TopicClaimTest {
         assertThat(new String(claim(TopicRole.SIGNALS, KEYED).json(), UTF_8)).doesNotContain("ingress");
         assertThat(new String(claim(TopicRole.ACCEPTED, KEYED).json(), UTF_8)).contains("\"ingress\":\"tenant\"");
     }
+
+    private static final Settings MAPPED =
+            settings(Map.of("signal.tenant", "/account/id", "tenants.missing", "default"));
+
+    @Test
+    void settingsThatDecideAreRecordedIfTheyAreNotTheDefaults() {
+        assertThat(new String(claim(TopicRole.ACCEPTED, UNKEYED).json(), UTF_8)).doesNotContain("settings");
+        assertThat(new String(claim(TopicRole.SIGNALS, MAPPED).json(), UTF_8)).doesNotContain("settings");
+
+        TopicClaim claim = claim(TopicRole.ACCEPTED, MAPPED);
+
+        assertThat(claim.settings())
+                .containsOnly(Map.entry("signal.tenant", "/account/id"), Map.entry("tenants.missing", "default"));
+        assertThat(TopicClaim.parse(claim.key(), claim.json())).isEqualTo(claim);
+        assertThat(claim.deciding()).isEqualTo(MAPPED.deciding());
+    }
+
+    @Test
+    void anInstanceWithOtherSettingsThanTheLastOneIsTold() {
+        assertThat(SettingsAgreement.difference(MAPPED, claim(TopicRole.ACCEPTED, MAPPED)))
+                .isNull();
+        assertThat(SettingsAgreement.difference(UNKEYED, claim(TopicRole.ACCEPTED, KEYED)))
+                .as("of settings that are compared elsewhere")
+                .isNull();
+
+        assertThat(SettingsAgreement.difference(UNKEYED, claim(TopicRole.ACCEPTED, MAPPED)))
+                .contains(
+                        "signal.tenant is /tenant_id here, and /account/id there; tenants.missing is reject here, and default"
+                                + " there");
+        Settings opaque = settings(Map.of("signal.format", "opaque", "signal.tenant", "key"));
+        assertThat(SettingsAgreement.difference(opaque, claim(TopicRole.ACCEPTED, UNKEYED)))
+                .contains("signal.format is opaque here, and json there")
+                .contains("signal.item is empty here, and /item there");
+    }
+
+    /** In another spelling. */
+    @Test
+    void settingsThatMeanTheSameDoNotDiffer() {
+        Settings spelled = settings(Map.of("signal.item", " /item ", "lateness.max.ms", "060000"));
+
+        assertThat(claim(TopicRole.ACCEPTED, spelled).settings()).isNull();
+    }
 }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tidegate.admin.AdminException;
 import io.tidegate.http.Problem;
+import io.tidegate.signal.SchemaUnavailableException;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
@@ -79,6 +80,18 @@ final class LongWorkTest {
                     }))
                     .hasMessage("no broker answers")
                     .satisfies(failure -> assertThat(kind(failure)).isEqualTo(Problem.Kind.KAFKA_UNAVAILABLE));
+        }
+    }
+
+    @Test
+    void saysThatItIsTheSchemaRegistryWhereItIs() {
+        try (LongWork work = new LongWork()) {
+            assertThatThrownBy(() -> work.run(() -> {
+                        throw new SchemaUnavailableException("the registry does not answer");
+                    }))
+                    .hasMessage("the registry does not answer")
+                    .satisfies(
+                            failure -> assertThat(kind(failure)).isEqualTo(Problem.Kind.SCHEMA_REGISTRY_UNAVAILABLE));
         }
     }
 }

@@ -169,7 +169,7 @@ final class BadInputTest {
     void namesTheReasonsThereAre() {
         assertUsage(
                 Cli.run("rejections", "tail", NOBODY, "--reason", "bored"),
-                "'bored' is not a reason; these are: burst_exceeded, byte_rate_limited, entity_limit, malformed,");
+                "'bored' is not a reason; these are: avro_framing, avro_undecodable, burst_exceeded, byte_rate_limited, entity_limit, malformed,");
     }
 
     @Test

@@ -63,7 +63,11 @@ class SignalSettingsTest {
             delimiter = '|',
             value = {
                 "signal.tenant|tenant_id|signal.tenant = tenant_id: must be a JSON pointer",
-                "signal.tenant|/a,/b~|signal.tenant = /a,/b~: in a JSON pointer",
+                "signal.tenant|/a~|signal.tenant = /a~: in a JSON pointer",
+                "signal.tenant|/a,/b|signal.tenant = /a,/b: names 2 places",
+                "signal.tenant|header:x,key|signal.tenant = header:x,key: names 2 places",
+                "signal.type|/a, header:type, key|signal.type = /a, header:type, key: names 3 places",
+                "signal.type|/a,|signal.type = /a,: names 2 places",
                 "signal.item|/a,b|signal.item = b: must be a JSON pointer",
                 "signal.item|/a/~2|signal.item = /a/~2: in a JSON pointer",
                 "signal.user|header:|signal.user = header:: header: must be followed",
@@ -110,5 +114,50 @@ class SignalSettingsTest {
                 .isNotNull();
         assertThat(flags("signal.tenant", "", "tenant.source", "key").signalMapping())
                 .isNotNull();
+    }
+
+    private static final String REGISTRY = "schema.registry.url";
+
+    @Test
+    void avroSignalsHaveOnlyThePlacesThatAreSetAndARegistry() {
+        Settings settings = flags(
+                "signal.format", "avro", "signal.tenant", "/account/id", REGISTRY, "https://one:8081/api, http://two");
+        assertThat(settings.signalMapping().format()).isEqualTo(SignalFormat.AVRO);
+        assertThat(settings.signalMapping().of(SignalField.TENANT)).containsExactly(FieldSource.parse("/account/id"));
+        assertThat(settings.signalMapping().of(SignalField.ITEM)).isEmpty();
+        assertThat(settings.schemaRegistry().urls())
+                .extracting(Object::toString)
+                .containsExactly("https://one:8081/api", "http://two");
+        assertThat(flags(REGISTRY, "https://unused").schemaRegistry())
+                .as("of another format")
+                .isNull();
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "''|schema.registry.url has 0 addresses: with signal.format = avro, name 1 to 8 addresses",
+                "http://a,http://b,http://c,http://d,http://e,http://f,http://g,http://h,http://i|schema.registry.url has 9",
+                "registry:8081|schema.registry.url = registry:8081: each must be an address such as https://registry:8081",
+                "ftp://registry|schema.registry.url = ftp://registry: each must be an address",
+                "http://registry?x=1|schema.registry.url = http://registry?x=1: each must be an address",
+                "http:///ids|schema.registry.url = http:///ids: each must be an address",
+                "http://a b|schema.registry.url = http://a b: each must be an address",
+                "http://user:secret@registry|schema.registry.url: an address must not contain a password",
+                "http://user:secret@registry?x|schema.registry.url = [hidden]: each must be an address"
+            })
+    void aRegistryNeedsAddresses(String urls, String message) {
+        assertThatThrownBy(() -> flags("signal.format", "avro", "signal.tenant", "/id", REGISTRY, urls))
+                .isInstanceOf(SettingsException.class)
+                .hasMessageStartingWith(message)
+                .hasMessageNotContaining("secret");
+    }
+
+    @Test
+    void avroSignalsNeedAPlaceForTheTenant() {
+        assertThatThrownBy(() -> flags("signal.format", "avro", REGISTRY, "http://registry"))
+                .hasMessageStartingWith("signal.tenant is empty and tenant.source = value")
+                .hasMessageContaining("or to a JSON pointer");
     }
 }

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.tidegate.config.Settings;
 import io.tidegate.config.SettingsException;
 import io.tidegate.config.SettingsLoader;
+import io.tidegate.config.TrustedCertificates;
 import io.tidegate.http.Access.Role;
 import java.io.IOException;
 import java.io.InputStream;
@@ -117,7 +118,9 @@ final class TlsTest {
     }
 
     private static HttpClient trusting(Path file) {
-        return HttpClient.newBuilder().sslContext(Tls.trusting(file)).build();
+        return HttpClient.newBuilder()
+                .sslContext(TrustedCertificates.trusting(file))
+                .build();
     }
 
     @Test
@@ -179,7 +182,9 @@ final class TlsTest {
     }
 
     private static Socket connect(int port) throws IOException {
-        return Tls.trusting(certificate).getSocketFactory().createSocket(InetAddress.getLoopbackAddress(), port);
+        return TrustedCertificates.trusting(certificate)
+                .getSocketFactory()
+                .createSocket(InetAddress.getLoopbackAddress(), port);
     }
 
     private static void send(Socket socket, String text) throws IOException {

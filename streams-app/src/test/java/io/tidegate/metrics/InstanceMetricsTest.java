@@ -99,6 +99,7 @@ final class InstanceMetricsTest {
                 continuity,
                 metrics);
         metrics.watch(instance, configs, dir, 7);
+        metrics.watchSchemas(Map.of("found", () -> 3L), () -> 2, () -> true);
         metrics.watch(
                 () -> List.of(new Alignment.Progress(new TopicPartition("signals", 3), 90_000, "stuck")), () -> 2);
     }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -38,7 +39,8 @@ class AlignedReadsTest {
     private final AtomicLong nowMs = new AtomicLong(START_MS + 10_000_000);
     private final Alignment alignment = new Alignment(List.of("signals"), LATENESS_MAX_MS, 60_000, nowMs::get);
     private final MockConsumer<byte[], byte[]> consumer = new MockConsumer<>("earliest");
-    private final AlignedReads reads = new AlignedReads(alignment, new AlignedReads.Source() {
+    private final Readiness readiness = new Readiness(List.of("signals"));
+    private final AlignedReads.Source source = new AlignedReads.Source() {
         @Override
         public ConsumerRecords<byte[], byte[]> poll(Duration timeout) {
             lastTimeout = timeout;
@@ -64,7 +66,8 @@ class AlignedReadsTest {
         public void seek(TopicPartition partition, long offset) {
             consumer.seek(partition, offset);
         }
-    });
+    };
+    private final AlignedReads reads = new AlignedReads(alignment, readiness, source);
     private Duration lastTimeout = Duration.ZERO;
     private int commitsRequested;
 
@@ -262,5 +265,60 @@ class AlignedReadsTest {
         reads.lost();
         assertThat(alignment.withheldPartitions()).isZero();
         assertThat(reads.position(FAST)).isNull();
+    }
+
+    @Test
+    void aRecordThatIsNotReadyWaitsWithThePartitionBehindIt() {
+        Set<Long> ready = new HashSet<>(Set.of(0L, 2L));
+        Set<Long> asked = new HashSet<>();
+        readiness.decidedBy(record -> {
+            asked.add(record.offset());
+            return ready.contains(record.offset());
+        });
+        for (long offset = 0; offset < 3; offset++) {
+            arrive(FAST, offset, START_MS + offset);
+            arrive(OTHER, offset, START_MS + offset);
+        }
+
+        ConsumerRecords<byte[], byte[]> first = reads.poll(TIMEOUT);
+        assertThat(offsets(first, FAST)).containsExactly(0L);
+        assertThat(offsets(first, OTHER)).as("another topic is not asked about").containsExactly(0L, 1L, 2L);
+        assertThat(first.nextOffsets().get(FAST).offset()).isEqualTo(1);
+        assertThat(reads.position(FAST)).isEqualTo(1);
+        assertThat(consumer.paused()).containsExactly(FAST);
+        assertThat(asked).as("what comes later is prepared too").contains(2L);
+
+        arrive(SLOW, 0, START_MS);
+        readiness.decidedBy(record -> record.partition() == SLOW.partition() || ready.contains(record.offset()));
+        ConsumerRecords<byte[], byte[]> second = reads.poll(TIMEOUT);
+        assertThat(offsets(second, SLOW)).as("other partitions go on").containsExactly(0L);
+        assertThat(offsets(second, FAST)).isEmpty();
+
+        ready.add(1L);
+        ConsumerRecords<byte[], byte[]> third = reads.poll(TIMEOUT);
+        assertThat(offsets(third, FAST)).containsExactly(1L, 2L);
+        assertThat(third.nextOffsets().get(FAST).offset()).isEqualTo(3);
+        assertThat(consumer.paused()).isEmpty();
+        assertThat(reads.position(FAST)).isNull();
+    }
+
+    @Test
+    void recordsWaitUntilTheyAreReadyAlsoWherePartitionsAreNotAligned() {
+        Set<Long> ready = new HashSet<>();
+        Alignment none = Alignment.none();
+        AlignedReads unaligned = new AlignedReads(none, readiness, source);
+        readiness.decidedBy(record -> ready.contains(record.offset()));
+        arrive(FAST, 0, START_MS);
+        arrive(SLOW, 5, START_MS);
+
+        assertThat(unaligned.poll(TIMEOUT).isEmpty()).isTrue();
+        assertThat(none.limitMs()).isEqualTo(ReadLimit.EVERYTHING);
+        ready.add(5L);
+        assertThat(offsets(unaligned.poll(TIMEOUT), SLOW)).containsExactly(5L);
+        unaligned.beforeRebalance();
+        unaligned.afterRebalance();
+        assertThat(consumer.position(FAST)).as("fetched again").isZero();
+        assertThat(consumer.paused()).isEmpty();
+        assertThat(none.limitMs()).isEqualTo(ReadLimit.EVERYTHING);
     }
 }

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tidegate.contract.Residency;
 import io.tidegate.contract.SourcePosition;
 import io.tidegate.contract.TenantSource;
-import io.tidegate.signal.SignalMapping;
+import io.tidegate.signal.SignalReader;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
 import io.tidegate.tenant.TenantId;
@@ -34,7 +34,7 @@ final class ReplayJudgeTest {
         TenantConfig config = fields == null ? null : TenantConfigJson.parse(bytes("{\"tenant_id\":42" + fields + "}"));
         return new ReplayJudge(
                 TenantSource.VALUE,
-                SignalMapping.DEFAULT,
+                SignalReader.ofDefault(),
                 name -> name.equals("acme") ? T42 : null,
                 false,
                 tenant -> tenant.equals(T42) ? config : null,

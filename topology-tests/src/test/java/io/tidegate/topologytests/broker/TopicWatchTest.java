@@ -121,6 +121,28 @@ final class TopicWatchTest {
     }
 
     @Test
+    void anInstanceWithOtherSettingsThanTheLastOneReportsItUntilAllAgree() throws Exception {
+        TidegateProcess first = app.start("a");
+        TidegateProcess second = app.start("b", "--set", "signal.item=/sku");
+
+        awaitLog(first, "these settings are not those of the instance of application.id " + app.applicationId());
+        assertThat(first.logText())
+                .contains("signal.item is /item here, and /sku there")
+                .doesNotContain("paused: ");
+        assertThat(second.logText()).contains("signal.item is /sku here, and /item there");
+        assertThat(Http.of(first).get("/metrics").text()).contains("tidegate_topic_findings 1");
+        assertThat(Http.of(second).get("/metrics").text()).contains("tidegate_topic_findings 0");
+        var doctor = app.tidegate("doctor", "--data-dir", app.dataDir("c"));
+        assertThat(doctor.out()).contains("signal.item is /item here, and /sku there");
+
+        assertThat(first.terminate()).isEqualTo(SIGTERM);
+        TidegateProcess again = app.start("a", "--set", "signal.item=/sku");
+
+        assertThat(again.logText()).doesNotContain("these settings are not those");
+        assertThat(Http.of(again).get("/metrics").text()).contains("tidegate_topic_findings 0");
+    }
+
+    @Test
     void signalsThatAreDeletedBeforeTheyAreReadAreReportedAsLost() throws Exception {
         TidegateProcess first = app.start("a");
         app.send(20, i -> "{\"n\":%d}".formatted(i));

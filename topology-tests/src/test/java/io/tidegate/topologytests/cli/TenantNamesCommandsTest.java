@@ -153,6 +153,14 @@ final class TenantNamesCommandsTest {
                 .contains("tenant_unknown");
 
         app.set("43", "--external-id", "globex");
+        app.set("42", "--entities", "0");
+        TidegateProcess.await(WITHIN, "a rejection of tenant 42", () -> app.logs(), () -> {
+            app.sendQuietly("{\"tenant_id\":42,\"item\":\"new\"}");
+            return run("rejections", "tail", "--tenant", "acme").out().contains("entity_limit");
+        });
+        assertThat(run("rejections", "tail", "--tenant", "acme").out()).contains(" 42        acme ");
+        assertThat(run("rejections", "tail", "--tenant", "acme", "-o", "json").out())
+                .contains("\"tenant_names\":[\"acme\"]");
         TidegateProcess.await(WITHIN, "the signals to be replayed", () -> app.logs(), () -> {
             var replay = run("rejections", "replay", "--yes");
             assertThat(replay.exit()).as(replay.out() + replay.err()).isZero();

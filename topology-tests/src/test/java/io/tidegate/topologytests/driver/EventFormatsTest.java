@@ -6,20 +6,33 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidegate.config.Settings;
 import io.tidegate.config.SettingsLoader;
+import io.tidegate.contract.RecordSizes;
+import io.tidegate.signal.WriterSchemas;
+import io.tidegate.signal.WriterSchemas.Found;
 import io.tidegate.topologytests.driver.TopologyFixture.Draft;
 import io.tidegate.topologytests.driver.TopologyFixture.Outcome;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.StringReader;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import org.apache.avro.Schema;
+import org.apache.avro.generic.GenericData;
+import org.apache.avro.generic.GenericDatumWriter;
+import org.apache.avro.generic.GenericRecord;
+import org.apache.avro.io.BinaryEncoder;
+import org.apache.avro.io.EncoderFactory;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -27,6 +40,7 @@ import org.junit.jupiter.api.io.TempDir;
 class EventFormatsTest {
     private static final String WEB_EVENT = "A web analytics event";
     private static final String CLOUD_EVENT = "A CloudEvent";
+    private static final String AVRO = "An Avro order";
     private static final String PROTOBUF = "Protobuf, encrypted or compressed values";
 
     @TempDir(factory = MemoryDir.class)
@@ -196,6 +210,114 @@ class EventFormatsTest {
                     .header("tidegate-tenant", "42")
                     .now());
             assertThat(accepted.key()).isEqualTo("42:0");
+        }
+    }
+
+    private static byte[] framed(int id, Schema schema, GenericRecord record) throws IOException {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        bytes.writeBytes(ByteBuffer.allocate(5).put((byte) 0).putInt(id).array());
+        BinaryEncoder encoder = EncoderFactory.get().binaryEncoder(bytes, null);
+        new GenericDatumWriter<GenericRecord>(schema).write(record, encoder);
+        encoder.flush();
+        return bytes.toByteArray();
+    }
+
+    private static GenericRecord order(Schema schema, List<String> skus) {
+        Schema accountSchema = schema.getField("account").schema();
+        GenericRecord account = new GenericData.Record(accountSchema);
+        account.put("id", 42L);
+        account.put("customer", "c-5");
+        GenericRecord order = new GenericData.Record(schema);
+        order.put("order", "o-1");
+        order.put("kind", new GenericData.EnumSymbol(schema.getField("kind").schema(), "PAID"));
+        order.put("account", account);
+        order.put("skus", skus);
+        return order;
+    }
+
+    private TopologyFixture startAvro(Schema schema) throws IOException {
+        Settings settings = documented(AVRO, 0);
+        WriterSchemas schemas =
+                id -> id == 7 ? new Found.Usable(schema) : new Found.Unusable("is not known to the schema registry");
+        return TopologyFixture.in(dir)
+                .tenantSource(settings.tenantSource())
+                .mapping(settings.signalMapping())
+                .schemas(schemas)
+                .start();
+    }
+
+    @Test
+    void anAvroOrderIsReadWithItsSchema() throws IOException {
+        Schema schema = new Schema.Parser().parse(page(AVRO, "json", 0));
+        try (TopologyFixture topology = startAvro(schema)) {
+            topology.config("42", "\"max_entities\":3");
+            byte[] value = framed(7, schema, order(schema, List.of("shoe-1", "sock-3")));
+
+            Outcome accepted = topology.send(record(value).now());
+            assertThat(accepted.verdict()).isEqualTo(ACCEPTED);
+            assertThat(accepted.key()).isEqualTo("42:0");
+            assertThat(accepted.record().value()).isEqualTo(value);
+            assertThat(entities(topology)).isEqualTo(3);
+            assertThat(topology.wal("42").get(0).value()).isEqualTo(value);
+
+            byte[] more = framed(7, schema, order(schema, List.of("hat-4")));
+            assertThat(topology.send(record(more).now()).verdict()).isEqualTo("entity_limit");
+        }
+    }
+
+    @Test
+    void whatIsNoAvroOrderIsADeadLetterWithItsReason() throws IOException {
+        Schema schema = new Schema.Parser().parse(page(AVRO, "json", 0));
+        try (TopologyFixture topology = startAvro(schema)) {
+            topology.config("42", "");
+            byte[] value = framed(7, schema, order(schema, List.of("shoe-1")));
+
+            Outcome json = topology.send(record("{\"tenant_id\":42}").now());
+            assertThat(json.verdict()).isEqualTo("avro_framing");
+            byte[] other = framed(8, schema, order(schema, List.of("shoe-1")));
+            Outcome unknown = topology.send(record(other).now());
+            assertThat(unknown.verdict()).isEqualTo("schema_unknown");
+            assertThat(unknown.record().value()).isEqualTo(other);
+            assertThat(unknown.header("tidegate.message")).isEqualTo("schema id 8 is not known to the schema registry");
+            Outcome truncated =
+                    topology.send(record(Arrays.copyOf(value, value.length - 1)).now());
+            assertThat(truncated.verdict()).isEqualTo("avro_undecodable");
+            assertThat(topology.send(record(value).now()).verdict()).isEqualTo(ACCEPTED);
+        }
+    }
+
+    /** Admit would need the schema to read them again. */
+    @Test
+    void allIdsOfAnAvroValueTravelWithItToAdmit() throws IOException {
+        Schema schema = new Schema.Parser().parse(page(AVRO, "json", 0));
+        AtomicInteger asked = new AtomicInteger();
+        Settings settings = documented(AVRO, 0);
+        try (TopologyFixture topology = TopologyFixture.in(dir)
+                .mapping(settings.signalMapping())
+                .sizes(new RecordSizes(100_000, 100_000))
+                .schemas(id -> {
+                    asked.incrementAndGet();
+                    return new Found.Usable(schema);
+                })
+                .start()) {
+            topology.config("42", "");
+            List<String> skus = IntStream.range(0, 100)
+                    .mapToObj(i -> "%03d".formatted(i).repeat(100))
+                    .toList();
+            assertThat(topology.send(record(framed(7, schema, order(schema, skus)))
+                                    .now())
+                            .verdict())
+                    .isEqualTo(ACCEPTED);
+            assertThat(entities(topology)).isEqualTo(101);
+            assertThat(asked).as("by route alone").hasValue(1);
+
+            List<String> most = IntStream.range(0, 200)
+                    .mapToObj(i -> "%03d".formatted(i).repeat(100))
+                    .toList();
+            Outcome noRoom =
+                    topology.send(record(framed(7, schema, order(schema, most))).now());
+            assertThat(noRoom.verdict()).isEqualTo("too_large");
+            assertThat(noRoom.header("tidegate.tenant")).isEqualTo("42");
         }
     }
 }

@@ -12,6 +12,7 @@ import io.tidegate.contract.TenantSource;
 import io.tidegate.contract.TidegateHeaders;
 import io.tidegate.contract.Topics;
 import io.tidegate.signal.SignalMapping;
+import io.tidegate.signal.WriterSchemas;
 import io.tidegate.tenant.MissingTenants;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.tenant.UnknownTenants;
@@ -117,7 +118,8 @@ final class TopologyFixture implements AutoCloseable {
         properties.setProperty(
                 StreamsConfig.STATE_DIR_CONFIG, dataDir.streamsState().toString());
         properties.setProperty(StreamsConfig.PROCESSING_GUARANTEE_CONFIG, StreamsConfig.EXACTLY_ONCE_V2);
-        topology = TidegateTopology.build(settings, configs, dataDir, new Accepted(), null, setup.listener);
+        topology =
+                TidegateTopology.build(settings, configs, dataDir, new Accepted(), setup.schemas, null, setup.listener);
         driver = new TopologyTestDriver(topology, properties, setup.wallClock);
     }
 
@@ -146,6 +148,7 @@ final class TopologyFixture implements AutoCloseable {
         private List<String> signals = List.of(SIGNALS);
         private TenantSource tenantSource = TenantSource.VALUE;
         private SignalMapping mapping = SignalMapping.DEFAULT;
+        private WriterSchemas schemas = WriterSchemas.NONE;
         private @Nullable String region;
         private Map<String, String> regionTopics = Map.of();
         private UnknownTenants unknown = UnknownTenants.REJECT;
@@ -178,6 +181,11 @@ final class TopologyFixture implements AutoCloseable {
 
         Setup mapping(SignalMapping places) {
             mapping = places;
+            return this;
+        }
+
+        Setup schemas(WriterSchemas known) {
+            schemas = known;
             return this;
         }
 

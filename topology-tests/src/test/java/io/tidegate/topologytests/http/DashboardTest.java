@@ -206,6 +206,34 @@ final class DashboardTest {
     }
 
     @Test
+    void namesAreEditedAndStandBesideIds() throws Exception {
+        put("8", "{\"label\":\"Named\",\"max_entities\":0}");
+        put("9", "{\"external_ids\":[\"taken-name\"]}");
+        show(page, "#/tenant/8");
+        awaitText("h1", "Named");
+        page.fill("#f-external_ids", "taken-name");
+        page.click("form.edit button.primary");
+        awaitText("form.edit .error", "taken-name");
+        page.fill("#f-external_ids", "acme-8\norg_8Kd");
+        page.click("form.edit button.primary");
+        awaitText(".badges", "t8 · acme-8 · org_8Kd");
+        assertThat(http.get("/v1/tenants/8").json().at("/config/external_ids/1").asText())
+                .isEqualTo("org_8Kd");
+        show(page, "#/refusals?tenant=acme-8");
+        awaitText("#tail-state", "live");
+        for (int tries = 0; tries < 60 && page.locator("#tail li").count() == 0; tries++) {
+            deployment.send(1, i -> "{\"tenant_id\":\"acme-8\",\"item\":\"a\"}");
+            page.waitForTimeout(500);
+        }
+        awaitText("#tail .who", "t8 · acme-8");
+        show(page, "#/tenant/8");
+        page.fill("#f-external_ids", "");
+        page.click("form.edit button.primary");
+        awaitText(".changes", "acme-8, org_8Kd → none");
+        assertThat(http.get("/v1/tenants/8").json().at("/config/external_ids")).isEmpty();
+    }
+
+    @Test
     void anEditedQuotaChangesDecisionsAndIsInTheHistory() throws Exception {
         put("5", "{\"label\":\"Edited\"}");
         show(page, "#/tenant/5");

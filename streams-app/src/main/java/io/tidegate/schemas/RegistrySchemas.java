@@ -1,0 +1,143 @@
+package io.tidegate.schemas;
+
+import io.tidegate.config.SchemaRegistrySettings;
+import io.tidegate.config.Settings;
+import io.tidegate.signal.SchemaUnavailableException;
+import io.tidegate.signal.WriterSchemas;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.function.LongSupplier;
+
+/**
+ * The schemas of a registry, of which the most recently used ones are kept.
+ *
+ * <p>An id never changes its meaning, so a schema is kept as long as there is room. That an id is unknown is kept too, but it is
+ * looked up again {@link #UNUSABLE_NANOS} later: the schema may have been registered meanwhile. Thread-safe.
+ */
+public final class RegistrySchemas implements WriterSchemas {
+    /** Ids that stand for no schema. Producers can invent them, so they do not displace schemas. */
+    private static final int UNUSABLE_MAX = 10_000;
+
+    static final long UNUSABLE_NANOS = TimeUnit.SECONDS.toNanos(30);
+
+    private final RegistryClient client;
+    private final LongSupplier nanos;
+    private final Recent<Found.Usable> usable;
+    private final Recent<Dated> unusable = new Recent<>(UNUSABLE_MAX);
+    private final LongAdder found = new LongAdder();
+    private final LongAdder unknown = new LongAdder();
+    private final LongAdder failed = new LongAdder();
+
+    private record Dated(Found.Unusable found, long askedNanos) {}
+
+    /** The most recently used entries. */
+    private static final class Recent<T> extends LinkedHashMap<Integer, T> {
+        private static final float LOAD_FACTOR = 0.75f;
+
+        private final int max;
+
+        Recent(int max) {
+            super(16, LOAD_FACTOR, true);
+            this.max = max;
+        }
+
+        @Override
+        protected boolean removeEldestEntry(Map.Entry<Integer, T> eldest) {
+            return size() > max;
+        }
+    }
+
+    RegistrySchemas(SchemaRegistrySettings settings, LongSupplier nanos) {
+        client = new RegistryClient(settings);
+        usable = new Recent<>(settings.schemasMax());
+        this.nanos = nanos;
+    }
+
+    /** The schemas of the registry that the settings name. */
+    public static RegistrySchemas of(SchemaRegistrySettings settings) {
+        return new RegistrySchemas(settings, System::nanoTime);
+    }
+
+    /** What reads signals in the format of a deployment: with its schema registry if it has one. */
+    public static WriterSchemas in(Settings settings) {
+        SchemaRegistrySettings registry = settings.schemaRegistry();
+        return registry == null ? WriterSchemas.NONE : of(registry);
+    }
+
+    /** Asks the registry unless the schema is kept; ends within {@code schema.registry.timeout.ms}. */
+    @Override
+    public Found of(int id) {
+        synchronized (this) {
+            Found.Usable schema = usable.get(id);
+            if (schema != null) {
+                return schema;
+            }
+            Dated none = unusable.get(id);
+            if (none != null) {
+                return none.found;
+            }
+        }
+        try {
+            return lookUp(id);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new SchemaUnavailableException("looking up schema id %d was interrupted".formatted(id));
+        }
+    }
+
+    /** Whether {@link #of} answers at once, and as the registry would now. */
+    synchronized boolean isKnown(int id) {
+        if (usable.get(id) != null) { // and so is used
+            return true;
+        }
+        Dated none = unusable.get(id);
+        return none != null && nanos.getAsLong() - none.askedNanos < UNUSABLE_NANOS;
+    }
+
+    /**
+     * Asks the registry.
+     *
+     * @throws SchemaUnavailableException if it does not answer
+     */
+    Found lookUp(int id) throws InterruptedException {
+        Found answer;
+        try {
+            answer = client.lookUp(id);
+        } catch (SchemaUnavailableException e) {
+            failed.increment();
+            throw e;
+        }
+        synchronized (this) {
+            if (answer instanceof Found.Usable schema) {
+                found.increment();
+                usable.put(id, schema);
+                unusable.remove(id);
+            } else {
+                unknown.increment();
+                unusable.put(id, new Dated((Found.Unusable) answer, nanos.getAsLong()));
+            }
+        }
+        return answer;
+    }
+
+    /**
+     * Asks for an id that no registry has given to a schema yet.
+     *
+     * @throws SchemaUnavailableException if the registry does not answer as one does
+     */
+    public void requireAnswer() {
+        var unused = of(Integer.MAX_VALUE);
+    }
+
+    /** How many schemas are kept. */
+    public synchronized int size() {
+        return usable.size();
+    }
+
+    /** Lookups by outcome: {@code found}, {@code unknown}, {@code failed}. */
+    public Map<String, LongSupplier> lookups() {
+        return Map.of("found", found::sum, "unknown", unknown::sum, "failed", failed::sum);
+    }
+}

@@ -1,0 +1,176 @@
+package io.tidegate.schemas;
+
+import io.tidegate.signal.AvroReader;
+import io.tidegate.signal.SchemaUnavailableException;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Looks schemas up before the signals that need them are processed.
+ *
+ * <p>Consumers ask whether a value {@linkplain #isReady can be read}, and withhold its record and the partition behind it until
+ * it can. Lookups run on threads of their own. So no stream thread waits for a registry: it keeps polling and committing, it
+ * reads the other partitions, and no transaction stays open. While the registry does not answer, each schema is asked for
+ * again after a pause that grows to {@link #PAUSE_MAX_NANOS}. Thread-safe.
+ */
+public final class SchemaGate implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(SchemaGate.class);
+
+    /** Lookups at a time. */
+    private static final int THREADS = 4;
+
+    /** Ids that are being looked up, or could not be; further ones wait until there is room. */
+    private static final int IDS_MAX = 256;
+
+    private static final long PAUSE_MIN_NANOS = TimeUnit.MILLISECONDS.toNanos(200);
+    static final long PAUSE_MAX_NANOS = TimeUnit.SECONDS.toNanos(5);
+    private static final long LOG_EVERY_NANOS = TimeUnit.MINUTES.toNanos(1);
+
+    /** An id that nobody has asked for in this time is not waited for any more: its partition is read elsewhere. */
+    private static final long ABANDONED_NANOS = TimeUnit.SECONDS.toNanos(30);
+
+    private final RegistrySchemas schemas;
+    private final LongSupplier nanos;
+    private final ThreadPoolExecutor executor;
+    private final Set<Integer> pending = new HashSet<>();
+    private final Map<Integer, Failure> failures = new HashMap<>();
+    private long loggedNanos;
+    private boolean isLogged;
+
+    /** A schema that could not be looked up. */
+    private static final class Failure {
+        private String why = "";
+        private long pauseNanos = PAUSE_MIN_NANOS;
+        private long failedNanos;
+        private long wantedNanos;
+    }
+
+    /** Looks up in {@code schemas}. */
+    public SchemaGate(RegistrySchemas schemas) {
+        this(schemas, System::nanoTime);
+    }
+
+    SchemaGate(RegistrySchemas schemas, LongSupplier nanos) {
+        this.schemas = schemas;
+        this.nanos = nanos;
+        executor = new ThreadPoolExecutor(
+                THREADS, THREADS, 10, TimeUnit.SECONDS, new LinkedBlockingQueue<>(IDS_MAX), task -> {
+                    Thread thread = new Thread(task, "tidegate-schemas");
+                    thread.setDaemon(true);
+                    return thread;
+                });
+        executor.allowCoreThreadTimeOut(true);
+    }
+
+    /**
+     * Whether a value can be read now, or needs no schema to be judged. If not, its schema is looked up, or will be when this is
+     * asked again. Returns at once.
+     */
+    public boolean isReady(byte @Nullable [] value) {
+        long id = AvroReader.schemaId(value);
+        if (id == AvroReader.NO_SCHEMA || schemas.isKnown((int) id)) {
+            return true;
+        }
+        request((int) id);
+        return false;
+    }
+
+    private synchronized void request(int id) {
+        long nowNanos = nanos.getAsLong();
+        Failure failure = failures.get(id);
+        if (failure != null) {
+            failure.wantedNanos = nowNanos;
+            if (nowNanos - failure.failedNanos < failure.pauseNanos) {
+                return;
+            }
+        } else if (pending.size() + failures.size() >= IDS_MAX) {
+            forgetAbandoned(nowNanos);
+            return;
+        }
+        if (pending.add(id)) {
+            executor.execute(() -> lookUp(id));
+        }
+    }
+
+    private void lookUp(int id) {
+        String why = "schema id %d cannot be looked up: see the log".formatted(id);
+        try {
+            var unused = schemas.lookUp(id);
+            why = null;
+        } catch (SchemaUnavailableException e) {
+            why = e.getMessage();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt(); // closing
+        } catch (RuntimeException | StackOverflowError e) {
+            LOG.error("looking up a schema failed schema_id={}", id, e);
+        } finally {
+            ended(id, why); // whatever happened, it is asked for again
+        }
+    }
+
+    private synchronized void ended(int id, @Nullable String why) {
+        long nowNanos = nanos.getAsLong();
+        pending.remove(id);
+        if (why == null) {
+            failures.remove(id);
+            forgetAbandoned(nowNanos);
+            if (isLogged && failures.isEmpty()) {
+                isLogged = false;
+                LOG.info("the schema registry answers again; the signals that waited are read");
+            }
+        } else {
+            Failure failure = failures.get(id);
+            if (failure == null) {
+                failure = new Failure();
+                failure.wantedNanos = nowNanos;
+                failures.put(id, failure);
+            } else {
+                failure.pauseNanos = Math.min(2 * failure.pauseNanos, PAUSE_MAX_NANOS);
+            }
+            failure.failedNanos = nowNanos;
+            failure.why = why;
+            if (!isLogged || nowNanos - loggedNanos >= LOG_EVERY_NANOS) {
+                isLogged = true;
+                loggedNanos = nowNanos;
+                LOG.error(
+                        "partitions wait, their signals stay in Kafka until their schemas can be looked up: {} schema_id={}"
+                                + " schemas_waited_for={}",
+                        why,
+                        id,
+                        failures.size());
+            }
+        }
+    }
+
+    private void forgetAbandoned(long nowNanos) {
+        failures.values().removeIf(failure -> nowNanos - failure.wantedNanos >= ABANDONED_NANOS);
+    }
+
+    /** Why partitions wait; null if none does. */
+    public synchronized @Nullable String waitsFor() {
+        forgetAbandoned(nanos.getAsLong());
+        return failures.values().stream()
+                .findFirst()
+                .map(failure -> failure.why)
+                .orElse(null);
+    }
+
+    /** Ids that are being looked up. */
+    synchronized int pending() {
+        return pending.size();
+    }
+
+    @Override
+    public void close() {
+        executor.shutdownNow();
+    }
+}
