@@ -30,6 +30,9 @@ import java.util.Arrays;
  *                 What an older build accepted in between is not counted: it does not know the limits     {@link PeriodUse}
  * 14 months       as one kind of section 13, with number, accepted, rejected, bytes accepted (8 each) of each      {@link MonthlyUse}.
  *                 What an older build decided in between is in no month
+ * 15 ages         right up to sequence number (8) | entries appended to the log of entities (8) | its first chunk (8) | ttl, ms (8) | clock,
+ *                 ms (8) | what ended up to then has expired, ms (8) | on since, ms (8) | kinds k (1) | generations n (2) | n × ( end after
+ *                 the one before, ms (varint) | entities by kind (k × varint) )      {@link EntitySet}, {@link EntityAges}
  * </pre>
  *
  * <p>Rules that let builds of different age read each other's state:
@@ -64,7 +67,8 @@ final class StoredUsage {
     private static final int BYTE_WINDOWS = 12;
     private static final int PERIODS = 13;
     private static final int MONTHS = 14;
-    private static final int LAST_SECTION = MONTHS;
+    private static final int AGES = 15;
+    private static final int LAST_SECTION = AGES;
 
     private static final int HEAD_BYTES = 1 + Short.BYTES;
     private static final int REQUIRED = 1 << NUMBERS | 1 << ENTITIES;
@@ -177,6 +181,16 @@ final class StoredUsage {
             case BYTE_WINDOWS -> usage.watch.byteWindows().readAll(in);
             case PERIODS -> usage.periods = PeriodUse.read(in);
             case MONTHS -> usage.months = MonthlyUse.read(in);
+            case AGES -> {
+                // An older build that accepted signals in between has read no chunk with ages, so there is none, and
+                // all
+                // are undated again.
+                if (in.getLong() == usage.nextSeq) {
+                    usage.entities().readAges(in);
+                } else {
+                    in.position(in.limit());
+                }
+            }
             default -> throw new IllegalArgumentException("no section " + tag);
         }
     }
@@ -300,6 +314,12 @@ final class StoredUsage {
             usage.months.write(out);
             end(out, months);
         }
+        if (usage.entities().ages() != null) {
+            int ages = begin(out, AGES);
+            out.putLong(usage.nextSeq);
+            usage.entities().writeAges(out);
+            end(out, ages);
+        }
         out.put(unknown);
         return Arrays.copyOf(out.array(), out.position());
     }
@@ -317,7 +337,9 @@ final class StoredUsage {
                 + counters * Long.BYTES
                 + usage.watch.bytes()
                 + (usage.periods == null ? 0 : usage.periods.bytes())
-                + usage.months.bytes();
+                + usage.months.bytes()
+                + Long.BYTES
+                + usage.entities().agesBytesMax();
     }
 
     private static int begin(ByteBuffer out, int tag) {

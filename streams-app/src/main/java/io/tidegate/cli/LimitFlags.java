@@ -36,6 +36,9 @@ final class LimitFlags {
     @Option(names = "--creators", description = "No limit of creators.")
     private boolean creators;
 
+    @Option(names = "--entity-idle-ttl", description = "Entities always count.")
+    private boolean entityIdleTtl;
+
     @Option(names = "--storage", description = "No limit of storage.")
     private boolean storage;
 
@@ -53,7 +56,7 @@ final class LimitFlags {
 
     boolean namesAny() {
         boolean rates = rate || burst || byteRate || byteBurst || signalSize;
-        boolean counts = periods || entities || items || users || creators || storage;
+        boolean counts = periods || entities || items || users || creators || entityIdleTtl || storage;
         return rates || counts || region || label || mode || blockedUntil;
     }
 
@@ -70,6 +73,7 @@ final class LimitFlags {
                 .maxItems(items ? null : base.maxItems())
                 .maxUsers(users ? null : base.maxUsers())
                 .maxCreators(creators ? null : base.maxCreators())
+                .entityIdleTtl(entityIdleTtl ? null : base.entityIdleTtl())
                 .maxStorageBytes(storage ? null : base.maxStorageBytes())
                 .requiredRegions(region ? List.of() : base.requiredRegions())
                 .label(label ? "" : base.label())

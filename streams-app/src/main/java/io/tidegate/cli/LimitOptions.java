@@ -64,6 +64,13 @@ final class LimitOptions {
     @Option(names = "--creators", paramLabel = "N", description = "Distinct creators.")
     private @Nullable BigInteger creators;
 
+    @Option(
+            names = "--entity-idle-ttl",
+            paramLabel = "TIME",
+            description =
+                    "An entity that no signal names for so long does not count any more, such as 30d, 12h or P30D.")
+    private @Nullable String entityIdleTtl;
+
     @Option(names = "--storage", paramLabel = "SIZE", description = "Bytes of sealed WAL segments, such as 1GiB.")
     private @Nullable String storage;
 
@@ -94,6 +101,7 @@ final class LimitOptions {
                         items,
                         users,
                         creators,
+                        entityIdleTtl,
                         storage,
                         regions,
                         label,
@@ -130,6 +138,10 @@ final class LimitOptions {
                 .maxItems(items == null ? base.maxItems() : items)
                 .maxUsers(users == null ? base.maxUsers() : users)
                 .maxCreators(creators == null ? base.maxCreators() : creators)
+                .entityIdleTtl(
+                        entityIdleTtl == null
+                                ? base.entityIdleTtl()
+                                : amount("--entity-idle-ttl", entityIdleTtl, Amounts::duration))
                 .maxStorageBytes(
                         storage == null ? base.maxStorageBytes() : amount("--storage", storage, Amounts::bytes))
                 .requiredRegions(regions == null ? base.requiredRegions() : regions)

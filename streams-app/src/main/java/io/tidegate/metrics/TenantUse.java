@@ -59,10 +59,10 @@ final class TenantUse {
                     observed,
                     usage.tokens(config, usage.lastDecisionMs()),
                     usage.byteTokens(config, usage.lastDecisionMs()),
-                    usage.entityCount(),
-                    usage.entityCount(EntityKind.ITEM),
-                    usage.entityCount(EntityKind.USER),
-                    usage.entityCount(EntityKind.CREATOR),
+                    usage.entityCountAt(usage.lastDecisionMs()),
+                    usage.entityCountAt(usage.lastDecisionMs(), EntityKind.ITEM),
+                    usage.entityCountAt(usage.lastDecisionMs(), EntityKind.USER),
+                    usage.entityCountAt(usage.lastDecisionMs(), EntityKind.CREATOR),
                     usage.sealedBytes(),
                     TenantUse.periodPercent(config, usage),
                     nearness);
@@ -114,7 +114,8 @@ final class TenantUse {
     private static double nearness(TenantConfig config, TenantUsage usage) {
         double nearness = -1;
         if (config.maxEntities() != null) {
-            nearness = Math.max(nearness, (double) usage.entityCount() / Math.max(1, config.entitiesMax()));
+            long entities = usage.entityCountAt(usage.lastDecisionMs());
+            nearness = Math.max(nearness, (double) entities / Math.max(1, config.entitiesMax()));
         }
         if (config.maxStorageBytes() != null) {
             nearness = Math.max(nearness, (double) usage.sealedBytes() / Math.max(1, config.storageBytesMax()));

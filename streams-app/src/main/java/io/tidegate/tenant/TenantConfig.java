@@ -6,6 +6,7 @@ import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonPropertyOrder;
 import java.math.BigInteger;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -33,6 +34,7 @@ import org.jspecify.annotations.Nullable;
  * @param maxItems distinct items (u64); null = unlimited
  * @param maxUsers distinct users (u64); null = unlimited
  * @param maxCreators distinct creators (u64); null = unlimited
+ * @param entityIdleTtl how long an entity counts that no signal names, by record time; null = always. See {@link IdleTtl}
  * @param maxStorageBytes total bytes of the tenant's sealed WAL segments (u64); null = unlimited
  * @param requiredRegions where the tenant's data must reside; empty = anywhere
  * @param label a name for people
@@ -54,6 +56,7 @@ import org.jspecify.annotations.Nullable;
     "max_items",
     "max_users",
     "max_creators",
+    "entity_idle_ttl",
     "max_storage_bytes",
     "required_regions",
     "mode",
@@ -74,6 +77,7 @@ public record TenantConfig(
         @JsonProperty("max_items") @Nullable BigInteger maxItems,
         @JsonProperty("max_users") @Nullable BigInteger maxUsers,
         @JsonProperty("max_creators") @Nullable BigInteger maxCreators,
+        @JsonProperty("entity_idle_ttl") @Nullable Duration entityIdleTtl,
         @JsonProperty("max_storage_bytes") @Nullable BigInteger maxStorageBytes,
         @JsonProperty("required_regions") List<String> requiredRegions,
         @JsonProperty("label") String label,
@@ -126,6 +130,7 @@ public record TenantConfig(
         checkRange(tenantId, "max_items", maxItems, U64_MAX);
         checkRange(tenantId, "max_users", maxUsers, U64_MAX);
         checkRange(tenantId, "max_creators", maxCreators, U64_MAX);
+        IdleTtl.check(tenantId, entityIdleTtl);
         checkRange(tenantId, "max_storage_bytes", maxStorageBytes, U64_MAX);
         requiredRegions = requiredRegions == null ? List.of() : requiredRegions;
         if (requiredRegions.size() > REGIONS_MAX) {
@@ -193,6 +198,7 @@ public record TenantConfig(
                 null,
                 null,
                 null,
+                null,
                 maxStorageBytes,
                 requiredRegions,
                 label,
@@ -234,6 +240,7 @@ public record TenantConfig(
                 maxItems != null ? maxItems : supplied.maxItems,
                 maxUsers != null ? maxUsers : supplied.maxUsers,
                 maxCreators != null ? maxCreators : supplied.maxCreators,
+                entityIdleTtl != null ? entityIdleTtl : supplied.entityIdleTtl,
                 maxStorageBytes != null ? maxStorageBytes : supplied.maxStorageBytes,
                 !requiredRegions.isEmpty() ? requiredRegions : supplied.requiredRegions,
                 label,
@@ -266,6 +273,7 @@ public record TenantConfig(
         private @Nullable BigInteger maxItems;
         private @Nullable BigInteger maxUsers;
         private @Nullable BigInteger maxCreators;
+        private @Nullable Duration entityIdleTtl;
         private @Nullable BigInteger maxStorageBytes;
         private List<String> requiredRegions;
         private String label;
@@ -286,6 +294,7 @@ public record TenantConfig(
             maxItems = from.maxItems;
             maxUsers = from.maxUsers;
             maxCreators = from.maxCreators;
+            entityIdleTtl = from.entityIdleTtl;
             maxStorageBytes = from.maxStorageBytes;
             requiredRegions = from.requiredRegions;
             label = from.label;
@@ -361,6 +370,11 @@ public record TenantConfig(
             return this;
         }
 
+        public Builder entityIdleTtl(@Nullable Duration ttl) {
+            entityIdleTtl = ttl;
+            return this;
+        }
+
         public Builder maxStorageBytes(@Nullable BigInteger bytes) {
             maxStorageBytes = bytes;
             return this;
@@ -406,6 +420,7 @@ public record TenantConfig(
                     maxItems,
                     maxUsers,
                     maxCreators,
+                    entityIdleTtl,
                     maxStorageBytes,
                     requiredRegions,
                     label,
@@ -471,6 +486,12 @@ public record TenantConfig(
     @JsonIgnore
     public long creatorsMax() {
         return saturated(maxCreators);
+    }
+
+    /** {@link #entityIdleTtl} in ms; 0 if entities always count. */
+    @JsonIgnore
+    public long idleTtlMs() {
+        return entityIdleTtl == null ? 0 : entityIdleTtl.toMillis();
     }
 
     /** Whether the number of entities is limited, of all kinds together or of one. */

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import io.tidegate.tenant.TenantConfig.Mode;
 import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
@@ -25,6 +26,7 @@ class PlanTest {
             .maxItems(BigInteger.valueOf(7))
             .maxUsers(BigInteger.valueOf(8))
             .maxCreators(BigInteger.valueOf(9))
+            .entityIdleTtl(Duration.ofDays(13))
             .maxStorageBytes(BigInteger.valueOf(10))
             .requiredRegions(List.of("eu"))
             .mode(Mode.OBSERVE)
@@ -60,6 +62,7 @@ class PlanTest {
                 Map.entry("max_items", "0"),
                 Map.entry("max_users", "0"),
                 Map.entry("max_creators", "0"),
+                Map.entry("entity_idle_ttl", "\"P30D\""),
                 Map.entry("max_storage_bytes", "0"),
                 Map.entry("required_regions", "[\"us\"]"),
                 Map.entry("mode", "\"enforce\""),
