@@ -4,6 +4,7 @@ import { Chart } from './charts.js';
 import { ask, bar, bytes, command, empty, failed, h, loading, number, percent, pill, rate, REASONS, shellQuote, time, toast, words } from './dom.js';
 import { Pace } from './tenants.js';
 
+const DURATION = /^P(?=.)(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+(\.\d{1,3})?S)?)?$/i;
 const FIELDS = [
   ['max_signals_per_sec', 'Rate', 'signals a second', '--rate', 4294967295],
   ['burst_signals', 'Burst', 'signals at once; empty = 2 × the rate', '--burst', 4294967295],
@@ -14,6 +15,7 @@ const FIELDS = [
   ['max_items', 'Items', 'distinct items', '--items', Number.MAX_SAFE_INTEGER],
   ['max_users', 'Users', 'distinct users', '--users', Number.MAX_SAFE_INTEGER],
   ['max_creators', 'Creators', 'distinct creators', '--creators', Number.MAX_SAFE_INTEGER],
+  ['entity_idle_ttl', 'Idle entities', 'expire after, such as P30D or PT12H', '--entity-idle-ttl', DURATION],
   ['max_storage_bytes', 'Storage', 'bytes of sealed segments', '--storage', Number.MAX_SAFE_INTEGER],
 ];
 const ORIGINS = { tenant: 'its own config', plan: 'its plan', default: 'the default tenant', twice_the_rate: '2 × the rate' };
@@ -63,8 +65,8 @@ export function tenantPage(id) {
   function form() {
     const inputs = {};
     const errors = {};
-    const numbers = FIELDS.map(([name, label, hint, , max]) => {
-      inputs[name] = h('input', { type: 'text', inputmode: 'numeric', id: `f-${name}`, 'aria-describedby': `h-${name}`, placeholder: 'no limit', autocomplete: 'off', 'data-max': max });
+    const numbers = FIELDS.map(([name, label, hint, , rule]) => {
+      inputs[name] = h('input', { type: 'text', inputmode: rule === DURATION ? 'text' : 'numeric', id: `f-${name}`, 'aria-describedby': `h-${name}`, placeholder: 'no limit', autocomplete: 'off' });
       errors[name] = h('span', { class: 'error', role: 'alert' });
       return h('label', { for: `f-${name}` }, h('span', {}, label), inputs[name], h('span', { class: 'hint', id: `h-${name}` }, hint), errors[name]);
     });
@@ -101,11 +103,12 @@ export function tenantPage(id) {
       const config = tenant?.config ?? {};
       const changes = {};
       let right = true;
-      for (const [name, label] of FIELDS) {
+      for (const [name, label, , , rule] of FIELDS) {
         const text = inputs[name].value.trim().replaceAll(/[, _]/g, '');
-        const value = text === '' ? null : Number(text);
-        const wrong = text !== '' && (!/^\d+$/.test(text) || value > Number(inputs[name].dataset.max));
-        errors[name].textContent = wrong ? `${label} is a whole number from 0 to ${number(Number(inputs[name].dataset.max))}, or empty for no limit.` : '';
+        const value = text === '' ? null : rule === DURATION ? text.toUpperCase() : Number(text);
+        const wrong = text !== '' && (rule === DURATION ? !rule.test(text) : !/^\d+$/.test(text) || value > rule);
+        const allowed = rule === DURATION ? 'a duration such as P30D or PT12H' : `a whole number from 0 to ${number(rule)}`;
+        errors[name].textContent = wrong ? `${label} is ${allowed}, or empty for no limit.` : '';
         inputs[name].setAttribute('aria-invalid', wrong);
         right &&= !wrong;
         if (value !== (config[name] ?? null)) changes[name] = value;
@@ -259,7 +262,7 @@ export function tenantPage(id) {
   const period = (limit) => `${limit.per} ${[limit.max_signals === null ? '' : `${number(limit.max_signals)} signals`, limit.max_bytes === null ? '' : bytes(limit.max_bytes)].filter(Boolean).join(' and ')}`;
 
   function value(name, of) {
-    if (of === null) return name.startsWith('max') || name.startsWith('burst') ? 'unlimited' : '–';
+    if (of === null) return name === 'entity_idle_ttl' ? 'never' : name.startsWith('max') || name.startsWith('burst') ? 'unlimited' : '–';
     if (name === 'signals') return Object.entries(of).map(([type, one]) => `${type} ${number(one.max_signals_per_sec)} a second`).join(', ') || 'unlimited';
     if (name === 'periods') return of.map(period).join(', ') || 'unlimited';
     if (Array.isArray(of)) return of.join(', ') || (name === 'external_ids' ? 'none' : 'anywhere');

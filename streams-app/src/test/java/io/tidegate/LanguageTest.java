@@ -51,7 +51,8 @@ class LanguageTest {
         for (int i = 0; i < lines.size(); i++) {
             for (Map.Entry<Pattern, String> word : BANNED.entrySet()) {
                 if (word.getKey().matcher(lines.get(i)).find()) {
-                    findings.add("%s:%d: %s (write: %s)".formatted(name, i + 1, lines.get(i).strip(), word.getValue()));
+                    findings.add("%s:%d: %s (write: %s)"
+                            .formatted(name, i + 1, lines.get(i).strip(), word.getValue()));
                 }
             }
         }
@@ -80,8 +81,9 @@ class LanguageTest {
     @ParameterizedTest
     @CsvSource({"the command that mends it, fix", "Whoever asks, any client", "kept for ever, indefinitely"})
     void aBannedWordIsFoundWithABetterOne(String text, String better) {
-        assertThat(findings("page.md", "fine\n" + text)).singleElement().satisfies(finding -> assertThat(finding)
-                .startsWith("page.md:2: ")
-                .contains(better));
+        assertThat(findings("page.md", "fine\n" + text))
+                .singleElement()
+                .satisfies(
+                        finding -> assertThat(finding).startsWith("page.md:2: ").contains(better));
     }
 }

@@ -1,9 +1,13 @@
 package io.tidegate.benchmarks;
 
+import io.tidegate.admission.Admission;
 import io.tidegate.admission.EntitySet;
 import io.tidegate.admission.TenantUsage;
 import io.tidegate.benchmarks.Case.Quota;
 import io.tidegate.config.Settings;
+import io.tidegate.signal.Signal;
+import io.tidegate.tenant.TenantConfig;
+import io.tidegate.tenant.TenantId;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
@@ -67,6 +71,7 @@ final class Sizing implements Callable<Integer> {
     public Integer call() throws Exception {
         measureTenants();
         measureEntities();
+        measureIdleEntities();
         try (Bench bench = Bench.start(null, null, Map.of(), new Progress(DRAINED_WITHIN))) {
             measureSignals(bench);
         }
@@ -120,6 +125,30 @@ final class Sizing implements Callable<Integer> {
         sizes.put("heap an entity at least", least);
         sizes.put("heap an entity at most", most);
         sizes.put("state an entity", (double) chunk.length / EntitySet.CHUNK_ENTITIES);
+    }
+
+    /** The same with an {@code entity_idle_ttl}. */
+    private void measureIdleEntities() {
+        Admission admission = new Admission(null);
+        TenantConfig config = TenantConfig.unlimited(TenantId.of(1), "").toBuilder()
+                .entityIdleTtl(Duration.ofDays(30))
+                .build();
+        TenantUsage usage = TenantUsage.fresh(1, 2);
+        long[] chunkBytes = new long[1];
+        long before = liveHeapBytes();
+        double most = 0;
+        int looks = 40;
+        int next = entities / 4;
+        for (int i = 1; i <= entities; i++) {
+            admission.admit(config, usage, new Signal(null, Integer.toString(i), null, null), 100, 1_000);
+            usage.entities().writeFull((number, chunk) -> chunkBytes[0] += chunk.length);
+            if (i >= next) {
+                next += Math.max(1, entities / looks);
+                most = Math.max(most, (double) (liveHeapBytes() - before) / i);
+            }
+        }
+        sizes.put("heap an entity with an idle ttl at most", most);
+        sizes.put("state an entity with an idle ttl before it is named again", (double) chunkBytes[0] / entities);
     }
 
     private static long liveHeapBytes() {

@@ -48,18 +48,21 @@ public final class BootstrapServers {
     public static void requireOne(Settings settings) {
         List<Attempt> attempts = connect(settings);
         if (attempts.stream().allMatch(attempt -> attempt.why() != null)) {
-            throw new AdminException(attempts.stream()
-                    .map(attempt -> "%s: %s".formatted(attempt.server(), attempt.why()))
-                    .collect(Collectors.joining(
-                            "; ",
-                            "no broker can be reached: ",
-                            ". Start the broker, or name another with --bootstrap-server; check firewalls in between")));
+            throw new AdminException(
+                    attempts.stream()
+                            .map(attempt -> "%s: %s".formatted(attempt.server(), attempt.why()))
+                            .collect(
+                                    Collectors.joining(
+                                            "; ",
+                                            "no broker can be reached: ",
+                                            ". Start the broker, or name another with --bootstrap-server; check firewalls in between")));
         }
     }
 
     private static Attempt attempt(String server) {
         int colon = server.lastIndexOf(':');
-        return new Attempt(server, unreachable(server.substring(0, colon), Integer.parseInt(server.substring(colon + 1))));
+        return new Attempt(
+                server, unreachable(server.substring(0, colon), Integer.parseInt(server.substring(colon + 1))));
     }
 
     /** Why a connection fails; null if it can be made. */

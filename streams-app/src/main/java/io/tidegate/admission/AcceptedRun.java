@@ -24,7 +24,6 @@ final class AcceptedRun {
 
     private static final byte VERSION = 1;
     private static final int ENTRIES_MIN = 4;
-    private static final int VARINT_BYTES_MAX = 10;
     private static final long OBJECT_BYTES = 120;
 
     int id;
@@ -348,11 +347,11 @@ final class AcceptedRun {
     }
 
     byte[] write() {
-        ByteBuffer out = ByteBuffer.allocate(1 + 2 * VARINT_BYTES_MAX * size).put(VERSION);
+        ByteBuffer out = ByteBuffer.allocate(1 + 2 * Varints.BYTES_MAX * size).put(VERSION);
         long before = 0;
         for (int i = 0; i < size; i++) {
-            putVarint(out, ms[i] - before);
-            putVarint(out, tokens[i]);
+            Varints.put(out, ms[i] - before);
+            Varints.put(out, tokens[i]);
             before = ms[i];
         }
         return Arrays.copyOf(out.array(), out.position());
@@ -385,24 +384,11 @@ final class AcceptedRun {
         return run;
     }
 
-    private static void putVarint(ByteBuffer out, long value) {
-        long rest = value;
-        while ((rest & ~0x7FL) != 0) {
-            out.put((byte) ((rest & 0x7F) | 0x80));
-            rest >>>= 7;
-        }
-        out.put((byte) rest);
-    }
-
     private static long varint(int id, ByteBuffer in) {
-        long value = 0;
-        for (int shift = 0; shift < Long.SIZE && in.hasRemaining(); shift += 7) {
-            byte next = in.get();
-            value |= (next & 0x7FL) << shift;
-            if (next >= 0) {
-                return value;
-            }
+        try {
+            return Varints.get(in);
+        } catch (IllegalStateException e) {
+            throw new IllegalStateException("history chunk %d is damaged at byte %d".formatted(id, in.position()), e);
         }
-        throw new IllegalStateException("history chunk %d is damaged at byte %d".formatted(id, in.position()));
     }
 }

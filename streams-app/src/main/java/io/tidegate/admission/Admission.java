@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
  * number, only its counter moves.
  *
  * <p>In {@link Mode#OBSERVE} the same checks run and are counted, and the signal is accepted: it takes the tokens that
- * there are, and its entities are added.
+ * there are, and its entities are added or refreshed.
  *
  * <p>Not thread-safe: one for each task.
  */
@@ -135,8 +135,9 @@ public final class Admission {
             int bytes,
             long nowMs,
             @Nullable QuotaExceeded checked) {
-        named.lookUp(usage, signal);
-        QuotaExceeded quota = checked != null ? checked : checkEntities(config, usage);
+        usage.adoptIdleTtl(config, nowMs, bounds.latenessMaxMs());
+        named.lookUp(usage, signal, nowMs);
+        QuotaExceeded quota = checked != null ? checked : checkEntities(config, usage, nowMs);
         if (isRefused(config, quota)) {
             return refuse(usage, quota, bytes, nowMs);
         }
@@ -153,22 +154,23 @@ public final class Admission {
                 tenant, Reason.TENANT_UNKNOWN, OptionalLong.empty(), OptionalLong.empty(), OptionalLong.empty(), null));
     }
 
-    private @Nullable QuotaExceeded checkEntities(TenantConfig config, TenantUsage usage) {
+    private @Nullable QuotaExceeded checkEntities(TenantConfig config, TenantUsage usage, long nowMs) {
         if (named.size() == 0) {
             return null;
         }
         long max = Math.min(config.entitiesMax(), entitiesMax);
-        if (usage.entityCount() + named.size() > max) {
-            return exceeded(config, Reason.ENTITY_LIMIT, max, usage.entityCount());
+        long counted = usage.entityCountAt(nowMs);
+        if (counted + named.size() > max) {
+            return exceeded(config, Reason.ENTITY_LIMIT, max, counted);
         }
         for (EntityKind kind : EntityKind.ALL) {
             // Against what is left, because both numbers can be as large as they get.
-            if (named.size(kind) > 0 && named.size(kind) > kind.maxIn(config) - usage.entityCount(kind)) {
+            if (named.size(kind) > 0 && named.size(kind) > kind.maxIn(config) - usage.entityCountAt(nowMs, kind)) {
                 return new QuotaExceeded(
                         config.tenantId(),
                         Reason.ENTITY_LIMIT,
                         OptionalLong.of(kind.maxIn(config)),
-                        OptionalLong.of(usage.entityCount(kind)),
+                        OptionalLong.of(usage.entityCountAt(nowMs, kind)),
                         OptionalLong.empty(),
                         kind);
             }
@@ -356,10 +358,8 @@ public final class Admission {
             takeSignal(config, usage, type, nowMs);
         }
         countPeriods(config, usage, bytes, nowMs);
-        // Only in a dry run can there be more: then the signal is accepted and the set stays as it is.
-        if (usage.entityCount() + named.size() <= entitiesMax) {
-            named.addTo(usage);
-        }
+        // Only in observe mode can there be more: then the signal is accepted, and its new entities are left out.
+        named.addTo(usage, nowMs, entitiesMax);
         usage.accepted(bytes, nowMs);
         if (config.maxSignalsPerSec() != null) {
             usage.watch.wanted(nowMs, bounds.latenessMaxMs());

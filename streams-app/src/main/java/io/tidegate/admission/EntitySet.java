@@ -1,25 +1,28 @@
 package io.tidegate.admission;
 
 import java.nio.ByteBuffer;
-import java.util.Arrays;
+import java.util.function.BiConsumer;
+import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The distinct entities of one tenant, as 128-bit fingerprints in memory over chunks in a store.
+ * The distinct entities of one tenant, as 128-bit fingerprints: a {@linkplain EntityTable table} in memory for look-ups, over chunks in a
+ * store. A look-up touches no store and allocates nothing.
  *
- * <p>In memory: a sorted table with gaps. A fingerprint's upper half, scaled to the table, is where it is looked for; from
- * there on fingerprints stand in order without a gap, so a search, for one that is there or not, ends at the first that
- * is not smaller: after about two slots. Slots are two longs, at most 3/4 of them full, and the table grows by a half: 21
- * to 32 bytes an entity. A look-up touches no store and allocates nothing.
- *
- * <p>Durable: fingerprints in the order of arrival, cut into chunks of {@value #CHUNK_ENTITIES}. Only the last chunk
- * changes, so what has to be written is each chunk once when it is full, and the last one when a transaction is
+ * <p>Durable: fingerprints in the order of arrival, divided into chunks of {@value #CHUNK_ENTITIES} ({@link EntityChunk}). Only the last chunk
+ * changes, so each chunk is written once when it is full, and the last one when a transaction is
  * committed; {@link #load} reads them back. Chunks are kept in this form until they are {@linkplain #release released}.
  *
- * <pre>
- *  chunk key   tenant (8) | chunk number (4)      big-endian
- *  chunk       version = 1 (1) | high (8), low (8) | high, low | … up to 64
- * </pre>
+ * <p>The set of a tenant with an {@code entity_idle_ttl} has {@linkplain EntityAges ages}. Then
+ *
+ * <ul>
+ *   <li>a slot has two more bytes, the generation: at most 4 bytes an entity. Expired entities stay in the table until it is swept: at
+ *       least {@value #SWEPT_FOR_NEW} slots for each entity that is named in a new generation. When a table of at most 65,536 slots is less than an
+ *       eighth full, it shrinks; a larger one keeps its memory until everything has expired or the tenant is read again.
+ *   <li>the chunks are a log. An entity that is named in a newer generation is appended again, so at most once in a granule, and
+ *       its last entry counts. When more than a fifth of the log is of no use, its oldest chunks are {@linkplain #collect collected}: what is
+ *       still right in them is appended again. Work and volume are bounded for each signal, by what it appends.
+ * </ul>
  *
  * <p>Not thread-safe; owned by the task that owns the tenant.
  */
@@ -30,232 +33,315 @@ public final class EntitySet {
     /** Entities of one set: the table is one array. */
     public static final int ENTITIES_MAX = 500_000_000;
 
-    /** Bytes for each entity while a table grows: the old one, 3/4 full, and the new one, half full. */
+    /**
+     * Bytes for each entity while a table grows: the old one, 3/4 full, and the new one, half full. With ages it is up to 64, which the rest
+     * of the heap has room for: a set gets at most half of it.
+     */
     public static final int GROWTH_BYTES = 54;
 
-    private static final byte VERSION = 1;
-    private static final int FINGERPRINT_BYTES = 2 * Long.BYTES;
-    private static final int HOMES_MIN = 8;
-    private static final int OVERFLOW_MIN = 4;
-    private static final int TAIL_DOUBLES_TO = 2 * CHUNK_ENTITIES;
-    private static final int TAIL_STEP = 16;
-    private static final long OBJECT_BYTES = 96;
+    /** Slots that are swept for each entity that is appended while there are expired ones. */
+    static final int SWEPT_FOR_NEW = 32;
 
-    /** Slots at which a search can begin; those behind take what does not fit at the end. */
-    private int homes = HOMES_MIN;
+    /** Entries of the log that are collected for each entity that is appended while there are too many. */
+    static final int COLLECTED_FOR_NEW = 8;
 
-    /** Two longs a slot; an upper half of zero is an empty slot. The last slot is always empty. */
-    private long[] slots = new long[2 * (HOMES_MIN + OVERFLOW_MIN)];
+    /** Slots and entries for each accepted signal, whatever it names. */
+    private static final int DONE_FOR_SIGNAL = 4;
 
-    /** The chunks from {@link #firstHeldChunk} on. */
-    private long[] tail = new long[2];
+    /** How many new generations it takes at most until every slot was swept. */
+    private static final int GENERATIONS_OF_A_SWEEP = 4096;
 
-    private int firstHeldChunk;
-    private int size;
+    private static final long OBJECT_BYTES = 200;
 
+    private final EntityTable table = new EntityTable();
+    private final EntityLog log = new EntityLog();
+    private @Nullable EntityAges ages;
+    private int due;
+    private int openedWhenSwept;
+
+    /** Nothing is stored of this set. */
+    private boolean detached;
+
+    /** The entities in the table, with those that have expired and were not swept yet. */
     public int size() {
-        return size;
+        return table.size();
+    }
+
+    EntityTable table() {
+        return table;
+    }
+
+    EntityLog log() {
+        return log;
+    }
+
+    /** The ages of the entities; null if the tenant never had an {@code entity_idle_ttl}. */
+    @Nullable
+    EntityAges ages() {
+        return ages;
     }
 
     /** The number of the chunk that the next entity goes to. */
     public int tailChunk() {
-        return size / CHUNK_ENTITIES;
+        return EntityLog.keyOf(log.last());
     }
 
     /** The first chunk that {@link #chunk} can give. */
     public int firstHeldChunk() {
-        return firstHeldChunk;
+        return EntityLog.keyOf(log.firstHeld());
     }
 
     /** The most memory that a set of so many entities takes: a table that has just grown is half full. */
-    public static long memoryBytesMax(long entities) {
-        return OBJECT_BYTES + 2L * FINGERPRINT_BYTES * entities;
+    public static long memoryBytesMax(long entities, boolean withAges) {
+        return OBJECT_BYTES + 2L * (EntityChunk.FINGERPRINT_BYTES + (withAges ? Short.BYTES : 0)) * entities;
     }
 
     /** The memory that this takes, near enough to bound it. */
     public long memoryBytes() {
-        return OBJECT_BYTES + Long.BYTES * ((long) slots.length + tail.length);
+        return OBJECT_BYTES + table.memoryBytes() + log.memoryBytes() + (ages == null ? 0 : ages.memoryBytes());
     }
 
     boolean contains(long high, long low) {
-        return contains(high, low, firstSeen(high));
+        return table.find(high, low) >= 0;
+    }
+
+    /** Adds a fingerprint that is not {@linkplain #contains contained}, to a set without ages. */
+    void add(long high, long low) {
+        table.add(high, low, 0);
+        log.append(high, low, EntityAges.UNDATED);
+    }
+
+    /** From now on, ages are kept: the entities that are there are undated. */
+    EntityAges beginAges(long[] byKind) {
+        EntityAges begun = EntityAges.of(byKind);
+        ages = begun;
+        table.date();
+        log.date();
+        return begun;
+    }
+
+    /** Takes the ages of another set, to try signals on: the other is loaded into this, and nothing of this will be stored. */
+    void copyAges(EntitySet other) {
+        if (other.ages != null) {
+            ages = other.ages.copy();
+            table.date();
+            detached = true;
+        }
+    }
+
+    /** Names the entity in a slot in a generation, unless it is in that or a newer one already. Keeps the table as it is. */
+    void refresh(int slot, int generation, EntityKind kind) {
+        EntityAges known = aged();
+        short before = table.generation(slot);
+        if (!EntityAges.isSince(before, generation)) {
+            known.remove(before, kind.ordinal());
+            known.add(generation, kind.ordinal(), 1);
+            table.generation(slot, generation);
+            append(table.high(slot), table.low(slot), known.endOf(generation));
+        }
+    }
+
+    /** Adds an entity that is not there or has expired, in a generation. */
+    void add(long high, long low, int generation, EntityKind kind) {
+        EntityAges known = aged();
+        place(known, high, low, generation);
+        known.add(generation, kind.ordinal(), 1);
+        append(high, low, known.endOf(generation));
+    }
+
+    private void append(long high, long low, long end) {
+        if (!detached) {
+            log.append(high, low, end);
+        }
+    }
+
+    private void place(EntityAges known, long high, long low, int generation) {
+        int slot = table.find(high, low);
+        table.generation(slot < 0 ? table.add(high, low, known.first()) : slot, generation);
+    }
+
+    private EntityAges aged() {
+        if (ages == null) {
+            throw new IllegalStateException("the set has no ages");
+        }
+        return ages;
     }
 
     /**
-     * Loads the first probe slot of a fingerprint. Callers that look up several fingerprints do this for all of them first, so
-     * that the cache misses overlap.
+     * Does the part of an accepted signal in sweeping the table, and notes its part in collecting the log.
+     *
+     * @param appendedBefore {@link EntityLog#appended()} before the signal
      */
-    long firstSeen(long high) {
-        return slots[homeOf(notZero(high))];
+    void settle(long appendedBefore) {
+        EntityAges known = aged();
+        int named = Math.toIntExact(log.appended() - appendedBefore);
+        int opened = known.opened() - openedWhenSwept;
+        openedWhenSwept = known.opened();
+        if (known.living() == 0 && size() > 0) {
+            table.clear();
+        } else if (size() > known.living()) {
+            long part = (long) opened * (table.slotCount() / GENERATIONS_OF_A_SWEEP + 1);
+            table.sweep(known.first(), part + DONE_FOR_SIGNAL + (long) SWEPT_FOR_NEW * named, known.living());
+        }
+        due = isLogTooLong(known)
+                ? Math.min(due + DONE_FOR_SIGNAL + COLLECTED_FOR_NEW * named, Integer.MAX_VALUE / 2)
+                : 0;
     }
 
-    /** @param first from {@link #firstSeen} */
-    boolean contains(long high, long low, long first) {
-        long stored = notZero(high);
-        int slot = slotOf(stored, low, first);
-        return slots[slot] == stored && slots[slot + 1] == low;
+    private boolean isLogTooLong(EntityAges known) {
+        return !detached && log.entries() > known.living() * 5 / 4 + 2 * CHUNK_ENTITIES;
     }
 
-    /** Adds a fingerprint that is not {@linkplain #contains contained}. */
-    void add(long high, long low) {
-        if ((size + 1) * 4L > homes * 3L) {
-            resize(homes + homes / 2);
+    /** The stored chunk to be {@linkplain #collect collected} now; -1 if none is due. Full chunks must have been written. */
+    public int dueChunk() {
+        return due >= CHUNK_ENTITIES && ages != null && log.head() < log.firstHeld() && isLogTooLong(ages)
+                ? EntityLog.keyOf(log.head())
+                : -1;
+    }
+
+    /**
+     * Appends again what is still right in the chunk that is {@linkplain #dueChunk due}. Then the caller deletes it.
+     *
+     * @param chunk as it is stored; null if it is empty
+     */
+    public void collect(byte @Nullable [] chunk) {
+        EntityAges known = aged();
+        int number = log.dropHead();
+        due -= CHUNK_ENTITIES;
+        if (chunk != null) {
+            EntityChunk.readDated(number, chunk, (high, low, end) -> {
+                int slot = table.find(high, low);
+                int generation = known.generationOf(end);
+                if (slot >= 0 && generation != EntityAges.NONE && table.generation(slot) == (short) generation) {
+                    append(high, low, end);
+                }
+            });
         }
-        insert(notZero(high), low);
-        int inTail = (size - firstHeldChunk * CHUNK_ENTITIES) * 2;
-        if (inTail >= tail.length) {
-            tail = Arrays.copyOf(tail, tail.length < TAIL_DOUBLES_TO ? tail.length * 2 : tail.length + TAIL_STEP);
-        }
-        tail[inTail] = high;
-        tail[inTail + 1] = low;
-        size++;
     }
 
     /**
      * The chunk {@code number} as stored.
      *
-     * @throws IllegalArgumentException where it was released, or is empty
+     * @throws IllegalArgumentException if it was released, or is empty
      */
     public byte[] chunk(int number) {
-        int count = Math.min(CHUNK_ENTITIES, size - number * CHUNK_ENTITIES);
-        if (count <= 0 || number < firstHeldChunk) {
-            throw new IllegalArgumentException("chunk %d of %d entities is released or empty".formatted(number, size));
-        }
-        ByteBuffer out = ByteBuffer.allocate(1 + count * FINGERPRINT_BYTES).put(VERSION);
-        int first = (number - firstHeldChunk) * 2 * CHUNK_ENTITIES;
-        for (int i = first; i < first + 2 * count; i++) {
-            out.putLong(tail[i]);
-        }
-        return out.array();
+        return log.chunk(number);
     }
 
-    /** Forgets the stored form of all full chunks. They must have been stored: they never change again. */
+    /** Whether a chunk is full and not {@linkplain #writeFull written} yet. */
+    public boolean hasFull() {
+        return log.hasFull();
+    }
+
+    /** Passes on the chunks that are full, by number, and {@linkplain #release releases} them. */
+    public void writeFull(BiConsumer<Integer, byte[]> chunks) {
+        log.writeFull(chunks);
+    }
+
+    /** Passes on all that changed since the last call. */
+    public void writeAll(BiConsumer<Integer, byte[]> chunks) {
+        log.writeAll(chunks);
+    }
+
+    /** Drops the stored form of all full chunks. They must have been stored: they never change again. */
     public void release() {
-        int released = tailChunk() - firstHeldChunk;
-        if (released > 0) {
-            int first = released * 2 * CHUNK_ENTITIES;
-            int kept = 2 * (size - tailChunk() * CHUNK_ENTITIES);
-            System.arraycopy(tail, first, tail, 0, kept);
-            firstHeldChunk = tailChunk();
-        }
+        log.release();
     }
 
     /**
      * Makes room for {@code entities} at once, instead of growing step by step.
      *
-     * @throws IllegalStateException where that is more than one set can hold
+     * @throws IllegalStateException if that is more than one set can hold
      */
     public void expect(long entities) {
         if (entities > ENTITIES_MAX) {
             throw new IllegalStateException(
                     "%d entities of one tenant are more than %d".formatted(entities, ENTITIES_MAX));
         }
-        int needed = Math.toIntExact(entities * 4 / 3 + 1);
-        if (needed > homes) {
-            resize(needed);
+        table.expect(entities, ages == null ? 0 : ages.first());
+    }
+
+    /** Whether chunks are stored that must be {@linkplain #load loaded}. */
+    public boolean isStored(long entities) {
+        return ages == null ? entities > 0 : log.entries() > 0;
+    }
+
+    /**
+     * Reads chunk {@code number} back; without ages, chunks come in order from 0.
+     *
+     * @throws IllegalStateException if the chunk is of an unknown version, truncated, or out of order
+     */
+    public void load(int number, byte[] chunk) {
+        EntityAges known = ages;
+        if (known == null) {
+            if ((long) number * CHUNK_ENTITIES != size()) {
+                throw new IllegalStateException("entity chunk %d follows %d entities".formatted(number, size()));
+            }
+            EntityChunk.read(number, chunk, (high, low, end) -> add(high, low));
+            log.release();
+            log.allWritten();
+            return;
+        }
+        EntityChunk.readDated(number, chunk, (high, low, end) -> {
+            int generation = known.generationOf(end);
+            if (generation != EntityAges.NONE) {
+                int slot = table.find(high, low);
+                if (slot < 0 || !EntityAges.isSince(table.generation(slot), generation)) {
+                    place(known, high, low, generation);
+                }
+            }
+        });
+        if (!detached && log.isLast(number)) {
+            log.loadLast(number, chunk);
         }
     }
 
     /**
-     * Reads chunk {@code number} back; chunks come in order from 0.
+     * Takes an entity out of all stored chunks of the log. Of the set in memory, only the ages change: it must be loaded again.
      *
-     * @throws IllegalStateException if the chunk is of an unknown version, cut, or out of order
+     * @return false if the entity is not there, or has expired
      */
-    public void load(int number, byte[] chunk) {
-        if (number * CHUNK_ENTITIES != size) {
-            throw new IllegalStateException("entity chunk %d follows %d entities".formatted(number, size));
+    boolean forgetDated(
+            long high,
+            long low,
+            EntityKind kind,
+            IntFunction<byte @Nullable []> read,
+            BiConsumer<Integer, byte[]> write) {
+        EntityAges known = aged();
+        int slot = table.find(high, low);
+        if (slot < 0 || table.isExpired(slot, known.first())) {
+            return false;
         }
-        if (chunk.length == 0 || chunk[0] != VERSION || (chunk.length - 1) % FINGERPRINT_BYTES != 0) {
-            throw new IllegalStateException(
-                    "entity chunk %d of %d bytes is not of version %d".formatted(number, chunk.length, VERSION));
-        }
-        ByteBuffer in = ByteBuffer.wrap(chunk, 1, chunk.length - 1);
-        while (in.hasRemaining()) {
-            add(in.getLong(), in.getLong());
-        }
-        release();
-    }
-
-    /** Where in a stored chunk a fingerprint stands; -1 where it does not. */
-    static int indexIn(byte[] chunk, long high, long low) {
-        ByteBuffer in = ByteBuffer.wrap(chunk, 1, chunk.length - 1);
-        for (int index = 0; in.hasRemaining(); index++) {
-            long thisHigh = in.getLong();
-            if (in.getLong() == low && thisHigh == high) {
-                return index;
-            }
-        }
-        return -1;
-    }
-
-    /** Puts the last fingerprint of {@code last} where one in {@code chunk} stood. Both may be the same array. */
-    static void replace(byte[] chunk, int index, byte[] last) {
-        System.arraycopy(
-                last, last.length - FINGERPRINT_BYTES, chunk, 1 + index * FINGERPRINT_BYTES, FINGERPRINT_BYTES);
-    }
-
-    /** A chunk without its last fingerprint; null where that was the only one. */
-    static byte @Nullable [] withoutLast(byte[] chunk) {
-        int length = chunk.length - FINGERPRINT_BYTES;
-        return length == 1 ? null : Arrays.copyOf(chunk, length);
-    }
-
-    /** Zero marks an empty slot. One value less in 2^64 makes no two entities the same that were not. */
-    private static long notZero(long high) {
-        return high == 0 ? 1 : high;
-    }
-
-    /** The index of the fingerprint's first long, or of the slot where it would go. */
-    private int slotOf(long high, long low, long first) {
-        long[] table = slots;
-        int slot = homeOf(high);
-        long there = first;
-        while (there != 0 && Long.compareUnsigned(there, high) < 0) {
-            slot += 2;
-            there = table[slot];
-        }
-        while (there == high && table[slot + 1] < low) {
-            slot += 2;
-            there = table[slot];
-        }
-        return slot;
-    }
-
-    /** The fingerprint is uniform, so its upper half scaled to the table is too; and it keeps the order. */
-    private int homeOf(long high) {
-        return (int) Math.multiplyHigh(high >>> 1, 2L * homes) * 2;
-    }
-
-    private void insert(long high, long low) {
-        int slot = slotOf(high, low, slots[homeOf(high)]);
-        int empty = slot;
-        while (slots[empty] != 0) {
-            empty += 2;
-        }
-        if (empty == slots.length - 2) {
-            slots = Arrays.copyOf(slots, slots.length + Math.max(2 * OVERFLOW_MIN, slots.length - 2 * homes));
-        }
-        System.arraycopy(slots, slot, slots, slot + 2, empty - slot);
-        slots[slot] = high;
-        slots[slot + 1] = low;
-    }
-
-    /** What is in order stays in order, so it is only spread out. */
-    private void resize(int newHomes) {
-        long[] old = slots;
-        homes = newHomes;
-        slots = new long[2 * (newHomes + OVERFLOW_MIN)];
-        int next = 0;
-        for (int i = 0; i < old.length; i += 2) {
-            if (old[i] != 0) {
-                int slot = Math.max(homeOf(old[i]), next);
-                if (slot >= slots.length - 2) {
-                    slots = Arrays.copyOf(slots, slots.length + Math.max(2 * OVERFLOW_MIN, slots.length - 2 * homes));
+        known.remove(table.generation(slot), kind.ordinal());
+        long last = log.last();
+        for (long chunkNumber = log.head(); chunkNumber <= last; chunkNumber++) {
+            int number = EntityLog.keyOf(chunkNumber);
+            byte[] chunk = read.apply(number);
+            byte[] left = chunk == null ? null : EntityChunk.without(number, chunk, high, low);
+            if (left != null) {
+                write.accept(number, left);
+                if (log.isLast(number)) {
+                    log.lastHas(EntityChunk.entries(number, left));
                 }
-                slots[slot] = old[i];
-                slots[slot + 1] = old[i + 1];
-                next = slot + 2;
             }
         }
+        return true;
+    }
+
+    /** Reads the section of a stored usage. */
+    void readAges(ByteBuffer in) {
+        log.begin(in.getLong(), in.getLong());
+        table.date();
+        ages = EntityAges.read(in);
+    }
+
+    void writeAges(ByteBuffer out) {
+        out.putLong(log.appended()).putLong(log.head());
+        aged().write(out);
+    }
+
+    /** At most what {@link #writeAges} writes. */
+    int agesBytesMax() {
+        return ages == null ? 0 : 2 * Long.BYTES + ages.bytesMax();
     }
 }

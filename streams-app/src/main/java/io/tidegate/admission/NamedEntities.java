@@ -19,9 +19,20 @@ final class NamedEntities {
     private long[] firstSeen = new long[FIRST_CAPACITY];
     private int size;
 
-    /** Hashes the signal's entities and keeps those that are new to the tenant. */
-    void lookUp(TenantUsage usage, Signal signal) {
-        EntitySet entities = usage.entities();
+    /** The slots of those that are known, where the tenant's entities have ages. */
+    private int[] knownSlots = new int[0];
+
+    private EntityKind[] knownKinds = new EntityKind[0];
+    private int known;
+
+    /**
+     * Hashes the signal's entities and keeps those that are new to the tenant.
+     *
+     * @param nowMs the signal's time: what has expired by then is new
+     */
+    void lookUp(TenantUsage usage, Signal signal, long nowMs) {
+        EntitySet set = usage.entities();
+        EntityTable entities = set.table();
         int named = 0;
         for (EntityKind kind : EntityKind.ALL) {
             List<String> ids = kind.idsIn(signal);
@@ -39,16 +50,43 @@ final class NamedEntities {
             }
         }
         size = 0;
+        known = 0;
         Arrays.fill(ofKind, 0);
+        EntityAges ages = set.ages();
+        if (ages != null) {
+            keepNewAndKnown(entities, ages.firstAt(nowMs), named);
+            return;
+        }
         for (int i = 0; i < named; i++) {
             if (!entities.contains(high[i], low[i], firstSeen[i])) {
-                kinds[size] = kinds[i];
-                high[size] = high[i];
-                low[size] = low[i];
-                size++;
-                ofKind[kinds[i].ordinal()]++;
+                keepNew(i);
             }
         }
+    }
+
+    private void keepNewAndKnown(EntityTable entities, int firstGeneration, int named) {
+        if (knownSlots.length < named) {
+            knownSlots = new int[kinds.length];
+            knownKinds = new EntityKind[kinds.length];
+        }
+        for (int i = 0; i < named; i++) {
+            int slot = entities.find(high[i], low[i], firstSeen[i]);
+            if (slot < 0 || entities.isExpired(slot, firstGeneration)) {
+                keepNew(i);
+            } else {
+                knownSlots[known] = slot;
+                knownKinds[known] = kinds[i];
+                known++;
+            }
+        }
+    }
+
+    private void keepNew(int i) {
+        kinds[size] = kinds[i];
+        high[size] = high[i];
+        low[size] = low[i];
+        size++;
+        ofKind[kinds[i].ordinal()]++;
     }
 
     /** How many are new. */
@@ -61,11 +99,37 @@ final class NamedEntities {
         return ofKind[kind.ordinal()];
     }
 
-    /** Adds the new ones to the tenant's. */
-    void addTo(TenantUsage usage) {
-        for (int i = 0; i < size; i++) {
-            usage.addEntity(kinds[i], high[i], low[i]);
+    /**
+     * Names them for an accepted signal of that time: adds the new ones to the tenant's, and refreshes the known ones.
+     *
+     * @param entitiesMax what the set can hold; new ones that do not fit are left out
+     */
+    void addTo(TenantUsage usage, long nowMs, long entitiesMax) {
+        EntityAges ages = usage.entities().ages();
+        if (ages != null) {
+            addTo(usage, ages, nowMs, entitiesMax);
+        } else if (usage.entityCount() + size <= entitiesMax) {
+            for (int i = 0; i < size; i++) {
+                usage.addEntity(kinds[i], high[i], low[i]);
+            }
         }
+    }
+
+    private void addTo(TenantUsage usage, EntityAges ages, long nowMs, long entitiesMax) {
+        EntitySet entities = usage.entities();
+        usage.expireIdle(nowMs);
+        int generation = ages.generationAt(nowMs);
+        long appended = entities.log().appended();
+        // The known ones first: adding moves slots.
+        for (int i = 0; i < known && ages.ttlMs() != 0; i++) {
+            entities.refresh(knownSlots[i], generation, knownKinds[i]);
+        }
+        if (usage.entityCount() + size <= entitiesMax) {
+            for (int i = 0; i < size; i++) {
+                usage.addEntity(kinds[i], high[i], low[i], generation);
+            }
+        }
+        entities.settle(appended);
     }
 
     private void grow() {

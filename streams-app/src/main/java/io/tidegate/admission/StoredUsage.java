@@ -31,6 +31,9 @@ import java.util.Arrays;
  *                 What an older build accepted in between is not counted: it does not know the limits     {@link PeriodUse}
  * 14 months       as one kind of section 13, with number, accepted, rejected, bytes accepted (8 each) of each      {@link MonthlyUse}.
  *                 What an older build decided in between is in no month
+ * 15 ages         right up to sequence number (8) | entries appended to the log of entities (8) | its first chunk (8) | ttl, ms (8) | clock,
+ *                 ms (8) | what ended up to then has expired, ms (8) | on since, ms (8) | kinds k (1) | generations n (2) | n × ( end after
+ *                 the one before, ms (varint) | entities by kind (k × varint) )      {@link EntitySet}, {@link EntityAges}
  * 16 to 31        signal type, one section for each slot: right up to sequence number (8) | length n (2) | value of signal in UTF-8 (n) |
  *                 level (1) | windows as in section 12 | bucket and history as in section 11      {@link SignalBuckets}
  * </pre>
@@ -67,6 +70,7 @@ final class StoredUsage {
     private static final int BYTE_WINDOWS = 12;
     private static final int PERIODS = 13;
     private static final int MONTHS = 14;
+    private static final int AGES = 15;
     private static final int FIRST_SIGNAL = 16;
     private static final int LAST_SECTION = FIRST_SIGNAL + TenantConfig.SIGNALS_MAX - 1;
 
@@ -111,7 +115,7 @@ final class StoredUsage {
             int tag = Byte.toUnsignedInt(in.get(start));
             ByteBuffer section = in.slice(start + HEAD_BYTES, length);
             in.position(start + HEAD_BYTES + length);
-            if (tag > LAST_SECTION || tag == 0 || (tag > MONTHS && tag < FIRST_SIGNAL)) {
+            if (tag > LAST_SECTION || tag == 0) {
                 keep(usage, Arrays.copyOfRange(stored, start, in.position()));
                 continue;
             }
@@ -167,8 +171,7 @@ final class StoredUsage {
             case OPEN_SEGMENT -> {
                 OpenSegment open = new OpenSegment(in.getLong(), in.getLong(), in.getLong());
                 // Sections come in the order of their tags, so the next sequence number is known. If it differs, a
-                // build
-                // that does not count the open segment accepted signals in between.
+                // build that does not count the open segment accepted signals in between.
                 usage.openSegment = in.getLong() == usage.nextSeq ? open : OpenSegment.NONE;
             }
             case HISTORY -> readHistory(in, usage.bucket, in.getLong() == usage.nextSeq);
@@ -181,6 +184,15 @@ final class StoredUsage {
             case BYTE_WINDOWS -> usage.watch.byteWindows().readAll(in);
             case PERIODS -> usage.periods = PeriodUse.read(in);
             case MONTHS -> usage.months = MonthlyUse.read(in);
+            case AGES -> {
+                // An older build that accepted signals in between has read no chunk with ages. So there is none,
+                // and all entities are undated again.
+                if (in.getLong() == usage.nextSeq) {
+                    usage.entities().readAges(in);
+                } else {
+                    in.position(in.limit());
+                }
+            }
             default -> {
                 boolean isRight = in.getLong() == usage.nextSeq;
                 TokenBucket bucket = usage.signalBuckets().read(tag - FIRST_SIGNAL, in);
@@ -308,6 +320,12 @@ final class StoredUsage {
             usage.months.write(out);
             end(out, months);
         }
+        if (usage.entities().ages() != null) {
+            int ages = begin(out, AGES);
+            out.putLong(usage.nextSeq);
+            usage.entities().writeAges(out);
+            end(out, ages);
+        }
         if (usage.signals != null) {
             for (int slot = 0; slot < TenantConfig.SIGNALS_MAX; slot++) {
                 if (usage.signals.isStored(slot)) {
@@ -336,6 +354,8 @@ final class StoredUsage {
                 + usage.watch.bytes()
                 + (usage.periods == null ? 0 : usage.periods.bytes())
                 + usage.months.bytes()
+                + Long.BYTES
+                + usage.entities().agesBytesMax()
                 + (usage.signals == null ? 0 : TenantConfig.SIGNALS_MAX * Long.BYTES + usage.signals.bytesMax());
     }
 

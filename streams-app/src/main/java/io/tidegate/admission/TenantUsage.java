@@ -73,8 +73,8 @@ public final class TenantUsage {
     }
 
     /**
-     * A copy with the entities, the stored bytes and the periods, but a new bucket and new counters, to try limits on. The entities
-     * must be {@linkplain EntitySet#load loaded} before the next decision.
+     * A copy with the entities and their ages, the stored bytes and the periods, but a new bucket and new counters, to try limits
+     * on. The entities must be {@linkplain EntitySet#load loaded} before the next decision.
      */
     public TenantUsage forTrial() {
         TenantUsage usage = fresh(hashKey0, hashKey1);
@@ -82,6 +82,8 @@ public final class TenantUsage {
         usage.sealedSegments = sealedSegments;
         usage.sealedBytes = sealedBytes;
         usage.periods = periods;
+        usage.lastDecisionMs = lastDecisionMs;
+        usage.entities.copyAges(entities);
         return usage;
     }
 
@@ -122,6 +124,39 @@ public final class TenantUsage {
         entitiesByKind[kind.ordinal()]++;
     }
 
+    void addEntity(EntityKind kind, long high, long low, int generation) {
+        entities.add(high, low, generation, kind);
+        entitiesByKind[kind.ordinal()]++;
+    }
+
+    /**
+     * Takes the {@code entity_idle_ttl} of a config into force. Entities that are known when it is turned on count as named then, at the
+     * newest record time that was decided on. This follows from the config, so it holds whether or not the signal is accepted.
+     *
+     * @param nowMs the signal's time
+     * @param latenessMaxMs how much older than the newest one the signal can be: a decision on a time from the future must not keep entities
+     */
+    void adoptIdleTtl(TenantConfig config, long nowMs, long latenessMaxMs) {
+        long ttlMs = config.idleTtlMs();
+        EntityAges ages = entities.ages();
+        if (ttlMs != (ages == null ? 0 : ages.ttlMs())) {
+            if (ages == null) {
+                ages = entities.beginAges(entitiesByKind);
+            }
+            ages.adopt(
+                    ttlMs,
+                    lastDecisionMs - nowMs > latenessMaxMs ? nowMs + latenessMaxMs : Math.max(nowMs, lastDecisionMs));
+        }
+    }
+
+    /** Lets entities expire that an accepted signal of that time would not find. Also for a copy, to show what counts at a time. */
+    public void expireIdle(long nowMs) {
+        EntityAges ages = entities.ages();
+        if (ages != null) {
+            ages.advance(nowMs, entitiesByKind);
+        }
+    }
+
     void accepted(int bytes, long nowMs) {
         nextSeq++;
         months.addAccepted(nowMs, bytes);
@@ -145,9 +180,17 @@ public final class TenantUsage {
      * @return whether the entity was there
      */
     public boolean forget(
-            EntityKind kind, String id, IntFunction<byte[]> read, BiConsumer<Integer, byte @Nullable []> write) {
+            EntityKind kind,
+            String id,
+            IntFunction<byte @Nullable []> read,
+            BiConsumer<Integer, byte @Nullable []> write) {
         SipHash128 hash = new SipHash128();
         hash(hash, kind, id);
+        if (entities.ages() != null) {
+            boolean found = entities.forgetDated(hash.high(), hash.low(), kind, read, write);
+            entitiesByKind[kind.ordinal()] -= found ? 1 : 0;
+            return found;
+        }
         if (!entities.contains(hash.high(), hash.low())) {
             return false;
         }
@@ -155,13 +198,13 @@ public final class TenantUsage {
         byte[] last = read.apply(lastNumber);
         for (int number = 0; number <= lastNumber; number++) {
             byte[] chunk = number == lastNumber ? last : read.apply(number);
-            int index = EntitySet.indexIn(chunk, hash.high(), hash.low());
+            int index = EntityChunk.indexIn(chunk, hash.high(), hash.low());
             if (index >= 0) {
-                EntitySet.replace(chunk, index, last);
+                EntityChunk.replace(chunk, index, last);
                 if (number < lastNumber) {
                     write.accept(number, chunk);
                 }
-                write.accept(lastNumber, EntitySet.withoutLast(last));
+                write.accept(lastNumber, EntityChunk.withoutLast(last));
                 entitiesByKind[kind.ordinal()]--;
                 return true;
             }
@@ -313,6 +356,28 @@ public final class TenantUsage {
 
     public long entityCount(EntityKind kind) {
         return entitiesByKind[kind.ordinal()];
+    }
+
+    /** Distinct entities that count for a signal of that time: {@link #entityCount()} without those that have expired by then. */
+    public long entityCountAt(long nowMs) {
+        long count = entityCount();
+        if (entities.ages() != null) {
+            for (EntityKind kind : EntityKind.ALL) {
+                count -= entities.ages().expiredAt(nowMs, kind.ordinal());
+            }
+        }
+        return count;
+    }
+
+    /** As {@link #entityCountAt(long)}, of one kind. */
+    public long entityCountAt(long nowMs, EntityKind kind) {
+        EntityAges ages = entities.ages();
+        return entityCount(kind) - (ages == null ? 0 : ages.expiredAt(nowMs, kind.ordinal()));
+    }
+
+    /** The most memory that the set of entities takes. */
+    public long entityBytesMax() {
+        return EntitySet.memoryBytesMax(entityCount(), entities.ages() != null);
     }
 
     public long sealedSegments() {

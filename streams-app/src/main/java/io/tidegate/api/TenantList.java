@@ -264,6 +264,7 @@ final class TenantList {
         boolean read(int shard) {
             Set<TenantId> seen = new HashSet<>();
             boolean whole = node.shards.usages(shard, (id, usage) -> {
+                usage.expireIdle(nowMs);
                 seen.add(id);
                 offer(id, usage);
             });

@@ -53,6 +53,7 @@ final class TenantsApi {
             "max_items",
             "max_users",
             "max_creators",
+            "entity_idle_ttl",
             "max_storage_bytes",
             "required_regions",
             "external_ids",
@@ -384,8 +385,11 @@ final class TenantsApi {
         json.put("id", tenant.decimal());
         json.put("shard", node.view.shardOf(tenant));
         json.put("instance", node.settings.instance());
-        json.setAll(
-                TenantJson.usage(read.usage(), inForce == null ? null : inForce.config(), System.currentTimeMillis()));
+        long nowMs = System.currentTimeMillis();
+        if (read.usage() != null) {
+            read.usage().expireIdle(nowMs);
+        }
+        json.setAll(TenantJson.usage(read.usage(), inForce == null ? null : inForce.config(), nowMs));
         json.withObject("/entities").put("instance_limit", node.settings.entitiesMax());
         return json;
     }

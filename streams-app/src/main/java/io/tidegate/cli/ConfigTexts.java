@@ -2,6 +2,7 @@ package io.tidegate.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.tenant.IdleTtl;
 import io.tidegate.tenant.PeriodLimit;
 import io.tidegate.tenant.SignalLimit;
 import io.tidegate.tenant.TenantConfig;
@@ -65,6 +66,9 @@ final class ConfigTexts {
         addKind(limits, "items", config.maxItems());
         addKind(limits, "users", config.maxUsers());
         addKind(limits, "creators", config.maxCreators());
+        if (config.entityIdleTtl() != null) {
+            limits.add("idle entities expire after " + IdleTtl.text(config.entityIdleTtl()));
+        }
         limits.add("storage " + storage(config));
         if (!config.requiredRegions().isEmpty()) {
             limits.add("regions " + String.join(" ", config.requiredRegions()));

@@ -339,7 +339,10 @@ final class DemoCommand implements Callable<Integer> {
                     String.format(Locale.ROOT, "%.0f", (rejected - last[1]) / seconds),
                     String.join(", ", reasons),
                     config.maxSignalsPerSec() == null ? "unlimited" : config.maxSignalsPerSec() + "/s",
-                    "%d / %s".formatted(usage.entityCount(), Amounts.orUnlimited(config.maxEntities())),
+                    "%d / %s"
+                            .formatted(
+                                    usage.entityCountAt(usage.lastDecisionMs()),
+                                    Amounts.orUnlimited(config.maxEntities())),
                     "%s / %s"
                             .formatted(
                                     Amounts.size(usage.sealedBytes()),

@@ -42,6 +42,9 @@ final class LimitFlags {
     @Option(names = "--creators", description = "No limit of creators.")
     private boolean creators;
 
+    @Option(names = "--entity-idle-ttl", description = "Entities always count.")
+    private boolean entityIdleTtl;
+
     @Option(names = "--storage", description = "No limit of storage.")
     private boolean storage;
 
@@ -59,7 +62,7 @@ final class LimitFlags {
 
     boolean namesAny() {
         boolean rates = rate || burst || byteRate || byteBurst || signalSize;
-        boolean counts = periods || signals || entities || items || users || creators || storage;
+        boolean counts = periods || signals || entities || items || users || creators || entityIdleTtl || storage;
         return rates || counts || region || label || mode || blockedUntil;
     }
 
@@ -77,6 +80,7 @@ final class LimitFlags {
                 .maxItems(items ? null : base.maxItems())
                 .maxUsers(users ? null : base.maxUsers())
                 .maxCreators(creators ? null : base.maxCreators())
+                .entityIdleTtl(entityIdleTtl ? null : base.entityIdleTtl())
                 .maxStorageBytes(storage ? null : base.maxStorageBytes())
                 .requiredRegions(region ? List.of() : base.requiredRegions())
                 .label(label ? "" : base.label())
@@ -100,6 +104,7 @@ final class LimitFlags {
         note(named, "max_items", items);
         note(named, "max_users", users);
         note(named, "max_creators", creators);
+        note(named, TenantConfig.ENTITY_IDLE_TTL, entityIdleTtl);
         note(named, "max_storage_bytes", storage);
         return named;
     }

@@ -83,6 +83,13 @@ final class LimitOptions {
     @Option(names = "--creators", paramLabel = "N", description = "Distinct creators.")
     private @Nullable String creators;
 
+    @Option(
+            names = "--entity-idle-ttl",
+            paramLabel = "TIME",
+            description =
+                    "An entity that no signal names for so long does not count any more, such as 30d, 12h or P30D.")
+    private @Nullable String entityIdleTtl;
+
     @Option(names = "--storage", paramLabel = "SIZE", description = "Bytes of sealed WAL segments, such as 1GiB.")
     private @Nullable String storage;
 
@@ -114,6 +121,7 @@ final class LimitOptions {
                         items,
                         users,
                         creators,
+                        entityIdleTtl,
                         storage,
                         regions,
                         label,
@@ -151,6 +159,7 @@ final class LimitOptions {
                 .maxItems(value("--items", items, base.maxItems(), LimitOptions::count))
                 .maxUsers(value("--users", users, base.maxUsers(), LimitOptions::count))
                 .maxCreators(value("--creators", creators, base.maxCreators(), LimitOptions::count))
+                .entityIdleTtl(value("--entity-idle-ttl", entityIdleTtl, base.entityIdleTtl(), Amounts::duration))
                 .maxStorageBytes(value("--storage", storage, base.maxStorageBytes(), Amounts::bytes))
                 .requiredRegions(regions == null ? base.requiredRegions() : regions)
                 .label(label == null ? base.label() : label)
@@ -172,6 +181,7 @@ final class LimitOptions {
         note(fields, "max_items", items);
         note(fields, "max_users", users);
         note(fields, "max_creators", creators);
+        note(fields, TenantConfig.ENTITY_IDLE_TTL, entityIdleTtl);
         note(fields, "max_storage_bytes", storage);
         return fields;
     }

@@ -1,7 +1,7 @@
 package io.tidegate.cli;
 
-import io.tidegate.admin.TenantDirectory;
 import io.tidegate.admin.BootstrapServers;
+import io.tidegate.admin.TenantDirectory;
 import io.tidegate.config.Settings;
 import io.tidegate.config.SettingsException;
 import io.tidegate.config.SettingsLoader;

@@ -7,6 +7,7 @@ import io.tidegate.admin.TenantDirectory;
 import io.tidegate.admin.TenantDirectory.Stored;
 import io.tidegate.admin.TenantOperations;
 import io.tidegate.tenant.Ceiling;
+import io.tidegate.tenant.IdleTtl;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
 import java.math.BigInteger;
@@ -114,7 +115,11 @@ final class TenantGetCommand extends OnTenant {
             return entries.isEmpty() ? none : String.join(", ", entries);
         }
         if (value.isNull()) {
-            return field.equals("blocked_until") ? "-" : "unlimited";
+            return switch (field) {
+                case "blocked_until" -> "-";
+                case "entity_idle_ttl" -> "never";
+                default -> "unlimited";
+            };
         }
         return value.asText();
     }
@@ -162,6 +167,7 @@ final class TenantGetCommand extends OnTenant {
         row.accept("max_items", Amounts.orUnlimited(config.maxItems()));
         row.accept("max_users", Amounts.orUnlimited(config.maxUsers()));
         row.accept("max_creators", Amounts.orUnlimited(config.maxCreators()));
+        row.accept("entity_idle_ttl", config.entityIdleTtl() == null ? "never" : IdleTtl.text(config.entityIdleTtl()));
         row.accept("max_storage_bytes", ConfigTexts.storage(config));
         row.accept(
                 "required_regions",

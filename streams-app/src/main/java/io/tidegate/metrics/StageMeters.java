@@ -33,7 +33,8 @@ final class StageMeters {
             ofGroup.put(stage, new double[1]);
             ownerless.put(stage, new double[1]);
             Gauge.builder(MetricNames.GROUP_LAG_RECORDS, ofGroup.get(stage), value -> value[0])
-                    .description("Records that the stage has not read yet, in all partitions, whichever instance owns them")
+                    .description(
+                            "Records that the stage has not read yet, in all partitions, whichever instance owns them")
                     .tag("stage", label)
                     .register(registry);
             Gauge.builder(MetricNames.OWNERLESS_PARTITIONS, ownerless.get(stage), value -> value[0])

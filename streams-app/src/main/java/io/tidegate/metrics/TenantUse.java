@@ -63,10 +63,10 @@ final class TenantUse {
                     usage.tokens(config, usage.lastDecisionMs()),
                     usage.byteTokens(config, usage.lastDecisionMs()),
                     TenantUse.signals(config, usage, nowMs),
-                    usage.entityCount(),
-                    usage.entityCount(EntityKind.ITEM),
-                    usage.entityCount(EntityKind.USER),
-                    usage.entityCount(EntityKind.CREATOR),
+                    usage.entityCountAt(usage.lastDecisionMs()),
+                    usage.entityCountAt(usage.lastDecisionMs(), EntityKind.ITEM),
+                    usage.entityCountAt(usage.lastDecisionMs(), EntityKind.USER),
+                    usage.entityCountAt(usage.lastDecisionMs(), EntityKind.CREATOR),
                     usage.sealedBytes(),
                     TenantUse.periodPercent(config, usage, nowMs),
                     nearness);
@@ -143,7 +143,8 @@ final class TenantUse {
     private static double nearness(TenantConfig config, TenantUsage usage, long nowMs) {
         double nearness = -1;
         if (config.maxEntities() != null) {
-            nearness = Math.max(nearness, (double) usage.entityCount() / Math.max(1, config.entitiesMax()));
+            long entities = usage.entityCountAt(usage.lastDecisionMs());
+            nearness = Math.max(nearness, (double) entities / Math.max(1, config.entitiesMax()));
         }
         if (config.maxStorageBytes() != null) {
             nearness = Math.max(nearness, (double) usage.sealedBytes() / Math.max(1, config.storageBytesMax()));
@@ -153,7 +154,8 @@ final class TenantUse {
         }
         if (config.limitsEntities()) {
             for (EntityKind kind : EntityKind.values()) {
-                nearness = Math.max(nearness, QuotaUse.entitiesPercent(usage, config, kind) / PERCENT);
+                nearness = Math.max(
+                        nearness, QuotaUse.entitiesPercentAt(usage, config, kind, usage.lastDecisionMs()) / PERCENT);
             }
         }
         boolean hasRate = config.maxSignalsPerSec() != null

@@ -6,12 +6,19 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** The rules of a {@link TenantConfig} about limits of types of signals, and about limits that are unlimited. */
 final class LimitRules {
     /** A burst has a default, and is never unlimited. */
     private static final Set<String> BURSTS = Set.of("burst_signals", "burst_bytes");
+
+    /** The fields that can be in {@code unlimited}. */
+    private static final List<String> UNLIMITED = Stream.concat(
+                    TenantConfig.LIMITS.stream().filter(limit -> !BURSTS.contains(limit)),
+                    Stream.of(TenantConfig.ENTITY_IDLE_TTL))
+            .toList();
 
     private LimitRules() {}
 
@@ -21,16 +28,9 @@ final class LimitRules {
             throw new IllegalArgumentException(
                     "%s: %s cannot be unlimited: name the rate, or set a size".formatted(owner, field));
         }
-        if (!TenantConfig.LIMITS.contains(field)) {
+        if (!UNLIMITED.contains(field)) {
             throw new IllegalArgumentException("%s: unlimited: '%s' is not a limit; limits: %s"
-                    .formatted(
-                            owner,
-                            JsonFaults.quoted(field),
-                            String.join(
-                                    ", ",
-                                    TenantConfig.LIMITS.stream()
-                                            .filter(limit -> !BURSTS.contains(limit))
-                                            .toList())));
+                    .formatted(owner, JsonFaults.quoted(field), String.join(", ", UNLIMITED)));
         }
     }
 

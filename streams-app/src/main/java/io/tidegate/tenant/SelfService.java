@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  * <p>The limits in force are judged, not the fields that are set: a limit that is taken away is what the plan supplies then, and a
  * burst that follows from the rate counts. A limit that the change leaves as it was passes, whatever an operator made it. Where
  * the ceiling does not name a limit, the plan's own value is the ceiling, so without a ceiling a tenant can only choose
- * tighter limits than its plan. A tenant without a plan has no ceiling, and cannot change its limits. Pure.
+ * tighter limits than its plan. {@code entity_idle_ttl} is not a limit, and is the operator's. A tenant without a plan has no ceiling, and cannot change its limits. Pure.
  */
 public final class SelfService {
     private static final Set<String> BESIDE_LIMITS = Set.of("label", "unlimited");
@@ -67,8 +67,7 @@ public final class SelfService {
         for (String field : TenantConfigJson.difference(before, after)) {
             boolean isLimit = TenantConfig.LIMITS.contains(field);
             if (!isLimit && !BESIDE_LIMITS.contains(field)) {
-                return new Violation(
-                        field, false, "%s: a tenant can change its limits and its label, not this".formatted(field));
+                return notItsOwn(field);
             }
             if (plan == null && !field.equals("label")) {
                 return new Violation(
@@ -77,6 +76,9 @@ public final class SelfService {
                         "%s: the tenant has no plan, so there is no ceiling up to which it could change its limits"
                                 .formatted(field));
             }
+        }
+        if (before.isUnlimited(TenantConfig.ENTITY_IDLE_TTL) != after.isUnlimited(TenantConfig.ENTITY_IDLE_TTL)) {
+            return notItsOwn(TenantConfig.ENTITY_IDLE_TTL);
         }
         if (plan == null) {
             return null;
@@ -94,6 +96,11 @@ public final class SelfService {
             }
         }
         return null;
+    }
+
+    private static Violation notItsOwn(String field) {
+        return new Violation(
+                field, false, "%s: a tenant can change its limits and its label, not this".formatted(field));
     }
 
     /** All limits of a plan's tenants. A period or a signal that neither the ceiling nor the plan names has no ceiling. */

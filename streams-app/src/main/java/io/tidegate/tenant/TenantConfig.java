@@ -6,6 +6,7 @@ import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonPropertyOrder;
 import java.math.BigInteger;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -37,6 +38,7 @@ import org.jspecify.annotations.Nullable;
  * @param maxItems distinct items (u64); null = unlimited
  * @param maxUsers distinct users (u64); null = unlimited
  * @param maxCreators distinct creators (u64); null = unlimited
+ * @param entityIdleTtl how long an entity counts that no signal names, by record time; null = always. See {@link IdleTtl}
  * @param maxStorageBytes total bytes of the tenant's sealed WAL segments (u64); null = unlimited
  * @param requiredRegions where the tenant's data must reside; empty = anywhere
  * @param label a name for people
@@ -61,6 +63,7 @@ import org.jspecify.annotations.Nullable;
     "max_items",
     "max_users",
     "max_creators",
+    "entity_idle_ttl",
     "max_storage_bytes",
     "required_regions",
     "mode",
@@ -84,6 +87,7 @@ public record TenantConfig(
         @JsonProperty("max_items") @Nullable BigInteger maxItems,
         @JsonProperty("max_users") @Nullable BigInteger maxUsers,
         @JsonProperty("max_creators") @Nullable BigInteger maxCreators,
+        @JsonProperty("entity_idle_ttl") @Nullable Duration entityIdleTtl,
         @JsonProperty("max_storage_bytes") @Nullable BigInteger maxStorageBytes,
         @JsonProperty("required_regions") List<String> requiredRegions,
         @JsonProperty("label") String label,
@@ -121,7 +125,7 @@ public record TenantConfig(
     /** UTF-16 code units of a value of {@code signal} with a limit. */
     public static final int SIGNAL_CHARS_MAX = 128;
 
-    /** The fields that limit a tenant: those that can be in {@code unlimited}, and in the ceiling of a plan. */
+    /** The fields that limit a tenant: those that can be in the ceiling of a plan. */
     public static final List<String> LIMITS = List.of(
             "max_signals_per_sec",
             "burst_signals",
@@ -135,6 +139,12 @@ public record TenantConfig(
             "max_users",
             "max_creators",
             "max_storage_bytes");
+
+    /**
+     * Not a limit: neither a shorter nor a longer one is the stricter, so there is no ceiling for it. It can be in {@code unlimited}: then
+     * entities never expire.
+     */
+    public static final String ENTITY_IDLE_TTL = "entity_idle_ttl";
 
     /** Decisions are made in milliseconds, and not every {@link Instant} fits them. */
     private static final Instant YEAR_10000 = Instant.parse("+10000-01-01T00:00:00Z");
@@ -164,6 +174,7 @@ public record TenantConfig(
         checkRange(tenantId, "max_items", maxItems, U64_MAX);
         checkRange(tenantId, "max_users", maxUsers, U64_MAX);
         checkRange(tenantId, "max_creators", maxCreators, U64_MAX);
+        IdleTtl.check(tenantId, entityIdleTtl);
         checkRange(tenantId, "max_storage_bytes", maxStorageBytes, U64_MAX);
         requiredRegions = requiredRegions == null ? List.of() : requiredRegions;
         if (requiredRegions.size() > REGIONS_MAX) {
@@ -198,6 +209,7 @@ public record TenantConfig(
         LimitRules.checkUnset(tenantId, unlimited, "max_items", maxItems);
         LimitRules.checkUnset(tenantId, unlimited, "max_users", maxUsers);
         LimitRules.checkUnset(tenantId, unlimited, "max_creators", maxCreators);
+        LimitRules.checkUnset(tenantId, unlimited, ENTITY_IDLE_TTL, entityIdleTtl);
         LimitRules.checkUnset(tenantId, unlimited, "max_storage_bytes", maxStorageBytes);
         if (plan == null) {
             unlimited = List.of(); // what is not set is unlimited anyway
@@ -249,6 +261,7 @@ public record TenantConfig(
                 null,
                 null,
                 null,
+                null,
                 maxStorageBytes,
                 requiredRegions,
                 label,
@@ -295,6 +308,7 @@ public record TenantConfig(
                 maxItems != null || isUnlimited("max_items") ? maxItems : supplied.maxItems,
                 maxUsers != null || isUnlimited("max_users") ? maxUsers : supplied.maxUsers,
                 maxCreators != null || isUnlimited("max_creators") ? maxCreators : supplied.maxCreators,
+                entityIdleTtl != null || isUnlimited(ENTITY_IDLE_TTL) ? entityIdleTtl : supplied.entityIdleTtl,
                 maxStorageBytes != null || isUnlimited("max_storage_bytes")
                         ? maxStorageBytes
                         : supplied.maxStorageBytes,
@@ -337,6 +351,7 @@ public record TenantConfig(
         private @Nullable BigInteger maxItems;
         private @Nullable BigInteger maxUsers;
         private @Nullable BigInteger maxCreators;
+        private @Nullable Duration entityIdleTtl;
         private @Nullable BigInteger maxStorageBytes;
         private List<String> requiredRegions;
         private String label;
@@ -360,6 +375,7 @@ public record TenantConfig(
             maxItems = from.maxItems;
             maxUsers = from.maxUsers;
             maxCreators = from.maxCreators;
+            entityIdleTtl = from.entityIdleTtl;
             maxStorageBytes = from.maxStorageBytes;
             requiredRegions = from.requiredRegions;
             label = from.label;
@@ -437,6 +453,11 @@ public record TenantConfig(
             return this;
         }
 
+        public Builder entityIdleTtl(@Nullable Duration ttl) {
+            entityIdleTtl = ttl;
+            return this;
+        }
+
         public Builder maxStorageBytes(@Nullable BigInteger bytes) {
             maxStorageBytes = bytes;
             return this;
@@ -472,7 +493,7 @@ public record TenantConfig(
             return this;
         }
 
-        /** Names the limits that are none although the plan has one, by their names in JSON. */
+        /** Names the limits that the tenant does not have although its plan does, by their names in JSON. */
         public Builder unlimited(Collection<String> fields) {
             unlimited = List.copyOf(fields);
             return this;
@@ -499,6 +520,7 @@ public record TenantConfig(
                     maxItems,
                     maxUsers,
                     maxCreators,
+                    entityIdleTtl,
                     maxStorageBytes,
                     requiredRegions,
                     label,
@@ -566,6 +588,12 @@ public record TenantConfig(
     @JsonIgnore
     public long creatorsMax() {
         return saturated(maxCreators);
+    }
+
+    /** {@link #entityIdleTtl} in ms; 0 if entities always count. */
+    @JsonIgnore
+    public long idleTtlMs() {
+        return entityIdleTtl == null ? 0 : entityIdleTtl.toMillis();
     }
 
     /** Whether the number of entities is limited, of all kinds together or of one. */

@@ -27,12 +27,14 @@ import com.fasterxml.jackson.databind.type.LogicalType;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.time.DateTimeException;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Stream;
 
 /**
  * {@link TenantConfig} as JSON.
@@ -58,12 +60,17 @@ public final class TenantConfigJson {
             .addModule(new SimpleModule()
                     .addSerializer(Instant.class, ToStringSerializer.instance)
                     .addDeserializer(Instant.class, new InstantDeserializer())
+                    .addSerializer(Duration.class, new DurationSerializer())
+                    .addDeserializer(Duration.class, new DurationDeserializer())
                     .addSerializer(Ceiling.class, new CeilingSerializer())
                     .addDeserializer(Ceiling.class, new CeilingDeserializer()))
             .build();
     private static final List<String> NOT_OF_PLANS = List.of("tenant_id", "plan", "external_ids");
     private static final String UNLIMITED = "unlimited";
     private static final String CEILING = "ceiling";
+    private static final List<String> MAY_SAY_UNLIMITED = Stream.concat(
+                    TenantConfig.LIMITS.stream(), Stream.of(TenantConfig.ENTITY_IDLE_TTL))
+            .toList();
     private static final byte[] UNLIMITED_TEXT = "\"unlimited\"".getBytes(StandardCharsets.US_ASCII);
     private static final ObjectReader STRICT = MAPPER.readerFor(TenantConfig.class);
     private static final ObjectReader LENIENT = STRICT.without(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES);
@@ -156,7 +163,7 @@ public final class TenantConfigJson {
         ObjectNode config = (ObjectNode) tree;
         ArrayNode unlimited = MAPPER.createArrayNode();
         listed.forEach(unlimited::add);
-        for (String field : TenantConfig.LIMITS) {
+        for (String field : MAY_SAY_UNLIMITED) {
             if (config.path(field).isTextual() && config.path(field).asText().equals(UNLIMITED)) {
                 config.remove(field);
                 unlimited.add(field);
@@ -372,6 +379,39 @@ public final class TenantConfigJson {
                 throw JsonMappingException.from(
                         parser,
                         "'%s' is not an ISO time such as 2026-01-31T12:00:00Z".formatted(JsonFaults.quoted(text)));
+            }
+        }
+    }
+
+    private static final class DurationSerializer extends StdSerializer<Duration> {
+        private static final long serialVersionUID = 1L;
+
+        DurationSerializer() {
+            super(Duration.class);
+        }
+
+        @Override
+        public void serialize(Duration value, JsonGenerator out, SerializerProvider provider) throws IOException {
+            out.writeString(IdleTtl.text(value));
+        }
+    }
+
+    private static final class DurationDeserializer extends StdDeserializer<Duration> {
+        private static final long serialVersionUID = 1L;
+
+        DurationDeserializer() {
+            super(Duration.class);
+        }
+
+        @Override
+        public Duration deserialize(JsonParser parser, DeserializationContext context) throws IOException {
+            if (parser.currentToken() != JsonToken.VALUE_STRING) {
+                throw JsonMappingException.from(parser, IdleTtl.RULE + " in quotes is expected");
+            }
+            try {
+                return IdleTtl.parse(parser.getText());
+            } catch (IllegalArgumentException e) {
+                throw JsonMappingException.from(parser, e.getMessage());
             }
         }
     }

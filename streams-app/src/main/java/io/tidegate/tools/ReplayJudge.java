@@ -210,6 +210,7 @@ final class ReplayJudge {
         if (!rejectedFor.equals(Reason.ENTITY_LIMIT.id())) {
             return null;
         }
+        usage.expireIdle(nowMs);
         if (usage.entityCount() + more.entities >= unrated.entitiesMax()
                 || QuotaUse.namesFullKind(usage, unrated, signal)) {
             return Reason.ENTITY_LIMIT;

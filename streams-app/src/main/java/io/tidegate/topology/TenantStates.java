@@ -61,13 +61,11 @@ final class TenantStates {
         private final TenantId tenant;
         private final TenantUsage usage;
         private boolean changed;
-        private int storedEntities;
         private long bytes;
 
         private Held(TenantId tenant, TenantUsage usage) {
             this.tenant = tenant;
             this.usage = usage;
-            storedEntities = usage.entities().size();
         }
 
         TenantUsage usage() {
@@ -101,7 +99,7 @@ final class TenantStates {
             TenantUsage usage =
                     stored == null ? TenantUsage.fresh(random.nextLong(), random.nextLong()) : TenantUsage.read(stored);
             // Before it is loaded: two large tenants must never be in memory together.
-            drop(held.size() + 1, TENANT_BYTES + EntitySet.memoryBytesMax(usage.entityCount()), null);
+            drop(held.size() + 1, TENANT_BYTES + usage.entityBytesMax(), null);
             load(tenant, usage);
             known = new Held(tenant, usage);
             held.put(tenant, known);
@@ -117,20 +115,21 @@ final class TenantStates {
 
     private void load(TenantId tenant, TenantUsage usage) {
         loadHistory(tenant, usage);
-        if (usage.entityCount() == 0) {
+        EntitySet set = usage.entities();
+        if (!set.isStored(usage.entityCount())) {
             return;
         }
-        usage.entities().expect(usage.entityCount());
+        set.expect(usage.entityCount());
         try (KeyValueIterator<Bytes, byte[]> chunks =
                 entities.range(StateKeys.entities(tenant, 0), StateKeys.entities(tenant, Integer.MAX_VALUE))) {
             while (chunks.hasNext()) {
                 var chunk = chunks.next();
-                usage.entities().load(StateKeys.chunkOf(chunk.key.get()), chunk.value);
+                set.load(StateKeys.chunkOf(chunk.key.get()), chunk.value);
             }
         }
-        if (usage.entities().size() != usage.entityCount()) {
+        if (set.size() != usage.entityCount()) {
             throw new IllegalStateException("tenant %s has %d entities in its set and counts %d"
-                    .formatted(tenant, usage.entities().size(), usage.entityCount()));
+                    .formatted(tenant, set.size(), usage.entityCount()));
         }
     }
 
@@ -166,18 +165,29 @@ final class TenantStates {
 
     /** Notes that a tenant changed, and keeps to the bounds. */
     void changed(Held one) {
-        EntitySet set = one.usage.entities();
-        if (set.tailChunk() > set.firstHeldChunk()) {
-            for (int chunk = set.firstHeldChunk(); chunk < set.tailChunk(); chunk++) {
-                entities.put(StateKeys.entities(one.tenant, chunk), set.chunk(chunk));
-            }
-            set.release();
-        }
+        writeFullChunks(one);
+        collectChunks(one);
         if (!one.changed) {
             one.changed = true;
             changed.add(one);
         }
         weigh(one);
+    }
+
+    private void writeFullChunks(Held one) {
+        EntitySet set = one.usage.entities();
+        if (set.hasFull()) {
+            set.writeFull((number, chunk) -> entities.put(StateKeys.entities(one.tenant, number), chunk));
+        }
+    }
+
+    /** Bounded by what the last accepted signal appended. */
+    private void collectChunks(Held one) {
+        EntitySet set = one.usage.entities();
+        for (int due = set.dueChunk(); due >= 0; due = set.dueChunk()) {
+            set.collect(entities.delete(StateKeys.entities(one.tenant, due)));
+            writeFullChunks(one);
+        }
     }
 
     private void weigh(Held one) {
@@ -230,11 +240,7 @@ final class TenantStates {
                 }
             });
         }
-        EntitySet set = one.usage.entities();
-        if (set.size() > one.storedEntities && set.size() % EntitySet.CHUNK_ENTITIES > 0) {
-            entities.put(StateKeys.entities(one.tenant, set.tailChunk()), set.chunk(set.tailChunk()));
-        }
-        one.storedEntities = set.size();
+        one.usage.entities().writeAll((number, chunk) -> entities.put(StateKeys.entities(one.tenant, number), chunk));
     }
 
     /**
@@ -347,10 +353,7 @@ final class TenantStates {
     /** Takes everything of a tenant away but its next sequence number. */
     Gone delete(Held one) {
         writeAndDrop(one);
-        EntitySet set = one.usage.entities();
-        for (int chunk = 0; chunk * EntitySet.CHUNK_ENTITIES < set.size(); chunk++) {
-            entities.delete(StateKeys.entities(one.tenant, chunk));
-        }
+        deleteEntities(one.tenant);
         for (Bucket bucket : Bucket.ALL) {
             deleteHistory(one.tenant, bucket);
         }
@@ -363,6 +366,15 @@ final class TenantStates {
                 StateKeys.usage(one.tenant),
                 one.usage.deleted(random.nextLong(), random.nextLong()).write());
         return new Gone(one.usage, gone, one.usage.sealedBytes(), one.usage.acceptedCount());
+    }
+
+    private void deleteEntities(TenantId tenant) {
+        List<Bytes> keys = new ArrayList<>();
+        try (KeyValueIterator<Bytes, byte[]> chunks =
+                entities.range(StateKeys.entities(tenant, 0), StateKeys.entities(tenant, Integer.MAX_VALUE))) {
+            chunks.forEachRemaining(chunk -> keys.add(chunk.key));
+        }
+        keys.forEach(entities::delete);
     }
 
     /** Updates the stores, and reads the state from them again at the tenant's next record. */

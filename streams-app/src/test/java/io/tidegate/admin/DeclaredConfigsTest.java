@@ -24,6 +24,7 @@ class DeclaredConfigsTest {
             plans:
               pro:
                 max_signals_per_sec: 100
+                entity_idle_ttl: P30D
                 required_regions: [eu]
               "7": {}
             tenants:
@@ -37,7 +38,7 @@ class DeclaredConfigsTest {
             """;
 
     private static final String JSON = """
-            {"plans":{"pro":{"max_signals_per_sec":100,"required_regions":["eu"]},"7":{}},
+            {"plans":{"pro":{"max_signals_per_sec":100,"entity_idle_ttl":"P30D","required_regions":["eu"]},"7":{}},
              "tenants":[{"tenant_id":42,"label":"Acme","plan":"pro"},
               {"tenant_id":18446744073709551615,"plan":"7","mode":"observe","label":"yes"},
               {"tenant_id":0,"max_storage_bytes":18446744073709551615,"blocked_until":"2030-01-01T00:00:00Z"}]}

@@ -13,6 +13,7 @@ import io.tidegate.tenant.TenantConfig.Mode;
 import io.tidegate.tenant.TenantId;
 import java.math.BigDecimal;
 import java.math.BigInteger;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.EnumMap;
@@ -35,7 +36,8 @@ class AdmissionModelTest {
 
     private static final class Model {
         private final @Nullable String region;
-        final Set<String> entities = new HashSet<>();
+        final EntityModel entities = new EntityModel();
+        private long newestMs;
         final Map<Reason, Long> rejected = new EnumMap<>(Reason.class);
         final Map<Reason, Long> observed = new EnumMap<>(Reason.class);
         long accepted;
@@ -66,9 +68,12 @@ class AdmissionModelTest {
             signal.items().forEach(id -> named.add("item " + id));
             signal.users().forEach(id -> named.add("user " + id));
             signal.creators().forEach(id -> named.add("creator " + id));
-            Set<String> after = new HashSet<>(entities);
-            after.addAll(named);
-            Reason reason = check(config, after, signal.type(), bytes, nowMs);
+            newestMs = Math.max(newestMs, nowMs);
+            Reason reason = check(config, signal.type(), bytes, nowMs);
+            if (reason == null || config.mode() == Mode.OBSERVE) {
+                entities.adopt(config.idleTtlMs(), newestMs);
+                reason = reason == null ? checkEntities(config, named, nowMs) : reason;
+            }
             if (reason != null && config.mode() == Mode.ENFORCE) {
                 rejected.merge(reason, 1L, Long::sum);
                 return reason;
@@ -80,13 +85,12 @@ class AdmissionModelTest {
             payBytes(config, bytes, nowMs);
             payType(config, signal.type(), nowMs);
             countPeriods(config, bytes, nowMs);
-            entities.addAll(named);
+            entities.accept(named, nowMs);
             accepted++;
             return null;
         }
 
-        private @Nullable Reason check(
-                TenantConfig config, Set<String> after, @Nullable String type, int bytes, long nowMs) {
+        private @Nullable Reason check(TenantConfig config, @Nullable String type, int bytes, long nowMs) {
             if (config.blockedUntil() != null && Instant.ofEpochMilli(nowMs).isBefore(config.blockedUntil())) {
                 return Reason.TENANT_BLOCKED;
             }
@@ -132,15 +136,22 @@ class AdmissionModelTest {
             if (limit != null && typeLevel(type, limit, nowMs).compareTo(BigDecimal.ONE) < 0) {
                 return Reason.SIGNAL_RATE_LIMITED;
             }
-            boolean grows = after.size() > entities.size();
+            return null;
+        }
+
+        private @Nullable Reason checkEntities(TenantConfig config, Set<String> named, long nowMs) {
+            Set<String> before = entities.counting(nowMs);
+            Set<String> after = new HashSet<>(before);
+            after.addAll(named);
+            boolean grows = after.size() > before.size();
             if (grows
                     && config.maxEntities() != null
                     && BigInteger.valueOf(after.size()).compareTo(config.maxEntities()) > 0) {
                 return Reason.ENTITY_LIMIT;
             }
-            if (isKindFull("item ", config.maxItems(), after)
-                    || isKindFull("user ", config.maxUsers(), after)
-                    || isKindFull("creator ", config.maxCreators(), after)) {
+            if (isKindFull("item ", config.maxItems(), before, after)
+                    || isKindFull("user ", config.maxUsers(), before, after)
+                    || isKindFull("creator ", config.maxCreators(), before, after)) {
                 return Reason.ENTITY_LIMIT;
             }
             return null;
@@ -166,9 +177,10 @@ class AdmissionModelTest {
             return Instant.ofEpochMilli(atMs).toString().substring(0, length);
         }
 
-        private boolean isKindFull(String kind, @Nullable BigInteger max, Set<String> after) {
+        private static boolean isKindFull(
+                String kind, @Nullable BigInteger max, Set<String> before, Set<String> after) {
             long count = count(kind, after);
-            return max != null && count > count(kind, entities) && big(count).compareTo(max) > 0;
+            return max != null && count > count(kind, before) && big(count).compareTo(max) > 0;
         }
 
         static long count(String kind, Set<String> ids) {
@@ -297,6 +309,7 @@ class AdmissionModelTest {
             }
             assertSameState(usage, model, at);
             assertSameTokens(config, usage, model, now, at);
+            StoredChunks.changed(usage.entities(), stored);
 
             now += random.nextInt(30) == 0 ? random.nextInt(3_000) : random.nextInt(4);
             if (random.nextInt(250) == 0) {
@@ -326,9 +339,13 @@ class AdmissionModelTest {
 
     private static void assertSameState(TenantUsage usage, Model model, String at) {
         assertThat(usage.acceptedCount()).as(at).isEqualTo(model.accepted);
-        assertThat(usage.entityCount()).as(at).isEqualTo(model.entities.size());
-        assertThat(usage.entityCount(EntityKind.USER)).as(at).isEqualTo(Model.count("user ", model.entities));
-        assertThat(usage.entities().size()).as(at).isEqualTo(model.entities.size());
+        assertThat(usage.entityCount())
+                .as(at)
+                .isEqualTo(model.entities.counting().size());
+        assertThat(usage.entityCount(EntityKind.USER))
+                .as(at)
+                .isEqualTo(Model.count("user ", model.entities.counting()));
+        assertThat(usage.entities().size()).as(at).isGreaterThanOrEqualTo((int) usage.entityCount());
         assertThat(usage.sealedBytes()).as(at).isEqualTo(model.sealedBytes);
         for (Reason reason : Reason.values()) {
             assertThat(usage.rejectedCount(reason)).as(at).isEqualTo(model.rejected.getOrDefault(reason, 0L));
@@ -440,28 +457,30 @@ class AdmissionModelTest {
     }
 
     private static TenantConfig someConfig(SplittableRandom random, long nowMs) {
-        return new TenantConfig(
-                T42,
-                null,
-                pick(random, null, null, 0L, 1L, 50L, 400L, 1_000L, TenantConfig.U32_MAX),
-                pick(random, null, null, null, 0L, 1L, 5L, 300L),
-                pick(random, null, null, null, big(0), big(60), big(20_000), big(100_000), TenantConfig.U64_MAX),
-                pick(random, null, null, null, null, big(0), big(90), big(30_000), TenantConfig.U64_MAX),
-                pick(random, null, null, null, 0L, 90L, 1_000L),
-                somePeriods(random),
-                someSignals(random),
-                pick(random, null, null, big(0), big(10), big(40), big(150), TenantConfig.U64_MAX),
-                pick(random, null, null, null, null, big(0), big(20), TenantConfig.U64_MAX),
-                pick(random, null, null, null, null, big(3), big(50)),
-                pick(random, null, null, null, null, big(5), big(60)),
-                pick(random, null, null, null, big(0), big(500), big(2_000), TenantConfig.U64_MAX),
-                pick(random, List.of(), List.of(), List.of(), List.of(), List.of("us"), List.of("us", "eu")),
-                "",
-                random.nextInt(4) == 0 ? Mode.OBSERVE : Mode.ENFORCE,
-                someTime(random, nowMs),
-                List.of(),
-                List.of(),
-                null);
+        return TenantConfig.unlimited(T42, "").toBuilder()
+                .maxSignalsPerSec(pick(random, null, null, 0L, 1L, 50L, 400L, 1_000L, TenantConfig.U32_MAX))
+                .burstSignals(pick(random, null, null, null, 0L, 1L, 5L, 300L))
+                .maxBytesPerSec(pick(
+                        random, null, null, null, big(0), big(60), big(20_000), big(100_000), TenantConfig.U64_MAX))
+                .burstBytes(pick(random, null, null, null, null, big(0), big(90), big(30_000), TenantConfig.U64_MAX))
+                .maxSignalBytes(pick(random, null, null, null, 0L, 90L, 1_000L))
+                .periods(somePeriods(random))
+                .signals(someSignals(random))
+                .maxEntities(pick(random, null, null, big(0), big(10), big(40), big(150), TenantConfig.U64_MAX))
+                .maxItems(pick(random, null, null, null, null, big(0), big(20), TenantConfig.U64_MAX))
+                .maxUsers(pick(random, null, null, null, null, big(3), big(50)))
+                .maxCreators(pick(random, null, null, null, null, big(5), big(60)))
+                .entityIdleTtl(someTtl(new SplittableRandom(nowMs)))
+                .maxStorageBytes(pick(random, null, null, null, big(0), big(500), big(2_000), TenantConfig.U64_MAX))
+                .requiredRegions(
+                        pick(random, List.of(), List.of(), List.of(), List.of(), List.of("us"), List.of("us", "eu")))
+                .mode(random.nextInt(4) == 0 ? Mode.OBSERVE : Mode.ENFORCE)
+                .blockedUntil(someTime(random, nowMs))
+                .build();
+    }
+
+    private static @Nullable Duration someTtl(SplittableRandom random) {
+        return pick(random, null, Duration.ofSeconds(1), Duration.ofMillis(2_500), Duration.ofHours(1));
     }
 
     private static List<PeriodLimit> somePeriods(SplittableRandom random) {
@@ -529,10 +548,7 @@ class AdmissionModelTest {
     /** As after a restart: the usage and its entities come back from their stored form. */
     private static TenantUsage reread(
             TenantUsage usage, Map<Integer, byte[]> stored, Map<Bucket, Map<Integer, byte[]>> history) {
-        EntitySet set = usage.entities();
-        for (int number = set.firstHeldChunk(); number * EntitySet.CHUNK_ENTITIES < set.size(); number++) {
-            stored.put(number, set.chunk(number));
-        }
+        usage.entities().writeAll(stored::put);
         TenantUsage read = TenantUsage.read(usage.write());
         history.forEach((bucket, chunks) -> {
             usage.writeHistory(bucket, (number, chunk) -> {
@@ -547,6 +563,7 @@ class AdmissionModelTest {
             }
         });
         stored.forEach(read.entities()::load);
+        assertThat(read.entities().size()).isEqualTo((int) read.entityCount());
         return read;
     }
 }

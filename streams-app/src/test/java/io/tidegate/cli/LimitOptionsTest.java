@@ -7,6 +7,7 @@ import io.tidegate.tenant.SignalLimit;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantId;
 import java.math.BigInteger;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -43,6 +44,28 @@ final class LimitOptionsTest {
         TenantConfig ofPlan = unset(limited, "--rate");
         assertThat(ofPlan.unlimited()).containsExactly("max_storage_bytes");
         assertThat(set(limited, "--items=unlimited").maxItems()).isNull();
+    }
+
+    @Test
+    void anUnlimitedIdleTtlEndsThatOfThePlanUntilItIsSetOrUnset() {
+        TenantConfig never = set(ON_PLAN, "--entity-idle-ttl=unlimited");
+        assertThat(never.unlimited()).containsExactly("entity_idle_ttl");
+        TenantConfig plan = TenantConfig.unlimited(TenantId.DEFAULT, "").toBuilder()
+                .entityIdleTtl(Duration.ofDays(30))
+                .build();
+        assertThat(never.completedBy(plan).entityIdleTtl()).isNull();
+        assertThat(unset(never, "--entity-idle-ttl").completedBy(plan).entityIdleTtl())
+                .isEqualTo(Duration.ofDays(30));
+        TenantConfig own = set(never, "--entity-idle-ttl=12h");
+        assertThat(own.unlimited()).isEmpty();
+        assertThat(own.completedBy(plan).entityIdleTtl()).isEqualTo(Duration.ofHours(12));
+    }
+
+    @Test
+    void aCeilingCannotNameTheIdleTtl() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> CeilingOption.apply(List.of("entity-idle-ttl=30d"), null))
+                .withMessageStartingWith("--ceiling: ceiling: entity_idle_ttl is not a limit; limits: ");
     }
 
     @Test

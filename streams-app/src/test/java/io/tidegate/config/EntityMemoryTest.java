@@ -8,16 +8,17 @@ import io.tidegate.admission.HistoryBounds;
 import io.tidegate.admission.TenantUsage;
 import io.tidegate.signal.Signal;
 import io.tidegate.tenant.TenantConfig;
-import io.tidegate.tenant.TenantConfigJson;
 import io.tidegate.tenant.TenantId;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** A tenant on every shard that names entities without end: the bound that the heap gives holds all of them. */
 class EntityMemoryTest {
@@ -26,7 +27,9 @@ class EntityMemoryTest {
         public static void main(String[] args) throws Exception {
             Settings settings = SettingsLoader.load(null, Map.of(), Map.of("shards", args[0]));
             Admission admission = new Admission(null, settings.entitiesMax(), HistoryBounds.DEFAULT);
-            TenantConfig config = TenantConfigJson.parse("{\"tenant_id\":1}".getBytes(StandardCharsets.UTF_8));
+            TenantConfig config = TenantConfig.unlimited(TenantId.of(1), "").toBuilder()
+                    .entityIdleTtl(args[1].isEmpty() ? null : Duration.parse(args[1]))
+                    .build();
             List<TenantUsage> all = new ArrayList<>();
             for (int shard = 0; shard < settings.shards(); shard++) {
                 TenantUsage usage = TenantUsage.fresh(shard, 1);
@@ -42,9 +45,10 @@ class EntityMemoryTest {
         }
     }
 
-    @Test
+    @ParameterizedTest
+    @ValueSource(strings = {"", "P30D"})
     @Timeout(value = 2, unit = TimeUnit.MINUTES)
-    void aHeapHoldsATenantAtTheBoundOnEveryShard() throws Exception {
+    void aHeapHoldsATenantAtTheBoundOnEveryShard(String idleTtl) throws Exception {
         for (int shards : new int[] {1, 8}) {
             Process child = new ProcessBuilder(
                             Path.of(System.getProperty("java.home"), "bin", "java")
@@ -54,7 +58,8 @@ class EntityMemoryTest {
                             "-cp",
                             System.getProperty("java.class.path"),
                             Fill.class.getName(),
-                            Integer.toString(shards))
+                            Integer.toString(shards),
+                            idleTtl)
                     .redirectErrorStream(true)
                     .start();
             String said = new String(child.getInputStream().readAllBytes(), StandardCharsets.UTF_8);

@@ -17,7 +17,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Values wait for their schemas; whoever asks does not. */
+/** Values wait for their schemas; the caller does not. */
 @Timeout(60)
 class SchemaGateTest {
     private static final String ORDER =

@@ -30,7 +30,7 @@ import org.junit.jupiter.api.Test;
 
 /**
  * Random schemas and values, of which the reader must find what Avro's own reader finds with the same pointers in a tree of
- * the whole record. Some values are damaged: the reader may then reject what Avro still reads, and never the other way round.
+ * the whole record. Some values are damaged: the reader may then reject what Avro still reads, and never vice versa.
  * With {@code -Dtidegate.fuzz.values=1000000} it tries so many.
  */
 class AvroFuzzTest {

@@ -6,7 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import io.tidegate.tenant.TenantConfig.Mode;
 import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -26,6 +28,7 @@ class PlanTest {
             .maxItems(BigInteger.valueOf(7))
             .maxUsers(BigInteger.valueOf(8))
             .maxCreators(BigInteger.valueOf(9))
+            .entityIdleTtl(Duration.ofDays(13))
             .maxStorageBytes(BigInteger.valueOf(10))
             .requiredRegions(List.of("eu"))
             .mode(Mode.OBSERVE)
@@ -62,6 +65,7 @@ class PlanTest {
                 Map.entry("max_items", "0"),
                 Map.entry("max_users", "0"),
                 Map.entry("max_creators", "0"),
+                Map.entry("entity_idle_ttl", "\"P30D\""),
                 Map.entry("max_storage_bytes", "0"),
                 Map.entry("required_regions", "[\"us\"]"),
                 Map.entry("mode", "\"enforce\""),
@@ -85,10 +89,10 @@ class PlanTest {
 
     @Test
     void aLimitThatATenantSetsToUnlimitedIsNoneWhateverThePlanSays() {
-        for (String field : TenantConfig.LIMITS) {
-            if (field.startsWith("burst")) {
-                continue;
-            }
+        List<String> fields = new ArrayList<>(TenantConfig.LIMITS);
+        fields.add(TenantConfig.ENTITY_IDLE_TTL);
+        fields.removeIf(field -> field.startsWith("burst"));
+        for (String field : fields) {
             TenantConfig inForce = Plan.inForce(config(",\"%s\":\"unlimited\"".formatted(field)), PLAN);
             assertThat(TenantConfigJson.difference(
                             inForce,

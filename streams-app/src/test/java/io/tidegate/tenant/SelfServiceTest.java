@@ -82,6 +82,10 @@ class SelfServiceTest {
             'mode':'observe'                                    | mode
             'blocked_until':'2026-01-31T12:00:00Z'              | blocked_until
             'required_regions':['eu']                           | required_regions
+            'entity_idle_ttl':'P30D'                            | entity_idle_ttl
+            'entity_idle_ttl':'PT1S'                            | entity_idle_ttl
+            'entity_idle_ttl':'unlimited'                       | entity_idle_ttl
+            'unlimited':['entity_idle_ttl']                     | entity_idle_ttl
             'external_ids':['acme']                             | external_ids
             """)
     void beyondTheCeilingAndOtherFieldsAreRejectedWithTheField(String after, String field) {
@@ -100,6 +104,16 @@ class SelfServiceTest {
         assertThat(SelfService.check(blocked, blocked.toBuilder().plan("max").build(), plan(PLAN)))
                 .extracting(Violation::field)
                 .isEqualTo("plan");
+    }
+
+    @Test
+    void aTenantCannotEndTheIdleTtlThatAnOperatorGaveItAndKeepsItWithOtherChanges() {
+        assertThat(field("'entity_idle_ttl':'P1D'", "")).isEqualTo("entity_idle_ttl");
+        assertThat(field("'entity_idle_ttl':'unlimited'", "")).isEqualTo("entity_idle_ttl");
+        assertThat(field("'entity_idle_ttl':'P1D'", "'entity_idle_ttl':'P1D','max_items':30"))
+                .isNull();
+        assertThat(field("'entity_idle_ttl':'unlimited'", "'entity_idle_ttl':'unlimited','max_items':30"))
+                .isNull();
     }
 
     @Test

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;
 import java.util.List;
@@ -51,6 +52,7 @@ class TenantConfigJsonTest {
 
     private static final TenantConfig FULL = FULL_V3.toBuilder()
             .signals(Map.of("page view", new SignalLimit(0L, null), "click", new SignalLimit(10L, 20L)))
+            .entityIdleTtl(Duration.ofDays(30))
             .maxItems(null)
             .unlimited(List.of("max_items"))
             .build();
@@ -73,9 +75,9 @@ class TenantConfigJsonTest {
         assertThat(TenantConfigJson.parseStored(full)).isEqualTo(FULL_V2);
     }
 
-    /** As builds wrote them that knew no limits of single values of signal, no "unlimited" and no ceilings. */
+    /** As builds wrote them that knew no limits of single values of signal, no "unlimited", no ceilings and no idle ttl. */
     @Test
-    void readsConfigsAndPlansWithoutSignalsAndCeilings() throws IOException {
+    void readsConfigsAndPlansWithoutSignalsCeilingsAndAnIdleTtl() throws IOException {
         byte[] full = bytes(golden("tenant-config-v3.json"));
         assertThat(TenantConfigJson.parse(full)).isEqualTo(FULL_V3);
         assertThat(TenantConfigJson.parseStored(full)).isEqualTo(FULL_V3);
@@ -83,6 +85,43 @@ class TenantConfigJsonTest {
                         .fields()
                         .ceiling())
                 .isNull();
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "P30D, P30D",
+        "PT720H, P30D",
+        "PT12H, PT12H",
+        "P1DT12H, PT36H",
+        "PT1S, PT1S",
+        "PT1.5S, PT1.5S",
+        "P3650D, P3650D",
+        "pt90m, PT1H30M"
+    })
+    void anIdleTtlIsAnIsoDurationAndIsWrittenInOneForm(String text, String written) {
+        TenantConfig config = TenantConfigJson.parse(quoted("{'tenant_id':42,'entity_idle_ttl':'" + text + "'}"));
+        String json = text(TenantConfigJson.write(config));
+        assertThat(json).contains("\"entity_idle_ttl\":\"" + written + "\"");
+        assertThat(TenantConfigJson.parse(bytes(json))).isEqualTo(config);
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            'PT0S'     | config: t42: entity_idle_ttl = P0D is outside PT1S to P3650D in whole milliseconds (null is never)
+            '-P1D'     | config: t42: entity_idle_ttl = P-1D is outside PT1S to P3650D in whole milliseconds (null is never)
+            'PT0.999S' | config: t42: entity_idle_ttl = PT0.999S is outside PT1S to P3650D in whole milliseconds (null is never)
+            'P3651D'   | config: t42: entity_idle_ttl = P3651D is outside PT1S to P3650D in whole milliseconds (null is never)
+            'PT1.0005S'| config: t42: entity_idle_ttl = PT1.0005S is outside PT1S to P3650D in whole milliseconds (null is never)
+            'P1M'      | entity_idle_ttl: 'P1M' is not an ISO duration such as P30D or PT12H
+            '30d'      | entity_idle_ttl: '30d' is not an ISO duration such as P30D or PT12H
+            ''         | entity_idle_ttl: '' is not an ISO duration such as P30D or PT12H
+            3600       | entity_idle_ttl: an ISO duration such as P30D or PT12H in quotes is expected
+            ['P1D']    | entity_idle_ttl: an ISO duration such as P30D or PT12H in quotes is expected
+            """, quoteCharacter = '`')
+    void anIdleTtlThatBreaksARuleIsRejectedWithTheFieldAndTheRule(String value, String message) {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> TenantConfigJson.parse(quoted("{'tenant_id':42,'entity_idle_ttl':" + value + "}")))
+                .withMessage(message);
     }
 
     @Test
@@ -290,7 +329,7 @@ class TenantConfigJsonTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> TenantConfigJson.parse(quoted("{'tenant_id':42,'max_signal_per_sec':5}")))
                 .withMessage(
-                        "unknown field 'max_signal_per_sec'; known: blocked_until, burst_bytes, burst_signals, ceiling, external_ids, label,"
+                        "unknown field 'max_signal_per_sec'; known: blocked_until, burst_bytes, burst_signals, ceiling, entity_idle_ttl, external_ids, label,"
                                 + " max_bytes_per_sec, max_creators, max_entities, max_items, max_signal_bytes,"
                                 + " max_signals_per_sec, max_storage_bytes, max_users, mode, periods, plan, required_regions, signals,"
                                 + " tenant_id, unlimited");

@@ -117,6 +117,7 @@ final class DeclaredTenantsTest {
         run(0, "tenants", "set", "7", "--plan", "pro");
         for (String broken : List.of(
                 "tenants: [{tenant_id: 1}, {tenant_id: 2, max_items: -1}]",
+                "tenants: [{tenant_id: 1}, {tenant_id: 2, entity_idle_ttl: PT0S}]",
                 "tenants: [{tenant_id: 1}, {tenant_id: 2, plan: none}]",
                 "plans: {free: {}}\ntenants: [{tenant_id: 1}, {tenant_id: 7, plan: pro}]",
                 "{\"tenants\":[{\"tenant_id\":1}],\"extra\":1}")) {

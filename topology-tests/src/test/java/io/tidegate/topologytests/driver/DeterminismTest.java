@@ -53,7 +53,8 @@ class DeterminismTest {
             if (kind == 0) {
                 String owner = i < TENANTS.size() ? TENANTS.get(i) : tenant;
                 String fields = "\"max_signals_per_sec\":" + random.nextInt(6) + ",\"max_entities\":"
-                        + random.nextInt(20) + ",\"max_storage_bytes\":" + random.nextInt(30_000);
+                        + random.nextInt(20) + ",\"max_storage_bytes\":" + random.nextInt(30_000)
+                        + (i % 2 == 0 ? "" : ",\"entity_idle_ttl\":\"PT%dS\"".formatted(1 + i % 20));
                 script.add(topology -> topology.config(owner, fields));
             } else if (kind == 1) {
                 TestRecord<byte[], byte[]> rubbish = record("rubbish " + i).at(nowMs);

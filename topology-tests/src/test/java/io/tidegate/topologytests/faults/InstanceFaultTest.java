@@ -93,6 +93,23 @@ final class InstanceFaultTest {
         }
     }
 
+    /** The check replays the inner log: a takeover from a standby, or from the changelog, must let the same entities expire. */
+    @Test
+    void idleEntitiesExpireAlikeOverKillsAndTakeovers(TestInfo test) throws Exception {
+        try (FaultScene scene = scene(test)) {
+            scene.startInstance("a");
+            scene.startInstance("b");
+            scene.awaitProgress("start");
+            for (int i = 0; i < 4; i++) {
+                scene.killAndRestart(scene.anyInstance());
+                long ttls = System.currentTimeMillis() + 12_000;
+                scene.awaitProgress("two ttls without a fault", ttls);
+            }
+            scene.kill("a");
+            scene.settleAndCheck();
+        }
+    }
+
     /** Half of the signals are in their tenant's partition, the others take the inner topic. */
     @ParameterizedTest
     @ValueSource(strings = {"streams", "classic"})

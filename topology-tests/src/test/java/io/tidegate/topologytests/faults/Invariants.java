@@ -248,7 +248,9 @@ final class Invariants {
             for (PeriodLimit limit : config.periods()) {
                 periodHolds(tenant.getKey(), limit, tenant.getValue());
             }
-            if (config.maxEntities() != null) {
+            if (config.idleTtlMs() > 0) {
+                idleEntitiesHold(tenant.getKey(), config, tenant.getValue());
+            } else if (config.maxEntities() != null) {
                 entitiesHold(tenant.getKey(), config.maxEntities().longValueExact(), tenant.getValue());
             }
         }
@@ -292,14 +294,50 @@ final class Invariants {
     private void entitiesHold(String tenant, long max, List<Stored> stored) throws IOException {
         Set<String> entities = new HashSet<>();
         for (Stored one : stored) {
-            JsonNode signal = JSON.readTree(traffic.signal(one.number()).value());
-            for (String kind : List.of("item", "user", "creator")) {
-                if (signal.has(kind)) {
-                    entities.add(kind + " " + signal.get(kind).asText());
-                }
-            }
+            entities.addAll(entities(one));
         }
         assertThat((long) entities.size()).as("entities of tenant %s", tenant).isLessThanOrEqualTo(max);
+    }
+
+    private Set<String> entities(Stored one) throws IOException {
+        Set<String> entities = new HashSet<>();
+        JsonNode signal = JSON.readTree(traffic.signal(one.number()).value());
+        for (String kind : List.of("item", "user", "creator")) {
+            if (signal.has(kind)) {
+                entities.add(kind + " " + signal.get(kind).asText());
+            }
+        }
+        return entities;
+    }
+
+    /** Those that were named within the ttl, at every signal; and idle ones make room, so that in all there are more. */
+    private void idleEntitiesHold(String tenant, TenantConfig config, List<Stored> stored) throws IOException {
+        Map<String, Long> lastNamedMs = new HashMap<>();
+        long clockMs = 0;
+        for (Stored one : stored) {
+            clockMs = Math.max(clockMs, one.timestampMs());
+            for (String entity : entities(one)) {
+                lastNamedMs.merge(entity, one.timestampMs(), Math::max);
+            }
+            long since = clockMs - config.idleTtlMs();
+            List<String> counting = lastNamedMs.entrySet().stream()
+                    .filter(entity -> entity.getValue() > since)
+                    .map(Map.Entry::getKey)
+                    .toList();
+            assertThat((long) counting.size())
+                    .as("entities of tenant %s at signal %d", tenant, one.number())
+                    .isLessThanOrEqualTo(config.entitiesMax());
+            assertThat(counting.stream()
+                            .filter(entity -> entity.startsWith("user "))
+                            .count())
+                    .as("users of tenant %s at signal %d", tenant, one.number())
+                    .isLessThanOrEqualTo(config.usersMax());
+        }
+        if (clockMs - stored.get(0).timestampMs() > 10 * config.idleTtlMs()) {
+            assertThat((long) lastNamedMs.size())
+                    .as("entities of tenant %s over the whole time", tenant)
+                    .isGreaterThan(Math.min(config.entitiesMax(), config.usersMax()));
+        }
     }
 
     /** Every copy of a WAL is a beginning of what was accepted, and nobody else has a directory. */

@@ -60,7 +60,7 @@ final class ReadOrder {
     private static boolean hasOnlyARate(TenantConfig config) {
         return config.maxSignalsPerSec() != null
                 && config.maxSignalsPerSec() > 0
-                && config.maxEntities() == null
+                && !config.limitsEntities()
                 && config.maxStorageBytes() == null
                 && config.blockedUntil() == null
                 && config.mode() == TenantConfig.Mode.ENFORCE;

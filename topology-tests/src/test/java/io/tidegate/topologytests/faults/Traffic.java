@@ -55,7 +55,9 @@ final class Traffic implements AutoCloseable {
 
     private static final int UNLIMITED = 16;
     private static final int FLOODED = 100_000;
-    private static final String[] LIMITED = {"20", "21", "22", "23", "30", "31", "32", "50", "51", "52", "55"};
+    private static final String[] LIMITED = {
+        "20", "21", "22", "23", "30", "31", "32", "33", "34", "50", "51", "52", "55"
+    };
     private static final String[] UNKNOWN = {"90", "18446744073709551615"};
 
     /** Records that no tenant can be charged with; each goes to the dead-letter topic. */
@@ -118,6 +120,8 @@ final class Traffic implements AutoCloseable {
         config(configs, "30", ",\"max_entities\":50");
         config(configs, "31", ",\"max_entities\":200");
         config(configs, "32", ",\"max_entities\":90,\"max_signals_per_sec\":10");
+        config(configs, "33", ",\"max_entities\":50,\"entity_idle_ttl\":\"PT5S\"");
+        config(configs, "34", ",\"max_users\":20,\"max_signals_per_sec\":30,\"entity_idle_ttl\":\"PT2S\"");
         config(configs, STORAGE_LIMITED, ",\"max_storage_bytes\":40000");
         config(configs, STEADY[0], ",\"max_signals_per_sec\":11");
         config(configs, STEADY[1], ",\"max_signals_per_sec\":11,\"burst_signals\":100");

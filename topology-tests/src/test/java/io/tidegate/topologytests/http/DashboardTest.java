@@ -258,6 +258,24 @@ final class DashboardTest {
     }
 
     @Test
+    void anIdleTtlIsADurationInTheFormAndStaysOneText() throws Exception {
+        put("66", "{\"label\":\"Idle\"}");
+        show(page, "#/tenant/66");
+        awaitText("h1", "Idle");
+        page.fill("#f-entity_idle_ttl", "30 days");
+        page.click("form.edit button.primary");
+        awaitText("form.edit .error", "a duration such as P30D");
+        page.fill("#f-entity_idle_ttl", "P30D");
+        page.click("form.edit button.primary");
+        awaitText(".changes", "entity idle ttl: never → P30D");
+        assertThat(http.get("/v1/tenants/66")
+                        .json()
+                        .at("/config/entity_idle_ttl")
+                        .asText())
+                .isEqualTo("P30D");
+    }
+
+    @Test
     void aRefusalAppearsAndWhatItSaysIsInert() {
         show(page, "#/refusals?tenant=3");
         awaitText("#tail-state", "live");

@@ -584,6 +584,7 @@ final class HttpContractTest {
                 "{\"max_signals_per_sec\":-1}", "max_signals_per_sec",
                 "{\"max_signals_per_sec\":4294967296}", "max_signals_per_sec",
                 "{\"burst_signals\":1.5}", "burst_signals",
+                "{\"entity_idle_ttl\":\"PT0.5S\"}", "entity_idle_ttl",
                 "{\"mode\":\"off\"}", "mode",
                 "{\"blocked_until\":\"tomorrow\"}", "blocked_until",
                 "{\"required_regions\":[\"../eu\"]}", "required_regions",

@@ -1,0 +1,35 @@
+package io.tidegate.admission;
+
+import java.nio.ByteBuffer;
+
+/** Numbers in as few bytes as they need: seven bits in each byte, the lowest first; the highest bit says that another byte follows. */
+final class Varints {
+    static final int BYTES_MAX = 10;
+
+    private static final int BITS = 7;
+    private static final long MASK = 0x7F;
+
+    private Varints() {}
+
+    static void put(ByteBuffer out, long value) {
+        long rest = value;
+        while ((rest & ~MASK) != 0) {
+            out.put((byte) ((rest & MASK) | ~MASK));
+            rest >>>= BITS;
+        }
+        out.put((byte) rest);
+    }
+
+    /** @throws IllegalStateException if no number ends within the bytes that are left */
+    static long get(ByteBuffer in) {
+        long value = 0;
+        for (int shift = 0; shift < Long.SIZE && in.hasRemaining(); shift += BITS) {
+            byte next = in.get();
+            value |= (next & MASK) << shift;
+            if (next >= 0) {
+                return value;
+            }
+        }
+        throw new IllegalStateException("a number does not end before byte %d".formatted(in.position()));
+    }
+}
