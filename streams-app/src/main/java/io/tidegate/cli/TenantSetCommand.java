@@ -62,7 +62,6 @@ final class TenantSetCommand extends ConfigChange {
 
     @Override
     Integer execute() {
-        TenantDirectory directory = directory();
         TenantConfig base = from != null ? read(from) : null;
         // An invalid limit is rejected before the broker is asked for the ones that stay.
         TenantConfig unused = apply(base != null ? base : fresh());
@@ -70,7 +69,7 @@ final class TenantSetCommand extends ConfigChange {
             throw new ParameterException(spec.commandLine(), "name what to set, such as --rate 100/s");
         }
         if (dryRun) {
-            TenantDirectory.Snapshot snapshot = directory.snapshot();
+            TenantDirectory.Snapshot snapshot = directory().snapshot();
             TenantConfig found = base != null ? base : stored(snapshot);
             TenantConfig own = apply(found != null ? found : fresh());
             TenantConfig proposed = snapshot.completed(own);

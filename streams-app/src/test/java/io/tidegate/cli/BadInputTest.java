@@ -3,6 +3,8 @@ package io.tidegate.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
@@ -217,19 +219,22 @@ final class BadInputTest {
 
     /** As of every client that cannot be made; the exit code is not that of a wrong command line. */
     @Test
-    void saysWhyThereIsNoConnection() {
-        for (String[] command : new String[][] {{"tenants", "ls"}, {"init"}, {"rejections", "tail"}}) {
-            String[] args = java.util.Arrays.copyOf(command, command.length + 3);
-            args[command.length] = NOBODY;
-            args[command.length + 1] = "--set=kafka.security.protocol=SSL";
-            args[command.length + 2] = "--set=kafka.ssl.truststore.location=/no/such.jks";
-            Cli run = Cli.run(args);
+    void saysWhyThereIsNoConnection() throws IOException {
+        try (ServerSocket broker = new ServerSocket(0, 50, InetAddress.getLoopbackAddress())) {
+            String server = "127.0.0.1:" + broker.getLocalPort();
+            for (String[] command : new String[][] {{"tenants", "ls"}, {"init"}, {"rejections", "tail"}}) {
+                String[] args = java.util.Arrays.copyOf(command, command.length + 3);
+                args[command.length] = "--bootstrap-server=" + server;
+                args[command.length + 1] = "--set=kafka.security.protocol=SSL";
+                args[command.length + 2] = "--set=kafka.ssl.truststore.location=/no/such.jks";
+                Cli run = Cli.run(args);
 
-            assertThat(run.exitCode()).isEqualTo(ExitCodes.FAILED);
-            assertThat(run.err())
-                    .startsWith("tidegate: no connection to 127.0.0.1:1 can be made: ")
-                    .contains("/no/such.jks")
-                    .doesNotContain("\tat ");
+                assertThat(run.exitCode()).isEqualTo(ExitCodes.FAILED);
+                assertThat(run.err())
+                        .startsWith("tidegate: no connection to %s can be made: ".formatted(server))
+                        .contains("/no/such.jks")
+                        .doesNotContain("\tat ");
+            }
         }
     }
 }
