@@ -94,6 +94,7 @@ public final class Admission {
         }
         QuotaExceeded quota = config.periods().isEmpty() ? null : checkPeriods(config, usage, bytes, nowMs);
         if (quota == null) {
+            adoptLimits(config, usage, type);
             quota = checkRate(config, usage, type, bytes, nowMs);
         }
         if (quota == null) {
@@ -237,6 +238,31 @@ public final class Admission {
         }
     }
 
+    /**
+     * Takes over the limits of all buckets that the signal draws from, whichever of them rejects it. The level follows from the config:
+     * capped at the size of each bucket that was in force for a decision, also if no signal was accepted under it. A limit of 0 has no
+     * bucket, and leaves the level as it is.
+     */
+    private static void adoptLimits(TenantConfig config, TenantUsage usage, @Nullable String type) {
+        if (config.maxSignalsPerSec() != null && config.maxSignalsPerSec() > 0 && config.burst() > 0) {
+            usage.bucket.adopt(config.maxSignalsPerSec(), config.burst());
+        }
+        if (config.maxBytesPerSec() != null && config.bytesPerSec() > 0) {
+            adoptedBytes(config, usage);
+        }
+        SignalLimit limit = limitOf(config, type);
+        if (type != null && limit != null && !isClosed(limit)) {
+            adoptedSignals(usage, type, limit);
+        }
+    }
+
+    private static @Nullable SignalLimit limitOf(TenantConfig config, @Nullable String type) {
+        return type == null || config.signals().isEmpty()
+                ? null
+                : config.signals().get(type);
+    }
+
+    /** Only after {@link #adoptLimits}. */
     private static @Nullable QuotaExceeded checkRate(
             TenantConfig config, TenantUsage usage, @Nullable String type, int bytes, long nowMs) {
         if (config.maxSignalsPerSec() == null) {
@@ -251,7 +277,6 @@ public final class Admission {
             return exceeded(config, Reason.BURST_EXCEEDED, OptionalLong.of(0), OptionalLong.empty(), 0);
         }
         TokenBucket bucket = usage.bucket;
-        bucket.adopt(rate, burst);
         if (bucket.has(1, nowMs)) {
             return null;
         }
@@ -268,7 +293,7 @@ public final class Admission {
             return null;
         }
         long rate = config.bytesPerSec();
-        if (rate > 0 && adoptedBytes(config, usage).has(bytes, nowMs)) {
+        if (rate > 0 && usage.byteBucket().has(bytes, nowMs)) {
             return null;
         }
         long retryAfterMs = rate == 0 ? 0 : retryAfterMs(config, usage, type, bytes, nowMs);
@@ -294,7 +319,7 @@ public final class Admission {
             return null;
         }
         long rate = isClosed(limit) ? 0 : limit.maxSignalsPerSec();
-        if (rate > 0 && adoptedSignals(usage, type, limit).has(1, nowMs)) {
+        if (rate > 0 && usage.signalBuckets().get(type).bucket.has(1, nowMs)) {
             return null;
         }
         long retryAfterMs = rate == 0 ? 0 : retryAfterMs(config, usage, type, bytes, nowMs);
@@ -323,9 +348,7 @@ public final class Admission {
     /** How long until all buckets have what the signal takes, from then on; 0 if waiting does not help. */
     private static long retryAfterMs(
             TenantConfig config, TenantUsage usage, @Nullable String type, int bytes, long nowMs) {
-        SignalLimit limit = type == null || config.signals().isEmpty()
-                ? null
-                : config.signals().get(type);
+        SignalLimit limit = limitOf(config, type);
         if (config.maxBytesPerSec() == null && limit == null) {
             return usage.bucket.retryAfterMs(1, nowMs);
         }
@@ -333,15 +356,17 @@ public final class Admission {
             return 0;
         }
         // A late signal may find tokens at its time, and none at a later one. A bucket that was waited for has them
-        // from
-        // then on, so each is waited for once.
+        // from then on,
+        // so each is waited for once.
         long atMs = nowMs;
         long beforeMs;
         do {
             beforeMs = atMs;
             atMs = config.maxSignalsPerSec() == null ? atMs : available(usage.bucket, 1, atMs);
-            atMs = config.maxBytesPerSec() == null ? atMs : available(adoptedBytes(config, usage), bytes, atMs);
-            atMs = limit == null || type == null ? atMs : available(adoptedSignals(usage, type, limit), 1, atMs);
+            atMs = config.maxBytesPerSec() == null ? atMs : available(usage.byteBucket(), bytes, atMs);
+            atMs = limit == null || type == null
+                    ? atMs
+                    : available(usage.signalBuckets().get(type).bucket, 1, atMs);
         } while (atMs > beforeMs);
         return atMs - nowMs;
     }

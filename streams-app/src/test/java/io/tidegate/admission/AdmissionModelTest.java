@@ -117,6 +117,7 @@ class AdmissionModelTest {
                     return Reason.PERIOD_LIMIT;
                 }
             }
+            adoptLimits(config, type);
             if (config.maxSignalsPerSec() != null) {
                 if (config.maxSignalsPerSec() == 0) {
                     return Reason.RATE_LIMITED;
@@ -155,6 +156,27 @@ class AdmissionModelTest {
                 return Reason.ENTITY_LIMIT;
             }
             return null;
+        }
+
+        /** The levels carry over, capped at the new sizes; a limit of 0 leaves them. */
+        private void adoptLimits(TenantConfig config, @Nullable String type) {
+            if (tokens != null
+                    && config.maxSignalsPerSec() != null
+                    && config.maxSignalsPerSec() > 0
+                    && config.burst() > 0) {
+                tokens = tokens.min(BigDecimal.valueOf(config.burst()));
+            }
+            if (bytesLeft != null
+                    && config.maxBytesPerSec() != null
+                    && config.maxBytesPerSec().signum() > 0) {
+                bytesLeft = bytesLeft.min(new BigDecimal(byteBurst(config)));
+            }
+            SignalLimit limit = type == null ? null : config.signals().get(type);
+            if (limit != null && limit.maxSignalsPerSec() > 0 && limit.burst() > 0) {
+                types.computeIfPresent(
+                        type,
+                        (key, level) -> new Level(level.tokens.min(BigDecimal.valueOf(limit.burst())), level.atMs));
+            }
         }
 
         private void countPeriods(TenantConfig config, int bytes, long nowMs) {

@@ -406,6 +406,42 @@ class AdmissionTest {
     }
 
     @Test
+    void smallerBucketsCapTheLevelsAlsoIfAllTheirSignalsAreRejected() {
+        TenantConfig wide = rate(100L, 200L).toBuilder()
+                .maxBytesPerSec(BigInteger.valueOf(1_000))
+                .build();
+        admission.admit(wide, usage, PLAIN, 100, T);
+        assertThat(usage.tokens(wide, T)).isEqualTo(99);
+        assertThat(usage.byteTokens(wide, T)).isEqualTo(900);
+
+        TenantConfig closed = wide.toBuilder()
+                .maxSignalsPerSec(0L)
+                .burstBytes(BigInteger.valueOf(50))
+                .build();
+        assertThat(admission.admit(closed, usage, PLAIN, 10, T)).isInstanceOf(Rejected.class);
+        assertThat(usage.byteTokens(wide, T)).as("capped at 50").isEqualTo(50);
+        assertThat(usage.tokens(wide, T)).as("a rate of 0 has no bucket").isEqualTo(99);
+
+        TenantConfig small =
+                rate(100L, 5L).toBuilder().maxEntities(BigInteger.ZERO).build();
+        assertThat(admission.admit(small, usage, new Signal(null, "a", null, null), 10, T))
+                .isInstanceOf(Rejected.class);
+        assertThat(usage.tokens(wide, T)).as("capped at 5").isEqualTo(5);
+    }
+
+    @Test
+    void aBurstOfZeroThatIsOnlyObservedLeavesTheLevelForTheNextBucket() {
+        assertAccepted(rate(100L, 200L), PLAIN, T);
+        assertAccepted(observing(rate(100L, 0L)), PLAIN, T);
+        assertThat(usage.tokens(rate(100L, 200L), T)).isEqualTo(99);
+        assertAccepted(rate(100L, 5L), PLAIN, T);
+        assertThat(usage.tokens(rate(100L, 5L), T)).isEqualTo(4);
+        assertThat(usage.tokens(rate(100L, 200L), T))
+                .as("capped at 5, one taken")
+                .isEqualTo(4);
+    }
+
+    @Test
     void aLateSignalIsJudgedAtItsOwnTimeAndByWhatItTakesFromLaterOnes() {
         TenantConfig config = rate(100L, null);
         acceptedOf(1, config, T - 60_000);
