@@ -21,8 +21,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>A connection waits for a request or serves one. Waiting ends at a deadline that bytes do not extend, so a client that
  * sends a byte at a time cannot keep a connection. When the limit is reached, a new connection is not kept waiting: the one
- * that has waited longest is closed instead, of the address that has the most. So health is always answered, and an
- * address that opens many connections displaces its own.
+ * that has waited longest is closed instead, of the address that has the most, and none of the most recent ones. So health is
+ * always answered, and an address that opens many connections displaces its own.
  *
  * <p>Thread-safe. It is the only lock of its callers, and is never held while a connection is closed.
  */
@@ -137,9 +137,18 @@ final class Connections implements Connection.Listener {
         return entries.values().stream()
                 .filter(entry -> entry != newest && entry.state != State.STREAMING)
                 .min(Comparator.<Entry>comparingInt(entry -> -counts.getOrDefault(entry.address, 0))
+                        .thenComparing(this::isRecent)
                         .thenComparing(entry -> entry.state)
                         .thenComparingLong(entry -> entry.turn))
                 .orElse(null);
+    }
+
+    /**
+     * Whether a connection is among the newest. Connections are opened on several threads, so an older one can be opened after it;
+     * and where all others are served, it would be the only one that waits. Nevertheless its first request must be answered.
+     */
+    private boolean isRecent(Entry entry) {
+        return turns - entry.turn < limits.max() / 2;
     }
 
     /** A request's header is complete. */

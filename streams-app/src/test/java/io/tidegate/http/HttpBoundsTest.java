@@ -41,6 +41,7 @@ final class HttpBoundsTest {
 
     private final AtomicLong nowNanos = new AtomicLong();
     private final List<Socket> sockets = new ArrayList<>();
+    private final CountDownLatch entered = new CountDownLatch(1);
     private final CountDownLatch release = new CountDownLatch(1);
     private HttpServer server;
 
@@ -70,6 +71,7 @@ final class HttpBoundsTest {
                 .addQuick("/livez", Role.PUBLIC, call -> Reply.text(200, "alive"))
                 .add("GET", "/v1/things/{id}", Role.TENANT, call -> Reply.text(200, "thing"))
                 .add("GET", "/v1/slow/{id}", Role.TENANT, call -> {
+                    entered.countDown();
                     release.await();
                     return Reply.text(200, "done");
                 })
@@ -173,7 +175,7 @@ final class HttpBoundsTest {
 
         pass(11);
         assertThat(isClosed(silent)).isTrue();
-        pass(20);
+        pass(31); // its response may have ended only now
         assertThat(isClosed(served)).isTrue();
     }
 
@@ -202,7 +204,7 @@ final class HttpBoundsTest {
     void aConnectionThatIsUsedIsKeptWhereOthersWait() throws Exception {
         start(Connections.Limits.of(8));
         Socket busy = connect("GET /v1/slow/1 HTTP/1.1\r\nHost: localhost\r\n\r\n");
-        awaitOpen(1);
+        entered.await();
         for (int i = 0; i < 40; i++) {
             connect("");
         }

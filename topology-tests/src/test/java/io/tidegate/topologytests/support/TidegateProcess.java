@@ -148,6 +148,11 @@ public final class TidegateProcess implements AutoCloseable {
         return process.isAlive();
     }
 
+    /** Whether the process ends within this time. */
+    public boolean endsWithin(Duration time) throws InterruptedException {
+        return process.waitFor(time.toMillis(), TimeUnit.MILLISECONDS);
+    }
+
     /** kill -9. */
     public void kill() throws InterruptedException {
         process.destroyForcibly().waitFor();
