@@ -3,7 +3,7 @@ import { get } from './api.js';
 import { clock, h, number, pill } from './dom.js';
 import { overview } from './tenants.js';
 import { tenantPage } from './tenant.js';
-import { refusals } from './refusals.js';
+import { rejections } from './rejections.js';
 import { wal } from './wal.js';
 
 const REFRESH_MS = 2000;
@@ -23,7 +23,7 @@ function open() {
   page?.close();
   let name = parts[0] ?? 'overview';
   if (name === 'tenant' && /^(0|[1-9][0-9]{0,19})$/.test(parts[1] ?? '')) page = tenantPage(parts[1]);
-  else if (name === 'refusals') page = refusals(choices);
+  else if (name === 'rejections') page = rejections(choices);
   else if (name === 'wal') page = wal();
   else {
     name = 'overview';

@@ -1,4 +1,4 @@
-// Accepted and refused signals by reason over the last hour, stacked.
+// Accepted and rejected signals by reason over the last hour, stacked.
 import { h, number, rate, REASONS, words } from './dom.js';
 
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();

@@ -29,7 +29,7 @@ export function tenantPage(id) {
   const title = h('h1', {}, `Tenant ${id}`);
   const badges = h('span', { class: 'badges' });
   const use = h('div', { class: 'facts' }, loading('usage'));
-  const refused = h('p', { class: 'hint', id: 'refused' });
+  const byReason = h('p', { class: 'hint', id: 'rejected-by-reason' });
   const limits = h('div', {}, loading('limits'));
   const history = h('div', {}, loading('its history'));
   const blockButton = h('button', { type: 'button', onclick: () => act(block) }, 'Block …');
@@ -38,8 +38,8 @@ export function tenantPage(id) {
     h('div', { class: 'heading' }, title, badges,
       h('div', { class: 'buttons' }, blockButton,
         h('button', { type: 'button', onclick: () => act(prune) }, 'Prune WAL …'),
-        h('a', { class: 'button', href: `#/refusals?tenant=${id}` }, 'Its refusals'))),
-    h('section', { 'aria-label': 'Usage' }, h('h2', {}, 'Used'), use, refused),
+        h('a', { class: 'button', href: `#/rejections?tenant=${id}` }, 'Its rejections'))),
+    h('section', { 'aria-label': 'Usage' }, h('h2', {}, 'Used'), use, byReason),
     h('section', { 'aria-label': 'Last hour' }, h('h2', {}, 'Last hour'), chart.element),
     h('div', { class: 'columns' },
       h('section', {}, h('h2', {}, 'Limits in force'), limits),
@@ -158,7 +158,7 @@ export function tenantPage(id) {
         const config = { ...(tenant?.config ?? {}), ...changes };
         delete config.tenant_id;
         const report = await send('POST', `${path}/dry-run`, { config });
-        preview.replaceChildren(h('p', { class: 'preview' }, 'Would have refused ', h('b', {}, number(report.rejected_total)), ' of the last ', h('b', {}, number(report.signals)), ' signals',
+        preview.replaceChildren(h('p', { class: 'preview' }, 'Would have rejected ', h('b', {}, number(report.rejected_total)), ' of the last ', h('b', {}, number(report.signals)), ' signals',
           report.signals ? ` (${percent(report.rejected_total, report.signals)}), the last hour's.` : '.'),
         h('ul', { class: 'legend' }, REASONS.filter((reason) => report.rejected[reason] > 0).map((reason) => h('li', {}, h('span', { class: `swatch c-${reason}` }), words(reason), h('b', {}, number(report.rejected[reason]))))), ...warnings(report.warnings));
       } catch (e) {
@@ -202,7 +202,7 @@ export function tenantPage(id) {
       h('label', { for: 'f-plan' }, h('span', {}, 'Plan'), inputs.plan, h('span', { class: 'hint' }, 'supplies every limit that is empty'), errors.plan),
       h('label', { for: 'f-mode' }, h('span', {}, 'Mode'), inputs.mode),
       h('div', { class: 'buttons' }, h('button', { type: 'submit', class: 'primary' }, 'Save'),
-        h('button', { type: 'button', onclick: dryRun }, 'What would it refuse?'), h('button', { type: 'button', class: 'quiet', onclick: reset }, 'Reset')),
+        h('button', { type: 'button', onclick: dryRun }, 'What would it reject?'), h('button', { type: 'button', class: 'quiet', onclick: reset }, 'Reset')),
       preview, lines);
     box.fill = fill;
     return box;
@@ -215,7 +215,7 @@ export function tenantPage(id) {
       return;
     }
     const minutes = h('select', {}, [[10, '10 minutes'], [60, '1 hour'], [1440, '1 day'], [5256000, '10 years']].map(([value, text]) => h('option', { value, selected: value === 60 }, text)));
-    const wanted = await ask(`Block tenant ${id}?`, [h('p', {}, 'All its signals are refused as “tenant blocked” until then. Its limits stay.'), h('label', {}, 'For', minutes),
+    const wanted = await ask(`Block tenant ${id}?`, [h('p', {}, 'All its signals are rejected as “tenant blocked” until then. Its limits stay.'), h('label', {}, 'For', minutes),
       command(`tidegate tenants block ${id} --for 1h`)], [['Block', () => minutes.value, 'danger'], ['Cancel', null]]);
     if (!wanted) return;
     await send('POST', `${path}/block`, { for: `PT${wanted}M` }, etag ? { 'If-Match': etag } : {});
@@ -256,7 +256,7 @@ export function tenantPage(id) {
     element.querySelector('form.edit').fill();
     limits.replaceChildren(...warnings(tenant.warnings), tenant.limits ? h('table', {}, h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, 'Limit'), h('th', { scope: 'col', class: 'num' }, 'Value'), h('th', { scope: 'col' }, 'From'))),
       h('tbody', {}, Object.entries(tenant.limits).map(([name, limit]) => h('tr', {}, h('th', { scope: 'row' }, words(name)), h('td', { class: 'num' }, value(name, limit.value), limit.ceiling === undefined ? '' : h('span', { class: 'quiet' }, ` (up to ${value(name, limit.ceiling)})`)), h('td', {}, ORIGINS[limit.origin] ?? limit.origin)))))
-      : empty('It has no config', 'Its signals are refused as “tenant unknown”. Save the form to let them in.'));
+      : empty('It has no config', 'Its signals are rejected as “tenant unknown”. Save the form to let them in.'));
   }
 
   const period = (limit) => `${limit.per} ${[limit.max_signals === null ? '' : `${number(limit.max_signals)} signals`, limit.max_bytes === null ? '' : bytes(limit.max_bytes)].filter(Boolean).join(' and ')}`;
@@ -312,9 +312,9 @@ export function tenantPage(id) {
         h('small', {}, ['item', 'user', 'creator'].map((kind) => ofLimit(usage.entities[kind], usage.entities[`${kind}_limit`], `${kind}s`)).join(', '))),
       fact('Storage', bar('storage', usage.storage.sealed_bytes, usage.storage.limit_bytes, usage.storage.limit_bytes === null ? `${bytes(usage.storage.sealed_bytes)}, unlimited` : `${bytes(usage.storage.sealed_bytes)} of ${bytes(usage.storage.limit_bytes)}`),
         h('small', {}, `${number(usage.storage.sealed_segments)} sealed segments`)),
-      fact('Ever', h('span', { class: 'use' }, h('span', { class: 'use-text' }, h('b', { id: 'accepted' }, number(usage.accepted)), ' accepted, ', h('b', { id: 'rejected', class: usage.rejected_total ? 'no' : '' }, number(usage.rejected_total)), ' refused')),
+      fact('Ever', h('span', { class: 'use' }, h('span', { class: 'use-text' }, h('b', { id: 'accepted' }, number(usage.accepted)), ' accepted, ', h('b', { id: 'rejected', class: usage.rejected_total ? 'no' : '' }, number(usage.rejected_total)), ' rejected')),
         h('small', {}, `last decision ${time(usage.last_decision_at)}`)));
-    refused.textContent = REASONS.filter((reason) => usage.rejected[reason] > 0).map((reason) => `${words(reason)} ${number(usage.rejected[reason])}`).join(' · ');
+    byReason.textContent = REASONS.filter((reason) => usage.rejected[reason] > 0).map((reason) => `${words(reason)} ${number(usage.rejected[reason])}`).join(' · ');
     chart.show(await get(`/v1/history?tenant=${id}`), limit);
   }
 

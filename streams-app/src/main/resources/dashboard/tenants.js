@@ -5,7 +5,7 @@ import { bar, bytes, empty, failed, h, loading, number, percent, pill, rate, wor
 
 const PAGE = 100;
 const PAGES_MAX = 1000;
-const SORTS = { used: 'most used', rejected: 'most refused', accepted: 'most accepted', entities: 'most entities', storage: 'most storage', label: 'label', id: 'id' };
+const SORTS = { used: 'most used', rejected: 'most rejected', accepted: 'most accepted', entities: 'most entities', storage: 'most storage', label: 'label', id: 'id' };
 const STATES = { '': 'any state', enforce: 'enforcing', observe: 'observing', blocked: 'blocked', no_config: 'without config' };
 
 function tile(name, kind = '') {
@@ -33,10 +33,10 @@ export class Pace {
 
 export function overview(choices) {
   const tiles = {
-    accepted: tile('Accepted', 'ok'), rejected: tile('Rejected', 'no'), share: tile('Refused share'), over: tile('Tenants over 80 %'),
+    accepted: tile('Accepted', 'ok'), rejected: tile('Rejected', 'no'), share: tile('Rejected share'), over: tile('Tenants over 80 %'),
     wal: tile('WAL, sealed'), disk: tile('Free disk, least'),
   };
-  const chart = new Chart('Accepted and refused signals');
+  const chart = new Chart('Accepted and rejected signals');
   const chartBox = h('div', {}, loading('the last hour'));
   const list = tenantList(choices);
   const element = h('div', { class: 'stack' },
@@ -83,7 +83,7 @@ function tenantList(choices) {
   const spacer = h('div', { class: 'spacer', role: 'presentation' });
   const viewport = h('div', { class: 'viewport', tabindex: 0, role: 'rowgroup', 'aria-label': 'Tenants' }, spacer);
   const table = h('div', { class: 'tenants', role: 'table', 'aria-label': 'Tenants' },
-    h('div', { class: 'row head', role: 'row' }, ['Tenant', 'Rate', 'Entities', 'Storage', 'Refused, 5 min', 'Mostly because'].map((name) => h('span', { role: 'columnheader' }, name))),
+    h('div', { class: 'row head', role: 'row' }, ['Tenant', 'Rate', 'Entities', 'Storage', 'Rejected, 5 min', 'Mostly because'].map((name) => h('span', { role: 'columnheader' }, name))),
     viewport);
   table.hidden = true;
   const message = h('div', {}, loading('tenants'));
@@ -205,7 +205,7 @@ function tenantList(choices) {
       cell('Entities', bar('entities', usage.entities.total, usage.entities.limit, usage.entities.limit === null ? number(usage.entities.total) : `${number(usage.entities.total)} of ${number(usage.entities.limit)}`)),
       cell('Storage', bar('storage', usage.storage.sealed_bytes, usage.storage.limit_bytes,
         usage.storage.limit_bytes === null ? bytes(usage.storage.sealed_bytes) : `${bytes(usage.storage.sealed_bytes)} of ${bytes(usage.storage.limit_bytes)}`)),
-      cell('Refused', h('b', { class: recent?.rejected ? 'no' : '' }, recent ? percent(recent.rejected, recent.accepted + recent.rejected) : '–')),
+      cell('Rejected', h('b', { class: recent?.rejected ? 'no' : '' }, recent ? percent(recent.rejected, recent.accepted + recent.rejected) : '–')),
       cell('Because', recent?.top_reason ? h('span', { class: 'reason' }, h('span', { class: `swatch c-${recent.top_reason}` }), words(recent.top_reason)) : '–'));
   }
 

@@ -20,13 +20,13 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /**
- * Many who watch one instance: streams of refusals that are read, and pollers of the list of tenants. What is closed is
+ * Many who watch one instance: streams of rejections that are read, and pollers of the list of tenants. What is closed is
  * opened again, so that it can be started before the instance is there. One thread reads all streams.
  */
 @Command(
         name = "audience",
         mixinStandardHelpOptions = true,
-        description = "Opens streams of refusals and polls the list of tenants; prints each second what it got.")
+        description = "Opens streams of rejections and polls the list of tenants; prints each second what it got.")
 final class Audience implements Callable<Integer> {
     private static final Duration AGAIN = Duration.ofMillis(500);
     private static final Duration POLL = Duration.ofMillis(100);

@@ -126,7 +126,7 @@ final class Bench implements AutoCloseable {
     }
 
     /**
-     * Without its leader a partition refuses a producer's first batch and takes those behind it, which are out of order for
+     * Without its leader a partition rejects a producer's first batch and takes those behind it, which are out of order for
      * ever. For a moment the broker may not know a new topic at all.
      */
     private void awaitLeaders(String topic) throws InterruptedException, ExecutionException {

@@ -54,7 +54,7 @@ record Case(String name, Program program, Workload workload, int threads, Quota 
     enum Quota {
         /** Limits that are judged and never met. */
         ACCEPT_ALL,
-        /** One signal a second, so that all but a few are refused. */
+        /** One signal a second, so that all but a few are rejected. */
         REJECT_ALL,
         /** Every second tenant like the one, the others like the other. */
         HALF;

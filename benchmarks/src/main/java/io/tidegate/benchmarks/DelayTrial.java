@@ -28,7 +28,7 @@ import org.apache.kafka.clients.producer.ProducerRecord;
  * its tenant's file.
  *
  * <p>Each signal carries when it was sent, by the clock of this process, which also reads the rejections and looks at the
- * ends of some tenants' files. Half of the tenants are refused nearly everything.
+ * ends of some tenants' files. Half of the tenants are rejected nearly everything.
  */
 final class DelayTrial {
     /** What came out. */

@@ -183,7 +183,7 @@ final class Sizing implements Callable<Integer> {
                 topics.get(settings.topics().accepted()),
                 accepted);
         put(
-                "topic quota-exceeded, a refused signal",
+                "topic quota-exceeded, a rejected signal",
                 topics.get(settings.topics().quotaExceeded()),
                 rejected);
         Path data = settings.dataDir();

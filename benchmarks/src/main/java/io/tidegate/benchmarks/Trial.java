@@ -268,7 +268,7 @@ final class Trial {
                 .orElse(0);
     }
 
-    /** That a case in which nothing is to be refused measures what it says. */
+    /** That a case in which nothing is to be rejected measures what it says. */
     private void checkAccepted(Case subject, String id) throws InterruptedException, ExecutionException {
         boolean judges = Stream.of(Program.TIDEGATE, Program.FLINK, Program.HAND_WRITTEN)
                 .anyMatch(program -> program == subject.program());
@@ -277,7 +277,7 @@ final class Trial {
                     .mapToLong(Long::longValue)
                     .sum();
             if (refused > 0) {
-                throw new IllegalStateException("%s refused %,d signals and should refuse none".formatted(id, refused));
+                throw new IllegalStateException("%s rejected %,d signals and should reject none".formatted(id, refused));
             }
         }
     }

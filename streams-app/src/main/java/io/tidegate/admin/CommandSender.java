@@ -44,7 +44,7 @@ public final class CommandSender {
     /**
      * The answer to a command.
      *
-     * @param done false where it was refused
+     * @param done false where it was rejected
      * @param events all events that it caused, the answer last
      */
     public record Answer(boolean done, List<JsonNode> events) {
@@ -84,7 +84,7 @@ public final class CommandSender {
     }
 
     /**
-     * Asks to delete all of a tenant whose config was removed. An instance reads configs in its own time, and refuses until
+     * Asks to delete all of a tenant whose config was removed. An instance reads configs in its own time, and rejects until
      * it has: so it is asked again.
      */
     public Answer delete(TenantId tenant, Duration within) {

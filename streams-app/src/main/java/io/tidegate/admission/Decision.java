@@ -7,6 +7,6 @@ public sealed interface Decision {
         static final Accepted INSTANCE = new Accepted();
     }
 
-    /** The signal is refused, and nothing but a counter changed. */
+    /** The signal is rejected, and nothing but a counter changed. */
     record Rejected(QuotaExceeded quota) implements Decision {}
 }

@@ -21,7 +21,7 @@ public final class QuotaUse {
      * The largest of the shares of the rates, periods, entities and storage.
      *
      * @param usage null = never decided on
-     * @param config null = unknown and refused, which is no limit that could be used
+     * @param config null = unknown and rejected, which is no limit that could be used
      */
     public static long percent(@Nullable TenantUsage usage, @Nullable TenantConfig config, long nowMs) {
         if (config == null) {

@@ -323,7 +323,7 @@ final class CommandsApi implements AutoCloseable {
 
     private static ObjectNode body(Call call, Set<String> known) {
         call.allowQuery(Set.of());
-        var unused = call.path().containsKey("id") ? call.tenant() : null; // refused before the body
+        var unused = call.path().containsKey("id") ? call.tenant() : null; // rejected before the body
         ObjectNode body = call.body().length == 0 ? Json.object() : TenantsApi.object(call);
         body.fieldNames().forEachRemaining(name -> {
             if (!known.contains(name)) {

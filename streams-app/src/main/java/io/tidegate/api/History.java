@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  * that those of several instances can be added. Thread-safe.
  */
 final class History {
-    /** One outcome of signals: accepted, or refused for a reason. */
+    /** One outcome of signals: accepted, or rejected for a reason. */
     static final int OUTCOMES = 1 + Reason.values().length;
 
     static final long SPAN_MS = 3_600_000;
@@ -33,7 +33,7 @@ final class History {
     /**
      * A tenant's last five minutes.
      *
-     * @param top why most were refused; null where none were
+     * @param top why most were rejected; null where none were
      */
     record Recent(long accepted, long rejected, @Nullable Reason top) {}
 

@@ -19,7 +19,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
-/** What became of signals: refusals as they happen, and the sealed segments that a tenant is charged for. */
+/** What became of signals: rejections as they happen, and the sealed segments that a tenant is charged for. */
 final class RecordsApi implements AutoCloseable {
     private static final int SEGMENTS_DEFAULT = 100;
     private static final int SEGMENTS_MAX = 1000;

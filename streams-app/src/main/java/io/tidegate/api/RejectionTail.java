@@ -32,10 +32,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Refusals as they happen, for all live streams of this instance: one consumer of {@code quota-exceeded} and {@code
+ * Rejections as they happen, for all live streams of this instance: one consumer of {@code quota-exceeded} and {@code
  * signals-dead-letter}, however many look, and none while nobody does.
  *
- * <p>It must not cost what it shows: a flood of refusals is read up to so many a second, fewer where many look, and what is more is skipped and
+ * <p>It must not cost what it shows: a flood of rejections is read up to so many a second, fewer where many look, and what is more is skipped and
  * said so. Each record is written as text once, and only if somebody wants it. Thread-safe.
  */
 public final class RejectionTail implements AutoCloseable {
@@ -56,7 +56,7 @@ public final class RejectionTail implements AutoCloseable {
     private static final byte[] FAILED = event("failed", "{}");
 
     /**
-     * Which refusals.
+     * Which rejections.
      *
      * @param tenant null = all
      * @param reasons empty = all
@@ -105,7 +105,7 @@ public final class RejectionTail implements AutoCloseable {
     }
 
     /**
-     * Shows refusals from now on.
+     * Shows rejections from now on.
      *
      * @throws Problem where there are as many streams as there may be
      */
@@ -147,7 +147,7 @@ public final class RejectionTail implements AutoCloseable {
                 readWindow(reader);
             }
         } catch (AdminException | KafkaException e) {
-            LOG.warn("refusals cannot be shown", e);
+            LOG.warn("rejections cannot be shown", e);
             synchronized (this) {
                 reading = false;
                 listeners.forEach(listener -> {

@@ -91,7 +91,7 @@ final class TenantJson {
      * A tenant's usage beside its limits.
      *
      * @param usage null = never decided on
-     * @param config null = unknown and refused
+     * @param config null = unknown and rejected
      */
     static ObjectNode usage(@Nullable TenantUsage usage, @Nullable TenantConfig config, long nowMs) {
         ObjectNode json = Json.object();

@@ -133,7 +133,7 @@ final class TenantsApi {
     static Problem unknown(TenantId tenant) {
         return new Problem(
                         Problem.Kind.TENANT_UNKNOWN,
-                        "tenant %s has no config; its signals are refused as tenant_unknown"
+                        "tenant %s has no config; its signals are rejected as tenant_unknown"
                                 .formatted(tenant.decimal()))
                 .member("tenant", tenant.decimal());
     }

@@ -151,7 +151,7 @@ final class LoadCommand implements Callable<Integer> {
             directory.putAll(missing);
         } else if (!missing.isEmpty()) {
             err.println(
-                    "%d of the tenants have no config; unless tenants.unknown=default-config their signals are refused"
+                    "%d of the tenants have no config; unless tenants.unknown=default-config their signals are rejected"
                                     .formatted(missing.size())
                             + " as tenant_unknown. --create-tenants gives them one.");
         }

@@ -35,7 +35,7 @@ abstract class OwnerRequest extends OnTenant {
     }
 
     int refused(String message) {
-        hint("refused: " + Table.printable(message));
+        hint("rejected: " + Table.printable(message));
         return ExitCodes.FAILED;
     }
 }

@@ -33,7 +33,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "rejections",
         mixinStandardHelpOptions = true,
-        description = "Reads what was refused, and why.",
+        description = "Reads what was rejected, and why.",
         synopsisSubcommandLabel = "COMMAND",
         subcommands = {RejectionsCommand.Tail.class, ReplayCommand.class, ExplainCommand.class})
 final class RejectionsCommand implements Runnable {
@@ -48,7 +48,7 @@ final class RejectionsCommand implements Runnable {
     @Command(
             name = "tail",
             mixinStandardHelpOptions = true,
-            description = "Prints refused signals: all that the topic has, or with -f those to come.")
+            description = "Prints rejected signals: all that the topic has, or with -f those to come.")
     static final class Tail implements Callable<Integer> {
         @Mixin
         private SettingsOptions options = new SettingsOptions();
@@ -108,7 +108,7 @@ final class RejectionsCommand implements Runnable {
             try (TopicReader reader = new TopicReader(settings, topics)) {
                 if (follow) {
                     reader.skipToEnd();
-                    spec.commandLine().getErr().println("waiting for refusals; Ctrl-C ends");
+                    spec.commandLine().getErr().println("waiting for rejections; Ctrl-C ends");
                     reader.follow(this::enough, record -> print(record, out));
                 } else {
                     var ends = reader.ends();

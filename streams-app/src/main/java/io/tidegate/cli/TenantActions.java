@@ -24,7 +24,7 @@ final class TenantActions {
     @Command(
             name = "block",
             mixinStandardHelpOptions = true,
-            description = "Refuses all signals of a tenant until a time; its limits stay as they are.")
+            description = "Rejects all signals of a tenant until a time; its limits stay as they are.")
     static final class Block extends ConfigChange {
         @ArgGroup(multiplicity = "1")
         private End end = new End();

@@ -96,7 +96,7 @@ final class SettingDefinitions {
                 Range.between(1000, 1_800_000),
                 Importance.MEDIUM,
                 "How long an instance may be silent before the others take over its shards. Brokers bound it; with"
-                        + " `streams` by group.streams.min.session.timeout.ms, 45 s unless changed: where they refuse,"
+                        + " `streams` by group.streams.min.session.timeout.ms, 45 s unless changed: where they reject,"
                         + " their own value holds and a warning says so.");
         instance.add(
                 Settings.COMMIT_INTERVAL_MS,
@@ -175,7 +175,7 @@ final class SettingDefinitions {
                 true,
                 null,
                 Importance.MEDIUM,
-                "Refuse to start where the signals' timestamps are set by producers, who could so refill their own"
+                "Do not start where the signals' timestamps are set by producers, who could so refill their own"
                         + " buckets.");
         tenants.add(
                 Settings.LATENESS_MAX_MS,
@@ -226,7 +226,7 @@ final class SettingDefinitions {
         topics.topic(Settings.TOPIC_BY_TENANT, "signals-by-tenant", "Signals keyed by tenant.");
         topics.topic(Settings.TOPIC_CONFIGS, "tenant-configs", "Tenants' configs.");
         topics.topic(Settings.TOPIC_ACCEPTED, "signals-accepted", "Accepted signals, numbered for each tenant.");
-        topics.topic(Settings.TOPIC_QUOTA_EXCEEDED, "quota-exceeded", "Refused signals, with the reason.");
+        topics.topic(Settings.TOPIC_QUOTA_EXCEEDED, "quota-exceeded", "Rejected signals, with the reason.");
         topics.topic(
                 Settings.TOPIC_DEAD_LETTER, "signals-dead-letter", "Records that cannot be judged, with the reason.");
         topics.topic(Settings.TOPIC_SEGMENTS, "wal-segments", "Reports of sealed WAL segments.");
@@ -332,7 +332,7 @@ final class SettingDefinitions {
                 100,
                 Range.between(1, 10_000),
                 Importance.LOW,
-                "Tenants that metrics name, those that are refused most first; all others count as `_other`.");
+                "Tenants that metrics name, those that are rejected most first; all others count as `_other`.");
         return def;
     }
 

@@ -689,7 +689,7 @@ public final class Settings {
         streams.put(StreamsConfig.producerPrefix(ProducerConfig.MAX_REQUEST_SIZE_CONFIG), (int) requestBytesMax);
         // Most of what is sent waits for the next commit anyway, and a request costs little more if it carries more.
         streams.put(StreamsConfig.producerPrefix(ProducerConfig.BATCH_SIZE_CONFIG), BATCH_BYTES);
-        // A record that does not fit into the producer's memory would be refused, and again at each retry.
+        // A record that does not fit into the producer's memory would be rejected, and again at each retry.
         streams.put(
                 StreamsConfig.producerPrefix(ProducerConfig.BUFFER_MEMORY_CONFIG),
                 Math.max(BUFFER_BYTES_MIN, 2 * requestBytesMax));

@@ -14,7 +14,7 @@ import java.util.Properties;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** Gathers settings from flags, environment and file, and refuses names that do not exist. */
+/** Gathers settings from flags, environment and file, and rejects names that do not exist. */
 public final class SettingsLoader {
     /** Where a value comes from. */
     public enum Origin {

@@ -13,7 +13,7 @@ import org.apache.kafka.common.utils.Utils;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How large a record may be, known before it is sent: a record that the broker or the producer refuses would abort the
+ * How large a record may be, known before it is sent: a record that the broker or the producer rejects would abort the
  * whole transaction, and again at each retry.
  *
  * @param recordBytesMax the largest record that all of Tidegate's topics take, as {@link #of} counts it

@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  * Where a tenant's signals may be written, and where they are sent on to if that is not here.
  *
  * <p>A signal visits each region at most once: it carries the regions that sent it on, so that two deployments that
- * disagree, or a map that leads in a circle, end in a refusal and not in a loop. Immutable.
+ * disagree, or a map that leads in a circle, end in a rejection and not in a loop. Immutable.
  */
 public final class Residency {
     /** No region is known but this one. */

@@ -10,7 +10,7 @@ import java.util.List;
  * @param byTenant signals keyed by tenant
  * @param configs tenants' configs, compacted
  * @param accepted accepted signals, numbered for each tenant
- * @param quotaExceeded refused signals
+ * @param quotaExceeded rejected signals
  * @param deadLetter records that cannot be judged
  * @param segments sealed WAL segments, compacted
  * @param commands what operators ask of tenants' state

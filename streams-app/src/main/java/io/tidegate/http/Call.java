@@ -36,7 +36,7 @@ public record Call(Principal principal, Map<String, String> path, Fields query, 
         }
     }
 
-    /** A query parameter; null where it is absent. Given twice it is refused: two readers could see two values. */
+    /** A query parameter; null where it is absent. Given twice it is rejected: two readers could see two values. */
     @Nullable
     public String query(String name) {
         Fields.Field field = query.get(name);
@@ -66,7 +66,7 @@ public record Call(Principal principal, Map<String, String> path, Fields query, 
                 Problem.Kind.BAD_REQUEST, name, "a number from %d to %d is expected".formatted(min, max));
     }
 
-    /** Refuses parameters that no one reads: a misspelt filter would show too much. */
+    /** Rejects parameters that no one reads: a misspelt filter would show too much. */
     public void allowQuery(java.util.Set<String> known) {
         for (String name : query.getNames()) {
             if (!known.contains(name)) {

@@ -217,7 +217,7 @@ final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable 
         return new Problem(Problem.Kind.BAD_REQUEST, "the body cannot be read", cause);
     }
 
-    /** A type that a page of another site cannot send without being asked first, which it is refused. */
+    /** A type that a page of another site cannot send without being asked first, which it is rejected. */
     private static void checkContentType(Request request) {
         String type = request.getHeaders().get(HttpHeader.CONTENT_TYPE);
         String method = request.getMethod();

@@ -13,7 +13,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Answers requests that Jetty itself refuses, such as those with malformed headers, with a problem too. Repeats nothing of
+ * Answers requests that Jetty itself rejects, such as those with malformed headers, with a problem too. Repeats nothing of
  * the request, neither in the answer nor in the log, which gets at most a line a minute.
  */
 final class ProblemErrors extends ErrorHandler {
@@ -50,7 +50,7 @@ final class ProblemErrors extends ErrorHandler {
         refused++;
         long now = System.nanoTime();
         if (now - lineAtNanos >= LINE_EVERY_NANOS) {
-            LOG.info("refused requests that are not well-formed HTTP requests={} status={}", refused, code);
+            LOG.info("rejected requests that are not well-formed HTTP requests={} status={}", refused, code);
             refused = 0;
             lineAtNanos = now;
         }

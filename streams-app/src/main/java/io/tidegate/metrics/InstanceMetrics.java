@@ -315,7 +315,7 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
         return rejected.values().stream().mapToLong(LongAdder::sum).sum();
     }
 
-    /** Logs one line about what was refused since the last call; none where nothing was. */
+    /** Logs one line about what was rejected since the last call; none where nothing was. */
     public synchronized void logRejections() {
         long sum = 0;
         StringJoiner reasons = new StringJoiner(" ");
@@ -329,7 +329,7 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
             }
         }
         if (sum > 0) {
-            LOG.info("signals were refused rejected={} reasons=\"{}\"", sum, reasons);
+            LOG.info("signals were rejected rejected={} reasons=\"{}\"", sum, reasons);
         }
     }
 

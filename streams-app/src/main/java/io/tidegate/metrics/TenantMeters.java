@@ -56,7 +56,7 @@ final class TenantMeters {
             var unused = refusedMeter(OTHER, rejections.other(), reason);
         }
         Gauge.builder(MetricNames.REJECTED_TENANTS_FOLDED, rejections, TenantRejections::folded)
-                .description("Tenants refused in the last minute or two that count as _other")
+                .description("Tenants rejected in the last minute or two that count as _other")
                 .register(registry);
         Gauge.builder(MetricNames.TENANTS_FOLDED, use, TenantUse::folded)
                 .description("Tenants in memory whose use of quotas is not shown")
@@ -221,7 +221,7 @@ final class TenantMeters {
 
     private Meter refusedMeter(String tenant, Counts counts, Reason reason) {
         return FunctionCounter.builder(MetricNames.REJECTIONS, counts, c -> c.of(reason))
-                .description("Signals refused")
+                .description("Signals rejected")
                 .tags(TENANT, tenant, "reason", reason.id())
                 .register(registry);
     }

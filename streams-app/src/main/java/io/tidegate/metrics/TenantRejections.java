@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>A counter that Prometheus reads must never go down, and what it once counted must not be counted again under another
  * label. So each rejection is counted in exactly one place, the one in force when it happens, and no count is ever moved:
- * a tenant that gets a name begins with what it is refused from then on, and what it was refused before stays in {@link
+ * a tenant that gets a name begins with what it is rejected from then on, and what it was rejected before stays in {@link
  * #other}. A tenant that loses its name stops counting; its series stays to be seen for {@link #LEAVING_MS}, so that
  * every scraper has read its last value, and is not shown after that. Its counts are kept for {@link #RESERVE_MS}: if it gets
  * a name again within that, its series goes on from where it was. So the sum over all series is the number of all
@@ -40,7 +40,7 @@ final class TenantRejections {
 
     private static final Reason[] REASONS = Reason.values();
 
-    /** What was refused of one tenant, or of all that have no name. */
+    /** What was rejected of one tenant, or of all that have no name. */
     static final class Counts {
         private final LongAdder[] byReason = new LongAdder[REASONS.length];
         private long sumAtTurn;
@@ -77,7 +77,7 @@ final class TenantRejections {
     private final Map<TenantId, Counts> named = new ConcurrentHashMap<>();
     private final Counts other = new Counts();
 
-    /** Refusals of tenants without a name in this turn. */
+    /** Rejections of tenants without a name in this turn. */
     private volatile Map<TenantId, LongAdder> candidates = new ConcurrentHashMap<>();
 
     /** Tenants that had a name, the longest gone first; guarded by this. */
@@ -150,7 +150,7 @@ final class TenantRejections {
         return other;
     }
 
-    /** Tenants that were refused without a name in the last whole turn or in this one; counted up to a bound. */
+    /** Tenants that were rejected without a name in the last whole turn or in this one; counted up to a bound. */
     int folded() {
         return Math.max(foldedLastTurn, candidates.size());
     }

@@ -19,7 +19,7 @@ import java.util.function.LongSupplier;
 import java.util.function.Predicate;
 
 /**
- * How much of their quotas tenants use: of at most {@code tenantsMax}, those that are refused most and then those that
+ * How much of their quotas tenants use: of at most {@code tenantsMax}, those that are rejected most and then those that
  * are nearest to a limit.
  *
  * <p>Each task tells from time to time of all its tenants, and the choice is made on its thread; so a decision costs

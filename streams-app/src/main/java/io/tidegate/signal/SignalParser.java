@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  * once: with two {@code tenant_id} two readers could see two tenants. Every allocation is bounded: nesting, lengths of
  * names, numbers and ids.
  *
- * <p>Plain values, nearly all, are read by {@link SignalScanner}; the JSON parser has the rest, and every refusal.
+ * <p>Plain values, nearly all, are read by {@link SignalScanner}; the JSON parser has the rest, and every rejection.
  *
  * <p>Thread-safe.
  */

@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
  * Reads the plain case of a signal quickly: ASCII without escapes, little nesting, nothing wrong.
  *
  * <p>It either is sure, and then says what {@link SignalParser} would say, or leaves the value to the JSON parser: it never
- * refuses. What it takes is a subset of JSON that is checked to its last byte. Separate because nearly all signals are plain,
+ * rejects. What it takes is a subset of JSON that is checked to its last byte. Separate because nearly all signals are plain,
  * each is read twice on its way, and a parser for all of JSON costs several times as much. Pure; thread-safe.
  */
 final class SignalScanner {

@@ -79,7 +79,7 @@ public final class TenantConfigJson {
     private TenantConfigJson() {}
 
     /**
-     * Reads a config that a person or a program wants to write: unknown fields are refused.
+     * Reads a config that a person or a program wants to write: unknown fields are rejected.
      *
      * @throws IllegalArgumentException saying which field breaks which rule
      */

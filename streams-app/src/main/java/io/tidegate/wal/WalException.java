@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The WAL cannot go on: what happened, where (tenant, segment, byte), and what to do. After it, the shard that threw it
- * refuses further work; the files are as they were, to be opened again from the last checkpoint.
+ * rejects further work; the files are as they were, to be opened again from the last checkpoint.
  */
 public final class WalException extends RuntimeException {
     private static final long serialVersionUID = 1L;

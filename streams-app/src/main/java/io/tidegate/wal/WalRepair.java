@@ -29,7 +29,7 @@ import org.jspecify.annotations.Nullable;
  * the topic no longer has a record that is needed nothing is changed, and the range is reported.
  *
  * <p>If we crash while new files are made: they are thrown away by the next repair. After the copies: there are copies.
- * Between the two checkpoints around a new last segment: the shard refuses to open until the repair is done again. After a
+ * Between the two checkpoints around a new last segment: the shard rejects to open until the repair is done again. After a
  * rename: that file is right already.
  *
  * <p>Not thread-safe.

@@ -112,7 +112,7 @@ public final class WalVerifier {
 
     /**
      * What the checkpoints promise, by shard: read once, before any segment, so that a writer beside can only have done
-     * more. A damaged one promises nothing here; its shard refuses to open.
+     * more. A damaged one promises nothing here; its shard rejects to open.
      */
     private Map<Integer, Checkpoint> checkpoints() throws IOException {
         Map<Integer, Checkpoint> known = checkpoints;

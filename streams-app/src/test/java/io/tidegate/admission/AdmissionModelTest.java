@@ -60,7 +60,7 @@ class AdmissionModelTest {
             this.region = region;
         }
 
-        /** The reason of the refusal; null if the signal passes. */
+        /** The reason of the rejection; null if the signal passes. */
         @Nullable
         Reason admit(TenantConfig config, Signal signal, int bytes, long nowMs) {
             types.keySet().retainAll(config.signals().keySet());

@@ -16,7 +16,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * What is refused before a broker is asked. Nothing listens on the port that is named here, so a command that asked one
+ * What is rejected before a broker is asked. Nothing listens on the port that is named here, so a command that asked one
  * would run into the time-out.
  */
 @Timeout(value = 20, unit = TimeUnit.SECONDS)

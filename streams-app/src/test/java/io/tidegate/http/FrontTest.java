@@ -169,7 +169,7 @@ final class FrontTest {
                     .PUT(BodyPublishers.ofInputStream(() -> new java.io.ByteArrayInputStream(large))));
             assertThat(chunked.statusCode()).isEqualTo(413);
         } catch (IOException e) {
-            // closed while the rest was still being sent: refused as well
+            // closed while the rest was still being sent: rejected as well
             assertThat(send(request("/livez")).statusCode()).isEqualTo(200);
         }
     }
@@ -493,7 +493,7 @@ final class FrontTest {
         assertThat(send(request("/dashboard/api.js")).body())
                 .contains("new URL(`.${path}`, document.baseURI)", "fetch(at(path)")
                 .doesNotContain("fetch(path", "location.origin");
-        for (String file : List.of("app", "charts", "dom", "refusals", "tenant", "tenants", "wal")) {
+        for (String file : List.of("app", "charts", "dom", "rejections", "tenant", "tenants", "wal")) {
             assertThat(send(request("/dashboard/" + file + ".js")).body())
                     .as(file)
                     .doesNotContain("fetch(", "location.origin", "location.host", "EventSource");

@@ -247,7 +247,7 @@ final class HttpBoundsTest {
         for (int i = 0; i < 120; i++) {
             connect(with(token, "GET /v1/slow/2") + "\r\n");
         }
-        // Its share of threads and places is taken as soon as one of its requests is refused.
+        // Its share of threads and places is taken as soon as one of its requests is rejected.
         Socket refused;
         do {
             refused = connect(with(token, "GET /v1/slow/2") + "\r\n");

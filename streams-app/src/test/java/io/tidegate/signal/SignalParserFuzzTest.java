@@ -85,7 +85,7 @@ class SignalParserFuzzTest {
             if (result instanceof Parsed parsed) {
                 assertThat(parsed.signal()).as(at).isEqualTo(signalIn(tree));
             } else {
-                // Valid JSON is refused for the fields that are read, and only for them.
+                // Valid JSON is rejected for the fields that are read, and only for them.
                 assertThat(((Defective) result).message()).as(at).startsWith("the field '");
             }
         }

@@ -438,7 +438,7 @@ class TenantConfigJsonTest {
         assertThatIllegalArgumentException().isThrownBy(() -> TenantConfigJson.parse(json));
     }
 
-    /** A bad record must be refused by the one exception that readers of the topic expect. */
+    /** A bad record must be rejected by the one exception that readers of the topic expect. */
     @ParameterizedTest
     @ValueSource(longs = {1, 2, 3, 4})
     void readsMutatedConfigsOrRefusesThemWithAMessage(long seed) throws IOException {

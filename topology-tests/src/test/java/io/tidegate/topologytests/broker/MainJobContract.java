@@ -187,7 +187,7 @@ abstract class MainJobContract {
         app.start("a", "--set", "signals.require.log.append.time=false");
         app.set("1", "--label", "From the future");
         app.awaitUsable("1");
-        // A producer's time, 50 years ahead: brokers refuse that by default, and the record must not stop the task.
+        // A producer's time, 50 years ahead: brokers reject that by default, and the record must not stop the task.
         long ahead = System.currentTimeMillis() + Duration.ofDays(50 * 365).toMillis();
         try (Admin admin = Admin.create(Map.of("bootstrap.servers", bootstrapServers()))) {
             var topic = new org.apache.kafka.common.config.ConfigResource(

@@ -34,7 +34,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Refusals that are sent again: each once, whatever happens in between. */
+/** Rejections that are sent again: each once, whatever happens in between. */
 @Timeout(value = 4, unit = TimeUnit.MINUTES)
 @Tag("long")
 final class ReplayTest {
@@ -91,7 +91,7 @@ final class ReplayTest {
         assertThat(sentBefore).isPositive();
         assertThat(rest.at("/2 rate_limited/done").asLong()).isEqualTo(sentBefore);
         assertThat(rest.at("/2 rate_limited/replayed").asLong()).isEqualTo(REFUSED - sentBefore);
-        // Another choice of the same refusals sends none of them again.
+        // Another choice of the same rejections sends none of them again.
         assertThat(refusals("--reason", "rate_limited", "--yes")
                         .at("/2 rate_limited/done")
                         .asLong())

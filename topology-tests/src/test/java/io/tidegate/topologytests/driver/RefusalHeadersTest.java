@@ -22,7 +22,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The headers of refused records: exactly these, and set, not appended. */
+/** The headers of rejected records: exactly these, and set, not appended. */
 class RefusalHeadersTest {
     @TempDir(factory = MemoryDir.class)
     private Path dir;

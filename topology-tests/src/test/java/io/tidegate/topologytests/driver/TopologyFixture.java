@@ -339,7 +339,7 @@ final class TopologyFixture implements AutoCloseable {
         return theOutcome();
     }
 
-    /** Sends a record with a timestamp that only a broken producer gives: {@link TestRecord} refuses it. */
+    /** Sends a record with a timestamp that only a broken producer gives: {@link TestRecord} rejects it. */
     Outcome sendAtNegativeTime(byte[] value) {
         driver.createInputTopic(
                         SIGNALS,

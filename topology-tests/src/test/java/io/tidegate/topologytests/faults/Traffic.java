@@ -32,7 +32,7 @@ final class Traffic implements AutoCloseable {
 
     /** What a signal must come to, whatever the order. */
     enum Fate {
-        /** Accepted or refused, as the model says. */
+        /** Accepted or rejected, as the model says. */
         JUDGED,
         /** As JUDGED, but storage is in play, which follows from when segments are reported. */
         JUDGED_WITH_STORAGE,

@@ -219,7 +219,7 @@ final class DashboardTest {
         awaitText(".badges", "t8 · acme-8 · org_8Kd");
         assertThat(http.get("/v1/tenants/8").json().at("/config/external_ids/1").asText())
                 .isEqualTo("org_8Kd");
-        show(page, "#/refusals?tenant=acme-8");
+        show(page, "#/rejections?tenant=acme-8");
         awaitText("#tail-state", "live");
         for (int tries = 0; tries < 60 && page.locator("#tail li").count() == 0; tries++) {
             deployment.send(1, i -> "{\"tenant_id\":\"acme-8\",\"item\":\"a\"}");
@@ -249,8 +249,8 @@ final class DashboardTest {
         deployment.send(5, i -> "{\"tenant_id\":5,\"item\":\"a%d\"}".formatted(i));
         awaitRejected("5", 2);
         awaitText("#rejected", "2");
-        page.click("text=What would it refuse?");
-        awaitText("#preview", "Would have refused 2 of the last 5 signals");
+        page.click("text=What would it reject?");
+        awaitText("#preview", "Would have rejected 2 of the last 5 signals");
         page.locator(".changes button").first().click();
         page.locator(".changes li:nth-child(3)").waitFor();
         assertThat(http.get("/v1/tenants/5").json().at("/config/max_entities").isNull())
@@ -277,7 +277,7 @@ final class DashboardTest {
 
     @Test
     void aRefusalAppearsAndWhatItSaysIsInert() {
-        show(page, "#/refusals?tenant=3");
+        show(page, "#/rejections?tenant=3");
         awaitText("#tail-state", "live");
         String signal = "{\"tenant_id\":3,\"item\":%s,\"user\":\"u\"}".formatted(quoted(HOSTILE));
         // The stream begins at the end of the topic once its reader knows where that is; so more than one is sent.
@@ -295,7 +295,7 @@ final class DashboardTest {
             page.waitForFunction("shown => document.querySelectorAll('#tail li').length > shown", shown);
             fastestMs = Math.min(fastestMs, (System.nanoTime() - sentNanos) / 1_000_000);
         }
-        System.out.printf("from the signal to its refusal in the page: %d ms%n", fastestMs);
+        System.out.printf("from the signal to its rejection in the page: %d ms%n", fastestMs);
         assertThat(fastestMs).isLessThanOrEqualTo(SHOWN_WITHIN_MS);
         page.locator("#tail summary").first().click();
         awaitText("#tail .payload", HOSTILE.substring(0, 10));
@@ -388,7 +388,7 @@ final class DashboardTest {
         deployment.send(3, i -> "{\"tenant_id\":7,\"item\":\"a%d\"}".formatted(i));
         awaitRejected("7", 2);
         put("7", "{\"label\":\"Replayed\",\"max_entities\":10}");
-        show(page, "#/refusals?tenant=7");
+        show(page, "#/rejections?tenant=7");
         awaitText("#tail-state", "live");
         page.click("text=Replay what is filtered …");
         awaitText("#dialog tr:has-text('would be sent again')", "2");
@@ -515,7 +515,7 @@ final class DashboardTest {
                 ".changes li",
                 "#/wal",
                 ".card",
-                "#/refusals",
+                "#/rejections",
                 "#tail-state");
         pages.forEach((hash, ready) -> {
             show(shown, hash);

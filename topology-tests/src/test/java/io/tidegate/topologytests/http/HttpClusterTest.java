@@ -83,7 +83,7 @@ final class HttpClusterTest {
                     whole = true;
                 }
             }
-            assertThat(whole).as("a list after %d refusals", refused).isTrue();
+            assertThat(whole).as("a list after %d rejections", refused).isTrue();
             assertThat(accepted(a, 10)).isTrue();
 
             // Cut off, nobody can know who decides by now; then it is known again.

@@ -147,7 +147,7 @@ final class HttpContractTest {
 
         plans(admin, reader, acme);
 
-        // What refuses a kind of path or parameter, on each path that has it.
+        // What rejects a kind of path or parameter, on each path that has it.
         Map<String, String> gets = Map.of(
                 "/v1/history",
                 "/v1/history?tenant=42",

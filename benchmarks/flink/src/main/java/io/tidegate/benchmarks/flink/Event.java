@@ -14,7 +14,7 @@ public final class Event {
     public @Nullable String creator;
     public byte[] value;
 
-    /** Why it was refused; null before the decision and where it was accepted. */
+    /** Why it was rejected; null before the decision and where it was accepted. */
     public @Nullable String reason;
 
     public long retryAfterMs;

@@ -1,4 +1,4 @@
-// Refusals as they happen, each with all that is known of it, and what sending them again would do.
+// Rejections as they happen, each with all that is known of it, and what sending them again would do.
 import { send, stream } from './api.js';
 import { ask, bytes, clock, command, DEFECTS, empty, failed, h, loading, number, REASONS, time, words } from './dom.js';
 
@@ -6,16 +6,16 @@ const KEPT_MAX = 500;
 const SHOWN_A_FRAME_MAX = 100;
 const AGAIN_MS = 3000;
 
-export function refusals(choices) {
+export function rejections(choices) {
   const tenant = h('input', { type: 'text', placeholder: 'All tenants', value: choices.get('tenant') ?? '', 'aria-label': 'Tenant id or name', id: 'r-tenant' });
   const reason = h('select', { 'aria-label': 'Reason', id: 'r-reason' }, h('option', { value: '' }, 'All reasons'),
     [...REASONS, ...DEFECTS].map((one) => h('option', { value: one, selected: one === choices.get('reason') }, words(one))));
   const pause = h('button', { type: 'button', 'aria-pressed': 'false', onclick: togglePause }, 'Pause');
   const state = h('span', { class: 'hint', role: 'status', id: 'tail-state' });
-  const list = h('ol', { class: 'tail', id: 'tail', 'aria-label': 'Refusals, the newest first' });
+  const list = h('ol', { class: 'tail', id: 'tail', 'aria-label': 'Rejections, the newest first' });
   const message = h('div', {}, loading('the stream'));
-  const element = h('div', { class: 'stack' }, h('section', { 'aria-labelledby': 'refusals' },
-    h('div', { class: 'heading' }, h('h1', { id: 'refusals' }, 'Refusals'), state),
+  const element = h('div', { class: 'stack' }, h('section', { 'aria-labelledby': 'rejections' },
+    h('div', { class: 'heading' }, h('h1', { id: 'rejections' }, 'Rejections'), state),
     h('form', { class: 'filters', onsubmit: (e) => { e.preventDefault(); changed(); } }, tenant, reason, pause,
       h('button', { type: 'button', onclick: () => list.replaceChildren() }, 'Clear'),
       h('button', { type: 'button', onclick: () => replay({ tenant: tenant.value.trim(), reason: reason.value }) }, 'Replay what is filtered …')),
@@ -32,7 +32,7 @@ export function refusals(choices) {
     const kept = new URLSearchParams();
     if (tenant.value.trim()) kept.set('tenant', tenant.value.trim());
     if (reason.value) kept.set('reason', reason.value);
-    history.replaceState(null, '', `#/refusals${kept.size ? `?${kept}` : ''}`);
+    history.replaceState(null, '', `#/rejections${kept.size ? `?${kept}` : ''}`);
     list.replaceChildren();
     lost = 0;
     waiting = [];
@@ -51,7 +51,7 @@ export function refusals(choices) {
     try {
       await stream(`/v1/rejections?${query}`, mine.signal, () => {
         state.textContent = paused ? 'paused' : 'live';
-        message.replaceChildren(list.children.length ? '' : empty('Nothing was refused since you look', 'Refusals appear here as they happen.'));
+        message.replaceChildren(list.children.length ? '' : empty('Nothing was rejected since you look', 'Rejections appear here as they happen.'));
       }, event);
       if (mine === aborter) failing(new Error('The stream ended.'));
     } catch (e) {
