@@ -277,7 +277,8 @@ final class Trial {
                     .mapToLong(Long::longValue)
                     .sum();
             if (refused > 0) {
-                throw new IllegalStateException("%s rejected %,d signals and should reject none".formatted(id, refused));
+                throw new IllegalStateException(
+                        "%s rejected %,d signals and should reject none".formatted(id, refused));
             }
         }
     }
