@@ -262,6 +262,7 @@ export function tenantPage(id) {
   const period = (limit) => `${limit.per} ${[limit.max_signals === null ? '' : `${number(limit.max_signals)} signals`, limit.max_bytes === null ? '' : bytes(limit.max_bytes)].filter(Boolean).join(' and ')}`;
 
   function value(name, of) {
+    if (of === null && name === 'external_ids') return 'none';
     if (of === null) return name === 'entity_idle_ttl' ? 'never' : name.startsWith('max') || name.startsWith('burst') ? 'unlimited' : '–';
     if (name === 'signals') return Object.entries(of).map(([type, one]) => `${type} ${number(one.max_signals_per_sec)} a second`).join(', ') || 'unlimited';
     if (name === 'periods') return of.map(period).join(', ') || 'unlimited';

@@ -64,6 +64,9 @@ public final class SelfService {
      * @param plan the fields of its plan; null if it has none, or there is no such plan
      */
     public static @Nullable Violation check(TenantConfig before, TenantConfig after, @Nullable TenantConfig plan) {
+        if (!Objects.equals(before.plan(), after.plan())) {
+            return notItsOwn("plan"); // it changes other fields too
+        }
         for (String field : TenantConfigJson.difference(before, after)) {
             boolean isLimit = TenantConfig.LIMITS.contains(field);
             if (!isLimit && !BESIDE_LIMITS.contains(field)) {

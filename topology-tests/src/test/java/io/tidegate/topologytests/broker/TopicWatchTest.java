@@ -88,6 +88,15 @@ final class TopicWatchTest {
         admin.incrementalAlterConfigs(Map.of(resource, List.of(op))).all().get(30, TimeUnit.SECONDS);
     }
 
+    /** Once the instance has started: it checks its topics before that. */
+    private static void awaitMetric(TidegateProcess instance, String sample) throws Exception {
+        TidegateProcess.await(
+                Duration.ofMinutes(2),
+                sample,
+                instance::logText,
+                () -> Http.of(instance).get("/metrics").text().contains(sample));
+    }
+
     private static void awaitLog(TidegateProcess instance, String text) throws InterruptedException {
         TidegateProcess.await(
                 NOTICED_WITHIN,
@@ -130,16 +139,16 @@ final class TopicWatchTest {
                 .contains("signal.item is /item here, and /sku there")
                 .doesNotContain("paused: ");
         assertThat(second.logText()).contains("signal.item is /sku here, and /item there");
-        assertThat(Http.of(first).get("/metrics").text()).contains("tidegate_topic_findings 1");
-        assertThat(Http.of(second).get("/metrics").text()).contains("tidegate_topic_findings 0");
+        awaitMetric(first, "tidegate_topic_findings 1");
+        awaitMetric(second, "tidegate_topic_findings 0");
         var doctor = app.tidegate("doctor", "--data-dir", app.dataDir("c"));
         assertThat(doctor.out()).contains("signal.item is /item here, and /sku there");
 
         assertThat(first.terminate()).isEqualTo(SIGTERM);
         TidegateProcess again = app.start("a", "--set", "signal.item=/sku");
 
+        awaitMetric(again, "tidegate_topic_findings 0");
         assertThat(again.logText()).doesNotContain("these settings are not those");
-        assertThat(Http.of(again).get("/metrics").text()).contains("tidegate_topic_findings 0");
     }
 
     @Test
