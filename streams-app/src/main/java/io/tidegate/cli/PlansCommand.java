@@ -312,7 +312,7 @@ final class PlansCommand implements Runnable {
         public Integer call() {
             String name = name();
             List<ConfigHistory.Change> changes;
-            try (TenantOperations operations = new TenantOperations(options.load())) {
+            try (TenantOperations operations = new TenantOperations(options.loadConnected())) {
                 changes = operations.plans().current(name).history().changes();
             }
             ChangesPrinter.print(out(), output.json(), changes, TenantConfigJson::writePlan);
@@ -330,16 +330,13 @@ final class PlansCommand implements Runnable {
                     "Takes the newest change of a plan back, or all down to a given one, for all its tenants. That is a change"
                             + " too, and can be undone.")
     static final class Undo extends OnPlan {
-        @Option(
-                names = "--to",
-                paramLabel = "OFFSET",
-                description = "The oldest change to take back, by its offset in `history`. Default: the newest.")
-        private @Nullable Long to;
+        @Mixin
+        private UndoOptions undo = new UndoOptions();
 
         @Override
         public Integer call() {
             String name = name();
-            PlanOperations.Outcome outcome = operate((operations, caller) -> operations.undo(name, to, caller));
+            PlanOperations.Outcome outcome = operate((operations, caller) -> operations.undo(name, undo.to(), caller));
             boolean removed = outcome instanceof Changed changed && changed.fields() == null;
             return print(outcome, removed ? "does not exist again" : "is as it was before");
         }

@@ -5,10 +5,8 @@ import io.tidegate.admin.TenantOperations;
 import io.tidegate.admin.TenantOperations.Outcome.Changed;
 import io.tidegate.tenant.TenantConfigJson;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Option;
 
 /** The commands on how a tenant's config came to be: history, undo. */
 final class TenantHistoryCommands {
@@ -42,15 +40,13 @@ final class TenantHistoryCommands {
                     "Takes the newest change of a tenant's config back, or all down to a given one. That is a change"
                             + " too, and can be undone.")
     static final class Undo extends ConfigChange {
-        @Option(
-                names = "--to",
-                paramLabel = "OFFSET",
-                description = "The oldest change to take back, by its offset in `history`. Default: the newest.")
-        private @Nullable Long to;
+        @Mixin
+        private UndoOptions undo = new UndoOptions();
 
         @Override
         Integer execute() {
-            TenantOperations.Outcome outcome = operate((operations, caller) -> operations.undo(tenant, to, caller));
+            TenantOperations.Outcome outcome =
+                    operate((operations, caller) -> operations.undo(tenant, undo.to(), caller));
             boolean removed = outcome instanceof Changed changed && changed.config() == null;
             return print(outcome, removed ? "has no config again" : "is as it was before");
         }

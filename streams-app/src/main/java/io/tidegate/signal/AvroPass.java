@@ -272,31 +272,9 @@ final class AvroPass {
         }
         String id = SignalParser.checkedId(text);
         switch (field) {
-            case TENANT -> {
-                if (!finding.tenant(TenantRef.tryParse(text))) {
-                    finding.defect(
-                            Defect.TENANT_INVALID,
-                            "the field '%s' does not name a tenant: %s"
-                                    .formatted(node.path, SignalReader.TENANT_EXPECTED));
-                }
-            }
-            case TYPE -> {
-                if (!isText) {
-                    finding.defect(
-                            Defect.MALFORMED, "the field '%s' is neither text nor an integer".formatted(node.path));
-                }
-                finding.type(id);
-            }
-            default -> {
-                if (id == null) {
-                    finding.defect(
-                            Defect.MALFORMED,
-                            "the field '%s' is not an integer, a text or a list of these, of 1 to %d characters each, without control characters"
-                                    .formatted(node.path, SignalParser.ENTITY_ID_CHARS_MAX));
-                } else {
-                    var unused = finding.entity(field, id);
-                }
-            }
+            case TENANT -> finding.tenant(node, TenantRef.tryParse(text));
+            case TYPE -> finding.type(node, isText, id);
+            default -> finding.entity(node, field, id);
         }
     }
 }

@@ -66,8 +66,25 @@ final class Finding {
         return true;
     }
 
+    /** Notes the tenant that a field names; null if the field does not name one as it must. */
+    void tenant(Node node, @Nullable TenantRef ref) {
+        if (!tenant(ref)) {
+            defect(
+                    Defect.TENANT_INVALID,
+                    "the field '%s' does not name a tenant: %s".formatted(node.path, SignalReader.TENANT_EXPECTED));
+        }
+    }
+
     void type(@Nullable String text) {
         type = text;
+    }
+
+    /** @param isScalar whether the field is a text, an integer or null */
+    void type(Node node, boolean isScalar, @Nullable String id) {
+        if (!isScalar) {
+            defect(Defect.MALFORMED, "the field '%s' is neither text nor an integer".formatted(node.path));
+        }
+        type(id);
     }
 
     @Nullable
@@ -89,6 +106,18 @@ final class Finding {
             return false;
         }
         return true;
+    }
+
+    /** Adds the entity that a field, or an element of it, names; null if it names none as it must. */
+    void entity(Node node, SignalField field, @Nullable String id) {
+        if (id == null) {
+            defect(
+                    Defect.MALFORMED,
+                    "the field '%s' is not an integer, a text or a list of these, of 1 to %d characters each, without control characters"
+                            .formatted(node.path, SignalParser.ENTITY_ID_CHARS_MAX));
+        } else {
+            var unused = entity(field, id);
+        }
     }
 
     /** Records what is wrong; the first one counts. */

@@ -126,18 +126,13 @@ final class MappedParser {
             TenantId id = TenantId.tryParse(parser.getText());
             ref = id == null ? null : TenantRef.of(id);
         }
-        if (!finding.tenant(ref)) {
-            finding.defect(
-                    Defect.TENANT_INVALID,
-                    "the field '%s' does not name a tenant: %s".formatted(node.path, SignalReader.TENANT_EXPECTED));
-        }
+        finding.tenant(node, ref);
     }
 
     private static void type(JsonParser parser, JsonToken token, Node node, Finding finding) throws IOException {
-        if (token != JsonToken.VALUE_STRING && token != JsonToken.VALUE_NUMBER_INT && token != JsonToken.VALUE_NULL) {
-            finding.defect(Defect.MALFORMED, "the field '%s' is neither text nor an integer".formatted(node.path));
-        }
-        finding.type(SignalParser.id(parser, token));
+        boolean isScalar =
+                token == JsonToken.VALUE_STRING || token == JsonToken.VALUE_NUMBER_INT || token == JsonToken.VALUE_NULL;
+        finding.type(node, isScalar, SignalParser.id(parser, token));
     }
 
     private static void entity(JsonParser parser, JsonToken token, Node node, SignalField field, Finding finding)
@@ -145,14 +140,6 @@ final class MappedParser {
         if (token == JsonToken.VALUE_NULL) {
             return;
         }
-        String id = SignalParser.id(parser, token);
-        if (id == null) {
-            finding.defect(
-                    Defect.MALFORMED,
-                    "the field '%s' is not an integer, a text or a list of these, of 1 to %d characters each, without control characters"
-                            .formatted(node.path, SignalParser.ENTITY_ID_CHARS_MAX));
-        } else {
-            var unused = finding.entity(field, id);
-        }
+        finding.entity(node, field, SignalParser.id(parser, token));
     }
 }

@@ -25,7 +25,9 @@ class UnreachableBrokerTest {
             strings = {
                 "init",
                 "load",
+                "plans history pro",
                 "plans ls",
+                "plans undo pro",
                 "rejections tail",
                 "rejections replay",
                 "signals cat",

@@ -7,9 +7,9 @@ import io.tidegate.config.Settings;
 import io.tidegate.config.SettingsException;
 import io.tidegate.config.SettingsLoader;
 import io.tidegate.config.TrustedCertificates;
+import io.tidegate.fixtures.SelfSigned;
 import io.tidegate.http.Access.Role;
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.Socket;
@@ -38,7 +38,6 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(60)
 final class TlsTest {
     private static final String TOKEN = "viewer-0123456789abcdef";
-    private static final String PASSWORD = "only-for-this-test";
 
     @TempDir
     private static Path temp;
@@ -61,41 +60,12 @@ final class TlsTest {
 
     /** A certificate for the loopback address that signs itself. */
     private static void make(String name, Path certificateFile, Path keyFile) throws Exception {
-        Path file = temp.resolve(name + ".p12");
-        Process keytool = new ProcessBuilder(
-                        Path.of(System.getProperty("java.home"), "bin", "keytool")
-                                .toString(),
-                        "-genkeypair",
-                        "-alias",
-                        name,
-                        "-keyalg",
-                        "EC",
-                        "-dname",
-                        "CN=" + name,
-                        "-ext",
-                        "san=ip:127.0.0.1",
-                        "-storetype",
-                        "PKCS12",
-                        "-keystore",
-                        file.toString(),
-                        "-storepass",
-                        PASSWORD)
-                .redirectErrorStream(true)
-                .redirectOutput(temp.resolve("keytool.log").toFile())
-                .start();
-        assertThat(keytool.waitFor(30, TimeUnit.SECONDS)).isTrue();
-        assertThat(keytool.exitValue())
-                .as(Files.readString(temp.resolve("keytool.log")))
-                .isZero();
-        KeyStore store = KeyStore.getInstance("PKCS12");
-        try (InputStream in = Files.newInputStream(file)) {
-            store.load(in, PASSWORD.toCharArray());
-        }
+        KeyStore store = SelfSigned.keys(name, temp);
         writePem(certificateFile, "CERTIFICATE", store.getCertificate(name).getEncoded());
         writePem(
                 keyFile,
                 "PRIVATE KEY",
-                store.getKey(name, PASSWORD.toCharArray()).getEncoded());
+                store.getKey(name, SelfSigned.PASSWORD.toCharArray()).getEncoded());
     }
 
     private static void writePem(Path file, String what, byte[] der) throws Exception {

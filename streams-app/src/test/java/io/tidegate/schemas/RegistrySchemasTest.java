@@ -6,12 +6,12 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tidegate.config.SchemaRegistrySettings;
 import io.tidegate.config.SettingsException;
+import io.tidegate.fixtures.SelfSigned;
 import io.tidegate.schemas.StubRegistry.Reference;
 import io.tidegate.signal.SchemaUnavailableException;
 import io.tidegate.signal.WriterSchemas.Found;
 import io.tidegate.signal.WriterSchemas.Found.Unusable;
 import io.tidegate.signal.WriterSchemas.Found.Usable;
-import java.io.InputStream;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.URI;
@@ -23,7 +23,6 @@ import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
@@ -294,9 +293,9 @@ class RegistrySchemasTest {
 
     @Test
     void aRegistryWithTlsIsTrustedByItsCertificate() throws Exception {
-        KeyStore store = keys();
+        KeyStore store = SelfSigned.keys("own", temp);
         KeyManagerFactory keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
-        keys.init(store, "only-for-this-test".toCharArray());
+        keys.init(store, SelfSigned.PASSWORD.toCharArray());
         SSLContext tls = SSLContext.getInstance("TLS");
         tls.init(keys.getKeyManagers(), null, null);
         Path ca = temp.resolve("ca.pem");
@@ -314,37 +313,6 @@ class RegistrySchemasTest {
         }
         assertThatThrownBy(() -> schemas(List.of(registry.url()), null, temp.resolve("none.pem"), PATIENT, 100))
                 .isInstanceOf(SettingsException.class);
-    }
-
-    private KeyStore keys() throws Exception {
-        Path file = temp.resolve("own.p12");
-        Process keytool = new ProcessBuilder(
-                        Path.of(System.getProperty("java.home"), "bin", "keytool")
-                                .toString(),
-                        "-genkeypair",
-                        "-alias",
-                        "own",
-                        "-keyalg",
-                        "EC",
-                        "-dname",
-                        "CN=own",
-                        "-ext",
-                        "san=ip:127.0.0.1",
-                        "-storetype",
-                        "PKCS12",
-                        "-keystore",
-                        file.toString(),
-                        "-storepass",
-                        "only-for-this-test")
-                .redirectErrorStream(true)
-                .redirectOutput(temp.resolve("keytool.log").toFile())
-                .start();
-        assertThat(keytool.waitFor(30, TimeUnit.SECONDS)).isTrue();
-        KeyStore store = KeyStore.getInstance("PKCS12");
-        try (InputStream in = Files.newInputStream(file)) {
-            store.load(in, "only-for-this-test".toCharArray());
-        }
-        return store;
     }
 
     @Test

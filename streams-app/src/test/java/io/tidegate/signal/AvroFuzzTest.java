@@ -168,7 +168,7 @@ class AvroFuzzTest {
                     assertThat(((Defective) result).defect()).as(at).isEqualTo(Defect.AVRO_UNDECODABLE);
                     defective++;
                 } else if (result instanceof Parsed found) {
-                    assertThat(sorted(found.signal())).as(at).isEqualTo(expected(tree, mapping));
+                    assertThat(FuzzedSignals.sorted(found.signal())).as(at).isEqualTo(expected(tree, mapping));
                     parsed++;
                 } else if (((Defective) result).defect() == Defect.AVRO_UNDECODABLE) {
                     assertThat(isDamaged).as(at).isTrue();
@@ -325,23 +325,6 @@ class AvroFuzzTest {
             }
             ids.add(found.stream().sorted().toList());
         }
-        return new Signal(
-                tenant == null ? null : tenant.id(),
-                tenant == null ? null : tenant.name(),
-                type,
-                ids.get(0),
-                ids.get(1),
-                ids.get(2));
-    }
-
-    /** A tree has no order of pointers and fields. */
-    private static Signal sorted(Signal signal) {
-        return new Signal(
-                signal.tenantId(),
-                signal.tenantName(),
-                signal.type(),
-                signal.items().stream().sorted().toList(),
-                signal.users().stream().sorted().toList(),
-                signal.creators().stream().sorted().toList());
+        return FuzzedSignals.of(tenant, type, ids);
     }
 }

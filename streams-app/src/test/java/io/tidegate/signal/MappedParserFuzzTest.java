@@ -98,7 +98,7 @@ class MappedParserFuzzTest {
                     assertThat(((Defective) result).message()).as(at).doesNotStartWith("the field");
                     defective++;
                 } else if (result instanceof Parsed found) {
-                    assertThat(sorted(found.signal())).as(at).isEqualTo(expected(tree, places));
+                    assertThat(FuzzedSignals.sorted(found.signal())).as(at).isEqualTo(expected(tree, places));
                     parsed++;
                 } else if (tree(STRICT, value) == null) {
                     // A tree has the last of two equal names, which need not be the one that is wrong.
@@ -236,24 +236,7 @@ class MappedParserFuzzTest {
             }
             ids.add(found.stream().sorted().toList());
         }
-        return new Signal(
-                tenant == null ? null : tenant.id(),
-                tenant == null ? null : tenant.name(),
-                type,
-                ids.get(0),
-                ids.get(1),
-                ids.get(2));
-    }
-
-    /** A tree has no order of pointers and fields. */
-    private static Signal sorted(Signal signal) {
-        return new Signal(
-                signal.tenantId(),
-                signal.tenantName(),
-                signal.type(),
-                signal.items().stream().sorted().toList(),
-                signal.users().stream().sorted().toList(),
-                signal.creators().stream().sorted().toList());
+        return FuzzedSignals.of(tenant, type, ids);
     }
 
     private static @Nullable String id(JsonNode node) {
