@@ -3,6 +3,7 @@ package io.tidegate.http;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
+import java.nio.channels.SelectableChannel;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -12,6 +13,8 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
 import org.eclipse.jetty.io.Connection;
+import org.eclipse.jetty.io.EndPoint;
+import org.eclipse.jetty.io.SelectorManager;
 import org.eclipse.jetty.server.ConnectionMetaData;
 import org.eclipse.jetty.server.Request;
 import org.jspecify.annotations.Nullable;
@@ -24,9 +27,11 @@ import org.jspecify.annotations.Nullable;
  * that has waited longest is closed instead, of the address that has the most, and none of the most recent ones. So health is
  * always answered, and an address that opens many connections displaces its own.
  *
+ * <p>Age is the order in which connections were accepted, on one thread. They are opened on several, in any order.
+ *
  * <p>Thread-safe. It is the only lock of its callers, and is never held while a connection is closed.
  */
-final class Connections implements Connection.Listener {
+final class Connections implements Connection.Listener, SelectorManager.AcceptListener {
     /**
      * The bounds.
      *
@@ -54,8 +59,17 @@ final class Connections implements Connection.Listener {
         STREAMING
     }
 
+    /**
+     * What a connection gets when it is accepted.
+     *
+     * @param number counts accepted connections
+     * @param turn its place among all connections that wait
+     */
+    private record Ticket(long number, long turn) {}
+
     private static final class Entry {
         private final Connection connection;
+        private final long number;
         private final @Nullable InetAddress address;
         private State state = State.WAITING;
         private long sinceNanos;
@@ -68,9 +82,10 @@ final class Connections implements Connection.Listener {
 
         private long bytesBefore;
 
-        private Entry(Connection connection, long nowNanos, long turn) {
+        private Entry(Connection connection, Ticket ticket, long nowNanos) {
             this.connection = connection;
-            this.turn = turn;
+            this.number = ticket.number();
+            this.turn = ticket.turn();
             SocketAddress remote = connection.getEndPoint().getRemoteSocketAddress();
             this.address = remote instanceof InetSocketAddress internet ? internet.getAddress() : null;
             this.sinceNanos = nowNanos;
@@ -91,11 +106,44 @@ final class Connections implements Connection.Listener {
     private final LongSupplier nanoClock;
     private final IdentityHashMap<Connection, Entry> entries = new IdentityHashMap<>();
     private final Map<InetAddress, Integer> counts = new HashMap<>();
+
+    /** Of the channels that are accepted and not open yet. */
+    private final IdentityHashMap<Object, Ticket> tickets = new IdentityHashMap<>();
+
+    private long accepted;
     private long turns;
 
     Connections(Limits limits, LongSupplier nanoClock) {
         this.limits = limits;
         this.nanoClock = nanoClock;
+    }
+
+    @Override
+    public synchronized void onAccepting(SelectableChannel channel) {
+        tickets.put(channel, newTicket());
+    }
+
+    @Override
+    public synchronized void onAcceptFailed(SelectableChannel channel, Throwable cause) {
+        tickets.remove(channel);
+    }
+
+    @Override
+    public synchronized void onClosed(SelectableChannel channel) {
+        tickets.remove(channel);
+    }
+
+    private Ticket newTicket() {
+        return new Ticket(++accepted, ++turns);
+    }
+
+    /** The socket below a connection, and below its TLS. */
+    private static Object channel(Connection connection) {
+        Object transport = connection.getEndPoint().getTransport();
+        while (transport instanceof EndPoint below) {
+            transport = below.getTransport();
+        }
+        return transport;
     }
 
     @Override
@@ -105,7 +153,8 @@ final class Connections implements Connection.Listener {
         }
         Entry displaced;
         synchronized (this) {
-            Entry entry = new Entry(connection, nanoClock.getAsLong(), ++turns);
+            Ticket ticket = tickets.remove(channel(connection));
+            Entry entry = new Entry(connection, ticket == null ? newTicket() : ticket, nanoClock.getAsLong());
             entries.put(connection, entry);
             if (entry.address != null) {
                 counts.merge(entry.address, 1, Integer::sum);
@@ -144,11 +193,11 @@ final class Connections implements Connection.Listener {
     }
 
     /**
-     * Whether a connection is among the newest. Connections are opened on several threads, so an older one can be opened after it;
-     * and where all others are served, it would be the only one that waits. Nevertheless its first request must be answered.
+     * Whether a connection is among the newest. Where all others are served, it would be the only one that waits; nevertheless
+     * its first request must be answered.
      */
     private boolean isRecent(Entry entry) {
-        return turns - entry.turn < limits.max() / 2;
+        return accepted - entry.number < limits.max() / 2;
     }
 
     /** A request's header is complete. */
@@ -204,5 +253,10 @@ final class Connections implements Connection.Listener {
 
     synchronized int size() {
         return entries.size();
+    }
+
+    /** Connections that are accepted and not open yet. */
+    synchronized int accepting() {
+        return tickets.size();
     }
 }

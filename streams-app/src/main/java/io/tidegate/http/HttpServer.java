@@ -118,6 +118,7 @@ public final class HttpServer implements AutoCloseable {
         connector.setAcceptQueueSize(BACKLOG);
         Connections connections = new Connections(limits, nanoClock);
         connector.addBean(connections);
+        connector.getSelectorManager().addEventListener(connections);
         server.addConnector(connector);
         server.addBean(new NetworkConnectionLimit(limits.max() + OPENING_MAX, connector));
         Front front = new Front(access, connections);
