@@ -19,6 +19,9 @@ public record Bucket(byte key) {
             .mapToObj(key -> new Bucket((byte) key))
             .toList();
 
+    /** What a tenant has for which no value of {@code signal} ever had a limit. */
+    static final List<Bucket> WITHOUT_TYPES = List.of(SIGNALS, BYTES);
+
     /** The slot of a bucket of {@link SignalBuckets}; negative for the others. */
     int slot() {
         return key - FIRST_SLOT;

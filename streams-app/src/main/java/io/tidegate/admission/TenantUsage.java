@@ -3,6 +3,7 @@ package io.tidegate.admission;
 import io.tidegate.tenant.PeriodLimit.Per;
 import io.tidegate.tenant.SignalLimit;
 import io.tidegate.tenant.TenantConfig;
+import java.util.List;
 import java.util.Map;
 import java.util.function.BiConsumer;
 import java.util.function.IntFunction;
@@ -233,6 +234,11 @@ public final class TenantUsage {
             return signals == null ? null : signals.bucket(which.slot());
         }
         return which.equals(Bucket.SIGNALS) ? bucket : byteBucket;
+    }
+
+    /** The buckets that can have a history. */
+    public List<Bucket> buckets() {
+        return signals == null ? Bucket.WITHOUT_TYPES : Bucket.ALL;
     }
 
     /** Whether chunks of a bucket's history may be stored, so that they must be read and passed to {@link #loadHistory}. */

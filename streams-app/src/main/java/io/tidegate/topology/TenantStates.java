@@ -134,7 +134,7 @@ final class TenantStates {
     }
 
     private void loadHistory(TenantId tenant, TenantUsage usage) {
-        for (Bucket bucket : Bucket.ALL) {
+        for (Bucket bucket : usage.buckets()) {
             if (usage.isStoredHistoryStale(bucket)) {
                 deleteHistory(tenant, bucket);
             } else if (usage.hasStoredHistory(bucket)) {
@@ -230,7 +230,7 @@ final class TenantStates {
     private void write(Held one) {
         one.changed = false;
         usages.put(StateKeys.usage(one.tenant), one.usage.write());
-        for (Bucket bucket : Bucket.ALL) {
+        for (Bucket bucket : one.usage.buckets()) {
             one.usage.writeHistory(bucket, (number, chunk) -> {
                 Bytes key = StateKeys.history(one.tenant, bucket.key(), number);
                 if (chunk == null) {
