@@ -3,10 +3,10 @@ package io.tidegate.topologytests.broker;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.tidegate.demo.EmbeddedBroker;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.topologytests.support.Deployment;
 import io.tidegate.topologytests.support.Http;
+import io.tidegate.topologytests.support.TestBroker;
 import io.tidegate.topologytests.support.TidegateProcess;
 import io.tidegate.wal.DataDir;
 import io.tidegate.wal.WalReader;
@@ -47,27 +47,20 @@ final class AddedPartitionsTest {
     @TempDir
     private static Path temp;
 
-    private static EmbeddedBroker broker;
+    private static TestBroker broker;
     private static Admin admin;
 
     private Deployment app;
 
     @BeforeAll
     static void startBroker() throws Exception {
-        broker = EmbeddedBroker.start(
-                temp.resolve("broker"),
-                0,
-                Map.of(
-                        "group.streams.session.timeout.ms", "3000",
-                        "group.streams.heartbeat.interval.ms", "500",
-                        "group.min.session.timeout.ms", "1000"));
-        admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()));
+        broker = TestBroker.start(temp, TestBroker.SHORT_SESSIONS);
+        admin = broker.admin();
     }
 
     @AfterAll
     static void stopBroker() {
         if (broker != null) {
-            admin.close();
             broker.close();
         }
     }

@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
-import io.tidegate.demo.EmbeddedBroker;
 import io.tidegate.topologytests.support.Deployment;
+import io.tidegate.topologytests.support.TestBroker;
 import io.tidegate.topologytests.support.TidegateProcess;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -50,7 +50,7 @@ final class KeyedGroupTest {
     @TempDir
     private static Path temp;
 
-    private static EmbeddedBroker broker;
+    private static TestBroker broker;
     private static Admin admin;
 
     private Deployment app;
@@ -58,20 +58,13 @@ final class KeyedGroupTest {
 
     @BeforeAll
     static void startBroker() throws Exception {
-        broker = EmbeddedBroker.start(
-                temp.resolve("broker"),
-                0,
-                Map.of(
-                        "group.streams.session.timeout.ms", "3000",
-                        "group.streams.heartbeat.interval.ms", "500",
-                        "group.min.session.timeout.ms", "1000"));
-        admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()));
+        broker = TestBroker.start(temp, TestBroker.SHORT_SESSIONS);
+        admin = broker.admin();
     }
 
     @AfterAll
     static void stopBroker() {
         if (broker != null) {
-            admin.close();
             broker.close();
         }
     }

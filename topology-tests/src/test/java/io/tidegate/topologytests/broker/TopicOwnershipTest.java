@@ -10,7 +10,7 @@ import io.tidegate.admin.TopicReader;
 import io.tidegate.admin.TopicSetup;
 import io.tidegate.config.Settings;
 import io.tidegate.config.SettingsLoader;
-import io.tidegate.demo.EmbeddedBroker;
+import io.tidegate.topologytests.support.TestBroker;
 import io.tidegate.topologytests.support.TidegateProcess;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -60,29 +60,27 @@ final class TopicOwnershipTest {
     @TempDir
     private static Path temp;
 
-    private static EmbeddedBroker broker;
+    private static TestBroker broker;
     private static Admin admin;
 
     private String name;
 
     @BeforeAll
     static void startBroker() throws Exception {
-        broker = EmbeddedBroker.start(
-                temp.resolve("broker"),
-                0,
+        broker = TestBroker.start(
+                temp,
                 Map.of(
                         "log.retention.bytes", "2000000",
                         "log.message.timestamp.before.max.ms", "8000",
                         "log.message.timestamp.type", "LogAppendTime",
                         "log.cleanup.policy", "compact,delete",
                         "unclean.leader.election.enable", "true"));
-        admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()));
+        admin = broker.admin();
     }
 
     @AfterAll
     static void stopBroker() {
         if (broker != null) {
-            admin.close();
             broker.close();
         }
     }

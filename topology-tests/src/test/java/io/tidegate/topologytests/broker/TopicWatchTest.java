@@ -2,10 +2,10 @@ package io.tidegate.topologytests.broker;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.tidegate.demo.EmbeddedBroker;
 import io.tidegate.topologytests.cli.RecommendedCommand;
 import io.tidegate.topologytests.support.Deployment;
 import io.tidegate.topologytests.support.Http;
+import io.tidegate.topologytests.support.TestBroker;
 import io.tidegate.topologytests.support.TidegateProcess;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -40,29 +40,27 @@ final class TopicWatchTest {
     @TempDir
     private static Path temp;
 
-    private static EmbeddedBroker broker;
+    private static TestBroker broker;
     private static Admin admin;
 
     private Deployment app;
 
     @BeforeAll
     static void startBroker() throws Exception {
-        broker = EmbeddedBroker.start(
-                temp.resolve("broker"),
-                0,
+        broker = TestBroker.start(
+                temp,
                 Map.of(
                         "group.streams.session.timeout.ms", "3000",
                         "group.min.session.timeout.ms", "1000",
                         "log.retention.check.interval.ms", "500",
                         "log.segment.delete.delay.ms", "100",
                         "log.initial.task.delay.ms", "500"));
-        admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()));
+        admin = broker.admin();
     }
 
     @AfterAll
     static void stopBroker() {
         if (broker != null) {
-            admin.close();
             broker.close();
         }
     }

@@ -3,8 +3,8 @@ package io.tidegate.topologytests.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidegate.admin.Remedy;
-import io.tidegate.demo.EmbeddedBroker;
 import io.tidegate.topologytests.support.Deployment;
+import io.tidegate.topologytests.support.TestBroker;
 import io.tidegate.topologytests.support.TidegateProcess;
 import java.nio.file.Path;
 import java.util.List;
@@ -37,26 +37,24 @@ final class RemediesTest {
     @TempDir
     private static Path temp;
 
-    private static EmbeddedBroker broker;
+    private static TestBroker broker;
     private static Admin admin;
 
     private Deployment app;
 
     @BeforeAll
     static void startBroker() throws Exception {
-        broker = EmbeddedBroker.start(
-                temp.resolve("broker"),
-                0,
+        broker = TestBroker.start(
+                temp,
                 Map.of(
                         "authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
                         "super.users", "User:ANONYMOUS"));
-        admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()));
+        admin = broker.admin();
     }
 
     @AfterAll
     static void stopBroker() {
         if (broker != null) {
-            admin.close();
             broker.close();
         }
     }
