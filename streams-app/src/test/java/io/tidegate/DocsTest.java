@@ -34,6 +34,8 @@ class DocsTest {
     /** A title that is a message begins with a small letter, as messages do, and has … for each value. */
     private static final Pattern MESSAGE_TITLE = Pattern.compile("(?m)^### ([a-z].*)$");
 
+    private static final Pattern SETTING_ROW = Pattern.compile("(?m)^\\| `([a-z.]+)` \\|");
+    private static final Pattern PROPERTY = Pattern.compile("(?m)^ *([a-z.]+)=");
     private static final Pattern ALERT = Pattern.compile("`(Tidegate[A-Z]\\w+)`");
 
     /** Literals that the compiler joins. */
@@ -138,6 +140,26 @@ class DocsTest {
                 .as(title)
                 .isTrue());
         assertThat(isSaid("the disk is … full of bees", sources)).isFalse();
+    }
+
+    @Test
+    void everySettingInAnExampleExists() throws IOException {
+        List<String> known = all(SETTING_ROW, Files.readString(ROOT.resolve("docs/settings.md")));
+        List<String> unknown = new ArrayList<>();
+        for (MarkdownPage page : MarkdownPage.all()) {
+            for (MarkdownPage.Block block : page.blocks()) {
+                if (block.language().equals("properties")) {
+                    all(PROPERTY, block.text()).stream()
+                            .filter(key -> !known.contains(key))
+                            // Those of the clients, and of brokers.
+                            .filter(key -> !key.startsWith("kafka.") && !key.startsWith("group.streams."))
+                            .forEach(key -> unknown.add("%s: %s".formatted(page.path(), key)));
+                }
+            }
+        }
+
+        assertThat(known).hasSizeGreaterThan(50);
+        assertThat(unknown).isEmpty();
     }
 
     @Test
