@@ -53,6 +53,10 @@ final class DocCommandsTest {
         if (program.equals("tidegate") || program.equals("./tidegate")) {
             return unparsable(words.subList(1, words.size()));
         }
+        if (program.equals("sudo")) {
+            int command = words.size() > 1 && words.get(1).equals("-u") ? 3 : 1;
+            return command < words.size() ? problem(words.subList(command, words.size()), api) : "no command";
+        }
         if (program.startsWith("docker") && words.contains("run") && words.contains("cli")) {
             return unparsable(words.subList(words.indexOf("cli") + 1, words.size()));
         }
@@ -181,6 +185,7 @@ final class DocCommandsTest {
                 "tidegate wal cat > TENANT",
                 "tidegate tenants get 42 | tidegate tenants set --from - > TENANT",
                 "docker compose run --rm cli tenants lst > lst",
+                "sudo -u tidegate tidegate doctr > doctr",
                 "curl -X POST http://127.0.0.1:8080/v1/tenants/42 > POST /v1/tenants/42",
                 "curl localhost:8080/v1/tenant > GET /v1/tenant",
                 "curl -H 'A: b' localhost:8080/v1/tenants/42/block -d '{' > not JSON",
