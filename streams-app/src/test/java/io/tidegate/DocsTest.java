@@ -136,9 +136,9 @@ class DocsTest {
         List<String> sources = sources();
 
         assertThat(titles).hasSizeGreaterThan(20);
-        assertThat(titles).allSatisfy(title -> assertThat(isSaid(title, sources))
-                .as(title)
-                .isTrue());
+        assertThat(titles)
+                .allSatisfy(
+                        title -> assertThat(isSaid(title, sources)).as(title).isTrue());
         assertThat(isSaid("the disk is … full of bees", sources)).isFalse();
     }
 

@@ -37,7 +37,8 @@ final class ApiPaths {
 
     boolean has(String method, String path) {
         return operations.stream()
-                .anyMatch(one -> one.method().equals(method) && one.path().matcher(path).matches());
+                .anyMatch(one ->
+                        one.method().equals(method) && one.path().matcher(path).matches());
     }
 
     int size() {

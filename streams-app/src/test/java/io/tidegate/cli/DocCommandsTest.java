@@ -33,8 +33,8 @@ final class DocCommandsTest {
     private static final Set<String> NUMBERS = Set.of("N", "OFFSET", "ID", "SEQ");
 
     /** Commands with commands of their own: in a text, these are recognised without the name of the program. */
-    private static final Pattern COMMAND =
-            Pattern.compile("(?:\\./)?tidegate [a-z].*|(?:tenants|plans|rejections|wal|signals|usage|config) [a-z]+\\b.*");
+    private static final Pattern COMMAND = Pattern.compile(
+            "(?:\\./)?tidegate [a-z].*|(?:tenants|plans|rejections|wal|signals|usage|config) [a-z]+\\b.*");
 
     /** What is wrong with the commands of a piece of shell. */
     private static List<String> problems(String script, ApiPaths api) {
@@ -64,9 +64,8 @@ final class DocCommandsTest {
     }
 
     private static @Nullable String unparsable(List<String> words) {
-        String[] arguments = words.stream()
-                .map(word -> NUMBERS.contains(word) ? "1" : word)
-                .toArray(String[]::new);
+        String[] arguments =
+                words.stream().map(word -> NUMBERS.contains(word) ? "1" : word).toArray(String[]::new);
         try {
             Tidegate.commandLine().parseArgs(arguments);
             return null;
@@ -195,7 +194,8 @@ final class DocCommandsTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"tidegate explain", "tenants set 42 --entites 5", "tidegate wal purge 42", "wal verify --fix"})
+    @ValueSource(
+            strings = {"tidegate explain", "tenants set 42 --entites 5", "tidegate wal purge 42", "wal verify --fix"})
     void aPartOfACommandThatDoesNotExistIsFound(String code) {
         assertThat(COMMAND.matcher(code).matches()).isTrue();
         assertThat(unknownPart(code)).isNotNull();

@@ -174,9 +174,7 @@ final class DocumentedCommandsTest {
         String skipped = OWN_NOT_RUN.keySet().stream()
                 .map(beginning -> "'%s'*".formatted(beginning))
                 .collect(Collectors.joining("|"));
-        script(
-                directory.resolve("tidegate"),
-                """
+        script(directory.resolve("tidegate"), """
                 case "$*" in
                   %1$s) exit 0 ;;
                   *' -f '*) [[ $1 == rejections ]] && follows=1 ;;
@@ -184,18 +182,14 @@ final class DocumentedCommandsTest {
                 run() { exec %2$s "$@"; }
                 """.formatted(skipped, java("io.tidegate.cli.Tidegate")) + FOLLOW);
         // Configs that were just set are read by the instance in its own time.
-        script(
-                directory.resolve("curl"),
-                """
+        script(directory.resolve("curl"), """
                 [[ " $* " == *' -N '* ]] && follows=1
                 run() { exec /usr/bin/curl -sS --fail-with-body --retry 20 --retry-delay 1 --retry-all-errors "$@"; }
-                """
-                        + FOLLOW);
+                """ + FOLLOW);
     }
 
     /** What does not end must print a line that is no error, and is ended then. */
-    private static final String FOLLOW =
-            """
+    private static final String FOLLOW = """
             [[ -n ${follows:-} ]] || run "$@"
             coproc PROGRAM { run "$@" 2>&1; }
             pid=$PROGRAM_PID
@@ -271,13 +265,7 @@ final class DocumentedCommandsTest {
                         .map(tenant -> "  - {tenant_id: %s, blocked_until: null}%n".formatted(tenant))
                         .collect(Collectors.joining("", "plans: {}\ntenants:\n", "")));
         InProcess applied = InProcess.run(
-                "tenants",
-                "apply",
-                "-f",
-                file.toString(),
-                "--prune",
-                "--bootstrap-server",
-                broker.bootstrapServers());
+                "tenants", "apply", "-f", file.toString(), "--prune", "--bootstrap-server", broker.bootstrapServers());
         assertThat(applied.exit()).as(applied.err()).isZero();
         for (String tenant : TENANTS) {
             long before = accepted(tenant);
