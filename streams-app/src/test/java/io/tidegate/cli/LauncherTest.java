@@ -180,7 +180,7 @@ class LauncherTest {
     @Test
     void aPackageWithoutItsLibrariesSaysSo() throws Exception {
         Path launcher = unpacked();
-        Path jar = launcher.resolve("../../tidegate.jar").normalize();
+        Path jar = launcher.resolve("../../tidegate.jar").toRealPath();
         Files.delete(jar);
 
         Run run = run(launcher, Map.of(), "run");

@@ -99,7 +99,7 @@ final class PackageTest {
                 "wal",
                 "ls",
                 "--data-dir",
-                Files.createDirectories(dir.resolve("data")).toString());
+                Files.createDirectories(dir.resolve("data/tenants")).getParent().toString());
 
         assertThat(ls.exit()).as(ls.out()).isZero();
         assertThat(run("find", home.toString(), "-newer", tar.toString(), "-type", "f")
