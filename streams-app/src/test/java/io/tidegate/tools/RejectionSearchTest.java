@@ -28,7 +28,6 @@ import org.junit.jupiter.api.Test;
 class RejectionSearchTest {
     private static final List<String> TOPICS = List.of("quota-exceeded", "signals-dead-letter");
     private static final Query ALL = new Query(null, Set.of(), true, null, null, "");
-    private static final BooleanSupplier ALWAYS = () -> true;
 
     private final Map<TopicPartition, List<ConsumerRecord<byte[], byte[]>>> log = new HashMap<>();
     private final AtomicInteger readCount = new AtomicInteger();
@@ -85,7 +84,7 @@ class RejectionSearchTest {
         List<Long> all = new ArrayList<>();
         String cursor = null;
         do {
-            Page<Long> page = page(query, wanted, cursor, ALWAYS);
+            Page<Long> page = page(query, wanted, cursor, () -> true);
             assertThat(page.found()).hasSizeLessThanOrEqualTo(wanted);
             all.addAll(page.found());
             cursor = page.next();
@@ -114,7 +113,7 @@ class RejectionSearchTest {
             add((int) (ms % 2), ms, "42", "rate_limited", "{}");
         }
 
-        Page<Long> page = page(ALL, 10, null, ALWAYS);
+        Page<Long> page = page(ALL, 10, null, () -> true);
 
         assertThat(page.found()).startsWith(20_000L, 19_999L).hasSize(10);
         assertThat(page.lookedAt()).isEqualTo(10);
@@ -148,8 +147,8 @@ class RejectionSearchTest {
         }
         Query rare = new Query(TenantId.of(7), Set.of(), false, null, null, "");
 
-        Page<Long> first = page(rare, 10, null, ALWAYS);
-        Page<Long> second = page(rare, 10, first.next(), ALWAYS);
+        Page<Long> first = page(rare, 10, null, () -> true);
+        Page<Long> second = page(rare, 10, first.next(), () -> true);
 
         assertThat(first.lookedAt()).isEqualTo(RejectionSearch.LOOKED_AT_MAX);
         assertThat(first.found()).isEmpty();
