@@ -132,7 +132,7 @@ class LauncherTest {
     void theImageUsesItsArchiveAndGivesAnInstanceMostOfTheMemory() throws Exception {
         Path home = image().resolve("../..").normalize();
 
-        Run instance = run(home.resolve("bin/tidegate"), Map.of(), "run");
+        Run instance = run(home.resolve("bin/tidegate"), Map.of("TIDEGATE_DATA_DIR", root.toString()), "run");
         Run command = run(home.resolve("bin/tidegate"), Map.of(), "wal", "ls");
 
         // The archive is of the libraries: they come first.
@@ -141,6 +141,15 @@ class LauncherTest {
                 .contains("-XX:SharedArchiveFile=" + home.toRealPath() + "/libraries.jsa\n")
                 .contains("-XX:MaxRAMPercentage=60\n", "-XX:+UseParallelGC\n");
         assertThat(command.out()).contains("libraries.jsa\n").doesNotContain("MaxRAMPercentage");
+    }
+
+    @Test
+    void theImageSaysWhichUserCannotWriteWhere() throws Exception {
+        Run run = run(image(), Map.of("TIDEGATE_DATA_DIR", "/proc/none"), "run");
+
+        assertThat(run.exit()).isEqualTo(1);
+        assertThat(run.err()).contains("cannot write to /proc/none: run the image in group 0");
+        assertThat(run.out()).isEmpty();
     }
 
     /** A JVM that is told an archive that does not exist does without its own too. */
