@@ -189,7 +189,7 @@ class LauncherTest {
     @Test
     void aPackageWithoutItsLibrariesSaysSo() throws Exception {
         Path launcher = unpacked();
-        Path jar = launcher.resolve("../../tidegate.jar").toRealPath();
+        Path jar = launcher.getParent().resolveSibling("tidegate.jar").toRealPath();
         Files.delete(jar);
 
         Run run = run(launcher, Map.of(), "run");
