@@ -34,8 +34,9 @@ public final class SettingsLoader {
 
     private static final String ENV_PREFIX = "TIDEGATE_";
 
-    /** Of the launcher, not settings. */
-    private static final Set<String> ENV_RESERVED = Set.of("TIDEGATE_JAVA_OPTS", "TIDEGATE_LOG_LEVEL");
+    /** Of the launcher and of commands that ask an instance, not settings. */
+    private static final Set<String> ENV_RESERVED =
+            Set.of("TIDEGATE_JAVA_OPTS", "TIDEGATE_LOG_LEVEL", "TIDEGATE_URL", "TIDEGATE_TOKEN_FILE");
 
     private final Map<String, String> values = new HashMap<>();
     private final Map<String, Origin> origins = new HashMap<>();
