@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
@@ -22,14 +23,23 @@ import org.junit.jupiter.api.Test;
 
 /** The pages say what the code does, where that can be told by names, and their links lead somewhere. */
 class DocsTest {
-    private static final Path ROOT = Path.of("..").toAbsolutePath().normalize();
+    private static final Path ROOT = MarkdownPage.ROOT;
     private static final Path REASONS = ROOT.resolve("docs/reasons.md");
 
     private static final Pattern TEST_ROW = Pattern.compile("(?m)^\\| `(\\w+Test)` \\|[^|]+\\| `([^`]+)` \\|");
     private static final Pattern HEADING = Pattern.compile("(?m)^#+ (.+)$");
     private static final Pattern REASON_SECTION = Pattern.compile("(?m)^### ([a-z_]+)$");
     private static final Pattern LINK = Pattern.compile("\\]\\(([^()\\s]+)\\)");
-    private static final Pattern CODE_BLOCK = Pattern.compile("(?ms)^```.*?^```$");
+
+    /** A title that is a message begins with a small letter, as messages do, and has … for each value. */
+    private static final Pattern MESSAGE_TITLE = Pattern.compile("(?m)^### ([a-z].*)$");
+
+    private static final Pattern SETTING_ROW = Pattern.compile("(?m)^\\| `([a-z.]+)` \\|");
+    private static final Pattern PROPERTY = Pattern.compile("(?m)^ *([a-z.]+)=");
+    private static final Pattern ALERT = Pattern.compile("`(Tidegate[A-Z]\\w+)`");
+
+    /** Literals that the compiler joins. */
+    private static final Pattern JOINED = Pattern.compile("\"\\s*\\+ \"");
 
     @Test
     void everyReasonHasExactlyOneSection() throws IOException {
@@ -94,15 +104,98 @@ class DocsTest {
     @Test
     void relativeLinksLeadToFilesAndHeadingsThatExist() throws IOException {
         List<String> broken = new ArrayList<>();
-        for (Path page : pages()) {
-            for (String link : all(LINK, withoutCode(Files.readString(page)))) {
-                if (!link.matches("[a-z]+:.*") && !leadsSomewhere(page, link)) {
-                    broken.add("%s: %s".formatted(ROOT.relativize(page), link));
+        for (MarkdownPage page : MarkdownPage.all()) {
+            for (String link : links(page)) {
+                if (!leadsSomewhere(ROOT.resolve(page.path()), link)) {
+                    broken.add("%s: %s".formatted(page.path(), link));
                 }
             }
         }
 
         assertThat(broken).isEmpty();
+    }
+
+    @Test
+    void everyPageIsLinkedFromTheReadme() throws IOException {
+        List<String> pages = new ArrayList<>();
+        Set<String> linked = new HashSet<>();
+        for (MarkdownPage page : MarkdownPage.all()) {
+            pages.add(page.path().toString());
+            if (page.path().endsWith("README.md") && page.path().getNameCount() == 1) {
+                links(page).forEach(link -> linked.add(link.replaceFirst("#.*", "")));
+            }
+        }
+        pages.remove("README.md");
+
+        assertThat(linked).containsAll(pages);
+    }
+
+    @Test
+    void everyMessageInTroubleshootingIsOneOfTheProgram() throws IOException {
+        List<String> titles = all(MESSAGE_TITLE, Files.readString(ROOT.resolve("docs/troubleshooting.md")));
+        List<String> sources = sources();
+
+        assertThat(titles).hasSizeGreaterThan(20);
+        assertThat(titles)
+                .allSatisfy(
+                        title -> assertThat(isSaid(title, sources)).as(title).isTrue());
+        assertThat(isSaid("the disk is … full of bees", sources)).isFalse();
+    }
+
+    @Test
+    void everySettingInAnExampleExists() throws IOException {
+        List<String> known = all(SETTING_ROW, Files.readString(ROOT.resolve("docs/settings.md")));
+        List<String> unknown = new ArrayList<>();
+        for (MarkdownPage page : MarkdownPage.all()) {
+            for (MarkdownPage.Block block : page.blocks()) {
+                if (block.language().equals("properties")) {
+                    all(PROPERTY, block.text()).stream()
+                            .filter(key -> !known.contains(key))
+                            // Those of the clients, and of brokers.
+                            .filter(key -> !key.startsWith("kafka.") && !key.startsWith("group.streams."))
+                            .forEach(key -> unknown.add("%s: %s".formatted(page.path(), key)));
+                }
+            }
+        }
+
+        assertThat(known).hasSizeGreaterThan(50);
+        assertThat(unknown).isEmpty();
+    }
+
+    @Test
+    void everyAlertInTroubleshootingExists() throws IOException {
+        String rules = Files.readString(ROOT.resolve("deploy/prometheus/rules.yml"));
+
+        List<String> alerts = all(ALERT, Files.readString(ROOT.resolve("docs/troubleshooting.md")));
+
+        assertThat(alerts).isNotEmpty().allSatisfy(alert -> assertThat(rules).contains("- alert: " + alert + "\n"));
+    }
+
+    /** Whether one class has all the parts of a message between its values. */
+    private static boolean isSaid(String message, List<String> sources) {
+        List<String> parts = Arrays.stream(message.split("…", -1))
+                .map(String::strip)
+                .filter(part -> part.length() > 3)
+                .toList();
+        return sources.stream().anyMatch(source -> parts.stream().allMatch(source::contains));
+    }
+
+    private static List<String> sources() throws IOException {
+        List<Path> files;
+        try (Stream<Path> walk = Files.walk(ROOT.resolve("streams-app/src/main/java"))) {
+            files = walk.filter(file -> file.toString().endsWith(".java")).toList();
+        }
+        List<String> sources = new ArrayList<>();
+        for (Path file : files) {
+            sources.add(JOINED.matcher(Files.readString(file)).replaceAll(""));
+        }
+        return sources;
+    }
+
+    private static List<String> links(MarkdownPage page) {
+        return all(LINK, page.prose()).stream()
+                .filter(link -> !link.matches("[a-z]+:.*"))
+                .toList();
     }
 
     private static boolean leadsSomewhere(Path page, String link) throws IOException {
@@ -117,26 +210,11 @@ class DocsTest {
 
     /** The anchors that a Markdown renderer gives a page's headings. */
     private static Set<String> anchors(Path page) throws IOException {
-        return all(HEADING, withoutCode(Files.readString(page))).stream()
+        return all(HEADING, new MarkdownPage(page, Files.readString(page)).prose()).stream()
                 .map(heading -> heading.toLowerCase(Locale.ROOT)
                         .replaceAll("[^\\p{L}\\p{N} _-]", "")
                         .replace(' ', '-'))
                 .collect(Collectors.toSet());
-    }
-
-    private static List<Path> pages() throws IOException {
-        List<Path> pages = new ArrayList<>();
-        try (Stream<Path> docs = Files.list(ROOT.resolve("docs"))) {
-            docs.filter(file -> file.toString().endsWith(".md")).sorted().forEach(pages::add);
-        }
-        for (String name : List.of("README.md", "CONTRIBUTING.md", "SECURITY.md")) {
-            pages.add(ROOT.resolve(name));
-        }
-        return pages;
-    }
-
-    private static String withoutCode(String markdown) {
-        return CODE_BLOCK.matcher(markdown).replaceAll("");
     }
 
     private static List<String> all(Pattern pattern, String text) {
