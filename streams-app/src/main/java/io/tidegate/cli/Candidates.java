@@ -81,7 +81,9 @@ final class Candidates {
         } else {
             place.command.subcommands().forEach((name, command) -> {
                 CommandSpec spec = command.getCommandSpec();
-                if (name.equals(spec.name()) && !spec.usageMessage().hidden()) {
+                if (place.parameters == 0
+                        && name.equals(spec.name())
+                        && !spec.usageMessage().hidden()) {
                     all.add(name);
                 }
             });

@@ -256,18 +256,12 @@ final class DemoCommand implements Callable<Integer> {
                 "tenants ls --bootstrap-server %s".formatted(bootstrap),
                 "tenants set 2 --rate 500/s --bootstrap-server %s".formatted(bootstrap),
                 "rejections tail -f --bootstrap-server %s".formatted(bootstrap),
-                "wal cat 1 --data-dir %s".formatted(quoted(data)),
-                "wal verify --data-dir %s".formatted(quoted(data)))) {
+                "wal cat 1 --data-dir %s".formatted(ShellText.quoted(data)),
+                "wal verify --data-dir %s".formatted(ShellText.quoted(data)))) {
             say("  ./tidegate " + command);
         }
         say("  curl %s/v1/tenants/2/usage".formatted(url));
         say("");
-    }
-
-    /** As a shell needs it. */
-    static String quoted(Path path) {
-        String text = path.toString();
-        return text.matches("[\\w/.,:@+-]+") ? text : "'" + text.replace("'", "'\\''") + "'";
     }
 
     private void say(String text) {

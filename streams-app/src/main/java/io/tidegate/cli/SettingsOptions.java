@@ -99,13 +99,13 @@ final class SettingsOptions {
     String repeated() {
         StringBuilder text = new StringBuilder();
         if (config != null) {
-            text.append(" --config ").append(DemoCommand.quoted(config));
+            text.append(" --config ").append(ShellText.quoted(config));
         }
         if (bootstrapServer != null) {
             text.append(" --bootstrap-server ").append(bootstrapServer);
         }
         if (commandConfig != null) {
-            text.append(" --command-config ").append(DemoCommand.quoted(commandConfig));
+            text.append(" --command-config ").append(ShellText.quoted(commandConfig));
         }
         return text.toString();
     }

@@ -60,7 +60,7 @@ final class WalCommand implements Runnable {
         }
         // Anything else than a directory, such as a link, is damage, which the command reports itself.
         for (Path part = dir.walOf(tenant); part != null && !part.equals(dir.root()); part = part.getParent()) {
-            if (Files.isSymbolicLink(part)) {
+            if (Files.exists(part, LinkOption.NOFOLLOW_LINKS) && !Files.isDirectory(part, LinkOption.NOFOLLOW_LINKS)) {
                 return false;
             }
         }

@@ -62,7 +62,7 @@ class CompletionTest {
             CompletedCommand command = commands.get(i);
             assertThat(branches[i + 1]).startsWith(command.words().isEmpty() ? "(*)" : "('" + command.path() + " '*)");
             for (OptionSpec option : command.options()) {
-                assertThat(branches[i + 1]).contains(")" + option.longestName(), "[");
+                assertThat(branches[i + 1]).contains((option.isMultiValue() ? "'*" : ")") + option.longestName());
             }
             for (CompletedCommand sub : command.subcommands()) {
                 assertThat(branches[i + 1]).contains("'" + sub.path() + ":");

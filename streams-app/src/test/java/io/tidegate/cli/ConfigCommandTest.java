@@ -90,8 +90,8 @@ final class ConfigCommandTest {
 
     @Test
     void quotesPathsForAShell() {
-        assertThat(DemoCommand.quoted(Path.of("/tmp/a-b_c.1"))).isEqualTo("/tmp/a-b_c.1");
-        assertThat(DemoCommand.quoted(Path.of("/tmp/a b"))).isEqualTo("'/tmp/a b'");
-        assertThat(DemoCommand.quoted(Path.of("/tmp/it's"))).isEqualTo("'/tmp/it'\\''s'");
+        assertThat(ShellText.quoted(Path.of("/tmp/a-b_c.1"))).isEqualTo("/tmp/a-b_c.1");
+        assertThat(ShellText.quoted(Path.of("/tmp/a b"))).isEqualTo("'/tmp/a b'");
+        assertThat(ShellText.quoted(Path.of("/tmp/it's"))).isEqualTo("'/tmp/it'\\''s'");
     }
 }
