@@ -29,7 +29,7 @@ async function call(path, options = {}) {
     response = await fetch(at(path), { ...options, headers: headers(options.headers ?? {}), cache: 'no-store' });
   } catch (e) {
     if (e.name === 'AbortError') throw e;
-    throw new Problem(0, 'unreachable', 'The instance cannot be reached', 'It does not answer. This page tries again by itself.');
+    throw new Problem(0, 'unreachable', 'The instance cannot be reached', 'It does not answer. The page tries again by itself.');
   }
   if (response.ok) return response;
   let body = {};
@@ -49,8 +49,8 @@ function askToken(problem) {
     const given = await ask(problem.status === 403 ? 'This needs another token' : 'A token is needed', [
       h('p', {}, problem.message),
       h('label', {}, 'Token', input),
-      h('p', { class: 'hint' }, 'It is kept in the memory of this page only, and asked for again after a reload.'),
-    ], [['Use it', () => input.value.trim(), 'primary'], ['Not now', null]]);
+      h('p', { class: 'hint' }, 'A line of http.tokens.file ends in it. The page keeps it in memory only: a reload asks again.'),
+    ], [['Sign in', () => input.value.trim(), 'primary'], ['Cancel', null]]);
     asking = null;
     if (given) token = given;
     return Boolean(given);

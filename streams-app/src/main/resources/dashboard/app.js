@@ -1,6 +1,6 @@
 // The page: which part is shown, what the cluster is, and whether what is shown is still true.
 import { get } from './api.js';
-import { clock, h, number, pill } from './dom.js';
+import { clock, empty, h, number, pill } from './dom.js';
 import { overview } from './tenants.js';
 import { tenantPage } from './tenant.js';
 import { rejections } from './rejections.js';
@@ -8,9 +8,10 @@ import { wal } from './wal.js';
 
 const REFRESH_MS = 2000;
 const STALE_AFTER_MS = 8000;
+const TITLES = { overview: 'Tenants · Tidegate', rejections: 'Rejections · Tidegate', wal: 'WAL and instances · Tidegate' };
 
 const main = document.getElementById('main');
-let page = null; // { element, refresh(status), close(), redraw() }
+let page = null; // { element, refresh(status), close(), redraw(), lost(whether no instance answers) }
 let status = null;
 let lastAnswerMs = Date.now();
 let polls = 0;
@@ -23,17 +24,17 @@ function open() {
   page?.close();
   let name = parts[0] ?? 'overview';
   if (name === 'tenant' && /^(0|[1-9][0-9]{0,19})$/.test(parts[1] ?? '')) page = tenantPage(parts[1]);
-  else if (name === 'rejections') page = rejections(choices);
+  else if (name === 'rejections') page = rejections(choices, status?.at);
   else if (name === 'wal') page = wal();
-  else {
-    name = 'overview';
-    page = overview(choices);
-  }
+  else if (name === 'overview') page = overview(choices);
+  else page = { element: empty('Page not found', 'This address leads to no page of the dashboard.'), refresh: async () => {}, close: () => {} };
+  document.title = TITLES[name] ?? 'Tidegate';
   for (const link of document.querySelectorAll('nav a')) {
     if (link.dataset.page === name) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
   }
   main.replaceChildren(page.element);
+  if (!document.getElementById('stale').hidden) page.lost?.(true);
   poll();
 }
 
@@ -70,11 +71,12 @@ function showStale() {
   document.body.classList.toggle('is-stale', old);
   if (old && stale.hidden) {
     stale.replaceChildren(h('strong', {}, 'Connection lost. '),
-      `What is shown is from ${clock(new Date(lastAnswerMs).toISOString())}; this page goes on by itself when an instance answers.`);
+      `The page shows the state of ${clock(new Date(lastAnswerMs).toISOString())}. It recovers by itself when an instance answers.`);
   }
   if (old !== !stale.hidden) {
     stale.hidden = !old;
     showCluster();
+    page?.lost?.(old);
   }
 }
 
@@ -87,7 +89,7 @@ async function poll() {
       showStale();
       showCluster();
     } catch {
-      // it is said by the stale line, and asked again
+      // the stale line reports it, and the next poll asks again
     }
     try {
       await page?.refresh(status);

@@ -90,7 +90,7 @@ export function ask(title, content, buttons) {
     const form = h('form', { method: 'dialog' },
       h('h2', { id: 'dialog-title' }, title), ...content,
       h('div', { class: 'buttons' }, buttons.map(([text, value, kind]) => h('button', {
-        type: 'submit', class: kind ?? '', onclick: () => { result = typeof value === 'function' ? value() : value; },
+        type: 'submit', class: kind ?? '', formnovalidate: value === null, onclick: () => { result = typeof value === 'function' ? value() : value; },
       }, text))));
     dialog.replaceChildren(form);
     dialog.addEventListener('close', () => resolve(result), { once: true });
@@ -98,4 +98,4 @@ export function ask(title, content, buttons) {
   });
 }
 
-export const shellQuote = (text) => (/^[A-Za-z0-9_./:=-]+$/.test(text) ? text : `'${String(text).replaceAll("'", "'\\''")}'`);
+export const shellQuote = (text) => (/^[A-Za-z0-9_./:=,-]+$/.test(text) ? text : `'${String(text).replaceAll("'", "'\\''")}'`);

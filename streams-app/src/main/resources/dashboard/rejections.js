@@ -1,42 +1,116 @@
-// Rejections as they happen, each with all that is known of it, and what sending them again would do.
-import { send, stream } from './api.js';
+// Rejections, as they happen and of the past, each with all that is known of it, and what sending them again would do.
+import { get, send, stream } from './api.js';
 import { ask, bytes, clock, command, DEFECTS, empty, failed, h, loading, number, REASONS, time, words } from './dom.js';
 
-const KEPT_MAX = 500;
+const KEPT_MAX = 1000;
 const SHOWN_A_FRAME_MAX = 100;
 const AGAIN_MS = 3000;
+/** Pages without a match before somebody has to ask for more. */
+const EMPTY_PAGES_MAX = 20;
 
-export function rejections(choices) {
+const RANGES = { live: 'live', 900: 'last 15 minutes', 3600: 'last hour', 86400: 'last 24 hours', any: 'any time', between: 'from … to …' };
+
+/** @param serverAt what the clock of the server said last, if it is known */
+export function rejections(choices, serverAt) {
   const tenant = h('input', { type: 'text', placeholder: 'All tenants', value: choices.get('tenant') ?? '', 'aria-label': 'Tenant id or name', id: 'r-tenant' });
   const reason = h('select', { 'aria-label': 'Reason', id: 'r-reason' }, h('option', { value: '' }, 'All reasons'),
     [...REASONS, ...DEFECTS].map((one) => h('option', { value: one, selected: one === choices.get('reason') }, words(one))));
+  const text = h('input', { type: 'search', placeholder: 'Text in headers, key or value', value: choices.get('text') ?? '', maxlength: 200, 'aria-label': 'Text', id: 'r-text' });
+  const range = h('select', { 'aria-label': 'Time', id: 'r-range' }, Object.entries(RANGES).sort(([one], [other]) => Number(other === 'live') - Number(one === 'live')).map(([value, name]) => h('option', { value, selected: value === (choices.get('time') ?? 'live') }, name)));
+  const from = h('input', { type: 'datetime-local', step: 1, value: choices.get('from') ?? '', 'aria-label': 'From', id: 'r-from' });
+  const to = h('input', { type: 'datetime-local', step: 1, value: choices.get('to') ?? '', 'aria-label': 'To', id: 'r-to' });
   const pause = h('button', { type: 'button', 'aria-pressed': 'false', onclick: togglePause }, 'Pause');
   const state = h('span', { class: 'hint', role: 'status', id: 'tail-state' });
   const list = h('ol', { class: 'tail', id: 'tail', 'aria-label': 'Rejections, the newest first' });
-  const message = h('div', {}, loading('the stream'));
+  const message = h('div', {}, loading('rejections'));
+  const older = h('button', { type: 'button', id: 'older', hidden: true, onclick: () => search() }, 'Older');
   const element = h('div', { class: 'stack' }, h('section', { 'aria-labelledby': 'rejections' },
     h('div', { class: 'heading' }, h('h1', { id: 'rejections' }, 'Rejections'), state),
-    h('form', { class: 'filters', onsubmit: (e) => { e.preventDefault(); changed(); } }, tenant, reason, pause,
-      h('button', { type: 'button', onclick: () => list.replaceChildren() }, 'Clear'),
-      h('button', { type: 'button', onclick: () => replay({ tenant: tenant.value.trim(), reason: reason.value }) }, 'Replay what is filtered …')),
-    message, list));
+    h('form', { class: 'filters', role: 'search', onsubmit: (e) => { e.preventDefault(); changed(); } }, tenant, reason, text, range, from, to, pause,
+      h('button', { type: 'button', onclick: () => replay({ tenant: tenant.value.trim(), reason: reason.value }) }, 'Replay …')),
+    message, list, older));
 
   let aborter = null;
   let paused = false;
+  let lostConnection = false;
   let waiting = [];
   let frame = 0;
   let lost = 0;
   let again;
+  let cursor; // of the next page; null: there is none
+  let generation = 0;
+  let skewMs = serverAt ? Date.parse(serverAt) - Date.now() : 0;
+
+  const isLive = () => range.value === 'live';
 
   function changed() {
     const kept = new URLSearchParams();
-    if (tenant.value.trim()) kept.set('tenant', tenant.value.trim());
-    if (reason.value) kept.set('reason', reason.value);
+    for (const [name, value] of [['tenant', tenant.value.trim()], ['reason', reason.value], ['text', text.value.trim()], ['time', isLive() ? '' : range.value],
+      ['from', range.value === 'between' ? from.value : ''], ['to', range.value === 'between' ? to.value : '']]) if (value) kept.set(name, value);
     history.replaceState(null, '', `#/rejections${kept.size ? `?${kept}` : ''}`);
+    start();
+  }
+
+  function start() {
+    generation++;
     list.replaceChildren();
     lost = 0;
     waiting = [];
-    connect();
+    cursor = undefined;
+    from.hidden = to.hidden = range.value !== 'between';
+    pause.hidden = !isLive();
+    clearTimeout(again);
+    aborter?.abort();
+    aborter = null;
+    if (isLive()) connect();
+    else state.textContent = '';
+    search();
+  }
+
+  function query() {
+    const asked = new URLSearchParams();
+    if (tenant.value.trim()) asked.set('tenant', tenant.value.trim());
+    if (reason.value) asked.set('reason', reason.value);
+    if (reason.value === '' || DEFECTS.includes(reason.value)) asked.set('dead_letter', 'true');
+    return asked;
+  }
+
+  /** A page of the past, below what is shown. */
+  async function search() {
+    const mine = generation;
+    const asked = query();
+    if (text.value.trim()) asked.set('text', text.value.trim());
+    if (/^\d+$/.test(range.value)) asked.set('from', new Date(Date.now() + skewMs - Number(range.value) * 1000).toISOString());
+    if (range.value === 'between') for (const [name, input] of [['from', from], ['to', to]]) if (input.value) asked.set(name, new Date(input.value).toISOString());
+    if (cursor) asked.set('cursor', cursor);
+    older.disabled = true;
+    try {
+      let looked = 0;
+      for (let pages = 1; ; pages++) {
+        const page = await get(`/v1/rejections/search?${asked}`);
+        if (mine !== generation) return;
+        looked += page.looked_at;
+        cursor = page.next;
+        if (cursor) asked.set('cursor', cursor);
+        const known = new Set(Array.from(list.children, (one) => one.dataset.at));
+        list.append(...page.rejections.filter((one) => !known.has(at(one))).map(item));
+        const nothingYet = cursor && list.children.length === 0;
+        if (nothingYet && pages === EMPTY_PAGES_MAX) message.replaceChildren(empty('No match yet', `${number(looked)} records were searched. “Older” continues.`));
+        else tell(nothingYet ? `${number(looked)} records searched` : '');
+        if (!nothingYet || pages === EMPTY_PAGES_MAX) break;
+      }
+    } catch (e) {
+      if (mine === generation) message.replaceChildren(failed(e));
+    }
+    older.disabled = false;
+    older.hidden = cursor === null;
+  }
+
+  /** Says that there is nothing, or how far the search is. */
+  function tell(progress = '') {
+    if (list.children.length) message.replaceChildren();
+    else if (progress) message.replaceChildren(loading(`rejections; ${progress}`));
+    else if (cursor === null) message.replaceChildren(empty('No rejections', isLive() ? 'New ones appear here as they happen.' : 'None matches in this time.'));
   }
 
   async function connect() {
@@ -44,15 +118,8 @@ export function rejections(choices) {
     aborter?.abort();
     const mine = new AbortController();
     aborter = mine;
-    const query = new URLSearchParams();
-    if (tenant.value.trim()) query.set('tenant', tenant.value.trim());
-    if (reason.value) query.set('reason', reason.value);
-    if (reason.value === '' || DEFECTS.includes(reason.value)) query.set('dead_letter', 'true');
     try {
-      await stream(`/v1/rejections?${query}`, mine.signal, () => {
-        state.textContent = paused ? 'paused' : 'live';
-        message.replaceChildren(list.children.length ? '' : empty('Nothing was rejected since you look', 'Rejections appear here as they happen.'));
-      }, event);
+      await stream(`/v1/rejections?${query()}`, mine.signal, showState, event);
       if (mine === aborter) failing(new Error('The stream ended.'));
     } catch (e) {
       if (mine === aborter && e.name !== 'AbortError') failing(e);
@@ -65,40 +132,55 @@ export function rejections(choices) {
       message.replaceChildren(failed(e));
       return;
     }
-    message.replaceChildren(failed({ title: 'The stream broke', message: `${e.message} It is opened again by itself.` }));
+    message.replaceChildren(failed({ title: 'The stream broke', message: `${e.message} It is opened again automatically.` }));
     again = setTimeout(connect, AGAIN_MS);
+  }
+
+  function showState() {
+    if (!isLive()) return;
+    state.textContent = lostConnection ? 'connection lost' : `${paused ? 'paused' : 'live'}${lost ? '; more arrived than is shown' : ''}`;
+    if (message.querySelector('.error')) message.replaceChildren();
   }
 
   function event(name, data) {
     if (name === 'dropped') lost += data.events;
     if (name === 'skipped') lost += 1;
-    if (name === 'rejection' && !paused) {
+    if (name === 'rejection' && !paused && contains(data)) {
       waiting.unshift(data);
       waiting.length = Math.min(waiting.length, SHOWN_A_FRAME_MAX);
     }
     frame ||= setTimeout(draw, 100);
   }
 
+  /** As the search of the past does it. */
+  function contains(record) {
+    const wanted = text.value.trim().toLowerCase();
+    return !wanted || [record.value, record.key, ...record.headers.map((one) => one.value)].some((one) => one?.toLowerCase().includes(wanted));
+  }
+
   function draw() {
     frame = 0;
-    if (waiting.length) message.replaceChildren();
-    list.prepend(...waiting.map(item));
+    const known = new Set(Array.from(list.children, (one) => one.dataset.at));
+    list.prepend(...waiting.filter((one) => !known.has(at(one))).map(item));
     waiting = [];
+    tell();
     while (list.children.length > KEPT_MAX) list.lastChild.remove();
-    state.textContent = `${paused ? 'paused' : 'live'}${lost ? ', more came than is shown' : ''}`;
+    showState();
   }
 
   function togglePause() {
     paused = !paused;
-    pause.textContent = paused ? 'Go on' : 'Pause';
+    pause.textContent = paused ? 'Resume' : 'Pause';
     pause.setAttribute('aria-pressed', paused);
-    state.textContent = paused ? 'paused' : 'live';
+    showState();
   }
+
+  const at = (record) => `${record.topic}/${record.partition}/${record.offset}`;
 
   function item(record) {
     const details = h('details', {},
       h('summary', {},
-        h('time', { datetime: record.timestamp }, clock(record.timestamp)),
+        h('time', { datetime: record.timestamp, title: time(record.timestamp) }, clock(record.timestamp)),
         h('span', { class: 'who', title: (record.tenant_names ?? []).join(', ') }, record.tenant === null ? 'no tenant' : [`t${record.tenant}`, ...(record.tenant_names ?? []).slice(0, 1)].join(' · ')),
         h('span', { class: 'reason' }, h('span', { class: `swatch c-${record.reason}` }), words(record.reason)),
         h('span', { class: 'why' }, header(record, 'tidegate.message') ?? ''),
@@ -106,7 +188,7 @@ export function rejections(choices) {
     details.addEventListener('toggle', () => {
       if (details.open && details.children.length === 1) details.append(body(record));
     });
-    return h('li', { 'data-tenant': record.tenant, 'data-reason': record.reason }, details);
+    return h('li', { 'data-tenant': record.tenant, 'data-reason': record.reason, 'data-at': at(record) }, details);
   }
 
   function body(record) {
@@ -153,12 +235,12 @@ export function rejections(choices) {
     }
     send('POST', '/v1/rejections/replay', body).then((plan) => {
       const sum = (fate) => plan.refusals.reduce((all, one) => all + one[fate], 0);
-      const fates = [['replayed', 'would be sent again'], ['done', 'were sent again before'], ['given_up', 'were sent again too often'], ['hopeless', 'would be rejected again, and are skipped'], ['foreign', 'came from elsewhere']];
-      box.replaceChildren(...(plan.refusals.length === 0 ? [empty('There is nothing to replay')] : [
+      const fates = [['replayed', 'would be sent again'], ['done', 'were sent again before'], ['given_up', 'were sent again too often'], ['hopeless', 'would be rejected again, and are skipped'], ['foreign', 'came from another application']];
+      box.replaceChildren(...(plan.refusals.length === 0 ? [empty('Nothing to replay')] : [
         h('table', {}, h('tbody', {}, fates.filter(([fate]) => sum(fate) > 0 || fate === 'replayed').map(([fate, text]) => h('tr', {}, h('td', { class: 'num' }, number(sum(fate))), h('td', {}, text))))),
         sum('hopeless') > 0 ? h('p', { class: 'hint' }, `Skipped because of ${stillRejected(plan).map(([why, count]) => `${why} (${number(count)})`).join(', ')}. Change the limits first.`) : '',
         sum('replayed') > 0 ? [
-          h('p', {}, `The sending takes about ${number(plan.seconds)} s, at most at half of each tenant’s rate.`),
+          h('p', {}, `Sending takes about ${number(plan.seconds)} s, at half of each tenant’s rate at most.`),
           h('p', {}, h('button', { type: 'button', class: sum('replayed') > sum('hopeless') ? 'primary' : '', onclick: () => sendAll({ ...body, ends: plan.ends }, box, () => open) }, `Send ${number(sum('replayed'))} again`)),
           h('p', { class: 'hint' }, 'Or on the command line:'), command(`${line.join(' ')} --yes`)]
           : h('p', {}, 'Nothing would be sent.')].flat()));
@@ -183,7 +265,7 @@ export function rejections(choices) {
         const piece = await send('POST', '/v1/rejections/replay', { ...body, dry_run: false });
         sent += piece.refusals.reduce((all, one) => all + one.replayed, 0);
         if (piece.ending === 'time_over' && isOpen()) continue;
-        box.replaceChildren(empty(`${number(sent)} signals were sent again`, piece.ending === 'taken_over' ? 'Another replay has begun and goes on.' : 'Each is judged like a new one.'));
+        box.replaceChildren(empty(`${number(sent)} signals were sent again`, piece.ending === 'taken_over' ? 'Another replay has started and continues.' : 'Each is judged like a new one.'));
         return;
       }
     } catch (e) {
@@ -191,13 +273,19 @@ export function rejections(choices) {
     }
   }
 
-  tenant.addEventListener('change', changed);
-  reason.addEventListener('change', changed);
-  connect();
+  for (const input of [tenant, reason, text, range, from, to]) input.addEventListener('change', changed);
+  start();
   return {
     element,
-    refresh: async () => {},
+    refresh: async (status) => { if (status) skewMs = Date.parse(status.at) - Date.now(); },
+    /** A connection that is lost can look open for long. */
+    lost: (isLost) => {
+      lostConnection = isLost;
+      showState();
+      if (!isLost && isLive()) connect();
+    },
     close: () => {
+      generation++;
       const open = aborter;
       aborter = null;
       open?.abort();

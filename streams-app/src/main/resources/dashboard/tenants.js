@@ -1,7 +1,7 @@
 // The first page: how much passes now, the last hour, and all tenants against their limits.
-import { get } from './api.js';
+import { get, send } from './api.js';
 import { Chart, ratesNow } from './charts.js';
-import { bar, bytes, empty, failed, h, loading, number, percent, pill, rate, words } from './dom.js';
+import { ask, bar, bytes, command, empty, failed, h, loading, number, percent, pill, rate, words } from './dom.js';
 
 const PAGE = 100;
 const PAGES_MAX = 1000;
@@ -14,16 +14,18 @@ function tile(name, kind = '') {
   return { element, set: (text) => { value.textContent = text; } };
 }
 
-/** How much is accepted a second, from two readings of a tenant's counters. */
+/** How much is offered and accepted a second, from two readings of a tenant's counters; null before the second one. */
 export class Pace {
   #last = new Map();
 
   of(id, usage) {
     const at = Date.parse(usage.at);
     const before = this.#last.get(id);
-    if (!before || at - before.at >= 1500 || usage.accepted < before.accepted) {
-      const perSecond = before && usage.accepted >= before.accepted ? ((usage.accepted - before.accepted) * 1000) / (at - before.at) : null;
-      this.#last.set(id, { at, accepted: usage.accepted, perSecond });
+    const offered = usage.accepted + usage.rejected_total;
+    if (!before || at - before.at >= 1500 || usage.accepted < before.accepted || offered < before.offered) {
+      const known = before && at > before.at && usage.accepted >= before.accepted && offered >= before.offered;
+      const perSecond = known ? { offered: ((offered - before.offered) * 1000) / (at - before.at), accepted: ((usage.accepted - before.accepted) * 1000) / (at - before.at) } : null;
+      this.#last.set(id, { at, accepted: usage.accepted, offered, perSecond });
       if (this.#last.size > 5000) this.#last.clear();
       return perSecond;
     }
@@ -34,7 +36,7 @@ export class Pace {
 export function overview(choices) {
   const tiles = {
     accepted: tile('Accepted', 'ok'), rejected: tile('Rejected', 'no'), share: tile('Rejected share'), over: tile('Tenants over 80 %'),
-    wal: tile('WAL, sealed'), disk: tile('Free disk, least'),
+    wal: tile('Sealed WAL'), disk: tile('Least free disk'),
   };
   const chart = new Chart('Accepted and rejected signals');
   const chartBox = h('div', {}, loading('the last hour'));
@@ -71,10 +73,42 @@ export function overview(choices) {
   };
 }
 
+const ID_MAX = 18446744073709551615n;
+
+/** Asks for the id and the first limits; the tenant's own page has all others. Asks again, with the reason, where it fails. */
+async function addTenant() {
+  const input = (more) => h('input', { type: 'text', autocomplete: 'off', ...more });
+  const id = input({ required: true, inputmode: 'numeric', pattern: '0|[1-9][0-9]{0,19}', id: 'a-id', placeholder: '42' });
+  const label = input({ maxlength: 200, id: 'a-label', placeholder: 'Acme' });
+  const plan = input({ maxlength: 64, id: 'a-plan', placeholder: 'no plan' });
+  const perSecond = input({ inputmode: 'numeric', pattern: '[0-9]{0,10}', id: 'a-rate', placeholder: 'no limit' });
+  const line = () => `tidegate tenants set ${id.value.trim() || 'ID'} --rate N/s`;
+  let problem = '';
+  for (;;) {
+    const wanted = await ask('Add a tenant', [
+      h('label', { for: 'a-id' }, 'Id', id), h('label', { for: 'a-label' }, 'Label', label), h('label', { for: 'a-plan' }, 'Plan', plan), h('label', { for: 'a-rate' }, 'Rate, signals a second', perSecond),
+      h('p', { class: 'hint' }, 'Its page opens next, with all other limits. What neither it nor its plan limits is unlimited.'),
+      problem ? h('p', { class: 'error', role: 'alert' }, problem) : '', command(line())],
+    [['Add', () => id.value.trim(), 'primary'], ['Cancel', null]]);
+    if (!wanted) return;
+    try {
+      if (!/^(0|[1-9][0-9]{0,19})$/.test(wanted) || BigInt(wanted) > ID_MAX) throw new Error('The id is a whole number from 0 to 18446744073709551615.');
+      const config = { label: label.value };
+      if (plan.value.trim()) config.plan = plan.value.trim();
+      if (perSecond.value.trim()) config.max_signals_per_sec = Number(perSecond.value.trim());
+      await send('PUT', `/v1/tenants/${wanted}`, config, { 'If-None-Match': '*' });
+      location.hash = `#/tenant/${wanted}`;
+      return;
+    } catch (e) {
+      problem = e.id === 'precondition_failed' ? `Tenant ${wanted} exists already.` : e.message;
+    }
+  }
+}
+
 /** All tenants; only the rows in sight exist, and only the pages in sight are asked for again. */
 function tenantList(choices) {
   const pace = new Pace();
-  const search = h('input', { type: 'search', id: 'search', placeholder: 'Label, name, or beginning of the id', value: choices.get('q') ?? '', 'aria-label': 'Search tenants' });
+  const search = h('input', { type: 'search', id: 'search', placeholder: 'Label, name, or start of the id', value: choices.get('q') ?? '', 'aria-label': 'Search tenants' });
   const sort = select('Sort', SORTS, choices.get('sort') ?? 'used');
   const state = select('State', STATES, choices.get('state') ?? '');
   const over = h('input', { type: 'checkbox', id: 'over' });
@@ -83,12 +117,13 @@ function tenantList(choices) {
   const spacer = h('div', { class: 'spacer', role: 'presentation' });
   const viewport = h('div', { class: 'viewport', tabindex: 0, role: 'rowgroup', 'aria-label': 'Tenants' }, spacer);
   const table = h('div', { class: 'tenants', role: 'table', 'aria-label': 'Tenants' },
-    h('div', { class: 'row head', role: 'row' }, ['Tenant', 'Rate', 'Entities', 'Storage', 'Rejected, 5 min', 'Mostly because'].map((name) => h('span', { role: 'columnheader' }, name))),
+    h('div', { class: 'row head', role: 'row' }, ['Tenant', 'Offered rate', 'Entities', 'Storage', 'Rejected, 5 min', 'Main reason'].map((name) => h('span', { role: 'columnheader' }, name))),
     viewport);
   table.hidden = true;
   const message = h('div', {}, loading('tenants'));
   const element = h('section', { 'aria-labelledby': 'tenants' },
-    h('div', { class: 'heading' }, h('h2', { id: 'tenants' }, 'Tenants'), count),
+    h('div', { class: 'heading' }, h('h2', { id: 'tenants' }, 'Tenants'), count,
+      h('div', { class: 'buttons' }, h('button', { type: 'button', id: 'add-tenant', onclick: () => addTenant() }, 'Add a tenant …'))),
     h('form', { class: 'filters', role: 'search', onsubmit: (e) => e.preventDefault() }, search, sort, state, h('label', { class: 'check' }, over, 'over 80 %')),
     message, table);
 
@@ -173,8 +208,8 @@ function tenantList(choices) {
     count.textContent = `${number(matched)} ${matched === 1 ? 'tenant' : 'tenants'}`;
     const filtered = search.value || state.value || over.checked;
     message.replaceChildren(...(matched > 0 ? []
-      : [filtered ? empty('No tenant is like that', 'Search for something else, or take the filters away.')
-        : empty('No tenants yet', 'Give one a config: tidegate tenants set 42 --rate 100/s')]));
+      : [filtered ? empty('No matches', 'Search for something else, or remove the filters.')
+        : empty('No tenants yet', 'Add one here, or on the command line: tidegate tenants set 42 --rate 100/s')]));
     const height = style();
     spacer.style.height = `${matched * height}px`;
     table.setAttribute('aria-rowcount', matched + 1);
@@ -201,12 +236,12 @@ function tenantList(choices) {
     return h('div', { class: 'row', role: 'row', 'data-index': index, 'data-tenant': tenant.id, 'aria-rowindex': index + 2 },
       cell('Tenant', h('a', { href: `#/tenant/${tenant.id}` }, tenant.config?.label || `Tenant ${tenant.id}`),
         h('small', { title: (tenant.config?.external_ids ?? []).join(', ') }, [`t${tenant.id}`, ...(tenant.config?.external_ids ?? []).slice(0, 1)].join(' · ')), tenant.state === 'enforce' ? null : pill(STATES[tenant.state], tenant.state === 'blocked' ? 'bad' : 'wait')),
-      cell('Rate', bar('rate', perSecond ?? 0, limit, limit === null ? rate(perSecond) : `${rate(perSecond)} of ${number(limit)}`)),
+      cell('Offered rate', bar('offered rate', perSecond?.offered ?? 0, limit, limit === null ? rate(perSecond?.offered) : `${rate(perSecond?.offered)} of ${number(limit)}`)),
       cell('Entities', bar('entities', usage.entities.total, usage.entities.limit, usage.entities.limit === null ? number(usage.entities.total) : `${number(usage.entities.total)} of ${number(usage.entities.limit)}`)),
       cell('Storage', bar('storage', usage.storage.sealed_bytes, usage.storage.limit_bytes,
         usage.storage.limit_bytes === null ? bytes(usage.storage.sealed_bytes) : `${bytes(usage.storage.sealed_bytes)} of ${bytes(usage.storage.limit_bytes)}`)),
       cell('Rejected', h('b', { class: recent?.rejected ? 'no' : '' }, recent ? percent(recent.rejected, recent.accepted + recent.rejected) : '–')),
-      cell('Because', recent?.top_reason ? h('span', { class: 'reason' }, h('span', { class: `swatch c-${recent.top_reason}` }), words(recent.top_reason)) : '–'));
+      cell('Main reason', recent?.top_reason ? h('span', { class: 'reason' }, h('span', { class: `swatch c-${recent.top_reason}` }), words(recent.top_reason)) : '–'));
   }
 
   let timer;

@@ -209,6 +209,34 @@ public final class TopicReader implements AutoCloseable {
         readTo(consumer.endOffsets(List.of(partition)), goesOn, each);
     }
 
+    /**
+     * Reads one partition alone from an offset up to, without, another, as long as {@code goesOn}, which is asked between
+     * polls.
+     */
+    public void readRange(
+            TopicPartition partition,
+            long from,
+            long to,
+            BooleanSupplier goesOn,
+            Consumer<ConsumerRecord<byte[], byte[]>> each) {
+        consumer.assign(List.of(partition));
+        consumer.seek(partition, from);
+        readTo(Map.of(partition, to), goesOn, each);
+    }
+
+    /** The offset of the first record of this time or later in each partition; its end if there is none. */
+    public Map<TopicPartition, Long> offsetsAt(long timestampMs) {
+        Map<TopicPartition, Long> offsets = new HashMap<>(ends());
+        Map<TopicPartition, Long> times = new HashMap<>();
+        partitions.forEach(partition -> times.put(partition, Math.max(0, timestampMs)));
+        consumer.offsetsForTimes(times).forEach((partition, found) -> {
+            if (found != null) {
+                offsets.put(partition, found.offset());
+            }
+        });
+        return offsets;
+    }
+
     /** The newest committed records of one partition, in order; fewer if it has fewer, or little else than markers. */
     public List<ConsumerRecord<byte[], byte[]>> newest(TopicPartition partition, int max) {
         long begin = consumer.beginningOffsets(List.of(partition)).get(partition);

@@ -12,6 +12,7 @@ import io.tidegate.streams.InstanceView;
 import io.tidegate.topology.TenantConfigs;
 import io.tidegate.wal.DataDir;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.function.Function;
 import org.eclipse.jetty.http.HttpHeader;
 
@@ -20,6 +21,7 @@ public final class Api implements AutoCloseable {
     private final Node node;
     private final CommandsApi commands;
     private final RecordsApi records;
+    private final RejectionSearchApi search;
     private final HistoryApi history;
     private final Routes routes = new Routes();
 
@@ -38,8 +40,14 @@ public final class Api implements AutoCloseable {
         new PlansApi(node, tenants).addTo(routes);
         commands = new CommandsApi(node, tenants);
         commands.addTo(routes);
-        records = new RecordsApi(node);
+        RejectionJson rejectionJson = new RejectionJson(tenant -> {
+            TenantConfigs.InForce inForce = configs.inForce(tenant);
+            return inForce == null ? List.of() : inForce.config().externalIds();
+        });
+        records = new RecordsApi(node, rejectionJson);
         records.addTo(routes);
+        search = new RejectionSearchApi(node, rejectionJson);
+        search.addTo(routes);
         history = new HistoryApi(node);
         history.addTo(routes);
         StaticFiles.addTo(routes);
@@ -57,6 +65,7 @@ public final class Api implements AutoCloseable {
     /** Ends live streams and long requests, so that the server can stop. */
     public void endLongWork() {
         records.close();
+        search.close();
         commands.close();
         history.close();
     }

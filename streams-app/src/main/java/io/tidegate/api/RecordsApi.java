@@ -13,7 +13,6 @@ import io.tidegate.http.Routes;
 import io.tidegate.signal.Defect;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.topology.ShardQueries.Segment;
-import io.tidegate.topology.TenantConfigs;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
@@ -27,14 +26,9 @@ final class RecordsApi implements AutoCloseable {
     private final Node node;
     private final RejectionTail tail;
 
-    RecordsApi(Node node) {
+    RecordsApi(Node node, RejectionJson rejectionJson) {
         this.node = node;
-        tail = new RejectionTail(node.settings, this::names);
-    }
-
-    private List<String> names(TenantId tenant) {
-        TenantConfigs.InForce inForce = node.configs.inForce(tenant);
-        return inForce == null ? List.of() : inForce.config().externalIds();
+        tail = new RejectionTail(node.settings, rejectionJson);
     }
 
     void addTo(Routes routes) {
@@ -56,7 +50,7 @@ final class RecordsApi implements AutoCloseable {
         };
     }
 
-    private static Set<String> reasons(@Nullable String list) {
+    static Set<String> reasons(@Nullable String list) {
         Set<String> reasons = new TreeSet<>();
         if (list == null) {
             return reasons;
@@ -77,7 +71,7 @@ final class RecordsApi implements AutoCloseable {
         return reasons;
     }
 
-    private static boolean flag(Call call, String name) {
+    static boolean flag(Call call, String name) {
         String text = call.query(name);
         if (text != null && !text.equals("true") && !text.equals("false")) {
             throw Problem.badField(Problem.Kind.BAD_REQUEST, name, "is neither true nor false");

@@ -1,9 +1,6 @@
 package io.tidegate.api;
 
-import com.fasterxml.jackson.databind.node.ArrayNode;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admin.AdminException;
-import io.tidegate.admin.RecordJson;
 import io.tidegate.admin.TopicReader;
 import io.tidegate.config.Settings;
 import io.tidegate.contract.TidegateHeaders;
@@ -15,18 +12,14 @@ import io.tidegate.http.Shares;
 import io.tidegate.tenant.TenantId;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.time.Instant;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Function;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.KafkaException;
-import org.apache.kafka.common.header.Header;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -48,9 +41,6 @@ public final class RejectionTail implements AutoCloseable {
 
     private static final Duration WINDOW = Duration.ofSeconds(1);
     private static final Duration HEARTBEAT_EVERY = Duration.ofSeconds(10);
-    private static final int VALUE_BYTES_MAX = 16 * 1024;
-    private static final int HEADER_BYTES_MAX = 1024;
-    private static final int HEADERS_MAX = 64;
     private static final byte[] HEARTBEAT = ": still here\n\n".getBytes(StandardCharsets.US_ASCII);
     private static final byte[] SKIPPED = event("skipped", "{}");
     private static final byte[] FAILED = event("failed", "{}");
@@ -73,7 +63,7 @@ public final class RejectionTail implements AutoCloseable {
     private record Listener(Principal principal, Filter filter, EventStream stream) {}
 
     private final Settings settings;
-    private final Function<TenantId, List<String>> names;
+    private final RejectionJson rejectionJson;
     private final Shares places;
     private final List<Listener> listeners = new CopyOnWriteArrayList<>();
     private final ScheduledExecutorService heart = Executors.newSingleThreadScheduledExecutor(task -> {
@@ -89,10 +79,9 @@ public final class RejectionTail implements AutoCloseable {
     private boolean behind;
     private volatile boolean closed;
 
-    /** @param names of a tenant, by its id */
-    public RejectionTail(Settings settings, Function<TenantId, List<String>> names) {
+    public RejectionTail(Settings settings, RejectionJson rejectionJson) {
         this.settings = settings;
-        this.names = names;
+        this.rejectionJson = rejectionJson;
         // Streams alone must not fill the server: half of the connections are left to requests.
         places = new Shares(
                 Math.min(settings.http().streamsMax(), settings.http().connectionsMax() / 2));
@@ -215,43 +204,14 @@ public final class RejectionTail implements AutoCloseable {
         int shown = 0;
         for (Listener listener : listeners) {
             if (listener.filter().wants(deadLetter, tenant, reason)) {
-                event = event == null ? event("rejection", json(record, tenant, reason)) : event;
+                event = event == null
+                        ? event("rejection", new String(Json.bytes(rejectionJson.of(record)), StandardCharsets.UTF_8))
+                        : event;
                 listener.stream().offer(event);
                 shown++;
             }
         }
         return shown;
-    }
-
-    private String json(ConsumerRecord<byte[], byte[]> record, @Nullable String tenant, @Nullable String reason) {
-        ObjectNode json = Json.object();
-        json.put("topic", record.topic());
-        json.put("partition", record.partition());
-        json.put("offset", record.offset());
-        json.put("timestamp", Instant.ofEpochMilli(record.timestamp()).toString());
-        json.put("tenant", tenant);
-        TenantId id = tenant == null ? null : TenantId.tryParse(tenant);
-        ArrayNode ofTenant = json.putArray("tenant_names");
-        if (id != null) {
-            names.apply(id).forEach(ofTenant::add);
-        }
-        json.put("reason", reason);
-        RecordJson.putBytes(json, "key", cut(record.key(), HEADER_BYTES_MAX));
-        RecordJson.putBytes(json, "value", cut(record.value(), VALUE_BYTES_MAX));
-        json.put("value_bytes", record.value() == null ? 0 : record.value().length);
-        ArrayNode headers = json.putArray("headers");
-        int count = 0;
-        for (Header header : record.headers()) {
-            if (++count > HEADERS_MAX) {
-                break;
-            }
-            RecordJson.addHeader(headers, header.key(), cut(header.value(), HEADER_BYTES_MAX));
-        }
-        return new String(Json.bytes(json), StandardCharsets.UTF_8);
-    }
-
-    private static byte @Nullable [] cut(byte @Nullable [] bytes, int max) {
-        return bytes == null || bytes.length <= max ? bytes : Arrays.copyOf(bytes, max);
     }
 
     /** @param json on one line, as Jackson writes it: an event ends at an empty one */

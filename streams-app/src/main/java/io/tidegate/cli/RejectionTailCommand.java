@@ -6,10 +6,8 @@ import io.tidegate.admin.RecordJson;
 import io.tidegate.admin.TenantDirectory;
 import io.tidegate.admin.TopicReader;
 import io.tidegate.admin.TopicTail;
-import io.tidegate.admission.Reason;
 import io.tidegate.config.Settings;
 import io.tidegate.contract.TidegateHeaders;
-import io.tidegate.signal.Defect;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.tenant.TenantRef;
 import java.io.PrintWriter;
@@ -136,7 +134,7 @@ final class RejectionTailCommand implements Callable<Integer> {
     }
 
     private void check() {
-        Set<String> known = new TreeSet<>(reasonIds());
+        Set<String> known = new TreeSet<>(ReasonCandidates.ids());
         for (String reason : reasons) {
             if (!known.contains(reason)) {
                 throw new ParameterException(
@@ -158,18 +156,6 @@ final class RejectionTailCommand implements Callable<Integer> {
             throw new ParameterException(
                     spec.commandLine(), "--since %s is not before --until %s".formatted(since, until));
         }
-    }
-
-    /** All reasons for rejections and dead letters. */
-    static List<String> reasonIds() {
-        List<String> ids = new ArrayList<>();
-        for (Reason reason : Reason.values()) {
-            ids.add(reason.id());
-        }
-        for (Defect defect : Defect.values()) {
-            ids.add(defect.id());
-        }
-        return ids;
     }
 
     /** Tenants' names as they are now; without the right to read configs, there are none. */

@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -44,10 +45,15 @@ final class StatusCommand implements Callable<Integer> {
     @Option(
             names = "--url",
             paramLabel = "URL",
-            description = "Of an instance's HTTP server. Default: from http.bind and http.port.")
+            description =
+                    "Of an instance's HTTP server. Default: TIDEGATE_URL of the environment, or from http.bind and"
+                            + " http.port.")
     private @Nullable String url;
 
-    @Option(names = "--token-file", paramLabel = "FILE", description = "A file with nothing but a token.")
+    @Option(
+            names = "--token-file",
+            paramLabel = "FILE",
+            description = "A file with nothing but a token. Default: TIDEGATE_TOKEN_FILE of the environment.")
     private @Nullable Path tokenFile;
 
     @Spec
@@ -55,6 +61,7 @@ final class StatusCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException, InterruptedException {
+        useEnvironment(System.getenv());
         JsonNode status = ask(uri());
         var out = spec.commandLine().getOut();
         boolean ready = true;
@@ -93,6 +100,18 @@ final class StatusCommand implements Callable<Integer> {
         }
         out.flush();
         return ready ? ExitCodes.OK : ExitCodes.FAILED;
+    }
+
+    /** Fills in what no option says: containers have their instance's address there. */
+    private void useEnvironment(Map<String, String> environment) {
+        String ofUrl = environment.getOrDefault("TIDEGATE_URL", "");
+        if (url == null && !ofUrl.isBlank()) {
+            url = ofUrl;
+        }
+        String ofToken = environment.getOrDefault("TIDEGATE_TOKEN_FILE", "");
+        if (tokenFile == null && !ofToken.isBlank()) {
+            tokenFile = Path.of(ofToken);
+        }
     }
 
     private static void row(Table table, JsonNode instance) {

@@ -90,7 +90,7 @@ final class WalCatCommand implements Callable<Integer> {
         }
         DataDir dir = options.existingDataDir();
         TenantId tenant = Objects.requireNonNull(options.tenant(named));
-        if (WalCommand.isAbsent(spec, dir, tenant)) {
+        if (WalPresence.isAbsent(spec, dir, tenant)) {
             return ExitCodes.FAILED;
         }
         PrintWriter out = spec.commandLine().getOut();

@@ -50,30 +50,6 @@ final class WalCommand implements Runnable {
         throw new ParameterException(spec.commandLine(), "a command is missing: ls, cat, verify or prune");
     }
 
-    /**
-     * Whether a tenant has no directory here, which is an error: the number may be mistyped. Says so, and also where it has no
-     * segment left.
-     */
-    static boolean isAbsent(CommandSpec spec, DataDir dir, @Nullable TenantId tenant) throws IOException {
-        if (tenant == null) {
-            return false;
-        }
-        // Anything else than a directory, such as a link, is damage, which the command reports itself.
-        for (Path part = dir.walOf(tenant); part != null && !part.equals(dir.root()); part = part.getParent()) {
-            if (Files.exists(part, LinkOption.NOFOLLOW_LINKS) && !Files.isDirectory(part, LinkOption.NOFOLLOW_LINKS)) {
-                return false;
-            }
-        }
-        boolean absent = !Files.exists(dir.walOf(tenant), LinkOption.NOFOLLOW_LINKS);
-        if (absent
-                || (Files.isDirectory(dir.walOf(tenant)) && dir.segments(tenant).isEmpty())) {
-            String nothing = "tenant %s has no WAL in %s"
-                    .formatted(tenant, Table.printable(dir.root().toString()));
-            spec.commandLine().getErr().println(absent ? "tidegate: " + nothing : nothing + " any more");
-        }
-        return absent;
-    }
-
     /** What a command on one tenant's or all tenants' files takes. */
     abstract static class OfTenants implements Callable<Integer> {
         @Mixin
@@ -110,7 +86,7 @@ final class WalCommand implements Runnable {
         @Override
         Integer execute() throws IOException {
             DataDir dir = options.existingDataDir();
-            if (isAbsent(spec, dir, tenant)) {
+            if (WalPresence.isAbsent(spec, dir, tenant)) {
                 return ExitCodes.FAILED;
             }
             PrintWriter out = spec.commandLine().getOut();
@@ -187,7 +163,7 @@ final class WalCommand implements Runnable {
         @Override
         Integer execute() throws IOException {
             DataDir dir = options.existingDataDir();
-            if (!repair && isAbsent(spec, dir, tenant)) {
+            if (!repair && WalPresence.isAbsent(spec, dir, tenant)) {
                 return ExitCodes.FAILED;
             }
             PrintWriter out = spec.commandLine().getOut();

@@ -34,8 +34,9 @@ public final class SettingsLoader {
 
     private static final String ENV_PREFIX = "TIDEGATE_";
 
-    /** Of the launcher, not settings. */
-    private static final Set<String> ENV_RESERVED = Set.of("TIDEGATE_JAVA_OPTS", "TIDEGATE_LOG_LEVEL");
+    /** Of the launcher and of commands that ask an instance, not settings. */
+    private static final Set<String> ENV_RESERVED =
+            Set.of("TIDEGATE_JAVA_OPTS", "TIDEGATE_LOG_LEVEL", "TIDEGATE_URL", "TIDEGATE_TOKEN_FILE");
 
     private final Map<String, String> values = new HashMap<>();
     private final Map<String, Origin> origins = new HashMap<>();
@@ -93,13 +94,11 @@ public final class SettingsLoader {
         if (!key.startsWith(Settings.KAFKA_PREFIX)
                 && !Settings.DEFINITIONS.names().contains(key)) {
             String nearest = NearestName.of(key, Settings.DEFINITIONS.names());
-            throw new SettingsException("unknown setting '%s' (%s); %s"
-                    .formatted(
-                            key,
-                            where,
-                            nearest == null
-                                    ? "tidegate config reference lists all settings"
-                                    : "did you mean '%s'?".formatted(nearest)));
+            throw new SettingsException(
+                    nearest == null
+                            ? "unknown setting '%s' (%s); tidegate config reference lists all settings"
+                                    .formatted(key, where)
+                            : "unknown setting '%s' (%s); did you mean '%s'?".formatted(key, where, nearest));
         }
         // A password may end in a blank.
         values.put(key, key.startsWith(Settings.KAFKA_PREFIX) ? value : value.trim());

@@ -17,6 +17,7 @@ public final class MetricNames {
 
     public static final String TENANT_ACCEPTED = "tidegate_tenant_accepted_signals_total";
     public static final String TENANT_OBSERVED = "tidegate_tenant_observed_signals_total";
+    public static final String TENANT_LABEL = "tidegate_tenant_label";
     public static final String TENANT_RATE_LIMIT = "tidegate_tenant_rate_limit";
     public static final String TENANT_BURST_LIMIT = "tidegate_tenant_burst_limit";
     public static final String TENANT_TOKENS = "tidegate_tenant_tokens";

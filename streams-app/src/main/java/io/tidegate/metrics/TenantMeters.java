@@ -29,6 +29,9 @@ final class TenantMeters {
     /** A value of {@code signal} that has a limit: at most 16 for each tenant that is shown. */
     private static final String SIGNAL = "signal";
 
+    /** A tenant's own words: one series for each tenant that is shown. */
+    private static final String LABEL = "label";
+
     private static final SignalUse NOTHING = new SignalUse(0, 0);
 
     /** A count that a gauge told: an aborted transaction takes some back, which a counter must not show. */
@@ -44,6 +47,7 @@ final class TenantMeters {
     private final Map<TenantId, Highest> acceptedBytes = new HashMap<>();
     private final Map<TenantId, Highest> observed = new HashMap<>();
     private final Map<MultiGauge, Function<Use, @Nullable Number>> gauges = new LinkedHashMap<>();
+    private final MultiGauge labels;
     private final MultiGauge signalLimits;
     private final MultiGauge signalTokens;
     private final MultiGauge signalLevels;
@@ -60,6 +64,9 @@ final class TenantMeters {
                 .register(registry);
         Gauge.builder(MetricNames.TENANTS_FOLDED, use, TenantUse::folded)
                 .description("Tenants in memory whose use of quotas is not shown")
+                .register(registry);
+        labels = MultiGauge.builder(MetricNames.TENANT_LABEL)
+                .description("The label of a tenant, for people")
                 .register(registry);
         gauge(
                 MetricNames.TENANT_RATE_LIMIT,
@@ -144,6 +151,7 @@ final class TenantMeters {
         refreshRefused(rejections.visible(nowMs));
         Map<TenantId, Use> chosen = use.chosen();
         gauges.forEach((gauge, value) -> gauge.register(rows(chosen, value), true));
+        labels.register(labelRows(chosen), true);
         signalLimits.register(
                 signalRows(
                         chosen, (use, type) -> use.config().signals().get(type).maxSignalsPerSec()),
@@ -184,6 +192,17 @@ final class TenantMeters {
             Number number = value.apply(use);
             if (number != null) {
                 rows.add(MultiGauge.Row.of(Tags.of(TENANT, tenant.decimal()), number));
+            }
+        });
+        return rows;
+    }
+
+    private static List<MultiGauge.Row<?>> labelRows(Map<TenantId, Use> chosen) {
+        List<MultiGauge.Row<?>> rows = new ArrayList<>();
+        chosen.forEach((tenant, use) -> {
+            if (!use.config().label().isEmpty()) {
+                rows.add(MultiGauge.Row.of(
+                        Tags.of(TENANT, tenant.decimal(), LABEL, use.config().label()), 1));
             }
         });
         return rows;

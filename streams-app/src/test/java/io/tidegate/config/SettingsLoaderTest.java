@@ -87,8 +87,17 @@ final class SettingsLoaderTest {
 
     @Test
     void leavesTheLaunchersVariablesAndThoseOfOthersAlone() {
-        Map<String, String> environment =
-                Map.of("TIDEGATE_JAVA_OPTS", "-Xmx1g", "TIDEGATE_LOG_LEVEL", "DEBUG", "OTHER_SHARDS", "x");
+        Map<String, String> environment = Map.of(
+                "TIDEGATE_JAVA_OPTS",
+                "-Xmx1g",
+                "TIDEGATE_LOG_LEVEL",
+                "DEBUG",
+                "TIDEGATE_URL",
+                "http://a:8080",
+                "TIDEGATE_TOKEN_FILE",
+                "/t",
+                "OTHER_SHARDS",
+                "x");
 
         Settings settings = SettingsLoader.load(null, environment, Map.of());
 

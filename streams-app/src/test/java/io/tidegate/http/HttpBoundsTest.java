@@ -3,6 +3,7 @@ package io.tidegate.http;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.tidegate.api.RejectionJson;
 import io.tidegate.api.RejectionTail;
 import io.tidegate.config.Settings;
 import io.tidegate.config.SettingsLoader;
@@ -300,7 +301,7 @@ final class HttpBoundsTest {
                 null, Map.of(), Map.of("http.streams.max", "8", "bootstrap.servers", "127.0.0.1:1"));
         Principal acme = new Principal("acme", Role.TENANT, TenantId.parse("2"));
         RejectionTail.Filter filter = new RejectionTail.Filter(acme.tenant(), Set.of(), false);
-        try (RejectionTail tail = new RejectionTail(settings, id -> List.of())) {
+        try (RejectionTail tail = new RejectionTail(settings, new RejectionJson(id -> List.of()))) {
             tail.add(acme, filter, new EventStream(null, Callback.NOOP));
             tail.add(acme, filter, new EventStream(null, Callback.NOOP));
             assertThatThrownBy(() -> tail.add(acme, filter, new EventStream(null, Callback.NOOP)))

@@ -63,6 +63,7 @@ final class InstanceMetricsTest {
                     Mode.ENFORCE,
                     null)
             .toBuilder()
+                    .label("Bursty \"Bikes\"")
                     .maxBytesPerSec(BigInteger.valueOf(2_000))
                     .periods(List.of(new PeriodLimit(PeriodLimit.Per.DAY, BigInteger.valueOf(1_000), null)))
                     .maxItems(BigInteger.valueOf(7))
@@ -157,6 +158,20 @@ final class InstanceMetricsTest {
         assertThat(scrape())
                 .contains("tidegate_tenant_signal_rate_limit{signal=\"click\",tenant=\"42\"} 10.0")
                 .contains("tidegate_tenant_signal_tokens{signal=\"click\",tenant=\"42\"} 9.0");
+    }
+
+    @Test
+    void showsTheLabelOfATenantUntilItHasAnother() {
+        use(CONFIG, TenantUsage.fresh(1, 2));
+        assertThat(scrape()).contains("tidegate_tenant_label{label=\"Bursty \\\"Bikes\\\"\",tenant=\"42\"} 1.0\n");
+
+        use(CONFIG.toBuilder().label("Renamed").build(), TenantUsage.fresh(1, 2));
+        assertThat(scrape())
+                .contains("tidegate_tenant_label{label=\"Renamed\",tenant=\"42\"} 1.0\n")
+                .doesNotContain("Bursty");
+
+        use(CONFIG.toBuilder().label("").build(), TenantUsage.fresh(1, 2));
+        assertThat(scrape()).doesNotContain("tidegate_tenant_label{");
     }
 
     @Test

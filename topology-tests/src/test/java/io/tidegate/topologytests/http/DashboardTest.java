@@ -311,17 +311,164 @@ final class DashboardTest {
     }
 
     @Test
-    void saysThatTheConnectionIsLostAndGoesOnByItself() {
+    void everyPageSaysThatTheConnectionIsLostAndRecoversByItself() {
         show(page, "#/");
         awaitText("#cluster", "running");
+        show(page, "#/rejections");
+        awaitText("#tail-state", "live");
         page.context().setOffline(true);
-        awaitText("#stale", "Connection lost");
-        awaitText("#cluster", "connection lost");
-        assertThat(page.locator("#cluster").textContent()).doesNotContain("running");
+        awaitText("#tail-state", "connection lost");
+        for (String view : List.of("#/rejections", "#/", "#/tenant/2", "#/wal", "#/nowhere")) {
+            page.evaluate("hash => { location.hash = hash; }", view);
+            awaitText("#stale", "Connection lost");
+            awaitText("#cluster", "connection lost");
+            assertThat(page.locator("#cluster").textContent()).as(view).doesNotContain("running");
+            assertThat(page.locator("main").textContent()).as(view).doesNotContain("live;");
+        }
         page.context().setOffline(false);
         page.waitForFunction("() => document.getElementById('stale').hidden");
         awaitText("#cluster", "running");
+        awaitText("main", "Page not found");
+        page.evaluate("() => { location.hash = '#/'; }");
         awaitText(".row[data-tenant='2']", "20 of 20");
+    }
+
+    @Test
+    void aTenantIsAddedOnce() {
+        show(page, "#/");
+        page.click("#add-tenant");
+        page.fill("#a-id", "18446744073709551616");
+        page.fill("#a-label", "Added Apples");
+        page.fill("#a-rate", "25");
+        page.click("#dialog button.primary");
+        awaitText("#dialog .error", "from 0 to 18446744073709551615");
+        page.fill("#a-id", "80");
+        page.click("#dialog button.primary");
+        awaitText("h1", "Added Apples");
+        JsonNode config = http.get("/v1/tenants/80").json().path("config");
+        assertThat(config.path("max_signals_per_sec").asInt()).isEqualTo(25);
+        show(page, "#/");
+        page.click("#add-tenant");
+        page.fill("#a-id", "80");
+        page.click("#dialog button.primary");
+        awaitText("#dialog .error", "exists already");
+        page.click("#dialog button:has-text('Cancel')");
+        assertThat(http.get("/v1/tenants/80").json().at("/config/label").asText())
+                .isEqualTo("Added Apples");
+    }
+
+    @Test
+    void theFormEditsLimitsOfSingleSignalsOfPeriodsAndOfRegions() {
+        put("81", "{\"label\":\"Typed\",\"signals\":{\"click\":{\"max_signals_per_sec\":5}}}");
+        show(page, "#/tenant/81");
+        awaitText("h1", "Typed");
+        page.waitForSelector("[data-part=type]");
+        page.click("text=The same on the command line");
+        page.click("text=Add a value of “signal”");
+        page.locator("[data-part=type]").last().fill("view");
+        page.locator("[data-part=rate]").last().fill("many");
+        page.click("form.edit button.primary");
+        awaitText("#f-signals .error", "whole number");
+        page.locator("[data-part=rate]").last().fill("100");
+        page.locator("[data-part=burst]").last().fill("300");
+        page.fill("#f-day-max_signals", "1,000,000");
+        page.fill("#f-month-max_bytes", "5000000000");
+        page.fill("#f-required_regions", "eu us");
+        awaitText(
+                ".lines code",
+                "--signal view=100/s,300 --period day=1000000 --period month=,5000000000" + " --region eu --region us");
+        page.click("text=What would it reject?");
+        awaitText("#preview", "Would have rejected 0");
+        page.click("form.edit button.primary");
+        awaitText("#toast", "Saved");
+        JsonNode config = http.get("/v1/tenants/81").json().path("config");
+        assertThat(config.at("/signals/click/max_signals_per_sec").asInt()).isEqualTo(5);
+        assertThat(config.at("/signals/view/burst_signals").asInt()).isEqualTo(300);
+        assertThat(config.at("/periods/0/max_signals").asInt()).isEqualTo(1_000_000);
+        assertThat(config.at("/periods/1/max_bytes").asLong()).isEqualTo(5_000_000_000L);
+        assertThat(config.path("required_regions").toString()).isEqualTo("[\"eu\",\"us\"]");
+
+        page.locator("#f-signals [aria-label='Remove this value']").first().click();
+        page.fill("#f-day-max_signals", "");
+        page.fill("#f-required_regions", "");
+        page.click("form.edit button.primary");
+        page.locator(".changes li:nth-child(3)").waitFor();
+        config = http.get("/v1/tenants/81").json().path("config");
+        assertThat(config.path("signals").size()).isEqualTo(1);
+        assertThat(config.path("periods").size()).isEqualTo(1);
+        assertThat(config.path("required_regions")).isEmpty();
+    }
+
+    @Test
+    void rejectionsOfThePastAreFoundByTenantReasonTextAndTime() throws Exception {
+        put("82", "{\"label\":\"Searched\",\"max_entities\":1}");
+        deployment.send(60, i -> "{\"tenant_id\":82,\"item\":\"teapot-%d\"}".formatted(i));
+        awaitRejected("82", 59);
+        show(page, "#/rejections?tenant=82");
+        page.waitForFunction("() => document.querySelectorAll('#tail li').length === 50");
+        page.click("#older");
+        page.waitForFunction("() => document.querySelectorAll('#tail li').length === 59");
+        page.fill("#r-text", "TEAPOT-42");
+        page.press("#r-text", "Enter");
+        page.waitForFunction("() => document.querySelectorAll('#tail li').length === 1");
+        page.locator("#tail summary").first().click();
+        awaitText("#tail .payload", "teapot-42");
+        page.selectOption("#r-reason", "rate_limited");
+        awaitText("main", "No rejections");
+        page.selectOption("#r-reason", "entity_limit");
+        page.selectOption("#r-range", "3600");
+        page.waitForFunction("() => document.querySelectorAll('#tail li').length === 1");
+        page.selectOption("#r-range", "between");
+        page.fill("#r-to", "2020-01-01T00:00");
+        page.press("#r-to", "Enter");
+        awaitText("main", "No rejections");
+        page.reload();
+        awaitText("main", "No rejections");
+        assertThat(page.inputValue("#r-text")).isEqualTo("TEAPOT-42");
+    }
+
+    @Test
+    void theOfferedRateStandsBesideTheLimit() {
+        put("83", "{\"label\":\"Offering\",\"max_signals_per_sec\":1,\"burst_signals\":1}");
+        show(page, "#/tenant/83");
+        awaitText("h1", "Offering");
+        String shown =
+                "() => [...document.querySelectorAll('.fact')].some(one => one.textContent.startsWith('Offered rate')"
+                        + " && Number.parseFloat(one.querySelector('.use-text').textContent) > 2"
+                        + " && one.querySelector('.use-text').textContent.endsWith(' of 1'))";
+        for (int tries = 0; tries < 100 && !Boolean.TRUE.equals(page.evaluate(shown)); tries++) {
+            for (int i = 0; i < 10; i++) {
+                deployment.sendQuietly("{\"tenant_id\":83,\"item\":\"a\"}");
+            }
+            page.waitForTimeout(200);
+        }
+        assertThat(page.evaluate(shown)).isEqualTo(true);
+    }
+
+    @Test
+    void anEntityIsForgottenAndATenantPurgedAfterItsIdIsTyped() throws Exception {
+        put("84", "{\"label\":\"Purged\",\"max_entities\":2}");
+        deployment.send(3, i -> "{\"tenant_id\":84,\"item\":\"a%d\"}".formatted(i));
+        awaitRejected("84", 1);
+        show(page, "#/tenant/84");
+        awaitText("h1", "Purged");
+        page.click("text=Forget entity …");
+        page.fill("#dialog input", "a0");
+        page.click("#dialog button.danger");
+        awaitText("#toast", "Forgotten: item a0");
+        awaitUsage("84", usage -> usage.at("/entities/total").asInt() == 1);
+        page.click("text=Purge …");
+        awaitText("#dialog h2", "Purged");
+        page.fill("#dialog input", "83");
+        page.click("#dialog button.danger");
+        awaitText("#toast", "Not purged");
+        assertThat(http.get("/v1/tenants/84").status()).isEqualTo(200);
+        page.click("text=Purge …");
+        page.fill("#dialog input", "84");
+        page.click("#dialog button.danger");
+        awaitText("#toast", "Purged: 2 signals");
+        awaitText(".badges", "without config");
+        assertThat(usage("84").path("accepted").asLong()).isZero();
     }
 
     @Test
@@ -350,20 +497,44 @@ final class DashboardTest {
     }
 
     @Test
-    void aFormThatIsChangedFitsTheWidthWithItsCommandLines() {
-        for (int width : new int[] {1280, 390}) {
+    void whatIsOpenedAndEditedFitsTheWidth() {
+        for (int width : new int[] {1280, 390, 320}) {
             try (var context = open(width, 900, ColorScheme.LIGHT).context()) {
                 Page shown = context.pages().get(0);
                 show(shown, "#/tenant/2");
                 shown.waitForSelector(".changes li");
                 shown.fill("#f-max_entities", "123456789");
+                shown.click("text=Add a value of “signal”");
+                shown.locator("[data-part=type]").last().fill("a-value-of-signal-that-is-long-".repeat(4));
+                shown.locator("[data-part=rate]").last().fill("x");
+                shown.fill("#f-month-max_bytes", "9007199254740991");
                 shown.click("text=The same on the command line");
                 shown.waitForSelector(".lines code");
-                assertThat(shown.evaluate("() => document.documentElement.scrollWidth <= innerWidth"))
-                        .as("%d wide", width)
-                        .isEqualTo(true);
+                fits(shown, width, "an edited form");
+                shown.locator("[data-part=rate]").last().fill("4294967295");
+                fits(shown, width, "a form with long commands");
+                for (String dialog : List.of("Block …", "Prune WAL …", "Forget entity …", "Purge …")) {
+                    shown.click("text=" + dialog);
+                    fits(shown, width, dialog);
+                    shown.click("#dialog button:has-text('Cancel')");
+                }
+                show(shown, "#/");
+                shown.click("#add-tenant");
+                fits(shown, width, "a new tenant");
+                shown.click("#dialog button:has-text('Cancel')");
+                show(shown, "#/rejections?tenant=2&time=between");
+                shown.waitForSelector("#tail li");
+                shown.locator("#tail summary").first().click();
+                fits(shown, width, "a rejection");
             }
         }
+    }
+
+    private static void fits(Page shown, int width, String what) {
+        assertThat(shown.evaluate("() => document.documentElement.scrollWidth <= innerWidth"
+                        + " && (!dialog.open || dialog.scrollWidth <= dialog.clientWidth)"))
+                .as("%s, %d wide", what, width)
+                .isEqualTo(true);
     }
 
     @Test
@@ -390,7 +561,7 @@ final class DashboardTest {
         put("7", "{\"label\":\"Replayed\",\"max_entities\":10}");
         show(page, "#/rejections?tenant=7");
         awaitText("#tail-state", "live");
-        page.click("text=Replay what is filtered …");
+        page.click("text=Replay …");
         awaitText("#dialog tr:has-text('would be sent again')", "2");
         assertThat(usage("7").path("accepted").asLong()).isEqualTo(1);
         page.click("text=Send 2 again");
@@ -417,11 +588,11 @@ final class DashboardTest {
         awaitText("h1", "Pruned");
         page.click("text=Prune WAL …");
         page.fill("#dialog input", "400");
-        page.click("text=Show what would go");
+        page.click("text=Show what would be removed");
         awaitText("#dialog", "segments with");
         assertThat(usage("8").at("/storage/pruned_below_seq").asLong()).isZero();
-        page.click("text=Remove them for good");
-        awaitText("#toast", "went");
+        page.click("text=Remove them");
+        awaitText("#toast", "removed");
         awaitUsage("8", usage -> usage.at("/storage/pruned_below_seq").asLong() > 0);
     }
 

@@ -164,7 +164,9 @@ final class HttpContractTest {
                 "/v1/status",
                 "/v1/status",
                 "/v1/segments",
-                "/v1/segments?tenant=42");
+                "/v1/segments?tenant=42",
+                "/v1/rejections/search",
+                "/v1/rejections/search?tenant=42");
         gets.forEach((template, path) -> {
             String query = path + (path.contains("?") ? "&" : "?");
             expect(401, "GET", template, http.get(path));
@@ -180,6 +182,15 @@ final class HttpContractTest {
         expect(401, "GET", "/v1/rejections", http.get("/v1/rejections"));
         expect(403, "GET", "/v1/rejections", acme.get("/v1/rejections"));
         expect(400, "GET", "/v1/rejections", admin.get("/v1/rejections?reason=no_such"));
+        for (String bad : List.of(
+                "reason=no_such",
+                "from=yesterday",
+                "limit=101",
+                "cursor=2-0-1",
+                "cursor=",
+                "text=" + "x".repeat(201))) {
+            expect(400, "GET", "/v1/rejections/search", admin.get("/v1/rejections/search?" + bad));
+        }
         try (InputStream one = acme.open("/v1/rejections?tenant=42").body();
                 InputStream two = admin.open("/v1/rejections?reason=rate_limited,malformed&dead_letter=true")
                         .body()) {
@@ -553,7 +564,7 @@ final class HttpContractTest {
         for (String template : List.of("/v1/tenants/{id}/usage", "/v1/tenants/{id}/history")) {
             expect(404, "GET", template, admin.get(template.replace("{id}", "nobody")));
         }
-        for (String path : List.of("/v1/segments", "/v1/history", "/v1/rejections")) {
+        for (String path : List.of("/v1/segments", "/v1/history", "/v1/rejections", "/v1/rejections/search")) {
             expect(404, "GET", path, admin.get(path + "?tenant=nobody"));
         }
         for (String op : List.of("prune", "forget", "purge", "dry-run")) {

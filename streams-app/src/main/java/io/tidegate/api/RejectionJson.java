@@ -1,0 +1,62 @@
+package io.tidegate.api;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.admin.RecordJson;
+import io.tidegate.contract.TidegateHeaders;
+import io.tidegate.http.Json;
+import io.tidegate.tenant.TenantId;
+import java.time.Instant;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.Function;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.header.Header;
+import org.jspecify.annotations.Nullable;
+
+/** A rejection as the API shows it, live and in a search; long values and headers are truncated. Immutable. */
+public final class RejectionJson {
+    private static final int VALUE_BYTES_MAX = 16 * 1024;
+    private static final int HEADER_BYTES_MAX = 1024;
+    private static final int HEADERS_MAX = 64;
+
+    private final Function<TenantId, List<String>> names;
+
+    /** @param names of a tenant, by its id */
+    public RejectionJson(Function<TenantId, List<String>> names) {
+        this.names = names;
+    }
+
+    ObjectNode of(ConsumerRecord<byte[], byte[]> record) {
+        String tenant = TidegateHeaders.text(record.headers(), TidegateHeaders.TENANT);
+        ObjectNode json = Json.object();
+        json.put("topic", record.topic());
+        json.put("partition", record.partition());
+        json.put("offset", record.offset());
+        json.put("timestamp", Instant.ofEpochMilli(record.timestamp()).toString());
+        json.put("tenant", tenant);
+        TenantId id = tenant == null ? null : TenantId.tryParse(tenant);
+        TenantJson.putTenantId(json, id);
+        ArrayNode ofTenant = json.putArray("tenant_names");
+        if (id != null) {
+            names.apply(id).forEach(ofTenant::add);
+        }
+        json.put("reason", TidegateHeaders.text(record.headers(), TidegateHeaders.REASON));
+        RecordJson.putBytes(json, "key", truncated(record.key(), HEADER_BYTES_MAX));
+        RecordJson.putBytes(json, "value", truncated(record.value(), VALUE_BYTES_MAX));
+        json.put("value_bytes", record.value() == null ? 0 : record.value().length);
+        ArrayNode headers = json.putArray("headers");
+        int count = 0;
+        for (Header header : record.headers()) {
+            if (++count > HEADERS_MAX) {
+                break;
+            }
+            RecordJson.addHeader(headers, header.key(), truncated(header.value(), HEADER_BYTES_MAX));
+        }
+        return json;
+    }
+
+    private static byte @Nullable [] truncated(byte @Nullable [] bytes, int max) {
+        return bytes == null || bytes.length <= max ? bytes : Arrays.copyOf(bytes, max);
+    }
+}

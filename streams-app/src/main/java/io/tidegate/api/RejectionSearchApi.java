@@ -1,0 +1,89 @@
+package io.tidegate.api;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.http.Access.Role;
+import io.tidegate.http.Call;
+import io.tidegate.http.Json;
+import io.tidegate.http.Problem;
+import io.tidegate.http.Reply;
+import io.tidegate.http.Routes;
+import io.tidegate.tools.RejectionSearch;
+import io.tidegate.tools.RejectionSearch.Page;
+import io.tidegate.tools.RejectionSearch.Query;
+import java.time.DateTimeException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/** Rejections of the past: by tenant, reason, time, and a text that they contain. A page at a time, the newest first. */
+final class RejectionSearchApi implements AutoCloseable {
+    private static final int LIMIT_DEFAULT = 50;
+    private static final int LIMIT_MAX = 100;
+
+    /** A page says how far it came; so it need not come far. */
+    private static final Duration PAGE_WITHIN = Duration.ofSeconds(5);
+
+    private final Node node;
+    private final RejectionJson rejectionJson;
+    private final LongWork longWork = new LongWork();
+
+    RejectionSearchApi(Node node, RejectionJson rejectionJson) {
+        this.node = node;
+        this.rejectionJson = rejectionJson;
+    }
+
+    void addTo(Routes routes) {
+        routes.add("GET", "/v1/rejections/search", Role.TENANT, this::search);
+    }
+
+    private Reply search(Call call) throws InterruptedException {
+        call.allowQuery(Set.of("tenant", "reason", "dead_letter", "from", "to", "text", "limit", "cursor"));
+        String tenant = call.query("tenant");
+        String text = call.query("text");
+        if (text != null && text.length() > RejectionSearch.TEXT_CHARS_MAX) {
+            throw bad("text", "has more than %d characters".formatted(RejectionSearch.TEXT_CHARS_MAX));
+        }
+        Query query = new Query(
+                tenant == null ? null : Call.tenant(tenant),
+                RecordsApi.reasons(call.query("reason")),
+                RecordsApi.flag(call, "dead_letter"),
+                time(call, "from"),
+                time(call, "to"),
+                text == null ? "" : text);
+        RejectionSearch search = new RejectionSearch(query, call.query("limit", LIMIT_DEFAULT, 1, LIMIT_MAX));
+        String cursor = call.query("cursor");
+        Page<ObjectNode> page;
+        try {
+            page = longWork.run(() -> {
+                long endNanos = System.nanoTime() + PAGE_WITHIN.toNanos();
+                return search.run(node.settings, cursor, () -> System.nanoTime() - endNanos < 0, rejectionJson::of);
+            });
+        } catch (IllegalArgumentException e) {
+            throw new Problem(Problem.Kind.BAD_REQUEST, String.valueOf(e.getMessage()), e).member("field", "cursor");
+        }
+        ObjectNode json = Json.object();
+        json.putArray("rejections").addAll(page.found());
+        json.put("looked_at", page.lookedAt());
+        json.put("next", page.next());
+        return Reply.json(json);
+    }
+
+    private static @Nullable Long time(Call call, String name) {
+        String text = call.query(name);
+        try {
+            return text == null ? null : Instant.parse(text).toEpochMilli();
+        } catch (DateTimeException | ArithmeticException e) {
+            throw bad(name, "is not a time such as 2026-05-01T12:00:00Z");
+        }
+    }
+
+    private static Problem bad(String field, String what) {
+        return Problem.badField(Problem.Kind.BAD_REQUEST, field, what);
+    }
+
+    @Override
+    public void close() {
+        longWork.close();
+    }
+}

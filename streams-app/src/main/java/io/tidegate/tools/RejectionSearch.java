@@ -1,0 +1,299 @@
+package io.tidegate.tools;
+
+import io.tidegate.admin.RecordJson;
+import io.tidegate.admin.TopicReader;
+import io.tidegate.config.Settings;
+import io.tidegate.contract.TidegateHeaders;
+import io.tidegate.tenant.TenantId;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.header.Header;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Finds rejections in {@code quota-exceeded} and {@code signals-dead-letter}, the newest first. Reads each partition backwards in
+ * pieces and merges them by time, until it has found as many as are wanted, has looked at {@value #LOOKED_AT_MAX}, or is told
+ * to stop. A cursor names where each partition continues, so a search over a long time is several short ones.
+ *
+ * <p>In memory are one piece of each partition, and of it at most as many matching records as are wanted. Not thread-safe.
+ */
+public final class RejectionSearch {
+    /** Records that one call looks at. */
+    public static final int LOOKED_AT_MAX = 50_000;
+
+    /** The longest text that can be searched for. */
+    public static final int TEXT_CHARS_MAX = 200;
+
+    private static final int PIECE_MIN = 100;
+    private static final int PIECE_MAX = 3_200;
+    private static final int WIDER = 2;
+
+    /** How far records of one partition may be out of order; signals have the times that their producers gave them. */
+    private static final long DISORDER_MS = Duration.ofMinutes(10).toMillis();
+
+    /** The longest cursor: partitions that do not fit make the search fail, and nothing is skipped silently. */
+    private static final int CURSOR_CHARS_MAX = 4_000;
+
+    private static final Pattern PLACE = Pattern.compile("([01])-(\\d{1,6})-(\\d{1,18})");
+
+    /**
+     * Which rejections.
+     *
+     * @param tenant null = all
+     * @param reasons empty = all
+     * @param deadLetters whether records that could not be judged, too
+     * @param fromMs inclusive; null = from the first one
+     * @param toMs exclusive; null = to the last one
+     * @param text that a header, the key or the value contains, in any case; empty = all
+     */
+    public record Query(
+            @Nullable TenantId tenant,
+            Set<String> reasons,
+            boolean deadLetters,
+            @Nullable Long fromMs,
+            @Nullable Long toMs,
+            String text) {
+        public Query {
+            if (text.length() > TEXT_CHARS_MAX) {
+                throw new IllegalArgumentException("a text of at most %d characters can be searched for, this has %d"
+                        .formatted(TEXT_CHARS_MAX, text.length()));
+            }
+            text = text.toLowerCase(Locale.ROOT);
+        }
+
+        boolean matches(ConsumerRecord<byte[], byte[]> record) {
+            String reason = TidegateHeaders.text(record.headers(), TidegateHeaders.REASON);
+            return (fromMs == null || record.timestamp() >= fromMs)
+                    && (toMs == null || record.timestamp() < toMs)
+                    && (tenant == null
+                            || tenant.decimal().equals(TidegateHeaders.text(record.headers(), TidegateHeaders.TENANT)))
+                    && (reasons.isEmpty() || (reason != null && reasons.contains(reason)))
+                    && (text.isEmpty() || hasText(record));
+        }
+
+        private boolean hasText(ConsumerRecord<byte[], byte[]> record) {
+            for (Header header : record.headers()) {
+                if (hasText(header.value())) {
+                    return true;
+                }
+            }
+            return hasText(record.value()) || hasText(record.key());
+        }
+
+        private boolean hasText(byte @Nullable [] bytes) {
+            String utf8 = bytes == null ? null : RecordJson.utf8(bytes);
+            return utf8 != null && utf8.toLowerCase(Locale.ROOT).contains(text);
+        }
+    }
+
+    /**
+     * What one call found.
+     *
+     * @param found the newest first
+     * @param lookedAt how many records it looked at
+     * @param next where to continue; null if there are no more
+     */
+    public record Page<T>(
+            List<T> found, int lookedAt, @Nullable String next) {}
+
+    /** Reads a range of a partition in its order. */
+    @FunctionalInterface
+    interface Ranges {
+        void read(TopicPartition partition, long from, long to, Consumer<ConsumerRecord<byte[], byte[]>> each);
+    }
+
+    /**
+     * One record that was looked at.
+     *
+     * @param kept null if it does not match
+     */
+    private record Seen<T>(
+            TopicPartition partition,
+            long offset,
+            long timestampMs,
+            @Nullable T kept) {}
+
+    private final Query query;
+    private final int wanted;
+
+    /** @param wanted how many rejections to find, at most */
+    public RejectionSearch(Query query, int wanted) {
+        this.query = query;
+        this.wanted = wanted;
+    }
+
+    /**
+     * Searches from the end, or from where another call ended.
+     *
+     * @param cursor {@link Page#next} of that call, which had the same query; null = from the end
+     * @param goesOn asked often; false ends the call early, with what it has found until then
+     * @param keep what to make of a record that matches
+     * @throws IllegalArgumentException if the cursor is not one of this class
+     */
+    public <T> Page<T> run(
+            Settings settings,
+            @Nullable String cursor,
+            BooleanSupplier goesOn,
+            Function<ConsumerRecord<byte[], byte[]>, T> keep) {
+        List<String> topics = new ArrayList<>(List.of(settings.topics().quotaExceeded()));
+        if (query.deadLetters()) {
+            topics.add(settings.topics().deadLetter());
+        }
+        try (TopicReader reader = new TopicReader(settings, topics)) {
+            Map<TopicPartition, Long> begins =
+                    query.fromMs() == null ? reader.beginnings() : reader.offsetsAt(query.fromMs());
+            Map<TopicPartition, Long> ends =
+                    query.toMs() == null ? new HashMap<>(reader.ends()) : reader.offsetsAt(query.toMs() + DISORDER_MS);
+            if (cursor != null) {
+                continueAt(cursor, topics, ends);
+            }
+            return page(
+                    begins,
+                    ends,
+                    (partition, from, to, each) -> reader.readRange(partition, from, to, goesOn, each),
+                    goesOn,
+                    keep,
+                    topics);
+        }
+    }
+
+    <T> Page<T> page(
+            Map<TopicPartition, Long> begins,
+            Map<TopicPartition, Long> ends,
+            Ranges ranges,
+            BooleanSupplier goesOn,
+            Function<ConsumerRecord<byte[], byte[]>, T> keep,
+            List<String> topics) {
+        Map<TopicPartition, Long> left =
+                new TreeMap<>(Comparator.comparing(TopicPartition::topic).thenComparingInt(TopicPartition::partition));
+        List<ByTime.Parts<Seen<T>>> backwards = new ArrayList<>();
+        ends.forEach((partition, end) -> {
+            long begin = begins.getOrDefault(partition, 0L);
+            if (begin < end) {
+                left.put(partition, end);
+                backwards.add(new Backwards<>(partition, begin, end, ranges, goesOn, keep));
+            }
+        });
+        ByTime<Seen<T>> merged = new ByTime<>(backwards, seen -> -seen.timestampMs());
+        List<T> found = new ArrayList<>();
+        int lookedAt = 0;
+        boolean complete = false;
+        while (found.size() < wanted && lookedAt < LOOKED_AT_MAX && goesOn.getAsBoolean()) {
+            Seen<T> seen = merged.next();
+            // A piece that was not read to its end is not merged.
+            if (!goesOn.getAsBoolean()) {
+                break;
+            }
+            if (seen == null) {
+                complete = true;
+                break;
+            }
+            lookedAt++;
+            left.put(seen.partition(), seen.offset());
+            if (seen.kept() != null) {
+                found.add(seen.kept());
+            }
+        }
+        left.entrySet().removeIf(place -> place.getValue() <= begins.getOrDefault(place.getKey(), 0L));
+        return new Page<>(found, lookedAt, complete || left.isEmpty() ? null : cursor(left, topics));
+    }
+
+    /** The records of one partition from its end to its beginning. */
+    private final class Backwards<T> implements ByTime.Parts<Seen<T>> {
+        private final TopicPartition partition;
+        private final long begin;
+        private final Ranges ranges;
+        private final BooleanSupplier goesOn;
+        private final Function<ConsumerRecord<byte[], byte[]>, T> keep;
+        private long end;
+        private long piece = PIECE_MIN;
+
+        Backwards(
+                TopicPartition partition,
+                long begin,
+                long end,
+                Ranges ranges,
+                BooleanSupplier goesOn,
+                Function<ConsumerRecord<byte[], byte[]>, T> keep) {
+            this.partition = partition;
+            this.begin = begin;
+            this.end = end;
+            this.ranges = ranges;
+            this.goesOn = goesOn;
+            this.keep = keep;
+        }
+
+        @Override
+        public boolean read(Deque<Seen<T>> into) {
+            if (!goesOn.getAsBoolean()) {
+                return false;
+            }
+            Deque<Seen<T>> forwards = new ArrayDeque<>();
+            int[] matching = {0};
+            long[] from = {Math.max(begin, end - piece)};
+            ranges.read(partition, from[0], end, record -> {
+                boolean matches = query.matches(record);
+                forwards.add(new Seen<>(
+                        partition, record.offset(), record.timestamp(), matches ? keep.apply(record) : null));
+                matching[0] += matches ? 1 : 0;
+                // Older ones than are wanted are read again when they are.
+                while (matching[0] > wanted) {
+                    Seen<T> oldest = forwards.remove();
+                    from[0] = oldest.offset() + 1;
+                    matching[0] -= oldest.kept() == null ? 0 : 1;
+                }
+            });
+            forwards.descendingIterator().forEachRemaining(into::add);
+            piece = matching[0] == 0 ? Math.min(piece * WIDER, PIECE_MAX) : PIECE_MIN;
+            end = from[0];
+            return end > begin;
+        }
+    }
+
+    private static String cursor(Map<TopicPartition, Long> left, List<String> topics) {
+        List<String> places = new ArrayList<>();
+        left.forEach((partition, end) ->
+                places.add("%d-%d-%d".formatted(topics.indexOf(partition.topic()), partition.partition(), end)));
+        String cursor = String.join("_", places);
+        if (cursor.length() > CURSOR_CHARS_MAX) {
+            throw new IllegalArgumentException(
+                    "%d partitions are too many to search in pieces: name a shorter time".formatted(places.size()));
+        }
+        return cursor;
+    }
+
+    /** Leaves the partitions that a cursor names, up to where it says. */
+    static void continueAt(String cursor, List<String> topics, Map<TopicPartition, Long> ends) {
+        Map<TopicPartition, Long> places = new HashMap<>();
+        for (String place : cursor.substring(0, Math.min(cursor.length(), CURSOR_CHARS_MAX + 1))
+                .split("_", -1)) {
+            Matcher matcher = PLACE.matcher(place);
+            if (!matcher.matches() || Integer.parseInt(matcher.group(1)) >= topics.size()) {
+                throw new IllegalArgumentException(
+                        "the cursor is not the `next` of another page with the same parameters");
+            }
+            places.put(
+                    new TopicPartition(
+                            topics.get(Integer.parseInt(matcher.group(1))), Integer.parseInt(matcher.group(2))),
+                    Long.parseLong(matcher.group(3)));
+        }
+        ends.keySet().retainAll(places.keySet());
+        ends.replaceAll((partition, end) -> Math.min(end, places.getOrDefault(partition, end)));
+    }
+}
