@@ -32,7 +32,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
 @Command(
         name = "tidegate",
         mixinStandardHelpOptions = true,
-        versionProvider = Tidegate.Version.class,
+        versionProvider = BuildVersion.class,
         description = "Per-tenant admission control for Kafka.",
         footerHeading =
                 "%nExit status: 0 ok, 1 failed, 2 usage, 3 damage or a broken invariant found,%n4 changes are pending (tenants apply --dry-run).%n",
@@ -159,7 +159,7 @@ public final class Tidegate implements Runnable {
     /** {@code --version} says the same after every command. */
     private static void withVersion(CommandLine commandLine) {
         commandLine.getSubcommands().values().forEach(command -> {
-            command.getCommandSpec().versionProvider(new Version());
+            command.getCommandSpec().versionProvider(new BuildVersion());
             withVersion(command);
         });
     }
@@ -238,15 +238,5 @@ public final class Tidegate implements Runnable {
         boolean damage = failure instanceof WalException wal
                 && (wal.kind() == WalException.Kind.DAMAGE || wal.kind() == WalException.Kind.GAP);
         return damage ? ExitCodes.DAMAGE : ExitCodes.FAILED;
-    }
-
-    static final class Version implements CommandLine.IVersionProvider {
-        @Override
-        public String[] getVersion() {
-            String version = Tidegate.class.getPackage().getImplementationVersion();
-            return new String[] {
-                "tidegate " + (version == null ? "(development)" : version), "Java " + Runtime.version()
-            };
-        }
     }
 }
