@@ -468,7 +468,7 @@ final class DashboardTest {
         page.click("#dialog button.danger");
         awaitText("#toast", "Purged: 2 signals");
         awaitText(".badges", "without config");
-        assertThat(usage("84").path("accepted").asLong()).isZero();
+        awaitUsage("84", usage -> usage.path("accepted").asLong() == 0);
     }
 
     @Test
