@@ -1,4 +1,5 @@
 # Builds Tidegate from the checkout: docker build -t tidegate:0.1.0 .
+# `tidegate --version` names the commit with: --build-arg COMMIT=$(git rev-parse --short=12 HEAD)
 # The libraries, and an archive of their classes that makes starts shorter, are layers of their own: a change of the code
 # ships a new tidegate.jar and what lies beside it.
 
@@ -12,8 +13,10 @@ RUN mvn -B -q -Dmaven.test.skip=true -pl streams-app prepare-package
 
 FROM libraries AS build
 COPY docs/reasons.md docs/
+COPY deploy/image/classes deploy/image/
 COPY streams-app/src/main streams-app/src/main
-RUN mvn -B -q -Dmaven.test.skip=true -pl streams-app package
+ARG COMMIT=unknown
+RUN mvn -B -q -Dmaven.test.skip=true -Dassembly.skipAssembly=true -Dtidegate.commit="$COMMIT" -pl streams-app package
 
 FROM eclipse-temurin:25-jre AS base
 RUN useradd --uid 10001 --gid 0 --no-create-home tidegate \
@@ -32,7 +35,9 @@ RUN java -Xshare:dump -XX:SharedClassListFile=/tmp/classes -XX:SharedArchiveFile
 
 FROM base
 COPY --from=archive /tmp/libraries.jsa ./
-COPY deploy/image/tidegate deploy/image/health /usr/local/bin/
+COPY deploy/image/health /usr/local/bin/
+COPY tidegate bin/
+RUN ln -s /opt/tidegate/bin/tidegate /usr/local/bin/tidegate
 COPY --from=build /src/streams-app/target/dist/tidegate.jar /src/streams-app/target/dist/sbom.json /src/streams-app/target/dist/THIRD-PARTY.txt ./
 ENV TIDEGATE_DATA_DIR=/var/lib/tidegate
 USER tidegate

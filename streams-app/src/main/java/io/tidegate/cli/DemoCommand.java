@@ -95,13 +95,13 @@ final class DemoCommand implements Callable<Integer> {
     public Integer call() throws IOException, InterruptedException {
         checkPort("--port", port);
         checkPort("--http-port", httpPort == null ? 0 : httpPort);
+        Path root = dataDir != null ? Files.createDirectories(dataDir) : Files.createTempDirectory("tidegate-demo-");
+        root = root.toRealPath();
         // Ctrl-C: ends the traffic, and holds the process until everything is stopped.
         Runtime.getRuntime().addShutdownHook(new Thread(() -> {
             stop.countDown();
             awaitQuietly(finished, STOPS_WITHIN);
         }));
-        Path root = dataDir != null ? Files.createDirectories(dataDir) : Files.createTempDirectory("tidegate-demo-");
-        root = root.toRealPath();
         try {
             logTo(root.resolve("tidegate.log"));
             return demo(root);

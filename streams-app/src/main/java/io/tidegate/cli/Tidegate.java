@@ -18,7 +18,6 @@ import java.util.Locale;
 import java.util.function.Predicate;
 import org.apache.kafka.common.KafkaException;
 import org.jspecify.annotations.Nullable;
-import picocli.AutoComplete;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -29,7 +28,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "tidegate",
         mixinStandardHelpOptions = true,
-        versionProvider = Tidegate.Version.class,
+        versionProvider = BuildVersion.class,
         description = "Per-tenant admission control for Kafka.",
         footerHeading =
                 "%nExit status: 0 ok, 1 failed, 2 usage, 3 damage or a broken invariant found,%n4 changes are pending (tenants apply --dry-run).%n",
@@ -53,7 +52,7 @@ public final class Tidegate implements Runnable {
             VerifyCommand.class,
             ConfigCommand.class,
             ResetCommand.class,
-            Tidegate.Completion.class,
+            CompletionCommand.class,
             CommandLine.HelpCommand.class);
 
     @Spec
@@ -120,7 +119,8 @@ public final class Tidegate implements Runnable {
      */
     private static CommandLine commandLine(String... args) {
         List<String> words = List.of(args);
-        boolean needsAll = words.contains(Completion.NAME) || words.stream().anyMatch(word -> word.startsWith("@"));
+        boolean needsAll =
+                words.contains(CompletionCommand.NAME) || words.stream().anyMatch(word -> word.startsWith("@"));
         return commandLine(name -> needsAll || words.contains(name));
     }
 
@@ -149,7 +149,7 @@ public final class Tidegate implements Runnable {
     /** {@code --version} says the same after every command. */
     private static void withVersion(CommandLine commandLine) {
         commandLine.getSubcommands().values().forEach(command -> {
-            command.getCommandSpec().versionProvider(new Version());
+            command.getCommandSpec().versionProvider(new BuildVersion());
             withVersion(command);
         });
     }
@@ -193,22 +193,5 @@ public final class Tidegate implements Runnable {
         boolean damage = failure instanceof WalException wal
                 && (wal.kind() == WalException.Kind.DAMAGE || wal.kind() == WalException.Kind.GAP);
         return damage ? ExitCodes.DAMAGE : ExitCodes.FAILED;
-    }
-
-    @Command(
-            name = Completion.NAME,
-            description = "Prints a completion script for bash and zsh. Use it with: source <(tidegate completion)")
-    static final class Completion extends AutoComplete.GenerateCompletion {
-        static final String NAME = "completion";
-    }
-
-    static final class Version implements CommandLine.IVersionProvider {
-        @Override
-        public String[] getVersion() {
-            String version = Tidegate.class.getPackage().getImplementationVersion();
-            return new String[] {
-                "tidegate " + (version == null ? "(development)" : version), "Java " + Runtime.version()
-            };
-        }
     }
 }

@@ -210,7 +210,7 @@ class ComposeFilesTest {
         assertThat(Files.readString(ROOT.resolve("Dockerfile")))
                 .contains("chown tidegate:0 /etc/tidegate /var/lib/tidegate")
                 .contains("chmod g=u /etc/tidegate /var/lib/tidegate");
-        assertThat(Files.readString(ROOT.resolve("deploy/image/tidegate")))
+        assertThat(Files.readString(ROOT.resolve("tidegate")))
                 .contains("cannot write to $dir: run the image in group 0 (--user $(id -u):0)");
     }
 

@@ -15,8 +15,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.common.compress.Compression;
@@ -244,60 +242,5 @@ class OutputTest {
         assertThat(head.err()).isEmpty();
         assertThat(head.out()).hasLineCount(2);
         assertThat(head.exit()).isZero();
-    }
-
-    /** Runs a launcher with a Java that prints its environment's encoding and its arguments, byte for byte. */
-    private ProcessResult launch(Path launcher, Map<String, String> environment) throws Exception {
-        Path bin = Files.createDirectories(root.resolve("bin"));
-        Path java = bin.resolve("java");
-        Files.writeString(java, """
-                #!/bin/sh
-                case "$*" in *-version*) echo ' java.specification.version = 17' >&2; exit 0 ;; esac
-                locale charmap
-                """);
-        assertThat(java.toFile().setExecutable(true)).isTrue();
-        List<String> command =
-                new ArrayList<>(List.of("bash", launcher.toAbsolutePath().toString(), "wal", "ls"));
-        ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
-        builder.environment().keySet().removeIf(name -> name.startsWith("LC_") || name.startsWith("LANG"));
-        builder.environment().remove("JAVA_HOME");
-        builder.environment().put("PATH", bin + ":" + System.getenv("PATH"));
-        builder.environment().putAll(environment);
-        Process process = builder.start();
-        process.getOutputStream().close();
-        String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        assertThat(process.waitFor(SECONDS_MAX, TimeUnit.SECONDS)).isTrue();
-        return new ProcessResult(process.exitValue(), out, "");
-    }
-
-    @ParameterizedTest
-    @CsvSource({
-        "LANG,",
-        "LANG,C",
-        "LC_ALL,POSIX",
-        "LANG,en_US.UTF-8-not-installed",
-        "LC_CTYPE,en_US.ISO-8859-1",
-        "LC_ALL,de_DE.UTF-8-not-installed"
-    })
-    void bothLaunchersStartJavaWithUtf8WhateverTheLocale(String name, String value) throws Exception {
-        Map<String, String> environment = Map.of(name, value == null ? "" : value);
-        // The image's launcher runs unchanged, except for the files that only the image has.
-        Path image = root.resolve("image-launcher");
-        Files.writeString(
-                image,
-                Files.readString(Path.of("../deploy/image/tidegate")).replace("$(<$home/libraries.cp)", "libraries"));
-        // The checkout's launcher is copied beside a build, so that it builds nothing.
-        Path dist = Files.createDirectories(root.resolve("streams-app/target/dist/lib"));
-        Files.writeString(dist.resolveSibling("tidegate.jar"), "");
-        Path checkout = Files.copy(Path.of("../tidegate"), root.resolve("tidegate"));
-
-        for (Path launcher : List.of(image, checkout)) {
-            ProcessResult started = launch(launcher, environment);
-
-            assertThat(started.out().lines().reduce((first, last) -> last))
-                    .as(started.out())
-                    .contains("UTF-8");
-            assertThat(started.exit()).isZero();
-        }
     }
 }

@@ -129,8 +129,9 @@ final class DocumentedCommandsTest {
                 new StringSerializer());
         send("web-events", "{\"site\":{\"account\":42},\"event\":\"purchase\"}");
         dataDir = temp.resolve("data/1");
-        Files.createDirectories(temp.resolve("data/2"));
-        Files.createDirectories(temp.resolve("data/3"));
+        // Of two instances that have not stored anything.
+        Files.createDirectories(temp.resolve("data/2/wal"));
+        Files.createDirectories(temp.resolve("data/3/wal"));
         instance = TidegateProcess.run(
                 temp.resolve("logs"),
                 "-Xmx512m",
