@@ -169,6 +169,20 @@ final class TopicOwners {
         return claim == null || !isOurs(claim) ? null : SettingsAgreement.difference(settings, claim);
     }
 
+    /** @throws AdminException naming the owner of topics that are another application's */
+    void checkOwner(Collection<TopicState> topics) {
+        check(topics, read());
+    }
+
+    /** Forgets that this application had topics of these names. */
+    void withdraw(Set<String> topics) {
+        Map<String, @Nullable TopicClaim> withdrawn = new LinkedHashMap<>();
+        read().values().stream()
+                .filter(claim -> claim.application().equals(application) && topics.contains(claim.topic()))
+                .forEach(claim -> withdrawn.put(claim.key(), null));
+        write(withdrawn);
+    }
+
     private void check(Collection<TopicState> topics, Map<String, TopicClaim> claims) {
         Map<String, List<String>> foreign = new TreeMap<>();
         for (TopicState topic : topics) {
@@ -354,7 +368,8 @@ final class TopicOwners {
         return taken;
     }
 
-    private void checkStopped(String owner) {
+    /** @throws AdminException if instances of an application run */
+    void checkStopped(String owner) {
         GroupListing group = group(owner);
         if (group != null && isRunning(group)) {
             throw new AdminException(

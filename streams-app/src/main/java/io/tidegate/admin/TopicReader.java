@@ -2,6 +2,7 @@ package io.tidegate.admin;
 
 import io.tidegate.config.Settings;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -12,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -256,6 +258,12 @@ public final class TopicReader implements AutoCloseable {
                 return List.copyOf(newest);
             }
         }
+    }
+
+    /** Its records by time and content; used instead of the other methods. */
+    public TopicTail tail(
+            @Nullable Instant since, @Nullable Instant until, Predicate<ConsumerRecord<byte[], byte[]>> wanted) {
+        return new TopicTail(consumer, partitions(), since, until, wanted);
     }
 
     /** Where the committed records of each partition end now. */

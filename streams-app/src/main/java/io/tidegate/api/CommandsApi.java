@@ -93,7 +93,7 @@ final class CommandsApi implements AutoCloseable {
         long belowSeq = number(body, "below_seq", null, 0, Long.MAX_VALUE);
         boolean dryRun = flag(body, "dry_run", false);
         ObjectNode json = Json.object();
-        json.put("id", tenant.decimal());
+        TenantJson.putId(json, tenant);
         json.put("dry_run", dryRun);
         if (dryRun) {
             CommandSender.Prunable prunable = longWork.run(() -> commands.prunable(tenant, belowSeq));
@@ -122,7 +122,7 @@ final class CommandsApi implements AutoCloseable {
         }
         JsonNode done = done(longWork.run(() -> commands.send(tenant, command, ANSWER_WITHIN)));
         ObjectNode json = Json.object();
-        json.put("id", tenant.decimal());
+        TenantJson.putId(json, tenant);
         json.put("found", done.path("found").asBoolean());
         return Reply.json(json);
     }
@@ -150,7 +150,7 @@ final class CommandsApi implements AutoCloseable {
         boolean unused = tenants.awaitApplied(purged.offset());
         JsonNode report = purged.report();
         ObjectNode json = Json.object();
-        json.put("id", tenant.decimal());
+        TenantJson.putId(json, tenant);
         for (String name : new String[] {"accepted", "accepted_bytes", "entities", "segments", "bytes", "next_seq"}) {
             json.set(name, report.path(name));
         }
@@ -181,7 +181,7 @@ final class CommandsApi implements AutoCloseable {
         DryRun.Report report =
                 longWork.run(() -> new DryRun(node.settings).judge(proposed, since, System.currentTimeMillis()));
         ObjectNode json = Json.object();
-        json.put("id", tenant.decimal());
+        TenantJson.putId(json, tenant);
         report.writeTo(json);
         json.set("warnings", TenantJson.warnings(TenantOperations.warnings(proposed, node.settings)));
         return Reply.json(json);
@@ -235,6 +235,7 @@ final class CommandsApi implements AutoCloseable {
         report.groups().forEach((group, counts) -> {
             ObjectNode one = refusals.addObject();
             one.put("tenant", group.tenant());
+            TenantJson.putTenantId(one, TenantId.tryParse(group.tenant()));
             one.put("reason", group.reason());
             for (ReplayReport.Fate fate : ReplayReport.Fate.values()) {
                 one.put(fate.id(), counts.of(fate));

@@ -151,7 +151,7 @@ final class HistoryApi implements AutoCloseable {
             }
         }
         ObjectNode json = Json.object();
-        json.put("id", tenant == null ? null : tenant.decimal());
+        TenantJson.putId(json, tenant);
         json.put("at", Instant.ofEpochMilli(nowMs).toString());
         json.put("step_seconds", stepMs / MS);
         json.put("first_at", Instant.ofEpochMilli(firstStep * stepMs).toString());

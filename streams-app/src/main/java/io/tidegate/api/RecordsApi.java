@@ -120,7 +120,7 @@ final class RecordsApi implements AutoCloseable {
             return null;
         }
         ObjectNode json = Json.object();
-        json.put("id", tenant.decimal());
+        TenantJson.putId(json, tenant);
         json.put("shard", node.view.shardOf(tenant));
         ArrayNode array = json.putArray("segments");
         List<Segment> page = segments.subList(0, Math.min(limit, segments.size()));

@@ -36,6 +36,7 @@ public final class RejectionJson {
         json.put("timestamp", Instant.ofEpochMilli(record.timestamp()).toString());
         json.put("tenant", tenant);
         TenantId id = tenant == null ? null : TenantId.tryParse(tenant);
+        TenantJson.putTenantId(json, id);
         ArrayNode ofTenant = json.putArray("tenant_names");
         if (id != null) {
             names.apply(id).forEach(ofTenant::add);

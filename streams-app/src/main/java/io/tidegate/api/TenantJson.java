@@ -17,16 +17,27 @@ import io.tidegate.tenant.TenantConfigJson;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.topology.TenantConfigs;
 import io.tidegate.topology.TenantConfigs.InForce;
+import java.math.BigInteger;
 import java.time.Instant;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
-/** Tenants as the API shows them. Ids are text, because JavaScript cannot hold every number that an id can be. */
+/** Tenants as the API shows them. Their ids are numbers, and also text, because JavaScript does not hold all of these numbers. */
 final class TenantJson {
-    /** Where a limit comes from. */
     private TenantJson() {}
+
+    /** Adds a tenant's id in both forms, as every answer has it; null where the answer is of all tenants. */
+    static void putId(ObjectNode into, @Nullable TenantId id) {
+        into.put("id", id == null ? null : id.decimal());
+        putTenantId(into, id);
+    }
+
+    /** Adds a tenant's id as the command line and the topics have it. */
+    static void putTenantId(ObjectNode into, @Nullable TenantId id) {
+        into.put("tenant_id", id == null ? null : new BigInteger(id.decimal()));
+    }
 
     /**
      * A tenant with its config and what holds for it.
@@ -37,7 +48,7 @@ final class TenantJson {
      */
     static ObjectNode tenant(TenantId id, @Nullable InForce own, @Nullable InForce inForce, @Nullable InForce plan) {
         ObjectNode json = Json.object();
-        json.put("id", id.decimal());
+        putId(json, id);
         if (own == null) {
             json.putNull("config").putNull("config_offset");
         } else {

@@ -180,7 +180,7 @@ final class TenantsApi {
         TenantId tenant = call.tenant();
         Current current = kafka(() -> node.operations.current(tenant));
         ObjectNode json = Json.object();
-        json.put("id", tenant.decimal());
+        TenantJson.putId(json, tenant);
         ArrayNode changes = json.putArray("changes");
         List<ConfigHistory.Change> all = current.history().changes();
         for (int i = all.size() - 1; i >= 0; i--) {
@@ -220,7 +220,7 @@ final class TenantsApi {
         }
         boolean applied = awaitApplied(changed.offset());
         ObjectNode json = Json.object();
-        json.put("id", changed.tenant().decimal());
+        TenantJson.putId(json, changed.tenant());
         json.put("config_offset", changed.offset());
         json.put("applied", applied);
         json.set("config", changed.config() == null ? null : TenantJson.config(changed.config()));
@@ -322,7 +322,7 @@ final class TenantsApi {
 
     static TenantConfig parse(TenantId tenant, ObjectNode json) {
         if (!json.has("tenant_id")) {
-            json.put("tenant_id", new java.math.BigInteger(tenant.decimal()));
+            TenantJson.putTenantId(json, tenant);
         }
         TenantConfig config;
         try {
@@ -382,7 +382,7 @@ final class TenantsApi {
         }
         InForce inForce = node.configs.inForce(tenant);
         ObjectNode json = Json.object();
-        json.put("id", tenant.decimal());
+        TenantJson.putId(json, tenant);
         json.put("shard", node.view.shardOf(tenant));
         json.put("instance", node.settings.instance());
         long nowMs = System.currentTimeMillis();

@@ -4,6 +4,7 @@ import io.tidegate.tenant.TenantId;
 import io.tidegate.tenant.TenantRef;
 import java.math.BigInteger;
 import java.time.Duration;
+import java.time.Instant;
 import java.time.format.DateTimeParseException;
 import java.util.Locale;
 import java.util.Map;
@@ -90,6 +91,22 @@ final class Amounts {
         }
     }
 
+    /** A time such as {@code 2026-11-25T14:30:00Z}, or how long ago, such as {@code 15m}. */
+    static Instant time(String text, Instant now) {
+        try {
+            return Instant.parse(text);
+        } catch (DateTimeParseException e) {
+            try {
+                return now.minus(duration(text));
+            } catch (IllegalArgumentException notAgo) {
+                throw new IllegalArgumentException(
+                        "'%s' is neither a time in UTC such as 2026-11-25T14:30:00Z nor how long ago, such as 15m"
+                                .formatted(text),
+                        notAgo);
+            }
+        }
+    }
+
     static String size(long bytes) {
         String[] units = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
         double amount = bytes;
@@ -110,6 +127,18 @@ final class Amounts {
         public Duration convert(String text) {
             try {
                 return duration(text);
+            } catch (IllegalArgumentException e) {
+                throw new picocli.CommandLine.TypeConversionException(e.getMessage());
+            }
+        }
+    }
+
+    /** A point of the past. */
+    static final class TimeConverter implements picocli.CommandLine.ITypeConverter<Instant> {
+        @Override
+        public Instant convert(String text) {
+            try {
+                return time(text, Instant.now());
             } catch (IllegalArgumentException e) {
                 throw new picocli.CommandLine.TypeConversionException(e.getMessage());
             }

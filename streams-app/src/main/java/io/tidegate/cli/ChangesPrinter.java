@@ -16,27 +16,29 @@ final class ChangesPrinter {
     /**
      * Prints, and flushes.
      *
-     * @param json whether as JSON, one line for each change
      * @param stored the stored form of a config
      */
     static void print(
-            PrintWriter out, boolean json, List<ConfigHistory.Change> changes, Function<TenantConfig, byte[]> stored) {
+            PrintWriter out,
+            OutputOptions output,
+            List<ConfigHistory.Change> changes,
+            Function<TenantConfig, byte[]> stored) {
         Table table = new Table("OFFSET>", "AT", "BY", "CHANGE");
         for (int i = changes.size() - 1; i >= 0; i--) {
             ConfigHistory.Change change = changes.get(i);
-            if (json) {
+            if (output.asObjects()) {
                 ObjectNode line = Json.object();
                 line.put("config_offset", change.offset());
                 line.put("at", change.at().toString());
                 line.put("by", change.by());
                 line.set("from", tree(change.from(), stored));
                 line.set("to", tree(change.to(), stored));
-                out.println(Json.line(line));
+                out.println(output.line(line));
             } else {
                 table.row(change.offset(), change.at(), change.by(), text(change));
             }
         }
-        if (!json) {
+        if (output.isTable()) {
             table.print(out);
         }
         out.flush();

@@ -68,6 +68,11 @@ record CompletedCommand(List<String> words, CommandSpec spec) {
         return values;
     }
 
+    /** Whether the values are the tenants that exist: a script asks {@link CompleteCommand} for them. */
+    static boolean isTenant(ArgSpec arg) {
+        return arg.paramLabel().equals("TENANT");
+    }
+
     static boolean isFile(ArgSpec arg) {
         Class<?> type = arg.auxiliaryTypes()[0];
         return type == Path.class || type == File.class;

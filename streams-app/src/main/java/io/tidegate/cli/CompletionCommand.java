@@ -4,7 +4,6 @@ import java.io.PrintWriter;
 import java.util.Iterator;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
-import picocli.AutoComplete;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -16,7 +15,9 @@ import picocli.CommandLine.Spec;
 @Command(
         name = CompletionCommand.NAME,
         mixinStandardHelpOptions = true,
-        description = "Prints a completion script. Use it with: source <(tidegate completion)")
+        description =
+                "Prints a completion script. Use it with: source <(tidegate completion bash), or in fish with: tidegate"
+                        + " completion fish | source")
 final class CompletionCommand implements Runnable {
     static final String NAME = "completion";
 
@@ -45,7 +46,7 @@ final class CompletionCommand implements Runnable {
     public void run() {
         CommandLine root = spec.root().commandLine();
         String script = switch (shell) {
-            case "bash" -> AutoComplete.bash(root.getCommandName(), root);
+            case "bash" -> new BashCompletion(root).script();
             case "zsh" -> new ZshCompletion(root).script();
             case "fish" -> new FishCompletion(root).script();
             default ->

@@ -7,7 +7,6 @@ import io.tidegate.admin.TenantOperations.Outcome.Changed;
 import io.tidegate.admin.TenantOperations.Outcome.Rejected;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
-import java.math.BigInteger;
 import picocli.CommandLine.Mixin;
 
 /** The commands that change a tenant's config, and say where the change stands in its topic. */
@@ -25,8 +24,8 @@ abstract class ConfigChange extends OnTenant {
             return rejected(rejected.rejection());
         }
         Changed changed = (Changed) outcome;
-        if (output.json()) {
-            out().println(Json.line(json(changed)));
+        if (output.asObjects()) {
+            out().println(output.line(json(changed)));
         } else {
             out().println(
                             changed.offset() < 0
@@ -46,7 +45,7 @@ abstract class ConfigChange extends OnTenant {
 
     private ObjectNode json(Changed changed) {
         ObjectNode json = Json.object();
-        json.put("tenant_id", new BigInteger(tenant.decimal()));
+        Json.putTenant(json, tenant);
         json.put("config_offset", changed.offset());
         json.set("config", changed.config() == null ? null : Json.tree(TenantConfigJson.write(changed.config())));
         ArrayNode warnings = json.putArray("warnings");

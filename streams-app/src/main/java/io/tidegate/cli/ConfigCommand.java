@@ -19,7 +19,8 @@ import picocli.CommandLine.Spec;
             ConfigCommand.Show.class,
             ConfigCommand.Validate.class,
             ConfigCommand.Reference.class,
-            ConfigCommand.TopicReference.class
+            ConfigCommand.TopicReference.class,
+            ConfigCommand.OutputReference.class
         })
 final class ConfigCommand implements Runnable {
     @Spec
@@ -27,7 +28,8 @@ final class ConfigCommand implements Runnable {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "a command is missing: show, validate, reference or topics");
+        throw new ParameterException(
+                spec.commandLine(), "a command is missing: show, validate, reference, topics or outputs");
     }
 
     @Command(
@@ -48,12 +50,12 @@ final class ConfigCommand implements Runnable {
         public Integer call() {
             var out = spec.commandLine().getOut();
             var explained = options.load().explained();
-            if (output.json()) {
+            if (output.asObjects()) {
                 var json = Json.object();
                 explained.forEach((name, valued) -> json.putObject(name)
                         .put("value", valued.value())
                         .put("origin", valued.origin().toString()));
-                out.println(Json.pretty(json));
+                out.println(output.document(json));
             } else {
                 Table table = new Table("NAME", "VALUE", "ORIGIN");
                 explained.forEach((name, valued) -> table.row(name, valued.value(), valued.origin()));
@@ -72,13 +74,21 @@ final class ConfigCommand implements Runnable {
         @Mixin
         private SettingsOptions options = new SettingsOptions();
 
+        @Mixin
+        private OutputOptions output = new OutputOptions();
+
         @Spec
         private @Nullable CommandSpec spec;
 
         @Override
         public Integer call() {
             var unused = options.load();
-            spec.commandLine().getOut().println("the settings are valid");
+            spec.commandLine()
+                    .getOut()
+                    .println(
+                            output.isTable()
+                                    ? "the settings are valid"
+                                    : output.line(Json.object().put("valid", true)));
             spec.commandLine().getOut().flush();
             return ExitCodes.OK;
         }
@@ -95,6 +105,22 @@ final class ConfigCommand implements Runnable {
         @Override
         public Integer call() {
             spec.commandLine().getOut().print(SettingsReference.markdown());
+            spec.commandLine().getOut().flush();
+            return ExitCodes.OK;
+        }
+    }
+
+    @Command(
+            name = "outputs",
+            mixinStandardHelpOptions = true,
+            description = "Prints the fields of what commands print with -o json and -o yaml, as Markdown.")
+    static final class OutputReference implements Callable<Integer> {
+        @Spec
+        private @Nullable CommandSpec spec;
+
+        @Override
+        public Integer call() {
+            spec.commandLine().getOut().print(OutputFields.markdown());
             spec.commandLine().getOut().flush();
             return ExitCodes.OK;
         }

@@ -7,9 +7,9 @@ import ch.qos.logback.classic.encoder.PatternLayoutEncoder;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.FileAppender;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.admin.AdminException;
 import io.tidegate.admin.TenantDirectory;
 import io.tidegate.admin.TopicReader;
-import io.tidegate.admission.Reason;
 import io.tidegate.admission.TenantUsage;
 import io.tidegate.config.Settings;
 import io.tidegate.config.SettingsLoader;
@@ -27,16 +27,16 @@ import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import org.apache.kafka.common.KafkaException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine.Command;
@@ -88,6 +88,10 @@ final class DemoCommand implements Callable<Integer> {
     private @Nullable CommandSpec spec;
 
     private volatile boolean trafficFailed;
+
+    /** The limits in force, by tenant. */
+    private volatile Map<TenantId, TenantConfig> limits = Map.of();
+
     private final CountDownLatch stop = new CountDownLatch(1);
     private final CountDownLatch finished = new CountDownLatch(1);
 
@@ -183,18 +187,45 @@ final class DemoCommand implements Callable<Integer> {
             Thread follower = new Thread(
                     () -> reader.follow(() -> stop.getCount() == 0, record -> TenantDirectory.put(usages, record)),
                     "usage");
+            Thread configs = new Thread(() -> followLimits(tenants), "limits");
             traffic.start();
             follower.start();
+            configs.start();
             long begin = System.nanoTime();
-            LiveTable live = new LiveTable(spec.commandLine().getErr());
+            long drawn = begin;
+            LiveTable live = new LiveTable(LiveTable.terminalColumns());
             while (!stop.await(REDRAW.toMillis(), TimeUnit.MILLISECONDS)) {
-                live.draw(usages);
+                long now = System.nanoTime();
+                live.draw(spec.commandLine().getErr(), usages, limits, (now - drawn) / 1e9);
+                drawn = now;
                 if (duration != null && System.nanoTime() - begin > duration.toNanos()) {
                     stop.countDown();
                 }
             }
             traffic.join();
             follower.join();
+            configs.join();
+        }
+    }
+
+    /** Reads the limits in force again and again: the demo invites to change them. */
+    private void followLimits(TenantDirectory tenants) {
+        try {
+            do {
+                TenantDirectory.Snapshot snapshot = tenants.snapshot();
+                Map<TenantId, TenantConfig> read = new HashMap<>();
+                snapshot.tenants().keySet().forEach(id -> {
+                    TenantConfig inForce = tenants.inForce(snapshot, id);
+                    if (inForce != null) {
+                        read.put(id, inForce);
+                    }
+                });
+                limits = Map.copyOf(read);
+            } while (!stop.await(REDRAW.toMillis(), TimeUnit.MILLISECONDS));
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } catch (AdminException | KafkaException e) {
+            say("the limits cannot be read any more: " + Table.printable(ErrorText.of(e)));
         }
     }
 
@@ -203,12 +234,12 @@ final class DemoCommand implements Callable<Integer> {
         Books.Balance balance =
                 new Books(settings).check(List.of(new DataDir(settings.dataDir())), SETTLE, progress -> {});
         PrintWriter out = spec.commandLine().getOut();
-        if (output.json()) {
+        if (output.asObjects()) {
             ObjectNode json = VerifyCommand.json(balance);
             ObjectNode labels = json.putObject("labels");
             SampleTraffic.TENANTS.forEach(config -> labels.put(config.tenantId().decimal(), config.label()));
             json.put("duration_s", duration == null ? 0 : duration.toSeconds());
-            out.println(Json.line(json));
+            out.println(output.line(json));
         } else {
             VerifyCommand.print(balance, out);
         }
@@ -225,18 +256,12 @@ final class DemoCommand implements Callable<Integer> {
                 "tenants ls --bootstrap-server %s".formatted(bootstrap),
                 "tenants set 2 --rate 500/s --bootstrap-server %s".formatted(bootstrap),
                 "rejections tail -f --bootstrap-server %s".formatted(bootstrap),
-                "wal cat 1 --data-dir %s".formatted(quoted(data)),
-                "wal verify --data-dir %s".formatted(quoted(data)))) {
+                "wal cat 1 --data-dir %s".formatted(ShellText.quoted(data)),
+                "wal verify --data-dir %s".formatted(ShellText.quoted(data)))) {
             say("  ./tidegate " + command);
         }
         say("  curl %s/v1/tenants/2/usage".formatted(url));
         say("");
-    }
-
-    /** As a shell needs it. */
-    static String quoted(Path path) {
-        String text = path.toString();
-        return text.matches("[\\w/.,:@+-]+") ? text : "'" + text.replace("'", "'\\''") + "'";
     }
 
     private void say(String text) {
@@ -276,79 +301,6 @@ final class DemoCommand implements Callable<Integer> {
             for (Path path : all.sorted(Comparator.reverseOrder()).toList()) {
                 Files.deleteIfExists(path);
             }
-        }
-    }
-
-    /** The tenants against their limits, redrawn in place on a terminal. */
-    private static final class LiveTable {
-        private final PrintWriter err;
-        private final Map<TenantId, long[]> before = new ConcurrentSkipListMap<>();
-        private long drawnNanos = System.nanoTime();
-        private int linesDrawn;
-
-        LiveTable(PrintWriter err) {
-            this.err = err;
-        }
-
-        void draw(Map<TenantId, TenantUsage> usages) {
-            long now = System.nanoTime();
-            double seconds = (now - drawnNanos) / 1e9;
-            drawnNanos = now;
-            Table table = new Table(
-                    "TENANT>",
-                    "LABEL",
-                    "ACCEPTED/s>",
-                    "REJECTED/s>",
-                    "BY REASON (total)",
-                    "RATE>",
-                    "ENTITIES>",
-                    "STORAGE>");
-            for (TenantConfig config : SampleTraffic.TENANTS) {
-                TenantUsage usage = usages.get(config.tenantId());
-                if (usage != null) {
-                    row(table, config, usage, seconds);
-                }
-            }
-            List<String> lines = new ArrayList<>(table.lines());
-            if (Progress.isTerminal() && linesDrawn > 0) {
-                err.print("\u001b[%dA\u001b[J".formatted(linesDrawn));
-            } else if (linesDrawn > 0) {
-                err.println();
-            }
-            lines.forEach(err::println);
-            linesDrawn = lines.size();
-            err.flush();
-        }
-
-        private void row(Table table, TenantConfig config, TenantUsage usage, double seconds) {
-            long rejected = 0;
-            List<String> reasons = new ArrayList<>();
-            for (Reason reason : Reason.values()) {
-                long count = usage.rejectedCount(reason);
-                rejected += count;
-                if (count > 0) {
-                    reasons.add(reason.id() + " " + count);
-                }
-            }
-            long[] last = before.getOrDefault(config.tenantId(), new long[2]);
-            before.put(config.tenantId(), new long[] {usage.acceptedCount(), rejected});
-            table.row(
-                    config.tenantId().decimal(),
-                    config.label(),
-                    String.format(Locale.ROOT, "%.0f", (usage.acceptedCount() - last[0]) / seconds),
-                    String.format(Locale.ROOT, "%.0f", (rejected - last[1]) / seconds),
-                    String.join(", ", reasons),
-                    config.maxSignalsPerSec() == null ? "unlimited" : config.maxSignalsPerSec() + "/s",
-                    "%d / %s"
-                            .formatted(
-                                    usage.entityCountAt(usage.lastDecisionMs()),
-                                    Amounts.orUnlimited(config.maxEntities())),
-                    "%s / %s"
-                            .formatted(
-                                    Amounts.size(usage.sealedBytes()),
-                                    config.maxStorageBytes() == null
-                                            ? "unlimited"
-                                            : Amounts.size(config.storageBytesMax())));
         }
     }
 }

@@ -41,7 +41,7 @@ final class DoctorCommand implements Callable<Integer> {
     }
 
     private void print(List<Finding> findings, boolean failed, PrintWriter out) {
-        if (output.json()) {
+        if (output.asObjects()) {
             ObjectNode json = Json.object();
             json.put("ok", !failed);
             ArrayNode all = json.putArray("findings");
@@ -52,7 +52,7 @@ final class DoctorCommand implements Callable<Integer> {
                         .put("text", finding.text())
                         .put("fix", finding.fix() == null ? "" : finding.fix());
             }
-            out.println(Json.line(json));
+            out.println(output.line(json));
         } else {
             for (Finding finding : findings) {
                 out.printf(

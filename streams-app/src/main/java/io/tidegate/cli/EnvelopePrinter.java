@@ -7,7 +7,6 @@ import io.tidegate.contract.RoutedSignal;
 import io.tidegate.signal.Signal;
 import io.tidegate.tenant.TenantId;
 import java.io.PrintWriter;
-import java.math.BigInteger;
 import java.time.Instant;
 import java.util.Arrays;
 import java.util.List;
@@ -21,7 +20,7 @@ import org.jspecify.annotations.Nullable;
 final class EnvelopePrinter {
     private static final String ROW = "%9s  %10s  %5s  %-24s  %8s  %-24s  %s";
 
-    private final boolean json;
+    private final OutputOptions output;
     private final @Nullable TenantId tenant;
     private final long max;
     private final PrintWriter out;
@@ -33,8 +32,8 @@ final class EnvelopePrinter {
      * @param tenant whose signals are printed; null for all
      * @param max signals that are printed
      */
-    EnvelopePrinter(boolean json, @Nullable TenantId tenant, long max, PrintWriter out, PrintWriter err) {
-        this.json = json;
+    EnvelopePrinter(OutputOptions output, @Nullable TenantId tenant, long max, PrintWriter out, PrintWriter err) {
+        this.output = output;
         this.tenant = tenant;
         this.max = max;
         this.out = out;
@@ -42,7 +41,7 @@ final class EnvelopePrinter {
     }
 
     void begin() {
-        if (!json) {
+        if (output.isTable()) {
             out.println(ROW.formatted("PARTITION", "OFFSET", "INDEX", "TIME", "TENANT", "SOURCE", "VALUE"));
         }
     }
@@ -66,7 +65,7 @@ final class EnvelopePrinter {
             RoutedSignal signal = signals.get(index);
             if (tenant == null || tenant.equals(signal.tenant())) {
                 printed++;
-                out.println(json ? jsonLine(record, index, signal) : row(record, index, signal));
+                out.println(output.isTable() ? row(record, index, signal) : output.line(json(record, index, signal)));
             }
         }
     }
@@ -80,8 +79,8 @@ final class EnvelopePrinter {
         damaged++;
         err.println("DAMAGE topic %s, partition %d, offset %d: %s"
                 .formatted(record.topic(), record.partition(), record.offset(), Table.printable(what)));
-        if (json) {
-            out.println(Json.line(place(record).put("damage", what)));
+        if (output.asObjects()) {
+            out.println(output.line(place(record).put("damage", what)));
         }
     }
 
@@ -97,10 +96,10 @@ final class EnvelopePrinter {
                 value == null ? "(not UTF-8)" : Table.printable(value));
     }
 
-    private static String jsonLine(ConsumerRecord<byte[], byte[]> record, int index, RoutedSignal signal) {
+    private static ObjectNode json(ConsumerRecord<byte[], byte[]> record, int index, RoutedSignal signal) {
         ObjectNode node = place(record);
         node.put("index", index);
-        node.put("tenant_id", new BigInteger(signal.tenant().decimal()));
+        Json.putTenant(node, signal.tenant());
         node.put("timestamp", Instant.ofEpochMilli(signal.timestampMs()).toString());
         node.put("source", signal.source().toString());
         Signal parsed = signal.signal();
@@ -114,7 +113,7 @@ final class EnvelopePrinter {
         RecordJson.putBytes(node, "key", signal.key());
         RecordJson.putBytes(node, "value", signal.value());
         RecordJson.putHeaders(node, Arrays.asList(signal.headers()));
-        return Json.line(node);
+        return node;
     }
 
     private static ObjectNode place(ConsumerRecord<byte[], byte[]> record) {

@@ -21,7 +21,10 @@ final class ExplainCommand implements Callable<Integer> {
     @Mixin
     private OutputOptions output = new OutputOptions();
 
-    @Parameters(paramLabel = "REASON", description = "As in the header tidegate.reason, such as rate_limited.")
+    @Parameters(
+            paramLabel = "REASON",
+            completionCandidates = ReasonCandidates.class,
+            description = "As in the header tidegate.reason, such as rate_limited.")
     private String reason = "";
 
     @Spec
@@ -37,11 +40,11 @@ final class ExplainCommand implements Callable<Integer> {
                     "'%s' is not a reason; these are: %s".formatted(reason, String.join(", ", sections.keySet())));
         }
         var out = spec.commandLine().getOut();
-        if (output.json()) {
+        if (output.asObjects()) {
             ObjectNode json = Json.object();
             json.put("reason", reason);
             json.put("text", text);
-            out.println(Json.line(json));
+            out.println(output.line(json));
         } else {
             out.println(reason);
             out.println();

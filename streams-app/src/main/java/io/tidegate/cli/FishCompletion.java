@@ -21,6 +21,10 @@ final class FishCompletion {
                 set -e words[1]
                 string match -q -- "$argv *" "$words "
             end
+            function __NAME_tenants --description 'The tenants that exist'
+                set -l words (commandline -opc)
+                $words[1] __complete -- $words[2..-1] '' 2>/dev/null
+            end
             complete -c NAME -f
             """;
 
@@ -64,9 +68,12 @@ final class FishCompletion {
                 .collect(Collectors.joining());
     }
 
-    private static String value(ArgSpec arg) {
+    private String value(ArgSpec arg) {
         if (!CompletedCommand.takesValue(arg)) {
             return "";
+        }
+        if (CompletedCommand.isTenant(arg)) {
+            return " -x -a '(__%s_tenants)'".formatted(name);
         }
         if (CompletedCommand.isFile(arg)) {
             return " -r -F";

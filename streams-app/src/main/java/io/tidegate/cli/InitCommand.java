@@ -42,16 +42,17 @@ final class InitCommand implements Callable<Integer> {
             }
             TopicSetup.Outcome outcome = setup.ensure();
             var out = spec.commandLine().getOut();
-            if (output.json()) {
+            if (output.asObjects()) {
                 var json = Json.object();
                 outcome.created().forEach(json.putArray("created")::add);
                 outcome.found().forEach(json.putArray("found")::add);
-                out.println(Json.line(json));
+                out.println(output.line(json));
             } else {
                 Table table = new Table("TOPIC", "STATE");
                 outcome.created().forEach(topic -> table.row(topic, "created"));
                 outcome.found().forEach(topic -> table.row(topic, "as it must be"));
                 table.print(out);
+                spec.commandLine().getErr().println("to start an instance: tidegate run" + options.repeated());
             }
         }
         return ExitCodes.OK;

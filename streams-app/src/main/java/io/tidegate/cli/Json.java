@@ -4,9 +4,14 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.dataformat.yaml.YAMLGenerator;
+import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
+import io.tidegate.tenant.TenantId;
 import java.io.IOException;
+import java.math.BigInteger;
+import org.jspecify.annotations.Nullable;
 
-/** What commands print with {@code -o json}: one object a line. */
+/** The objects that commands print: JSON, one object a line, or YAML, one document each. */
 public final class Json {
     private static final JsonMapper MAPPER = new JsonMapper();
 
@@ -24,12 +29,49 @@ public final class Json {
         }
     }
 
+    /** The same as JSON; what is meant as JSON, because it begins with a brace, as it is. */
+    static byte[] ofYaml(byte[] text) {
+        for (byte one : text) {
+            if (one == '{') {
+                return text;
+            }
+            if (!Character.isWhitespace(one)) {
+                try {
+                    return MAPPER.writeValueAsBytes(Yaml.MAPPER.readTree(text));
+                } catch (IOException e) {
+                    throw new IllegalArgumentException("neither JSON nor YAML", e);
+                }
+            }
+        }
+        return text;
+    }
+
     static String line(JsonNode node) {
         try {
             return MAPPER.writeValueAsString(node);
         } catch (JsonProcessingException e) {
             throw new IllegalStateException("a tree is always writable", e);
         }
+    }
+
+    /** A document of a YAML stream; every text is in quotes, so that none is taken for a number, a date or a command to a terminal. */
+    static String yaml(JsonNode node) {
+        try {
+            return Yaml.MAPPER.writeValueAsString(node).stripTrailing();
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException("a tree is always writable", e);
+        }
+    }
+
+    /** Loaded by the commands that need it. */
+    private static final class Yaml {
+        private static final YAMLMapper MAPPER =
+                YAMLMapper.builder().disable(YAMLGenerator.Feature.SPLIT_LINES).build();
+    }
+
+    /** Adds the tenant in its only form: {@code "tenant_id": 42}, a number up to 2^64-1; null where none is known. */
+    static void putTenant(ObjectNode into, @Nullable TenantId tenant) {
+        into.put("tenant_id", tenant == null ? null : new BigInteger(tenant.decimal()));
     }
 
     static String pretty(JsonNode node) {

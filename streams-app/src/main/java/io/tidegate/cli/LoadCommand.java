@@ -1,8 +1,10 @@
 package io.tidegate.cli;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admin.TenantDirectory;
 import io.tidegate.config.Settings;
 import io.tidegate.config.SettingsException;
+import io.tidegate.contract.TenantSource;
 import io.tidegate.signal.SignalMapping;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantId;
@@ -10,6 +12,7 @@ import io.tidegate.tools.LoadGenerator;
 import java.io.PrintWriter;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
@@ -30,9 +33,13 @@ final class LoadCommand implements Callable<Integer> {
     private static final int TENANTS_MAX = 1_000_000;
     private static final int SIZE_MAX = 16 * 1024 * 1024;
     private static final int SKEW_MAX = 100;
+    private static final int BURST_MAX = 1_000_000;
 
     @Mixin
     private SettingsOptions options = new SettingsOptions();
+
+    @Mixin
+    private OutputOptions output = new OutputOptions();
 
     @Option(names = "--tenants", paramLabel = "N", description = "How many tenants. Default: ${DEFAULT-VALUE}.")
     private int tenants = 10;
@@ -43,6 +50,27 @@ final class LoadCommand implements Callable<Integer> {
             converter = Amounts.RateConverter.class,
             description = "Signals per second over all tenants; 0 = as fast as possible. Default: 1000/s.")
     private Long rate = 1000L;
+
+    @Option(
+            names = "--burst",
+            paramLabel = "N",
+            description =
+                    "Send N signals at once, then wait until the rate allows the next N. Default: ${DEFAULT-VALUE}.")
+    private int burst = 1;
+
+    @Option(
+            names = "--tenant-source",
+            paramLabel = "SOURCE",
+            completionCandidates = Sources.class,
+            description = "Where the tenant is named: header, key, topic or value. Default: the setting tenant.source.")
+    private @Nullable String tenantSource;
+
+    static final class Sources implements Iterable<String> {
+        @Override
+        public Iterator<String> iterator() {
+            return List.of("header", "key", "topic", "value").iterator();
+        }
+    }
 
     @Option(
             names = "--skew",
@@ -87,6 +115,12 @@ final class LoadCommand implements Callable<Integer> {
         check("--entities", entities, 1, Integer.MAX_VALUE);
         check("--size", size, 1, SIZE_MAX);
         check("--max-signals", maxSignals, 1, Long.MAX_VALUE);
+        check("--burst", burst, 1, BURST_MAX);
+        if (burst > 1 && rate == 0) {
+            throw new ParameterException(
+                    spec.commandLine(), "--burst needs a rate, and --rate 0 is as fast as possible");
+        }
+        TenantSource source = source();
         if (!(skew >= 0 && skew <= SKEW_MAX)) {
             throw new ParameterException(
                     spec.commandLine(), "--skew = %s is outside 0 to %d".formatted(skew, SKEW_MAX));
@@ -99,7 +133,8 @@ final class LoadCommand implements Callable<Integer> {
         PrintWriter err = spec.commandLine().getErr();
         prepareTenants(settings, err);
         LoadGenerator generator = new LoadGenerator(
-                settings, new LoadGenerator.Plan(tenants, rate, skew, entities, size, duration, maxSignals, seed));
+                settings,
+                new LoadGenerator.Plan(tenants, rate, skew, entities, size, duration, maxSignals, seed, burst, source));
         LoadGenerator.Progress counts = new LoadGenerator.Progress();
         AtomicBoolean done = new AtomicBoolean();
         long begin = System.nanoTime();
@@ -113,7 +148,41 @@ final class LoadCommand implements Callable<Integer> {
         }
         double seconds = (System.nanoTime() - begin) / 1e9;
         PrintWriter out = spec.commandLine().getOut();
-        out.println(String.format(
+        out.println(output.isTable() ? text(counts, seconds) : output.line(json(counts, seconds)));
+        out.flush();
+        return ExitCodes.OK;
+    }
+
+    private @Nullable TenantSource source() {
+        if (tenantSource == null) {
+            return null;
+        }
+        try {
+            return TenantSource.of(tenantSource);
+        } catch (IllegalArgumentException e) {
+            throw new ParameterException(
+                    spec.commandLine(),
+                    "--tenant-source = %s is not one of header, key, topic and value".formatted(tenantSource),
+                    e);
+        }
+    }
+
+    private static ObjectNode json(LoadGenerator.Progress counts, double seconds) {
+        return Json.object()
+                .put("records", counts.acknowledgedCount())
+                .put("bytes", counts.byteCount())
+                .put("seconds", seconds)
+                .put("records_per_sec", counts.acknowledgedCount() / seconds)
+                .put("latency_avg_ms", counts.latencyAvgMs())
+                .put("latency_p50_ms", counts.latencyMs(0.5))
+                .put("latency_p95_ms", counts.latencyMs(0.95))
+                .put("latency_p99_ms", counts.latencyMs(0.99))
+                .put("latency_p999_ms", counts.latencyMs(0.999))
+                .put("latency_max_ms", counts.latencyMs(1));
+    }
+
+    private static String text(LoadGenerator.Progress counts, double seconds) {
+        return String.format(
                 Locale.ROOT,
                 "%d records sent, %.1f records/sec (%.2f MB/sec), %.2f ms avg latency, %d ms max latency, %d ms 50th,"
                         + " %d ms 95th, %d ms 99th, %d ms 99.9th.",
@@ -125,9 +194,7 @@ final class LoadCommand implements Callable<Integer> {
                 counts.latencyMs(0.5),
                 counts.latencyMs(0.95),
                 counts.latencyMs(0.99),
-                counts.latencyMs(0.999)));
-        out.flush();
-        return ExitCodes.OK;
+                counts.latencyMs(0.999));
     }
 
     private void check(String option, long value, long min, long max) {

@@ -1,22 +1,57 @@
 package io.tidegate.cli;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import java.util.Iterator;
+import java.util.List;
 import picocli.CommandLine.Option;
 
-/** In which form a command prints its data. */
+/** The form in which a command prints its data: a table for people, or objects for programs. */
 final class OutputOptions {
+    /** {@code HELP} describes the fields of the objects instead of running the command; see {@link OutputFields}. */
     enum Format {
         TABLE,
-        JSON
+        JSON,
+        YAML,
+        HELP
+    }
+
+    /** In the letters in which people write them. */
+    static final class Candidates implements Iterable<String> {
+        @Override
+        public Iterator<String> iterator() {
+            return List.of("table", "json", "yaml", "help").iterator();
+        }
     }
 
     @Option(
             names = {"-o", "--output"},
             paramLabel = "FORMAT",
             defaultValue = "table",
-            description = "table or json. Default: ${DEFAULT-VALUE}.")
+            completionCandidates = Candidates.class,
+            description = "table, json, yaml, or help to describe the fields. Default: ${DEFAULT-VALUE}.")
     private Format format = Format.TABLE;
 
-    boolean json() {
-        return format == Format.JSON;
+    static OutputOptions of(Format format) {
+        OutputOptions options = new OutputOptions();
+        options.format = format;
+        return options;
+    }
+
+    boolean isTable() {
+        return format == Format.TABLE;
+    }
+
+    boolean asObjects() {
+        return !isTable();
+    }
+
+    /** One object of several: a line of JSON, or a YAML document. */
+    String line(JsonNode node) {
+        return format == Format.YAML ? Json.yaml(node) : Json.line(node);
+    }
+
+    /** An object that is the whole output, for people to read too. */
+    String document(JsonNode node) {
+        return format == Format.YAML ? Json.yaml(node) : Json.pretty(node);
     }
 }

@@ -58,6 +58,7 @@ final class PlansCommand implements Runnable {
 
     @Command(
             name = "ls",
+            aliases = "list",
             mixinStandardHelpOptions = true,
             description = "Lists all plans with their limits and the number of tenants on them.")
     static final class Ls extends OnTenants {
@@ -72,8 +73,8 @@ final class PlansCommand implements Runnable {
             snapshot.plans().forEach((name, stored) -> {
                 TenantConfig fields = stored.config();
                 int count = tenants.getOrDefault(name, 0);
-                if (output.json()) {
-                    out().println(Json.line(json(name, fields, stored.offset(), count)));
+                if (output.asObjects()) {
+                    out().println(output.line(json(name, fields, stored.offset(), count)));
                 } else {
                     table.row(
                             name,
@@ -82,7 +83,7 @@ final class PlansCommand implements Runnable {
                             fields == null ? "bad plan" : ConfigTexts.limits(fields));
                 }
             });
-            if (!output.json()) {
+            if (output.isTable()) {
                 table.print(out());
             }
             out().flush();
@@ -129,7 +130,7 @@ final class PlansCommand implements Runnable {
                 return rejected(rejected.rejection());
             }
             Changed changed = (Changed) outcome;
-            if (output.json()) {
+            if (output.asObjects()) {
                 ObjectNode json = json(changed.name(), changed.fields(), changed.offset(), changed.tenants());
                 ArrayNode warnings = json.putArray("warnings");
                 changed.warnings()
@@ -137,7 +138,7 @@ final class PlansCommand implements Runnable {
                                 .put("id", warning.id())
                                 .put("field", warning.field())
                                 .put("message", warning.message()));
-                out().println(Json.line(json));
+                out().println(output.line(json));
             } else {
                 out().println("plan %s %s (config offset %d, tenants on it: %d)"
                         .formatted(changed.name(), what, changed.offset(), changed.tenants()));
@@ -174,7 +175,7 @@ final class PlansCommand implements Runnable {
     @Command(
             name = "get",
             mixinStandardHelpOptions = true,
-            description = "Prints a plan; with -o json in the form that `set --from -` reads.")
+            description = "Prints a plan; with -o json or -o yaml in the form that `set --from -` reads.")
     static final class Get extends OnPlan {
         @Override
         public Integer call() {
@@ -190,8 +191,8 @@ final class PlansCommand implements Runnable {
                 throw new AdminException("the record of plan '%s' in tenant-configs (offset %d) is not a plan"
                         .formatted(name, stored.offset()));
             }
-            if (output.json()) {
-                out().println(Json.pretty(Json.tree(TenantConfigJson.writePlan(fields))));
+            if (output.asObjects()) {
+                out().println(output.document(Json.tree(TenantConfigJson.writePlan(fields))));
             } else {
                 Table table = new Table("FIELD", "VALUE");
                 table.row("plan", name);
@@ -232,7 +233,8 @@ final class PlansCommand implements Runnable {
         @Option(
                 names = "--from",
                 paramLabel = "FILE",
-                description = "A whole plan as JSON, - for standard input; replaces all, other options come on top.")
+                description =
+                        "A whole plan as JSON or YAML, - for standard input; replaces all, other options come on top.")
         private @Nullable String from;
 
         @Override
@@ -267,7 +269,7 @@ final class PlansCommand implements Runnable {
         private Plan read(String name, String file) {
             try {
                 byte[] json = file.equals("-") ? System.in.readAllBytes() : Files.readAllBytes(Path.of(file));
-                return TenantConfigJson.parsePlan(name, json);
+                return TenantConfigJson.parsePlan(name, Json.ofYaml(json));
             } catch (IllegalArgumentException e) {
                 throw new ParameterException(spec.commandLine(), "--from %s: %s".formatted(file, e.getMessage()), e);
             } catch (IOException e) {
@@ -315,7 +317,7 @@ final class PlansCommand implements Runnable {
             try (TenantOperations operations = new TenantOperations(options.loadConnected())) {
                 changes = operations.plans().current(name).history().changes();
             }
-            ChangesPrinter.print(out(), output.json(), changes, TenantConfigJson::writePlan);
+            ChangesPrinter.print(out(), output, changes, TenantConfigJson::writePlan);
             if (changes.isEmpty()) {
                 hint("no change of plan '%s' is known".formatted(name));
             }

@@ -3,6 +3,7 @@ package io.tidegate.cli;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admission.Reason;
 import io.tidegate.contract.SourcePosition;
+import io.tidegate.tenant.TenantId;
 import io.tidegate.tenant.TenantRef;
 import io.tidegate.tools.Replay;
 import io.tidegate.tools.ReplayReport;
@@ -46,16 +47,25 @@ final class ReplayCommand implements Callable<Integer> {
             description = "Only this tenant's: its id, or one of its names.")
     private @Nullable TenantRef named;
 
-    @Option(names = "--reason", paramLabel = "REASON", description = "Only these reasons; can be repeated.")
+    @Option(
+            names = "--reason",
+            paramLabel = "REASON",
+            completionCandidates = ReasonCandidates.class,
+            description = "Only these reasons; can be repeated.")
     private Set<String> reasons = new TreeSet<>();
 
     @Option(
-            names = "--from",
+            names = {"--from", "--since"},
             paramLabel = "TIME",
-            description = "Only signals of this time or later, such as 2026-12-01T00:00:00Z.")
+            converter = Amounts.TimeConverter.class,
+            description = "Only signals of this time or later: 2026-12-01T00:00:00Z, or how long ago, such as 15m.")
     private @Nullable Instant from;
 
-    @Option(names = "--to", paramLabel = "TIME", description = "Only signals before this time.")
+    @Option(
+            names = {"--to", "--until"},
+            paramLabel = "TIME",
+            converter = Amounts.TimeConverter.class,
+            description = "Only signals before this time, in the same forms.")
     private @Nullable Instant to;
 
     @Option(
@@ -77,6 +87,12 @@ final class ReplayCommand implements Callable<Integer> {
             description = "Signals per second over all tenants. Default: ${DEFAULT-VALUE}.")
     private String pace = Replay.PACE_DEFAULT + "/s";
 
+    @Option(
+            names = "--drop-header",
+            paramLabel = "NAME",
+            description = "Send the signals without this header; can be repeated. Tidegate's own are always left out.")
+    private Set<String> droppedHeaders = new TreeSet<>();
+
     @Option(names = "--yes", description = "Do it.")
     private boolean yes;
 
@@ -87,7 +103,7 @@ final class ReplayCommand implements Callable<Integer> {
     public Integer call() {
         Replay.Choice choice = new Replay.Choice(options.tenant(named), checkedReasons(), from, to, positions(), null);
         int perSec = perSec();
-        Replay replay = new Replay(options.loadConnected(), replaysMax, perSec);
+        Replay replay = new Replay(options.loadConnected(), replaysMax, perSec, droppedHeaders);
         Progress progress = new Progress(spec.commandLine().getErr(), "replaying");
         ReplayReport report = yes ? replay.run(choice, null, progress::show) : replay.plan(choice);
         progress.done();
@@ -145,8 +161,8 @@ final class ReplayCommand implements Callable<Integer> {
 
     private void print(ReplayReport report) {
         PrintWriter out = spec.commandLine().getOut();
-        if (output.json()) {
-            out.println(Json.line(json(report)));
+        if (output.asObjects()) {
+            out.println(output.line(json(report)));
         } else {
             Table table = new Table(
                     "TENANT AND REASON",
@@ -178,6 +194,8 @@ final class ReplayCommand implements Callable<Integer> {
         ObjectNode groups = json.putObject("refusals");
         report.groups().forEach((group, counts) -> {
             ObjectNode one = groups.putObject(group.tenant() + " " + group.reason());
+            Json.putTenant(one, TenantId.tryParse(group.tenant()));
+            one.put("reason", group.reason());
             for (Fate fate : Fate.values()) {
                 if (counts.of(fate) > 0) {
                     one.put(fate.id(), counts.of(fate));

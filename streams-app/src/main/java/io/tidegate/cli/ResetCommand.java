@@ -1,6 +1,12 @@
 package io.tidegate.cli;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.admin.AdminException;
 import io.tidegate.admin.OffsetReset;
+import io.tidegate.admin.StateRemoval;
+import io.tidegate.config.Settings;
+import io.tidegate.wal.DataDir;
+import java.io.IOException;
 import java.time.Instant;
 import java.time.format.DateTimeParseException;
 import java.util.List;
@@ -20,9 +26,12 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "reset",
         mixinStandardHelpOptions = true,
-        description =
-                "Sets where an application continues to read a topic. All its instances must be stopped. Signals that are read"
-                        + " again are decided and stored again; signals that are skipped are not decided at all.")
+        description = {
+            "Deletes all state of an application: its group, its topics, and the data directory of this machine. Signals and"
+                    + " tenants' configs stay. All its instances must be stopped.",
+            "With --topic, deletes nothing and sets where the application continues to read that topic. Signals that are read"
+                    + " again are decided and stored again; signals that are skipped are not decided at all."
+        })
 final class ResetCommand implements Callable<Integer> {
     @Mixin
     private SettingsOptions options = new SettingsOptions();
@@ -38,6 +47,15 @@ final class ResetCommand implements Callable<Integer> {
 
     @ArgGroup
     private @Nullable Position position;
+
+    @Option(names = "--all", description = "Also delete the topics of signals and of tenants' configs.")
+    private boolean all;
+
+    @Option(names = "--dry-run", description = "Say what would be deleted, and delete nothing.")
+    private boolean dryRun;
+
+    @Option(names = "--yes", description = "Really; there is no way back.")
+    private boolean yes;
 
     @Spec
     private @Nullable CommandSpec spec;
@@ -58,7 +76,14 @@ final class ResetCommand implements Callable<Integer> {
     }
 
     @Override
-    public Integer call() {
+    public Integer call() throws IOException {
+        if (topics.isEmpty() && position == null) {
+            return removeState();
+        }
+        if (all || dryRun || yes) {
+            throw new ParameterException(
+                    spec.commandLine(), "--all, --dry-run and --yes delete state, so they do not go with --topic");
+        }
         if (topics.isEmpty() || position == null) {
             throw new ParameterException(
                     spec.commandLine(), "--topic and one of --to-earliest, --to-latest and --to-datetime are needed");
@@ -76,6 +101,60 @@ final class ResetCommand implements Callable<Integer> {
             print(reset.reset(topics, to));
         }
         return ExitCodes.OK;
+    }
+
+    private int removeState() throws IOException {
+        Settings settings = options.loadConnected();
+        DataDir dir = new DataDir(settings.dataDir());
+        try (StateRemoval removal = new StateRemoval(settings)) {
+            StateRemoval.Plan plan = removal.plan(all);
+            String holder = dir.isUsed() ? dir.holder() : null;
+            if (holder != null) {
+                throw new AdminException(
+                        "process %s uses the data directory %s: stop it first".formatted(holder, dir.root()));
+            }
+            print(plan, dir);
+            if (dryRun) {
+                return ExitCodes.OK;
+            }
+            if (!yes) {
+                throw new ParameterException(spec.commandLine(), "this cannot be undone: add --yes to delete it");
+            }
+            removal.remove(plan);
+            if (dir.isUsed()) {
+                dir.removeAll();
+            }
+        }
+        spec.commandLine()
+                .getErr()
+                .println("deleted. An instance on another machine has its own data directory: run this there too, or it"
+                        + " does not start");
+        return ExitCodes.OK;
+    }
+
+    private void print(StateRemoval.Plan plan, DataDir dir) {
+        var out = spec.commandLine().getOut();
+        String local = dir.isUsed() ? dir.root().toString() : null;
+        if (output.asObjects()) {
+            ObjectNode json = Json.object();
+            json.put("done", yes && !dryRun);
+            json.put("group", plan.group());
+            plan.topics().forEach(json.putArray("topics")::add);
+            plan.kept().forEach(json.putArray("kept")::add);
+            json.put("data_dir", local);
+            out.println(output.line(json));
+        } else {
+            Table table = new Table("WHAT", "NAME", "STATE");
+            String deleted = yes && !dryRun ? "is deleted" : "would be deleted";
+            table.row("group", plan.group(), deleted);
+            plan.topics().forEach(topic -> table.row("topic", topic, deleted));
+            if (local != null) {
+                table.row("data directory", local, deleted);
+            }
+            plan.kept().forEach(topic -> table.row("topic", topic, "stays"));
+            table.print(out);
+        }
+        out.flush();
     }
 
     private OffsetSpec to(Position position) {
@@ -97,8 +176,8 @@ final class ResetCommand implements Callable<Integer> {
 
     private void print(Map<TopicPartition, Long> positions) {
         var out = spec.commandLine().getOut();
-        if (output.json()) {
-            positions.forEach((partition, offset) -> out.println(Json.line(Json.object()
+        if (output.asObjects()) {
+            positions.forEach((partition, offset) -> out.println(output.line(Json.object()
                     .put("topic", partition.topic())
                     .put("partition", partition.partition())
                     .put("offset", offset))));

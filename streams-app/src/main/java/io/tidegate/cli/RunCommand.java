@@ -5,11 +5,15 @@ import ch.qos.logback.classic.Logger;
 import io.tidegate.config.Settings;
 import io.tidegate.instance.InstanceRunner;
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
 
 @Command(
         name = "run",
@@ -18,6 +22,9 @@ import picocli.CommandLine.Mixin;
 final class RunCommand implements Callable<Integer> {
     @Mixin
     private SettingsOptions options = new SettingsOptions();
+
+    @Spec
+    private @Nullable CommandSpec spec;
 
     @Override
     public Integer call() throws IOException, InterruptedException {
@@ -40,6 +47,11 @@ final class RunCommand implements Callable<Integer> {
                 settings.entitiesMax(),
                 runner.topics().created(),
                 runner.url());
+        if (Progress.isTerminal()) {
+            PrintWriter err = spec.commandLine().getErr();
+            err.println("to give a tenant limits: tidegate tenants set 1 --rate 100/s" + options.repeated());
+            err.println("to see what is rejected: tidegate rejections tail -f" + options.repeated());
+        }
         Throwable failure = runner.instance().awaitEnd();
         close(runner, closed);
         if (failure != null) {

@@ -39,10 +39,21 @@ final class SettingsOptions {
             description = "Properties for the Kafka clients, such as TLS and SASL.")
     private @Nullable Path commandConfig;
 
+    @Option(
+            names = "--command-property",
+            paramLabel = "NAME=VALUE",
+            description =
+                    "A property for the Kafka clients; can be repeated, and comes before that of --command-config.")
+    private Map<String, String> commandProperties = new LinkedHashMap<>();
+
     @Option(names = "--data-dir", paramLabel = "DIR", description = "Where the WAL and local state are. Default: data.")
     private @Nullable Path dataDir;
 
-    @Option(names = "--set", paramLabel = "NAME=VALUE", description = "Any setting; can be repeated.")
+    @Option(
+            names = "--set",
+            paramLabel = "NAME=VALUE",
+            completionCandidates = SettingCandidates.class,
+            description = "Any setting; can be repeated.")
     private Map<String, String> set = new LinkedHashMap<>();
 
     Settings load() {
@@ -58,8 +69,9 @@ final class SettingsOptions {
             properties
                     .stringPropertyNames()
                     .forEach(key -> flags.put(Settings.KAFKA_PREFIX + key, properties.getProperty(key)));
-            flags.remove(Settings.KAFKA_PREFIX + Settings.BOOTSTRAP_SERVERS);
         }
+        commandProperties.forEach((key, value) -> flags.put(Settings.KAFKA_PREFIX + key, value));
+        flags.remove(Settings.KAFKA_PREFIX + Settings.BOOTSTRAP_SERVERS); // --bootstrap-server says it
         flags.putAll(set);
         if (bootstrapServer != null) {
             flags.put(Settings.BOOTSTRAP_SERVERS, bootstrapServer);
@@ -81,6 +93,21 @@ final class SettingsOptions {
         Settings settings = load();
         BootstrapServers.requireOne(settings);
         return settings;
+    }
+
+    /** Where the settings are from, to repeat in a command that is recommended; empty if none was named. */
+    String repeated() {
+        StringBuilder text = new StringBuilder();
+        if (config != null) {
+            text.append(" --config ").append(ShellText.quoted(config));
+        }
+        if (bootstrapServer != null) {
+            text.append(" --bootstrap-server ").append(bootstrapServer);
+        }
+        if (commandConfig != null) {
+            text.append(" --command-config ").append(ShellText.quoted(commandConfig));
+        }
+        return text.toString();
     }
 
     /** The tenant that an argument refers to; null if none is given. A name is looked up in Kafka. */

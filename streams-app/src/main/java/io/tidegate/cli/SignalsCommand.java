@@ -83,7 +83,7 @@ final class SignalsCommand implements Runnable {
             Settings settings = options.loadConnected();
             tenant = options.tenant(named);
             EnvelopePrinter printer = new EnvelopePrinter(
-                    output.json(),
+                    output,
                     tenant,
                     max,
                     spec.commandLine().getOut(),

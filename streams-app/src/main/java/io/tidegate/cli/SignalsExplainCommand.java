@@ -12,7 +12,6 @@ import io.tidegate.contract.Router.Route.ToUnknown;
 import io.tidegate.signal.Signal;
 import io.tidegate.tools.SignalPreview;
 import io.tidegate.tools.SignalPreview.Explained;
-import java.math.BigInteger;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -103,8 +102,8 @@ final class SignalsExplainCommand implements Callable<Integer> {
     }
 
     private void print(List<Explained> all, boolean severalTopics, List<String> summaries) {
-        if (output.json()) {
-            all.forEach(one -> spec.commandLine().getOut().println(jsonLine(one)));
+        if (output.asObjects()) {
+            all.forEach(one -> spec.commandLine().getOut().println(output.line(json(one))));
             spec.commandLine().getOut().flush();
         } else {
             table(all, severalTopics).print(spec.commandLine().getOut());
@@ -175,7 +174,7 @@ final class SignalsExplainCommand implements Callable<Integer> {
                 : text.substring(0, text.offsetByCodePoints(0, CELL_CHARS_MAX)) + "…";
     }
 
-    private static String jsonLine(Explained one) {
+    private static ObjectNode json(Explained one) {
         ObjectNode node = Json.object()
                 .put("topic", one.source().topic())
                 .put("partition", one.source().partition())
@@ -184,14 +183,14 @@ final class SignalsExplainCommand implements Callable<Integer> {
                 .put("bytes", one.bytes())
                 .put("names_tenant", one.namesTenant());
         if (one.route() instanceof ToTenant to) {
-            node.put("tenant_id", new BigInteger(to.tenant().decimal()));
+            Json.putTenant(node, to.tenant());
             node.put("type", to.signal().type());
             to.signal().items().forEach(node.putArray("items")::add);
             to.signal().users().forEach(node.putArray("users")::add);
             to.signal().creators().forEach(node.putArray("creators")::add);
         } else if (one.route() instanceof ToDeadLetter letter) {
             if (letter.tenant() != null) {
-                node.put("tenant_id", new BigInteger(letter.tenant().decimal()));
+                Json.putTenant(node, letter.tenant());
             }
             node.put("reason", letter.defect().id());
             node.put("message", letter.message());
@@ -200,6 +199,6 @@ final class SignalsExplainCommand implements Callable<Integer> {
             node.put("reason", Reason.TENANT_UNKNOWN.id());
             node.put("message", ToUnknown.MESSAGE);
         }
-        return Json.line(node);
+        return node;
     }
 }

@@ -71,8 +71,8 @@ final class StatusCommand implements Callable<Integer> {
             ready &= instance.path("ready").asBoolean();
             row(table, instance);
         }
-        if (output.json()) {
-            out.println(Json.pretty(status));
+        if (output.asObjects()) {
+            out.println(output.document(status));
         } else {
             table.print(out);
             for (JsonNode ownerless : status.path("ownerless")) {

@@ -1,6 +1,7 @@
 package io.tidegate.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admin.CommandSender.Answer;
 import io.tidegate.admin.TenantOperations;
 import io.tidegate.admin.TenantOperations.Outcome.CommandRejected;
@@ -81,6 +82,9 @@ final class TenantActions {
         @ArgGroup(multiplicity = "1")
         private Entity entity = new Entity();
 
+        @Mixin
+        private OutputOptions output = new OutputOptions();
+
         static final class Entity {
             @Option(names = "--item", paramLabel = "ID", description = "An item.")
             private @Nullable String item;
@@ -113,12 +117,18 @@ final class TenantActions {
             if (!answer.done()) {
                 return refused(answer.last().path("message").asText());
             }
-            if (!answer.last().path("found").asBoolean()) {
-                hint("tenant %s has no such entity".formatted(tenant));
-                return ExitCodes.FAILED;
+            boolean found = answer.last().path("found").asBoolean();
+            if (output.asObjects()) {
+                ObjectNode json = Json.object();
+                Json.putTenant(json, tenant);
+                print(output.line(json.put("found", found)));
+            } else if (found) {
+                print("tenant %s has forgotten the entity".formatted(tenant));
             }
-            print("tenant %s has forgotten the entity".formatted(tenant));
-            return ExitCodes.OK;
+            if (!found) {
+                hint("tenant %s has no such entity".formatted(tenant));
+            }
+            return found ? ExitCodes.OK : ExitCodes.FAILED;
         }
     }
 
@@ -149,8 +159,8 @@ final class TenantActions {
                 return refused(rejected.message());
             }
             JsonNode report = ((Purged) outcome).report();
-            if (output.json()) {
-                print(Json.line(report));
+            if (output.asObjects()) {
+                print(output.line(report));
             } else {
                 print("tenant %s deleted: %d signals accepted, %d entities, %d segments of %s; the next number stays %d"
                         .formatted(

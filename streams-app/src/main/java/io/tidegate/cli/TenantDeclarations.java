@@ -14,10 +14,10 @@ import io.tidegate.tenant.StoredConfig;
 import io.tidegate.tenant.TenantConfig;
 import java.io.IOException;
 import java.io.InputStream;
-import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Iterator;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -98,8 +98,8 @@ final class TenantDeclarations {
         }
 
         private void print(Change change) {
-            if (output.json()) {
-                out().println(Json.line(json(change)));
+            if (output.asObjects()) {
+                out().println(output.line(json(change)));
                 return;
             }
             String name = change.key() instanceof ConfigKey.OfTenant one
@@ -119,7 +119,7 @@ final class TenantDeclarations {
             ObjectNode json = Json.object();
             json.put("change", change.to() == null ? "remove" : change.exists() ? "change" : "create");
             if (change.key() instanceof ConfigKey.OfTenant one) {
-                json.put("tenant_id", new BigInteger(one.tenant().decimal()));
+                Json.putTenant(json, one.tenant());
             } else {
                 json.put("plan", ((ConfigKey.OfPlan) change.key()).name());
             }
@@ -163,12 +163,22 @@ final class TenantDeclarations {
                 names = {"-o", "--output"},
                 paramLabel = "FORMAT",
                 defaultValue = "yaml",
-                description = "yaml or json. Default: ${DEFAULT-VALUE}.")
+                completionCandidates = Candidates.class,
+                description = "yaml, json, or help to describe the fields. Default: ${DEFAULT-VALUE}.")
         private Format format = Format.YAML;
 
         private enum Format {
             YAML,
-            JSON
+            JSON,
+            HELP
+        }
+
+        /** In the letters in which people write them. */
+        static final class Candidates implements Iterable<String> {
+            @Override
+            public Iterator<String> iterator() {
+                return List.of("yaml", "json", "help").iterator();
+            }
         }
 
         @Override

@@ -10,7 +10,6 @@ import io.tidegate.tenant.Ceiling;
 import io.tidegate.tenant.IdleTtl;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
-import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -23,7 +22,7 @@ import picocli.CommandLine.Option;
 @Command(
         name = "get",
         mixinStandardHelpOptions = true,
-        description = "Prints a tenant's config; with -o json in the form that `set --from -` reads.")
+        description = "Prints a tenant's config; with -o json or -o yaml in the form that `set --from -` reads.")
 final class TenantGetCommand extends OnTenant {
     @Mixin
     private OutputOptions output = new OutputOptions();
@@ -60,8 +59,8 @@ final class TenantGetCommand extends OnTenant {
                 return ExitCodes.FAILED;
             }
             printEffective(config, LimitsInForce.json(planMissing ? null : config, inForce, ceiling(snapshot, config)));
-        } else if (output.json()) {
-            out().println(Json.pretty(Json.tree(TenantConfigJson.write(config))));
+        } else if (output.asObjects()) {
+            out().println(output.document(Json.tree(TenantConfigJson.write(config))));
         } else {
             print(config);
         }
@@ -78,13 +77,13 @@ final class TenantGetCommand extends OnTenant {
 
     private void printEffective(@Nullable TenantConfig own, ObjectNode limits) {
         String plan = own == null ? null : own.plan();
-        if (output.json()) {
+        if (output.asObjects()) {
             ObjectNode json = Json.object();
-            json.put("tenant_id", new BigInteger(tenant.decimal()));
+            Json.putTenant(json, tenant);
             json.put("label", own == null ? "" : own.label());
             json.put("plan", plan);
             json.set("limits", limits);
-            out().println(Json.pretty(json));
+            out().println(output.document(json));
             return;
         }
         Table table = new Table("FIELD", "VALUE", "ORIGIN", "CEILING");

@@ -25,7 +25,7 @@ final class TenantHistoryCommands {
         Integer execute() {
             List<ConfigHistory.Change> changes =
                     directory().current(tenant).history().changes();
-            ChangesPrinter.print(out(), output.json(), changes, TenantConfigJson::write);
+            ChangesPrinter.print(out(), output, changes, TenantConfigJson::write);
             if (changes.isEmpty()) {
                 hint("no change of tenant %s is known".formatted(tenant));
             }

@@ -28,6 +28,7 @@ import picocli.CommandLine.ParameterException;
 
 @Command(
         name = "ls",
+        aliases = "list",
         mixinStandardHelpOptions = true,
         description =
                 "Lists all tenants with usage and limits. OBSERVED counts what observe mode accepted and enforce mode"
@@ -84,8 +85,8 @@ final class TenantListCommand extends OnTenants {
                         usages.get(id),
                         QuotaUse.percent(usages.get(id), directory.inForce(snapshot, id), nowMs)))
                 .filter(row -> over == null || row.usedPercent() >= over);
-        if (output.json()) {
-            rows.forEach(row -> out().println(Json.line(json(row))));
+        if (output.asObjects()) {
+            rows.forEach(row -> out().println(output.line(json(row))));
         } else {
             table(rows).print(out());
         }
@@ -195,7 +196,7 @@ final class TenantListCommand extends OnTenants {
 
     private static ObjectNode json(Row row) {
         ObjectNode json = Json.object();
-        json.put("tenant_id", new BigInteger(row.id().decimal()));
+        Json.putTenant(json, row.id());
         TenantConfig config = row.own();
         if (row.stored() == null || config == null) {
             json.putNull("config");

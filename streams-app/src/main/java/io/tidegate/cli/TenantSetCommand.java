@@ -8,11 +8,11 @@ import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
 import io.tidegate.tools.DryRun;
 import java.io.IOException;
-import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -45,7 +45,8 @@ final class TenantSetCommand extends ConfigChange {
     @Option(
             names = "--from",
             paramLabel = "FILE",
-            description = "A whole config as JSON, - for standard input; replaces all, other options come on top.")
+            description =
+                    "A whole config as JSON or YAML, - for standard input; replaces all, other options come on top.")
     private @Nullable String from;
 
     @Option(
@@ -56,9 +57,11 @@ final class TenantSetCommand extends ConfigChange {
     @Option(
             names = "--since",
             paramLabel = "TIME",
-            converter = Amounts.DurationConverter.class,
-            description = "With --dry-run: how far back. Default: 1h.")
-    private Duration since = Duration.ofHours(1);
+            converter = Amounts.TimeConverter.class,
+            description =
+                    "With --dry-run: signals from this time on: 2026-11-25T14:30:00Z, or how long ago, such as 15m."
+                            + " Default: 1h.")
+    private @Nullable Instant since;
 
     @Override
     Integer execute() {
@@ -69,6 +72,7 @@ final class TenantSetCommand extends ConfigChange {
             throw new ParameterException(spec.commandLine(), "name what to set, such as --rate 100/s");
         }
         if (dryRun) {
+            long nowMs = System.currentTimeMillis();
             TenantDirectory.Snapshot snapshot = directory().snapshot();
             TenantConfig found = base != null ? base : stored(snapshot);
             TenantConfig own = apply(found != null ? found : fresh());
@@ -76,7 +80,7 @@ final class TenantSetCommand extends ConfigChange {
             if (proposed == null) {
                 throw new ParameterException(spec.commandLine(), "plan: '%s' does not exist".formatted(own.plan()));
             }
-            print(new DryRun(options.loadConnected()).judge(proposed, since, System.currentTimeMillis()));
+            print(new DryRun(options.loadConnected()).judge(proposed, judged(nowMs), nowMs));
             warn(TenantOperations.warnings(proposed, options.load()));
             hint("nothing was set");
             return ExitCodes.OK;
@@ -87,8 +91,16 @@ final class TenantSetCommand extends ConfigChange {
         int exit = print(outcome, "set");
         if (outcome instanceof Changed changed && changed.config() != null) {
             explainBurst(changed.config());
+            if (output.isTable()) {
+                hint("to see what is rejected: tidegate rejections tail -f --tenant %s%s"
+                        .formatted(tenant.decimal(), options.repeated()));
+            }
         }
         return exit;
+    }
+
+    private Duration judged(long nowMs) {
+        return since == null ? Duration.ofHours(1) : Duration.ofMillis(Math.max(0, nowMs - since.toEpochMilli()));
     }
 
     /** A burst that was set earlier stays when the rate changes, and may no longer fit it. */
@@ -103,11 +115,11 @@ final class TenantSetCommand extends ConfigChange {
     }
 
     private void print(DryRun.Report report) {
-        if (output.json()) {
+        if (output.asObjects()) {
             ObjectNode json = Json.object();
-            json.put("tenant_id", new BigInteger(tenant.decimal()));
+            Json.putTenant(json, tenant);
             report.writeTo(json);
-            out().println(Json.line(json));
+            out().println(output.line(json));
         } else {
             out().println("%d of %d signals of tenant %s would have been rejected"
                     .formatted(report.rejectedCount(), report.signals(), tenant));
@@ -146,11 +158,11 @@ final class TenantSetCommand extends ConfigChange {
     }
 
     /** The config of another tenant, or of none, is a template: {@code tenants get 42 -o json | tenants set 43 --from -}. */
-    private TenantConfig ofThisTenant(byte[] json) {
-        byte[] named = json;
-        if (Json.tree(json) instanceof ObjectNode object && !object.has("tenant_id")) {
-            named = Json.line(object.put("tenant_id", new BigInteger(tenant.decimal())))
-                    .getBytes(StandardCharsets.UTF_8);
+    private TenantConfig ofThisTenant(byte[] text) {
+        byte[] named = Json.ofYaml(text);
+        if (Json.tree(named) instanceof ObjectNode object && !object.has("tenant_id")) {
+            Json.putTenant(object, tenant);
+            named = Json.line(object).getBytes(StandardCharsets.UTF_8);
         }
         TenantConfig config = TenantConfigJson.parse(named);
         if (config.tenantId().equals(tenant)) {

@@ -1,6 +1,7 @@
 package io.tidegate.cli;
 
 import io.tidegate.admin.AdminException;
+import io.tidegate.config.NearestName;
 import io.tidegate.config.SettingsException;
 import io.tidegate.config.SettingsLoader;
 import io.tidegate.signal.SchemaUnavailableException;
@@ -13,6 +14,7 @@ import java.io.OutputStreamWriter;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.Predicate;
@@ -22,7 +24,9 @@ import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine.UnmatchedArgumentException;
 
 /** The program. */
 @Command(
@@ -53,6 +57,7 @@ public final class Tidegate implements Runnable {
             ConfigCommand.class,
             ResetCommand.class,
             CompletionCommand.class,
+            CompleteCommand.class,
             CommandLine.HelpCommand.class);
 
     @Spec
@@ -119,8 +124,9 @@ public final class Tidegate implements Runnable {
      */
     private static CommandLine commandLine(String... args) {
         List<String> words = List.of(args);
-        boolean needsAll =
-                words.contains(CompletionCommand.NAME) || words.stream().anyMatch(word -> word.startsWith("@"));
+        boolean needsAll = words.contains(CompletionCommand.NAME)
+                || words.contains(CompleteCommand.NAME)
+                || words.stream().anyMatch(word -> word.startsWith("@"));
         return commandLine(name -> needsAll || words.contains(name));
     }
 
@@ -136,13 +142,17 @@ public final class Tidegate implements Runnable {
         return commandLine
                 .setCaseInsensitiveEnumValuesAllowed(true)
                 .setUsageHelpAutoWidth(true)
+                .setExecutionStrategy(Tidegate::runLast)
                 .setParameterExceptionHandler((failure, args) -> explainUsage(failure))
                 .setExecutionExceptionHandler((failure, command, parsed) -> explain(failure, command));
     }
 
     private static CommandSpec described(Command command) {
         CommandSpec spec = CommandSpec.create().name(command.name());
-        spec.usageMessage().header(command.header()).description(command.description());
+        spec.usageMessage()
+                .header(command.header())
+                .description(command.description())
+                .hidden(command.hidden());
         return spec;
     }
 
@@ -160,15 +170,50 @@ public final class Tidegate implements Runnable {
         throw new ParameterException(spec.commandLine(), "a command is missing");
     }
 
+    private static int runLast(ParseResult parsed) {
+        ParseResult last = parsed;
+        while (last.hasSubcommand()) {
+            last = last.subcommand();
+        }
+        CommandSpec command = last.commandSpec();
+        if (!last.isUsageHelpRequested() && OutputFields.isAskedFor(command)) {
+            OutputFields.print(command, command.commandLine().getOut());
+            return ExitCodes.OK;
+        }
+        return new CommandLine.RunLast().execute(parsed);
+    }
+
     /** The error alone: a page of usage would push it off the screen. */
     private static int explainUsage(ParameterException failure) {
         CommandLine command = failure.getCommandLine();
+        if (OutputFields.isAskedFor(command.getCommandSpec())) {
+            // A question about the output needs no tenant.
+            OutputFields.print(command.getCommandSpec(), command.getOut());
+            return ExitCodes.OK;
+        }
         PrintWriter err = command.getErr();
         err.println("tidegate: " + Table.printableLines(failure.getMessage()));
-        CommandLine.UnmatchedArgumentException.printSuggestions(failure, err);
+        if (failure instanceof UnmatchedArgumentException unmatched) {
+            suggest(unmatched, err);
+        }
         err.println("Try: %s --help".formatted(command.getCommandSpec().qualifiedName()));
         err.flush();
         return ExitCodes.USAGE;
+    }
+
+    /** The command or option that was meant. Picocli's own suggestions include names that are not alike. */
+    private static void suggest(UnmatchedArgumentException failure, PrintWriter err) {
+        CommandSpec spec = failure.getCommandLine().getCommandSpec();
+        List<String> names = new ArrayList<>(spec.subcommands().keySet());
+        names.addAll(spec.optionsMap().keySet());
+        String word =
+                failure.getUnmatched().isEmpty() ? "" : failure.getUnmatched().get(0);
+        String nearest = NearestName.of(word.replaceFirst("(?<=.)=.*", ""), names);
+        if (nearest != null) {
+            err.println("Did you mean: "
+                    + (nearest.startsWith("-") ? nearest : spec.qualifiedName() + " " + nearest)
+                    + "?");
+        }
     }
 
     private static int explain(Exception failure, CommandLine command) {

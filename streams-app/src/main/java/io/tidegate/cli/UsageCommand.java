@@ -8,10 +8,10 @@ import io.tidegate.admission.TenantUsage;
 import io.tidegate.tenant.PeriodLimit.Per;
 import io.tidegate.tenant.TenantId;
 import java.io.PrintWriter;
-import java.math.BigInteger;
 import java.time.DateTimeException;
 import java.time.YearMonth;
 import java.time.ZoneOffset;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -41,7 +41,17 @@ final class UsageCommand implements Runnable {
     /** What the numbers of a month are printed as. */
     enum Format {
         CSV,
-        JSON
+        JSON,
+        YAML,
+        HELP
+    }
+
+    /** In the letters in which people write them. */
+    static final class Candidates implements Iterable<String> {
+        @Override
+        public Iterator<String> iterator() {
+            return List.of("csv", "json", "yaml", "help").iterator();
+        }
     }
 
     @Command(
@@ -63,7 +73,9 @@ final class UsageCommand implements Runnable {
                 names = {"-o", "--output"},
                 paramLabel = "FORMAT",
                 defaultValue = "csv",
-                description = "csv, or json with one object a line. Default: ${DEFAULT-VALUE}.")
+                completionCandidates = Candidates.class,
+                description = "csv, json with one object a line, yaml, or help to describe the fields."
+                        + " Default: ${DEFAULT-VALUE}.")
         private Format format = Format.CSV;
 
         @Override
@@ -95,11 +107,15 @@ final class UsageCommand implements Runnable {
                     out.println(
                             format == Format.CSV
                                     ? csv(wanted, tenant, label, usage, index)
-                                    : Json.line(json(wanted, tenant, label, names, usage, index)));
+                                    : text(json(wanted, tenant, label, names, usage, index)));
                 }
             });
             out.flush();
             return ExitCodes.OK;
+        }
+
+        private String text(ObjectNode json) {
+            return format == Format.YAML ? Json.yaml(json) : Json.line(json);
         }
 
         private YearMonth parsed() {
@@ -153,7 +169,7 @@ final class UsageCommand implements Runnable {
                 long index) {
             ObjectNode json = Json.object();
             json.put("month", month.toString());
-            json.put("tenant_id", new BigInteger(tenant.decimal()));
+            Json.putTenant(json, tenant);
             json.put("label", label);
             names.forEach(json.putArray("external_ids")::add);
             json.put("accepted", usage.acceptedIn(index));

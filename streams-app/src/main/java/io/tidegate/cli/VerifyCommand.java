@@ -78,8 +78,8 @@ final class VerifyCommand implements Callable<Integer> {
             writeMetrics(metricsFile, balance, System.currentTimeMillis());
         }
         return ExitCodes.afterPrinting(balance.balanced() ? ExitCodes.OK : ExitCodes.DAMAGE, () -> {
-            if (output.json()) {
-                out.println(Json.line(json(balance)));
+            if (output.asObjects()) {
+                out.println(output.line(json(balance)));
             } else {
                 print(balance, out);
             }

@@ -1,22 +1,18 @@
 package io.tidegate.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.tidegate.admin.RecordJson;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.tenant.TenantRef;
 import io.tidegate.tools.WalRepairs;
 import io.tidegate.wal.DataDir;
 import io.tidegate.wal.LastVerify;
 import io.tidegate.wal.SegmentName;
-import io.tidegate.wal.WalReader;
-import io.tidegate.wal.WalRecord;
 import io.tidegate.wal.WalRepair.Outcome;
 import io.tidegate.wal.WalVerifier;
 import io.tidegate.wal.WalVerifier.Damage;
 import io.tidegate.wal.WalVerifier.TenantReport;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.math.BigInteger;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
@@ -25,10 +21,8 @@ import java.nio.file.attribute.BasicFileAttributes;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.NavigableSet;
-import java.util.Objects;
 import java.util.TreeSet;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -46,7 +40,7 @@ import picocli.CommandLine.Spec;
         description =
                 "Reads the WAL files of an instance, running or stopped. Only verify --repair and prune change them.",
         synopsisSubcommandLabel = "COMMAND",
-        subcommands = {WalCommand.Ls.class, WalCommand.Cat.class, WalCommand.Verify.class, WalPruneCommand.class})
+        subcommands = {WalCommand.Ls.class, WalCatCommand.class, WalCommand.Verify.class, WalPruneCommand.class})
 final class WalCommand implements Runnable {
     @Spec
     private @Nullable CommandSpec spec;
@@ -54,19 +48,6 @@ final class WalCommand implements Runnable {
     @Override
     public void run() {
         throw new ParameterException(spec.commandLine(), "a command is missing: ls, cat, verify or prune");
-    }
-
-    private static void hintWhereNothing(CommandSpec spec, DataDir dir, @Nullable TenantId tenant) throws IOException {
-        // Anything but a directory that is there is damage, which the command reports itself.
-        if (tenant != null
-                && (Files.isDirectory(dir.walOf(tenant))
-                        ? dir.segments(tenant).isEmpty()
-                        : !Files.exists(dir.walOf(tenant), LinkOption.NOFOLLOW_LINKS))) {
-            spec.commandLine()
-                    .getErr()
-                    .println("tenant %s has no WAL in %s"
-                            .formatted(tenant, Table.printable(dir.root().toString())));
-        }
     }
 
     /** What a command on one tenant's or all tenants' files takes. */
@@ -100,12 +81,14 @@ final class WalCommand implements Runnable {
         abstract Integer execute() throws IOException;
     }
 
-    @Command(name = "ls", mixinStandardHelpOptions = true, description = "Lists segments.")
+    @Command(name = "ls", aliases = "list", mixinStandardHelpOptions = true, description = "Lists segments.")
     static final class Ls extends OfTenants {
         @Override
         Integer execute() throws IOException {
             DataDir dir = options.existingDataDir();
-            hintWhereNothing(spec, dir, tenant);
+            if (WalPresence.isAbsent(spec, dir, tenant)) {
+                return ExitCodes.FAILED;
+            }
             PrintWriter out = spec.commandLine().getOut();
             Table table = new Table("TENANT>", "SEGMENT", "FIRST SEQ>", "SHARD>", "SIZE>", "STATE");
             List<Damage> damage = new ArrayList<>(tenant == null ? new WalVerifier(dir, null).strays() : List.of());
@@ -125,15 +108,15 @@ final class WalCommand implements Runnable {
                         damage.add(new Damage(id, path, 0, "a regular file is expected, not a link or a directory"));
                         continue;
                     }
-                    if (output.json()) {
+                    if (output.asObjects()) {
                         ObjectNode json = Json.object();
-                        json.put("tenant_id", new BigInteger(id.decimal()));
+                        Json.putTenant(json, id);
                         json.put("path", path.toString());
                         json.put("first_seq", name.firstSeq());
                         json.put("shard", name.shard());
                         json.put("bytes", bytes);
                         json.put("last", last);
-                        out.println(Json.line(json));
+                        out.println(output.line(json));
                     } else {
                         table.row(
                                 id.decimal(),
@@ -147,7 +130,7 @@ final class WalCommand implements Runnable {
             }
             int result = damage.isEmpty() ? ExitCodes.OK : ExitCodes.DAMAGE;
             ExitCodes.afterPrinting(result, () -> {
-                if (!output.json()) {
+                if (output.isTable()) {
                     table.print(out);
                 }
                 out.flush();
@@ -167,70 +150,6 @@ final class WalCommand implements Runnable {
                         Table.printable(one.what()));
     }
 
-    @Command(name = "cat", mixinStandardHelpOptions = true, description = "Prints a tenant's records in order.")
-    static final class Cat implements Callable<Integer> {
-        @Mixin
-        private SettingsOptions options = new SettingsOptions();
-
-        @Mixin
-        private OutputOptions output = new OutputOptions();
-
-        @Parameters(
-                paramLabel = "TENANT",
-                converter = Amounts.TenantConverter.class,
-                description = "The tenant's id, or one of its names.")
-        private TenantRef named = TenantRef.of(TenantId.DEFAULT);
-
-        @Option(names = "--from-seq", paramLabel = "N", description = "The first sequence number. Default: 0.")
-        private long fromSeq;
-
-        @Option(
-                names = {"-n", "--max"},
-                paramLabel = "N",
-                description = "Stop after so many. Default: no limit.")
-        private long max = Long.MAX_VALUE;
-
-        @Spec
-        private @Nullable CommandSpec spec;
-
-        @Override
-        public Integer call() throws IOException {
-            if (fromSeq < 0 || max < 0) {
-                throw new ParameterException(spec.commandLine(), "--from-seq and --max must be at least 0");
-            }
-            DataDir dir = options.existingDataDir();
-            TenantId tenant = Objects.requireNonNull(options.tenant(named));
-            hintWhereNothing(spec, dir, tenant);
-            PrintWriter out = spec.commandLine().getOut();
-            try (WalReader reader = WalReader.open(dir, tenant, fromSeq)) {
-                long printed = 0;
-                for (WalRecord record = reader.next(); record != null && printed < max; record = reader.next()) {
-                    print(record, out);
-                    printed++;
-                }
-            }
-            out.flush();
-            return ExitCodes.OK;
-        }
-
-        private void print(WalRecord record, PrintWriter out) {
-            Instant time = Instant.ofEpochMilli(record.timestampMs());
-            if (output.json()) {
-                ObjectNode json = Json.object();
-                json.put("seq", record.seq());
-                json.put("timestamp", time.toString());
-                RecordJson.putBytes(json, "key", record.key());
-                RecordJson.putBytes(json, "value", record.value());
-                RecordJson.putHeaders(json, Arrays.asList(record.headers()));
-                out.println(Json.line(json));
-            } else {
-                String value = record.value() == null ? "null" : RecordJson.utf8(record.value());
-                out.println("%d  %s  %s"
-                        .formatted(record.seq(), time, value == null ? "(not UTF-8)" : Table.printable(value)));
-            }
-        }
-    }
-
     @Command(
             name = "verify",
             mixinStandardHelpOptions = true,
@@ -244,7 +163,9 @@ final class WalCommand implements Runnable {
         @Override
         Integer execute() throws IOException {
             DataDir dir = options.existingDataDir();
-            hintWhereNothing(spec, dir, tenant);
+            if (!repair && WalPresence.isAbsent(spec, dir, tenant)) {
+                return ExitCodes.FAILED;
+            }
             PrintWriter out = spec.commandLine().getOut();
             boolean allRepaired = !repair || repair(dir);
             Progress progress = new Progress(spec.commandLine().getErr(), "verifying");
@@ -285,7 +206,7 @@ final class WalCommand implements Runnable {
         private record Totals(long segments, long records, long bytes) {}
 
         private void print(List<Damage> damage, Totals totals, Table table, PrintWriter out) {
-            if (output.json()) {
+            if (output.asObjects()) {
                 ObjectNode json = Json.object();
                 json.put("clean", damage.isEmpty());
                 json.put("segments", totals.segments());
@@ -294,13 +215,14 @@ final class WalCommand implements Runnable {
                 json.putArray("damage");
                 for (Damage one : damage) {
                     ObjectNode node = json.withArray("damage").addObject();
+                    Json.putTenant(node, one.tenant());
                     node.put(
                             "tenant", one.tenant() == null ? null : one.tenant().decimal());
                     node.put("segment", one.path().toString());
                     node.put("byte", one.position());
                     node.put("what", one.what());
                 }
-                out.println(Json.line(json));
+                out.println(output.line(json));
             } else {
                 table.print(out);
                 damage.forEach(one -> out.println(line(one)));

@@ -5,7 +5,6 @@ import io.tidegate.admin.CommandSender;
 import io.tidegate.admin.CommandSender.Answer;
 import io.tidegate.config.Settings;
 import io.tidegate.contract.TenantCommand;
-import java.math.BigInteger;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -52,14 +51,14 @@ final class WalPruneCommand extends OwnerRequest {
     }
 
     private int report(String what, long segments, long bytes, long belowSeq) {
-        if (output.json()) {
+        if (output.asObjects()) {
             ObjectNode json = Json.object();
-            json.put("tenant_id", new BigInteger(tenant.decimal()));
+            Json.putTenant(json, tenant);
             json.put("dry_run", dryRun);
             json.put("below_seq", belowSeq);
             json.put("segments", segments);
             json.put("bytes", bytes);
-            print(Json.line(json));
+            print(output.line(json));
         } else {
             print("tenant %s: %d sealed segments of %s below %d %s"
                     .formatted(tenant, segments, Amounts.size(bytes), belowSeq, what));

@@ -93,42 +93,15 @@ public final class SettingsLoader {
     private void add(String key, String value, Origin origin, String where) {
         if (!key.startsWith(Settings.KAFKA_PREFIX)
                 && !Settings.DEFINITIONS.names().contains(key)) {
+            String nearest = NearestName.of(key, Settings.DEFINITIONS.names());
             throw new SettingsException(
-                    "unknown setting '%s' (%s); did you mean '%s'?".formatted(key, where, nearest(key)));
+                    nearest == null
+                            ? "unknown setting '%s' (%s); tidegate config reference lists all settings"
+                                    .formatted(key, where)
+                            : "unknown setting '%s' (%s); did you mean '%s'?".formatted(key, where, nearest));
         }
         // A password may end in a blank.
         values.put(key, key.startsWith(Settings.KAFKA_PREFIX) ? value : value.trim());
         origins.put(key, origin);
-    }
-
-    static String nearest(String key) {
-        String best = "";
-        int bestDistance = Integer.MAX_VALUE;
-        for (String name : Settings.DEFINITIONS.names()) {
-            int distance = distance(key, name);
-            if (distance < bestDistance || (distance == bestDistance && name.compareTo(best) < 0)) {
-                best = name;
-                bestDistance = distance;
-            }
-        }
-        return best;
-    }
-
-    /** The Levenshtein distance: how many letters to insert, drop or replace. */
-    private static int distance(String from, String to) {
-        int[] row = new int[to.length() + 1];
-        for (int j = 0; j <= to.length(); j++) {
-            row[j] = j;
-        }
-        for (int i = 1; i <= from.length(); i++) {
-            int diagonal = row[0];
-            row[0] = i;
-            for (int j = 1; j <= to.length(); j++) {
-                int replaced = diagonal + (from.charAt(i - 1) == to.charAt(j - 1) ? 0 : 1);
-                diagonal = row[j];
-                row[j] = Math.min(replaced, Math.min(row[j], row[j - 1]) + 1);
-            }
-        }
-        return row[to.length()];
     }
 }

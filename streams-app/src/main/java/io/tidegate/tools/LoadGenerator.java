@@ -17,6 +17,7 @@ import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Sends signals of many tenants at a steady rate. The sequence of signals is a function of the seed.
@@ -35,6 +36,8 @@ public final class LoadGenerator {
      * @param duration how long
      * @param signalsMax how many at most
      * @param seed of the sequence
+     * @param burst signals that are sent at once, before the rate makes it wait
+     * @param source where signals name their tenant; null = where the settings say
      */
     public record Plan(
             int tenants,
@@ -44,7 +47,9 @@ public final class LoadGenerator {
             int valueBytes,
             Duration duration,
             long signalsMax,
-            long seed) {}
+            long seed,
+            int burst,
+            @Nullable TenantSource source) {}
 
     /** Counts while it runs, and latencies from send to acknowledgement. Thread-safe. */
     public static final class Progress {
@@ -139,8 +144,8 @@ public final class LoadGenerator {
                 if (now >= end) {
                     break;
                 }
-                if (nanosPerSignal > 0) {
-                    next = Math.max(next + nanosPerSignal, now - BEHIND_MAX_NANOS);
+                if (nanosPerSignal > 0 && sent % plan.burst() == 0) {
+                    next = dueNanos(next, now, nanosPerSignal * plan.burst());
                     if (next > now) {
                         LockSupport.parkNanos(next - now);
                     }
@@ -153,6 +158,11 @@ public final class LoadGenerator {
             throw new AdminException(
                     "%d signals were not taken by %s".formatted(progress.failedCount(), settings.bootstrapServers()));
         }
+    }
+
+    /** When the next signal, or burst, is due. A generator that fell behind catches up with a second at most. */
+    static long dueNanos(long lastNanos, long nowNanos, long intervalNanos) {
+        return Math.max(lastNanos + intervalNanos, nowNanos - BEHIND_MAX_NANOS);
     }
 
     private static void send(
@@ -173,7 +183,7 @@ public final class LoadGenerator {
         int found = Arrays.binarySearch(cumulativeShares, random.nextDouble());
         TenantId tenant = TenantId.of(1 + Math.min(plan.tenants() - 1, found < 0 ? -found - 1 : found));
         StringBuilder json = new StringBuilder(plan.valueBytes() + 64);
-        TenantSource source = settings.tenantSource();
+        TenantSource source = plan.source() == null ? settings.tenantSource() : plan.source();
         json.append("{\"tenant_id\":").append(tenant.decimal());
         json.append(",\"signal\":\"view\",\"item\":\"item-").append(random.nextInt(plan.entities()));
         json.append("\",\"user\":\"user-").append(random.nextInt(plan.entities()));

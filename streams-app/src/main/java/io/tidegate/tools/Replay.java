@@ -144,15 +144,15 @@ public final class Replay {
             return new Rejection(record, found, reason, source, replays);
         }
 
-        Candidate candidate() {
-            return new Candidate(Objects.requireNonNull(source), record, producersHeaders(), reason);
+        Candidate candidate(Set<String> dropped) {
+            return new Candidate(Objects.requireNonNull(source), record, producersHeaders(dropped), reason);
         }
 
-        /** The signal's headers as its producer sent them. */
-        RecordHeaders producersHeaders() {
+        /** The signal's headers as its producer sent them, without the dropped ones. */
+        RecordHeaders producersHeaders(Set<String> dropped) {
             RecordHeaders headers = new RecordHeaders();
             for (Header header : record.headers()) {
-                if (!header.key().startsWith(OWN_HEADERS)) {
+                if (!header.key().startsWith(OWN_HEADERS) && !dropped.contains(header.key())) {
                     headers.add(header);
                 }
             }
@@ -164,6 +164,7 @@ public final class Replay {
     private final SignalReader reader;
     private final String ledgerTopic;
     private final int replaysMax;
+    private final Set<String> droppedHeaders;
     private final int pacePerSec;
     private final ReplayReport.Builder counts = new ReplayReport.Builder();
     private final TenantDirectory directory;
@@ -179,6 +180,15 @@ public final class Replay {
      * @param pacePerSec signals a second over all tenants
      */
     public Replay(Settings settings, int replaysMax, int pacePerSec) {
+        this(settings, replaysMax, pacePerSec, Set.of());
+    }
+
+    /**
+     * A replay that leaves headers out, such as one that makes a consumer skip the signal.
+     *
+     * @param droppedHeaders names of headers of the producer that are not sent again
+     */
+    public Replay(Settings settings, int replaysMax, int pacePerSec, Set<String> droppedHeaders) {
         if (pacePerSec < 1 || pacePerSec > PACE_MAX) {
             throw new IllegalArgumentException(
                     "the pace is %d, it must be from 1 to %d a second".formatted(pacePerSec, PACE_MAX));
@@ -186,6 +196,7 @@ public final class Replay {
         this.settings = settings;
         reader = new SignalReader(settings.signalMapping(), RegistrySchemas.in(settings));
         this.replaysMax = replaysMax;
+        this.droppedHeaders = Set.copyOf(droppedHeaders);
         this.pacePerSec = pacePerSec;
         this.ledgerTopic = settings.applicationId() + "-replays";
         this.directory = new TenantDirectory(settings);
@@ -312,7 +323,7 @@ public final class Replay {
         } else if (rejection.replays >= replaysMax) {
             counts.add(rejection.tenant, rejection.reason, ReplayReport.Fate.GIVEN_UP);
         } else {
-            Verdict verdict = judge().judge(rejection.candidate(), System.currentTimeMillis());
+            Verdict verdict = judge().judge(rejection.candidate(droppedHeaders), System.currentTimeMillis());
             String still = verdict.stillRejected();
             if (still == null && verdict.tenant() != null) {
                 return send.test(rejection, verdict.tenant(), verdict.type());
@@ -324,7 +335,9 @@ public final class Replay {
 
     /** What was rejected for its tenant's name is of the tenant that has the name now. */
     private Rejection named(Rejection rejection) {
-        return rejection.isOfUnknownName() ? rejection.ofTenant(judge().tenant(rejection.candidate())) : rejection;
+        return rejection.isOfUnknownName()
+                ? rejection.ofTenant(judge().tenant(rejection.candidate(droppedHeaders)))
+                : rejection;
     }
 
     private ReplayJudge judge() {
@@ -508,13 +521,13 @@ public final class Replay {
         }
     }
 
-    /** The signal as its producer sent it, to the partition that it was read from, with the count of replays. */
-    private static ProducerRecord<byte[], byte[]> again(Rejection rejection) {
+    /** The signal as its producer sent it, without the dropped headers, to the partition that it was read from, with the count of replays. */
+    private ProducerRecord<byte[], byte[]> again(Rejection rejection) {
         SourcePosition source = rejection.source;
         if (source == null) {
             throw new IllegalStateException("a rejection without a source has no place to go to");
         }
-        RecordHeaders headers = rejection.producersHeaders();
+        RecordHeaders headers = rejection.producersHeaders(droppedHeaders);
         headers.add(
                 TidegateHeaders.REPLAYS, Integer.toString(rejection.replays + 1).getBytes(StandardCharsets.UTF_8));
         return new ProducerRecord<>(

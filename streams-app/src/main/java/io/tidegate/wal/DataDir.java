@@ -253,6 +253,40 @@ public final class DataDir {
                 : free;
     }
 
+    /** Whether there is anything of an instance. */
+    public boolean isUsed() {
+        return Stream.of(own(), walOf(TenantId.DEFAULT), root.resolve("tenants"))
+                .anyMatch(part -> Files.exists(part, LinkOption.NOFOLLOW_LINKS));
+    }
+
+    /**
+     * Removes all that an instance has written: segments, checkpoints, quarantine, and the state of Kafka Streams. The root
+     * stays, with what others have put there. No link is followed.
+     *
+     * @throws WalException naming the process that has the directory
+     */
+    public void removeAll() throws IOException {
+        Closeable held = lock();
+        try {
+            removeTree(walOf(TenantId.DEFAULT));
+            removeTree(root.resolve("tenants"));
+            removeTree(own());
+        } finally {
+            held.close();
+        }
+        DurableFiles.fsync(root);
+    }
+
+    private static void removeTree(Path tree) throws IOException {
+        if (Files.exists(tree, LinkOption.NOFOLLOW_LINKS)) {
+            try (Stream<Path> all = Files.walk(tree)) {
+                for (Path path : all.sorted(Comparator.reverseOrder()).toList()) {
+                    Files.delete(path);
+                }
+            }
+        }
+    }
+
     /** Removes everything below the root, and the root. */
     void clear() throws IOException {
         if (Files.isDirectory(root, LinkOption.NOFOLLOW_LINKS)) {

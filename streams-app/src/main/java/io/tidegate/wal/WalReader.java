@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.NavigableSet;
+import java.util.Objects;
 import java.util.Queue;
 import org.jspecify.annotations.Nullable;
 
@@ -23,7 +24,12 @@ public final class WalReader implements Closeable {
     private final Queue<WalRecord> read = new ArrayDeque<>();
     private long fromSeq;
     private @Nullable SegmentReader current;
+    private @Nullable SegmentName currentName;
     private @Nullable Path path;
+    private @Nullable Place end;
+
+    /** Where the log ended when it was read to its end. */
+    private record Place(SegmentName segment, long position, long nextSeq) {}
 
     private WalReader(DataDir dir, TenantId tenant, long fromSeq, Deque<SegmentName> segments) {
         this.dir = dir;
@@ -75,6 +81,23 @@ public final class WalReader implements Closeable {
         return read.remove();
     }
 
+    /** Continues after {@link #next} returned null, with the batches and segments that were written since. */
+    public void refresh() throws IOException {
+        if (current != null) {
+            leave(current);
+        }
+        segments.clear();
+        segments.addAll(
+                end == null ? dir.segments(tenant) : dir.segments(tenant).tailSet(end.segment(), true));
+        fromSeq = end == null ? fromSeq : Math.max(fromSeq, end.nextSeq());
+    }
+
+    private void leave(SegmentReader reader) throws IOException {
+        end = new Place(Objects.requireNonNull(currentName), reader.position(), reader.nextSeq());
+        current = null;
+        reader.close();
+    }
+
     private boolean readBatch() throws IOException {
         if (current == null) {
             SegmentName name = segments.poll();
@@ -84,6 +107,11 @@ public final class WalReader implements Closeable {
             path = dir.walOf(tenant).resolve(name.fileName());
             try {
                 current = new SegmentReader(tenant, name, path);
+                currentName = name;
+                // A restart can have truncated what was not durable; then the segment is read from its start.
+                if (end != null && end.segment().equals(name) && end.position() <= current.end()) {
+                    current.skipTo(end.position(), end.nextSeq());
+                }
             } catch (NoSuchFileException e) {
                 NavigableSet<SegmentName> left = dir.segments(tenant);
                 if (left.isEmpty() || left.first().compareTo(name) > 0) {
@@ -96,8 +124,7 @@ public final class WalReader implements Closeable {
             StoredBatch batch = current.next();
             if (batch == null) {
                 long expected = current.nextSeq();
-                current.close();
-                current = null;
+                leave(current);
                 SegmentName following = segments.peek();
                 if (following != null && following.firstSeq() != expected) {
                     throw WalException.gap(

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 
 import java.math.BigInteger;
 import java.time.Duration;
+import java.time.Instant;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -73,6 +74,17 @@ final class AmountsTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> Amounts.duration(text))
                 .withMessage("'%s' is not a duration such as 30s, 500ms or 5m", text);
+    }
+
+    @Test
+    void readsPointsOfThePast() {
+        Instant now = Instant.parse("2026-11-25T14:30:00Z");
+
+        assertThat(Amounts.time("15m", now)).isEqualTo("2026-11-25T14:15:00Z");
+        assertThat(Amounts.time("2026-11-25T00:00:00.5Z", now)).isEqualTo("2026-11-25T00:00:00.500Z");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> Amounts.time("noon", now))
+                .withMessageStartingWith("'noon' is neither a time in UTC such as");
     }
 
     /** Nanoseconds of more would overflow later, where nobody expects it. */

@@ -166,6 +166,8 @@ final class BadInputTest {
                 "--max-signals | -1 | --max-signals = -1 is outside",
                 "--skew | NaN | --skew = NaN is outside 0 to 100",
                 "--skew | -1 | --skew = -1.0 is outside 0 to 100",
+                "--burst | 0 | --burst = 0 is outside 1 to 1000000",
+                "--tenant-source | body | --tenant-source = body is not one of header, key, topic and value",
             })
     void refusesALoadThatCannotBe(String option, String value, String message) {
         assertUsage(Cli.run("load", NOBODY, option, value), message);
@@ -176,6 +178,38 @@ final class BadInputTest {
         assertUsage(
                 Cli.run("rejections", "tail", NOBODY, "--reason", "bored"),
                 "'bored' is not a reason; these are: avro_framing, avro_undecodable, burst_exceeded, byte_rate_limited, entity_limit, malformed,");
+    }
+
+    @Test
+    void aBurstNeedsARate() {
+        assertUsage(Cli.run("load", NOBODY, "--rate", "0", "--burst", "10"), "--burst needs a rate");
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "-n -1 | -n = -1 is outside 0 to 100000",
+                "--max -1 | --max = -1 is below 0",
+                "--since yesterday | 'yesterday' is neither a time in UTC such as 2026-11-25T14:30:00Z nor how long ago",
+                "--since 5m --until 10m | is not before --until",
+                "-f --until 5m | --until selects what exists"
+            })
+    void rejectsATailThatCannotBe(String options, String message) {
+        assertUsage(Cli.run(("rejections tail " + NOBODY + " " + options).split(" ", -1)), message);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "--topic signals | --topic and one of --to-earliest, --to-latest and --to-datetime are needed",
+                "--to-latest | --topic and one of",
+                "--topic signals --to-latest --yes | --all, --dry-run and --yes delete state",
+                "--to-latest --dry-run | --all, --dry-run and --yes delete state"
+            })
+    void rejectsAResetThatIsNeitherOfPositionsNorOfState(String options, String message) {
+        assertUsage(Cli.run(("reset " + NOBODY + " " + options).split(" ", -1)), message);
     }
 
     @Test

@@ -76,6 +76,40 @@ class CompletionTest {
         assertThat(script(shell)).contains("table json").contains("bash zsh fish");
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"fish", "zsh"})
+    void reasonsAndSettingsAreOfferedAndTenantsAreAskedFor(String shell) {
+        assertThat(script(shell))
+                .contains("rate_limited", "tenant_invalid", "wal.segment.bytes=", "tidegate_tenants", "__complete -- ");
+    }
+
+    /** By bash itself, with a program that answers as the hidden command would. */
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "tidegate tenants get 4 | 42 43 | 42 43",
+                "tidegate rejections tail --tenant=4 | --tenant=42 | 42",
+                "tidegate run --set kafka.a=b:c | kafka.a=b:cd | cd",
+                "tidegate run --set wal.segment.b | wal.segment.bytes= | wal.segment.bytes="
+            })
+    void bashReplacesTheLastPartOfAWord(String line, String answer, String expected, @TempDir Path dir)
+            throws Exception {
+        Path script = Files.writeString(dir.resolve("completion"), script("bash"));
+        // Readline's parts of the line: it splits at blanks, = and :.
+        String parts = line.strip().replaceAll("([=:])", " $1 ").replaceAll(" +", " ");
+        String program = """
+                source %s
+                tidegate() { printf '%%s\n' %s; }
+                compopt() { :; }
+                COMP_LINE='%s' COMP_POINT=%d COMP_WORDS=(%s) COMP_CWORD=%d
+                _tidegate
+                echo "${COMPREPLY[@]}"
+                """.formatted(script, answer, line, line.length(), parts, parts.split(" ", -1).length - 1);
+
+        assertThat(output("bash", "-c", program).strip()).isEqualTo(expected);
+    }
+
     @Test
     void anotherShellIsAUsageErrorThatNamesTheThree() {
         Cli run = Cli.run("completion", "tcsh");

@@ -56,6 +56,27 @@ final class ConfigCommandTest {
     }
 
     @Test
+    void aCommandPropertyComesBeforeTheFile() throws IOException {
+        Path clients = Files.writeString(directory.resolve("client.properties"), "client.id=file\nlinger.ms=7\n");
+
+        Cli run = Cli.run(
+                "config",
+                "show",
+                "-o",
+                "json",
+                "--command-config",
+                clients.toString(),
+                "--command-property",
+                "client.id=flag",
+                "--command-property=bootstrap.servers=other:1");
+
+        JsonNode json = Json.tree(run.out().getBytes(StandardCharsets.UTF_8));
+        assertThat(json.at("/kafka.client.id/value").asText()).isEqualTo("flag");
+        assertThat(json.at("/kafka.linger.ms/value").asText()).isEqualTo("7");
+        assertThat(json.has("kafka.bootstrap.servers")).isFalse();
+    }
+
+    @Test
     void showsNoControlCharactersInTheTable() {
         Cli run = Cli.run("config", "show", "--set", "kafka.client.id=a\u001b[2Jb");
 
@@ -69,8 +90,8 @@ final class ConfigCommandTest {
 
     @Test
     void quotesPathsForAShell() {
-        assertThat(DemoCommand.quoted(Path.of("/tmp/a-b_c.1"))).isEqualTo("/tmp/a-b_c.1");
-        assertThat(DemoCommand.quoted(Path.of("/tmp/a b"))).isEqualTo("'/tmp/a b'");
-        assertThat(DemoCommand.quoted(Path.of("/tmp/it's"))).isEqualTo("'/tmp/it'\\''s'");
+        assertThat(ShellText.quoted(Path.of("/tmp/a-b_c.1"))).isEqualTo("/tmp/a-b_c.1");
+        assertThat(ShellText.quoted(Path.of("/tmp/a b"))).isEqualTo("'/tmp/a b'");
+        assertThat(ShellText.quoted(Path.of("/tmp/it's"))).isEqualTo("'/tmp/it'\\''s'");
     }
 }

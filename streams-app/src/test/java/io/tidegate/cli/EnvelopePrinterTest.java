@@ -28,7 +28,12 @@ class EnvelopePrinterTest {
     private final StringWriter err = new StringWriter();
 
     private EnvelopePrinter printer(boolean json, @Nullable TenantId tenant, long max) {
-        return new EnvelopePrinter(json, tenant, max, new PrintWriter(out, true), new PrintWriter(err, true));
+        return new EnvelopePrinter(
+                OutputOptions.of(json ? OutputOptions.Format.JSON : OutputOptions.Format.TABLE),
+                tenant,
+                max,
+                new PrintWriter(out, true),
+                new PrintWriter(err, true));
     }
 
     private static RoutedSignal signal(long tenant, long offset, String value, @Nullable Signal parsed) {

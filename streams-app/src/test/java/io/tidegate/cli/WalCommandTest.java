@@ -7,6 +7,7 @@ import io.tidegate.tenant.TenantId;
 import io.tidegate.wal.DataDir;
 import io.tidegate.wal.LastVerify;
 import io.tidegate.wal.Shard;
+import io.tidegate.wal.WalReader;
 import io.tidegate.wal.WalRecord;
 import io.tidegate.wal.WalSettings;
 import java.io.IOException;
@@ -14,7 +15,10 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.apache.kafka.common.compress.Compression;
 import org.apache.kafka.common.header.Header;
@@ -200,6 +204,8 @@ final class WalCommandTest {
         JsonNode report = lines(json).get(0);
         assertThat(report.get("clean").asBoolean()).isFalse();
         JsonNode damage = report.get("damage").get(0);
+        assertThat(damage.get("tenant_id").isIntegralNumber()).isTrue();
+        assertThat(damage.get("tenant_id").asLong()).isEqualTo(42);
         assertThat(damage.get("tenant").asText()).isEqualTo("42");
         assertThat(damage.get("segment").asText()).isEqualTo(segment.toString());
         assertThat(damage.get("byte").asLong()).isZero();
@@ -259,13 +265,93 @@ final class WalCommandTest {
     }
 
     @Test
-    void hintsThatATenantHasNothing() {
+    void aTenantThatDoesNotExistIsAnError() {
+        for (String command : new String[] {"ls", "cat", "verify"}) {
+            Cli run = run("wal", command, "7");
+
+            assertThat(run.exitCode()).isEqualTo(ExitCodes.FAILED);
+            assertThat(run.out()).isEmpty();
+            assertThat(run.err()).isEqualTo("tidegate: tenant t7 has no WAL in %s%n".formatted(root));
+        }
+        assertThat(run("wal", "cat", "7", "-f").exitCode()).isEqualTo(ExitCodes.FAILED);
+    }
+
+    @Test
+    void aTenantWhoseSegmentsWerePrunedIsNone() throws IOException {
+        Files.createDirectories(root.resolve("tenants/7/wal"));
+
         for (String command : new String[] {"ls", "cat", "verify"}) {
             Cli run = run("wal", command, "7");
 
             assertThat(run.exitCode()).isEqualTo(ExitCodes.OK);
-            assertThat(run.err()).isEqualTo("tenant t7 has no WAL in %s%n".formatted(root));
+            assertThat(run.err()).isEqualTo("tenant t7 has no WAL in %s any more%n".formatted(root));
         }
+    }
+
+    @Test
+    void printsOnlyTheRecordsOfATimeAndWithAHeader() {
+        Cli range = run(
+                "wal",
+                "cat",
+                "42",
+                "--since",
+                "2023-11-14T22:13:20.010Z",
+                "--until",
+                "2023-11-14T22:13:20.013Z",
+                "-o",
+                "json");
+        assertThat(lines(range)).extracting(line -> line.get("seq").asInt()).containsExactly(10, 11, 12);
+
+        assertThat(run("wal", "cat", "42", "--since", "15m").out()).isEmpty();
+        assertThat(run("wal", "cat", "42", "--header", "h=v", "-n", "2").out()).hasLineCount(2);
+        assertThat(run("wal", "cat", "42", "--header", "h=w").out()).isEmpty();
+    }
+
+    /** It is the second batch and the second segment that are written while it reads. */
+    @Test
+    void followsWhatIsWrittenAfterItsEnd() throws Exception {
+        WalSettings settings = WalSettings.of(SEGMENT_BYTES, Duration.ofHours(1), 8, Compression.NONE);
+        Path other = root.resolve("other");
+        TenantId tenant = TenantId.of(5);
+        try (Shard shard = new Shard(new DataDir(other), 3, settings)) {
+            shard.append(tenant, record(0, "first"), true);
+            shard.flush();
+            try (WalReader reader = WalReader.open(new DataDir(other), tenant, 0)) {
+                assertThat(seqs(reader)).containsExactly(0L);
+
+                shard.append(tenant, record(1, "second"), false);
+                shard.append(tenant, record(2, "third"), false);
+                shard.flush();
+                reader.refresh();
+                assertThat(seqs(reader)).containsExactly(1L, 2L);
+
+                reader.refresh();
+                assertThat(seqs(reader)).isEmpty();
+
+                shard.append(tenant, record(3, "fourth"), false);
+                shard.append(tenant, record(4, "in the next segment"), true);
+                shard.flush();
+                reader.refresh();
+                assertThat(seqs(reader)).containsExactly(3L, 4L);
+            }
+
+            CompletableFuture<Cli> following = CompletableFuture.supplyAsync(
+                    () -> Cli.run("wal", "cat", "5", "-f", "-n", "6", "-o", "json", "--data-dir", other.toString()));
+            shard.append(tenant, record(5, "sixth"), false);
+            shard.flush();
+
+            Cli run = following.get(60, TimeUnit.SECONDS);
+            assertThat(run.exitCode()).as(run.err()).isEqualTo(ExitCodes.OK);
+            assertThat(lines(run)).extracting(line -> line.get("seq").asInt()).containsExactly(0, 1, 2, 3, 4, 5);
+        }
+    }
+
+    private static List<Long> seqs(WalReader reader) throws IOException {
+        List<Long> seqs = new ArrayList<>();
+        for (WalRecord record = reader.next(); record != null; record = reader.next()) {
+            seqs.add(record.seq());
+        }
+        return seqs;
     }
 
     @ParameterizedTest

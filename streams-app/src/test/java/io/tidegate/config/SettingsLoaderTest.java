@@ -77,6 +77,15 @@ final class SettingsLoaderTest {
     }
 
     @Test
+    void proposesNoNameThatIsNotAlike() {
+        for (String key : new String[] {"foo", "bogus", "x", "topic", "segment.size"}) {
+            assertThatThrownBy(() -> flags(key, "1"))
+                    .hasMessage(
+                            "unknown setting '%s' (flag); tidegate config reference lists all settings".formatted(key));
+        }
+    }
+
+    @Test
     void leavesTheLaunchersVariablesAndThoseOfOthersAlone() {
         Map<String, String> environment = Map.of(
                 "TIDEGATE_JAVA_OPTS",

@@ -55,6 +55,40 @@ class DataDirTest {
     }
 
     @Test
+    void removesAllOfAnInstanceAndNothingElse() throws IOException {
+        assertThat(dir.isUsed()).isFalse();
+        dir.lock().close();
+        Files.createDirectories(dir.walOf(TenantId.of(42)));
+        Files.createDirectories(root.resolve("wal"));
+        Path outside = Files.createDirectory(temporary.resolve("outside"));
+        Path kept = Files.writeString(outside.resolve("kept"), "x");
+        Files.createSymbolicLink(dir.walOf(TenantId.of(42)).resolve("link"), outside);
+        Path notes = Files.writeString(root.resolve("notes.txt"), "x");
+        assertThat(dir.isUsed()).isTrue();
+
+        dir.removeAll();
+
+        assertThat(dir.isUsed()).isFalse();
+        assertThat(root).isDirectoryContaining(path -> path.equals(notes));
+        try (Stream<Path> left = Files.list(root)) {
+            assertThat(left).containsExactly(notes);
+        }
+        assertThat(kept).exists();
+    }
+
+    @Test
+    void removesNothingWhileAProcessHasTheDirectory() throws IOException {
+        try (Closeable held = dir.lock()) {
+            assertThat(held).isNotNull();
+            Files.createDirectories(dir.walOf(TenantId.of(42)));
+
+            assertThatThrownBy(dir::removeAll).hasMessageContaining("in use by process");
+
+            assertThat(dir.walOf(TenantId.of(42))).exists();
+        }
+    }
+
+    @Test
     void refusesASecondUserInTheSameProcessAndSaysWhoHasIt() throws IOException {
         try (Closeable first = dir.lock()) {
             assertThat(first).isNotNull();

@@ -468,7 +468,11 @@ final class DashboardTest {
         page.click("#dialog button.danger");
         awaitText("#toast", "Purged: 2 signals");
         awaitText(".badges", "without config");
-        assertThat(usage("84").path("accepted").asLong()).isZero();
+        // The next sequence number stays, and with it the number of accepted signals.
+        awaitUsage(
+                "84",
+                usage -> usage.path("rejected_total").asLong() == 0
+                        && usage.at("/entities/total").asInt() == 0);
     }
 
     @Test

@@ -1,0 +1,119 @@
+package io.tidegate.admin;
+
+import io.tidegate.config.Settings;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.KafkaFuture;
+import org.apache.kafka.common.errors.GroupIdNotFoundException;
+import org.apache.kafka.common.errors.GroupNotEmptyException;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
+
+/**
+ * Deletes what an application keeps in Kafka: its group with all positions, its topics, and its claims on them. Signals and
+ * tenants' configs are not its own; they stay unless that is asked for.
+ *
+ * <p>The group is deleted first: brokers do not delete one that has members, so no instance can be running after that. If the
+ * process dies in between, the next call deletes the rest.
+ */
+public final class StateRemoval implements AutoCloseable {
+    /**
+     * What is deleted.
+     *
+     * @param group the application's group; it may not exist
+     * @param topics those that exist
+     * @param kept signals and configs, where they stay
+     */
+    public record Plan(String group, List<String> topics, List<String> kept) {}
+
+    private final Settings settings;
+    private final Admin admin;
+    private final TopicStates states;
+    private final TopicOwners owners;
+
+    public StateRemoval(Settings settings) {
+        this.settings = settings;
+        try {
+            admin = Admin.create(settings.clientConfig());
+        } catch (KafkaException e) {
+            throw KafkaFutures.noClient(settings, e);
+        }
+        states = new TopicStates(admin, settings.bootstrapServers());
+        owners = new TopicOwners(settings, admin, states);
+    }
+
+    /**
+     * Finds what there is to delete.
+     *
+     * @param all also signals and tenants' configs
+     * @throws AdminException if an instance runs, or another application owns one of the topics
+     */
+    public Plan plan(boolean all) {
+        owners.checkStopped(settings.applicationId());
+        Map<String, TopicRole> roles = new LinkedHashMap<>(new TopicPlan(settings).roles());
+        roles.remove(settings.ownersTopic()); // of all applications
+        Map<String, TopicRole> owned = new LinkedHashMap<>(roles);
+        owned.values().removeIf(role -> !TopicOwners.isOwned(role));
+        owners.checkOwner(states.existing(owned).values());
+        Set<String> existing = states.existing();
+        List<String> topics = new ArrayList<>();
+        List<String> kept = new ArrayList<>();
+        roles.forEach((name, role) -> {
+            if (existing.contains(name)) {
+                boolean stays = !all && (role == TopicRole.SIGNALS || role == TopicRole.CONFIGS);
+                (stays ? kept : topics).add(name);
+            }
+        });
+        String ledger = settings.applicationId() + "-replays";
+        if (existing.contains(ledger)) {
+            topics.add(ledger);
+        }
+        return new Plan(settings.applicationId(), topics, kept);
+    }
+
+    /**
+     * Deletes it.
+     *
+     * @throws AdminException if an instance has started meanwhile, or the brokers do not answer
+     */
+    public void remove(Plan plan) {
+        try {
+            KafkaFutures.get(deleteGroup(plan.group()), "deleting the group " + plan.group());
+        } catch (AdminException e) {
+            if (e.getCause() instanceof GroupNotEmptyException) {
+                throw new AdminException(
+                        "instances of application.id %s run: stop all of them first".formatted(plan.group()), e);
+            }
+            if (!(e.getCause() instanceof GroupIdNotFoundException)) {
+                throw e;
+            }
+        }
+        for (String topic : plan.topics()) {
+            try {
+                KafkaFutures.get(admin.deleteTopics(List.of(topic)).all(), "deleting the topic " + topic);
+            } catch (AdminException e) {
+                if (!(e.getCause() instanceof UnknownTopicOrPartitionException)) {
+                    throw e;
+                }
+            }
+        }
+        owners.withdraw(new TreeSet<>(plan.topics()));
+    }
+
+    private KafkaFuture<Void> deleteGroup(String group) {
+        return settings.streamsGroupProtocol()
+                ? admin.deleteStreamsGroups(List.of(group)).all()
+                : admin.deleteConsumerGroups(List.of(group)).all();
+    }
+
+    @Override
+    public void close() {
+        admin.close(Duration.ZERO); // every call was waited for, or given up
+    }
+}

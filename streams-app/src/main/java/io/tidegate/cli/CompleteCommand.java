@@ -1,0 +1,93 @@
+package io.tidegate.cli;
+
+import io.tidegate.admin.TenantDirectory;
+import java.io.PrintWriter;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** Prints the candidates for the last word of a command line. Nothing is an error: a shell has no place to show one. */
+@Command(
+        name = CompleteCommand.NAME,
+        hidden = true,
+        mixinStandardHelpOptions = true,
+        description = "Prints what can follow, one candidate a line; the completion scripts call it.")
+final class CompleteCommand implements Callable<Integer> {
+    static final String NAME = "__complete";
+
+    /** A person waits. */
+    private static final Duration TENANTS_WITHIN = Duration.ofSeconds(2);
+
+    @Parameters(paramLabel = "WORD", description = "The words after `tidegate`; the last one is completed.")
+    private List<String> words = new ArrayList<>();
+
+    @Spec
+    private @Nullable CommandSpec spec;
+
+    /** The options that say where the tenants are. */
+    @Command
+    static final class Connection {
+        @Mixin
+        private SettingsOptions options = new SettingsOptions();
+    }
+
+    @Override
+    public Integer call() {
+        Candidates candidates = new Candidates(spec.root(), this::tenants);
+        PrintWriter out = spec.commandLine().getOut();
+        candidates.of(words).forEach(one -> {
+            if (one.equals(Table.printable(one))) {
+                out.println(one);
+            }
+        });
+        out.flush();
+        return ExitCodes.OK;
+    }
+
+    /** Ids and names; none where they cannot be read in time. */
+    private List<String> tenants() {
+        FutureTask<List<String>> reading = new FutureTask<>(this::readTenants);
+        Thread reader = new Thread(reading, "tenants");
+        reader.setDaemon(true);
+        reader.start();
+        try {
+            return reading.get(TENANTS_WITHIN.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (ExecutionException | TimeoutException e) {
+            return List.of();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return List.of();
+        }
+    }
+
+    private List<String> readTenants() throws java.io.IOException {
+        Connection connection = new Connection();
+        var unused = new CommandLine(connection)
+                .setUnmatchedArgumentsAllowed(true)
+                .parseArgs(words.subList(0, words.size() - 1).toArray(String[]::new));
+        List<String> tenants = new ArrayList<>();
+        if (words.get(0).equals("wal") && !words.contains("prune")) {
+            connection.options.existingDataDir().tenants().forEach(id -> tenants.add(id.decimal()));
+            return tenants;
+        }
+        new TenantDirectory(connection.options.loadConnected()).configs().forEach((id, stored) -> {
+            tenants.add(id.decimal());
+            if (stored.config() != null) {
+                tenants.addAll(stored.config().externalIds());
+            }
+        });
+        return tenants;
+    }
+}

@@ -1,0 +1,240 @@
+package io.tidegate.cli;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.admin.AdminException;
+import io.tidegate.admin.RecordJson;
+import io.tidegate.admin.TenantDirectory;
+import io.tidegate.admin.TopicReader;
+import io.tidegate.admin.TopicTail;
+import io.tidegate.config.Settings;
+import io.tidegate.contract.TidegateHeaders;
+import io.tidegate.tenant.TenantId;
+import io.tidegate.tenant.TenantRef;
+import java.io.PrintWriter;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.Callable;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.KafkaException;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+@Command(
+        name = "tail",
+        mixinStandardHelpOptions = true,
+        description =
+                "Prints rejected signals by time: all that the topic has, the last with -n, or with -f those to come.")
+final class RejectionTailCommand implements Callable<Integer> {
+    private static final int LAST_MAX = 100_000;
+    private static final String ROW = "%-24s  %-8s  %-14s  %-18s  %-14s  %-24s  %s%n";
+
+    @Mixin
+    private SettingsOptions options = new SettingsOptions();
+
+    @Mixin
+    private OutputOptions output = new OutputOptions();
+
+    @Option(
+            names = {"-f", "--follow"},
+            description = "Print those to come, until Ctrl-C; with -n or --since, earlier ones first.")
+    private boolean follow;
+
+    @Option(
+            names = {"-n", "--last"},
+            paramLabel = "N",
+            description = "Only the last N of those that are selected.")
+    private @Nullable Integer last;
+
+    @Option(
+            names = "--since",
+            paramLabel = "TIME",
+            converter = Amounts.TimeConverter.class,
+            description = "Only from this time on: 2026-11-25T14:30:00Z, or how long ago, such as 15m.")
+    private @Nullable Instant since;
+
+    @Option(
+            names = "--until",
+            paramLabel = "TIME",
+            converter = Amounts.TimeConverter.class,
+            description = "Only before this time, in the same forms.")
+    private @Nullable Instant until;
+
+    @Option(
+            names = "--tenant",
+            paramLabel = "TENANT",
+            converter = Amounts.TenantConverter.class,
+            description = "Only this tenant's: its id, or one of its names.")
+    private @Nullable TenantRef named;
+
+    @Option(
+            names = "--reason",
+            paramLabel = "REASON",
+            completionCandidates = ReasonCandidates.class,
+            description = "Only these reasons; can be repeated.")
+    private List<String> reasons = new ArrayList<>();
+
+    @Option(
+            names = "--header",
+            paramLabel = "NAME[=VALUE]",
+            converter = HeaderFilter.Converter.class,
+            description = "Only records with this header; can be repeated, then all must match.")
+    private List<HeaderFilter> headers = new ArrayList<>();
+
+    @Option(names = "--dead-letter", description = "Also records that could not be judged.")
+    private boolean deadLetter;
+
+    @Option(names = "--max", paramLabel = "N", description = "Stop after N.")
+    private @Nullable Long max;
+
+    @Spec
+    private @Nullable CommandSpec spec;
+
+    private @Nullable TenantId tenant;
+    private Map<String, List<String>> names = Map.of();
+    private long printed;
+
+    @Override
+    public Integer call() {
+        check();
+        Settings settings = options.loadConnected();
+        tenant = options.tenant(named);
+        List<String> topics = new ArrayList<>(List.of(settings.topics().quotaExceeded()));
+        if (deadLetter) {
+            topics.add(settings.topics().deadLetter());
+        }
+        names = names(settings);
+        PrintWriter out = spec.commandLine().getOut();
+        try (TopicReader reader = new TopicReader(settings, topics)) {
+            TopicTail tail = reader.tail(since, until, this::isWanted);
+            if (output.isTable()) {
+                out.printf(ROW, "TIME", "TENANT", "NAME", "REASON", "RETRY AFTER", "SOURCE", "MESSAGE");
+            }
+            if (last != null) {
+                tail.last(last, record -> print(record, out));
+            } else if (!follow || since != null) {
+                tail.all(() -> !enough(), record -> print(record, out));
+            }
+            if (follow) {
+                spec.commandLine().getErr().println("waiting for rejections; Ctrl-C ends");
+                tail.follow(this::enough, record -> print(record, out));
+            }
+        }
+        out.flush();
+        return ExitCodes.OK;
+    }
+
+    private void check() {
+        Set<String> known = new TreeSet<>(ReasonCandidates.ids());
+        for (String reason : reasons) {
+            if (!known.contains(reason)) {
+                throw new ParameterException(
+                        spec.commandLine(),
+                        "'%s' is not a reason; these are: %s".formatted(reason, String.join(", ", known)));
+            }
+        }
+        if (last != null && (last < 0 || last > LAST_MAX)) {
+            throw new ParameterException(spec.commandLine(), "-n = %d is outside 0 to %d".formatted(last, LAST_MAX));
+        }
+        if (max != null && max < 0) {
+            throw new ParameterException(spec.commandLine(), "--max = %d is below 0".formatted(max));
+        }
+        if (follow && until != null) {
+            throw new ParameterException(
+                    spec.commandLine(), "--until selects what exists, so it does not go with --follow");
+        }
+        if (since != null && until != null && !since.isBefore(until)) {
+            throw new ParameterException(
+                    spec.commandLine(), "--since %s is not before --until %s".formatted(since, until));
+        }
+    }
+
+    /** Tenants' names as they are now; without the right to read configs, there are none. */
+    private static Map<String, List<String>> names(Settings settings) {
+        Map<String, List<String>> names = new HashMap<>();
+        try {
+            new TenantDirectory(settings).snapshot().tenants().forEach((id, stored) -> {
+                if (stored.config() != null && !stored.config().externalIds().isEmpty()) {
+                    names.put(id.decimal(), stored.config().externalIds());
+                }
+            });
+        } catch (AdminException | KafkaException e) {
+            return Map.of();
+        }
+        return names;
+    }
+
+    private List<String> namesOf(@Nullable String ofTenant) {
+        return ofTenant == null ? List.of() : names.getOrDefault(ofTenant, List.of());
+    }
+
+    private boolean enough() {
+        return max != null && printed >= max;
+    }
+
+    private boolean isWanted(ConsumerRecord<byte[], byte[]> record) {
+        String ofTenant = TidegateHeaders.text(record.headers(), TidegateHeaders.TENANT);
+        String reason = TidegateHeaders.text(record.headers(), TidegateHeaders.REASON);
+        return (tenant == null || tenant.decimal().equals(ofTenant))
+                && (reasons.isEmpty() || reasons.contains(reason))
+                && headers.stream().allMatch(header -> header.matches(record.headers()));
+    }
+
+    private void print(ConsumerRecord<byte[], byte[]> record, PrintWriter out) {
+        if (enough()) {
+            return;
+        }
+        printed++;
+        String ofTenant = TidegateHeaders.text(record.headers(), TidegateHeaders.TENANT);
+        if (output.asObjects()) {
+            out.println(output.line(json(record, ofTenant)));
+        } else {
+            printRow(record, ofTenant, out);
+        }
+        out.flush();
+    }
+
+    private ObjectNode json(ConsumerRecord<byte[], byte[]> record, @Nullable String ofTenant) {
+        ObjectNode json = Json.object();
+        json.put("topic", record.topic());
+        json.put("partition", record.partition());
+        json.put("offset", record.offset());
+        json.put("timestamp", Instant.ofEpochMilli(record.timestamp()).toString());
+        Json.putTenant(json, ofTenant == null ? null : TenantId.tryParse(ofTenant));
+        json.put("tenant", ofTenant);
+        namesOf(ofTenant).forEach(json.putArray("tenant_names")::add);
+        json.put("reason", TidegateHeaders.text(record.headers(), TidegateHeaders.REASON));
+        RecordJson.putBytes(json, "key", record.key());
+        RecordJson.putBytes(json, "value", record.value());
+        RecordJson.putHeaders(json, record.headers());
+        return json;
+    }
+
+    private void printRow(ConsumerRecord<byte[], byte[]> record, @Nullable String ofTenant, PrintWriter out) {
+        String retry = TidegateHeaders.text(record.headers(), TidegateHeaders.RETRY_AFTER_MS);
+        out.printf(
+                ROW,
+                Instant.ofEpochMilli(record.timestamp()),
+                ofTenant == null ? "-" : Table.printable(ofTenant),
+                namesOf(ofTenant).isEmpty()
+                        ? "-"
+                        : Table.printable(namesOf(ofTenant).get(0)),
+                Table.printable(String.valueOf(TidegateHeaders.text(record.headers(), TidegateHeaders.REASON))),
+                retry == null ? "-" : Table.printable(retry) + " ms",
+                Table.printable("%s-%s@%s"
+                        .formatted(
+                                TidegateHeaders.text(record.headers(), TidegateHeaders.SOURCE_TOPIC),
+                                TidegateHeaders.text(record.headers(), TidegateHeaders.SOURCE_PARTITION),
+                                TidegateHeaders.text(record.headers(), TidegateHeaders.SOURCE_OFFSET))),
+                Table.printable(String.valueOf(TidegateHeaders.text(record.headers(), TidegateHeaders.MESSAGE))));
+    }
+}

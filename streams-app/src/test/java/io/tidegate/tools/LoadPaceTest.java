@@ -1,0 +1,21 @@
+package io.tidegate.tools;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.time.Duration;
+import org.junit.jupiter.api.Test;
+
+class LoadPaceTest {
+    private static final long SECOND = Duration.ofSeconds(1).toNanos();
+
+    @Test
+    void theNextBurstIsDueAnIntervalAfterTheLastWasDueHoweverLongItTook() {
+        assertThat(LoadGenerator.dueNanos(10 * SECOND, 10 * SECOND + 7, SECOND)).isEqualTo(11 * SECOND);
+    }
+
+    @Test
+    void aGeneratorThatFellBehindCatchesUpWithASecondAtMost() {
+        assertThat(LoadGenerator.dueNanos(10 * SECOND, 60 * SECOND, SECOND / 100))
+                .isEqualTo(59 * SECOND);
+    }
+}
