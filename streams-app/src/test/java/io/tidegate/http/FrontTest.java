@@ -470,7 +470,7 @@ final class FrontTest {
     /** A proxy may serve the page under a prefix. */
     @Test
     void thePageAndItsFilesAskForRelativePathsOnly() throws Exception {
-        Pattern link = Pattern.compile("(?:href|src|from|import|url)\\s*[=(]?\\s*[\"']([^\"'#]+)[\"']");
+        Pattern link = Pattern.compile("(?:href|src|from|import|url)\\s*[=(]?\\s*[\"']([^\"'#\\s]+)[\"']");
         URI page = URI.create("https://ops.example/tidegate/");
         List<URI> unread = new ArrayList<>(List.of(page));
         Set<URI> read = new HashSet<>();
@@ -493,7 +493,7 @@ final class FrontTest {
         assertThat(send(request("/dashboard/api.js")).body())
                 .contains("new URL(`.${path}`, document.baseURI)", "fetch(at(path)")
                 .doesNotContain("fetch(path", "location.origin");
-        for (String file : List.of("app", "charts", "dom", "rejections", "tenant", "tenants", "wal")) {
+        for (String file : List.of("app", "charts", "dom", "form", "rejections", "tenant", "tenants", "wal")) {
             assertThat(send(request("/dashboard/" + file + ".js")).body())
                     .as(file)
                     .doesNotContain("fetch(", "location.origin", "location.host", "EventSource");
