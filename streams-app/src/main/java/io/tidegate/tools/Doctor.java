@@ -66,7 +66,13 @@ public final class Doctor {
      * @param fix what to do; null if there is nothing to do, or if the text says it
      */
     public record Finding(
-            Level level, String area, String text, @Nullable String fix) {}
+            Level level, String area, String text, @Nullable String fix) {
+        public Finding {
+            if (fix != null && fix.isEmpty()) {
+                throw new IllegalArgumentException("an empty fix of the finding: " + text);
+            }
+        }
+    }
 
     private static final int ANSWER_MS = 10_000;
     private static final int FSYNC_BYTES = 4096;

@@ -62,7 +62,7 @@ final class TenantChecks {
                     Level.WARN,
                     AREA,
                     "%d more names have several tenants".formatted(conflicts.size() - NAMED_MAX),
-                    ""));
+                    null));
         }
     }
 
@@ -101,7 +101,7 @@ final class TenantChecks {
                     Level.FAIL,
                     AREA,
                     "%d more tenants are on plans that do not exist".formatted(count - NAMED_MAX),
-                    ""));
+                    null));
         }
     }
 
@@ -126,7 +126,7 @@ final class TenantChecks {
         }
         if (count > NAMED_MAX) {
             findings.add(new Finding(
-                    Level.WARN, AREA, "%d more such limits of other tenants".formatted(count - NAMED_MAX), ""));
+                    Level.WARN, AREA, "%d more such limits of other tenants".formatted(count - NAMED_MAX), null));
         }
     }
 
@@ -135,14 +135,14 @@ final class TenantChecks {
         boolean others = snapshot.tenants().keySet().stream().anyMatch(tenant -> !tenant.isDefault());
         if (!missing.countForDefault(others)) {
             return new Finding(
-                    Level.OK, AREA, "signals without a tenant go to the dead-letter topic (tenant_missing)", "");
+                    Level.OK, AREA, "signals without a tenant go to the dead-letter topic (tenant_missing)", null);
         }
         if (!others) {
             return new Finding(
                     Level.OK,
                     AREA,
                     "signals without a tenant count for tenant 0, as long as no other tenant is configured",
-                    "");
+                    null);
         }
         Stored stored = snapshot.tenants().get(TenantId.DEFAULT);
         TenantConfig ofDefault = stored == null ? TenantConfig.defaultTenant() : stored.config();
@@ -158,7 +158,7 @@ final class TenantChecks {
                 Level.OK,
                 AREA,
                 "signals without a tenant count for tenant 0 (tenants.missing=default), which has a rate",
-                "");
+                null);
     }
 
     private static boolean isUnlimited(@Nullable TenantConfig config) {
@@ -180,7 +180,7 @@ final class TenantChecks {
         }
         if (count > NAMED_MAX) {
             findings.add(new Finding(
-                    Level.WARN, AREA, "%d more tenants have such a record".formatted(count - NAMED_MAX), ""));
+                    Level.WARN, AREA, "%d more tenants have such a record".formatted(count - NAMED_MAX), null));
         }
     }
 }
