@@ -34,7 +34,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 @Timeout(value = 15, unit = TimeUnit.MINUTES)
 @Tag("long")
 final class CommitFaultTest {
-    private static final int KILLS = 4;
+    private static final int KILLS = 3;
     private static final int TENANTS = 6;
     private static final int EACH = 50;
     private static final int SIGTERM = 143;

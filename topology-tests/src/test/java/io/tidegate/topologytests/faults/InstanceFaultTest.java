@@ -40,6 +40,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 final class InstanceFaultTest {
     private static final long SEED = 20_260_101;
 
+    /** As many as hit different moments; FaultSoak plays many more. */
+    private static final int KILLS = 3;
+
     @TempDir
     static Path brokerDir;
 
@@ -73,13 +76,13 @@ final class InstanceFaultTest {
 
     /** RocksDB flushes all the time, so each kill also loses the task directories, as Kafka Streams wants it. */
     @Test
-    void tenKillsAtRandomLoseNothingAndLeaveWalFilesAlone(TestInfo test) throws Exception {
+    void killsAtRandomLoseNothingAndLeaveWalFilesAlone(TestInfo test) throws Exception {
         try (FaultScene scene = scene(test, "kafka.rocksdb.config.setter=" + TinyMemtables.class.getName())) {
             scene.startInstance("a");
             scene.startInstance("b");
             scene.startInstance("c");
             scene.awaitProgress("start");
-            for (int i = 0; i < 10; i++) {
+            for (int i = 0; i < 2 * KILLS; i++) {
                 String killed = scene.anyInstance();
                 Map<Path, Object> files = FaultScene.fileKeys(scene.dataDir(killed));
                 scene.killAndRestart(killed);
@@ -100,7 +103,7 @@ final class InstanceFaultTest {
             scene.startInstance("a");
             scene.startInstance("b");
             scene.awaitProgress("start");
-            for (int i = 0; i < 4; i++) {
+            for (int i = 0; i < KILLS; i++) {
                 scene.killAndRestart(scene.anyInstance());
                 long ttls = System.currentTimeMillis() + 12_000;
                 scene.awaitProgress("two ttls without a fault", ttls);
@@ -124,7 +127,7 @@ final class InstanceFaultTest {
             scene.startInstance("b");
             scene.startInstance("c");
             scene.awaitProgress("start");
-            for (int i = 0; i < 5; i++) {
+            for (int i = 0; i < KILLS; i++) {
                 scene.killAndRestart(scene.anyInstance());
             }
             scene.pause("a");
