@@ -36,6 +36,7 @@ export function configForm(id, current, saved) {
   const inputs = {};
   const errors = {};
   let touched = false;
+  let loaded = false;
   const error = (name) => { errors[name] = h('span', { class: 'error', role: 'alert' }); return errors[name]; };
   const field = (name, label, input, hint) => {
     inputs[name] = input;
@@ -89,6 +90,10 @@ export function configForm(id, current, saved) {
   const names = () => inputs.external_ids.value.split('\n').map((one) => one.trim()).filter(Boolean);
 
   function fill() {
+    if (!loaded) {
+      loaded = true;
+      allow(true);
+    }
     if (touched) return;
     const { plan, signals, required_regions, label, external_ids, mode } = config();
     for (const [name] of FIELDS) {
@@ -314,5 +319,8 @@ export function configForm(id, current, saved) {
     h('div', { class: 'buttons' }, h('button', { type: 'submit', class: 'primary' }, 'Save'),
       h('button', { type: 'button', onclick: dryRun }, 'What would it reject?'), h('button', { type: 'button', class: 'quiet', onclick: reset }, 'Reset')),
     preview, lines);
+  const allow = (allowed) => { for (const one of box.elements) one.disabled = !allowed; };
+  // What is typed before the config is here would be compared with nothing, and would save every other field as empty.
+  allow(false);
   return { element: box, fill };
 }

@@ -24,6 +24,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentSkipListSet;
+import java.util.concurrent.CountDownLatch;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
@@ -233,6 +234,33 @@ final class DashboardTest {
         assertThat(http.get("/v1/tenants/8").json().at("/config/external_ids")).isEmpty();
     }
 
+    /** A change that is made before the config is there would clear every limit that the form does not show yet. */
+    @Test
+    void theFormWaitsForTheConfig() {
+        put("85", "{\"label\":\"Slow\",\"max_entities\":7}");
+        CountDownLatch arrives = new CountDownLatch(1);
+        page.route("**/v1/tenants/85", route -> {
+            if (arrives.getCount() == 0) {
+                route.resume();
+            } else {
+                route.abort();
+            }
+        });
+        show(page, "#/tenant/85");
+        page.locator("#f-label").waitFor();
+        assertThat(page.locator("form.edit input:enabled, form.edit button:enabled, form.edit textarea:enabled")
+                        .count())
+                .isZero();
+
+        arrives.countDown();
+        page.fill("#f-label", "Changed");
+        page.click("form.edit button.primary");
+        awaitText("h1", "Changed");
+        JsonNode config = http.get("/v1/tenants/85").json().path("config");
+        assertThat(config.path("label").asText()).isEqualTo("Changed");
+        assertThat(config.path("max_entities").asInt()).isEqualTo(7);
+    }
+
     @Test
     void anEditedQuotaChangesDecisionsAndIsInTheHistory() throws Exception {
         put("5", "{\"label\":\"Edited\"}");
@@ -403,7 +431,13 @@ final class DashboardTest {
     void rejectionsOfThePastAreFoundByTenantReasonTextAndTime() throws Exception {
         put("82", "{\"label\":\"Searched\",\"max_entities\":1}");
         deployment.send(60, i -> "{\"tenant_id\":82,\"item\":\"teapot-%d\"}".formatted(i));
-        awaitRejected("82", 59);
+        // Usage is told before the commit that lets readers see the rejections.
+        TidegateProcess.await(Duration.ofMillis((long) WITHIN_MS), "rejections that can be read", () -> "", () -> http.get(
+                        "/v1/rejections/search?tenant=82&limit=100")
+                .json()
+                .path("rejections")
+                .size()
+                == 59);
         show(page, "#/rejections?tenant=82");
         page.waitForFunction("() => document.querySelectorAll('#tail li').length === 50");
         page.click("#older");
