@@ -432,12 +432,15 @@ final class DashboardTest {
         put("82", "{\"label\":\"Searched\",\"max_entities\":1}");
         deployment.send(60, i -> "{\"tenant_id\":82,\"item\":\"teapot-%d\"}".formatted(i));
         // Usage is told before the commit that lets readers see the rejections.
-        TidegateProcess.await(Duration.ofMillis((long) WITHIN_MS), "rejections that can be read", () -> "", () -> http.get(
-                        "/v1/rejections/search?tenant=82&limit=100")
-                .json()
-                .path("rejections")
-                .size()
-                == 59);
+        TidegateProcess.await(
+                Duration.ofMillis((long) WITHIN_MS),
+                "rejections that can be read",
+                () -> "",
+                () -> http.get("/v1/rejections/search?tenant=82&limit=100")
+                                .json()
+                                .path("rejections")
+                                .size()
+                        == 59);
         show(page, "#/rejections?tenant=82");
         page.waitForFunction("() => document.querySelectorAll('#tail li').length === 50");
         page.click("#older");
