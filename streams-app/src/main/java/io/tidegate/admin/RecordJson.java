@@ -5,13 +5,23 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
+import java.time.Instant;
 import java.util.HexFormat;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.header.Header;
 import org.jspecify.annotations.Nullable;
 
 /** Kafka records as JSON, for the command line and the HTTP API alike. */
 public final class RecordJson {
     private RecordJson() {}
+
+    /** Adds where a record is, and its time. */
+    public static void putPlace(ObjectNode into, ConsumerRecord<?, ?> record) {
+        into.put("topic", record.topic());
+        into.put("partition", record.partition());
+        into.put("offset", record.offset());
+        into.put("timestamp", Instant.ofEpochMilli(record.timestamp()).toString());
+    }
 
     /** Adds bytes as text, or in hexadecimal as {@code <name>_hex} if they are not UTF-8. */
     public static void putBytes(ObjectNode into, String name, byte @Nullable [] bytes) {

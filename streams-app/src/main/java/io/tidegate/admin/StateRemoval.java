@@ -70,9 +70,8 @@ public final class StateRemoval implements AutoCloseable {
                 (stays ? kept : topics).add(name);
             }
         });
-        String ledger = settings.applicationId() + "-replays";
-        if (existing.contains(ledger)) {
-            topics.add(ledger);
+        if (existing.contains(settings.replaysTopic())) {
+            topics.add(settings.replaysTopic());
         }
         return new Plan(settings.applicationId(), topics, kept);
     }

@@ -284,15 +284,7 @@ public final class TopicReader implements AutoCloseable {
 
     /** Leaves out what was written before the first record of this time or later, in each partition. */
     public void skipTo(long timestampMs) {
-        Map<TopicPartition, Long> times = new HashMap<>();
-        partitions.forEach(partition -> times.put(partition, Math.max(0, timestampMs)));
-        consumer.offsetsForTimes(times).forEach((partition, found) -> {
-            if (found == null) {
-                consumer.seekToEnd(List.of(partition));
-            } else {
-                consumer.seek(partition, found.offset());
-            }
-        });
+        offsetsAt(timestampMs).forEach(consumer::seek);
     }
 
     /** Leaves out what is below an offset, if it has not been read yet. */

@@ -6,7 +6,6 @@ import io.tidegate.admin.RecordJson;
 import io.tidegate.contract.TidegateHeaders;
 import io.tidegate.http.Json;
 import io.tidegate.tenant.TenantId;
-import java.time.Instant;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.Function;
@@ -30,10 +29,7 @@ public final class RejectionJson {
     ObjectNode of(ConsumerRecord<byte[], byte[]> record) {
         String tenant = TidegateHeaders.text(record.headers(), TidegateHeaders.TENANT);
         ObjectNode json = Json.object();
-        json.put("topic", record.topic());
-        json.put("partition", record.partition());
-        json.put("offset", record.offset());
-        json.put("timestamp", Instant.ofEpochMilli(record.timestamp()).toString());
+        RecordJson.putPlace(json, record);
         json.put("tenant", tenant);
         TenantId id = tenant == null ? null : TenantId.tryParse(tenant);
         TenantJson.putTenantId(json, id);

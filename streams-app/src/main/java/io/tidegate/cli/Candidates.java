@@ -1,9 +1,7 @@
 package io.tidegate.cli;
 
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
-import java.util.Locale;
 import java.util.TreeSet;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -98,12 +96,7 @@ final class Candidates {
     }
 
     private List<String> values(ArgSpec argument) {
-        List<String> values = new ArrayList<>();
-        if (argument.completionCandidates() != null) {
-            argument.completionCandidates().forEach(value -> values.add(value.toLowerCase(Locale.ROOT)));
-        } else if (argument.paramLabel().equals("TENANT")) {
-            values.addAll(tenants.get());
-        }
-        return values;
+        List<String> values = CompletedCommand.values(argument);
+        return values.isEmpty() && CompletedCommand.isTenant(argument) ? tenants.get() : values;
     }
 }

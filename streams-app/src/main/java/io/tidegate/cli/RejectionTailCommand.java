@@ -55,19 +55,8 @@ final class RejectionTailCommand implements Callable<Integer> {
             description = "Only the last N of those that are selected.")
     private @Nullable Integer last;
 
-    @Option(
-            names = "--since",
-            paramLabel = "TIME",
-            converter = Amounts.TimeConverter.class,
-            description = "Only from this time on: 2026-11-25T14:30:00Z, or how long ago, such as 15m.")
-    private @Nullable Instant since;
-
-    @Option(
-            names = "--until",
-            paramLabel = "TIME",
-            converter = Amounts.TimeConverter.class,
-            description = "Only before this time, in the same forms.")
-    private @Nullable Instant until;
+    @Mixin
+    private RecordSelection selection = new RecordSelection();
 
     @Option(
             names = "--tenant",
@@ -82,13 +71,6 @@ final class RejectionTailCommand implements Callable<Integer> {
             completionCandidates = ReasonCandidates.class,
             description = "Only these reasons; can be repeated.")
     private List<String> reasons = new ArrayList<>();
-
-    @Option(
-            names = "--header",
-            paramLabel = "NAME[=VALUE]",
-            converter = HeaderFilter.Converter.class,
-            description = "Only records with this header; can be repeated, then all must match.")
-    private List<HeaderFilter> headers = new ArrayList<>();
 
     @Option(names = "--dead-letter", description = "Also records that could not be judged.")
     private boolean deadLetter;
@@ -115,13 +97,13 @@ final class RejectionTailCommand implements Callable<Integer> {
         names = names(settings);
         PrintWriter out = spec.commandLine().getOut();
         try (TopicReader reader = new TopicReader(settings, topics)) {
-            TopicTail tail = reader.tail(since, until, this::isWanted);
+            TopicTail tail = reader.tail(selection.since(), selection.until(), this::isWanted);
             if (output.isTable()) {
                 out.printf(ROW, "TIME", "TENANT", "NAME", "REASON", "RETRY AFTER", "SOURCE", "MESSAGE");
             }
             if (last != null) {
                 tail.last(last, record -> print(record, out));
-            } else if (!follow || since != null) {
+            } else if (!follow || selection.since() != null) {
                 tail.all(() -> !enough(), record -> print(record, out));
             }
             if (follow) {
@@ -148,6 +130,8 @@ final class RejectionTailCommand implements Callable<Integer> {
         if (max != null && max < 0) {
             throw new ParameterException(spec.commandLine(), "--max = %d is below 0".formatted(max));
         }
+        Instant since = selection.since();
+        Instant until = selection.until();
         if (follow && until != null) {
             throw new ParameterException(
                     spec.commandLine(), "--until selects what exists, so it does not go with --follow");
@@ -186,7 +170,7 @@ final class RejectionTailCommand implements Callable<Integer> {
         String reason = TidegateHeaders.text(record.headers(), TidegateHeaders.REASON);
         return (tenant == null || tenant.decimal().equals(ofTenant))
                 && (reasons.isEmpty() || reasons.contains(reason))
-                && headers.stream().allMatch(header -> header.matches(record.headers()));
+                && selection.hasHeaders(record.headers());
     }
 
     private void print(ConsumerRecord<byte[], byte[]> record, PrintWriter out) {
@@ -205,10 +189,7 @@ final class RejectionTailCommand implements Callable<Integer> {
 
     private ObjectNode json(ConsumerRecord<byte[], byte[]> record, @Nullable String ofTenant) {
         ObjectNode json = Json.object();
-        json.put("topic", record.topic());
-        json.put("partition", record.partition());
-        json.put("offset", record.offset());
-        json.put("timestamp", Instant.ofEpochMilli(record.timestamp()).toString());
+        RecordJson.putPlace(json, record);
         Json.putTenant(json, ofTenant == null ? null : TenantId.tryParse(ofTenant));
         json.put("tenant", ofTenant);
         namesOf(ofTenant).forEach(json.putArray("tenant_names")::add);

@@ -11,9 +11,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.Callable;
 import org.apache.kafka.common.header.internals.RecordHeaders;
@@ -53,26 +51,8 @@ final class WalCatCommand implements Callable<Integer> {
             description = "Then print those to come, until Ctrl-C.")
     private boolean follow;
 
-    @Option(
-            names = "--since",
-            paramLabel = "TIME",
-            converter = Amounts.TimeConverter.class,
-            description = "Only from this time on: 2026-11-25T14:30:00Z, or how long ago, such as 15m.")
-    private @Nullable Instant since;
-
-    @Option(
-            names = "--until",
-            paramLabel = "TIME",
-            converter = Amounts.TimeConverter.class,
-            description = "Only before this time, in the same forms.")
-    private @Nullable Instant until;
-
-    @Option(
-            names = "--header",
-            paramLabel = "NAME[=VALUE]",
-            converter = HeaderFilter.Converter.class,
-            description = "Only records with this header; can be repeated, then all must match.")
-    private List<HeaderFilter> headers = new ArrayList<>();
+    @Mixin
+    private RecordSelection selection = new RecordSelection();
 
     @Option(
             names = {"-n", "--max"},
@@ -117,10 +97,7 @@ final class WalCatCommand implements Callable<Integer> {
     }
 
     private boolean isWanted(WalRecord record) {
-        return (since == null || record.timestampMs() >= since.toEpochMilli())
-                && (until == null || record.timestampMs() < until.toEpochMilli())
-                && (headers.isEmpty()
-                        || headers.stream().allMatch(header -> header.matches(new RecordHeaders(record.headers()))));
+        return selection.hasTime(record.timestampMs()) && selection.hasHeaders(new RecordHeaders(record.headers()));
     }
 
     private void print(WalRecord record, PrintWriter out) {

@@ -336,6 +336,11 @@ public final class Settings {
         return config.getString(TOPIC_OWNERS);
     }
 
+    /** What was replayed, by {@code rejections replay}; it exists after the first. */
+    public String replaysTopic() {
+        return applicationId() + "-replays";
+    }
+
     public Duration topicsCheckInterval() {
         return Duration.ofMillis(config.getLong(TOPICS_CHECK_INTERVAL_MS));
     }

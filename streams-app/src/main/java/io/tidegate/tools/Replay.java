@@ -198,7 +198,7 @@ public final class Replay {
         this.replaysMax = replaysMax;
         this.droppedHeaders = Set.copyOf(droppedHeaders);
         this.pacePerSec = pacePerSec;
-        this.ledgerTopic = settings.applicationId() + "-replays";
+        this.ledgerTopic = settings.replaysTopic();
         this.directory = new TenantDirectory(settings);
         this.configs = directory.snapshot();
     }
