@@ -4,19 +4,28 @@ import io.tidegate.config.Settings;
 import io.tidegate.contract.StateKeys;
 import io.tidegate.contract.Topics;
 import io.tidegate.streams.KafkaInternals;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.common.config.TopicConfig;
 
 /** The topics of a deployment: the role of each, and the settings that missing ones are created with. */
 public final class TopicPlan {
     static final long FOREVER = -1;
+
+    /** What is said about signals, with their times. */
+    static final Set<TopicRole> ANSWERS = EnumSet.of(TopicRole.QUOTA_EXCEEDED, TopicRole.DEAD_LETTER, TopicRole.EVENTS);
+
+    /** How long the answer to the oldest signal can be read. */
+    private static final long ANSWERS_MORE_MS = Duration.ofDays(7).toMillis();
 
     private final Settings settings;
 
@@ -86,7 +95,10 @@ public final class TopicPlan {
             // Also where producers may set the time: that is to be chosen for an existing topic.
             config.put(TopicConfig.MESSAGE_TIMESTAMP_TYPE_CONFIG, "LogAppendTime");
         } else if (role == TopicRole.BY_TENANT) {
-            config.put(TopicConfig.RETENTION_MS_CONFIG, byTenantRetentionMs(ingressRetentionMs));
+            config.put(
+                    TopicConfig.RETENTION_MS_CONFIG, retentionMs(ingressRetentionMs, settings.byTenantRetentionMs()));
+        } else if (ANSWERS.contains(role)) {
+            config.put(TopicConfig.RETENTION_MS_CONFIG, retentionMs(ingressRetentionMs, ANSWERS_MORE_MS));
         } else if (role == TopicRole.ACCEPTED) {
             config.put(TopicConfig.RETENTION_MS_CONFIG, Long.toString(settings.acceptedRetentionMs()));
         }
@@ -111,11 +123,13 @@ public final class TopicPlan {
     }
 
     /**
-     * A signal keeps its time on the way, and brokers delete by that time: a signal that waited in the ingress topic for
-     * days is as old in this topic from the first moment, and must not be deleted before it is read.
+     * A signal keeps its time on the way, and so does what is said about it. Brokers delete by that time: a record about a
+     * signal that waited in the ingress topic for days is as old from the first moment, and must not be deleted before it
+     * is read.
+     *
+     * @param more how much longer than the ingress topics
      */
-    private String byTenantRetentionMs(long ingressRetentionMs) {
-        long more = settings.byTenantRetentionMs();
+    private static String retentionMs(long ingressRetentionMs, long more) {
         return Long.toString(
                 ingressRetentionMs < 0 || more < 0 || more > Long.MAX_VALUE - ingressRetentionMs
                         ? FOREVER

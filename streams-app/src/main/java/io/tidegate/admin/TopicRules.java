@@ -137,6 +137,13 @@ final class TopicRules {
                     WhileRunning.REPORT,
                     "Signals keep their time: after an outage, brokers would delete them before a copy of the WAL is restored."),
             rule(
+                    TopicPlan.ANSWERS,
+                    TopicConfig.RETENTION_MS_CONFIG,
+                    new IngressRetention(),
+                    AtStart.WARN,
+                    WhileRunning.REPORT,
+                    "Answers have the time of their signal: brokers could delete that of an old signal before anybody reads it."),
+            rule(
                     EnumSet.complementOf(EnumSet.of(DEAD_LETTER, CHANGELOG)),
                     TopicConfig.MAX_MESSAGE_BYTES_CONFIG,
                     new AtLeast(MESSAGE_BYTES_MIN, null),

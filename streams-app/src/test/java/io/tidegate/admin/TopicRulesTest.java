@@ -137,6 +137,35 @@ final class TopicRulesTest {
         }
     }
 
+    /** They have the time of their signal, by which brokers delete. */
+    @Test
+    void answersAreKeptLongerThanSignals() {
+        for (TopicRole role : List.of(TopicRole.QUOTA_EXCEEDED, TopicRole.DEAD_LETTER, TopicRole.EVENTS)) {
+            TopicState bad = with(good(role), TopicConfig.RETENTION_MS_CONFIG, Long.toString(WEEK_MS - 1));
+            TopicState created = with(
+                    good(role),
+                    TopicConfig.RETENTION_MS_CONFIG,
+                    new TopicPlan(settings())
+                            .internal(WEEK_MS)
+                            .get(role.title())
+                            .configs()
+                            .get(TopicConfig.RETENTION_MS_CONFIG));
+
+            assertThat(findings(settings(), bad, Map.of()))
+                    .as(role.title())
+                    .singleElement()
+                    .satisfies(found -> assertThat(found.rule().atStart()).isEqualTo(AtStart.WARN));
+            assertThat(created.number(TopicConfig.RETENTION_MS_CONFIG))
+                    .as(role.title())
+                    .isEqualTo(2 * WEEK_MS);
+        }
+        assertThat(new TopicPlan(settings())
+                        .internal(TopicPlan.FOREVER)
+                        .get("quota-exceeded")
+                        .configs())
+                .containsEntry(TopicConfig.RETENTION_MS_CONFIG, "-1");
+    }
+
     @Test
     void everyTopicThatIsNoTableMustNotBeCompacted() {
         for (TopicRole role : TopicRole.values()) {

@@ -223,6 +223,7 @@ abstract class MainJobContract {
             assertThat(retentionMs(admin, app.topic("by-tenant")))
                     .isEqualTo(week + Duration.ofDays(1).toMillis());
             assertThat(retentionMs(admin, app.topic("accepted"))).isEqualTo(-1);
+            assertThat(retentionMs(admin, app.topic("quota-exceeded"))).isEqualTo(2 * week);
         }
         var otherShards = app.tidegate("init", "--set", "shards=5");
         assertThat(otherShards.exit()).isEqualTo(1);

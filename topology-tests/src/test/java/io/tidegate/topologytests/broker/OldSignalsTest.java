@@ -1,0 +1,98 @@
+package io.tidegate.topologytests.broker;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tidegate.demo.EmbeddedBroker;
+import io.tidegate.topologytests.support.Deployment;
+import io.tidegate.topologytests.support.TidegateProcess;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.serialization.StringSerializer;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * Signals that are older than the brokers' default retention, as in a backlog or with times of producers: brokers delete by
+ * the time of a record, and what is said about such a signal has its time.
+ */
+@Timeout(value = 4, unit = TimeUnit.MINUTES)
+final class OldSignalsTest {
+    private static final long AGE_MS = Duration.ofDays(30).toMillis();
+    private static final String PROBE = "probe";
+
+    @TempDir
+    private Path temp;
+
+    @Test
+    void brokersDoNotDeleteTheAnswersToOldSignals() throws Exception {
+        Map<String, String> deletesAtOnce =
+                Map.of("log.initial.task.delay.ms", "100", "log.retention.check.interval.ms", "100");
+        try (EmbeddedBroker broker = EmbeddedBroker.start(temp.resolve("broker"), 0, deletesAtOnce);
+                Deployment app = new Deployment(
+                        broker.bootstrapServers(), "old", temp, "signals.require.log.append.time=false");
+                Admin admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()));
+                var producer = new KafkaProducer<>(
+                        Map.<String, Object>of("bootstrap.servers", broker.bootstrapServers(), "acks", "all"),
+                        new StringSerializer(),
+                        new StringSerializer())) {
+            String keptMs = Long.toString(2 * AGE_MS);
+            admin.createTopics(List.of(
+                            new NewTopic(app.signals(), 2, (short) 1)
+                                    .configs(Map.of("message.timestamp.type", "CreateTime", "retention.ms", keptMs)),
+                            new NewTopic(PROBE, 1, (short) 1).configs(Map.of("retention.ms", "1000"))))
+                    .all()
+                    .get(30, TimeUnit.SECONDS);
+            assertThat(app.tidegate("init").exit()).isZero();
+            app.set("2", "--rate", "10/s", "--burst", "10");
+            app.start("a");
+            long at = System.currentTimeMillis() - AGE_MS;
+            for (int i = 0; i < 15; i++) {
+                send(producer, app.signals(), at, "{\"tenant_id\":2}");
+            }
+            send(producer, app.signals(), at, "{}");
+            assertThat(app.verify("a").at("/balanced").asBoolean()).isTrue();
+
+            // Two in turn: the first may be deleted by a pass that began before the answers were there.
+            for (long deleted = 1; deleted <= 2; deleted++) {
+                send(producer, PROBE, at, "old");
+                long wanted = deleted;
+                TidegateProcess.await(
+                        Duration.ofSeconds(60),
+                        "the broker to delete old records",
+                        app::logs,
+                        () -> begins(admin) == wanted);
+            }
+
+            var books = app.verify("a");
+            assertThat(books.at("/tenants/2/rejected/burst_exceeded").asLong()).isEqualTo(5);
+            assertThat(books.findValuesAsText("dead_lettered")).contains("1");
+        }
+    }
+
+    private static void send(KafkaProducer<String, String> producer, String topic, long atMs, String value)
+            throws Exception {
+        producer.send(new ProducerRecord<>(topic, 0, atMs, null, value)).get(30, TimeUnit.SECONDS);
+    }
+
+    private static long begins(Admin admin) {
+        TopicPartition probe = new TopicPartition(PROBE, 0);
+        try {
+            return admin.listOffsets(Map.of(probe, OffsetSpec.earliest()))
+                    .partitionResult(probe)
+                    .get(30, TimeUnit.SECONDS)
+                    .offset();
+        } catch (Exception e) {
+            throw new AssertionError(e);
+        }
+    }
+}
