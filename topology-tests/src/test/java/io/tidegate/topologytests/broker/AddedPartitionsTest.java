@@ -175,7 +175,7 @@ final class AddedPartitionsTest {
     @CsvSource({"streams", "classic"})
     void partitionsOfAnyTopicThatAreAddedWhileAnInstanceRunsStayEmptyAndDoNoHarm(String protocol) throws Exception {
         app = deployment("running-" + protocol, protocol);
-        assertThat(app.tidegate("init").exit()).isZero();
+        app.init();
         configureTenants();
         TidegateProcess instance = app.start("a");
         send();
@@ -208,7 +208,7 @@ final class AddedPartitionsTest {
     @CsvSource({"streams", "classic"})
     void partitionsThatAreAddedWhileNoInstanceRunsStayEmptyAndDoNoHarm(String protocol) throws Exception {
         app = deployment("stopped-" + protocol, protocol);
-        assertThat(app.tidegate("init").exit()).isZero();
+        app.init();
         configureTenants();
         TidegateProcess instance = app.start("a");
         send();
@@ -249,7 +249,7 @@ final class AddedPartitionsTest {
     @Test
     void configsKeepOneOrderAlthoughTheirTopicHasMorePartitions() throws Exception {
         app = deployment("configs", "streams");
-        assertThat(app.tidegate("init").exit()).isZero();
+        app.init();
         raise(4, app.topic("configs"));
         TidegateProcess instance = app.start("a");
         app.set("1", "--rate", "0");
@@ -274,7 +274,7 @@ final class AddedPartitionsTest {
     @Test
     void anotherNumberOfShardsIsRejectedAlthoughTheTopicsHavePartitionsEnough() throws Exception {
         app = deployment("other", "streams");
-        assertThat(app.tidegate("init").exit()).isZero();
+        app.init();
         raise(8, app.topic("by-tenant"), app.topic("commands"), app.topic("accepted"), app.topic("segments"));
 
         var more = app.tidegate("init", "--set", "shards=8");
@@ -284,6 +284,6 @@ final class AddedPartitionsTest {
         assertThat(more.err()).contains("works on %s with shards=2".formatted(app.topic("accepted")), "Set shards=2");
         assertThat(fewer.exit()).isEqualTo(1);
         assertThat(fewer.err()).contains("Set shards=2");
-        assertThat(app.tidegate("init").exit()).isZero();
+        app.init();
     }
 }

@@ -71,10 +71,7 @@ public final class Backlog {
                     .all()
                     .get(30, TimeUnit.SECONDS);
         }
-        var init = app.tidegate("init");
-        if (init.exit() != 0) {
-            throw new AssertionError(init.err());
-        }
+        app.init();
         return new Backlog(app, partitions);
     }
 

@@ -108,7 +108,7 @@ final class GroupLagTest {
                         .configs(Map.of("message.timestamp.type", "CreateTime"))))
                 .all()
                 .get(30, TimeUnit.SECONDS);
-        assertThat(app.tidegate("init").exit()).isZero();
+        app.init();
         app.set("1", "--label", "One");
         TidegateProcess instance = app.start("a");
         Map<String, Object> config = Map.of(

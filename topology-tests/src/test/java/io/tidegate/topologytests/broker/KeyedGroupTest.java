@@ -86,8 +86,7 @@ final class KeyedGroupTest {
 
     /** Before the start, so that the configs hold from the first signal on. */
     private void configureTenants() throws Exception {
-        var init = app.tidegate("init");
-        assertThat(init.exit()).as(init.err()).isZero();
+        app.init();
         for (int tenant = 1; tenant <= TENANTS; tenant++) {
             app.set(Integer.toString(tenant), "--label", "T" + tenant);
         }

@@ -241,7 +241,7 @@ abstract class MainJobContract {
 
     @Test
     void getPrintsWhatSetReads() throws Exception {
-        assertThat(app.tidegate("init").exit()).isZero();
+        app.init();
         app.set("18446744073709551615", "--rate", "100/s", "--burst", "500", "--storage", "1GiB", "--label", "Acme");
         var got = app.tidegate("tenants", "get", "18446744073709551615", "-o", "json");
         Path file = Files.writeString(temp.resolve("config.json"), got.out());

@@ -36,7 +36,7 @@ public final class ManyTenants {
                         "threads=2",
                         "wal.open.files.max=1024")) {
             app.heap("-Xmx2g");
-            expect(app.tidegate("init"));
+            app.init();
             timed(
                     "%d tenants get configs".formatted(tenants),
                     () -> expect(app.tidegate(

@@ -52,7 +52,7 @@ final class OldSignalsTest {
                             new NewTopic(PROBE, 1, (short) 1).configs(Map.of("retention.ms", "1000"))))
                     .all()
                     .get(30, TimeUnit.SECONDS);
-            assertThat(app.tidegate("init").exit()).isZero();
+            app.init();
             app.set("2", "--rate", "10/s", "--burst", "10");
             app.start("a");
             long at = System.currentTimeMillis() - AGE_MS;

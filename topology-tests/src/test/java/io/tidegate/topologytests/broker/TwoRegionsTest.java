@@ -67,7 +67,7 @@ final class TwoRegionsTest {
 
     @Test
     void writesEachTenantOnlyWhereItMayBe() throws Exception {
-        assertThat(eu.tidegate("init").exit()).isZero();
+        eu.init();
         eu.set("1", "--region", "eu");
         eu.set("2", "--region", "us");
         eu.set("3", "--label", "Three");
@@ -103,7 +103,7 @@ final class TwoRegionsTest {
 
     @Test
     void pruningInOneRegionLeavesTheOtherAsItIs() throws Exception {
-        assertThat(eu.tidegate("init").exit()).isZero();
+        eu.init();
         eu.set("3", "--label", "Three");
         eu.start("eu");
         us.start("us");

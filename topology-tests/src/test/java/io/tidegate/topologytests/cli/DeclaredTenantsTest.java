@@ -45,7 +45,7 @@ final class DeclaredTenantsTest {
 
     private void deploy(String name) throws Exception {
         app = new Deployment(broker.bootstrapServers(), name, Files.createDirectory(temp.resolve(name)));
-        assertThat(app.tidegate("init").exit()).isZero();
+        app.init();
     }
 
     private InProcess run(int exit, String... words) {

@@ -103,7 +103,7 @@ final class ExamplesTest {
         Path dir = Files.createDirectory(temp.resolve(name));
         try (Deployment app =
                 new Deployment(broker.bootstrapServers(), "example-" + name, dir, "tenant.source=" + source)) {
-            assertThat(app.tidegate("init").exit()).isZero();
+            app.init();
             app.set("42", "--rate", "5/s", "--burst", "5");
             app.start("a");
             List<String> command = new ArrayList<>(List.of(client));

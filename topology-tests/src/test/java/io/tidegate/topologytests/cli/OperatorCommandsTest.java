@@ -83,7 +83,7 @@ final class OperatorCommandsTest {
         assertThat(before.out())
                 .contains("warn  topics    missing: %s.accepted".formatted(app.applicationId()), "fix: tidegate init");
 
-        assertThat(app.tidegate("init").exit()).isZero();
+        app.init();
         var healthy = app.tidegate("doctor", "-o", "json", "--data-dir", app.dataDir("a"));
         assertThat(healthy.exit()).as(healthy.out()).isZero();
         assertThat(JSON.readTree(healthy.out()).at("/findings").findValuesAsText("area"))
@@ -122,7 +122,7 @@ final class OperatorCommandsTest {
 
     @Test
     void aTransactionThatNobodyEndsIsFoundByTheDoctor() throws Exception {
-        assertThat(app.tidegate("init").exit()).isZero();
+        app.init();
         Map<String, Object> config = Map.of(
                 "bootstrap.servers",
                 broker.bootstrapServers(),
@@ -152,7 +152,7 @@ final class OperatorCommandsTest {
 
     @Test
     void aDryRunSaysWhatLimitsWouldHaveRefusedAndSetsNothing() throws Exception {
-        assertThat(app.tidegate("init").exit()).isZero();
+        app.init();
         app.set("1", "--label", "One");
         app.set("2", "--entities", "4", "--mode", "observe");
         app.start("a");
@@ -196,7 +196,7 @@ final class OperatorCommandsTest {
 
     @Test
     void theSignalsBetweenTheStagesArePrintedAndRecordsThatAreNotEnvelopesAreReported() throws Exception {
-        assertThat(app.tidegate("init").exit()).isZero();
+        app.init();
         app.set("1", "--label", "One");
         app.set("3", "--label", "Three");
         app.start("a");
@@ -261,7 +261,7 @@ final class OperatorCommandsTest {
 
     @Test
     void historySaysWhoChangedWhatAndUndoTakesItBack() throws Exception {
-        assertThat(app.tidegate("init").exit()).isZero();
+        app.init();
         app.set("7", "--rate", "10");
         app.set("7", "--rate", "20", "--label", "Seven");
 
@@ -298,7 +298,7 @@ final class OperatorCommandsTest {
 
     @Test
     void everyChangeSaysWhereItStandsInJson() throws Exception {
-        assertThat(app.tidegate("init").exit()).isZero();
+        app.init();
         long last = -1;
         for (String[] change : new String[][] {
             {"set", "9", "--rate", "10"},

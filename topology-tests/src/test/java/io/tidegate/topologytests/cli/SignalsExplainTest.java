@@ -158,7 +158,7 @@ final class SignalsExplainTest {
 
     @Test
     void doctorsReadTheIngressAndSayHowManyRecordsNameATenant() throws Exception {
-        assertThat(app.tidegate("init").exit()).isZero();
+        app.init();
         Files.createDirectories(Path.of(app.dataDir("a")));
         assertThat(app.tidegate("tenants", "set", "42", "--rate", "10/s").exit())
                 .isZero();

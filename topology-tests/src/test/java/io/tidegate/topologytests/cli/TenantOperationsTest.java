@@ -116,7 +116,7 @@ final class TenantOperationsTest {
     void theJsonOfOneTenantIsATemplateForAnother() throws Exception {
         try (Deployment app = new Deployment(
                 broker.bootstrapServers(), "template", Files.createDirectory(temp.resolve("template")))) {
-            assertThat(app.tidegate("init").exit()).isZero();
+            app.init();
             List<String> limits = List.of("set", "--rate", "5/s", "--entities", "9", "--label", "Zwölf");
             assertThat(command(app, "42", limits).exit()).isZero();
 
@@ -140,7 +140,7 @@ final class TenantOperationsTest {
     }
 
     private void compareAll(Deployment app) throws Exception {
-        assertThat(app.tidegate("init").exit()).isZero();
+        app.init();
         Http http = Http.of(app.start("a"));
         store(app, "0", "{\"tenant_id\":0,\"max_signals_per_sec\":77}");
         store(app, "1", OTHERS);

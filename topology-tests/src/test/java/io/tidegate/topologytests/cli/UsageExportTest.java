@@ -41,7 +41,7 @@ final class UsageExportTest {
                         .configs(Map.of("message.timestamp.type", "CreateTime", "retention.ms", "-1"));
                 admin.createTopics(List.of(signals)).all().get(30, TimeUnit.SECONDS);
             }
-            assertThat(app.tidegate("init").exit()).isZero();
+            app.init();
             app.set("1", "--label", "Acme, \"Inc\"");
             app.set("2", "--rate", "10/s", "--burst", "10");
             TidegateProcess killed = app.start("a");

@@ -94,7 +94,7 @@ final class CommitFaultTest {
     @CsvSource({"streams", "classic"})
     void anInstanceThatSleepsBetweenCommitAndAppendLeavesNoGapInAnyCopy(String protocol) throws Exception {
         try (Deployment app = deployment("commit.interval.ms=200", "group.protocol=" + protocol)) {
-            assertThat(app.tidegate("init").exit()).isZero();
+            app.init();
             app.prepareLoad();
             var sending = app.load("20s");
             TidegateProcess frozen = app.launchFaulty("a", Fault.FREEZE, Moment.BETWEEN_COMMIT_AND_APPEND, 20);
@@ -175,7 +175,7 @@ final class CommitFaultTest {
     }
 
     private static void configure(Deployment app) throws Exception {
-        assertThat(app.tidegate("init").exit()).isZero();
+        app.init();
         for (int tenant = 1; tenant <= TENANTS; tenant++) {
             app.set(Integer.toString(tenant), "--label", "Tenant");
         }

@@ -111,10 +111,7 @@ final class FaultScene implements AutoCloseable {
                 "wal.checkpoint.interval.ms=1000"));
         all.addAll(List.of(settings));
         Deployment app = new Deployment(cluster.bootstrapServers(), name, temp, all.toArray(String[]::new));
-        var init = app.tidegate("init");
-        if (init.exit() != 0) {
-            throw new AssertionError(init.err());
-        }
+        app.init();
         boolean keyed = List.of(settings).contains(KEYED_INGRESS);
         Traffic traffic = new Traffic(cluster.bootstrapServers(), app.signals(), SHARDS, seed, hotShare, keyed);
         traffic.writeConfigs(app.topic("configs"));

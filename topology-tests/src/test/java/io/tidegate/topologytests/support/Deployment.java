@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.tidegate.cli.InProcess;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.wal.DataDir;
 import io.tidegate.wal.WalReader;
@@ -155,8 +156,17 @@ public final class Deployment implements AutoCloseable {
         return temp.resolve("data-" + instance).toString();
     }
 
-    /** Runs a command; the connection is added where the command has one. */
+    /** Runs a command as a process; the connection is added where the command has one. */
     public TidegateProcess.Result tidegate(String... arguments) throws Exception {
+        return TidegateProcess.command(temp, connected(arguments));
+    }
+
+    /** Runs a command that only prepares or checks: in this process, because each of its own takes seconds. */
+    public InProcess quick(String... arguments) {
+        return InProcess.run(connected(arguments));
+    }
+
+    private String[] connected(String... arguments) {
         List<String> all = new ArrayList<>(List.of(arguments));
         if (!arguments[0].equals("wal") || all.contains("--repair") || all.contains("prune")) {
             // Before what the test sets itself, because the last one holds.
@@ -165,13 +175,19 @@ public final class Deployment implements AutoCloseable {
                     .count();
             all.addAll(options, List.of(connection()));
         }
-        return TidegateProcess.command(temp, all.toArray(String[]::new));
+        return all.toArray(String[]::new);
     }
 
-    public void set(String tenant, String... limits) throws Exception {
+    /** Creates the topics. */
+    public void init() {
+        InProcess result = quick("init");
+        assertThat(result.exit()).as(result.err()).isZero();
+    }
+
+    public void set(String tenant, String... limits) {
         List<String> arguments = new ArrayList<>(List.of("tenants", "set", tenant));
         arguments.addAll(List.of(limits));
-        var result = tidegate(arguments.toArray(String[]::new));
+        InProcess result = quick(arguments.toArray(String[]::new));
         assertThat(result.exit()).as(result.err()).isZero();
     }
 
@@ -193,7 +209,7 @@ public final class Deployment implements AutoCloseable {
                     verify.addAll(List.of("--also-data-dir", dir.toString()));
                 }
             }
-            var result = tidegate(verify.toArray(String[]::new));
+            InProcess result = quick(verify.toArray(String[]::new));
             assertThat(result.exit())
                     .as(() -> result.out() + result.err() + logs())
                     .isZero();
