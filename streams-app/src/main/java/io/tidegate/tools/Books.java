@@ -199,12 +199,16 @@ public final class Books {
             signals.beginnings().forEach((partition, first) -> sources.put(partition, new Source(first)));
             signals.readToEnd(this::signal);
             progress.accept("reading the outcomes");
+            Map<TopicPartition, Long> beginnings = outcomes.beginnings();
             outcomes.readToEnd(this::outcome);
             Patience patience = new Patience(settleWithin);
             for (long missing = missing(); missing > 0 && patience.with(missing); missing = missing()) {
                 progress.accept("waiting for %d signals that are on their way".formatted(missing));
                 long stepEnd = System.nanoTime() + SETTLE_STEP.toNanos();
                 outcomes.follow(() -> System.nanoTime() > stepEnd, this::outcome);
+            }
+            if (missing() > 0) {
+                beginnings.forEach(this::deleted);
             }
             progress.accept("reading the WAL");
             readWal(dirs, patience);
@@ -320,6 +324,16 @@ public final class Books {
             case REJECTED -> account.rejected.merge(reason(record.headers()), 1L, Long::sum);
             case DEAD_LETTERED -> account.deadLettered++;
             case FORWARDED -> account.forwarded++;
+        }
+    }
+
+    /** Where an outcome may have been that was not found. */
+    private void deleted(TopicPartition partition, long begins) {
+        if (begins > 0) {
+            find(
+                    ("records of %s below %d were deleted: what seems to have come out nowhere may have come out there. Keep them"
+                                    + " longer than signals (retention.ms)")
+                            .formatted(partition, begins));
         }
     }
 

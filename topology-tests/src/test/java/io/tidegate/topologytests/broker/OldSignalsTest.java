@@ -11,11 +11,14 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.AlterConfigOp;
+import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.serialization.StringSerializer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -70,12 +73,29 @@ final class OldSignalsTest {
                         Duration.ofSeconds(60),
                         "the broker to delete old records",
                         app::logs,
-                        () -> begins(admin) == wanted);
+                        () -> begins(admin, new TopicPartition(PROBE, 0)) == wanted);
             }
 
             var books = app.verify("a");
             assertThat(books.at("/tenants/2/rejected/burst_exceeded").asLong()).isEqualTo(5);
             assertThat(books.findValuesAsText("dead_lettered")).contains("1");
+
+            // Somebody keeps them for a second only.
+            List<TopicPartition> rejections = List.of(
+                    new TopicPartition(app.topic("quota-exceeded"), 0),
+                    new TopicPartition(app.topic("quota-exceeded"), 1));
+            var topic = new ConfigResource(ConfigResource.Type.TOPIC, app.topic("quota-exceeded"));
+            var second = new AlterConfigOp(new ConfigEntry("retention.ms", "1000"), AlterConfigOp.OpType.SET);
+            admin.incrementalAlterConfigs(Map.of(topic, List.of(second))).all().get(30, TimeUnit.SECONDS);
+            TidegateProcess.await(
+                    Duration.ofSeconds(60),
+                    "the broker to delete the rejections",
+                    app::logs,
+                    () -> rejections.stream().anyMatch(partition -> begins(admin, partition) > 0));
+
+            var verify = app.quick("verify", "--data-dir", app.dataDir("a"), "--settle", "1s");
+            assertThat(verify.exit()).isEqualTo(3);
+            assertThat(verify.out()).contains("were deleted", "Keep them longer than signals (retention.ms)");
         }
     }
 
@@ -84,11 +104,10 @@ final class OldSignalsTest {
         producer.send(new ProducerRecord<>(topic, 0, atMs, null, value)).get(30, TimeUnit.SECONDS);
     }
 
-    private static long begins(Admin admin) {
-        TopicPartition probe = new TopicPartition(PROBE, 0);
+    private static long begins(Admin admin, TopicPartition partition) {
         try {
-            return admin.listOffsets(Map.of(probe, OffsetSpec.earliest()))
-                    .partitionResult(probe)
+            return admin.listOffsets(Map.of(partition, OffsetSpec.earliest()))
+                    .partitionResult(partition)
                     .get(30, TimeUnit.SECONDS)
                     .offset();
         } catch (Exception e) {
