@@ -19,16 +19,21 @@ final class Finding {
 
     private static final int KINDS = 3;
 
-    private final long[] seen;
-    private final Ids[] ids = new Ids[KINDS];
+    private final int nodes;
+    /** A bit for each of the first nodes that was there before; the rest, which mappings rarely have, are in an array. */
+    private long seen;
+
+    private long @Nullable [] seenMore;
+    private final @Nullable String[] first = new String[KINDS];
+    private Ids @Nullable [] more;
     private @Nullable TenantRef tenant;
     private @Nullable String type;
     private @Nullable Defective defect;
     private int entities;
 
-    /** Distinct ids of one kind. */
+    /** Distinct ids of one kind, where there are several. */
     private static final class Ids {
-        private final List<String> list = new ArrayList<>(2);
+        private final List<String> list = new ArrayList<>();
         private @Nullable Set<String> set;
 
         boolean add(String id) {
@@ -45,15 +50,23 @@ final class Finding {
 
     /** @param nodes how many nodes the tree of pointers has */
     Finding(int nodes) {
-        seen = new long[(nodes + Long.SIZE - 1) / Long.SIZE];
+        this.nodes = nodes;
     }
 
     /** Whether the place has been there before: with two values, two readers could see two signals. */
     boolean isRepeated(Node node) {
         long bit = 1L << node.number;
-        int word = node.number / Long.SIZE;
-        boolean repeated = (seen[word] & bit) != 0;
-        seen[word] |= bit;
+        if (node.number < Long.SIZE) {
+            boolean repeated = (seen & bit) != 0;
+            seen |= bit;
+            return repeated;
+        }
+        if (seenMore == null) {
+            seenMore = new long[nodes / Long.SIZE];
+        }
+        int word = node.number / Long.SIZE - 1;
+        boolean repeated = (seenMore[word] & bit) != 0;
+        seenMore[word] |= bit;
         return repeated;
     }
 
@@ -94,11 +107,7 @@ final class Finding {
 
     /** Adds an entity; false if the signal names too many. */
     boolean entity(SignalField field, String id) {
-        int kind = field.ordinal() - SignalField.ITEM.ordinal();
-        if (ids[kind] == null) {
-            ids[kind] = new Ids();
-        }
-        if (ids[kind].add(id)) {
+        if (isNew(field.ordinal() - SignalField.ITEM.ordinal(), id)) {
             entities++;
         }
         if (entities > Signal.ENTITIES_MAX) {
@@ -106,6 +115,22 @@ final class Finding {
             return false;
         }
         return true;
+    }
+
+    private boolean isNew(int kind, String id) {
+        String known = first[kind];
+        if (known == null) {
+            first[kind] = id;
+            return true;
+        }
+        if (more == null) {
+            more = new Ids[KINDS];
+        }
+        if (more[kind] == null) {
+            more[kind] = new Ids();
+            more[kind].add(known);
+        }
+        return more[kind].add(id);
     }
 
     /** Adds the entity that a field, or an element of it, names; null if it names none as it must. */
@@ -144,6 +169,10 @@ final class Finding {
     }
 
     private List<String> list(int kind) {
-        return ids[kind] == null ? List.of() : ids[kind].list;
+        if (more != null && more[kind] != null) {
+            return more[kind].list;
+        }
+        String only = first[kind];
+        return only == null ? List.of() : List.of(only);
     }
 }

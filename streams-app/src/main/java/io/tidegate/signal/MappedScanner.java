@@ -72,7 +72,7 @@ final class MappedScanner {
         int at = blanks(value, open + 1);
         if (byteAt(value, at) == ']') {
             // Only entities can be a list; of a node that is not read, there are no fields.
-            return node.fields().stream().allMatch(SignalField::isEntity) ? at + 1 : UNSURE;
+            return node.isOfEntities() ? at + 1 : UNSURE;
         }
         for (int index = 0; ; index++) {
             int end = node.isRead()

@@ -3,9 +3,7 @@ package io.tidegate.signal;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.tidegate.signal.FieldSource.Pointer;
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -16,6 +14,7 @@ final class PointerTree {
     /** A name, and in arrays a place. */
     static final class Node {
         private static final Node[] NO_NODES = {};
+        private static final SignalField[] NO_FIELDS = {};
 
         /** Its number in the tree. */
         final int number;
@@ -27,7 +26,7 @@ final class PointerTree {
         private final byte[] utf8;
         private final int index;
         private Node[] children = NO_NODES;
-        private List<SignalField> fields = List.of();
+        private SignalField[] fields = NO_FIELDS;
 
         private Node(int number, String path, String name) {
             this.number = number;
@@ -37,13 +36,23 @@ final class PointerTree {
             this.index = index(name);
         }
 
-        /** The fields that are read here; empty if the node only leads to others. */
-        List<SignalField> fields() {
+        /** The fields that are read here, not to be changed; empty if the node only leads to others. */
+        SignalField[] fields() {
             return fields;
         }
 
         boolean isRead() {
-            return !fields.isEmpty();
+            return fields.length > 0;
+        }
+
+        /** Whether all fields that are read here are entities. */
+        boolean isOfEntities() {
+            for (SignalField field : fields) {
+                if (!field.isEntity()) {
+                    return false;
+                }
+            }
+            return true;
         }
 
         @Nullable
@@ -132,9 +141,8 @@ final class PointerTree {
             }
             node = child;
         }
-        List<SignalField> fields = new ArrayList<>(node.fields);
-        fields.add(field);
-        node.fields = List.copyOf(fields);
+        node.fields = Arrays.copyOf(node.fields, node.fields.length + 1);
+        node.fields[node.fields.length - 1] = field;
     }
 
     Node root() {

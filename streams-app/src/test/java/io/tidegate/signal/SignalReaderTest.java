@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tidegate.signal.ParseResult.Defective;
 import io.tidegate.signal.ParseResult.Parsed;
 import io.tidegate.tenant.TenantId;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
@@ -139,6 +141,27 @@ class SignalReaderTest {
     void aRepeatedNameOnTheWayToAFieldIsMalformed(String value, String path) {
         assertThat(defective(read(NESTED, value)))
                 .isEqualTo(new Defective(Defect.MALFORMED, "the field '%s' stands more than once".formatted(path)));
+    }
+
+    @Test
+    void aRepeatedNameIsFoundWhereverItStandsOfMany() {
+        List<FieldSource> items = new ArrayList<>();
+        List<String> fields = new ArrayList<>();
+        for (int i = 0; i < SignalMapping.SOURCES_MAX; i++) {
+            String way = String.join("/", Collections.nCopies(FieldSource.DEPTH_MAX - 1, "n"));
+            items.add(FieldSource.parse("/f" + i + "/" + way));
+            fields.add("'f%d':%s%s%s"
+                    .formatted(i, "{'n':".repeat(FieldSource.DEPTH_MAX - 1), i, "}".repeat(FieldSource.DEPTH_MAX - 1)));
+        }
+        SignalReader reader = new SignalReader(new SignalMapping(SignalFormat.JSON, Map.of(SignalField.ITEM, items)));
+        String sound = String.join(",", fields);
+
+        assertThat(signal(read(reader, "{%s}".formatted(sound))).items()).hasSize(SignalMapping.SOURCES_MAX);
+        for (int i = 0; i < SignalMapping.SOURCES_MAX; i++) {
+            assertThat(defective(read(reader, "{%s,%s}".formatted(sound, fields.get(i))))
+                            .message())
+                    .isEqualTo("the field '/f%d' stands more than once".formatted(i));
+        }
     }
 
     @Test
