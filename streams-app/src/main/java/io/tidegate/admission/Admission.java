@@ -33,6 +33,12 @@ public final class Admission {
     private long foldedEarly;
     private final NamedEntities named = new NamedEntities();
 
+    // The month of the last signal, which is nearly always that of the next one: the calendar costs as much as an
+    // entity.
+    private long month;
+    private long monthBeginsMs;
+    private long monthEndsMs;
+
     /** @param region where this instance writes its WAL; null where that is not set */
     public Admission(@Nullable String region) {
         this(region, EntitySet.ENTITIES_MAX, HistoryBounds.DEFAULT);
@@ -93,15 +99,17 @@ public final class Admission {
             return exceeded(config, Reason.SIGNAL_TOO_LARGE, config.signalBytesMax(), bytes);
         }
         QuotaExceeded quota = config.periods().isEmpty() ? null : checkPeriods(config, usage, bytes, nowMs);
-        if (quota == null) {
-            adoptLimits(config, usage, type);
-            quota = checkRate(config, usage, type, bytes, nowMs);
+        if (quota != null) {
+            return quota;
         }
+        SignalLimit limit = limitOf(config, type);
+        TokenBucket ofType = adoptLimits(config, usage, type, limit);
+        quota = checkRate(config, usage, type, bytes, nowMs);
         if (quota == null) {
             quota = checkByteRate(config, usage, type, bytes, nowMs);
         }
-        return quota == null && type != null && !config.signals().isEmpty()
-                ? checkSignalRate(config, usage, type, bytes, nowMs)
+        return quota == null && type != null && limit != null
+                ? checkSignalRate(config, usage, type, limit, ofType, bytes, nowMs)
                 : quota;
     }
 
@@ -180,12 +188,12 @@ public final class Admission {
     }
 
     /** Of several periods that are used up, the longest is named: only its end lets the signal pass. */
-    private static @Nullable QuotaExceeded checkPeriods(TenantConfig config, TenantUsage usage, int bytes, long nowMs) {
+    private @Nullable QuotaExceeded checkPeriods(TenantConfig config, TenantUsage usage, int bytes, long nowMs) {
         List<PeriodLimit> limits = config.periods();
         for (int i = limits.size() - 1; i >= 0; i--) {
             PeriodLimit limit = limits.get(i);
             Per per = limit.per();
-            long index = per.indexOf(nowMs);
+            long index = indexOf(per, nowMs);
             PeriodUse use = usage.periods;
             boolean forgotten = use != null && use.isForgotten(per, index);
             long maxSignals = limit.signalsMax();
@@ -221,7 +229,7 @@ public final class Admission {
                 null);
     }
 
-    private static void countPeriods(TenantConfig config, TenantUsage usage, int bytes, long nowMs) {
+    private void countPeriods(TenantConfig config, TenantUsage usage, int bytes, long nowMs) {
         List<PeriodLimit> limits = config.periods();
         if (limits.isEmpty()) {
             usage.periods = null;
@@ -234,26 +242,44 @@ public final class Admission {
         }
         for (int i = 0; i < limits.size(); i++) {
             Per per = limits.get(i).per();
-            use.add(per, per.indexOf(nowMs), bytes);
+            use.add(per, indexOf(per, nowMs), bytes);
         }
+    }
+
+    private long indexOf(Per per, long nowMs) {
+        if (per != Per.MONTH) {
+            return per.indexOf(nowMs);
+        }
+        if (nowMs < monthBeginsMs || nowMs >= monthEndsMs) {
+            month = per.indexOf(nowMs);
+            monthBeginsMs = per.startOf(month);
+            monthEndsMs = nowMs + per.leftMs(nowMs);
+        }
+        return month;
     }
 
     /**
      * Takes over the limits of all buckets that the signal draws from, whichever of them rejects it. The level follows from the config:
      * capped at the size of each bucket that was in force for a decision, also if no signal was accepted under it. A limit of 0 has no
      * bucket, and leaves the level as it is.
+     *
+     * @param limit of the signal's type; null if it has none
+     * @return the bucket of the signal's type; null if it has none
      */
-    private static void adoptLimits(TenantConfig config, TenantUsage usage, @Nullable String type) {
+    private static @Nullable TokenBucket adoptLimits(
+            TenantConfig config, TenantUsage usage, @Nullable String type, @Nullable SignalLimit limit) {
         if (config.maxSignalsPerSec() != null && config.maxSignalsPerSec() > 0 && config.burst() > 0) {
             usage.bucket.adopt(config.maxSignalsPerSec(), config.burst());
         }
         if (config.maxBytesPerSec() != null && config.bytesPerSec() > 0) {
             adoptedBytes(config, usage);
         }
-        SignalLimit limit = limitOf(config, type);
-        if (type != null && limit != null && !isClosed(limit)) {
-            adoptedSignals(usage, type, limit);
+        if (type == null || limit == null || isClosed(limit)) {
+            return null;
         }
+        TokenBucket ofType = usage.signalBuckets().get(type).bucket;
+        ofType.adopt(limit.maxSignalsPerSec(), limit.burst());
+        return ofType;
     }
 
     private static @Nullable SignalLimit limitOf(TenantConfig config, @Nullable String type) {
@@ -313,15 +339,17 @@ public final class Admission {
 
     /** Only after {@link #checkByteRate}. */
     private static @Nullable QuotaExceeded checkSignalRate(
-            TenantConfig config, TenantUsage usage, String type, int bytes, long nowMs) {
-        SignalLimit limit = config.signals().get(type);
-        if (limit == null) {
+            TenantConfig config,
+            TenantUsage usage,
+            String type,
+            SignalLimit limit,
+            @Nullable TokenBucket bucket,
+            int bytes,
+            long nowMs) {
+        if (bucket != null && bucket.has(1, nowMs)) {
             return null;
         }
-        long rate = isClosed(limit) ? 0 : limit.maxSignalsPerSec();
-        if (rate > 0 && usage.signalBuckets().get(type).bucket.has(1, nowMs)) {
-            return null;
-        }
+        long rate = bucket == null ? 0 : limit.maxSignalsPerSec();
         long retryAfterMs = rate == 0 ? 0 : retryAfterMs(config, usage, type, bytes, nowMs);
         return new QuotaExceeded(
                 config.tenantId(),
@@ -337,12 +365,6 @@ public final class Admission {
     /** Whether a limit lets no signal pass. */
     private static boolean isClosed(SignalLimit limit) {
         return limit.maxSignalsPerSec() == 0 || limit.burst() == 0;
-    }
-
-    private static TokenBucket adoptedSignals(TenantUsage usage, String type, SignalLimit limit) {
-        TokenBucket bucket = usage.signalBuckets().get(type).bucket;
-        bucket.adopt(limit.maxSignalsPerSec(), limit.burst());
-        return bucket;
     }
 
     /** How long until all buckets have what the signal takes, from then on; 0 if waiting does not help. */
@@ -416,13 +438,14 @@ public final class Admission {
         if (limit == null) {
             return;
         }
+        SignalBuckets.OfType ofType = usage.signalBuckets().get(type);
         if (!isClosed(limit)) {
-            TokenBucket bucket = adoptedSignals(usage, type, limit);
-            if (bucket.has(1, nowMs) && bucket.take(1, nowMs, bounds)) {
+            ofType.bucket.adopt(limit.maxSignalsPerSec(), limit.burst());
+            if (ofType.bucket.has(1, nowMs) && ofType.bucket.take(1, nowMs, bounds)) {
                 foldedEarly++;
             }
         }
-        usage.signalBuckets().wanted(type, nowMs, bounds.latenessMaxMs());
+        ofType.wanted(nowMs, bounds.latenessMaxMs());
     }
 
     /** Takes the signal's bytes if they are there; in observe mode they need not be. */

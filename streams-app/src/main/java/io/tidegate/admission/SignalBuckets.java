@@ -58,7 +58,7 @@ final class SignalBuckets {
         }
 
         /** Counts a signal that the rate accepts or alone rejects, at its own time. */
-        private void wanted(long atMs, long latenessMaxMs) {
+        void wanted(long atMs, long latenessMaxMs) {
             if (windows.count(atMs, 1, latenessMaxMs)) {
                 finished = windows.highest();
             }
