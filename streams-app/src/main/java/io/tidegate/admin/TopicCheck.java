@@ -92,7 +92,7 @@ final class TopicCheck {
                     : set(
                             topic,
                             rule,
-                            "less than its ingress (%d): those of old signals would be deleted before they are read"
+                            "less than its ingress (%d): records of old signals would be deleted before they are read"
                                     .formatted(ingressMs),
                             Long.toString(ingressMs));
         } else if (rule.demand() instanceof TwoInSync) {

@@ -199,7 +199,6 @@ public final class Books {
             signals.beginnings().forEach((partition, first) -> sources.put(partition, new Source(first)));
             signals.readToEnd(this::signal);
             progress.accept("reading the outcomes");
-            Map<TopicPartition, Long> beginnings = outcomes.beginnings();
             outcomes.readToEnd(this::outcome);
             Patience patience = new Patience(settleWithin);
             for (long missing = missing(); missing > 0 && patience.with(missing); missing = missing()) {
@@ -208,7 +207,7 @@ public final class Books {
                 outcomes.follow(() -> System.nanoTime() > stepEnd, this::outcome);
             }
             if (missing() > 0) {
-                beginnings.forEach(this::deleted);
+                outcomes.beginnings().forEach(this::deleted);
             }
             progress.accept("reading the WAL");
             readWal(dirs, patience);
