@@ -5,20 +5,17 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tidegate.demo.EmbeddedBroker;
 import io.tidegate.topologytests.support.Deployment;
 import io.tidegate.topologytests.support.TidegateProcess;
+import io.tidegate.topologytests.support.TopicAdmin;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.admin.Admin;
-import org.apache.kafka.clients.admin.AlterConfigOp;
-import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.NewTopic;
-import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.serialization.StringSerializer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -73,7 +70,7 @@ final class OldSignalsTest {
                         Duration.ofSeconds(60),
                         "the broker to delete old records",
                         app::logs,
-                        () -> begins(admin, new TopicPartition(PROBE, 0)) == wanted);
+                        () -> TopicAdmin.beginning(admin, new TopicPartition(PROBE, 0)) == wanted);
             }
 
             var books = app.verify("a");
@@ -84,14 +81,12 @@ final class OldSignalsTest {
             List<TopicPartition> rejections = List.of(
                     new TopicPartition(app.topic("quota-exceeded"), 0),
                     new TopicPartition(app.topic("quota-exceeded"), 1));
-            var topic = new ConfigResource(ConfigResource.Type.TOPIC, app.topic("quota-exceeded"));
-            var second = new AlterConfigOp(new ConfigEntry("retention.ms", "1000"), AlterConfigOp.OpType.SET);
-            admin.incrementalAlterConfigs(Map.of(topic, List.of(second))).all().get(30, TimeUnit.SECONDS);
+            TopicAdmin.set(admin, app.topic("quota-exceeded"), "retention.ms", "1000");
             TidegateProcess.await(
                     Duration.ofSeconds(60),
                     "the broker to delete the rejections",
                     app::logs,
-                    () -> rejections.stream().anyMatch(partition -> begins(admin, partition) > 0));
+                    () -> rejections.stream().anyMatch(partition -> TopicAdmin.beginning(admin, partition) > 0));
 
             var verify = app.quick("verify", "--data-dir", app.dataDir("a"), "--settle", "1s");
             assertThat(verify.exit()).isEqualTo(3);
@@ -102,16 +97,5 @@ final class OldSignalsTest {
     private static void send(KafkaProducer<String, String> producer, String topic, long atMs, String value)
             throws Exception {
         producer.send(new ProducerRecord<>(topic, 0, atMs, null, value)).get(30, TimeUnit.SECONDS);
-    }
-
-    private static long begins(Admin admin, TopicPartition partition) {
-        try {
-            return admin.listOffsets(Map.of(partition, OffsetSpec.earliest()))
-                    .partitionResult(partition)
-                    .get(30, TimeUnit.SECONDS)
-                    .offset();
-        } catch (Exception e) {
-            throw new AssertionError(e);
-        }
     }
 }

@@ -12,6 +12,7 @@ import io.tidegate.config.Settings;
 import io.tidegate.config.SettingsLoader;
 import io.tidegate.topologytests.support.TestBroker;
 import io.tidegate.topologytests.support.TidegateProcess;
+import io.tidegate.topologytests.support.TopicAdmin;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -25,8 +26,6 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.admin.Admin;
-import org.apache.kafka.clients.admin.AlterConfigOp;
-import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -141,9 +140,7 @@ final class TopicOwnershipTest {
     }
 
     private static void set(String topic, String setting, String value) throws Exception {
-        ConfigResource resource = new ConfigResource(ConfigResource.Type.TOPIC, topic);
-        AlterConfigOp op = new AlterConfigOp(new ConfigEntry(setting, value), AlterConfigOp.OpType.SET);
-        admin.incrementalAlterConfigs(Map.of(resource, List.of(op))).all().get(30, TimeUnit.SECONDS);
+        TopicAdmin.set(admin, topic, setting, value);
     }
 
     @Test

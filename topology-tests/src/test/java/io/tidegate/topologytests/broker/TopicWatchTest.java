@@ -7,6 +7,7 @@ import io.tidegate.topologytests.support.Deployment;
 import io.tidegate.topologytests.support.Http;
 import io.tidegate.topologytests.support.TestBroker;
 import io.tidegate.topologytests.support.TidegateProcess;
+import io.tidegate.topologytests.support.TopicAdmin;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -14,12 +15,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.admin.Admin;
-import org.apache.kafka.clients.admin.AlterConfigOp;
-import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.RecordsToDelete;
 import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.config.ConfigResource;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -81,9 +79,7 @@ final class TopicWatchTest {
     }
 
     private static void set(String topic, String setting, String value) throws Exception {
-        ConfigResource resource = new ConfigResource(ConfigResource.Type.TOPIC, topic);
-        AlterConfigOp op = new AlterConfigOp(new ConfigEntry(setting, value), AlterConfigOp.OpType.SET);
-        admin.incrementalAlterConfigs(Map.of(resource, List.of(op))).all().get(30, TimeUnit.SECONDS);
+        TopicAdmin.set(admin, topic, setting, value);
     }
 
     /** Once the instance has started: it checks its topics before that. */
@@ -188,17 +184,11 @@ final class TopicWatchTest {
         assertThat(first.terminate()).isEqualTo(SIGTERM);
         app.send(6000, i -> "{\"n\":%d,\"pad\":\"%s\"}".formatted(i, "x".repeat(1000)));
         TopicPartition partition = new TopicPartition(app.signals(), 0);
-        TidegateProcess.await(NOTICED_WITHIN, "retention to delete signals", () -> "", () -> {
-            try {
-                return admin.listOffsets(Map.of(partition, org.apache.kafka.clients.admin.OffsetSpec.earliest()))
-                                .partitionResult(partition)
-                                .get(30, TimeUnit.SECONDS)
-                                .offset()
-                        > 20;
-            } catch (Exception e) {
-                throw new AssertionError(e);
-            }
-        });
+        TidegateProcess.await(
+                NOTICED_WITHIN,
+                "retention to delete signals",
+                () -> "",
+                () -> TopicAdmin.beginning(admin, partition) > 20);
 
         TidegateProcess again = app.start("a", "--set", "group.protocol=classic");
 

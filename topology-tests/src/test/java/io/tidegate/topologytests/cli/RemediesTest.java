@@ -6,13 +6,12 @@ import io.tidegate.admin.Remedy;
 import io.tidegate.topologytests.support.Deployment;
 import io.tidegate.topologytests.support.TestBroker;
 import io.tidegate.topologytests.support.TidegateProcess;
+import io.tidegate.topologytests.support.TopicAdmin;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.admin.Admin;
-import org.apache.kafka.clients.admin.AlterConfigOp;
-import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.FeatureUpdate;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.UpdateFeaturesOptions;
@@ -20,7 +19,6 @@ import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.acl.AclBindingFilter;
 import org.apache.kafka.common.acl.AclOperation;
-import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.serialization.StringSerializer;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -84,9 +82,7 @@ final class RemediesTest {
 
     private boolean setsTheConfigOfATopic() throws Exception {
         app.tidegate("init");
-        ConfigResource topic = new ConfigResource(ConfigResource.Type.TOPIC, app.topic("quota-exceeded"));
-        AlterConfigOp op = new AlterConfigOp(new ConfigEntry("cleanup.policy", "compact"), AlterConfigOp.OpType.SET);
-        admin.incrementalAlterConfigs(Map.of(topic, List.of(op))).all().get(30, TimeUnit.SECONDS);
+        TopicAdmin.set(admin, app.topic("quota-exceeded"), "cleanup.policy", "compact");
 
         RecommendedCommand.run(temp, RecommendedCommand.in(doctor(), "kafka-configs.sh"));
 

@@ -1,0 +1,37 @@
+package io.tidegate.topologytests.support;
+
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.AlterConfigOp;
+import org.apache.kafka.clients.admin.ConfigEntry;
+import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.config.ConfigResource;
+
+/** What somebody does to topics under an instance, and where it shows. */
+public final class TopicAdmin {
+    private static final int WITHIN_S = 30;
+
+    private TopicAdmin() {}
+
+    /** Changes a setting of a topic. */
+    public static void set(Admin admin, String topic, String setting, String value) throws Exception {
+        ConfigResource resource = new ConfigResource(ConfigResource.Type.TOPIC, topic);
+        AlterConfigOp op = new AlterConfigOp(new ConfigEntry(setting, value), AlterConfigOp.OpType.SET);
+        admin.incrementalAlterConfigs(Map.of(resource, List.of(op))).all().get(WITHIN_S, TimeUnit.SECONDS);
+    }
+
+    /** The offset of the first record that was not deleted. */
+    public static long beginning(Admin admin, TopicPartition partition) {
+        try {
+            return admin.listOffsets(Map.of(partition, OffsetSpec.earliest()))
+                    .partitionResult(partition)
+                    .get(WITHIN_S, TimeUnit.SECONDS)
+                    .offset();
+        } catch (Exception e) {
+            throw new AssertionError(e);
+        }
+    }
+}
