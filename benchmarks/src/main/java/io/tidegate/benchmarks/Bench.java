@@ -216,10 +216,14 @@ final class Bench implements AutoCloseable {
     List<String> jvm(String id, String heap) {
         List<String> command = ChildJvm.command("-Xmx" + heap, "-XX:+UseParallelGC");
         if (recordings != null) {
-            command.add(
+            // Without the debug information, a sample names the next safepoint's line.
+            command.addAll(
                     1,
-                    "-XX:StartFlightRecording=filename=%s.jfr,settings=profile,dumponexit=true"
-                            .formatted(recordings.resolve(id).toAbsolutePath()));
+                    List.of(
+                            "-XX:+UnlockDiagnosticVMOptions",
+                            "-XX:+DebugNonSafepoints",
+                            "-XX:StartFlightRecording=filename=%s.jfr,settings=profile,dumponexit=true"
+                                    .formatted(recordings.resolve(id).toAbsolutePath())));
         }
         command.add(Probed.class.getName());
         return command;

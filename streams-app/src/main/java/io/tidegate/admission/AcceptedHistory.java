@@ -45,6 +45,9 @@ final class AcceptedHistory {
     private int nextId;
     private int entries;
 
+    /** The last time of the oldest of several runs, so that it is read only when it is folded. */
+    private long oldestEndsMs = Long.MAX_VALUE;
+
     private long baseMs = NEVER;
     private long baseLevel;
     private long baseFullAtMs = NEVER;
@@ -95,6 +98,7 @@ final class AcceptedHistory {
         while (!runs.isEmpty()) {
             remove(runs.size() - 1);
         }
+        oldestEndsMs = Long.MAX_VALUE;
         entries = 0;
         base(NEVER, 0, NEVER, Long.MAX_VALUE);
     }
@@ -119,6 +123,7 @@ final class AcceptedHistory {
         if (run == null || correctedAtEnd || run.size() == AcceptedRun.ENTRIES_MAX) {
             run = newRun(runs.size(), correctedAtEnd ? correctedId : nextId++);
             correctedAtEnd = false;
+            findOldest();
         }
         int before = run.size();
         run.append(atMs, amount, levelBefore, wasFull, wasNew);
@@ -194,6 +199,7 @@ final class AcceptedHistory {
             }
             run.recompute(limits, startMs(at), startLevel(limits, at));
             startFrom(limits, at + 1, oldMs, oldEnd, run.lastMs(), run.end());
+            findOldest();
         }
         findEnd();
     }
@@ -245,6 +251,10 @@ final class AcceptedHistory {
         endLevel = (last == null ? baseLevel : last.end()) + (correctedAtEnd ? correction : 0);
     }
 
+    private void findOldest() {
+        oldestEndsMs = runs.size() > 1 ? runs.get(0).lastMs() : Long.MAX_VALUE;
+    }
+
     /**
      * Folds the oldest run if all of it is older than a time, or if there are more acceptances than a number. One run at most, so
      * that a signal with a time in the far future does not cost the history.
@@ -253,7 +263,7 @@ final class AcceptedHistory {
      */
     boolean fold(BucketLimits limits, long olderThanMs, int entriesMax) {
         if (runs.size() > 1) {
-            boolean old = runs.get(0).lastMs() < olderThanMs;
+            boolean old = oldestEndsMs < olderThanMs;
             if (old || entries > entriesMax) {
                 fold(limits, runs.get(0).size());
                 return !old;
@@ -284,6 +294,7 @@ final class AcceptedHistory {
         entries -= n;
         if (n == size) {
             remove(0);
+            findOldest();
             if (!runs.isEmpty() && runs.get(0).id == correctedId) {
                 baseLevel += correction;
                 baseFullAtMs = Math.max(baseFullAtMs, carriedFullAtMs);
@@ -458,6 +469,7 @@ final class AcceptedHistory {
                 .thenComparingLong(AcceptedRun::lastMs)
                 .thenComparingInt(run -> run.id));
         correctedAtEnd = noRunIsCorrected();
+        findOldest();
         recompute(limits);
         findEnd();
     }

@@ -153,7 +153,7 @@ public final class Admission {
         if (quota != null) {
             usage.observed(quota.reason());
         }
-        accept(config, usage, signal.type(), bytes, nowMs);
+        accept(config, usage, signal.type(), bytes, nowMs, checked == null);
         return Accepted.INSTANCE;
     }
 
@@ -398,11 +398,13 @@ public final class Admission {
         return bucket.has(tokens, atMs) ? atMs : atMs + bucket.retryAfterMs(tokens, atMs);
     }
 
-    private void accept(TenantConfig config, TenantUsage usage, @Nullable String type, int bytes, long nowMs) {
-        takeToken(config, usage.bucket, nowMs);
-        takeBytes(config, usage, bytes, nowMs);
+    /** @param checked whether all buckets are known to have what the signal takes, under the limits in force */
+    private void accept(
+            TenantConfig config, TenantUsage usage, @Nullable String type, int bytes, long nowMs, boolean checked) {
+        takeToken(config, usage.bucket, nowMs, checked);
+        takeBytes(config, usage, bytes, nowMs, checked);
         if (type != null && !config.signals().isEmpty()) {
-            takeSignal(config, usage, type, nowMs);
+            takeSignal(config, usage, type, nowMs, checked);
         }
         countPeriods(config, usage, bytes, nowMs);
         // Only in observe mode can there be more: then the signal is accepted, and its new entities are left out.
@@ -417,7 +419,7 @@ public final class Admission {
     }
 
     /** Takes a token if there is one; in observe mode there need not be one. */
-    private void takeToken(TenantConfig config, TokenBucket bucket, long nowMs) {
+    private void takeToken(TenantConfig config, TokenBucket bucket, long nowMs, boolean checked) {
         if (config.maxSignalsPerSec() == null) {
             bucket.reset();
             return;
@@ -425,40 +427,42 @@ public final class Admission {
         long rate = config.maxSignalsPerSec();
         long burst = config.burst();
         if (rate > 0 && burst > 0) {
-            bucket.adopt(rate, burst);
-            if (bucket.has(1, nowMs) && bucket.take(1, nowMs, bounds)) {
-                foldedEarly++;
-            }
+            take(bucket, rate, burst, 1, nowMs, checked);
         }
     }
 
     /** Takes a token of the value of {@code signal} if it has a limit and there is one; in observe mode there need not be one. */
-    private void takeSignal(TenantConfig config, TenantUsage usage, String type, long nowMs) {
+    private void takeSignal(TenantConfig config, TenantUsage usage, String type, long nowMs, boolean checked) {
         SignalLimit limit = config.signals().get(type);
         if (limit == null) {
             return;
         }
         SignalBuckets.OfType ofType = usage.signalBuckets().get(type);
         if (!isClosed(limit)) {
-            ofType.bucket.adopt(limit.maxSignalsPerSec(), limit.burst());
-            if (ofType.bucket.has(1, nowMs) && ofType.bucket.take(1, nowMs, bounds)) {
-                foldedEarly++;
-            }
+            take(ofType.bucket, limit.maxSignalsPerSec(), limit.burst(), 1, nowMs, checked);
         }
         ofType.wanted(nowMs, bounds.latenessMaxMs());
     }
 
     /** Takes the signal's bytes if they are there; in observe mode they need not be. */
-    private void takeBytes(TenantConfig config, TenantUsage usage, int bytes, long nowMs) {
+    private void takeBytes(TenantConfig config, TenantUsage usage, int bytes, long nowMs, boolean checked) {
         if (config.maxBytesPerSec() == null) {
             if (usage.byteBucket != null) {
                 usage.byteBucket.reset();
             }
         } else if (bytes > 0 && config.bytesPerSec() > 0 && bytes <= config.bytesBurst()) {
-            TokenBucket bucket = adoptedBytes(config, usage);
-            if (bucket.has(bytes, nowMs) && bucket.take(bytes, nowMs, bounds)) {
-                foldedEarly++;
-            }
+            take(usage.byteBucket(), tokens(config.bytesPerSec()), tokens(config.bytesBurst()), bytes, nowMs, checked);
+        }
+    }
+
+    private void take(TokenBucket bucket, long rate, long burst, int tokens, long nowMs, boolean checked) {
+        boolean has = checked;
+        if (!checked) {
+            bucket.adopt(rate, burst);
+            has = bucket.has(tokens, nowMs);
+        }
+        if (has && bucket.take(tokens, nowMs, bounds)) {
+            foldedEarly++;
         }
     }
 

@@ -81,18 +81,18 @@ final class TokenBucket {
     }
 
     /**
-     * Takes tokens. Only after {@link #has} for the same arguments.
+     * Takes tokens. Only after {@link #has} said so for the same arguments: for a late signal, this is not checked again.
      *
      * @param bounds for how long and for how many acceptances late signals can be judged exactly
      * @return whether the history gave up acceptances that were not old enough, because it was full
      */
     boolean take(int tokens, long nowMs, HistoryBounds bounds) {
         requireLoaded();
-        if (!has(tokens, nowMs)) {
-            throw new IllegalStateException("take without a token: level %d thousandths".formatted(history.endLevel()));
-        }
         if (nowMs >= history.endMs()) {
             long level = levelAt(nowMs, tokens * TOKEN);
+            if (level < tokens * TOKEN) {
+                throw new IllegalStateException("take without a token: level %d thousandths".formatted(level));
+            }
             history.append(nowMs, tokens, level, level == limits.size);
         } else {
             history.take(limits, nowMs, tokens * TOKEN, tokens);
