@@ -131,14 +131,10 @@ final class MappedScanner {
             end = SignalScanner.literal(value, at, SignalScanner.NULL);
         } else {
             from = at;
-            to = SignalScanner.number(value, at);
+            to = SignalScanner.integer(value, at);
             end = to;
-            // Only digits: a fraction is no id, and a sign is rare.
-            if (to == UNSURE || SignalScanner.digits(value, from) != to) {
-                return UNSURE;
-            }
         }
-        return end != UNSURE && found(value, from, to, node, inList, finding) ? end : UNSURE;
+        return to != UNSURE && end != UNSURE && found(value, from, to, node, inList, finding) ? end : UNSURE;
     }
 
     /** @param to equal to {@code from} for null */

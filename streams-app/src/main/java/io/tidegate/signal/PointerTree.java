@@ -24,6 +24,7 @@ final class PointerTree {
 
         private final String name;
         private final byte[] utf8;
+        private final long head;
         private final int index;
         private Node[] children = NO_NODES;
         private SignalField[] fields = NO_FIELDS;
@@ -33,6 +34,7 @@ final class PointerTree {
             this.path = path;
             this.name = name;
             this.utf8 = name.getBytes(UTF_8);
+            this.head = SignalScanner.head(utf8, 0, utf8.length);
             this.index = index(name);
         }
 
@@ -68,8 +70,12 @@ final class PointerTree {
         /** The child whose name is these bytes. */
         @Nullable
         Node child(byte[] value, int from, int to) {
+            if (children.length == 0) {
+                return null;
+            }
+            long valueHead = SignalScanner.head(value, from, to);
             for (Node child : children) {
-                if (child.utf8.length == to - from && matches(child.utf8, value, from)) {
+                if (child.head == valueHead && child.utf8.length == to - from && child.endsAs(value, from)) {
                     return child;
                 }
             }
@@ -87,10 +93,11 @@ final class PointerTree {
             return null;
         }
 
-        private static boolean matches(byte[] name, byte[] value, int from) {
+        /** Whether the bytes behind the head are the same. */
+        private boolean endsAs(byte[] value, int from) {
             // A few bytes: a loop is faster than the JDK's comparison of ranges, which is made for long ones.
-            for (int i = 0; i < name.length; i++) {
-                if (value[from + i] != name[i]) {
+            for (int i = Long.BYTES; i < utf8.length; i++) {
+                if (value[from + i] != utf8[i]) {
                     return false;
                 }
             }

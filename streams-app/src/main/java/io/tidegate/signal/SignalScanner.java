@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>It either is sure, and then says what {@link SignalParser} would say, or leaves the value to the JSON parser: it never
  * rejects. What it takes is a subset of JSON that is checked to its last byte. Separate because nearly all signals are plain,
- * each is read twice on its way, and a parser for all of JSON costs several times as much. Pure; thread-safe.
+ * and a parser for all of JSON costs several times as much. Pure; thread-safe.
  */
 final class SignalScanner {
     static final int BYTES_MAX = 1024 * 1024;
@@ -243,6 +243,20 @@ final class SignalScanner {
         return (bytes | control | delete | quote | escape) & EACH << 7;
     }
 
+    /** The first eight bytes of a range as one number; a shorter range ends with zeros. */
+    static long head(byte[] value, int from, int to) {
+        int length = to - from;
+        if (from + Long.BYTES <= value.length) {
+            long head = (long) LONGS.get(value, from);
+            return length >= Long.BYTES ? head : head & ((1L << (length * Byte.SIZE)) - 1);
+        }
+        long head = 0;
+        for (int i = from; i < to; i++) {
+            head |= (value[i] & 0xffL) << ((i - from) * Byte.SIZE);
+        }
+        return head;
+    }
+
     static int number(byte[] value, int at) {
         int i = byteAt(value, at) == '-' ? at + 1 : at;
         int integer = digits(value, i);
@@ -269,7 +283,21 @@ final class SignalScanner {
         return i - at > NUMBER_BYTES_MAX ? UNSURE : i;
     }
 
-    static int digits(byte[] value, int at) {
+    /** The end of a number that has only digits: a fraction is no id, and a sign is rare. */
+    static int integer(byte[] value, int at) {
+        int end = digits(value, at);
+        int next = byteAt(value, end);
+        return end == at
+                        || (value[at] == '0' && end > at + 1)
+                        || end - at > NUMBER_BYTES_MAX
+                        || next == '.'
+                        || next == 'e'
+                        || next == 'E'
+                ? UNSURE
+                : end;
+    }
+
+    private static int digits(byte[] value, int at) {
         int i = at;
         while (i < value.length && isDigit(value[i])) {
             i++;
