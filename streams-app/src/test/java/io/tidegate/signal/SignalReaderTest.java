@@ -73,6 +73,23 @@ class SignalReaderTest {
                         new Signal(TenantId.of(42), "view", List.of("s-1", "s-2", "3"), List.of("u-1"), List.of("c")));
     }
 
+    @Test
+    void namesThatBeginAlikeAreDifferentFields() {
+        SignalReader reader = reader(
+                SignalFormat.JSON,
+                "/t",
+                "",
+                "/abcdefg,/abcdefgh,/abcdefghi",
+                "/abcdefghijklmnop,/",
+                "/abcdefghijklmnoq");
+        assertThat(signal(read(
+                        reader,
+                        "{'abcdefg':7,'abcdefgh':8,'abcdefghi':9,'abcdefghj':10,'abcdefgH':11,'abcdefghijklmnop':16,"
+                                + "'abcdefghijklmnoq':17,'abcdefghijklmnopq':18,'':0,'t':1}")))
+                .isEqualTo(new Signal(TenantId.of(1), null, List.of("7", "8", "9"), List.of("16", "0"), List.of("17")));
+        assertThat(signal(read(reader, "{'':5}"))).isEqualTo(new Signal(null, null, "5", null));
+    }
+
     @ParameterizedTest
     @ValueSource(
             strings = {
