@@ -272,7 +272,7 @@ public final class Admission {
             usage.bucket.adopt(config.maxSignalsPerSec(), config.burst());
         }
         if (config.maxBytesPerSec() != null && config.bytesPerSec() > 0) {
-            adoptedBytes(config, usage);
+            usage.byteBucket().adopt(tokens(config.bytesPerSec()), tokens(config.bytesBurst()));
         }
         if (type == null || limit == null || isClosed(limit)) {
             return null;
@@ -324,12 +324,6 @@ public final class Admission {
         }
         long retryAfterMs = rate == 0 ? 0 : retryAfterMs(config, usage, type, bytes, nowMs);
         return exceeded(config, Reason.BYTE_RATE_LIMITED, OptionalLong.of(rate), OptionalLong.of(bytes), retryAfterMs);
-    }
-
-    private static TokenBucket adoptedBytes(TenantConfig config, TenantUsage usage) {
-        TokenBucket bucket = usage.byteBucket();
-        bucket.adopt(tokens(config.bytesPerSec()), tokens(config.bytesBurst()));
-        return bucket;
     }
 
     /** What a bucket can hold of a limit of bytes. */

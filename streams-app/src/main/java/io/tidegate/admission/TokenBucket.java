@@ -91,7 +91,8 @@ final class TokenBucket {
         if (nowMs >= history.endMs()) {
             long level = levelAt(nowMs, tokens * TOKEN);
             if (level < tokens * TOKEN) {
-                throw new IllegalStateException("take without a token: level %d thousandths".formatted(level));
+                throw new IllegalStateException(
+                        "take without a token: level %d thousandths".formatted(history.endLevel()));
             }
             history.append(nowMs, tokens, level, level == limits.size);
         } else {

@@ -144,7 +144,7 @@ class TokenBucketTest {
         takeUpTo(1, bucket, 1, 1, T);
         assertThatIllegalStateException()
                 .isThrownBy(() -> bucket.take(1, 1, T + 999))
-                .withMessage("take without a token: level 999 thousandths");
+                .withMessage("take without a token: level 0 thousandths");
     }
 
     /** A bucket in whole milli-tokens of any size: {@code rate} tokens a second are {@code rate} of them a ms. */
