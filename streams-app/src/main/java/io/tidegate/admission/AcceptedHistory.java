@@ -45,8 +45,10 @@ final class AcceptedHistory {
     private int nextId;
     private int entries;
 
-    /** The last time of the oldest of several runs, so that it is read only when it is folded. */
-    private long oldestEndsMs = Long.MAX_VALUE;
+    // The outer runs, so that neither the list nor the oldest run is read for a signal in the order of time.
+    private @Nullable AcceptedRun oldest;
+    private @Nullable AcceptedRun newest;
+    private long oldestEndsMs;
 
     private long baseMs = NEVER;
     private long baseLevel;
@@ -98,7 +100,7 @@ final class AcceptedHistory {
         while (!runs.isEmpty()) {
             remove(runs.size() - 1);
         }
-        oldestEndsMs = Long.MAX_VALUE;
+        findOuterRuns();
         entries = 0;
         base(NEVER, 0, NEVER, Long.MAX_VALUE);
     }
@@ -119,14 +121,14 @@ final class AcceptedHistory {
     /** Adds an acceptance that is not older than the newest one. */
     void append(long atMs, int amount, long levelBefore, boolean wasFull) {
         boolean wasNew = endMs == NEVER;
-        AcceptedRun run = runs.isEmpty() ? null : runs.get(runs.size() - 1);
+        AcceptedRun run = newest;
         if (run == null || correctedAtEnd || run.size() == AcceptedRun.ENTRIES_MAX) {
             run = newRun(runs.size(), correctedAtEnd ? correctedId : nextId++);
             correctedAtEnd = false;
-            findOldest();
+            findOuterRuns();
         }
         int before = run.size();
-        run.append(atMs, amount, levelBefore, wasFull, wasNew);
+        run.append(atMs, amount, levelBefore, wasFull, wasNew, atMs == endMs);
         entries += run.size() - before;
         endMs = atMs;
         endLevel = run.end();
@@ -199,7 +201,7 @@ final class AcceptedHistory {
             }
             run.recompute(limits, startMs(at), startLevel(limits, at));
             startFrom(limits, at + 1, oldMs, oldEnd, run.lastMs(), run.end());
-            findOldest();
+            findOuterRuns();
         }
         findEnd();
     }
@@ -246,13 +248,16 @@ final class AcceptedHistory {
     }
 
     private void findEnd() {
-        AcceptedRun last = runs.isEmpty() ? null : runs.get(runs.size() - 1);
-        endMs = last == null ? baseMs : last.lastMs();
-        endLevel = (last == null ? baseLevel : last.end()) + (correctedAtEnd ? correction : 0);
+        endMs = newest == null ? baseMs : newest.lastMs();
+        endLevel = (newest == null ? baseLevel : newest.end()) + (correctedAtEnd ? correction : 0);
     }
 
-    private void findOldest() {
-        oldestEndsMs = runs.size() > 1 ? runs.get(0).lastMs() : Long.MAX_VALUE;
+    /** Must follow each change of the runs. */
+    private void findOuterRuns() {
+        oldest = runs.isEmpty() ? null : runs.get(0);
+        newest = runs.isEmpty() ? null : runs.get(runs.size() - 1);
+        // One that was just begun is empty; then it is the newest.
+        oldestEndsMs = oldest == null || oldest.size() == 0 ? NEVER : oldest.lastMs();
     }
 
     /**
@@ -262,17 +267,15 @@ final class AcceptedHistory {
      * @return whether the run was not old enough
      */
     boolean fold(BucketLimits limits, long olderThanMs, int entriesMax) {
-        if (runs.size() > 1) {
+        AcceptedRun only = newest;
+        if (only != oldest) {
             boolean old = oldestEndsMs < olderThanMs;
             if (old || entries > entriesMax) {
                 fold(limits, runs.get(0).size());
                 return !old;
             }
-        } else if (runs.size() == 1
-                && runs.get(0).isAboutToGrow()
-                && runs.get(0).firstMs() < olderThanMs) {
-            int old = runs.get(0).after(olderThanMs - 1);
-            fold(limits, Math.min(old, runs.get(0).size() - 1));
+        } else if (only != null && only.isAboutToGrow() && only.firstMs() < olderThanMs) {
+            fold(limits, Math.min(only.after(olderThanMs - 1), only.size() - 1));
         }
         return false;
     }
@@ -294,7 +297,7 @@ final class AcceptedHistory {
         entries -= n;
         if (n == size) {
             remove(0);
-            findOldest();
+            findOuterRuns();
             if (!runs.isEmpty() && runs.get(0).id == correctedId) {
                 baseLevel += correction;
                 baseFullAtMs = Math.max(baseFullAtMs, carriedFullAtMs);
@@ -469,7 +472,7 @@ final class AcceptedHistory {
                 .thenComparingLong(AcceptedRun::lastMs)
                 .thenComparingInt(run -> run.id));
         correctedAtEnd = noRunIsCorrected();
-        findOldest();
+        findOuterRuns();
         recompute(limits);
         findEnd();
     }

@@ -96,9 +96,13 @@ final class AcceptedRun {
         return runs * OBJECT_BYTES + places * (Long.BYTES + Integer.BYTES);
     }
 
-    /** Adds an acceptance that is not older than the last one; there must be room. */
-    void append(long atMs, int amount, long levelBefore, boolean wasFull, boolean wasNew) {
-        if (size > 0 && ms[size - 1] == atMs && tokens[size - 1] <= Integer.MAX_VALUE - amount) {
+    /**
+     * Adds an acceptance that is not older than the last one; there must be room.
+     *
+     * @param again whether its time is that of the last one, if there is one
+     */
+    void append(long atMs, int amount, long levelBefore, boolean wasFull, boolean wasNew, boolean again) {
+        if (again && size > 0 && tokens[size - 1] <= Integer.MAX_VALUE - amount) {
             tokens[size - 1] += amount;
         } else {
             if (size == ms.length) {

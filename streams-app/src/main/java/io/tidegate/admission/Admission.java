@@ -2,10 +2,10 @@ package io.tidegate.admission;
 
 import io.tidegate.admission.Decision.Accepted;
 import io.tidegate.admission.Decision.Rejected;
+import io.tidegate.admission.SignalBuckets.OfType;
 import io.tidegate.signal.Signal;
 import io.tidegate.tenant.PeriodLimit;
 import io.tidegate.tenant.PeriodLimit.Per;
-import io.tidegate.tenant.SignalLimit;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfig.Mode;
 import io.tidegate.tenant.TenantId;
@@ -33,11 +33,11 @@ public final class Admission {
     private long foldedEarly;
     private final NamedEntities named = new NamedEntities();
 
-    // The month of the last signal, which is nearly always that of the next one: the calendar costs as much as an
+    // The periods of the last signal, which are nearly always those of the next one: the calendar costs as much as an
     // entity.
-    private long month;
-    private long monthBeginsMs;
-    private long monthEndsMs;
+    private final long[] periods = new long[Per.ALL.length];
+    private long hourBeginsMs;
+    private long hourEndsMs;
 
     /** @param region where this instance writes its WAL; null where that is not set */
     public Admission(@Nullable String region) {
@@ -81,36 +81,34 @@ public final class Admission {
      */
     public @Nullable QuotaExceeded check(
             TenantConfig config, TenantUsage usage, @Nullable String type, int bytes, long nowMs) {
-        if (usage.signals != null || !config.signals().isEmpty()) {
-            usage.signalBuckets().adopt(config.signals());
+        Limits limits = usage.limits(config);
+        if (usage.signals != null || !limits.signals.isEmpty()) {
+            usage.signalBuckets().adopt(limits.signals);
         }
-        if (config.blockedUntil() != null && nowMs < config.blockedUntil().toEpochMilli()) {
-            long retryAfterMs = config.blockedUntil().toEpochMilli() - nowMs;
-            return exceeded(config, Reason.TENANT_BLOCKED, OptionalLong.empty(), OptionalLong.empty(), retryAfterMs);
+        if (nowMs < limits.blockedUntilMs) {
+            long retryAfterMs = limits.blockedUntilMs - nowMs;
+            return exceeded(limits, Reason.TENANT_BLOCKED, OptionalLong.empty(), OptionalLong.empty(), retryAfterMs);
         }
-        if (!config.requiredRegions().isEmpty()
-                && (region == null || !config.requiredRegions().contains(region))) {
-            return exceeded(config, Reason.REGION_NOT_ALLOWED, OptionalLong.empty(), OptionalLong.empty(), 0);
+        if (!limits.requiredRegions.isEmpty() && (region == null || !limits.requiredRegions.contains(region))) {
+            return exceeded(limits, Reason.REGION_NOT_ALLOWED, OptionalLong.empty(), OptionalLong.empty(), 0);
         }
-        if (usage.sealedBytes() >= config.storageBytesMax()) {
-            return exceeded(config, Reason.STORAGE_LIMIT, config.storageBytesMax(), usage.sealedBytes());
+        if (usage.sealedBytes() >= limits.storageBytesMax) {
+            return exceeded(limits, Reason.STORAGE_LIMIT, limits.storageBytesMax, usage.sealedBytes());
         }
-        if (bytes > config.signalBytesMax()) {
-            return exceeded(config, Reason.SIGNAL_TOO_LARGE, config.signalBytesMax(), bytes);
+        if (bytes > limits.signalBytesMax) {
+            return exceeded(limits, Reason.SIGNAL_TOO_LARGE, limits.signalBytesMax, bytes);
         }
-        QuotaExceeded quota = config.periods().isEmpty() ? null : checkPeriods(config, usage, bytes, nowMs);
+        QuotaExceeded quota = limits.periods.isEmpty() ? null : checkPeriods(limits, usage, bytes, nowMs);
         if (quota != null) {
             return quota;
         }
-        SignalLimit limit = limitOf(config, type);
-        TokenBucket ofType = adoptLimits(config, usage, type, limit);
-        quota = checkRate(config, usage, type, bytes, nowMs);
+        OfType ofType = limited(limits, usage, type);
+        adoptLimits(limits, usage, ofType);
+        quota = checkRate(limits, usage, ofType, bytes, nowMs);
         if (quota == null) {
-            quota = checkByteRate(config, usage, type, bytes, nowMs);
+            quota = checkByteRate(limits, usage, ofType, bytes, nowMs);
         }
-        return quota == null && type != null && limit != null
-                ? checkSignalRate(config, usage, type, limit, ofType, bytes, nowMs)
-                : quota;
+        return quota == null && ofType != null ? checkSignalRate(limits, usage, ofType, bytes, nowMs) : quota;
     }
 
     /** Whether {@link #check} has decided: then {@link #refuse} follows, and the signal need not even be parsed. */
@@ -126,7 +124,10 @@ public final class Admission {
         } else if (quota.reason() == Reason.BYTE_RATE_LIMITED) {
             usage.watch.wantedBytes(bytes, nowMs, bounds.latenessMaxMs());
         } else if (quota.signal() != null) {
-            usage.signalBuckets().wanted(quota.signal(), nowMs, bounds.latenessMaxMs());
+            OfType ofType = usage.signalBuckets().limited(quota.signal());
+            if (ofType != null) {
+                ofType.wanted(nowMs, bounds.latenessMaxMs());
+            }
         }
         return new Rejected(quota);
     }
@@ -144,16 +145,17 @@ public final class Admission {
             int bytes,
             long nowMs,
             @Nullable QuotaExceeded checked) {
-        usage.adoptIdleTtl(config, nowMs, bounds.latenessMaxMs());
+        Limits limits = usage.limits(config);
+        usage.adoptIdleTtl(limits.idleTtlMs, nowMs, bounds.latenessMaxMs());
         named.lookUp(usage, signal, nowMs);
-        QuotaExceeded quota = checked != null ? checked : checkEntities(config, usage, nowMs);
+        QuotaExceeded quota = checked != null ? checked : checkEntities(limits, usage, nowMs);
         if (isRefused(config, quota)) {
             return refuse(usage, quota, bytes, nowMs);
         }
         if (quota != null) {
             usage.observed(quota.reason());
         }
-        accept(config, usage, signal.type(), bytes, nowMs, checked == null);
+        accept(limits, usage, signal.type(), bytes, nowMs, checked == null);
         return Accepted.INSTANCE;
     }
 
@@ -163,15 +165,16 @@ public final class Admission {
                 tenant, Reason.TENANT_UNKNOWN, OptionalLong.empty(), OptionalLong.empty(), OptionalLong.empty(), null));
     }
 
-    private @Nullable QuotaExceeded checkEntities(TenantConfig config, TenantUsage usage, long nowMs) {
+    private @Nullable QuotaExceeded checkEntities(Limits limits, TenantUsage usage, long nowMs) {
         if (named.size() == 0) {
             return null;
         }
-        long max = Math.min(config.entitiesMax(), entitiesMax);
+        long max = Math.min(limits.entitiesMax, entitiesMax);
         long counted = usage.entityCountAt(nowMs);
         if (counted + named.size() > max) {
-            return exceeded(config, Reason.ENTITY_LIMIT, max, counted);
+            return exceeded(limits, Reason.ENTITY_LIMIT, max, counted);
         }
+        TenantConfig config = limits.config;
         for (EntityKind kind : EntityKind.ALL) {
             // Against what is left, because both numbers can be as large as they get.
             if (named.size(kind) > 0 && named.size(kind) > kind.maxIn(config) - usage.entityCountAt(nowMs, kind)) {
@@ -188,38 +191,34 @@ public final class Admission {
     }
 
     /** Of several periods that are used up, the longest is named: only its end lets the signal pass. */
-    private @Nullable QuotaExceeded checkPeriods(TenantConfig config, TenantUsage usage, int bytes, long nowMs) {
-        List<PeriodLimit> limits = config.periods();
-        for (int i = limits.size() - 1; i >= 0; i--) {
-            PeriodLimit limit = limits.get(i);
+    private @Nullable QuotaExceeded checkPeriods(Limits limits, TenantUsage usage, int bytes, long nowMs) {
+        PeriodUse use = usage.periods;
+        for (int i = limits.periods.size() - 1; i >= 0; i--) {
+            PeriodLimit limit = limits.periods.get(i);
             Per per = limit.per();
+            long maxSignals = limits.signalsMax(per);
+            long maxBytes = limits.bytesMax(per);
+            if (use == null
+                    ? maxSignals > 0 && bytes <= maxBytes
+                    : use.fits(per, indexOf(per, nowMs), bytes, maxSignals, maxBytes)) {
+                continue;
+            }
             long index = indexOf(per, nowMs);
-            PeriodUse use = usage.periods;
-            boolean forgotten = use != null && use.isForgotten(per, index);
-            long maxSignals = limit.signalsMax();
             long signals = use == null ? 0 : use.signals(per, index);
+            boolean forgotten = use != null && use.isForgotten(per, index);
             if (limit.maxSignals() != null && (forgotten || signals >= maxSignals)) {
-                return periodExceeded(config, per, false, maxSignals, signals, maxSignals > 0, nowMs);
+                return periodExceeded(limits, per, false, maxSignals, signals, maxSignals > 0, nowMs);
             }
-            long maxBytes = limit.bytesMax();
             long used = use == null ? 0 : use.bytes(per, index);
-            if (limit.maxBytes() != null && (forgotten || bytes > maxBytes - used)) {
-                return periodExceeded(config, per, true, maxBytes, used, bytes <= maxBytes, nowMs);
-            }
+            return periodExceeded(limits, per, true, maxBytes, used, bytes <= maxBytes, nowMs);
         }
         return null;
     }
 
     private static QuotaExceeded periodExceeded(
-            TenantConfig config,
-            Per per,
-            boolean ofBytes,
-            long limit,
-            long observed,
-            boolean waitingHelps,
-            long nowMs) {
+            Limits limits, Per per, boolean ofBytes, long limit, long observed, boolean waitingHelps, long nowMs) {
         return new QuotaExceeded(
-                config.tenantId(),
+                limits.config.tenantId(),
                 Reason.PERIOD_LIMIT,
                 OptionalLong.of(limit),
                 OptionalLong.of(observed),
@@ -229,9 +228,9 @@ public final class Admission {
                 null);
     }
 
-    private void countPeriods(TenantConfig config, TenantUsage usage, int bytes, long nowMs) {
-        List<PeriodLimit> limits = config.periods();
-        if (limits.isEmpty()) {
+    private void countPeriods(Limits limits, TenantUsage usage, int bytes, long nowMs) {
+        List<PeriodLimit> limited = limits.periods;
+        if (limited.isEmpty()) {
             usage.periods = null;
             return;
         }
@@ -240,22 +239,21 @@ public final class Admission {
             use = new PeriodUse();
             usage.periods = use;
         }
-        for (int i = 0; i < limits.size(); i++) {
-            Per per = limits.get(i).per();
+        for (int i = 0; i < limited.size(); i++) {
+            Per per = limited.get(i).per();
             use.add(per, indexOf(per, nowMs), bytes);
         }
     }
 
     private long indexOf(Per per, long nowMs) {
-        if (per != Per.MONTH) {
-            return per.indexOf(nowMs);
+        if (nowMs < hourBeginsMs || nowMs >= hourEndsMs) {
+            for (Per each : Per.ALL) {
+                periods[each.ordinal()] = each.indexOf(nowMs);
+            }
+            hourBeginsMs = Per.HOUR.startOf(periods[Per.HOUR.ordinal()]);
+            hourEndsMs = nowMs + Per.HOUR.leftMs(nowMs);
         }
-        if (nowMs < monthBeginsMs || nowMs >= monthEndsMs) {
-            month = per.indexOf(nowMs);
-            monthBeginsMs = per.startOf(month);
-            monthEndsMs = nowMs + per.leftMs(nowMs);
-        }
-        return month;
+        return periods[per.ordinal()];
     }
 
     /**
@@ -263,67 +261,62 @@ public final class Admission {
      * capped at the size of each bucket that was in force for a decision, also if no signal was accepted under it. A limit of 0 has no
      * bucket, and leaves the level as it is.
      *
-     * @param limit of the signal's type; null if it has none
-     * @return the bucket of the signal's type; null if it has none
+     * @param ofType the bucket of the signal's type; null if it has none
      */
-    private static @Nullable TokenBucket adoptLimits(
-            TenantConfig config, TenantUsage usage, @Nullable String type, @Nullable SignalLimit limit) {
-        if (config.maxSignalsPerSec() != null && config.maxSignalsPerSec() > 0 && config.burst() > 0) {
-            usage.bucket.adopt(config.maxSignalsPerSec(), config.burst());
+    private static void adoptLimits(Limits limits, TenantUsage usage, @Nullable OfType ofType) {
+        if (limits.rate > 0 && limits.burst > 0) {
+            usage.bucket.adopt(limits.rate, limits.burst);
         }
-        if (config.maxBytesPerSec() != null && config.bytesPerSec() > 0) {
-            usage.byteBucket().adopt(tokens(config.bytesPerSec()), tokens(config.bytesBurst()));
+        if (limits.byteRate > 0) {
+            usage.byteBucket().adopt(tokens(limits.byteRate), tokens(limits.byteBurst));
         }
-        if (type == null || limit == null || isClosed(limit)) {
-            return null;
+        if (ofType != null) {
+            ofType.adopt();
         }
-        TokenBucket ofType = usage.signalBuckets().get(type).bucket;
-        ofType.adopt(limit.maxSignalsPerSec(), limit.burst());
-        return ofType;
     }
 
-    private static @Nullable SignalLimit limitOf(TenantConfig config, @Nullable String type) {
-        return type == null || config.signals().isEmpty()
+    private static @Nullable OfType limited(Limits limits, TenantUsage usage, @Nullable String type) {
+        return type == null || limits.signals.isEmpty()
                 ? null
-                : config.signals().get(type);
+                : usage.signalBuckets().limited(type);
     }
 
     /** Only after {@link #adoptLimits}. */
     private static @Nullable QuotaExceeded checkRate(
-            TenantConfig config, TenantUsage usage, @Nullable String type, int bytes, long nowMs) {
-        if (config.maxSignalsPerSec() == null) {
+            Limits limits, TenantUsage usage, @Nullable OfType ofType, int bytes, long nowMs) {
+        if (!limits.hasRate) {
             return null;
         }
-        long rate = config.maxSignalsPerSec();
-        long burst = config.burst();
+        long rate = limits.rate;
+        long burst = limits.burst;
         if (rate == 0) {
-            return exceeded(config, Reason.RATE_LIMITED, OptionalLong.of(0), OptionalLong.empty(), 0);
+            return exceeded(limits, Reason.RATE_LIMITED, OptionalLong.of(0), OptionalLong.empty(), 0);
         }
         if (burst == 0) {
-            return exceeded(config, Reason.BURST_EXCEEDED, OptionalLong.of(0), OptionalLong.empty(), 0);
+            return exceeded(limits, Reason.BURST_EXCEEDED, OptionalLong.of(0), OptionalLong.empty(), 0);
         }
         TokenBucket bucket = usage.bucket;
         if (bucket.has(1, nowMs)) {
             return null;
         }
-        long retryAfterMs = retryAfterMs(config, usage, type, bytes, nowMs);
+        long retryAfterMs = retryAfterMs(limits, usage, ofType, bytes, nowMs);
         return bucket.wasFullRecently(nowMs)
-                ? exceeded(config, Reason.BURST_EXCEEDED, OptionalLong.of(burst), OptionalLong.empty(), retryAfterMs)
-                : exceeded(config, Reason.RATE_LIMITED, OptionalLong.of(rate), OptionalLong.empty(), retryAfterMs);
+                ? exceeded(limits, Reason.BURST_EXCEEDED, OptionalLong.of(burst), OptionalLong.empty(), retryAfterMs)
+                : exceeded(limits, Reason.RATE_LIMITED, OptionalLong.of(rate), OptionalLong.empty(), retryAfterMs);
     }
 
     /** Only after {@link #checkRate}, and for a signal that is not too large for the bucket. */
     private static @Nullable QuotaExceeded checkByteRate(
-            TenantConfig config, TenantUsage usage, @Nullable String type, int bytes, long nowMs) {
-        if (config.maxBytesPerSec() == null) {
+            Limits limits, TenantUsage usage, @Nullable OfType ofType, int bytes, long nowMs) {
+        if (!limits.hasByteRate) {
             return null;
         }
-        long rate = config.bytesPerSec();
+        long rate = limits.byteRate;
         if (rate > 0 && usage.byteBucket().has(bytes, nowMs)) {
             return null;
         }
-        long retryAfterMs = rate == 0 ? 0 : retryAfterMs(config, usage, type, bytes, nowMs);
-        return exceeded(config, Reason.BYTE_RATE_LIMITED, OptionalLong.of(rate), OptionalLong.of(bytes), retryAfterMs);
+        long retryAfterMs = rate == 0 ? 0 : retryAfterMs(limits, usage, ofType, bytes, nowMs);
+        return exceeded(limits, Reason.BYTE_RATE_LIMITED, OptionalLong.of(rate), OptionalLong.of(bytes), retryAfterMs);
     }
 
     /** What a bucket can hold of a limit of bytes. */
@@ -333,42 +326,29 @@ public final class Admission {
 
     /** Only after {@link #checkByteRate}. */
     private static @Nullable QuotaExceeded checkSignalRate(
-            TenantConfig config,
-            TenantUsage usage,
-            String type,
-            SignalLimit limit,
-            @Nullable TokenBucket bucket,
-            int bytes,
-            long nowMs) {
-        if (bucket != null && bucket.has(1, nowMs)) {
+            Limits limits, TenantUsage usage, OfType ofType, int bytes, long nowMs) {
+        if (ofType.hasToken(nowMs)) {
             return null;
         }
-        long rate = bucket == null ? 0 : limit.maxSignalsPerSec();
-        long retryAfterMs = rate == 0 ? 0 : retryAfterMs(config, usage, type, bytes, nowMs);
+        long rate = ofType.isClosed() ? 0 : ofType.rate();
+        long retryAfterMs = rate == 0 ? 0 : retryAfterMs(limits, usage, ofType, bytes, nowMs);
         return new QuotaExceeded(
-                config.tenantId(),
+                limits.config.tenantId(),
                 Reason.SIGNAL_RATE_LIMITED,
                 OptionalLong.of(rate),
                 OptionalLong.empty(),
                 retryAfterMs > 0 ? OptionalLong.of(retryAfterMs) : OptionalLong.empty(),
                 null,
                 null,
-                type);
-    }
-
-    /** Whether a limit lets no signal pass. */
-    private static boolean isClosed(SignalLimit limit) {
-        return limit.maxSignalsPerSec() == 0 || limit.burst() == 0;
+                ofType.type());
     }
 
     /** How long until all buckets have what the signal takes, from then on; 0 if waiting does not help. */
-    private static long retryAfterMs(
-            TenantConfig config, TenantUsage usage, @Nullable String type, int bytes, long nowMs) {
-        SignalLimit limit = limitOf(config, type);
-        if (config.maxBytesPerSec() == null && limit == null) {
+    private static long retryAfterMs(Limits limits, TenantUsage usage, @Nullable OfType ofType, int bytes, long nowMs) {
+        if (!limits.hasByteRate && ofType == null) {
             return usage.bucket.retryAfterMs(1, nowMs);
         }
-        if ((config.maxBytesPerSec() != null && config.bytesPerSec() == 0) || (limit != null && isClosed(limit))) {
+        if ((limits.hasByteRate && limits.byteRate == 0) || (ofType != null && ofType.isClosed())) {
             return 0;
         }
         // A late signal may find tokens at its time, and none at a later one. A bucket that was waited for has them
@@ -378,11 +358,9 @@ public final class Admission {
         long beforeMs;
         do {
             beforeMs = atMs;
-            atMs = config.maxSignalsPerSec() == null ? atMs : available(usage.bucket, 1, atMs);
-            atMs = config.maxBytesPerSec() == null ? atMs : available(usage.byteBucket(), bytes, atMs);
-            atMs = limit == null || type == null
-                    ? atMs
-                    : available(usage.signalBuckets().get(type).bucket, 1, atMs);
+            atMs = !limits.hasRate ? atMs : available(usage.bucket, 1, atMs);
+            atMs = !limits.hasByteRate ? atMs : available(usage.byteBucket(), bytes, atMs);
+            atMs = ofType == null ? atMs : available(ofType.bucket, 1, atMs);
         } while (atMs > beforeMs);
         return atMs - nowMs;
     }
@@ -394,80 +372,70 @@ public final class Admission {
 
     /** @param checked whether all buckets are known to have what the signal takes, under the limits in force */
     private void accept(
-            TenantConfig config, TenantUsage usage, @Nullable String type, int bytes, long nowMs, boolean checked) {
-        takeToken(config, usage.bucket, nowMs, checked);
-        takeBytes(config, usage, bytes, nowMs, checked);
-        if (type != null && !config.signals().isEmpty()) {
-            takeSignal(config, usage, type, nowMs, checked);
+            Limits limits, TenantUsage usage, @Nullable String type, int bytes, long nowMs, boolean checked) {
+        OfType ofType = limited(limits, usage, type);
+        takeToken(limits, usage.bucket, nowMs, checked);
+        takeBytes(limits, usage, bytes, nowMs, checked);
+        if (ofType != null) {
+            takeSignal(ofType, nowMs, checked);
         }
-        countPeriods(config, usage, bytes, nowMs);
+        countPeriods(limits, usage, bytes, nowMs);
         // Only in observe mode can there be more: then the signal is accepted, and its new entities are left out.
         named.addTo(usage, nowMs, entitiesMax);
         usage.accepted(bytes, nowMs);
-        if (config.maxSignalsPerSec() != null) {
+        if (limits.hasRate) {
             usage.watch.wanted(nowMs, bounds.latenessMaxMs());
         }
-        if (config.maxBytesPerSec() != null) {
+        if (limits.hasByteRate) {
             usage.watch.wantedBytes(bytes, nowMs, bounds.latenessMaxMs());
         }
     }
 
     /** Takes a token if there is one; in observe mode there need not be one. */
-    private void takeToken(TenantConfig config, TokenBucket bucket, long nowMs, boolean checked) {
-        if (config.maxSignalsPerSec() == null) {
+    private void takeToken(Limits limits, TokenBucket bucket, long nowMs, boolean checked) {
+        if (!limits.hasRate) {
             bucket.reset();
-            return;
-        }
-        long rate = config.maxSignalsPerSec();
-        long burst = config.burst();
-        if (rate > 0 && burst > 0) {
-            take(bucket, rate, burst, 1, nowMs, checked);
+        } else if (limits.rate > 0 && limits.burst > 0) {
+            take(bucket, limits.rate, limits.burst, 1, nowMs, checked);
         }
     }
 
-    /** Takes a token of the value of {@code signal} if it has a limit and there is one; in observe mode there need not be one. */
-    private void takeSignal(TenantConfig config, TenantUsage usage, String type, long nowMs, boolean checked) {
-        SignalLimit limit = config.signals().get(type);
-        if (limit == null) {
-            return;
-        }
-        SignalBuckets.OfType ofType = usage.signalBuckets().get(type);
-        if (!isClosed(limit)) {
-            take(ofType.bucket, limit.maxSignalsPerSec(), limit.burst(), 1, nowMs, checked);
+    /** Takes a token of the value of {@code signal} if there is one; in observe mode there need not be one. */
+    private void takeSignal(OfType ofType, long nowMs, boolean checked) {
+        if (!ofType.isClosed()) {
+            take(ofType.bucket, ofType.rate(), ofType.burst(), 1, nowMs, checked);
         }
         ofType.wanted(nowMs, bounds.latenessMaxMs());
     }
 
     /** Takes the signal's bytes if they are there; in observe mode they need not be. */
-    private void takeBytes(TenantConfig config, TenantUsage usage, int bytes, long nowMs, boolean checked) {
-        if (config.maxBytesPerSec() == null) {
+    private void takeBytes(Limits limits, TenantUsage usage, int bytes, long nowMs, boolean checked) {
+        if (!limits.hasByteRate) {
             if (usage.byteBucket != null) {
                 usage.byteBucket.reset();
             }
-        } else if (bytes > 0 && config.bytesPerSec() > 0 && bytes <= config.bytesBurst()) {
-            take(usage.byteBucket(), tokens(config.bytesPerSec()), tokens(config.bytesBurst()), bytes, nowMs, checked);
+        } else if (bytes > 0 && limits.byteRate > 0 && bytes <= limits.byteBurst) {
+            take(usage.byteBucket(), tokens(limits.byteRate), tokens(limits.byteBurst), bytes, nowMs, checked);
         }
     }
 
     private void take(TokenBucket bucket, long rate, long burst, int tokens, long nowMs, boolean checked) {
-        boolean has = checked;
         if (!checked) {
             bucket.adopt(rate, burst);
-            has = bucket.has(tokens, nowMs);
         }
-        if (has && bucket.take(tokens, nowMs, bounds)) {
+        if ((checked || bucket.has(tokens, nowMs)) && bucket.take(tokens, nowMs, bounds)) {
             foldedEarly++;
         }
     }
 
-    private static QuotaExceeded exceeded(TenantConfig config, Reason reason, long limit, long observed) {
-        return exceeded(config, reason, OptionalLong.of(limit), OptionalLong.of(observed), 0);
+    private static QuotaExceeded exceeded(Limits limits, Reason reason, long limit, long observed) {
+        return exceeded(limits, reason, OptionalLong.of(limit), OptionalLong.of(observed), 0);
     }
 
     private static QuotaExceeded exceeded(
-            TenantConfig config, Reason reason, OptionalLong limit, OptionalLong observed, long retryAfterMs) {
+            Limits limits, Reason reason, OptionalLong limit, OptionalLong observed, long retryAfterMs) {
         return new QuotaExceeded(
-                config.tenantId(),
+                limits.config.tenantId(),
                 reason,
                 limit,
                 observed,

@@ -1,6 +1,7 @@
 package io.tidegate.admission;
 
 import java.nio.ByteBuffer;
+import java.util.Arrays;
 
 /**
  * Counters for the newest periods of one kind, by the number of the period. A late signal counts in its own period.
@@ -13,23 +14,25 @@ final class NewestPeriods {
 
     private static final long NONE = -1;
 
-    private final int counters;
+    /** Of a period: its number and its counters. */
+    private final int cells;
+
     private long forgotten = NONE;
     private int size;
-    private final long[] index = new long[KEPT];
-    /** The counters of each period, one period after the other. */
-    private final long[] counts;
+
+    /** The cells of each period, one period after the other: a decision reads one place in memory. */
+    private final long[] all;
 
     /** @param counters of each period */
     NewestPeriods(int counters) {
-        this.counters = counters;
-        counts = new long[KEPT * counters];
+        cells = 1 + counters;
+        all = new long[KEPT * cells];
     }
 
     /** Where a period is; -1 if nothing was counted in it. The place is valid until the next {@link #place}. */
     int find(long wanted) {
         for (int i = size - 1; i >= 0; i--) {
-            if (index[i] == wanted) {
+            if (all[i * cells] == wanted) {
                 return i;
             }
         }
@@ -43,41 +46,42 @@ final class NewestPeriods {
             return found;
         }
         if (size == KEPT) {
-            if (wanted < index[0]) {
+            if (wanted < all[0]) {
                 forgotten = wanted;
                 return -1;
             }
-            forgotten = index[0];
+            forgotten = all[0];
             move(1, 0, size - 1);
             size--;
         }
         int at = size;
-        while (at > 0 && index[at - 1] > wanted) {
+        while (at > 0 && all[(at - 1) * cells] > wanted) {
             at--;
         }
         move(at, at + 1, size - at);
-        index[at] = wanted;
-        for (int i = 0; i < counters; i++) {
-            counts[at * counters + i] = 0;
-        }
+        Arrays.fill(all, at * cells, (at + 1) * cells, 0);
+        all[at * cells] = wanted;
         size++;
         return at;
     }
 
     private void move(int from, int to, int periods) {
-        System.arraycopy(index, from, index, to, periods);
-        System.arraycopy(counts, from * counters, counts, to * counters, periods * counters);
+        System.arraycopy(all, from * cells, all, to * cells, periods * cells);
     }
 
     /** @param place from {@link #place} */
     void add(int place, int counter, long count) {
-        counts[place * counters + counter] += count;
+        all[place * cells + 1 + counter] += count;
     }
 
     /** A counter of a period; 0 if nothing was counted in it. */
     long count(long wanted, int counter) {
-        int found = find(wanted);
-        return found < 0 ? 0 : counts[found * counters + counter];
+        return countAt(find(wanted), counter);
+    }
+
+    /** @param place from {@link #find} */
+    long countAt(int place, int counter) {
+        return place < 0 ? 0 : all[place * cells + 1 + counter];
     }
 
     /** Whether it is not known any more what was counted in a period. */
@@ -87,7 +91,7 @@ final class NewestPeriods {
 
     /** The newest period in which something was counted; -1 if there is none. */
     long newest() {
-        return size == 0 ? NONE : index[size - 1];
+        return size == 0 ? NONE : all[(size - 1) * cells];
     }
 
     boolean isEmpty() {
@@ -96,16 +100,13 @@ final class NewestPeriods {
 
     /** The size of the stored form. */
     int bytes() {
-        return Long.BYTES + 1 + size * (1 + counters) * Long.BYTES;
+        return Long.BYTES + 1 + size * cells * Long.BYTES;
     }
 
     void write(ByteBuffer out) {
         out.putLong(forgotten).put((byte) size);
-        for (int i = 0; i < size; i++) {
-            out.putLong(index[i]);
-            for (int counter = 0; counter < counters; counter++) {
-                out.putLong(counts[i * counters + counter]);
-            }
+        for (int i = 0; i < size * cells; i++) {
+            out.putLong(all[i]);
         }
     }
 
@@ -118,11 +119,8 @@ final class NewestPeriods {
             throw new IllegalStateException(
                     "tenant usage counts %d periods of a kind, the limit is %d".formatted(periods.size, KEPT));
         }
-        for (int i = 0; i < periods.size; i++) {
-            periods.index[i] = in.getLong();
-            for (int counter = 0; counter < counters; counter++) {
-                periods.counts[i * counters + counter] = in.getLong();
-            }
+        for (int i = 0; i < periods.size * periods.cells; i++) {
+            periods.all[i] = in.getLong();
         }
         return periods;
     }

@@ -36,6 +36,20 @@ final class PeriodUse {
         return counted[per.ordinal()].count(index, BYTES);
     }
 
+    /**
+     * Whether a signal fits in a period: it does not if that period is forgotten.
+     *
+     * @param valueBytes the size of the signal's value
+     */
+    boolean fits(Per per, long index, long valueBytes, long signalsMax, long bytesMax) {
+        NewestPeriods of = counted[per.ordinal()];
+        int place = of.find(index);
+        if (place < 0 && of.isForgotten(index)) {
+            return false;
+        }
+        return of.countAt(place, SIGNALS) < signalsMax && valueBytes <= bytesMax - of.countAt(place, BYTES);
+    }
+
     /** Whether it is not known any more what was accepted in a period. */
     boolean isForgotten(Per per, long index) {
         return counted[per.ordinal()].isForgotten(index);

@@ -1,6 +1,5 @@
 package io.tidegate.admission;
 
-import io.tidegate.tenant.PeriodLimit;
 import io.tidegate.tenant.TenantConfig;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -107,14 +106,14 @@ public final class QuotaWatch {
 
     /** What changed since it was looked at last; it is not told again. */
     public List<Crossing> look(TenantConfig config, TenantUsage usage) {
+        Limits limits = usage.limits(config);
         List<Crossing> found = List.of();
         if (finished != NONE) {
-            Long rate = config.maxSignalsPerSec();
-            found = look(Quota.RATE, finished, rate == null ? NONE : rate * WINDOW_S, found);
+            found = look(Quota.RATE, finished, limits.hasRate ? limits.rate * WINDOW_S : NONE, found);
             finished = NONE;
         }
         if (finishedBytes != NONE) {
-            long rate = config.maxBytesPerSec() == null ? NONE : tenSeconds(config.bytesPerSec());
+            long rate = limits.hasByteRate ? tenSeconds(limits.byteRate) : NONE;
             found = look(Quota.BYTE_RATE, finishedBytes, rate, found);
             finishedBytes = NONE;
         }
@@ -124,13 +123,13 @@ public final class QuotaWatch {
         for (EntityKind kind : EntityKind.ALL) {
             found = look(of(kind), usage.entityCount(kind), limited(kind.maxIn(config)), found);
         }
-        if (!config.periods().isEmpty() || watchesPeriods()) {
+        if (!limits.periods.isEmpty() || watchesPeriods()) {
             for (PeriodQuota quota : PeriodQuota.ALL) {
-                found = lookAtPeriod(quota, config, usage, found);
+                found = lookAtPeriod(quota, limits, usage, found);
             }
         }
-        found = look(Quota.ENTITIES, usage.entityCount(), limited(config.entitiesMax()), found);
-        return look(Quota.STORAGE, usage.sealedBytes(), limited(config.storageBytesMax()), found);
+        found = look(Quota.ENTITIES, usage.entityCount(), limited(limits.entitiesMax), found);
+        return look(Quota.STORAGE, usage.sealedBytes(), limited(limits.storageBytesMax), found);
     }
 
     /** Whether a limit of a period was reached, and may not be in force any more. */
@@ -144,14 +143,10 @@ public final class QuotaWatch {
     }
 
     /** The newest period counts, so a level is left when the first signal of the next period is accepted. */
-    private List<Crossing> lookAtPeriod(
-            PeriodQuota quota, TenantConfig config, TenantUsage usage, List<Crossing> found) {
-        long limit = NONE;
-        for (PeriodLimit one : config.periods()) {
-            if (one.per() == quota.per()) {
-                limit = limited(quota.ofBytes() ? one.bytesMax() : one.signalsMax());
-            }
-        }
+    private List<Crossing> lookAtPeriod(PeriodQuota quota, Limits limits, TenantUsage usage, List<Crossing> found) {
+        long limit = limits.periods.isEmpty()
+                ? NONE
+                : limited(quota.ofBytes() ? limits.bytesMax(quota.per()) : limits.signalsMax(quota.per()));
         PeriodUse use = usage.periods;
         long newest = use == null ? NONE : use.newest(quota.per());
         long used =

@@ -39,6 +39,8 @@ final class SignalBuckets {
         final TokenBucket bucket;
         private RateWindows windows = new RateWindows();
         private int level;
+        private long rate;
+        private long burst;
 
         /** As {@link QuotaWatch} keeps it of the tenant's own rate. */
         private long finished = NONE;
@@ -48,8 +50,45 @@ final class SignalBuckets {
             this.bucket = bucket;
         }
 
+        /** The value of {@code signal}. */
+        String type() {
+            return type;
+        }
+
         int level() {
             return level;
+        }
+
+        /** The limit's rate; 0 rejects all. */
+        long rate() {
+            return rate;
+        }
+
+        /** The limit's burst; 0 rejects all. */
+        long burst() {
+            return burst;
+        }
+
+        /** Whether the limit lets no signal pass. */
+        boolean isClosed() {
+            return rate == 0 || burst == 0;
+        }
+
+        /** Takes over the limit for a decision; a closed one leaves the bucket as it is. */
+        void adopt() {
+            if (!isClosed()) {
+                bucket.adopt(rate, burst);
+            }
+        }
+
+        /** Whether the limit lets a signal pass now. Only after {@link #adopt}. */
+        boolean hasToken(long nowMs) {
+            return !isClosed() && bucket.has(1, nowMs);
+        }
+
+        private void limit(SignalLimit limit) {
+            rate = limit.maxSignalsPerSec();
+            burst = limit.burst();
         }
 
         /** Whether it is as a new one. */
@@ -72,7 +111,13 @@ final class SignalBuckets {
         }
         adopted = limits;
         for (OfType one : slots) {
-            if (one != null && byType.get(one.type) == one && !limits.containsKey(one.type)) {
+            if (one == null || byType.get(one.type) != one) {
+                continue;
+            }
+            SignalLimit limit = limits.get(one.type);
+            if (limit != null) {
+                one.limit(limit);
+            } else {
                 byType.remove(one.type);
                 one.bucket.reset();
                 if (one.level > 0) {
@@ -89,10 +134,16 @@ final class SignalBuckets {
         return byType.get(type);
     }
 
-    /** What is known of a value that has a limit in the {@linkplain #adopt adopted} ones, of which there are at most as many as slots. */
-    OfType get(String type) {
+    /** What is known of a value that has a limit in the {@linkplain #adopt adopted} ones; null if it has none. */
+    @Nullable
+    OfType limited(String type) {
         OfType known = byType.get(type);
-        return known != null ? known : add(type, freeSlot());
+        SignalLimit limit = known != null || adopted == null ? null : adopted.get(type);
+        if (limit != null) {
+            known = add(type, freeSlot());
+            known.limit(limit);
+        }
+        return known;
     }
 
     private OfType add(String type, int slot) {
@@ -111,10 +162,6 @@ final class SignalBuckets {
             }
         }
         throw new IllegalStateException("more values of signal have a bucket than can have a limit");
-    }
-
-    void wanted(String type, long atMs, long latenessMaxMs) {
-        get(type).wanted(atMs, latenessMaxMs);
     }
 
     /** Adds what changed since it was looked at last. */

@@ -37,6 +37,8 @@ public final class TenantUsage {
     @Nullable
     PeriodUse periods;
 
+    private @Nullable Limits limits;
+
     MonthlyUse months = new MonthlyUse();
     final QuotaWatch watch = new QuotaWatch();
     private final EntitySet entities = new EntitySet();
@@ -131,14 +133,13 @@ public final class TenantUsage {
     }
 
     /**
-     * Takes the {@code entity_idle_ttl} of a config into force. Entities that are known when it is turned on count as named then, at the
+     * Takes an {@code entity_idle_ttl} into force, 0 for none. Entities that are known when it is turned on count as named then, at the
      * newest record time that was decided on. This follows from the config, so it holds whether or not the signal is accepted.
      *
      * @param nowMs the signal's time
      * @param latenessMaxMs how much older than the newest one the signal can be: a decision on a time from the future must not keep entities
      */
-    void adoptIdleTtl(TenantConfig config, long nowMs, long latenessMaxMs) {
-        long ttlMs = config.idleTtlMs();
+    void adoptIdleTtl(long ttlMs, long nowMs, long latenessMaxMs) {
         EntityAges ages = entities.ages();
         if (ttlMs != (ages == null ? 0 : ages.ttlMs())) {
             if (ages == null) {
@@ -211,6 +212,17 @@ public final class TenantUsage {
             }
         }
         throw new IllegalStateException("an entity of the set is in none of its %d chunks".formatted(lastNumber + 1));
+    }
+
+    /** The limits of a config, which stay the same object as long as the config does. */
+    @SuppressWarnings("ReferenceEquality") // an equal one would do as well, and comparing takes longer
+    Limits limits(TenantConfig config) {
+        Limits known = limits;
+        if (known == null || known.config != config) {
+            known = new Limits(config);
+            limits = known;
+        }
+        return known;
     }
 
     /** The bucket of bytes, which is made when it is needed first. */

@@ -7,6 +7,8 @@ import io.tidegate.tenant.TenantId;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
+import java.util.stream.Stream;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Mode;
@@ -19,7 +21,7 @@ import org.openjdk.jmh.annotations.State;
 /**
  * A whole decision: blocked, region, storage, rate, and three entities that are known, for one tenant after the other.
  *
- * <p>With few tenants the entity sets are in the processor's caches, with many they are not.
+ * <p>With few tenants their state is in the processor's caches, with many it is not. Each tenant has a config of its own.
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
@@ -38,11 +40,11 @@ public class DecisionBenchmark {
     private final Admission admission = new Admission(null);
     private final SipHash128 hash = new SipHash128();
     private TenantUsage[] usages;
-    private TenantConfig accepting;
-    private TenantConfig rejecting;
-    private TenantConfig limited;
     private TenantUsage[] limitedUsages;
-    private TenantConfig idle;
+    private TenantConfig[] accepting;
+    private TenantConfig[] rejecting;
+    private TenantConfig[] limited;
+    private TenantConfig[] idle;
     private Signal[] signals;
     private int next;
     private int tenant;
@@ -50,10 +52,12 @@ public class DecisionBenchmark {
 
     @Setup
     public void setUp() {
-        accepting = config(1_000_000_000);
-        rejecting = config(0);
-        limited = allLimits();
-        idle = accepting.toBuilder().entityIdleTtl(Duration.ofMillis(65_536)).build();
+        accepting = configs(() -> config(1_000_000_000));
+        rejecting = configs(() -> config(0));
+        limited = configs(DecisionBenchmark::allLimits);
+        idle = configs(() -> config(1_000_000_000).toBuilder()
+                .entityIdleTtl(Duration.ofMillis(65_536))
+                .build());
         signals = new Signal[SIGNALS];
         for (int i = 0; i < SIGNALS; i++) {
             int id = i % ENTITIES_PER_KIND;
@@ -64,12 +68,16 @@ public class DecisionBenchmark {
         limitedUsages = usages(limited);
     }
 
-    private TenantUsage[] usages(TenantConfig config) {
+    private TenantConfig[] configs(Supplier<TenantConfig> one) {
+        return Stream.generate(one).limit(tenants).toArray(TenantConfig[]::new);
+    }
+
+    private TenantUsage[] usages(TenantConfig[] configs) {
         TenantUsage[] all = new TenantUsage[tenants];
         for (int i = 0; i < tenants; i++) {
             all[i] = TenantUsage.fresh(i * 31L, 17);
             for (Signal signal : signals) {
-                admission.admit(config, all[i], signal, 100, 0);
+                admission.admit(configs[i], all[i], signal, 100, 0);
             }
         }
         return all;
@@ -97,9 +105,9 @@ public class DecisionBenchmark {
         return TenantConfigJson.parse(json.getBytes(StandardCharsets.US_ASCII));
     }
 
-    private TenantUsage nextUsage() {
+    private Decision next(TenantConfig[] configs, TenantUsage[] of, long atMs) {
         tenant = tenant + 1 == tenants ? 0 : tenant + 1;
-        return usages[tenant];
+        return admission.admit(configs[tenant], of[tenant], nextSignal(), 100, atMs);
     }
 
     private Signal nextSignal() {
@@ -110,55 +118,53 @@ public class DecisionBenchmark {
 
     @Benchmark
     public Decision accepted() {
-        return admission.admit(accepting, nextUsage(), nextSignal(), 100, 1_000);
+        return next(accepting, usages, 1_000);
     }
 
     /** Signals come in the order of time, a thousand in a second: the history grows at one end and is folded at the other. */
     @Benchmark
     public Decision acceptedAsTimePasses() {
-        return admission.admit(accepting, nextUsage(), nextSignal(), 100, nowMs++);
+        return next(accepting, usages, nowMs++);
     }
 
     /** Every third signal is 50 s late, as in a backlog whose partitions are read far apart. */
     @Benchmark
     public Decision acceptedLate() {
         nowMs++;
-        return admission.admit(accepting, nextUsage(), nextSignal(), 100, nowMs % 3 == 0 ? nowMs - 50_000 : nowMs);
+        return next(accepting, usages, nowMs % 3 == 0 ? nowMs - 50_000 : nowMs);
     }
 
     /** As {@link #accepted}, with a limit of every kind. The design allows 30 % more than {@link #accepted}. */
     @Benchmark
     public Decision acceptedWithAllLimits() {
-        tenant = tenant + 1 == tenants ? 0 : tenant + 1;
-        return admission.admit(limited, limitedUsages[tenant], nextSignal(), 100, 1_000);
+        return next(limited, limitedUsages, 1_000);
     }
 
     /** As {@link #acceptedAsTimePasses}, with a limit of every kind. */
     @Benchmark
     public Decision acceptedWithAllLimitsAsTimePasses() {
-        tenant = tenant + 1 == tenants ? 0 : tenant + 1;
-        return admission.admit(limited, limitedUsages[tenant], nextSignal(), 100, nowMs++);
+        return next(limited, limitedUsages, nowMs++);
     }
 
     /** With an {@code entity_idle_ttl} of 65 s: each entity is named again in a newer granule after 4,096 signals. */
     @Benchmark
     public Decision acceptedWithIdleTtl() {
-        TenantUsage usage = nextUsage();
-        Decision decision = admission.admit(idle, usage, nextSignal(), 100, nowMs++);
+        Decision decision = next(idle, usages, nowMs++);
         // Nobody stores the chunks; so the log is only as long as it must be.
-        usage.entities().release();
+        usages[tenant].entities().release();
         return decision;
     }
 
     @Benchmark
     public Decision rejected() {
-        return admission.admit(rejecting, nextUsage(), nextSignal(), 100, 1_000);
+        return next(rejecting, usages, 1_000);
     }
 
     /** The part of {@link #accepted} that the entities' keyed hashes are. */
     @Benchmark
     public long hashes() {
-        TenantUsage usage = nextUsage();
+        tenant = tenant + 1 == tenants ? 0 : tenant + 1;
+        TenantUsage usage = usages[tenant];
         Signal signal = nextSignal();
         long all = 0;
         for (EntityKind kind : EntityKind.ALL) {

@@ -1,0 +1,92 @@
+package io.tidegate.admission;
+
+import io.tidegate.tenant.PeriodLimit;
+import io.tidegate.tenant.PeriodLimit.Per;
+import io.tidegate.tenant.SignalLimit;
+import io.tidegate.tenant.TenantConfig;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * The limits of a config as each decision compares them: numbers, in one place in memory. Where there is no limit, the number is
+ * {@link Long#MAX_VALUE}, which no tenant reaches.
+ *
+ * <p>Immutable; {@link TenantUsage#limits} keeps it as long as the config is in force.
+ */
+final class Limits {
+    final TenantConfig config;
+    final List<String> requiredRegions;
+
+    /** Signals before that time are rejected; 0 = none. */
+    final long blockedUntilMs;
+
+    final long storageBytesMax;
+    final long signalBytesMax;
+    final long entitiesMax;
+    final long idleTtlMs;
+
+    /** Whether there is a rate; only then it and its burst are set. */
+    final boolean hasRate;
+
+    final long rate;
+    final long burst;
+
+    /** Whether there is a byte rate; only then it and its burst are set. */
+    final boolean hasByteRate;
+
+    final long byteRate;
+    final long byteBurst;
+
+    /** The limits of calendar periods, by length. */
+    final List<PeriodLimit> periods;
+
+    /** By {@link Per}. */
+    private final long[] periodSignals;
+
+    private final long[] periodBytes;
+
+    /** The limits of single values of {@code signal}. */
+    final Map<String, SignalLimit> signals;
+
+    Limits(TenantConfig config) {
+        this.config = config;
+        requiredRegions = config.requiredRegions();
+        blockedUntilMs =
+                config.blockedUntil() == null ? 0 : config.blockedUntil().toEpochMilli();
+        storageBytesMax = config.storageBytesMax();
+        signalBytesMax = config.signalBytesMax();
+        entitiesMax = config.entitiesMax();
+        idleTtlMs = config.idleTtlMs();
+        hasRate = config.maxSignalsPerSec() != null;
+        rate = config.maxSignalsPerSec() == null ? 0 : config.maxSignalsPerSec();
+        burst = hasRate ? config.burst() : 0;
+        hasByteRate = config.maxBytesPerSec() != null;
+        byteRate = hasByteRate ? config.bytesPerSec() : 0;
+        byteBurst = hasByteRate ? config.bytesBurst() : 0;
+        periods = config.periods();
+        periodSignals = unlimited(periods);
+        periodBytes = unlimited(periods);
+        for (PeriodLimit limit : periods) {
+            periodSignals[limit.per().ordinal()] = limit.signalsMax();
+            periodBytes[limit.per().ordinal()] = limit.bytesMax();
+        }
+        signals = config.signals();
+    }
+
+    private static long[] unlimited(List<PeriodLimit> periods) {
+        long[] max = new long[periods.isEmpty() ? 0 : Per.ALL.length];
+        Arrays.fill(max, Long.MAX_VALUE);
+        return max;
+    }
+
+    /** Signals that a limited period lets pass. */
+    long signalsMax(Per per) {
+        return periodSignals[per.ordinal()];
+    }
+
+    /** Bytes of values that a limited period lets pass. */
+    long bytesMax(Per per) {
+        return periodBytes[per.ordinal()];
+    }
+}
