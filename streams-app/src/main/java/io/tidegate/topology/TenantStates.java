@@ -11,6 +11,7 @@ import io.tidegate.tenant.TenantId;
 import java.nio.ByteBuffer;
 import java.security.SecureRandom;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -51,6 +52,9 @@ final class TenantStates {
     private final KeyValueStore<Bytes, byte[]> history;
     private final int tenantsMax;
     private final MemoryShare memory;
+    private final GatheredWrites usageWrites;
+    private final GatheredWrites entityWrites;
+    private final GatheredWrites historyWrites;
     private final SecureRandom random = new SecureRandom();
     private final Map<TenantId, Held> held = new LinkedHashMap<>(1024, 0.75f, true);
     private final Set<Held> changed = new LinkedHashSet<>();
@@ -88,6 +92,9 @@ final class TenantStates {
         this.entities = entities;
         this.segments = segments;
         this.history = history;
+        this.usageWrites = new GatheredWrites(usages);
+        this.entityWrites = new GatheredWrites(entities);
+        this.historyWrites = new GatheredWrites(history);
         this.tenantsMax = tenantsMax;
         this.memory = memory;
     }
@@ -223,24 +230,35 @@ final class TenantStates {
 
     /** Writes what changed. To be called before each commit; may be called at any time. */
     void write() {
-        changed.forEach(this::write);
+        List<Held> inOrder = new ArrayList<>(changed);
+        inOrder.sort(Comparator.comparing(one -> one.tenant));
+        inOrder.forEach(this::gather);
         changed.clear();
+        writeGathered();
     }
 
     private void write(Held one) {
+        gather(one);
+        writeGathered();
+    }
+
+    private void gather(Held one) {
         one.changed = false;
-        usages.put(StateKeys.usage(one.tenant), one.usage.write());
+        usageWrites.put(StateKeys.usage(one.tenant), one.usage.write());
         for (Bucket bucket : one.usage.buckets()) {
-            one.usage.writeHistory(bucket, (number, chunk) -> {
-                Bytes key = StateKeys.history(one.tenant, bucket.key(), number);
-                if (chunk == null) {
-                    history.delete(key);
-                } else {
-                    history.put(key, chunk);
-                }
-            });
+            one.usage.writeHistory(
+                    bucket,
+                    (number, chunk) -> historyWrites.put(StateKeys.history(one.tenant, bucket.key(), number), chunk));
         }
-        one.usage.entities().writeAll((number, chunk) -> entities.put(StateKeys.entities(one.tenant, number), chunk));
+        one.usage
+                .entities()
+                .writeAll((number, chunk) -> entityWrites.put(StateKeys.entities(one.tenant, number), chunk));
+    }
+
+    private void writeGathered() {
+        usageWrites.flush();
+        historyWrites.flush();
+        entityWrites.flush();
     }
 
     /**
