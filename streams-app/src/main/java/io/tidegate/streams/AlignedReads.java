@@ -28,8 +28,8 @@ import org.jspecify.annotations.Nullable;
  * <p>Not thread-safe, like any consumer.
  */
 final class AlignedReads {
-    /** While records are withheld, how soon it is noticed that the limit has risen. */
-    private static final Duration NOTICES_WITHIN = Duration.ofMillis(5);
+    /** While records are withheld and nothing comes, how soon the consumer is polled again. */
+    private static final Duration POLLS_WITHIN = Duration.ofMillis(5);
 
     /** While partitions are behind, commits announce how far they are at least this often. */
     private static final long ANNOUNCES_WITHIN_MS = 500;
@@ -77,8 +77,11 @@ final class AlignedReads {
     }
 
     ConsumerRecords<byte[], byte[]> poll(Duration timeout) {
-        boolean waits = !withheld.isEmpty() && timeout.compareTo(NOTICES_WITHIN) > 0;
-        ConsumerRecords<byte[], byte[]> polled = source.poll(waits ? NOTICES_WITHIN : timeout);
+        // The consumer holds fetched records of the partitions that are paused here. As long as it has any, it does not
+        // wait
+        // in a poll: it looks at them again and again until the time is over, and takes a whole core.
+        boolean waits = !withheld.isEmpty() && timeout.compareTo(POLLS_WITHIN) > 0;
+        ConsumerRecords<byte[], byte[]> polled = source.poll(waits ? Duration.ZERO : timeout);
         long nowMs = alignment.nowMs();
         long limitMs = alignment.limitMs();
         boolean isFree = withheld.isEmpty() && limitMs >= nowMs && readiness.concernsNothing();
@@ -88,6 +91,9 @@ final class AlignedReads {
         }
         if (limitMs < nowMs) {
             announce(delivered.isEmpty() && !withheld.isEmpty(), nowMs);
+        }
+        if (waits && delivered.isEmpty()) {
+            alignment.awaitOtherLimit(limitMs, POLLS_WITHIN);
         }
         return delivered;
     }

@@ -1,5 +1,6 @@
 package io.tidegate.streams;
 
+import java.time.Duration;
 import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
@@ -7,6 +8,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
@@ -152,6 +154,18 @@ public final class Alignment {
         return limitMs;
     }
 
+    /** Waits until the limit is not the one that is known, for a time at most. An interrupt ends it, and stays set. */
+    synchronized void awaitOtherLimit(long knownMs, Duration atMost) {
+        long deadline = System.nanoTime() + atMost.toNanos();
+        try {
+            for (long left = atMost.toNanos(); limitMs == knownMs && left > 0; left = deadline - System.nanoTime()) {
+                TimeUnit.NANOSECONDS.timedWait(this, left);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
     /** The offsets of a transaction that was committed here. */
     public void committed(Map<TopicPartition, OffsetAndMetadata> offsets) {
         committed(offsets, nowMs());
@@ -214,6 +228,10 @@ public final class Alignment {
     private void update() {
         long exactMs = limit.limitMs(nowMs());
         boolean isTime = exactMs != ReadLimit.NOTHING && exactMs != ReadLimit.EVERYTHING;
-        limitMs = isTime ? Math.floorDiv(exactMs, stepMs) * stepMs : exactMs;
+        long newMs = isTime ? Math.floorDiv(exactMs, stepMs) * stepMs : exactMs;
+        if (newMs != limitMs) {
+            limitMs = newMs;
+            notifyAll();
+        }
     }
 }

@@ -124,6 +124,26 @@ class AlignedReadsTest {
     }
 
     @Test
+    void waitsUntilTheLimitIsAnotherOne() throws Exception {
+        arrive(FAST, 0, 20);
+        assertThat(poll(FAST)).hasSize(7);
+        long knownMs = alignment.limitMs();
+        Thread waiting = new Thread(() -> alignment.awaitOtherLimit(knownMs, Duration.ofMinutes(10)));
+        waiting.start();
+        while (waiting.isAlive() && waiting.getState() != Thread.State.TIMED_WAITING) {
+            Thread.onSpinWait();
+        }
+
+        committed(FAST, 7, START_MS + WINDOW_MS);
+        committed(SLOW, 100, START_MS + 4 * STEP_MS);
+        waiting.join(Duration.ofMinutes(1).toMillis());
+
+        assertThat(waiting.isAlive()).isFalse();
+        assertThat(alignment.limitMs()).isGreaterThan(knownMs);
+        alignment.awaitOtherLimit(knownMs, Duration.ofMinutes(10)); // returns at once
+    }
+
+    @Test
     void aPollIsCutAtTheLimitAndGoesOnWhereItWasCut() {
         arrive(FAST, 0, 20);
         ConsumerRecords<byte[], byte[]> first = reads.poll(TIMEOUT);
@@ -134,7 +154,9 @@ class AlignedReadsTest {
         assertThat(reads.paused()).isEmpty();
 
         assertThat(poll(FAST)).isEmpty();
-        assertThat(lastTimeout).as("soon enough to notice").isLessThan(TIMEOUT);
+        assertThat(lastTimeout)
+                .as("a consumer with paused records does not wait")
+                .isEqualTo(Duration.ZERO);
         committed(FAST, 7, START_MS + WINDOW_MS);
         committed(SLOW, 100, START_MS + 4 * STEP_MS);
         ConsumerRecords<byte[], byte[]> second = reads.poll(TIMEOUT);
