@@ -76,7 +76,7 @@ public final class ClusterChecks {
     }
 
     private Map<String, FinalizedVersionRange> features() {
-        return KafkaFutures.get(admin.describeFeatures().featureMetadata(), "asking for the cluster's features")
+        return KafkaAnswers.get(admin.describeFeatures().featureMetadata(), "asking for the cluster's features")
                 .finalizedFeatures();
     }
 
@@ -124,7 +124,7 @@ public final class ClusterChecks {
     private void setOfGroup(String name, int value, String setting) {
         ConfigResource group = new ConfigResource(ConfigResource.Type.GROUP, settings.applicationId());
         AlterConfigOp op = new AlterConfigOp(new ConfigEntry(name, Integer.toString(value)), AlterConfigOp.OpType.SET);
-        KafkaFutures.get(
+        KafkaAnswers.get(
                 admin.incrementalAlterConfigs(Map.of(group, List.of(op))).all(),
                 "setting %s of group %s".formatted(setting, settings.applicationId()));
     }
@@ -133,7 +133,7 @@ public final class ClusterChecks {
     Map<String, String> identity() {
         Map<String, String> identity = new HashMap<>(settings.fixedForDataDir());
         String topic = settings.topics().accepted();
-        identity.put("cluster.id", KafkaFutures.get(admin.describeCluster().clusterId(), "describing the cluster"));
+        identity.put("cluster.id", KafkaAnswers.get(admin.describeCluster().clusterId(), "describing the cluster"));
         identity.put(
                 "topic.id",
                 new TopicStates(admin, settings.bootstrapServers())
@@ -215,7 +215,7 @@ public final class ClusterChecks {
 
     private boolean hasUsage() {
         String usage = KafkaInternals.changelog(settings.applicationId(), StateKeys.USAGE);
-        if (!KafkaFutures.get(admin.listTopics().names(), "listing the topics").contains(usage)) {
+        if (!KafkaAnswers.get(admin.listTopics().names(), "listing the topics").contains(usage)) {
             return false;
         }
         try (TopicReader reader = new TopicReader(settings, List.of(usage))) {

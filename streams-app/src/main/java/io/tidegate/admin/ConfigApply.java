@@ -1,8 +1,8 @@
 package io.tidegate.admin;
 
 import io.tidegate.admin.ConfigEdit.Rejection;
+import io.tidegate.admin.TenantDirectory.ConfigRecord;
 import io.tidegate.admin.TenantDirectory.Snapshot;
-import io.tidegate.admin.TenantDirectory.Stored;
 import io.tidegate.tenant.ConfigKey;
 import io.tidegate.tenant.Plan;
 import io.tidegate.tenant.StoredConfig;
@@ -75,7 +75,7 @@ public final class ConfigApply {
         if (declared.tenants() != null) {
             declared.tenants().forEach((tenant, config) -> wanted.put(ConfigKey.of(tenant), config));
         }
-        Map<ConfigKey, Stored> found = new TreeMap<>();
+        Map<ConfigKey, ConfigRecord> found = new TreeMap<>();
         stored.plans().forEach((name, plan) -> found.put(ConfigKey.ofPlan(name), plan));
         stored.tenants().forEach((tenant, config) -> found.put(ConfigKey.of(tenant), config));
         if (prune) {
@@ -90,7 +90,7 @@ public final class ConfigApply {
         List<Change> changes = new ArrayList<>();
         List<Change> last = new ArrayList<>();
         wanted.forEach((key, declaredConfig) -> {
-            Stored now = found.get(key);
+            ConfigRecord now = found.get(key);
             TenantConfig from = now == null ? null : now.config();
             boolean keepsBlock = declared.keepingBlock().contains(key);
             TenantConfig to = keepsBlock && declaredConfig != null && from != null
@@ -106,7 +106,7 @@ public final class ConfigApply {
         return new Pending(List.copyOf(changes), wanted.size() - changes.size());
     }
 
-    private static void check(List<Change> changes, Map<ConfigKey, Stored> found) {
+    private static void check(List<Change> changes, Map<ConfigKey, ConfigRecord> found) {
         ConfigRules rules = new ConfigRules();
         found.forEach((key, one) -> rules.read(key, new StoredConfig(one.config(), null)));
         Map<ConfigKey, @Nullable TenantConfig> results = new TreeMap<>();

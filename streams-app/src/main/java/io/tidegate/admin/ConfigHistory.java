@@ -96,7 +96,7 @@ public final class ConfigHistory {
             return NONE;
         }
         try {
-            Stored stored = JSON.readValue(header.value(), Stored.class);
+            StoredHistory stored = JSON.readValue(header.value(), StoredHistory.class);
             if (stored.version() != VERSION || stored.changes() == null) {
                 return NONE;
             }
@@ -116,8 +116,8 @@ public final class ConfigHistory {
 
     void addTo(Headers headers) {
         try {
-            Stored stored =
-                    new Stored(VERSION, changes.stream().map(StoredChange::of).toList());
+            StoredHistory stored = new StoredHistory(
+                    VERSION, changes.stream().map(StoredChange::of).toList());
             headers.remove(HEADER).add(HEADER, JSON.writeValueAsBytes(stored));
         } catch (JsonProcessingException e) {
             throw new IllegalStateException("a history is always writable", e);
@@ -125,7 +125,7 @@ public final class ConfigHistory {
     }
 
     @JsonIgnoreProperties(ignoreUnknown = true)
-    private record Stored(
+    private record StoredHistory(
             @JsonProperty("version") int version,
             @JsonProperty("changes") List<StoredChange> changes) {}
 

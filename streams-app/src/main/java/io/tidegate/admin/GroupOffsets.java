@@ -16,7 +16,7 @@ public final class GroupOffsets {
      */
     public static Map<TopicPartition, Long> committed(Admin admin, String group) {
         Map<TopicPartition, Long> committed = new HashMap<>();
-        KafkaFutures.get(
+        KafkaAnswers.get(
                         admin.listConsumerGroupOffsets(group).partitionsToOffsetAndMetadata(),
                         "asking for the offsets of group " + group)
                 .forEach((partition, offset) -> {

@@ -26,7 +26,7 @@ public final class OffsetReset implements AutoCloseable {
         try {
             admin = Admin.create(settings.clientConfig());
         } catch (KafkaException e) {
-            throw KafkaFutures.noClient(settings, e);
+            throw KafkaAnswers.noClient(settings, e);
         }
     }
 
@@ -45,26 +45,26 @@ public final class OffsetReset implements AutoCloseable {
      */
     public Map<TopicPartition, Long> reset(Collection<String> topics, OffsetSpec to) {
         Map<TopicPartition, OffsetSpec> wanted = new HashMap<>();
-        KafkaFutures.get(admin.describeTopics(topics).allTopicNames(), "describing the topics")
+        KafkaAnswers.get(admin.describeTopics(topics).allTopicNames(), "describing the topics")
                 .forEach((name, topic) ->
                         topic.partitions().forEach(one -> wanted.put(new TopicPartition(name, one.partition()), to)));
         Map<TopicPartition, Long> positions =
                 new TreeMap<>(Comparator.comparing(TopicPartition::topic).thenComparingInt(TopicPartition::partition));
         Map<TopicPartition, OffsetSpec> atEnd = new HashMap<>();
-        KafkaFutures.get(admin.listOffsets(wanted).all(), "asking for the offsets")
+        KafkaAnswers.get(admin.listOffsets(wanted).all(), "asking for the offsets")
                 .forEach((partition, found) -> {
                     positions.put(partition, found.offset());
                     if (found.offset() < 0) {
                         atEnd.put(partition, OffsetSpec.latest());
                     }
                 });
-        KafkaFutures.get(admin.listOffsets(atEnd).all(), "asking for the offsets")
+        KafkaAnswers.get(admin.listOffsets(atEnd).all(), "asking for the offsets")
                 .forEach((partition, found) -> positions.put(partition, found.offset()));
         Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
         positions.forEach((partition, offset) -> offsets.put(partition, new OffsetAndMetadata(offset)));
         String group = settings.applicationId();
         try {
-            KafkaFutures.get(alter(group, offsets), "setting the offsets of group " + group);
+            KafkaAnswers.get(alter(group, offsets), "setting the offsets of group " + group);
         } catch (AdminException e) {
             if (e.getCause() instanceof UnknownMemberIdException) {
                 throw new AdminException(

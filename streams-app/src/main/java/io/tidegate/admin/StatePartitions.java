@@ -73,7 +73,7 @@ final class StatePartitions {
                 missing.keySet());
         admin.createPartitions(missing).values().forEach((topic, added) -> {
             try {
-                var unused = KafkaFutures.get(added, "adding partitions to " + topic);
+                var unused = KafkaAnswers.get(added, "adding partitions to " + topic);
             } catch (AdminException e) {
                 if (!(e.getCause() instanceof org.apache.kafka.common.errors.InvalidPartitionsException)) {
                     throw e;

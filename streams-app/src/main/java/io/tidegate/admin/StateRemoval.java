@@ -42,7 +42,7 @@ public final class StateRemoval implements AutoCloseable {
         try {
             admin = Admin.create(settings.clientConfig());
         } catch (KafkaException e) {
-            throw KafkaFutures.noClient(settings, e);
+            throw KafkaAnswers.noClient(settings, e);
         }
         states = new TopicStates(admin, settings.bootstrapServers());
         owners = new TopicOwners(settings, admin, states);
@@ -83,7 +83,7 @@ public final class StateRemoval implements AutoCloseable {
      */
     public void remove(Plan plan) {
         try {
-            KafkaFutures.get(deleteGroup(plan.group()), "deleting the group " + plan.group());
+            KafkaAnswers.get(deleteGroup(plan.group()), "deleting the group " + plan.group());
         } catch (AdminException e) {
             if (e.getCause() instanceof GroupNotEmptyException) {
                 throw new AdminException(
@@ -95,7 +95,7 @@ public final class StateRemoval implements AutoCloseable {
         }
         for (String topic : plan.topics()) {
             try {
-                KafkaFutures.get(admin.deleteTopics(List.of(topic)).all(), "deleting the topic " + topic);
+                KafkaAnswers.get(admin.deleteTopics(List.of(topic)).all(), "deleting the topic " + topic);
             } catch (AdminException e) {
                 if (!(e.getCause() instanceof UnknownTopicOrPartitionException)) {
                     throw e;

@@ -39,10 +39,11 @@ public final class TenantDirectory {
      * @param config the limits; null where the record is not a config, or one of another tenant than its key's
      * @param offset the record's offset in {@code tenant-configs}
      */
-    public record Stored(@Nullable TenantConfig config, long offset) {}
+    public record ConfigRecord(@Nullable TenantConfig config, long offset) {}
 
     /** The default tenant's config if none is stored. */
-    private static final Stored NOT_STORED = new Stored(TenantConfig.defaultTenant(), ConfigWriter.NO_OFFSET);
+    private static final ConfigRecord NOT_STORED =
+            new ConfigRecord(TenantConfig.defaultTenant(), ConfigWriter.NO_OFFSET);
 
     /**
      * All configs and plans.
@@ -50,21 +51,21 @@ public final class TenantDirectory {
      * @param tenants all tenants that have a config
      * @param plans all plans by name; the config has the fields of the plan
      */
-    public record Snapshot(Map<TenantId, Stored> tenants, Map<String, Stored> plans) {
+    public record Snapshot(Map<TenantId, ConfigRecord> tenants, Map<String, ConfigRecord> plans) {
         /**
          * The config in force for a tenant that sets these fields itself.
          *
          * @return null if its plan does not exist, or is not one that can be read
          */
         public @Nullable TenantConfig completed(TenantConfig own) {
-            Stored plan = own.plan() == null ? null : plans.get(own.plan());
+            ConfigRecord plan = own.plan() == null ? null : plans.get(own.plan());
             return Plan.inForce(own, plan == null ? null : plan.config());
         }
 
         /** How many tenants are on each plan; also on plans that do not exist. */
         public Map<String, Integer> tenantsByPlan() {
             Map<String, Integer> counts = new TreeMap<>();
-            for (Stored stored : tenants.values()) {
+            for (ConfigRecord stored : tenants.values()) {
                 if (stored.config() != null && stored.config().plan() != null) {
                     counts.merge(stored.config().plan(), 1, Integer::sum);
                 }
@@ -75,8 +76,8 @@ public final class TenantDirectory {
 
     /** All tenants and plans. */
     public Snapshot snapshot() {
-        Map<TenantId, Stored> tenants = new TreeMap<>();
-        Map<String, Stored> plans = new TreeMap<>();
+        Map<TenantId, ConfigRecord> tenants = new TreeMap<>();
+        Map<String, ConfigRecord> plans = new TreeMap<>();
         TopicReader.table(
                         settings,
                         settings.topics().configs(),
@@ -93,7 +94,7 @@ public final class TenantDirectory {
     }
 
     /** All tenants that have a config. */
-    public Map<TenantId, Stored> configs() {
+    public Map<TenantId, ConfigRecord> configs() {
         return snapshot().tenants();
     }
 
@@ -103,8 +104,8 @@ public final class TenantDirectory {
      * @return null where its signals are rejected as unknown, or what is stored for it is not a config
      */
     public @Nullable TenantConfig inForce(Snapshot snapshot, TenantId tenant) {
-        Stored ofDefault = snapshot.tenants().getOrDefault(TenantId.DEFAULT, NOT_STORED);
-        Stored own = tenant.isDefault() ? ofDefault : snapshot.tenants().get(tenant);
+        ConfigRecord ofDefault = snapshot.tenants().getOrDefault(TenantId.DEFAULT, NOT_STORED);
+        ConfigRecord own = tenant.isDefault() ? ofDefault : snapshot.tenants().get(tenant);
         if (own != null && own.config() == null) {
             return null;
         }
@@ -130,7 +131,7 @@ public final class TenantDirectory {
      *
      * @param configs all, as {@link #configs} reads them
      */
-    public static NameIndex names(Map<TenantId, Stored> configs) {
+    public static NameIndex names(Map<TenantId, ConfigRecord> configs) {
         NameIndex names = new NameIndex();
         configs.forEach((tenant, stored) -> {
             if (stored.config() != null) {
@@ -162,9 +163,9 @@ public final class TenantDirectory {
         return found;
     }
 
-    private static Stored stored(ConsumerRecord<byte[], byte[]> record) {
+    private static ConfigRecord stored(ConsumerRecord<byte[], byte[]> record) {
         ConfigKey key = ConfigKey.tryParse(record.key());
-        return new Stored(
+        return new ConfigRecord(
                 key == null ? null : StoredConfig.read(key, record.value()).config(), record.offset());
     }
 

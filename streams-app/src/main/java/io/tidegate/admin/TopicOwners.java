@@ -378,7 +378,7 @@ final class TopicOwners {
     }
 
     private @Nullable GroupListing group(String id) {
-        return KafkaFutures.get(admin.listGroups().all(), "asking for the groups of the cluster").stream()
+        return KafkaAnswers.get(admin.listGroups().all(), "asking for the groups of the cluster").stream()
                 .filter(group -> group.groupId().equals(id))
                 .findFirst()
                 .orElse(null);
@@ -399,7 +399,7 @@ final class TopicOwners {
         for (int i = 0; i < topic.partitions(); i++) {
             partitions.put(new TopicPartition(topic.name(), i), which);
         }
-        return KafkaFutures.get(admin.listOffsets(partitions).all(), "asking for the offsets of " + topic.name())
+        return KafkaAnswers.get(admin.listOffsets(partitions).all(), "asking for the offsets of " + topic.name())
                 .values()
                 .stream()
                 .mapToLong(found -> found.offset())

@@ -66,7 +66,7 @@ public final class TopicReader implements AutoCloseable {
         try {
             consumer = new KafkaConsumer<>(config, new ByteArrayDeserializer(), new ByteArrayDeserializer());
         } catch (KafkaException e) {
-            throw KafkaFutures.noClient(settings, e);
+            throw KafkaAnswers.noClient(settings, e);
         }
         try {
             for (String topic : topics) {
@@ -92,7 +92,7 @@ public final class TopicReader implements AutoCloseable {
 
     private static AdminException failed(Settings settings, RuntimeException e) {
         if (e instanceof TimeoutException) {
-            return KafkaFutures.noAnswer("reading from " + settings.bootstrapServers(), METADATA_WITHIN.toSeconds(), e);
+            return KafkaAnswers.noAnswer("reading from " + settings.bootstrapServers(), METADATA_WITHIN.toSeconds(), e);
         }
         return new AdminException(
                 "reading from %s failed: %s".formatted(settings.bootstrapServers(), e.getMessage()), e);

@@ -53,7 +53,7 @@ public final class TopicSetup implements AutoCloseable {
         try {
             this.admin = Admin.create(settings.clientConfig());
         } catch (KafkaException e) {
-            throw KafkaFutures.noClient(settings, e);
+            throw KafkaAnswers.noClient(settings, e);
         }
         plan = new TopicPlan(settings);
         states = new TopicStates(admin, settings.bootstrapServers());

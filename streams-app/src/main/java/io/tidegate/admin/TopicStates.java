@@ -30,7 +30,7 @@ final class TopicStates {
     }
 
     Set<String> existing() {
-        return KafkaFutures.get(admin.listTopics().names(), "listing the topics of " + brokers);
+        return KafkaAnswers.get(admin.listTopics().names(), "listing the topics of " + brokers);
     }
 
     /** The topics that exist, of those with a role, in the order of the roles. */
@@ -60,7 +60,7 @@ final class TopicStates {
     /** Whether the brokers say that there is no such topic; false also if the caller may not know. */
     boolean isMissing(String name) {
         try {
-            var unused = KafkaFutures.get(admin.describeTopics(List.of(name)).allTopicNames(), "describing " + name);
+            var unused = KafkaAnswers.get(admin.describeTopics(List.of(name)).allTopicNames(), "describing " + name);
             return false;
         } catch (AdminException e) {
             return e.getCause() instanceof UnknownTopicOrPartitionException;
@@ -69,7 +69,7 @@ final class TopicStates {
 
     Map<String, TopicDescription> described(Collection<String> names) {
         return onceKnown(
-                () -> KafkaFutures.get(admin.describeTopics(names).allTopicNames(), "describing the topics"),
+                () -> KafkaAnswers.get(admin.describeTopics(names).allTopicNames(), "describing the topics"),
                 APPEARS_WITHIN);
     }
 
@@ -78,7 +78,7 @@ final class TopicStates {
         names.forEach(name -> resources.add(new ConfigResource(ConfigResource.Type.TOPIC, name)));
         Map<String, Map<String, String>> configs = new HashMap<>();
         onceKnown(
-                        () -> KafkaFutures.get(
+                        () -> KafkaAnswers.get(
                                 admin.describeConfigs(resources).all(), "describing the topics' settings"),
                         APPEARS_WITHIN)
                 .forEach((resource, config) -> configs.put(

@@ -18,7 +18,7 @@ import org.eclipse.jetty.http.HttpHeader;
 
 /** All endpoints of one instance: the API, the dashboard's files and {@code /metrics}. Thread-safe. */
 public final class Api implements AutoCloseable {
-    private final Node node;
+    private final ApiContext api;
     private final CommandsApi commands;
     private final RecordsApi records;
     private final RejectionSearchApi search;
@@ -33,22 +33,22 @@ public final class Api implements AutoCloseable {
             TenantConfigs configs,
             DataDir dir,
             Function<String, InstanceMetrics.Scrape> metrics) {
-        node = new Node(settings, view, configs, dir, server.peerToken(), server.advertised());
-        new StatusApi(node).addTo(routes);
-        TenantsApi tenants = new TenantsApi(node);
+        api = new ApiContext(settings, view, configs, dir, server.peerToken(), server.advertised());
+        new StatusApi(api).addTo(routes);
+        TenantsApi tenants = new TenantsApi(api);
         tenants.addTo(routes);
-        new PlansApi(node, tenants).addTo(routes);
-        commands = new CommandsApi(node, tenants);
+        new PlansApi(api, tenants).addTo(routes);
+        commands = new CommandsApi(api, tenants);
         commands.addTo(routes);
         RejectionJson rejectionJson = new RejectionJson(tenant -> {
             TenantConfigs.InForce inForce = configs.inForce(tenant);
             return inForce == null ? List.of() : inForce.config().externalIds();
         });
-        records = new RecordsApi(node, rejectionJson);
+        records = new RecordsApi(api, rejectionJson);
         records.addTo(routes);
-        search = new RejectionSearchApi(node, rejectionJson);
+        search = new RejectionSearchApi(api, rejectionJson);
         search.addTo(routes);
-        history = new HistoryApi(node);
+        history = new HistoryApi(api);
         history.addTo(routes);
         StaticFiles.addTo(routes);
         routes.add("GET", "/metrics", Role.READ, call -> {
@@ -73,6 +73,6 @@ public final class Api implements AutoCloseable {
     /** Call once the server has stopped. */
     @Override
     public void close() {
-        node.close();
+        api.close();
     }
 }

@@ -54,15 +54,15 @@ final class CommandsApi implements AutoCloseable {
     /** With what is read before, less than long work may take: what was sent is to be told. */
     private static final int REPLAY_S_MAX = 10;
 
-    private final Node node;
+    private final ApiContext api;
     private final TenantsApi tenants;
     private final CommandSender commands;
     private final LongWork longWork = new LongWork();
 
-    CommandsApi(Node node, TenantsApi tenants) {
-        this.node = node;
+    CommandsApi(ApiContext api, TenantsApi tenants) {
+        this.api = api;
         this.tenants = tenants;
-        commands = new CommandSender(node.settings);
+        commands = new CommandSender(api.settings);
     }
 
     void addTo(Routes routes) {
@@ -79,12 +79,12 @@ final class CommandsApi implements AutoCloseable {
     private Reply block(Call call) throws InterruptedException {
         Instant until = BlockEnd.of(body(call, Set.of("until", "for")), Instant.now());
         return tenants.changed(
-                TenantsApi.kafka(() -> node.operations.block(call.tenant(), until, TenantsApi.caller(call))));
+                TenantsApi.kafka(() -> api.operations.block(call.tenant(), until, TenantsApi.caller(call))));
     }
 
     private Reply unblock(Call call) throws InterruptedException {
         body(call, Set.of());
-        return tenants.changed(TenantsApi.kafka(() -> node.operations.unblock(call.tenant(), TenantsApi.caller(call))));
+        return tenants.changed(TenantsApi.kafka(() -> api.operations.unblock(call.tenant(), TenantsApi.caller(call))));
     }
 
     private Reply prune(Call call) throws InterruptedException {
@@ -140,10 +140,10 @@ final class CommandsApi implements AutoCloseable {
         ObjectNode body = body(call, Set.of("confirm"));
         TenantId tenant = call.tenant();
         TenantRef confirmed = TenantRef.tryParse(text(body, "confirm"));
-        if (confirmed == null || !tenant.equals(confirmed.in(node.configs::named))) {
+        if (confirmed == null || !tenant.equals(confirmed.in(api.configs::named))) {
             throw bad("confirm", "is not the tenant's id or name, as a text; all its data would go for good");
         }
-        Outcome outcome = longWork.run(() -> node.operations.purge(tenant, ANSWER_WITHIN, TenantsApi.caller(call)));
+        Outcome outcome = longWork.run(() -> api.operations.purge(tenant, ANSWER_WITHIN, TenantsApi.caller(call)));
         if (!(outcome instanceof Purged purged)) {
             throw TenantsApi.problem(outcome);
         }
@@ -172,18 +172,18 @@ final class CommandsApi implements AutoCloseable {
             throw bad("config", "is not a config, as PUT takes it");
         }
         TenantConfig own = TenantsApi.parse(tenant, config);
-        InForce plan = own.plan() == null ? null : node.configs.plan(own.plan());
+        InForce plan = own.plan() == null ? null : api.configs.plan(own.plan());
         TenantConfig proposed = Plan.inForce(own, plan == null ? null : plan.config());
         if (proposed == null) {
             throw Problem.badField(Problem.Kind.INVALID_CONFIG, "plan", "'%s' does not exist".formatted(own.plan()));
         }
         Duration since = Duration.ofSeconds(number(body, "since_seconds", SINCE_S_DEFAULT, 1, SINCE_S_MAX));
         DryRun.Report report =
-                longWork.run(() -> new DryRun(node.settings).judge(proposed, since, System.currentTimeMillis()));
+                longWork.run(() -> new DryRun(api.settings).judge(proposed, since, System.currentTimeMillis()));
         ObjectNode json = Json.object();
         TenantJson.putId(json, tenant);
         report.writeTo(json);
-        json.set("warnings", TenantJson.warnings(TenantOperations.warnings(proposed, node.settings)));
+        json.set("warnings", TenantJson.warnings(TenantOperations.warnings(proposed, api.settings)));
         return Reply.json(json);
     }
 
@@ -207,7 +207,7 @@ final class CommandsApi implements AutoCloseable {
                         "max_per_second",
                         "ends"));
         boolean dryRun = flag(body, "dry_run", true);
-        Replay.Choice choice = new Replay.Choice(
+        Replay.RejectionFilter filter = new Replay.RejectionFilter(
                 body.hasNonNull("tenant") ? tenant(text(body, "tenant")) : null,
                 reasons(body),
                 instant(body, "from"),
@@ -218,8 +218,8 @@ final class CommandsApi implements AutoCloseable {
         int perSecond = (int) number(body, "max_per_second", (long) Replay.PACE_DEFAULT, 1, Replay.PACE_MAX);
         Duration within = Duration.ofSeconds(number(body, "max_seconds", (long) REPLAY_S_MAX, 1, REPLAY_S_MAX));
         ReplayReport report = longWork.run(() -> {
-            Replay replay = new Replay(node.settings, replaysMax, perSecond);
-            return dryRun ? replay.plan(choice) : replay.run(choice, within, done -> {});
+            Replay replay = new Replay(api.settings, replaysMax, perSecond);
+            return dryRun ? replay.plan(filter) : replay.run(filter, within, done -> {});
         });
         return Reply.json(json(report, dryRun));
     }
@@ -237,8 +237,8 @@ final class CommandsApi implements AutoCloseable {
             one.put("tenant", group.tenant());
             TenantJson.putTenantId(one, TenantId.tryParse(group.tenant()));
             one.put("reason", group.reason());
-            for (ReplayReport.Fate fate : ReplayReport.Fate.values()) {
-                one.put(fate.id(), counts.of(fate));
+            for (ReplayReport.Outcome outcome : ReplayReport.Outcome.values()) {
+                one.put(outcome.id(), counts.of(outcome));
             }
             ObjectNode still = one.putObject("still_rejected");
             counts.stillRejected().forEach(still::put);
@@ -269,7 +269,7 @@ final class CommandsApi implements AutoCloseable {
 
     private TenantId tenant(String text) {
         TenantRef ref = TenantRef.tryParse(text);
-        TenantId id = ref == null ? null : ref.in(node.configs::named);
+        TenantId id = ref == null ? null : ref.in(api.configs::named);
         if (id != null) {
             return id;
         }

@@ -31,15 +31,15 @@ final class HistoryApi implements AutoCloseable {
     private static final long REST = 19; // times as long as a reading took
     private static final long MS = 1_000;
 
-    private final Node node;
+    private final ApiContext api;
     private final ScheduledExecutorService reader = Executors.newSingleThreadScheduledExecutor(task -> {
         Thread thread = new Thread(task, "tidegate-http-history");
         thread.setDaemon(true);
         return thread;
     });
 
-    HistoryApi(Node node) {
-        this.node = node;
+    HistoryApi(ApiContext api) {
+        this.api = api;
         read();
     }
 
@@ -55,11 +55,11 @@ final class HistoryApi implements AutoCloseable {
     private void read() {
         long began = System.nanoTime();
         try {
-            Set<Integer> own = node.view.ownShards();
-            node.history.retain(own, now());
+            Set<Integer> own = api.view.ownShards();
+            api.history.retain(own, now());
             for (int shard : own) {
-                History.Reading reading = node.history.read(shard, now());
-                reading.end(node.shards.usages(shard, reading));
+                RecentCounts.Reading reading = api.history.read(shard, now());
+                reading.end(api.shards.usages(shard, reading));
             }
         } catch (RuntimeException e) {
             LOG.warn("the counters could not be read for the history", e);
@@ -85,7 +85,7 @@ final class HistoryApi implements AutoCloseable {
         parts.add(own(tenant, nowMs));
         int silent = 0;
         String query = tenant == null ? "" : "?tenant=" + tenant.decimal();
-        for (Peers.Answer answer : node.peers.ask(node.peers.others(), "/history" + query)) {
+        for (Peers.Answer answer : api.peers.ask(api.peers.others(), "/history" + query)) {
             if (answer.ok()) {
                 parts.add(answer.json());
             } else {
@@ -97,8 +97,8 @@ final class HistoryApi implements AutoCloseable {
 
     private ObjectNode own(@Nullable TenantId tenant, long nowMs) {
         ObjectNode json = Json.object();
-        History.Points points = tenant == null ? node.history.whole(nowMs) : node.history.tenant(tenant, nowMs);
-        History.Sealed sealed = node.history.sealed();
+        RecentCounts.Points points = tenant == null ? api.history.whole(nowMs) : api.history.tenant(tenant, nowMs);
+        RecentCounts.Sealed sealed = api.history.sealed();
         json.put("sealed_segments", sealed.segments());
         json.put("sealed_bytes", sealed.bytes());
         if (points == null) {
@@ -110,7 +110,7 @@ final class HistoryApi implements AutoCloseable {
             known.add(one);
         }
         ObjectNode counts = json.putObject("counts");
-        for (int outcome = 0; outcome < History.OUTCOMES; outcome++) {
+        for (int outcome = 0; outcome < RecentCounts.OUTCOMES; outcome++) {
             int[] row = points.counts()[outcome];
             if (row != null) {
                 ArrayNode array = counts.putArray(Integer.toString(outcome));
@@ -124,11 +124,11 @@ final class HistoryApi implements AutoCloseable {
 
     /** Adds what the instances say, step by step; their clocks may be apart. */
     private static ObjectNode sum(@Nullable TenantId tenant, long nowMs, List<JsonNode> parts, int silent) {
-        long stepMs = tenant == null ? History.STEP_MS : History.TENANT_STEP_MS;
-        int steps = (int) (History.SPAN_MS / stepMs);
+        long stepMs = tenant == null ? RecentCounts.STEP_MS : RecentCounts.TENANT_STEP_MS;
+        int steps = (int) (RecentCounts.SPAN_MS / stepMs);
         long firstStep = nowMs / stepMs - steps + 1;
         boolean[] known = new boolean[steps];
-        long[][] counts = new long[History.OUTCOMES][steps];
+        long[][] counts = new long[RecentCounts.OUTCOMES][steps];
         long segments = 0;
         long bytes = 0;
         for (JsonNode part : parts) {
@@ -142,7 +142,7 @@ final class HistoryApi implements AutoCloseable {
                     continue;
                 }
                 known[(int) at] |= seen.get(i).asBoolean();
-                for (int outcome = 0; outcome < History.OUTCOMES; outcome++) {
+                for (int outcome = 0; outcome < RecentCounts.OUTCOMES; outcome++) {
                     counts[outcome][(int) at] += part.path("counts")
                             .path(Integer.toString(outcome))
                             .path(i)

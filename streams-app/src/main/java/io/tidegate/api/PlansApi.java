@@ -27,11 +27,11 @@ import org.jspecify.annotations.Nullable;
 
 /** Plans: the limits that many tenants share. */
 final class PlansApi {
-    private final Node node;
+    private final ApiContext api;
     private final TenantsApi tenants;
 
-    PlansApi(Node node, TenantsApi tenants) {
-        this.node = node;
+    PlansApi(ApiContext api, TenantsApi tenants) {
+        this.api = api;
         this.tenants = tenants;
     }
 
@@ -57,10 +57,10 @@ final class PlansApi {
 
     private Reply all(Call call) {
         call.allowQuery(Set.of());
-        Map<String, Long> counts = node.configs.tenantsByPlan();
+        Map<String, Long> counts = api.configs.tenantsByPlan();
         ObjectNode json = Json.object();
         ArrayNode plans = json.putArray("plans");
-        node.configs
+        api.configs
                 .plans()
                 .forEach((name, plan) -> plans.add(
                         json(name, plan.config(), plan.offset()).put("tenants", counts.getOrDefault(name, 0L))));
@@ -70,7 +70,7 @@ final class PlansApi {
     private Reply get(Call call) {
         call.allowQuery(Set.of());
         String name = name(call);
-        InForce plan = node.configs.plan(name);
+        InForce plan = api.configs.plan(name);
         if (plan == null) {
             throw new Problem(Problem.Kind.PLAN_UNKNOWN, "there is no plan '%s'".formatted(name));
         }
@@ -79,8 +79,8 @@ final class PlansApi {
             return Reply.empty(304).header("ETag", etag);
         }
         ObjectNode json = json(name, plan.config(), plan.offset());
-        json.put("tenants", node.configs.tenantsByPlan().getOrDefault(name, 0L));
-        json.set("warnings", TenantJson.warnings(PlanOperations.warnings(plan.config(), node.settings)));
+        json.put("tenants", api.configs.tenantsByPlan().getOrDefault(name, 0L));
+        json.set("warnings", TenantJson.warnings(PlanOperations.warnings(plan.config(), api.settings)));
         return Reply.json(json).header("ETag", etag);
     }
 
@@ -93,7 +93,7 @@ final class PlansApi {
         } catch (IllegalArgumentException e) {
             throw TenantsApi.invalid(String.valueOf(e.getMessage()), e);
         }
-        return changed(TenantsApi.kafka(() -> node.operations.plans().set(plan, TenantsApi.caller(call))));
+        return changed(TenantsApi.kafka(() -> api.operations.plans().set(plan, TenantsApi.caller(call))));
     }
 
     /** RFC 7396: what is named is replaced, null takes a limit away, what is not named stays. */
@@ -103,20 +103,20 @@ final class PlansApi {
         ObjectNode patch = TenantsApi.object(call);
         UnaryOperator<TenantConfig> merge =
                 base -> TenantConfigJson.patchedPlan(name, base, patch).fields();
-        return changed(TenantsApi.kafka(() -> node.operations.plans().change(name, merge, TenantsApi.caller(call))));
+        return changed(TenantsApi.kafka(() -> api.operations.plans().change(name, merge, TenantsApi.caller(call))));
     }
 
     private Reply delete(Call call) throws InterruptedException {
         call.allowQuery(Set.of());
         String name = name(call);
-        return changed(TenantsApi.kafka(() -> node.operations.plans().remove(name, TenantsApi.caller(call))));
+        return changed(TenantsApi.kafka(() -> api.operations.plans().remove(name, TenantsApi.caller(call))));
     }
 
     private Reply history(Call call) {
         call.allowQuery(Set.of());
         String name = name(call);
         List<ConfigHistory.Change> all = TenantsApi.kafka(
-                        () -> node.operations.plans().current(name))
+                        () -> api.operations.plans().current(name))
                 .history()
                 .changes();
         ObjectNode json = Json.object();
@@ -133,7 +133,7 @@ final class PlansApi {
         call.allowQuery(Set.of());
         String name = name(call);
         Long to = TenantsApi.undoTo(call);
-        return changed(TenantsApi.kafka(() -> node.operations.plans().undo(name, to, TenantsApi.caller(call))));
+        return changed(TenantsApi.kafka(() -> api.operations.plans().undo(name, to, TenantsApi.caller(call))));
     }
 
     /** The answer to a change, when this instance has applied it. */

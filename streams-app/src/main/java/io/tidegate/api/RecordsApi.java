@@ -23,12 +23,12 @@ final class RecordsApi implements AutoCloseable {
     private static final int SEGMENTS_DEFAULT = 100;
     private static final int SEGMENTS_MAX = 1000;
 
-    private final Node node;
+    private final ApiContext api;
     private final RejectionTail tail;
 
-    RecordsApi(Node node, RejectionJson rejectionJson) {
-        this.node = node;
-        tail = new RejectionTail(node.settings, rejectionJson);
+    RecordsApi(ApiContext api, RejectionJson rejectionJson) {
+        this.api = api;
+        tail = new RejectionTail(api.settings, rejectionJson);
     }
 
     void addTo(Routes routes) {
@@ -91,8 +91,8 @@ final class RecordsApi implements AutoCloseable {
         ObjectNode own = own(tenant, after, limit);
         return own != null
                 ? Reply.json(own)
-                : Reply.json(node.peers.askOwner(
-                        node.view.shardOf(tenant),
+                : Reply.json(api.peers.askOwner(
+                        api.view.shardOf(tenant),
                         "/tenants/%s/segments?limit=%d&after=%d".formatted(tenant.decimal(), limit, after)));
     }
 
@@ -109,19 +109,19 @@ final class RecordsApi implements AutoCloseable {
         TenantId tenant = call.tenant();
         ObjectNode own = own(tenant, after(call), call.query("limit", SEGMENTS_DEFAULT, 1, SEGMENTS_MAX));
         if (own == null) {
-            throw Peers.noOwner(node.view.shardOf(tenant));
+            throw Peers.noOwner(api.view.shardOf(tenant));
         }
         return Reply.json(own);
     }
 
     private @Nullable ObjectNode own(TenantId tenant, long after, int limit) {
-        List<Segment> segments = node.shards.segments(tenant, after, limit + 1);
+        List<Segment> segments = api.shards.segments(tenant, after, limit + 1);
         if (segments == null) {
             return null;
         }
         ObjectNode json = Json.object();
         TenantJson.putId(json, tenant);
-        json.put("shard", node.view.shardOf(tenant));
+        json.put("shard", api.view.shardOf(tenant));
         ArrayNode array = json.putArray("segments");
         List<Segment> page = segments.subList(0, Math.min(limit, segments.size()));
         page.forEach(segment ->

@@ -24,12 +24,12 @@ final class RejectionSearchApi implements AutoCloseable {
     /** A page says how far it came; so it need not come far. */
     private static final Duration PAGE_WITHIN = Duration.ofSeconds(5);
 
-    private final Node node;
+    private final ApiContext api;
     private final RejectionJson rejectionJson;
     private final LongWork longWork = new LongWork();
 
-    RejectionSearchApi(Node node, RejectionJson rejectionJson) {
-        this.node = node;
+    RejectionSearchApi(ApiContext api, RejectionJson rejectionJson) {
+        this.api = api;
         this.rejectionJson = rejectionJson;
     }
 
@@ -57,7 +57,7 @@ final class RejectionSearchApi implements AutoCloseable {
         try {
             page = longWork.run(() -> {
                 long endNanos = System.nanoTime() + PAGE_WITHIN.toNanos();
-                return search.run(node.settings, cursor, () -> System.nanoTime() - endNanos < 0, rejectionJson::of);
+                return search.run(api.settings, cursor, () -> System.nanoTime() - endNanos < 0, rejectionJson::of);
             });
         } catch (IllegalArgumentException e) {
             throw new Problem(Problem.Kind.BAD_REQUEST, String.valueOf(e.getMessage()), e).member("field", "cursor");

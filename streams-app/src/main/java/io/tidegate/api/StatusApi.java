@@ -24,10 +24,10 @@ import org.apache.kafka.common.TopicPartition;
 final class StatusApi {
     private static final int SHARDS_NAMED_MAX = 10;
 
-    private final Node node;
+    private final ApiContext api;
 
-    StatusApi(Node node) {
-        this.node = node;
+    StatusApi(ApiContext api) {
+        this.api = api;
     }
 
     void addTo(Routes routes) {
@@ -37,7 +37,7 @@ final class StatusApi {
                 .add("GET", Peers.INTERNAL + "/status", Role.PEER, call -> Reply.json(own()))
                 .add("GET", Peers.INTERNAL + "/shards", Role.PEER, call -> {
                     ObjectNode json = Json.object();
-                    node.view.ownShards().forEach(json.putArray("shards")::add);
+                    api.view.ownShards().forEach(json.putArray("shards")::add);
                     return Reply.json(json);
                 });
     }
@@ -50,30 +50,30 @@ final class StatusApi {
 
     private List<String> notReady() {
         List<String> not = new ArrayList<>();
-        if (!node.view.isRunning()) {
-            not.add("state is " + node.view.state());
+        if (!api.view.isRunning()) {
+            not.add("state is " + api.view.state());
         }
-        if (node.view.isFailing()) {
+        if (api.view.isFailing()) {
             not.add("threads failed repeatedly within the last minute");
         }
-        if (!node.view.isInTouch()) {
+        if (!api.view.isInTouch()) {
             not.add("no heartbeat reaches the brokers");
         }
-        if (!node.view.restores().isEmpty()) {
+        if (!api.view.restores().isEmpty()) {
             not.add("restoring");
         }
-        if (node.view.isPaused()) {
+        if (api.view.isPaused()) {
             // Topics and their settings are for principals with a token.
             not.add(
-                    node.view.notices().pausedBecause().contains("the disk is nearly full")
+                    api.view.notices().pausedBecause().contains("the disk is nearly full")
                             ? "paused: the disk is nearly full"
                             : "paused: topics are not as they must be");
         }
-        node.view
+        api.view
                 .ownerlessShards()
                 .forEach((stage, shards) -> not.add("no instance owns shard %s of %s".formatted(first(shards), stage)));
         try {
-            if (node.dir.freeBytes() < node.settings.diskMinFreeBytes()) {
+            if (api.dir.freeBytes() < api.settings.diskMinFreeBytes()) {
                 not.add("the disk is nearly full");
             }
         } catch (IOException e) {
@@ -90,7 +90,7 @@ final class StatusApi {
     }
 
     private void group(ObjectNode json) {
-        GroupProgress progress = node.view.group();
+        GroupProgress progress = api.view.group();
         if (!progress.isKnown()) {
             json.putNull("lag");
         } else {
@@ -111,12 +111,12 @@ final class StatusApi {
         call.allowQuery(Set.of());
         ObjectNode json = Json.object();
         json.put("at", Instant.now().toString());
-        json.put("application", node.settings.applicationId());
-        json.put("shards", node.view.shards());
+        json.put("application", api.settings.applicationId());
+        json.put("shards", api.view.shards());
         group(json);
         ArrayNode instances = json.putArray("instances");
         instances.add(own());
-        for (Peers.Answer answer : node.peers.ask(node.peers.others(), "/status")) {
+        for (Peers.Answer answer : api.peers.ask(api.peers.others(), "/status")) {
             if (answer.ok()) {
                 instances.add(answer.json());
             } else {
@@ -132,25 +132,25 @@ final class StatusApi {
 
     private ObjectNode own() {
         ObjectNode json = Json.object();
-        json.put("instance", node.settings.instance());
-        json.put("address", node.address);
-        json.put("region", node.settings.region());
-        json.put("state", node.view.state());
+        json.put("instance", api.settings.instance());
+        json.put("address", api.address);
+        json.put("region", api.settings.region());
+        json.put("state", api.view.state());
         List<String> not = notReady();
         json.put("ready", not.isEmpty());
         not.forEach(json.putArray("not_ready_because")::add);
-        json.put("paused", node.view.isPaused());
-        node.view.notices().pausedBecause().forEach(json.putArray("paused_because")::add);
-        json.put("waits_for", node.view.notices().waitsFor());
-        node.view.notices().topicFindings().forEach(json.putArray("topic_findings")::add);
+        json.put("paused", api.view.isPaused());
+        api.view.notices().pausedBecause().forEach(json.putArray("paused_because")::add);
+        json.put("waits_for", api.view.notices().waitsFor());
+        api.view.notices().topicFindings().forEach(json.putArray("topic_findings")::add);
         ObjectNode disk = json.putObject("disk");
         try {
-            disk.put("free_bytes", node.dir.freeBytes());
+            disk.put("free_bytes", api.dir.freeBytes());
         } catch (IOException e) {
             disk.putNull("free_bytes");
         }
-        disk.put("min_free_bytes", node.settings.diskMinFreeBytes());
-        LastVerify verified = LastVerify.read(node.dir);
+        disk.put("min_free_bytes", api.settings.diskMinFreeBytes());
+        LastVerify verified = LastVerify.read(api.dir);
         if (verified == null) {
             json.putNull("last_verify");
         } else {
@@ -159,12 +159,12 @@ final class StatusApi {
                     .put("records", verified.records())
                     .put("damaged", verified.damaged());
         }
-        json.put("configs_refused", node.configs.refusedCount());
-        json.put("tenants_configured", node.configs.size());
-        json.put("missing_tenant", node.configs.missingIsDefault() ? "default" : "reject");
+        json.put("configs_refused", api.configs.refusedCount());
+        json.put("tenants_configured", api.configs.size());
+        json.put("missing_tenant", api.configs.missingIsDefault() ? "default" : "reject");
         long lag = 0;
         ArrayNode tasks = json.putArray("tasks");
-        for (InstanceView.Task task : node.view.tasks()) {
+        for (InstanceView.Task task : api.view.tasks()) {
             ObjectNode one = tasks.addObject();
             one.put("stage", task.stage());
             one.put("partition", task.partition());
@@ -176,7 +176,7 @@ final class StatusApi {
         }
         json.put("lag", lag);
         ArrayNode restores = json.putArray("restoring");
-        for (InstanceView.Restore restore : node.view.restores()) {
+        for (InstanceView.Restore restore : api.view.restores()) {
             ObjectNode one = restores.addObject();
             one.put("store", restore.store());
             one.put("partition", restore.partition());

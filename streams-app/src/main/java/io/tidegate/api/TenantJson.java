@@ -209,7 +209,7 @@ final class TenantJson {
     }
 
     /** Null where it is not known. */
-    static @Nullable ObjectNode recent(History.@Nullable Recent recent) {
+    static @Nullable ObjectNode recent(RecentCounts.@Nullable Recent recent) {
         if (recent == null) {
             return null;
         }

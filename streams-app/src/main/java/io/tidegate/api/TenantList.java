@@ -142,18 +142,18 @@ final class TenantList {
         }
     }
 
-    private final Node node;
+    private final ApiContext api;
     private final RecentAnswers<Question> recent = new RecentAnswers<>();
     private final Semaphore running = new Semaphore(LISTS_AT_A_TIME);
 
-    TenantList(Node node) {
-        this.node = node;
+    TenantList(ApiContext api) {
+        this.api = api;
     }
 
     /** The list of all instances, at most {@link RecentAnswers#GOOD_FOR} old. */
     Reply all(Call call) throws InterruptedException {
         Question question = Question.of(call);
-        long version = node.configs.readOffset();
+        long version = api.configs.readOffset();
         long beganNanos = System.nanoTime();
         Reply known = recent.get(question, version, beganNanos);
         if (known != null) {
@@ -161,7 +161,7 @@ final class TenantList {
         }
         List<JsonNode> parts = new ArrayList<>();
         parts.add(own(question));
-        for (Peers.Answer answer : node.peers.ask(node.peers.others(), "/tenants" + query(call))) {
+        for (Peers.Answer answer : api.peers.ask(api.peers.others(), "/tenants" + query(call))) {
             if (!answer.ok()) {
                 throw Problem.retryLater(
                         Problem.Kind.INSTANCE_UNREACHABLE,
@@ -193,7 +193,7 @@ final class TenantList {
                 }
             }
         }
-        for (int shard = 0; shard < node.view.shards(); shard++) {
+        for (int shard = 0; shard < api.view.shards(); shard++) {
             if (!seen.contains(shard)) {
                 throw Peers.noOwner(shard);
             }
@@ -201,19 +201,19 @@ final class TenantList {
     }
 
     private static ObjectNode merge(List<JsonNode> parts, Question question) {
-        record Found(Place place, JsonNode tenant) {}
-        List<Found> rows = new ArrayList<>();
+        record ListedTenant(Place place, JsonNode tenant) {}
+        List<ListedTenant> rows = new ArrayList<>();
         long matched = 0;
         for (JsonNode part : parts) {
             matched += part.path("matched").asLong();
             for (JsonNode row : part.path("rows")) {
-                rows.add(new Found(Place.ofCursor(row.path("cursor").asText()), row.path("tenant")));
+                rows.add(new ListedTenant(Place.ofCursor(row.path("cursor").asText()), row.path("tenant")));
             }
         }
-        rows.sort(Comparator.comparing(Found::place));
+        rows.sort(Comparator.comparing(ListedTenant::place));
         boolean more = rows.size() > question.limit()
                 || parts.stream().anyMatch(part -> part.path("more").asBoolean());
-        List<Found> page = rows.subList(0, Math.min(rows.size(), question.limit()));
+        List<ListedTenant> page = rows.subList(0, Math.min(rows.size(), question.limit()));
         ObjectNode json = Json.object();
         json.put("at", Instant.now().toString());
         json.put("matched", matched);
@@ -235,7 +235,7 @@ final class TenantList {
         try {
             Search search = new Search(question, System.currentTimeMillis());
             Set<Integer> complete = new java.util.TreeSet<>();
-            for (int shard : node.view.ownShards()) {
+            for (int shard : api.view.ownShards()) {
                 if (search.read(shard)) {
                     complete.add(shard);
                 } else {
@@ -263,13 +263,13 @@ final class TenantList {
 
         boolean read(int shard) {
             Set<TenantId> seen = new HashSet<>();
-            boolean whole = node.shards.usages(shard, (id, usage) -> {
+            boolean whole = api.shards.usages(shard, (id, usage) -> {
                 usage.expireIdle(nowMs);
                 seen.add(id);
                 offer(id, usage);
             });
-            node.configs.forEachTenant(id -> {
-                if (node.view.shardOf(id) == shard && !seen.contains(id)) {
+            api.configs.forEachTenant(id -> {
+                if (api.view.shardOf(id) == shard && !seen.contains(id)) {
                     offer(id, null);
                 }
             });
@@ -277,8 +277,8 @@ final class TenantList {
         }
 
         private void offer(TenantId id, @Nullable TenantUsage usage) {
-            InForce own = node.configs.own(id);
-            InForce inForce = node.configs.inForce(id);
+            InForce own = api.configs.own(id);
+            InForce inForce = api.configs.inForce(id);
             TenantConfig config = inForce == null ? null : inForce.config();
             if (!matches(id, own, usage, config)) {
                 return;
@@ -355,7 +355,7 @@ final class TenantList {
                 tenant.put("state", state(row.own(), config).name().toLowerCase(Locale.ROOT));
                 tenant.put("used_percent", QuotaUse.percent(row.usage(), config, nowMs));
                 tenant.set("usage", TenantJson.usage(row.usage(), config, nowMs));
-                tenant.set("recent", TenantJson.recent(node.history.recent(row.id(), nowMs)));
+                tenant.set("recent", TenantJson.recent(api.history.recent(row.id(), nowMs)));
                 rows.addObject().put("cursor", row.place().cursor()).set("tenant", tenant);
             });
             return json;

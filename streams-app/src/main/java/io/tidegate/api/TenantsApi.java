@@ -68,12 +68,12 @@ final class TenantsApi {
 
     private static final Pattern UNKNOWN_FIELD = Pattern.compile("unknown field '([^']{1,64})'");
 
-    private final Node node;
+    private final ApiContext api;
     private final TenantList list;
 
-    TenantsApi(Node node) {
-        this.node = node;
-        list = new TenantList(node);
+    TenantsApi(ApiContext api) {
+        this.api = api;
+        list = new TenantList(api);
     }
 
     void addTo(Routes routes) {
@@ -92,13 +92,13 @@ final class TenantsApi {
     private Reply get(Call call) {
         call.allowQuery(Set.of());
         TenantId tenant = call.tenant();
-        InForce own = node.configs.own(tenant);
-        InForce inForce = node.configs.inForce(tenant);
+        InForce own = api.configs.own(tenant);
+        InForce inForce = api.configs.inForce(tenant);
         if (inForce == null && own == null) {
             throw unknown(tenant);
         }
         String planName = own == null ? null : own.config().plan();
-        InForce plan = planName == null ? null : node.configs.plan(planName);
+        InForce plan = planName == null ? null : api.configs.plan(planName);
         ObjectNode json = TenantJson.tenant(tenant, own, inForce, plan)
                 .put("blocked", inForce != null && TenantJson.isBlocked(inForce.config(), System.currentTimeMillis()));
         List<Warning> warnings = new ArrayList<>();
@@ -114,7 +114,7 @@ final class TenantsApi {
                                             : "judged by the config of tenant 0")));
         }
         if (inForce != null) {
-            warnings.addAll(TenantOperations.warnings(inForce.config(), node.settings));
+            warnings.addAll(TenantOperations.warnings(inForce.config(), api.settings));
         }
         json.set("warnings", TenantJson.warnings(warnings));
         Reply reply = Reply.json(json);
@@ -146,7 +146,7 @@ final class TenantsApi {
         call.allowQuery(Set.of());
         TenantId tenant = call.tenant();
         TenantConfig config = parse(tenant, object(call));
-        return changed(kafka(() -> node.operations.set(config, caller(call))));
+        return changed(kafka(() -> api.operations.set(config, caller(call))));
     }
 
     /** RFC 7396: what is named is replaced, null takes a limit away, what is not named stays. */
@@ -161,7 +161,7 @@ final class TenantsApi {
                         ? withPlan(base, patch.get("plan").asText())
                         : base,
                 patch);
-        return changed(kafka(() -> node.operations.change(tenant, merge, caller(call))));
+        return changed(kafka(() -> api.operations.change(tenant, merge, caller(call))));
     }
 
     /** With its first plan, the mode of a tenant is that of the plan, unless it is named. */
@@ -172,13 +172,13 @@ final class TenantsApi {
     private Reply delete(Call call) throws InterruptedException {
         call.allowQuery(Set.of());
         TenantId tenant = call.tenant();
-        return changed(kafka(() -> node.operations.remove(tenant, caller(call))));
+        return changed(kafka(() -> api.operations.remove(tenant, caller(call))));
     }
 
     private Reply history(Call call) {
         call.allowQuery(Set.of());
         TenantId tenant = call.tenant();
-        Current current = kafka(() -> node.operations.current(tenant));
+        Current current = kafka(() -> api.operations.current(tenant));
         ObjectNode json = Json.object();
         TenantJson.putId(json, tenant);
         ArrayNode changes = json.putArray("changes");
@@ -194,7 +194,7 @@ final class TenantsApi {
         call.allowQuery(Set.of());
         TenantId tenant = call.tenant();
         Long to = undoTo(call);
-        return changed(kafka(() -> node.operations.undo(tenant, to, caller(call))));
+        return changed(kafka(() -> api.operations.undo(tenant, to, caller(call))));
     }
 
     /** The offset of the oldest change to take back; null = the newest change alone. */
@@ -231,7 +231,7 @@ final class TenantsApi {
 
     /** Waits until this instance has read the config record at an offset; false if that takes too long. */
     boolean awaitApplied(long offset) throws InterruptedException {
-        return node.configs.awaitApplied(offset, APPLIED_WITHIN);
+        return api.configs.awaitApplied(offset, APPLIED_WITHIN);
     }
 
     /** Why an operation was not done, or not as a whole. */
@@ -362,35 +362,35 @@ final class TenantsApi {
             return Reply.json(own);
         }
         return Reply.json(
-                node.peers.askOwner(node.view.shardOf(tenant), "/tenants/%s/usage".formatted(tenant.decimal())));
+                api.peers.askOwner(api.view.shardOf(tenant), "/tenants/%s/usage".formatted(tenant.decimal())));
     }
 
     private Reply ownUsage(Call call) {
         TenantId tenant = call.tenant();
         ObjectNode own = ownUsage(tenant);
         if (own == null) {
-            throw Peers.noOwner(node.view.shardOf(tenant));
+            throw Peers.noOwner(api.view.shardOf(tenant));
         }
         return Reply.json(own);
     }
 
     /** Null where the tenant's shard is not here. */
     private @Nullable ObjectNode ownUsage(TenantId tenant) {
-        ShardQueries.Found read = node.shards.usage(tenant);
+        ShardQueries.UsageLookup read = api.shards.usage(tenant);
         if (read == null) {
             return null;
         }
-        InForce inForce = node.configs.inForce(tenant);
+        InForce inForce = api.configs.inForce(tenant);
         ObjectNode json = Json.object();
         TenantJson.putId(json, tenant);
-        json.put("shard", node.view.shardOf(tenant));
-        json.put("instance", node.settings.instance());
+        json.put("shard", api.view.shardOf(tenant));
+        json.put("instance", api.settings.instance());
         long nowMs = System.currentTimeMillis();
         if (read.usage() != null) {
             read.usage().expireIdle(nowMs);
         }
         json.setAll(TenantJson.usage(read.usage(), inForce == null ? null : inForce.config(), nowMs));
-        json.withObject("/entities").put("instance_limit", node.settings.entitiesMax());
+        json.withObject("/entities").put("instance_limit", api.settings.entitiesMax());
         return json;
     }
 }

@@ -18,7 +18,7 @@ import io.tidegate.demo.SampleTraffic;
 import io.tidegate.instance.InstanceRunner;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantId;
-import io.tidegate.tools.Books;
+import io.tidegate.tools.ConservationCheck;
 import io.tidegate.wal.DataDir;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -231,8 +231,8 @@ final class DemoCommand implements Callable<Integer> {
 
     private int checkBooks(Settings settings) throws IOException {
         say("checking the books …");
-        Books.Balance balance =
-                new Books(settings).check(List.of(new DataDir(settings.dataDir())), SETTLE, progress -> {});
+        ConservationCheck.Balance balance =
+                new ConservationCheck(settings).check(List.of(new DataDir(settings.dataDir())), SETTLE, progress -> {});
         PrintWriter out = spec.commandLine().getOut();
         if (output.asObjects()) {
             ObjectNode json = VerifyCommand.json(balance);

@@ -42,7 +42,7 @@ abstract class OnTenant extends OnTenants {
      */
     @Nullable
     TenantConfig stored(TenantDirectory.Snapshot snapshot) {
-        TenantDirectory.Stored found = snapshot.tenants().get(tenant);
+        TenantDirectory.ConfigRecord found = snapshot.tenants().get(tenant);
         if (found != null && found.config() == null) {
             throw new AdminException(TenantOperations.notAConfig(tenant, found.offset()));
         }

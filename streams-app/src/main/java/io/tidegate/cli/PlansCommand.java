@@ -9,7 +9,7 @@ import io.tidegate.admin.PlanOperations;
 import io.tidegate.admin.PlanOperations.Outcome.Changed;
 import io.tidegate.admin.PlanOperations.Outcome.Rejected;
 import io.tidegate.admin.TenantDirectory;
-import io.tidegate.admin.TenantDirectory.Stored;
+import io.tidegate.admin.TenantDirectory.ConfigRecord;
 import io.tidegate.admin.TenantOperations;
 import io.tidegate.tenant.ConfigWarnings.Warning;
 import io.tidegate.tenant.Plan;
@@ -181,7 +181,7 @@ final class PlansCommand implements Runnable {
         public Integer call() {
             String name = name();
             TenantDirectory.Snapshot snapshot = directory().snapshot();
-            Stored stored = snapshot.plans().get(name);
+            ConfigRecord stored = snapshot.plans().get(name);
             if (stored == null) {
                 hint("there is no plan '%s'; create it with: tidegate plans set %1$s --rate 100/s".formatted(name));
                 return ExitCodes.FAILED;

@@ -8,7 +8,7 @@ import io.tidegate.tenant.TenantRef;
 import io.tidegate.tools.Replay;
 import io.tidegate.tools.ReplayReport;
 import io.tidegate.tools.ReplayReport.Counts;
-import io.tidegate.tools.ReplayReport.Fate;
+import io.tidegate.tools.ReplayReport.Outcome;
 import java.io.PrintWriter;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -101,11 +101,12 @@ final class ReplayCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        Replay.Choice choice = new Replay.Choice(options.tenant(named), checkedReasons(), from, to, positions(), null);
+        Replay.RejectionFilter filter =
+                new Replay.RejectionFilter(options.tenant(named), checkedReasons(), from, to, positions(), null);
         int perSec = perSec();
         Replay replay = new Replay(options.loadConnected(), replaysMax, perSec, droppedHeaders);
         Progress progress = new Progress(spec.commandLine().getErr(), "replaying");
-        ReplayReport report = yes ? replay.run(choice, null, progress::show) : replay.plan(choice);
+        ReplayReport report = yes ? replay.run(filter, null, progress::show) : replay.plan(filter);
         progress.done();
         print(report);
         hint(report, perSec);
@@ -175,12 +176,12 @@ final class ReplayCommand implements Callable<Integer> {
             report.groups()
                     .forEach((group, counts) -> table.row(
                             group.tenant() + " " + group.reason(),
-                            counts.of(Fate.REPLAYED),
-                            counts.of(Fate.HOPELESS),
+                            counts.of(Outcome.REPLAYED),
+                            counts.of(Outcome.HOPELESS),
                             because(counts),
-                            counts.of(Fate.DONE),
-                            counts.of(Fate.GIVEN_UP),
-                            counts.of(Fate.FOREIGN)));
+                            counts.of(Outcome.DONE),
+                            counts.of(Outcome.GIVEN_UP),
+                            counts.of(Outcome.FOREIGN)));
             table.print(out);
         }
         out.flush();
@@ -196,9 +197,9 @@ final class ReplayCommand implements Callable<Integer> {
             ObjectNode one = groups.putObject(group.tenant() + " " + group.reason());
             Json.putTenant(one, TenantId.tryParse(group.tenant()));
             one.put("reason", group.reason());
-            for (Fate fate : Fate.values()) {
-                if (counts.of(fate) > 0) {
-                    one.put(fate.id(), counts.of(fate));
+            for (Outcome outcome : Outcome.values()) {
+                if (counts.of(outcome) > 0) {
+                    one.put(outcome.id(), counts.of(outcome));
                 }
             }
             ObjectNode still = one.putObject("still_rejected");
@@ -220,13 +221,13 @@ final class ReplayCommand implements Callable<Integer> {
     /** What to do next. */
     private void hint(ReplayReport report, int perSec) {
         PrintWriter err = spec.commandLine().getErr();
-        long skipped = report.count(Fate.HOPELESS);
+        long skipped = report.count(Outcome.HOPELESS);
         if (skipped > 0) {
             err.println(("%d %s skipped, because they would be rejected again by the limits in force; change the limits"
                             + " first (tidegate rejections explain REASON)")
                     .formatted(skipped, yes ? "were" : "would be"));
         }
-        if (!yes && report.count(Fate.REPLAYED) > 0) {
+        if (!yes && report.count(Outcome.REPLAYED) > 0) {
             err.println(
                     "nothing was sent; with --yes it takes about %d s, at %d/s at most and at half of each tenant's rate"
                             .formatted(report.seconds(), perSec));

@@ -4,7 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admin.LimitsInForce;
 import io.tidegate.admin.TenantDirectory;
-import io.tidegate.admin.TenantDirectory.Stored;
+import io.tidegate.admin.TenantDirectory.ConfigRecord;
 import io.tidegate.admin.TenantOperations;
 import io.tidegate.tenant.Ceiling;
 import io.tidegate.tenant.IdleTtl;
@@ -70,7 +70,7 @@ final class TenantGetCommand extends OnTenant {
     }
 
     private static @Nullable Ceiling ceiling(TenantDirectory.Snapshot snapshot, @Nullable TenantConfig own) {
-        Stored plan =
+        ConfigRecord plan =
                 own == null || own.plan() == null ? null : snapshot.plans().get(own.plan());
         return plan == null || plan.config() == null ? null : plan.config().ceiling();
     }

@@ -4,8 +4,8 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admin.PeriodsJson;
 import io.tidegate.admin.SignalsJson;
 import io.tidegate.admin.TenantDirectory;
+import io.tidegate.admin.TenantDirectory.ConfigRecord;
 import io.tidegate.admin.TenantDirectory.Snapshot;
-import io.tidegate.admin.TenantDirectory.Stored;
 import io.tidegate.admission.EntityKind;
 import io.tidegate.admission.QuotaUse;
 import io.tidegate.admission.Reason;
@@ -45,7 +45,7 @@ final class TenantListCommand extends OnTenants {
 
     private record Row(
             TenantId id,
-            @Nullable Stored stored,
+            @Nullable ConfigRecord stored,
             @Nullable TenantConfig completed,
             @Nullable TenantUsage usage,
             long usedPercent) {
@@ -71,7 +71,7 @@ final class TenantListCommand extends OnTenants {
         }
         TenantDirectory directory = directory();
         Snapshot snapshot = directory.snapshot();
-        Map<TenantId, Stored> configs = snapshot.tenants();
+        Map<TenantId, ConfigRecord> configs = snapshot.tenants();
         Map<TenantId, TenantUsage> usages = directory.usages();
         Set<TenantId> all = new TreeSet<>(configs.keySet());
         all.addAll(usages.keySet());
@@ -95,7 +95,7 @@ final class TenantListCommand extends OnTenants {
     }
 
     /** The limits of a tenant with a config of its own; null if it has none, or its plan does not exist. */
-    private static @Nullable TenantConfig completed(Snapshot snapshot, @Nullable Stored stored) {
+    private static @Nullable TenantConfig completed(Snapshot snapshot, @Nullable ConfigRecord stored) {
         return stored == null || stored.config() == null ? null : snapshot.completed(stored.config());
     }
 

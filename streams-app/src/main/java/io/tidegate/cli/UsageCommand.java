@@ -3,7 +3,7 @@ package io.tidegate.cli;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admin.AdminException;
 import io.tidegate.admin.TenantDirectory;
-import io.tidegate.admin.TenantDirectory.Stored;
+import io.tidegate.admin.TenantDirectory.ConfigRecord;
 import io.tidegate.admission.TenantUsage;
 import io.tidegate.tenant.PeriodLimit.Per;
 import io.tidegate.tenant.TenantId;
@@ -95,7 +95,7 @@ final class UsageCommand implements Runnable {
                                         + " months have signals")
                                 .formatted(wanted, forgotten.size(), forgotten.get(0)));
             }
-            Map<TenantId, Stored> configs = directory.snapshot().tenants();
+            Map<TenantId, ConfigRecord> configs = directory.snapshot().tenants();
             PrintWriter out = out();
             if (format == Format.CSV) {
                 out.println("month,tenant_id,label,accepted,rejected,accepted_bytes");
@@ -131,7 +131,7 @@ final class UsageCommand implements Runnable {
                     spec.commandLine(), "--month: '%s' is not a month such as 2026-11".formatted(month));
         }
 
-        private static @Nullable String label(@Nullable Stored stored) {
+        private static @Nullable String label(@Nullable ConfigRecord stored) {
             return stored == null || stored.config() == null
                     ? null
                     : stored.config().label();
@@ -154,7 +154,7 @@ final class UsageCommand implements Runnable {
             return '"' + text.replace("\"", "\"\"") + '"';
         }
 
-        private static List<String> names(@Nullable Stored stored) {
+        private static List<String> names(@Nullable ConfigRecord stored) {
             return stored == null || stored.config() == null
                     ? List.of()
                     : stored.config().externalIds();

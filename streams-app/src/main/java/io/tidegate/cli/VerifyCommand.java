@@ -2,7 +2,7 @@ package io.tidegate.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.config.Settings;
-import io.tidegate.tools.Books;
+import io.tidegate.tools.ConservationCheck;
 import io.tidegate.wal.DataDir;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -72,7 +72,7 @@ final class VerifyCommand implements Callable<Integer> {
         }
         PrintWriter out = spec.commandLine().getOut();
         Progress progress = new Progress(spec.commandLine().getErr(), "verifying");
-        Books.Balance balance = new Books(settings).check(dirs, settle, progress::show);
+        ConservationCheck.Balance balance = new ConservationCheck(settings).check(dirs, settle, progress::show);
         progress.done();
         if (metricsFile != null) {
             writeMetrics(metricsFile, balance, System.currentTimeMillis());
@@ -88,7 +88,7 @@ final class VerifyCommand implements Callable<Integer> {
     }
 
     /** Replaces the file at once: it may be read at any time. */
-    static void writeMetrics(Path file, Books.Balance balance, long nowMs) throws IOException {
+    static void writeMetrics(Path file, ConservationCheck.Balance balance, long nowMs) throws IOException {
         Path written = file.resolveSibling(file.getFileName() + ".new");
         Files.writeString(
                 written, """
@@ -100,7 +100,7 @@ final class VerifyCommand implements Callable<Integer> {
         Files.move(written, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
     }
 
-    static void print(Books.Balance balance, PrintWriter out) {
+    static void print(ConservationCheck.Balance balance, PrintWriter out) {
         // One region is the rule; then nobody is asked to read a column of zeros.
         boolean regions = balance.accounts().values().stream().anyMatch(account -> account.forwarded() > 0);
         List<String> columns =
@@ -134,7 +134,7 @@ final class VerifyCommand implements Callable<Integer> {
         out.println(balance.balanced() ? "the books balance" : "THE BOOKS DO NOT BALANCE");
     }
 
-    private static String reasons(Books.Account account) {
+    private static String reasons(ConservationCheck.Account account) {
         return account.rejected().isEmpty()
                 ? "-"
                 : account.rejected().entrySet().stream()
@@ -142,12 +142,12 @@ final class VerifyCommand implements Callable<Integer> {
                         .collect(java.util.stream.Collectors.joining(", "));
     }
 
-    private static String state(Books.Account account) {
+    private static String state(ConservationCheck.Account account) {
         String pruned = account.pruned() == 0 ? "" : ", %d pruned".formatted(account.pruned());
         return (account.balanced() ? "ok" : "WRONG") + pruned;
     }
 
-    static ObjectNode json(Books.Balance balance) {
+    static ObjectNode json(ConservationCheck.Balance balance) {
         ObjectNode json = Json.object();
         json.put("balanced", balance.balanced());
         ObjectNode tenants = json.putObject("tenants");

@@ -727,17 +727,17 @@ public final class Settings {
     }
 
     /** Every setting with its value and where that comes from, by name; secrets are hidden. */
-    public Map<String, Valued> explained() {
-        Map<String, Valued> all = new TreeMap<>();
+    public Map<String, ResolvedSetting> explained() {
+        Map<String, ResolvedSetting> all = new TreeMap<>();
         for (String key : DEFINITIONS.names()) {
             Origin origin = origins.getOrDefault(key, Origin.DEFAULT);
             String text = ConfigDef.convertToString(
                     config.values().get(key), DEFINITIONS.configKeys().get(key).type());
-            all.put(key, new Valued(text == null ? "" : text, origin));
+            all.put(key, new ResolvedSetting(text == null ? "" : text, origin));
         }
         kafka.forEach((key, value) -> {
             String name = KAFKA_PREFIX + key;
-            all.put(name, new Valued(isSecret(key) ? "[hidden]" : value, origins.get(name)));
+            all.put(name, new ResolvedSetting(isSecret(key) ? "[hidden]" : value, origins.get(name)));
         });
         return all;
     }
@@ -750,5 +750,5 @@ public final class Settings {
     }
 
     /** A value and where it comes from. */
-    public record Valued(String value, Origin origin) {}
+    public record ResolvedSetting(String value, Origin origin) {}
 }

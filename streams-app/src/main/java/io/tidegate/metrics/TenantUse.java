@@ -94,8 +94,8 @@ final class TenantUse {
         return uses;
     }
 
-    /** What one task told last. */
-    private record Told(List<Use> uses, int tenants, long historyBytes) {}
+    /** What one task reported last. */
+    private record TaskReport(List<Use> uses, int tenants, long historyBytes) {}
 
     private static final double PERCENT = 100;
     private static final double REFUSED = Double.MAX_VALUE;
@@ -103,7 +103,7 @@ final class TenantUse {
     private final LongSupplier clockMs;
     private final int tenantsMax;
     private final Predicate<TenantId> refusedMost;
-    private final Map<Integer, Told> byPartition = new ConcurrentHashMap<>();
+    private final Map<Integer, TaskReport> byPartition = new ConcurrentHashMap<>();
 
     /** @param clockMs the wall clock: a period that is over is not used any more, also if no signal says so */
     TenantUse(int tenantsMax, Predicate<TenantId> refusedMost, LongSupplier clockMs) {
@@ -134,7 +134,7 @@ final class TenantUse {
 
             @Override
             public void end() {
-                byPartition.put(partition, new Told(List.copyOf(nearest), tenants, historyBytes));
+                byPartition.put(partition, new TaskReport(List.copyOf(nearest), tenants, historyBytes));
             }
         };
     }
@@ -179,7 +179,7 @@ final class TenantUse {
     /** Those of all tasks together, by tenant. */
     Map<TenantId, Use> chosen() {
         List<Use> all = new ArrayList<>();
-        byPartition.values().forEach(told -> all.addAll(told.uses()));
+        byPartition.values().forEach(report -> all.addAll(report.uses()));
         all.sort(Comparator.comparingDouble(use -> -use.nearness()));
         Map<TenantId, Use> chosen = new HashMap<>();
         for (Use use : all.subList(0, Math.min(all.size(), tenantsMax))) {
@@ -190,12 +190,13 @@ final class TenantUse {
 
     /** The memory of all tenants' histories. */
     long historyBytes() {
-        return byPartition.values().stream().mapToLong(Told::historyBytes).sum();
+        return byPartition.values().stream().mapToLong(TaskReport::historyBytes).sum();
     }
 
     /** Tenants that were told of and are not among the chosen. */
     int folded() {
-        int tenants = byPartition.values().stream().mapToInt(Told::tenants).sum();
+        int tenants =
+                byPartition.values().stream().mapToInt(TaskReport::tenants).sum();
         return Math.max(0, tenants - tenantsMax);
     }
 }

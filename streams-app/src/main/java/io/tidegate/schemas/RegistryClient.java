@@ -9,9 +9,9 @@ import io.tidegate.config.SchemaRegistrySettings;
 import io.tidegate.config.SettingsException;
 import io.tidegate.config.TrustedCertificates;
 import io.tidegate.signal.SchemaUnavailableException;
-import io.tidegate.signal.WriterSchemas.Found;
-import io.tidegate.signal.WriterSchemas.Found.Unusable;
-import io.tidegate.signal.WriterSchemas.Found.Usable;
+import io.tidegate.signal.WriterSchemas.SchemaLookup;
+import io.tidegate.signal.WriterSchemas.SchemaLookup.Unusable;
+import io.tidegate.signal.WriterSchemas.SchemaLookup.Usable;
 import java.io.IOException;
 import java.net.URI;
 import java.net.URLEncoder;
@@ -108,7 +108,7 @@ final class RegistryClient {
      *
      * @throws SchemaUnavailableException if the registry does not answer
      */
-    Found lookUp(int id) throws InterruptedException {
+    SchemaLookup lookUp(int id) throws InterruptedException {
         long endNanos = System.nanoTime() + settings.timeout().toNanos();
         try {
             JsonNode found = body(get("/schemas/ids/" + id, endNanos), "is not known to the schema registry");

@@ -24,13 +24,13 @@ public final class RegistrySchemas implements WriterSchemas {
 
     private final RegistryClient client;
     private final LongSupplier nanos;
-    private final Recent<Found.Usable> usable;
+    private final Recent<SchemaLookup.Usable> usable;
     private final Recent<Dated> unusable = new Recent<>(UNUSABLE_MAX);
     private final LongAdder found = new LongAdder();
     private final LongAdder unknown = new LongAdder();
     private final LongAdder failed = new LongAdder();
 
-    private record Dated(Found.Unusable found, long askedNanos) {}
+    private record Dated(SchemaLookup.Unusable found, long askedNanos) {}
 
     /** The most recently used entries. */
     private static final class Recent<T> extends LinkedHashMap<Integer, T> {
@@ -68,9 +68,9 @@ public final class RegistrySchemas implements WriterSchemas {
 
     /** Asks the registry unless the schema is kept; ends within {@code schema.registry.timeout.ms}. */
     @Override
-    public Found of(int id) {
+    public SchemaLookup of(int id) {
         synchronized (this) {
-            Found.Usable schema = usable.get(id);
+            SchemaLookup.Usable schema = usable.get(id);
             if (schema != null) {
                 return schema;
             }
@@ -101,8 +101,8 @@ public final class RegistrySchemas implements WriterSchemas {
      *
      * @throws SchemaUnavailableException if it does not answer
      */
-    Found lookUp(int id) throws InterruptedException {
-        Found answer;
+    SchemaLookup lookUp(int id) throws InterruptedException {
+        SchemaLookup answer;
         try {
             answer = client.lookUp(id);
         } catch (SchemaUnavailableException e) {
@@ -110,13 +110,13 @@ public final class RegistrySchemas implements WriterSchemas {
             throw e;
         }
         synchronized (this) {
-            if (answer instanceof Found.Usable schema) {
+            if (answer instanceof SchemaLookup.Usable schema) {
                 found.increment();
                 usable.put(id, schema);
                 unusable.remove(id);
             } else {
                 unknown.increment();
-                unusable.put(id, new Dated((Found.Unusable) answer, nanos.getAsLong()));
+                unusable.put(id, new Dated((SchemaLookup.Unusable) answer, nanos.getAsLong()));
             }
         }
         return answer;

@@ -1,8 +1,8 @@
 package io.tidegate.signal;
 
-import io.tidegate.signal.WriterSchemas.Found;
-import io.tidegate.signal.WriterSchemas.Found.Unusable;
-import io.tidegate.signal.WriterSchemas.Found.Usable;
+import io.tidegate.signal.WriterSchemas.SchemaLookup;
+import io.tidegate.signal.WriterSchemas.SchemaLookup.Unusable;
+import io.tidegate.signal.WriterSchemas.SchemaLookup.Usable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import org.apache.avro.AvroRuntimeException;
@@ -59,7 +59,7 @@ public final class AvroReader {
         if (id == NO_SCHEMA) {
             return defect(Defect.AVRO_FRAMING, framing(value));
         }
-        Found found = schemas.of((int) id);
+        SchemaLookup found = schemas.of((int) id);
         if (found instanceof Unusable unusable) {
             return defect(Defect.SCHEMA_UNKNOWN, "schema id %d %s".formatted(id, unusable.why()));
         }

@@ -6,25 +6,25 @@ import org.apache.avro.Schema;
 @FunctionalInterface
 public interface WriterSchemas {
     /** Knows no schema. */
-    WriterSchemas NONE = id -> new Found.Unusable("no schema registry is set");
+    WriterSchemas NONE = id -> new SchemaLookup.Unusable("no schema registry is set");
 
     /**
      * The schema of an id.
      *
      * @throws SchemaUnavailableException if nobody can tell at the moment
      */
-    Found of(int id);
+    SchemaLookup of(int id);
 
     /** What an id stands for. The same id always stands for the same schema. */
-    sealed interface Found {
+    sealed interface SchemaLookup {
         /** An Avro schema. */
-        record Usable(Schema schema) implements Found {}
+        record Usable(Schema schema) implements SchemaLookup {}
 
         /**
          * No Avro schema.
          *
          * @param why the end of a sentence that begins with the id
          */
-        record Unusable(String why) implements Found {}
+        record Unusable(String why) implements SchemaLookup {}
     }
 }

@@ -19,7 +19,7 @@ final class IngressTransactions {
 
     /** The same transaction goes on while its producer writes more. */
     private record Key(String partition, long producerId, long startOffset) {
-        static Key of(OpenTransactions.Open one) {
+        static Key of(OpenTransactions.OpenTransaction one) {
             return new Key(one.partition().toString(), one.producerId(), one.startOffset());
         }
     }
@@ -27,7 +27,7 @@ final class IngressTransactions {
     void look(OpenTransactions transactions, long nowMs) {
         Set<Key> now = new HashSet<>();
         Set<Key> stay = new HashSet<>();
-        for (OpenTransactions.Open one : transactions.lookAtIngress()) {
+        for (OpenTransactions.OpenTransaction one : transactions.lookAtIngress()) {
             Key key = Key.of(one);
             now.add(key);
             if (!seen.contains(key)) {

@@ -59,7 +59,7 @@ public final class OpenTransactions {
      * @param startOffset of its first record there
      * @param lastTimestampMs of its last record there
      */
-    public record Open(
+    public record OpenTransaction(
             TopicPartition partition,
             long producerId,
             int epoch,
@@ -75,7 +75,7 @@ public final class OpenTransactions {
      * @param epoch that its coordinator knows: for a committed transaction the one after that of its records
      * @param committed or aborted
      */
-    record Ended(String transactionalId, long producerId, int epoch, boolean committed) {}
+    record EndedTransaction(String transactionalId, long producerId, int epoch, boolean committed) {}
 
     private final Admin admin;
     private final Topics topics;
@@ -92,18 +92,18 @@ public final class OpenTransactions {
      *
      * @throws KafkaException if the brokers do not say, for example because the topics may not be read
      */
-    public Set<Open> look() {
+    public Set<OpenTransaction> look() {
         Producers producers = producers();
         if (producers.refused != null) {
             throw producers.refused;
         }
-        Set<Open> open = new HashSet<>(producers.open());
+        Set<OpenTransaction> open = new HashSet<>(producers.open());
         open.addAll(lookAtIngress());
         return open;
     }
 
     /** Those of producers in the ingress topics: signals behind one wait, of all tenants, until it ends. */
-    Set<Open> lookAtIngress() {
+    Set<OpenTransaction> lookAtIngress() {
         List<TopicPartition> ingress = new ArrayList<>();
         Set<String> existing = new HashSet<>(get(admin.listTopics().names()));
         existing.retainAll(topics.signals());
@@ -124,13 +124,13 @@ public final class OpenTransactions {
     }
 
     /** Like {@link #look}, without the partitions that this application may not read. */
-    Set<Open> lookWherePossible() {
+    Set<OpenTransaction> lookWherePossible() {
         return producers().open();
     }
 
     /** What there is to know before a transactional id is taken over; null where there is nothing. */
     @Nullable
-    Ended outcomeOf(String transactionalId) {
+    EndedTransaction outcomeOf(String transactionalId) {
         TransactionDescription last;
         try {
             last = describe(transactionalId);
@@ -145,8 +145,8 @@ public final class OpenTransactions {
         };
     }
 
-    private static Ended ended(String transactionalId, TransactionDescription last, boolean committed) {
-        return new Ended(transactionalId, last.producerId(), last.producerEpoch(), committed);
+    private static EndedTransaction ended(String transactionalId, TransactionDescription last, boolean committed) {
+        return new EndedTransaction(transactionalId, last.producerId(), last.producerEpoch(), committed);
     }
 
     private TransactionDescription describe(String transactionalId) {
@@ -154,9 +154,9 @@ public final class OpenTransactions {
     }
 
     /** After the transactional id was taken over, and before its producer writes. */
-    void endLeftOverOf(Ended ended) {
+    void endLeftOverOf(EndedTransaction ended) {
         Producers producers = producers();
-        List<Open> left = producers.open().stream()
+        List<OpenTransaction> left = producers.open().stream()
                 .filter(one -> one.producerId() == ended.producerId() && one.epoch() <= ended.epoch())
                 .toList();
         var unused = end(ended, left, producers);
@@ -168,21 +168,21 @@ public final class OpenTransactions {
      * @param suspects that have been open for long
      * @return those that cannot be ended here, which has been reported
      */
-    Set<Open> endForgotten(Collection<Open> suspects) {
-        Map<Long, List<Open>> byProducer = new HashMap<>();
+    Set<OpenTransaction> endForgotten(Collection<OpenTransaction> suspects) {
+        Map<Long, List<OpenTransaction>> byProducer = new HashMap<>();
         suspects.forEach(one -> byProducer
                 .computeIfAbsent(one.producerId(), id -> new ArrayList<>())
                 .add(one));
         Collection<TransactionListing> owners =
                 get(admin.listTransactions(new ListTransactionsOptions().filterProducerIds(byProducer.keySet()))
                         .all());
-        Set<Open> reported = new HashSet<>();
+        Set<OpenTransaction> reported = new HashSet<>();
         for (TransactionListing owner : owners) {
             TransactionDescription last = describe(owner.transactionalId());
             // Asked after its coordinator, so that nothing is taken for left over that was begun since.
             Producers producers = producers();
-            Set<Open> stillOpen = producers.open();
-            List<Open> left = byProducer.getOrDefault(last.producerId(), List.of()).stream()
+            Set<OpenTransaction> stillOpen = producers.open();
+            List<OpenTransaction> left = byProducer.getOrDefault(last.producerId(), List.of()).stream()
                     .filter(stillOpen::contains)
                     .toList();
             boolean isDone = switch (last.state()) {
@@ -203,7 +203,7 @@ public final class OpenTransactions {
 
     /** What is left of the last transaction; how those before it ended is not known. */
     private boolean endLastOf(
-            String transactionalId, TransactionDescription last, List<Open> left, Producers producers) {
+            String transactionalId, TransactionDescription last, List<OpenTransaction> left, Producers producers) {
         if (left.stream().anyMatch(one -> last.producerEpoch() - one.epoch() > 1)) {
             reportUnknown(transactionalId, left);
             return false;
@@ -211,12 +211,12 @@ public final class OpenTransactions {
         return end(ended(transactionalId, last, last.state() == TransactionState.COMPLETE_COMMIT), left, producers);
     }
 
-    private static void reportUnknown(String transactionalId, List<Open> left) {
+    private static void reportUnknown(String transactionalId, List<OpenTransaction> left) {
         report(transactionalId, left, "how it ended is not known any more");
     }
 
     /** False if that cannot be done, which it reports. */
-    private boolean end(Ended ended, List<Open> left, Producers producers) {
+    private boolean end(EndedTransaction ended, List<OpenTransaction> left, Producers producers) {
         if (left.isEmpty()) {
             return true;
         }
@@ -227,7 +227,7 @@ public final class OpenTransactions {
             report(ended.transactionalId(), left, "it was committed, and a part of it may be visible");
             return false;
         }
-        for (Open one : left) {
+        for (OpenTransaction one : left) {
             try {
                 get(admin.abortTransaction(new AbortTransactionSpec(
                                 one.partition(), one.producerId(), (short) one.epoch(), one.coordinatorEpoch()))
@@ -251,12 +251,13 @@ public final class OpenTransactions {
      * @param left what is open of the transaction
      * @param states what all partitions know of its producer
      */
-    static boolean nothingWasCommitted(Ended ended, Collection<Open> left, Collection<ProducerState> states) {
+    static boolean nothingWasCommitted(
+            EndedTransaction ended, Collection<OpenTransaction> left, Collection<ProducerState> states) {
         return left.stream().allMatch(one -> one.epoch() == ended.epoch() - 1)
                 && states.stream().allMatch(state -> state.producerEpoch() < ended.epoch());
     }
 
-    private static void report(String transactionalId, List<Open> left, String why) {
+    private static void report(String transactionalId, List<OpenTransaction> left, String why) {
         if (!left.isEmpty()) {
             LOG.error(
                     "a transaction is open that the brokers count as ended, readers of committed records wait behind it;"
@@ -267,8 +268,8 @@ public final class OpenTransactions {
         }
     }
 
-    private static List<TopicPartition> partitions(List<Open> left) {
-        return left.stream().map(Open::partition).toList();
+    private static List<TopicPartition> partitions(List<OpenTransaction> left) {
+        return left.stream().map(OpenTransaction::partition).toList();
     }
 
     /** What the partitions know of their producers. */
@@ -277,11 +278,11 @@ public final class OpenTransactions {
         /** Why some of them would not say; null where all did. */
         private @Nullable KafkaException refused;
 
-        Set<Open> open() {
-            Set<Open> open = new HashSet<>();
+        Set<OpenTransaction> open() {
+            Set<OpenTransaction> open = new HashSet<>();
             states.forEach((partition, producers) -> producers.stream()
                     .filter(state -> state.currentTransactionStartOffset().isPresent())
-                    .map(state -> new Open(
+                    .map(state -> new OpenTransaction(
                             partition,
                             state.producerId(),
                             state.producerEpoch(),

@@ -66,8 +66,8 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
         thread.setDaemon(true);
         return thread;
     });
-    private Set<OpenTransactions.Open> seen = Set.of();
-    private Set<OpenTransactions.Open> reported = Set.of();
+    private Set<OpenTransactions.OpenTransaction> seen = Set.of();
+    private Set<OpenTransactions.OpenTransaction> reported = Set.of();
     private final IngressTransactions ingress = new IngressTransactions();
     private volatile @Nullable Admin admin;
     private @Nullable PartitionWatch partitionWatch;
@@ -151,8 +151,8 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
         }
         try {
             OpenTransactions transactions = transactions(client);
-            Set<OpenTransactions.Open> now = transactions.lookWherePossible();
-            Set<OpenTransactions.Open> suspects = new HashSet<>(now);
+            Set<OpenTransactions.OpenTransaction> now = transactions.lookWherePossible();
+            Set<OpenTransactions.OpenTransaction> suspects = new HashSet<>(now);
             suspects.retainAll(seen);
             suspects.removeAll(reported);
             seen = now;
@@ -216,7 +216,7 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
             return;
         }
         OpenTransactions transactions = transactions(client);
-        OpenTransactions.Ended ended = null;
+        OpenTransactions.EndedTransaction ended = null;
         try {
             ended = patiently(() -> transactions.outcomeOf(transactionalId));
         } catch (RuntimeException e) {
@@ -228,7 +228,7 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
         }
     }
 
-    private static void endLeftOverOf(OpenTransactions.Ended ended, OpenTransactions transactions) {
+    private static void endLeftOverOf(OpenTransactions.EndedTransaction ended, OpenTransactions transactions) {
         try {
             patiently(() -> {
                 transactions.endLeftOverOf(ended);

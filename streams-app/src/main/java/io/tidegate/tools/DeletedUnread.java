@@ -1,7 +1,7 @@
 package io.tidegate.tools;
 
 import io.tidegate.admin.GroupOffsets;
-import io.tidegate.admin.KafkaFutures;
+import io.tidegate.admin.KafkaAnswers;
 import io.tidegate.config.Settings;
 import java.util.ArrayList;
 import java.util.List;
@@ -43,7 +43,7 @@ final class DeletedUnread {
         });
         Map<TopicPartition, OffsetSpec> earliest =
                 positions.keySet().stream().collect(Collectors.toMap(one -> one, one -> OffsetSpec.earliest()));
-        var beginnings = KafkaFutures.get(admin.listOffsets(earliest).all(), "asking where the inputs begin");
+        var beginnings = KafkaAnswers.get(admin.listOffsets(earliest).all(), "asking where the inputs begin");
         List<Range> deleted = new ArrayList<>();
         positions.forEach((partition, position) -> {
             long beginning = beginnings.get(partition).offset();

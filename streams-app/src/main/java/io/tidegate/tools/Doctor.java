@@ -4,7 +4,7 @@ import io.tidegate.admin.AdminException;
 import io.tidegate.admin.BootstrapServers;
 import io.tidegate.admin.BootstrapServers.Attempt;
 import io.tidegate.admin.ClusterChecks;
-import io.tidegate.admin.KafkaFutures;
+import io.tidegate.admin.KafkaAnswers;
 import io.tidegate.admin.Remedy;
 import io.tidegate.admin.TenantDirectory;
 import io.tidegate.admin.TenantOperations;
@@ -151,7 +151,7 @@ public final class Doctor {
         config.put(AdminClientConfig.DEFAULT_API_TIMEOUT_MS_CONFIG, ANSWER_MS);
         config.put(AdminClientConfig.REQUEST_TIMEOUT_MS_CONFIG, ANSWER_MS / 2);
         try (Admin admin = Admin.create(config)) {
-            var nodes = KafkaFutures.get(admin.describeCluster().nodes(), "describing the cluster");
+            var nodes = KafkaAnswers.get(admin.describeCluster().nodes(), "describing the cluster");
             if (advertised(nodes)) {
                 examineTopics(admin);
             }
@@ -268,7 +268,7 @@ public final class Doctor {
         needed.put(settings.topics().quotaExceeded(), Set.of(AclOperation.WRITE));
         needed.put(settings.topics().deadLetter(), Set.of(AclOperation.WRITE));
         settings.otherRegionsTopics().forEach(topic -> needed.put(topic, Set.of(AclOperation.WRITE)));
-        Map<String, TopicDescription> described = KafkaFutures.get(
+        Map<String, TopicDescription> described = KafkaAnswers.get(
                 admin.describeTopics(needed.keySet(), new DescribeTopicsOptions().includeAuthorizedOperations(true))
                         .allTopicNames(),
                 "asking what is allowed");
@@ -302,12 +302,12 @@ public final class Doctor {
     private void clock(Admin admin) {
         long nowMs = System.currentTimeMillis();
         Map<TopicPartition, OffsetSpec> newest = new HashMap<>();
-        var described = KafkaFutures.get(
+        var described = KafkaAnswers.get(
                 admin.describeTopics(settings.topics().signals()).allTopicNames(), "describing the ingress");
         described.forEach((name, topic) -> topic.partitions()
                 .forEach(one -> newest.put(new TopicPartition(name, one.partition()), OffsetSpec.maxTimestamp())));
         long aheadMs =
-                KafkaFutures.get(admin.listOffsets(newest).all(), "asking for the newest signals").values().stream()
+                KafkaAnswers.get(admin.listOffsets(newest).all(), "asking for the newest signals").values().stream()
                         .mapToLong(offset -> offset.timestamp() - nowMs)
                         .max()
                         .orElse(0);
@@ -323,7 +323,7 @@ public final class Doctor {
     }
 
     private void transactions(Admin admin) {
-        List<OpenTransactions.Open> stuck;
+        List<OpenTransactions.OpenTransaction> stuck;
         try {
             stuck = new StuckTransactions(admin, settings).find();
         } catch (AdminException e) {
@@ -334,7 +334,7 @@ public final class Doctor {
                     "the user who runs this needs READ on Tidegate's topics and on __consumer_offsets, and DESCRIBE on both");
             return;
         }
-        for (OpenTransactions.Open one : stuck) {
+        for (OpenTransactions.OpenTransaction one : stuck) {
             add(
                     Level.FAIL,
                     "transactions",

@@ -56,7 +56,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>What was replayed stands in a ledger, the compacted topic {@code <application.id>-replays}: one record for each
  * rejection, written in the transaction that sends the signal. So a run that is killed sends nothing twice when it is
- * started again, also with another choice of rejections; a position in a consumer group could not remember that. Two runs
+ * started again, also with another filter; a position in a consumer group could not remember that. Two runs
  * at once have one transactional id: the later one ends the earlier, and reads the ledger after that.
  *
  * <p>Not thread-safe; for one call of {@link #plan} or {@link #run}.
@@ -92,7 +92,7 @@ public final class Replay {
      * @param to time of the signal, exclusive
      * @param ends offsets in {@code quota-exceeded}, exclusive, by partition, as a plan names them; null = what exists now
      */
-    public record Choice(
+    public record RejectionFilter(
             @Nullable TenantId tenant,
             Set<String> reasons,
             @Nullable Instant from,
@@ -204,11 +204,11 @@ public final class Replay {
     }
 
     /** Reports what {@link #run} would do; changes nothing. */
-    public ReplayReport plan(Choice choice) {
+    public ReplayReport plan(RejectionFilter filter) {
         try (TopicReader reader = rejections()) {
-            Map<TopicPartition, Long> ends = ends(reader, choice);
+            Map<TopicPartition, Long> ends = ends(reader, filter);
             readLedger(reader);
-            read(reader, ends, choice, () -> true, (rejection, tenant, type) -> {
+            read(reader, ends, filter, () -> true, (rejection, tenant, type) -> {
                 counts.replayed(tenant, rejection.reason, rate(tenant));
                 return true;
             });
@@ -222,9 +222,9 @@ public final class Replay {
      * @param within how long to look for rejections and to send them; null = until all are done
      * @param progress told now and then what was done
      */
-    public ReplayReport run(Choice choice, @Nullable Duration within, Consumer<String> progress) {
+    public ReplayReport run(RejectionFilter filter, @Nullable Duration within, Consumer<String> progress) {
         try (TopicReader reader = rejections()) {
-            Map<TopicPartition, Long> ends = ends(reader, choice);
+            Map<TopicPartition, Long> ends = ends(reader, filter);
             createLedger();
             try (KafkaProducer<byte[], byte[]> producer = producer()) {
                 producer.initTransactions();
@@ -232,7 +232,7 @@ public final class Replay {
                 readLedger(reader);
                 Batch batch = new Batch(producer, within, progress);
                 try {
-                    boolean all = read(reader, ends, choice, batch::goesOn, batch::send);
+                    boolean all = read(reader, ends, filter, batch::goesOn, batch::send);
                     batch.commit();
                     return counts.report(
                             all ? ReplayReport.Ending.COMPLETE : ReplayReport.Ending.TIME_OVER, ends, pacePerSec);
@@ -267,10 +267,10 @@ public final class Replay {
         return new TopicReader(settings, List.of(settings.topics().quotaExceeded()));
     }
 
-    /** Where the rejections end that this replay covers; a partition that the choice does not name is left out. */
-    private static Map<TopicPartition, Long> ends(TopicReader reader, Choice choice) {
+    /** Where the rejections end that this replay covers; a partition that the filter does not name is left out. */
+    private static Map<TopicPartition, Long> ends(TopicReader reader, RejectionFilter filter) {
         Map<TopicPartition, Long> ends = new HashMap<>(reader.ends());
-        Map<Integer, Long> chosen = choice.ends();
+        Map<Integer, Long> chosen = filter.ends();
         if (chosen != null) {
             ends.replaceAll((partition, end) -> Math.min(end, chosen.getOrDefault(partition.partition(), 0L)));
         }
@@ -285,16 +285,20 @@ public final class Replay {
      * @return false if it stopped before the ends
      */
     private boolean read(
-            TopicReader reader, Map<TopicPartition, Long> ends, Choice choice, BooleanSupplier goesOn, Send send) {
-        if (choice.from() != null) {
-            reader.skipTo(choice.from().toEpochMilli());
+            TopicReader reader,
+            Map<TopicPartition, Long> ends,
+            RejectionFilter filter,
+            BooleanSupplier goesOn,
+            Send send) {
+        if (filter.from() != null) {
+            reader.skipTo(filter.from().toEpochMilli());
         }
         Progress progress = new Progress();
         reader.readTo(ends, () -> progress.all, record -> {
             progress.all = progress.all && goesOn.getAsBoolean();
             if (progress.all) {
                 Rejection rejection = named(Rejection.of(record));
-                progress.all = !choice.has(rejection) || decide(rejection, send);
+                progress.all = !filter.has(rejection) || decide(rejection, send);
             }
         });
         return progress.all;
@@ -315,13 +319,13 @@ public final class Replay {
         ConsumerRecord<byte[], byte[]> record = rejection.record;
         SourcePosition source = rejection.source;
         if (ledger.contains(record.partition(), record.offset())) {
-            counts.add(rejection.tenant, rejection.reason, ReplayReport.Fate.DONE);
+            counts.add(rejection.tenant, rejection.reason, ReplayReport.Outcome.DONE);
         } else if (source == null
                 || !settings.topics().signals().contains(source.topic())
                 || (rejection.tenant == null && !rejection.isOfUnknownName())) {
-            counts.add(rejection.tenant, rejection.reason, ReplayReport.Fate.FOREIGN);
+            counts.add(rejection.tenant, rejection.reason, ReplayReport.Outcome.FOREIGN);
         } else if (rejection.replays >= replaysMax) {
-            counts.add(rejection.tenant, rejection.reason, ReplayReport.Fate.GIVEN_UP);
+            counts.add(rejection.tenant, rejection.reason, ReplayReport.Outcome.GIVEN_UP);
         } else {
             Verdict verdict = judge().judge(rejection.candidate(droppedHeaders), System.currentTimeMillis());
             String still = verdict.stillRejected();

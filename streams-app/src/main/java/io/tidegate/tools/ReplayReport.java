@@ -34,7 +34,7 @@ public record ReplayReport(Ending ending, SortedMap<Group, Counts> groups, Map<I
     private static final int REASON_CHARS_MAX = 40;
 
     /** What becomes of a rejection. */
-    public enum Fate {
+    public enum Outcome {
         /** It is sent again. */
         REPLAYED,
         /** It was sent again before. */
@@ -82,44 +82,44 @@ public record ReplayReport(Ending ending, SortedMap<Group, Counts> groups, Map<I
         }
     }
 
-    /** How many rejections of a group have which fate. */
+    /** How many rejections of a group have which outcome. */
     public static final class Counts {
-        private final Map<Fate, Long> fates = new EnumMap<>(Fate.class);
+        private final Map<Outcome, Long> outcomes = new EnumMap<>(Outcome.class);
         private final SortedMap<String, Long> stillRejected = new TreeMap<>();
         private long rate = -1;
 
-        public long of(Fate fate) {
-            return fates.getOrDefault(fate, 0L);
+        public long of(Outcome outcome) {
+            return outcomes.getOrDefault(outcome, 0L);
         }
 
-        /** The {@link Fate#HOPELESS} ones by the reason for which they would be rejected now. */
+        /** The {@link Outcome#HOPELESS} ones by the reason for which they would be rejected now. */
         public SortedMap<String, Long> stillRejected() {
             return Collections.unmodifiableSortedMap(stillRejected);
         }
     }
 
-    public long count(Fate fate) {
-        return groups.values().stream().mapToLong(counts -> counts.of(fate)).sum();
+    public long count(Outcome outcome) {
+        return groups.values().stream().mapToLong(counts -> counts.of(outcome)).sum();
     }
 
     /** Counts while a replay runs. Bounded; not thread-safe. */
     static final class Builder {
         private final SortedMap<Group, Counts> groups = new TreeMap<>();
 
-        void add(@Nullable TenantId tenant, String reason, Fate fate) {
-            of(tenant, reason).fates.merge(fate, 1L, Long::sum);
+        void add(@Nullable TenantId tenant, String reason, Outcome outcome) {
+            of(tenant, reason).outcomes.merge(outcome, 1L, Long::sum);
         }
 
         /** @param rate the tenant's; negative if it has none */
         void replayed(TenantId tenant, String reason, long rate) {
             Counts counts = of(tenant, reason);
             counts.rate = rate;
-            counts.fates.merge(Fate.REPLAYED, 1L, Long::sum);
+            counts.outcomes.merge(Outcome.REPLAYED, 1L, Long::sum);
         }
 
         void hopeless(@Nullable TenantId tenant, String reason, String stillRejected) {
             Counts counts = of(tenant, reason);
-            counts.fates.merge(Fate.HOPELESS, 1L, Long::sum);
+            counts.outcomes.merge(Outcome.HOPELESS, 1L, Long::sum);
             counts.stillRejected.merge(stillRejected, 1L, Long::sum);
         }
 
@@ -146,7 +146,7 @@ public record ReplayReport(Ending ending, SortedMap<Group, Counts> groups, Map<I
             long longest = 0;
             Map<String, Long> ofTenant = new HashMap<>();
             for (Map.Entry<Group, Counts> entry : groups.entrySet()) {
-                long count = entry.getValue().of(Fate.REPLAYED);
+                long count = entry.getValue().of(Outcome.REPLAYED);
                 all += count;
                 if (entry.getValue().rate > 0) {
                     long sum = ofTenant.merge(entry.getKey().tenant(), count, Long::sum);

@@ -29,9 +29,9 @@ final class StuckTransactions {
     }
 
     /** @throws AdminException if the brokers do not say, for example because the topics may not be read */
-    List<OpenTransactions.Open> find() {
+    List<OpenTransactions.OpenTransaction> find() {
         try {
-            Set<OpenTransactions.Open> first = old();
+            Set<OpenTransactions.OpenTransaction> first = old();
             if (first.isEmpty()) {
                 return List.of();
             }
@@ -45,7 +45,7 @@ final class StuckTransactions {
         }
     }
 
-    private Set<OpenTransactions.Open> old() {
+    private Set<OpenTransactions.OpenTransaction> old() {
         long before = System.currentTimeMillis() - OLD.toMillis();
         return transactions.look().stream()
                 .filter(one -> one.lastTimestampMs() < before)

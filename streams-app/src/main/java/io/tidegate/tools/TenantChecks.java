@@ -1,8 +1,8 @@
 package io.tidegate.tools;
 
 import io.tidegate.admin.TenantDirectory;
+import io.tidegate.admin.TenantDirectory.ConfigRecord;
 import io.tidegate.admin.TenantDirectory.Snapshot;
-import io.tidegate.admin.TenantDirectory.Stored;
 import io.tidegate.tenant.ConfigWarnings.Warning;
 import io.tidegate.tenant.MissingTenants;
 import io.tidegate.tenant.TenantConfig;
@@ -42,7 +42,7 @@ final class TenantChecks {
         return findings;
     }
 
-    private static void nameConflicts(Map<TenantId, Stored> configs, List<Finding> findings) {
+    private static void nameConflicts(Map<TenantId, ConfigRecord> configs, List<Finding> findings) {
         Map<String, List<TenantId>> conflicts = TenantDirectory.names(configs).conflicts();
         conflicts.entrySet().stream()
                 .limit(NAMED_MAX)
@@ -66,7 +66,7 @@ final class TenantChecks {
         }
     }
 
-    private static void unreadablePlans(Map<String, Stored> plans, List<Finding> findings) {
+    private static void unreadablePlans(Map<String, ConfigRecord> plans, List<Finding> findings) {
         plans.forEach((name, stored) -> {
             if (stored.config() == null) {
                 findings.add(new Finding(
@@ -83,7 +83,7 @@ final class TenantChecks {
     /** Only a record that Tidegate did not write can name such a plan. */
     private static void missingPlans(Snapshot snapshot, List<Finding> findings) {
         long count = 0;
-        for (Map.Entry<TenantId, Stored> entry : snapshot.tenants().entrySet()) {
+        for (Map.Entry<TenantId, ConfigRecord> entry : snapshot.tenants().entrySet()) {
             TenantConfig own = entry.getValue().config();
             if (own != null && snapshot.completed(own) == null && ++count <= NAMED_MAX) {
                 findings.add(new Finding(
@@ -108,7 +108,7 @@ final class TenantChecks {
     private static void ineffective(
             Snapshot snapshot, Function<TenantConfig, List<Warning>> warnings, List<Finding> findings) {
         long count = 0;
-        for (Stored stored : snapshot.tenants().values()) {
+        for (ConfigRecord stored : snapshot.tenants().values()) {
             TenantConfig config = stored.config() == null ? null : snapshot.completed(stored.config());
             if (config == null) {
                 continue;
@@ -144,7 +144,7 @@ final class TenantChecks {
                     "signals without a tenant count for tenant 0, as long as no other tenant is configured",
                     null);
         }
-        Stored stored = snapshot.tenants().get(TenantId.DEFAULT);
+        ConfigRecord stored = snapshot.tenants().get(TenantId.DEFAULT);
         TenantConfig ofDefault = stored == null ? TenantConfig.defaultTenant() : stored.config();
         if (isUnlimited(ofDefault == null ? null : snapshot.completed(ofDefault))) {
             return new Finding(
@@ -165,9 +165,9 @@ final class TenantChecks {
         return config == null || config.maxSignalsPerSec() == null;
     }
 
-    private static void unreadable(Map<TenantId, Stored> configs, List<Finding> findings) {
+    private static void unreadable(Map<TenantId, ConfigRecord> configs, List<Finding> findings) {
         long count = 0;
-        for (Map.Entry<TenantId, Stored> entry : configs.entrySet()) {
+        for (Map.Entry<TenantId, ConfigRecord> entry : configs.entrySet()) {
             if (entry.getValue().config() == null && ++count <= NAMED_MAX) {
                 findings.add(new Finding(
                         Level.WARN,

@@ -25,7 +25,7 @@ import io.tidegate.streams.BeforeCommit;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.topology.TenantConfigs.InForce;
-import io.tidegate.topology.TenantStates.Held;
+import io.tidegate.topology.TenantStates.CachedTenant;
 import io.tidegate.topology.TopologyListener.Stage;
 import io.tidegate.topology.TopologyListener.UsageRound;
 import io.tidegate.wal.SealedSegment;
@@ -235,7 +235,7 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
             return;
         }
         TenantConfig config = inForce.config();
-        Held state = states.of(tenant);
+        CachedTenant state = states.of(tenant);
         TenantUsage usage = state.usage();
         if (usage.isLate(signal.timestampMs())) {
             listener.late(usage.isBeyondHistory(signal.timestampMs()));
@@ -271,7 +271,7 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
         }
     }
 
-    private void accept(RoutedSignal signal, Held state, InForce inForce) {
+    private void accept(RoutedSignal signal, CachedTenant state, InForce inForce) {
         if (admission.foldedEarly() != foldedEarly) {
             foldedEarly = admission.foldedEarly();
             listener.historyFull();
@@ -299,7 +299,7 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
         }
     }
 
-    private void changed(Held state, InForce inForce, RoutedSignal signal) {
+    private void changed(CachedTenant state, InForce inForce, RoutedSignal signal) {
         states.changed(state);
         watch(signal.tenant(), state, inForce, signal.timestampMs());
     }
@@ -312,7 +312,7 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
     }
 
     /** Says where a quota's level was reached or left. */
-    private void watch(TenantId tenant, Held state, InForce inForce, long atMs) {
+    private void watch(TenantId tenant, CachedTenant state, InForce inForce, long atMs) {
         for (Crossing crossing : state.usage().watch().look(inForce.config(), state.usage())) {
             states.changed(state);
             context()

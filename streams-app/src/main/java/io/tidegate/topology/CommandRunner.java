@@ -8,8 +8,8 @@ import io.tidegate.contract.TenantCommand.PruneWal;
 import io.tidegate.contract.TenantPartitions;
 import io.tidegate.contract.TidegateHeaders;
 import io.tidegate.tenant.TenantId;
-import io.tidegate.topology.TenantStates.Gone;
-import io.tidegate.topology.TenantStates.Held;
+import io.tidegate.topology.TenantStates.CachedTenant;
+import io.tidegate.topology.TenantStates.Removal;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.streams.processor.api.ProcessorContext;
 import org.apache.kafka.streams.processor.api.Record;
@@ -87,16 +87,16 @@ final class CommandRunner {
     }
 
     private void prune(TenantId tenant, PruneWal command, ObjectNode answer, long atMs) {
-        Held state = states.of(tenant);
+        CachedTenant state = states.of(tenant);
         long belowSeq = Math.min(command.belowSeq(), state.usage().acceptedCount());
-        Gone gone = states.prune(state, belowSeq);
+        Removal removal = states.prune(state, belowSeq);
         if (belowSeq > 0) {
-            forget(tenant, gone, atMs);
+            forget(tenant, removal, atMs);
             pruneFiles(tenant, belowSeq, TidegateHeaders.PRUNE_WAL, atMs);
         }
         answer.put("below_seq", belowSeq)
-                .put("segments", gone.segments().size())
-                .put("bytes", gone.bytes());
+                .put("segments", removal.segments().size())
+                .put("bytes", removal.bytes());
     }
 
     private void delete(TenantId tenant, ObjectNode answer, @Nullable String id, long atMs) {
@@ -104,17 +104,17 @@ final class CommandRunner {
             throw new IllegalArgumentException(
                     "the tenant still has a config here: remove it first, and ask again a moment later");
         }
-        Gone gone = states.delete(states.of(tenant));
-        forget(tenant, gone, atMs);
-        pruneFiles(tenant, gone.nextSeq(), TidegateHeaders.DELETE_TENANT, atMs);
-        event(TenantEvents.deleted(tenant, gone, id, atMs));
-        answer.put("next_seq", gone.nextSeq());
+        Removal removal = states.delete(states.of(tenant));
+        forget(tenant, removal, atMs);
+        pruneFiles(tenant, removal.nextSeq(), TidegateHeaders.DELETE_TENANT, atMs);
+        event(TenantEvents.deleted(tenant, removal, id, atMs));
+        answer.put("next_seq", removal.nextSeq());
         listener.deleted(tenant);
     }
 
     /** The reports of segments that are gone are taken back. */
-    private void forget(TenantId tenant, Gone gone, long atMs) {
-        for (long firstSeq : gone.segments()) {
+    private void forget(TenantId tenant, Removal removal, long atMs) {
+        for (long firstSeq : removal.segments()) {
             takeBack(tenant, firstSeq, atMs);
         }
     }

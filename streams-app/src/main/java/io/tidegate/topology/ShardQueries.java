@@ -27,7 +27,7 @@ public final class ShardQueries {
     public record Segment(long firstSeq, long bytes) {}
 
     /** The state of a tenant whose shard is here; the usage is null for a tenant without any decision. */
-    public record Found(@Nullable TenantUsage usage) {}
+    public record UsageLookup(@Nullable TenantUsage usage) {}
 
     private final InstanceView view;
 
@@ -36,14 +36,14 @@ public final class ShardQueries {
     }
 
     /** Reads a tenant's usage; null if its shard is not here. */
-    public @Nullable Found usage(TenantId tenant) {
+    public @Nullable UsageLookup usage(TenantId tenant) {
         ReadOnlyKeyValueStore<Bytes, byte[]> store = view.store(StateKeys.USAGE, view.shardOf(tenant));
         if (store == null) {
             return null;
         }
         try {
             byte[] stored = store.get(StateKeys.usage(tenant));
-            return new Found(stored == null ? null : TenantUsage.read(stored));
+            return new UsageLookup(stored == null ? null : TenantUsage.read(stored));
         } catch (InvalidStateStoreException e) {
             return null; // moved away while it was read
         }

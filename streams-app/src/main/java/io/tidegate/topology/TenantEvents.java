@@ -7,7 +7,7 @@ import io.tidegate.admission.QuotaWatch.Crossing;
 import io.tidegate.contract.TenantCommand;
 import io.tidegate.contract.TidegateHeaders;
 import io.tidegate.tenant.TenantId;
-import io.tidegate.topology.TenantStates.Gone;
+import io.tidegate.topology.TenantStates.Removal;
 import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
@@ -45,17 +45,17 @@ final class TenantEvents {
         return record(tenant, json, null, atMs);
     }
 
-    static Record<TenantKey, byte[]> deleted(TenantId tenant, Gone gone, @Nullable String id, long atMs) {
+    static Record<TenantKey, byte[]> deleted(TenantId tenant, Removal removal, @Nullable String id, long atMs) {
         ObjectNode json = event("tenant_deleted", tenant, atMs)
-                .put("next_seq", gone.nextSeq())
-                .put("segments", gone.segments().size())
-                .put("bytes", gone.bytes());
+                .put("next_seq", removal.nextSeq())
+                .put("segments", removal.segments().size())
+                .put("bytes", removal.bytes());
         ObjectNode entities = json.putObject("entities");
         for (EntityKind kind : EntityKind.values()) {
-            entities.put(kind.id(), gone.usage().entityCount(kind));
+            entities.put(kind.id(), removal.usage().entityCount(kind));
         }
-        json.put("accepted", gone.usage().acceptedCount())
-                .put("accepted_bytes", gone.usage().acceptedBytes());
+        json.put("accepted", removal.usage().acceptedCount())
+                .put("accepted_bytes", removal.usage().acceptedBytes());
         return record(tenant, json, id, atMs);
     }
 

@@ -56,18 +56,18 @@ final class TenantStates {
     private final GatheredWrites entityWrites;
     private final GatheredWrites historyWrites;
     private final SecureRandom random = new SecureRandom();
-    private final Map<TenantId, Held> held = new LinkedHashMap<>(1024, 0.75f, true);
-    private final Set<Held> changed = new LinkedHashSet<>();
+    private final Map<TenantId, CachedTenant> held = new LinkedHashMap<>(1024, 0.75f, true);
+    private final Set<CachedTenant> changed = new LinkedHashSet<>();
     private long heldBytes;
 
     /** One tenant in memory. To be used until the next record only: it may be dropped then. */
-    static final class Held {
+    static final class CachedTenant {
         private final TenantId tenant;
         private final TenantUsage usage;
         private boolean changed;
         private long bytes;
 
-        private Held(TenantId tenant, TenantUsage usage) {
+        private CachedTenant(TenantId tenant, TenantUsage usage) {
             this.tenant = tenant;
             this.usage = usage;
         }
@@ -99,8 +99,8 @@ final class TenantStates {
         this.memory = memory;
     }
 
-    Held of(TenantId tenant) {
-        Held known = held.get(tenant);
+    CachedTenant of(TenantId tenant) {
+        CachedTenant known = held.get(tenant);
         if (known == null) {
             byte[] stored = usages.get(StateKeys.usage(tenant));
             TenantUsage usage =
@@ -108,7 +108,7 @@ final class TenantStates {
             // Before it is loaded: two large tenants must never be in memory together.
             drop(held.size() + 1, TENANT_BYTES + usage.entityBytesMax(), null);
             load(tenant, usage);
-            known = new Held(tenant, usage);
+            known = new CachedTenant(tenant, usage);
             held.put(tenant, known);
             weigh(known);
         }
@@ -171,7 +171,7 @@ final class TenantStates {
     }
 
     /** Notes that a tenant changed, and keeps to the bounds. */
-    void changed(Held one) {
+    void changed(CachedTenant one) {
         writeFullChunks(one);
         collectChunks(one);
         if (!one.changed) {
@@ -181,7 +181,7 @@ final class TenantStates {
         weigh(one);
     }
 
-    private void writeFullChunks(Held one) {
+    private void writeFullChunks(CachedTenant one) {
         EntitySet set = one.usage.entities();
         if (set.hasFull()) {
             set.writeFull((number, chunk) -> entities.put(StateKeys.entities(one.tenant, number), chunk));
@@ -189,7 +189,7 @@ final class TenantStates {
     }
 
     /** Bounded by what the last accepted signal appended. */
-    private void collectChunks(Held one) {
+    private void collectChunks(CachedTenant one) {
         EntitySet set = one.usage.entities();
         for (int due = set.dueChunk(); due >= 0; due = set.dueChunk()) {
             set.collect(entities.delete(StateKeys.entities(one.tenant, due)));
@@ -197,7 +197,7 @@ final class TenantStates {
         }
     }
 
-    private void weigh(Held one) {
+    private void weigh(CachedTenant one) {
         long bytes = TENANT_BYTES + one.usage.entities().memoryBytes() + one.usage.historyBytes();
         heldBytes += bytes - one.bytes;
         one.bytes = bytes;
@@ -211,11 +211,11 @@ final class TenantStates {
      * @param moreBytes that are about to be held
      * @param atHand the one that stays; null if none has to
      */
-    private void drop(int tenants, long moreBytes, @Nullable Held atHand) {
+    private void drop(int tenants, long moreBytes, @Nullable CachedTenant atHand) {
         int surplus = tenants - tenantsMax;
-        Iterator<Held> eldest = held.values().iterator();
+        Iterator<CachedTenant> eldest = held.values().iterator();
         while (eldest.hasNext() && (surplus > 0 || heldBytes + moreBytes > memory.bytes())) {
-            Held one = eldest.next();
+            CachedTenant one = eldest.next();
             if (one == atHand) {
                 return;
             }
@@ -230,19 +230,19 @@ final class TenantStates {
 
     /** Writes what changed. To be called before each commit; may be called at any time. */
     void write() {
-        List<Held> inOrder = new ArrayList<>(changed);
+        List<CachedTenant> inOrder = new ArrayList<>(changed);
         inOrder.sort(Comparator.comparing(one -> one.tenant));
         inOrder.forEach(this::gather);
         changed.clear();
         writeGathered();
     }
 
-    private void write(Held one) {
+    private void write(CachedTenant one) {
         gather(one);
         writeGathered();
     }
 
-    private void gather(Held one) {
+    private void gather(CachedTenant one) {
         one.changed = false;
         usageWrites.put(StateKeys.usage(one.tenant), one.usage.write());
         for (Bucket bucket : one.usage.buckets()) {
@@ -268,7 +268,7 @@ final class TenantStates {
      *
      * @return whether the record begins a segment
      */
-    boolean stored(Held one, long recordBytes, long atMs, SegmentLimits limits) {
+    boolean stored(CachedTenant one, long recordBytes, long atMs, SegmentLimits limits) {
         OpenSegment open = one.usage.openSegment();
         long seq = one.usage.lastSeq();
         if (open.isTooOld(atMs, limits.ageMs())) {
@@ -285,7 +285,7 @@ final class TenantStates {
         return begins;
     }
 
-    private void seal(Held one, OpenSegment segment, long lastSeq) {
+    private void seal(CachedTenant one, OpenSegment segment, long lastSeq) {
         segments.put(
                 StateKeys.segment(one.tenant, segment.firstSeq()),
                 ByteBuffer.allocate(2 * Long.BYTES)
@@ -295,7 +295,7 @@ final class TenantStates {
         one.usage.storageChanged(1, segment.bytes());
     }
 
-    private void remove(Held one, long firstSeq, long bytes) {
+    private void remove(CachedTenant one, long firstSeq, long bytes) {
         segments.delete(StateKeys.segment(one.tenant, firstSeq));
         one.usage.storageChanged(-1, -bytes);
         changed(one);
@@ -309,10 +309,10 @@ final class TenantStates {
      * @param bytes of these segments
      * @param nextSeq the next sequence number, which stays
      */
-    record Gone(TenantUsage usage, List<Long> segments, long bytes, long nextSeq) {}
+    record Removal(TenantUsage usage, List<Long> segments, long bytes, long nextSeq) {}
 
     /** Takes the segments away whose records are all below {@code belowSeq}, which is not above the next number. */
-    Gone prune(Held one, long belowSeq) {
+    Removal prune(CachedTenant one, long belowSeq) {
         long bytesBefore = one.usage.sealedBytes();
         List<Long> gone = new ArrayList<>();
         for (Segment segment : segmentsOf(one)) {
@@ -331,13 +331,13 @@ final class TenantStates {
             one.usage.prunedBelow(belowSeq);
             changed(one);
         }
-        return new Gone(one.usage, gone, bytesBefore - one.usage.sealedBytes(), one.usage.acceptedCount());
+        return new Removal(one.usage, gone, bytesBefore - one.usage.sealedBytes(), one.usage.acceptedCount());
     }
 
     private record Segment(long firstSeq, long lastSeq, long bytes) {}
 
     /** A tenant's segments in order; bounded by what its WAL can have. */
-    private List<Segment> segmentsOf(Held one) {
+    private List<Segment> segmentsOf(CachedTenant one) {
         List<Segment> found = new ArrayList<>();
         try (KeyValueIterator<Bytes, byte[]> range =
                 segments.range(StateKeys.segment(one.tenant, 0), StateKeys.segment(one.tenant, Long.MAX_VALUE))) {
@@ -355,7 +355,7 @@ final class TenantStates {
     }
 
     /** Takes an entity away for good; false where it is not there. */
-    boolean forget(Held one, EntityKind kind, String id) {
+    boolean forget(CachedTenant one, EntityKind kind, String id) {
         writeAndDrop(one);
         boolean found = one.usage.forget(
                 kind,
@@ -369,7 +369,7 @@ final class TenantStates {
     }
 
     /** Takes everything of a tenant away but its next sequence number. */
-    Gone delete(Held one) {
+    Removal delete(CachedTenant one) {
         writeAndDrop(one);
         deleteEntities(one.tenant);
         for (Bucket bucket : Bucket.ALL) {
@@ -383,7 +383,7 @@ final class TenantStates {
         usages.put(
                 StateKeys.usage(one.tenant),
                 one.usage.deleted(random.nextLong(), random.nextLong()).write());
-        return new Gone(one.usage, gone, one.usage.sealedBytes(), one.usage.acceptedCount());
+        return new Removal(one.usage, gone, one.usage.sealedBytes(), one.usage.acceptedCount());
     }
 
     private void deleteEntities(TenantId tenant) {
@@ -396,7 +396,7 @@ final class TenantStates {
     }
 
     /** Updates the stores, and reads the state from them again at the tenant's next record. */
-    private void writeAndDrop(Held one) {
+    private void writeAndDrop(CachedTenant one) {
         if (changed.remove(one)) {
             write(one);
         }

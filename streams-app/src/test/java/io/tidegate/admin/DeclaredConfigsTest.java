@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import io.tidegate.admin.ConfigApply.Change;
+import io.tidegate.admin.TenantDirectory.ConfigRecord;
 import io.tidegate.admin.TenantDirectory.Snapshot;
-import io.tidegate.admin.TenantDirectory.Stored;
 import io.tidegate.tenant.Plan;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
@@ -137,14 +137,14 @@ class DeclaredConfigsTest {
     }
 
     private static Snapshot stored(String... configs) {
-        Map<TenantId, Stored> tenants = new TreeMap<>();
-        Map<String, Stored> plans = new TreeMap<>();
+        Map<TenantId, ConfigRecord> tenants = new TreeMap<>();
+        Map<String, ConfigRecord> plans = new TreeMap<>();
         for (String config : configs) {
             if (config.startsWith("{")) {
                 TenantConfig read = config(config);
-                tenants.put(read.tenantId(), new Stored(read, 1));
+                tenants.put(read.tenantId(), new ConfigRecord(read, 1));
             } else {
-                plans.put(config, new Stored(Plan.empty(config).fields(), 1));
+                plans.put(config, new ConfigRecord(Plan.empty(config).fields(), 1));
             }
         }
         return new Snapshot(tenants, plans);
@@ -198,7 +198,7 @@ class DeclaredConfigsTest {
     @Test
     void aBlockOfAPlanStaysToo() {
         TenantConfig blocked = Plan.empty("pro").fields().withBlockedUntil(java.time.Instant.EPOCH);
-        Snapshot stored = new Snapshot(new TreeMap<>(), new TreeMap<>(Map.of("pro", new Stored(blocked, 1))));
+        Snapshot stored = new Snapshot(new TreeMap<>(), new TreeMap<>(Map.of("pro", new ConfigRecord(blocked, 1))));
         assertThat(changes("plans: {pro: {}}", stored, false)).isEmpty();
         assertThat(changes("plans: {pro: {blocked_until: null}}", stored, false))
                 .containsExactly("~plan:pro");

@@ -23,7 +23,7 @@ class TopicStatesTest {
         AtomicInteger questions = new AtomicInteger();
 
         String answer = TopicStates.onceKnown(
-                () -> KafkaFutures.get(
+                () -> KafkaAnswers.get(
                         questions.incrementAndGet() < 3 ? unknown() : KafkaFuture.completedFuture("known"), "asking"),
                 Duration.ofMinutes(1));
 
@@ -33,7 +33,7 @@ class TopicStatesTest {
 
     @Test
     void aFailureWithoutAMessageIsNamedByItsKind() {
-        assertThatThrownBy(() -> TopicStates.onceKnown(() -> KafkaFutures.get(unknown(), "asking"), Duration.ZERO))
+        assertThatThrownBy(() -> TopicStates.onceKnown(() -> KafkaAnswers.get(unknown(), "asking"), Duration.ZERO))
                 .isInstanceOf(AdminException.class)
                 .hasMessage("asking failed: UnknownTopicOrPartitionException");
     }

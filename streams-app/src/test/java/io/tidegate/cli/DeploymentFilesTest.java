@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.tidegate.metrics.MetricNames;
-import io.tidegate.tools.Books;
+import io.tidegate.tools.ConservationCheck;
 import java.io.IOException;
 import java.lang.reflect.Modifier;
 import java.nio.file.Files;
@@ -113,7 +113,7 @@ class DeploymentFilesTest {
     void verifyWritesItsOutcomeForPrometheus(@TempDir Path dir) throws IOException {
         Path file = dir.resolve("tidegate.prom");
 
-        VerifyCommand.writeMetrics(file, new Books.Balance(Map.of(), List.of(), 0), 1_700_000_000_999L);
+        VerifyCommand.writeMetrics(file, new ConservationCheck.Balance(Map.of(), List.of(), 0), 1_700_000_000_999L);
 
         assertThat(file).hasContent("""
                 # TYPE tidegate_books_balanced gauge
@@ -122,7 +122,8 @@ class DeploymentFilesTest {
                 tidegate_books_checked_timestamp_seconds 1700000000
                 """);
 
-        VerifyCommand.writeMetrics(file, new Books.Balance(Map.of(), List.of("wrong"), 1), 1_700_000_001_000L);
+        VerifyCommand.writeMetrics(
+                file, new ConservationCheck.Balance(Map.of(), List.of("wrong"), 1), 1_700_000_001_000L);
 
         assertThat(file).content().contains("tidegate_books_balanced 0\n", "_seconds 1700000001\n");
         assertThat(dir).isDirectoryContaining(path -> path.equals(file));

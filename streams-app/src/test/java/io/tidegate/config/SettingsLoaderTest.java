@@ -3,7 +3,7 @@ package io.tidegate.config;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.tidegate.config.Settings.Valued;
+import io.tidegate.config.Settings.ResolvedSetting;
 import io.tidegate.config.SettingsLoader.Origin;
 import io.tidegate.contract.TenantSource;
 import java.io.IOException;
@@ -35,7 +35,7 @@ final class SettingsLoaderTest {
         return Files.writeString(directory.resolve("tidegate.properties"), text);
     }
 
-    private static @Nullable Valued explained(Settings settings, String name) {
+    private static @Nullable ResolvedSetting explained(Settings settings, String name) {
         return settings.explained().get(name);
     }
 
@@ -44,7 +44,7 @@ final class SettingsLoaderTest {
         Settings settings = flags();
 
         assertThat(settings.shards()).isEqualTo(8);
-        assertThat(explained(settings, "shards")).isEqualTo(new Valued("8", Origin.DEFAULT));
+        assertThat(explained(settings, "shards")).isEqualTo(new ResolvedSetting("8", Origin.DEFAULT));
         assertThat(settings.bootstrapServers()).isEqualTo("localhost:9092");
         assertThat(settings.tenantSource()).isEqualTo(TenantSource.VALUE);
         assertThat(settings.region()).isNull();
@@ -57,10 +57,10 @@ final class SettingsLoaderTest {
 
         Settings settings = SettingsLoader.load(file, environment, Map.of("shards", "4"));
 
-        assertThat(explained(settings, "shards")).isEqualTo(new Valued("4", Origin.FLAG));
-        assertThat(explained(settings, "threads")).isEqualTo(new Valued("3", Origin.ENVIRONMENT));
-        assertThat(explained(settings, "region")).isEqualTo(new Valued("eu", Origin.FILE));
-        assertThat(explained(settings, "standby.replicas")).isEqualTo(new Valued("0", Origin.DEFAULT));
+        assertThat(explained(settings, "shards")).isEqualTo(new ResolvedSetting("4", Origin.FLAG));
+        assertThat(explained(settings, "threads")).isEqualTo(new ResolvedSetting("3", Origin.ENVIRONMENT));
+        assertThat(explained(settings, "region")).isEqualTo(new ResolvedSetting("eu", Origin.FILE));
+        assertThat(explained(settings, "standby.replicas")).isEqualTo(new ResolvedSetting("0", Origin.DEFAULT));
     }
 
     @Test
@@ -310,7 +310,7 @@ final class SettingsLoaderTest {
     void hidesSecrets(String key) {
         Settings settings = flags("kafka." + key, "s3cret");
 
-        assertThat(explained(settings, "kafka." + key)).isEqualTo(new Valued("[hidden]", Origin.FLAG));
+        assertThat(explained(settings, "kafka." + key)).isEqualTo(new ResolvedSetting("[hidden]", Origin.FLAG));
         assertThat(settings.explained().toString()).doesNotContain("s3cret");
     }
 
@@ -319,9 +319,9 @@ final class SettingsLoaderTest {
         Settings settings = flags(
                 "kafka.security.protocol", "SSL", "kafka.sasl.oauthbearer.token.endpoint.url", "https://example.org/t");
 
-        assertThat(explained(settings, "kafka.security.protocol")).isEqualTo(new Valued("SSL", Origin.FLAG));
+        assertThat(explained(settings, "kafka.security.protocol")).isEqualTo(new ResolvedSetting("SSL", Origin.FLAG));
         assertThat(explained(settings, "kafka.sasl.oauthbearer.token.endpoint.url"))
-                .isEqualTo(new Valued("https://example.org/t", Origin.FLAG));
+                .isEqualTo(new ResolvedSetting("https://example.org/t", Origin.FLAG));
     }
 
     @Test

@@ -9,9 +9,9 @@ import io.tidegate.config.SettingsException;
 import io.tidegate.fixtures.SelfSigned;
 import io.tidegate.schemas.StubRegistry.Reference;
 import io.tidegate.signal.SchemaUnavailableException;
-import io.tidegate.signal.WriterSchemas.Found;
-import io.tidegate.signal.WriterSchemas.Found.Unusable;
-import io.tidegate.signal.WriterSchemas.Found.Usable;
+import io.tidegate.signal.WriterSchemas.SchemaLookup;
+import io.tidegate.signal.WriterSchemas.SchemaLookup.Unusable;
+import io.tidegate.signal.WriterSchemas.SchemaLookup.Usable;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.URI;
@@ -71,7 +71,7 @@ class RegistrySchemasTest {
         return schemas(List.of(registry.url()), null, null, PATIENT, 100);
     }
 
-    private static String why(Found found) {
+    private static String why(SchemaLookup found) {
         assertThat(found).isInstanceOf(Unusable.class);
         return ((Unusable) found).why();
     }
@@ -87,8 +87,8 @@ class RegistrySchemasTest {
         registry.register(7, ORDER);
         RegistrySchemas schemas = schemas();
 
-        Found first = schemas.of(7);
-        Found second = schemas.of(7);
+        SchemaLookup first = schemas.of(7);
+        SchemaLookup second = schemas.of(7);
 
         assertThat(first).isEqualTo(new Usable(new Schema.Parser().parse(ORDER)));
         assertThat(second).isSameAs(first);
@@ -177,7 +177,7 @@ class RegistrySchemasTest {
                 new Reference("Line", "line", 3),
                 toMoney);
 
-        Found found = schemas().of(7);
+        SchemaLookup found = schemas().of(7);
 
         assertThat(found).isInstanceOf(Usable.class);
         assertThat(((Usable) found).schema().getField("sum").schema().getName()).isEqualTo("Money");

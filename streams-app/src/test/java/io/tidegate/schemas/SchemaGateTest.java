@@ -3,7 +3,7 @@ package io.tidegate.schemas;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidegate.config.SchemaRegistrySettings;
-import io.tidegate.signal.WriterSchemas.Found.Usable;
+import io.tidegate.signal.WriterSchemas.SchemaLookup.Usable;
 import java.net.URI;
 import java.nio.ByteBuffer;
 import java.time.Duration;

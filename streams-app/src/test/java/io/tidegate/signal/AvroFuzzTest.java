@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidegate.signal.ParseResult.Defective;
 import io.tidegate.signal.ParseResult.Parsed;
-import io.tidegate.signal.WriterSchemas.Found.Usable;
+import io.tidegate.signal.WriterSchemas.SchemaLookup.Usable;
 import io.tidegate.tenant.TenantRef;
 import java.io.IOException;
 import java.nio.ByteBuffer;

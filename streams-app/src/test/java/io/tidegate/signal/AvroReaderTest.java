@@ -6,8 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tidegate.signal.ParseResult.Defective;
 import io.tidegate.signal.ParseResult.Parsed;
-import io.tidegate.signal.WriterSchemas.Found.Unusable;
-import io.tidegate.signal.WriterSchemas.Found.Usable;
+import io.tidegate.signal.WriterSchemas.SchemaLookup.Unusable;
+import io.tidegate.signal.WriterSchemas.SchemaLookup.Usable;
 import io.tidegate.tenant.TenantId;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;

@@ -12,10 +12,11 @@ import org.junit.jupiter.api.Test;
 /** When a transaction that its coordinator calls committed may be aborted; the rest is tested on brokers that forget. */
 class OpenTransactionsTest {
     private static final int EPOCH = 7;
-    private static final OpenTransactions.Ended COMMITTED = new OpenTransactions.Ended("app-1", 42, EPOCH + 1, true);
+    private static final OpenTransactions.EndedTransaction COMMITTED =
+            new OpenTransactions.EndedTransaction("app-1", 42, EPOCH + 1, true);
 
-    private static OpenTransactions.Open open(String topic, int epoch) {
-        return new OpenTransactions.Open(new TopicPartition(topic, 0), 42, epoch, 0, 100, 1_000);
+    private static OpenTransactions.OpenTransaction open(String topic, int epoch) {
+        return new OpenTransactions.OpenTransaction(new TopicPartition(topic, 0), 42, epoch, 0, 100, 1_000);
     }
 
     private static ProducerState state(int epoch, OptionalLong open) {

@@ -2,8 +2,8 @@ package io.tidegate.tools;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tidegate.admin.TenantDirectory.ConfigRecord;
 import io.tidegate.admin.TenantDirectory.Snapshot;
-import io.tidegate.admin.TenantDirectory.Stored;
 import io.tidegate.tenant.ConfigWarnings;
 import io.tidegate.tenant.MissingTenants;
 import io.tidegate.tenant.TenantConfig;
@@ -20,21 +20,22 @@ import org.junit.jupiter.api.Test;
 final class TenantChecksTest {
     private static final TenantId T42 = TenantId.of(42);
 
-    private static List<Finding> of(MissingTenants missing, Map<TenantId, Stored> configs) {
+    private static List<Finding> of(MissingTenants missing, Map<TenantId, ConfigRecord> configs) {
         return of(missing, configs, Map.of());
     }
 
-    private static List<Finding> of(MissingTenants missing, Map<TenantId, Stored> configs, Map<String, Stored> plans) {
+    private static List<Finding> of(
+            MissingTenants missing, Map<TenantId, ConfigRecord> configs, Map<String, ConfigRecord> plans) {
         return TenantChecks.of(missing, new Snapshot(configs, plans), config -> ConfigWarnings.of(config, 1_000, 0));
     }
 
-    private static Stored config(String json) {
-        return new Stored(TenantConfigJson.parse(json.getBytes(StandardCharsets.UTF_8)), 3);
+    private static ConfigRecord config(String json) {
+        return new ConfigRecord(TenantConfigJson.parse(json.getBytes(StandardCharsets.UTF_8)), 3);
     }
 
     @Test
     void sayWhichRuleHoldsForSignalsWithoutATenant() {
-        Stored unlimited = new Stored(TenantConfig.unlimited(T42, ""), 1);
+        ConfigRecord unlimited = new ConfigRecord(TenantConfig.unlimited(T42, ""), 1);
 
         Finding alone = of(MissingTenants.REJECT, Map.of()).get(0);
         Finding strict = of(MissingTenants.REJECT, Map.of(T42, unlimited)).get(0);
@@ -56,9 +57,9 @@ final class TenantChecksTest {
 
     @Test
     void nameTheFirstTenantsWhoseRecordIsNotAConfigAndCountTheOthers() {
-        Map<TenantId, Stored> configs = new TreeMap<>();
+        Map<TenantId, ConfigRecord> configs = new TreeMap<>();
         for (int i = 1; i <= TenantChecks.NAMED_MAX + 2; i++) {
-            configs.put(TenantId.of(i), new Stored(null, i));
+            configs.put(TenantId.of(i), new ConfigRecord(null, i));
         }
 
         List<Finding> findings = of(MissingTenants.REJECT, configs);
@@ -70,18 +71,18 @@ final class TenantChecksTest {
 
     @Test
     void nameTenantsOnAPlanThatDoesNotExistOrCannotBeReadAndJudgeTheOthersWithTheirPlan() {
-        Map<TenantId, Stored> configs = new TreeMap<>();
+        Map<TenantId, ConfigRecord> configs = new TreeMap<>();
         configs.put(TenantId.of(1), config("{\"tenant_id\":1,\"plan\":\"gone\"}"));
         configs.put(TenantId.of(2), config("{\"tenant_id\":2,\"plan\":\"bad\"}"));
         configs.put(TenantId.of(3), config("{\"tenant_id\":3,\"plan\":\"pro\",\"burst_signals\":5}"));
-        Stored pro = new Stored(
+        ConfigRecord pro = new ConfigRecord(
                 TenantConfig.unlimited(TenantId.DEFAULT, "").toBuilder()
                         .maxSignalsPerSec(10L)
                         .build(),
                 1);
 
         List<Finding> findings =
-                of(MissingTenants.REJECT, configs, new TreeMap<>(Map.of("bad", new Stored(null, 9), "pro", pro)));
+                of(MissingTenants.REJECT, configs, new TreeMap<>(Map.of("bad", new ConfigRecord(null, 9), "pro", pro)));
 
         assertThat(findings).hasSize(5);
         assertThat(findings.get(1).text()).contains("plan 'bad'", "offset 9");
@@ -93,7 +94,7 @@ final class TenantChecksTest {
 
     @Test
     void nameTheFirstLimitsWithoutEffectAndCountTheOthers() {
-        Map<TenantId, Stored> configs = new TreeMap<>();
+        Map<TenantId, ConfigRecord> configs = new TreeMap<>();
         for (int i = 1; i <= TenantChecks.NAMED_MAX + 3; i++) {
             configs.put(
                     TenantId.of(i),

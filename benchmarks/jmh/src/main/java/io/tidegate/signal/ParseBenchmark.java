@@ -100,7 +100,7 @@ public class ParseBenchmark {
                 .requiredLong("number")
                 .requiredString("pad")
                 .endRecord();
-        avroReader = new SignalReader(mapping(SignalFormat.AVRO), id -> new WriterSchemas.Found.Usable(schema));
+        avroReader = new SignalReader(mapping(SignalFormat.AVRO), id -> new WriterSchemas.SchemaLookup.Usable(schema));
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         bytes.write(new byte[5]);
         BinaryEncoder encoder = EncoderFactory.get().directBinaryEncoder(bytes, null);

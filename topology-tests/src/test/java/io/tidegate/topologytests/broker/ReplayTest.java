@@ -196,7 +196,7 @@ final class ReplayTest {
                 .map(setting -> setting.split("=", 2))
                 .forEach(setting -> flags.put(setting[0], setting[1]));
         Settings settings = SettingsLoader.load(null, Map.of(), flags);
-        var choice = new Replay.Choice(TenantId.of(4), Set.of(), null, null, Set.of(), null);
+        var choice = new Replay.RejectionFilter(TenantId.of(4), Set.of(), null, null, Set.of(), null);
         List<String> committed = new ArrayList<>();
 
         ReplayReport report = new Replay(settings, 3, 500).run(choice, null, progress -> {
@@ -210,7 +210,7 @@ final class ReplayTest {
 
         assertThat(committed).containsExactly("1 replayed");
         assertThat(report.ending()).isEqualTo(ReplayReport.Ending.TAKEN_OVER);
-        assertThat(report.count(ReplayReport.Fate.REPLAYED)).isEqualTo(1);
+        assertThat(report.count(ReplayReport.Outcome.REPLAYED)).isEqualTo(1);
         JsonNode rest = post("{\"tenant\":\"4\"}").at("/refusals/0");
         assertThat(rest.path("done").asLong()).isEqualTo(1);
         assertThat(rest.path("replayed").asLong()).isEqualTo(2);

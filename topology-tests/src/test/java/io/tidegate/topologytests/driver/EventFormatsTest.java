@@ -8,7 +8,7 @@ import io.tidegate.config.Settings;
 import io.tidegate.config.SettingsLoader;
 import io.tidegate.contract.RecordSizes;
 import io.tidegate.signal.WriterSchemas;
-import io.tidegate.signal.WriterSchemas.Found;
+import io.tidegate.signal.WriterSchemas.SchemaLookup;
 import io.tidegate.topologytests.driver.TopologyFixture.Draft;
 import io.tidegate.topologytests.driver.TopologyFixture.Outcome;
 import java.io.ByteArrayOutputStream;
@@ -237,8 +237,9 @@ class EventFormatsTest {
 
     private TopologyFixture startAvro(Schema schema) throws IOException {
         Settings settings = documented(AVRO, 0);
-        WriterSchemas schemas =
-                id -> id == 7 ? new Found.Usable(schema) : new Found.Unusable("is not known to the schema registry");
+        WriterSchemas schemas = id -> id == 7
+                ? new SchemaLookup.Usable(schema)
+                : new SchemaLookup.Unusable("is not known to the schema registry");
         return TopologyFixture.in(dir)
                 .tenantSource(settings.tenantSource())
                 .mapping(settings.signalMapping())
@@ -297,7 +298,7 @@ class EventFormatsTest {
                 .sizes(new RecordSizes(100_000, 100_000))
                 .schemas(id -> {
                     asked.incrementAndGet();
-                    return new Found.Usable(schema);
+                    return new SchemaLookup.Usable(schema);
                 })
                 .start()) {
             topology.config("42", "");

@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  * #ROWS_MAX} series of theirs, tenants that come late have no history of their own. Steps are counted from the epoch, so
  * that those of several instances can be added. Thread-safe.
  */
-final class History {
+final class RecentCounts {
     /** One outcome of signals: accepted, or rejected for a reason. */
     static final int OUTCOMES = 1 + Reason.values().length;
 
@@ -147,7 +147,7 @@ final class History {
     private int rows;
     private boolean wasFull;
 
-    History(long nowMs) {
+    RecentCounts(long nowMs) {
         whole = new Series(STEP_MS, nowMs);
     }
 
@@ -183,7 +183,7 @@ final class History {
         /** @param complete false where the shard went away meanwhile */
         void end(boolean complete) {
             Sealed sealed = new Sealed(sealedSegments, sealedBytes);
-            History.this.end(shard, complete ? new Shard(sums, sealed) : null, nowMs);
+            RecentCounts.this.end(shard, complete ? new Shard(sums, sealed) : null, nowMs);
         }
     }
 

@@ -8,10 +8,10 @@ import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.KafkaFuture;
 
 /** Waits for Kafka's answers, with a deadline and an error that a person can use. */
-public final class KafkaFutures {
+public final class KafkaAnswers {
     private static final int WAIT_S = 30;
 
-    private KafkaFutures() {}
+    private KafkaAnswers() {}
 
     static AdminException noAnswer(String doing, long waitedS, Exception cause) {
         return new AdminException(

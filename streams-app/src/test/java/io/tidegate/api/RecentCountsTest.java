@@ -7,21 +7,21 @@ import io.tidegate.tenant.TenantId;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 
-final class HistoryTest {
+final class RecentCountsTest {
     private static final TenantId TENANT = TenantId.of(42);
     private static final long START_MS = 1_800_000_000_000L; // a step begins then, of both lengths
-    private static final int LAST = (int) (History.SPAN_MS / History.STEP_MS) - 1;
+    private static final int LAST = (int) (RecentCounts.SPAN_MS / RecentCounts.STEP_MS) - 1;
 
-    private final History history = new History(START_MS);
+    private final RecentCounts history = new RecentCounts(START_MS);
 
     private void read(long atMs, TenantId tenant, long accepted, long rateLimited) {
-        History.Reading reading = history.read(0, atMs);
+        RecentCounts.Reading reading = history.read(0, atMs);
         count(reading, tenant, accepted, rateLimited);
         reading.end(true);
     }
 
-    private static void count(History.Reading reading, TenantId tenant, long accepted, long rateLimited) {
-        long[] counts = new long[History.OUTCOMES];
+    private static void count(RecentCounts.Reading reading, TenantId tenant, long accepted, long rateLimited) {
+        long[] counts = new long[RecentCounts.OUTCOMES];
         counts[0] = accepted;
         counts[1 + Reason.RATE_LIMITED.ordinal()] = rateLimited;
         reading.count(tenant, counts, 2, 100);
@@ -35,35 +35,37 @@ final class HistoryTest {
     void whatWasCountedBeforeTheFirstReadingIsNotOfThisHour() {
         read(START_MS, TENANT, 1_000, 10);
         assertThat(history.whole(START_MS).known()).doesNotContain(true);
-        assertThat(history.recent(TENANT, START_MS)).isEqualTo(new History.Recent(0, 0, null));
+        assertThat(history.recent(TENANT, START_MS)).isEqualTo(new RecentCounts.Recent(0, 0, null));
         read(START_MS + 2_000, TENANT, 1_007, 12);
         assertThat(accepted(START_MS + 2_000, LAST)).isEqualTo(7);
-        assertThat(history.recent(TENANT, START_MS + 2_000)).isEqualTo(new History.Recent(7, 2, Reason.RATE_LIMITED));
+        assertThat(history.recent(TENANT, START_MS + 2_000))
+                .isEqualTo(new RecentCounts.Recent(7, 2, Reason.RATE_LIMITED));
     }
 
     @Test
     void aTenantThatBeginsBetweenTwoReadingsIsCountedFromItsFirstSignal() {
         read(START_MS, TENANT, 5, 0);
-        History.Reading reading = history.read(0, START_MS + 2_000);
+        RecentCounts.Reading reading = history.read(0, START_MS + 2_000);
         count(reading, TENANT, 5, 0);
         count(reading, TenantId.of(43), 3, 1);
         reading.end(true);
         assertThat(accepted(START_MS + 2_000, LAST)).isEqualTo(3);
         assertThat(history.recent(TenantId.of(43), START_MS + 2_000))
-                .isEqualTo(new History.Recent(3, 1, Reason.RATE_LIMITED));
+                .isEqualTo(new RecentCounts.Recent(3, 1, Reason.RATE_LIMITED));
     }
 
     @Test
     void stepsMoveWithTimeAndLeaveAfterAnHour() {
         read(START_MS, TENANT, 0, 0);
         read(START_MS + 2_000, TENANT, 4, 0);
-        long tenSteps = START_MS + 10 * History.STEP_MS;
+        long tenSteps = START_MS + 10 * RecentCounts.STEP_MS;
         assertThat(accepted(tenSteps, LAST - 10)).isEqualTo(4);
         assertThat(history.whole(tenSteps).known()[LAST]).isFalse();
-        read(START_MS + History.SPAN_MS + History.STEP_MS, TENANT, 9, 0);
-        History.Points later = history.whole(START_MS + History.SPAN_MS + History.STEP_MS);
+        read(START_MS + RecentCounts.SPAN_MS + RecentCounts.STEP_MS, TENANT, 9, 0);
+        RecentCounts.Points later = history.whole(START_MS + RecentCounts.SPAN_MS + RecentCounts.STEP_MS);
         assertThat(later.counts()[0]).containsOnlyOnce(5).doesNotContain(4);
-        assertThat(history.recent(TENANT, START_MS + 2 * History.SPAN_MS)).isEqualTo(new History.Recent(0, 0, null));
+        assertThat(history.recent(TENANT, START_MS + 2 * RecentCounts.SPAN_MS))
+                .isEqualTo(new RecentCounts.Recent(0, 0, null));
     }
 
     @Test
@@ -73,17 +75,17 @@ final class HistoryTest {
         read(START_MS + 4_000, TENANT, 500, 0);
         read(START_MS + 6_000, TENANT, 502, 0);
         assertThat(accepted(START_MS + 6_000, LAST)).isEqualTo(2);
-        assertThat(history.recent(TENANT, START_MS + 6_000)).isEqualTo(new History.Recent(2, 0, null));
+        assertThat(history.recent(TENANT, START_MS + 6_000)).isEqualTo(new RecentCounts.Recent(2, 0, null));
     }
 
     @Test
     void aReadingThatBrokeOffCountsNothingOfTheWhole() {
         read(START_MS, TENANT, 1, 0);
-        History.Reading broken = history.read(0, START_MS + 2_000);
+        RecentCounts.Reading broken = history.read(0, START_MS + 2_000);
         broken.end(false);
         read(START_MS + 4_000, TENANT, 9, 0);
         assertThat(history.whole(START_MS + 4_000).known()).doesNotContain(true);
-        assertThat(history.sealed()).isEqualTo(new History.Sealed(2, 100));
+        assertThat(history.sealed()).isEqualTo(new RecentCounts.Sealed(2, 100));
     }
 
     @Test
@@ -97,13 +99,13 @@ final class HistoryTest {
 
     @Test
     void tenantsBeyondTheBoundHaveNoHistoryButAreInTheWhole() {
-        History.Reading first = history.read(0, START_MS);
-        for (int id = 1; id <= History.TENANTS_MAX + 1; id++) {
+        RecentCounts.Reading first = history.read(0, START_MS);
+        for (int id = 1; id <= RecentCounts.TENANTS_MAX + 1; id++) {
             count(first, TenantId.of(id), 0, 0);
         }
         first.end(true);
-        TenantId late = TenantId.of(History.TENANTS_MAX + 1);
-        History.Reading second = history.read(0, START_MS + 2_000);
+        TenantId late = TenantId.of(RecentCounts.TENANTS_MAX + 1);
+        RecentCounts.Reading second = history.read(0, START_MS + 2_000);
         count(second, late, 3, 0);
         second.end(true);
         assertThat(history.recent(late, START_MS + 2_000)).isNull();

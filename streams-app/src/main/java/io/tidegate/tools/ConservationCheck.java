@@ -43,7 +43,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Only what every side can still know is judged: source positions that the ingress topic no longer has are left out.
  * Memory: about five bytes for each signal that the topic holds.
  */
-public final class Books {
+public final class ConservationCheck {
     /** Findings that are listed one by one; the rest is counted. */
     private static final int FINDINGS_MAX = 100;
 
@@ -125,7 +125,7 @@ public final class Books {
     private final Router router;
     private final Topics topics;
     private final Map<TopicPartition, Source> sources = new HashMap<>();
-    private final Map<String, Account> accounts = new TreeMap<>(Books::byNumber);
+    private final Map<String, Account> accounts = new TreeMap<>(ConservationCheck::byNumber);
     private final Map<TenantId, Numbers> accepted = new HashMap<>();
     private final List<String> findings = new ArrayList<>();
     private long findingCount;
@@ -136,7 +136,7 @@ public final class Books {
      */
     private final Account byName = new Account();
 
-    public Books(Settings settings) {
+    public ConservationCheck(Settings settings) {
         this.settings = settings;
         this.topics = settings.topics();
         this.router = new Router(
@@ -200,8 +200,8 @@ public final class Books {
             signals.readToEnd(this::signal);
             progress.accept("reading the outcomes");
             outcomes.readToEnd(this::outcome);
-            Patience patience = new Patience(settleWithin);
-            for (long missing = missing(); missing > 0 && patience.with(missing); missing = missing()) {
+            StallDetector stall = new StallDetector(settleWithin);
+            for (long missing = missing(); missing > 0 && stall.with(missing); missing = missing()) {
                 progress.accept("waiting for %d signals that are on their way".formatted(missing));
                 long stepEnd = System.nanoTime() + SETTLE_STEP.toNanos();
                 outcomes.follow(() -> System.nanoTime() > stepEnd, this::outcome);
@@ -210,7 +210,7 @@ public final class Books {
                 outcomes.beginnings().forEach(this::deleted);
             }
             progress.accept("reading the WAL");
-            readWal(dirs, patience);
+            readWal(dirs, stall);
         }
         if (accepted.values().stream().anyMatch(numbers -> numbers.prunedBelow > 0)) {
             progress.accept("reading what was pruned");
@@ -387,12 +387,12 @@ public final class Books {
     }
 
     /** Ends when a number has not changed for a time: a long backlog that drains is no fault. */
-    private static final class Patience {
+    private static final class StallDetector {
         private final Duration within;
         private long last = -1;
         private long deadline;
 
-        Patience(Duration within) {
+        StallDetector(Duration within) {
             this.within = within;
         }
 
@@ -407,7 +407,7 @@ public final class Books {
     }
 
     /** Each tenant's WAL is read from the copy that reaches furthest. */
-    private void readWal(List<DataDir> dirs, Patience patience) throws IOException {
+    private void readWal(List<DataDir> dirs, StallDetector stall) throws IOException {
         for (TenantId tenant : accepted.keySet()) {
             Numbers numbers = accepted.get(tenant);
             long expected = numbers.next;
@@ -421,7 +421,7 @@ public final class Books {
                             best == null ? end : best.segments(tenant).first().firstSeq();
                     numbers.walBegins = Math.min(begins, numbers.prunedBelow);
                 }
-                complete = end >= expected || !patience.with(31 * tenant.bits() + end);
+                complete = end >= expected || !stall.with(31 * tenant.bits() + end);
                 if (!complete) {
                     pause();
                     continue;

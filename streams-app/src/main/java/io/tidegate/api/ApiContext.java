@@ -9,7 +9,7 @@ import io.tidegate.wal.DataDir;
 import org.jspecify.annotations.Nullable;
 
 /** What the routes of one instance share. Thread-safe. */
-final class Node implements AutoCloseable {
+final class ApiContext implements AutoCloseable {
     final Settings settings;
     final InstanceView view;
     final ShardQueries shards;
@@ -18,9 +18,9 @@ final class Node implements AutoCloseable {
     final String address;
     final Peers peers;
     final TenantOperations operations;
-    final History history = new History(System.currentTimeMillis());
+    final RecentCounts history = new RecentCounts(System.currentTimeMillis());
 
-    Node(
+    ApiContext(
             Settings settings,
             InstanceView view,
             TenantConfigs configs,
