@@ -88,7 +88,7 @@ public final class TopicSetup implements AutoCloseable {
                 "topic {} was deleted and created again since this application last ran: its earlier records, and all"
                         + " positions in it, are gone",
                 name));
-        RecordSizes sizes = sizes(topics);
+        RecordSizes sizes = sizes();
         return new Outcome(
                 created,
                 found,
@@ -151,22 +151,28 @@ public final class TopicSetup implements AutoCloseable {
 
     /** The record sizes that all topics accept; Kafka's defaults as long as a topic is missing. */
     public RecordSizes recordSizes() {
-        return missing().isEmpty() ? sizes(current()) : RecordSizes.kafkaDefaults();
+        return missing().isEmpty() ? sizes() : RecordSizes.kafkaDefaults();
     }
 
-    private RecordSizes sizes(Map<String, TopicState> own) {
+    /** Asks for the settings of these topics alone: a command is run by users who may not see those of the others. */
+    private RecordSizes sizes() {
         Topics topics = settings.topics();
+        Set<String> whole = new TreeSet<>(List.of(topics.byTenant(), topics.accepted(), topics.quotaExceeded()));
+        whole.addAll(settings.otherRegionsTopics());
+        Set<String> asked = new TreeSet<>(whole);
+        asked.add(topics.deadLetter());
+        Map<String, Map<String, String>> configs = states.configs(asked);
         long recordBytes = Long.MAX_VALUE;
-        for (String topic : List.of(topics.byTenant(), topics.accepted(), topics.quotaExceeded())) {
-            recordBytes = Math.min(recordBytes, own.get(topic).number(TopicConfig.MAX_MESSAGE_BYTES_CONFIG));
-        }
-        for (Map<String, String> config :
-                states.configs(settings.otherRegionsTopics()).values()) {
-            recordBytes = Math.min(recordBytes, Long.parseLong(config.get(TopicConfig.MAX_MESSAGE_BYTES_CONFIG)));
+        for (String topic : whole) {
+            recordBytes = Math.min(recordBytes, messageBytesMax(configs, topic));
         }
         return new RecordSizes(
                 recordBytes - RecordSizes.HEADROOM_BYTES,
-                own.get(topics.deadLetter()).number(TopicConfig.MAX_MESSAGE_BYTES_CONFIG) - RecordSizes.HEADROOM_BYTES);
+                messageBytesMax(configs, topics.deadLetter()) - RecordSizes.HEADROOM_BYTES);
+    }
+
+    private static long messageBytesMax(Map<String, Map<String, String>> configs, String topic) {
+        return Long.parseLong(configs.getOrDefault(topic, Map.of()).get(TopicConfig.MAX_MESSAGE_BYTES_CONFIG));
     }
 
     private void createMissing(Map<String, NewTopic> wanted, Set<String> existing, List<String> created) {
