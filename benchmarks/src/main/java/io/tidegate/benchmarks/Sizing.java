@@ -87,10 +87,17 @@ final class Sizing implements Callable<Integer> {
     }
 
     private void measureTenants() {
+        TenantConfig[] configs = new TenantConfig[tenants];
+        for (int i = 0; i < tenants; i++) {
+            configs[i] = TenantConfig.unlimited(TenantId.of(i + 1), "");
+        }
+        Admission admission = new Admission(null);
+        Signal signal = new Signal(null, null, null, null);
         long before = liveHeapBytes();
         TenantUsage[] all = new TenantUsage[tenants];
         for (int i = 0; i < tenants; i++) {
             all[i] = TenantUsage.fresh(i, i);
+            admission.admit(configs[i], all[i], signal, 100, 1_000);
         }
         sizes.put("heap a tenant without entities", (double) (liveHeapBytes() - before) / tenants);
         sizes.put("state a tenant", (double) all[tenants - 1].write().length);

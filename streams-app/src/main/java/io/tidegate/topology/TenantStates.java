@@ -43,8 +43,8 @@ import org.jspecify.annotations.Nullable;
  */
 final class TenantStates {
 
-    /** A tenant's usage, its key and its place in the map, near enough to bound them. */
-    private static final long TENANT_BYTES = 1_200;
+    /** A tenant's usage, its limits, its key and its place in the map, near enough to bound them: {@code benchmarks/sizing}. */
+    private static final long TENANT_BYTES = 1_700;
 
     private final KeyValueStore<Bytes, byte[]> usages;
     private final KeyValueStore<Bytes, byte[]> entities;
