@@ -62,6 +62,7 @@ final class DocumentedCommandsTest {
             Map.entry("benchmarks/micro", "measures for half an hour, by hand"),
             Map.entry("benchmarks/sizing", "measures, by hand"),
             Map.entry("benchmarks/audience", "measures, by hand"),
+            Map.entry("benchmarks/alignment", "measures, by hand"),
             Map.entry("benchmarks/profile", "needs a recording of benchmarks/pipeline"));
 
     /** Beginnings of Tidegate's own commands that are not run here, and why. */
