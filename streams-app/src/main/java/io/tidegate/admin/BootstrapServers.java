@@ -1,26 +1,44 @@
 package io.tidegate.admin;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
+
 import io.tidegate.config.Settings;
 import io.tidegate.wal.FileFault;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
+import java.net.SocketTimeoutException;
 import java.net.UnknownHostException;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.stream.Collectors;
+import org.apache.kafka.clients.CommonClientConfigs;
+import org.apache.kafka.common.protocol.ApiKeys;
+import org.apache.kafka.common.security.auth.SecurityProtocol;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The brokers that a client connects to first, as TCP addresses. A connection attempt reports within seconds that no broker
- * can be reached; Kafka's clients retry for half a minute and do not say why.
+ * can be reached, or that something else listens there; Kafka's clients retry for half a minute and do not say why. They also
+ * take the first bytes of any answer for a length, and try to allocate that much.
  */
 public final class BootstrapServers {
-    /** Longest wait for one connection. */
+    /** Longest wait for one connection, and then for an answer. */
     static final int CONNECT_MS = 2_500;
+
+    /**
+     * Identifies the request in the answer of a broker. The bytes are two line ends: an HTTP server takes them for the end of a
+     * request and answers too.
+     */
+    private static final int CORRELATION_ID = 0x0d0a0d0a;
+
+    private static final int TLS_ALERT = 0x15;
+    private static final int TLS_HANDSHAKE = 0x16;
+    private static final int TLS_MAJOR_VERSION = 3;
 
     /** One thread for each address, so that all are tried at the same time. */
     private static final Executor THREADS = task -> {
@@ -29,52 +47,158 @@ public final class BootstrapServers {
         thread.start();
     };
 
-    /** @param why the connection failed; null if it was made */
-    public record Attempt(String server, @Nullable String why) {}
+    /**
+     * @param unreachable why the connection failed; null if it was made
+     * @param notKafka what was answered to a Kafka client, if that was no broker's answer; null if it was, or if there was none
+     */
+    public record Attempt(
+            String server,
+            @Nullable String unreachable,
+            @Nullable String notKafka) {
+        boolean usable() {
+            return unreachable == null && notKafka == null;
+        }
+
+        private String why() {
+            return "%s: %s".formatted(server, unreachable == null ? notKafka : unreachable);
+        }
+    }
 
     private BootstrapServers() {}
 
     /** Connects to all of them, in the order of the setting. */
     public static List<Attempt> connect(Settings settings) {
+        boolean plaintext = !usesTls(settings);
         List<CompletableFuture<Attempt>> attempts = new ArrayList<>();
         for (String server : settings.bootstrapServers().split(",", -1)) {
             String address = server.strip();
-            attempts.add(CompletableFuture.supplyAsync(() -> attempt(address), THREADS));
+            attempts.add(CompletableFuture.supplyAsync(() -> attempt(address, plaintext), THREADS));
         }
         return attempts.stream().map(CompletableFuture::join).toList();
     }
 
-    /** @throws AdminException if none of them accepts a connection */
+    private static boolean usesTls(Settings settings) {
+        Object protocol = settings.clientConfig().get(CommonClientConfigs.SECURITY_PROTOCOL_CONFIG);
+        return SecurityProtocol.SSL.name.equals(protocol) || SecurityProtocol.SASL_SSL.name.equals(protocol);
+    }
+
+    /** @throws AdminException if none of them accepts a connection, or if what answers is no broker */
     public static void requireOne(Settings settings) {
         List<Attempt> attempts = connect(settings);
-        if (attempts.stream().allMatch(attempt -> attempt.why() != null)) {
+        requireKafka(attempts);
+        if (attempts.stream().noneMatch(Attempt::usable)) {
             throw new AdminException(
-                    attempts.stream()
-                            .map(attempt -> "%s: %s".formatted(attempt.server(), attempt.why()))
-                            .collect(
-                                    Collectors.joining(
-                                            "; ",
-                                            "no broker can be reached: ",
-                                            ". Start the broker, or name another with --bootstrap-server; check firewalls in between")));
+                    "no broker can be reached: %s. Start the broker, or name another with --bootstrap-server; check firewalls in between"
+                            .formatted(reasons(attempts)));
         }
     }
 
-    private static Attempt attempt(String server) {
+    /**
+     * Unlike {@link #requireOne}, lets brokers pass that cannot be reached now: they may be starting.
+     *
+     * @throws AdminException if something answers at each address, and none is a broker
+     */
+    public static void requireKafka(Settings settings) {
+        requireKafka(connect(settings));
+    }
+
+    private static void requireKafka(List<Attempt> attempts) {
+        if (attempts.stream().allMatch(attempt -> attempt.notKafka() != null)) {
+            throw new AdminException(
+                    "no Kafka broker answers: %s. Name the port of a Kafka listener with --bootstrap-server, and its protocol with kafka.security.protocol"
+                            .formatted(reasons(attempts)));
+        }
+    }
+
+    private static String reasons(List<Attempt> attempts) {
+        return attempts.stream().map(Attempt::why).collect(Collectors.joining("; "));
+    }
+
+    private static Attempt attempt(String server, boolean plaintext) {
         int colon = server.lastIndexOf(':');
-        return new Attempt(
-                server, unreachable(server.substring(0, colon), Integer.parseInt(server.substring(colon + 1))));
+        String host = server.substring(0, colon);
+        int port = Integer.parseInt(server.substring(colon + 1));
+        try (Socket socket = connected(host, port)) {
+            return new Attempt(server, null, plaintext ? notKafka(socket) : null);
+        } catch (IOException e) {
+            return new Attempt(server, describe(host, e), null);
+        }
     }
 
     /** Why a connection fails; null if it can be made. */
     public static @Nullable String unreachable(String host, int port) {
-        String name = host.startsWith("[") ? host.substring(1, host.length() - 1) : host;
-        try (Socket socket = new Socket()) {
-            socket.connect(new InetSocketAddress(InetAddress.getByName(name), port), CONNECT_MS);
+        try {
+            connected(host, port).close();
             return null;
-        } catch (UnknownHostException e) {
-            return "the name %s is not known here".formatted(name);
         } catch (IOException e) {
-            return FileFault.describe(e);
+            return describe(host, e);
         }
+    }
+
+    private static Socket connected(String host, int port) throws IOException {
+        InetAddress address = InetAddress.getByName(withoutBrackets(host));
+        Socket socket = new Socket();
+        try {
+            socket.connect(new InetSocketAddress(address, port), CONNECT_MS);
+            return socket;
+        } catch (IOException e) {
+            socket.close();
+            throw e;
+        }
+    }
+
+    private static String withoutBrackets(String host) {
+        return host.startsWith("[") ? host.substring(1, host.length() - 1) : host;
+    }
+
+    private static String describe(String host, IOException failure) {
+        return failure instanceof UnknownHostException
+                ? "the name %s is not known here".formatted(withoutBrackets(host))
+                : FileFault.describe(failure);
+    }
+
+    /**
+     * Sends the first request of every Kafka client, which brokers answer before they authenticate anyone.
+     *
+     * @return what the answer shows to be no Kafka listener, or one of another protocol; null if it is one, or says nothing for
+     *     now
+     */
+    private static @Nullable String notKafka(Socket socket) {
+        byte[] answer;
+        try {
+            socket.setSoTimeout(CONNECT_MS);
+            socket.getOutputStream().write(apiVersionsRequest());
+            answer = socket.getInputStream().readNBytes(2 * Integer.BYTES);
+        } catch (SocketTimeoutException e) {
+            return null;
+        } catch (IOException e) {
+            answer = new byte[0];
+        }
+        if (answer.length == 0) {
+            return "the connection is closed when a Kafka client speaks: this is no Kafka listener, or the broker has too many connections";
+        }
+        if ((answer[0] == TLS_ALERT || answer[0] == TLS_HANDSHAKE)
+                && answer.length > 1
+                && answer[1] == TLS_MAJOR_VERSION) {
+            return "the listener expects TLS, and kafka.security.protocol is not SSL or SASL_SSL";
+        }
+        if (answer.length == 2 * Integer.BYTES && ByteBuffer.wrap(answer).getInt(Integer.BYTES) == CORRELATION_ID) {
+            return null;
+        }
+        return new String(answer, US_ASCII).startsWith("HTTP/")
+                ? "an HTTP server answers there"
+                : "what answers there is not a Kafka broker";
+    }
+
+    /** Size, request header version 1 without a client id, and no body: version 0, which every broker knows. */
+    private static byte[] apiVersionsRequest() {
+        int size = Short.BYTES + Short.BYTES + Integer.BYTES + Short.BYTES;
+        return ByteBuffer.allocate(Integer.BYTES + size)
+                .putInt(size)
+                .putShort(ApiKeys.API_VERSIONS.id)
+                .putShort((short) 0)
+                .putInt(CORRELATION_ID)
+                .putShort((short) -1)
+                .array();
     }
 }

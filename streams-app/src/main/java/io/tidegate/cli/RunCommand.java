@@ -2,6 +2,7 @@ package io.tidegate.cli;
 
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
+import io.tidegate.admin.BootstrapServers;
 import io.tidegate.config.Settings;
 import io.tidegate.instance.InstanceRunner;
 import java.io.IOException;
@@ -33,6 +34,7 @@ final class RunCommand implements Callable<Integer> {
         }
         org.slf4j.Logger log = LoggerFactory.getLogger(RunCommand.class);
         Settings settings = options.load();
+        BootstrapServers.requireKafka(settings);
         InstanceRunner runner = InstanceRunner.start(settings);
         Logging.showClientWarnings();
         AtomicBoolean closed = new AtomicBoolean();

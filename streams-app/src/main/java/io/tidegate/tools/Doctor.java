@@ -132,15 +132,21 @@ public final class Doctor {
     private boolean brokers() {
         boolean any = false;
         for (Attempt attempt : BootstrapServers.connect(settings)) {
-            if (attempt.why() == null) {
-                ok("broker", attempt.server() + " can be connected to");
-                any = true;
-            } else {
+            if (attempt.unreachable() != null) {
                 add(
                         Level.FAIL,
                         "broker",
-                        "%s cannot be connected to: %s".formatted(attempt.server(), attempt.why()),
+                        "%s cannot be connected to: %s".formatted(attempt.server(), attempt.unreachable()),
                         "start the broker, or name another with --bootstrap-server; look at firewalls between here and there");
+            } else if (attempt.notKafka() != null) {
+                add(
+                        Level.FAIL,
+                        "broker",
+                        "%s does not answer as Kafka: %s".formatted(attempt.server(), attempt.notKafka()),
+                        "name the port of a Kafka listener with --bootstrap-server, and its protocol with kafka.security.protocol");
+            } else {
+                ok("broker", attempt.server() + " can be connected to");
+                any = true;
             }
         }
         return any;

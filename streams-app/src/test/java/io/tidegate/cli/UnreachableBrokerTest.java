@@ -1,14 +1,21 @@
 package io.tidegate.cli;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.sun.net.httpserver.HttpServer;
 import java.io.IOException;
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.net.ServerSocket;
+import java.net.Socket;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Without a broker, a command says so at once; Kafka's clients would retry for half a minute. */
@@ -60,5 +67,64 @@ class UnreachableBrokerTest {
         Cli run = Cli.run("tenants", "ls", "--bootstrap-server", servers);
 
         assertThat(run.err()).contains("127.0.0.1:", "the name no-such-host.invalid is not known here");
+    }
+
+    /** Listens at a port of its own, reads one request and gives this answer. */
+    private static ServerSocket listener(byte[] answer) throws IOException {
+        ServerSocket server = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
+        Thread thread = new Thread(
+                () -> {
+                    while (!server.isClosed()) {
+                        try (Socket client = server.accept()) {
+                            client.getInputStream().read(new byte[64]);
+                            client.getOutputStream().write(answer);
+                        } catch (IOException e) {
+                            // The client left, or the test is over.
+                        }
+                    }
+                },
+                "listener");
+        thread.setDaemon(true);
+        thread.start();
+        return server;
+    }
+
+    private static Stream<Arguments> strangers() {
+        return Stream.of(
+                Arguments.of("tenants ls", new byte[0], "the connection is closed when a Kafka client speaks"),
+                Arguments.of("run", new byte[] {0x15, 3, 3, 0, 2, 2, 10}, "the listener expects TLS"),
+                Arguments.of("tenants ls", "SSH-2.0-OpenSSH".getBytes(US_ASCII), "is not a Kafka broker"),
+                Arguments.of("run", "HTTP/1.1 400 Bad Request".getBytes(US_ASCII), "an HTTP server answers there"));
+    }
+
+    @ParameterizedTest
+    @MethodSource("strangers")
+    void aServerThatIsNoKafkaListenerIsNamed(String command, byte[] answer, String what) throws IOException {
+        try (ServerSocket listener = listener(answer)) {
+            String server = "127.0.0.1:" + listener.getLocalPort();
+
+            Cli run = Cli.run((command + " --bootstrap-server " + server).split(" ", -1));
+
+            assertThat(run.err())
+                    .contains("no Kafka broker answers: %s: ".formatted(server), what, "--bootstrap-server");
+            assertThat(run.exitCode()).isEqualTo(ExitCodes.FAILED);
+        }
+    }
+
+    @Test
+    void aRealHttpServerAnswersTheProbe() throws IOException {
+        HttpServer http = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+        http.start();
+        try {
+            Cli run = Cli.run(
+                    "tenants",
+                    "ls",
+                    "--bootstrap-server",
+                    "127.0.0.1:" + http.getAddress().getPort());
+
+            assertThat(run.err()).contains("no Kafka broker answers: ", "an HTTP server answers there");
+        } finally {
+            http.stop(0);
+        }
     }
 }
