@@ -74,7 +74,7 @@ final class AlignmentCost implements Callable<Integer> {
             signals = QUICK_SIGNALS;
         }
         Progress progress = new Progress(Duration.ofHours(1));
-        try (Bench bench = Bench.start(directory, null, overrides, progress)) {
+        try (Bench bench = Bench.start(directory, null, List.of(), overrides, progress)) {
             AlignmentTrial trial = new AlignmentTrial(bench, heap, threads);
             progress.step("[warming the broker up]");
             var unused = trial.run(only == null ? Shape.UNEVEN : only, true, Math.min(signals, QUICK_SIGNALS), 0);

@@ -41,6 +41,7 @@ final class Bench implements AutoCloseable {
 
     private final Path root;
     private final @Nullable Path recordings;
+    private final List<String> jvmOptions;
     private final Map<String, String> overrides;
     private final EmbeddedBroker broker;
     private final Admin admin;
@@ -50,11 +51,13 @@ final class Bench implements AutoCloseable {
     private Bench(
             Path root,
             @Nullable Path recordings,
+            List<String> jvmOptions,
             Map<String, String> overrides,
             EmbeddedBroker broker,
             Progress progress) {
         this.root = root;
         this.recordings = recordings;
+        this.jvmOptions = jvmOptions;
         this.overrides = overrides;
         this.broker = broker;
         this.progress = progress;
@@ -66,10 +69,15 @@ final class Bench implements AutoCloseable {
      *
      * @param parent where files go; null: where temporary ones do
      * @param recordings where each program writes what Java Flight Recorder saw; null: nowhere
+     * @param jvmOptions of each program, after those that all have
      * @param overrides of Tidegate's settings
      */
     static Bench start(
-            @Nullable Path parent, @Nullable Path recordings, Map<String, String> overrides, Progress progress)
+            @Nullable Path parent,
+            @Nullable Path recordings,
+            List<String> jvmOptions,
+            Map<String, String> overrides,
+            Progress progress)
             throws IOException, InterruptedException {
         if (recordings != null) {
             Files.createDirectories(recordings);
@@ -78,7 +86,7 @@ final class Bench implements AutoCloseable {
                 ? Files.createTempDirectory("tidegate-bench-")
                 : Files.createTempDirectory(Files.createDirectories(parent), "tidegate-bench-");
         EmbeddedBroker broker = EmbeddedBroker.start(root.resolve("broker"), 0, Map.of());
-        return new Bench(root, recordings, overrides, broker, progress);
+        return new Bench(root, recordings, jvmOptions, overrides, broker, progress);
     }
 
     String bootstrap() {
@@ -225,6 +233,7 @@ final class Bench implements AutoCloseable {
                             "-XX:StartFlightRecording=filename=%s.jfr,settings=profile,dumponexit=true"
                                     .formatted(recordings.resolve(id).toAbsolutePath())));
         }
+        command.addAll(jvmOptions);
         command.add(Probed.class.getName());
         return command;
     }

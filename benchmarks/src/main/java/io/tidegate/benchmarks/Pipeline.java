@@ -100,6 +100,12 @@ final class Pipeline implements Callable<Integer> {
                             + " applies to the limit too.")
     private Map<String, String> overrides = Map.of();
 
+    @Option(
+            names = "--jvm",
+            paramLabel = "OPTION",
+            description = "An option of the JVM of each program, such as -XX:+UseG1GC; can be repeated.")
+    private List<String> jvmOptions = List.of();
+
     @Option(names = "--jfr", paramLabel = "DIR", description = "Writes a recording of each program to this directory.")
     private @Nullable Path recordings;
 
@@ -157,7 +163,7 @@ final class Pipeline implements Callable<Integer> {
                         || programs.stream().anyMatch(name -> subject.name().startsWith(name + "-")))
                 .toList();
         Progress progress = new Progress(Duration.ofMinutes(withinMinutes));
-        try (Bench bench = Bench.start(directory, recordings, overrides, progress)) {
+        try (Bench bench = Bench.start(directory, recordings, jvmOptions, overrides, progress)) {
             Trial trial = new Trial(bench, heap, warmUp, flink);
             warmUpBroker(trial, chosen, progress);
             for (int round = 1; round <= rounds; round++) {

@@ -72,7 +72,7 @@ final class Sizing implements Callable<Integer> {
         measureTenants();
         measureEntities();
         measureIdleEntities();
-        try (Bench bench = Bench.start(null, null, Map.of(), new Progress(DRAINED_WITHIN))) {
+        try (Bench bench = Bench.start(null, null, List.of(), Map.of(), new Progress(DRAINED_WITHIN))) {
             measureSignals(bench);
         }
         if (output.equals("json")) {
