@@ -103,7 +103,7 @@ final class Pipeline implements Callable<Integer> {
     @Option(
             names = "--jvm",
             paramLabel = "OPTION",
-            description = "An option of the JVM of each program, such as -XX:+UseG1GC; can be repeated.")
+            description = "An option of the JVM of each program, such as -XX:TieredStopAtLevel=1; can be repeated.")
     private List<String> jvmOptions = List.of();
 
     @Option(names = "--jfr", paramLabel = "DIR", description = "Writes a recording of each program to this directory.")

@@ -101,7 +101,7 @@ final class SettingDefinitions {
         instance.add(
                 Settings.COMMIT_INTERVAL_MS,
                 Type.LONG,
-                100L,
+                50L,
                 Range.between(1, 60_000),
                 Importance.MEDIUM,
                 "How often a transaction is committed: the delay that each stage adds. A thread that works on a backlog"
