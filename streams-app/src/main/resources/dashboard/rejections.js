@@ -234,9 +234,9 @@ export function rejections(choices, serverAt) {
       line.push(`--source ${chosen.source}`);
     }
     send('POST', '/v1/rejections/replay', body).then((plan) => {
-      const sum = (fate) => plan.refusals.reduce((all, one) => all + one[fate], 0);
+      const sum = (fate) => plan.rejections.reduce((all, one) => all + one[fate], 0);
       const fates = [['replayed', 'would be sent again'], ['done', 'were sent again before'], ['given_up', 'were sent again too often'], ['hopeless', 'would be rejected again, and are skipped'], ['foreign', 'came from another application']];
-      box.replaceChildren(...(plan.refusals.length === 0 ? [empty('Nothing to replay')] : [
+      box.replaceChildren(...(plan.rejections.length === 0 ? [empty('Nothing to replay')] : [
         h('table', {}, h('tbody', {}, fates.filter(([fate]) => sum(fate) > 0 || fate === 'replayed').map(([fate, text]) => h('tr', {}, h('td', { class: 'num' }, number(sum(fate))), h('td', {}, text))))),
         sum('hopeless') > 0 ? h('p', { class: 'hint' }, `Skipped because of ${stillRejected(plan).map(([why, count]) => `${why} (${number(count)})`).join(', ')}. Change the limits first.`) : '',
         sum('replayed') > 0 ? [
@@ -253,7 +253,7 @@ export function rejections(choices, serverAt) {
   /** For which reasons signals would be rejected again, the most frequent first. */
   function stillRejected(plan) {
     const counts = new Map();
-    plan.refusals.forEach((one) => Object.entries(one.still_rejected).forEach(([why, count]) => counts.set(why, (counts.get(why) ?? 0) + count)));
+    plan.rejections.forEach((one) => Object.entries(one.still_rejected).forEach(([why, count]) => counts.set(why, (counts.get(why) ?? 0) + count)));
     return [...counts].sort((a, b) => b[1] - a[1]);
   }
 
@@ -263,7 +263,7 @@ export function rejections(choices, serverAt) {
       for (;;) {
         box.replaceChildren(loading(`the next piece; ${number(sent)} were sent again so far. Closing stops it`));
         const piece = await send('POST', '/v1/rejections/replay', { ...body, dry_run: false });
-        sent += piece.refusals.reduce((all, one) => all + one.replayed, 0);
+        sent += piece.rejections.reduce((all, one) => all + one.replayed, 0);
         if (piece.ending === 'time_over' && isOpen()) continue;
         box.replaceChildren(empty(`${number(sent)} signals were sent again`, piece.ending === 'taken_over' ? 'Another replay has started and continues.' : 'Each is judged like a new one.'));
         return;

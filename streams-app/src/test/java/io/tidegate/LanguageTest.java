@@ -37,7 +37,8 @@ class LanguageTest {
             "\\bbut for\\b", "except",
             "\\bof elsewhere\\b", "from another …",
             "\\b(that|which) (is|are) none\\b", "invalid",
-            "\\bthe other way round\\b", "vice versa"));
+            "\\bthe other way round\\b", "vice versa",
+            "(?<!connection )refus", "reject: one word for the concept"));
 
     private static Map<Pattern, String> banned(Map<String, String> words) {
         Map<Pattern, String> patterns = new TreeMap<>((a, b) -> a.pattern().compareTo(b.pattern()));

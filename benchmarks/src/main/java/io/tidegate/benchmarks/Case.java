@@ -33,7 +33,7 @@ record Case(String name, Program program, Workload workload, int threads, Quota 
         /** {@link PassThrough} with the topics and headers of Tidegate's accepted signals. */
         BARE_ACCEPTED(true),
         /** {@link PassThrough} with the topics and headers of Tidegate's rejections. */
-        BARE_REFUSED(true),
+        BARE_REJECTED(true),
         /** {@link PlainConsumer}: the limit of one file. */
         FILE(false),
         /** {@link HandWritten}: what a team would write itself. */
@@ -96,8 +96,8 @@ record Case(String name, Program program, Workload workload, int threads, Quota 
             new Ratio("p_ratio_rejected", "tidegate-rejected", "limit-known"),
             new Ratio("bare_ratio_accepted", "tidegate-known", "bare-accepted"),
             new Ratio("p_ratio_bare_accepted", "bare-accepted", "limit-known"),
-            new Ratio("bare_ratio_rejected", "tidegate-rejected", "bare-refused"),
-            new Ratio("p_ratio_bare_refused", "bare-refused", "limit-known"),
+            new Ratio("bare_ratio_rejected", "tidegate-rejected", "bare-rejected"),
+            new Ratio("p_ratio_bare_rejected", "bare-rejected", "limit-known"),
             new Ratio("p_ratio_keyed", "tidegate-keyed", "limit-known"),
             new Ratio("p_ratio_keyed_rejected", "tidegate-keyed-rejected", "limit-known"),
             new Ratio("p_ratio_mixed", "tidegate-mixed", "limit-known"),
@@ -135,7 +135,7 @@ record Case(String name, Program program, Workload workload, int threads, Quota 
             case "rejected" ->
                 List.of(
                         limit,
-                        accepting("bare-refused", Program.BARE_REFUSED, known, threads),
+                        accepting("bare-rejected", Program.BARE_REJECTED, known, threads),
                         new Case("tidegate-rejected", Program.TIDEGATE, known, threads, Quota.REJECT_ALL));
             case "keyed" -> {
                 Workload keyed = new Workload("keyed", signals, 1000, 333, 200, true);

@@ -46,7 +46,7 @@ final class PassThrough {
     private static final Header SOURCE = header(TidegateHeaders.SOURCE, "bench.known/3/1234567");
 
     /** As a signal over its rate is answered. */
-    private static final Header[] REFUSAL = {
+    private static final Header[] REJECTION = {
         header(TidegateHeaders.TENANT, "1234"),
         header(TidegateHeaders.REASON, "rate_limited"),
         header(TidegateHeaders.MESSAGE, "sustained rate above 1 signals per second"),
@@ -80,7 +80,7 @@ final class PassThrough {
                 addHop(topology, "a", topics.signals().get(0), topics.byTenant(), PassThrough::marked);
                 addHop(topology, "b", topics.byTenant(), topics.accepted(), UnaryOperator.identity());
             }
-            case BARE_REFUSED -> {
+            case BARE_REJECTED -> {
                 addHop(topology, "a", topics.signals().get(0), topics.byTenant(), PassThrough::marked);
                 addHop(topology, "b", topics.byTenant(), topics.quotaExceeded(), PassThrough::explained);
             }
@@ -99,7 +99,7 @@ final class PassThrough {
     }
 
     private static Headers explained(Headers headers) {
-        return new RecordHeaders(REFUSAL);
+        return new RecordHeaders(REJECTION);
     }
 
     private static Header header(String name, String value) {

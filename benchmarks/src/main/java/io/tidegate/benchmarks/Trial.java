@@ -87,7 +87,7 @@ final class Trial {
             throws IOException, InterruptedException, ExecutionException {
         String source = subject.workload().topic();
         return switch (subject.program()) {
-            case LIMIT, BARE_ACCEPTED, BARE_REFUSED -> passThrough(subject, id);
+            case LIMIT, BARE_ACCEPTED, BARE_REJECTED -> passThrough(subject, id);
             case FILE -> plainConsumer(id, source);
             case HAND_WRITTEN ->
                 started(
@@ -273,12 +273,12 @@ final class Trial {
         boolean judges = Stream.of(Program.TIDEGATE, Program.FLINK, Program.HAND_WRITTEN)
                 .anyMatch(program -> program == subject.program());
         if (judges && subject.quota() == Quota.ACCEPT_ALL) {
-            long refused = bench.ends(id + ".quota-exceeded").values().stream()
+            long rejected = bench.ends(id + ".quota-exceeded").values().stream()
                     .mapToLong(Long::longValue)
                     .sum();
-            if (refused > 0) {
+            if (rejected > 0) {
                 throw new IllegalStateException(
-                        "%s rejected %,d signals and should reject none".formatted(id, refused));
+                        "%s rejected %,d signals and should reject none".formatted(id, rejected));
             }
         }
     }

@@ -58,7 +58,7 @@ public record TopicRule(
 
     /** What happens at start. */
     public enum AtStart {
-        REFUSE("does not start"),
+        FAIL("does not start"),
         WARN("warns");
 
         private final String text;

@@ -138,7 +138,7 @@ public final class TopicSetup implements AutoCloseable {
     private static void report(List<TopicFinding> findings) {
         List<String> wrong = new ArrayList<>();
         for (TopicFinding finding : findings) {
-            if (finding.rule().atStart() == TopicRule.AtStart.REFUSE) {
+            if (finding.rule().atStart() == TopicRule.AtStart.FAIL) {
                 wrong.add(finding.toString());
             } else {
                 LOG.warn("{}", finding);

@@ -68,8 +68,8 @@ public final class Admission {
      */
     public Decision admit(TenantConfig config, TenantUsage usage, Signal signal, int bytes, long nowMs) {
         QuotaExceeded quota = check(config, usage, signal.type(), bytes, nowMs);
-        return isRefused(config, quota)
-                ? refuse(usage, quota, bytes, nowMs)
+        return isRejected(config, quota)
+                ? reject(usage, quota, bytes, nowMs)
                 : admit(config, usage, signal, bytes, nowMs, quota);
     }
 
@@ -111,13 +111,13 @@ public final class Admission {
         return quota == null && ofType != null ? checkSignalRate(limits, usage, ofType, bytes, nowMs) : quota;
     }
 
-    /** Whether {@link #check} has decided: then {@link #refuse} follows, and the signal need not even be parsed. */
-    public static boolean isRefused(TenantConfig config, @Nullable QuotaExceeded quota) {
+    /** Whether {@link #check} has decided: then {@link #reject} follows, and the signal need not even be parsed. */
+    public static boolean isRejected(TenantConfig config, @Nullable QuotaExceeded quota) {
         return quota != null && config.mode() != Mode.OBSERVE;
     }
 
     /** @param bytes the size of the signal's value */
-    public Rejected refuse(TenantUsage usage, QuotaExceeded quota, int bytes, long nowMs) {
+    public Rejected reject(TenantUsage usage, QuotaExceeded quota, int bytes, long nowMs) {
         usage.rejected(quota.reason(), nowMs);
         if (quota.reason() == Reason.RATE_LIMITED || quota.reason() == Reason.BURST_EXCEEDED) {
             usage.watch.wanted(nowMs, bounds.latenessMaxMs());
@@ -133,7 +133,7 @@ public final class Admission {
     }
 
     /**
-     * The other half, where {@link #isRefused} is false.
+     * The other half, where {@link #isRejected} is false.
      *
      * @param bytes the size of the signal's value
      * @param checked what {@link #check} said
@@ -149,8 +149,8 @@ public final class Admission {
         usage.adoptIdleTtl(limits.idleTtlMs, nowMs, bounds.latenessMaxMs());
         named.lookUp(usage, signal, nowMs);
         QuotaExceeded quota = checked != null ? checked : checkEntities(limits, usage, nowMs);
-        if (isRefused(config, quota)) {
-            return refuse(usage, quota, bytes, nowMs);
+        if (isRejected(config, quota)) {
+            return reject(usage, quota, bytes, nowMs);
         }
         if (quota != null) {
             usage.observed(quota.reason());

@@ -160,7 +160,7 @@ final class CommandsApi implements AutoCloseable {
     private static JsonNode done(Answer answer) {
         if (!answer.done()) {
             throw new Problem(
-                    Problem.Kind.COMMAND_REFUSED, answer.last().path("message").asText());
+                    Problem.Kind.COMMAND_REJECTED, answer.last().path("message").asText());
         }
         return answer.last();
     }
@@ -231,9 +231,9 @@ final class CommandsApi implements AutoCloseable {
         json.put("seconds", report.seconds());
         ObjectNode ends = json.putObject("ends");
         report.ends().forEach((partition, end) -> ends.put(partition.toString(), end));
-        ArrayNode refusals = json.putArray("refusals");
+        ArrayNode rejections = json.putArray("rejections");
         report.groups().forEach((group, counts) -> {
-            ObjectNode one = refusals.addObject();
+            ObjectNode one = rejections.addObject();
             one.put("tenant", group.tenant());
             TenantJson.putTenantId(one, TenantId.tryParse(group.tenant()));
             one.put("reason", group.reason());

@@ -159,7 +159,7 @@ final class StatusApi {
                     .put("records", verified.records())
                     .put("damaged", verified.damaged());
         }
-        json.put("configs_refused", api.configs.refusedCount());
+        json.put("configs_rejected", api.configs.rejectedCount());
         json.put("tenants_configured", api.configs.size());
         json.put("missing_tenant", api.configs.missingIsDefault() ? "default" : "reject");
         long lag = 0;

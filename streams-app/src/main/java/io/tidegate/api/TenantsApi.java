@@ -237,7 +237,7 @@ final class TenantsApi {
     /** Why an operation was not done, or not as a whole. */
     static Problem problem(Outcome outcome) {
         if (outcome instanceof CommandRejected rejected) {
-            return new Problem(Problem.Kind.COMMAND_REFUSED, rejected.message());
+            return new Problem(Problem.Kind.COMMAND_REJECTED, rejected.message());
         }
         if (!(outcome instanceof Rejected rejected)) {
             throw new IllegalStateException(outcome + " is not a rejection");

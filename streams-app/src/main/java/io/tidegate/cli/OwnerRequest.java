@@ -34,7 +34,7 @@ abstract class OwnerRequest extends OnTenant {
         return new CommandSender(settings).send(tenant, command, timeout());
     }
 
-    int refused(String message) {
+    int rejected(String message) {
         hint("rejected: " + Table.printable(message));
         return ExitCodes.FAILED;
     }

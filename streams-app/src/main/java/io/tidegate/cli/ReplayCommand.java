@@ -192,7 +192,7 @@ final class ReplayCommand implements Callable<Integer> {
         json.put("done", yes);
         json.put("ending", report.ending().id());
         json.put("seconds", report.seconds());
-        ObjectNode groups = json.putObject("refusals");
+        ObjectNode groups = json.putObject("rejections");
         report.groups().forEach((group, counts) -> {
             ObjectNode one = groups.putObject(group.tenant() + " " + group.reason());
             Json.putTenant(one, TenantId.tryParse(group.tenant()));

@@ -15,7 +15,7 @@ record RunEnd(int exitCode, String sentence) {
             // Its message has the place and the remedy. A new start alone meets the same files and records.
             int exitCode = switch (wal.kind()) {
                 case DAMAGE, GAP, DIFFERS -> ExitCodes.DAMAGE;
-                case IO, REFUSED -> ExitCodes.FAILED;
+                case IO, REJECTED -> ExitCodes.FAILED;
             };
             return new RunEnd(exitCode, "stopped: " + what);
         }

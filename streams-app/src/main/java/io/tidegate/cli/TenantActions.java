@@ -115,7 +115,7 @@ final class TenantActions {
             }
             Answer answer = ask(options.loadConnected(), command);
             if (!answer.done()) {
-                return refused(answer.last().path("message").asText());
+                return rejected(answer.last().path("message").asText());
             }
             boolean found = answer.last().path("found").asBoolean();
             if (output.asObjects()) {
@@ -156,7 +156,7 @@ final class TenantActions {
                 return rejected(rejected.rejection());
             }
             if (outcome instanceof CommandRejected rejected) {
-                return refused(rejected.message());
+                return rejected(rejected.message());
             }
             JsonNode report = ((Purged) outcome).report();
             if (output.asObjects()) {

@@ -47,7 +47,7 @@ final class WalPruneCommand extends OwnerRequest {
                         answer.last().path("segments").asLong(),
                         answer.last().path("bytes").asLong(),
                         answer.last().path("below_seq").asLong())
-                : refused(answer.last().path("message").asText());
+                : rejected(answer.last().path("message").asText());
     }
 
     private int report(String what, long segments, long bytes, long belowSeq) {

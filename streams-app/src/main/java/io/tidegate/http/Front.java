@@ -98,7 +98,7 @@ final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable 
             }
         } catch (Problem problem) {
             if (hasBody(request)) {
-                refuseUnread(request, response, callback, problem);
+                rejectUnread(request, response, callback, problem);
             } else {
                 write(request, response, callback, problem.reply());
             }
@@ -110,7 +110,7 @@ final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable 
      * Answers who sends a body that nobody wants, and says that the connection ends. What still comes is taken and thrown
      * away for a while: if the connection were closed on it, TCP would reset it, and the client might lose the answer.
      */
-    private static void refuseUnread(Request request, Response response, Callback callback, Problem problem) {
+    private static void rejectUnread(Request request, Response response, Callback callback, Problem problem) {
         Callback linger = Callback.from(
                 () -> {
                     CompletableFuture<Void> drained = new CompletableFuture<>();
@@ -194,7 +194,7 @@ final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable 
                             // Who did not send it until now is not waited for.
                             write(request, response, callback, problem.reply().header("Connection", "close"));
                         } else {
-                            refuseUnread(request, response, callback, problem);
+                            rejectUnread(request, response, callback, problem);
                         }
                     }
                 });

@@ -29,7 +29,7 @@ public final class Problem extends RuntimeException {
         METHOD_NOT_ALLOWED(405, "The method is not for this path"),
         REQUEST_TIMEOUT(408, "The request came too slowly"),
         NAME_TAKEN(409, "Another tenant has the name"),
-        COMMAND_REFUSED(409, "The instance that decides for this tenant rejected the command"),
+        COMMAND_REJECTED(409, "The instance that decides for this tenant rejected the command"),
         PLAN_IN_USE(409, "Tenants are on the plan"),
         BLOCKED_BY_PLAN(409, "The plan of the tenant blocks it"),
         PRECONDITION_FAILED(412, "The config is not the one that was read"),

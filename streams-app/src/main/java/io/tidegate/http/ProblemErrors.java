@@ -20,7 +20,7 @@ final class ProblemErrors extends ErrorHandler {
     private static final Logger LOG = LoggerFactory.getLogger(ProblemErrors.class);
     private static final long LINE_EVERY_NANOS = TimeUnit.MINUTES.toNanos(1);
 
-    private long refused;
+    private long rejected;
     private long lineAtNanos = System.nanoTime() - LINE_EVERY_NANOS;
 
     /** Jetty has a body for some methods only. */
@@ -47,11 +47,11 @@ final class ProblemErrors extends ErrorHandler {
     }
 
     private synchronized void count(int code) {
-        refused++;
+        rejected++;
         long now = System.nanoTime();
         if (now - lineAtNanos >= LINE_EVERY_NANOS) {
-            LOG.info("rejected requests that are not well-formed HTTP requests={} status={}", refused, code);
-            refused = 0;
+            LOG.info("rejected requests that are not well-formed HTTP requests={} status={}", rejected, code);
+            rejected = 0;
             lineAtNanos = now;
         }
     }

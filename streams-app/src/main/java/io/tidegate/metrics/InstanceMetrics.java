@@ -214,7 +214,7 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
                 "When that record was written",
                 configs,
                 known -> known.readTimestampMs() / 1000.0);
-        FunctionCounter.builder(MetricNames.CONFIGS_REFUSED, configs, TenantConfigs::refusedCount)
+        FunctionCounter.builder(MetricNames.CONFIGS_REJECTED, configs, TenantConfigs::rejectedCount)
                 .description("Records of tenant-configs that could not be used")
                 .register(registry);
         gauge(

@@ -46,7 +46,7 @@ public final class MetricNames {
     public static final String CONFIG_OFFSET = "tidegate_config_offset";
     public static final String CONFIG_TIMESTAMP = "tidegate_config_timestamp_seconds";
     public static final String NAME_CONFLICTS = "tidegate_tenant_name_conflicts";
-    public static final String CONFIGS_REFUSED = "tidegate_configs_refused_total";
+    public static final String CONFIGS_REJECTED = "tidegate_configs_rejected_total";
 
     public static final String MISSING_TENANTS_REJECTED = "tidegate_missing_tenants_rejected";
 

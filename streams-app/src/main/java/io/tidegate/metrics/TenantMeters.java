@@ -42,7 +42,7 @@ final class TenantMeters {
     private final MeterRegistry registry;
     private final TenantRejections rejections;
     private final TenantUse use;
-    private final Map<TenantId, Map<Reason, Meter>> refused = new HashMap<>();
+    private final Map<TenantId, Map<Reason, Meter>> rejected = new HashMap<>();
     private final Map<TenantId, Highest> accepted = new HashMap<>();
     private final Map<TenantId, Highest> acceptedBytes = new HashMap<>();
     private final Map<TenantId, Highest> observed = new HashMap<>();
@@ -57,7 +57,7 @@ final class TenantMeters {
         this.rejections = rejections;
         this.use = use;
         for (Reason reason : Reason.values()) {
-            var unused = refusedMeter(OTHER, rejections.other(), reason);
+            var unused = rejectedMeter(OTHER, rejections.other(), reason);
         }
         Gauge.builder(MetricNames.REJECTED_TENANTS_FOLDED, rejections, TenantRejections::folded)
                 .description("Tenants rejected in the last minute or two that count as _other")
@@ -148,7 +148,7 @@ final class TenantMeters {
     /** Makes the meters those of the tenants that are to be seen now. */
     void refresh(long nowMs) {
         rejections.turn(nowMs);
-        refreshRefused(rejections.visible(nowMs));
+        refreshRejected(rejections.visible(nowMs));
         Map<TenantId, Use> chosen = use.chosen();
         gauges.forEach((gauge, value) -> gauge.register(rows(chosen, value), true));
         labels.register(labelRows(chosen), true);
@@ -218,17 +218,17 @@ final class TenantMeters {
         return rows;
     }
 
-    private void refreshRefused(Map<TenantId, Counts> visible) {
+    private void refreshRejected(Map<TenantId, Counts> visible) {
         visible.forEach((tenant, counts) -> {
-            Map<Reason, Meter> meters = refused.computeIfAbsent(tenant, id -> new HashMap<>());
+            Map<Reason, Meter> meters = rejected.computeIfAbsent(tenant, id -> new HashMap<>());
             for (Reason reason : Reason.values()) {
                 if (counts.of(reason) > 0) {
-                    meters.computeIfAbsent(reason, id -> refusedMeter(tenant.decimal(), counts, reason));
+                    meters.computeIfAbsent(reason, id -> rejectedMeter(tenant.decimal(), counts, reason));
                 }
             }
         });
         for (Iterator<Map.Entry<TenantId, Map<Reason, Meter>>> all =
-                        refused.entrySet().iterator();
+                        rejected.entrySet().iterator();
                 all.hasNext(); ) {
             Map.Entry<TenantId, Map<Reason, Meter>> entry = all.next();
             if (!visible.containsKey(entry.getKey())) {
@@ -238,7 +238,7 @@ final class TenantMeters {
         }
     }
 
-    private Meter refusedMeter(String tenant, Counts counts, Reason reason) {
+    private Meter rejectedMeter(String tenant, Counts counts, Reason reason) {
         return FunctionCounter.builder(MetricNames.REJECTIONS, counts, c -> c.of(reason))
                 .description("Signals rejected")
                 .tags(TENANT, tenant, "reason", reason.id())

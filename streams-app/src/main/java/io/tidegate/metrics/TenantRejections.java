@@ -182,8 +182,8 @@ final class TenantRejections {
         worst.sort(Comparator.comparingLong(entry -> entry.getValue().sinceTurn()));
         for (int i = 0; i < Math.min(best.size(), worst.size()); i++) {
             Map.Entry<TenantId, Counts> loser = worst.get(i);
-            long refused = best.get(i).getValue().sum();
-            if (refused <= 2 * loser.getValue().sinceTurn()
+            long rejected = best.get(i).getValue().sum();
+            if (rejected <= 2 * loser.getValue().sinceTurn()
                     || leaving(nowMs) >= tenantsMax
                     || reserve.size() >= RESERVES_A_NAME * tenantsMax) {
                 break;

@@ -98,18 +98,18 @@ final class TenantUse {
     private record TaskReport(List<Use> uses, int tenants, long historyBytes) {}
 
     private static final double PERCENT = 100;
-    private static final double REFUSED = Double.MAX_VALUE;
+    private static final double REJECTED = Double.MAX_VALUE;
 
     private final LongSupplier clockMs;
     private final int tenantsMax;
-    private final Predicate<TenantId> refusedMost;
+    private final Predicate<TenantId> rejectedMost;
     private final Map<Integer, TaskReport> byPartition = new ConcurrentHashMap<>();
 
     /** @param clockMs the wall clock: a period that is over is not used any more, also if no signal says so */
-    TenantUse(int tenantsMax, Predicate<TenantId> refusedMost, LongSupplier clockMs) {
+    TenantUse(int tenantsMax, Predicate<TenantId> rejectedMost, LongSupplier clockMs) {
         this.clockMs = clockMs;
         this.tenantsMax = tenantsMax;
-        this.refusedMost = refusedMost;
+        this.rejectedMost = rejectedMost;
     }
 
     UsageRound round(int partition) {
@@ -123,7 +123,7 @@ final class TenantUse {
             public void tenant(TenantConfig config, TenantUsage usage) {
                 tenants++;
                 historyBytes += usage.historyBytes();
-                double nearness = refusedMost.test(config.tenantId()) ? REFUSED : nearness(config, usage, nowMs);
+                double nearness = rejectedMost.test(config.tenantId()) ? REJECTED : nearness(config, usage, nowMs);
                 if (nearest.size() < tenantsMax) {
                     nearest.add(Use.of(config, usage, nearness, nowMs));
                 } else if (nearest.element().nearness() < nearness) {

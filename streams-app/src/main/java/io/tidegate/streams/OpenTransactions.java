@@ -94,8 +94,8 @@ public final class OpenTransactions {
      */
     public Set<OpenTransaction> look() {
         Producers producers = producers();
-        if (producers.refused != null) {
-            throw producers.refused;
+        if (producers.rejected != null) {
+            throw producers.rejected;
         }
         Set<OpenTransaction> open = new HashSet<>(producers.open());
         open.addAll(lookAtIngress());
@@ -221,7 +221,7 @@ public final class OpenTransactions {
             return true;
         }
         boolean nothingIsVisible = !ended.committed()
-                || (producers.refused == null
+                || (producers.rejected == null
                         && nothingWasCommitted(ended, left, producers.statesOf(ended.producerId())));
         if (!nothingIsVisible) {
             report(ended.transactionalId(), left, "it was committed, and a part of it may be visible");
@@ -276,7 +276,7 @@ public final class OpenTransactions {
     private static final class Producers {
         private final Map<TopicPartition, List<ProducerState>> states = new HashMap<>();
         /** Why some of them would not say; null where all did. */
-        private @Nullable KafkaException refused;
+        private @Nullable KafkaException rejected;
 
         Set<OpenTransaction> open() {
             Set<OpenTransaction> open = new HashSet<>();
@@ -313,7 +313,7 @@ public final class OpenTransactions {
                 producers.states.put(
                         partition, get(answers.partitionResult(partition)).activeProducers());
             } catch (AuthorizationException e) {
-                producers.refused = e;
+                producers.rejected = e;
             }
         }
         return producers;

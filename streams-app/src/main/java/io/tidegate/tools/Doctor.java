@@ -229,7 +229,7 @@ public final class Doctor {
                 }
                 List<TopicFinding> broken = setup.findings();
                 broken.forEach(finding -> add(
-                        finding.rule().atStart() == TopicRule.AtStart.REFUSE ? Level.FAIL : Level.WARN,
+                        finding.rule().atStart() == TopicRule.AtStart.FAIL ? Level.FAIL : Level.WARN,
                         "topics",
                         finding.text(),
                         finding.remedy() == null ? null : finding.remedy().toString()));

@@ -246,8 +246,8 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
         String type = parsed instanceof Parsed sound ? sound.signal().type() : null;
         QuotaExceeded exceeded = admission.check(config, usage, type, bytes, signal.timestampMs());
         Decision decision;
-        if (exceeded != null && Admission.isRefused(config, exceeded)) {
-            decision = admission.refuse(usage, exceeded, bytes, signal.timestampMs());
+        if (exceeded != null && Admission.isRejected(config, exceeded)) {
+            decision = admission.reject(usage, exceeded, bytes, signal.timestampMs());
         } else {
             ParseResult result = parsed != null ? parsed : signal.parsed(reader);
             if (result instanceof Defective bad) {

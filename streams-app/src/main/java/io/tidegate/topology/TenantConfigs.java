@@ -80,7 +80,7 @@ public final class TenantConfigs {
 
     private volatile int nameConflicts;
     private volatile boolean othersConfigured;
-    private final AtomicLong refused = new AtomicLong();
+    private final AtomicLong rejected = new AtomicLong();
     private volatile long readTimestampMs;
     private final Object applied = new Object();
     private volatile long appliedOffset = NO_OFFSET;
@@ -221,7 +221,7 @@ public final class TenantConfigs {
 
     /** Counts a record outside partition 0. Changes have one order, and an offset alone identifies a config. */
     void misplaced(int partition, long offset) {
-        refused.incrementAndGet();
+        rejected.incrementAndGet();
         LOG.warn(
                 "a config record is ignored, because it is not in partition 0: write configs with Tidegate, or to partition 0"
                         + " partition={} offset={}",
@@ -246,7 +246,7 @@ public final class TenantConfigs {
     private void change(byte @Nullable [] key, byte @Nullable [] value, long offset) {
         ConfigKey parsed = ConfigKey.tryParse(key);
         if (parsed == null) {
-            refuse("?", offset, "the key is neither a tenant id in decimal nor plan:NAME");
+            reject("?", offset, "the key is neither a tenant id in decimal nor plan:NAME");
             return;
         }
         if (parsed instanceof ConfigKey.OfPlan plan) {
@@ -265,7 +265,7 @@ public final class TenantConfigs {
         }
         StoredConfig read = StoredConfig.read(tenant, value);
         if (read.config() == null) {
-            refuse(tenant, offset, read.problem());
+            reject(tenant, offset, read.problem());
             return;
         }
         InForce changed = new InForce(read.config(), offset);
@@ -299,22 +299,22 @@ public final class TenantConfigs {
         }
         StoredConfig read = StoredConfig.read(plan, value);
         if (read.config() == null) {
-            refuse(plan.text(), offset, read.problem());
+            reject(plan.text(), offset, read.problem());
         } else {
             plans.put(plan.name(), new InForce(read.config(), offset));
         }
     }
 
-    private void refuse(TenantId tenant, long offset, @Nullable String why) {
+    private void reject(TenantId tenant, long offset, @Nullable String why) {
         if (!tenant.isDefault()) {
             unreadable.add(tenant);
         }
-        refuse(tenant.toString(), offset, why);
+        reject(tenant.toString(), offset, why);
     }
 
     /** Records of the topic that could not be used since the start. */
-    public long refusedCount() {
-        return refused.get();
+    public long rejectedCount() {
+        return rejected.get();
     }
 
     /** Notes the time of the record that was {@linkplain #apply applied} last, good or bad. */
@@ -337,8 +337,8 @@ public final class TenantConfigs {
         return stored.size();
     }
 
-    private void refuse(String tenant, long offset, @Nullable String why) {
-        refused.incrementAndGet();
+    private void reject(String tenant, long offset, @Nullable String why) {
+        rejected.incrementAndGet();
         LOG.warn(
                 "a bad config record is ignored, the tenant keeps its last good one tenant={} offset={} why=\"{}\"",
                 tenant,

@@ -186,7 +186,7 @@ public final class DataDir {
      */
     public NavigableSet<SegmentName> segments(TenantId tenant) throws IOException {
         NavigableSet<SegmentName> segments = new TreeSet<>();
-        refuseLinks(walOf(tenant));
+        rejectLinks(walOf(tenant));
         try (DirectoryStream<Path> entries = Files.newDirectoryStream(walOf(tenant))) {
             for (Path entry : entries) {
                 SegmentName name = SegmentName.tryParse(entry.getFileName().toString());
@@ -203,10 +203,10 @@ public final class DataDir {
     }
 
     /** Rejects a directory that is reached through a symbolic link below the root. */
-    private void refuseLinks(Path directory) {
+    private void rejectLinks(Path directory) {
         for (Path part = directory; part != null && !part.equals(root); part = part.getParent()) {
             if (Files.isSymbolicLink(part)) {
-                throw WalException.refused(part + " is a symbolic link, a directory is expected");
+                throw WalException.rejected(part + " is a symbolic link, a directory is expected");
             }
         }
     }

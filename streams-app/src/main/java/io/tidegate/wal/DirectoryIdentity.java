@@ -69,7 +69,7 @@ final class DirectoryIdentity {
     private void compare(Map<String, String> expected, Map<String, String> found) {
         String format = found.getOrDefault(FORMAT_NAME, "missing");
         if (!format.equals(FORMAT)) {
-            throw WalException.refused(
+            throw WalException.rejected(
                     ("the data directory %s has format %s, and this version of Tidegate works with format"
                                     + " %s: another version wrote the state in it. Move it away, or set data.dir to an empty"
                                     + " directory: the files are rebuilt from signals-accepted, and the state from its changelogs")
@@ -77,7 +77,7 @@ final class DirectoryIdentity {
         }
         expected.forEach((name, value) -> {
             if (!value.equals(found.get(name))) {
-                throw WalException.refused(("the data directory %s belongs to something else: its %s is %s, here it is"
+                throw WalException.rejected(("the data directory %s belongs to something else: its %s is %s, here it is"
                                 + " %s. Point data.dir at the right directory or at an empty one; from an empty one"
                                 + " the files are rebuilt from signals-accepted")
                         .formatted(root, name, found.getOrDefault(name, "missing"), value));

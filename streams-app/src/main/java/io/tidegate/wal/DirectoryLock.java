@@ -78,7 +78,7 @@ final class DirectoryLock {
     }
 
     private WalException inUse(String holder) {
-        return WalException.refused("the data directory %s is in use by %s. One process at a time can write"
+        return WalException.rejected("the data directory %s is in use by %s. One process at a time can write"
                         .formatted(root, holder.isEmpty() ? "another process" : "process " + holder)
                 + " there: stop that one, or give this one another data.dir");
     }

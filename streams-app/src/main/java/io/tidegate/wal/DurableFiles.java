@@ -52,7 +52,7 @@ final class DurableFiles {
             Files.createDirectory(directory, ownerOnly("rwx------"));
         } catch (FileAlreadyExistsException e) {
             if (!Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)) {
-                throw WalException.refused(directory + " is a symbolic link or a file, a directory is expected");
+                throw WalException.rejected(directory + " is a symbolic link or a file, a directory is expected");
             }
         }
         newEntry.accept(parent);

@@ -23,7 +23,7 @@ public final class WalException extends RuntimeException {
         /** The topic gives another record than the stored one under the same number: it is not what the files follow. */
         DIFFERS,
         /** The data directory is in use, or belongs to something else. */
-        REFUSED
+        REJECTED
     }
 
     private final Kind kind;
@@ -86,7 +86,7 @@ public final class WalException extends RuntimeException {
                 null);
     }
 
-    static WalException refused(String message) {
-        return new WalException(Kind.REFUSED, message, null);
+    static WalException rejected(String message) {
+        return new WalException(Kind.REJECTED, message, null);
     }
 }

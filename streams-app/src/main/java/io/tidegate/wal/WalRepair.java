@@ -364,7 +364,7 @@ public final class WalRepair {
                 for (SegmentName name : names.tailSet(new SegmentName(range.replacesFrom(), found.shard))) {
                     Path target = path(found.tenant, name);
                     if (Files.isDirectory(target, LinkOption.NOFOLLOW_LINKS)) {
-                        throw WalException.refused(target + " is a directory: move it away");
+                        throw WalException.rejected(target + " is a directory: move it away");
                     }
                     Files.move(
                             from.walOf(found.tenant).resolve(name.fileName()),

@@ -133,7 +133,7 @@ final class TopicRulesTest {
             assertThat(findings(settings(), bad, Map.of()))
                     .as(role.title())
                     .singleElement()
-                    .satisfies(found -> assertThat(found.rule().atStart()).isEqualTo(AtStart.REFUSE));
+                    .satisfies(found -> assertThat(found.rule().atStart()).isEqualTo(AtStart.FAIL));
         }
     }
 
@@ -188,7 +188,7 @@ final class TopicRulesTest {
         assertThat(findings(keyed, with(good(TopicRole.SIGNALS), TopicRule.PARTITIONS, "2"), Map.of()))
                 .singleElement()
                 .satisfies(found -> {
-                    assertThat(found.rule().atStart()).isEqualTo(AtStart.REFUSE);
+                    assertThat(found.rule().atStart()).isEqualTo(AtStart.FAIL);
                     assertThat(found.remedy().command()).endsWith("--topic signals --partitions " + SHARDS);
                 });
     }

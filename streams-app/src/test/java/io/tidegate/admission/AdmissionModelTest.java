@@ -428,17 +428,17 @@ class AdmissionModelTest {
                     .build();
             for (int i = 0; i < 20; i++) {
                 int bytes = 1 + random.nextInt(random.nextInt(5) == 0 ? 1_900 : 100);
-                if (!(admission.admit(config, usage, signal, bytes, now) instanceof Rejected refused)
-                        || refused.quota().reason() == Reason.SIGNAL_TOO_LARGE) {
+                if (!(admission.admit(config, usage, signal, bytes, now) instanceof Rejected rejected)
+                        || rejected.quota().reason() == Reason.SIGNAL_TOO_LARGE) {
                     continue;
                 }
-                String at = "seed %d, round %d: %s, %s".formatted(seed, round, refused, config);
-                long retryAfterMs = refused.quota().retryAfterMs().orElseThrow();
+                String at = "seed %d, round %d: %s, %s".formatted(seed, round, rejected, config);
+                long retryAfterMs = rejected.quota().retryAfterMs().orElseThrow();
                 assertThat(retryAfterMs).as(at).isPositive();
                 assertThat(admission.admit(config, usage, signal, bytes, now + retryAfterMs - 1))
                         .as(at)
                         .isInstanceOf(Rejected.class);
-                if (refused.quota().reason() != Reason.TENANT_BLOCKED) {
+                if (rejected.quota().reason() != Reason.TENANT_BLOCKED) {
                     assertThat(admission.admit(config, usage, signal, bytes, now + retryAfterMs))
                             .as(at)
                             .isInstanceOf(Accepted.class);

@@ -115,7 +115,7 @@ class AdmissionTest {
     }
 
     @Test
-    void aTenantWithoutLimitsIsNeverRefused() {
+    void aTenantWithoutLimitsIsNeverRejected() {
         for (int i = 0; i < 10_000; i++) {
             assertAccepted(TenantConfig.defaultTenant(), item("i" + i), T);
         }
@@ -124,18 +124,18 @@ class AdmissionTest {
     }
 
     @Test
-    void anEmptyBucketRefusesWithinOneMillisecond() {
+    void anEmptyBucketRejectsWithinOneMillisecond() {
         TenantConfig config = rate(1L, 1L);
         assertAccepted(config, PLAIN, T);
-        int refusals = 200_000;
+        int rejections = 200_000;
         long startNs = System.nanoTime();
-        assertThat(acceptedOf(refusals, config, T)).isZero();
-        long perRefusalNs = (System.nanoTime() - startNs) / refusals;
-        assertThat(perRefusalNs).isLessThan(1_000_000);
+        assertThat(acceptedOf(rejections, config, T)).isZero();
+        long perRejectionNs = (System.nanoTime() - startNs) / rejections;
+        assertThat(perRejectionNs).isLessThan(1_000_000);
     }
 
     @Test
-    void aRateOfZeroRefusesAllAndWaitingDoesNotHelp() {
+    void aRateOfZeroRejectsAllAndWaitingDoesNotHelp() {
         QuotaExceeded quota = rejected(rate(0L, 5L), PLAIN, T);
         assertThat(quota)
                 .isEqualTo(new QuotaExceeded(
@@ -149,7 +149,7 @@ class AdmissionTest {
     }
 
     @Test
-    void aBurstOfZeroRefusesAllAndWaitingDoesNotHelp() {
+    void aBurstOfZeroRejectsAllAndWaitingDoesNotHelp() {
         QuotaExceeded quota = rejected(rate(100L, 0L), PLAIN, T);
         assertThat(quota.reason()).isEqualTo(Reason.BURST_EXCEEDED);
         assertThat(quota.retryAfterMs()).isEmpty();
@@ -225,7 +225,7 @@ class AdmissionTest {
     }
 
     @Test
-    void loweringTheEntityLimitBelowTheCountRefusesOnlyNewOnes() {
+    void loweringTheEntityLimitBelowTheCountRejectsOnlyNewOnes() {
         for (String id : List.of("a", "b", "c")) {
             assertAccepted(entities(null), item(id), T);
         }
@@ -238,7 +238,7 @@ class AdmissionTest {
     }
 
     @Test
-    void anEntityLimitOfZeroRefusesEveryNewEntityButNotASignalWithoutOne() {
+    void anEntityLimitOfZeroRejectsEveryNewEntityButNotASignalWithoutOne() {
         assertThat(rejected(entities(0L), item("a"), T).reason()).isEqualTo(Reason.ENTITY_LIMIT);
         assertAccepted(entities(0L), PLAIN, T);
     }
@@ -273,12 +273,12 @@ class AdmissionTest {
     }
 
     @Test
-    void aStorageLimitOfZeroRefusesAll() {
+    void aStorageLimitOfZeroRejectsAll() {
         assertThat(rejected(storage(0L), PLAIN, T).reason()).isEqualTo(Reason.STORAGE_LIMIT);
     }
 
     @Test
-    void aBlockedTenantIsRefusedUntilTheMillisecond() {
+    void aBlockedTenantIsRejectedUntilTheMillisecond() {
         TenantConfig config = blockedUntil(Instant.ofEpochMilli(T + 500));
         assertThat(rejected(config, PLAIN, T))
                 .isEqualTo(new QuotaExceeded(
@@ -293,7 +293,7 @@ class AdmissionTest {
     }
 
     @Test
-    void aTenantWhoseDataMustResideElsewhereIsRefused() {
+    void aTenantWhoseDataMustResideElsewhereIsRejected() {
         QuotaExceeded quota = rejected(regions("us-east-1", "ap-south-1"), PLAIN, T);
         assertThat(quota)
                 .isEqualTo(new QuotaExceeded(
@@ -347,7 +347,7 @@ class AdmissionTest {
     }
 
     @Test
-    void aSignalRefusedForItsEntitiesCostsNoTokenAndGetsNoSequenceNumber() {
+    void aSignalRejectedForItsEntitiesCostsNoTokenAndGetsNoSequenceNumber() {
         TenantConfig config = limits(2L, 0L, null);
         long lastSeq = usage.lastSeq();
         for (int i = 0; i < 10; i++) {
@@ -359,7 +359,7 @@ class AdmissionTest {
     }
 
     @Test
-    void aSignalRefusedForItsRateAddsNoEntity() {
+    void aSignalRejectedForItsRateAddsNoEntity() {
         TenantConfig config = limits(1L, null, null);
         assertAccepted(config, item("a"), T);
         assertThat(rejected(config, item("b"), T).reason()).isEqualTo(Reason.BURST_EXCEEDED);
@@ -390,7 +390,7 @@ class AdmissionTest {
     }
 
     @Test
-    void observeModeCountsWhatTheRateWouldHaveRefused() {
+    void observeModeCountsWhatTheRateWouldHaveRejected() {
         TenantConfig config = observing(rate(100L, null));
         assertThat(acceptedOf(150, config, T)).isEqualTo(150);
         assertThat(usage.observedCount(Reason.BURST_EXCEEDED)).isEqualTo(50);
@@ -457,7 +457,7 @@ class AdmissionTest {
     }
 
     @Test
-    void anUnknownTenantIsRefusedWithoutUsage() {
+    void anUnknownTenantIsRejectedWithoutUsage() {
         assertThat(Admission.unknownTenant(T42).quota())
                 .isEqualTo(new QuotaExceeded(
                         T42,

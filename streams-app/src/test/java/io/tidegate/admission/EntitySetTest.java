@@ -190,7 +190,7 @@ class EntitySetTest {
     }
 
     @Test
-    void refusesAChunkThatIsCutAtAnyByteWithinAFingerprintOrOfAnotherVersion() {
+    void rejectsAChunkThatIsCutAtAnyByteWithinAFingerprintOrOfAnotherVersion() {
         EntitySet set = new EntitySet();
         set.add(1, 2);
         set.add(3, 4);
@@ -209,7 +209,7 @@ class EntitySetTest {
     }
 
     @Test
-    void refusesChunksOutOfOrderAndAfterOneThatIsNotFull() {
+    void rejectsChunksOutOfOrderAndAfterOneThatIsNotFull() {
         EntitySet one = new EntitySet();
         one.add(1, 2);
         byte[] chunk = one.chunk(0);

@@ -139,7 +139,7 @@ class TokenBucketTest {
     }
 
     @Test
-    void refusesToGiveATokenThatIsNotThere() {
+    void givesNoTokenThatIsNotThere() {
         Limited bucket = new Limited();
         takeUpTo(1, bucket, 1, 1, T);
         assertThatIllegalStateException()

@@ -19,7 +19,7 @@ final class LongWorkTest {
     }
 
     @Test
-    void isRefusedWhereAsMuchAsIsAllowedIsDoneAlready() throws Exception {
+    void isRejectedWhereAsMuchAsIsAllowedIsDoneAlready() throws Exception {
         CountDownLatch begun = new CountDownLatch(LongWork.AT_A_TIME);
         CountDownLatch release = new CountDownLatch(1);
         try (LongWork work = new LongWork()) {

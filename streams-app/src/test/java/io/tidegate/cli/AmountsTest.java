@@ -33,7 +33,7 @@ final class AmountsTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"", "GiB", "-1", "1.5GiB", "1gib", "1 XB", "0x10", "1e3", "١"})
-    void refusesWhatIsNoSize(String text) {
+    void rejectsWhatIsNoSize(String text) {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> Amounts.bytes(text))
                 .withMessage("'%s' is not a size such as 1GiB, 500MB or 1024", text);
@@ -47,7 +47,7 @@ final class AmountsTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"", "-1", "1.5/s", "100/m", "/s", "100 /s", "9223372036854775808", "abc"})
-    void refusesWhatIsNoRate(String text) {
+    void rejectsWhatIsNoRate(String text) {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> Amounts.perSecond(text))
                 .withMessage("'%s' is not a rate such as 100/s", text);
@@ -70,7 +70,7 @@ final class AmountsTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"", "30", "30 s", "s", "-5s", "1.5s", "1w", "1234567890123s"})
-    void refusesWhatIsNoDuration(String text) {
+    void rejectsWhatIsNoDuration(String text) {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> Amounts.duration(text))
                 .withMessage("'%s' is not a duration such as 30s, 500ms or 5m", text);
@@ -90,7 +90,7 @@ final class AmountsTest {
     /** Nanoseconds of more would overflow later, where nobody expects it. */
     @ParameterizedTest
     @ValueSource(strings = {"PT-5S", "36501d", "999999999999d"})
-    void refusesDurationsThatCannotBeWaitedFor(String text) {
+    void rejectsDurationsThatCannotBeWaitedFor(String text) {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> Amounts.duration(text))
                 .withMessage("'%s' is outside 0 to 100 years", text);

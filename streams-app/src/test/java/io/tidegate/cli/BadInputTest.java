@@ -35,7 +35,7 @@ final class BadInputTest {
     @ParameterizedTest
     @ValueSource(
             strings = {"007", "+7", "7.0", "", " 7", "t007", "T7", "../../etc", "18446744073709551616", "\u001b[2J"})
-    void refusesABadTenantId(String id) {
+    void rejectsABadTenantId(String id) {
         for (String command : new String[] {"get", "set", "unset", "rm"}) {
             assertUsage(Cli.run("tenants", command, NOBODY, id), "is not a decimal number from 0 to");
         }
@@ -46,7 +46,7 @@ final class BadInputTest {
     }
 
     @Test
-    void refusesToBlockUntilATimeThatIsOver() {
+    void doesNotBlockUntilATimeThatIsOver() {
         assertUsage(
                 Cli.run("tenants", "block", NOBODY, "42", "--until", "2001-01-01T00:00:00Z"),
                 "the tenant would be blocked until 2001-01-01T00:00:00Z, which is not later than now");
@@ -94,7 +94,7 @@ final class BadInputTest {
                 "--mode | off | --mode",
                 "--blocked-until | tomorrow | --blocked-until: 'tomorrow' is not a time such as 2026-01-31T12:00:00Z",
             })
-    void refusesALimitThatCannotBe(String option, String value, String message) {
+    void rejectsALimitThatCannotBe(String option, String value, String message) {
         assertUsage(Cli.run("tenants", "set", "42", NOBODY, option, value), message);
     }
 
@@ -115,7 +115,7 @@ final class BadInputTest {
     }
 
     @Test
-    void refusesALabelThatWouldSteerATerminal() {
+    void rejectsALabelThatWouldSteerATerminal() {
         assertUsage(Cli.run("tenants", "set", "42", NOBODY, "--label", "a\u001bb"), "label must be at most 200");
     }
 
@@ -136,7 +136,7 @@ final class BadInputTest {
                 "'' | ",
                 "null | config is JSON null",
             })
-    void refusesAConfigThatIsNone(String json, String message) throws IOException {
+    void rejectsAConfigThatIsNone(String json, String message) throws IOException {
         Path file = Files.writeString(directory.resolve("config.json"), json);
 
         assertUsage(
@@ -169,7 +169,7 @@ final class BadInputTest {
                 "--burst | 0 | --burst = 0 is outside 1 to 1000000",
                 "--tenant-source | body | --tenant-source = body is not one of header, key, topic and value",
             })
-    void refusesALoadThatCannotBe(String option, String value, String message) {
+    void rejectsALoadThatCannotBe(String option, String value, String message) {
         assertUsage(Cli.run("load", NOBODY, option, value), message);
     }
 
@@ -213,12 +213,12 @@ final class BadInputTest {
     }
 
     @Test
-    void refusesADemoOnAPortThatIsNone() {
+    void rejectsADemoOnAPortThatIsNone() {
         assertUsage(Cli.run("demo", "--port", "65536"), "--port = 65536 is outside 0 to 65535");
     }
 
     @Test
-    void refusesAFormatThatIsNone() {
+    void rejectsAFormatThatIsNone() {
         assertUsage(Cli.run("config", "show", "-o", "xml"), "'xml'");
     }
 

@@ -51,7 +51,7 @@ final class ExplainCommandTest {
     }
 
     @Test
-    void replayRefusesWhatItCannotMean() {
+    void replayRejectsWhatItCannotMean() {
         assertThat(Cli.run("rejections", "replay", "--reason", "malformed").err())
                 .contains("'malformed' is not a reason");
         assertThat(Cli.run("rejections", "replay", "--source", "signals-3").err())

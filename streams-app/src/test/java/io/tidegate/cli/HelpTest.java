@@ -101,7 +101,7 @@ final class HelpTest {
 
     @ParameterizedTest
     @MethodSource("commands")
-    void everyCommandRefusesAnUnknownOption(List<String> words) {
+    void everyCommandRejectsAnUnknownOption(List<String> words) {
         CommandSpec spec = spec(words);
         if (spec.helpCommand()) {
             return; // picocli's own: it explains what it knows and ignores the rest

@@ -145,7 +145,7 @@ final class WalCommandTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"--from-seq=-1", "--max=-1"})
-    void refusesNegativeNumbers(String option) {
+    void rejectsNegativeNumbers(String option) {
         Cli run = run("wal", "cat", "42", option);
 
         assertThat(run.exitCode()).isEqualTo(ExitCodes.USAGE);
@@ -356,7 +356,7 @@ final class WalCommandTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"ls", "cat 42", "verify"})
-    void refusesADirectoryThatIsNotThereOrNoDataDirectory(String command) throws IOException {
+    void rejectsADirectoryThatIsNotThereOrNoDataDirectory(String command) throws IOException {
         Path missing = root.resolve("missing");
         Path other = Files.createDirectory(root.resolve("other"));
 

@@ -174,7 +174,7 @@ final class SettingsLoaderTest {
                 "a b:1",
                 "ok:9092,nonsense"
             })
-    void refusesABrokerThatIsNotHostAndPort(String servers) {
+    void rejectsABrokerThatIsNotHostAndPort(String servers) {
         assertThatThrownBy(() -> flags("bootstrap.servers", servers))
                 .isInstanceOf(SettingsException.class)
                 .hasMessageStartingWith("bootstrap.servers = ")
@@ -188,7 +188,7 @@ final class SettingsLoaderTest {
     }
 
     @Test
-    void refusesNoBrokerAtAll() {
+    void rejectsNoBrokerAtAll() {
         assertThatThrownBy(() -> flags("bootstrap.servers", ""))
                 .isInstanceOf(SettingsException.class)
                 .hasMessage("bootstrap.servers is empty: name a broker, HOST:PORT");
@@ -196,7 +196,7 @@ final class SettingsLoaderTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"EU", "eu_west", "-eu", "eu-", "eu west", "a.b"})
-    void refusesARegionThatIsNoName(String region) {
+    void rejectsARegionThatIsNoName(String region) {
         assertThatThrownBy(() -> flags("region", region))
                 .isInstanceOf(SettingsException.class)
                 .hasMessageContaining("region: '%s' is not a region name".formatted(region));
@@ -220,14 +220,14 @@ final class SettingsLoaderTest {
     }
 
     @Test
-    void refusesATopicForTwoPurposes() {
+    void rejectsATopicForTwoPurposes() {
         assertThatThrownBy(() -> flags("topic.signals", "a,quota-exceeded"))
                 .isInstanceOf(SettingsException.class)
                 .hasMessage("topic 'quota-exceeded' is named for two purposes: each needs its own");
     }
 
     @Test
-    void refusesNoIngressTopic() {
+    void rejectsNoIngressTopic() {
         assertThatThrownBy(() -> flags("topic.signals", ""))
                 .isInstanceOf(SettingsException.class)
                 .hasMessageStartingWith("topic.signals is empty");
@@ -235,7 +235,7 @@ final class SettingsLoaderTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"a b", "a/b", "..", "ünlü"})
-    void refusesNamesThatKafkaWouldRefuse(String name) {
+    void rejectsNamesThatKafkaWouldReject(String name) {
         assertThatThrownBy(() -> flags("topic.quota.exceeded", name))
                 .isInstanceOf(SettingsException.class)
                 .hasMessageStartingWith("topic = ");
@@ -253,7 +253,7 @@ final class SettingsLoaderTest {
                 "kafka.consumer.isolation.level",
                 "kafka.main.consumer.auto.offset.reset"
             })
-    void refusesToWeakenWhatItsPromisesDependOn(String key) {
+    void doesNotWeakenWhatItsPromisesDependOn(String key) {
         assertThatThrownBy(() -> flags(key, "x"))
                 .isInstanceOf(SettingsException.class)
                 .hasMessage(key + " cannot be set: Tidegate's promises depend on it");
@@ -275,7 +275,7 @@ final class SettingsLoaderTest {
     }
 
     @Test
-    void refusesAValueThatTheClientsWouldRefuse() {
+    void rejectsAValueThatTheClientsWouldReject() {
         assertThatThrownBy(() -> flags("kafka.security.protocol", "FOO"))
                 .isInstanceOf(SettingsException.class)
                 .hasMessageStartingWith(
@@ -330,7 +330,7 @@ final class SettingsLoaderTest {
     }
 
     @Test
-    void refusesAnEnvironmentVariableThatCannotBeDecoded() {
+    void rejectsAnEnvironmentVariableThatCannotBeDecoded() {
         assertThatThrownBy(() -> SettingsLoader.load(null, Map.of("TIDEGATE_DATA_DIR", "/data/M\uFFFDller"), Map.of()))
                 .isInstanceOf(SettingsException.class)
                 .hasMessageContaining("TIDEGATE_DATA_DIR")
@@ -341,7 +341,7 @@ final class SettingsLoaderTest {
     }
 
     @Test
-    void derivesTheEntitiesOfATenantFromTheHeapAndRefusesMoreThanItHolds() {
+    void derivesTheEntitiesOfATenantFromTheHeapAndRejectsMoreThanItHolds() {
         long mib = 1024 * 1024;
         EntityBound small = new EntityBound(512 * mib, 256 * mib, 8);
         EntityBound large = new EntityBound(8192 * mib, 512 * mib, 8);

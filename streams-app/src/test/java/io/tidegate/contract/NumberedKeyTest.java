@@ -30,7 +30,7 @@ class NumberedKeyTest {
     @ParameterizedTest
     @ValueSource(
             strings = {"", ":", "42", "42:", ":1", "042:1", "-1:1", "x:1", "42:x", "42:1:2", "42:9223372036854775808"})
-    void refusesAnotherForm(String key) {
+    void rejectsAnotherForm(String key) {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> NumberedKey.parse(key.getBytes(StandardCharsets.US_ASCII)));
     }

@@ -38,7 +38,7 @@ class SourcePositionTest {
     }
 
     @Test
-    void isFoundInTheThreeHeadersOfARefusedRecord() {
+    void isFoundInTheThreeHeadersOfARejectedRecord() {
         Headers headers = new RecordHeaders();
         TidegateHeaders.set(headers, TidegateHeaders.SOURCE_TOPIC, "my.signals_1-a");
         TidegateHeaders.set(headers, TidegateHeaders.SOURCE_PARTITION, "3");

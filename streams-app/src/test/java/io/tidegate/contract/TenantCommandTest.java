@@ -41,7 +41,7 @@ class TenantCommandTest {
     }
 
     @Test
-    void refusesWhatNoSignalCouldName() {
+    void rejectsWhatNoSignalCouldName() {
         assertThatIllegalArgumentException().isThrownBy(() -> new ForgetEntity(EntityKind.ITEM, ""));
         assertThatIllegalArgumentException().isThrownBy(() -> new ForgetEntity(EntityKind.ITEM, "a\nb"));
         assertThatIllegalArgumentException().isThrownBy(() -> new ForgetEntity(EntityKind.ITEM, "c".repeat(513)));

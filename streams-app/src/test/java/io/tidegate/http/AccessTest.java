@@ -163,7 +163,7 @@ final class AccessTest {
                 "Bearer admin-0123456789abcde",
                 "Bearer admin-0123456789abcdefg"
             })
-    void whatIsNoTokenIsRefusedAndNotRepeated(String authorization) throws IOException {
+    void whatIsNoTokenIsRejectedAndNotRepeated(String authorization) throws IOException {
         Access access = with("ops admin %s\n".formatted(ADMIN));
 
         assertThatThrownBy(() -> access.principal(headers("Authorization", authorization), false))

@@ -153,7 +153,7 @@ final class FrontTest {
     }
 
     @Test
-    void aLargeBodyIsRefusedWithOrWithoutItsLength() throws Exception {
+    void aLargeBodyIsRejectedWithOrWithoutItsLength() throws Exception {
         serve();
         byte[] large = new byte[10_000_000];
         HttpResponse<String> whole = send(request("/v1/things/1")
@@ -207,12 +207,12 @@ final class FrontTest {
 
     /** Or a client sends its next request on a connection that is being closed. */
     @Test
-    void whoIsRefusedBeforeTheBodyIsReadIsToldThatTheConnectionEnds() throws Exception {
+    void whoIsRejectedBeforeTheBodyIsReadIsToldThatTheConnectionEnds() throws Exception {
         serve();
-        HttpResponse<String> refused = send(
+        HttpResponse<String> rejected = send(
                 request("/v1/things/1").header("Content-Type", "text/plain").PUT(BodyPublishers.ofString("{}")));
-        assertThat(refused.statusCode()).isEqualTo(415);
-        assertThat(refused.headers().allValues("Connection")).containsExactly("close");
+        assertThat(rejected.statusCode()).isEqualTo(415);
+        assertThat(rejected.headers().allValues("Connection")).containsExactly("close");
         HttpResponse<String> withoutBody = send(request("/v1/nothing"));
         assertThat(withoutBody.statusCode()).isEqualTo(404);
         assertThat(withoutBody.headers().allValues("Connection")).isEmpty();
@@ -245,7 +245,7 @@ final class FrontTest {
     }
 
     @Test
-    void whatIsTooMuchIsRefusedAndHealthIsAnsweredBeside() throws Exception {
+    void whatIsTooMuchIsRejectedAndHealthIsAnsweredBeside() throws Exception {
         serve();
         List<CompletableFuture<HttpResponse<String>>> all = new ArrayList<>();
         for (int i = 0; i < 200; i++) {
@@ -303,7 +303,7 @@ final class FrontTest {
                 "GET /livez HTTP/1.1\r\nHost : localhost\r\n\r\n",
                 "BOGUS\r\n\r\n"
             })
-    void whatIsNoRequestIsRefused(String text) throws Exception {
+    void whatIsNoRequestIsRejected(String text) throws Exception {
         serve();
 
         assertThat(raw(text)).startsWith("HTTP/1.1 400").doesNotContain("Set-Cookie", "evil.example", "\tat ");
@@ -318,7 +318,7 @@ final class FrontTest {
         "'PUT /v1/things/1 HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n', 400, bad_request",
         "'DELETE /v1/things/1 HTTP/1.1\r\nHost : a\r\n\r\n', 400, bad_request"
     })
-    void whatJettyRefusesIsAProblemWithTheHeadersOfEveryAnswer(String text, int status, String id) throws Exception {
+    void whatJettyRejectsIsAProblemWithTheHeadersOfEveryAnswer(String text, int status, String id) throws Exception {
         serve();
 
         String answer = raw(text.replace("\\r\\n", "\r\n"));
@@ -396,7 +396,7 @@ final class FrontTest {
     }
 
     @Test
-    void longHeadersAreRefused() throws Exception {
+    void longHeadersAreRejected() throws Exception {
         serve();
 
         assertThat(raw("GET /livez HTTP/1.1\r\nHost: localhost\r\nX: %s\r\n\r\n".formatted("x".repeat(100_000))))

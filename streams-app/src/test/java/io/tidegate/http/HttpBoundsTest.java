@@ -249,11 +249,11 @@ final class HttpBoundsTest {
             connect(with(token, "GET /v1/slow/2") + "\r\n");
         }
         // Its share of threads and places is taken as soon as one of its requests is rejected.
-        Socket refused;
+        Socket rejected;
         do {
-            refused = connect(with(token, "GET /v1/slow/2") + "\r\n");
-            refused.setSoTimeout(200);
-        } while (!isBusy(refused));
+            rejected = connect(with(token, "GET /v1/slow/2") + "\r\n");
+            rejected.setSoTimeout(200);
+        } while (!isBusy(rejected));
 
         for (int i = 0; i < 40; i++) {
             Socket admin = connect(with(ADMIN, "PUT /v1/things/2")

@@ -206,7 +206,7 @@ final class InstanceMetricsTest {
     }
 
     @Test
-    void namesARefusedTenantAndCountsByReason() {
+    void namesARejectedTenantAndCountsByReason() {
         metrics.rejected(TenantId.of(42), Reason.RATE_LIMITED);
         metrics.rejected(TenantId.of(42), Reason.RATE_LIMITED);
         metrics.rejected(TenantId.of(7), Reason.ENTITY_LIMIT);

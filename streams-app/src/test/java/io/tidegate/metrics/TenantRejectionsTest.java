@@ -44,7 +44,7 @@ final class TenantRejectionsTest {
     }
 
     @Test
-    void givesANameToWhoIsRefusedMostAndMovesNoCount() {
+    void givesANameToWhoIsRejectedMostAndMovesNoCount() {
         reject(A, 3);
         reject(B, 1);
         reject(C, 5);

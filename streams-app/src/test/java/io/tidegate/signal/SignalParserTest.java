@@ -112,7 +112,7 @@ class SignalParserTest {
     }
 
     @Test
-    void refusesNullAndEmptyValues() {
+    void rejectsNullAndEmptyValues() {
         assertThat(PARSER.parse(null)).isEqualTo(new Defective(Defect.MALFORMED, "the value is null"));
         assertThat(defective(new byte[0])).isEqualTo(new Defective(Defect.MALFORMED, "the value is empty"));
     }
@@ -156,19 +156,19 @@ class SignalParserTest {
                 "{'tenant_id':007}",
                 "{'tenant_id':+7}"
             })
-    void refusesWhatIsNotJson(String text) {
+    void rejectsWhatIsNotJson(String text) {
         assertThat(defective(json(text)).defect()).isEqualTo(Defect.MALFORMED);
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"[]", "[{}]", "'s3cr3t'", "42", "null", "true", "1.5"})
-    void refusesJsonThatIsNotAnObject(String text) {
+    void rejectsJsonThatIsNotAnObject(String text) {
         assertThat(defective(json(text))).isEqualTo(new Defective(Defect.MALFORMED, "the value is not a JSON object"));
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"{} {}", "{}s3cr3t", "{}1", "{}[]", "{},", "{}\u0000"})
-    void refusesWhatFollowsTheObject(String text) {
+    void rejectsWhatFollowsTheObject(String text) {
         assertThat(defective(json(text)).defect()).isEqualTo(Defect.MALFORMED);
     }
 
@@ -180,7 +180,7 @@ class SignalParserTest {
     @ParameterizedTest
     @CsvSource({"[,]", "{'a':,}"})
     @Timeout(10)
-    void refusesTenThousandLevelsOfNestingAndTakesFiveHundred(String open, String close) {
+    void rejectsTenThousandLevelsOfNestingAndTakesFiveHundred(String open, String close) {
         String deep = "{'x':" + open.repeat(10_000) + "1" + close.repeat(10_000) + "}";
         assertThat(defective(json(deep)).message()).contains("nesting of 500");
         String most = "{'x':" + open.repeat(499) + "1" + close.repeat(499) + "}";
@@ -192,12 +192,12 @@ class SignalParserTest {
     @ParameterizedTest
     @Timeout(10)
     @ValueSource(strings = {"[", "{\"a\":", "[[{\"a\":"})
-    void refusesUnclosedNestingOfAMegabyte(String open) {
+    void rejectsUnclosedNestingOfAMegabyte(String open) {
         assertThat(defective(bytes("{\"x\":" + open.repeat(300_000))).defect()).isEqualTo(Defect.MALFORMED);
     }
 
     @Test
-    void refusesHugeNamesAndNumbers() {
+    void rejectsHugeNamesAndNumbers() {
         assertThat(defective(json("{'" + "n".repeat(50_001) + "':1}")).message())
                 .contains("names of 50000");
         assertThat(defective(json("{'x':" + "7".repeat(1_001) + "}")).message()).contains("numbers of 1000");
@@ -207,14 +207,14 @@ class SignalParserTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"tenant_id", "signal", "item", "user", "creator"})
-    void refusesAReadFieldThatStandsTwice(String name) {
+    void rejectsAReadFieldThatStandsTwice(String name) {
         String value = name.equals("signal") ? "'a'" : "1";
         assertThat(defective(json("{'%s':%s,'x':1,'%s':%s}".formatted(name, value, name, value))))
                 .isEqualTo(new Defective(Defect.MALFORMED, "the field '" + name + "' stands more than once"));
     }
 
     @Test
-    void refusesADuplicateHiddenByEscapes() {
+    void rejectsADuplicateHiddenByEscapes() {
         assertThat(defective(json("{'tenant_id':1,'tenant\\u005fid':2}")).message())
                 .isEqualTo("the field 'tenant_id' stands more than once");
         assertThat(defective(json("{'item':null,'item':'a'}")).defect()).isEqualTo(Defect.MALFORMED);
@@ -256,7 +256,7 @@ class SignalParserTest {
                 "{}",
                 "{'tenant_id':42}"
             })
-    void refusesATenantIdThatIsNotAnIntegerInRange(String id) {
+    void rejectsATenantIdThatIsNotAnIntegerInRange(String id) {
         assertThat(defective(json("{'item':'i','tenant_id':" + id + ",'user':'u'}")))
                 .isEqualTo(new Defective(
                         Defect.TENANT_INVALID,
@@ -267,7 +267,7 @@ class SignalParserTest {
     @ValueSource(
             strings = {"''", "'\\u0000'", "'a\\nb'", "'\\u007f'", "'\\u0085'", "1.0", "1e3", "true", "[]", "{}", "['a']"
             })
-    void refusesAnEntityIdThatIsEmptyOrAControlCharacterOrNoTextOrInteger(String id) {
+    void rejectsAnEntityIdThatIsEmptyOrAControlCharacterOrNoTextOrInteger(String id) {
         for (String name : List.of("item", "user", "creator")) {
             assertThat(defective(json("{'" + name + "':" + id + "}")))
                     .isEqualTo(new Defective(
@@ -278,14 +278,14 @@ class SignalParserTest {
     }
 
     @Test
-    void refusesAHugeEntityId() {
+    void rejectsAHugeEntityId() {
         assertThat(defective(json("{'item':'" + "x".repeat(1_000_000) + "'}")).message())
                 .startsWith("the field 'item' is not");
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"1", "true", "[]", "{}"})
-    void refusesASignalNameThatIsNotText(String name) {
+    void rejectsASignalNameThatIsNotText(String name) {
         assertThat(defective(json("{'signal':" + name + "}")).message()).isEqualTo("the field 'signal' is not text");
     }
 
@@ -319,7 +319,7 @@ class SignalParserTest {
         "f4908080, above the last code point",
         "f8888080, five bytes"
     })
-    void refusesInvalidUtf8Anywhere(String hex, String what) {
+    void rejectsInvalidUtf8Anywhere(String hex, String what) {
         byte[] bad = HexFormat.of().parseHex(hex);
         for (String place : List.of("{'item':'%'}", "{'x':'%'}", "{'%':1}", "{'x':{'y':['%']}}", "{'a%b':1}")) {
             String[] around = place.replace('\'', '"').split("%", -1);
@@ -335,7 +335,7 @@ class SignalParserTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"UTF-16LE", "UTF-16BE", "UTF-16", "UTF-32LE", "UTF-32BE"})
-    void refusesOtherEncodings(String charset) {
+    void rejectsOtherEncodings(String charset) {
         byte[] value = "{\"tenant_id\":42}".getBytes(Charset.forName(charset));
         assertThat(defective(value).defect()).isEqualTo(Defect.MALFORMED);
     }
@@ -361,7 +361,7 @@ class SignalParserTest {
     }
 
     @Test
-    void refusesAByteOrderMark() {
+    void rejectsAByteOrderMark() {
         byte[] object = bytes("{\"tenant_id\":42}");
         for (String before : List.of("\uFEFF", "\uFEFF ", " \uFEFF", "\uFEFF\uFEFF")) {
             ByteArrayOutputStream value = new ByteArrayOutputStream();

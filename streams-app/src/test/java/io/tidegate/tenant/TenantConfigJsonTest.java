@@ -325,7 +325,7 @@ class TenantConfigJsonTest {
     }
 
     @Test
-    void refusesAnUnknownFieldThatIsWrittenAndNamesTheKnownOnes() {
+    void rejectsAnUnknownFieldThatIsWrittenAndNamesTheKnownOnes() {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> TenantConfigJson.parse(quoted("{'tenant_id':42,'max_signal_per_sec':5}")))
                 .withMessage(
@@ -413,7 +413,7 @@ class TenantConfigJsonTest {
                 "{'tenant_id':42,'blocked_until':{}} | blocked_until",
                 "{'tenant_id':42,'blocked_until':'+1000000-01-01T00:00:00Z'} | blocked_until",
             })
-    void refusesABadConfigInBothWaysAndNamesTheField(String json, String expected) {
+    void rejectsABadConfigInBothWaysAndNamesTheField(String json, String expected) {
         String named = expected == null ? "" : expected;
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> TenantConfigJson.parse(quoted(json)))
@@ -425,13 +425,13 @@ class TenantConfigJsonTest {
     }
 
     @Test
-    void refusesTenThousandLevelsOfNesting() {
+    void rejectsTenThousandLevelsOfNesting() {
         byte[] json = quoted("{'tenant_id':42,'x':" + "[".repeat(10_000) + "]".repeat(10_000) + "}");
         assertThatIllegalArgumentException().isThrownBy(() -> TenantConfigJson.parseStored(json));
     }
 
     @Test
-    void refusesEmptyAndInvalidUtf8() {
+    void rejectsEmptyAndInvalidUtf8() {
         assertThatIllegalArgumentException().isThrownBy(() -> TenantConfigJson.parse(new byte[0]));
         byte[] json = quoted("{'tenant_id':42,'label':'?'}");
         json[json.length - 3] = (byte) 0xff;
@@ -441,7 +441,7 @@ class TenantConfigJsonTest {
     /** A bad record must be rejected by the one exception that readers of the topic expect. */
     @ParameterizedTest
     @ValueSource(longs = {1, 2, 3, 4})
-    void readsMutatedConfigsOrRefusesThemWithAMessage(long seed) throws IOException {
+    void readsMutatedConfigsOrRejectsThemWithAMessage(long seed) throws IOException {
         SplittableRandom random = new SplittableRandom(seed);
         byte[] golden = bytes(golden("tenant-config.json"));
         String alphabet = "{}[]\",:0123456789.-+eEnultrfasx\\ \n\0";

@@ -133,7 +133,7 @@ class TenantConfigTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"", " ", "EU", "eu_west", "-eu", "eu-", "eu.west", "../etc", "eu\n", "é"})
-    void refusesARegionThatIsNotADnsLabel(String region) {
+    void rejectsARegionThatIsNotADnsLabel(String region) {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> withRegions(List.of(region)))
                 .withMessageStartingWith(
@@ -148,7 +148,7 @@ class TenantConfigTest {
     }
 
     @Test
-    void refusesMoreRegionsThanItsLimit() {
+    void rejectsMoreRegionsThanItsLimit() {
         assertThat(withRegions(Collections.nCopies(16, "eu")).requiredRegions()).hasSize(16);
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> withRegions(Collections.nCopies(17, "eu")))
@@ -164,7 +164,7 @@ class TenantConfigTest {
     }
 
     @Test
-    void refusesALabelThatIsTooLongOrHasControlCharacters() {
+    void rejectsALabelThatIsTooLongOrHasControlCharacters() {
         assertThat(TenantConfig.unlimited(T42, "ü".repeat(200)).label()).hasSize(200);
         for (String label : List.of("a".repeat(201), "a\nb", "\u0000", "\u007f", "\u0085", "\u001b[31m")) {
             assertThatIllegalArgumentException()
@@ -174,7 +174,7 @@ class TenantConfigTest {
     }
 
     @Test
-    void refusesATimeThatMillisecondsCannotHold() {
+    void rejectsATimeThatMillisecondsCannotHold() {
         for (Instant until : List.of(Instant.MAX, Instant.MIN, Instant.ofEpochMilli(Long.MAX_VALUE))) {
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> blockedUntil(until))

@@ -99,7 +99,7 @@ class TenantIdTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"-1", "18446744073709551616", "-9223372036854775808", "99999999999999999999999"})
-    void jacksonRefusesANumberOutsideTheRange(String json) {
+    void jacksonRejectsANumberOutsideTheRange(String json) {
         assertThatThrownBy(() -> JACKSON.readValue(json, TenantId.class))
                 .isInstanceOf(JsonProcessingException.class)
                 .hasMessageContaining("outside 0 to " + LARGEST);
@@ -140,7 +140,7 @@ class TenantIdTest {
                 "４２",
                 "²"
             })
-    void refusesEverythingButTheOneCanonicalSpelling(String text) {
+    void rejectsEverythingButTheOneCanonicalSpelling(String text) {
         assertThat(TenantId.tryParse(text)).isNull();
         assertThat(TenantId.tryParse(text.getBytes(StandardCharsets.UTF_8))).isNull();
         assertThatIllegalArgumentException()
@@ -150,7 +150,7 @@ class TenantIdTest {
     }
 
     @Test
-    void refusesBytesOfAHugeKeyWithoutQuotingAllOfIt() {
+    void rejectsBytesOfAHugeKeyWithoutQuotingAllOfIt() {
         String huge = "9".repeat(1_000_000);
         assertThat(TenantId.tryParse(huge.getBytes(StandardCharsets.US_ASCII))).isNull();
         assertThatIllegalArgumentException()

@@ -59,7 +59,7 @@ class TenantConfigsTest {
                         new InForce(TenantConfigJson.parse(bytes("{\"tenant_id\":42,\"max_signals_per_sec\":6}")), 9));
         assertThat(configs.inForce(TenantId.of(43))).isNull();
         assertThat(configs.size()).isEqualTo(1);
-        assertThat(configs.refusedCount()).isZero();
+        assertThat(configs.rejectedCount()).isZero();
     }
 
     private @Nullable Long rate(long tenant) {
@@ -92,7 +92,7 @@ class TenantConfigsTest {
         assertThat(rate(44)).isEqualTo(1L);
         assertThat(configs.inForce(TenantId.of(45)).offset()).isEqualTo(6);
         assertThat(configs.size()).as("plans are no tenants").isEqualTo(4);
-        assertThat(configs.refusedCount()).isZero();
+        assertThat(configs.rejectedCount()).isZero();
     }
 
     @Test
@@ -131,7 +131,7 @@ class TenantConfigsTest {
         apply("plan:free", "{\"plan\":\"pro\"}", 5);
         assertThat(rate(42)).isEqualTo(5L);
         assertThat(configs.plans()).containsOnlyKeys("pro");
-        assertThat(configs.refusedCount()).isEqualTo(3);
+        assertThat(configs.rejectedCount()).isEqualTo(3);
     }
 
     @Test
@@ -161,7 +161,7 @@ class TenantConfigsTest {
         assertThat(configs.inForce(T42)).isNull();
         assertThat(configs.size()).isZero();
         apply("43", null, 3);
-        assertThat(configs.refusedCount()).isZero();
+        assertThat(configs.rejectedCount()).isZero();
     }
 
     @Test
@@ -196,7 +196,7 @@ class TenantConfigsTest {
         InForce before = configs.inForce(T42);
         apply("42", bad, 8);
         assertThat(configs.inForce(T42)).isEqualTo(before);
-        assertThat(configs.refusedCount()).isEqualTo(1);
+        assertThat(configs.rejectedCount()).isEqualTo(1);
         apply("42", "{\"tenant_id\":42,\"max_signals_per_sec\":6}", 9);
         assertThat(configs.inForce(T42)).isNotNull().extracting(InForce::offset).isEqualTo(9L);
     }
@@ -206,28 +206,28 @@ class TenantConfigsTest {
     void aRecordWithABadKeyIsCountedAndChangesNothing(String key) {
         apply(key, "{\"tenant_id\":42}", 1);
         apply(key, null, 2);
-        assertThat(configs.refusedCount()).isEqualTo(2);
+        assertThat(configs.rejectedCount()).isEqualTo(2);
         assertThat(configs.size()).isZero();
     }
 
     @Test
     void aRecordWithoutAKeyIsCounted() {
         apply(null, "{\"tenant_id\":42}", 1);
-        assertThat(configs.refusedCount()).isEqualTo(1);
+        assertThat(configs.rejectedCount()).isEqualTo(1);
     }
 
     @Test
-    void anotherTenantsConfigUnderTheDefaultTenantsKeyIsRefused() {
+    void anotherTenantsConfigUnderTheDefaultTenantsKeyIsRejected() {
         apply("0", "{\"tenant_id\":42,\"max_signals_per_sec\":0}", 1);
         assertThat(configs.inForce(TenantId.DEFAULT)).isEqualTo(new InForce(TenantConfig.defaultTenant(), -1));
-        assertThat(configs.refusedCount()).isEqualTo(1);
+        assertThat(configs.rejectedCount()).isEqualTo(1);
     }
 
     @Test
     void fieldsOfANewerVersionAreIgnored() {
         apply("42", "{\"tenant_id\":42,\"new_in_v2\":{\"a\":1}}", 1);
         assertThat(configs.inForce(T42)).isNotNull();
-        assertThat(configs.refusedCount()).isZero();
+        assertThat(configs.rejectedCount()).isZero();
     }
 
     @Test

@@ -89,13 +89,13 @@ class DataDirTest {
     }
 
     @Test
-    void refusesASecondUserInTheSameProcessAndSaysWhoHasIt() throws IOException {
+    void rejectsASecondUserInTheSameProcessAndSaysWhoHasIt() throws IOException {
         try (Closeable first = dir.lock()) {
             assertThat(first).isNotNull();
             for (int time = 0; time < 2; time++) {
                 assertThatThrownBy(() -> new DataDir(root).lock())
                         .isInstanceOfSatisfying(
-                                WalException.class, e -> assertThat(e.kind()).isEqualTo(WalException.Kind.REFUSED))
+                                WalException.class, e -> assertThat(e.kind()).isEqualTo(WalException.Kind.REJECTED))
                         .hasMessageContaining(
                                 "in use by process " + ProcessHandle.current().pid());
             }
@@ -105,7 +105,7 @@ class DataDirTest {
 
     @Test
     @Timeout(60)
-    void refusesAnotherProcessAlsoAfterOneInThisProcessWasRefused() throws Exception {
+    void rejectsAnotherProcessAlsoAfterOneInThisProcessWasRejected() throws Exception {
         try (Closeable first = dir.lock()) {
             assertThat(first).isNotNull();
             assertThatThrownBy(dir::lock).isInstanceOf(WalException.class);
@@ -118,7 +118,7 @@ class DataDirTest {
 
     @Test
     @Timeout(60)
-    void isRefusedWhileAnotherProcessHasItAndGetsItWhenThatOneIsKilled() throws Exception {
+    void isRejectedWhileAnotherProcessHasItAndGetsItWhenThatOneIsKilled() throws Exception {
         Process holder = start("hold");
         try {
             assertThat(holder.inputReader().readLine()).isEqualTo("locked");
@@ -175,7 +175,7 @@ class DataDirTest {
 
         assertThatThrownBy(() -> dir.bind(Map.of("cluster", "c1", "topic", "t2")))
                 .isInstanceOfSatisfying(
-                        WalException.class, e -> assertThat(e.kind()).isEqualTo(WalException.Kind.REFUSED))
+                        WalException.class, e -> assertThat(e.kind()).isEqualTo(WalException.Kind.REJECTED))
                 .hasMessageContaining("its topic is t1, here it is t2");
         assertThatThrownBy(() -> dir.bind(Map.of("cluster", "c1", "topic", "t1", "application", "a")))
                 .hasMessageContaining("its application is missing, here it is a");

@@ -215,7 +215,7 @@ class DiskFailureTest {
         AcceptedTopic topic = AcceptedTopic.random(seed, 60);
         Set<String> segments = segments(topic);
         int at = 1;
-        int refusals = 0;
+        int rejections = 0;
         for (boolean reached = true; reached; at++) {
             String description = "seed %d, change %d".formatted(seed, at);
             FaultyDisk disk = new FaultyDisk(Files.createDirectory(temporary.resolve("run-" + at)));
@@ -230,7 +230,7 @@ class DiskFailureTest {
                                 WalException.class, e -> assertThat(e.mayPass()).isTrue());
                 Shard failed = life.shard;
                 if (failed != null) {
-                    refusals++;
+                    rejections++;
                     assertThatThrownBy(() -> topic.apply(failed, 0)).isSameAs(thrown);
                     assertThatThrownBy(failed::flush).isSameAs(thrown);
                     assertThatThrownBy(() -> failed.checkpoint(topic.size())).isSameAs(thrown);
@@ -241,7 +241,7 @@ class DiskFailureTest {
             }
             life.check(segments, description);
         }
-        assertThat(refusals).isGreaterThan(100);
+        assertThat(rejections).isGreaterThan(100);
     }
 
     @Test

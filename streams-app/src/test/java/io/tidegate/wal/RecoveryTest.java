@@ -249,15 +249,15 @@ class RecoveryTest {
 
     @ParameterizedTest
     @CsvSource({"BASE_OFFSET", "STAMP", "MAGIC", "CRC", "PAYLOAD", "ZEROS", "LENGTH_SMALLER", "LENGTH_ABSURD"})
-    void refusesABadBatchInTheMiddleWhereNoCheckpointIsKnown(Damage damage) throws IOException {
+    void rejectsABadBatchInTheMiddleWhereNoCheckpointIsKnown(Damage damage) throws IOException {
         AcceptedTopic topic = written(root, 14, 0);
         long position = damage(root.resolve(LAST_SEGMENT), 1, damage);
         byte[] before = Files.readAllBytes(root.resolve(LAST_SEGMENT));
 
-        WalException refusal = catchThrowableOfType(WalException.class, () -> restart(root, topic, 0));
+        WalException rejection = catchThrowableOfType(WalException.class, () -> restart(root, topic, 0));
 
-        assertThat(refusal.kind()).isEqualTo(WalException.Kind.DAMAGE);
-        assertThat(refusal)
+        assertThat(rejection.kind()).isEqualTo(WalException.Kind.DAMAGE);
+        assertThat(rejection)
                 .hasMessageContaining("tenant t42, segment %s, byte %d", root.resolve(LAST_SEGMENT), position);
         assertThat(Files.readAllBytes(root.resolve(LAST_SEGMENT))).isEqualTo(before);
         assertThat(quarantined(root)).isEmpty();
@@ -313,7 +313,7 @@ class RecoveryTest {
     }
 
     @Test
-    void refusesAFileThatIsShorterThanTheCheckpointSays() throws IOException {
+    void rejectsAFileThatIsShorterThanTheCheckpointSays() throws IOException {
         AcceptedTopic topic = written(root, 14, 14);
         Path segment = root.resolve(LAST_SEGMENT);
         List<Long> boundaries = boundaries(segment);
@@ -331,16 +331,16 @@ class RecoveryTest {
 
     @ParameterizedTest
     @ValueSource(booleans = {true, false})
-    void refusesALogWhoseLastSegmentOrAllOfItIsMissing(boolean all) throws IOException {
+    void rejectsALogWhoseLastSegmentOrAllOfItIsMissing(boolean all) throws IOException {
         AcceptedTopic topic = written(root, 14, 14);
         Files.delete(root.resolve(LAST_SEGMENT));
         if (all) {
             Files.delete(root.resolve(FIRST_SEGMENT));
         }
 
-        WalException refusal = catchThrowableOfType(WalException.class, () -> restart(root, topic, 0));
+        WalException rejection = catchThrowableOfType(WalException.class, () -> restart(root, topic, 0));
 
-        assertThat(refusal.kind()).isEqualTo(WalException.Kind.DAMAGE);
+        assertThat(rejection.kind()).isEqualTo(WalException.Kind.DAMAGE);
         assertThat(verified(root)).extracting(WalVerifier.Damage::path).containsExactly(root.resolve(LAST_SEGMENT));
     }
 

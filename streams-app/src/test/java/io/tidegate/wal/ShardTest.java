@@ -119,7 +119,7 @@ class ShardTest {
     }
 
     @Test
-    void stopsAtAGapWithTheExactRangeAndRefusesAllThatFollows() {
+    void stopsAtAGapWithTheExactRangeAndRejectsAllThatFollows() {
         try (Shard shard = shard()) {
             append(shard, SECOND, 0, false);
             append(shard, SECOND, 1, false);
@@ -305,7 +305,7 @@ class ShardTest {
     }
 
     @Test
-    void refusesFurtherWorkAfterSomethingUnexpectedInTheMiddleOfIt() throws IOException {
+    void doesNoFurtherWorkAfterSomethingUnexpectedInTheMiddleOfIt() throws IOException {
         AcceptedTopic topic = AcceptedTopic.of(SECOND, 10);
         Shard shard = new Shard(dir, SHARD, settings(400), () -> false, segment -> {
             throw new IllegalStateException("the report could not be sent");

@@ -71,7 +71,7 @@ class StoredFormatTest {
     }
 
     @Test
-    void refusesACheckpointWithAnyBitFlippedOrCutAnywhere() throws IOException {
+    void rejectsACheckpointWithAnyBitFlippedOrCutAnywhere() throws IOException {
         byte[] golden = golden("checkpoint-v2.hex");
         for (int bit = 0; bit < golden.length * 8; bit++) {
             byte[] wrong = golden.clone();
@@ -89,14 +89,14 @@ class StoredFormatTest {
     }
 
     @Test
-    void refusesToOpenAShardWithAnotherShardsCheckpointOrAnotherVersionOrAWrongCount() throws IOException {
+    void opensNoShardWithAnotherShardsCheckpointOrAnotherVersionOrAWrongCount() throws IOException {
         DataDir dir = new DataDir(root);
         byte[] golden = golden("checkpoint-v2.hex");
-        refuses(dir, resealed(golden, 4, (byte) 4), "the checkpoint is of shard 4");
-        refuses(dir, resealed(golden, 0, (byte) 3), "the checkpoint's version is 3, this program reads 1 and 2");
-        refuses(dir, resealed(golden, 17, (byte) 3), "the checkpoint counts 3 tenants in");
-        refuses(dir, Arrays.copyOf(golden, 21), "a checkpoint of 21 bytes is cut");
-        refuses(dir, Arrays.copyOf(golden, golden.length - 1), "the checkpoint's checksum is wrong");
+        rejects(dir, resealed(golden, 4, (byte) 4), "the checkpoint is of shard 4");
+        rejects(dir, resealed(golden, 0, (byte) 3), "the checkpoint's version is 3, this program reads 1 and 2");
+        rejects(dir, resealed(golden, 17, (byte) 3), "the checkpoint counts 3 tenants in");
+        rejects(dir, Arrays.copyOf(golden, 21), "a checkpoint of 21 bytes is cut");
+        rejects(dir, Arrays.copyOf(golden, golden.length - 1), "the checkpoint's checksum is wrong");
     }
 
     /** {@code bytes} with one byte changed and the right checksum over that. */
@@ -109,7 +109,7 @@ class StoredFormatTest {
         return copy;
     }
 
-    private static void refuses(DataDir dir, byte[] checkpoint, String why) throws IOException {
+    private static void rejects(DataDir dir, byte[] checkpoint, String why) throws IOException {
         dir.files().replace(dir.checkpoint(SHARD), checkpoint);
         assertThatThrownBy(() -> new Shard(dir, SHARD, AcceptedTopic.settings(100)))
                 .isInstanceOfSatisfying(

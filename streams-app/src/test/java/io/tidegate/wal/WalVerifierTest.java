@@ -218,7 +218,7 @@ class WalVerifierTest {
     }
 
     @Test
-    void refusesASymbolicLinkInPlaceOfATenant() throws IOException {
+    void rejectsASymbolicLinkInPlaceOfATenant() throws IOException {
         write(SECOND, 2);
         Path victim = root.resolve("tenants/43");
         Files.createDirectories(victim.resolve("wal"));
@@ -237,7 +237,7 @@ class WalVerifierTest {
     }
 
     @Test
-    void refusesASymbolicLinkInPlaceOfAWalDirectory() throws IOException {
+    void rejectsASymbolicLinkInPlaceOfAWalDirectory() throws IOException {
         Path victim = Files.createDirectory(root.resolve("victim"));
         Files.createDirectories(root.resolve("tenants/44"));
         Files.createSymbolicLink(root.resolve("tenants/44/wal"), victim);
@@ -256,7 +256,7 @@ class WalVerifierTest {
     }
 
     @Test
-    void refusesASymbolicLinkInPlaceOfAllTenants() throws IOException {
+    void rejectsASymbolicLinkInPlaceOfAllTenants() throws IOException {
         Path victim = Files.createDirectory(root.resolve("victim"));
         Files.createDirectories(victim.resolve("42/wal"));
         Files.createSymbolicLink(root.resolve("tenants"), victim);
@@ -268,7 +268,7 @@ class WalVerifierTest {
     }
 
     @Test
-    void refusesASymbolicLinkOrADirectoryInPlaceOfASegment() throws IOException {
+    void rejectsASymbolicLinkOrADirectoryInPlaceOfASegment() throws IOException {
         write(SECOND, 4);
         Path moved = root.resolve("moved");
         Files.move(segment(SECOND, 3), moved);

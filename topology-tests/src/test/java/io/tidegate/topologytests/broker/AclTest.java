@@ -197,9 +197,9 @@ final class AclTest {
 
     @Test
     void eachRoleCanDoItsWorkAndNoMore() throws Exception {
-        var refused = command("stranger", "init", "--set", "shards=2");
-        assertThat(refused.exit()).isEqualTo(1);
-        assertThat(refused.err())
+        var rejected = command("stranger", "init", "--set", "shards=2");
+        assertThat(rejected.exit()).isEqualTo(1);
+        assertThat(rejected.err())
                 .containsIgnoringCase("authoriz")
                 .doesNotContain("\tat ")
                 .doesNotContain(PASSWORD);
@@ -261,12 +261,12 @@ final class AclTest {
             var again = command("replayer", "rejections", "replay", "-o", "json");
             assertThat(again.out()).contains("\"done\":1");
 
-            assertRefused(() -> send("producer", "tenant-configs", "{}"));
-            assertRefused(() -> send("producer", "signals-accepted", "{}"));
-            assertRefused(() -> send("consumer", "signals", "{}"));
-            assertRefused(() -> send("operator", "signals-accepted", "{}"));
-            assertRefused(() -> readOne("producer", "quota-exceeded"));
-            assertRefused(() -> readOne("consumer", "tenant-configs"));
+            assertRejected(() -> send("producer", "tenant-configs", "{}"));
+            assertRejected(() -> send("producer", "signals-accepted", "{}"));
+            assertRejected(() -> send("consumer", "signals", "{}"));
+            assertRejected(() -> send("operator", "signals-accepted", "{}"));
+            assertRejected(() -> readOne("producer", "quota-exceeded"));
+            assertRejected(() -> readOne("consumer", "tenant-configs"));
             var byConsumer = command("consumer", "tenants", "set", "2", "--rate", "1");
             assertThat(byConsumer.exit()).isEqualTo(1);
             assertThat(process.logText()).doesNotContain("AuthorizationException");
@@ -314,7 +314,7 @@ final class AclTest {
         return http.get("/v1/tenants/%s/usage".formatted(tenant)).json();
     }
 
-    private static void assertRefused(org.assertj.core.api.ThrowableAssert.ThrowingCallable action) {
+    private static void assertRejected(org.assertj.core.api.ThrowableAssert.ThrowingCallable action) {
         assertThatThrownBy(action)
                 .satisfies(failure -> assertThat(failure instanceof ExecutionException ? failure.getCause() : failure)
                         .isInstanceOf(AuthorizationException.class));
@@ -324,7 +324,7 @@ final class AclTest {
         Map<String, Object> config = client(user);
         config.put("auto.offset.reset", "earliest");
         config.put("isolation.level", "read_committed");
-        config.put("group.id", "refusals-" + user);
+        config.put("group.id", "rejections-" + user);
         config.put("enable.auto.commit", false);
         config.put("allow.auto.create.topics", false);
         try (var consumer = new KafkaConsumer<>(config, new StringDeserializer(), new StringDeserializer())) {

@@ -42,13 +42,13 @@ class CommitHookTest {
             app.send(SIGNALS, i -> "{\"tenant_id\":1,\"item\":\"i%d\"}".formatted(i % (2 * ENTITIES)));
             JsonNode books = app.verify("a");
             long accepted = books.at("/tenants/1/in_wal").asLong();
-            long refused = books.at("/tenants/1/rejected/entity_limit").asLong();
-            assertThat(refused).isPositive();
+            long rejected = books.at("/tenants/1/rejected/entity_limit").asLong();
+            assertThat(rejected).isPositive();
 
             // What the changelog holds, committed, is what was decided: nothing waits for a later commit.
             JsonNode usage = usage(app);
             assertThat(usage.at("/usage/accepted").asLong()).isEqualTo(accepted);
-            assertThat(usage.at("/usage/rejected/entity_limit").asLong()).isEqualTo(refused);
+            assertThat(usage.at("/usage/rejected/entity_limit").asLong()).isEqualTo(rejected);
             assertThat(usage.at("/usage/entities/item").asLong()).isEqualTo(ENTITIES);
             assertThat(written(broker, "commithook-usage-changelog")).isLessThan(SIGNALS / 10);
             assertThat(written(broker, "commithook-entities-changelog")).isLessThan(SIGNALS / 10);
@@ -60,7 +60,7 @@ class CommitHookTest {
             app.send(10, i -> "{\"tenant_id\":1,\"item\":\"n%d\"}".formatted(i));
             books = app.verify("a");
             assertThat(books.at("/tenants/1/in_wal").asLong()).isEqualTo(accepted + ENTITIES);
-            assertThat(books.at("/tenants/1/rejected/entity_limit").asLong()).isEqualTo(refused + 10);
+            assertThat(books.at("/tenants/1/rejected/entity_limit").asLong()).isEqualTo(rejected + 10);
         }
     }
 

@@ -141,7 +141,7 @@ final class ConfigWriterTest {
     }
 
     @Test
-    void anEditThatRefusesWritesNothing() {
+    void anEditThatRejectsWritesNothing() {
         TenantId tenant = TenantId.of(2);
         try (ConfigWriter writer = new ConfigWriter(settings)) {
             long offset = change(writer, tenant, "test", before -> new Write(withRate(tenant, 1)))

@@ -197,9 +197,9 @@ final class KeyedGroupTest {
         assertAllStored();
         terminate(instance);
 
-        TidegateProcess refused = app.launch("a", "--set", KEYED);
-        assertThat(refused.awaitExit()).isNotZero();
-        assertThat(refused.logText()).contains("start one instance with group.protocol=classic");
+        TidegateProcess rejected = app.launch("a", "--set", KEYED);
+        assertThat(rejected.awaitExit()).isNotZero();
+        assertThat(rejected.logText()).contains("start one instance with group.protocol=classic");
 
         terminate(app.start("a", "--set", KEYED, "--set", "group.protocol=classic"));
         app.start("a", "--set", KEYED);

@@ -158,7 +158,7 @@ abstract class MainJobContract {
     }
 
     @Test
-    void aSecondProcessOnTheSameDataDirRefusesAndSaysWhoHasIt() throws Exception {
+    void aSecondProcessOnTheSameDataDirExitsAndSaysWhoHasIt() throws Exception {
         TidegateProcess first = app.start("a");
 
         TidegateProcess second = app.launch("a");
@@ -177,10 +177,10 @@ abstract class MainJobContract {
                     .get(30, TimeUnit.SECONDS);
         }
 
-        TidegateProcess refused = app.launch("a");
+        TidegateProcess rejected = app.launch("a");
 
-        assertThat(refused.awaitExit()).isEqualTo(1);
-        assertThat(refused.logText())
+        assertThat(rejected.awaitExit()).isEqualTo(1);
+        assertThat(rejected.logText())
                 .contains("must be LogAppendTime")
                 .contains("kafka-configs.sh --bootstrap-server " + bootstrapServers())
                 .contains("--add-config message.timestamp.type=LogAppendTime");

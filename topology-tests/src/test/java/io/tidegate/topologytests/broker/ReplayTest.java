@@ -39,7 +39,7 @@ import org.junit.jupiter.api.io.TempDir;
 @Tag("long")
 final class ReplayTest {
     private static final JsonMapper JSON = new JsonMapper();
-    private static final int REFUSED = 24;
+    private static final int REJECTED = 24;
 
     @TempDir
     Path temp;
@@ -65,44 +65,44 @@ final class ReplayTest {
     }
 
     @Test
-    void sendsEachRefusalAgainOnceAlsoWhenItIsKilled() throws Exception {
+    void sendsEachRejectionAgainOnceAlsoWhenItIsKilled() throws Exception {
         app.set("1", "--label", "One");
         app.set("2", "--rate", "0");
         app.set("3", "--rate", "0");
         app.set("4", "--rate", "0");
         app.awaitUsable("1");
-        app.send(REFUSED, i -> "{\"tenant_id\":2,\"item\":\"i%d\"}".formatted(i));
+        app.send(REJECTED, i -> "{\"tenant_id\":2,\"item\":\"i%d\"}".formatted(i));
         app.send(3, i -> "{\"tenant_id\":3}");
         app.send(3, i -> "{\"tenant_id\":4}");
         assertThat(app.verify("a").at("/tenants/2/rejected/rate_limited").asLong())
-                .isEqualTo(REFUSED);
-        assertThat(refusals("--tenant", "2").at("/2 rate_limited/hopeless").asLong())
-                .isEqualTo(REFUSED);
+                .isEqualTo(REJECTED);
+        assertThat(rejections("--tenant", "2").at("/2 rate_limited/hopeless").asLong())
+                .isEqualTo(REJECTED);
         app.set("2", "--rate", "8", "--burst", "100");
 
         // Only said, not done.
-        assertThat(refusals("--tenant", "2").at("/2 rate_limited/replayed").asLong())
-                .isEqualTo(REFUSED);
-        assertThat(app.verify("a").at("/tenants/2/in").asLong()).isEqualTo(REFUSED);
+        assertThat(rejections("--tenant", "2").at("/2 rate_limited/replayed").asLong())
+                .isEqualTo(REJECTED);
+        assertThat(app.verify("a").at("/tenants/2/in").asLong()).isEqualTo(REJECTED);
 
         killAReplayInTheMiddle();
-        long sentBefore = refusals("--tenant", "2").at("/2 rate_limited/done").asLong();
-        JsonNode rest = refusals("--tenant", "2", "--yes");
+        long sentBefore = rejections("--tenant", "2").at("/2 rate_limited/done").asLong();
+        JsonNode rest = rejections("--tenant", "2", "--yes");
         assertThat(sentBefore).isPositive();
         assertThat(rest.at("/2 rate_limited/done").asLong()).isEqualTo(sentBefore);
-        assertThat(rest.at("/2 rate_limited/replayed").asLong()).isEqualTo(REFUSED - sentBefore);
+        assertThat(rest.at("/2 rate_limited/replayed").asLong()).isEqualTo(REJECTED - sentBefore);
         // Another choice of the same rejections sends none of them again.
-        assertThat(refusals("--reason", "rate_limited", "--yes")
+        assertThat(rejections("--reason", "rate_limited", "--yes")
                         .at("/2 rate_limited/done")
                         .asLong())
-                .isEqualTo(REFUSED);
+                .isEqualTo(REJECTED);
 
         replayTenant3InPieces();
         endAReplayOfTenant4ByAnother();
 
         JsonNode books = app.verify("a");
-        assertThat(books.at("/tenants/2/in").asLong()).isEqualTo(2 * REFUSED);
-        assertThat(books.at("/tenants/2/in_wal").asLong()).isEqualTo(REFUSED);
+        assertThat(books.at("/tenants/2/in").asLong()).isEqualTo(2 * REJECTED);
+        assertThat(books.at("/tenants/2/in_wal").asLong()).isEqualTo(REJECTED);
         assertThat(books.at("/tenants/3/in").asLong()).isEqualTo(2 * 3);
         assertThat(books.at("/tenants/3/in_wal").asLong()).isEqualTo(3);
         assertThat(books.at("/tenants/4/in").asLong()).isEqualTo(3 + 1);
@@ -125,10 +125,10 @@ final class ReplayTest {
         assertThat(app.verify("a").at("/tenants/5/rejected/entity_limit").asLong())
                 .isEqualTo(20);
 
-        JsonNode plan = refusals("--tenant", "5").get("5 entity_limit");
+        JsonNode plan = rejections("--tenant", "5").get("5 entity_limit");
         assertThat(plan.path("hopeless").asLong()).isEqualTo(20);
         assertThat(plan.at("/still_rejected/entity_limit").asLong()).isEqualTo(20);
-        assertThat(refusals("--tenant", "5", "--yes")
+        assertThat(rejections("--tenant", "5", "--yes")
                         .at("/5 entity_limit/hopeless")
                         .asLong())
                 .isEqualTo(20);
@@ -139,8 +139,8 @@ final class ReplayTest {
         JsonNode planned = post("{\"tenant\":\"5\"}");
         JsonNode done = post("{\"tenant\":\"5\",\"dry_run\":false,\"ends\":%s}".formatted(planned.get("ends")));
         for (JsonNode answer : List.of(planned, done)) {
-            assertThat(answer.at("/refusals/0/replayed").asLong()).isEqualTo(2);
-            assertThat(answer.at("/refusals/0/still_rejected/entity_limit").asLong())
+            assertThat(answer.at("/rejections/0/replayed").asLong()).isEqualTo(2);
+            assertThat(answer.at("/rejections/0/still_rejected/entity_limit").asLong())
                     .isEqualTo(18);
         }
         JsonNode books = app.verify("a");
@@ -162,11 +162,11 @@ final class ReplayTest {
 
         letPass("6");
         String body = "{\"tenant\":\"6\",\"ends\":%s}";
-        assertThat(post(body.formatted(ends)).at("/refusals/0/replayed").asLong())
+        assertThat(post(body.formatted(ends)).at("/rejections/0/replayed").asLong())
                 .isEqualTo(2);
-        assertThat(post("{\"tenant\":\"6\"}").at("/refusals/0/replayed").asLong())
+        assertThat(post("{\"tenant\":\"6\"}").at("/rejections/0/replayed").asLong())
                 .isEqualTo(5);
-        assertThat(post(body.formatted("{}")).path("refusals")).isEmpty();
+        assertThat(post(body.formatted("{}")).path("rejections")).isEmpty();
     }
 
     /** At half of 2 a second a piece of one second sends one signal at most. */
@@ -177,14 +177,14 @@ final class ReplayTest {
         do {
             JsonNode piece = post("{\"tenant\":\"3\",\"dry_run\":false,\"max_seconds\":1}");
             assertThat(piece.path("dry_run").asBoolean()).isFalse();
-            long now = piece.at("/refusals/0/replayed").asLong();
+            long now = piece.at("/rejections/0/replayed").asLong();
             assertThat(now).isLessThanOrEqualTo(1);
             sent += now;
             endings.add(piece.path("ending").asText());
         } while (endings.get(endings.size() - 1).equals("time_over") && endings.size() < 60);
         assertThat(endings).hasSizeGreaterThanOrEqualTo(3).endsWith("complete");
         assertThat(sent).isEqualTo(3);
-        assertThat(post("{\"tenant\":\"3\"}").at("/refusals/0/done").asLong()).isEqualTo(3);
+        assertThat(post("{\"tenant\":\"3\"}").at("/rejections/0/done").asLong()).isEqualTo(3);
     }
 
     /** What is in the transaction that the other one ends is not sent, and not said to be. */
@@ -211,7 +211,7 @@ final class ReplayTest {
         assertThat(committed).containsExactly("1 replayed");
         assertThat(report.ending()).isEqualTo(ReplayReport.Ending.TAKEN_OVER);
         assertThat(report.count(ReplayReport.Outcome.REPLAYED)).isEqualTo(1);
-        JsonNode rest = post("{\"tenant\":\"4\"}").at("/refusals/0");
+        JsonNode rest = post("{\"tenant\":\"4\"}").at("/rejections/0");
         assertThat(rest.path("done").asLong()).isEqualTo(1);
         assertThat(rest.path("replayed").asLong()).isEqualTo(2);
     }
@@ -251,11 +251,11 @@ final class ReplayTest {
         }
     }
 
-    private JsonNode refusals(String... more) throws Exception {
+    private JsonNode rejections(String... more) throws Exception {
         List<String> arguments = new ArrayList<>(List.of("rejections", "replay", "-o", "json"));
         arguments.addAll(List.of(more));
         var result = app.tidegate(arguments.toArray(String[]::new));
         assertThat(result.exit()).as(result.err()).isZero();
-        return JSON.readTree(result.out()).get("refusals");
+        return JSON.readTree(result.out()).get("rejections");
     }
 }

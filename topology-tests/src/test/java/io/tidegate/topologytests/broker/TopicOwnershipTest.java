@@ -144,7 +144,7 @@ final class TopicOwnershipTest {
     }
 
     @Test
-    void aSecondApplicationIsRefusedBeforeAnythingIsWritten() throws Exception {
+    void aSecondApplicationIsRejectedBeforeAnythingIsWritten() throws Exception {
         Settings first = settings("first");
         assertThat(ensure(first).created()).hasSize(9);
         Map<TopicPartition, Long> before = written();
@@ -164,7 +164,7 @@ final class TopicOwnershipTest {
     }
 
     @Test
-    void regionsThatShareOutputsOrCommandsAreRefused() {
+    void regionsThatShareOutputsOrCommandsAreRejected() {
         String[] eu = ownTopics("eu", "topic.tenant.configs", "topic.tenant.commands", "topic.quota.events");
         String[] us = ownTopics("us", "topic.tenant.configs", "topic.tenant.commands", "topic.quota.events");
         ensure(settings("app-eu", with(eu, "region=eu")));

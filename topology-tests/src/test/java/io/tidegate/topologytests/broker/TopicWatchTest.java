@@ -216,10 +216,10 @@ final class TopicWatchTest {
 
         assertThat(instance.awaitExit()).as(instance::logText).isEqualTo(1);
         assertThat(instance.logText()).containsPattern("stopping: topic \\S+ .*was deleted");
-        TidegateProcess refused = app.launch("a");
-        assertThat(refused.awaitExit()).as(refused::logText).isEqualTo(1);
-        assertThat(refused.logText()).contains("deleted and created again since this application last ran");
-        RecommendedCommand.run(temp, RecommendedCommand.in(refused.logText(), "tidegate reset"), app.connection());
+        TidegateProcess rejected = app.launch("a");
+        assertThat(rejected.awaitExit()).as(rejected::logText).isEqualTo(1);
+        assertThat(rejected.logText()).contains("deleted and created again since this application last ran");
+        RecommendedCommand.run(temp, RecommendedCommand.in(rejected.logText(), "tidegate reset"), app.connection());
 
         app.start("a");
         app.send(10, i -> "{\"again\":%d}".formatted(i));

@@ -117,13 +117,13 @@ final class WalGuardTest {
         assertThat(offsets).isNotEmpty();
         admin.deleteStreamsGroupOffsets(name, offsets.keySet()).all().get();
 
-        TidegateProcess refused = app.launch("a");
+        TidegateProcess rejected = app.launch("a");
 
-        assertThat(refused.awaitExit()).as(refused::logText).isNotZero();
-        assertThat(refused.logText())
+        assertThat(rejected.awaitExit()).as(rejected::logText).isNotZero();
+        assertThat(rejected.logText())
                 .contains("the group %1$s has no committed offsets of %1$s.signals".formatted(name))
                 .contains("tidegate reset --topic %s.signals --to-latest".formatted(name));
-        RecommendedCommand.run(temp, RecommendedCommand.in(refused.logText(), "tidegate reset"), app.connection());
+        RecommendedCommand.run(temp, RecommendedCommand.in(rejected.logText(), "tidegate reset"), app.connection());
         app.start("a");
         app.send(10, i -> "{}");
         assertThat(app.verify("a").at("/tenants/0/in_wal").asLong()).isEqualTo(SIGNALS + 10);

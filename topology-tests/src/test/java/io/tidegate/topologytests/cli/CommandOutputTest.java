@@ -267,9 +267,9 @@ final class CommandOutputTest {
             app.verify("a");
             Set<String> before = topics(app);
 
-            InProcess refused = reset(app, "--yes");
-            assertThat(refused.exit()).isEqualTo(1);
-            assertThat(refused.err()).contains("instances of application.id resets", "stop all of them first");
+            InProcess rejected = reset(app, "--yes");
+            assertThat(rejected.exit()).isEqualTo(1);
+            assertThat(rejected.err()).contains("instances of application.id resets", "stop all of them first");
 
             instance.kill();
             TidegateProcess.await(

@@ -151,7 +151,7 @@ final class OperatorCommandsTest {
     }
 
     @Test
-    void aDryRunSaysWhatLimitsWouldHaveRefusedAndSetsNothing() throws Exception {
+    void aDryRunSaysWhatLimitsWouldHaveRejectedAndSetsNothing() throws Exception {
         app.init();
         app.set("1", "--label", "One");
         app.set("2", "--entities", "4", "--mode", "observe");

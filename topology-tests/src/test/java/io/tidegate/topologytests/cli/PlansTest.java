@@ -104,8 +104,8 @@ final class PlansTest {
                 .as("the API lists the same")
                 .isEqualTo(listed);
 
-        InProcess refused = run(1, "plans", "rm", "pro");
-        assertThat(refused.err()).contains("plan 'pro' is in use by 2 tenants, such as t42");
+        InProcess rejected = run(1, "plans", "rm", "pro");
+        assertThat(rejected.err()).contains("plan 'pro' is in use by 2 tenants, such as t42");
         run(0, "tenants", "unset", "42", "--plan");
         run(0, "tenants", "rm", "43");
         run(0, "plans", "rm", "pro");

@@ -94,11 +94,11 @@ final class RemediesTest {
         admin.createTopics(List.of(new NewTopic(app.topic("by-tenant"), 1, (short) 1)))
                 .all()
                 .get(30, TimeUnit.SECONDS);
-        var refused = app.tidegate("init");
-        assertThat(refused.exit()).isEqualTo(1);
-        assertThat(refused.err()).contains("at least 2 are needed (shards)");
+        var rejected = app.tidegate("init");
+        assertThat(rejected.exit()).isEqualTo(1);
+        assertThat(rejected.err()).contains("at least 2 are needed (shards)");
 
-        RecommendedCommand.run(temp, RecommendedCommand.in(refused.err(), "kafka-topics.sh"));
+        RecommendedCommand.run(temp, RecommendedCommand.in(rejected.err(), "kafka-topics.sh"));
 
         assertThat(app.tidegate("init").err()).doesNotContain("at least 2 are needed");
         return true;
@@ -184,10 +184,10 @@ final class RemediesTest {
         String[] init = new String[same.length + 1];
         init[0] = "init";
         System.arraycopy(same, 0, init, 1, same.length);
-        var refused = TidegateProcess.command(temp, init);
-        assertThat(refused.exit()).isEqualTo(1);
+        var rejected = TidegateProcess.command(temp, init);
+        assertThat(rejected.exit()).isEqualTo(1);
 
-        RecommendedCommand.run(temp, RecommendedCommand.in(refused.err(), "tidegate init --take-over"), same);
+        RecommendedCommand.run(temp, RecommendedCommand.in(rejected.err(), "tidegate init --take-over"), same);
 
         assertThat(TidegateProcess.command(temp, init).exit()).isZero();
         assertThat(app.tidegate("init").err()).contains("another application owns topics");

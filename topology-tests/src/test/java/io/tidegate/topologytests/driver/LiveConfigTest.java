@@ -45,7 +45,7 @@ class LiveConfigTest {
         assertThat(verdict("42")).isEqualTo(ACCEPTED);
         topology.configRecord(bytes("42"), null);
         assertThat(verdict("42")).isEqualTo("tenant_unknown");
-        assertThat(topology.refusedConfigs()).isZero();
+        assertThat(topology.rejectedConfigs()).isZero();
     }
 
     private void plan(String name, @Nullable String fields) {
@@ -95,7 +95,7 @@ class LiveConfigTest {
         assertThat(verdict("42")).isEqualTo(ACCEPTED);
         plan("pro", null);
         assertThat(verdict("42")).isEqualTo("tenant_unknown");
-        assertThat(topology.refusedConfigs()).isZero();
+        assertThat(topology.rejectedConfigs()).isZero();
     }
 
     @Test
@@ -174,19 +174,19 @@ class LiveConfigTest {
 
         topology.configRecord(bytes("42"), bytes(bad));
 
-        assertThat(topology.refusedConfigs()).isEqualTo(1);
+        assertThat(topology.rejectedConfigs()).isEqualTo(1);
         assertThat(verdict("42")).isEqualTo("rate_limited");
         assertThat(verdict("43")).isEqualTo("rate_limited");
     }
 
     @Test
-    void aDeeplyNestedConfigIsRefused() {
+    void aDeeplyNestedConfigIsRejected() {
         topology.config("42", "\"max_signals_per_sec\":0");
 
         topology.configRecord(
                 bytes("42"), bytes("{\"tenant_id\":42,\"x\":" + "[".repeat(100_000) + "]".repeat(100_000) + "}"));
 
-        assertThat(topology.refusedConfigs()).isEqualTo(1);
+        assertThat(topology.rejectedConfigs()).isEqualTo(1);
         assertThat(verdict("42")).isEqualTo("rate_limited");
     }
 
@@ -198,7 +198,7 @@ class LiveConfigTest {
         topology.configRecord(key == null ? null : bytes(key), bytes("{\"tenant_id\":42}"));
         topology.configRecord(key == null ? null : bytes(key), null);
 
-        assertThat(topology.refusedConfigs()).isEqualTo(2);
+        assertThat(topology.rejectedConfigs()).isEqualTo(2);
         assertThat(verdict("42")).isEqualTo("tenant_unknown");
     }
 
@@ -206,7 +206,7 @@ class LiveConfigTest {
     void aFieldOfALaterVersionIsIgnored() {
         topology.config("42", "\"max_signals_per_sec\":0,\"a_later_limit\":{\"deep\":[1]}");
 
-        assertThat(topology.refusedConfigs()).isZero();
+        assertThat(topology.rejectedConfigs()).isZero();
         assertThat(verdict("42")).isEqualTo("rate_limited");
     }
 
@@ -218,6 +218,6 @@ class LiveConfigTest {
         topology.config("42", "");
 
         assertThat(verdict("42")).isEqualTo(ACCEPTED);
-        assertThat(topology.refusedConfigs()).isEqualTo(1);
+        assertThat(topology.rejectedConfigs()).isEqualTo(1);
     }
 }

@@ -375,7 +375,7 @@ class QuotaRulesTest {
         }
 
         @Test
-        void aRateOfZeroRefusesAllAndWaitingDoesNotHelp() {
+        void aRateOfZeroRejectsAllAndWaitingDoesNotHelp() {
             topology.config(TENANT, "\"max_signals_per_sec\":0,\"burst_signals\":10");
 
             for (long ms : new long[] {0, 1, DAY_MS}) {
@@ -387,7 +387,7 @@ class QuotaRulesTest {
         }
 
         @Test
-        void aBurstOfZeroRefusesAllAndWaitingDoesNotHelp() {
+        void aBurstOfZeroRejectsAllAndWaitingDoesNotHelp() {
             topology.config(TENANT, "\"max_signals_per_sec\":10,\"burst_signals\":0");
 
             for (long ms : new long[] {0, 1, DAY_MS}) {
@@ -443,7 +443,7 @@ class QuotaRulesTest {
         }
 
         @Test
-        void aRefusedSignalAddsNoneOfItsEntities() {
+        void aRejectedSignalAddsNoneOfItsEntities() {
             topology.config(TENANT, "\"max_entities\":2");
             verdict(T0, "\"item\":\"a\"");
 
@@ -453,7 +453,7 @@ class QuotaRulesTest {
         }
 
         @Test
-        void aRefusedSignalCostsNoToken() {
+        void aRejectedSignalCostsNoToken() {
             topology.config(TENANT, "\"max_entities\":0,\"max_signals_per_sec\":1,\"burst_signals\":1");
 
             assertThat(topology.verdicts(5, TENANT, T0, "\"item\":\"a\"")).containsOnly("entity_limit");
@@ -461,7 +461,7 @@ class QuotaRulesTest {
         }
 
         @Test
-        void aSignalRefusedForItsRateAddsNoEntity() {
+        void aSignalRejectedForItsRateAddsNoEntity() {
             topology.config(TENANT, "\"max_entities\":1,\"max_signals_per_sec\":1,\"burst_signals\":1");
             verdict(T0);
 
@@ -470,7 +470,7 @@ class QuotaRulesTest {
         }
 
         @Test
-        void aLimitOfZeroRefusesEverySignalThatNamesAnEntity() {
+        void aLimitOfZeroRejectsEverySignalThatNamesAnEntity() {
             topology.config(TENANT, "\"max_entities\":0");
 
             assertThat(verdict(T0, "\"user\":1")).isEqualTo("entity_limit");
@@ -494,17 +494,17 @@ class QuotaRulesTest {
         }
 
         @Test
-        void aLowerLimitRefusesOnlyNewOnes() {
+        void aLowerLimitRejectsOnlyNewOnes() {
             topology.config(TENANT, "\"max_entities\":3");
             verdict(T0, "\"item\":1", "\"user\":1", "\"creator\":1");
 
             topology.config(TENANT, "\"max_entities\":1");
 
             assertThat(verdict(T0, "\"item\":1", "\"user\":1", "\"creator\":1")).isEqualTo(ACCEPTED);
-            Outcome refused = topology.send(TENANT, T0, "\"item\":2");
-            assertThat(refused.verdict()).isEqualTo("entity_limit");
-            assertThat(refused.header("tidegate.limit")).isEqualTo("1");
-            assertThat(refused.header("tidegate.observed")).isEqualTo("3");
+            Outcome rejected = topology.send(TENANT, T0, "\"item\":2");
+            assertThat(rejected.verdict()).isEqualTo("entity_limit");
+            assertThat(rejected.header("tidegate.limit")).isEqualTo("1");
+            assertThat(rejected.header("tidegate.observed")).isEqualTo("3");
         }
     }
 
@@ -596,10 +596,10 @@ class QuotaRulesTest {
 
             long bytes = seal();
 
-            Outcome refused = topology.send(TENANT, T0);
-            assertThat(refused.verdict()).isEqualTo("storage_limit");
-            assertThat(refused.header("tidegate.limit")).isEqualTo("1");
-            assertThat(refused.header("tidegate.observed")).isEqualTo(Long.toString(bytes));
+            Outcome rejected = topology.send(TENANT, T0);
+            assertThat(rejected.verdict()).isEqualTo("storage_limit");
+            assertThat(rejected.header("tidegate.limit")).isEqualTo("1");
+            assertThat(rejected.header("tidegate.observed")).isEqualTo(Long.toString(bytes));
         }
 
         @Test
@@ -630,7 +630,7 @@ class QuotaRulesTest {
         }
 
         @Test
-        void aLimitOfZeroRefusesAll() {
+        void aLimitOfZeroRejectsAll() {
             topology.config(TENANT, "\"max_storage_bytes\":0");
 
             assertThat(observed()).isEqualTo("0");
@@ -682,7 +682,7 @@ class QuotaRulesTest {
     @Nested
     class OtherRules {
         @Test
-        void aBlockedTenantIsRefusedUntilTheInstant() {
+        void aBlockedTenantIsRejectedUntilTheInstant() {
             topology.config(TENANT, "\"blocked_until\":\"" + Instant.ofEpochMilli(T0) + "\"");
 
             assertThat(topology.send(TENANT, T0 - DAY_MS).header("tidegate.retry_after_ms"))
@@ -706,10 +706,10 @@ class QuotaRulesTest {
             topology.config(TENANT, "\"required_regions\":[\"eu-1\"]");
             topology.config("7", "\"required_regions\":[]");
 
-            Outcome refused = topology.send(TENANT, T0);
+            Outcome rejected = topology.send(TENANT, T0);
 
-            assertThat(refused.verdict()).isEqualTo("region_not_allowed");
-            assertThat(refused.header("tidegate.retry_after_ms")).isNull();
+            assertThat(rejected.verdict()).isEqualTo("region_not_allowed");
+            assertThat(rejected.header("tidegate.retry_after_ms")).isNull();
             assertThat(topology.send("7", T0).verdict()).isEqualTo(ACCEPTED);
         }
 
@@ -737,7 +737,7 @@ class QuotaRulesTest {
         }
 
         @Test
-        void observeModeAcceptsWhatEveryQuotaWouldRefuse() {
+        void observeModeAcceptsWhatEveryQuotaWouldReject() {
             for (String quota : new String[] {
                 "\"blocked_until\":\"2100-01-01T00:00:00Z\"",
                 "\"required_regions\":[\"us-1\"]",
@@ -766,9 +766,9 @@ class QuotaRulesTest {
             topology.config(TENANT, quota);
 
             assertThat(verdict(T0)).isEqualTo("burst_exceeded");
-            Outcome refused = topology.send(TENANT, T0 + 1_000, "\"item\":2");
-            assertThat(refused.verdict()).isEqualTo("entity_limit");
-            assertThat(refused.header("tidegate.observed")).isEqualTo("2");
+            Outcome rejected = topology.send(TENANT, T0 + 1_000, "\"item\":2");
+            assertThat(rejected.verdict()).isEqualTo("entity_limit");
+            assertThat(rejected.header("tidegate.observed")).isEqualTo("2");
             assertThat(verdict(T0 + 1_000, "\"item\":1")).isEqualTo(ACCEPTED);
         }
 
@@ -788,12 +788,12 @@ class QuotaRulesTest {
             topology.config("0", "\"max_signals_per_sec\":1,\"burst_signals\":1");
 
             assertThat(topology.verdicts(2, TENANT, T0)).containsExactly(ACCEPTED, "burst_exceeded");
-            Outcome refused = topology.send("7", T0 + 1);
-            assertThat(refused.verdict()).isEqualTo(ACCEPTED);
-            refused = topology.send("7", T0 + 1);
-            assertThat(refused.verdict()).isEqualTo("burst_exceeded");
-            assertThat(refused.header("tidegate.tenant")).isEqualTo("7");
-            assertThat(refused.header("tidegate.config_offset")).isEqualTo("1");
+            Outcome rejected = topology.send("7", T0 + 1);
+            assertThat(rejected.verdict()).isEqualTo(ACCEPTED);
+            rejected = topology.send("7", T0 + 1);
+            assertThat(rejected.verdict()).isEqualTo("burst_exceeded");
+            assertThat(rejected.header("tidegate.tenant")).isEqualTo("7");
+            assertThat(rejected.header("tidegate.config_offset")).isEqualTo("1");
             assertThat(topology.verdicts(3, "9", T0)).containsOnly(ACCEPTED);
         }
     }

@@ -23,7 +23,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The headers of rejected records: exactly these, and set, not appended. */
-class RefusalHeadersTest {
+class RejectionHeadersTest {
     @TempDir(factory = MemoryDir.class)
     private Path dir;
 
@@ -189,7 +189,7 @@ class RefusalHeadersTest {
     }
 
     @Test
-    void theNumberOfReplaysSurvivesAnotherRefusal() {
+    void theNumberOfReplaysSurvivesAnotherRejection() {
         Outcome again = topology.send(
                 record("{\"tenant_id\":42}").header("tidegate.replays", "3").now());
 

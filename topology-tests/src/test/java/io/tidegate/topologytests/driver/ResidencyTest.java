@@ -67,7 +67,7 @@ final class ResidencyTest {
     }
 
     @Test
-    void refusesWhatCanGoNowhere() {
+    void rejectsWhatCanGoNowhere() {
         try (TopologyFixture app = inEurope()) {
             app.config("42", "\"required_regions\":[\"mars\"]");
 
@@ -114,7 +114,7 @@ final class ResidencyTest {
     }
 
     @Test
-    void refusesASignalThatSaysItWasEverywhere() {
+    void rejectsASignalThatSaysItWasEverywhere() {
         try (TopologyFixture app = inEurope()) {
             app.config("42", "\"required_regions\":[\"us\"]");
 

@@ -215,9 +215,9 @@ class TenantCommandsTest {
         long bytes = usage().sealedBytes();
         assertThat(command("42", "{\"command\":\"delete-tenant\"}"))
                 .singleElement()
-                .satisfies(refused -> {
-                    assertThat(refused.at("/event").asText()).isEqualTo("command_failed");
-                    assertThat(refused.at("/message").asText()).contains("still has a config");
+                .satisfies(rejected -> {
+                    assertThat(rejected.at("/event").asText()).isEqualTo("command_failed");
+                    assertThat(rejected.at("/message").asText()).contains("still has a config");
                 });
         tidegate.configRecord(bytes("42"), null);
         tidegate.read(WAL_SEGMENTS);
@@ -334,7 +334,7 @@ class TenantCommandsTest {
     }
 
     @Test
-    void anUnknownTenantThatIsOnlyRefusedLeavesNoState() {
+    void anUnknownTenantThatIsOnlyRejectedLeavesNoState() {
         tidegate.close();
         tidegate = TopologyFixture.in(dir.resolve("unknown"))
                 .unknown(UnknownTenants.DEFAULT_CONFIG)

@@ -170,11 +170,11 @@ class TenantSourceTest {
         try (TopologyFixture topology = start(TenantSource.TOPIC, "signals.42", "signals.7")) {
             topology.send("signals.7", record("{}").now());
             Outcome accepted = topology.send("signals.42", record("{}").now());
-            Outcome refused = topology.send("signals.7", record("{}").now());
+            Outcome rejected = topology.send("signals.7", record("{}").now());
 
             assertThat(accepted.header("tidegate.source")).isEqualTo("signals.42/0/0");
-            assertThat(refused.header("tidegate.source.topic")).isEqualTo("signals.7");
-            assertThat(refused.offsetOfSource()).isEqualTo(1);
+            assertThat(rejected.header("tidegate.source.topic")).isEqualTo("signals.7");
+            assertThat(rejected.offsetOfSource()).isEqualTo(1);
         }
     }
 

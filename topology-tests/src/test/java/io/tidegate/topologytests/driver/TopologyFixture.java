@@ -310,8 +310,8 @@ final class TopologyFixture implements AutoCloseable {
         return dataDir;
     }
 
-    long refusedConfigs() {
-        return configs.refusedCount();
+    long rejectedConfigs() {
+        return configs.rejectedCount();
     }
 
     /** Stores a config of the tenant with these fields, as JSON without the braces. */

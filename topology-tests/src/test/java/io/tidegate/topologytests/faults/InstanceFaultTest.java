@@ -285,7 +285,7 @@ final class InstanceFaultTest {
     }
 
     @Test
-    void aSessionThatTheBrokersRefuseIsAWarningAndNoFailure() throws Exception {
+    void aSessionThatTheBrokersRejectIsAWarningAndNoFailure() throws Exception {
         try (Deployment app =
                 new Deployment(cluster.bootstrapServers(), "session", temp, "session.timeout.ms=1800000")) {
             TidegateProcess instance = app.start("a");

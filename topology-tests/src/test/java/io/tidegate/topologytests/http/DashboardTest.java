@@ -304,7 +304,7 @@ final class DashboardTest {
     }
 
     @Test
-    void aRefusalAppearsAndWhatItSaysIsInert() {
+    void aRejectionAppearsAndWhatItSaysIsInert() {
         show(page, "#/rejections?tenant=3");
         awaitText("#tail-state", "live");
         String signal = "{\"tenant_id\":3,\"item\":%s,\"user\":\"u\"}".formatted(quoted(HOSTILE));
@@ -595,7 +595,7 @@ final class DashboardTest {
     }
 
     @Test
-    void whatWasRefusedIsSentAgainAfterSayingWhatWillBe() throws Exception {
+    void whatWasRejectedIsSentAgainAfterSayingWhatWillBe() throws Exception {
         put("7", "{\"label\":\"Replayed\",\"max_entities\":1}");
         deployment.send(3, i -> "{\"tenant_id\":7,\"item\":\"a%d\"}".formatted(i));
         awaitRejected("7", 2);

@@ -68,13 +68,13 @@ final class HttpClusterTest {
 
             second.kill();
 
-            int refused = 0;
+            int rejected = 0;
             long deadline = System.nanoTime() + WITHIN.toNanos();
             boolean whole = false;
             while (!whole && System.nanoTime() < deadline) {
                 Http.Answer list = a.get("/v1/tenants");
                 if (list.status() == 503) {
-                    refused++;
+                    rejected++;
                     assertThat(list.problem()).isIn("rebalancing", "instance_unreachable");
                     assertThat(list.header("Retry-After")).isNotEmpty();
                 } else {
@@ -83,7 +83,7 @@ final class HttpClusterTest {
                     whole = true;
                 }
             }
-            assertThat(whole).as("a list after %d rejections", refused).isTrue();
+            assertThat(whole).as("a list after %d rejections", rejected).isTrue();
             assertThat(accepted(a, 10)).isTrue();
 
             // Cut off, nobody can know who decides by now; then it is known again.

@@ -708,7 +708,7 @@ final class HttpContractTest {
     }
 
     @Test
-    void aRefusalIsInTheStreamOfWhoMaySeeIt() throws Exception {
+    void aRejectionIsInTheStreamOfWhoMaySeeIt() throws Exception {
         Http admin = http.as(ADMIN);
         assertThat(admin.send("PUT", "/v1/tenants/50", "{\"max_signals_per_sec\":0}")
                         .status())
