@@ -41,9 +41,9 @@ public enum EntityKind {
     /** How many of this kind a config allows; {@link Long#MAX_VALUE} if it does not limit them. */
     long maxIn(TenantConfig config) {
         return switch (this) {
-            case ITEM -> config.itemsMax();
-            case USER -> config.usersMax();
-            case CREATOR -> config.creatorsMax();
+            case ITEM -> config.itemLimit();
+            case USER -> config.userLimit();
+            case CREATOR -> config.creatorLimit();
         };
     }
 

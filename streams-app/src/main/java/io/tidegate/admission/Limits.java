@@ -54,9 +54,9 @@ final class Limits {
         requiredRegions = config.requiredRegions();
         blockedUntilMs =
                 config.blockedUntil() == null ? 0 : config.blockedUntil().toEpochMilli();
-        storageBytesMax = config.storageBytesMax();
-        signalBytesMax = config.signalBytesMax();
-        entitiesMax = config.entitiesMax();
+        storageBytesMax = config.storageLimit();
+        signalBytesMax = config.signalBytesLimit();
+        entitiesMax = config.entityLimit();
         idleTtlMs = config.idleTtlMs();
         hasRate = config.maxSignalsPerSec() != null;
         rate = config.maxSignalsPerSec() == null ? 0 : config.maxSignalsPerSec();

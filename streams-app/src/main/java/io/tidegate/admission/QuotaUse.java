@@ -97,7 +97,7 @@ public final class QuotaUse {
     }
 
     public static long entitiesPercent(@Nullable TenantUsage usage, TenantConfig config) {
-        return share(usage == null ? 0 : usage.entityCount(), config.entitiesMax());
+        return share(usage == null ? 0 : usage.entityCount(), config.entityLimit());
     }
 
     /** Whether a signal names an entity of a kind of which the tenant has as many as it may. */
@@ -111,7 +111,7 @@ public final class QuotaUse {
     }
 
     public static long storagePercent(@Nullable TenantUsage usage, TenantConfig config) {
-        return share(usage == null ? 0 : usage.sealedBytes(), config.storageBytesMax());
+        return share(usage == null ? 0 : usage.sealedBytes(), config.storageLimit());
     }
 
     /** What {@code used} is of a limit, in percent. */

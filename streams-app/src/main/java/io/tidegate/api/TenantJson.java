@@ -163,7 +163,7 @@ final class TenantJson {
     private static ObjectNode bytes(@Nullable TenantUsage usage, @Nullable TenantConfig config, long nowMs) {
         ObjectNode json = Json.object();
         json.put("accepted", usage == null ? 0 : usage.acceptedBytes());
-        long largest = config == null ? Long.MAX_VALUE : config.signalBytesMax();
+        long largest = config == null ? Long.MAX_VALUE : config.signalBytesLimit();
         json.put("signal_limit", largest == Long.MAX_VALUE ? null : (Long) largest);
         json.put("limit_per_sec", config == null ? null : config.maxBytesPerSec());
         if (config != null && config.maxBytesPerSec() != null) {

@@ -144,6 +144,6 @@ final class ConfigTexts {
         if (config == null) {
             return "-";
         }
-        return config.maxStorageBytes() == null ? "unlimited" : Amounts.size(config.storageBytesMax());
+        return config.maxStorageBytes() == null ? "unlimited" : Amounts.size(config.storageLimit());
     }
 }

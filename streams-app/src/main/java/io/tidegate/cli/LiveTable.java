@@ -141,9 +141,9 @@ final class LiveTable {
             Long rate = limits.maxSignalsPerSec();
             cells.add(rate == null ? null : count(rate) + "/s");
             String entities = count(row.usage().entityCountAt(row.usage().lastDecisionMs()));
-            cells.add(limits.maxEntities() == null ? entities : entities + "/" + count(limits.entitiesMax()));
+            cells.add(limits.maxEntities() == null ? entities : entities + "/" + count(limits.entityLimit()));
             String storage = size(row.usage().sealedBytes());
-            cells.add(limits.maxStorageBytes() == null ? storage : storage + "/" + size(limits.storageBytesMax()));
+            cells.add(limits.maxStorageBytes() == null ? storage : storage + "/" + size(limits.storageLimit()));
             if (texts.reasons() != Reasons.NONE) {
                 cells.add(reasons(row.usage(), texts.reasons()));
             }

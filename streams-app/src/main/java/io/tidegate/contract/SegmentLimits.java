@@ -21,7 +21,7 @@ public record SegmentLimits(long bytes, long ageMs) {
     public static final long BYTES_MIN = 16 * 1024;
 
     public static SegmentLimits of(TenantConfig config, WalSettings wal) {
-        long part = Math.max(BYTES_MIN, config.storageBytesMax() / QUOTA_PARTS);
+        long part = Math.max(BYTES_MIN, config.storageLimit() / QUOTA_PARTS);
         return new SegmentLimits(
                 Math.min(wal.segmentBytes(), part), wal.segmentAge().toMillis());
     }

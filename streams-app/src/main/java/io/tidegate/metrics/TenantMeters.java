@@ -107,7 +107,7 @@ final class TenantMeters {
                 "Bytes that the byte bucket would have let pass at the last decision",
                 chosen -> chosen.config().maxBytesPerSec() == null ? null : (Number) chosen.byteTokens());
         gauge(MetricNames.TENANT_SIGNAL_BYTES_LIMIT, "Bytes of the largest signal that can pass", chosen -> {
-            long largest = chosen.config().signalBytesMax();
+            long largest = chosen.config().signalBytesLimit();
             return largest == Long.MAX_VALUE ? null : (Number) largest;
         });
         gauge(MetricNames.TENANT_ITEMS, "Distinct items in use", Use::items);

@@ -144,10 +144,10 @@ final class TenantUse {
         double nearness = -1;
         if (config.maxEntities() != null) {
             long entities = usage.entityCountAt(usage.lastDecisionMs());
-            nearness = Math.max(nearness, (double) entities / Math.max(1, config.entitiesMax()));
+            nearness = Math.max(nearness, (double) entities / Math.max(1, config.entityLimit()));
         }
         if (config.maxStorageBytes() != null) {
-            nearness = Math.max(nearness, (double) usage.sealedBytes() / Math.max(1, config.storageBytesMax()));
+            nearness = Math.max(nearness, (double) usage.sealedBytes() / Math.max(1, config.storageLimit()));
         }
         if (!config.periods().isEmpty()) {
             nearness = Math.max(nearness, periodPercent(config, usage, nowMs) / PERCENT);

@@ -130,7 +130,7 @@ public final class ConfigWarnings {
                                     config.toBuilder().burstBytes(null).build().bytesBurst())));
         }
         Long largest = config.maxSignalBytes();
-        if (largest != null && largest > config.signalBytesMax()) {
+        if (largest != null && largest > config.signalBytesLimit()) {
             warnings.add(new Warning(
                     "signal_bytes_above_burst",
                     "max_signal_bytes",

@@ -561,32 +561,32 @@ public record TenantConfig(
 
     /** The size of the largest value that can pass: {@link #maxSignalBytes}, and what fits into the byte bucket. */
     @JsonIgnore
-    public long signalBytesMax() {
+    public long signalBytesLimit() {
         long max = maxSignalBytes == null ? Long.MAX_VALUE : maxSignalBytes;
         return maxBytesPerSec == null || maxBytesPerSec.signum() == 0 ? max : Math.min(max, bytesBurst());
     }
 
     /** {@link #maxEntities} as a long; what does not fit, or is unlimited, is a count that no tenant reaches. */
     @JsonIgnore
-    public long entitiesMax() {
+    public long entityLimit() {
         return saturated(maxEntities);
     }
 
-    /** {@link #maxItems} as a long, like {@link #entitiesMax}. */
+    /** {@link #maxItems} as a long, like {@link #entityLimit}. */
     @JsonIgnore
-    public long itemsMax() {
+    public long itemLimit() {
         return saturated(maxItems);
     }
 
-    /** {@link #maxUsers} as a long, like {@link #entitiesMax}. */
+    /** {@link #maxUsers} as a long, like {@link #entityLimit}. */
     @JsonIgnore
-    public long usersMax() {
+    public long userLimit() {
         return saturated(maxUsers);
     }
 
-    /** {@link #maxCreators} as a long, like {@link #entitiesMax}. */
+    /** {@link #maxCreators} as a long, like {@link #entityLimit}. */
     @JsonIgnore
-    public long creatorsMax() {
+    public long creatorLimit() {
         return saturated(maxCreators);
     }
 
@@ -604,7 +604,7 @@ public record TenantConfig(
 
     /** {@link #maxStorageBytes} as a long; what does not fit, or is unlimited, is a size that no disk reaches. */
     @JsonIgnore
-    public long storageBytesMax() {
+    public long storageLimit() {
         return saturated(maxStorageBytes);
     }
 

@@ -166,7 +166,7 @@ final class ReplayJudge {
             return Reason.SIGNAL_RATE_LIMITED;
         }
         Added more = needsUsage(config) ? added.computeIfAbsent(tenant, id -> new Added()) : new Added();
-        if (config.maxStorageBytes() != null && usage.sealedBytes() + more.bytes >= config.storageBytesMax()) {
+        if (config.maxStorageBytes() != null && usage.sealedBytes() + more.bytes >= config.storageLimit()) {
             return Reason.STORAGE_LIMIT;
         }
         if (config.limitsEntities() || !config.periods().isEmpty()) {
@@ -181,7 +181,7 @@ final class ReplayJudge {
 
     /** The limits without rates. What no bucket of bytes can hold stays too large. */
     private static TenantConfig unrated(TenantConfig config) {
-        long largest = config.signalBytesMax();
+        long largest = config.signalBytesLimit();
         return config.toBuilder()
                 .maxSignalsPerSec(null)
                 .burstSignals(null)
@@ -211,7 +211,7 @@ final class ReplayJudge {
             return null;
         }
         usage.expireIdle(nowMs);
-        if (usage.entityCount() + more.entities >= unrated.entitiesMax()
+        if (usage.entityCount() + more.entities >= unrated.entityLimit()
                 || QuotaUse.namesFullKind(usage, unrated, signal)) {
             return Reason.ENTITY_LIMIT;
         }

@@ -121,8 +121,8 @@ class IdleEntitiesModelTest {
         after.addAll(named);
         long users = count("user ", after);
         return after.size() == before.size()
-                || (after.size() <= config.entitiesMax()
-                        && (users <= config.usersMax() || users == count("user ", before)));
+                || (after.size() <= config.entityLimit()
+                        && (users <= config.userLimit() || users == count("user ", before)));
     }
 
     private static long count(String kind, Set<String> ids) {

@@ -186,11 +186,11 @@ class ComposeFilesTest {
 
         assertThat(tenants.get(TenantId.of(1)).maxSignalsPerSec()).isGreaterThan((long) perSecond(1));
         assertThat((double) tenants.get(TenantId.of(2)).maxSignalsPerSec()).isLessThan(perSecond(2) / 1.5);
-        assertThat(tenants.get(TenantId.of(3)).entitiesMax()).isLessThan((long) (2 * entitiesOfEachKind) + 1);
-        assertThat(tenants.get(TenantId.of(4)).entitiesMax())
+        assertThat(tenants.get(TenantId.of(3)).entityLimit()).isLessThan((long) (2 * entitiesOfEachKind) + 1);
+        assertThat(tenants.get(TenantId.of(4)).entityLimit())
                 .isBetween((long) (3 * entitiesOfEachKind), (long) (3 * entitiesOfEachKind / 0.8));
         // Only whole segments count.
-        long storage = tenants.get(TenantId.of(5)).storageBytesMax();
+        long storage = tenants.get(TenantId.of(5)).storageLimit();
         double segments = Math.ceil((double) storage / segmentBytes);
         assertThat(segments * segmentBytes / (perSecond(5) * bytes)).isLessThan(REACHED_WITHIN_S);
         assertThat(tenants.get(TenantId.of(6)).maxBytesPerSec())
@@ -199,7 +199,7 @@ class ComposeFilesTest {
                 .isLessThan(BigInteger.valueOf((long) (perSecond(7) * REACHED_WITHIN_S)));
         assertThat((double) tenants.get(TenantId.of(8)).signals().get("view").maxSignalsPerSec())
                 .isLessThan(perSecond(8));
-        assertThat((double) tenants.get(TenantId.of(9)).signalBytesMax()).isLessThan(bytes);
+        assertThat((double) tenants.get(TenantId.of(9)).signalBytesLimit()).isLessThan(bytes);
         assertThat(tenants.get(TenantId.of(10)).blockedUntil()).isNotNull();
         assertThat(tenants).doesNotContainKey(TenantId.of((long) option("tenants")));
     }

@@ -82,14 +82,14 @@ class TenantConfigTest {
 
     @Test
     void limitsThatNothingCanReachSaturate() {
-        assertThat(withLimits(null, null).entitiesMax()).isEqualTo(Long.MAX_VALUE);
-        assertThat(withLimits(null, null).storageBytesMax()).isEqualTo(Long.MAX_VALUE);
+        assertThat(withLimits(null, null).entityLimit()).isEqualTo(Long.MAX_VALUE);
+        assertThat(withLimits(null, null).storageLimit()).isEqualTo(Long.MAX_VALUE);
         TenantConfig largest = withLimits(TenantConfig.U64_MAX, BigInteger.ONE.shiftLeft(63));
-        assertThat(largest.entitiesMax()).isEqualTo(Long.MAX_VALUE);
-        assertThat(largest.storageBytesMax()).isEqualTo(Long.MAX_VALUE);
+        assertThat(largest.entityLimit()).isEqualTo(Long.MAX_VALUE);
+        assertThat(largest.storageLimit()).isEqualTo(Long.MAX_VALUE);
         TenantConfig small = withLimits(BigInteger.ZERO, BigInteger.valueOf(Long.MAX_VALUE - 1));
-        assertThat(small.entitiesMax()).isZero();
-        assertThat(small.storageBytesMax()).isEqualTo(Long.MAX_VALUE - 1);
+        assertThat(small.entityLimit()).isZero();
+        assertThat(small.storageLimit()).isEqualTo(Long.MAX_VALUE - 1);
     }
 
     @Test

@@ -326,17 +326,17 @@ final class Invariants {
                     .toList();
             assertThat((long) counting.size())
                     .as("entities of tenant %s at signal %d", tenant, one.number())
-                    .isLessThanOrEqualTo(config.entitiesMax());
+                    .isLessThanOrEqualTo(config.entityLimit());
             assertThat(counting.stream()
                             .filter(entity -> entity.startsWith("user "))
                             .count())
                     .as("users of tenant %s at signal %d", tenant, one.number())
-                    .isLessThanOrEqualTo(config.usersMax());
+                    .isLessThanOrEqualTo(config.userLimit());
         }
         if (clockMs - stored.get(0).timestampMs() > 10 * config.idleTtlMs()) {
             assertThat((long) lastNamedMs.size())
                     .as("entities of tenant %s over the whole time", tenant)
-                    .isGreaterThan(Math.min(config.entitiesMax(), config.usersMax()));
+                    .isGreaterThan(Math.min(config.entityLimit(), config.userLimit()));
         }
     }
 
