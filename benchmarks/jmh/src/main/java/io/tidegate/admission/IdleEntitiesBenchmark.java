@@ -23,7 +23,7 @@ import org.openjdk.jmh.annotations.State;
  *
  * <p>{@code entities} of one generation expire before the first measured signal. Each signal then names a known entity and a new one, so that it
  * sweeps and collects its part; one more generation begins with every thousandth. Each iteration fills the set first, which takes
- * many seconds: {@code benchmarks/micro IdleEntities -f 1 -wi 1 -i 3 -r 10}.
+ * many seconds: {@code benchmarks/micro --quick IdleEntities}.
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.SampleTime)
