@@ -35,6 +35,10 @@ import org.jspecify.annotations.Nullable;
 public final class TopicReader implements AutoCloseable {
     private static final Duration SILENCE_MAX = Duration.ofSeconds(60);
     private static final Duration POLL = Duration.ofMillis(200);
+
+    /** How long a broker holds a fetch that finds nothing. Closing the consumer waits for it: half of a short command, with Kafka's default. */
+    static final int FETCH_WAIT_MS = 50;
+
     private static final Duration METADATA_WITHIN = Duration.ofSeconds(30);
 
     /** How far {@link #newest} looks back for each record that it is to find, and by which factor it looks further. */
@@ -63,6 +67,7 @@ public final class TopicReader implements AutoCloseable {
         config.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, false);
         config.put(ConsumerConfig.ALLOW_AUTO_CREATE_TOPICS_CONFIG, false);
         config.put(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, 10_000);
+        config.putIfAbsent(ConsumerConfig.FETCH_MAX_WAIT_MS_CONFIG, FETCH_WAIT_MS);
         try {
             consumer = new KafkaConsumer<>(config, new ByteArrayDeserializer(), new ByteArrayDeserializer());
         } catch (KafkaException e) {
