@@ -47,15 +47,22 @@ final class QuotedEvent implements ILoggingEvent {
             return null;
         }
         Object[] quoted = new Object[values.length];
-        Matcher place = PLACE.matcher(String.valueOf(event.getMessage()));
+        String template = String.valueOf(event.getMessage());
+        Matcher place = PLACE.matcher(template);
         for (int i = 0; i < values.length; i++) {
-            boolean isSentence = place.find() && "why".equals(place.group(1));
+            boolean isSentence = place.find() && isSentence(template, place);
             String text = String.valueOf(values[i]);
             quoted[i] = values[i] instanceof Number || values[i] instanceof Boolean
                     ? values[i]
                     : isSentence ? QuotedText.sentence(text) : QuotedText.value(text);
         }
         return quoted;
+    }
+
+    /** Where a sentence stands: as {@code why}, or without a name at the beginning or after a colon. Others have a remedy at their end. */
+    private static boolean isSentence(String template, Matcher place) {
+        String name = place.group(1);
+        return name == null ? place.start() == 0 || template.startsWith(": ", place.start() - 2) : name.equals("why");
     }
 
     @Override

@@ -97,14 +97,15 @@ final class LogContentTest {
     }
 
     /** A remedy that a message ends with is not content. */
-    @Test
-    void aSentenceOfOursIsWhole() {
+    @ParameterizedTest
+    @ValueSource(strings = {"failed why=\"{}\"", "stopped: {}", "{}"})
+    void aSentenceOfOursIsWhole(String template) {
         String why =
                 "reading from 127.0.0.1:1: no answer within 30 s. Is the broker up, is its security as set here, and can"
                         + " the address that it advertises (advertised.listeners) be reached from here? TIDEGATE_LOG_LEVEL=INFO"
                         + " shows each attempt";
 
-        assertThat(encoded(encoder("text"), event("io.tidegate.X", "failed why=\"{}\"", null, why)))
+        assertThat(encoded(encoder("text"), event("io.tidegate.X", template, null, why)))
                 .contains(why);
     }
 
