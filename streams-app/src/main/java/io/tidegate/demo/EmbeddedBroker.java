@@ -13,6 +13,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AdminClientConfig;
+import org.apache.kafka.clients.admin.DescribeClusterResult;
 
 /**
  * A real KRaft broker as a child process on loopback, its files under one directory. Can be killed and started again on
@@ -47,6 +48,10 @@ public final class EmbeddedBroker implements AutoCloseable {
     public static EmbeddedBroker start(Path directory, int port, Map<String, String> overrides)
             throws IOException, InterruptedException {
         Files.createDirectories(directory);
+        if (port > 0 && !FreePorts.isFree(port)) {
+            throw new IOException(
+                    "port %d of 127.0.0.1 is taken: stop what listens there, or choose another port".formatted(port));
+        }
         List<Integer> free = FreePorts.find(2);
         int listen = port > 0 ? port : free.get(0);
         int controller = free.get(1);
@@ -130,10 +135,14 @@ public final class EmbeddedBroker implements AutoCloseable {
                             .formatted(process.exitValue(), logTail()));
                 }
                 try {
-                    if (!admin.describeCluster()
-                            .nodes()
-                            .get(1, TimeUnit.SECONDS)
-                            .isEmpty()) {
+                    DescribeClusterResult cluster = admin.describeCluster();
+                    String id = cluster.clusterId().get(1, TimeUnit.SECONDS);
+                    if (!CLUSTER_ID.equals(id)) {
+                        close();
+                        throw new IOException(
+                                "another Kafka cluster, %s, answers at %s".formatted(id, bootstrapServers()));
+                    }
+                    if (!cluster.nodes().get(1, TimeUnit.SECONDS).isEmpty()) {
                         return;
                     }
                 } catch (ExecutionException | java.util.concurrent.TimeoutException e) {

@@ -1,0 +1,23 @@
+package io.tidegate.demo;
+
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.file.Path;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class EmbeddedBrokerTest {
+    /** Another broker that listens there would be taken for this one, and get the demo's topics and traffic. */
+    @Test
+    void doesNotStartOnAPortThatIsTaken(@TempDir Path directory) throws IOException {
+        try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            assertThatThrownBy(() -> EmbeddedBroker.start(directory, taken.getLocalPort(), Map.of()))
+                    .isInstanceOf(IOException.class)
+                    .hasMessageContaining("port %d of 127.0.0.1 is taken".formatted(taken.getLocalPort()));
+        }
+    }
+}
