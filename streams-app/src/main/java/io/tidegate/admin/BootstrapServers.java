@@ -36,6 +36,9 @@ public final class BootstrapServers {
      */
     private static final int CORRELATION_ID = 0x0d0a0d0a;
 
+    /** More than any answer to the request has. */
+    private static final int VERSIONS_BYTES_MAX = 65_536;
+
     private static final int TLS_ALERT = 0x15;
     private static final int TLS_HANDSHAKE = 0x16;
     private static final int TLS_MAJOR_VERSION = 3;
@@ -165,10 +168,15 @@ public final class BootstrapServers {
      */
     private static @Nullable String notKafka(Socket socket) {
         byte[] answer;
+        byte[] versions = new byte[0];
         try {
             socket.setSoTimeout(CONNECT_MS);
             socket.getOutputStream().write(apiVersionsRequest());
             answer = socket.getInputStream().readNBytes(2 * Integer.BYTES);
+            if (isAnswer(answer)) {
+                int size = ByteBuffer.wrap(answer).getInt() - Integer.BYTES;
+                versions = socket.getInputStream().readNBytes(Math.min(Math.max(0, size), VERSIONS_BYTES_MAX));
+            }
         } catch (SocketTimeoutException e) {
             return null;
         } catch (IOException e) {
@@ -182,12 +190,33 @@ public final class BootstrapServers {
                 && answer[1] == TLS_MAJOR_VERSION) {
             return "the listener expects TLS, and kafka.security.protocol is not SSL or SASL_SSL";
         }
-        if (answer.length == 2 * Integer.BYTES && ByteBuffer.wrap(answer).getInt(Integer.BYTES) == CORRELATION_ID) {
-            return null;
+        if (isAnswer(answer)) {
+            return isBroker(ByteBuffer.wrap(versions))
+                    ? null
+                    : "a KRaft controller answers there, brokers have another port";
         }
         return new String(answer, US_ASCII).startsWith("HTTP/")
                 ? "an HTTP server answers there"
                 : "what answers there is not a Kafka broker";
+    }
+
+    private static boolean isAnswer(byte[] answer) {
+        return answer.length == 2 * Integer.BYTES && ByteBuffer.wrap(answer).getInt(Integer.BYTES) == CORRELATION_ID;
+    }
+
+    /** Whether requests for metadata, which controllers do not take, are among those that are answered; an error code is a broker's too. */
+    private static boolean isBroker(ByteBuffer versions) {
+        if (versions.remaining() < Short.BYTES + Integer.BYTES || versions.getShort() != 0) {
+            return true;
+        }
+        for (int left = versions.getInt(); left > 0 && versions.remaining() >= 3 * Short.BYTES; left--) {
+            short key = versions.getShort();
+            versions.getInt(); // the lowest and the highest version
+            if (key == ApiKeys.METADATA.id) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** Size, request header version 1 without a client id, and no body: version 0, which every broker knows. */

@@ -69,6 +69,9 @@ class UnreachableBrokerTest {
         assertThat(run.err()).contains("127.0.0.1:", "the name no-such-host.invalid is not known here");
     }
 
+    /** Size, correlation id, no error, and one request that is answered: that of the versions. */
+    private static final byte[] CONTROLLER = {0, 0, 0, 16, 0x0d, 0x0a, 0x0d, 0x0a, 0, 0, 0, 0, 0, 1, 0, 18, 0, 0, 0, 4};
+
     /** Listens at a port of its own, reads one request and gives this answer. */
     private static ServerSocket listener(byte[] answer) throws IOException {
         ServerSocket server = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
@@ -94,6 +97,7 @@ class UnreachableBrokerTest {
                 Arguments.of("tenants ls", new byte[0], "the connection is closed when a Kafka client speaks"),
                 Arguments.of("run", new byte[] {0x15, 3, 3, 0, 2, 2, 10}, "the listener expects TLS"),
                 Arguments.of("tenants ls", "SSH-2.0-OpenSSH".getBytes(US_ASCII), "is not a Kafka broker"),
+                Arguments.of("tenants ls", CONTROLLER, "a KRaft controller answers there"),
                 Arguments.of("run", "HTTP/1.1 400 Bad Request".getBytes(US_ASCII), "an HTTP server answers there"));
     }
 
