@@ -60,8 +60,15 @@ final class WalPruneCommand extends OwnerRequest {
             json.put("bytes", bytes);
             print(output.line(json));
         } else {
-            print("tenant %s: %d sealed segments of %s below %d %s"
-                    .formatted(tenant, segments, Amounts.size(bytes), belowSeq, what));
+            print("tenant %s: %d %ssegments of %s below %d %s%s"
+                    .formatted(
+                            tenant,
+                            segments,
+                            dryRun ? "sealed " : "",
+                            Amounts.size(bytes),
+                            belowSeq,
+                            what,
+                            dryRun ? ", and the open one if all its signals are below" : ""));
         }
         return ExitCodes.OK;
     }

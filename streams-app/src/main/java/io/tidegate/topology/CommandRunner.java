@@ -1,6 +1,7 @@
 package io.tidegate.topology;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.admission.OpenSegment;
 import io.tidegate.contract.TenantCommand;
 import io.tidegate.contract.TenantCommand.DeleteTenant;
 import io.tidegate.contract.TenantCommand.ForgetEntity;
@@ -89,14 +90,16 @@ final class CommandRunner {
     private void prune(TenantId tenant, PruneWal command, ObjectNode answer, long atMs) {
         CachedTenant state = states.of(tenant);
         long belowSeq = Math.min(command.belowSeq(), state.usage().acceptedCount());
+        OpenSegment open = state.usage().openSegment();
         Removal removal = states.prune(state, belowSeq);
+        boolean openWent = open.isOpen() && !state.usage().openSegment().isOpen();
         if (belowSeq > 0) {
             forget(tenant, removal, atMs);
             pruneFiles(tenant, belowSeq, TidegateHeaders.PRUNE_WAL, atMs);
         }
         answer.put("below_seq", belowSeq)
-                .put("segments", removal.segments().size())
-                .put("bytes", removal.bytes());
+                .put("segments", removal.segments().size() + (openWent ? 1 : 0))
+                .put("bytes", removal.bytes() + (openWent ? open.bytes() : 0));
     }
 
     private void delete(TenantId tenant, ObjectNode answer, @Nullable String id, long atMs) {

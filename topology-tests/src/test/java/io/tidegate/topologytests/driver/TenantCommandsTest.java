@@ -13,6 +13,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.tidegate.admission.OpenSegment;
 import io.tidegate.admission.TenantUsage;
 import io.tidegate.contract.TidegateHeaders;
 import io.tidegate.tenant.UnknownTenants;
@@ -137,8 +138,12 @@ class TenantCommandsTest {
     void aSignalAfterAPruneOfEverythingBeginsASegmentThatCountsFromIt() {
         tidegate.config("42", "");
         assertThat(tidegate.send("42", T0).verdict()).isEqualTo(ACCEPTED);
-        assertThat(usage().openSegment().firstSeq()).isZero();
-        command("42", "{\"command\":\"prune-wal\",\"below_seq\":1}");
+        OpenSegment open = usage().openSegment();
+        assertThat(open.firstSeq()).isZero();
+        JsonNode done =
+                command("42", "{\"command\":\"prune-wal\",\"below_seq\":1}").get(0);
+        assertThat(done.at("/segments").asLong()).isEqualTo(1);
+        assertThat(done.at("/bytes").asLong()).isEqualTo(open.bytes()).isPositive();
         assertThat(usage().openSegment().isOpen()).isFalse();
         tidegate.read(SIGNALS_ACCEPTED);
 
