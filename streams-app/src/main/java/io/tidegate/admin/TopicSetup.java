@@ -78,6 +78,7 @@ public final class TopicSetup implements AutoCloseable {
         long ingressMs = TopicPlan.ingressRetentionMs(states.of(signals).values());
         createMissing(plan.internal(ingressMs), existing, created);
         created.remove(settings.ownersTopic());
+        warnOfLostConfigs(existing, created);
         List<String> found = new ArrayList<>(settings.allTopics());
         found.removeAll(created);
         Map<String, TopicState> topics = current();
@@ -95,6 +96,18 @@ public final class TopicSetup implements AutoCloseable {
                 recreated,
                 sizes,
                 Math.max(sizes.recordBytesMax(), sizes.deadLetterBytesMax()) + RecordSizes.HEADROOM_BYTES);
+    }
+
+    /** Without configs, limits turn inside out: known tenants are rejected, and signals that name no tenant are tenant 0's. */
+    private void warnOfLostConfigs(Set<String> existing, List<String> created) {
+        String configs = settings.topics().configs();
+        if (created.contains(configs) && existing.contains(settings.topics().accepted())) {
+            LOG.warn(
+                    "topic {} did not exist, and this application has run before: if it was deleted, the configs of all tenants"
+                            + " are gone: their signals are rejected, and signals that name no tenant count for tenant 0, which"
+                            + " has no limits. Write them again before you go on: tidegate tenants apply -f FILE",
+                    configs);
+        }
     }
 
     private void level(Map<String, TopicState> topics) {

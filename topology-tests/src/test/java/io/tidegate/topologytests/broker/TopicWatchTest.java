@@ -197,6 +197,19 @@ final class TopicWatchTest {
     }
 
     @Test
+    void aStartWithoutTheConfigsThatThereWereIsNotSilent() throws Exception {
+        var first = app.tidegate("init");
+        assertThat(first.err()).doesNotContain("this application has run before");
+        admin.deleteTopics(List.of(app.topic("configs"))).all().get(30, TimeUnit.SECONDS);
+
+        var again = app.tidegate("init");
+
+        assertThat(again.exit()).as(again.err()).isZero();
+        assertThat(again.err())
+                .contains("topic " + app.topic("configs") + " did not exist, and this application has run before");
+    }
+
+    @Test
     void aTopicThatIsDeletedAndCreatedAgainEndsTheInstanceAndTheRemedyWorks() throws Exception {
         TidegateProcess instance = app.start("a");
         app.send(20, i -> "{\"n\":%d}".formatted(i));
