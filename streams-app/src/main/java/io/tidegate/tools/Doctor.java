@@ -207,10 +207,14 @@ public final class Doctor {
                     ok("features", "the cluster has the features that exactly-once needs");
                 }
             });
-            guarded("owner", () -> {
+            boolean owned = guarded("owner", () -> {
                 setup.checkOwner();
                 ok("owner", "no other application owns one of the topics");
             });
+            if (!owned) {
+                // What these settings want of the topics is not what their owner wants: a remedy could not be undone.
+                return;
+            }
             guarded("settings", () -> {
                 String difference = setup.differenceOfSettings();
                 if (difference != null) {
@@ -522,11 +526,14 @@ public final class Doctor {
         }
     }
 
-    private void guarded(String area, Runnable look) {
+    /** Whether it could be looked at, and nothing stands against it. */
+    private boolean guarded(String area, Runnable look) {
         try {
             look.run();
+            return true;
         } catch (AdminException | SchemaUnavailableException e) {
             add(Level.FAIL, area, String.valueOf(e.getMessage()), null);
+            return false;
         }
     }
 

@@ -102,6 +102,13 @@ final class OperatorCommandsTest {
             assertThat(files).as("the doctor leaves nothing behind").isEmpty();
         }
 
+        var otherwise = app.tidegate("doctor", "--data-dir", app.dataDir("a"), "--set", "shards=31");
+        assertThat(otherwise.exit()).isEqualTo(1);
+        assertThat(otherwise.out())
+                .contains("fail  owner", "Set shards=")
+                .as("partitions cannot be taken away again")
+                .doesNotContain("--partitions");
+
         try (Admin admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()))) {
             admin.incrementalAlterConfigs(Map.of(
                             new ConfigResource(ConfigResource.Type.TOPIC, app.signals()),
