@@ -8,6 +8,7 @@ import io.tidegate.tenant.SignalLimit;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
 import java.math.BigInteger;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -77,8 +78,10 @@ final class ConfigTexts {
             limits.add("names " + String.join(" ", config.externalIds()));
         }
         limits.add("mode " + mode(config));
-        if (config.blockedUntil() != null) {
-            limits.add("blocked until " + config.blockedUntil());
+        Instant blockedUntil = config.blockedUntil();
+        if (blockedUntil != null) {
+            String over = blockedUntil.isAfter(Instant.now()) ? "" : " (over)";
+            limits.add("blocked until " + blockedUntil + over);
         }
         return String.join(", ", limits);
     }

@@ -191,7 +191,9 @@ final class TenantListCommand extends OnTenants {
             return "no such plan";
         }
         Instant blocked = config.blockedUntil();
-        return blocked != null ? "blocked until " + blocked : ConfigTexts.mode(config);
+        return blocked != null && blocked.isAfter(Instant.now())
+                ? "blocked until " + blocked
+                : ConfigTexts.mode(config);
     }
 
     private static ObjectNode json(Row row) {

@@ -78,8 +78,8 @@ final class DirectoryIdentity {
         expected.forEach((name, value) -> {
             if (!value.equals(found.get(name))) {
                 throw WalException.rejected(("the data directory %s belongs to something else: its %s is %s, here it is"
-                                + " %s. Point data.dir at the right directory or at an empty one; from an empty one"
-                                + " the files are rebuilt from signals-accepted")
+                                + " %s. Give the settings of its instance (--config), or point data.dir at the right directory or at an empty"
+                                + " one; from an empty one the files are rebuilt from signals-accepted")
                         .formatted(root, name, found.getOrDefault(name, "missing"), value));
             }
         });
