@@ -29,7 +29,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.yaml.snakeyaml.LoaderOptions;
 
@@ -62,6 +64,8 @@ public record DeclaredConfigs(
     private static final String TENANTS = "tenants";
     private static final String BLOCKED_UNTIL = "blocked_until";
     private static final Pattern PLAIN_INTEGER = Pattern.compile("-?(0|[1-9][0-9]*)");
+
+    private static final Pattern YAML_MARK = Pattern.compile("(?m)^ in .*, (line \\d+, column \\d+):$");
 
     private static final JsonMapper JSON = JsonMapper.builder()
             .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
@@ -220,20 +224,29 @@ public record DeclaredConfigs(
             }
             return tree;
         } catch (JsonProcessingException e) {
-            String message =
-                    String.valueOf(e.getOriginalMessage()).lines().findFirst().orElse("");
-            throw new IllegalArgumentException(
-                    e.getLocation() == null
-                            ? message
-                            : "line %d, column %d: %s"
-                                    .formatted(
-                                            e.getLocation().getLineNr(),
-                                            e.getLocation().getColumnNr(),
-                                            message),
-                    e);
+            throw new IllegalArgumentException(described(e), e);
         } catch (IOException e) {
             throw new IllegalArgumentException("it cannot be read: " + e.getMessage(), e);
         }
+    }
+
+    /**
+     * What is wrong, and where. YAML's message has what was being read, what is wrong with it, and the place of each with a quotation
+     * of the file; the exception itself knows only where the text before ended.
+     */
+    private static String described(JsonProcessingException e) {
+        String text = String.valueOf(e.getOriginalMessage());
+        String message =
+                text.lines().takeWhile(line -> !line.startsWith(" ")).limit(2).collect(Collectors.joining(": "));
+        String place = e.getLocation() == null
+                ? null
+                : "line %d, column %d"
+                        .formatted(e.getLocation().getLineNr(), e.getLocation().getColumnNr());
+        Matcher mark = YAML_MARK.matcher(text);
+        while (mark.find()) {
+            place = mark.group(1);
+        }
+        return place == null ? message : place + ": " + message;
     }
 
     /**

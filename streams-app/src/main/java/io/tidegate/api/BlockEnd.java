@@ -18,7 +18,10 @@ final class BlockEnd {
 
     /** @throws Problem naming the field and the rule */
     static Instant of(ObjectNode body, Instant now) {
-        if (body.hasNonNull("for") == body.hasNonNull("until")) {
+        if (body.hasNonNull("for") && body.hasNonNull("until")) {
+            throw bad("until", "stands beside for; send one of them");
+        }
+        if (!body.hasNonNull("for") && !body.hasNonNull("until")) {
             throw bad("until", "is missing; send either until, a time, or for, a duration such as PT1H");
         }
         return body.hasNonNull("for") ? after(body.get("for"), now) : at(body.get("until"), now);

@@ -2,6 +2,7 @@ package io.tidegate.cli;
 
 import java.io.UncheckedIOException;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.NoSuchFileException;
 import org.apache.kafka.common.KafkaException;
 
@@ -16,6 +17,9 @@ final class ErrorText {
         }
         if (failure instanceof NoSuchFileException) {
             return failure.getMessage() + " does not exist";
+        }
+        if (failure instanceof FileAlreadyExistsException) {
+            return failure.getMessage() + " exists already, and is not a directory";
         }
         if (failure instanceof AccessDeniedException) {
             return failure.getMessage() + ": permission denied";

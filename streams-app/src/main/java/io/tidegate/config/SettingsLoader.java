@@ -32,6 +32,9 @@ public final class SettingsLoader {
     /** What Java puts where bytes are no character of the locale's encoding; no argument or setting contains it. */
     public static final char REPLACEMENT_CHARACTER = '\uFFFD';
 
+    /** With which some editors begin a file in UTF-8. */
+    private static final char BYTE_ORDER_MARK = '\uFEFF';
+
     private static final String ENV_PREFIX = "TIDEGATE_";
 
     /** Of the launcher and of commands that ask an instance, not settings. */
@@ -59,9 +62,26 @@ public final class SettingsLoader {
         return new Settings(loader.values, loader.origins);
     }
 
+    /** Of two values for one setting, the last would win without a word. */
+    private static final class UniqueProperties extends Properties {
+        private static final long serialVersionUID = 1;
+
+        @Override
+        public synchronized @Nullable Object put(Object key, Object value) {
+            if (containsKey(key)) {
+                throw new IllegalArgumentException("it has the setting %s twice".formatted(key));
+            }
+            return super.put(key, value);
+        }
+    }
+
     private void addFile(Path file) {
-        Properties properties = new Properties();
+        Properties properties = new UniqueProperties();
         try (Reader reader = Files.newBufferedReader(file, StandardCharsets.UTF_8)) {
+            reader.mark(1);
+            if (reader.read() != BYTE_ORDER_MARK) {
+                reader.reset();
+            }
             properties.load(reader);
         } catch (NoSuchFileException e) {
             throw new SettingsException("the settings file %s does not exist".formatted(file));

@@ -2,6 +2,7 @@ package io.tidegate.admin;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tidegate.admin.ConfigApply.Change;
 import io.tidegate.admin.TenantDirectory.ConfigRecord;
@@ -50,6 +51,13 @@ class DeclaredConfigsTest {
 
     private static TenantConfig config(String json) {
         return TenantConfigJson.parse(json.getBytes(StandardCharsets.UTF_8));
+    }
+
+    @Test
+    void namesWhatIsWrongInTheYamlAndWhere() {
+        assertThatThrownBy(() -> parse("tenants:\n\t- tenant_id: 1\n"))
+                .hasMessageStartingWith("line 2, column 1: ")
+                .hasMessageContaining("cannot start any token");
     }
 
     @Test

@@ -44,7 +44,7 @@ final class BlockEndTest {
                 "{'until':'soon'} | until | is not a time",
                 "{'until':7} | until | is not a time",
                 "{} | until | is missing",
-                "{'until':'2026-06-02T12:00:00Z','for':'PT1H'} | until | either",
+                "{'until':'2026-06-02T12:00:00Z','for':'PT1H'} | until | send one of them",
                 "{'for':'PT0S'} | for | above 0",
                 "{'for':'-PT1H'} | for | above 0",
                 "{'for':3600} | for | is not a duration",

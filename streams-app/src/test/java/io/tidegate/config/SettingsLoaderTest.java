@@ -64,6 +64,22 @@ final class SettingsLoaderTest {
     }
 
     @Test
+    void readsAFileThatBeginsWithAByteOrderMark() throws IOException {
+        assertThat(SettingsLoader.load(file("\uFEFFshards=2\n"), Map.of(), Map.of())
+                        .shards())
+                .isEqualTo(2);
+    }
+
+    @Test
+    void rejectsASettingThatAFileHasTwice() throws IOException {
+        Path file = file("shards=2\nthreads=1\nshards=4\n");
+
+        assertThatThrownBy(() -> SettingsLoader.load(file, Map.of(), Map.of()))
+                .isInstanceOf(SettingsException.class)
+                .hasMessage("the settings file %s cannot be read: it has the setting shards twice".formatted(file));
+    }
+
+    @Test
     void namesTheNearestSettingWhereOneIsUnknown() throws IOException {
         Path file = file("shrads=3\n");
 
