@@ -12,6 +12,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -183,8 +184,10 @@ final class CommandOutputTest {
 
             List<JsonNode> all = objects(app, "rejections", "tail");
             List<JsonNode> last = objects(app, "rejections", "tail", "-n", "5");
-            List<String> times =
-                    all.stream().map(one -> one.path("timestamp").asText()).toList();
+            // Not as texts: a whole second has no fraction.
+            List<Instant> times = all.stream()
+                    .map(one -> Instant.parse(one.path("timestamp").asText()))
+                    .toList();
             assertThat(times).isSorted();
             assertThat(last).isEqualTo(all.subList(36, 41));
             assertThat(last)
@@ -197,11 +200,12 @@ final class CommandOutputTest {
                             .filteredOn(header -> header.path("name").asText().equals("trace"))
                             .extracting(header -> header.path("value").asText())
                             .containsExactly("7", "again"));
-            String middle = times.get(20);
-            long before =
-                    times.stream().filter(time -> time.compareTo(middle) < 0).count();
-            assertThat(objects(app, "rejections", "tail", "--until", middle)).hasSize((int) before);
-            assertThat(objects(app, "rejections", "tail", "--since", middle)).hasSize(41 - (int) before);
+            Instant middle = times.get(20);
+            long before = times.stream().filter(middle::isAfter).count();
+            assertThat(objects(app, "rejections", "tail", "--until", middle.toString()))
+                    .hasSize((int) before);
+            assertThat(objects(app, "rejections", "tail", "--since", middle.toString()))
+                    .hasSize(41 - (int) before);
             assertThat(objects(app, "rejections", "tail", "--until", "1h")).isEmpty();
             assertThat(objects(app, "rejections", "tail", "-f", "-n", "2", "--max", "2"))
                     .isEqualTo(all.subList(39, 41));
