@@ -16,7 +16,6 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.stream.Collectors;
-import org.apache.kafka.clients.CommonClientConfigs;
 import org.apache.kafka.common.protocol.ApiKeys;
 import org.apache.kafka.common.security.auth.SecurityProtocol;
 import org.jspecify.annotations.Nullable;
@@ -81,8 +80,8 @@ public final class BootstrapServers {
     }
 
     private static boolean usesTls(Settings settings) {
-        Object protocol = settings.clientConfig().get(CommonClientConfigs.SECURITY_PROTOCOL_CONFIG);
-        return SecurityProtocol.SSL.name.equals(protocol) || SecurityProtocol.SASL_SSL.name.equals(protocol);
+        SecurityProtocol protocol = settings.securityProtocol();
+        return protocol == SecurityProtocol.SSL || protocol == SecurityProtocol.SASL_SSL;
     }
 
     /** @throws AdminException if none of them accepts a connection, or if what answers is no broker */

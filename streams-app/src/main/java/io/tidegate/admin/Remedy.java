@@ -1,7 +1,6 @@
 package io.tidegate.admin;
 
 import io.tidegate.config.Settings;
-import org.apache.kafka.clients.CommonClientConfigs;
 import org.apache.kafka.common.security.auth.SecurityProtocol;
 
 /**
@@ -32,11 +31,9 @@ public record Remedy(Kind kind, String command) {
      * client's security settings: those under {@code kafka.}, without this prefix.
      */
     public static String cluster(Settings settings) {
-        Object protocol = settings.clientConfig().get(CommonClientConfigs.SECURITY_PROTOCOL_CONFIG);
-        boolean secured = protocol != null && !protocol.toString().equalsIgnoreCase(SecurityProtocol.PLAINTEXT.name);
-        return secured
-                ? settings.bootstrapServers() + " --command-config /path/to/client.properties"
-                : settings.bootstrapServers();
+        return settings.securityProtocol() == SecurityProtocol.PLAINTEXT
+                ? settings.bootstrapServers()
+                : settings.bootstrapServers() + " --command-config /path/to/client.properties";
     }
 
     public static Remedy setTopicConfig(String cluster, String topic, String setting, String value) {

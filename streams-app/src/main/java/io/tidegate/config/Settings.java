@@ -39,6 +39,7 @@ import org.apache.kafka.common.config.AbstractConfig;
 import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.config.ConfigDef.Type;
 import org.apache.kafka.common.config.ConfigValue;
+import org.apache.kafka.common.security.auth.SecurityProtocol;
 import org.apache.kafka.streams.StreamsConfig;
 import org.jspecify.annotations.Nullable;
 
@@ -664,6 +665,14 @@ public final class Settings {
     public int threads() {
         int threads = config.getInt(THREADS);
         return threads > 0 ? threads : Runtime.getRuntime().availableProcessors();
+    }
+
+    /** Of the connections to the brokers; Kafka takes its name in any case. */
+    public SecurityProtocol securityProtocol() {
+        Object protocol = clientConfig()
+                .getOrDefault(
+                        CommonClientConfigs.SECURITY_PROTOCOL_CONFIG, CommonClientConfigs.DEFAULT_SECURITY_PROTOCOL);
+        return SecurityProtocol.forName(protocol.toString());
     }
 
     /** For an admin client, a consumer or a producer of the command line. */

@@ -4,11 +4,15 @@ import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.sun.net.httpserver.HttpServer;
+import io.tidegate.admin.BootstrapServers;
+import io.tidegate.config.Settings;
+import io.tidegate.config.SettingsLoader;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -112,6 +116,26 @@ class UnreachableBrokerTest {
             assertThat(run.err())
                     .contains("no Kafka broker answers: %s: ".formatted(server), what, "--bootstrap-server");
             assertThat(run.exitCode()).isEqualTo(ExitCodes.FAILED);
+        }
+    }
+
+    /** Kafka takes the name of a protocol in any case. */
+    @ParameterizedTest
+    @ValueSource(strings = {"SSL", "ssl", "sasl_ssl"})
+    void aListenerWithTlsIsTheRightOneForAClientWithTls(String protocol) throws IOException {
+        try (ServerSocket listener = listener(new byte[] {0x15, 3, 3, 0, 2, 2, 10})) {
+            Settings settings = SettingsLoader.load(
+                    null,
+                    Map.of(),
+                    Map.of(
+                            "bootstrap.servers",
+                            "127.0.0.1:" + listener.getLocalPort(),
+                            "kafka.security.protocol",
+                            protocol));
+
+            assertThat(BootstrapServers.connect(settings))
+                    .singleElement()
+                    .satisfies(attempt -> assertThat(attempt.notKafka()).isNull());
         }
     }
 
