@@ -37,7 +37,7 @@ public final class TopicReader implements AutoCloseable {
     private static final Duration POLL = Duration.ofMillis(200);
 
     /** How long a broker holds a fetch that finds nothing. Closing the consumer waits for it: half of a short command, with Kafka's default. */
-    static final int FETCH_WAIT_MS = 50;
+    private static final int FETCH_WAIT_MS = 50;
 
     private static final Duration METADATA_WITHIN = Duration.ofSeconds(30);
 
@@ -61,15 +61,8 @@ public final class TopicReader implements AutoCloseable {
 
     private TopicReader(Settings settings, Collection<String> topics, IsolationLevel isolation) {
         brokers = settings.bootstrapServers();
-        Map<String, Object> config = settings.clientConfig();
-        config.put(ConsumerConfig.ISOLATION_LEVEL_CONFIG, isolation.toString());
-        config.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
-        config.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, false);
-        config.put(ConsumerConfig.ALLOW_AUTO_CREATE_TOPICS_CONFIG, false);
-        config.put(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, 10_000);
-        config.putIfAbsent(ConsumerConfig.FETCH_MAX_WAIT_MS_CONFIG, FETCH_WAIT_MS);
         try {
-            consumer = new KafkaConsumer<>(config, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+            consumer = consumer(settings, isolation);
         } catch (KafkaException e) {
             throw KafkaAnswers.noClient(settings, e);
         }
@@ -93,6 +86,18 @@ public final class TopicReader implements AutoCloseable {
             consumer.close();
             throw e instanceof AdminException ? e : failed(settings, e);
         }
+    }
+
+    /** Reads topics from their beginning, without a group. */
+    static KafkaConsumer<byte[], byte[]> consumer(Settings settings, IsolationLevel isolation) {
+        Map<String, Object> config = settings.clientConfig();
+        config.put(ConsumerConfig.ISOLATION_LEVEL_CONFIG, isolation.toString());
+        config.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
+        config.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, false);
+        config.put(ConsumerConfig.ALLOW_AUTO_CREATE_TOPICS_CONFIG, false);
+        config.put(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, 10_000);
+        config.putIfAbsent(ConsumerConfig.FETCH_MAX_WAIT_MS_CONFIG, FETCH_WAIT_MS);
+        return new KafkaConsumer<>(config, new ByteArrayDeserializer(), new ByteArrayDeserializer());
     }
 
     private static AdminException failed(Settings settings, RuntimeException e) {
