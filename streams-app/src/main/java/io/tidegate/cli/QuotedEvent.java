@@ -59,7 +59,7 @@ final class QuotedEvent implements ILoggingEvent {
         return quoted;
     }
 
-    /** Where a sentence stands: as {@code why}, or without a name at the beginning or after a colon. Others have a remedy at their end. */
+    /** Where a sentence stands: as {@code why}, or without a name at the beginning or after a colon. It may end in a remedy. */
     private static boolean isSentence(String template, Matcher place) {
         String name = place.group(1);
         return name == null ? place.start() == 0 || template.startsWith(": ", place.start() - 2) : name.equals("why");

@@ -38,7 +38,11 @@ final class WalPruneCommand extends OwnerRequest {
         Settings settings = options.loadConnected();
         if (dryRun) {
             CommandSender.Prunable prunable = new CommandSender(settings).prunable(tenant, below);
-            return report("would go", prunable.segments(), prunable.bytes(), below);
+            return report(
+                    "would go, and the open one if all its signals are below",
+                    prunable.segments(),
+                    prunable.bytes(),
+                    below);
         }
         Answer answer = ask(settings, new TenantCommand.PruneWal(below));
         return answer.done()
@@ -60,15 +64,14 @@ final class WalPruneCommand extends OwnerRequest {
             json.put("bytes", bytes);
             print(output.line(json));
         } else {
-            print("tenant %s: %d %ssegments of %s below %d %s%s"
+            print("tenant %s: %d %s of %s below %d %s"
                     .formatted(
                             tenant,
                             segments,
-                            dryRun ? "sealed " : "",
+                            dryRun ? "sealed segments" : "segments",
                             Amounts.size(bytes),
                             belowSeq,
-                            what,
-                            dryRun ? ", and the open one if all its signals are below" : ""));
+                            what));
         }
         return ExitCodes.OK;
     }
