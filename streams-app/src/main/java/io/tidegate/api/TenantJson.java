@@ -89,11 +89,6 @@ final class TenantJson {
         return json;
     }
 
-    /** Whether its signals are rejected now, by the server's clock: that of a browser may be wrong. */
-    static boolean isBlocked(TenantConfig config, long nowMs) {
-        return config.blockedUntil() != null && config.blockedUntil().toEpochMilli() > nowMs;
-    }
-
     static ObjectNode config(TenantConfig config) {
         return (ObjectNode) Json.tree(TenantConfigJson.write(config));
     }

@@ -318,8 +318,7 @@ final class TenantList {
             if (own == null || inForce == null) {
                 return State.NO_CONFIG;
             }
-            Instant blocked = inForce.blockedUntil();
-            if (blocked != null && blocked.toEpochMilli() > nowMs) {
+            if (inForce.isBlocked(nowMs)) {
                 return State.BLOCKED;
             }
             return inForce.mode() == TenantConfig.Mode.OBSERVE ? State.OBSERVE : State.ENFORCE;

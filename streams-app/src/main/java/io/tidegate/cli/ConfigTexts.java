@@ -8,7 +8,6 @@ import io.tidegate.tenant.SignalLimit;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
 import java.math.BigInteger;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -78,10 +77,9 @@ final class ConfigTexts {
             limits.add("names " + String.join(" ", config.externalIds()));
         }
         limits.add("mode " + mode(config));
-        Instant blockedUntil = config.blockedUntil();
-        if (blockedUntil != null) {
-            String over = blockedUntil.isAfter(Instant.now()) ? "" : " (over)";
-            limits.add("blocked until " + blockedUntil + over);
+        if (config.blockedUntil() != null) {
+            String over = config.isBlocked(System.currentTimeMillis()) ? "" : " (over)";
+            limits.add("blocked until " + config.blockedUntil() + over);
         }
         return String.join(", ", limits);
     }

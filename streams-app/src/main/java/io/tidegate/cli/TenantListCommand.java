@@ -190,9 +190,8 @@ final class TenantListCommand extends OnTenants {
         if (config == null) {
             return "no such plan";
         }
-        Instant blocked = config.blockedUntil();
-        return blocked != null && blocked.isAfter(Instant.now())
-                ? "blocked until " + blocked
+        return config.isBlocked(System.currentTimeMillis())
+                ? "blocked until " + config.blockedUntil()
                 : ConfigTexts.mode(config);
     }
 

@@ -29,7 +29,7 @@ public final class ConfigWarnings {
         bytes(config, warnings);
         config.signals().forEach((type, limit) -> signal(config, type, limit, warnings));
         storage(config, segmentBytes, warnings);
-        if (config.blockedUntil() != null && config.blockedUntil().toEpochMilli() <= nowMs) {
+        if (config.blockedUntil() != null && !config.isBlocked(nowMs)) {
             warnings.add(new Warning(
                     "block_is_over",
                     "blocked_until",

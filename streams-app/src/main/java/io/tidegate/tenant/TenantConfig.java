@@ -602,6 +602,11 @@ public record TenantConfig(
         return maxEntities != null || maxItems != null || maxUsers != null || maxCreators != null;
     }
 
+    /** Whether the tenant's signals of that time are rejected because it is blocked. */
+    public boolean isBlocked(long nowMs) {
+        return blockedUntil != null && nowMs < blockedUntil.toEpochMilli();
+    }
+
     /** {@link #maxStorageBytes} as a long; what does not fit, or is unlimited, is a size that no disk reaches. */
     @JsonIgnore
     public long storageLimit() {
