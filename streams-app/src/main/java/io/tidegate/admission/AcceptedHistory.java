@@ -309,16 +309,23 @@ final class AcceptedHistory {
         }
     }
 
-    /** The time after which {@code cost} can be taken, whatever came before it; only if it cannot be taken now. */
-    long availableMs(BucketLimits limits, long cost) {
-        if (endLevel < cost) {
+    /**
+     * Returns the time from which the level stays at or above {@code cost}, judged by the acceptances up to {@code untilMs}; only if the level
+     * was below it after one of them.
+     */
+    long availableMs(BucketLimits limits, long cost, long untilMs) {
+        if (untilMs >= endMs && endLevel < cost) {
             return endMs + limits.refillMs(endLevel, cost);
         }
-        for (int i = runs.size() - 1; i >= 0; i--) {
+        int newestRun = untilMs >= endMs || runs.isEmpty() ? runs.size() - 1 : runOf(untilMs);
+        for (int i = newestRun; i >= 0; i--) {
             AcceptedRun run = runs.get(i);
-            long nextMs = i + 1 < runs.size() ? runs.get(i + 1).firstMs() : Long.MAX_VALUE;
             if (run.min() < cost) {
-                return Math.min(nextMs, run.availableMs(limits, startMs(i), startLevel(limits, i), cost));
+                long availableMs = run.availableMs(limits, startMs(i), startLevel(limits, i), cost, untilMs);
+                if (availableMs != NEVER) {
+                    long nextMs = i + 1 < runs.size() ? runs.get(i + 1).firstMs() : Long.MAX_VALUE;
+                    return Math.min(nextMs, availableMs);
+                }
             }
             if (startMs(i) != NEVER && startLevel(limits, i) < cost) {
                 return startMs(i) + limits.refillMs(startLevel(limits, i), cost);

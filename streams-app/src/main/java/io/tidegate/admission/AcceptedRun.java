@@ -306,12 +306,15 @@ final class AcceptedRun {
         return !full && newBefore <= before;
     }
 
-    /** The first time at which {@code cost} is there again after the last acceptance that left less; -1 = none left less. */
-    long availableMs(BucketLimits limits, long startMs, long start, long cost) {
+    /**
+     * Returns the time at which the level is back at {@code cost} after the last acceptance up to {@code untilMs} that left less; -1 if none
+     * left less.
+     */
+    long availableMs(BucketLimits limits, long startMs, long start, long cost, long untilMs) {
         long atMs = startMs;
         long level = start;
         long availableMs = NEVER;
-        for (int i = 0; i < size; i++) {
+        for (int i = 0; i < size && ms[i] <= untilMs; i++) {
             long before = before(limits, atMs, level, i);
             level = before - tokens[i] * BucketLimits.TOKEN;
             atMs = ms[i];

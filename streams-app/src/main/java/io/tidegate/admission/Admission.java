@@ -282,7 +282,7 @@ public final class Admission {
     }
 
     /** Only after {@link #adoptLimits}. */
-    private static @Nullable QuotaExceeded checkRate(
+    private @Nullable QuotaExceeded checkRate(
             Limits limits, TenantUsage usage, @Nullable OfType ofType, int bytes, long nowMs) {
         if (!limits.hasRate) {
             return null;
@@ -306,7 +306,7 @@ public final class Admission {
     }
 
     /** Only after {@link #checkRate}, and for a signal that is not too large for the bucket. */
-    private static @Nullable QuotaExceeded checkByteRate(
+    private @Nullable QuotaExceeded checkByteRate(
             Limits limits, TenantUsage usage, @Nullable OfType ofType, int bytes, long nowMs) {
         if (!limits.hasByteRate) {
             return null;
@@ -325,7 +325,7 @@ public final class Admission {
     }
 
     /** Only after {@link #checkByteRate}. */
-    private static @Nullable QuotaExceeded checkSignalRate(
+    private @Nullable QuotaExceeded checkSignalRate(
             Limits limits, TenantUsage usage, OfType ofType, int bytes, long nowMs) {
         if (ofType.hasToken(nowMs)) {
             return null;
@@ -343,31 +343,31 @@ public final class Admission {
                 ofType.type());
     }
 
-    /** How long until all buckets have what the signal takes, from then on; 0 if waiting does not help. */
-    private static long retryAfterMs(Limits limits, TenantUsage usage, @Nullable OfType ofType, int bytes, long nowMs) {
+    /** Returns how long to wait until all buckets hold the tokens that the signal takes; 0 if waiting does not help. */
+    private long retryAfterMs(Limits limits, TenantUsage usage, @Nullable OfType ofType, int bytes, long nowMs) {
+        long horizonMs = nowMs + bounds.latenessMaxMs();
         if (!limits.hasByteRate && ofType == null) {
-            return usage.bucket.retryAfterMs(1, nowMs);
+            return usage.bucket.retryAfterMs(1, nowMs, horizonMs);
         }
         if ((limits.hasByteRate && limits.byteRate == 0) || (ofType != null && ofType.isClosed())) {
             return 0;
         }
-        // A late signal may find tokens at its time, and none at a later one. A bucket that was waited for has them
-        // from then on,
-        // so each is waited for once.
+        // A late signal may find tokens at its own time, but none at a later one, for which another bucket makes it
+        // wait. Each bucket is waited for at most twice: up to the horizon, and for good.
         long atMs = nowMs;
         long beforeMs;
         do {
             beforeMs = atMs;
-            atMs = !limits.hasRate ? atMs : available(usage.bucket, 1, atMs);
-            atMs = !limits.hasByteRate ? atMs : available(usage.byteBucket(), bytes, atMs);
-            atMs = ofType == null ? atMs : available(ofType.bucket, 1, atMs);
+            atMs = !limits.hasRate ? atMs : available(usage.bucket, 1, atMs, horizonMs);
+            atMs = !limits.hasByteRate ? atMs : available(usage.byteBucket(), bytes, atMs, horizonMs);
+            atMs = ofType == null ? atMs : available(ofType.bucket, 1, atMs, horizonMs);
         } while (atMs > beforeMs);
         return atMs - nowMs;
     }
 
-    /** The first time from a time on at which a bucket has the tokens from then on, or has them now. */
-    private static long available(TokenBucket bucket, long tokens, long atMs) {
-        return bucket.has(tokens, atMs) ? atMs : atMs + bucket.retryAfterMs(tokens, atMs);
+    /** Returns {@code atMs} if the bucket holds the tokens then, and otherwise the time from which it does. */
+    private static long available(TokenBucket bucket, long tokens, long atMs, long horizonMs) {
+        return bucket.has(tokens, atMs) ? atMs : atMs + bucket.retryAfterMs(tokens, atMs, horizonMs);
     }
 
     /** @param checked whether all buckets are known to have what the signal takes, under the limits in force */

@@ -125,11 +125,14 @@ final class TokenBucket {
     }
 
     /**
-     * How long until the tokens can be taken at any time from then on, if none are taken meanwhile.
+     * Returns how long to wait until the tokens can be taken, if none are taken meanwhile.
+     *
+     * <p>The wait ends after the last acceptance that leaves too few. An acceptance beyond the horizon counts only if the tokens cannot be
+     * taken before it: a signal dated far in the future must not make present ones wait for its time.
      *
      * @return milliseconds, exact, at least 1; 0 if the bucket is too small for it
      */
-    long retryAfterMs(long tokens, long nowMs) {
+    long retryAfterMs(long tokens, long nowMs, long horizonMs) {
         long cost = tokens * TOKEN;
         if (cost > limits.size) {
             return 0;
@@ -137,7 +140,13 @@ final class TokenBucket {
         if (!isUsed()) {
             return Math.max(1, limits.refillMs(limits.start(), cost));
         }
-        return Math.max(1, history.availableMs(limits, cost) - nowMs);
+        if (horizonMs < history.endMs()) {
+            long availableMs = Math.max(nowMs + 1, history.availableMs(limits, cost, horizonMs));
+            if (has(tokens, availableMs)) {
+                return availableMs - nowMs;
+            }
+        }
+        return Math.max(1, history.availableMs(limits, cost, Long.MAX_VALUE) - nowMs);
     }
 
     /** Whole tokens in the bucket at {@code nowMs} under limits that need not be adopted; of the past, only the newest level. */

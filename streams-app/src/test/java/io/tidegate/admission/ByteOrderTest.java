@@ -162,7 +162,8 @@ class ByteOrderTest {
                 continue;
             }
             String as = "seed %d, rate %d, burst %d: %s".formatted(seed, rate, burst, signal);
-            long passes = signal.atMs + bucket.retryAfterMs(signal.bytes, signal.atMs);
+            long passes = signal.atMs
+                    + bucket.retryAfterMs(signal.bytes, signal.atMs, signal.atMs + HistoryBounds.LATENESS_MS_DEFAULT);
             assertThat(bucket.has(signal.bytes, passes - 1)).as(as).isFalse();
             for (long later = passes; later < passes + 3_000; later += 1 + random.nextInt(100)) {
                 assertThat(bucket.has(signal.bytes, later)).as(as).isTrue();

@@ -359,7 +359,7 @@ class ReadOrderTest {
                 continue;
             }
             String as = "seed %d, %s, at %d".formatted(seed, limits, atMs - T);
-            long passes = atMs + bucket.retryAfterMs(1, atMs);
+            long passes = atMs + bucket.retryAfterMs(1, atMs, atMs + HistoryBounds.LATENESS_MS_DEFAULT);
             assertThat(passes).as(as).isGreaterThan(atMs);
             assertThat(bucket.has(1, passes - 1)).as(as).isFalse();
             for (long later = passes; later < passes + 3_000; later += 1 + random.nextInt(50)) {
@@ -426,7 +426,7 @@ class ReadOrderTest {
         }
         assertThat(bucket.has(1, T + 29_999)).isFalse();
         assertThat(bucket.wasFullRecently(T + 29_999)).isTrue();
-        assertThat(bucket.retryAfterMs(1, T + 29_999)).isEqualTo(11);
+        assertThat(bucket.retryAfterMs(1, T + 29_999, T + 89_999)).isEqualTo(11);
     }
 
     @Test
