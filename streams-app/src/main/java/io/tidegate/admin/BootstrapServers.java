@@ -11,11 +11,15 @@ import java.net.Socket;
 import java.net.SocketTimeoutException;
 import java.net.UnknownHostException;
 import java.nio.ByteBuffer;
+import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.stream.Collectors;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLEngine;
 import org.apache.kafka.common.protocol.ApiKeys;
 import org.apache.kafka.common.security.auth.SecurityProtocol;
 import org.jspecify.annotations.Nullable;
@@ -50,8 +54,8 @@ public final class BootstrapServers {
     };
 
     /**
-     * @param unreachable why the connection failed; null if it was made
-     * @param notKafka what was answered to a Kafka client, if that was no broker's answer; null if it was, or if there was none
+     * @param unreachable why there was no connection or no answer; null if there was
+     * @param notKafka why the answer is not that of a Kafka listener with the configured protocol; null if it is
      */
     public record Attempt(
             String server,
@@ -70,11 +74,11 @@ public final class BootstrapServers {
 
     /** Connects to all of them, in the order of the setting. */
     public static List<Attempt> connect(Settings settings) {
-        boolean plaintext = !usesTls(settings);
+        boolean tls = usesTls(settings);
         List<CompletableFuture<Attempt>> attempts = new ArrayList<>();
         for (String server : settings.bootstrapServers().split(",", -1)) {
             String address = server.strip();
-            attempts.add(CompletableFuture.supplyAsync(() -> attempt(address, plaintext), THREADS));
+            attempts.add(CompletableFuture.supplyAsync(() -> attempt(address, tls), THREADS));
         }
         return attempts.stream().map(CompletableFuture::join).toList();
     }
@@ -116,12 +120,15 @@ public final class BootstrapServers {
         return attempts.stream().map(Attempt::why).collect(Collectors.joining("; "));
     }
 
-    private static Attempt attempt(String server, boolean plaintext) {
+    private static Attempt attempt(String server, boolean tls) {
         int colon = server.lastIndexOf(':');
         String host = server.substring(0, colon);
         int port = Integer.parseInt(server.substring(colon + 1));
         try (Socket socket = connected(host, port)) {
-            return new Attempt(server, null, plaintext ? notKafka(socket) : null);
+            socket.setSoTimeout(CONNECT_MS);
+            return new Attempt(server, null, tls ? notTls(socket, host, port) : notKafka(socket));
+        } catch (SocketTimeoutException e) {
+            return new Attempt(server, "no answer within %s s after connecting".formatted(CONNECT_MS / 1e3), null);
         } catch (IOException e) {
             return new Attempt(server, describe(host, e), null);
         }
@@ -162,14 +169,13 @@ public final class BootstrapServers {
     /**
      * Sends the first request of every Kafka client, which brokers answer before they authenticate anyone.
      *
-     * @return what the answer shows to be no Kafka listener, or one of another protocol; null if it is one, or says nothing for
-     *     now
+     * @return why the answer is not that of a Kafka listener with this protocol; null if it is
+     * @throws SocketTimeoutException if there is no answer
      */
-    private static @Nullable String notKafka(Socket socket) {
+    private static @Nullable String notKafka(Socket socket) throws SocketTimeoutException {
         byte[] answer;
         byte[] versions = new byte[0];
         try {
-            socket.setSoTimeout(CONNECT_MS);
             socket.getOutputStream().write(apiVersionsRequest());
             answer = socket.getInputStream().readNBytes(2 * Integer.BYTES);
             if (isAnswer(answer)) {
@@ -177,16 +183,14 @@ public final class BootstrapServers {
                 versions = socket.getInputStream().readNBytes(Math.min(Math.max(0, size), VERSIONS_BYTES_MAX));
             }
         } catch (SocketTimeoutException e) {
-            return null;
+            throw e;
         } catch (IOException e) {
             answer = new byte[0];
         }
         if (answer.length == 0) {
             return "the connection is closed when a Kafka client speaks: this is no Kafka listener, or the broker has too many connections";
         }
-        if ((answer[0] == TLS_ALERT || answer[0] == TLS_HANDSHAKE)
-                && answer.length > 1
-                && answer[1] == TLS_MAJOR_VERSION) {
+        if (isTls(answer)) {
             return "the listener expects TLS, and kafka.security.protocol is not SSL or SASL_SSL";
         }
         if (isAnswer(answer)) {
@@ -197,6 +201,50 @@ public final class BootstrapServers {
         return new String(answer, US_ASCII).startsWith("HTTP/")
                 ? "an HTTP server answers there"
                 : "what answers there is not a Kafka broker";
+    }
+
+    /**
+     * Sends the first message of a TLS client. A TLS listener answers it with its own or with an alert, whatever certificates both
+     * have; a Kafka listener without TLS closes the connection.
+     *
+     * @return why the answer is not that of a TLS listener; null if it is
+     * @throws SocketTimeoutException if there is no answer
+     */
+    private static @Nullable String notTls(Socket socket, String host, int port) throws IOException {
+        byte[] hello = clientHello(host, port);
+        byte[] answer;
+        try {
+            socket.getOutputStream().write(hello);
+            answer = socket.getInputStream().readNBytes(2);
+        } catch (SocketTimeoutException e) {
+            throw e;
+        } catch (IOException e) {
+            answer = new byte[0];
+        }
+        if (isTls(answer)) {
+            return null;
+        }
+        return answer.length == 0
+                ? "the connection is closed when a TLS client speaks: the listener does not use TLS, but kafka.security.protocol says so, or the broker has too many connections"
+                : "the listener does not use TLS, but kafka.security.protocol says so";
+    }
+
+    private static byte[] clientHello(String host, int port) throws IOException {
+        try {
+            SSLEngine engine = SSLContext.getDefault().createSSLEngine(withoutBrackets(host), port);
+            engine.setUseClientMode(true);
+            ByteBuffer hello = ByteBuffer.allocate(engine.getSession().getPacketBufferSize());
+            engine.wrap(ByteBuffer.allocate(0), hello);
+            return Arrays.copyOf(hello.array(), hello.position());
+        } catch (NoSuchAlgorithmException e) {
+            throw new IOException("this Java has no TLS: " + e.getMessage(), e);
+        }
+    }
+
+    private static boolean isTls(byte[] answer) {
+        return answer.length > 1
+                && (answer[0] == TLS_ALERT || answer[0] == TLS_HANDSHAKE)
+                && answer[1] == TLS_MAJOR_VERSION;
     }
 
     private static boolean isAnswer(byte[] answer) {

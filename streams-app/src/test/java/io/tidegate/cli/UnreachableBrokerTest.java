@@ -12,11 +12,14 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -136,6 +139,41 @@ class UnreachableBrokerTest {
             assertThat(BootstrapServers.connect(settings))
                     .singleElement()
                     .satisfies(attempt -> assertThat(attempt.notKafka()).isNull());
+        }
+    }
+
+    private static Stream<Arguments> withoutTls() {
+        return Stream.of(
+                Arguments.of(new byte[0], "the connection is closed when a TLS client speaks"),
+                Arguments.of("HTTP/1.1 400".getBytes(US_ASCII), "the listener does not use TLS"));
+    }
+
+    @ParameterizedTest
+    @MethodSource("withoutTls")
+    void aListenerWithoutTlsIsNamedToAClientWithTls(byte[] answer, String what, @TempDir Path dir) throws IOException {
+        Path tls = Files.writeString(dir.resolve("tls.properties"), "kafka.security.protocol=SSL");
+        try (ServerSocket listener = listener(answer)) {
+            String server = "127.0.0.1:" + listener.getLocalPort();
+
+            Cli run = Cli.run("tenants", "ls", "--config", tls.toString(), "--bootstrap-server", server);
+
+            assertThat(run.err())
+                    .contains("no Kafka broker answers: %s: ".formatted(server), what, "kafka.security.protocol");
+            assertThat(run.exitCode()).isEqualTo(ExitCodes.FAILED);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"PLAINTEXT", "SSL"})
+    void aListenerThatNeverAnswersIsReportedWithinSeconds(String protocol, @TempDir Path dir) throws IOException {
+        Path config = Files.writeString(dir.resolve("client.properties"), "kafka.security.protocol=" + protocol);
+        try (ServerSocket silent = new ServerSocket(0, 50, InetAddress.getLoopbackAddress())) {
+            String server = "127.0.0.1:" + silent.getLocalPort();
+
+            Cli run = Cli.run("tenants", "ls", "--config", config.toString(), "--bootstrap-server", server);
+
+            assertThat(run.err()).contains("no broker can be reached: %s: no answer within 2.5 s".formatted(server));
+            assertThat(run.exitCode()).isEqualTo(ExitCodes.FAILED);
         }
     }
 
