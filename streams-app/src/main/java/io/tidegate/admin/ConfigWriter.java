@@ -20,6 +20,7 @@ import java.util.TreeMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.ThreadLocalRandom;
+import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -145,6 +146,9 @@ public final class ConfigWriter implements AutoCloseable {
         long deadline = System.nanoTime() + RETRY_FOR.toNanos();
         for (int attempt = 1; ; attempt++) {
             try {
+                if (attempt > 1) {
+                    backOff();
+                }
                 return attempt(edits, by);
             } catch (InterruptException e) {
                 close();
@@ -160,8 +164,8 @@ public final class ConfigWriter implements AutoCloseable {
                                     .formatted(topic, settings.bootstrapServers(), outcome, e.getMessage()),
                             e);
                 }
-                // Fenced, as a rule; a broker has several ways to say so. What a commit in doubt came to is read next.
-                backOff();
+                // Usually fenced, which brokers report in several ways. The next attempt reads the outcome of a commit
+                // in doubt.
             }
         }
     }
@@ -480,11 +484,20 @@ public final class ConfigWriter implements AutoCloseable {
         }
     }
 
+    /** Runs the close of a client. If it is interrupted, the thread stays so, and the next wait reports it. */
+    private static void closeQuietly(Runnable close) {
+        try {
+            close.run();
+        } catch (InterruptException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
     private void closeProducer() {
         if (producer != null) {
             KafkaProducer<byte[], byte[]> closing = producer;
             producer = null;
-            closing.close(CLOSE_WITHIN);
+            closeQuietly(() -> closing.close(CLOSE_WITHIN));
         }
     }
 
@@ -499,7 +512,7 @@ public final class ConfigWriter implements AutoCloseable {
             configured.clear();
             rules.clear();
             ofDefault = Current.NONE;
-            closing.close(org.apache.kafka.clients.consumer.CloseOptions.timeout(CLOSE_WITHIN));
+            closeQuietly(() -> closing.close(CloseOptions.timeout(CLOSE_WITHIN)));
         }
     }
 }

@@ -3,6 +3,7 @@ package io.tidegate.topologytests.broker;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.tidegate.admin.AdminException;
 import io.tidegate.admin.ConfigEdit;
 import io.tidegate.admin.ConfigEdit.Write;
 import io.tidegate.admin.ConfigHistory;
@@ -304,5 +305,37 @@ final class ConfigWriterTest {
             assertThat(writer.current(TenantId.of(20_000)).config()).isEqualTo(withRate(TenantId.of(20_000), 1));
             assertThat(writer.current(TenantId.of(1_000)).history().changes()).hasSize(1);
         }
+    }
+
+    @Test
+    @Timeout(120)
+    void aWriterThatIsInterruptedSaysSoWhereverItWaits() throws Exception {
+        Settings elsewhere = SettingsLoader.load(
+                null,
+                Map.of(),
+                Map.of(
+                        "bootstrap.servers", broker.bootstrapServers(),
+                        "topic.tenant.configs", "no-such-topic",
+                        "shards", "1"));
+        CompletableFuture<Throwable> failure = new CompletableFuture<>();
+        Thread writing = new Thread(() -> {
+            try (ConfigWriter writer = new ConfigWriter(elsewhere)) {
+                TenantId tenant = TenantId.of(77);
+                failure.complete(new AssertionError(
+                        String.valueOf(writer.change(tenant, "test", before -> new Write(withRate(tenant, 1))))));
+            } catch (Throwable e) {
+                failure.complete(e);
+            }
+        });
+        writing.start();
+        while (!failure.isDone()) {
+            writing.interrupt();
+            Thread.onSpinWait();
+        }
+
+        assertThat(failure.get(60, TimeUnit.SECONDS))
+                .isInstanceOf(AdminException.class)
+                .hasMessageContaining("interrupted");
+        writing.join(60_000);
     }
 }
