@@ -103,7 +103,7 @@ class ArchitectureTest {
             new Row(
                     "admin",
                     List.of("tenant", "signal", "admission", "wal", "contract", "streams", "config"),
-                    List.of(LOG, KAFKA, JSON, "org.yaml.snakeyaml..")),
+                    List.of(LOG, KAFKA, JSON, "org.yaml.snakeyaml..", "javax.net.ssl..")),
             new Row(
                     "tools",
                     List.of(

@@ -2,19 +2,17 @@ package io.tidegate.cli;
 
 import io.tidegate.admin.BootstrapServers;
 import io.tidegate.admin.TenantDirectory;
+import io.tidegate.config.PropertiesFile;
 import io.tidegate.config.Settings;
 import io.tidegate.config.SettingsException;
 import io.tidegate.config.SettingsLoader;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.tenant.TenantRef;
 import io.tidegate.wal.DataDir;
-import java.io.IOException;
-import java.io.Reader;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.Properties;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
@@ -59,16 +57,8 @@ final class SettingsOptions {
     Settings load() {
         Map<String, String> flags = new LinkedHashMap<>();
         if (commandConfig != null) {
-            Properties properties = new Properties();
-            try (Reader reader = Files.newBufferedReader(commandConfig)) {
-                properties.load(reader);
-            } catch (IOException | IllegalArgumentException e) {
-                throw new SettingsException(
-                        "--command-config %s cannot be read: %s".formatted(commandConfig, ErrorText.of(e)));
-            }
-            properties
-                    .stringPropertyNames()
-                    .forEach(key -> flags.put(Settings.KAFKA_PREFIX + key, properties.getProperty(key)));
+            PropertiesFile.read("--command-config", commandConfig)
+                    .forEach((key, value) -> flags.put(Settings.KAFKA_PREFIX + key, value));
         }
         commandProperties.forEach((key, value) -> flags.put(Settings.KAFKA_PREFIX + key, value));
         flags.remove(Settings.KAFKA_PREFIX + Settings.BOOTSTRAP_SERVERS); // --bootstrap-server says it

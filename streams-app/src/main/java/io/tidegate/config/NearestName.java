@@ -11,10 +11,15 @@ public final class NearestName {
 
     private NearestName() {}
 
-    /** The nearest of the names, the first by alphabet of several; null if none is alike. */
+    /** Returns the nearest of the names, the first by alphabet of several; null if none is similar. */
     public static @Nullable String of(String misspelt, Collection<String> names) {
+        return of(misspelt, names, Math.max(1, misspelt.length() / LETTERS_PER_SLIP));
+    }
+
+    /** Returns the nearest of the names within so many slips, the first by alphabet of several; null if there is none. */
+    static @Nullable String of(String misspelt, Collection<String> names, int slipsMax) {
         String best = null;
-        int bestDistance = Math.max(1, misspelt.length() / LETTERS_PER_SLIP) + 1;
+        int bestDistance = slipsMax + 1;
         for (String name : new TreeSet<>(names)) {
             int distance = distance(misspelt, name);
             if (distance < bestDistance) {

@@ -176,6 +176,13 @@ public final class Settings {
             .collect(Collectors.toUnmodifiableSet());
     private static final Set<String> SECRET_WORDS = Set.of("password", "passphrase", "jaas", "secret", "token");
 
+    /** Prefixes with which Kafka Streams passes a setting to one of its clients. */
+    private static final Pattern CLIENT_PREFIX =
+            Pattern.compile("^((main\\.|restore\\.|global\\.)?consumer|producer|admin)\\.");
+
+    /** Only a name this close to one of Kafka's cannot be meant for a plug-in. */
+    private static final int KAFKA_SLIPS_MAX = 2;
+
     private final AbstractConfig config;
     private final Map<String, String> kafka;
     private final Map<String, Origin> origins;
@@ -230,10 +237,33 @@ public final class Settings {
                 throw new SettingsException("%s%s cannot be set: use %s".formatted(KAFKA_PREFIX, key, OWN.get(key)));
             }
         }
+        kafka.keySet().forEach(this::checkSpelling);
         checkValues(AdminClientConfig.configDef(), kafka, KAFKA_PREFIX);
         checkValues(ConsumerConfig.configDef(), kafka, KAFKA_PREFIX);
         checkValues(ProducerConfig.configDef(), kafka, KAFKA_PREFIX);
         checkValues(StreamsConfig.configDef(), kafka, KAFKA_PREFIX);
+    }
+
+    /** Rejects a name that differs from one of Kafka's by a slip or two. Other unknown names belong to plug-ins. */
+    private void checkSpelling(String key) {
+        String name = CLIENT_PREFIX.matcher(key).replaceFirst("");
+        Set<String> known = new HashSet<>(StreamsConfig.configDef().names());
+        known.addAll(AdminClientConfig.configNames());
+        known.addAll(ConsumerConfig.configNames());
+        known.addAll(ProducerConfig.configNames());
+        if (known.contains(name) || key.startsWith(StreamsConfig.TOPIC_PREFIX)) {
+            return;
+        }
+        String nearest = NearestName.of(name, known, KAFKA_SLIPS_MAX);
+        if (nearest != null) {
+            String setting = KAFKA_PREFIX + key;
+            throw new SettingsException("unknown setting '%s' (%s); did you mean '%s%s'?"
+                    .formatted(
+                            setting,
+                            origins.getOrDefault(setting, Origin.DEFAULT),
+                            setting.substring(0, setting.length() - name.length()),
+                            nearest));
+        }
     }
 
     private void checkRelations() {

@@ -1,16 +1,9 @@
 package io.tidegate.config;
 
-import io.tidegate.wal.FileFault;
-import java.io.IOException;
-import java.io.Reader;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Properties;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -31,9 +24,6 @@ public final class SettingsLoader {
 
     /** What Java puts where bytes are no character of the locale's encoding; no argument or setting contains it. */
     public static final char REPLACEMENT_CHARACTER = '\uFFFD';
-
-    /** With which some editors begin a file in UTF-8. */
-    private static final char BYTE_ORDER_MARK = '\uFEFF';
 
     private static final String ENV_PREFIX = "TIDEGATE_";
 
@@ -62,38 +52,9 @@ public final class SettingsLoader {
         return new Settings(loader.values, loader.origins);
     }
 
-    /** Of two values for one setting, the last would win without a word. */
-    private static final class UniqueProperties extends Properties {
-        private static final long serialVersionUID = 1;
-
-        @Override
-        public synchronized @Nullable Object put(Object key, Object value) {
-            if (containsKey(key)) {
-                throw new IllegalArgumentException("it has the setting %s twice".formatted(key));
-            }
-            return super.put(key, value);
-        }
-    }
-
     private void addFile(Path file) {
-        Properties properties = new UniqueProperties();
-        try (Reader reader = Files.newBufferedReader(file, StandardCharsets.UTF_8)) {
-            reader.mark(1);
-            if (reader.read() != BYTE_ORDER_MARK) {
-                reader.reset();
-            }
-            properties.load(reader);
-        } catch (NoSuchFileException e) {
-            throw new SettingsException("the settings file %s does not exist".formatted(file));
-        } catch (IOException e) {
-            throw new SettingsException(
-                    "the settings file %s cannot be read: %s".formatted(file, FileFault.describe(e)));
-        } catch (IllegalArgumentException e) {
-            throw new SettingsException("the settings file %s cannot be read: %s".formatted(file, e.getMessage()));
-        }
-        for (String key : properties.stringPropertyNames()) {
-            add(key, properties.getProperty(key), Origin.FILE, file.toString());
-        }
+        PropertiesFile.read("the settings file", file)
+                .forEach((key, value) -> add(key, value, Origin.FILE, file.toString()));
     }
 
     private void addEnvironment(String name, String value) {

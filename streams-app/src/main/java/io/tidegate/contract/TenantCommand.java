@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admission.EntityKind;
 import io.tidegate.signal.SignalParser;
+import io.tidegate.tenant.PlainText;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
@@ -45,9 +46,7 @@ public sealed interface TenantCommand {
     /** Removes an entity, so that another one has room. */
     record ForgetEntity(EntityKind kind, String id) implements TenantCommand {
         public ForgetEntity {
-            if (id.isEmpty()
-                    || id.length() > SignalParser.ENTITY_ID_CHARS_MAX
-                    || id.chars().anyMatch(Character::isISOControl)) {
+            if (id.isEmpty() || id.length() > SignalParser.ENTITY_ID_CHARS_MAX || !PlainText.isValid(id)) {
                 throw new IllegalArgumentException("id is not a text of 1 to %d characters without control characters"
                         .formatted(SignalParser.ENTITY_ID_CHARS_MAX));
             }

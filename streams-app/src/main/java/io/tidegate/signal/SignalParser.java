@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import io.tidegate.signal.ParseResult.Defective;
 import io.tidegate.signal.ParseResult.Parsed;
+import io.tidegate.tenant.PlainText;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.tenant.TenantName;
 import java.io.IOException;
@@ -116,15 +117,7 @@ public final class SignalParser {
 
     /** {@code text} if it can be an id; otherwise null. */
     static @Nullable String checkedId(String text) {
-        if (text.isEmpty() || text.length() > ENTITY_ID_CHARS_MAX) {
-            return null;
-        }
-        for (int i = 0; i < text.length(); i++) {
-            if (Character.isISOControl(text.charAt(i))) {
-                return null;
-            }
-        }
-        return text;
+        return text.isEmpty() || text.length() > ENTITY_ID_CHARS_MAX || !PlainText.isValid(text) ? null : text;
     }
 
     private static Defective first(@Nullable Defective earlier, Defective later) {

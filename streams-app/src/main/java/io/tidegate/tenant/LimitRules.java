@@ -51,9 +51,7 @@ final class LimitRules {
                     .formatted(owner, signals.size(), TenantConfig.SIGNALS_MAX));
         }
         signals.forEach((type, limit) -> {
-            if (type.isEmpty()
-                    || type.length() > TenantConfig.SIGNAL_CHARS_MAX
-                    || type.chars().anyMatch(Character::isISOControl)) {
+            if (type.isEmpty() || type.length() > TenantConfig.SIGNAL_CHARS_MAX || !PlainText.isValid(type)) {
                 throw new IllegalArgumentException(
                         "%s: signals: '%s' is not a value of signal (1 to %d characters, without control characters)"
                                 .formatted(owner, JsonFaults.quoted(type), TenantConfig.SIGNAL_CHARS_MAX));

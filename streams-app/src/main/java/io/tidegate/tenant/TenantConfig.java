@@ -186,7 +186,7 @@ public record TenantConfig(
         }
         requiredRegions = List.copyOf(requiredRegions);
         label = label == null ? "" : label;
-        if (label.length() > LABEL_CHARS_MAX || label.chars().anyMatch(Character::isISOControl)) {
+        if (label.length() > LABEL_CHARS_MAX || !PlainText.isValid(label)) {
             throw new IllegalArgumentException("%s: label must be at most %d characters without control characters"
                     .formatted(tenantId, LABEL_CHARS_MAX));
         }

@@ -3,7 +3,6 @@ package io.tidegate.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
-import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -248,13 +247,13 @@ final class BadInputTest {
     void saysWhichClientConfigIsNotThere() {
         assertUsage(
                 Cli.run("config", "validate", "--command-config", "/no/such.properties"),
-                "--command-config /no/such.properties cannot be read: /no/such.properties does not exist");
+                "--command-config /no/such.properties does not exist");
     }
 
     /** As of every client that cannot be made; the exit code is not that of a wrong command line. */
     @Test
     void saysWhyThereIsNoConnection() throws IOException {
-        try (ServerSocket broker = new ServerSocket(0, 50, InetAddress.getLoopbackAddress())) {
+        try (ServerSocket broker = UnreachableBrokerTest.listener(UnreachableBrokerTest.TLS_ALERT)) {
             String server = "127.0.0.1:" + broker.getLocalPort();
             for (String[] command : new String[][] {{"tenants", "ls"}, {"init"}, {"rejections", "tail"}}) {
                 String[] args = java.util.Arrays.copyOf(command, command.length + 3);

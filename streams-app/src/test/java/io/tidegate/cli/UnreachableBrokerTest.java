@@ -79,8 +79,11 @@ class UnreachableBrokerTest {
     /** Size, correlation id, no error, and one request that is answered: that of the versions. */
     private static final byte[] CONTROLLER = {0, 0, 0, 16, 0x0d, 0x0a, 0x0d, 0x0a, 0, 0, 0, 0, 0, 1, 0, 18, 0, 0, 0, 4};
 
-    /** Listens at a port of its own, reads one request and gives this answer. */
-    private static ServerSocket listener(byte[] answer) throws IOException {
+    /** The alert with which a TLS listener answers a message that it does not understand. */
+    static final byte[] TLS_ALERT = {0x15, 3, 3, 0, 2, 2, 10};
+
+    /** Listens on a free port, reads one request from each client, and gives this answer. */
+    static ServerSocket listener(byte[] answer) throws IOException {
         ServerSocket server = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
         Thread thread = new Thread(
                 () -> {
@@ -102,7 +105,7 @@ class UnreachableBrokerTest {
     private static Stream<Arguments> strangers() {
         return Stream.of(
                 Arguments.of("tenants ls", new byte[0], "the connection is closed when a Kafka client speaks"),
-                Arguments.of("run", new byte[] {0x15, 3, 3, 0, 2, 2, 10}, "the listener expects TLS"),
+                Arguments.of("run", TLS_ALERT, "the listener expects TLS"),
                 Arguments.of("tenants ls", "SSH-2.0-OpenSSH".getBytes(US_ASCII), "is not a Kafka broker"),
                 Arguments.of("tenants ls", CONTROLLER, "a KRaft controller answers there"),
                 Arguments.of("run", "HTTP/1.1 400 Bad Request".getBytes(US_ASCII), "an HTTP server answers there"));
@@ -126,7 +129,7 @@ class UnreachableBrokerTest {
     @ParameterizedTest
     @ValueSource(strings = {"SSL", "ssl", "sasl_ssl"})
     void aListenerWithTlsIsTheRightOneForAClientWithTls(String protocol) throws IOException {
-        try (ServerSocket listener = listener(new byte[] {0x15, 3, 3, 0, 2, 2, 10})) {
+        try (ServerSocket listener = listener(TLS_ALERT)) {
             Settings settings = SettingsLoader.load(
                     null,
                     Map.of(),

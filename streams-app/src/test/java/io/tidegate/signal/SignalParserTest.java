@@ -265,7 +265,20 @@ class SignalParserTest {
 
     @ParameterizedTest
     @ValueSource(
-            strings = {"''", "'\\u0000'", "'a\\nb'", "'\\u007f'", "'\\u0085'", "1.0", "1e3", "true", "[]", "{}", "['a']"
+            strings = {
+                "''",
+                "'\\u0000'",
+                "'a\\nb'",
+                "'\\u007f'",
+                "'\\u0085'",
+                "'\\ud83d'",
+                "'a\\ude00\\ud83d'",
+                "1.0",
+                "1e3",
+                "true",
+                "[]",
+                "{}",
+                "['a']"
             })
     void rejectsAnEntityIdThatIsEmptyOrAControlCharacterOrNoTextOrInteger(String id) {
         for (String name : List.of("item", "user", "creator")) {

@@ -166,7 +166,9 @@ class TenantConfigTest {
     @Test
     void rejectsALabelThatIsTooLongOrHasControlCharacters() {
         assertThat(TenantConfig.unlimited(T42, "ü".repeat(200)).label()).hasSize(200);
-        for (String label : List.of("a".repeat(201), "a\nb", "\u0000", "\u007f", "\u0085", "\u001b[31m")) {
+        assertThat(TenantConfig.unlimited(T42, "\ud83d\ude00").label()).isEqualTo("\ud83d\ude00");
+        for (String label : List.of(
+                "a".repeat(201), "a\nb", "\u0000", "\u007f", "\u0085", "\u001b[31m", "a\ud83d", "\ude00\ud83d")) {
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> TenantConfig.unlimited(T42, label))
                     .withMessage("t42: label must be at most 200 characters without control characters");
