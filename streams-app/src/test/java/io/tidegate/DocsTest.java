@@ -82,7 +82,7 @@ class DocsTest {
 
         for (String section : sections) {
             if (section.matches("(?s)[a-z_]+\n.*")) {
-                assertThat(section).contains("**Cause.**", "**What the producer does.**", "**What changes it.**");
+                assertThat(section).contains("**Cause.**", "**Producer.**", "**Operator.**");
             }
         }
     }

@@ -36,8 +36,8 @@ final class ExplainCommandTest {
         assertThat(run.out())
                 .startsWith("storage_limit")
                 .contains("Cause. The tenant's sealed WAL segments")
-                .contains("What the producer does.")
-                .contains("What changes it.")
+                .contains("Producer.")
+                .contains("Operator.")
                 .doesNotContain("**")
                 .doesNotContain("](");
     }
