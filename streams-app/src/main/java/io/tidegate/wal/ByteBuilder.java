@@ -10,7 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
-/** Bytes that are put together one after the other, in as much memory as they need. Big-endian. Not thread-safe. */
+/** A growable buffer for appending bytes. Big-endian. Not thread-safe. */
 final class ByteBuilder {
     private static final int VARINT_BYTES_MAX = 10;
     private static final VarHandle INTS = MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.BIG_ENDIAN);
@@ -27,7 +27,7 @@ final class ByteBuilder {
         return size;
     }
 
-    /** Starts over, with {@code skipped} bytes that the caller fills in later. */
+    /** Clears the buffer and leaves {@code skipped} bytes at its start for the caller to fill in later. */
     ByteBuilder reset(int skipped) {
         size = 0;
         need(skipped);
@@ -50,8 +50,8 @@ final class ByteBuilder {
     }
 
     /**
-     * As {@link org.apache.kafka.common.utils.ByteUtils#writeVarint} and {@code writeVarlong}, which agree on an int: zigzag,
-     * seven bits a byte, the lowest first.
+     * Appends a number as {@link org.apache.kafka.common.utils.ByteUtils#writeVarint} and {@code writeVarlong} do,
+     * which agree on ints: zigzag, seven bits per byte, the lowest first.
      */
     ByteBuilder putVarint(long value) {
         need(VARINT_BYTES_MAX);
@@ -80,7 +80,7 @@ final class ByteBuilder {
         return this;
     }
 
-    /** The text as UTF-8: headers' names, which are nearly always short and ASCII, so nothing is allocated for these. */
+    /** Appends text as UTF-8. Header names are nearly always short and ASCII; these allocate nothing. */
     ByteBuilder putUtf8(String text) {
         int length = text.length();
         need(length);
@@ -105,7 +105,7 @@ final class ByteBuilder {
         out.write(bytes, from, size - from);
     }
 
-    /** The bytes themselves, not a copy. */
+    /** Returns the bytes themselves, not a copy. */
     ByteBuffer buffer() {
         return ByteBuffer.wrap(bytes, 0, size);
     }

@@ -12,21 +12,22 @@ import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The durable state of a shard: the offset in {@code signals-accepted} up to which every file is fsynced, and for each
- * tenant where its log begins and how far the last segment was filled then, so that a restart reads only what came after.
+ * The durable state of a shard: the offset in {@code signals-accepted} up to which every file is fsynced and, for each
+ * tenant, the beginning of its log and the state of its last segment at that offset. A restart reads only the bytes
+ * after it.
  *
  * <pre>
  *  version = 2 (1) | shard (4) | offset (8) | partial (1) | tenants n (4)
  *  n × ( tenant (8) | tail: first seq (8), next seq (8), position (8), own bytes (8), crc (4), first time (8)
  *        | begin seq (8) | applied seq (8) | pruning (1) )
- *  CRC32C of all before (4)
+ *  CRC32C of all bytes before it (4)
  * </pre>
  *
- * Big-endian. Written by temp file, fsync, rename and directory fsync, after the files it speaks of. Version 1, without
- * the last three fields, is read too.
+ * <p>Big-endian. Written after the files that it describes, by temp file, fsync, rename and directory fsync. Version 1,
+ * which lacks the last three fields of a tenant, can still be read.
  *
- * @param offset the last applied offset; Kafka Streams' own negative sentinels are kept as they came
- * @param partial whether this copy began when the topic no longer had its beginning, so that a tenant may start above 0
+ * @param offset the last applied offset; negative sentinels of Kafka Streams are stored unchanged
+ * @param partial whether the topic no longer had its beginning when this copy began, so that a tenant may start above 0
  * @param logs by tenant
  */
 record Checkpoint(long offset, boolean partial, Map<TenantId, Log> logs) {
@@ -37,13 +38,14 @@ record Checkpoint(long offset, boolean partial, Map<TenantId, Log> logs) {
     private static final int ENTRY_BYTES = ENTRY_BYTES_1 + Log.MORE_BYTES;
 
     /**
-     * What is known of one tenant's log.
+     * The durable state of one tenant's log.
      *
-     * @param tail the last segment; one without records need not exist as a file: then it is where the log goes on
-     * @param beginSeq the first segment's first sequence number: segments below it were pruned; -1 where not known
-     * @param appliedSeq the sequence number after the tenant's last record at or before the checkpoint's offset. While
-     *     records come again after a crash it is behind the tail
-     * @param pruning whether segments below {@code beginSeq} may still be there
+     * @param tail the last segment. If it has no records, its file need not exist: it marks the place where the log
+     *     continues
+     * @param beginSeq the first sequence number of the first segment: segments below it were pruned; -1 if unknown
+     * @param appliedSeq the sequence number after the tenant's last record at or before the checkpoint's offset. It is
+     *     behind the tail while records are read again after a crash
+     * @param pruning whether segments below {@code beginSeq} may still exist on disk
      */
     record Log(SegmentState tail, long beginSeq, long appliedSeq, boolean pruning) {
         static final long UNKNOWN = -1;
@@ -57,12 +59,12 @@ record Checkpoint(long offset, boolean partial, Map<TenantId, Log> logs) {
             return new Log(tail, beginSeq, 0, pruning);
         }
 
-        /** Whether a repair was broken off between taking the tail away and giving the new one. */
+        /** Whether a repair was interrupted between removing the old tail and installing the new one. */
         boolean isBrokenOff() {
             return appliedSeq > tail.nextSeq();
         }
 
-        /** Whether there must be files: not where all that was there is pruned. */
+        /** Whether files must exist. False if all segments were pruned. */
         boolean promisesFiles() {
             return tail.records() > 0 || beginSeq < tail.firstSeq();
         }
@@ -80,7 +82,7 @@ record Checkpoint(long offset, boolean partial, Map<TenantId, Log> logs) {
         }
     }
 
-    /** The checkpoint of a shard; null where it has none. Throws {@link WalException} where it is damaged. */
+    /** Reads the checkpoint of a shard; null if it has none. Throws {@link WalException} if it is damaged. */
     static @Nullable Checkpoint read(Path path, int shard) {
         try {
             return parse(Files.readAllBytes(path), shard);
@@ -115,7 +117,7 @@ record Checkpoint(long offset, boolean partial, Map<TenantId, Log> logs) {
 
     static Checkpoint parse(byte[] bytes, int shard) {
         if (bytes.length < HEAD_BYTES + Integer.BYTES) {
-            throw new IllegalArgumentException("a checkpoint of %d bytes is cut".formatted(bytes.length));
+            throw new IllegalArgumentException("a checkpoint of %d bytes is truncated".formatted(bytes.length));
         }
         ByteBuffer in = ByteBuffer.wrap(bytes);
         if (in.getInt(bytes.length - Integer.BYTES) != crc(bytes, bytes.length - Integer.BYTES)) {

@@ -4,7 +4,7 @@ package io.tidegate.wal;
 final class ContentChecksum {
     private final ByteBuilder scratch = WalRecord.scratch();
 
-    /** The checksum up to this record, from the one up to the record before. */
+    /** Returns the checksum up to this record, given the checksum up to the record before it. */
     int chained(WalRecord record, int previous) {
         return record.chainedCrc(previous, scratch);
     }

@@ -24,9 +24,10 @@ import org.jspecify.annotations.Nullable;
  * {root}/wal/                     tenant 0
  * {root}/tenants/42/wal/          tenant 42
  * {root}/.tidegate/lock           {@link DirectoryLock}: held by the one process that writes here
- * {root}/.tidegate/identity       {@link DirectoryIdentity}: what the files belong to
+ *
+ * {root}/.tidegate/identity       {@link DirectoryIdentity}: the cluster, topic and application of the files
  * {root}/.tidegate/checkpoints/   one file per shard
- * {root}/.tidegate/quarantine/    {@link Quarantine}: copies of all bytes that were ever removed from a segment
+ * {root}/.tidegate/quarantine/    {@link Quarantine}: copies of all bytes removed from a segment
  * {root}/.tidegate/streams/       Kafka Streams' own state
  * {root}/.tidegate/lib/           RocksDB's native library
  * </pre>
@@ -83,7 +84,7 @@ public final class DataDir {
                 : root.resolve("tenants").resolve(tenant.decimal()).resolve("wal");
     }
 
-    /** Kafka Streams' own directory. */
+    /** The state directory of Kafka Streams. */
     public Path streamsState() {
         return own().resolve("streams");
     }
@@ -93,12 +94,12 @@ public final class DataDir {
         return own().resolve("lib");
     }
 
-    /** See {@link LastVerify}. */
+    /** The file of {@link LastVerify}. */
     Path verified() {
         return own().resolve("verified");
     }
 
-    /** The directory in which new segments are built before they are moved to their places. */
+    /** The directory in which new segments are built before they are moved into place. */
     Path repairs() {
         return own().resolve("repair");
     }
@@ -116,8 +117,8 @@ public final class DataDir {
     }
 
     /**
-     * The offset up to which the files of each local shard follow {@code signals-accepted}: that of the last record that
-     * was applied and is durable.
+     * Returns the offset of the last record of {@code signals-accepted} that is applied and durable, for each local
+     * shard.
      *
      * @throws WalException if a checkpoint is damaged
      */
@@ -149,7 +150,8 @@ public final class DataDir {
     }
 
     /**
-     * The tenants that have a directory here, in order, without links ({@link WalVerifier#strays} reports those).
+     * Returns the tenants that have a directory here, in order. Excludes symbolic links; {@link WalVerifier#strays}
+     * reports those.
      *
      * @throws IOException if the directory cannot be read
      */
@@ -179,7 +181,7 @@ public final class DataDir {
     }
 
     /**
-     * A tenant's segments of all shards, in order.
+     * Returns a tenant's segments of all shards, in order.
      *
      * @throws IOException if the directory cannot be read
      * @throws WalException if a part of its path is a symbolic link
@@ -212,15 +214,15 @@ public final class DataDir {
     }
 
     /**
-     * Takes the directory for this process; creates it if it is missing.
+     * Locks the directory for this process; creates it if it is missing.
      *
-     * @throws WalException naming the process that has it
+     * @throws WalException naming the process that has the lock
      */
     public Closeable lock() {
         try {
             files.createDurably(checkpoints());
             files.createDurably(quarantine.directory());
-            // Also if they were created by a process that was killed before it could do this.
+            // Also needed if the directories exist: a process may have been killed between creating and syncing them.
             DurableFiles.fsync(own());
             DurableFiles.fsync(root);
             return lock.acquire();
@@ -239,12 +241,12 @@ public final class DataDir {
         identity.bind(owner);
     }
 
-    /** Whether the directory was {@linkplain #bind bound} by an instance before. */
+    /** Whether an instance has {@linkplain #bind bound} the directory before. */
     public boolean isBound() {
         return identity.exists();
     }
 
-    /** Free bytes for WAL and state; the state may have its own file system. */
+    /** Returns the free bytes for WAL and state; the state may be on a separate file system. */
     public long freeBytes() throws IOException {
         long free = Files.getFileStore(root).getUsableSpace();
         Path state = streamsState();
@@ -253,17 +255,17 @@ public final class DataDir {
                 : free;
     }
 
-    /** Whether there is anything of an instance. */
+    /** Whether the directory contains any file of an instance. */
     public boolean isUsed() {
         return Stream.of(own(), walOf(TenantId.DEFAULT), root.resolve("tenants"))
                 .anyMatch(part -> Files.exists(part, LinkOption.NOFOLLOW_LINKS));
     }
 
     /**
-     * Removes all that an instance has written: segments, checkpoints, quarantine, and the state of Kafka Streams. The root
-     * stays, with what others have put there. No link is followed.
+     * Removes everything that an instance has written: segments, checkpoints, quarantine, and the state of Kafka
+     * Streams. Keeps the root and the files of other programs in it. Follows no symbolic link.
      *
-     * @throws WalException naming the process that has the directory
+     * @throws WalException naming the process that has the lock
      */
     public void removeAll() throws IOException {
         Closeable held = lock();
@@ -287,7 +289,7 @@ public final class DataDir {
         }
     }
 
-    /** Removes everything below the root, and the root. */
+    /** Removes the root and everything below it. */
     void clear() throws IOException {
         if (Files.isDirectory(root, LinkOption.NOFOLLOW_LINKS)) {
             try (Stream<Path> all = Files.walk(root)) {

@@ -11,7 +11,10 @@ import java.util.TreeMap;
 final class DirectoryIdentity {
     private static final String FORMAT_NAME = "format";
 
-    /** With 1, a third stage wrote the WAL, and Kafka Streams' state was laid out for it. */
+    /**
+     * The version of the layout. In version 1, a third stage wrote the WAL, and Kafka Streams' state was laid out for
+     * it.
+     */
     private static final String FORMAT = "2";
 
     private final Path root;

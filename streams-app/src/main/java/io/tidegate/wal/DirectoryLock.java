@@ -14,9 +14,12 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
-/** The lock file of a data directory: one process at a time writes there. Thread-safe. */
+/** The lock file of a data directory, which lets one process at a time write there. Thread-safe. */
 final class DirectoryLock {
-    /** The directories that this process has locked. Static because the operating system's lock is one per process. */
+    /**
+     * The directories that this process has locked. Static, because file locks of the operating system belong to the
+     * process.
+     */
     private static final Set<Path> LOCKED_HERE = ConcurrentHashMap.newKeySet();
 
     private final Path root;
@@ -41,7 +44,8 @@ final class DirectoryLock {
     Closeable acquire() throws IOException {
         Path real = path.getParent().toRealPath();
         String pid = Long.toString(ProcessHandle.current().pid());
-        // Not even opened if this process has it: closing any channel of a file drops the process's lock on it.
+        // Do not open the file if this process has the lock: closing any channel of it would release the process's
+        // lock.
         if (!LOCKED_HERE.add(real)) {
             throw inUse(pid);
         }
@@ -83,7 +87,7 @@ final class DirectoryLock {
                 + " there: stop that one, or give this one another data.dir");
     }
 
-    /** The id of the process that has the lock; null if none has. */
+    /** Returns the id of the process that has the lock; null if none has it. */
     @Nullable
     String holder() {
         if (!Files.exists(path)) {

@@ -19,7 +19,7 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Durable file operations below one root. Directories and files are readable for their owner only, and no symbolic link
+ * Durable file operations below one root. Only their owner can read the directories and files, and no symbolic link
  * below the root is followed. Thread-safe: has no state.
  */
 final class DurableFiles {
@@ -32,7 +32,7 @@ final class DurableFiles {
     /**
      * Creates a directory and its missing parents.
      *
-     * @param newEntry receives each directory that got a new entry, and so needs an {@link #fsync} to be durable
+     * @param newEntry receives each directory that got a new entry and needs an {@link #fsync} to make it durable
      * @throws WalException if a part of the path is a symbolic link or a file
      */
     void createDirectories(Path directory, Consumer<Path> newEntry) throws IOException {
@@ -67,7 +67,7 @@ final class DurableFiles {
         }
     }
 
-    /** Opens a file for writing, creating it if {@code create}; never through a symbolic link. */
+    /** Opens a file for reading and writing, creating it if {@code create}; never follows a symbolic link. */
     FileChannel open(Path path, boolean create) throws IOException {
         Set<? extends java.nio.file.OpenOption> options = create
                 ? Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.READ, StandardOpenOption.WRITE)
@@ -75,7 +75,7 @@ final class DurableFiles {
         return FileChannel.open(path, options, create ? ownerOnly("rw-------") : new FileAttribute<?>[0]);
     }
 
-    /** Writes a whole file so that after a crash it is either the old or the new one. */
+    /** Replaces a file atomically: after a crash it has either the old or the new content. */
     void replace(Path path, byte[] content) throws IOException {
         createDurably(path.getParent());
         Path temporary = path.resolveSibling(path.getFileName() + ".tmp");
@@ -103,7 +103,7 @@ final class DurableFiles {
             try {
                 Files.deleteIfExists(directory);
             } catch (DirectoryNotEmptyException e) {
-                return; // it holds a file that Tidegate did not write
+                return; // it contains a file that Tidegate did not write
             }
             if (Files.isDirectory(directory.getParent(), LinkOption.NOFOLLOW_LINKS)) {
                 fsync(directory.getParent());

@@ -6,7 +6,7 @@ import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 
-/** Why a file cannot be used, in words: Java's own messages are class names and paths. */
+/** Describes file errors in words: the messages of Java's exceptions are class names and paths. */
 public final class FileFault {
     private FileFault() {}
 

@@ -9,24 +9,24 @@ import java.time.format.DateTimeParseException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * When all files of a data directory were last read and checked, and what was found: a line of text in
- * {@code .tidegate/verified}, for people to see on the dashboard. Nothing depends on it.
+ * Time and result of the last full check of a data directory: a line of text in {@code .tidegate/verified}, shown on
+ * the dashboard. Nothing depends on it.
  *
- * @param records that were whole
- * @param damaged places where something is wrong
+ * @param records the number of valid records
+ * @param damaged the number of damaged places
  */
 public record LastVerify(Instant at, long records, long damaged) {
-    /** Writes it; where the directory cannot be written, it stays as it was. */
+    /** Writes the line. Ignores a failure and leaves the old line in place. */
     public void write(DataDir dir) {
         String line = "at=%s records=%d damaged=%d%n".formatted(at, records, damaged);
         try {
             dir.files().replace(dir.verified(), line.getBytes(StandardCharsets.US_ASCII));
         } catch (IOException | WalException e) {
-            // Such as a directory that is mounted to be read alone: the check itself was done.
+            // Such as a directory that is mounted read-only: the check itself succeeded.
         }
     }
 
-    /** What was written last; null where nothing was, or where it cannot be understood. */
+    /** Reads the line; null if there is none, or if it is malformed. */
     public static @Nullable LastVerify read(DataDir dir) {
         Path path = dir.verified();
         try {

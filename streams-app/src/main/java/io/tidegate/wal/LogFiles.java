@@ -14,19 +14,21 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The files of one shard that are not yet in their final state: batches not yet written, bytes not yet durable, directory
- * entries not yet durable, and the open files, which are bounded.
+ * The files of one shard that are not in their final state: unwritten batches, bytes and directory entries that are not
+ * durable, and the open files, whose number is bounded.
  *
- * <p>An append goes to a batch in memory, {@link #flush} writes the batch, and {@link #sync} makes it durable. A new file is
- * created when its first batch is written. A file is
- * never closed before its bytes are durable, except by {@link #closeAll}: the kernel reports a failed write-back to those
- * who have the file open, and may have forgotten it when the file is opened again. An fsync is never repeated after a
- * failure: the second one would seem to succeed. Not thread-safe; owned by the {@link Shard}.
+ * <p>An append goes to a batch in memory, {@link #flush} writes the batch, and {@link #sync} makes it durable. A new
+ * file is created when its first batch is written. A file is never closed before its bytes are durable, except by
+ * {@link #closeAll}: the kernel reports a failed write-back only to processes that have the file open, and may have
+ * forgotten it when the file is opened again. An fsync is never repeated after a failure: the second one would seem to
+ * succeed.
+ *
+ * <p>Not thread-safe; owned by the {@link Shard}.
  */
 final class LogFiles {
     private static final Logger LOG = LoggerFactory.getLogger(LogFiles.class);
 
-    /** What a batch in memory takes beside its records; bounds the tenants whose batches wait. */
+    /** The memory of a batch besides its records. Bounds the number of tenants with pending batches. */
     private static final int BATCH_OVERHEAD_BYTES = 1024;
 
     private final DataDir dir;
@@ -53,12 +55,12 @@ final class LogFiles {
         return settings;
     }
 
-    /** The tenants that have written bytes which are not durable. */
+    /** Returns the tenants with written bytes that are not durable. */
     List<TenantId> undurable() {
         return unsynced.stream().map(SegmentWriter::tenant).toList();
     }
 
-    /** Notes that a recovered file may hold bytes that are in the page cache only. */
+    /** Notes that a recovered file may have bytes that are only in the page cache. */
     void recovered(SegmentWriter writer) {
         writer.markUnsynced();
         unsynced.add(writer);
@@ -109,9 +111,9 @@ final class LogFiles {
     }
 
     /**
-     * Writes the batches in memory of open files, and of as many others as can be opened beside those whose bytes are not
-     * durable. So a write costs no fsync, however many tenants have signals. The rest waits for {@link #flushAndSyncAll},
-     * or until too much waits.
+     * Writes the batches of open files, and of as many other files as can be opened without closing a file with bytes
+     * that are not durable. So this method needs no fsync, however many tenants have signals. The rest waits for {@link
+     * #flushAndSyncAll}, or until {@link #keepBounds} finds too many pending bytes.
      */
     void flushOpen() throws IOException {
         List<SegmentWriter> before = List.copyOf(open.keySet());
@@ -129,12 +131,12 @@ final class LogFiles {
         }
     }
 
-    /** Batches in memory. */
+    /** Returns the number of batches in memory. */
     int pending() {
         return pending.size();
     }
 
-    /** Keeps the bounds: writes batches if too many bytes wait in memory, and closes files if too many are open. */
+    /** Enforces the bounds: writes batches if too many bytes are pending, and closes files if too many are open. */
     void keepBounds() throws IOException {
         if (pendingBytes > settings.pendingBytes()
                 || pending.size() > Math.max(settings.openFiles(), settings.pendingBytes() / BATCH_OVERHEAD_BYTES)) {
@@ -144,8 +146,8 @@ final class LogFiles {
     }
 
     /**
-     * Writes all batches and makes all bytes and all directory entries durable. Each file is opened, written, fsynced and
-     * closed once at most, many files together. Files that were open and in use stay open, up to half of those that may be.
+     * Writes all batches and makes all bytes and directory entries durable. Opens, writes, syncs and closes each file
+     * at most once, many files together. Files that were open and in use stay open, up to half the limit.
      */
     void flushAndSyncAll() throws IOException {
         List<SegmentWriter> before = List.copyOf(open.keySet());
@@ -196,7 +198,7 @@ final class LogFiles {
         }
     }
 
-    /** Files count as durable when all of them are: after a failure all are in doubt. */
+    /** Marks the files as durable only when all syncs succeeded: after a failure all are in doubt. */
     private void sync(List<SegmentWriter> writers) throws IOException {
         List<Syncs.Sync> syncs = new ArrayList<>();
         for (SegmentWriter writer : writers) {
@@ -230,7 +232,7 @@ final class LogFiles {
         writer.close();
     }
 
-    /** Closes files to make room for others, many at once, so that they can be synced together. */
+    /** Closes files to make room, many at once, so that they can be synced together. */
     void closeSurplus() throws IOException {
         if (open.size() <= settings.openFiles()) {
             return;
@@ -243,7 +245,7 @@ final class LogFiles {
         }
     }
 
-    /** Closes all files, also if closing one fails. */
+    /** Closes all files, even if closing one fails. */
     void closeAll() {
         for (SegmentWriter writer : List.copyOf(open.keySet())) {
             try {

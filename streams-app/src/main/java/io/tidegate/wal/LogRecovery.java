@@ -7,11 +7,11 @@ import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Finds the end of a tenant's log after a start: checks the last segment from the position that the checkpoint knows
- * durable, and truncates a torn tail.
+ * Finds the end of a tenant's log after a start: checks the last segment from its durable position in the checkpoint,
+ * and truncates a torn tail.
  *
- * <p>Above the checkpoint nothing was promised durable: after a power loss any of it can be missing. If no checkpoint is
- * known, only the last batch can have been cut by a crash, and everything else is damage. Not thread-safe.
+ * <p>Bytes above the checkpoint may be missing after a power loss. Without a checkpoint, a crash can have torn only the
+ * last batch; all other invalid bytes are damage. Not thread-safe.
  */
 final class LogRecovery {
     private final DataDir dir;
@@ -25,13 +25,13 @@ final class LogRecovery {
     }
 
     /**
-     * A log as it was found.
+     * A recovered log.
      *
      * @param segments its files
      * @param last the state of the last segment; null if this copy has no record of the tenant
-     * @param durable the part of the last segment that the checkpoint knows durable; null without a segment
+     * @param durable the part of the last segment that is durable according to the checkpoint; null without a segment
      * @param known whether the checkpoint knows the last segment
-     * @param bytesRead bytes that had to be read
+     * @param bytesRead the number of bytes that recovery read
      */
     record Recovered(
             LogSegments segments,
@@ -39,7 +39,7 @@ final class LogRecovery {
             @Nullable SegmentState durable,
             boolean known,
             long bytesRead) {
-        /** Whether bytes may be in the page cache only: those that were written before a crash of the process alone. */
+        /** Whether bytes may be only in the page cache, because the process crashed but not the machine. */
         boolean isUnsynced() {
             return last != null && durable != null && (last.position() > durable.position() || !known);
         }
@@ -80,7 +80,7 @@ final class LogRecovery {
             throw WalException.damage(
                     tenant, path, 0, "the segment that begins with %d is missing".formatted(promised.firstSeq()));
         }
-        // A state without records does not speak of a file: one that is there was created after the checkpoint.
+        // A state without records does not describe a file: an existing file was created after the checkpoint.
         boolean known = promised != null && promised.firstSeq() == last && promised.records() > 0;
         SegmentState from = known ? promised : SegmentState.empty(last);
         SegmentScan scan;
@@ -107,8 +107,9 @@ final class LogRecovery {
     }
 
     /**
-     * Truncates the last segment to what the checkpoint knows durable, whatever its bytes look like. After a failed fsync
-     * such bytes read well from the page cache and are not on the disk; no later fsync would report that.
+     * Truncates the last segment to its durable length in the checkpoint, even if the bytes above look valid. After a
+     * failed fsync such bytes are readable from the page cache but are not on the disk, and no later fsync would report
+     * that.
      */
     void truncateToDurable(TenantId tenant, Checkpoint.@Nullable Log known) throws IOException {
         SegmentName last = null;

@@ -72,19 +72,19 @@ final class LogSegments {
         return starts.last();
     }
 
-    /** The segment after the first one; null if there is none. */
+    /** Returns the segment after the first one; null if there is none. */
     @Nullable
     Long second() {
         return starts.higher(starts.first());
     }
 
-    /** The segment that would hold {@code seq}; null if all begin above it. */
+    /** Returns the segment that would contain {@code seq}; null if all begin above it. */
     @Nullable
     Long holding(long seq) {
         return starts.floor(seq);
     }
 
-    /** The segment before the one that begins with {@code firstSeq}; null if either does not exist. */
+    /** Returns the segment before the one that begins with {@code firstSeq}; null if either does not exist. */
     @Nullable
     Long before(long firstSeq) {
         return starts.contains(firstSeq) ? starts.lower(firstSeq) : null;
@@ -107,8 +107,9 @@ final class LogSegments {
     }
 
     /**
-     * Deletes a tenant's segments that begin below {@code belowSeq}, the oldest first and each durably before the next, so
-     * that the rest has no gap; then the directories if they are empty. Can be interrupted and repeated.
+     * Deletes a tenant's segments that begin below {@code belowSeq}, the oldest first and each durably before the next,
+     * so that the remaining segments have no gap. Then deletes the directories if they are empty. Can be interrupted
+     * and repeated.
      *
      * @throws WalException if one of them is not a regular file
      */

@@ -12,7 +12,7 @@ import java.nio.file.Path;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Keeps a copy of all bytes before they are removed from a segment. */
+/** Keeps a copy of all bytes that are removed from a segment. */
 final class Quarantine {
     private static final Logger LOG = LoggerFactory.getLogger(Quarantine.class);
     private static final int COPY_BYTES = 1 << 16;
@@ -34,7 +34,7 @@ final class Quarantine {
         return directory;
     }
 
-    /** An unused name for a copy of a segment from {@code position} on. */
+    /** Returns an unused path for a copy of a segment's bytes from {@code position} on. */
     private Path copyOf(TenantId tenant, Path segment, long position) {
         String name = "%s.%s.from-%d".formatted(tenant.decimal(), segment.getFileName(), position);
         Path copy = directory.resolve(name);
@@ -59,10 +59,10 @@ final class Quarantine {
     }
 
     /**
-     * Copies bytes up to an end, but no more than {@value #KEPT_BYTES_MAX}: a file that Tidegate wrote is smaller, and another one
-     * must not fill the disk. Blocks of zeros become holes.
+     * Copies the bytes up to an end, at most {@value #KEPT_BYTES_MAX}: files that Tidegate wrote are smaller, and a
+     * foreign file must not fill the disk. Blocks of zeros become holes.
      *
-     * @return how many bytes the copy represents
+     * @return the number of bytes that the copy represents
      */
     private static long copy(FileChannel from, long position, long end, FileChannel to) throws IOException {
         long length = Math.min(end - position, KEPT_BYTES_MAX);
@@ -112,7 +112,7 @@ final class Quarantine {
             file.force(true);
             listener.cut(end - position);
             LOG.warn(
-                    "cut a torn tail, its records come again from signals-accepted tenant={} segment={} position={}"
+                    "truncated a torn tail, its records are read again from signals-accepted tenant={} segment={} position={}"
                             + " bytes={} kept_bytes={} why=\"{}\" copy={}",
                     tenant,
                     segment.getFileName(),

@@ -23,14 +23,14 @@ import org.apache.kafka.common.utils.Utils;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Kafka's record batches (format v2) in a file: the one class that knows Kafka's record classes.
+ * Kafka's record batches (format v2) in a file. The only class that uses Kafka's record classes.
  *
- * <p>Of a batch's fields Tidegate uses: base offset = first sequence number; partition leader epoch = the {@linkplain
- * #stamp owner's stamp}, by which a batch that lies in another tenant's file is known; the rest as Kafka does. CRC32C
- * covers all from the attributes on.
+ * <p>Tidegate uses two fields of a batch in its own way: the base offset is the first sequence number, and the
+ * partition leader epoch is the {@linkplain #stamp owner's stamp}, which reveals a batch in another tenant's file. All
+ * other fields are as in Kafka. CRC32C covers everything from the attributes on.
  */
 final class RecordBatches {
-    /** Base offset (8) and length (4): what must be read to know where a batch ends. */
+    /** Base offset (8) and length (4), from which the end of a batch follows. */
     private static final int PREFIX_BYTES = 12;
 
     private static final int LENGTH_AT = 8;
@@ -42,31 +42,34 @@ final class RecordBatches {
     private static final int COMPRESSION_MASK = 0x07;
 
     /**
-     * The size of a batch, and what its records may expand to, including {@link WalRecord#BYTES_MAX one of the largest}.
-     * Larger is damage, and nothing is allocated for it: a heap of 256 MiB reads every batch.
+     * Maximum size of a batch, and of its expanded records, including {@link WalRecord#BYTES_MAX one of the largest}. A
+     * larger size is damage, and nothing is allocated for it: a heap of 256 MiB can read every batch.
      */
     private static final int BATCH_BYTES_MAX = 64 * 1024 * 1024;
 
-    /** A longer run of zeros at the end of a file was not left by a crash: no segment is so far ahead of its last batch. */
+    /**
+     * A longer run of zeros at the end of a file was not left by a crash: a file never extends that far beyond its last
+     * batch.
+     */
     private static final long ZERO_TAIL_MAX = 4L * BATCH_BYTES_MAX;
 
     private RecordBatches() {}
 
-    /** Which log a batch belongs to: CRC32C of {@code <tenant>:<shard>}, as a positive int. */
+    /** Identifies the log that a batch belongs to: CRC32C of {@code <tenant>:<shard>}, as a positive int. */
     static int stamp(TenantId tenant, int shard) {
         CRC32C crc = new CRC32C();
         crc.update((tenant.decimal() + ":" + shard).getBytes(StandardCharsets.US_ASCII));
         return (int) crc.getValue() & Integer.MAX_VALUE;
     }
 
-    /** A compression by Kafka's name for it, such as {@code lz4}. */
+    /** Returns the compression with this Kafka name, such as {@code lz4}. */
     static Compression compression(String name) {
         return Compression.of(CompressionType.forName(name)).build();
     }
 
     /**
-     * One batch being filled. Writes what Kafka's own builder writes, which spends most of its time on what a file of one
-     * tenant does not need.
+     * A batch in progress. Writes the same bytes as Kafka's own builder, which spends most of its time on features that
+     * a file of one tenant does not need.
      */
     static final class Builder {
         private static final byte NO_ATTRIBUTES = 0;
@@ -125,12 +128,12 @@ final class RecordBatches {
             bytes.putVarint(part == null ? -1 : part.length).put(part);
         }
 
-        /** So far, and before they are compressed. */
+        /** Returns the uncompressed size so far. */
         int bytes() {
             return bytes.size();
         }
 
-        /** Ends the batch: its bytes, ready to be written. */
+        /** Finishes the batch and returns its bytes, ready to be written. */
         ByteBuffer build() throws IOException {
             ByteBuffer batch = compression.type() == CompressionType.NONE ? bytes.buffer() : compressed();
             DefaultRecordBatch.writeHeader(
@@ -164,7 +167,7 @@ final class RecordBatches {
         }
     }
 
-    /** A batch that was read and validated: its checksum, its header, and each of its records. */
+    /** A batch whose checksum, header and records have been validated. */
     static final class StoredBatch {
         private final long firstSeq;
         private final int stamp;
@@ -194,7 +197,7 @@ final class RecordBatches {
             return end;
         }
 
-        /** The records in order, at least one. */
+        /** Returns the records in order, at least one. */
         List<WalRecord> records() {
             return records;
         }
@@ -203,7 +206,7 @@ final class RecordBatches {
     /**
      * Reads the batch at {@code position} of a file that ends at {@code end}.
      *
-     * @throws BadBatchException if the bytes there are cut, or not what was written
+     * @throws BadBatchException if the batch there is incomplete or invalid
      */
     static StoredBatch read(FileChannel file, long position, long end) throws IOException, BadBatchException {
         if (end - position < HEADER_BYTES) {
@@ -235,7 +238,7 @@ final class RecordBatches {
                 batch.baseOffset(), batch.partitionLeaderEpoch(), position + size, records(batch, bytes));
     }
 
-    /** Decodes the records of a batch whose checksum is right, and does not trust its header. */
+    /** Decodes the records of a batch whose checksum is right. Does not trust its header. */
     private static List<WalRecord> records(DefaultRecordBatch batch, ByteBuffer bytes)
             throws IOException, BadBatchException {
         int attributes = bytes.getShort(ATTRIBUTES_AT);
@@ -261,13 +264,15 @@ final class RecordBatches {
                 .wrapForInput(content, RecordBatch.MAGIC_VALUE_V2, BufferSupplier.NO_CACHING)) {
             return new RecordDecoder(in, BATCH_BYTES_MAX).decode(first, count, batch.baseTimestamp());
         } catch (IOException | RuntimeException e) {
-            // All bytes are in memory: this is the decompression.
+            // All bytes are in memory, so the decompression failed.
             throw new BadBatchException(
                     "the batch is not what %s compresses to: %s".formatted(type.name, e.getMessage()), false);
         }
     }
 
-    /** The compression that a batch of records has; null if the attributes say anything else, such as a control batch. */
+    /**
+     * Returns the compression of a batch of records; null for any other attributes, such as those of a control batch.
+     */
     private static @Nullable CompressionType compressionOf(int attributes) {
         try {
             return (attributes & ~COMPRESSION_MASK) == 0 ? CompressionType.forId(attributes & COMPRESSION_MASK) : null;
@@ -276,7 +281,7 @@ final class RecordBatches {
         }
     }
 
-    /** Whether all bytes are zero from here to the end, as a file system can leave them after a crash. */
+    /** Whether all bytes from here to the end are zero, as a file system can leave them after a crash. */
     private static boolean isZero(FileChannel file, long position, long end) throws IOException {
         if (end - position > ZERO_TAIL_MAX) {
             return false;

@@ -13,9 +13,9 @@ import org.apache.kafka.common.header.internals.RecordHeader;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Decodes the records of one batch and validates each against the batch's header. A right checksum says that the bytes
- * are those that were written, not that they are records: so every length is checked before anything is allocated, and
- * what a batch may expand to is bounded.
+ * Decodes the records of one batch and validates each against the batch's header. A right checksum proves that the
+ * bytes are unchanged, not that they are valid records: so every length is checked before anything is allocated, and
+ * the expanded size of a batch is bounded.
  *
  * <pre>
  *  record   length (varint) | attributes = 0 (1) | timestamp delta (varlong) | offset delta = index (varint)
@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  *  header   name length (varint), name in UTF-8 | value length (varint), value        a length of -1 is null
  * </pre>
  *
- * <p>Not thread-safe; one for each batch.
+ * <p>Not thread-safe; one instance per batch.
  */
 final class RecordDecoder {
     private static final int BUFFER_BYTES = 16 * 1024;
@@ -38,15 +38,15 @@ final class RecordDecoder {
     private int at;
     private int filled;
 
-    /** Decoded so far. */
+    /** The number of bytes decoded so far. */
     private long bytes;
 
-    /** Bytes and objects that the batch may still become. */
+    /** The bytes and objects that the rest of the batch may still expand to. */
     private long budget;
 
     /**
-     * @param in the records, uncompressed
-     * @param bytesMax what they may expand to, objects included
+     * @param in the uncompressed records
+     * @param bytesMax the maximum size that they may expand to, objects included
      */
     RecordDecoder(InputStream in, long bytesMax) {
         this.in = in;
@@ -54,9 +54,10 @@ final class RecordDecoder {
     }
 
     /**
-     * All records of the batch.
+     * Decodes all records of the batch.
      *
-     * @throws BadBatchException if they are not {@code count} records with consecutive sequence numbers and nothing behind
+     * @throws BadBatchException if they are not {@code count} records with consecutive sequence numbers, or if bytes
+     *     follow them
      */
     List<WalRecord> decode(long firstSeq, int count, long firstTimestampMs) throws IOException, BadBatchException {
         List<WalRecord> records = new ArrayList<>();
@@ -68,7 +69,7 @@ final class RecordDecoder {
             }
         }
         if (at < filled || fill()) {
-            throw bad("the batch goes on after its %d records".formatted(count));
+            throw bad("the batch continues after its %d records".formatted(count));
         }
         return records;
     }
@@ -90,7 +91,7 @@ final class RecordDecoder {
         if (headerCount < 0) {
             throw bad("record %d of the batch has %d headers".formatted(index, headerCount));
         }
-        // Before the array: the count is not to be trusted.
+        // Before allocating the array: the count cannot be trusted.
         spend((long) OBJECT_BYTES * headerCount);
         Header[] headers = new Header[headerCount];
         for (int i = 0; i < headerCount; i++) {
@@ -167,7 +168,7 @@ final class RecordDecoder {
                 return value;
             }
         }
-        throw bad("a number is longer than %d bits".formatted(bits));
+        throw bad("a varint is longer than %d bits".formatted(bits));
     }
 
     private int next() throws IOException {

@@ -4,11 +4,11 @@ import io.tidegate.tenant.TenantId;
 import java.util.function.Predicate;
 
 /**
- * Decides on a record that does not continue its tenant's log as admission would have continued it. Asked while that record is
- * applied, and only where the shard would stop otherwise.
+ * Decides about a record that does not continue its tenant's log as admission would have continued it. Called while the
+ * record is applied, and only if the shard would stop otherwise.
  */
 public interface RecordOrigin {
-    /** Takes every such record for admission's own, so that the shard stops. */
+    /** Attributes every such record to admission, so that the shard stops. */
     RecordOrigin TRUSTED = new RecordOrigin() {
         @Override
         public boolean isGap(TenantId tenant, long nextSeq, long seq) {
@@ -21,12 +21,12 @@ public interface RecordOrigin {
         }
     };
 
-    /** Whether records are missing before a record above the next sequence number; otherwise it is skipped. */
+    /** Whether records are missing before a record above the next sequence number. If not, the record is skipped. */
     boolean isGap(TenantId tenant, long nextSeq, long seq);
 
     /**
-     * Whether the topic has the stored record before the one that differs from it under the same sequence number: then the
-     * topic is what the files follow, and the second record is skipped.
+     * Whether the topic contains the stored record before a different record with the same sequence number. If so, the
+     * files agree with the topic, and the second record is skipped.
      */
     boolean isRepeated(TenantId tenant, long seq, Predicate<WalRecord> isStored);
 }

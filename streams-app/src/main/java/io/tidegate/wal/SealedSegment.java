@@ -3,9 +3,9 @@ package io.tidegate.wal;
 import io.tidegate.tenant.TenantId;
 
 /**
- * A segment that will not change any more, as reported to {@code wal-segments}.
+ * A segment that does not change any more, as reported to {@code wal-segments}.
  *
- * @param tenant whose records it holds
+ * @param tenant the owner of its records
  * @param shard the partition of {@code signals-accepted} that they come from
  * @param firstSeq the first record's sequence number
  * @param lastSeq the last record's sequence number

@@ -6,7 +6,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The name of a segment file: its first sequence number in 20 digits, so that names sort by it, and its shard; such as
- * {@code 00000000000000081920.shard-00003.log}. Kafka's log dumper wants the number first and {@code .log} last.
+ * {@code 00000000000000081920.shard-00003.log}. Kafka's log dumper requires the number first and {@code .log} last.
  *
  * @param firstSeq the sequence number of the first record
  * @param shard the partition of {@code signals-accepted} that the records come from
@@ -21,7 +21,7 @@ public record SegmentName(long firstSeq, int shard) implements Comparable<Segmen
         }
     }
 
-    /** Null where {@code fileName} is not a segment's. */
+    /** Returns null if {@code fileName} is not the name of a segment. */
     public static @Nullable SegmentName tryParse(String fileName) {
         Matcher match = FORM.matcher(fileName);
         if (!match.matches() || match.group(1).compareTo(LAST) > 0) {
@@ -31,7 +31,7 @@ public record SegmentName(long firstSeq, int shard) implements Comparable<Segmen
     }
 
     public String fileName() {
-        // Asked for each file that is opened, where a format string would be most of the work.
+        // Called for each file that is opened, where a format string would dominate the cost.
         return padded(firstSeq, 20) + ".shard-" + padded(shard, 5) + ".log";
     }
 

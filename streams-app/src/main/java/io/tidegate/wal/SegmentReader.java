@@ -13,8 +13,8 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads one segment batch by batch and checks each: checksum, owner's stamp, sequence. Reads what the file held when it
- * was opened, so it can run beside a writer. Not thread-safe.
+ * Reads one segment batch by batch and validates each: checksum, owner's stamp, sequence. Reads up to the file's size
+ * at the time of opening, so it can run beside a writer. Not thread-safe.
  */
 final class SegmentReader implements Closeable {
     private final TenantId tenant;
@@ -41,16 +41,16 @@ final class SegmentReader implements Closeable {
         this.nextSeq = name.firstSeq();
     }
 
-    /** Starts at a batch boundary that is known from a checkpoint. */
+    /** Starts at a batch boundary from a checkpoint. */
     void skipTo(long newPosition, long newNextSeq) {
         position = newPosition;
         nextSeq = newNextSeq;
     }
 
     /**
-     * The next batch, or null at the end of the file.
+     * Returns the next batch, or null at the end of the file.
      *
-     * @throws BadBatchException at the first byte that is not what was written; {@link #position()} says where
+     * @throws BadBatchException at the first invalid byte; {@link #position()} is the start of its batch
      */
     @Nullable
     StoredBatch next() throws IOException, BadBatchException {
@@ -76,9 +76,9 @@ final class SegmentReader implements Closeable {
     }
 
     /**
-     * Reads from {@code from} to the end of the file, or to the first byte that is not as it was written.
+     * Reads from {@code from} to the end of the file, or to the first invalid byte.
      *
-     * @param from a state of this segment at a batch boundary, such as a checkpoint knows
+     * @param from a state of this segment at a batch boundary, such as that of a checkpoint
      */
     SegmentScan scan(SegmentState from) throws IOException {
         skipTo(from.position(), from.nextSeq());
@@ -97,12 +97,12 @@ final class SegmentReader implements Closeable {
         }
     }
 
-    /** Where the next batch begins. */
+    /** The position of the next batch. */
     long position() {
         return position;
     }
 
-    /** The sequence number that comes next. */
+    /** The next sequence number. */
     long nextSeq() {
         return nextSeq;
     }

@@ -3,12 +3,12 @@ package io.tidegate.wal;
 import java.nio.ByteBuffer;
 
 /**
- * How far a segment is filled: all that is needed to go on appending to it without reading it again.
+ * The fill state of a segment: enough to continue appending without reading the segment again.
  *
  * @param firstSeq the segment's first sequence number, which names it
- * @param nextSeq the sequence number that comes next
- * @param position where the next batch goes: the size of the file in bytes
- * @param ownBytes the records' own bytes so far, by which the segment is cut
+ * @param nextSeq the next sequence number
+ * @param position the position of the next batch: the size of the file in bytes
+ * @param ownBytes the records' own bytes so far, which decide when the segment is full
  * @param crc the content checksum so far
  * @param firstTimestampMs the time of the first record; -1 while there is none
  */

@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The end of one segment: a batch in memory, the file if it is open, and whether all written bytes are durable. {@link
- * LogFiles} performs the operations and keeps the books over all writers of a shard. Not thread-safe.
+ * LogFiles} performs the operations and keeps track of all writers of a shard. Not thread-safe.
  */
 final class SegmentWriter {
     private static final int BATCH_BYTES_MIN = 512;
@@ -36,7 +36,7 @@ final class SegmentWriter {
         this.batchBytesExpected = BATCH_BYTES_MIN;
     }
 
-    /** The end of a segment that has no file yet. Expects batches as large as those of {@code before}. */
+    /** Marks the segment as one without a file. Expects batches as large as those of {@code before}. */
     SegmentWriter begun(@Nullable SegmentWriter before) {
         isNew = true;
         if (before != null) {
@@ -93,7 +93,7 @@ final class SegmentWriter {
         pendingBytes += record.ownBytes();
     }
 
-    /** The batch in memory, ready to be written; it must be {@linkplain #write written} next. */
+    /** Returns the batch in memory, ready to be written. The caller must {@linkplain #write write} it next. */
     ByteBuffer takeBatch() throws IOException {
         RecordBatches.Builder full = batch;
         if (full == null) {

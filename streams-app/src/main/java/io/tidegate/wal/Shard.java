@@ -18,18 +18,19 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One partition of {@code signals-accepted} on disk: the logs of all its tenants and the checkpoint over them.
+ * One partition of {@code signals-accepted} on disk: the logs of all its tenants and their checkpoint.
  *
  * <p>Invariants. A tenant's records are stored as 0, 1, 2, … without gap or repeat: a record at or below the last is
- * skipped, one above the next stops the shard. The checkpoint is written after the files that it describes are fsynced,
- * so below it nothing is ever missing; above it everything comes again from the topic and is skipped if it is here
- * already. After a failed write or fsync the shard rejects all work: the page cache can no longer be trusted, and only a
- * new start from the checkpoint helps.
+ * skipped, and one above the next stops the shard. The checkpoint is written after the files that it describes are
+ * fsynced, so nothing below it is ever missing. Everything above it is read from the topic again, and skipped if it is
+ * already stored. After a failed write or fsync the shard rejects all work: the page cache can no longer be trusted,
+ * and only a restart from the checkpoint helps.
  *
- * <p>If we crash after an append: the file holds what reached the page cache, and the topic has the rest. After a power
- * loss: the files hold at least what the checkpoint says. Between fsync and checkpoint: the old checkpoint, more is
- * skipped. While the checkpoint is replaced: the old or the new one. Between a prune and the checkpoint after it: nothing
- * was removed, and the prune comes again. After that checkpoint: it says what to remove, and the next start does.
+ * <p>If we crash after an append: the file has the bytes that reached the page cache, and the topic has the rest. After
+ * a power loss: the files have at least the bytes of the checkpoint. Between fsync and checkpoint: the old checkpoint
+ * applies, and more records are skipped. While the checkpoint is replaced: the old or the new one applies. Between a
+ * prune and the next checkpoint: nothing was removed, and the prune is read again. After that checkpoint: it lists the
+ * segments to remove, and the next start removes them.
  *
  * <p>Not thread-safe; owned by the task that owns the partition.
  */
@@ -37,7 +38,7 @@ public final class Shard implements Closeable {
     /** The {@link #committedOffset} of a shard that stored none. */
     public static final long NO_OFFSET = Long.MIN_VALUE;
 
-    /** Checkpoints that are put off in a row. */
+    /** The maximum number of consecutive checkpoints that are put off. */
     static final int PUT_OFF_MAX = 5;
 
     private static final Logger LOG = LoggerFactory.getLogger(Shard.class);
@@ -58,14 +59,14 @@ public final class Shard implements Closeable {
     private boolean partial;
     private boolean hasCheckpoint;
 
-    /** Whether this copy has nothing yet. */
+    /** Whether this copy is still empty. */
     private boolean isNew;
 
     private boolean dirty;
     private int putOff;
     private @Nullable WalException failure;
 
-    /** Opens a shard of a topic that has its beginning, and reports nothing. */
+    /** Opens a shard of a topic that still has its beginning, and reports no sealed segments. */
     public Shard(DataDir dir, int number, WalSettings settings) {
         this(dir, number, settings, () -> false, segment -> {});
     }
@@ -81,12 +82,12 @@ public final class Shard implements Closeable {
     }
 
     /**
-     * Opens a shard. Reads its checkpoint and, only if the disk failed before, truncates what it left in doubt.
+     * Opens a shard. Reads its checkpoint and, only if the disk failed before, truncates the bytes in doubt.
      *
-     * @param beginningIsGone whether the topic no longer has its beginning; asked at the first record of a new copy, in
-     *     which tenants then may start above 0
-     * @param origin decides on records that do not continue their tenant's log
-     * @param sealed receives each segment when the first record of the next one is appended, or comes again
+     * @param beginningIsGone whether the topic no longer has its beginning. Called at the first record of a new copy;
+     *     if true, its tenants may start above 0
+     * @param origin decides about records that do not continue their tenant's log
+     * @param sealed receives each segment when the first record of the next one is appended, or read again
      * @throws WalException if the checkpoint is damaged
      */
     public Shard(
@@ -117,12 +118,12 @@ public final class Shard implements Closeable {
         truncateUndurable();
     }
 
-    /** The topic is read from its beginning again: no record of it was applied in this order yet. */
+    /** Resets the applied sequence numbers, because the topic is read from its beginning again. */
     private void forgetApplied() {
         durable.replaceAll((tenant, log) -> log.appliedAgain());
     }
 
-    /** Deletes the pruned segments that a crash between a checkpoint and the removal left. */
+    /** Deletes the pruned segments that remained after a crash between a checkpoint and their removal. */
     private void finishPruning() {
         for (Map.Entry<TenantId, Checkpoint.Log> entry : durable.entrySet()) {
             if (entry.getValue().pruning()) {
@@ -138,7 +139,10 @@ public final class Shard implements Closeable {
         }
     }
 
-    /** Truncates what an earlier shard wrote and could not make durable. It comes again from the topic. */
+    /**
+     * Truncates the bytes that an earlier shard wrote and could not make durable. Their records are read from the topic
+     * again.
+     */
     private void truncateUndurable() {
         try {
             for (TenantId tenant : dir.undurable().of(number)) {
@@ -146,7 +150,7 @@ public final class Shard implements Closeable {
             }
             dir.undurable().clear(number);
         } catch (IOException e) {
-            throw WalException.io("cutting to the checkpoint in", dir.root(), e);
+            throw WalException.io("truncating to the checkpoint in", dir.root(), e);
         }
     }
 
@@ -160,7 +164,7 @@ public final class Shard implements Closeable {
     }
 
     /**
-     * Appends a record, or skips it if it is stored already.
+     * Appends a record, or skips it if it is already stored.
      *
      * @param begins whether the record begins a new segment. Admission decides that and marks the record in {@code
      *     signals-accepted}, so that all copies have the same segments
@@ -218,8 +222,8 @@ public final class Shard implements Closeable {
     }
 
     /**
-     * Drops the segments whose records are all below {@code belowSeq} and were appended before this call in the order of
-     * the topic. So every copy drops the same ones, also if the call comes again after a crash. The log continues with the
+     * Drops the segments whose records are all below {@code belowSeq} and precede this call in the order of the topic.
+     * So every copy drops the same segments, even if the call is repeated after a crash. The log continues with the
      * next sequence number. The files are deleted with the next {@link #checkpoint}.
      *
      * @return the first sequence numbers of the dropped segments
@@ -240,12 +244,15 @@ public final class Shard implements Closeable {
     /** Deletes the quarantined copies of a tenant's bytes. */
     public void removeCopies(TenantId tenant) {
         guarded(
-                "removing the copies of cut bytes from",
+                "removing the copies of truncated bytes from",
                 () -> dir.quarantine().directory(),
                 () -> dir.quarantine().remove(tenant));
     }
 
-    /** Asked once, at the first record of a new copy: later the topic may lose what this copy has. */
+    /**
+     * Checks for the topic's beginning once, at the first record of a new copy: later the topic may lose records that
+     * this copy has.
+     */
     private void beginCopy() {
         if (isNew) {
             partial = beginningIsGone.getAsBoolean();
@@ -259,8 +266,8 @@ public final class Shard implements Closeable {
     }
 
     /**
-     * Writes pending batches, so that readers see them: those of open files, and of as many others as may be open. The
-     * others are written with the next {@link #checkpoint}, or earlier if too many wait.
+     * Writes the pending batches of open files, and of as many other files as may be open, so that readers see them.
+     * The other batches are written with the next {@link #checkpoint}, or earlier if too many are pending.
      */
     public void flushOpen() {
         guarded("writing to", dir::root, files::flushOpen);
@@ -272,8 +279,9 @@ public final class Shard implements Closeable {
     }
 
     /**
-     * As {@link #checkpoint}, but puts it off while the batches of more tenants wait than files may be open, {@value
-     * #PUT_OFF_MAX} times in a row at most: then each file that is opened, written, fsynced and closed has more to take.
+     * Like {@link #checkpoint}, but puts it off, at most {@value #PUT_OFF_MAX} times in a row, while more tenants have
+     * pending batches than files may be open. Then each file that is opened, written, fsynced and closed receives more
+     * bytes.
      */
     public void checkpointWhenDue(long appliedOffset) {
         if (failure == null
@@ -288,7 +296,7 @@ public final class Shard implements Closeable {
     /**
      * Makes everything durable, then stores {@code appliedOffset} as the offset to resume after.
      *
-     * @param appliedOffset the offset of the last record that was applied, with all before it
+     * @param appliedOffset the offset of the last applied record
      */
     public void checkpoint(long appliedOffset) {
         if (failure == null && !dirty && appliedOffset == offset) {
@@ -310,13 +318,13 @@ public final class Shard implements Closeable {
             }
             write(appliedOffset);
             hasCheckpoint = true;
-            // If we crash here, the checkpoint says what must go, and the next start removes it.
+            // If we crash here, the next start removes these segments, because the checkpoint lists them.
             for (TenantLog log : pruned) {
                 LogSegments.delete(dir, log.tenant(), number, log.beginSeq());
                 log.pruned();
                 durable.computeIfPresent(log.tenant(), (tenant, state) -> state.pruned());
             }
-            dirty = !pruned.isEmpty(); // the next one says that they are gone
+            dirty = !pruned.isEmpty(); // the next checkpoint records that they are deleted
             dir.listener().checkpointed(System.nanoTime() - began);
             files.closeSurplus();
         });
@@ -327,12 +335,12 @@ public final class Shard implements Closeable {
         offset = newOffset;
     }
 
-    /** Forgets the offset to resume after, and nothing else: records that come again are skipped. */
+    /** Forgets the offset to resume after, and nothing else: records that are read again are skipped. */
     public void forgetOffset() {
         if (offset != NO_OFFSET) {
-            LOG.warn("the WAL's place in signals-accepted is lost, the topic is read again shard={}", number);
+            LOG.warn("the WAL's offset in signals-accepted is lost, the topic is read again shard={}", number);
             forgetApplied();
-            // On disk too: the task is closed and opened again next, and must not find the lost place there.
+            // On disk too: the task is closed and opened again next, and must not find the lost offset there.
             write(NO_OFFSET);
         }
     }
@@ -342,7 +350,7 @@ public final class Shard implements Closeable {
         return offset;
     }
 
-    /** Bytes that had to be read to find the ends of logs since the shard was opened. */
+    /** Returns the bytes read to find the ends of logs since the shard was opened. */
     public long recoveredBytes() {
         return recoveredBytes;
     }
@@ -355,7 +363,7 @@ public final class Shard implements Closeable {
         return files.settings();
     }
 
-    /** Closes the files. Records after the last checkpoint come again. */
+    /** Closes the files. Records after the last checkpoint are read from the topic again. */
     @Override
     public void close() {
         try {
@@ -363,7 +371,7 @@ public final class Shard implements Closeable {
                 flush();
             }
         } finally {
-            // Only now: the flush opens files too.
+            // After the flush, which opens files too.
             files.closeAll();
             logs.clear();
         }
@@ -373,7 +381,7 @@ public final class Shard implements Closeable {
         void run() throws IOException;
     }
 
-    /** @param where asked only for the message: making a path costs more than an append */
+    /** @param where called only for the message: building a path costs more than an append */
     private void guarded(String doing, Supplier<Path> where, Work work) {
         if (failure != null) {
             throw failure;
@@ -381,7 +389,7 @@ public final class Shard implements Closeable {
         try {
             work.run();
         } catch (ClosedByInterruptException e) {
-            // Not a failure of the disk: written bytes stay, and the rest comes again.
+            // The disk has not failed: written bytes stay, and the rest is read from the topic again.
             failure = WalException.io(doing, where.get(), e);
             throw failure;
         } catch (IOException e) {
@@ -395,7 +403,7 @@ public final class Shard implements Closeable {
             }
             throw e;
         } catch (RuntimeException | Error e) {
-            // Thrown from anywhere, so what is in memory may be half changed: a batch taken but not written, say.
+            // The state in memory may be inconsistent, such as a batch that was taken but not written.
             failure = WalException.io(doing, where.get(), e);
             throw e;
         }

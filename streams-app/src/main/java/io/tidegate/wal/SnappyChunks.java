@@ -3,7 +3,7 @@ package io.tidegate.wal;
 import java.nio.ByteBuffer;
 
 /**
- * Checks the lengths in a Snappy stream, because Snappy's reader allocates what they say before it reads.
+ * Checks the lengths in a Snappy stream, because Snappy's reader allocates these lengths before it reads.
  *
  * <pre>
  *  header   magic (8) | version (4) | compatible version (4)
@@ -16,7 +16,10 @@ final class SnappyChunks {
 
     private SnappyChunks() {}
 
-    /** @throws BadBatchException if a chunk is longer than the stream, or all expand to more than {@code bytesMax} */
+    /**
+     * @throws BadBatchException if a chunk is longer than the stream, or all chunks expand to more than {@code
+     *     bytesMax}
+     */
     static void check(ByteBuffer stream, long bytesMax) throws BadBatchException {
         stream.position(Math.min(HEADER_BYTES, stream.limit()));
         long expanded = 0;

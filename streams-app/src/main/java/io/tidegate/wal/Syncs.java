@@ -10,14 +10,14 @@ import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Runs many fsyncs at once: a journaling file system makes those that wait together durable with one write of its
- * journal, so a hundred together take about as long as a few alone.
+ * Runs many fsyncs in parallel. A journaling file system makes concurrent fsyncs durable with one write of its journal,
+ * so a hundred in parallel take about as long as a few in sequence.
  *
- * <p>Few are run one after the other by who asks. Returns only when none is under way any more, whatever fails; each is
- * run once at most. The threads are shared by all shards of the process and end when there is nothing to do.
+ * <p>Small sets run sequentially on the calling thread. A call returns only when no fsync is running any more, even
+ * after a failure; each fsync runs at most once. All shards of the process share the threads, which end when idle.
  */
 final class Syncs {
-    /** From here on it pays to hand them to others. */
+    /** The smallest set that is worth running in parallel. */
     static final int TOGETHER_MIN = 32;
 
     private static final int THREADS = 16;
@@ -42,9 +42,9 @@ final class Syncs {
     }
 
     /**
-     * Runs them all, in any order.
+     * Runs all fsyncs, in any order.
      *
-     * @throws IOException the first failure; the rest was run or not
+     * @throws IOException the first failure; others may or may not have run
      */
     static void all(List<Sync> syncs) throws IOException {
         if (syncs.size() < TOGETHER_MIN) {
@@ -71,7 +71,7 @@ final class Syncs {
                     ended = true;
                     failure = failure != null ? failure : new IOException(e.getCause());
                 } catch (InterruptedException e) {
-                    interrupted = true; // the files stay open until the last one has ended
+                    interrupted = true; // the files must stay open until the last fsync has ended
                 }
             }
         }

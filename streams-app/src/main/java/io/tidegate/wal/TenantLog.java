@@ -14,15 +14,16 @@ import org.slf4j.LoggerFactory;
 /**
  * One tenant's log in one shard: its segments, the last of which is appended to.
  *
- * <p>A segment is sealed by the first record of the next one, which {@code signals-accepted} marks. So all copies have the
- * same segments, whatever their settings, batches and restarts. Files are written and synced by {@link LogFiles}, and found by {@link LogRecovery}.
+ * <p>The first record of a segment seals the one before. Marks in {@code signals-accepted} say which records begin a
+ * segment, so all copies have the same segments, whatever their settings, batches and restarts. {@link LogFiles} writes
+ * and syncs the files, and {@link LogRecovery} finds them.
  *
  * <p>Not thread-safe; owned by the {@link Shard}.
  */
 final class TenantLog {
     private static final Logger LOG = LoggerFactory.getLogger(TenantLog.class);
 
-    /** Bounds the work and the log lines for a topic that repeats numbers. */
+    /** Bounds the work and the log lines for a topic that repeats sequence numbers. */
     private static final int REPEATS_COMPARED_MAX = 100;
 
     private final LogFiles files;
@@ -43,29 +44,32 @@ final class TenantLog {
     /** The first sequence number of the log; segments below were pruned. */
     private long beginSeq;
 
-    /** The sequence number after the last record that the topic gave, new or not. */
+    /** The sequence number after the last record read from the topic, new or not. */
     private long appliedSeq;
 
-    /** What the checkpoint knew durable when the log was opened; null if it did not know the last segment. */
+    /**
+     * The durable part of the last segment in the checkpoint when the log was opened; null if the checkpoint lacked the
+     * segment.
+     */
     private @Nullable SegmentState opened;
 
-    /** Whether a record that came again was compared with the stored one. */
+    /** Whether a record that was read again has been compared with the stored one. */
     private boolean compared;
 
     /** The first sequence number that was appended since the log was opened; -1 if none was. */
     private long appendedFrom = -1;
 
-    /** Records under a number that was appended since the log was opened, compared so far. */
+    /** The number of compared records that repeat a sequence number appended since the log was opened. */
     private int repeats;
 
     /** Whether pruned segments are still on disk. */
     private boolean pruning;
 
     /**
-     * @param recovered the log as it was found on disk
+     * @param recovered the log as recovery found it on disk
      * @param promised the checkpoint's entry; null if it does not know the tenant
-     * @param origin decides on a record that differs from the stored one
-     * @param sealed receives each segment that is sealed, also again if the record after it comes again
+     * @param origin decides about a record that differs from the stored one
+     * @param sealed receives each sealed segment, and receives it again if the record after it is read again
      */
     TenantLog(
             LogFiles files,
@@ -104,7 +108,7 @@ final class TenantLog {
         return segments.tenant();
     }
 
-    /** The next sequence number; null while this copy has none of the tenant's records. */
+    /** Returns the next sequence number; null while this copy has no record of the tenant. */
     @Nullable
     Long nextSeq() {
         return tail == null ? null : tail.nextSeq();
@@ -114,7 +118,7 @@ final class TenantLog {
         return beginSeq;
     }
 
-    /** The checkpoint's entry; null while this copy has nothing. Only valid while all bytes are durable. */
+    /** Returns the checkpoint's entry; null while this copy is empty. Only valid while all bytes are durable. */
     Checkpoint.@Nullable Log state() {
         SegmentState last = positioned();
         return last == null ? null : new Checkpoint.Log(last, beginSeq, appliedSeq, pruning);
@@ -125,16 +129,18 @@ final class TenantLog {
     }
 
     /**
-     * Skips a record that is here already. The first one since the start is compared with the stored one: a topic that
-     * went back, or that was written again, gives other records under the same numbers. Reports again a segment that this
-     * record sealed when it came first: then the report may not have been committed. Reporting twice is harmless.
+     * Skips a record that is already stored. Compares the first such record since the start with the stored one: a
+     * topic that lost records or was recreated has other records under the same sequence numbers. If the record sealed
+     * a segment when it was first appended, reports that segment again, because the first report may not have been
+     * committed. Reporting twice is harmless.
      *
      * @throws WalException if they differ
      */
     void skip(WalRecord record) throws IOException {
         Long start = segments.holding(record.seq());
         if (start != null && appendedFrom >= 0 && record.seq() >= appendedFrom) {
-            // The topic gave this number twice since the start. The first record stays: all copies read the same order.
+            // The topic repeated this sequence number since the start. The first record stays: all copies read the same
+            // order.
             if (repeats++ < REPEATS_COMPARED_MAX && differs(record, start)) {
                 LOG.error(
                         "signals-accepted has two records under one sequence number, the WAL keeps the first: another"
@@ -148,24 +154,24 @@ final class TenantLog {
             Integer stored = storedChecksum(record.seq(), start);
             if (stored != null && stored != checksum.chained(record, 0)) {
                 if (origin.isRepeated(tenant(), record.seq(), other -> checksum.chained(other, 0) == stored)) {
-                    compared = false; // it says nothing about the topic
+                    compared = false; // the record proves nothing about the topic
                     return;
                 }
                 throw WalException.differs(tenant(), segments.shard(), record.seq(), segments.path(start));
             }
         }
-        // A number that comes twice must not take back what was applied since.
+        // A repeated sequence number must not move the applied one back.
         appliedSeq = Math.max(appliedSeq, record.seq() + 1);
         reportBefore(record.seq(), record.timestampMs());
     }
 
-    /** Compares a record with the stored one; false also if the stored one is damaged. */
+    /** Whether a record differs from the stored one; false also if the stored one is damaged. */
     private boolean differs(WalRecord record, long start) throws IOException {
         Integer stored = storedChecksum(record.seq(), start);
         return stored != null && stored != checksum.chained(record, 0);
     }
 
-    /** The checksum of a stored record; null if it cannot be read. */
+    /** Returns the checksum of a stored record; null if it cannot be read. */
     private @Nullable Integer storedChecksum(long seq, long start) throws IOException {
         SegmentWriter current = writer;
         if (current != null) {
@@ -194,12 +200,12 @@ final class TenantLog {
     }
 
     /**
-     * Forgets the segments whose records are all below {@code belowSeq} and came before this in the topic. The files stay
-     * until a checkpoint says where the log begins now: a start before that checkpoint finds the log as if no prune had
-     * been requested.
+     * Drops the segments whose records are all below {@code belowSeq} and were applied before this call. Their files
+     * stay until a checkpoint records the new beginning of the log: a start before that checkpoint finds the log as if
+     * it had not been pruned.
      *
      * @param dropped receives the first sequence numbers of these segments
-     * @return whether there are any
+     * @return whether any segment was dropped
      */
     boolean prune(long belowSeq, List<Long> dropped) throws IOException {
         long below = Math.min(belowSeq, appliedSeq);
@@ -236,7 +242,7 @@ final class TenantLog {
     void append(WalRecord record, boolean begins) throws IOException {
         SegmentState current = tail;
         if (current != null && current.records() == 0) {
-            // A crash took the record that began this segment, and with it the report of the segment before.
+            // A crash lost the record that began this segment, and with it the report of the segment before.
             reportBefore(current.firstSeq(), record.timestampMs());
         }
         SegmentWriter end = writer;
@@ -275,8 +281,8 @@ final class TenantLog {
     }
 
     /**
-     * Syncs and closes the last segment. Its entry
-     * must be durable before the next one exists, or a power loss could keep the later segment and lose the earlier.
+     * Syncs and closes the last segment. Its directory entry must be durable before the next segment exists, or a power
+     * loss could keep the later segment and lose the earlier one.
      */
     private void finishFile() throws IOException {
         SegmentWriter finished = writer;
@@ -293,8 +299,8 @@ final class TenantLog {
     }
 
     /**
-     * Notes the segment's directory entry, and if the checkpoint does not know the tenant also those of its directories:
-     * the process that created them may have been killed before it could sync them.
+     * Notes the directory entry of the segment and, if the checkpoint does not know the tenant, those of its
+     * directories: the process that created them may have been killed before it could sync them.
      */
     private void noteDirectories() {
         files.newEntry(segments.directory());
@@ -319,7 +325,7 @@ final class TenantLog {
         }
     }
 
-    /** Reports the segment that ends where another one begins with {@code start}, if there is one. */
+    /** Reports the segment before the one that begins with {@code start}, if there is one. */
     private void reportBefore(long start, long timestampMs) throws IOException {
         Long before = segments.before(start);
         if (before == null) {

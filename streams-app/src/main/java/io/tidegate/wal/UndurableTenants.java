@@ -18,8 +18,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The tenants of each shard that had bytes which were not durable when the disk failed. Kept beside the checkpoint, one
- * tenant id per line, and in memory, because the disk that should keep them has just failed. Thread-safe as long as one
- * thread at a time works on a shard.
+ * tenant id per line, and also in memory, because the disk has just failed. Thread-safe as long as only one thread at a
+ * time works on a shard.
  */
 final class UndurableTenants {
     private static final Logger LOG = LoggerFactory.getLogger(UndurableTenants.class);
@@ -42,7 +42,7 @@ final class UndurableTenants {
                     .filter(Objects::nonNull)
                     .forEach(tenants::add);
         } catch (NoSuchFileException e) {
-            // The disk has not failed.
+            // There is no file: the disk has not failed.
         }
         return tenants;
     }
@@ -55,7 +55,7 @@ final class UndurableTenants {
                     tenants.stream().map(tenant -> tenant.decimal() + "\n").collect(Collectors.joining());
             files.replace(file(shard), lines.getBytes(StandardCharsets.US_ASCII));
         } catch (IOException e) {
-            LOG.warn("the tenants with undurable bytes can be remembered in memory only shard={}", shard, e);
+            LOG.warn("the tenants with undurable bytes are kept in memory only shard={}", shard, e);
         }
     }
 

@@ -6,23 +6,26 @@ import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The WAL cannot go on: what happened, where (tenant, segment, byte), and what to do. After it, the shard that threw it
- * rejects further work; the files are as they were, to be opened again from the last checkpoint.
+ * A failure that stops the WAL, with its place (tenant, segment, byte) and the remedy. The shard that threw it rejects
+ * further work; the files are unchanged and can be opened again from the last checkpoint.
  */
 public final class WalException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
     /** The kind of failure, which decides who can fix it. */
     public enum Kind {
-        /** A read, write or fsync failed, or something unexpected broke off the work. Opening the shard again may help. */
+        /** A read, write or fsync failed, or an unexpected exception was thrown. Opening the shard again may help. */
         IO,
-        /** Stored bytes are not what was written. Nothing was changed. */
+        /** Stored bytes have changed. Nothing was modified. */
         DAMAGE,
         /** Records between the last stored one and the next are missing. */
         GAP,
-        /** The topic gives another record than the stored one under the same number: it is not what the files follow. */
+        /**
+         * The topic has a different record than the files under one sequence number: it is not the topic that they were
+         * built from.
+         */
         DIFFERS,
-        /** The data directory is in use, or belongs to something else. */
+        /** The data directory is in use, or has another owner. */
         REJECTED
     }
 
@@ -37,7 +40,7 @@ public final class WalException extends RuntimeException {
         return kind;
     }
 
-    /** Whether a new start from the checkpoint fixes it without an operator. */
+    /** Whether a restart from the checkpoint can fix it without an operator. */
     public boolean mayPass() {
         return kind == Kind.IO;
     }

@@ -1,11 +1,11 @@
 package io.tidegate.wal;
 
 /**
- * Told what happens to the files of a data directory. Called by the thread that does it, so it must be quick; by many
- * threads at once, so it must be thread-safe.
+ * Receives events about the files of a data directory. Called on the thread that performs the operation, so
+ * implementations must be quick, and by many threads at once, so they must be thread-safe.
  */
 public interface WalListener {
-    /** Listens to nothing. */
+    /** Ignores all events. */
     WalListener NONE = new WalListener() {};
 
     /** Bytes were written to a segment. */
@@ -14,15 +14,15 @@ public interface WalListener {
     /** A segment was made durable. */
     default void fsynced(long nanos) {}
 
-    /** A shard's files were all made durable and its place was remembered. */
+    /** All files of a shard were made durable and its checkpoint was written. */
     default void checkpointed(long nanos) {}
 
     /** A segment was sealed. */
     default void sealed(long bytes) {}
 
-    /** Bytes were cut from the end of a segment; a copy is in the quarantine. */
+    /** Bytes were truncated from the end of a segment; a copy is in the quarantine. */
     default void cut(long bytes) {}
 
-    /** Stored bytes were found that are not what was written. */
+    /** Damage was found in stored bytes. */
     default void damaged() {}
 }

@@ -14,7 +14,7 @@ import java.util.Queue;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads a tenant's records in order, across its segments, also while they are written. Each batch is checked as it is
+ * Reads a tenant's records in order across its segments, also while they are written. Validates each batch as it is
  * read. Not thread-safe.
  */
 public final class WalReader implements Closeable {
@@ -28,7 +28,7 @@ public final class WalReader implements Closeable {
     private @Nullable Path path;
     private @Nullable Place end;
 
-    /** Where the log ended when it was read to its end. */
+    /** The end of the log as of the last read. */
     private record Place(SegmentName segment, long position, long nextSeq) {}
 
     private WalReader(DataDir dir, TenantId tenant, long fromSeq, Deque<SegmentName> segments) {
@@ -41,8 +41,8 @@ public final class WalReader implements Closeable {
     /**
      * Opens a tenant's log.
      *
-     * @param fromSeq the first sequence number wanted; segments that end below it are not read
-     * @throws WalException if the segments are not all of one shard, or lie behind a symbolic link
+     * @param fromSeq the first sequence number to return; segments that end below it are not read
+     * @throws WalException if the segments are of more than one shard, or behind a symbolic link
      */
     public static WalReader open(DataDir dir, TenantId tenant, long fromSeq) throws IOException {
         Deque<SegmentName> segments = new ArrayDeque<>(dir.segments(tenant));
@@ -67,10 +67,10 @@ public final class WalReader implements Closeable {
     }
 
     /**
-     * The next record; null at the end, which is also where a batch is only half written. What is pruned meanwhile is left
-     * out.
+     * Returns the next record; null at the end of the log or at an incomplete batch. Skips segments that were pruned
+     * since the log was opened.
      *
-     * @throws WalException at stored bytes that are not what was written
+     * @throws WalException if stored bytes are damaged
      */
     public @Nullable WalRecord next() throws IOException {
         while (read.isEmpty()) {
@@ -81,7 +81,7 @@ public final class WalReader implements Closeable {
         return read.remove();
     }
 
-    /** Continues after {@link #next} returned null, with the batches and segments that were written since. */
+    /** Continues after {@link #next} returned null, with the batches and segments written since. */
     public void refresh() throws IOException {
         if (current != null) {
             leave(current);
@@ -108,7 +108,7 @@ public final class WalReader implements Closeable {
             try {
                 current = new SegmentReader(tenant, name, path);
                 currentName = name;
-                // A restart can have truncated what was not durable; then the segment is read from its start.
+                // A restart can have truncated bytes that were not durable; then the segment is read from its start.
                 if (end != null && end.segment().equals(name) && end.position() <= current.end()) {
                     current.skipTo(end.position(), end.nextSeq());
                 }

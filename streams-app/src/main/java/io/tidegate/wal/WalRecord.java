@@ -6,7 +6,7 @@ import org.apache.kafka.common.utils.Utils;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One accepted signal as the WAL keeps it.
+ * One accepted signal as stored in the WAL.
  *
  * @param seq the tenant's sequence number, from 0 without gap
  * @param timestampMs the signal's time, ms since the epoch
@@ -14,20 +14,23 @@ import org.jspecify.annotations.Nullable;
  * @param value the signal's value, byte for byte
  * @param headers the signal's headers and its source position
  */
-@SuppressWarnings("ArrayRecordComponent") // bytes pass through; records are not compared
+@SuppressWarnings("ArrayRecordComponent") // bytes pass through; instances are not compared
 public record WalRecord(long seq, long timestampMs, byte @Nullable [] key, byte @Nullable [] value, Header[] headers) {
     /** Counted for each record besides its contents, so that empty records fill segments too. */
     static final int OVERHEAD_BYTES = 24;
 
-    /** A record that is larger, key, value and headers together, cannot be stored. */
+    /** Maximum size of a record: key, value and headers together. */
     public static final int BYTES_MAX = 48 * 1024 * 1024;
 
-    /** The memory of a record or a header beside its bytes, near enough to bound it. */
+    /** The approximate memory of a record or a header besides its bytes, used to bound allocations. */
     public static final int HEADER_BYTES = 64;
 
     private static final int SCRATCH_BYTES = 512;
 
-    /** The record bytes: contents and a constant, independent of batches and compression. Quotas and segments count these. */
+    /**
+     * Returns the record bytes: contents and a constant, independent of batches and compression. Quotas and segments
+     * count these.
+     */
     public int ownBytes() {
         int bytes = OVERHEAD_BYTES + length(key) + length(value);
         for (Header header : headers) {
@@ -37,9 +40,9 @@ public record WalRecord(long seq, long timestampMs, byte @Nullable [] key, byte 
     }
 
     /**
-     * The content checksum of a segment up to this record, from that up to the record before: CRC32C over the previous
-     * checksum and this record. It can be carried on from its four bytes, and two copies of a segment that hold the same
-     * records have the same one, however their batches were cut.
+     * Returns the content checksum of a segment up to this record, given that up to the record before: CRC32C over the
+     * previous checksum and this record. Its four bytes suffice to continue it, and two copies of a segment with the
+     * same records have the same checksum, however the records were batched.
      */
     int chainedCrc(int previous, ByteBuilder scratch) {
         scratch.reset(0).putInt(previous).putLong(seq).putLong(timestampMs);
@@ -54,7 +57,7 @@ public record WalRecord(long seq, long timestampMs, byte @Nullable [] key, byte 
         return (int) crc.getValue();
     }
 
-    /** What {@link #chainedCrc} uses; it grows to the largest record. */
+    /** Returns a buffer for {@link #chainedCrc}, which grows to the largest record. */
     static ByteBuilder scratch() {
         return new ByteBuilder(SCRATCH_BYTES);
     }

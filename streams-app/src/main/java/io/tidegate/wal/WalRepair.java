@@ -21,16 +21,16 @@ import java.util.function.ToIntFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Rebuilds damaged segments from what of them can be read, and then from {@code signals-accepted}. The same records,
- * cut alike, so every copy has the same content checksum again.
+ * Rebuilds damaged segments from their readable part and from {@code signals-accepted}. The rebuilt segments have the
+ * same records and boundaries as before, and so the same content checksums as every other copy.
  *
- * <p>Works only on the directory of a stopped instance, whose lock the caller holds. New files are made beside, and take
- * the place of damaged ones when they are whole and durable; copies of damaged ones are in the quarantine before. Where
- * the topic no longer has a record that is needed nothing is changed, and the range is reported.
+ * <p>Works only on the directory of a stopped instance; the caller must hold its lock. New files are built in a staging
+ * directory, and replace damaged ones when they are complete and durable; copies of the damaged ones go to the
+ * quarantine first. If the topic no longer has a record that is needed, nothing is changed, and the range is reported.
  *
- * <p>If we crash while new files are made: they are thrown away by the next repair. After the copies: there are copies.
- * Between the two checkpoints around a new last segment: the shard rejects to open until the repair is done again. After a
- * rename: that file is right already.
+ * <p>If we crash while new files are built: the next repair discards them. After the copies: the copies remain. Between
+ * the two checkpoints around a new last segment: the shard does not open until the repair is run again. After a rename:
+ * that file is already repaired.
  *
  * <p>Not thread-safe.
  */
@@ -45,7 +45,10 @@ public final class WalRepair {
         void accept(TenantId tenant, WalRecord record, boolean begins);
     }
 
-    /** What became of one range of a tenant's sequence numbers. {@code lastSeq} is below {@code firstSeq} where none. */
+    /**
+     * The outcome for one range of a tenant's sequence numbers. {@code lastSeq} is below {@code firstSeq} if the range
+     * is empty.
+     */
     public record Outcome(TenantId tenant, long firstSeq, long lastSeq, boolean repaired, String what) {}
 
     private final DataDir dir;
@@ -53,7 +56,7 @@ public final class WalRepair {
     private final WalSettings settings;
     private final DataDir staging;
 
-    /** @param settings by which segments are cut, as they always were in this directory */
+    /** @param settings the segment limits, which must be those that this directory has always had */
     public WalRepair(DataDir dir, ToIntFunction<TenantId> shardOf, WalSettings settings) {
         this.dir = dir;
         this.shardOf = shardOf;
@@ -61,16 +64,16 @@ public final class WalRepair {
         this.staging = new DataDir(dir.repairs());
     }
 
-    /** Sequence numbers that a log lacks, from {@code from} inclusive to {@code to} exclusive. */
+    /** Missing sequence numbers of a log, from {@code from} inclusive to {@code to} exclusive. */
     private static final class MissingRange {
         final long from;
         final long to;
         final boolean last;
 
-        /** The number after the last record that was found for it. */
+        /** The sequence number after the last record found for the range. */
         long found;
 
-        /** The first number of the tenant that the topic still has; -1 while none was seen. */
+        /** The tenant's first sequence number that the topic still has; -1 until one is read. */
         long topicBegins = -1;
 
         /** Builds new segments for the range; null until the repair begins. */
@@ -80,7 +83,9 @@ public final class WalRepair {
         @Nullable
         DataDir stagedDir;
 
-        /** The segment before the missing numbers, if they may continue it: it is staged again from its beginning. */
+        /**
+         * The segment before the range, if the missing records may continue it; it is staged again from its beginning.
+         */
         final @Nullable SegmentState reopened;
 
         /** Whether the reopened segment turned out to be complete. */
@@ -95,7 +100,7 @@ public final class WalRepair {
             this.found = from;
         }
 
-        /** The first sequence number that is in no file yet, or in a file that must be replaced. */
+        /** Returns the first sequence number that is in no file, or in a file that must be replaced. */
         long replacesFrom() {
             return reopened != null && reopenedIsComplete ? reopened.nextSeq() : from;
         }
@@ -108,7 +113,7 @@ public final class WalRepair {
             }
         }
 
-        /** Like {@link #offer}, and notes where the topic begins. */
+        /** Like {@link #offer}, and notes the beginning of the topic. */
         void offerFromTopic(TenantId tenant, WalRecord record, boolean begins) {
             if (topicBegins < 0) {
                 topicBegins = record.seq();
@@ -117,7 +122,7 @@ public final class WalRepair {
         }
     }
 
-    /** One tenant's log as it is found. */
+    /** The findings about one tenant's log. */
     private static final class LogFindings {
         final TenantId tenant;
         final int shard;
@@ -136,7 +141,7 @@ public final class WalRepair {
         }
     }
 
-    /** Repairs what can be repaired of these tenants, and returns what became of each that is not whole. */
+    /** Repairs these tenants as far as possible, and returns the outcome for each that was damaged. */
     public List<Outcome> repair(NavigableSet<TenantId> tenants, Source source) throws IOException {
         staging.clear();
         List<Outcome> outcomes = new ArrayList<>();
@@ -164,7 +169,7 @@ public final class WalRepair {
         return outcomes;
     }
 
-    /** Others are repaired all the same. */
+    /** Returns a failed outcome; the repair continues with the other tenants. */
     private static Outcome notRepaired(TenantId tenant, Exception why) {
         String text = why instanceof IOException io ? FileFault.describe(io) : String.valueOf(why.getMessage());
         return new Outcome(tenant, 0, -1, false, text);
@@ -212,7 +217,7 @@ public final class WalRepair {
         return new DataDir(staging.root().resolve("part-" + i));
     }
 
-    /** Takes what can be read of the file that begins the range: its checksums are right. */
+    /** Takes the readable part of the file that begins the range: its checksums are right. */
     private void salvage(LogFindings found, MissingRange range) throws IOException {
         SegmentName name = new SegmentName(range.from, found.shard);
         Path path = path(found.tenant, name);
@@ -224,7 +229,7 @@ public final class WalRepair {
                 batch.records().forEach(record -> range.offer(found.tenant, record, false));
             }
         } catch (BadBatchException e) {
-            // From here on the topic is needed.
+            // The rest must come from the topic.
         }
     }
 
@@ -232,7 +237,7 @@ public final class WalRepair {
         return dir.walOf(tenant).resolve(name.fileName());
     }
 
-    /** Which files are right, and what is missing. */
+    /** Finds the valid and the damaged files, and the missing ranges. */
     private LogFindings examine(TenantId tenant, int shard, @Nullable Checkpoint checkpoint) throws IOException {
         LogFindings found = new LogFindings(tenant, shard);
         Checkpoint.Log log = checkpoint == null ? null : checkpoint.logs().get(tenant);
@@ -297,8 +302,8 @@ public final class WalRepair {
     }
 
     /**
-     * The segment before a range, unless a file shows that a segment begins with the range: its end may be missing, which
-     * only the topic knows.
+     * Returns the segment before a range, unless a file proves that a segment begins with the range. The end of the
+     * segment before may be missing too, which only the topic can show.
      */
     private static @Nullable SegmentState reopened(
             LogFindings found, NavigableMap<Long, SegmentState> kept, long next) {
@@ -310,7 +315,7 @@ public final class WalRepair {
         return before;
     }
 
-    /** Leaves a reopened segment alone if nothing of it was missing. */
+    /** Leaves a reopened segment unchanged if none of its records was missing. */
     private static void keepComplete(LogFindings found, MissingRange range) throws IOException {
         SegmentState before = range.reopened;
         DataDir staged = range.stagedDir;
@@ -397,10 +402,10 @@ public final class WalRepair {
     }
 
     /**
-     * Writes what the checkpoint is to know of a tenant.
+     * Writes the checkpoint's entry of a tenant.
      *
-     * @param open what is about to be put in place: the checkpoint then says that it is not finished; null: how far the
-     *     files go now
+     * @param open the range that is about to be installed: the checkpoint then marks the repair as unfinished; null to
+     *     store the current end of the files
      */
     private void write(LogFindings found, @Nullable MissingRange open) throws IOException {
         Checkpoint checkpoint = Checkpoint.read(dir.checkpoint(found.shard), found.shard);

@@ -4,15 +4,15 @@ import java.time.Duration;
 import org.apache.kafka.common.compress.Compression;
 
 /**
- * Where segments end, and how files are written. Admission applies {@code segmentBytes} and {@code segmentAge} when it
- * accepts a signal, and marks the first record of each segment; the files follow the marks.
+ * The limits of segments, and how files are written. Admission applies {@code segmentBytes} and {@code segmentAge} when
+ * it accepts a signal, and marks the first record of each segment; the files follow the marks.
  *
  * @param segmentBytes a segment is full when its record bytes reach this, or less for a small storage quota
  * @param segmentAge a record that is this much younger than the first record of the segment begins a new one
- * @param batchBytes a batch is written when it reaches this, if nothing made it earlier
- * @param pendingBytes records held in memory over all of a shard's tenants before they are written
- * @param openFiles segment files that one shard keeps open
- * @param compression of the batches
+ * @param batchBytes a batch is written when it reaches this size, if not earlier
+ * @param pendingBytes the record bytes of all of a shard's tenants that may wait in memory
+ * @param openFiles the number of segment files that one shard keeps open
+ * @param compression the compression of batches
  */
 public record WalSettings(
         long segmentBytes,
@@ -39,7 +39,7 @@ public record WalSettings(
                 segmentBytes, segmentAge, BATCH_BYTES_DEFAULT, PENDING_BYTES_DEFAULT, openFiles, compression);
     }
 
-    /** The same, with no more bytes in memory that wait to be written. */
+    /** Returns these settings with at most this many pending bytes. */
     public WalSettings pendingAtMost(long bytes) {
         return new WalSettings(
                 segmentBytes,
@@ -50,7 +50,7 @@ public record WalSettings(
                 compression);
     }
 
-    /** As Kafka names it: none, gzip, snappy, lz4 or zstd. */
+    /** Returns a compression by its Kafka name: none, gzip, snappy, lz4 or zstd. */
     public static Compression compression(String name) {
         return RecordBatches.compression(name);
     }

@@ -21,33 +21,33 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Reads every byte of every segment and says what is wrong: checksums, owner's stamps, sequence within and between
- * segments, shards, names. Changes nothing; runs beside a writer.
+ * Reads every byte of every segment and reports damage: checksums, owner's stamps, sequence within and between
+ * segments, shards, names. Changes nothing; can run beside a writer.
  */
 public final class WalVerifier {
     private static final Logger LOG = LoggerFactory.getLogger(WalVerifier.class);
 
     /**
-     * Something that is not as it was written.
+     * A damaged place.
      *
-     * @param tenant whose; null where that cannot be told
+     * @param tenant the owner of the file; null if unknown
      * @param path the file
-     * @param position the first byte that is wrong
-     * @param what is wrong
+     * @param position the first wrong byte
+     * @param what the description of the damage
      */
     public record Damage(@Nullable TenantId tenant, Path path, long position, String what) {}
 
     /**
-     * What was read of one tenant.
+     * The result of reading one tenant's files.
      *
-     * @param tenant whose
-     * @param segments files
-     * @param records records that are right
-     * @param bytes bytes that are right
-     * @param firstSeq the first sequence number; -1 where there is none
-     * @param lastSeq the last sequence number; -1 where there is none
-     * @param unfinishedBytes bytes at the end that are a batch being written, or cut by a crash
-     * @param damage what is wrong
+     * @param tenant the tenant
+     * @param segments the number of files
+     * @param records the number of valid records
+     * @param bytes the number of valid bytes
+     * @param firstSeq the first sequence number; -1 if there is none
+     * @param lastSeq the last sequence number; -1 if there is none
+     * @param unfinishedBytes the bytes at the end of an incomplete batch: in progress, or torn by a crash
+     * @param damage the damaged places
      */
     public record TenantReport(
             TenantId tenant,
@@ -59,7 +59,7 @@ public final class WalVerifier {
             long unfinishedBytes,
             List<Damage> damage) {}
 
-    /** Promised: the whole file, whatever its size. */
+    /** Means that the checkpoint promises the whole file, whatever its size. */
     private static final long ALL_BYTES = Long.MAX_VALUE;
 
     private static final String NOT_DIRECTORY = "a directory is expected, not a link or a file";
@@ -69,15 +69,15 @@ public final class WalVerifier {
     private @Nullable Map<Integer, Checkpoint> checkpoints;
 
     /**
-     * @param shardOf the shard that a tenant's records belong to; null where that is not known, then a tenant's segments
-     *     need only agree
+     * @param shardOf the shard that a tenant's records belong to; null if unknown: then the segments of a tenant must
+     *     only agree
      */
     public WalVerifier(DataDir dir, @Nullable ToIntFunction<TenantId> shardOf) {
         this.dir = dir;
         this.shardOf = shardOf;
     }
 
-    /** Files and directories under {@code tenants/} that belong to no tenant, and links. */
+    /** Returns the symbolic links, and the files and directories under {@code tenants/} that belong to no tenant. */
     public List<Damage> strays() throws IOException {
         List<Damage> strays = new ArrayList<>();
         Path tenants = dir.root().resolve("tenants");
@@ -111,8 +111,8 @@ public final class WalVerifier {
     }
 
     /**
-     * What the checkpoints promise, by shard: read once, before any segment, so that a writer beside can only have done
-     * more. A damaged one promises nothing here; its shard rejects to open.
+     * Reads the checkpoints, by shard. They are read once and before any segment, so that a concurrent writer can only
+     * have added to them. A damaged one is left out; its shard does not open.
      */
     private Map<Integer, Checkpoint> checkpoints() throws IOException {
         Map<Integer, Checkpoint> known = checkpoints;
@@ -138,7 +138,7 @@ public final class WalVerifier {
         }
     }
 
-    /** The tenants that have a directory here or are known to a checkpoint, in order. */
+    /** Returns the tenants that have a directory here or an entry in a checkpoint, in order. */
     public NavigableSet<TenantId> tenants() throws IOException {
         NavigableSet<TenantId> tenants = dir.tenants();
         checkpoints()
@@ -152,10 +152,10 @@ public final class WalVerifier {
     }
 
     /**
-     * Checks one tenant's files. Whatever is wrong with them, including what cannot be read, is in the report, so that the
-     * other tenants can be checked too.
+     * Checks one tenant's files. The report includes all damage and all files that cannot be read, so that the check
+     * can continue with other tenants.
      *
-     * @param progress told of bytes as they are read
+     * @param progress receives the number of bytes as they are read
      */
     public TenantReport verify(TenantId tenant, Consumer<Long> progress) throws IOException {
         Map<Integer, Checkpoint> promised = checkpoints();
@@ -181,7 +181,7 @@ public final class WalVerifier {
         int shard = shardOf != null
                 ? shardOf.applyAsInt(tenant)
                 : segments.isEmpty() ? 0 : segments.first().shard();
-        // What is pruned but not removed yet is no part of the log any more.
+        // Segments that are pruned but not deleted yet do not belong to the log any more.
         long begin = begin(promised, tenant, shard);
         segments.removeIf(name -> name.shard() == shard && name.firstSeq() < begin);
         if (begin >= 0 && !segments.isEmpty()) {
@@ -207,13 +207,16 @@ public final class WalVerifier {
         return log == null ? Checkpoint.Log.UNKNOWN : log.beginSeq();
     }
 
-    /** What a shard's checkpoint says now: a prune may have moved a beginning since the checkpoints were read. */
+    /** Reads a shard's checkpoint again: a prune may have moved a beginning since the checkpoints were read. */
     private Map<Integer, Checkpoint> freshly(int shard) {
         Checkpoint now = readable(shard);
         return now == null ? Map.of() : Map.of(shard, now);
     }
 
-    /** How many bytes of a segment the checkpoint promises: all where it knows a later one, or what was filled then. */
+    /**
+     * Returns the bytes of a segment that the checkpoint promises: all of them if it knows a later segment, else its
+     * position.
+     */
     private static long durable(Map<Integer, Checkpoint> promised, TenantId tenant, SegmentName name) {
         Checkpoint checkpoint = promised.get(name.shard());
         Checkpoint.Log log = checkpoint == null ? null : checkpoint.logs().get(tenant);
@@ -223,7 +226,7 @@ public final class WalVerifier {
         return name.firstSeq() < log.tail().firstSeq() ? ALL_BYTES : log.tail().position();
     }
 
-    /** The check of one tenant as it goes on. */
+    /** The check of one tenant in progress. */
     private final class OneTenant {
         private final TenantId tenant;
         private final Path directory;
@@ -257,7 +260,10 @@ public final class WalVerifier {
             damage.add(new Damage(tenant, path, position, String.valueOf(what)));
         }
 
-        /** Says what in the directory is no segment, and takes from {@code segments} what cannot be read as one. */
+        /**
+         * Reports the directory entries that are not segments, and removes those that cannot be read from {@code
+         * names}.
+         */
         void names(NavigableSet<SegmentName> names) throws IOException {
             try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
                 for (Path entry : entries) {
@@ -270,7 +276,7 @@ public final class WalVerifier {
                     }
                 }
             } catch (NoSuchFileException e) {
-                // Nothing stored.
+                // The tenant has nothing stored.
             }
         }
 
@@ -315,7 +321,7 @@ public final class WalVerifier {
                 if (!left.isEmpty() && left.first().compareTo(name) < 0) {
                     throw e;
                 }
-                // Pruned since the directory was read.
+                // The segment was pruned since the directory was read.
                 expected = left.isEmpty() ? name.firstSeq() : left.first().firstSeq();
             } catch (IOException e) {
                 damaged(path, 0, "it cannot be read: " + e);
@@ -324,7 +330,7 @@ public final class WalVerifier {
             }
         }
 
-        /** Whether the log goes as far as the checkpoint's offset says. */
+        /** Checks that the log extends to the checkpoint's offset. */
         void reaches(@Nullable Checkpoint checkpoint) {
             Checkpoint.Log log = checkpoint == null ? null : checkpoint.logs().get(tenant);
             if (log != null && log.appliedSeq() > expected) {
@@ -336,7 +342,7 @@ public final class WalVerifier {
             }
         }
 
-        /** Whether all is there that a checkpoint knows. */
+        /** Checks that all files in the checkpoint exist. */
         void promises(int shard, Checkpoint.@Nullable Log log, NavigableSet<SegmentName> names) {
             if (log != null && log.isBrokenOff()) {
                 damaged(directory, 0, "a repair was broken off: run it again");

@@ -1,10 +1,11 @@
 /**
- * Where it goes: each tenant's write-ahead log as segment files in Kafka's own record format.
+ * Each tenant's write-ahead log: segment files in Kafka's own record format.
  *
- * <p>Kafka is the truth and the files follow it: they hold what the topic {@code signals-accepted} holds, appends are
- * idempotent by sequence number, and a file can always be rebuilt. Start at {@link io.tidegate.wal.Shard}; the format is
- * drawn in {@code docs/wal-format.md}. Kafka's record classes are used in {@link io.tidegate.wal.RecordBatches} alone.
- * All files are reached through {@link java.nio.file.Path}, so that a test can put another file system under it.
+ * <p>Kafka is the source of truth and the files follow it: they contain the records of the topic {@code
+ * signals-accepted}, appends are idempotent by sequence number, and a file can always be rebuilt. Start at {@link
+ * io.tidegate.wal.Shard}; {@code docs/wal-format.md} draws the format. Only {@link io.tidegate.wal.RecordBatches} uses
+ * Kafka's record classes. All files are accessed through {@link java.nio.file.Path}, so that tests can replace the file
+ * system.
  */
 @NullMarked
 package io.tidegate.wal;

@@ -95,7 +95,7 @@ class StoredFormatTest {
         rejects(dir, resealed(golden, 4, (byte) 4), "the checkpoint is of shard 4");
         rejects(dir, resealed(golden, 0, (byte) 3), "the checkpoint's version is 3, this program reads 1 and 2");
         rejects(dir, resealed(golden, 17, (byte) 3), "the checkpoint counts 3 tenants in");
-        rejects(dir, Arrays.copyOf(golden, 21), "a checkpoint of 21 bytes is cut");
+        rejects(dir, Arrays.copyOf(golden, 21), "a checkpoint of 21 bytes is truncated");
         rejects(dir, Arrays.copyOf(golden, golden.length - 1), "the checkpoint's checksum is wrong");
     }
 
