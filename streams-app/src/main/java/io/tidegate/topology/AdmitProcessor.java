@@ -44,12 +44,12 @@ import org.apache.kafka.streams.processor.api.RecordMetadata;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Stage 2: decides. All signals of a tenant, and the commands on it, come through one instance of this, one at a time. It
- * decides where the segments of the tenant's WAL end, and so accounts storage in the transaction of the decision. Accepted
- * signals are appended to the tenant's file when that transaction is committed.
+ * Stage 2: decides. All signals of a tenant and all commands on it pass through one instance, one at a time. Decides
+ * where the segments of the tenant's WAL end, and so accounts storage in the transaction of the decision. Appends
+ * accepted signals to the tenant's file when that transaction is committed.
  */
 final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey, byte[]> {
-    /** How often the listener hears what tenants use. */
+    /** Interval at which the listener receives the usage of tenants. */
     private static final Duration USAGE_EVERY = Duration.ofSeconds(10);
 
     private final TopologySettings settings;
@@ -124,7 +124,7 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
         context.schedule(USAGE_EVERY, PunctuationType.WALL_CLOCK_TIME, now -> reportUsage());
     }
 
-    /** What was not written by now belongs to a transaction that will not be committed. */
+    /** Drops unwritten changes, which belong to a transaction that will not be committed. */
     @Override
     public void close() {
         if (isShard()) {
@@ -143,7 +143,7 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
         return context().taskId().partition();
     }
 
-    /** Adds to the transaction what was gathered for it, before it is committed. */
+    /** Adds the gathered writes to the transaction before it is committed. */
     private void beforeCommit() {
         states.write();
         for (WalStore.Report report : wal.takeReports()) {
@@ -164,11 +164,11 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
                     segment.sealedAtMs());
         }
         WalStore.Report.Dropped dropped = (WalStore.Report.Dropped) report;
-        // The command has taken the report back already, but the segment may have been reported since.
+        // The command has already withdrawn the report, but the segment may have been reported since.
         return new Record<>(TenantKey.numbered(dropped.tenant(), dropped.firstSeq()), null, dropped.atMs());
     }
 
-    /** False for the tasks of additional partitions, which have no tenants. */
+    /** Whether the task has tenants. The tasks of additional partitions have none. */
     private boolean isShard() {
         return partition() < settings.shards();
     }
@@ -203,7 +203,7 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
         try {
             signals = read(record, metadata);
         } catch (IllegalArgumentException e) {
-            // Not from stage 1. Nothing is lost of it either.
+            // Stage 1 did not write this. The record is kept as a dead letter.
             SourcePosition here = new SourcePosition(metadata.topic(), metadata.partition(), metadata.offset());
             deadLetter(record, null, new Defective(Defect.MALFORMED, e.getMessage()), here);
             return;
@@ -214,7 +214,7 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
     private List<RoutedSignal> read(Record<byte[], byte[]> record, RecordMetadata metadata) {
         List<RoutedSignal> signals = Envelope.read(record.value());
         for (RoutedSignal signal : signals) {
-            // A tenant's state is in one shard, so a signal elsewhere must not be decided.
+            // A tenant's state is in one shard, so a signal in the wrong partition must not be decided.
             int shard = TenantPartitions.of(signal.tenant(), settings.shards());
             if (shard != metadata.partition()) {
                 throw new IllegalArgumentException(
@@ -241,7 +241,7 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
             listener.late(usage.isBeyondHistory(signal.timestampMs()));
         }
         int bytes = signal.value().length;
-        // What travelled without its ids is not parsed for its type unless a type has a limit.
+        // A signal that travelled without its ids is parsed for its type only if a type has a limit.
         ParseResult parsed = config.signals().isEmpty() ? null : signal.parsed(reader);
         String type = parsed instanceof Parsed sound ? sound.signal().type() : null;
         QuotaExceeded exceeded = admission.check(config, usage, type, bytes, signal.timestampMs());
@@ -262,7 +262,7 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
         if (decision instanceof Rejected rejected) {
             reject(signal, rejected, inForce.offset());
             if (usage.acceptedCount() == 0 && configs.own(tenant) == null) {
-                // Where the default tenant's config holds for unknown ones, a rejection alone leaves nothing either.
+                // If unknown tenants use the default tenant's config, a rejection alone leaves no state either.
                 return;
             }
             changed(state, inForce, signal);
@@ -311,7 +311,7 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
         }
     }
 
-    /** Says where a quota's level was reached or left. */
+    /** Forwards an event for each quota level that was reached or left. */
     private void watch(TenantId tenant, CachedTenant state, InForce inForce, long atMs) {
         for (Crossing crossing : state.usage().watch().look(inForce.config(), state.usage())) {
             states.changed(state);

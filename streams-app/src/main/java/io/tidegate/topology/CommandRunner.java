@@ -17,9 +17,9 @@ import org.apache.kafka.streams.processor.api.Record;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Does what {@code tenant-commands} asks, on the state of one task, and answers on {@code quota-events}, all in the
- * transaction of the command's own offset: once. A command that is wrong is answered too, and stops nothing. Owned by the
- * task.
+ * Runs the commands of {@code tenant-commands} on the state of one task and answers on {@code quota-events}. State,
+ * answer and the command's own offset are in one transaction, so each command runs exactly once. An invalid command
+ * gets an answer too, and processing continues. Owned by the task.
  */
 final class CommandRunner {
     private static final int COMMAND_ID_BYTES_MAX = 200;
@@ -49,7 +49,7 @@ final class CommandRunner {
     /**
      * Runs a command.
      *
-     * @param partition of {@code tenant-commands} that the command is in
+     * @param partition the partition of {@code tenant-commands} that the command was read from
      * @return the tenant whose state may have changed; null if there is none
      */
     @Nullable
@@ -105,7 +105,7 @@ final class CommandRunner {
     private void delete(TenantId tenant, ObjectNode answer, @Nullable String id, long atMs) {
         if (configs.isSet(tenant)) {
             throw new IllegalArgumentException(
-                    "the tenant still has a config here: remove it first, and ask again a moment later");
+                    "the tenant still has a config here: remove it first, and retry a moment later");
         }
         Removal removal = states.delete(states.of(tenant));
         forget(tenant, removal, atMs);
@@ -115,7 +115,7 @@ final class CommandRunner {
         listener.deleted(tenant);
     }
 
-    /** The reports of segments that are gone are taken back. */
+    /** Withdraws the reports of removed segments. */
     private void forget(TenantId tenant, Removal removal, long atMs) {
         for (long firstSeq : removal.segments()) {
             takeBack(tenant, firstSeq, atMs);
@@ -126,7 +126,7 @@ final class CommandRunner {
         context.forward(new Record<>(TenantKey.numbered(tenant, firstSeq), null, atMs), TidegateTopology.SEGMENTS_SINK);
     }
 
-    /** Every copy of the tenant's files reads this, after all records that have the numbers below. */
+    /** Writes the record that makes every copy of the WAL prune. It follows all records with lower sequence numbers. */
     private void pruneFiles(TenantId tenant, long belowSeq, String command, long atMs) {
         RecordHeaders headers = new RecordHeaders();
         TidegateHeaders.set(headers, TidegateHeaders.COMMAND, command);

@@ -11,11 +11,11 @@ import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.Headers;
 import org.apache.kafka.streams.processor.api.Record;
 
-/** Writes dead letters: the original record with headers that say why, and where it came from. */
+/** Writes dead letters: the original record, with headers for the reason and the source position. */
 final class DeadLetters {
     private DeadLetters() {}
 
-    /** The record for the dead-letter topic, cut to fit it; partitioned by the tenant where one can be told. */
+    /** Returns the record for the dead-letter topic, truncated to fit; partitioned by the tenant if it is known. */
     static Record<TenantKey, byte[]> of(
             Record<byte[], byte[]> record, ToDeadLetter to, SourcePosition source, RecordSizes sizes) {
         Headers producers = TidegateHeaders.ofProducer(record.headers().toArray());

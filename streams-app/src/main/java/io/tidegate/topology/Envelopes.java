@@ -8,20 +8,20 @@ import java.util.function.Consumer;
 import org.apache.kafka.streams.processor.api.Record;
 
 /**
- * The envelopes that a route task fills, one for each shard. An envelope is sent when it is full and before each commit, so
- * none of its signals waits longer than their transaction.
+ * The envelopes that a route task fills, one for each shard. An envelope is sent when it is full and before each
+ * commit, so no signal in it outlasts its transaction.
  *
- * <p>Their memory is bounded by shards × {@link Envelope#BYTES_FULL}, and one signal. Owned by the task's thread.
+ * <p>Their memory is bounded by shards × {@link Envelope#BYTES_FULL}, plus one signal. Owned by the task's thread.
  */
 final class Envelopes {
     private final EnvelopeWriter[] ofShard;
     private final Consumer<Record<TenantKey, byte[]>> sender;
 
     /**
-     * Fills envelopes.
+     * Creates an envelope for each shard.
      *
-     * @param foundBytesMax of the type and ids that a signal carries beside its value
-     * @param sender takes an envelope; its key says the shard, and has no bytes
+     * @param foundBytesMax the maximum size of the type and ids that a signal carries besides its value
+     * @param sender sends an envelope; the record's key has the shard's partition, and no bytes
      */
     Envelopes(int shards, int foundBytesMax, Consumer<Record<TenantKey, byte[]>> sender) {
         ofShard = new EnvelopeWriter[shards];
@@ -32,7 +32,7 @@ final class Envelopes {
     /**
      * Adds a signal.
      *
-     * @param shard of the signal's tenant
+     * @param shard the shard of the signal's tenant
      * @param bytes an upper bound of the signal's size
      */
     void add(int shard, RoutedSignal signal, long bytes) {

@@ -8,10 +8,10 @@ import org.apache.kafka.streams.state.KeyValueStore;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Changes of one store that are written together. RocksDB takes many keys in one call, and finds the place of each near that of the
- * one before if they come in order.
+ * Changes of one store that are written together. RocksDB takes many keys in one call, and finds the place of each near
+ * that of the one before if they are sorted.
  *
- * <p>Not thread-safe. What was gathered must be {@linkplain #flush written} before the store is read or written otherwise.
+ * <p>Not thread-safe. Gathered changes must be {@linkplain #flush written} before the store is accessed directly.
  */
 final class GatheredWrites {
     private static final int ENTRIES_MAX = 1_000;

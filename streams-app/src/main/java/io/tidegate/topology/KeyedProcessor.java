@@ -6,9 +6,9 @@ import org.apache.kafka.streams.processor.api.ProcessorContext;
 import org.apache.kafka.streams.processor.api.Record;
 
 /**
- * Both stages in one task, for ingress topics that producers key by tenant. A signal that is in the partition of its tenant
- * is decided as soon as it is routed; a signal in any other partition goes through {@code signals-by-tenant} to the task of
- * its tenant. So the state of a tenant still has one owner, whatever producers do. Owned by the task's thread.
+ * Runs both stages in one task, for ingress topics that producers key by tenant. A signal in its tenant's partition is
+ * decided as soon as it is routed; a signal in any other partition goes through {@code signals-by-tenant} to the task
+ * of its tenant. So a tenant's state has one owner, whatever key producers use. Owned by the task's thread.
  */
 final class KeyedProcessor implements Processor<byte[], byte[], TenantKey, byte[]> {
     private final Set<String> ingress;

@@ -3,9 +3,9 @@ package io.tidegate.topology;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * The memory of one instance for tenants' usage and entities, in equal parts for the tasks that are open.
+ * The memory of one instance for tenants' usage and entities, divided equally among the open tasks.
  *
- * <p>A task keeps to its part at its next decision after another task has opened. Thread-safe.
+ * <p>When another task opens, a task shrinks to its new share at its next decision. Thread-safe.
  */
 final class MemoryShare {
     private final long totalBytes;
@@ -23,7 +23,7 @@ final class MemoryShare {
         open.decrementAndGet();
     }
 
-    /** What each open task may take. */
+    /** Returns the maximum memory of each open task. */
     long bytes() {
         return totalBytes / Math.max(1, open.get());
     }

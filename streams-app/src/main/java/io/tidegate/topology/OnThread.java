@@ -2,7 +2,7 @@ package io.tidegate.topology;
 
 import java.util.concurrent.atomic.AtomicInteger;
 
-/** How many tasks with a WAL run on each thread. One object per topology; thread-safe. */
+/** Counts the tasks with a WAL on each thread. One object per topology; thread-safe. */
 final class OnThread {
     private final ThreadLocal<AtomicInteger> tasks = ThreadLocal.withInitial(AtomicInteger::new);
 

@@ -3,11 +3,11 @@ package io.tidegate.topology;
 import java.util.function.IntSupplier;
 
 /**
- * Keeps work that comes at intervals to a share of its thread's time: after it took long twice in a row, it is left out
- * for nine times as long as the shorter of the two, for each task that shares the thread, or for {@value #REST_MAX_MS} ms
- * where that is less. So the work of all of them takes a tenth of the time; with very many tenants more signals gather for
- * each file meanwhile, so that less is written and fsynced; and a disk that is held up once holds up nothing more. Not
- * thread-safe.
+ * Limits periodic work to a tenth of its thread's time. After two consecutive runs the work rests for nine times the
+ * shorter duration, multiplied by the number of tasks with such work on the thread, up to {@value #REST_MAX_MS} ms.
+ *
+ * <p>So all tasks together use a tenth of the time. With very many tenants, more signals gather for each file while the
+ * work rests, so fewer writes and fsyncs are needed. A single slow run causes no rest. Not thread-safe.
  */
 final class Pace {
     static final long REST_MAX_MS = 30_000;
@@ -18,12 +18,12 @@ final class Pace {
     private long lastMs;
     private long restMs;
 
-    /** @param sharing how many tasks with such work the thread has at the moment, this one included */
+    /** @param sharing the number of tasks with such work on the thread, this one included */
     Pace(IntSupplier sharing) {
         this.sharing = sharing;
     }
 
-    /** Does the work unless it is to rest; {@code nowMs} may jump, and backwards ends the rest. */
+    /** Runs the work unless it rests. {@code nowMs} may jump; a jump backwards ends the rest. */
     void run(long nowMs, Runnable work) {
         if (nowMs >= endedMs && nowMs - endedMs < restMs) {
             return;

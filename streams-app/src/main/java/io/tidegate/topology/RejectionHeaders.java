@@ -18,14 +18,14 @@ import org.apache.kafka.common.header.internals.RecordHeader;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The headers of rejected signals. Encodes what many rejections have in common once: the reason, the tenant, its config,
- * the limit with the message about it, and the source topic and partition.
+ * The headers of rejected signals. Encodes headers that many rejections share only once: the reason, the tenant, its
+ * config, the limit with its message, and the source topic and partition.
  *
- * <p>Headers are shared between records, and nothing changes them. The memory is bounded by {@link #TENANTS_MAX}: a tenant
- * takes the place of another one. Not thread-safe; owned by the admit task.
+ * <p>Records share headers, which are never changed. The memory is bounded by {@link #TENANTS_MAX}: a tenant replaces
+ * the tenant in its slot. Not thread-safe; owned by the admit task.
  */
 final class RejectionHeaders {
-    /** Tenants whose headers are kept; a power of two. */
+    /** The number of tenants whose headers are kept; a power of two. */
     static final int TENANTS_MAX = 1024;
 
     private static final Map<Reason, Header> REASONS = reasons();
@@ -37,7 +37,7 @@ final class RejectionHeaders {
     private Header partition = text(TidegateHeaders.SOURCE_PARTITION, "0");
     private int partitionNumber;
 
-    /** What the rejections of a tenant have in common while one config is in force. */
+    /** The headers that all rejections of a tenant share while one config is in force. */
     private static final class OfTenant {
         final TenantId tenant;
         final long configOffset;
@@ -63,7 +63,7 @@ final class RejectionHeaders {
         }
     }
 
-    /** What the rejections of a tenant for one reason have in common while its limit is the same. */
+    /** The headers that a tenant's rejections for one reason share while its limit is the same. */
     private static final class OfLimit {
         final OptionalLong limit;
         final @Nullable Header header;
@@ -80,7 +80,7 @@ final class RejectionHeaders {
         }
     }
 
-    /** The headers of a record for {@code quota-exceeded}: those that its producer sent, then Tidegate's. */
+    /** Returns the headers of a record for {@code quota-exceeded}: the producer's, then Tidegate's. */
     Headers of(RoutedSignal signal, QuotaExceeded quota, long configOffset) {
         OfTenant ofTenant = ofTenant(quota.tenant(), configOffset);
         OfLimit ofLimit = ofTenant.of(quota);
@@ -123,7 +123,7 @@ final class RejectionHeaders {
         return known;
     }
 
-    /** Spreads ids that follow one another. */
+    /** Returns the slot of a tenant; spreads consecutive ids. */
     static int place(TenantId tenant) {
         long mixed = tenant.bits() * 0x9E3779B97F4A7C15L; // 2^64 divided by the golden ratio
         return (int) (mixed >>> (Long.SIZE - Integer.numberOfTrailingZeros(TENANTS_MAX)));

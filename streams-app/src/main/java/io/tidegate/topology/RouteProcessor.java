@@ -26,17 +26,17 @@ import org.apache.kafka.streams.processor.api.RecordMetadata;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Stage 1: puts each signal into the envelope of its tenant's shard, sends what has no usable tenant or value to the
- * dead-letter topic, what names a tenant that nobody knows by that name to quota-exceeded, and what must not be written in
- * this region to another one.
+ * Stage 1: puts each signal into the envelope of its tenant's shard. Sends a record without a usable tenant or value to
+ * the dead-letter topic, a signal with an unknown tenant name to quota-exceeded, and a signal that must not be written
+ * in this region to another one.
  *
- * <p>A name is resolved here, once, by the configs as they are now, and the envelope has the id: admit decides the same however
+ * <p>A name is resolved once, here, by the current configs, and the envelope has the id: admit decides the same however
  * often it reads the envelope.
  *
- * <p>Keeps nothing beyond a transaction. What can be wrong with a record is found here, before it is forwarded, so that
- * nothing behind can fail on a record's content.
+ * <p>Keeps no state beyond a transaction. Finds all defects of a record before forwarding it, so that later stages
+ * cannot fail on a record's content.
  *
- * <p>If admit runs in the same task, a signal that is already in the partition of its tenant goes to admit directly.
+ * <p>If admit runs in the same task, a signal that is already in its tenant's partition goes to admit directly.
  */
 final class RouteProcessor extends ContextualProcessor<byte[], byte[], TenantKey, byte[]> {
     private final Router router;
@@ -53,7 +53,7 @@ final class RouteProcessor extends ContextualProcessor<byte[], byte[], TenantKey
     private BeforeCommit beforeCommit;
     private final @Nullable Consumer<RoutedSignal> admit;
 
-    /** @param admit of the same task, which takes the signals of its own shard; null where each signal goes into an envelope */
+    /** @param admit takes the signals of its own shard in the same task; null if all signals go into envelopes */
     @SuppressWarnings("NullAway.Init") // Kafka Streams calls init before anything else
     RouteProcessor(
             Router router,
@@ -88,7 +88,7 @@ final class RouteProcessor extends ContextualProcessor<byte[], byte[], TenantKey
         }
     }
 
-    /** What is in envelopes by now belongs to a transaction that will not be committed. */
+    /** Drops the contents of the envelopes, which belong to a transaction that will not be committed. */
     @Override
     public void close() {
         beforeCommit.forget();
@@ -140,8 +140,8 @@ final class RouteProcessor extends ContextualProcessor<byte[], byte[], TenantKey
     }
 
     /**
-     * Forwards a signal, unchanged except for its marker headers, if its tenant must reside in another region. Without a topic
-     * of such a region it stays, and admit rejects it.
+     * Forwards a signal, unchanged except for its marker headers, if its tenant must reside in another region. If no
+     * such region has a topic, the signal stays and admit rejects it.
      */
     private boolean forwarded(Record<byte[], byte[]> record, TenantId tenant, SourcePosition source) {
         if (residency.topics().isEmpty()) {

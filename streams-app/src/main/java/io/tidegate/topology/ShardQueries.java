@@ -15,8 +15,8 @@ import org.apache.kafka.streams.state.ReadOnlyKeyValueStore;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads the state of the shards that this instance decides on. Every other shard is "not here", never a guess.
- * Thread-safe; reads beside the threads that decide.
+ * Reads the state of the shards that this instance owns. Any other shard is reported as "not here", never guessed.
+ * Thread-safe; reads while other threads decide.
  */
 public final class ShardQueries {
     /**
@@ -26,7 +26,7 @@ public final class ShardQueries {
      */
     public record Segment(long firstSeq, long bytes) {}
 
-    /** The state of a tenant whose shard is here; the usage is null for a tenant without any decision. */
+    /** The state of a tenant whose shard is here. The usage is null for a tenant without any decision. */
     public record UsageLookup(@Nullable TenantUsage usage) {}
 
     private final InstanceView view;
@@ -45,14 +45,14 @@ public final class ShardQueries {
             byte[] stored = store.get(StateKeys.usage(tenant));
             return new UsageLookup(stored == null ? null : TenantUsage.read(stored));
         } catch (InvalidStateStoreException e) {
-            return null; // moved away while it was read
+            return null; // the shard moved away during the read
         }
     }
 
     /**
-     * A tenant's sealed segments in order; null if its shard is not here.
+     * Returns a tenant's sealed segments in order; null if its shard is not here.
      *
-     * @param after those that begin above this sequence number
+     * @param after only segments that begin above this sequence number
      */
     public @Nullable List<Segment> segments(TenantId tenant, long after, int max) {
         ReadOnlyKeyValueStore<Bytes, byte[]> store = view.store(StateKeys.SEGMENTS, view.shardOf(tenant));
@@ -80,7 +80,7 @@ public final class ShardQueries {
     /**
      * Reads the usage of all tenants of a shard, in the order of their ids.
      *
-     * @return false if the shard is not here or moved away meanwhile: what was passed on is then incomplete
+     * @return false if the shard is not here or moved away during the read: the tenants passed on are then incomplete
      */
     public boolean usages(int shard, BiConsumer<TenantId, TenantUsage> each) {
         ReadOnlyKeyValueStore<Bytes, byte[]> store = view.store(StateKeys.USAGE, shard);

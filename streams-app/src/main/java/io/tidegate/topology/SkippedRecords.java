@@ -4,8 +4,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Reports records of internal topics that Tidegate did not write and therefore skips. Each is counted; the log gets the
- * first {@value #LINES_ALL}, and then one at every power of two, without any content. Not thread-safe; owned by the task.
+ * Reports records of internal topics that Tidegate did not write and therefore skips. Counts each one and logs the
+ * first {@value #LINES_ALL}, then one at every power of two, without any content. Not thread-safe; owned by the task.
  */
 final class SkippedRecords {
     private static final Logger LOG = LoggerFactory.getLogger(SkippedRecords.class);

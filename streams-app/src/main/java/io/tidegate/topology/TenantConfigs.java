@@ -21,14 +21,16 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * All tenants' configs and plans as this instance has read them from {@code tenant-configs}: parsed once, looked up by every
- * task.
+ * All tenants' configs and plans as this instance has read them from {@code tenant-configs}. Each is parsed once, and
+ * all tasks look them up here.
  *
- * <p>A tenant keeps only what it sets itself. The config in force of a tenant with a plan is completed when it is asked for, and
- * kept for as many tenants as {@link #COMPLETED_MAX}, so a plan has no copy for each of its tenants, and a new plan holds for
- * all of them from the next look-up on. A tenant whose plan does not exist is unknown: nobody knows its limits.
+ * <p>A tenant stores only the fields that it sets itself. The config in force of a tenant with a plan is completed on
+ * request and cached, for up to {@link #COMPLETED_MAX} tenants. So a plan is not copied for each of its tenants, and a
+ * new plan applies to all of them from the next look-up on. A tenant whose plan does not exist is unknown, because its
+ * limits are unknown.
  *
- * <p>A bad record changes nothing but a counter: the tenant or plan keeps its last good config. Thread-safe; one writer.
+ * <p>A bad record changes nothing but a counter: the tenant or plan keeps its last good config. Thread-safe; one
+ * writer.
  */
 public final class TenantConfigs {
     private static final Logger LOG = LoggerFactory.getLogger(TenantConfigs.class);
@@ -42,29 +44,29 @@ public final class TenantConfigs {
      * The config that is in force for a tenant.
      *
      * @param config the limits
-     * @param offset the offset of the record in {@code tenant-configs} that set it; -1 where none did. For a config that a plan
-     *     completes: of the newer one of the two records, so that the topic up to there says what is in force
+     * @param offset the offset of the record in {@code tenant-configs} that set it; -1 if none did. For a config that a
+     *     plan completes, the greater of the two records' offsets: the topic up to there determines the config in force
      */
     public record InForce(TenantConfig config, long offset) {}
 
-    /** Completed configs that are kept; a power of two. */
+    /** The number of completed configs that are cached; a power of two. */
     private static final int COMPLETED_MAX = 4096;
 
     /**
      * A config that a plan completed.
      *
-     * @param own what the tenant sets
-     * @param plan what its plan supplies
+     * @param own the fields that the tenant sets
+     * @param plan the fields that its plan supplies
      */
     private record Completed(InForce own, InForce plan, InForce inForce) {
-        /** Whether it was made of these records; a newer record is another object. */
+        /** Whether it was completed from these records; a newer record is another object. */
         @SuppressWarnings("ReferenceEquality")
         boolean isOf(InForce ownNow, InForce planNow) {
             return own == ownNow && plan == planNow;
         }
     }
 
-    /** By the tenant's hash. An entry is valid as long as both its records are the newest. */
+    /** Indexed by the tenant's hash. An entry is valid as long as both its records are the newest. */
     private final AtomicReferenceArray<Completed> completed = new AtomicReferenceArray<>(COMPLETED_MAX);
 
     private final Map<String, InForce> plans = new ConcurrentHashMap<>();
@@ -72,10 +74,13 @@ public final class TenantConfigs {
     private final MissingTenants missing;
     private final Map<TenantId, InForce> stored = new ConcurrentHashMap<>();
 
-    /** Tenants, except the default one, whose newest record is not a config. They are configured all the same. */
+    /** Tenants, except the default one, whose newest record is not a valid config. They still count as configured. */
     private final Set<TenantId> unreadable = ConcurrentHashMap.newKeySet();
 
-    /** Written by the one writer; a tenant whose newest record is not a config keeps the names of its last good one. */
+    /**
+     * Written by the single writer. A tenant whose newest record is not a valid config keeps the names of its last good
+     * one.
+     */
     private final NameIndex names = new NameIndex();
 
     private volatile int nameConflicts;
@@ -91,7 +96,7 @@ public final class TenantConfigs {
         this.missing = missing;
     }
 
-    /** The config in force; null for an unknown tenant whose signals are rejected. */
+    /** Returns the config in force; null for an unknown tenant whose signals are rejected. */
     public @Nullable InForce inForce(TenantId tenant) {
         InForce own = own(tenant);
         InForce usable = own == null ? null : completed(own);
@@ -103,7 +108,7 @@ public final class TenantConfigs {
         return found == null ? null : new InForce(found.config().withTenantId(tenant), found.offset());
     }
 
-    /** The config in force for a tenant with a config of its own; null if its plan does not exist. */
+    /** Returns the config in force for a tenant with its own config; null if its plan does not exist. */
     private @Nullable InForce completed(InForce own) {
         TenantConfig config = own.config();
         if (config.plan() == null) {
@@ -123,7 +128,7 @@ public final class TenantConfigs {
         return known.inForce();
     }
 
-    /** Completed configs that are kept. */
+    /** Returns the number of cached completed configs. */
     int completedCount() {
         int count = 0;
         for (int slot = 0; slot < COMPLETED_MAX; slot++) {
@@ -132,17 +137,17 @@ public final class TenantConfigs {
         return count;
     }
 
-    /** A plan's fields and the offset of its record; null if there is no such plan. */
+    /** Returns a plan's fields and the offset of its record; null if there is no such plan. */
     public @Nullable InForce plan(String name) {
         return plans.get(name);
     }
 
-    /** All plans by name. */
+    /** Returns all plans by name. */
     public Map<String, InForce> plans() {
         return new TreeMap<>(plans);
     }
 
-    /** How many tenants are on each plan; also on plans that do not exist. */
+    /** Counts the tenants on each plan, including plans that do not exist. */
     public Map<String, Long> tenantsByPlan() {
         Map<String, Long> counts = new TreeMap<>();
         forEachTenant(tenant -> {
@@ -155,22 +160,22 @@ public final class TenantConfigs {
         return counts;
     }
 
-    /** The tenant that has a name; null if none has it, or several. */
+    /** Returns the tenant that has a name; null if no tenant or several have it. */
     public @Nullable TenantId named(String name) {
         return names.named(name);
     }
 
-    /** Names that several tenants claim, and that refer to none of them therefore. */
+    /** Returns the number of names that several tenants have, which therefore refer to none of them. */
     public int nameConflicts() {
         return nameConflicts;
     }
 
-    /** Whether a signal that names no tenant is the default tenant's; otherwise it is a dead letter. */
+    /** Whether a signal that names no tenant counts for the default tenant; otherwise it is a dead letter. */
     public boolean missingIsDefault() {
         return missing.countForDefault(othersConfigured);
     }
 
-    /** The tenant's own config; null where it has none. The default tenant always has one. */
+    /** Returns the tenant's own config; null if it has none. The default tenant always has one. */
     public @Nullable InForce own(TenantId tenant) {
         return tenant.isDefault() ? defaultTenant : stored.get(tenant);
     }
@@ -182,7 +187,7 @@ public final class TenantConfigs {
                 : stored.containsKey(tenant);
     }
 
-    /** All tenants that have a config of their own; weakly consistent. */
+    /** Visits all tenants that have their own config; weakly consistent. */
     public void forEachTenant(Consumer<TenantId> each) {
         if (defaultTenant.offset() != NO_OFFSET) {
             each.accept(TenantId.DEFAULT);
@@ -193,7 +198,7 @@ public final class TenantConfigs {
     /**
      * Waits until this instance has read the topic up to an offset.
      *
-     * @return false if that takes too long
+     * @return false on timeout
      */
     public boolean awaitApplied(long offset, Duration within) throws InterruptedException {
         long deadline = System.nanoTime() + within.toNanos();
@@ -209,7 +214,7 @@ public final class TenantConfigs {
         return true;
     }
 
-    /** Applies one record of the topic. Never throws for what the record holds. */
+    /** Applies one record of the topic. Never throws for the record's content. */
     void apply(byte @Nullable [] key, byte @Nullable [] value, long offset) {
         change(key, value, offset);
         noteOthers();
@@ -219,7 +224,9 @@ public final class TenantConfigs {
         }
     }
 
-    /** Counts a record outside partition 0. Changes have one order, and an offset alone identifies a config. */
+    /**
+     * Counts a record outside partition 0. One partition gives changes one order and makes an offset identify a config.
+     */
     void misplaced(int partition, long offset) {
         rejected.incrementAndGet();
         LOG.warn(
@@ -229,7 +236,10 @@ public final class TenantConfigs {
                 offset);
     }
 
-    /** The rule depends on the newest records alone, so it is the same after a restart, whatever compaction left. */
+    /**
+     * Updates the rule for signals without a tenant. The rule depends only on the newest records, so it is the same
+     * after a restart, regardless of compaction.
+     */
     private void noteOthers() {
         boolean now = !stored.isEmpty() || !unreadable.isEmpty();
         if (now != othersConfigured) {
@@ -275,7 +285,7 @@ public final class TenantConfigs {
             stored.put(tenant, changed);
             unreadable.remove(tenant);
         }
-        // Last, so that who is found by a name has its config.
+        // Last, so that a tenant found by name already has its config.
         index(tenant, read.config().externalIds(), offset);
     }
 
@@ -312,7 +322,7 @@ public final class TenantConfigs {
         reject(tenant.toString(), offset, why);
     }
 
-    /** Records of the topic that could not be used since the start. */
+    /** Returns the number of invalid records of the topic since the start. */
     public long rejectedCount() {
         return rejected.get();
     }
@@ -322,17 +332,17 @@ public final class TenantConfigs {
         readTimestampMs = timestampMs;
     }
 
-    /** The offset of the last record of the topic that was read; -1 before the first. */
+    /** Returns the offset of the last record that was read from the topic; -1 before the first. */
     public long readOffset() {
         return appliedOffset;
     }
 
-    /** The time of that record, in ms since the epoch; 0 before the first. */
+    /** Returns the time of that record, in ms since the epoch; 0 before the first. */
     public long readTimestampMs() {
         return readTimestampMs;
     }
 
-    /** Tenants that have a config. */
+    /** Returns the number of tenants that have a config. */
     public int size() {
         return stored.size();
     }

@@ -15,7 +15,7 @@ import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.streams.processor.api.Record;
 import org.jspecify.annotations.Nullable;
 
-/** Makes the records of {@code quota-events}; {@code docs/quota-events.md} describes them. */
+/** Builds the records of {@code quota-events}; {@code docs/quota-events.md} describes them. */
 final class TenantEvents {
     static final String COMMAND_DONE = "command_done";
     static final String COMMAND_FAILED = "command_failed";
@@ -59,12 +59,12 @@ final class TenantEvents {
         return record(tenant, json, id, atMs);
     }
 
-    /** The beginning of the answer to a command that was done; its results go beside. */
+    /** Returns the common part of the answer to a completed command; the caller adds its results. */
     static ObjectNode done(TenantId tenant, TenantCommand command, long atMs) {
         return event(COMMAND_DONE, tenant, atMs).put("command", command.name());
     }
 
-    /** @param tenant null where the command's key names none */
+    /** @param tenant null if the command's key is not a tenant's */
     static Record<TenantKey, byte[]> failed(@Nullable TenantId tenant, String why, @Nullable String id, long atMs) {
         ObjectNode json = event(COMMAND_FAILED, tenant, atMs).put("message", why);
         return record(tenant == null ? TenantId.DEFAULT : tenant, json, id, atMs);

@@ -10,8 +10,8 @@ import org.apache.kafka.streams.processor.StreamPartitioner;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The key of a record on its way out: the bytes to write, and the tenant by which it is partitioned, whatever the bytes
- * say.
+ * The key of an outgoing record: the bytes to write, and the tenant that decides the partition independently of these
+ * bytes.
  *
  * @param tenant decides the partition
  * @param bytes the record's key, or null
@@ -20,17 +20,20 @@ import org.jspecify.annotations.Nullable;
 public record TenantKey(TenantId tenant, byte @Nullable [] bytes) {
     static final Serializer<TenantKey> SERIALIZER = (topic, key) -> key.bytes;
 
-    /** Another region's ingress: whatever partitions it has. */
+    /** Partitions another region's ingress topic over all its partitions. */
     static final StreamPartitioner<TenantKey, byte[]> FORWARDED =
             (topic, key, value, partitions) -> Optional.of(Set.of(TenantPartitions.of(key.tenant, partitions)));
 
-    /** By tenant: a topic's additional partitions stay empty, so a tenant never moves away from its state and its WAL. */
+    /**
+     * Partitions by tenant. A topic's additional partitions stay empty, so a tenant never moves away from its state and
+     * WAL.
+     */
     public static StreamPartitioner<TenantKey, byte[]> partitioner(int shards) {
         return (topic, key, value, partitions) ->
                 Optional.of(Set.of(TenantPartitions.of(key.tenant, shards, partitions)));
     }
 
-    /** The key {@code 42:1234} of {@code signals-accepted} and {@code wal-segments}. */
+    /** Returns the key {@code 42:1234} of {@code signals-accepted} and {@code wal-segments}. */
     public static TenantKey numbered(TenantId tenant, long seq) {
         return new TenantKey(tenant, (tenant.decimal() + ":" + seq).getBytes(StandardCharsets.US_ASCII));
     }

@@ -31,19 +31,24 @@ import org.jspecify.annotations.Nullable;
  *  usage     tenant (8)                      → {@link TenantUsage}
  *  entities  tenant (8) | chunk number (4)   → a chunk of {@link EntitySet}
  *  segments  tenant (8) | first seq (8)      → record bytes (8) | last seq (8) of a sealed segment
- *  history   tenant (8) | bucket (1) | chunk number (4)   → when its tokens were taken
+ *
+ *   history   tenant (8) | bucket (1) | chunk number (4)   → times at which its tokens were taken
  * </pre>
  *
- * <p>A tenant is read from the stores at its first signal. What a decision changes stays in memory until {@link #write},
- * which has to be called before each commit: so a tenant's usage is written once in a transaction, however many signals it
- * has in it. Chunks of entities are written when they are full, the last one with the usage. The least recently used
- * tenants are written and dropped when there are too many, in number or bytes; the one at hand always stays. Memory is
- * never newer than what the transaction will hold: a task that fails, moves or is revived makes a new one of these and
- * reads the stores. Not thread-safe; owned by the task.
+ * <p>A tenant is read from the stores at its first signal. Changes stay in memory until {@link #write}, which must be
+ * called before each commit: so a tenant's usage is written once per transaction, however many signals it has. Chunks
+ * of entities are written when they are full, the last one with the usage. When too many tenants or bytes are in
+ * memory, the least recently used tenants are written and dropped; the current tenant always stays. Memory is never
+ * newer than the open transaction: after a failure, a move or a revival, the task creates a new instance, which reads
+ * the stores.
+ *
+ * <p>Not thread-safe; owned by the task.
  */
 final class TenantStates {
 
-    /** A tenant's usage, its limits, its key and its place in the map, near enough to bound them: {@code benchmarks/sizing}. */
+    /**
+     * Approximate memory of a tenant's usage, limits, key and map entry, used to bound it: {@code benchmarks/sizing}.
+     */
     private static final long TENANT_BYTES = 1_700;
 
     private final KeyValueStore<Bytes, byte[]> usages;
@@ -60,7 +65,7 @@ final class TenantStates {
     private final Set<CachedTenant> changed = new LinkedHashSet<>();
     private long heldBytes;
 
-    /** One tenant in memory. To be used until the next record only: it may be dropped then. */
+    /** One tenant in memory. Valid only until the next record: it may be dropped then. */
     static final class CachedTenant {
         private final TenantId tenant;
         private final TenantUsage usage;
@@ -78,8 +83,8 @@ final class TenantStates {
     }
 
     /**
-     * @param tenantsMax tenants kept in memory
-     * @param memory how many bytes they may take
+     * @param tenantsMax the maximum number of tenants in memory
+     * @param memory the maximum memory that they may take
      */
     TenantStates(
             KeyValueStore<Bytes, byte[]> usages,
@@ -105,7 +110,7 @@ final class TenantStates {
             byte[] stored = usages.get(StateKeys.usage(tenant));
             TenantUsage usage =
                     stored == null ? TenantUsage.fresh(random.nextLong(), random.nextLong()) : TenantUsage.read(stored);
-            // Before it is loaded: two large tenants must never be in memory together.
+            // Before loading: two large tenants must never be in memory together.
             drop(held.size() + 1, TENANT_BYTES + usage.entityBytesMax(), null);
             load(tenant, usage);
             known = new CachedTenant(tenant, usage);
@@ -115,7 +120,7 @@ final class TenantStates {
         return known;
     }
 
-    /** Visits the tenants that are in memory. */
+    /** Visits the tenants in memory. */
     void forEachHeld(BiConsumer<TenantId, TenantUsage> visitor) {
         held.forEach((tenant, one) -> visitor.accept(tenant, one.usage));
     }
@@ -150,7 +155,7 @@ final class TenantStates {
         }
     }
 
-    /** The chunks of a bucket's history by number; bounded by {@link io.tidegate.admission.HistoryBounds}. */
+    /** Returns the chunks of a bucket's history by number; bounded by {@link io.tidegate.admission.HistoryBounds}. */
     private Map<Integer, byte[]> storedHistory(TenantId tenant, Bucket bucket) {
         Map<Integer, byte[]> chunks = new LinkedHashMap<>();
         try (KeyValueIterator<Bytes, byte[]> range = history.range(
@@ -170,7 +175,7 @@ final class TenantStates {
                 .forEach(number -> history.delete(StateKeys.history(tenant, bucket.key(), number)));
     }
 
-    /** Notes that a tenant changed, and keeps to the bounds. */
+    /** Notes that a tenant changed, and enforces the bounds. */
     void changed(CachedTenant one) {
         writeFullChunks(one);
         collectChunks(one);
@@ -188,7 +193,7 @@ final class TenantStates {
         }
     }
 
-    /** Bounded by what the last accepted signal appended. */
+    /** Deletes chunks that are due. Bounded by the number of chunks that the last accepted signal appended. */
     private void collectChunks(CachedTenant one) {
         EntitySet set = one.usage.entities();
         for (int due = set.dueChunk(); due >= 0; due = set.dueChunk()) {
@@ -207,9 +212,9 @@ final class TenantStates {
     /**
      * Drops the least recently used tenants until the bounds hold.
      *
-     * @param tenants that will be held
-     * @param moreBytes that are about to be held
-     * @param atHand the one that stays; null if none has to
+     * @param tenants the number of tenants about to be in memory
+     * @param moreBytes the bytes about to be added
+     * @param atHand the tenant that stays; null if all may be dropped
      */
     private void drop(int tenants, long moreBytes, @Nullable CachedTenant atHand) {
         int surplus = tenants - tenantsMax;
@@ -228,7 +233,7 @@ final class TenantStates {
         }
     }
 
-    /** Writes what changed. To be called before each commit; may be called at any time. */
+    /** Writes all changes. Must be called before each commit; may be called at any time. */
     void write() {
         List<CachedTenant> inOrder = new ArrayList<>(changed);
         inOrder.sort(Comparator.comparing(one -> one.tenant));
@@ -262,9 +267,9 @@ final class TenantStates {
     }
 
     /**
-     * Accounts an accepted signal's record bytes: to the open segment, or to a new one if the open one is too old. Seals
-     * a segment that is full, so that it counts from the next decision on. The state must be {@linkplain #changed noted}
-     * as changed.
+     * Adds an accepted signal's record bytes to the open segment, or to a new one if the open one is too old. Seals a
+     * segment that is full, so that it counts from the next decision on. The caller must {@linkplain #changed note} the
+     * change.
      *
      * @return whether the record begins a segment
      */
@@ -302,16 +307,19 @@ final class TenantStates {
     }
 
     /**
-     * What was taken away of a tenant.
+     * The data removed from a tenant.
      *
-     * @param usage as it was before
-     * @param segments the first sequence numbers of its segments
-     * @param bytes of these segments
+     * @param usage the usage before the removal
+     * @param segments the first sequence numbers of the removed segments
+     * @param bytes the size of these segments
      * @param nextSeq the next sequence number, which stays
      */
     record Removal(TenantUsage usage, List<Long> segments, long bytes, long nextSeq) {}
 
-    /** Takes the segments away whose records are all below {@code belowSeq}, which is not above the next number. */
+    /**
+     * Removes the segments whose records are all below {@code belowSeq}, which must not exceed the next sequence
+     * number.
+     */
     Removal prune(CachedTenant one, long belowSeq) {
         long bytesBefore = one.usage.sealedBytes();
         List<Long> gone = new ArrayList<>();
@@ -323,7 +331,7 @@ final class TenantStates {
         }
         OpenSegment open = one.usage.openSegment();
         if (open.isOpen() && open.firstSeq() < belowSeq && belowSeq > one.usage.lastSeq()) {
-            // All its records go. The WAL drops the file, so the next signal begins a segment.
+            // All its records are removed. The WAL drops the file, so the next signal begins a segment.
             one.usage.openSegment(OpenSegment.NONE);
             changed(one);
         }
@@ -336,7 +344,7 @@ final class TenantStates {
 
     private record Segment(long firstSeq, long lastSeq, long bytes) {}
 
-    /** A tenant's segments in order; bounded by what its WAL can have. */
+    /** Returns a tenant's segments in order; bounded by the size of its WAL. */
     private List<Segment> segmentsOf(CachedTenant one) {
         List<Segment> found = new ArrayList<>();
         try (KeyValueIterator<Bytes, byte[]> range =
@@ -346,7 +354,7 @@ final class TenantStates {
                 long firstSeq = StateKeys.firstSeqOf(next.key.get());
                 ByteBuffer value = ByteBuffer.wrap(next.value);
                 long bytes = value.getLong();
-                // Stored before the last number was: all that is known is that it was accepted.
+                // Written before entries had the last sequence number: it is at most that of the last accepted signal.
                 long lastSeq = value.hasRemaining() ? value.getLong() : one.usage.lastSeq();
                 found.add(new Segment(firstSeq, lastSeq, bytes));
             }
@@ -354,7 +362,7 @@ final class TenantStates {
         return found;
     }
 
-    /** Takes an entity away for good; false where it is not there. */
+    /** Removes an entity; false if the tenant does not have it. */
     boolean forget(CachedTenant one, EntityKind kind, String id) {
         writeAndDrop(one);
         boolean found = one.usage.forget(
@@ -368,7 +376,7 @@ final class TenantStates {
         return found;
     }
 
-    /** Takes everything of a tenant away but its next sequence number. */
+    /** Removes everything of a tenant except its next sequence number. */
     Removal delete(CachedTenant one) {
         writeAndDrop(one);
         deleteEntities(one.tenant);
@@ -395,7 +403,7 @@ final class TenantStates {
         keys.forEach(entities::delete);
     }
 
-    /** Updates the stores, and reads the state from them again at the tenant's next record. */
+    /** Updates the stores and drops the tenant from memory; its next record reads the stores again. */
     private void writeAndDrop(CachedTenant one) {
         if (changed.remove(one)) {
             write(one);

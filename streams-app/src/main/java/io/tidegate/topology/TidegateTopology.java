@@ -35,7 +35,7 @@ import org.apache.kafka.streams.state.Stores;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How the stages are wired.
+ * The wiring of the stages.
  *
  * <pre>
  *  signals ─▶ route ─▶ signals-by-tenant ─▶ admit ─▶ signals-accepted ─▶ wal ─▶ files
@@ -46,14 +46,14 @@ import org.jspecify.annotations.Nullable;
  *  tenant-configs ─▶ every instance          tenant-commands ─▶ admit ─▶ quota-events
  * </pre>
  *
- * The two stages are sub-topologies, joined by a topic: each is a task of its own, scaled and moved on its own. If producers
- * key by tenant ({@link TopologySettings#keyedIngress}), both stages are one sub-topology, and the topic carries only the
- * signals that are not in their tenant's partition. One Kafka transaction covers what a task read, its state and what it
- * wrote.
+ * <p>The two stages are sub-topologies, connected by a topic: each has its own tasks, which scale and move
+ * independently. If producers key by tenant ({@link TopologySettings#keyedIngress}), both stages are one sub-topology,
+ * and the topic carries only the signals that are not in their tenant's partition. One Kafka transaction covers the
+ * offsets, state changes and output of a task.
  */
 public final class TidegateTopology {
     static final String BY_TENANT_SINK = "to-signals-by-tenant";
-    /** Followed by the region. */
+    /** A prefix; the region follows. */
     static final String FORWARD_SINK = "to-region-";
 
     static final String DEAD_LETTER_SINK = "to-dead-letter";
@@ -70,7 +70,7 @@ public final class TidegateTopology {
     private static final String ROUTE = "route";
     private static final String ADMIT = "admit";
 
-    /** Kafka drops a record with a negative timestamp without a word; here it is as old as can be. */
+    /** Kafka silently drops a record with a negative timestamp; here such a record gets the oldest possible time. */
     private static final TimestampExtractor NOT_NEGATIVE = (record, partitionTime) -> Math.max(0, record.timestamp());
 
     private TidegateTopology() {}
@@ -80,7 +80,7 @@ public final class TidegateTopology {
         return build(settings, configs, dir, accepted, null, TopologyListener.NONE);
     }
 
-    /** For signals without schemas. */
+    /** Builds a topology for signals without schemas. */
     public static Topology build(
             TopologySettings settings,
             TenantConfigs configs,
@@ -92,12 +92,12 @@ public final class TidegateTopology {
     }
 
     /**
-     * @param configs filled from {@code tenant-configs} before anything is decided
-     * @param dir where the WAL is written
-     * @param accepted what the WAL asks of {@code signals-accepted}
-     * @param schemas of Avro signals
-     * @param continuity that all stages report to; null where no consumer delivers the records
-     * @param listener told what the stages do
+     * @param configs the configs, filled from {@code tenant-configs} before the first decision
+     * @param dir the directory of the WAL
+     * @param accepted answers the WAL's questions about {@code signals-accepted}
+     * @param schemas the schemas of Avro signals
+     * @param continuity checks the continuity of all stages; null if no consumer delivers the records
+     * @param listener receives the events of the stages
      */
     public static Topology build(
             TopologySettings settings,
@@ -118,9 +118,8 @@ public final class TidegateTopology {
         Supplier<AdmitProcessor> admit =
                 () -> new AdmitProcessor(settings, configs, reader, memory, onThread, afterCommit, listener);
 
-        // The order of the nodes numbers the tasks. Those of admit have the same ids in both forms, so their local
-        // state
-        // stays valid when the setting is changed.
+        // The order of the nodes numbers the tasks. The tasks of admit have the same ids in both forms, so their local
+        // state stays valid when the setting is changed.
         ChangelogTopology topology = new ChangelogTopology();
         addConfigs(topology, topics, configs);
         addSource(topology, BY_TENANT_SOURCE, topics.byTenant());
@@ -144,8 +143,8 @@ public final class TidegateTopology {
     }
 
     private static void addConfigs(Topology topology, Topics topics, TenantConfigs configs) {
-        // Kafka Streams demands a store for what every instance reads; the parsed table is kept beside it. In memory,
-        // because a persistent global store can be unable to start after a crash.
+        // Kafka Streams requires a store for a topic that every instance reads; the parsed table is kept separately.
+        // The store is in memory, because a persistent global store can fail to start after a crash.
         topology.addGlobalStore(
                 store("tenant-configs", false).withLoggingDisabled(),
                 "tenant-configs-source",
@@ -167,7 +166,7 @@ public final class TidegateTopology {
                 });
     }
 
-    /** Adds the node of both stages, which has the tasks of admit, and takes no task of its own for route. */
+    /** Adds the node of both stages. It has the tasks of admit; route gets no separate tasks. */
     private static void addKeyed(
             ChangelogTopology topology,
             TopologySettings settings,
@@ -186,7 +185,7 @@ public final class TidegateTopology {
                 COMMANDS_SOURCE);
     }
 
-    /** Adds what stage 1 needs to the node that runs it. */
+    /** Adds the sinks and stores of stage 1 to the node that runs it. */
     private static void completeRoute(Topology topology, TopologySettings settings, String node) {
         Topics topics = settings.topics();
         topology.addStateStore(beforeCommit(BeforeCommit.ROUTE), node);
@@ -204,7 +203,7 @@ public final class TidegateTopology {
                         node));
     }
 
-    /** Adds what stage 2 needs to the node that runs it. */
+    /** Adds the sinks and stores of stage 2 to the node that runs it. */
     private static void completeAdmit(ChangelogTopology topology, TopologySettings settings, Supplier<WalStore> wal) {
         Topics topics = settings.topics();
         for (String store : StateKeys.LOGGED_STORES) {

@@ -9,13 +9,13 @@ import io.tidegate.tenant.TenantId;
 import java.util.function.LongConsumer;
 
 /**
- * Told what the stages do. Called once for each signal, by the thread that decides, so it must be quick and must not
- * allocate; by many threads at once, so it must be thread-safe.
+ * Receives events from the stages. Called once for each signal, on the thread that decides, so implementations must be
+ * quick and must not allocate; and by many threads at once, so they must be thread-safe.
  *
- * <p>It hears of work as it is done. What a transaction that is then aborted did comes again.
+ * <p>Events are reported as work is done. The work of an aborted transaction is reported again when it is repeated.
  */
 public interface TopologyListener extends InstanceListener {
-    /** Listens to nothing. */
+    /** Ignores all events. */
     TopologyListener NONE = new TopologyListener() {};
 
     /** The stages, in the order in which a signal passes them. */
@@ -24,26 +24,26 @@ public interface TopologyListener extends InstanceListener {
         ADMIT
     }
 
-    /** The quota use of all tenants of a task that are in memory, one after the other. */
+    /** Receives the quota use of each tenant of a task that is in memory. */
     interface UsageRound {
         UsageRound NONE = new UsageRound() {};
 
         default void tenant(TenantConfig inForce, TenantUsage usage) {}
 
-        /** There are no more. */
+        /** The round has ended. */
         default void end() {}
     }
 
     /**
-     * A task begins its work here.
+     * A task opened here.
      *
-     * @return is told the timestamp of each record that the task reads
+     * @return receives the timestamp of each record that the task reads
      */
     default LongConsumer opened(Stage stage, int partition) {
         return timestampMs -> {};
     }
 
-    /** A task ended its work here. */
+    /** A task closed here. */
     default void closed(Stage stage, int partition) {}
 
     default void accepted() {}
@@ -65,7 +65,7 @@ public interface TopologyListener extends InstanceListener {
      */
     default void late(boolean beyond) {}
 
-    /** A tenant's history was full, and gave up acceptances that late signals could still have needed. */
+    /** A tenant's history was full, and acceptances that late signals could still have needed were dropped from it. */
     default void historyFull() {}
 
     /** A signal was sent on to another region. */
@@ -74,7 +74,7 @@ public interface TopologyListener extends InstanceListener {
     /** A record of an internal topic was skipped because Tidegate did not write it. */
     default void skipped() {}
 
-    /** From time to time: how much of their quotas a task's tenants use. */
+    /** Called periodically. Returns a receiver for the quota use of a task's tenants. */
     default UsageRound usageRound(int partition) {
         return UsageRound.NONE;
     }

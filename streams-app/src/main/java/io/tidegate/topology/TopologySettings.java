@@ -11,24 +11,24 @@ import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the topology must know.
+ * The settings of the topology.
  *
  * @param topics the names of all topics
- * @param tenantSource where a signal's tenant is read
- * @param mapping where the fields of a signal are read
- * @param region where this instance writes; null where that is not set
- * @param residency where signals are sent on to whose tenant must not be here
+ * @param tenantSource the place of a signal's tenant
+ * @param mapping the places of a signal's fields
+ * @param region the region of this instance; null if it is not set
+ * @param residency the topics of other regions, for signals whose tenant must not be in this one
  * @param instance this instance's name in reports
- * @param sizes how large records may be
- * @param cachedTenants tenants whose usage each task keeps in memory
- * @param cacheBytes memory for tenants' usage and entities, over all tasks
- * @param entitiesMax entities that any tenant can have, whatever its config says
- * @param history for how late signals decisions do not depend on the order of reading
- * @param wal how segments are cut and files are held
+ * @param sizes the maximum sizes of records
+ * @param cachedTenants the number of tenants whose usage each task keeps in memory
+ * @param cacheBytes the memory for tenants' usage and entities, over all tasks
+ * @param entitiesMax the maximum number of entities of any tenant, whatever its config says
+ * @param history the lateness up to which the order of reading changes no decision
+ * @param wal the limits of segments and open files
  * @param walWriteInterval how long an accepted signal may wait in memory before it is in its file
- * @param walCheckpointInterval how often files are made durable; after a power loss this much is read again
- * @param shards partitions over which tenants are distributed, however many more a topic has
- * @param keyedIngress whether producers key by tenant, so that most signals are in their tenant's partition already
+ * @param walCheckpointInterval the interval of making files durable; after a power loss this much is read again
+ * @param shards the number of partitions over which tenants are distributed, even if a topic has more
+ * @param keyedIngress whether producers key by tenant, so that most signals are already in their tenant's partition
  */
 public record TopologySettings(
         Topics topics,

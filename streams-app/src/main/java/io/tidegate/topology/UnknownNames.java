@@ -11,13 +11,13 @@ import org.apache.kafka.common.header.Headers;
 import org.apache.kafka.streams.processor.api.Record;
 
 /**
- * Rejections of signals that refer to their tenant by a name that no tenant has. Route sends them: without an id, there is no shard
- * whose admit task could decide. They leave no state.
+ * Rejections of signals that refer to their tenant by a name that no tenant has. Route sends them, because without an
+ * id no shard can decide. They leave no state.
  */
 final class UnknownNames {
     private UnknownNames() {}
 
-    /** The record for {@code quota-exceeded}, unchanged except for its headers; partitioned by the name. */
+    /** Returns the record for {@code quota-exceeded}, unchanged except for its headers; partitioned by the name. */
     static Record<TenantKey, byte[]> rejected(Record<byte[], byte[]> record, String name, SourcePosition source) {
         Headers headers = TidegateHeaders.ofProducer(record.headers().toArray());
         add(headers, TidegateHeaders.REASON, Reason.TENANT_UNKNOWN.id());

@@ -30,39 +30,39 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A {@link Shard} as Kafka Streams sees it: a store of admit whose changelog is {@code signals-accepted}.
+ * A {@link Shard} as a state store of Kafka Streams: a store of admit whose changelog is {@code signals-accepted}.
  *
- * <p>The owner stages what it accepts, and applies it to the files once its transaction is committed, on the same thread. So
- * a file never has a signal that is not committed. Kafka Streams restores the files on a new machine from the topic, lets
- * standbys follow, and resumes from {@link #committedOffset} after a crash.
+ * <p>The owner stages accepted signals and applies them to the files, on the same thread, after its transaction is
+ * committed. So a file never has a signal that is not committed. Kafka Streams restores the files on a new machine from
+ * the topic, keeps standbys up to date, and resumes from {@link #committedOffset} after a crash.
  *
- * <p>If we crash between a commit and its append: the files lag behind the topic, and are restored from the checkpoint on.
- * Between the append and the checkpoint: the records come again, and are skipped. If the outcome of a commit is unknown, the
- * thread ends, and its successor restores what the topic has.
+ * <p>If we crash between a commit and its append: the files lag behind the topic, and are restored from the checkpoint
+ * on. Between the append and the checkpoint: the records are read again and skipped. If the outcome of a commit is
+ * unknown, the thread ends, and its successor restores the files from the topic.
  *
- * <p>The files lie outside Kafka Streams' own directories, which it deletes at will. Owned by the task's thread.
+ * <p>The files are outside Kafka Streams' own directories, which it deletes at will. Owned by the task's thread.
  */
 final class WalStore implements StateStore {
     private static final Logger LOG = LoggerFactory.getLogger(WalStore.class);
 
     static final String NAME = "wal";
 
-    /** Bytes of accepted records that wait for their commit; at this bound the owner requests the commit. */
+    /** Maximum bytes of accepted records that wait for their commit; at this bound the owner requests one. */
     static final long STAGED_BYTES_MAX = 8 * 1024 * 1024;
 
-    /** Reports that wait for the next transaction, and those that a standby keeps in case it takes over. */
+    /** Maximum number of reports that wait for the next transaction, or that a standby keeps in case it takes over. */
     private static final int REPORTS_MAX = 1_000;
 
     private static final String TOPIC = "signals-accepted";
 
-    /** What the owner does to the files once it is committed. */
+    /** A change of the files that waits for the commit of its transaction. */
     private sealed interface Staged {
         record Append(TenantId tenant, WalRecord record, boolean begins) implements Staged {}
 
         record Prune(TenantId tenant, long belowSeq, boolean deletesCopies, long atMs) implements Staged {}
     }
 
-    /** What {@code wal-segments} is to say. */
+    /** A record for {@code wal-segments}. */
     sealed interface Report {
         record Sealed(SealedSegment segment) implements Report {}
 
@@ -86,15 +86,15 @@ final class WalStore implements StateStore {
     /** Whether the open transaction has reports. */
     private boolean isReporting;
 
-    /** Whether a crash now would lose reports of what lies above {@link #unreportedAbove}. */
+    /** Whether a crash now would lose reports about records above {@link #unreportedAbove}. */
     private boolean hasUnreported;
 
     private long unreportedAbove;
 
-    /** The offset of the last record that was applied, by whichever way; negative while there is none. */
+    /** The offset of the last applied or restored record; negative while there is none. */
     private long lastOffset = Shard.NO_OFFSET;
 
-    /** Whether records may be left out before the next one that is restored. */
+    /** Whether the next restored record must be checked for a gap before it. */
     private boolean checksNext;
 
     private final RecordOrigin origin = new RecordOrigin() {
@@ -116,7 +116,7 @@ final class WalStore implements StateStore {
         }
     };
 
-    /** The offset of the record that is being applied. */
+    /** The offset of the record in progress. */
     private long applying = Shard.NO_OFFSET;
 
     WalStore(DataDir dir, WalSettings settings, int shards, AcceptedTopic accepted, SkippedRecords skipped) {
@@ -132,7 +132,7 @@ final class WalStore implements StateStore {
         return NAME;
     }
 
-    /** Can be called twice in a row, on two threads, and without a broker. */
+    /** May be called twice in a row, on two threads, and without a broker. */
     @Override
     public void init(StateStoreContext context, StateStore root) {
         if (shard == null) {
@@ -163,7 +163,7 @@ final class WalStore implements StateStore {
         reportsMade++;
     }
 
-    /** A segment that is gone must not be reported any more, and a report of it that was sent is taken back. */
+    /** Cancels the pending reports of deleted segments, and withdraws the reports that were sent. */
     private void dropped(TenantId tenant, List<Long> firstSeqs, long atMs) {
         if (firstSeqs.isEmpty()) {
             return;
@@ -176,7 +176,7 @@ final class WalStore implements StateStore {
         }
     }
 
-    /** Stages a signal that was accepted. */
+    /** Stages an accepted signal. */
     void append(TenantId tenant, WalRecord record, boolean begins) {
         staged.add(new Staged.Append(tenant, record, begins));
         stagedBytes += record.ownBytes();
@@ -192,16 +192,16 @@ final class WalStore implements StateStore {
         return stagedBytes >= STAGED_BYTES_MAX;
     }
 
-    /** Drops what is staged: its transaction will not be committed, or its outcome is not known. */
+    /** Drops the staged changes: their transaction will not be committed, or its outcome is unknown. */
     void discard() {
         staged.clear();
         stagedBytes = 0;
         isReporting = false;
-        // What another owner writes meanwhile is restored next.
+        // Records that another owner writes in the meantime are restored next.
         checksNext = lastOffset >= 0;
     }
 
-    /** The reports for the open transaction. */
+    /** Returns the reports for the open transaction. */
     List<Report> takeReports() {
         List<Report> taken = List.copyOf(reports);
         reports.clear();
@@ -210,9 +210,9 @@ final class WalStore implements StateStore {
     }
 
     /**
-     * Applies what is staged: the transaction is committed.
+     * Applies the staged changes, whose transaction is committed.
      *
-     * @param offset of the last record that this owner has written to the topic; negative if there is none
+     * @param offset the offset of the last record that this owner has written to the topic; negative if there is none
      */
     void committed(long offset) {
         if (isReporting) {
@@ -236,7 +236,7 @@ final class WalStore implements StateStore {
         lastOffset = Math.max(lastOffset, offset);
     }
 
-    /** Applies one record of {@code signals-accepted} in restoration, and on a standby. */
+    /** Applies one record of {@code signals-accepted} during restoration, or on a standby. */
     void apply(long offset, long timestampMs, byte @Nullable [] key, byte @Nullable [] value, Headers headers) {
         if (checksNext) {
             checkContinues(offset);
@@ -276,7 +276,7 @@ final class WalStore implements StateStore {
         long from = Math.max(0, lastOffset + 1);
         if (firstOffset > from && accepted.hasRecords(opened().number(), from, firstOffset)) {
             throw new IllegalStateException(
-                    ("the WAL's shard %d was restored up to offset %d only and is to go on at %d: the records between would be"
+                    ("the WAL's shard %d was restored up to offset %d only and would continue at %d: the records between would be"
                                     + " lost, so the thread starts again and restores them")
                             .formatted(opened().number(), from - 1, firstOffset));
         }
@@ -290,12 +290,15 @@ final class WalStore implements StateStore {
         return dropped;
     }
 
-    /** Makes what was appended visible to readers, as far as that costs no fsync. */
+    /** Makes appended records visible to readers, as far as this needs no fsync. */
     void write() {
         opened().flushOpen();
     }
 
-    /** Makes what was applied durable, and remembers it as the place to resume after; put off while many tenants have little. */
+    /**
+     * Makes applied records durable and stores the offset to resume after. Put off while many tenants have small
+     * batches.
+     */
     void checkpoint() {
         long offset = resumeAfter();
         if (offset >= 0) {
@@ -303,17 +306,19 @@ final class WalStore implements StateStore {
         }
     }
 
-    /** Segments that were sealed, and not reported yet, come again after a crash. */
+    /**
+     * Returns the offset to resume after: sealed segments that are not reported yet must be read again after a crash.
+     */
     private long resumeAfter() {
         return hasUnreported ? Math.min(unreportedAbove, lastOffset) : lastOffset;
     }
 
     /**
-     * Called while restoring, on standbys and at close, but not for a running task: {@link AdmitProcessor} checkpoints
-     * then. An empty map only means that the offset is no longer valid.
+     * Called during restoration, on standbys and at close, but not for a running task: {@link AdmitProcessor}
+     * checkpoints then. An empty map only means that the offset is no longer valid.
      *
-     * <p>Which offset is remembered is not left to Kafka Streams. Where a task is closed after a commit that failed, it
-     * passes the last offset that was written, although that record may be aborted, or committed and not in a file.
+     * <p>Ignores the offset that Kafka Streams passes. When a task is closed after a failed commit, this is the offset
+     * of the last record written, which may be aborted, or committed but not in a file.
      */
     @Override
     public void commit(Map<TopicPartition, Long> offsets) {
@@ -335,7 +340,7 @@ final class WalStore implements StateStore {
     }
 
     @Override
-    @SuppressWarnings("deprecation") // deprecated from birth: it marks a transition that 4.3 is in the middle of
+    @SuppressWarnings("deprecation") // deprecated since its introduction: it marks an unfinished transition in 4.3
     public boolean managesOffsets() {
         return true;
     }

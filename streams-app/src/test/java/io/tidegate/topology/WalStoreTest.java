@@ -367,7 +367,7 @@ class WalStoreTest {
 
         assertThatThrownBy(() -> store.restore(List.of(stored(3))))
                 .isInstanceOf(IllegalStateException.class)
-                .hasMessageContaining("restored up to offset 1 only and is to go on at 3");
+                .hasMessageContaining("restored up to offset 1 only and would continue at 3");
         store.restore(List.of(stored(2), stored(3)));
         assertThat(store.isOpen()).isTrue();
     }
@@ -433,7 +433,7 @@ class WalStoreTest {
         assertThat(store.committedOffset(ACCEPTED)).isEqualTo(1);
         assertThatThrownBy(() -> store.restore(List.of(stored(9))))
                 .isInstanceOf(IllegalStateException.class)
-                .hasMessageContaining("restored up to offset 1 only and is to go on at 9");
+                .hasMessageContaining("restored up to offset 1 only and would continue at 9");
         store.close();
         open();
         assertThat(store.committedOffset(ACCEPTED)).isEqualTo(1);
