@@ -12,7 +12,7 @@ import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * When a bucket's tokens were taken, so that a late signal can be judged at its own time.
+ * The times at which a bucket's tokens were taken, so that a late signal can be judged at its own time.
  *
  * <pre>
  *   folded              │ base │ run │ run │ run │ end
@@ -20,16 +20,18 @@ import org.jspecify.annotations.Nullable;
  *   level is known      │
  * </pre>
  *
- * <p>A late acceptance is allowed if the level at its time, and after each later acceptance, stays at or above zero. It lowers the
- * later levels up to the point where the bucket was full, because that refill was lost anyway. So an accepted set is always one
- * that a bucket which reads it in the order of time would accept, and the order of reading does not matter.
+ * <p>A late acceptance is allowed if the level at its time, and after each later acceptance, stays at or above zero. It
+ * lowers the later levels up to the next point at which the bucket was full, because the refill beyond that level was
+ * lost anyway. So the accepted set is always one that a bucket reading it in the order of time would accept, and the
+ * order of reading does not matter.
  *
- * <p>Old runs are folded into the base. Of the time before the base, only the smallest level after an acceptance is known. An
- * acceptance there must leave that level, and the level from the base on, at or above zero, as if no refill was ever lost. This may
- * reject too early, and never accepts too much.
+ * <p>Old runs are folded into the base. Of the time before the base, only the smallest level after an acceptance is
+ * known. An acceptance there must leave that level, and the levels from the base on, at or above zero, as if no refill
+ * was ever lost. This may reject too early, and never accepts too much.
  *
- * <p>When limits change, the history is judged by the new ones. The newest level carries over, so the difference between what
- * carries over and what the new limits would have left is kept as one correction behind the run that was the last then.
+ * <p>When limits change, the history is judged by the new ones, but the newest level carries over. The difference
+ * between the carried level and the level under the new limits is stored as one correction after the run that was the
+ * last at that time.
  *
  * <p>Not thread-safe; part of a {@link TokenBucket}.
  */
@@ -45,7 +47,7 @@ final class AcceptedHistory {
     private int nextId;
     private int entries;
 
-    // The outer runs, so that neither the list nor the oldest run is read for a signal in the order of time.
+    // The outer runs. A signal in the order of time reads neither the list nor the oldest run.
     private @Nullable AcceptedRun oldest;
     private @Nullable AcceptedRun newest;
     private long oldestEndsMs;
@@ -58,10 +60,10 @@ final class AcceptedHistory {
     private int correctedId = NO_RUN;
     private long correction;
 
-    /** When the bucket was full last under the limits before the correction; -1 = never. */
+    /** The last time at which the bucket was full under the limits before the correction; -1 = never. */
     private long carriedFullAtMs = NEVER;
 
-    /** Whether the correction is behind the newest run. */
+    /** Whether the correction is after the newest run. */
     private boolean correctedAtEnd;
 
     private long endMs = NEVER;
@@ -77,7 +79,7 @@ final class AcceptedHistory {
         return endLevel;
     }
 
-    /** How many milliseconds with acceptances are known. */
+    /** The number of distinct milliseconds with acceptances. */
     int entries() {
         return entries;
     }
@@ -86,12 +88,12 @@ final class AcceptedHistory {
         return runs.size();
     }
 
-    /** Whether a time is before the history, so that it is judged by what is left of it. */
+    /** Whether a time is before the base, so that its details are folded. */
     boolean isFolded(long atMs) {
         return atMs < baseMs;
     }
 
-    /** An upper bound, without reading the runs. */
+    /** Returns an upper bound, without reading the runs. */
     long memoryBytes() {
         return AcceptedRun.memoryBytes(runs.size(), entries);
     }
@@ -105,7 +107,7 @@ final class AcceptedHistory {
         base(NEVER, 0, NEVER, Long.MAX_VALUE);
     }
 
-    /** Begins at a bucket of which only the newest level is known. */
+    /** Starts the history at a bucket of which only the newest level is known. */
     void base(long atMs, long level, long fullAtMs, long smallestBefore) {
         baseMs = atMs;
         baseLevel = level;
@@ -222,7 +224,7 @@ final class AcceptedHistory {
         }
     }
 
-    /** Judges the history by other limits; the newest level carries over as {@code carried}. */
+    /** Applies other limits to the history; the newest level carries over as {@code carried}. */
     void rebase(BucketLimits limits, long carried) {
         carriedFullAtMs = fullAtMs(limits, Long.MAX_VALUE);
         correctedId = NO_RUN;
@@ -252,17 +254,17 @@ final class AcceptedHistory {
         endLevel = (newest == null ? baseLevel : newest.end()) + (correctedAtEnd ? correction : 0);
     }
 
-    /** Must follow each change of the runs. */
+    /** Must be called after each change of the runs. */
     private void findOuterRuns() {
         oldest = runs.isEmpty() ? null : runs.get(0);
         newest = runs.isEmpty() ? null : runs.get(runs.size() - 1);
-        // One that was just begun is empty; then it is the newest.
+        // A run that has just begun is empty; then it is the newest.
         oldestEndsMs = oldest == null || oldest.size() == 0 ? NEVER : oldest.lastMs();
     }
 
     /**
-     * Folds the oldest run if all of it is older than a time, or if there are more acceptances than a number. One run at most, so
-     * that a signal with a time in the far future does not cost the history.
+     * Folds the oldest run if all of it is older than {@code olderThanMs}, or if there are more than {@code entriesMax}
+     * entries. Folds at most one run, so that a signal with a time in the far future does not drop the whole history.
      *
      * @return whether the run was not old enough
      */
@@ -310,8 +312,8 @@ final class AcceptedHistory {
     }
 
     /**
-     * Returns the time from which the level stays at or above {@code cost}, judged by the acceptances up to {@code untilMs}; only if the level
-     * was below it after one of them.
+     * Returns the time from which the level stays at or above {@code cost}, judged by the acceptances up to {@code
+     * untilMs}. Valid only if the level was below it after one of them.
      */
     long availableMs(BucketLimits limits, long cost, long untilMs) {
         if (untilMs >= endMs && endLevel < cost) {
@@ -343,7 +345,9 @@ final class AcceptedHistory {
         return runs.get(at).isFull(limits, startMs(at), startLevel(limits, at), atMs);
     }
 
-    /** When the bucket was full last, just before an acceptance up to a time; -1 = never. */
+    /**
+     * Returns the last time up to {@code untilMs} at which the bucket was full, just before an acceptance; -1 = never.
+     */
     long fullAtMs(BucketLimits limits, long untilMs) {
         if (untilMs >= endMs) {
             return fullAtMs();
@@ -380,7 +384,7 @@ final class AcceptedHistory {
         return baseFullAtMs;
     }
 
-    /** The newest run that begins at or before a time; the oldest if there is none. */
+    /** Returns the newest run that begins at or before a time; the oldest if there is none. */
     private int runOf(long atMs) {
         int at = runs.size() - 1;
         while (at > 0 && runs.get(at).firstMs() > atMs) {
@@ -428,7 +432,7 @@ final class AcceptedHistory {
         spare = run;
     }
 
-    /** Passes on the stored form of each run that changed since the last call, and null for each that is gone. */
+    /** Passes on the stored form of each run that changed since the last call, and null for each removed run. */
     void writeRuns(BiConsumer<Integer, byte @Nullable []> chunks) {
         for (int id : removed) {
             chunks.accept(id, null);
@@ -443,7 +447,7 @@ final class AcceptedHistory {
         }
     }
 
-    /** @param stored how many runs are stored */
+    /** @param stored the number of stored runs */
     void write(ByteBuffer out, int stored) {
         out.putLong(baseMs).putLong(baseLevel).putLong(baseFullAtMs).putLong(floor);
         out.putLong(correction)
@@ -453,7 +457,10 @@ final class AcceptedHistory {
                 .putInt(stored);
     }
 
-    /** Reads what {@link #write} wrote, except the end, which is known; returns how many runs must be {@linkplain #load loaded}. */
+    /**
+     * Reads the form that {@link #write} wrote, which lacks the end. Returns the number of runs to {@linkplain #load
+     * load}.
+     */
     int read(ByteBuffer in) {
         baseMs = in.getLong();
         baseLevel = in.getLong();
@@ -472,9 +479,9 @@ final class AcceptedHistory {
         entries += run.size();
     }
 
-    /** All runs are loaded. */
+    /** Completes loading, after all runs are loaded. */
     void loaded(BucketLimits limits) {
-        // A run that begins with the last time of another one follows it: it was split off, and has the larger id.
+        // A run that begins at the last time of another one follows it: it was split off, and has the larger id.
         runs.sort(Comparator.comparingLong(AcceptedRun::firstMs)
                 .thenComparingLong(AcceptedRun::lastMs)
                 .thenComparingInt(run -> run.id));

@@ -4,20 +4,24 @@ import java.nio.ByteBuffer;
 import java.util.Arrays;
 
 /**
- * A run of acceptances in the order of their times: how many tokens were taken in which millisecond, and what that means for
- * the level of the bucket from the run's start to its end. Part of an {@link AcceptedHistory}; not thread-safe.
+ * A run of acceptances in the order of their times: the tokens taken in each millisecond, and the resulting levels of
+ * the bucket. Part of an {@link AcceptedHistory}; not thread-safe.
  *
- * <p>The levels are a function of the level before the run, the acceptances and the limits. So only the acceptances are stored:
+ * <p>The levels are a function of the level before the run, the acceptances and the limits. So only the acceptances are
+ * stored:
  *
  * <pre>
  *  version = 1 (1) | acceptances: ms since the one before (varint), tokens (varint)
  * </pre>
  */
 final class AcceptedRun {
-    /** A longer run is split: a late acceptance reads one run, and a commit writes the runs that changed. */
+    /**
+     * A longer run is split. This bounds the work of a late acceptance, which reads one run, and of a commit, which
+     * writes the changed runs.
+     */
     static final int ENTRIES_MAX = 256;
 
-    /** The answer if an acceptance does not fit. */
+    /** The result if an acceptance does not fit. */
     static final long REJECT = Long.MIN_VALUE;
 
     static final long NEVER = -1;
@@ -43,7 +47,7 @@ final class AcceptedRun {
         begin(id);
     }
 
-    /** Makes this the empty run of an id. */
+    /** Resets this to an empty run with a new id. */
     void begin(int newId) {
         id = newId;
         changed = true;
@@ -58,7 +62,9 @@ final class AcceptedRun {
         return size;
     }
 
-    /** Whether the run would take more memory soon. Depends on its acceptances alone, so that a restart changes nothing. */
+    /**
+     * Whether the run will soon need more memory. Depends only on its acceptances, so that a restart changes nothing.
+     */
     boolean isAboutToGrow() {
         return size >= ENTRIES_MIN && Integer.bitCount(size) == 1;
     }
@@ -85,21 +91,21 @@ final class AcceptedRun {
         return min;
     }
 
-    /** When the bucket was full last, just before an acceptance; -1 = at none. */
+    /** The last time at which the bucket was full, just before an acceptance; -1 = never. */
     long fullAtMs() {
         return fullAtMs;
     }
 
-    /** The most that some runs take; their arrays double as they grow. */
+    /** Returns the maximum memory of some runs, whose arrays double as they grow. */
     static long memoryBytes(int runs, int entries) {
         long places = Math.min((long) runs * ENTRIES_MAX, (long) runs * ENTRIES_MIN + 2L * entries);
         return runs * OBJECT_BYTES + places * (Long.BYTES + Integer.BYTES);
     }
 
     /**
-     * Adds an acceptance that is not older than the last one; there must be room.
+     * Adds an acceptance that is not older than the last one. The run must have room.
      *
-     * @param again whether its time is that of the last one, if there is one
+     * @param again whether its time is that of the last acceptance
      */
     void append(long atMs, int amount, long levelBefore, boolean wasFull, boolean wasNew, boolean again) {
         if (again && size > 0 && tokens[size - 1] <= Integer.MAX_VALUE - amount) {
@@ -127,7 +133,7 @@ final class AcceptedRun {
         tokens = Arrays.copyOf(tokens, capacity);
     }
 
-    /** Adds an acceptance at its place; there must be room. {@link #recompute} must follow. */
+    /** Inserts an acceptance by its time. The run must have room, and {@link #recompute} must follow. */
     void insert(long atMs, int amount) {
         int at = after(atMs);
         changed = true;
@@ -160,7 +166,7 @@ final class AcceptedRun {
         changed = true;
     }
 
-    /** Takes the first {@code n} acceptances away. {@link #recompute} must follow. */
+    /** Removes the first {@code n} acceptances. {@link #recompute} must follow. */
     void removeFirst(int n) {
         System.arraycopy(ms, n, ms, 0, size - n);
         System.arraycopy(tokens, n, tokens, 0, size - n);
@@ -168,7 +174,7 @@ final class AcceptedRun {
         changed = true;
     }
 
-    /** How many acceptances are not newer than a time. */
+    /** Returns the number of acceptances that are not newer than a time. */
     int after(long atMs) {
         int low = 0;
         int high = size;
@@ -186,13 +192,14 @@ final class AcceptedRun {
     /**
      * Computes the levels again.
      *
-     * @param startMs when the bucket had the level {@code start}; -1 = it is new at the first acceptance
+     * @param startMs the time at which the bucket had the level {@code start}; -1 = the bucket is new at the first
+     *     acceptance
      */
     void recompute(BucketLimits limits, long startMs, long start) {
         recompute(limits, startMs, start, size);
     }
 
-    /** Computes the levels as if the run ended with its acceptance number {@code n}. */
+    /** Computes the levels as if the run ended after its first {@code n} acceptances. */
     void recompute(BucketLimits limits, long startMs, long start, int n) {
         long atMs = startMs;
         long level = start;
@@ -212,7 +219,7 @@ final class AcceptedRun {
         end = level;
     }
 
-    /** The level before an acceptance; {@code atMs} = -1 if it is the first of a new bucket. */
+    /** Returns the level before an acceptance; {@code atMs} = -1 if it is the first of a new bucket. */
     private long before(BucketLimits limits, long atMs, long level, int i) {
         return atMs == NEVER
                 ? limits.first(level, tokens[i] * BucketLimits.TOKEN)
@@ -220,8 +227,8 @@ final class AcceptedRun {
     }
 
     /**
-     * The level at the end if {@code cost} were taken at a time within or behind this run; {@link #REJECT} if the level at that
-     * time, or after a later acceptance in this run, does not allow it.
+     * Returns the level at the end if {@code cost} were taken at a time within or after this run; {@link #REJECT} if
+     * the level at that time, or after a later acceptance in this run, does not allow it.
      */
     long endWith(BucketLimits limits, long startMs, long start, long takenMs, long cost) {
         long atMs = startMs;
@@ -255,10 +262,11 @@ final class AcceptedRun {
     }
 
     /**
-     * The level at the end if the run began with another level; {@link #REJECT} if an acceptance in this run does not allow it.
+     * Returns the level at the end if the run began with another level; {@link #REJECT} if an acceptance in this run
+     * does not allow it.
      *
-     * @param oldStart the level at {@code oldMs} so far
-     * @param newStart the level at {@code newMs}, from which the run would start
+     * @param oldStart the current level at {@code oldMs}
+     * @param newStart the level at {@code newMs} from which the run would start
      */
     long endAfter(BucketLimits limits, long oldMs, long oldStart, long newMs, long newStart) {
         long before = limits.refilled(oldStart, ms[0] - oldMs);
@@ -289,7 +297,7 @@ final class AcceptedRun {
         }
     }
 
-    /** Applies what {@link #endAfter} computed. */
+    /** Applies the change that {@link #endAfter} computed. */
     void startAt(BucketLimits limits, long oldMs, long oldStart, long newMs, long newStart) {
         long before = limits.refilled(oldStart, ms[0] - oldMs);
         long newBefore = limits.refilled(newStart, ms[0] - newMs);
@@ -301,7 +309,10 @@ final class AcceptedRun {
         }
     }
 
-    /** Where no refill was lost, all levels of the run are lowered by the same: it need not be read. */
+    /**
+     * Whether all levels of the run are lowered by the same amount, because no refill was lost. Then the run need not
+     * be read.
+     */
     private boolean isShifted(long before, long newBefore) {
         return !full && newBefore <= before;
     }
@@ -325,7 +336,7 @@ final class AcceptedRun {
         return availableMs;
     }
 
-    /** Whether the bucket was full, or new, at a time within or behind this run. */
+    /** Whether the bucket was full, or new, at a time within or after this run. */
     boolean isFull(BucketLimits limits, long startMs, long start, long untilMs) {
         long atMs = startMs;
         long level = start;
@@ -337,7 +348,10 @@ final class AcceptedRun {
         return atMs == NEVER || limits.refilled(level, untilMs - atMs) >= limits.size;
     }
 
-    /** When the bucket was full last at an acceptance up to a time; -1 = at none in this run. */
+    /**
+     * Returns the last time up to {@code untilMs} at which the bucket was full at an acceptance of this run; -1 =
+     * never.
+     */
     long fullAtMs(BucketLimits limits, long startMs, long start, long untilMs) {
         long atMs = startMs;
         long level = start;

@@ -14,17 +14,17 @@ import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The decision: may this signal pass?
+ * The decision whether a signal passes.
  *
- * <p>A function of the tenant's config, its usage, the signal and the record's own time; nothing else is read. The
- * checks run from the cheapest and widest to the narrowest: blocked, region, storage, size, periods, rates, entities; the first that
- * fails gives the reason. All or nothing: a rejected signal takes no token of any bucket, adds no entity and gets no sequence
- * number, only its counter moves.
+ * <p>A function of the tenant's config, its usage, the signal and the record's own time only. The checks run from the
+ * cheapest and widest to the narrowest: blocked, region, storage, size, periods, rates, entities; the first that fails
+ * gives the reason. A decision is all or nothing: a rejected signal takes no token of any bucket, adds no entity and
+ * gets no sequence number. Only its counter changes.
  *
- * <p>In {@link Mode#OBSERVE} the same checks run and are counted, and the signal is accepted: it takes the tokens that
- * there are, and its entities are added or refreshed.
+ * <p>In {@link Mode#OBSERVE} the same checks run and are counted, and the signal is accepted: it takes the available
+ * tokens, and its entities are added or refreshed.
  *
- * <p>Not thread-safe: one for each task.
+ * <p>Not thread-safe; one instance per task.
  */
 public final class Admission {
     private final @Nullable String region;
@@ -33,21 +33,21 @@ public final class Admission {
     private long foldedEarly;
     private final NamedEntities named = new NamedEntities();
 
-    // The periods of the last signal, which are nearly always those of the next one: the calendar costs as much as an
+    // The periods of the last signal, which are nearly always those of the next one: the calendar is as expensive as an
     // entity.
     private final long[] periods = new long[Per.ALL.length];
     private long hourBeginsMs;
     private long hourEndsMs;
 
-    /** @param region where this instance writes its WAL; null where that is not set */
+    /** @param region the region in which this instance writes its WAL; null if it is not set */
     public Admission(@Nullable String region) {
         this(region, EntitySet.ENTITIES_MAX, HistoryBounds.DEFAULT);
     }
 
     /**
-     * @param region where this instance writes its WAL; null where that is not set
-     * @param entitiesMax what the set of any tenant can hold, whatever its config says: memory is bounded by it
-     * @param bounds for how late signals the decision does not depend on the order of reading
+     * @param region the region in which this instance writes its WAL; null if it is not set
+     * @param entitiesMax the maximum number of entities of any tenant, whatever its config says: bounds the memory
+     * @param bounds the lateness up to which the order of reading changes no decision
      */
     public Admission(@Nullable String region, long entitiesMax, HistoryBounds bounds) {
         this.region = region;
@@ -55,7 +55,9 @@ public final class Admission {
         this.bounds = bounds;
     }
 
-    /** How often a tenant's history was full, and gave up acceptances that late signals could still have needed. */
+    /**
+     * Returns how often a tenant's history was full, and dropped acceptances that late signals could still have needed.
+     */
     public long foldedEarly() {
         return foldedEarly;
     }
@@ -74,10 +76,10 @@ public final class Admission {
     }
 
     /**
-     * The first half of {@link #admit}: everything that does not depend on the entities of the signal. Null where nothing is
-     * exceeded.
+     * The first half of {@link #admit}: everything that does not depend on the entities of the signal. Returns null if
+     * nothing is exceeded.
      *
-     * @param type the value of {@code signal}; not needed where no value has a limit
+     * @param type the value of {@code signal}; needed only if a value has a limit
      */
     public @Nullable QuotaExceeded check(
             TenantConfig config, TenantUsage usage, @Nullable String type, int bytes, long nowMs) {
@@ -111,7 +113,7 @@ public final class Admission {
         return quota == null && ofType != null ? checkSignalRate(limits, usage, ofType, bytes, nowMs) : quota;
     }
 
-    /** Whether {@link #check} has decided: then {@link #reject} follows, and the signal need not even be parsed. */
+    /** Whether {@link #check} has decided: then {@link #reject} follows, and the signal need not be parsed. */
     public static boolean isRejected(TenantConfig config, @Nullable QuotaExceeded quota) {
         return quota != null && config.mode() != Mode.OBSERVE;
     }
@@ -133,10 +135,10 @@ public final class Admission {
     }
 
     /**
-     * The other half, where {@link #isRejected} is false.
+     * The second half of {@link #admit}, if {@link #isRejected} is false.
      *
      * @param bytes the size of the signal's value
-     * @param checked what {@link #check} said
+     * @param checked the result of {@link #check}
      */
     public Decision admit(
             TenantConfig config,
@@ -159,7 +161,7 @@ public final class Admission {
         return Accepted.INSTANCE;
     }
 
-    /** The decision for a tenant that has no config where such tenants are rejected. It has no usage either. */
+    /** Returns the decision for a tenant without a config, if such tenants are rejected. It has no usage either. */
     public static Rejected unknownTenant(TenantId tenant) {
         return new Rejected(new QuotaExceeded(
                 tenant, Reason.TENANT_UNKNOWN, OptionalLong.empty(), OptionalLong.empty(), OptionalLong.empty(), null));
@@ -176,7 +178,7 @@ public final class Admission {
         }
         TenantConfig config = limits.config;
         for (EntityKind kind : EntityKind.ALL) {
-            // Against what is left, because both numbers can be as large as they get.
+            // Compared with the remainder, because both numbers can be near their maximum.
             if (named.size(kind) > 0 && named.size(kind) > kind.maxIn(config) - usage.entityCountAt(nowMs, kind)) {
                 return new QuotaExceeded(
                         config.tenantId(),
@@ -190,7 +192,7 @@ public final class Admission {
         return null;
     }
 
-    /** Of several periods that are used up, the longest is named: only its end lets the signal pass. */
+    /** Checks the longest period first: if several are used up, only the end of the longest lets the signal pass. */
     private @Nullable QuotaExceeded checkPeriods(Limits limits, TenantUsage usage, int bytes, long nowMs) {
         PeriodUse use = usage.periods;
         for (int i = limits.periods.size() - 1; i >= 0; i--) {
@@ -257,9 +259,9 @@ public final class Admission {
     }
 
     /**
-     * Takes over the limits of all buckets that the signal draws from, whichever of them rejects it. The level follows from the config:
-     * capped at the size of each bucket that was in force for a decision, also if no signal was accepted under it. A limit of 0 has no
-     * bucket, and leaves the level as it is.
+     * Adopts the limits of all buckets that the signal draws from, whichever of them rejects it. The level follows from
+     * the config: it is capped at the size of each bucket that was in force for a decision, even if no signal was
+     * accepted under it. A limit of 0 has no bucket, and leaves the level unchanged.
      *
      * @param ofType the bucket of the signal's type; null if it has none
      */
@@ -281,7 +283,7 @@ public final class Admission {
                 : usage.signalBuckets().limited(type);
     }
 
-    /** Only after {@link #adoptLimits}. */
+    /** Requires {@link #adoptLimits} before it. */
     private @Nullable QuotaExceeded checkRate(
             Limits limits, TenantUsage usage, @Nullable OfType ofType, int bytes, long nowMs) {
         if (!limits.hasRate) {
@@ -305,7 +307,7 @@ public final class Admission {
                 : exceeded(limits, Reason.RATE_LIMITED, OptionalLong.of(rate), OptionalLong.empty(), retryAfterMs);
     }
 
-    /** Only after {@link #checkRate}, and for a signal that is not too large for the bucket. */
+    /** Requires {@link #checkRate} before it, and a signal that is not too large for the bucket. */
     private @Nullable QuotaExceeded checkByteRate(
             Limits limits, TenantUsage usage, @Nullable OfType ofType, int bytes, long nowMs) {
         if (!limits.hasByteRate) {
@@ -319,12 +321,12 @@ public final class Admission {
         return exceeded(limits, Reason.BYTE_RATE_LIMITED, OptionalLong.of(rate), OptionalLong.of(bytes), retryAfterMs);
     }
 
-    /** What a bucket can hold of a limit of bytes. */
+    /** Returns the part of a limit of bytes that a bucket can hold. */
     static long tokens(long bytes) {
         return Math.min(bytes, BucketLimits.TOKENS_MAX);
     }
 
-    /** Only after {@link #checkByteRate}. */
+    /** Requires {@link #checkByteRate} before it. */
     private @Nullable QuotaExceeded checkSignalRate(
             Limits limits, TenantUsage usage, OfType ofType, int bytes, long nowMs) {
         if (ofType.hasToken(nowMs)) {
@@ -370,7 +372,7 @@ public final class Admission {
         return bucket.has(tokens, atMs) ? atMs : atMs + bucket.retryAfterMs(tokens, atMs, horizonMs);
     }
 
-    /** @param checked whether all buckets are known to have what the signal takes, under the limits in force */
+    /** @param checked whether all buckets are known to have the signal's tokens, under the limits in force */
     private void accept(
             Limits limits, TenantUsage usage, @Nullable String type, int bytes, long nowMs, boolean checked) {
         OfType ofType = limited(limits, usage, type);
@@ -380,7 +382,7 @@ public final class Admission {
             takeSignal(ofType, nowMs, checked);
         }
         countPeriods(limits, usage, bytes, nowMs);
-        // Only in observe mode can there be more: then the signal is accepted, and its new entities are left out.
+        // The set can be exceeded only in observe mode: then the signal is accepted, and its new entities are left out.
         named.addTo(usage, nowMs, entitiesMax);
         usage.accepted(bytes, nowMs);
         if (limits.hasRate) {
@@ -391,7 +393,7 @@ public final class Admission {
         }
     }
 
-    /** Takes a token if there is one; in observe mode there need not be one. */
+    /** Takes a token if there is one; only in observe mode may it be missing. */
     private void takeToken(Limits limits, TokenBucket bucket, long nowMs, boolean checked) {
         if (!limits.hasRate) {
             bucket.reset();
@@ -400,7 +402,7 @@ public final class Admission {
         }
     }
 
-    /** Takes a token of the value of {@code signal} if there is one; in observe mode there need not be one. */
+    /** Takes a token of the value of {@code signal} if there is one; only in observe mode may it be missing. */
     private void takeSignal(OfType ofType, long nowMs, boolean checked) {
         if (!ofType.isClosed()) {
             take(ofType.bucket, ofType.rate(), ofType.burst(), 1, nowMs, checked);
@@ -408,7 +410,7 @@ public final class Admission {
         ofType.wanted(nowMs, bounds.latenessMaxMs());
     }
 
-    /** Takes the signal's bytes if they are there; in observe mode they need not be. */
+    /** Takes the signal's bytes if they are available; only in observe mode may they be missing. */
     private void takeBytes(Limits limits, TenantUsage usage, int bytes, long nowMs, boolean checked) {
         if (!limits.hasByteRate) {
             if (usage.byteBucket != null) {

@@ -3,14 +3,14 @@ package io.tidegate.admission;
 /**
  * Rate and size of a {@link TokenBucket}, in thousandths of a token.
  *
- * <p>A rate of r tokens a second refills r thousandths in a millisecond, so a refill is an exact product of integers. Every
- * product is guarded: a refill that would overflow fills the bucket.
+ * <p>A rate of r tokens a second refills r thousandths per millisecond, so a refill is an exact product of integers.
+ * Every product is guarded: a refill that would overflow fills the bucket.
  */
 final class BucketLimits {
     /** A token. */
     static final long TOKEN = 1_000;
 
-    /** The largest rate and burst that are told apart from larger ones. */
+    /** The largest rate and burst; larger ones are treated as equal to it. */
     static final long TOKENS_MAX = Long.MAX_VALUE / 4 / TOKEN;
 
     /** Above every level; half of it can be added twice. */
@@ -19,7 +19,7 @@ final class BucketLimits {
     final long ratePerSec;
     final long burst;
 
-    /** Whether the first taking from a new bucket may be larger than one second of tokens. */
+    /** Whether one take can exceed one second of tokens. */
     private final boolean weighted;
 
     /** The level of a full bucket. */
@@ -46,19 +46,19 @@ final class BucketLimits {
     }
 
     /**
-     * The level of a new bucket before its first taking. A bucket of weights has enough for that one: it gains nothing while it is
-     * unused, so what needs more than one second of tokens could never be taken.
+     * Returns the level of a new bucket before its first take. A weighted bucket has enough for that one: an unused
+     * bucket is not refilled, so a signal that needs more than one second of tokens could never pass.
      */
     long first(long level, long cost) {
         return weighted ? Math.max(level, Math.min(cost, size)) : level;
     }
 
-    /** The level after a time without acceptances. */
+    /** Returns the level after a time without acceptances. */
     long refilled(long level, long elapsedMs) {
         return elapsedMs >= overflowMs ? size : Math.min(level + elapsedMs * ratePerSec, size);
     }
 
-    /** How long a refill from one level to a higher one takes, rounded up. */
+    /** Returns the time of a refill from one level to a higher one, in ms, rounded up. */
     long refillMs(long from, long to) {
         long missing = to - from;
         return missing / ratePerSec + (missing % ratePerSec == 0 ? 0 : 1);

@@ -2,7 +2,7 @@ package io.tidegate.admission;
 
 /** The outcome of {@link Admission#admit}. */
 public sealed interface Decision {
-    /** The signal passes. One instance: the sequence number that it got is {@link TenantUsage#lastSeq()}. */
+    /** The signal passes. A single instance: its sequence number is {@link TenantUsage#lastSeq()}. */
     record Accepted() implements Decision {
         static final Accepted INSTANCE = new Accepted();
     }

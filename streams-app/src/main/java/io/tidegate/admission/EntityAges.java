@@ -4,25 +4,24 @@ import java.nio.ByteBuffer;
 import java.util.Arrays;
 
 /**
- * When the entities of a tenant with {@code entity_idle_ttl} were last named, to a granule of time.
+ * The last times at which the entities of a tenant with {@code entity_idle_ttl} were named, rounded up to a granule.
  *
- * <p>A granule is the largest power of two of milliseconds that is at most ttl ÷ 16. All entities that were last named in
- * the same granule are one generation, which is known by the end of its granule; it expires as a whole when the tenant's clock
- * is the ttl past that end. So an entity expires between ttl and ttl + ttl ÷ 16 after it was last named, and expiry costs a
- * comparison for each generation, however many entities there are.
+ * <p>A granule is the largest power of two of milliseconds that is at most ttl ÷ 16. All entities that were last named
+ * in the same granule form one generation, identified by the end of its granule. A generation expires as a whole when
+ * the tenant's clock is the ttl past that end. So an entity expires between ttl and ttl + ttl ÷ 16 after it was last
+ * named, and expiry costs one comparison per generation, however many entities there are.
  *
- * <p>The clock is the newest record time of an accepted signal. A signal is judged at the clock or at its own time, whichever is
- * later; a rejected one does not move the clock. A late signal names entities at its own time, or in the oldest generation that has not
- * expired.
- *
+ * <p>The clock is the newest record time of an accepted signal. A signal is judged at the clock or at its own time,
+ * whichever is later; a rejected one does not move the clock. A late signal names entities at its own time, or in the
+ * oldest generation that has not expired.
  * <pre>
  *  generations   ends   … │ 4096 │ 8192 │ 12288 │ … │ 65536 │        granule of 4096 ms: ttl 65.536 s to 131.071 s
  *                         └ expires when the clock is at 4096 + ttl  └ the clock is in its granule
  * </pre>
  *
- * <p>Generations are numbered in order; a slot of {@link EntitySet} holds the low 16 bits of its generation's number. There are about
- * 34, a few more after the ttl was changed. Each new one makes the set sweep a part of its slots, so that none holds a number
- * that is 32,768 behind. Numbers are not stored; the ends are.
+ * <p>Generations are numbered in order; a slot of {@link EntitySet} has the low 16 bits of its generation's number.
+ * There are about 34, and a few more after the ttl was changed. Each new one makes the set sweep a part of its slots,
+ * so that no slot has a number that is 32,768 behind. The ends are stored, the numbers are not.
  *
  * <p>Not thread-safe; part of {@link EntitySet}.
  */
@@ -30,16 +29,19 @@ final class EntityAges {
     /** The end of entities that were stored before the tenant had a ttl. */
     static final long UNDATED = 0;
 
-    /** No generation has this number. */
+    /** A number that no generation has. */
     static final int NONE = Integer.MIN_VALUE;
 
-    /** Generations that have not expired; after that many, the newest takes what would be in the next. */
+    /**
+     * Maximum number of generations that have not expired; beyond it, the newest also takes the entities of later
+     * granules.
+     */
     static final int GENERATIONS_MAX = 1024;
 
     private static final int GRANULES = 16;
     private static final int FIRST_CAPACITY = 40;
 
-    /** Later times count as this one, so that no sum overflows. */
+    /** The largest time; later times are reduced to it, so that no sum overflows. */
     private static final long MS_MAX = Long.MAX_VALUE / 4;
 
     private static final int HEAD_BYTES = 4 * Long.BYTES + 1 + Short.BYTES;
@@ -56,7 +58,7 @@ final class EntityAges {
     private int opened;
     private long living;
     private long[] ends = new long[FIRST_CAPACITY];
-    /** The entities of each generation by kind, one generation after the other. */
+    /** The number of entities of each generation by kind, one generation after the other. */
     private long[] counts;
 
     private EntityAges(int kinds) {
@@ -65,9 +67,9 @@ final class EntityAges {
     }
 
     /**
-     * The ages of entities of which no time is known.
+     * Creates the ages of entities without a known time.
      *
-     * @param byKind how many there are
+     * @param byKind the number of entities of each kind
      */
     static EntityAges of(long[] byKind) {
         EntityAges ages = new EntityAges(byKind.length);
@@ -100,7 +102,7 @@ final class EntityAges {
     }
 
     /**
-     * Takes a limit into force. Where there was none, all entities count as named now. Where there was another, they keep their times.
+     * Puts a limit into force. If there was none, all entities count as named now; otherwise they keep their times.
      *
      * @param ttlMs 0: nothing expires from now on
      */
@@ -113,12 +115,12 @@ final class EntityAges {
         this.ttlMs = ttlMs;
     }
 
-    /** The entities that have not expired. */
+    /** The number of entities that have not expired. */
     long living() {
         return living;
     }
 
-    /** How many generations were opened so far. */
+    /** The number of generations opened so far. */
     int opened() {
         return opened;
     }
@@ -128,12 +130,12 @@ final class EntityAges {
         return first;
     }
 
-    /** The number of the oldest generation that has not expired when a signal of that time is judged. */
+    /** Returns the number of the oldest generation that has not expired when a signal of this time is judged. */
     int firstAt(long nowMs) {
         return first + expiredAt(nowMs);
     }
 
-    /** The entities of a kind that expire before a signal of that time is judged. */
+    /** Returns the number of entities of a kind that expire before a signal of this time is judged. */
     long expiredAt(long nowMs, int kind) {
         long expired = 0;
         for (int i = expiredAt(nowMs) - 1; i >= 0; i--) {
@@ -163,7 +165,7 @@ final class EntityAges {
     /**
      * Moves the clock to the time of an accepted signal.
      *
-     * @param byKind loses what expires
+     * @param byKind the counts by kind, from which expired entities are subtracted
      */
     void advance(long nowMs, long[] byKind) {
         if (ttlMs == 0) {
@@ -175,7 +177,7 @@ final class EntityAges {
         clockMs = Math.max(clockMs, Math.min(nowMs, MS_MAX));
         drop(expiredAt(clockMs), byKind);
         horizonMs = horizonAt(clockMs);
-        // Every granule since the newest one gets its generation, so that late signals find theirs.
+        // Every granule since the newest one gets a generation, so that late signals find theirs.
         long newest = Math.max(horizonMs, onSinceMs - 1);
         for (long end = endOf(size == 0 ? newest : Math.max(newest, ends[size - 1]));
                 end <= endOf(clockMs);
@@ -219,7 +221,10 @@ final class EntityAges {
         return ((atMs >> shift()) + 1) << shift();
     }
 
-    /** The generation that an accepted signal of that time names its entities in, after {@link #advance}. */
+    /**
+     * Returns the generation in which an accepted signal of this time names its entities. Requires {@link #advance}
+     * before it.
+     */
     int generationAt(long nowMs) {
         int at = size - 1;
         if (ttlMs != 0) {
@@ -231,11 +236,11 @@ final class EntityAges {
         return first + at;
     }
 
-    /** The number of the generation with that end; {@link #NONE} if it has expired. */
+    /** Returns the number of the generation with this end; {@link #NONE} if it has expired. */
     int generationOf(long end) {
         int at = Arrays.binarySearch(ends, 0, size, end);
         if (at < 0 && -at - 1 == size && size > 0) {
-            return first + size - 1; // newer than this usage, which only a reader beside the owner can see
+            return first + size - 1; // newer than this usage, which only a concurrent reader can see
         }
         return at < 0 ? NONE : first + at;
     }
@@ -249,7 +254,7 @@ final class EntityAges {
         living += change;
     }
 
-    /** As {@link #add}, by the number in a slot that has not expired. */
+    /** Subtracts one entity from the generation of a slot that has not expired. */
     void remove(short generation, int kind) {
         add(first + (short) (generation - first), kind, -1);
     }
@@ -258,7 +263,7 @@ final class EntityAges {
         return OBJECT_BYTES + Long.BYTES * ((long) ends.length + counts.length);
     }
 
-    /** At most what the stored form takes. */
+    /** Returns the maximum size of the stored form. */
     int bytesMax() {
         return HEAD_BYTES + size * (1 + kinds) * Varints.BYTES_MAX;
     }
@@ -276,7 +281,7 @@ final class EntityAges {
         }
     }
 
-    /** @throws IllegalStateException if there are more generations than can be */
+    /** @throws IllegalStateException if there are more generations than the limit */
     static EntityAges read(ByteBuffer in) {
         long ttlMs = in.getLong();
         long clockMs = in.getLong();

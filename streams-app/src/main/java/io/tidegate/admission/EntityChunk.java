@@ -13,8 +13,8 @@ import org.jspecify.annotations.Nullable;
  *  version = 2 (1) | end of a generation, ms (8) | n (1) | n × ( high (8), low (8) ) | end | n | …      up to 64 together
  * </pre>
  *
- * <p>Version 2 has the chunks of a tenant with an {@code entity_idle_ttl}, in which entities are grouped by their {@linkplain EntityAges generation}.
- * A chunk of version 1 among them is older than the ttl.
+ * <p>Version 2 is used for a tenant with an {@code entity_idle_ttl}; it groups entities by their {@linkplain EntityAges
+ * generation}. A chunk of version 1 among them is older than the ttl.
  */
 final class EntityChunk {
     static final int FINGERPRINT_BYTES = 2 * Long.BYTES;
@@ -23,7 +23,7 @@ final class EntityChunk {
     private static final byte VERSION_DATED = 2;
     private static final int GROUP_BYTES = Long.BYTES + 1;
 
-    /** Takes the entries of a chunk. */
+    /** Receives the entries of a chunk. */
     interface Visitor {
         void entry(long high, long low, long end);
     }
@@ -38,7 +38,7 @@ final class EntityChunk {
         return out.array();
     }
 
-    /** @param ends those of the fingerprints' generations */
+    /** @param ends the ends of the fingerprints' generations */
     static byte[] writeDated(long[] fingerprints, long[] ends, int from, int count) {
         long[] groups =
                 Arrays.stream(ends, from, from + count).sorted().distinct().toArray();
@@ -98,7 +98,7 @@ final class EntityChunk {
         }
     }
 
-    /** Where in a chunk of version 1 a fingerprint is; -1 if it is not there. */
+    /** Returns the position of a fingerprint in a chunk of version 1; -1 if it is not in it. */
     static int indexIn(byte[] chunk, long high, long low) {
         ByteBuffer in = ByteBuffer.wrap(chunk, 1, chunk.length - 1);
         for (int index = 0; in.hasRemaining(); index++) {
@@ -110,26 +110,32 @@ final class EntityChunk {
         return -1;
     }
 
-    /** Puts the last fingerprint of {@code last}, of version 1, where one in {@code chunk} was. Both may be the same array. */
+    /**
+     * Overwrites a fingerprint in {@code chunk} with the last one of {@code last}; both of version 1. Both may be the
+     * same array.
+     */
     static void replace(byte[] chunk, int index, byte[] last) {
         System.arraycopy(
                 last, last.length - FINGERPRINT_BYTES, chunk, 1 + index * FINGERPRINT_BYTES, FINGERPRINT_BYTES);
     }
 
-    /** A chunk of version 1 without its last fingerprint; null if that was the only one. */
+    /** Returns a chunk of version 1 without its last fingerprint; null if that was the only one. */
     static byte @Nullable [] withoutLast(byte[] chunk) {
         int length = chunk.length - FINGERPRINT_BYTES;
         return length == 1 ? null : Arrays.copyOf(chunk, length);
     }
 
-    /** The entries of a chunk of either version. */
+    /** Returns the number of entries of a chunk of either version. */
     static int entries(int number, byte[] chunk) {
         int[] entries = new int[1];
         readDated(number, chunk, (high, low, end) -> entries[0]++);
         return entries[0];
     }
 
-    /** A chunk of either version without a fingerprint, as version 2; empty if that was the only one, null if it was not there. */
+    /**
+     * Returns a chunk of either version without a fingerprint, as version 2; empty if that was the only one, null if it
+     * was not in it.
+     */
     static byte @Nullable [] without(int number, byte[] chunk, long high, long low) {
         long[] fingerprints = new long[2 * EntitySet.CHUNK_ENTITIES];
         long[] ends = new long[EntitySet.CHUNK_ENTITIES];

@@ -23,7 +23,7 @@ public enum EntityKind {
         this.prefix = prefix;
     }
 
-    /** The kind of this id, such as {@code item}; null where there is none. */
+    /** Returns the kind with this id, such as {@code item}; null if there is none. */
     public static @Nullable EntityKind of(String id) {
         for (EntityKind kind : ALL) {
             if (kind.id.equals(id)) {
@@ -33,12 +33,12 @@ public enum EntityKind {
         return null;
     }
 
-    /** As events, answers and commands write it: {@code item}, {@code user}, {@code creator}. */
+    /** The id in events, answers and commands: {@code item}, {@code user}, {@code creator}. */
     public String id() {
         return id;
     }
 
-    /** How many of this kind a config allows; {@link Long#MAX_VALUE} if it does not limit them. */
+    /** Returns the maximum number of this kind in a config; {@link Long#MAX_VALUE} if it is not limited. */
     long maxIn(TenantConfig config) {
         return switch (this) {
             case ITEM -> config.itemLimit();
@@ -47,7 +47,7 @@ public enum EntityKind {
         };
     }
 
-    /** The entities of this kind that a signal names. */
+    /** Returns the entities of this kind that a signal names. */
     List<String> idsIn(Signal signal) {
         return switch (this) {
             case ITEM -> signal.items();

@@ -4,10 +4,12 @@ import java.util.Arrays;
 import java.util.function.BiConsumer;
 
 /**
- * The chunks of {@link EntitySet}: fingerprints in the order in which they were appended, {@value EntitySet#CHUNK_ENTITIES} in each chunk.
+ * The chunks of {@link EntitySet}: fingerprints in the order in which they were appended, {@value
+ * EntitySet#CHUNK_ENTITIES} per chunk.
  *
- * <p>Only the last chunk changes. Chunks are kept until they are {@linkplain #release released}. A <em>dated</em> log knows the end of the
- * generation of each entry, can have several entries of an entity, and is collected from its first chunk on.
+ * <p>Only the last chunk changes. Chunks are kept until they are {@linkplain #release released}. A <em>dated</em> log
+ * stores the end of each entry's generation, can have several entries of one entity, and is collected from its first
+ * chunk on.
  *
  * <p>Not thread-safe; part of {@link EntitySet}.
  */
@@ -28,13 +30,13 @@ final class EntityLog {
     /** The first chunk of the log. */
     private long head;
 
-    /** Entries that were ever appended. */
+    /** The number of entries that were ever appended. */
     private long appended;
 
-    /** As many entries as {@link #writeAll} need not write again. */
+    /** The number of entries that {@link #writeAll} need not write again. */
     private long written;
 
-    /** Numbers of chunks begin again after the largest. */
+    /** Returns the number under which a chunk is stored; numbers start again at 0 after the largest. */
     static int keyOf(long chunk) {
         return (int) (chunk & Integer.MAX_VALUE);
     }
@@ -43,7 +45,7 @@ final class EntityLog {
         return appended;
     }
 
-    /** The entries, with those that do not count any more. */
+    /** The number of entries, including obsolete ones. */
     long entries() {
         return appended - head * CHUNK_ENTITIES;
     }
@@ -52,7 +54,7 @@ final class EntityLog {
         return head;
     }
 
-    /** The chunk that the next entry goes to. */
+    /** The chunk that receives the next entry. */
     long last() {
         return appended / CHUNK_ENTITIES;
     }
@@ -65,13 +67,13 @@ final class EntityLog {
         return Long.BYTES * ((long) tail.length + tailEnds.length);
     }
 
-    /** From now on, entries have the ends of generations; those that are there are undated. */
+    /** Makes the log dated: new entries have the ends of generations; existing ones are undated. */
     void date() {
         dated = true;
         tailEnds = new long[tail.length / 2];
     }
 
-    /** Begins where a stored log ended; its last chunk must be {@linkplain #loadLast loaded}. */
+    /** Starts at the end of a stored log; its last chunk must be {@linkplain #loadLast loaded}. */
     void begin(long appendedBefore, long headChunk) {
         appended = appendedBefore;
         written = appendedBefore;
@@ -94,12 +96,12 @@ final class EntityLog {
         appended++;
     }
 
-    /** Whether a stored chunk is the last one, which is not full. */
+    /** Whether a stored chunk is the last one and is not full. */
     boolean isLast(int number) {
         return number == keyOf(last()) && appended % CHUNK_ENTITIES > 0;
     }
 
-    /** Takes the stored form of the last chunk. */
+    /** Loads the stored form of the last chunk. */
     void loadLast(int number, byte[] chunk) {
         long end = appended;
         appended = firstHeld * CHUNK_ENTITIES;
@@ -139,7 +141,7 @@ final class EntityLog {
         written = appended;
     }
 
-    /** Notes that all that was appended is stored. */
+    /** Notes that all appended entries are stored. */
     void allWritten() {
         written = appended;
     }
@@ -157,12 +159,12 @@ final class EntityLog {
         }
     }
 
-    /** Drops the first chunk; returns its number. */
+    /** Drops the first chunk and returns its number. */
     int dropHead() {
         return keyOf(head++);
     }
 
-    /** Notes how many entries the last stored chunk has after one was taken out. */
+    /** Notes the size of the last stored chunk after an entry was removed from it. */
     void lastHas(int entries) {
         appended = last() * CHUNK_ENTITIES + entries;
     }

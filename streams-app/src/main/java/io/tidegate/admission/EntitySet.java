@@ -6,22 +6,23 @@ import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The distinct entities of one tenant, as 128-bit fingerprints: a {@linkplain EntityTable table} in memory for look-ups, over chunks in a
- * store. A look-up touches no store and allocates nothing.
+ * The distinct entities of one tenant, as 128-bit fingerprints: a {@linkplain EntityTable table} in memory for
+ * look-ups, and chunks in a store. A look-up touches no store and allocates nothing.
  *
- * <p>Durable: fingerprints in the order of arrival, divided into chunks of {@value #CHUNK_ENTITIES} ({@link EntityChunk}). Only the last chunk
- * changes, so each chunk is written once when it is full, and the last one when a transaction is
- * committed; {@link #load} reads them back. Chunks are kept in this form until they are {@linkplain #release released}.
+ * <p>The durable form: fingerprints in the order of arrival, divided into chunks of {@value #CHUNK_ENTITIES} ({@link
+ * EntityChunk}). Only the last chunk changes, so each chunk is written once when it is full, and the last one at each
+ * commit; {@link #load} reads them back. Chunks are kept in this form until they are {@linkplain #release released}.
  *
  * <p>The set of a tenant with an {@code entity_idle_ttl} has {@linkplain EntityAges ages}. Then
  *
  * <ul>
- *   <li>a slot has two more bytes, the generation: at most 4 bytes an entity. Expired entities stay in the table until it is swept: at
- *       least {@value #SWEPT_FOR_NEW} slots for each entity that is named in a new generation. When a table of at most 65,536 slots is less than an
- *       eighth full, it shrinks; a larger one keeps its memory until everything has expired or the tenant is read again.
- *   <li>the chunks are a log. An entity that is named in a newer generation is appended again, so at most once in a granule, and
- *       its last entry counts. When more than a fifth of the log is of no use, its oldest chunks are {@linkplain #collect collected}: what is
- *       still right in them is appended again. Work and volume are bounded for each signal, by what it appends.
+ *   <li>a slot has two more bytes for the generation: at most 4 bytes per entity. Expired entities stay in the table until
+ *       they are swept: at least {@value #SWEPT_FOR_NEW} slots for each entity that is named in a new generation. When a
+ *       table of at most 65,536 slots is less than an eighth full, it shrinks; a larger one keeps its memory until
+ *       everything has expired or the tenant is read again.
+ *   <li>the chunks are a log. An entity that is named in a newer generation is appended again, so at most once per granule,
+ *       and its last entry counts. When more than a fifth of the log is obsolete, its oldest chunks are {@linkplain #collect
+ *       collected}: their valid entries are appended again. Each signal bounds work and volume by the entries that it appends.
  * </ul>
  *
  * <p>Not thread-safe; owned by the task that owns the tenant.
@@ -30,25 +31,25 @@ public final class EntitySet {
     /** Fingerprints in a full chunk. */
     public static final int CHUNK_ENTITIES = 64;
 
-    /** Entities of one set: the table is one array. */
+    /** Maximum number of entities of one set: the table is one array. */
     public static final int ENTITIES_MAX = 500_000_000;
 
     /**
-     * Bytes for each entity while a table grows: the old one, 3/4 full, and the new one, half full. With ages it is up to 64, which the rest
-     * of the heap has room for: a set gets at most half of it.
+     * Bytes per entity while a table grows: the old one, 3/4 full, and the new one, half full. With ages it is up to
+     * 64, for which the rest of the heap has room: a set gets at most half of it.
      */
     public static final int GROWTH_BYTES = 54;
 
-    /** Slots that are swept for each entity that is appended while there are expired ones. */
+    /** Slots that are swept for each appended entity while there are expired ones. */
     static final int SWEPT_FOR_NEW = 32;
 
-    /** Entries of the log that are collected for each entity that is appended while there are too many. */
+    /** Entries of the log that are collected for each appended entity while too many are obsolete. */
     static final int COLLECTED_FOR_NEW = 8;
 
-    /** Slots and entries for each accepted signal, whatever it names. */
+    /** Slots and entries for each accepted signal, even if it names no entity. */
     private static final int DONE_FOR_SIGNAL = 4;
 
-    /** How many new generations it takes at most until every slot was swept. */
+    /** The maximum number of new generations until every slot is swept. */
     private static final int GENERATIONS_OF_A_SWEEP = 4096;
 
     private static final long OBJECT_BYTES = 200;
@@ -59,10 +60,10 @@ public final class EntitySet {
     private int due;
     private int openedWhenSwept;
 
-    /** Nothing is stored of this set. */
+    /** Whether this set is never stored. */
     private boolean detached;
 
-    /** The entities in the table, with those that have expired and were not swept yet. */
+    /** The number of entities in the table, including expired ones that are not swept yet. */
     public int size() {
         return table.size();
     }
@@ -86,17 +87,17 @@ public final class EntitySet {
         return EntityLog.keyOf(log.last());
     }
 
-    /** The first chunk that {@link #chunk} can give. */
+    /** The first chunk that {@link #chunk} can return. */
     public int firstHeldChunk() {
         return EntityLog.keyOf(log.firstHeld());
     }
 
-    /** The most memory that a set of so many entities takes: a table that has just grown is half full. */
+    /** Returns the maximum memory of a set of this many entities: a table that has just grown is half full. */
     public static long memoryBytesMax(long entities, boolean withAges) {
         return OBJECT_BYTES + 2L * (EntityChunk.FINGERPRINT_BYTES + (withAges ? Short.BYTES : 0)) * entities;
     }
 
-    /** The memory that this takes, near enough to bound it. */
+    /** Returns the approximate memory of this set, used to bound it. */
     public long memoryBytes() {
         return OBJECT_BYTES + table.memoryBytes() + log.memoryBytes() + (ages == null ? 0 : ages.memoryBytes());
     }
@@ -105,13 +106,13 @@ public final class EntitySet {
         return table.find(high, low) >= 0;
     }
 
-    /** Adds a fingerprint that is not {@linkplain #contains contained}, to a set without ages. */
+    /** Adds a fingerprint that is not {@linkplain #contains contained} to a set without ages. */
     void add(long high, long low) {
         table.add(high, low, 0);
         log.append(high, low, EntityAges.UNDATED);
     }
 
-    /** From now on, ages are kept: the entities that are there are undated. */
+    /** Starts keeping ages; existing entities are undated. */
     EntityAges beginAges(long[] byKind) {
         EntityAges begun = EntityAges.of(byKind);
         ages = begun;
@@ -120,7 +121,9 @@ public final class EntitySet {
         return begun;
     }
 
-    /** Takes the ages of another set, to try signals on: the other is loaded into this, and nothing of this will be stored. */
+    /**
+     * Copies the ages of another set for a trial: the other set is loaded into this one, and this one is never stored.
+     */
     void copyAges(EntitySet other) {
         if (other.ages != null) {
             ages = other.ages.copy();
@@ -129,7 +132,7 @@ public final class EntitySet {
         }
     }
 
-    /** Names the entity in a slot in a generation, unless it is in that or a newer one already. Keeps the table as it is. */
+    /** Moves the entity in a slot to a generation, unless it is already in that or a newer one. Moves no slots. */
     void refresh(int slot, int generation, EntityKind kind) {
         EntityAges known = aged();
         short before = table.generation(slot);
@@ -141,7 +144,7 @@ public final class EntitySet {
         }
     }
 
-    /** Adds an entity that is not there or has expired, in a generation. */
+    /** Adds an entity that is absent or expired to a generation. */
     void add(long high, long low, int generation, EntityKind kind) {
         EntityAges known = aged();
         place(known, high, low, generation);
@@ -168,7 +171,7 @@ public final class EntitySet {
     }
 
     /**
-     * Does the part of an accepted signal in sweeping the table, and notes its part in collecting the log.
+     * Does an accepted signal's share of sweeping the table, and notes its share of collecting the log.
      *
      * @param appendedBefore {@link EntityLog#appended()} before the signal
      */
@@ -192,7 +195,10 @@ public final class EntitySet {
         return !detached && log.entries() > known.living() * 5 / 4 + 2 * CHUNK_ENTITIES;
     }
 
-    /** The stored chunk to be {@linkplain #collect collected} now; -1 if none is due. Full chunks must have been written. */
+    /**
+     * Returns the stored chunk to {@linkplain #collect collect} now; -1 if none is due. Full chunks must have been
+     * written before.
+     */
     public int dueChunk() {
         return due >= CHUNK_ENTITIES && ages != null && log.head() < log.firstHeld() && isLogTooLong(ages)
                 ? EntityLog.keyOf(log.head())
@@ -200,9 +206,10 @@ public final class EntitySet {
     }
 
     /**
-     * Appends again what is still right in the chunk that is {@linkplain #dueChunk due}. Then the caller deletes it.
+     * Appends the valid entries of the chunk that is {@linkplain #dueChunk due} again. Then the caller deletes the
+     * chunk.
      *
-     * @param chunk as it is stored; null if it is empty
+     * @param chunk the stored form; null if the chunk is empty
      */
     public void collect(byte @Nullable [] chunk) {
         EntityAges known = aged();
@@ -220,7 +227,7 @@ public final class EntitySet {
     }
 
     /**
-     * The chunk {@code number} as stored.
+     * Returns chunk {@code number} in its stored form.
      *
      * @throws IllegalArgumentException if it was released, or is empty
      */
@@ -233,17 +240,17 @@ public final class EntitySet {
         return log.hasFull();
     }
 
-    /** Passes on the chunks that are full, by number, and {@linkplain #release releases} them. */
+    /** Passes on the full chunks by number, and {@linkplain #release releases} them. */
     public void writeFull(BiConsumer<Integer, byte[]> chunks) {
         log.writeFull(chunks);
     }
 
-    /** Passes on all that changed since the last call. */
+    /** Passes on all chunks that changed since the last call. */
     public void writeAll(BiConsumer<Integer, byte[]> chunks) {
         log.writeAll(chunks);
     }
 
-    /** Drops the stored form of all full chunks. They must have been stored: they never change again. */
+    /** Drops all full chunks from memory. They must have been stored: they never change again. */
     public void release() {
         log.release();
     }
@@ -261,13 +268,13 @@ public final class EntitySet {
         table.expect(entities, ages == null ? 0 : ages.first());
     }
 
-    /** Whether chunks are stored that must be {@linkplain #load loaded}. */
+    /** Whether there are stored chunks to {@linkplain #load load}. */
     public boolean isStored(long entities) {
         return ages == null ? entities > 0 : log.entries() > 0;
     }
 
     /**
-     * Reads chunk {@code number} back; without ages, chunks come in order from 0.
+     * Reads chunk {@code number} back. Without ages, chunks must be loaded in order from 0.
      *
      * @throws IllegalStateException if the chunk is of an unknown version, truncated, or out of order
      */
@@ -297,9 +304,10 @@ public final class EntitySet {
     }
 
     /**
-     * Takes an entity out of all stored chunks of the log. Of the set in memory, only the ages change: it must be loaded again.
+     * Removes an entity from all stored chunks of the log. In memory, only the ages change: the set must be loaded
+     * again.
      *
-     * @return false if the entity is not there, or has expired
+     * @return false if the entity is absent or expired
      */
     boolean forgetDated(
             long high,
@@ -328,7 +336,7 @@ public final class EntitySet {
         return true;
     }
 
-    /** Reads the section of a stored usage. */
+    /** Reads the ages section of a stored usage. */
     void readAges(ByteBuffer in) {
         log.begin(in.getLong(), in.getLong());
         table.date();
@@ -340,7 +348,7 @@ public final class EntitySet {
         aged().write(out);
     }
 
-    /** At most what {@link #writeAges} writes. */
+    /** Returns the maximum size of the form that {@link #writeAges} writes. */
     int agesBytesMax() {
         return ages == null ? 0 : 2 * Long.BYTES + ages.bytesMax();
     }

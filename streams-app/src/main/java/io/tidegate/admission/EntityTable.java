@@ -5,12 +5,14 @@ import java.util.Arrays;
 /**
  * The fingerprints of {@link EntitySet} in memory: a sorted table with gaps.
  *
- * <p>A fingerprint's upper half, scaled to the table, is where it is looked for; from there on fingerprints stand in order without a gap,
- * so a search, for one that is there or not, ends at the first that is not smaller: after about two slots. Slots are two longs, at most
- * 3/4 of them full, and the table grows by a half: 21 to 32 bytes an entity. A look-up allocates nothing.
+ * <p>A search starts at the slot of a fingerprint's upper half, scaled to the table. From there on fingerprints are in
+ * order without a gap, so a search, successful or not, ends at the first one that is not smaller: after about two
+ * slots. Slots are two longs, at most 3/4 of them are full, and the table grows by half: 21 to 32 bytes per entity. A
+ * look-up allocates nothing.
  *
- * <p>A <em>dated</em> table has two more bytes for each slot, the number of the entity's {@linkplain EntityAges generation}. What has expired
- * stays until it is {@linkplain #sweep swept}, or the table is resized. A slot's index is valid until the table changes.
+ * <p>A <em>dated</em> table has two more bytes per slot, the number of the entity's {@linkplain EntityAges generation}.
+ * Expired entities stay until they are {@linkplain #sweep swept}, or the table is resized. A slot's index is valid
+ * until the table changes.
  *
  * <p>Not thread-safe; part of {@link EntitySet}.
  */
@@ -24,10 +26,10 @@ final class EntityTable {
 
     private static final int SHRINKS_MIN = 4_096;
 
-    /** Slots at which a search can begin; those behind take what does not fit at the end. */
+    /** The number of slots at which a search can start; the slots after them take the overflow at the end. */
     private int homes = HOMES_MIN;
 
-    /** Two longs a slot; an upper half of zero is an empty slot. The last slot is always empty. */
+    /** Two longs per slot; an upper half of zero marks an empty slot. The last slot is always empty. */
     private long[] slots = new long[2 * (HOMES_MIN + OVERFLOW_MIN)];
 
     /** The generation of each slot, if the table is dated. */
@@ -37,12 +39,12 @@ final class EntityTable {
     private int size;
     private int swept;
 
-    /** The entities in the table, with those that have expired. */
+    /** The number of entities in the table, including expired ones. */
     int size() {
         return size;
     }
 
-    /** The slots, full and empty. */
+    /** The number of slots, full and empty. */
     int slotCount() {
         return slots.length / 2;
     }
@@ -51,7 +53,7 @@ final class EntityTable {
         return Long.BYTES * (long) slots.length + Short.BYTES * (long) generations.length;
     }
 
-    /** From now on, slots have generations; the entities that are there are in generation 0. */
+    /** Makes the table dated; existing entities are in generation 0. */
     void date() {
         dated = true;
         generations = new short[slots.length / 2];
@@ -77,7 +79,7 @@ final class EntityTable {
     }
 
     /**
-     * The slot of a fingerprint, expired or not; -1 if there is none.
+     * Returns the slot of a fingerprint, expired or not; -1 if there is none.
      *
      * @param first from {@link #firstSeen}
      */
@@ -109,9 +111,9 @@ final class EntityTable {
     }
 
     /**
-     * Adds a fingerprint that is not there.
+     * Adds an absent fingerprint.
      *
-     * @param firstGeneration if the table is dated, what is older has expired
+     * @param firstGeneration in a dated table, the oldest generation that has not expired
      * @return its slot
      */
     int add(long high, long low, int firstGeneration) {
@@ -138,10 +140,10 @@ final class EntityTable {
     }
 
     /**
-     * Removes what has expired from the next slots.
+     * Removes expired entities from the next slots.
      *
-     * @param most slots to look at, at most
-     * @param living entities that have not expired
+     * @param most the maximum number of slots to visit
+     * @param living the number of entities that have not expired
      */
     void sweep(int firstGeneration, long most, long living) {
         for (long left = most; left > 0 && size > living; left--) {
@@ -158,12 +160,15 @@ final class EntityTable {
         }
     }
 
-    /** Zero marks an empty slot. One value less in 2^64 makes no two entities the same that were not. */
+    /**
+     * Replaces zero, which marks an empty slot. Losing one of 2^64 values makes no two different entities equal in
+     * practice.
+     */
     static long notZero(long high) {
         return high == 0 ? 1 : high;
     }
 
-    /** The index of the fingerprint's first long, or of the slot where it would go. */
+    /** Returns the index of the fingerprint's first long, or the index at which to insert it. */
     private int slotOf(long high, long low, long first) {
         long[] table = slots;
         int slot = homeOf(high);
@@ -179,7 +184,10 @@ final class EntityTable {
         return slot;
     }
 
-    /** The fingerprint is uniform, so its upper half scaled to the table is too; and it keeps the order. */
+    /**
+     * Returns the first slot to search. The fingerprint is uniform, so its upper half scaled to the table is too, and
+     * keeps the order.
+     */
     private int homeOf(long high) {
         return (int) Math.multiplyHigh(high >>> 1, 2L * homes) * 2;
     }
@@ -202,7 +210,7 @@ final class EntityTable {
         return slot;
     }
 
-    /** Makes room behind the last home. */
+    /** Adds slots after the last home. */
     private void extend() {
         slots = Arrays.copyOf(slots, slots.length + Math.max(2 * OVERFLOW_MIN, slots.length - 2 * homes));
         if (dated) {
@@ -210,7 +218,10 @@ final class EntityTable {
         }
     }
 
-    /** Those behind that are not at their home move up, so that there is no gap before them. */
+    /**
+     * Removes a slot, and moves up the following fingerprints that are not at their home, so that no gap is before
+     * them.
+     */
     private void remove(int slot) {
         int end = slot + 2;
         while (slots[end] != 0 && homeOf(slots[end]) < end) {
@@ -223,7 +234,9 @@ final class EntityTable {
         size--;
     }
 
-    /** What is in order stays in order, so it is only spread out; without what has expired. */
+    /**
+     * Resizes the table and drops expired entities. The order stays the same, so the fingerprints are only spread out.
+     */
     private void resize(int newHomes, int firstGeneration) {
         long[] old = slots;
         short[] oldGenerations = generations;

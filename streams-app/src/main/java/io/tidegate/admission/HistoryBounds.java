@@ -1,18 +1,18 @@
 package io.tidegate.admission;
 
 /**
- * How much a bucket remembers to judge late signals exactly.
+ * The bounds of the history that a bucket keeps to judge late signals exactly.
  *
  * @param latenessMaxMs how much older than the newest signals a signal may be
- * @param entriesMax milliseconds with acceptances that are kept for a tenant; the oldest are given up first
+ * @param entriesMax the maximum number of milliseconds with acceptances per tenant; the oldest are dropped first
  */
 public record HistoryBounds(long latenessMaxMs, int entriesMax) {
     public static final long LATENESS_MS_DEFAULT = 60_000;
 
-    /** A minute in which something is accepted in every millisecond. */
+    /** One minute with an acceptance in every millisecond. */
     public static final int ENTRIES_DEFAULT = 65_536;
 
-    /** Several runs, so that there is always one to give up. */
+    /** Several runs, so that there is always one to drop. */
     public static final int ENTRIES_MIN = 4 * AcceptedRun.ENTRIES_MAX;
 
     public static final HistoryBounds DEFAULT = new HistoryBounds(LATENESS_MS_DEFAULT, ENTRIES_DEFAULT);

@@ -9,8 +9,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The limits of a config as each decision compares them: numbers, in one place in memory. Where there is no limit, the number is
- * {@link Long#MAX_VALUE}, which no tenant reaches.
+ * The limits of a config in the form in which each decision compares them: numbers, in one place in memory. The number
+ * of a missing limit is {@link Long#MAX_VALUE}, which no tenant reaches.
  *
  * <p>Immutable; {@link TenantUsage#limits} keeps it as long as the config is in force.
  */
@@ -18,7 +18,7 @@ final class Limits {
     final TenantConfig config;
     final List<String> requiredRegions;
 
-    /** Signals before that time are rejected; 0 = none. */
+    /** Signals before this time are rejected; 0 = none. */
     final long blockedUntilMs;
 
     final long storageBytesMax;
@@ -26,13 +26,13 @@ final class Limits {
     final long entitiesMax;
     final long idleTtlMs;
 
-    /** Whether there is a rate; only then it and its burst are set. */
+    /** Whether there is a rate; otherwise the rate and its burst are not set. */
     final boolean hasRate;
 
     final long rate;
     final long burst;
 
-    /** Whether there is a byte rate; only then it and its burst are set. */
+    /** Whether there is a byte rate; otherwise the byte rate and its burst are not set. */
     final boolean hasByteRate;
 
     final long byteRate;
@@ -41,12 +41,12 @@ final class Limits {
     /** The limits of calendar periods, by length. */
     final List<PeriodLimit> periods;
 
-    /** By {@link Per}. */
+    /** Indexed by {@link Per}. */
     private final long[] periodSignals;
 
     private final long[] periodBytes;
 
-    /** The limits of single values of {@code signal}. */
+    /** The limits of values of {@code signal}. */
     final Map<String, SignalLimit> signals;
 
     Limits(TenantConfig config) {
@@ -80,12 +80,12 @@ final class Limits {
         return max;
     }
 
-    /** Signals that a limited period lets pass. */
+    /** Returns the limit of a period in signals. */
     long signalsMax(Per per) {
         return periodSignals[per.ordinal()];
     }
 
-    /** Bytes of values that a limited period lets pass. */
+    /** Returns the limit of a period in bytes of values. */
     long bytesMax(Per per) {
         return periodBytes[per.ordinal()];
     }

@@ -4,9 +4,9 @@ import io.tidegate.tenant.PeriodLimit.Per;
 import java.nio.ByteBuffer;
 
 /**
- * What a tenant sent in calendar months (UTC, by record time), to bill it: accepted signals, rejected signals, and the bytes of
- * the accepted values, in each of the last {@link NewestPeriods#KEPT} months in which it sent any. A late signal counts in its
- * own month; one of a month that is not kept any more counts in none.
+ * A tenant's use in calendar months (UTC, by record time), for billing: accepted signals, rejected signals, and the
+ * bytes of the accepted values, in each of the last {@link NewestPeriods#KEPT} months with signals. A late signal
+ * counts in its own month; if that month is not kept any more, it is not counted.
  *
  * <p>Not thread-safe; part of {@link TenantUsage}.
  */
@@ -68,7 +68,7 @@ final class MonthlyUse {
         return months.count(month, BYTES);
     }
 
-    /** Whether a month is not kept any more. */
+    /** Whether a month is too old to be kept. */
     boolean isForgotten(long month) {
         return months.isForgotten(month);
     }

@@ -5,8 +5,8 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * The entities that a signal names and its tenant does not have yet. Reused for each signal; bounded by
- * {@link Signal#ENTITIES_MAX}. Not thread-safe.
+ * The entities that a signal names and its tenant does not have yet. Reused for each signal; bounded by {@link
+ * Signal#ENTITIES_MAX}. Not thread-safe.
  */
 final class NamedEntities {
     private static final int FIRST_CAPACITY = 4;
@@ -19,7 +19,7 @@ final class NamedEntities {
     private long[] firstSeen = new long[FIRST_CAPACITY];
     private int size;
 
-    /** The slots of those that are known, where the tenant's entities have ages. */
+    /** The slots of the known entities, if the tenant's entities have ages. */
     private int[] knownSlots = new int[0];
 
     private EntityKind[] knownKinds = new EntityKind[0];
@@ -28,7 +28,7 @@ final class NamedEntities {
     /**
      * Hashes the signal's entities and keeps those that are new to the tenant.
      *
-     * @param nowMs the signal's time: what has expired by then is new
+     * @param nowMs the signal's time: an entity that has expired by then is new
      */
     void lookUp(TenantUsage usage, Signal signal, long nowMs) {
         EntitySet set = usage.entities();
@@ -44,7 +44,7 @@ final class NamedEntities {
                 kinds[named] = kind;
                 high[named] = hash.high();
                 low[named] = hash.low();
-                // Memory is read for all of them before the first is needed.
+                // Load the memory of all of them before the first one is needed.
                 firstSeen[named] = entities.firstSeen(hash.high());
                 named++;
             }
@@ -89,20 +89,20 @@ final class NamedEntities {
         ofKind[kinds[i].ordinal()]++;
     }
 
-    /** How many are new. */
+    /** The number of new entities. */
     int size() {
         return size;
     }
 
-    /** How many of one kind are new. */
+    /** The number of new entities of one kind. */
     int size(EntityKind kind) {
         return ofKind[kind.ordinal()];
     }
 
     /**
-     * Names them for an accepted signal of that time: adds the new ones to the tenant's, and refreshes the known ones.
+     * Applies the entities of an accepted signal: adds the new ones to the tenant's, and refreshes the known ones.
      *
-     * @param entitiesMax what the set can hold; new ones that do not fit are left out
+     * @param entitiesMax the maximum size of the set; new entities that do not fit are left out
      */
     void addTo(TenantUsage usage, long nowMs, long entitiesMax) {
         EntityAges ages = usage.entities().ages();
@@ -120,7 +120,7 @@ final class NamedEntities {
         usage.expireIdle(nowMs);
         int generation = ages.generationAt(nowMs);
         long appended = entities.log().appended();
-        // The known ones first: adding moves slots.
+        // Refresh the known entities first: adding moves slots.
         for (int i = 0; i < known && ages.ttlMs() != 0; i++) {
             entities.refresh(knownSlots[i], generation, knownKinds[i]);
         }

@@ -6,30 +6,33 @@ import java.util.Arrays;
 /**
  * Counters for the newest periods of one kind, by the number of the period. A late signal counts in its own period.
  *
- * <p>When there are more than {@link #KEPT}, the oldest period is forgotten, and with it all before it. Not thread-safe.
+ * <p>When there are more than {@link #KEPT}, the oldest period is forgotten, along with all periods before it. Not
+ * thread-safe.
  */
 final class NewestPeriods {
-    /** Periods that are counted. */
+    /** The number of periods that are kept. */
     static final int KEPT = 4;
 
     private static final long NONE = -1;
 
-    /** Of a period: its number and its counters. */
+    /** The number of cells per period: its number and its counters. */
     private final int cells;
 
     private long forgotten = NONE;
     private int size;
 
-    /** The cells of each period, one period after the other: a decision reads one place in memory. */
+    /** The cells of all periods, one period after the other: a decision reads one place in memory. */
     private final long[] all;
 
-    /** @param counters of each period */
+    /** @param counters the number of counters per period */
     NewestPeriods(int counters) {
         cells = 1 + counters;
         all = new long[KEPT * cells];
     }
 
-    /** Where a period is; -1 if nothing was counted in it. The place is valid until the next {@link #place}. */
+    /**
+     * Returns the place of a period; -1 if nothing was counted in it. The place is valid until the next {@link #place}.
+     */
     int find(long wanted) {
         for (int i = size - 1; i >= 0; i--) {
             if (all[i * cells] == wanted) {
@@ -39,7 +42,7 @@ final class NewestPeriods {
         return -1;
     }
 
-    /** Where a period is, which gets a place if it has none; -1 if it is forgotten. */
+    /** Returns the place of a period, adding the period if necessary; -1 if it is forgotten. */
     int place(long wanted) {
         int found = find(wanted);
         if (found >= 0 || wanted <= forgotten) {
@@ -74,7 +77,7 @@ final class NewestPeriods {
         all[place * cells + 1 + counter] += count;
     }
 
-    /** A counter of a period; 0 if nothing was counted in it. */
+    /** Returns a counter of a period; 0 if nothing was counted in it. */
     long count(long wanted, int counter) {
         return countAt(find(wanted), counter);
     }
@@ -84,7 +87,7 @@ final class NewestPeriods {
         return place < 0 ? 0 : all[place * cells + 1 + counter];
     }
 
-    /** Whether it is not known any more what was counted in a period. */
+    /** Whether the counters of a period are no longer known. */
     boolean isForgotten(long wanted) {
         return wanted <= forgotten;
     }
@@ -110,7 +113,7 @@ final class NewestPeriods {
         }
     }
 
-    /** @throws IllegalStateException if there are more periods than are kept */
+    /** @throws IllegalStateException if there are more than {@link #KEPT} periods */
     static NewestPeriods read(ByteBuffer in, int counters) {
         NewestPeriods periods = new NewestPeriods(counters);
         periods.forgotten = in.getLong();

@@ -8,19 +8,19 @@ package io.tidegate.admission;
  * @param firstMs the record time of its first record
  */
 public record OpenSegment(long firstSeq, long bytes, long firstMs) {
-    /** The next accepted signal begins a segment. */
+    /** No segment is open: the next accepted signal begins one. */
     public static final OpenSegment NONE = new OpenSegment(-1, 0, 0);
 
     public boolean isOpen() {
         return firstSeq >= 0;
     }
 
-    /** Whether a record of this time is too young for the segment. */
+    /** Whether the segment is too old for a record of this time. */
     public boolean isTooOld(long nowMs, long ageMs) {
         return isOpen() && nowMs >= firstMs && nowMs - firstMs >= ageMs;
     }
 
-    /** The segment with one more record. */
+    /** Returns the segment with one more record. */
     public OpenSegment with(long seq, long recordBytes, long nowMs) {
         return isOpen()
                 ? new OpenSegment(firstSeq, Math.addExact(bytes, recordBytes), firstMs)

@@ -4,14 +4,15 @@ import io.tidegate.tenant.PeriodLimit.Per;
 import java.nio.ByteBuffer;
 
 /**
- * What a tenant got accepted in calendar periods that its config limits: signals and bytes in each of the last
- * {@link NewestPeriods#KEPT} hours, days and months in which it sent any. A late signal counts in its own period.
+ * A tenant's accepted signals and bytes in the calendar periods that its config limits: in each of the last {@link
+ * NewestPeriods#KEPT} hours, days and months with accepted signals. A late signal counts in its own period.
  *
- * <p>When there are more periods, the oldest one is forgotten. From then on, periods up to it count as full: a signal that is
- * so late can be rejected too early, and is never accepted wrongly. A signal from the far future takes one of the
- * places, and nothing from the present.
+ * <p>When there are more periods, the oldest one is forgotten. From then on, all periods up to it count as full: a
+ * signal that is so late can be rejected too early, and is never accepted wrongly. A signal from the far future takes
+ * one of the places, and does not affect the present.
  *
- * <p>Counts only the periods that the config limits, from the moment it does. Not thread-safe; part of {@link TenantUsage}.
+ * <p>Counts only periods that the config limits, from the time the limit is set. Not thread-safe; part of {@link
+ * TenantUsage}.
  */
 final class PeriodUse {
     private static final int SIGNALS = 0;
@@ -26,18 +27,18 @@ final class PeriodUse {
         }
     }
 
-    /** Signals accepted in a period. */
+    /** Returns the signals accepted in a period. */
     long signals(Per per, long index) {
         return counted[per.ordinal()].count(index, SIGNALS);
     }
 
-    /** Bytes of values accepted in a period. */
+    /** Returns the bytes of values accepted in a period. */
     long bytes(Per per, long index) {
         return counted[per.ordinal()].count(index, BYTES);
     }
 
     /**
-     * Whether a signal fits in a period: it does not if that period is forgotten.
+     * Whether a signal fits in a period. False if that period is forgotten.
      *
      * @param valueBytes the size of the signal's value
      */
@@ -50,7 +51,7 @@ final class PeriodUse {
         return of.countAt(place, SIGNALS) < signalsMax && valueBytes <= bytesMax - of.countAt(place, BYTES);
     }
 
-    /** Whether it is not known any more what was accepted in a period. */
+    /** Whether the counters of a period are no longer known. */
     boolean isForgotten(Per per, long index) {
         return counted[per.ordinal()].isForgotten(index);
     }

@@ -5,19 +5,19 @@ import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Why a signal was rejected: which quota of which tenant, and when it is worth trying again.
+ * The reason for a rejection: the exceeded quota of a tenant, and when a retry is useful.
  *
- * @param tenant whose quota
- * @param reason which quota
+ * @param tenant the owner of the quota
+ * @param reason identifies the quota
  * @param limit the limit in force, in the unit of the reason (signals per second, signals, bytes per second, entities,
- *     bytes);
- *     empty where the reason has none
- * @param observed what was found instead, in the same unit; empty where the reason has none
- * @param retryAfterMs the milliseconds of record time after which the same signal would pass if no other came; empty
- *     where waiting does not help
- * @param kind the kind of entities that is full; null if it is all kinds together, or for another reason
+ *     bytes); empty if the reason has none
+ * @param observed the observed value, in the same unit; empty if the reason has none
+ * @param retryAfterMs the milliseconds of record time after which the same signal would pass if no other came; empty if
+ *     waiting does not help
+ * @param kind the kind of entities that is full; null if the limit of all kinds together is reached, or for another
+ *     reason
  * @param period the quota of a period that is used up; null for another reason
- * @param signal the value of {@code signal} whose limit it is, as the config names it; null for another reason
+ * @param signal the value of {@code signal} whose limit is exceeded, as the config names it; null for another reason
  */
 public record QuotaExceeded(
         TenantId tenant,
@@ -28,7 +28,7 @@ public record QuotaExceeded(
         @Nullable EntityKind kind,
         @Nullable PeriodQuota period,
         @Nullable String signal) {
-    /** Of no period and no value of {@code signal}. */
+    /** Creates a reason without a period or value of {@code signal}. */
     public QuotaExceeded(
             TenantId tenant,
             Reason reason,
@@ -39,7 +39,7 @@ public record QuotaExceeded(
         this(tenant, reason, limit, observed, retryAfterMs, kind, null, null);
     }
 
-    /** For people: what happened, in numbers. Made for each rejection, so without a formatter. */
+    /** Returns a description with numbers, for people. Built for each rejection, so without a formatter. */
     public String message() {
         return switch (reason) {
             case RATE_LIMITED ->

@@ -6,22 +6,22 @@ import io.tidegate.tenant.TenantConfig;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How much of its quotas a tenant uses, in percent of each limit, rounded down. A limit of 0 is used up; a quota without
- * a limit is not used. Over 100 where a limit was lowered below what is there.
+ * A tenant's use of its quotas, in percent of each limit, rounded down. A limit of 0 is used up; a quota without a
+ * limit is 0. Above 100 if a limit was lowered below the current use.
  */
 public final class QuotaUse {
     private static final int PERCENT = 100;
 
-    /** A tenant that sends nothing says nothing of its rate: it counts as sustained for so long. */
+    /** How long the last level of a rate counts as sustained if the tenant sends nothing. */
     private static final long RATE_HOLDS_MS = 2 * QuotaWatch.WINDOW_MS;
 
     private QuotaUse() {}
 
     /**
-     * The largest of the shares of the rates, periods, entities and storage.
+     * Returns the largest share of the rates, periods, entities and storage.
      *
-     * @param usage null = never decided on
-     * @param config null = unknown and rejected, which is no limit that could be used
+     * @param usage null for a tenant without any decision
+     * @param config null for an unknown tenant, which is rejected and has no limits to use
      */
     public static long percent(@Nullable TenantUsage usage, @Nullable TenantConfig config, long nowMs) {
         if (config == null) {
@@ -54,7 +54,9 @@ public final class QuotaUse {
         return percent;
     }
 
-    /** What a tenant uses of the limits of the period that a time is in; the larger share of signals and bytes. */
+    /**
+     * Returns a tenant's use of the limits of the period that contains a time: the larger share of signals and bytes.
+     */
     public static long periodPercent(@Nullable TenantUsage usage, PeriodLimit limit, long nowMs) {
         long signals = usage == null ? 0 : usage.periodSignals(limit.per(), nowMs);
         long bytes = usage == null ? 0 : usage.periodBytes(limit.per(), nowMs);
@@ -63,17 +65,17 @@ public final class QuotaUse {
                 limit.maxBytes() == null ? 0 : share(bytes, limit.bytesMax()));
     }
 
-    /** The level that the sustained rate reached, 0, 80, 90 or 100; 0 again when nothing comes any more. */
+    /** Returns the level that the sustained rate reached, 0, 80, 90 or 100; 0 again when the tenant stops sending. */
     public static long ratePercent(@Nullable TenantUsage usage, long nowMs) {
         return level(QuotaWatch.Quota.RATE, usage, nowMs);
     }
 
-    /** The same of the rate of bytes. */
+    /** Returns the same for the rate of bytes. */
     public static long byteRatePercent(@Nullable TenantUsage usage, long nowMs) {
         return level(QuotaWatch.Quota.BYTE_RATE, usage, nowMs);
     }
 
-    /** The same of the rate of one value of {@code signal}. */
+    /** Returns the same for the rate of one value of {@code signal}. */
     public static long signalRatePercent(@Nullable TenantUsage usage, String type, long nowMs) {
         return usage == null || nowMs - usage.lastDecisionMs() > RATE_HOLDS_MS ? 0 : usage.signalLevel(type);
     }
@@ -84,13 +86,16 @@ public final class QuotaUse {
                 : usage.watch().level(rate);
     }
 
-    /** What a tenant uses of its limit of a kind; 0 if there is none. */
+    /** Returns a tenant's use of its limit of a kind; 0 if there is no limit. */
     public static long entitiesPercent(@Nullable TenantUsage usage, TenantConfig config, EntityKind kind) {
         long max = kind.maxIn(config);
         return max == Long.MAX_VALUE ? 0 : share(usage == null ? 0 : usage.entityCount(kind), max);
     }
 
-    /** As {@link #entitiesPercent(TenantUsage, TenantConfig, EntityKind)}, without those that have expired by a time. */
+    /**
+     * Like {@link #entitiesPercent(TenantUsage, TenantConfig, EntityKind)}, without entities that have expired by a
+     * time.
+     */
     public static long entitiesPercentAt(TenantUsage usage, TenantConfig config, EntityKind kind, long nowMs) {
         long max = kind.maxIn(config);
         return max == Long.MAX_VALUE ? 0 : share(usage.entityCountAt(nowMs, kind), max);
@@ -100,7 +105,7 @@ public final class QuotaUse {
         return share(usage == null ? 0 : usage.entityCount(), config.entityLimit());
     }
 
-    /** Whether a signal names an entity of a kind of which the tenant has as many as it may. */
+    /** Whether a signal names an entity of a kind whose limit the tenant has reached. */
     public static boolean namesFullKind(TenantUsage usage, TenantConfig config, Signal signal) {
         for (EntityKind kind : EntityKind.ALL) {
             if (!kind.idsIn(signal).isEmpty() && usage.entityCount(kind) >= kind.maxIn(config)) {
@@ -114,7 +119,7 @@ public final class QuotaUse {
         return share(usage == null ? 0 : usage.sealedBytes(), config.storageLimit());
     }
 
-    /** What {@code used} is of a limit, in percent. */
+    /** Returns {@code used} in percent of a limit. */
     public static long share(long used, long limit) {
         if (limit == 0) {
             return PERCENT;

@@ -8,21 +8,22 @@ import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Notices when a tenant crosses 80, 90 or 100 % of a quota, or falls back below.
+ * Detects when a tenant crosses 80, 90 or 100 % of a quota, or falls back below.
  *
- * <p>A level is reached at its share and left 5 points below it, so a tenant at the edge is not reported again and again.
- * A function of the decisions and the configs alone: no clock is read, so a quota is looked at when a signal or a segment
- * report of the tenant comes, and not between.
+ * <p>A level is reached at its share and left 5 points below it, so a tenant at the edge is not reported again and
+ * again. A function of the decisions and the configs only: no clock is read, so a quota is checked when a signal or a
+ * segment report of the tenant arrives, and not in between.
  *
- * <p>The share of a rate, of signals or bytes, is that of the last full ten seconds of record time (0–10, 10–20, … s of a minute): the signals
- * that were accepted, or rejected for the rate alone, by what the rate allows in that time. Late signals count at their own time, so
- * while they come, it is the highest share of the ten seconds that they may still belong to ({@link RateWindows}). Above 100 %
- * signals are rejected, and not only for a burst.
+ * <p>The share of a rate, of signals or bytes, is that of the last full ten seconds of record time (0–10, 10–20, … s of
+ * a minute): the signals that were accepted, or rejected for the rate alone, divided by the number that the rate allows
+ * in that time. Late signals count at their own time. While they arrive, the share is the highest one of the windows
+ * that they may still belong to ({@link RateWindows}). Above 100 %, signals are rejected because of the rate, and not
+ * only because of a burst.
  *
  * <p>Not thread-safe; part of {@link TenantUsage}.
  */
 public final class QuotaWatch {
-    /** What is watched. The order is part of the stored format of {@link TenantUsage}. */
+    /** The watched quotas. The order is part of the stored format of {@link TenantUsage}. */
     public enum Quota {
         RATE,
         ENTITIES,
@@ -37,7 +38,7 @@ public final class QuotaWatch {
         DAY_BYTES,
         MONTH_SIGNALS,
         MONTH_BYTES,
-        /** Of one value of {@code signal}. Its levels are stored with its bucket, so the one that is stored here is always 0. */
+        /** One value of {@code signal}. Its level is stored with its bucket, so the level stored here is always 0. */
         SIGNAL_RATE;
 
         private static final Quota[] ALL = values();
@@ -52,13 +53,13 @@ public final class QuotaWatch {
     /**
      * A level that was reached or left.
      *
-     * @param quota which quota
+     * @param quota the quota
      * @param levelBefore the level before, in percent: 0, 80, 90 or 100
      * @param level the level now
-     * @param share what is used, in percent of the limit, rounded down
-     * @param used what is used: signals in ten seconds or in the period, entities or bytes
-     * @param limit the limit in the same unit; -1 where there is none (any more)
-     * @param signal the value of {@code signal} whose rate it is; null of another quota
+     * @param share the use in percent of the limit, rounded down
+     * @param used the use: signals in ten seconds or in the period, entities or bytes
+     * @param limit the limit in the same unit; -1 if there is none (any more)
+     * @param signal the value of {@code signal} whose rate it is; null for another quota
      */
     public record Crossing(
             Quota quota,
@@ -85,26 +86,29 @@ public final class QuotaWatch {
     private final RateWindows windows = new RateWindows();
     private final RateWindows byteWindows = new RateWindows();
 
-    /** What was wanted in ten seconds, when a window has just ended; not stored, because the signal that ended it looks at it. */
+    /**
+     * The highest count when a window has just ended. Not stored, because it is consumed by the signal that ended the
+     * window.
+     */
     private long finished = NONE;
 
     private long finishedBytes = NONE;
 
-    /** Counts a signal that the rate accepts or alone rejects, at its own time. */
+    /** Counts a signal that is accepted, or rejected for the rate alone, at its own time. */
     void wanted(long atMs, long latenessMaxMs) {
         if (windows.count(atMs, 1, latenessMaxMs)) {
             finished = windows.highest();
         }
     }
 
-    /** Counts the bytes of a signal that the byte rate accepts or alone rejects, at its own time. */
+    /** Counts the bytes of a signal that is accepted, or rejected for the byte rate alone, at its own time. */
     void wantedBytes(int bytes, long atMs, long latenessMaxMs) {
         if (byteWindows.count(atMs, bytes, latenessMaxMs)) {
             finishedBytes = byteWindows.highest();
         }
     }
 
-    /** What changed since it was looked at last; it is not told again. */
+    /** Returns the crossings since the last call. */
     public List<Crossing> look(TenantConfig config, TenantUsage usage) {
         Limits limits = usage.limits(config);
         List<Crossing> found = List.of();
@@ -132,7 +136,7 @@ public final class QuotaWatch {
         return look(Quota.STORAGE, usage.sealedBytes(), limited(limits.storageBytesMax), found);
     }
 
-    /** Whether a limit of a period was reached, and may not be in force any more. */
+    /** Whether a level of a period's quota was reached, whose limit may not be in force any more. */
     private boolean watchesPeriods() {
         for (PeriodQuota quota : PeriodQuota.ALL) {
             if (levels[of(quota).ordinal()] != 0) {
@@ -142,7 +146,7 @@ public final class QuotaWatch {
         return false;
     }
 
-    /** The newest period counts, so a level is left when the first signal of the next period is accepted. */
+    /** Checks the newest period, so a level is left when the first signal of the next period is accepted. */
     private List<Crossing> lookAtPeriod(PeriodQuota quota, Limits limits, TenantUsage usage, List<Crossing> found) {
         long limit = limits.periods.isEmpty()
                 ? NONE
@@ -154,7 +158,7 @@ public final class QuotaWatch {
         return look(of(quota), used, limit, found);
     }
 
-    /** What is watched of a period. */
+    /** Returns the watched quota of a period. */
     static Quota of(PeriodQuota quota) {
         return Quota.ALL[Quota.HOUR_SIGNALS.ordinal() + quota.ordinal()];
     }
@@ -163,7 +167,7 @@ public final class QuotaWatch {
         return perSec > Long.MAX_VALUE / WINDOW_S ? Long.MAX_VALUE : perSec * WINDOW_S;
     }
 
-    /** What is watched of a kind of entities. */
+    /** Returns the watched quota of a kind of entities. */
     public static Quota of(EntityKind kind) {
         return switch (kind) {
             case ITEM -> Quota.ITEMS;
@@ -188,7 +192,7 @@ public final class QuotaWatch {
         return more;
     }
 
-    /** The level that the rate of a value of {@code signal} reaches or leaves; null if it stays. */
+    /** Returns the crossing of the rate of a value of {@code signal}; null if its level stays the same. */
     static @Nullable Crossing crossing(String signal, int before, long used, long perSec) {
         long limit = tenSeconds(perSec);
         long share = share(used, limit);
@@ -205,7 +209,7 @@ public final class QuotaWatch {
         return 0;
     }
 
-    /** Percent, rounded down; all of nothing is 100. */
+    /** Percent, rounded down; 100 if the limit is 0. */
     private static long share(long used, long limit) {
         if (limit == 0) {
             return 100;
@@ -217,7 +221,7 @@ public final class QuotaWatch {
         return max == Long.MAX_VALUE ? NONE : max;
     }
 
-    /** The level that is reached, in percent: 0, 80, 90 or 100. */
+    /** Returns the level that is reached, in percent: 0, 80, 90 or 100. */
     public int level(Quota quota) {
         return levels[quota.ordinal()];
     }
@@ -243,7 +247,7 @@ public final class QuotaWatch {
         windows.readNewest(in);
     }
 
-    /** Reads the levels of that many quotas; those of a newer build stay behind the known ones. */
+    /** Reads the levels of {@code stored} quotas; those of a newer build stay after the known ones. */
     void readLevels(ByteBuffer in, int stored) {
         levels = new byte[Math.max(stored, Quota.ALL.length)];
         in.get(levels, 0, stored);

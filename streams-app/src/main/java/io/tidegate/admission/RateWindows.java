@@ -4,14 +4,14 @@ import java.nio.ByteBuffer;
 import java.util.Arrays;
 
 /**
- * How many signals, or bytes of them, a tenant wanted, accepted or rejected for the rate alone, in each ten seconds of record
- * time, as far back as late signals can arrive.
+ * The offered signals of a tenant, or their bytes, in each ten seconds of record time, as far back as late signals can
+ * arrive. Offered signals are those that were accepted, or rejected for the rate alone.
  *
- * <p>A signal counts in the ten seconds of its own time. So the counts do not depend on the order in which signals are read, once
- * no late signal can arrive. {@link #highest} therefore looks at the last full window, and at as many before it as late signals
- * have reached back within this time. In the order of time, that is the last full window alone.
+ * <p>A signal counts in the ten seconds of its own time. So the counts do not depend on the order in which signals are
+ * read, once no late signal can arrive. Therefore {@link #highest} covers the last full window and as many windows
+ * before it as late signals have reached back. In the order of time, that is only the last full window.
  *
- * <p>A signal that is older than all windows, such as one after a signal from the far future, begins them again.
+ * <p>A signal that is older than all windows, such as one after a signal from the far future, resets them.
  *
  * <p>Not thread-safe; part of a {@link QuotaWatch}.
  */
@@ -27,13 +27,13 @@ final class RateWindows {
     private long newest = NONE;
     private long count;
 
-    /** How many windows back late signals were counted since the newest began. */
+    /** How many windows late signals have reached back since the newest window began. */
     private int reach;
 
-    /** The windows before the newest, the last one first: {@link #count} in the lower 48 bits, {@link #reach} above. */
+    /** The windows before the newest, most recent first: {@link #count} in the lower 48 bits, {@link #reach} above. */
     private long[] before = NO_WINDOWS;
 
-    /** Counts a signal, or the bytes of one; returns whether a window has ended. */
+    /** Counts a signal, or its bytes; returns whether a window has ended. */
     boolean count(long atMs, long amount, long latenessMaxMs) {
         long window = atMs / WINDOW_MS;
         if (window == newest) {
@@ -59,7 +59,7 @@ final class RateWindows {
     }
 
     private static int windowsBefore(long latenessMaxMs) {
-        // One more than late signals can reach back, so that one is always complete.
+        // One more than late signals can reach back, so that one window is always complete.
         return (int) Math.min(REACH_MAX, latenessMaxMs / WINDOW_MS + 2);
     }
 
@@ -86,7 +86,7 @@ final class RateWindows {
         reach = 0;
     }
 
-    /** The most in a window of which it is not too early to tell. */
+    /** Returns the highest count of the windows that late signals may still belong to. */
     long highest() {
         long back = reach;
         for (long window : before) {
@@ -99,7 +99,7 @@ final class RateWindows {
         return most;
     }
 
-    /** Writes the newest window, as builds know it that have no other. */
+    /** Writes the newest window, which is all that older builds know. */
     void writeNewest(ByteBuffer out) {
         out.putLong(newest).putLong(count);
     }
@@ -139,14 +139,14 @@ final class RateWindows {
         }
     }
 
-    /** Reads the newest window and those before, as {@link #writeBefore} wrote them. */
+    /** Reads the newest window and those before it, as {@link #writeBefore} wrote them. */
     void readAll(ByteBuffer in) {
         newest = in.getLong(in.position());
         count = in.getLong(in.position() + Long.BYTES);
         readBefore(in);
     }
 
-    /** Reads the windows before, unless a build that does not know them has counted in between. */
+    /** Reads the windows before the newest, unless an older build, which does not know them, has counted in between. */
     void readBefore(ByteBuffer in) {
         long rightFor = in.getLong();
         long rightAt = in.getLong();

@@ -12,28 +12,28 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The buckets of the values of {@code signal} that have a limit of their own, and what is watched of their rates.
+ * The buckets of the values of {@code signal} with their own limit, and the watched levels of their rates.
  *
- * <p>Each has a slot, which names its section in {@link StoredUsage} and the chunks of its history, and keeps it as long as it
- * has a limit. When a limit is removed, its bucket is reset, and the next new value gets the slot with what is still to be
- * deleted there.
+ * <p>Each has a slot, which identifies its section in {@link StoredUsage} and the chunks of its history. It keeps the
+ * slot as long as it has a limit. When a limit is removed, its bucket is reset, and the next new value takes over the
+ * slot, including the stored chunks that still have to be deleted.
  *
  * <p>Not thread-safe; part of {@link TenantUsage}.
  */
 final class SignalBuckets {
     private static final long NONE = -1;
 
-    /** Near enough to bound it: a bucket, its windows and its place here. */
+    /** Approximate memory of a bucket, its windows and its map entry, used to bound it. */
     private static final long MEMORY_BYTES = 700;
 
     private final Map<String, OfType> byType = new HashMap<>();
     private final @Nullable OfType[] slots = new OfType[TenantConfig.SIGNALS_MAX];
     private List<Crossing> left = List.of();
 
-    /** The limits that the buckets are those of; compared by identity first. */
+    /** The limits that the buckets have adopted; compared by identity first. */
     private @Nullable Map<String, SignalLimit> adopted;
 
-    /** One value of {@code signal}. */
+    /** The bucket and windows of one value of {@code signal}. */
     static final class OfType {
         private String type;
         final TokenBucket bucket;
@@ -42,7 +42,7 @@ final class SignalBuckets {
         private long rate;
         private long burst;
 
-        /** As {@link QuotaWatch} keeps it of the tenant's own rate. */
+        /** The highest count when a window has just ended, as in {@link QuotaWatch}. */
         private long finished = NONE;
 
         private OfType(String type, TokenBucket bucket) {
@@ -74,14 +74,14 @@ final class SignalBuckets {
             return rate == 0 || burst == 0;
         }
 
-        /** Takes over the limit for a decision; a closed one leaves the bucket as it is. */
+        /** Adopts the limit for a decision; a closed one leaves the bucket unchanged. */
         void adopt() {
             if (!isClosed()) {
                 bucket.adopt(rate, burst);
             }
         }
 
-        /** Whether the limit lets a signal pass now. Only after {@link #adopt}. */
+        /** Whether the limit lets a signal pass now. Requires {@link #adopt} before it. */
         boolean hasToken(long nowMs) {
             return !isClosed() && bucket.has(1, nowMs);
         }
@@ -91,12 +91,12 @@ final class SignalBuckets {
             burst = limit.burst();
         }
 
-        /** Whether it is as a new one. */
+        /** Whether the state equals that of a new bucket. */
         private boolean isNew() {
             return !bucket.isUsed() && windows.isEmpty() && level == 0;
         }
 
-        /** Counts a signal that the rate accepts or alone rejects, at its own time. */
+        /** Counts a signal that is accepted, or rejected for the rate alone, at its own time. */
         void wanted(long atMs, long latenessMaxMs) {
             if (windows.count(atMs, 1, latenessMaxMs)) {
                 finished = windows.highest();
@@ -104,7 +104,7 @@ final class SignalBuckets {
         }
     }
 
-    /** Takes over limits, if they changed: a bucket without a limit is reset. Must come before each decision. */
+    /** Adopts changed limits: a bucket without a limit is reset. Must be called before each decision. */
     void adopt(Map<String, SignalLimit> limits) {
         if (limits == adopted) {
             return;
@@ -128,13 +128,13 @@ final class SignalBuckets {
         }
     }
 
-    /** What is known of a value that has a limit; null if no signal of it was decided under it. */
+    /** Returns the state of a value that has a limit; null if no signal of it was decided under that limit. */
     @Nullable
     OfType find(String type) {
         return byType.get(type);
     }
 
-    /** What is known of a value that has a limit in the {@linkplain #adopt adopted} ones; null if it has none. */
+    /** Returns the state of a value with a limit in the {@linkplain #adopt adopted} ones; null if it has no limit. */
     @Nullable
     OfType limited(String type) {
         OfType known = byType.get(type);
@@ -164,7 +164,7 @@ final class SignalBuckets {
         throw new IllegalStateException("more values of signal have a bucket than can have a limit");
     }
 
-    /** Adds what changed since it was looked at last. */
+    /** Adds the crossings since the last call. */
     List<Crossing> look(List<Crossing> found) {
         List<Crossing> all = left.isEmpty() ? found : new ArrayList<>(found);
         if (!left.isEmpty()) {
@@ -189,7 +189,7 @@ final class SignalBuckets {
         return all;
     }
 
-    /** The bucket in a slot; null if there is none. */
+    /** Returns the bucket in a slot; null if there is none. */
     @Nullable
     TokenBucket bucket(int slot) {
         OfType one = slots[slot];
@@ -222,13 +222,13 @@ final class SignalBuckets {
         return sum;
     }
 
-    /** Whether there is something to store of a slot. */
+    /** Whether a slot has state to store. */
     boolean isStored(int slot) {
         OfType one = slots[slot];
         return one != null && byType.get(one.type) == one && !one.isNew();
     }
 
-    /** The most that {@link #write} writes of all slots. */
+    /** Returns the maximum size of the form that {@link #write} writes for all slots. */
     int bytesMax() {
         int sum = 0;
         for (OfType one : slots) {
@@ -252,7 +252,7 @@ final class SignalBuckets {
         one.bucket.writeHistory(out);
     }
 
-    /** Reads what {@link #write} wrote, except the history of the bucket, which follows; returns the bucket. */
+    /** Reads the form that {@link #write} wrote, up to the history of the bucket, which follows; returns the bucket. */
     TokenBucket read(int slot, ByteBuffer in) {
         byte[] name = new byte[Short.toUnsignedInt(in.getShort())];
         in.get(name);

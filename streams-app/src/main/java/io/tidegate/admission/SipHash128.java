@@ -4,8 +4,8 @@ package io.tidegate.admission;
  * SipHash-2-4 with 128 bits of output (Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012), over a prefix
  * character and a text, both as UTF-16LE.
  *
- * <p>A keyed hash, because the ids are chosen by tenants: without the key nobody can make two ids collide, and with 128
- * bits they do not collide by chance (one pair in 10^9 entities with probability 10^-21). The result is left in {@link
+ * <p>A keyed hash, because tenants choose the ids: without the key nobody can make two ids collide, and with 128 bits
+ * they do not collide by chance (one pair in 10^9 entities with probability 10^-21). The result is left in {@link
  * #high} and {@link #low}, so that hashing allocates nothing. Not thread-safe.
  */
 final class SipHash128 {

@@ -6,7 +6,7 @@ import java.nio.ByteBuffer;
 import java.util.Arrays;
 
 /**
- * The stored form of {@link TenantUsage}: a version, then sections that describe themselves. Big-endian:
+ * The stored form of {@link TenantUsage}: a version, then self-describing sections. Big-endian:
  *
  * <pre>
  *  version = 3 (1)
@@ -38,18 +38,20 @@ import java.util.Arrays;
  *                 level (1) | windows as in section 12 | bucket and history as in section 11      {@link SignalBuckets}
  * </pre>
  *
- * <p>Rules that let builds of different age read each other's state:
+ * <p>Rules that let older and newer builds read each other's state:
  *
  * <ul>
- *   <li>A new fact gets a new section. The content of a section never changes, except that what it counts (kinds, quotas,
- *       reasons) may become more, at the end.
- *   <li>An absent section means the value in a new usage; only 1 and 2 are required. A section without news is not written.
- *   <li>Counters that this build does not know, and sections with an unknown tag, are kept and written again as they are.
- *       So a section must be right even if an older build decided in between: if it depends on the decisions, it names
- *       the next sequence number, or the counter, up to which it is right.
+ *
+ *   <li>A new fact gets a new section. The content of a section never changes, except that counters (of kinds, quotas,
+ *       reasons) may be added at the end.
+ *   <li>An absent section means the value in a new usage; only 1 and 2 are required. A section that would only repeat
+ *       these values is not written.
+ *   <li>Unknown counters, and sections with an unknown tag, are kept and written again unchanged. So a section must stay
+ *       correct even if an older build decided in between: if it depends on the decisions, it contains the next sequence
+ *       number, or the counter, up to which it is valid.
  * </ul>
  *
- * <p>Versions 1 and 2 had a fixed layout of seven reasons; they are read, and written again as version 3.
+ * <p>Versions 1 and 2 had a fixed layout of seven reasons. They can be read, and are written as version 3.
  */
 final class StoredUsage {
     private static final byte VERSION = 3;
@@ -77,7 +79,7 @@ final class StoredUsage {
     private static final int HEAD_BYTES = 1 + Short.BYTES;
     private static final int REQUIRED = 1 << NUMBERS | 1 << ENTITIES;
 
-    /** What versions 1 and 2 counted. */
+    /** The number of reasons in versions 1 and 2. */
     private static final int REASONS_2 = 7;
 
     private static final int KINDS_2 = 3;
@@ -185,8 +187,8 @@ final class StoredUsage {
             case PERIODS -> usage.periods = PeriodUse.read(in);
             case MONTHS -> usage.months = MonthlyUse.read(in);
             case AGES -> {
-                // An older build that accepted signals in between has read no chunk with ages. So there is none,
-                // and all entities are undated again.
+                // An older build that accepted signals in between has not read chunks with ages. So there are none, and
+                // all entities are undated again.
                 if (in.getLong() == usage.nextSeq) {
                     usage.entities().readAges(in);
                 } else {
@@ -201,7 +203,7 @@ final class StoredUsage {
         }
     }
 
-    /** An older build that decided in between does not know the history: then only the newest level is known. */
+    /** Reads the history. If an older build decided in between, only the newest level is known. */
     private static void readHistory(ByteBuffer in, TokenBucket bucket, boolean isRight) {
         if (isRight) {
             bucket.readHistory(in);
@@ -211,7 +213,7 @@ final class StoredUsage {
         }
     }
 
-    /** A section of a newer build. */
+    /** Keeps a section of a newer build. */
     private static void keep(TenantUsage usage, byte[] section) {
         byte[] before = usage.unknownSections == null ? new byte[0] : usage.unknownSections;
         byte[] all = Arrays.copyOf(before, before.length + section.length);
@@ -372,7 +374,7 @@ final class StoredUsage {
         return Byte.toUnsignedInt(in.get());
     }
 
-    /** Reads counters; those of a newer build stay behind the known ones, those that are missing are 0. */
+    /** Reads counters; those of a newer build stay after the known ones, and missing ones are 0. */
     private static long[] readCounters(ByteBuffer in, int stored, int known) {
         long[] values = new long[Math.max(stored, known)];
         for (int i = 0; i < stored; i++) {

@@ -10,10 +10,11 @@ import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What one tenant has used: the state that decisions are made over. Changed by {@link Admission} alone, except for the
- * stored bytes, which its caller accounts in the same transaction.
+ * The usage of one tenant: the state on which decisions are based. Only {@link Admission} changes it, except for the
+ * stored bytes, which the caller of {@code Admission} accounts in the same transaction.
  *
- * <p>Stored under the tenant's id, once for each transaction ({@link StoredUsage}); the entities are stored beside it, in
+ * <p>Stored under the tenant's id, once per transaction ({@link StoredUsage}); the entities are stored separately, in
+ * the chunks of {@link EntitySet}.
  * the chunks of {@link EntitySet}.
  *
  * <p>Not thread-safe; owned by the task that owns the tenant.
@@ -29,7 +30,7 @@ public final class TenantUsage {
     @Nullable
     TokenBucket byteBucket;
 
-    /** The buckets of single values of {@code signal}; null as long as none had a limit. */
+    /** The buckets of values of {@code signal}; null as long as none had a limit. */
     @Nullable
     SignalBuckets signals;
 
@@ -57,13 +58,13 @@ public final class TenantUsage {
     long prunedBelow;
     OpenSegment openSegment = OpenSegment.NONE;
 
-    /** Sections that a newer build stored, to be stored again as they are; null if there are none. */
+    /** Sections of a newer build, which are written again unchanged; null if there are none. */
     byte @Nullable [] unknownSections;
 
     TenantUsage() {}
 
     /**
-     * The usage of a tenant that was never seen.
+     * Creates the usage of a new tenant.
      *
      * @param hashKey0 half of a secret random key for the entities' fingerprints
      * @param hashKey1 the other half
@@ -76,8 +77,8 @@ public final class TenantUsage {
     }
 
     /**
-     * A copy with the entities and their ages, the stored bytes and the periods, but a new bucket and new counters, to try limits
-     * on. The entities must be {@linkplain EntitySet#load loaded} before the next decision.
+     * Returns a copy for trying other limits: with the entities and their ages, the stored bytes and the periods, but a
+     * new bucket and new counters. The entities must be {@linkplain EntitySet#load loaded} before the next decision.
      */
     public TenantUsage forTrial() {
         TenantUsage usage = fresh(hashKey0, hashKey1);
@@ -112,7 +113,7 @@ public final class TenantUsage {
         openSegment = segment;
     }
 
-    /** Counts a segment that was sealed or pruned: the change in segments and in bytes. */
+    /** Adds a sealed or pruned segment: the change in segments and in bytes. */
     public void storageChanged(long segments, long bytes) {
         sealedSegments = Math.addExact(sealedSegments, segments);
         sealedBytes = Math.addExact(sealedBytes, bytes);
@@ -133,11 +134,13 @@ public final class TenantUsage {
     }
 
     /**
-     * Takes an {@code entity_idle_ttl} into force, 0 for none. Entities that are known when it is turned on count as named then, at the
-     * newest record time that was decided on. This follows from the config, so it holds whether or not the signal is accepted.
+     * Puts an {@code entity_idle_ttl} into force; 0 for none. When it is turned on, known entities count as named at
+     * the newest record time of a decision. The change follows from the config, so it applies whether or not the signal
+     * is accepted.
      *
      * @param nowMs the signal's time
-     * @param latenessMaxMs how much older than the newest one the signal can be: a decision on a time from the future must not keep entities
+     * @param latenessMaxMs how much older than the newest signal this one can be: a decision about a signal from the
+     *     future must not keep entities
      */
     void adoptIdleTtl(long ttlMs, long nowMs, long latenessMaxMs) {
         EntityAges ages = entities.ages();
@@ -151,7 +154,10 @@ public final class TenantUsage {
         }
     }
 
-    /** Lets entities expire that an accepted signal of that time would not find. Also for a copy, to show what counts at a time. */
+    /**
+     * Expires entities that an accepted signal of this time would not find. Also used on a copy, to show the counts at
+     * a time.
+     */
     public void expireIdle(long nowMs) {
         EntityAges ages = entities.ages();
         if (ages != null) {
@@ -174,12 +180,12 @@ public final class TenantUsage {
     }
 
     /**
-     * Takes an entity out of its stored chunks, and out of the counts. The last entity takes its place, so that all chunks but
-     * the last stay full. The set in memory is not changed: it has to be loaded again.
+     * Removes an entity from its stored chunks and from the counts. The last entity takes its place, so that all chunks
+     * but the last stay full. Does not change the set in memory, which must be loaded again.
      *
-     * @param read gives a stored chunk
-     * @param write takes a changed chunk; null: it is empty now
-     * @return whether the entity was there
+     * @param read returns a stored chunk
+     * @param write receives a changed chunk; null if it is empty now
+     * @return whether the entity existed
      */
     public boolean forget(
             EntityKind kind,
@@ -214,8 +220,8 @@ public final class TenantUsage {
         throw new IllegalStateException("an entity of the set is in none of its %d chunks".formatted(lastNumber + 1));
     }
 
-    /** The limits of a config, which stay the same object as long as the config does. */
-    @SuppressWarnings("ReferenceEquality") // an equal one would do as well, and comparing takes longer
+    /** Returns the limits of a config. Returns the same object as long as the config is the same. */
+    @SuppressWarnings("ReferenceEquality") // equal configs are recomputed, which is cheaper than comparing them
     Limits limits(TenantConfig config) {
         Limits known = limits;
         if (known == null || known.config != config) {
@@ -225,7 +231,7 @@ public final class TenantUsage {
         return known;
     }
 
-    /** The bucket of bytes, which is made when it is needed first. */
+    /** Returns the bucket of bytes; creates it on first use. */
     TokenBucket byteBucket() {
         if (byteBucket == null) {
             byteBucket = new TokenBucket(true);
@@ -233,7 +239,7 @@ public final class TenantUsage {
         return byteBucket;
     }
 
-    /** The buckets of single values of {@code signal}, which are made when they are needed first. */
+    /** Returns the buckets of values of {@code signal}; creates them on first use. */
     SignalBuckets signalBuckets() {
         if (signals == null) {
             signals = new SignalBuckets();
@@ -248,21 +254,21 @@ public final class TenantUsage {
         return which.equals(Bucket.SIGNALS) ? bucket : byteBucket;
     }
 
-    /** The buckets that can have a history. */
+    /** Returns the buckets that can have a history. */
     public List<Bucket> buckets() {
         return signals == null ? Bucket.WITHOUT_TYPES : Bucket.ALL;
     }
 
-    /** Whether chunks of a bucket's history may be stored, so that they must be read and passed to {@link #loadHistory}. */
+    /** Whether a bucket's history may have stored chunks, which must be read and passed to {@link #loadHistory}. */
     public boolean hasStoredHistory(Bucket which) {
         TokenBucket of = bucket(which);
         return of != null && (of.isHistoryStale() || of.runsToLoad() > 0);
     }
 
     /**
-     * Takes the stored chunks of a bucket's history, after {@link #read} and before the next decision.
+     * Loads the stored chunks of a bucket's history, after {@link #read} and before the next decision.
      *
-     * @param chunks all that are stored, by number
+     * @param chunks all stored chunks, by number
      * @throws IllegalStateException if they do not fit this usage
      */
     public void loadHistory(Bucket which, Map<Integer, byte[]> chunks) {
@@ -273,16 +279,17 @@ public final class TenantUsage {
         }
     }
 
-    /** Whether the chunks that are stored do not belong to this usage, and must be deleted. */
+    /** Whether the stored chunks do not belong to this usage and must be deleted. */
     public boolean isStoredHistoryStale(Bucket which) {
         TokenBucket of = bucket(which);
         return of != null && of.isHistoryStale();
     }
 
     /**
-     * Passes on the chunks of a bucket's history that changed since the last call: they must be stored together with this usage.
+     * Passes on the chunks of a bucket's history that changed since the last call. They must be stored together with
+     * this usage.
      *
-     * @param chunks takes the number and the content; null deletes it
+     * @param chunks receives the number and the content; null deletes the chunk
      */
     public void writeHistory(Bucket which, BiConsumer<Integer, byte @Nullable []> chunks) {
         TokenBucket of = bucket(which);
@@ -298,14 +305,14 @@ public final class TenantUsage {
                 + (signals == null ? 0 : signals.memoryBytes());
     }
 
-    /** Whether a signal of that time is older than the newest accepted one that took a token. */
+    /** Whether a signal of this time is older than the newest accepted one that took a token. */
     public boolean isLate(long atMs) {
         return bucket.isLate(atMs)
                 || (byteBucket != null && byteBucket.isLate(atMs))
                 || (signals != null && signals.isLate(atMs));
     }
 
-    /** Whether a signal of that time is older than a history, so that it may be rejected too early. */
+    /** Whether a signal of this time is older than a history, so that it may be rejected too early. */
     public boolean isBeyondHistory(long atMs) {
         return bucket.isBeyondHistory(atMs)
                 || (byteBucket != null && byteBucket.isBeyondHistory(atMs))
@@ -317,14 +324,14 @@ public final class TenantUsage {
         acceptedBytes += bytes;
     }
 
-    /** Notes that all segments wholly below a sequence number are gone; it never goes back. */
+    /** Notes that all segments entirely below a sequence number were pruned; the number never decreases. */
     public void prunedBelow(long seq) {
         prunedBelow = Math.max(prunedBelow, seq);
     }
 
     /**
-     * What is left when everything of a tenant is deleted: numbers are never given twice, and what the WAL still reports of
-     * the old ones does not count.
+     * Returns the usage after everything of a tenant is deleted. Sequence numbers are never reused, and later reports
+     * of the WAL about deleted segments do not count.
      *
      * @param hashKey0 as in {@link #fresh}
      * @param hashKey1 as in {@link #fresh}
@@ -363,7 +370,7 @@ public final class TenantUsage {
         return entities;
     }
 
-    /** Distinct entities; right even where the {@linkplain #entities() set} itself is not loaded. */
+    /** The number of distinct entities; right even if the {@linkplain #entities() set} itself is not loaded. */
     public long entityCount() {
         long sum = 0;
         for (long count : entitiesByKind) {
@@ -376,7 +383,10 @@ public final class TenantUsage {
         return entitiesByKind[kind.ordinal()];
     }
 
-    /** Distinct entities that count for a signal of that time: {@link #entityCount()} without those that have expired by then. */
+    /**
+     * Returns the number of distinct entities that count for a signal of this time: {@link #entityCount()} without
+     * those that have expired by then.
+     */
     public long entityCountAt(long nowMs) {
         long count = entityCount();
         if (entities.ages() != null) {
@@ -387,13 +397,13 @@ public final class TenantUsage {
         return count;
     }
 
-    /** As {@link #entityCountAt(long)}, of one kind. */
+    /** Like {@link #entityCountAt(long)}, for one kind. */
     public long entityCountAt(long nowMs, EntityKind kind) {
         EntityAges ages = entities.ages();
         return entityCount(kind) - (ages == null ? 0 : ages.expiredAt(nowMs, kind.ordinal()));
     }
 
-    /** The most memory that the set of entities takes. */
+    /** Returns the maximum memory of the set of entities. */
     public long entityBytesMax() {
         return EntitySet.memoryBytesMax(entityCount(), entities.ages() != null);
     }
@@ -406,7 +416,7 @@ public final class TenantUsage {
         return sealedBytes;
     }
 
-    /** The newest record time that was decided on, in ms since the epoch; 0 before the first. */
+    /** The newest record time of a decision, in ms since the epoch; 0 before the first. */
     public long lastDecisionMs() {
         return lastDecisionMs;
     }
@@ -426,7 +436,7 @@ public final class TenantUsage {
         return acceptedBytes;
     }
 
-    /** Segments wholly below this sequence number were pruned. */
+    /** Segments entirely below this sequence number were pruned. */
     public long prunedBelow() {
         return prunedBelow;
     }
@@ -435,42 +445,42 @@ public final class TenantUsage {
         return watch;
     }
 
-    /** Signals accepted in the period that a time is in, as far as they were counted. */
+    /** Returns the counted signals accepted in the period that contains a time. */
     public long periodSignals(Per per, long atMs) {
         return periods == null ? 0 : periods.signals(per, per.indexOf(atMs));
     }
 
-    /** Bytes of values accepted in the period that a time is in, as far as they were counted. */
+    /** Returns the counted bytes of values accepted in the period that contains a time. */
     public long periodBytes(Per per, long atMs) {
         return periods == null ? 0 : periods.bytes(per, per.indexOf(atMs));
     }
 
-    /** Signals of a month, numbered as in {@link Per}, that were accepted; 0 for one that is not kept. */
+    /** Returns the accepted signals of a month, numbered as in {@link Per}; 0 if it is not kept. */
     public long acceptedIn(long month) {
         return months.accepted(month);
     }
 
-    /** Signals of a month that were rejected; 0 for one that is not kept. */
+    /** Returns the rejected signals of a month; 0 if it is not kept. */
     public long rejectedIn(long month) {
         return months.rejected(month);
     }
 
-    /** The bytes of the values of a month's accepted signals; 0 for one that is not kept. */
+    /** Returns the bytes of the values of a month's accepted signals; 0 if it is not kept. */
     public long acceptedBytesIn(long month) {
         return months.acceptedBytes(month);
     }
 
-    /** Whether a month is so old that its counts are not kept any more. */
+    /** Whether a month is too old for its counts to be kept. */
     public boolean isForgotten(long month) {
         return months.isForgotten(month);
     }
 
-    /** Begins all periods again, to try limits of them on signals that were counted before. */
+    /** Clears all periods, to try their limits on signals that were counted before. */
     public void clearPeriods() {
         periods = null;
     }
 
-    /** Whole bytes in the byte bucket at a time under a config that has a byte rate. */
+    /** Returns the whole bytes in the byte bucket at a time, under a config that has a byte rate. */
     public long byteTokens(TenantConfig config, long nowMs) {
         if (config.maxBytesPerSec() == null) {
             return 0;
@@ -479,7 +489,7 @@ public final class TenantUsage {
         return of.tokens(Admission.tokens(config.bytesPerSec()), Admission.tokens(config.bytesBurst()), nowMs);
     }
 
-    /** Whole tokens of a value of {@code signal} at a time under its limit. */
+    /** Returns the whole tokens of a value of {@code signal} at a time, under its limit. */
     public long signalTokens(String type, SignalLimit limit, long nowMs) {
         SignalBuckets.OfType of = signals == null ? null : signals.find(type);
         TokenBucket known = of == null ? new TokenBucket() : of.bucket;
@@ -492,7 +502,7 @@ public final class TenantUsage {
         return of == null ? 0 : of.level();
     }
 
-    /** Whole tokens at a time under a config that has a rate. */
+    /** Returns the whole tokens at a time, under a config that has a rate. */
     public long tokens(TenantConfig config, long nowMs) {
         Long rate = config.maxSignalsPerSec();
         return rate == null ? 0 : bucket.tokens(rate, config.burst(), nowMs);

@@ -10,16 +10,17 @@ import org.jspecify.annotations.Nullable;
 /**
  * A token bucket in exact integers, whose answers do not depend on the order in which signals are read.
  *
- * <p>The level is kept in thousandths of a token ({@link BucketLimits}). In the order of time, this is an ordinary token bucket:
- * a level, the time at which it held, and a refill. A signal that is older than the newest acceptance is judged by the {@link
- * AcceptedHistory}: at its own time, and by what it takes away from later acceptances.
+ * <p>The level is in thousandths of a token ({@link BucketLimits}). In the order of time, this is an ordinary token
+ * bucket: a level, the time at which it applied, and a refill. A signal that is older than the newest acceptance is
+ * judged by the {@link AcceptedHistory}: at its own time, and by its effect on later acceptances.
  *
- * <p>Example: 100/s with a burst of 200. A new bucket starts with one second of tokens, 100. 200 signals at one instant:
- * 100 pass, 100 do not, and each of these can come again in 10 ms (1,000 ÷ 100), when exactly one more passes. After two idle seconds
- * the level is 200 and stays there. A signal of the first second that is read only now passes if 100 were not yet taken in it.
+ * <p>Example: 100/s with a burst of 200. A new bucket starts with one second of tokens, 100. Of 200 signals at one
+ * instant, 100 pass and 100 do not. Each of these can be sent again in 10 ms (1,000 ÷ 100), when exactly one more
+ * passes. After two idle seconds the level is 200 and stays there. A signal of the first second that is read only now
+ * passes if fewer than 100 tokens were taken in that second.
  *
- * <p>Time is passed in. {@link #adopt} takes over changed limits: the level carries over, capped at the new size. Looking ({@link
- * #has}, {@link #retryAfterMs}) changes nothing; only {@link #take} does. Not thread-safe.
+ * <p>Time is passed in. {@link #adopt} applies changed limits: the level carries over, capped at the new size. Queries
+ * ({@link #has}, {@link #retryAfterMs}) change nothing; only {@link #take} does. Not thread-safe.
  */
 final class TokenBucket {
     static final int BYTES = 3 * Long.BYTES;
@@ -38,32 +39,32 @@ final class TokenBucket {
     private boolean historyIsStale;
     private long fullAtMsUntilLoaded = NEVER;
 
-    /** A bucket of which each taking takes one token. */
+    /** Creates a bucket in which each take takes one token. */
     TokenBucket() {
         this(false);
     }
 
-    /** @param weighted whether a taking can take more tokens than the rate has in a second, as bytes of a large signal */
+    /** @param weighted whether one take can exceed the tokens of one second, as the bytes of a large signal do */
     TokenBucket(boolean weighted) {
         this.weighted = weighted;
     }
 
-    /** Forgets everything: what a tenant without a rate has. */
+    /** Resets to the state of a tenant without a rate. */
     void reset() {
         if (isUsed()) {
-            // A copy to try limits on is read without its history.
+            // A copy for trying limits is read without its history.
             runsToLoad = 0;
             history.clear();
             limits = NONE;
         }
     }
 
-    /** Whether a token was ever taken since it was new or reset. */
+    /** Whether a token was ever taken since the bucket was new or reset. */
     boolean isUsed() {
         return history.endMs() != NEVER;
     }
 
-    /** Takes over limits, if they changed; neither is 0. Must come before each look and each take. */
+    /** Adopts changed limits, neither of which may be 0. Must be called before each query and each take. */
     void adopt(long ratePerSec, long burst) {
         if (!limits.are(ratePerSec, burst)) {
             requireLoaded();
@@ -81,10 +82,11 @@ final class TokenBucket {
     }
 
     /**
-     * Takes tokens. Only after {@link #has} said so for the same arguments: for a late signal, this is not checked again.
+     * Takes tokens. Requires {@link #has} for the same arguments before it: for a late signal, this method does not
+     * check again.
      *
-     * @param bounds for how long and for how many acceptances late signals can be judged exactly
-     * @return whether the history gave up acceptances that were not old enough, because it was full
+     * @param bounds how long, and for how many acceptances, late signals can be judged exactly
+     * @return whether the full history dropped acceptances that were not old enough
      */
     boolean take(int tokens, long nowMs, HistoryBounds bounds) {
         requireLoaded();
@@ -107,7 +109,7 @@ final class TokenBucket {
         }
     }
 
-    /** The level at a time that is not older than the newest acceptance, for a taking of that cost. */
+    /** Returns the level at a time that is not older than the newest acceptance, for a take of this cost. */
     private long levelAt(long nowMs, long cost) {
         return isUsed()
                 ? limits.refilled(history.endLevel(), nowMs - history.endMs())
@@ -130,7 +132,7 @@ final class TokenBucket {
      * <p>The wait ends after the last acceptance that leaves too few. An acceptance beyond the horizon counts only if the tokens cannot be
      * taken before it: a signal dated far in the future must not make present ones wait for its time.
      *
-     * @return milliseconds, exact, at least 1; 0 if the bucket is too small for it
+     * @return milliseconds, exact, at least 1; 0 if the bucket is too small for the tokens
      */
     long retryAfterMs(long tokens, long nowMs, long horizonMs) {
         long cost = tokens * TOKEN;
@@ -149,7 +151,10 @@ final class TokenBucket {
         return Math.max(1, history.availableMs(limits, cost, Long.MAX_VALUE) - nowMs);
     }
 
-    /** Whole tokens in the bucket at {@code nowMs} under limits that need not be adopted; of the past, only the newest level. */
+    /**
+     * Returns the whole tokens in the bucket at {@code nowMs} under limits that need not be adopted. For a time in the
+     * past, returns those of the newest level.
+     */
     long tokens(long ratePerSec, long burst, long nowMs) {
         BucketLimits under = limits.are(ratePerSec, burst) ? limits : new BucketLimits(ratePerSec, burst, weighted);
         if (!isUsed()) {
@@ -164,7 +169,7 @@ final class TokenBucket {
         return nowMs < history.endMs();
     }
 
-    /** Whether a time is so old that it cannot be judged exactly any more. */
+    /** Whether a time is too old to be judged exactly. */
     boolean isBeyondHistory(long nowMs) {
         return history.isFolded(nowMs);
     }
@@ -177,7 +182,7 @@ final class TokenBucket {
         return history.memoryBytes();
     }
 
-    /** Levels of bytes would not fit in nano-tokens. */
+    /** Returns the unit of the stored level: levels of bytes would not fit in nano-tokens. */
     private long storedPerThousandth() {
         return weighted ? 1 : NANOS_PER_THOUSANDTH;
     }
@@ -189,7 +194,9 @@ final class TokenBucket {
                 .putLong(fullAtMs);
     }
 
-    /** Reads the newest level. Without a stored history, as older versions wrote it, the history begins here. */
+    /**
+     * Reads the newest level. Without a stored history, which older versions did not write, the history begins here.
+     */
     void read(ByteBuffer in) {
         long level = in.getLong() / storedPerThousandth();
         long atMs = in.getLong();
@@ -209,7 +216,10 @@ final class TokenBucket {
         runsToLoad = history.read(in);
     }
 
-    /** Notes that stored chunks of the history must be removed: a build that does not know them has decided since. */
+    /**
+     * Notes that stored chunks of the history must be deleted: an older build, which does not know them, has decided
+     * since.
+     */
     void staleHistory() {
         historyIsStale = true;
     }
@@ -218,7 +228,7 @@ final class TokenBucket {
         return historyIsStale;
     }
 
-    /** How many chunks of the history must be loaded. */
+    /** Returns the number of chunks of the history that must be loaded. */
     int runsToLoad() {
         return runsToLoad;
     }
@@ -227,7 +237,7 @@ final class TokenBucket {
         history.load(id, chunk);
     }
 
-    /** All chunks were passed to {@link #loadRun}. */
+    /** Completes loading, after all chunks were passed to {@link #loadRun}. */
     void loaded() {
         long endMs = history.endMs();
         long endLevel = history.endLevel();
@@ -243,7 +253,7 @@ final class TokenBucket {
         }
     }
 
-    /** Passes on each stored chunk of the history that changed; null for each that is gone. */
+    /** Passes on each stored chunk of the history that changed; null for each removed one. */
     void writeRuns(BiConsumer<Integer, byte @Nullable []> chunks) {
         history.writeRuns(chunks);
     }

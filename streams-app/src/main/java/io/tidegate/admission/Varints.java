@@ -2,7 +2,10 @@ package io.tidegate.admission;
 
 import java.nio.ByteBuffer;
 
-/** Numbers in as few bytes as they need: seven bits in each byte, the lowest first; the highest bit says that another byte follows. */
+/**
+ * Numbers in as few bytes as possible: seven bits per byte, the lowest first; the highest bit marks that another byte
+ * follows.
+ */
 final class Varints {
     static final int BYTES_MAX = 10;
 
@@ -20,7 +23,7 @@ final class Varints {
         out.put((byte) rest);
     }
 
-    /** @throws IllegalStateException if no number ends within the bytes that are left */
+    /** @throws IllegalStateException if the number does not end within the remaining bytes */
     static long get(ByteBuffer in) {
         long value = 0;
         for (int shift = 0; shift < Long.SIZE && in.hasRemaining(); shift += BITS) {

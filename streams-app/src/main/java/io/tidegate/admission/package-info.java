@@ -1,5 +1,5 @@
 /**
- * May it pass: the token bucket, the entity set, and one decision over (config, usage, signal, time).
+ * Admission: the token bucket, the entity set, and the decision as a function of config, usage, signal and time.
  *
  * <p>Pure: no Kafka, no clock, no I/O. Depends on {@code tenant} and {@code signal} only. Start at {@link
  * io.tidegate.admission.Admission}.
