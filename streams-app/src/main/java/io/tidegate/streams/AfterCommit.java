@@ -5,11 +5,11 @@ import java.util.List;
 import java.util.function.IntToLongFunction;
 
 /**
- * What stages do once a transaction of their thread is committed, on the same thread, before it does anything else. If the
- * outcome of a commit is unknown, nothing is run, and the thread ends. One object per instance. Thread-safe.
+ * The work of stages after a commit. It runs on the thread whose transaction was committed, before anything else. If
+ * the outcome of a commit is unknown, no work runs, and the thread ends. One object per instance. Thread-safe.
  */
 public final class AfterCommit {
-    /** An offset for a partition in which nothing was acknowledged. */
+    /** The offset of a partition in which no record was acknowledged. */
     public static final long NONE = -1;
 
     /** Work of one stage. Owned by the stage's thread. */
@@ -18,8 +18,8 @@ public final class AfterCommit {
         /**
          * Runs the work.
          *
-         * @param lastOffsets the offset of the last record of {@code signals-accepted} that this thread's transactions have
-         *     written to a partition; {@link #NONE} if there is none
+         * @param lastOffsets returns the offset of the last record that this thread's transactions have written to a
+         *     partition of {@code signals-accepted}; {@link #NONE} if there is none
          */
         void run(IntToLongFunction lastOffsets);
     }
@@ -33,30 +33,30 @@ public final class AfterCommit {
     }
 
     /**
-     * For tests of what can happen in these moments.
+     * Creates an object with hooks, for tests of failures at these points.
      *
-     * @param before run when a transaction is committed and no work has begun
-     * @param after run when all work is done
+     * @param before run when a transaction is committed, before all work
+     * @param after run after all work is done
      */
     public AfterCommit(Runnable before, Runnable after) {
         this.before = before;
         this.after = after;
     }
 
-    /** Adds work of a stage of the current thread. */
+    /** Adds the work of a stage of the current thread. */
     public void add(Work work) {
         ofThread.get().add(work);
     }
 
-    /** Removes work of a stage that is closed, which does not run any more. */
+    /** Removes the work of a closed stage, which is not run any more. */
     public void remove(Work work) {
         ofThread.get().remove(work);
     }
 
     /**
-     * Runs all work of the current thread, whichever fails.
+     * Runs all work of the current thread, even if some of it fails.
      *
-     * @throws RuntimeException the first failure; the others are suppressed by it
+     * @throws RuntimeException the first failure, with the others suppressed
      */
     void run(IntToLongFunction lastOffsets) {
         before.run();

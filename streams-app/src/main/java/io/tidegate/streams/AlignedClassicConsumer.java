@@ -13,7 +13,7 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
 /**
- * A thread's consumer in the classic group protocol, whose partitions are {@linkplain AlignedReads aligned}.
+ * A thread's consumer for the classic group protocol, whose partitions are {@linkplain AlignedReads aligned}.
  *
  * <p>Not thread-safe, like any consumer.
  */

@@ -16,7 +16,7 @@ import org.apache.kafka.streams.internals.ConsumerWrapper;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A thread's consumer in the streams group protocol, whose partitions are {@linkplain AlignedReads aligned}.
+ * A thread's consumer for the streams group protocol, whose partitions are {@linkplain AlignedReads aligned}.
  *
  * <p>Not thread-safe, like any consumer.
  */

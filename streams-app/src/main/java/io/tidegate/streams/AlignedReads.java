@@ -15,23 +15,25 @@ import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Withholds the records of a consumer that lie beyond the {@linkplain Alignment#limitMs limit} or are not {@linkplain Readiness
- * ready}, and delivers them when the limit has risen and they are.
+ * Withholds the records of a consumer that are beyond the {@linkplain Alignment#limitMs limit} or not {@linkplain
+ * Readiness ready}, and delivers them when the limit has risen and they are ready.
  *
  * <p>A poll returns many records of a partition at once, which may span more record time than the whole window. So the
- * limit cuts within a poll: what lies beyond it stays here, at most one poll's records of each partition, and the partition
- * is paused meanwhile. The caller pauses partitions too. A partition is fetched only if neither has paused it, and the
- * caller sees its own pauses and positions only.
+ * limit applies within a poll: the records beyond it stay here, at most those of one poll per partition, and the
+ * partition is paused in the meantime. The caller pauses partitions too. A partition is fetched only if neither has
+ * paused it, and the caller sees only its own pauses and positions.
  *
- * <p>A record whose time is later than now is never withheld: nobody could say when to deliver it.
+ * <p>A record with a time in the future is never withheld: it could not be known when to deliver it.
  *
  * <p>Not thread-safe, like any consumer.
  */
 final class AlignedReads {
-    /** While records are withheld and nothing comes, how soon the consumer is polled again. */
+    /** The interval of polls while records are withheld and none are delivered. */
     private static final Duration POLLS_WITHIN = Duration.ofMillis(5);
 
-    /** While partitions are behind, commits announce how far they are at least this often. */
+    /**
+     * The maximum interval of the commits that announce the progress of partitions, while the limit holds back readers.
+     */
     private static final long ANNOUNCES_WITHIN_MS = 500;
 
     /** The consumer itself. */
@@ -48,9 +50,9 @@ final class AlignedReads {
     }
 
     /**
-     * Records that were polled and not delivered.
+     * The records that were polled and not delivered.
      *
-     * @param next where the consumer goes on after them
+     * @param next the consumer's next position after them
      */
     private record Withheld(
             List<ConsumerRecord<byte[], byte[]>> records,
@@ -65,7 +67,7 @@ final class AlignedReads {
     private final Source source;
     private final Map<TopicPartition, Withheld> withheld = new HashMap<>();
     private final Set<TopicPartition> pausedByCaller = new HashSet<>();
-    /** Partitions of which records came, and that the alignment has to be told about when they go. */
+    /** Partitions whose records were read. The alignment must be informed when they are revoked. */
     private final Set<TopicPartition> read = new HashSet<>();
 
     private long askedToCommitMs;
@@ -77,9 +79,8 @@ final class AlignedReads {
     }
 
     ConsumerRecords<byte[], byte[]> poll(Duration timeout) {
-        // The consumer holds fetched records of the partitions that are paused here. As long as it has any, it does not
-        // wait
-        // in a poll: it looks at them again and again until the time is over, and takes a whole core.
+        // The consumer keeps fetched records of the partitions that are paused here. As long as it has any, a poll does
+        // not block: it checks them in a loop until the timeout, and uses a whole core.
         boolean waits = !withheld.isEmpty() && timeout.compareTo(POLLS_WITHIN) > 0;
         ConsumerRecords<byte[], byte[]> polled = source.poll(waits ? Duration.ZERO : timeout);
         long nowMs = alignment.nowMs();
@@ -120,7 +121,7 @@ final class AlignedReads {
         return new ConsumerRecords<>(delivered, next);
     }
 
-    /** Takes what the limit allows by now of what is withheld. */
+    /** Delivers the withheld records that the limit allows now. */
     private void release(
             long limitMs,
             long nowMs,
@@ -161,7 +162,7 @@ final class AlignedReads {
         }
     }
 
-    /** Others wait for the partition, or do not any more; not where partitions are not aligned. */
+    /** Informs the alignment about the first withheld record of an aligned partition, or that there is none. */
     private void tellWithheld(TopicPartition partition, long timeMs) {
         if (alignment.isAligned(partition)) {
             read.add(partition);
@@ -169,7 +170,10 @@ final class AlignedReads {
         }
     }
 
-    /** Where a part of a partition's records is withheld, the caller goes on with the first of them. */
+    /**
+     * Adds records to the result. If the rest of the partition's records is withheld, the caller's next position is the
+     * first of them.
+     */
     private void deliver(
             TopicPartition partition,
             List<ConsumerRecord<byte[], byte[]>> records,
@@ -202,7 +206,10 @@ final class AlignedReads {
         return records.size();
     }
 
-    /** Before it is said what is withheld behind these records: they are not committed. */
+    /**
+     * Notes delivered records as read but not committed. Must be called before withheld records after them are
+     * reported.
+     */
     private void remember(TopicPartition partition, List<ConsumerRecord<byte[], byte[]>> delivered) {
         if (alignment.isAligned(partition)) {
             read.add(partition);
@@ -210,7 +217,7 @@ final class AlignedReads {
         }
     }
 
-    /** A thread that waits has time to commit; one that does not commits at its interval, if that is short enough. */
+    /** Requests a commit: at once if the thread is idle, else at most once per interval. */
     private void announce(boolean idle, long nowMs) {
         if (idle || nowMs - askedToCommitMs >= ANNOUNCES_WITHIN_MS) {
             askedToCommitMs = nowMs;
@@ -230,19 +237,19 @@ final class AlignedReads {
         source.resume(resumed);
     }
 
-    /** The pauses of the caller. */
+    /** The partitions that the caller has paused. */
     Set<TopicPartition> paused() {
         return Set.copyOf(pausedByCaller);
     }
 
-    /** Where the caller goes on in a partition; null where that is where the consumer goes on. */
+    /** Returns the caller's next position in a partition; null if it equals the consumer's. */
     @Nullable
     Long position(TopicPartition partition) {
         Withheld waiting = withheld.get(partition);
         return waiting == null ? null : waiting.first().offset();
     }
 
-    /** The caller goes on somewhere else. */
+    /** Drops the withheld records of partitions in which the caller has changed its position. */
     void moved(Collection<TopicPartition> partitions) {
         for (TopicPartition partition : partitions) {
             if (withheld.remove(partition) != null) {
@@ -257,8 +264,9 @@ final class AlignedReads {
     }
 
     /**
-     * Gives the withheld records back before partitions are taken away: those that stay are fetched again. Records that
-     * are kept while another instance has the partition would be delivered twice, or others left out.
+     * Drops the withheld records before partitions are revoked: those of partitions that stay are fetched again.
+     * Records that are kept while another instance owns the partition could be delivered twice, or others could be
+     * skipped.
      */
     void beforeRebalance() {
         Set<TopicPartition> assigned = source.assignment();
@@ -275,14 +283,14 @@ final class AlignedReads {
         withheld.clear();
     }
 
-    /** All partitions are gone already. */
+    /** Drops everything, because all partitions are already lost. */
     void lost() {
         pausedByCaller.clear();
         withheld.clear();
         leave(partition -> true);
     }
 
-    /** Forgets partitions that are not assigned any more. */
+    /** Forgets partitions that are no longer assigned. */
     void afterRebalance() {
         Set<TopicPartition> assigned = source.assignment();
         pausedByCaller.retainAll(assigned);

@@ -18,31 +18,31 @@ import org.apache.kafka.streams.processor.internals.TopicPartitionMetadata;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the threads of an instance share so that no partition of {@code signals} is read too far ahead of the others, in
- * this instance and in all others of the group.
+ * The state that the threads of an instance share so that no partition of {@code signals} is read too far ahead of the
+ * others, in this instance and in all others of the group.
  *
  * <pre>
  *   AlignedReads, one for each consumer:  withholds records beyond {@link #limitMs}
  *   TransactionalClients' producers:      {@link #committed}, at once
- *   PartitionWatch, one for the instance: what the group committed, and where partitions end
+ *   PartitionWatch, one for the instance: the group's commits, and the ends of partitions
  * </pre>
  *
- * The offsets that Kafka Streams commits carry the partition's time in their metadata. So the group's offsets are the
- * announcements of the instances to each other, and nothing else has to be written. Thread-safe.
+ * <p>The offsets that Kafka Streams commits carry the partition's time in their metadata. So the group's offsets
+ * announce the progress of each instance to the others, and nothing else has to be written. Thread-safe.
  */
 public final class Alignment {
-    /** Where consumers find it in their config. */
+    /** The key in a consumer's config. */
     static final String CONSUMER_KEY = "tidegate.alignment";
 
-    /** Where it is put into the config of Kafka Streams. */
+    /** The key in the config of Kafka Streams. */
     public static final String KEY = "main.consumer." + CONSUMER_KEY;
 
-    /** Of the skew that is allowed, an eighth is kept for clocks that differ and for times that step back. */
+    /** An eighth of the allowed skew is reserved for clocks that differ and for times that step back. */
     private static final int MARGIN_SHARE = 8;
 
     /**
-     * The limit rises in steps of this share of the window. A partition that waits then goes on with many records at once, and
-     * not with a few after each commit of the slowest: a commit of few records costs as much as one of many.
+     * The limit rises in steps of this share of the window. A waiting partition then continues with many records at
+     * once, and not with a few after each commit of the slowest: a commit of few records costs as much as one of many.
      */
     private static final int STEPS = 8;
 
@@ -55,16 +55,16 @@ public final class Alignment {
     private volatile long limitMs = ReadLimit.NOTHING;
 
     /**
-     * @param topics whose partitions are aligned
-     * @param latenessMaxMs how far apart, in record time, partitions may be read
-     * @param waitMaxMs how long a partition that does not progress is waited for
+     * @param topics the topics whose partitions are aligned
+     * @param latenessMaxMs the maximum distance, in record time, between the partitions as they are read
+     * @param waitMaxMs the maximum time to wait for a partition that does not progress
      * @param clockMs the wall clock
      */
     public Alignment(Collection<String> topics, long latenessMaxMs, long waitMaxMs, LongSupplier clockMs) {
         this(topics, null, latenessMaxMs, waitMaxMs, clockMs);
     }
 
-    /** @param derived a topic into which the signals of the others are written, and that is read beside them */
+    /** @param derived a topic to which the signals of the others are written, and which is read together with them */
     public Alignment(
             Collection<String> others,
             @Nullable String derived,
@@ -86,29 +86,29 @@ public final class Alignment {
                 derived == null ? null : partition -> partition.topic().equals(derived));
     }
 
-    /** Aligns nothing: each partition is read as fast as it can be. */
+    /** Returns an alignment that does nothing: each partition is read as fast as possible. */
     public static Alignment none() {
         Alignment none = new Alignment(List.of(), 0, 0, System::currentTimeMillis);
         none.limitMs = ReadLimit.EVERYTHING;
         return none;
     }
 
-    /** The alignment in a config of Kafka Streams; null where partitions are not aligned. */
+    /** Returns the alignment in a config of Kafka Streams; null if partitions are not aligned. */
     public static @Nullable Alignment of(Map<String, ?> config) {
         return (Alignment) config.get(KEY);
     }
 
-    /** Lets a task that reads partitions of this number commit early, while nothing else can be done. */
+    /** Registers a task that reads partitions with this number, so that it can be asked to commit early. */
     public void opened(int partition, Runnable requestCommit) {
         commitRequests.put(partition, requestCommit);
     }
 
-    /** The task ended. */
+    /** Removes a closed task. */
     public void closed(int partition, Runnable requestCommit) {
         commitRequests.remove(partition, requestCommit);
     }
 
-    /** How far partitions have been read, for the group as far as it is known here. */
+    /** Returns the progress of the partitions, for the whole group as far as it is known here. */
     public synchronized List<Progress> progress() {
         return limit.status().stream()
                 .map(one -> new Progress(
@@ -118,16 +118,17 @@ public final class Alignment {
                 .toList();
     }
 
-    /** Partitions of which records are withheld here. */
+    /** Returns the number of partitions whose records are withheld here. */
     public synchronized long withheldPartitions() {
         return limit.withheldCount();
     }
 
     /**
-     * How far a partition has been read.
+     * The progress of one partition.
      *
-     * @param behindMs by how much the newest record that was committed in any partition is newer
-     * @param ignored why no other partition waits for it; null where it is waited for, or has nothing to be read
+     * @param behindMs how much newer the newest committed record of any partition is
+     * @param ignored the reason why no other partition waits for this one; null if others wait for it, or if all of it
+     *     is read
      */
     public record Progress(
             TopicPartition partition,
@@ -154,7 +155,10 @@ public final class Alignment {
         return limitMs;
     }
 
-    /** Waits until the limit is not the one that is known, for a time at most. An interrupt ends it, and stays set. */
+    /**
+     * Waits until the limit differs from {@code knownMs}, up to a maximum time. An interrupt ends the wait and stays
+     * set.
+     */
     synchronized void awaitOtherLimit(long knownMs, Duration atMost) {
         long deadline = System.nanoTime() + atMost.toNanos();
         try {
@@ -166,12 +170,12 @@ public final class Alignment {
         }
     }
 
-    /** The offsets of a transaction that was committed here. */
+    /** Notes the offsets of a transaction that was committed here. */
     public void committed(Map<TopicPartition, OffsetAndMetadata> offsets) {
         committed(offsets, nowMs());
     }
 
-    /** @param askedMs when the offsets were asked for */
+    /** @param askedMs the time at which the offsets were requested */
     synchronized void committed(Map<TopicPartition, OffsetAndMetadata> offsets, long askedMs) {
         offsets.forEach((partition, offset) -> {
             if (isAligned(partition)) {
@@ -201,7 +205,7 @@ public final class Alignment {
         update();
     }
 
-    /** Commits what was read of those partitions that others may wait for. */
+    /** Requests commits of the partitions that others may wait for. */
     void commitEarly(Collection<TopicPartition> partitions) {
         for (TopicPartition partition : partitions) {
             Runnable request = commitRequests.get(partition.partition());
@@ -215,7 +219,7 @@ public final class Alignment {
         return limit.isWorthACommit(partition);
     }
 
-    /** Changes what is known, in one step. */
+    /** Updates several observations in one step. */
     synchronized void learn(Consumer<ReadLimit> change) {
         change.accept(limit);
         update();

@@ -10,13 +10,14 @@ import org.apache.kafka.streams.state.internals.CachedStateStore;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A state store that holds nothing: Kafka Streams tells it before each commit of its task, while what is written to other
- * stores still belongs to the transaction.
+ * A state store without content, which Kafka Streams calls before each commit of its task, while writes to other stores
+ * still belong to the transaction.
  *
- * <p>Implements an internal interface, because processors and ordinary stores are not told: Kafka Streams 4.3.1 flushes its
- * own write-back caches in {@code StreamTask.prepareCommit}, before the producer is flushed and offsets are sent, and it
- * knows them by this interface. What is gathered in memory until then is such a cache. A closed task's processor takes
- * its action back, so a task that is revived, recycled or handed over begins with none. Owned by the task's thread.
+ * <p>Implements an internal interface, because processors and ordinary stores get no such call: Kafka Streams 4.3.1
+ * flushes its own write-back caches in {@code StreamTask.prepareCommit}, before the producer is flushed and offsets are
+ * sent, and recognizes them by this interface. Changes gathered in memory until then are such a cache. The processor of
+ * a closed task removes its action, so a task that is revived, recycled or handed over starts without one. Owned by the
+ * task's thread.
  */
 public final class BeforeCommit implements StateStore, CachedStateStore<byte[], byte[]> {
     /** The store of the first stage. */
@@ -33,13 +34,13 @@ public final class BeforeCommit implements StateStore, CachedStateStore<byte[], 
         this.name = name;
     }
 
-    /** Sets what is done before each commit from now on. */
+    /** Sets the action before each commit. */
     public void run(Runnable write) {
         action = write;
     }
 
     /**
-     * Sets what is done before each commit from now on; it may forward. To be called by {@code init} of the processor that
+     * Sets the action before each commit; it may forward. Must be called by {@code init} of the processor that
      * forwards.
      */
     public void runForwarding(ProcessorContext<?, ?> context, Runnable write) {
@@ -56,7 +57,7 @@ public final class BeforeCommit implements StateStore, CachedStateStore<byte[], 
         };
     }
 
-    /** Takes the action back. */
+    /** Removes the action. */
     public void forget() {
         action = null;
     }
@@ -68,7 +69,9 @@ public final class BeforeCommit implements StateStore, CachedStateStore<byte[], 
         }
     }
 
-    /** The task is about to become a standby, or to cease being one: its processor is gone or not there yet. */
+    /**
+     * Does nothing: the task is about to become a standby or to cease being one, and has no processor at this moment.
+     */
     @Override
     public void clearCache() {
         forget();

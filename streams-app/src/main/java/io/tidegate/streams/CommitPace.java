@@ -3,16 +3,20 @@ package io.tidegate.streams;
 import java.util.function.LongSupplier;
 
 /**
- * When a thread commits before Kafka Streams does it by itself: at the commit interval, unless it has much to process.
+ * Decides when a thread commits earlier than Kafka Streams would: at the commit interval, unless the thread has a
+ * backlog.
  *
- * <p>A commit takes time, and writes what has changed of every tenant. A thread that has caught up commits often, so that
- * nobody waits for what it wrote. A thread that works on a backlog loses a large part of its time to such commits, and nobody
- * gains from them; it commits at the longer interval that Kafka Streams is given.
+ * <p>A commit takes time, and writes the changes of every tenant. A thread that has caught up commits often, so that
+ * its output is visible soon. A thread with a backlog would lose a large part of its time to such commits without
+ * benefit; it commits at the longer interval of Kafka Streams.
  *
  * <p>Time comes from a monotonic clock. Not thread-safe; owned by the thread.
  */
 final class CommitPace {
-    /** A thread with as many records to process has a backlog: more than come during one commit in normal operation. */
+    /**
+     * The number of records to process that counts as a backlog: more than arrive during one commit in normal
+     * operation.
+     */
     static final int BACKLOG_RECORDS = 500;
 
     private final long intervalNanos;
@@ -25,7 +29,7 @@ final class CommitPace {
         committedNanos = nanos.getAsLong();
     }
 
-    /** @param pending records that were delivered to the thread and not processed */
+    /** @param pending the number of records delivered to the thread and not processed */
     boolean isDue(int pending) {
         return pending < BACKLOG_RECORDS && nanos.getAsLong() - committedNanos >= intervalNanos;
     }

@@ -6,33 +6,33 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.streams.processor.api.ProcessorSupplier;
 
 /**
- * Guards that no stage of an instance skips a record or commits one twice: it connects what a thread's consumer delivers,
- * what the thread's stages process, and what the thread's producer commits.
+ * Ensures that no stage of an instance skips a record or commits one twice: it compares the records that a thread's
+ * consumer delivers, those that the thread's stages process, and the offsets that the thread's producer commits.
  *
- * <p>Kafka Streams 4.3.1 has several ways in which a thread goes on after its transaction was aborted, or after its
- * consumer moved past records that no task processed. Each of them ends in a commit of an offset above records that nobody
- * decided on. {@link ThreadProgress} fails the thread before such a commit, for every stage and with both group protocols;
- * the thread that replaces it begins at the committed offset. One object per instance. Thread-safe.
+ * <p>Kafka Streams 4.3.1 has several ways in which a thread continues after its transaction was aborted, or after its
+ * consumer moved past records that no task processed. Each of them ends in a commit of an offset above records without
+ * a decision. {@link ThreadProgress} fails the thread before such a commit, for every stage and with both group
+ * protocols; the thread that replaces it starts at the committed offset. One object per instance. Thread-safe.
  */
 public final class Continuity {
-    /** Asks the brokers; used only where a thread's consumer has moved in an unexpected way. */
+    /** Queries the brokers; used only if a thread's consumer has moved in an unexpected way. */
     @FunctionalInterface
     public interface Records {
-        /** Whether a partition has committed records from an offset up to, without, another. */
+        /** Whether a partition has committed records from one offset up to, but not including, another. */
         boolean exist(TopicPartition partition, long from, long to);
     }
 
     private final ThreadLocal<ThreadProgress> ofThread;
     private final AfterCommit afterCommit;
 
-    /** Commits are left to Kafka Streams. */
+    /** Creates an object that leaves commits to Kafka Streams. */
     public Continuity(Records records) {
         this(records, new AfterCommit(), Long.MAX_VALUE);
     }
 
     /**
-     * @param afterCommit what stages do once a transaction is committed
-     * @param commitIntervalMs how often a thread without a backlog commits
+     * @param afterCommit the work of stages after a transaction is committed
+     * @param commitIntervalMs the commit interval of a thread without a backlog
      */
     public Continuity(Records records, AfterCommit afterCommit, long commitIntervalMs) {
         this(records, afterCommit, commitIntervalMs, System::nanoTime);
@@ -49,12 +49,12 @@ public final class Continuity {
         return ofThread.get();
     }
 
-    /** What stages do once their thread's transaction is committed. */
+    /** The work of stages after their thread's transaction is committed. */
     public AfterCommit afterCommit() {
         return afterCommit;
     }
 
-    /** A stage whose thread fails rather than skip a record of it. */
+    /** Wraps a stage so that its thread fails rather than skip a record. */
     public <K, V> ProcessorSupplier<byte[], byte[], K, V> guarded(ProcessorSupplier<byte[], byte[], K, V> stage) {
         return () -> new GuardedStage<>(stage.get(), this);
     }

@@ -8,16 +8,17 @@ import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How far the whole group had read the inputs of the stages at one moment, and which partitions no instance owned.
+ * The progress of the whole group in the inputs of the stages at one moment, and the partitions that no instance owned.
  *
- * <p>The lag of a partition is the distance from the group's committed offset to the end of the log. So it counts partitions
- * without an owner too, and records that cannot be read yet because a transaction before them is open. Immutable.
+ * <p>The lag of a partition is the distance from the group's committed offset to the end of the log. So it includes
+ * partitions without an owner, and records that cannot be read yet because a transaction before them is open.
+ * Immutable.
  */
 public final class GroupProgress {
     public static final String ROUTE = "route";
     public static final String ADMIT = "admit";
 
-    /** Nothing is known yet. */
+    /** The value before the first answer of the brokers. */
     static final GroupProgress UNKNOWN = new GroupProgress(null, Map.of(), Set.of());
 
     private final @Nullable Topics topics;
@@ -25,8 +26,8 @@ public final class GroupProgress {
     private final Set<TopicPartition> ownerless;
 
     /**
-     * @param lag of each partition that is an input of a stage
-     * @param ownerless partitions that no instance has owned for longer than a rebalance takes
+     * @param lag the lag of each input partition of a stage
+     * @param ownerless the partitions that no instance has owned for longer than a rebalance takes
      */
     GroupProgress(@Nullable Topics topics, Map<TopicPartition, Long> lag, Collection<TopicPartition> ownerless) {
         this.topics = topics;
@@ -38,12 +39,12 @@ public final class GroupProgress {
         return topics != null;
     }
 
-    /** The lag of one partition; null if it is not known. */
+    /** Returns the lag of one partition; null if it is unknown. */
     public @Nullable Long lag(TopicPartition partition) {
         return lag.get(partition);
     }
 
-    /** The lag of all inputs of a stage. */
+    /** Returns the lag of all inputs of a stage. */
     public long lag(String stage) {
         return lag.entrySet().stream()
                 .filter(one -> stageOf(one.getKey()).equals(stage))
@@ -51,7 +52,7 @@ public final class GroupProgress {
                 .sum();
     }
 
-    /** The lag of a stage's inputs with this partition number. */
+    /** Returns the lag of a stage's inputs with this partition number. */
     public long lag(String stage, int partition) {
         return lag.entrySet().stream()
                 .filter(one -> one.getKey().partition() == partition
@@ -60,22 +61,25 @@ public final class GroupProgress {
                 .sum();
     }
 
-    /** All records that the group has yet to read. */
+    /** Returns the number of records that the group has yet to read. */
     public long totalLag() {
         return lag.values().stream().mapToLong(Long::longValue).sum();
     }
 
-    /** Partitions of {@code signals}, and shards of the other stages, that no instance owns. */
+    /** The partitions of {@code signals}, and the shards of the other stages, that no instance owns. */
     public Set<TopicPartition> ownerless() {
         return ownerless;
     }
 
-    /** {@code route} or {@code admit}. */
+    /** Returns {@code route} or {@code admit}. */
     public String stageOf(TopicPartition partition) {
         return topics == null ? ROUTE : stageOf(topics, partition.topic());
     }
 
-    /** The stage of a task that reads these partitions; that of a task of both stages is {@code admit}, whose state it has. */
+    /**
+     * Returns the stage of a task that reads these partitions. A task of both stages is {@code admit}, whose state it
+     * has.
+     */
     static String stageOfTask(Topics topics, Collection<TopicPartition> read) {
         return read.stream().anyMatch(one -> stageOf(topics, one.topic()).equals(ADMIT)) ? ADMIT : ROUTE;
     }

@@ -31,12 +31,13 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Asks the brokers every {@link #EVERY} how far the whole group has read, where the logs end, and which member owns which
- * partition. What the consumers of this instance know is not enough: it says nothing of partitions that nobody owns, and
- * ends where the first open transaction begins.
+ * Queries the brokers every {@link #EVERY} for the progress of the whole group, the ends of the logs, and the owner of
+ * each partition. The consumers of this instance do not know enough: they know nothing about partitions without an
+ * owner, and see each log only up to its first open transaction.
  *
- * <p>The tasks of this instance are taken from Kafka Streams instead: after a crash, brokers still count partitions for the
- * dead member until its session ends, although nobody works on them. A dead member of this instance has its client id.
+ * <p>The tasks of this instance come from Kafka Streams instead: after a crash, brokers still attribute partitions to
+ * the dead member until its session ends, although no instance processes them. A dead member of this instance has its
+ * client id.
  */
 final class GroupWatch implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(GroupWatch.class);
@@ -47,8 +48,8 @@ final class GroupWatch implements AutoCloseable {
     /**
      * The active tasks of this instance.
      *
-     * @param clientIds of the threads' consumers
-     * @param partitions that the tasks read
+     * @param clientIds the client ids of the threads' consumers
+     * @param partitions the partitions that the tasks read
      */
     record Here(Set<String> clientIds, Set<TopicPartition> partitions) {}
 
@@ -88,7 +89,7 @@ final class GroupWatch implements AutoCloseable {
         var unused = thread.scheduleWithFixedDelay(this::look, 0, EVERY.toMillis(), TimeUnit.MILLISECONDS);
     }
 
-    /** As of the last look that the brokers answered. */
+    /** Returns the progress as of the last successful query. */
     GroupProgress progress() {
         return progress;
     }
@@ -119,7 +120,10 @@ final class GroupWatch implements AutoCloseable {
         }
     }
 
-    /** Commands share the task of their shard, and additional partitions are empty. */
+    /**
+     * Whether a partition must have an owner. Commands share the task of their shard, and additional partitions are
+     * empty.
+     */
     private boolean needsAnOwner(TopicPartition partition) {
         return topics.signals().contains(partition.topic())
                 || (!partition.topic().equals(topics.commands()) && partition.partition() < shards);
@@ -135,7 +139,9 @@ final class GroupWatch implements AutoCloseable {
         return inputs;
     }
 
-    /** A partition that no broker answers for, because it has no leader for example, keeps its last known lag. */
+    /**
+     * Updates the lags. A partition without an answer, for example because it has no leader, keeps its last known lag.
+     */
     private void learnLag(Admin client, Set<TopicPartition> inputs)
             throws ExecutionException, TimeoutException, InterruptedException {
         Map<TopicPartition, OffsetAndMetadata> committed =
@@ -145,7 +151,7 @@ final class GroupWatch implements AutoCloseable {
         Map<TopicPartition, OffsetSpec> earliest = inputs.stream()
                 .filter(one -> committed.get(one) == null)
                 .collect(Collectors.toMap(one -> one, one -> OffsetSpec.earliest()));
-        // To the end of the log, past transactions that are open.
+        // Up to the end of the log, past open transactions.
         ListOffsetsOptions all = new ListOffsetsOptions(IsolationLevel.READ_UNCOMMITTED);
         ListOffsetsResult ends = client.listOffsets(latest, all);
         ListOffsetsResult beginnings = client.listOffsets(earliest, all);

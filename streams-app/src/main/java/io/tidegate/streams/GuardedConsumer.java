@@ -10,7 +10,7 @@ import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.consumer.OffsetOutOfRangeException;
 import org.apache.kafka.common.TopicPartition;
 
-/** A thread's consumer with the classic group protocol, which reports what it delivers to {@link Continuity}. */
+/** A thread's consumer for the classic group protocol, which reports the delivered records to {@link Continuity}. */
 final class GuardedConsumer extends AlignedClassicConsumer {
     private final Continuity continuity;
     private final LostRecords lost;

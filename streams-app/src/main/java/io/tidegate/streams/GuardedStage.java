@@ -7,13 +7,13 @@ import org.apache.kafka.streams.processor.api.Record;
 import org.apache.kafka.streams.processor.api.RecordMetadata;
 import org.jspecify.annotations.Nullable;
 
-/** Reports each record that a stage processes to its thread's {@link ThreadProgress}. Owned by the task's thread. */
+/** Reports each processed record of a stage to its thread's {@link ThreadProgress}. Owned by the task's thread. */
 final class GuardedStage<K, V> implements Processor<byte[], byte[], K, V> {
     private final Processor<byte[], byte[], K, V> stage;
     private final Continuity continuity;
     private ThreadProgress thread;
     private ProcessorContext<K, V> context;
-    /** Of the last record; records come in runs of one topic, and a task has one partition of each. */
+    /** The partition of the last record; records arrive in runs of one topic, and a task has one partition of each. */
     private @Nullable PartitionProgress partition;
 
     private boolean isOrphaned;
@@ -60,7 +60,7 @@ final class GuardedStage<K, V> implements Processor<byte[], byte[], K, V> {
         stage.close();
     }
 
-    /** The transaction that has its outputs was aborted while it was open: it must not go on. */
+    /** Stops the stage, because the transaction with its outputs was aborted while the stage was open. */
     void orphan() {
         isOrphaned = true;
     }

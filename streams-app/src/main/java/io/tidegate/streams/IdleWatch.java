@@ -4,10 +4,10 @@ import java.time.Duration;
 import java.util.function.BooleanSupplier;
 
 /**
- * Notices that an instance has waited for tasks for too long.
+ * Detects that an instance has waited for tasks for too long.
  *
- * <p>Such an instance may be one whom the group forgot: a new member is given tasks. An instance that has tasks, and waits
- * for them to be restored, is left alone.
+ * <p>The group may have forgotten such an instance: if it joins again, it is assigned tasks. An instance that has
+ * tasks, and waits for them to be restored, is left alone.
  *
  * <p>Not thread-safe.
  */
@@ -21,10 +21,10 @@ final class IdleWatch {
     }
 
     /**
-     * Looks once; true when the wait has been too long, and then again only after as long.
+     * Checks once. Returns true when the wait has been too long, and then again only after the same time.
      *
-     * @param rebalancing whether tasks are being given out or restored
-     * @param hasTasks whether there are tasks here, in any state; asked only when the time is over
+     * @param rebalancing whether tasks are being assigned or restored
+     * @param hasTasks whether there are tasks here, in any state; called only when the time is over
      */
     boolean tooLong(boolean rebalancing, BooleanSupplier hasTasks, long nowNanos) {
         if (!rebalancing || !waiting) {

@@ -6,9 +6,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Notices transactions of producers that stay open in the ingress topics. All signals behind one wait, whatever their tenant,
- * because Tidegate reads committed records only; brokers end it when it times out. Each is reported once, when it is open at
- * two looks in a row. {@link #look} is called by one thread.
+ * Detects transactions of producers that stay open in the ingress topics. All signals behind one wait, whatever their
+ * tenant, because Tidegate reads committed records only; brokers end it when it times out. Each is reported once, when
+ * two consecutive checks find it open. Only one thread calls {@link #look}.
  */
 final class IngressTransactions {
     private static final Logger LOG = LoggerFactory.getLogger(IngressTransactions.class);
@@ -17,7 +17,7 @@ final class IngressTransactions {
     private Set<Key> reported = Set.of();
     private volatile int heldUp;
 
-    /** The same transaction goes on while its producer writes more. */
+    /** Identifies a transaction, which stays the same while its producer writes more. */
     private record Key(String partition, long producerId, long startOffset) {
         static Key of(OpenTransactions.OpenTransaction one) {
             return new Key(one.partition().toString(), one.producerId(), one.startOffset());

@@ -29,12 +29,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One running instance: Kafka Streams with Tidegate's topology, and what to do when a thread of it fails or the disk
- * fills up.
+ * One running instance: Kafka Streams with Tidegate's topology, and the reaction to failed threads and full disks.
  *
- * <p>A thread that fails is replaced: it begins at the committed offset, so nothing is lost or doubled. A failure that a
- * restart cannot fix (damage, a gap), or too many in a short time, ends the instance. While the disk has too little
- * room the instance pauses: signals wait in Kafka. Thread-safe.
+ * <p>A thread that fails is replaced. The new thread starts at the committed offset, so nothing is lost or duplicated.
+ * A failure that a restart cannot fix (damage, a gap), or too many failures in a short time, end the instance. While
+ * the disk has too little room the instance pauses: signals wait in Kafka. Thread-safe.
  */
 public final class Instance implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Instance.class);
@@ -44,7 +43,7 @@ public final class Instance implements AutoCloseable {
     private static final Duration IDLE_MAX = Duration.ofMinutes(1);
     private static final Duration CLOSE_WITHIN = Duration.ofSeconds(60);
 
-    /** How much more than the least free space there must be before work goes on, so that it does not flap. */
+    /** The free space required to resume, relative to the minimum, so that the instance does not flap. */
     private static final double RESUME_FACTOR = 1.1;
 
     private final TransactionalClients clients;
@@ -71,12 +70,12 @@ public final class Instance implements AutoCloseable {
     private volatile @Nullable Throwable lastFailure;
 
     /**
-     * @param topics of the topology
-     * @param shards partitions of each topic keyed by tenant
-     * @param session how long brokers keep the tasks of an instance that is silent
-     * @param alignment of the partitions of {@code signals}; null: each is read as fast as it can be
-     * @param continuity that the topology's stages report to
-     * @param listener told of threads that fail
+     * @param topics the topics of the topology
+     * @param shards the number of partitions of each topic keyed by tenant
+     * @param session how long brokers keep the tasks of a silent instance
+     * @param alignment aligns the partitions of {@code signals}; null: each is read as fast as possible
+     * @param continuity receives the reports of the topology's stages
+     * @param listener receives the failures of threads
      */
     public Instance(
             Topology topology,
@@ -125,7 +124,7 @@ public final class Instance implements AutoCloseable {
         view = new InstanceView(streams, topics, shards, restores, session, failures, notices, group::progress);
     }
 
-    /** Starts, and returns when all configs are read; records are processed some time later ({@link #awaitRunning}). */
+    /** Starts, and returns when all configs are read; processing of records begins later ({@link #awaitRunning}). */
     public void start() {
         streams.start();
         clients.start();
@@ -136,7 +135,7 @@ public final class Instance implements AutoCloseable {
                 watch.scheduleWithFixedDelay(this::checkIdle, 0, CHECK_EVERY.toMillis(), TimeUnit.MILLISECONDS);
     }
 
-    /** Waits until all tasks of this instance run; false if that takes too long or the instance ends before. */
+    /** Waits until all tasks of this instance run; returns false on timeout or if the instance ends before. */
     public boolean awaitRunning(Duration within) throws InterruptedException {
         return running.await(within.toMillis(), TimeUnit.MILLISECONDS)
                 && streams.state().isRunningOrRebalancing();
@@ -145,7 +144,7 @@ public final class Instance implements AutoCloseable {
     /**
      * Waits until the instance has ended.
      *
-     * @return why it ended by itself; null where it was {@linkplain #close closed}
+     * @return the failure that ended it; null if it was {@linkplain #close closed}
      */
     public @Nullable Throwable awaitEnd() throws InterruptedException {
         ended.await();
@@ -156,7 +155,7 @@ public final class Instance implements AutoCloseable {
         return view;
     }
 
-    /** How many transactions of producers hold up the readers of the ingress topics. */
+    /** Returns the number of producers' transactions that block the readers of the ingress topics. */
     public int openIngressTransactions() {
         return clients.openIngressTransactions();
     }
@@ -179,7 +178,7 @@ public final class Instance implements AutoCloseable {
         }
     }
 
-    /** Continues if there is no other cause to be paused. Idempotent. */
+    /** Resumes processing unless there is another cause for the pause. Idempotent. */
     public void resume(PauseCause cause) {
         if (notices.isPausedFor(cause) && notices.resumed(cause)) {
             streams.resume();
@@ -187,7 +186,7 @@ public final class Instance implements AutoCloseable {
         }
     }
 
-    /** Ends the instance because of something that it cannot fix; {@link #awaitEnd} returns it. */
+    /** Ends the instance with a failure that it cannot fix; {@link #awaitEnd} returns it. */
     public void end(Throwable why) {
         LOG.error("stopping: {}", why.getMessage());
         fatal = why;
@@ -196,18 +195,18 @@ public final class Instance implements AutoCloseable {
     }
 
     /**
-     * Processes records of the ingress topics only when they are ready; before {@link #start}.
+     * Processes records of the ingress topics only when they are ready. Must be called before {@link #start}.
      *
-     * @param isReady asked by stream threads often, so it must return at once. A record that is not ready waits in Kafka, with the
-     *     partition behind it, and is asked for again
-     * @param why why records are not ready; null if all are
+     * @param isReady called often by stream threads, so it must return at once. A record that is not ready waits in
+     *     Kafka, blocks the records behind it in its partition, and is checked again
+     * @param why the reason why records are not ready; null if all are
      */
     public void processWhenReady(Predicate<ConsumerRecord<byte[], byte[]>> isReady, Supplier<@Nullable String> why) {
         readiness.decidedBy(isReady);
         notices.waits(why);
     }
 
-    /** Each rule that topics break now, with the command that fixes it. */
+    /** Sets the rules that topics violate now, each with the command that fixes it. */
     public void topicFindings(List<String> findings) {
         notices.topicFindings(findings);
     }
@@ -217,12 +216,12 @@ public final class Instance implements AutoCloseable {
         onThreadFailure = action;
     }
 
-    /** What Kafka Streams and its clients measure. */
+    /** The metrics of Kafka Streams and its clients. */
     public Map<MetricName, ? extends Metric> kafkaMetrics() {
         return streams.metrics();
     }
 
-    /** Commits what is done, leaves the group, so that others go on at once, and stops. */
+    /** Commits the finished work, leaves the group, so that other instances take over at once, and stops. */
     @Override
     public void close() {
         closing.countDown();
@@ -270,7 +269,7 @@ public final class Instance implements AutoCloseable {
             return StreamThreadExceptionResponse.SHUTDOWN_CLIENT;
         }
         if (hasCause(failure, OutOfMemoryError.class)) {
-            // Nothing that ran in this process can be relied on, and another thread would only fail again.
+            // The state of this process can no longer be trusted, and another thread would only fail again.
             fatal = new IllegalStateException(
                     ("out of memory: the heap of %d MiB is full (%s). Give Java a larger one (-Xmx), or lower cache.bytes"
                                     + " and entities.max on all instances")
@@ -298,7 +297,7 @@ public final class Instance implements AutoCloseable {
         return StreamThreadExceptionResponse.REPLACE_THREAD;
     }
 
-    /** On the thread that failed, before its successor begins; ends early when the instance is closed. */
+    /** Waits on the failed thread, before its successor starts. Closing the instance ends the wait. */
     private void pause(long pauseMs) {
         try {
             var unused = closing.await(pauseMs, TimeUnit.MILLISECONDS);
@@ -341,7 +340,10 @@ public final class Instance implements AutoCloseable {
         }
     }
 
-    /** Whether this instance has tasks with a store, running or being restored; without any it decides and writes nothing. */
+    /**
+     * Whether this instance has tasks with a store, running or in restoration; without any it decides and writes
+     * nothing.
+     */
     private boolean hasTasks() {
         return !streams.allLocalStorePartitionLags().isEmpty();
     }

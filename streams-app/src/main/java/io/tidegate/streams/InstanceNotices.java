@@ -6,9 +6,11 @@ import java.util.Map;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
-/** What an operator must know about an instance: why it is paused, and which rules its topics break. Thread-safe. */
+/**
+ * Notices for the operator of an instance: the causes of its pause, and the rules that its topics violate. Thread-safe.
+ */
 public final class InstanceNotices {
-    /** Why an instance pauses. It resumes by itself when no cause is left. */
+    /** A cause of a pause. The instance resumes by itself when no cause is left. */
     public enum PauseCause {
         DISK,
         TOPICS
@@ -32,12 +34,12 @@ public final class InstanceNotices {
         return pauses.containsKey(cause);
     }
 
-    /** Why the instance is paused; empty if it is not. */
+    /** Returns the reasons why the instance is paused; empty if it is not. */
     public synchronized List<String> pausedBecause() {
         return List.copyOf(pauses.values());
     }
 
-    /** Each broken rule of a topic, with the command that fixes it. */
+    /** The violated rules of topics, each with the command that fixes it. */
     public List<String> topicFindings() {
         return topicFindings;
     }
@@ -46,7 +48,10 @@ public final class InstanceNotices {
         topicFindings = List.copyOf(findings);
     }
 
-    /** Why some partitions of the signals wait, while the instance goes on with the others; null if none does. */
+    /**
+     * Returns the reason why some partitions of the signals wait while the instance processes the others; null if none
+     * waits.
+     */
     public @Nullable String waitsFor() {
         return waits.get();
     }

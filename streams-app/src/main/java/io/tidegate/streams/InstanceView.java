@@ -36,35 +36,35 @@ import org.jspecify.annotations.Nullable;
 /**
  * The state of an instance: its tasks and their stores, running restorations, and the other instances.
  *
- * <p>A store is read only from the active task of its shard, and only while heartbeats reach the brokers: after a session
- * without one, other instances may decide. Kafka Streams is not asked which instance owns a shard: with the streams group
- * protocol, 4.3.1 keeps the partitions of only one thread of each instance. Thread-safe.
+ * <p>A store is read only from the active task of its shard, and only while heartbeats reach the brokers: after a
+ * session without one, other instances may decide. This class does not use Kafka Streams' metadata about the owner of a
+ * shard: with the streams group protocol, 4.3.1 keeps the partitions of only one thread of each instance. Thread-safe.
  */
 public final class InstanceView {
     /**
      * A task of this instance.
      *
      * @param stage {@code route} or {@code admit}; a task of both is {@code admit}
-     * @param partition of its topic: the shard, except for {@code route}
+     * @param partition the partition of its topic: the shard, except for {@code route}
      * @param active false for a standby
      * @param running false while it is being restored or moved
-     * @param lag records that it has yet to read, by topic; absent where that is not known
+     * @param lag the number of records that it has yet to read, by topic; a topic with unknown lag is absent
      */
     public record Task(String stage, int partition, boolean active, boolean running, Map<String, Long> lag) {}
 
     /**
      * A store that is being restored.
      *
-     * @param restored records so far
-     * @param total records that there were when it began
+     * @param restored the number of records so far
+     * @param total the number of records at the start of the restoration
      */
     public record Restore(String store, int partition, long restored, long total) {}
 
     /**
      * Another instance, or this one.
      *
-     * @param host as it advertises itself
-     * @param port of its HTTP server
+     * @param host the advertised host
+     * @param port the port of its HTTP server
      */
     public record Address(String host, int port) {
         @Override
@@ -73,10 +73,10 @@ public final class InstanceView {
         }
     }
 
-    /** A busy machine is no lost connection. */
+    /** Lower bound: a busy machine may delay heartbeats. */
     private static final long SILENCE_S_MIN = 5;
 
-    /** To collect all metrics takes long enough not to do it at each request. */
+    /** How long a result is reused: collecting all metrics takes too long to do it at each request. */
     private static final long TOUCH_HOLDS_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
 
     private final KafkaStreams streams;
@@ -91,7 +91,7 @@ public final class InstanceView {
 
     private record Touch(boolean held, long lookedNanos) {}
 
-    /** @param session how long brokers keep the tasks of an instance that is silent */
+    /** @param session how long brokers keep the tasks of a silent instance */
     InstanceView(
             KafkaStreams streams,
             Topics topics,
@@ -111,12 +111,12 @@ public final class InstanceView {
         silenceSMax = Math.max(SILENCE_S_MIN, session.toMillis() / 1000.0);
     }
 
-    /** Why it is paused, and which rules its topics break. */
+    /** The causes of its pause, and the rules that its topics violate. */
     public InstanceNotices notices() {
         return notices;
     }
 
-    /** Whether a thread of this instance has sent a heartbeat lately; without brokers none can be sent. */
+    /** Whether a thread of this instance has sent a heartbeat recently, which requires a connection to the brokers. */
     public boolean isInTouch() {
         Touch last = touch;
         long now = System.nanoTime();
@@ -136,12 +136,12 @@ public final class InstanceView {
                         && seconds.doubleValue() <= silenceSMax);
     }
 
-    /** Kafka Streams' state in lower case, such as {@code running} or {@code rebalancing}. */
+    /** Returns Kafka Streams' state in lower case, such as {@code running} or {@code rebalancing}. */
     public String state() {
         return streams.state().name().toLowerCase(Locale.ROOT);
     }
 
-    /** Whether all tasks of this instance run: nothing is being restored or moved. */
+    /** Whether all tasks of this instance run: none is being restored or moved. */
     public boolean isRunning() {
         return streams.state() == KafkaStreams.State.RUNNING;
     }
@@ -163,7 +163,7 @@ public final class InstanceView {
         return TenantPartitions.of(tenant, shards);
     }
 
-    /** Records that were read to rebuild stores since the start. */
+    /** Returns the number of records read since the start to rebuild stores. */
     public long restoredRecords() {
         return restores.records.sum();
     }
@@ -172,7 +172,7 @@ public final class InstanceView {
         return restores.now();
     }
 
-    /** All instances that advertise an address, also this one. */
+    /** Returns all instances that advertise an address, including this one. */
     public List<Address> instances() {
         try {
             return streams.metadataForAllStreamsClients().stream()
@@ -221,12 +221,12 @@ public final class InstanceView {
         return new Task(stage, task.taskId().partition(), active, running, lag);
     }
 
-    /** How far the whole group has read, and which partitions no instance owns. */
+    /** Returns the progress of the whole group, and the partitions that no instance owns. */
     public GroupProgress group() {
         return group.get();
     }
 
-    /** The shards that no instance owns, for each stage that has some; a shard that is here now is not one. */
+    /** Returns the shards that no instance owns, for each stage that has some. Excludes shards that are here now. */
     public Map<String, Set<Integer>> ownerlessShards() {
         Map<String, Set<Integer>> shards = new TreeMap<>();
         GroupProgress progress = group.get();
@@ -241,7 +241,7 @@ public final class InstanceView {
         return shards;
     }
 
-    /** The active tasks of an instance, running or not. */
+    /** Returns the active tasks of an instance, running or not. */
     static GroupWatch.Here here(KafkaStreams streams) {
         Set<String> clientIds = new HashSet<>();
         Set<TopicPartition> partitions = new HashSet<>();
@@ -256,7 +256,7 @@ public final class InstanceView {
         return new GroupWatch.Here(clientIds, partitions);
     }
 
-    /** The shards whose tenants this instance decides on now. */
+    /** Returns the shards whose tenants this instance decides on now. */
     public Set<Integer> ownShards() {
         Set<Integer> own = new TreeSet<>();
         if (!isInTouch()) {
@@ -270,7 +270,9 @@ public final class InstanceView {
         return own;
     }
 
-    /** A store of a shard; null if its active task is not here, or if other instances may decide on it by now. */
+    /**
+     * Returns a store of a shard; null if its active task is not here, or if other instances may have taken it over.
+     */
     public @Nullable ReadOnlyKeyValueStore<Bytes, byte[]> store(String name, int shard) {
         if (!isInTouch()) {
             return null;
@@ -284,7 +286,7 @@ public final class InstanceView {
         }
     }
 
-    /** Counts what is restored. */
+    /** Tracks running restorations and counts restored records. */
     static final class Restores implements StateRestoreListener {
         private final Map<String, Restore> now = new ConcurrentHashMap<>();
         private final LongAdder records = new LongAdder();

@@ -10,8 +10,8 @@ import org.apache.kafka.streams.processor.internals.RecordBatchingStateRestoreCa
 import org.apache.kafka.streams.state.internals.OffsetCheckpoint;
 
 /**
- * What Tidegate knows of Kafka beyond its documented interfaces and what no compiler checks: names of threads, clients,
- * topics and metrics. One test compares all of it with the pinned version.
+ * Details of Kafka beyond its public API that no compiler checks: names of threads, clients, topics and metrics. One
+ * test compares all of them with the pinned version.
  */
 public final class KafkaInternals {
     /** A metric of Kafka Streams or its clients. */
@@ -29,7 +29,9 @@ public final class KafkaInternals {
         SENT_BYTES("producer-metrics", "outgoing-byte-total"),
         RECEIVED_BYTES("consumer-metrics", "incoming-byte-total"),
         SEND_ERRORS("producer-metrics", "record-error-total"),
-        /** Of producers, consumers and admin clients; there is another of the same name for each broker. */
+        /**
+         * The connections of producers, consumers and admin clients; each broker has another metric of the same name.
+         */
         CONNECTIONS("", "connection-count");
 
         private final String group;
@@ -50,7 +52,7 @@ public final class KafkaInternals {
         }
     }
 
-    /** What Kafka Streams takes, and passes, for an offset in a changelog that is not known. */
+    /** The value that Kafka Streams accepts and passes for an unknown offset in a changelog. */
     public static final long OFFSET_UNKNOWN = OffsetCheckpoint.OFFSET_UNKNOWN;
 
     private static final String PRODUCER = "-producer";
@@ -59,17 +61,20 @@ public final class KafkaInternals {
 
     private KafkaInternals() {}
 
-    /** Whether a client id is that of a stream thread's producer, which follows the name of its thread. */
+    /** Whether a client id belongs to the producer of a stream thread; it is derived from the thread's name. */
     static boolean isProducerOfThread(String clientId) {
         return clientId.endsWith(PRODUCER);
     }
 
-    /** The stream thread of a producer. */
+    /** Returns the name of a producer's stream thread. */
     static String threadOf(String producerClientId) {
         return producerClientId.substring(0, producerClientId.length() - PRODUCER.length());
     }
 
-    /** What the client ids of all stream threads of one instance begin with; the same after a restart. */
+    /**
+     * Returns the common prefix of the client ids of all stream threads of one instance, which is the same after a
+     * restart.
+     */
     static String threadsOf(String consumerClientId) {
         int end = consumerClientId.indexOf(STREAM_THREAD);
         return end < 0 ? consumerClientId : consumerClientId.substring(0, end + STREAM_THREAD.length());
@@ -89,12 +94,12 @@ public final class KafkaInternals {
         return topic.startsWith(applicationId + "-") && topic.endsWith("-changelog");
     }
 
-    /** The partition of {@code __consumer_offsets} in which a group's offsets are. */
+    /** Returns the partition of {@code __consumer_offsets} that stores a group's offsets. */
     static int offsetsPartition(String groupId, int partitions) {
         return Utils.abs(groupId.hashCode()) % partitions;
     }
 
-    /** Restores a store from whole records: documented callbacks are given neither offset nor headers. */
+    /** Restores a store from whole records: callbacks of the public API get neither offset nor headers. */
     public static StateRestoreCallback wholeRecords(Consumer<Collection<ConsumerRecord<byte[], byte[]>>> restore) {
         RecordBatchingStateRestoreCallback callback = restore::accept;
         return callback;

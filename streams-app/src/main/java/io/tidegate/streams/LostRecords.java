@@ -11,9 +11,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Reports records that brokers deleted before they were read, whatever the cause: retention by time or size, a deletion by
- * hand, or a topic that was created again. All threads of an instance share one of these, so a range is counted once, even
- * if a thread fails before it commits past it. Thread-safe.
+ * Reports records that brokers deleted before they were read, whatever the cause: retention by time or size, a manual
+ * deletion, or a topic that was created again. All threads of an instance share one object, so a range is counted once,
+ * even if a thread fails before it commits past it. Thread-safe.
  */
 final class LostRecords {
     private static final Logger LOG = LoggerFactory.getLogger(LostRecords.class);
@@ -26,7 +26,9 @@ final class LostRecords {
         this.listener = listener;
     }
 
-    /** A consumer's positions are outside of what the brokers have; Kafka Streams then continues at the beginning. */
+    /**
+     * Reports a consumer whose positions are out of the brokers' range; Kafka Streams then continues at the beginning.
+     */
     void outOfRange(Consumer<?, ?> consumer, OffsetOutOfRangeException failure) {
         Map<TopicPartition, Long> beginnings;
         try {

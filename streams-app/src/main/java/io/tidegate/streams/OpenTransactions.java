@@ -32,32 +32,33 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The transactions that are open in the partitions that an application writes, and an end for those that the brokers
+ * Finds the transactions that are open in the partitions that an application writes, and ends those that the brokers
  * forgot.
  *
- * <p>Who ends a transaction is its coordinator, which writes a marker into each of its partitions. Brokers of version 4.3.1
- * skip the marker for a partition that has no leader at that moment, and count the transaction as ended; all partitions are
- * in that state for a second when the broker of a cluster of one comes back after a crash, and some when a whole cluster
- * starts. A transaction that is left stays open indefinitely: a reader of committed records stops before it, a store that is restored from
- * such a partition too, and the producer's next commit there would make visible what was aborted.
+ * <p>The transaction coordinator ends a transaction by writing a marker into each of its partitions. Brokers of version
+ * 4.3.1 skip the marker for a partition that has no leader at that moment, and count the transaction as ended. All
+ * partitions are in that state for a second when the broker of a single-node cluster restarts after a crash, and some
+ * when a whole cluster starts. Such a transaction stays open indefinitely: a reader of committed records stops before
+ * it, and so does the restoration of a store from such a partition. The producer's next commit there would make aborted
+ * records visible.
  *
- * <p>So what is left open by a transaction that was aborted is aborted here. One that was committed is aborted only where
- * no marker of it was written anywhere, the group's offsets included: then nobody has seen any of it, and all of it is done
- * again. Otherwise it is only reported. Thread-safe.
+ * <p>This class aborts the remaining parts of aborted transactions. It aborts a committed one only if no marker of it
+ * was written anywhere, including the group's offsets: then none of it was visible, and all of it is done again. All
+ * other cases are only reported. Thread-safe.
  */
 public final class OpenTransactions {
     private static final Logger LOG = LoggerFactory.getLogger(OpenTransactions.class);
     private static final long ANSWER_WITHIN_S = 15;
 
     /**
-     * One that is open in one partition.
+     * A transaction that is open in one partition.
      *
-     * @param partition where
-     * @param producerId whose
-     * @param epoch of the producer when it wrote
-     * @param coordinatorEpoch that the partition knows of
-     * @param startOffset of its first record there
-     * @param lastTimestampMs of its last record there
+     * @param partition the partition
+     * @param producerId the id of its producer
+     * @param epoch the producer's epoch when it wrote
+     * @param coordinatorEpoch the coordinator epoch that the partition knows
+     * @param startOffset the offset of its first record in the partition
+     * @param lastTimestampMs the time of its last record in the partition
      */
     public record OpenTransaction(
             TopicPartition partition,
@@ -68,12 +69,12 @@ public final class OpenTransactions {
             long lastTimestampMs) {}
 
     /**
-     * How the last transaction of a producer ended, or will end when its transactional id is taken over.
+     * The outcome of the last transaction of a producer, or its outcome as soon as its transactional id is taken over.
      *
-     * @param transactionalId of the producer
-     * @param producerId of the producer
-     * @param epoch that its coordinator knows: for a committed transaction the one after that of its records
-     * @param committed or aborted
+     * @param transactionalId the transactional id of the producer
+     * @param producerId the id of the producer
+     * @param epoch the epoch that its coordinator knows: for a committed transaction the one after that of its records
+     * @param committed whether it was committed, not aborted
      */
     record EndedTransaction(String transactionalId, long producerId, int epoch, boolean committed) {}
 
@@ -88,9 +89,10 @@ public final class OpenTransactions {
     }
 
     /**
-     * All that are open now, those that are being written and those of producers in the ingress topics too.
+     * Returns all transactions that are open now, including those in progress and those of producers in the ingress
+     * topics.
      *
-     * @throws KafkaException if the brokers do not say, for example because the topics may not be read
+     * @throws KafkaException if the brokers do not answer, for example because the topics may not be read
      */
     public Set<OpenTransaction> look() {
         Producers producers = producers();
@@ -102,7 +104,10 @@ public final class OpenTransactions {
         return open;
     }
 
-    /** Those of producers in the ingress topics: signals behind one wait, of all tenants, until it ends. */
+    /**
+     * Returns the transactions of producers in the ingress topics. Signals of all tenants behind one wait until it
+     * ends.
+     */
     Set<OpenTransaction> lookAtIngress() {
         List<TopicPartition> ingress = new ArrayList<>();
         Set<String> existing = new HashSet<>(get(admin.listTopics().names()));
@@ -113,7 +118,7 @@ public final class OpenTransactions {
         return producers(ingress).open();
     }
 
-    /** The transactional id of a producer; "unknown" where this application may not see it. */
+    /** Returns the transactional id of a producer; "unknown" if this application may not see it. */
     String transactionalIdOf(long producerId) {
         return get(admin.listTransactions(new ListTransactionsOptions().filterProducerIds(Set.of(producerId)))
                         .all())
@@ -128,7 +133,7 @@ public final class OpenTransactions {
         return producers().open();
     }
 
-    /** What there is to know before a transactional id is taken over; null where there is nothing. */
+    /** Returns the state to remember before a transactional id is taken over; null if there is none. */
     @Nullable
     EndedTransaction outcomeOf(String transactionalId) {
         TransactionDescription last;
@@ -153,7 +158,10 @@ public final class OpenTransactions {
         return get(admin.describeTransactions(Set.of(transactionalId)).description(transactionalId));
     }
 
-    /** After the transactional id was taken over, and before its producer writes. */
+    /**
+     * Ends the remaining parts of a transaction. Called after its transactional id was taken over, and before the new
+     * producer writes.
+     */
     void endLeftOverOf(EndedTransaction ended) {
         Producers producers = producers();
         List<OpenTransaction> left = producers.open().stream()
@@ -163,10 +171,10 @@ public final class OpenTransactions {
     }
 
     /**
-     * Ends those whose coordinators say that they have ended.
+     * Ends transactions that have ended according to their coordinators.
      *
-     * @param suspects that have been open for long
-     * @return those that cannot be ended here, which has been reported
+     * @param suspects transactions that have been open for a long time
+     * @return those that cannot be ended here; they have been reported
      */
     Set<OpenTransaction> endForgotten(Collection<OpenTransaction> suspects) {
         Map<Long, List<OpenTransaction>> byProducer = new HashMap<>();
@@ -179,7 +187,8 @@ public final class OpenTransactions {
         Set<OpenTransaction> reported = new HashSet<>();
         for (TransactionListing owner : owners) {
             TransactionDescription last = describe(owner.transactionalId());
-            // Asked after its coordinator, so that nothing is taken for left over that was begun since.
+            // Queried after the coordinator, so that a transaction that began since is not mistaken for a remaining
+            // one.
             Producers producers = producers();
             Set<OpenTransaction> stillOpen = producers.open();
             List<OpenTransaction> left = byProducer.getOrDefault(last.producerId(), List.of()).stream()
@@ -191,7 +200,7 @@ public final class OpenTransactions {
                     reportUnknown(owner.transactionalId(), left);
                     yield false;
                 }
-                // Its coordinator works on it.
+                // Its coordinator is working on it.
                 case ONGOING, PREPARE_EPOCH_FENCE, PREPARE_ABORT, PREPARE_COMMIT, UNKNOWN -> true;
             };
             if (!isDone) {
@@ -201,7 +210,7 @@ public final class OpenTransactions {
         return reported;
     }
 
-    /** What is left of the last transaction; how those before it ended is not known. */
+    /** Ends the remaining parts of the last transaction. The outcomes of earlier ones are unknown. */
     private boolean endLastOf(
             String transactionalId, TransactionDescription last, List<OpenTransaction> left, Producers producers) {
         if (left.stream().anyMatch(one -> last.producerEpoch() - one.epoch() > 1)) {
@@ -215,7 +224,7 @@ public final class OpenTransactions {
         report(transactionalId, left, "how it ended is not known any more");
     }
 
-    /** False if that cannot be done, which it reports. */
+    /** Aborts the remaining parts; returns false, after reporting the reason, if that is not possible. */
     private boolean end(EndedTransaction ended, List<OpenTransaction> left, Producers producers) {
         if (left.isEmpty()) {
             return true;
@@ -246,10 +255,11 @@ public final class OpenTransactions {
     }
 
     /**
-     * Whether no marker of a committed transaction was written: each raises its partition's epoch to that of the end.
+     * Whether no marker of a committed transaction was written. Each marker raises its partition's epoch to that of the
+     * end.
      *
-     * @param left what is open of the transaction
-     * @param states what all partitions know of its producer
+     * @param left the open parts of the transaction
+     * @param states the states of its producer in all partitions
      */
     static boolean nothingWasCommitted(
             EndedTransaction ended, Collection<OpenTransaction> left, Collection<ProducerState> states) {
@@ -272,10 +282,10 @@ public final class OpenTransactions {
         return left.stream().map(OpenTransaction::partition).toList();
     }
 
-    /** What the partitions know of their producers. */
+    /** The producers' states in some partitions. */
     private static final class Producers {
         private final Map<TopicPartition, List<ProducerState>> states = new HashMap<>();
-        /** Why some of them would not say; null where all did. */
+        /** The failure of partitions that may not be read; null if there is none. */
         private @Nullable KafkaException rejected;
 
         Set<OpenTransaction> open() {
@@ -319,7 +329,7 @@ public final class OpenTransactions {
         return producers;
     }
 
-    /** What is written in transactions: topics, changelogs, and where the group's offsets stand. */
+    /** Returns the partitions that transactions write to: topics, changelogs, and the group's offsets. */
     private List<TopicPartition> partitions() {
         Set<String> fixed = Set.of(
                 topics.configs(),

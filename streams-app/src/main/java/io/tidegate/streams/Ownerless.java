@@ -9,9 +9,9 @@ import java.util.Set;
 import org.apache.kafka.common.TopicPartition;
 
 /**
- * Which partitions have been without an owner for too long. A rebalance leaves partitions without an owner for a moment, so
- * one counts only after {@link #GRACE}; but all count at once until each has had an owner. Not thread-safe; the time is
- * passed in, from a monotonic clock.
+ * Finds the partitions that have been without an owner for too long. A rebalance leaves partitions without an owner for a
+ * moment, so a partition counts only after {@link #GRACE}. Until all have had an owner, each counts at once. Not
+ * thread-safe; the time is passed in, from a monotonic clock.
  */
 final class Ownerless {
     static final Duration GRACE = Duration.ofSeconds(10);
@@ -19,7 +19,7 @@ final class Ownerless {
     private final Map<TopicPartition, Long> since = new HashMap<>();
     private boolean hadOwners;
 
-    /** Those of the needed partitions that count as ownerless now. */
+    /** Returns the needed partitions that count as ownerless now. */
     Set<TopicPartition> look(Collection<TopicPartition> needed, Set<TopicPartition> owned, long nowNanos) {
         Set<TopicPartition> without = new HashSet<>(needed);
         without.removeAll(owned);

@@ -5,16 +5,17 @@ import java.util.Deque;
 import org.apache.kafka.common.TopicPartition;
 
 /**
- * What a thread was delivered from one partition, and what it has processed of that.
+ * The records of one partition that a thread was delivered and has processed.
  *
- * <p>{@link #expected} is the first offset that is not accounted for. Every record below it was processed in a transaction
- * that is committed or open; other offsets below it are markers, aborted records or records that retention deleted. While
- * records are pending, it is the offset of the first of them; otherwise it is the consumer's position, unless the position
- * moved on its own. A difference is resolved by asking the brokers whether there are records in between.
+ * <p>{@link #expected} is the first offset that is not accounted for. Every record below it was processed in a
+ * transaction that is committed or open; other offsets below it are markers, aborted records or records that retention
+ * deleted. While records are pending, it is the offset of the first of them; otherwise it is the consumer's position,
+ * unless the position moved unexpectedly. A difference is resolved by asking the brokers whether there are records in
+ * between.
  *
- * <p>Example: records 5 and 6 are delivered, and 7 is a marker. Then the position is 8, and the expected offsets are 5, 6
- * and 8 in turn. If the task that has them is closed and its successor is given the records from 8 on, the first of these
- * is not 5, and the thread fails.
+ * <p>Example: records 5 and 6 are delivered, and 7 is a marker. Then the position is 8, and the expected offsets are 5,
+ * 6 and 8 in turn. If their task is closed and its successor receives the records from 8 on, the first of these is not
+ * 5, and the thread fails.
  *
  * <p>Not thread-safe; owned by the thread.
  */
@@ -24,16 +25,18 @@ final class PartitionProgress {
     private final TopicPartition id;
     private final Continuity.Records records;
     private final Deque<long[]> pending = new ArrayDeque<>();
-    /** The index of the first record of the first pending batch that is not processed. */
+    /** The index of the first unprocessed record in the first pending batch. */
     private int at;
 
     private long expected = UNKNOWN;
     private long position = UNKNOWN;
-    /** Where this thread began; to be compared with the committed offset before the first record is processed. */
+    /**
+     * The offset at which this thread started; compared with the committed offset before the first record is processed.
+     */
     private long start = UNKNOWN;
 
     private boolean isStartVerified;
-    /** What the group has committed; 0 if it has not committed anything. */
+    /** The group's committed offset; 0 if it has not committed anything. */
     private long committed = UNKNOWN;
     /** The first and the last record that the open transaction covers. */
     private long firstInTransaction = UNKNOWN;
@@ -58,7 +61,7 @@ final class PartitionProgress {
         return position != UNKNOWN;
     }
 
-    /** Records that were delivered and not processed. */
+    /** Returns the number of records that were delivered and not processed. */
     int pendingCount() {
         int count = -at;
         for (long[] batch : pending) {
@@ -67,12 +70,12 @@ final class PartitionProgress {
         return Math.max(0, count);
     }
 
-    /** The committed offset as the group says it before a task begins. */
+    /** Sets the group's committed offset as of the start of a task. */
     void committedIs(long offset) {
         committed = offset;
     }
 
-    /** The consumer stands at an offset, by a seek or otherwise. */
+    /** Sets the consumer's position, after a seek or otherwise. */
     void positionIs(long offset) {
         if (offset == position) {
             return;
@@ -94,14 +97,16 @@ final class PartitionProgress {
         }
     }
 
-    /** The consumer begins again with the first record that there is, because the brokers do not have its position. */
+    /**
+     * Notes that the consumer starts again at the first existing record, because the brokers do not have its position.
+     */
     void positionIsReset() {
         pending.clear();
         position = UNKNOWN;
         committed = UNKNOWN;
     }
 
-    /** @param next the consumer's position behind the records */
+    /** @param next the consumer's position after the records */
     void delivered(long[] offsets, long next) {
         if (position != UNKNOWN && offsets[0] < position) {
             positionIs(offsets[0]);
@@ -119,7 +124,7 @@ final class PartitionProgress {
         position = next;
     }
 
-    /** The consumer's position moved on over what is no record. */
+    /** Notes that the consumer's position advanced past offsets without records. */
     void advanced(long next) {
         if (expected == UNKNOWN) {
             start = next;
@@ -130,7 +135,7 @@ final class PartitionProgress {
         position = next;
     }
 
-    /** A stage processes a record. */
+    /** Notes that a stage processes a record. */
     void processes(long offset) {
         long[] batch = pending.peekFirst();
         if (batch == null || offset != expected) {
@@ -161,7 +166,10 @@ final class PartitionProgress {
         isStartVerified = true;
     }
 
-    /** Before a commit: the offset must be above all that the transaction has, and below all that is not accounted for. */
+    /**
+     * Checks an offset before a commit: it must be above all records of the transaction, and not above an unprocessed
+     * one.
+     */
     void requireCommittable(long offset) {
         if (offset <= lastInTransaction) {
             throw broken("offset %d would be committed, and the transaction has offset %d"
@@ -187,7 +195,7 @@ final class PartitionProgress {
         lastInTransaction = UNKNOWN;
     }
 
-    /** What the transaction had must be processed again. */
+    /** Returns to the first record of the transaction, which must be processed again. */
     void transactionAborted() {
         if (isInTransaction()) {
             pending.clear();

@@ -27,12 +27,12 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Asks the brokers how far the whole group has read, and where the partitions end, for the {@link Alignment}.
+ * Queries the brokers for the progress of the whole group and the ends of the partitions, for the {@link Alignment}.
  *
- * <p>Once a second as long as no partition is behind; ten times a second while one is; and every
- * {@value #PRESSING_MS} ms while records are withheld here because of a partition that another instance reads: how soon that
- * is known bounds the speed of all. One request of a kind is under way at a time, for the whole instance. Answers
- * are taken as they come: a partition without a leader delays no other.
+ * <p>Once a second while no partition is behind; ten times a second while one is; and every {@value #PRESSING_MS} ms
+ * while records are withheld here because of a partition that another instance reads, because this delay bounds the
+ * speed of all. At most one request of each kind is in progress for the whole instance. Answers are processed as they
+ * arrive: a partition without a leader delays no other.
  */
 final class PartitionWatch implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(PartitionWatch.class);
@@ -138,7 +138,7 @@ final class PartitionWatch implements AutoCloseable {
     }
 
     private void askEnds(long nowMs) {
-        // What comes after the end of a derived partition is as new as the others are when it is asked for.
+        // Records after the end of a derived partition are as new as the other partitions at the time of the query.
         boolean isSoon = alignment.hasDerived() && alignment.ask(ReadLimit::isBehind);
         if (!knowsPartitions || nowMs - askedEndsMs < (isSoon ? BEHIND_MS : RESTING_MS)) {
             return;
@@ -174,7 +174,7 @@ final class PartitionWatch implements AutoCloseable {
             asksFirstUnread.remove(partition);
             if (answer != null) {
                 ReadLimit.Committed committed = unclear.get(partition);
-                // A group whose offsets were set by hand has no times, and older records are found first.
+                // A group whose offsets were set manually has no times, and the query finds older records first.
                 boolean isRead = answer.offset() >= 0 && answer.offset() < committed.offset() && committed.timeMs() < 0;
                 long timeMs = isRead ? nowMs : answer.timestamp();
                 alignment.learn(limit -> limit.firstUnread(partition, committed.offset(), timeMs, nowMs, othersMs));
@@ -182,13 +182,13 @@ final class PartitionWatch implements AutoCloseable {
         });
     }
 
-    /** Hands each answer over as it comes; null where there is none. */
+    /** Passes on each answer as it arrives; null if there is none. */
     private void askOffsets(
             Map<TopicPartition, OffsetSpec> question, BiConsumer<TopicPartition, ListOffsetsResultInfo> receiver) {
         if (question.isEmpty()) {
             return;
         }
-        // What a transaction that is open wrote cannot be read yet, and is not waited for.
+        // Records of an open transaction cannot be read yet, and are not waited for.
         ListOffsetsResult asked = admin.listOffsets(
                 question, new ListOffsetsOptions(IsolationLevel.READ_COMMITTED).timeoutMs(ANSWER_WITHIN_MS));
         for (TopicPartition partition : question.keySet()) {

@@ -20,27 +20,28 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A thread's consumer, which puts itself at the committed offsets of new partitions before it can ask for them on its own.
+ * A thread's consumer, which seeks to the committed offsets of new partitions before it can request them by itself.
  *
- * <p>In Kafka 4.3.1 two requests at a time for the offsets of the same partitions end in endless recursion when an answer
- * is to be asked for again, such as while a transaction has some pending (KAFKA-20765). What was asked for is never
- * answered then, and the partitions may never be read again. So nobody asks for the same twice: each question here has
- * one partition more, which does not exist and is another each time, and the consumer has nothing left to ask.
+ * <p>In Kafka 4.3.1, two concurrent requests for the offsets of the same partitions end in endless recursion if a
+ * request must be repeated, for example while a transaction has some pending (KAFKA-20765). Then the request is never
+ * answered, and the partitions may never be read again. So no two requests are for the same partitions: each request
+ * here has one more partition, which does not exist and differs each time, and the consumer has nothing left to
+ * request.
  *
- * <p>Made by Kafka Streams, by reflection, with the streams group protocol only. Not thread-safe, like any consumer.
+ * <p>Created by Kafka Streams, by reflection, with the streams group protocol only. Not thread-safe, like any consumer.
  */
 public final class PositioningConsumer extends AlignedConsumer {
     private static final Logger LOG = LoggerFactory.getLogger(PositioningConsumer.class);
 
     private static final Duration ANSWER_WITHIN = Duration.ofSeconds(5);
 
-    /** Transactions end sooner, even {@linkplain OpenTransactions those that the brokers forgot}. */
+    /** Transactions end earlier, even {@linkplain OpenTransactions those that the brokers forgot}. */
     private static final Duration STABLE_WITHIN = Duration.ofMinutes(2);
 
     /** The key under which Kafka Streams passes a {@link Continuity} on to the consumer. */
     static final String CONTINUITY = "__tidegate.continuity__";
 
-    /** The same for {@link LostRecords}. */
+    /** The key for {@link LostRecords}. */
     static final String LOST = "__tidegate.lost.records__";
 
     private final Set<TopicPartition> positioned = new HashSet<>();
@@ -160,7 +161,7 @@ public final class PositioningConsumer extends AlignedConsumer {
         }
         try {
             stableOffsets(fresh).forEach((partition, offset) -> {
-                // The first time ever there is none, and the consumer begins where it is configured to.
+                // At the very first start there is none, and the consumer starts where it is configured to.
                 if (offset != null) {
                     seek(partition, offset);
                 }
@@ -168,13 +169,13 @@ public final class PositioningConsumer extends AlignedConsumer {
         } catch (TimeoutException e) {
             throw e;
         } catch (ApiException e) {
-            // The group knows this member no more, say, and will take its tasks away.
+            // For example, the group no longer knows this member and will revoke its tasks.
             LOG.debug("where to begin is left to the consumer partitions={}", fresh, e);
         }
         positioned.addAll(fresh);
     }
 
-    /** Waits for transactions that are about to change them. */
+    /** Returns the committed offsets, after waiting for transactions that are about to change them. */
     private Map<TopicPartition, OffsetAndMetadata> stableOffsets(Set<TopicPartition> partitions) {
         long beganNanos = System.nanoTime();
         boolean told = false;

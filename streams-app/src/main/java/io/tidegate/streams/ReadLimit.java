@@ -10,44 +10,46 @@ import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Up to which record time the partitions of {@code signals} may be read: the time of the slowest partition with data, and a
- * window.
+ * The record time up to which the partitions of {@code signals} may be read: the time of the slowest partition with
+ * data, plus a window.
  *
- * <p>The time of a partition is a lower bound for the time of every record that its readers have not <em>committed</em>. So
- * a limit that is computed from old observations is too low, never too high: a delayed observation costs speed, and never
- * lets the skew exceed the window. The same holds after a crash, which takes a reader back to its committed offset.
+ * <p>The time of a partition is a lower bound for the time of every record that its readers have not
+ * <em>committed</em>. So a limit computed from old observations is too low, never too high: a delayed observation costs
+ * speed, and never lets the skew exceed the window. The same holds after a crash, which takes a reader back to its
+ * committed offset.
  *
  * <pre>
+ *
  *   partition                     its time
- *   read to its end               when that end was observed: what comes later is newer
+ *   read to its end               the time at which that end was observed: later records are newer
  *   its next record is withheld   the time of that record, if everything before it is committed
- *   otherwise                     the time that was committed, or that of the first unread record where it was looked up
+ *   otherwise                     the committed time, or that of the first unread record if it was looked up
  * </pre>
  *
- * The signals of a <em>derived</em> partition were read in the others, and both are read by the same tasks. A record that is
- * written to it later has an old time: it is as new as what was uncommitted in the others. Its records are out of the order of
- * time by as much as the others are read apart, which is half a window then.
+ * <p>The signals of a <em>derived</em> partition were read in the others, and both are read by the same tasks. A record
+ * that is written to it later has an old time: it is as new as the uncommitted records of the others. Its records
+ * deviate from the order of time by as much as the others are read apart, which is then half a window.
  *
  * <pre>
  *   derived partition             its time
- *   read to its end               the time of the slowest of the others when that end was asked for
+ *   read to its end               the time of the slowest of the others when that end was requested
  *   its next record is withheld   the time of that record, less half a window, if everything before it is committed
- *   otherwise                     the time that was committed, less half a window
+ *   otherwise                     the committed time, less half a window
  * </pre>
  *
- * So nobody reads more than a window ahead of an unread signal in it.
+ * <p>So no partition is read more than a window ahead of an unread signal in a derived partition.
  *
- * <p>Partitions that do not progress are waited for {@code waitMaxMs} at most, and partitions whose end no broker knows for
- * {@value #UNAVAILABLE_MAX_MS} ms at most. Then they are ignored until they are within the window again: the others have
- * passed them, and to stop the others would help nobody.
+ * <p>Partitions that do not progress are waited for {@code waitMaxMs} at most, and partitions whose end no broker knows
+ * for {@value #UNAVAILABLE_MAX_MS} ms at most. Then they are ignored until they are within the window again: the others
+ * have passed them, and stopping the others would not help.
  *
  * <p>Pure: time is passed in. Not thread-safe.
  */
 final class ReadLimit {
-    /** Nothing may be read: the time of some partition is not known yet. */
+    /** Nothing may be read: the time of some partition is unknown. */
     static final long NOTHING = Long.MIN_VALUE;
 
-    /** No partition has to be waited for. */
+    /** No partition must be waited for. */
     static final long EVERYTHING = Long.MAX_VALUE;
 
     /** No offset, or no time. */
@@ -56,31 +58,33 @@ final class ReadLimit {
     /** Longer than the brokers take to elect another leader. */
     static final long UNAVAILABLE_MAX_MS = 15_000;
 
-    /** Unread records that are all as old as the last committed one: usually markers of transactions. */
+    /**
+     * How long unread records may all be as old as the last committed one: these are usually markers of transactions.
+     */
     static final long NOTHING_NEWER_MAX_MS = 5_000;
 
-    /** A partition at whose end of so long ago its readers are is not behind. */
+    /** A partition is not behind if its readers have reached its end as of this long ago. */
     private static final long HEAD_MS = 1_000;
 
-    /** Looking up the first unread record is worth a request only if the partition does not progress. */
+    /** How long a partition must make no progress before a request for its first unread record is worthwhile. */
     private static final long LOOK_UP_AFTER_MS = 100;
 
-    /** A pause of this process is not a standstill of the others. */
+    /** The maximum time that one tick counts: a pause of this process does not mean that the others stand still. */
     private static final long TICK_MAX_MS = 2_000;
 
-    /** Why a partition with data is not waited for. */
+    /** The reason why a partition with data is not waited for. */
     enum Ignored {
-        /** No commit within the longest wait. */
+        /** No commit within the maximum wait. */
         STUCK,
         /** No broker knows its end. */
         UNAVAILABLE
     }
 
     /**
-     * What is known about a partition.
+     * The known state of a partition.
      *
-     * @param timeMs its time; {@link #NONE} if it is not known
-     * @param behindMs by how much the newest record that was committed in any partition is newer
+     * @param timeMs its time; {@link #NONE} if it is unknown
+     * @param behindMs how much newer the newest committed record of any partition is
      */
     record Status(
             TopicPartition partition,
@@ -102,7 +106,7 @@ final class ReadLimit {
         this(windowMs, waitMaxMs, null);
     }
 
-    /** @param isDerived says which partitions are derived; null if there are none */
+    /** @param isDerived decides which partitions are derived; null if none is */
     ReadLimit(long windowMs, long waitMaxMs, @Nullable Predicate<TopicPartition> isDerived) {
         this.windowMs = windowMs;
         othersWindowMs = isDerived == null ? windowMs : windowMs / 2;
@@ -110,7 +114,7 @@ final class ReadLimit {
         this.waitMaxMs = waitMaxMs;
     }
 
-    /** All partitions that there are. */
+    /** Sets the existing partitions. */
     void partitions(Collection<TopicPartition> all) {
         partitions.keySet().retainAll(all);
         all.forEach(this::partition);
@@ -121,11 +125,11 @@ final class ReadLimit {
     }
 
     /**
-     * Where the group stands.
+     * Sets the group's committed offset.
      *
-     * @param offset of the next record; {@link #NONE} if nothing was ever committed
-     * @param timeMs of the newest record before it; {@link #NONE} if that is not known
-     * @param askedMs when this was observed, or asked for; older observations are ignored
+     * @param offset the offset of the next record; {@link #NONE} if nothing was ever committed
+     * @param timeMs the time of the newest record before it; {@link #NONE} if it is unknown
+     * @param askedMs the time of this observation or its request; older observations are ignored
      */
     void committed(TopicPartition id, long offset, long timeMs, long askedMs) {
         Partition partition = partitions.get(id);
@@ -142,14 +146,14 @@ final class ReadLimit {
         partition.committedAskedMs = askedMs;
     }
 
-    /** The end of a partition that is not derived when it was asked for. */
+    /** Sets the end of a partition that is not derived, as of the request. */
     void end(TopicPartition id, long offset, long askedMs) {
         end(id, offset, askedMs, askedMs);
     }
 
     /**
-     * The time of the slowest partition that is not derived, as far as it is known: nothing that is not committed there is older.
-     * {@link #NONE} if the time of some partition is not known.
+     * Returns the time of the slowest partition that is not derived, as far as it is known: no uncommitted record there
+     * is older. {@link #NONE} if the time of some partition is unknown.
      */
     long othersMs(long nowMs) {
         long leastMs = nowMs;
@@ -165,9 +169,9 @@ final class ReadLimit {
     }
 
     /**
-     * The end of a partition when it was asked for.
+     * Sets the end of a partition, as of the request.
      *
-     * @param othersMs {@link #othersMs} before it was asked for
+     * @param othersMs {@link #othersMs} before the request
      */
     void end(TopicPartition id, long offset, long askedMs, long othersMs) {
         Partition partition = partitions.get(id);
@@ -185,7 +189,7 @@ final class ReadLimit {
         partition.end = end;
     }
 
-    /** No broker could say where a partition ends. */
+    /** Notes that no broker could return the end of a partition. */
     void unavailable(TopicPartition id) {
         Partition partition = partitions.get(id);
         if (partition != null) {
@@ -194,16 +198,16 @@ final class ReadLimit {
     }
 
     /**
-     * The first record that is newer than what was committed.
+     * Sets the first record that is newer than the committed ones.
      *
-     * @param committed the offset for which this was asked
-     * @param timeMs {@link #NONE} if there is none
+     * @param committed the committed offset at the time of the request
+     * @param timeMs the time of that record; {@link #NONE} if there is none
      */
     void firstUnread(TopicPartition id, long committed, long timeMs, long askedMs) {
         firstUnread(id, committed, timeMs, askedMs, askedMs);
     }
 
-    /** @param othersMs {@link #othersMs} before it was asked for */
+    /** @param othersMs {@link #othersMs} before the request */
     void firstUnread(TopicPartition id, long committed, long timeMs, long askedMs, long othersMs) {
         Partition partition = partitions.get(id);
         if (partition == null || !partition.committedKnown || partition.committed != committed) {
@@ -215,17 +219,17 @@ final class ReadLimit {
         }
     }
 
-    /** A partition's records were read here up to an offset; they are not committed yet. */
+    /** Notes that a partition's records were read here up to an offset. They are not committed yet. */
     void read(TopicPartition id, long nextOffset) {
         partition(id).read = nextOffset;
     }
 
-    /** The next record of a partition that is read here is withheld; {@link #NONE}: no record is. */
+    /** Notes that the next record of a partition that is read here is withheld; {@link #NONE} if no record is. */
     void withheld(TopicPartition id, long timeMs) {
         partition(id).withheldMs = timeMs;
     }
 
-    /** A partition is not read here any more. */
+    /** Notes that a partition is no longer read here. */
     void left(TopicPartition id) {
         Partition partition = partition(id);
         partition.withheldMs = NONE;
@@ -233,8 +237,8 @@ final class ReadLimit {
     }
 
     /**
-     * Whether a commit of what was read of a partition here can let others go on. A partition in the upper half of the window
-     * waits for others itself: its next regular commit is soon enough, and each commit costs.
+     * Whether committing the records read here lets other partitions continue. A partition in the upper half of the
+     * window waits for others itself: its next regular commit is soon enough, and each commit has a cost.
      */
     boolean isWorthACommit(TopicPartition id) {
         Partition partition = partitions.get(id);
@@ -243,7 +247,7 @@ final class ReadLimit {
                 && (slowest == null || partition.timeMs <= slowest.timeMs + slowest.windowMs() / 2);
     }
 
-    /** Lets time pass; to be called about once a second or more often. */
+    /** Advances the time. Must be called about once a second or more often. */
     void tick(long nowMs) {
         long passedMs = lastTickMs == NONE ? 0 : Math.max(0, Math.min(TICK_MAX_MS, nowMs - lastTickMs));
         lastTickMs = nowMs;
@@ -254,7 +258,7 @@ final class ReadLimit {
         }
     }
 
-    /** The record time up to which everything may be read. */
+    /** Returns the record time up to which all partitions may be read. */
     long limitMs(long nowMs) {
         slowest = null;
         if (partitions.isEmpty()) {
@@ -275,7 +279,7 @@ final class ReadLimit {
         return slowest == null ? EVERYTHING : leastMs;
     }
 
-    /** Whether records are withheld here because of a partition that is read elsewhere. */
+    /** Whether records are withheld here because of a partition that another instance reads. */
     boolean waitsForOthers() {
         return slowest != null && slowest.withheldMs == NONE && slowest.read == NONE && newestWithheldMs() != NONE;
     }
@@ -287,8 +291,8 @@ final class ReadLimit {
     }
 
     /**
-     * Partitions whose first unread record is to be looked up, because others wait for them: with their committed offsets,
-     * and the time after which that record lies.
+     * Returns the partitions whose first unread record must be looked up, because others wait for them, with their
+     * committed offsets and the times after which that record is.
      */
     Map<TopicPartition, Committed> unclear() {
         long neededMs = newestWithheldMs();
@@ -310,7 +314,7 @@ final class ReadLimit {
         return unclear;
     }
 
-    /** Where the group stands in a partition; both {@link #NONE} at first. */
+    /** The group's committed offset in a partition and its time; both {@link #NONE} at first. */
     record Committed(long offset, long timeMs) {}
 
     long withheldCount() {
@@ -319,7 +323,7 @@ final class ReadLimit {
                 .count();
     }
 
-    /** As of the last {@link #limitMs}. */
+    /** Returns the states as of the last {@link #limitMs}. */
     List<Status> status() {
         List<Status> all = new ArrayList<>();
         for (Partition partition : partitions.values()) {
@@ -340,7 +344,7 @@ final class ReadLimit {
         return partitions.computeIfAbsent(id, Partition::new);
     }
 
-    /** @param timeMs nothing that comes behind it is older */
+    /** @param timeMs no record after this end is older */
     private record End(long offset, long askedMs, long timeMs) {}
 
     private record Unread(long timeMs, long askedMs) {}
@@ -377,7 +381,7 @@ final class ReadLimit {
             return derived ? windowMs : othersWindowMs;
         }
 
-        /** How far others may be read because of this partition. */
+        /** Returns the time up to which others may be read because of this partition. */
         long limitMs() {
             return timeMs == NONE ? NOTHING : timeMs + windowMs();
         }
@@ -396,7 +400,10 @@ final class ReadLimit {
             ignored = ignored(reached != null);
         }
 
-        /** A time that no unread record is older than, by that of the last one that was read or the next one. */
+        /**
+         * Returns a time that no unread record is older than, given the time of the last read record or of the next
+         * one.
+         */
         private long lowerBound(long recordMs) {
             return derived && recordMs != NONE ? Math.max(0, recordMs - othersWindowMs) : recordMs;
         }
@@ -415,7 +422,7 @@ final class ReadLimit {
             return ignored != null && hasBeenPassed ? ignored : null;
         }
 
-        /** The last observed end that the group has reached; null if it is behind all of them. */
+        /** Returns the last observed end that the group has reached; null if it has reached none. */
         @Nullable
         End endReached() {
             if (!committedKnown || end == null || olderEnd == null) {
@@ -432,7 +439,7 @@ final class ReadLimit {
             return withheldMs != NONE && read <= committed;
         }
 
-        /** That there is nothing newer is true for a moment only. */
+        /** Whether the first unread record is known. The observation that there is none expires after a moment. */
         boolean isLookedUp() {
             return unread != null && (unread.timeMs() != NONE || lastTickMs - unread.askedMs() < HEAD_MS);
         }

@@ -9,25 +9,28 @@ import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which records can be processed now. {@link AlignedReads} withholds the others, and the partition behind them, until they can
- * be. Thread-safe if its predicate is.
+ * Decides which records can be processed now. {@link AlignedReads} withholds the others, and the records behind them in
+ * their partition, until they are ready. Thread-safe if its predicate is.
  */
 final class Readiness {
-    /** Where consumers find it in their config. */
+    /** The key in a consumer's config. */
     static final String CONSUMER_KEY = "tidegate.readiness";
 
-    /** Where it is put into the config of Kafka Streams. */
+    /** The key in the config of Kafka Streams. */
     static final String KEY = "main.consumer." + CONSUMER_KEY;
 
     private final Set<String> topics;
     private volatile @Nullable Predicate<ConsumerRecord<byte[], byte[]>> isReady;
 
-    /** @param topics whose records may have to wait; they do not until it is {@linkplain #decidedBy decided} which */
+    /**
+     * @param topics the topics whose records may have to wait; all are ready until a {@linkplain #decidedBy predicate}
+     *     is set
+     */
     Readiness(Collection<String> topics) {
         this.topics = Set.copyOf(topics);
     }
 
-    /** @param isReady must return at once; to ask for a record that is not ready makes it ready some time later */
+    /** @param isReady must return at once; a call for a record that is not ready makes it ready some time later */
     void decidedBy(Predicate<ConsumerRecord<byte[], byte[]>> isReady) {
         this.isReady = isReady;
     }
@@ -40,7 +43,7 @@ final class Readiness {
         return isReady == null || topics.isEmpty();
     }
 
-    /** How many records of a partition that it concerns are ready, up to the first one that is not. */
+    /** Returns how many records of such a partition are ready, up to the first one that is not. */
     int countReady(List<ConsumerRecord<byte[], byte[]>> records) {
         Predicate<ConsumerRecord<byte[], byte[]>> decides = isReady;
         for (int i = 0; decides != null && i < records.size(); i++) {
@@ -51,7 +54,7 @@ final class Readiness {
         return records.size();
     }
 
-    /** Asks for all records, so that they become ready together and not one after the other. */
+    /** Checks all records, so that they become ready together and not one after the other. */
     void prepare(List<ConsumerRecord<byte[], byte[]>> records) {
         Predicate<ConsumerRecord<byte[], byte[]>> decides = isReady;
         for (int i = 0; decides != null && i < records.size(); i++) {

@@ -1,6 +1,8 @@
 package io.tidegate.streams;
 
-/** Why an instance ended: its threads failed so often that another attempt is of no use until the cause is fixed. */
+/**
+ * The failure of an instance whose threads failed so often that another attempt is useless until the cause is fixed.
+ */
 public final class RepeatedFailureException extends RuntimeException {
     private static final long serialVersionUID = 1;
 
@@ -14,7 +16,7 @@ public final class RepeatedFailureException extends RuntimeException {
 
     private static String rootOf(Throwable failure) {
         Throwable root = failure;
-        // Causes can be a cycle only by mistake; a bound costs nothing.
+        // A cycle of causes is possible only by mistake; the bound costs nothing.
         for (int i = 0; i < 100 && root.getCause() != null; i++) {
             root = root.getCause();
         }

@@ -5,18 +5,19 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 
 /**
- * Counts failures of threads: whether there were too many, whether they go on, and how long the next thread should wait.
+ * Counts failures of threads: whether there were too many, whether they continue, and how long the next thread must
+ * wait.
  *
  * <p>One cause often fails all threads at about the same time; failures within {@link #ONE_FAILURE} are counted once.
  * Thread-safe; the time is passed in, from a monotonic clock.
  */
 final class ThreadFailures {
-    /** One more than this within {@link #WITHIN} ends the instance. */
+    /** The maximum number of failures within {@link #WITHIN}; one more ends the instance. */
     public static final int MAX = 10;
 
     public static final Duration WITHIN = Duration.ofMinutes(5);
 
-    /** Two failures within this time are no coincidence. */
+    /** Two failures within this time count as repeated. */
     public static final Duration LATELY = Duration.ofMinutes(1);
 
     private static final Duration ONE_FAILURE = Duration.ofSeconds(5);
@@ -27,7 +28,7 @@ final class ThreadFailures {
     private long lastNanos;
     private int inARow;
 
-    /** Counts a failure; true if there are now too many. */
+    /** Counts a failure; returns true if there are now too many. */
     synchronized boolean add(long nowNanos) {
         boolean isFirst = failures.isEmpty();
         inARow = isFirst || nowNanos - lastNanos > LATELY.toNanos() ? 1 : inARow + 1;
@@ -42,7 +43,7 @@ final class ThreadFailures {
         return failures.size() > MAX;
     }
 
-    /** How long a thread that failed waits before another one takes its place: longer with each failure in a row. */
+    /** Returns how long a failed thread waits before another one replaces it: longer with each consecutive failure. */
     synchronized long pauseMs() {
         int doublings = Math.min(Math.max(0, inARow - 1), 20);
         return Math.min(PAUSE_MIN_MS << doublings, PAUSE_MAX_MS);

@@ -20,23 +20,25 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What one stream thread was delivered, what it has processed, and what it commits.
+ * The records that one stream thread was delivered and has processed, and the offsets that it commits.
  *
- * <p>Invariants, each checked before anything is committed:
+ * <p>Invariants, each checked before any commit:
  *
  * <ul>
  *   <li>An offset is committed only if every record between it and the partition's last committed offset was delivered to
- *       this thread and processed by a stage of it, in transactions that are committed or about to be.
+ *       this thread and processed by one of its stages, in transactions that are committed or about to be.
  *   <li>A transaction is committed only with the offsets of all records that were processed in it.
- *   <li>A stage that was open when its thread's transaction was aborted processes nothing more, and its thread commits
- *       nothing more.
+ *   <li>A stage that was open when its thread's transaction was aborted processes no further records, and its thread
+ *       commits nothing more.
  * </ul>
  *
- * <p>The last one ends a thread that Kafka Streams lets live on after it aborted the transaction: it closes one task dirty,
- * for example because of a {@code TaskCorruptedException} during a rebalance of the classic protocol, while it cannot
- * commit the others. Throwing from {@code abortTransaction} would not end the thread: Kafka Streams swallows what a dirty
- * close throws. A thread that lost all its tasks, or that stops, closes the stages itself, and is not affected. Not
- * thread-safe; owned by the thread.
+ * <p>The last one ends a thread that Kafka Streams keeps alive after it aborted the transaction: it closes one task
+ * dirty, for example because of a {@code TaskCorruptedException} during a rebalance of the classic protocol, while it
+ * cannot commit the others. Throwing from {@code abortTransaction} would not end the thread: Kafka Streams swallows the
+ * exceptions of a dirty close. A thread that lost all its tasks, or that stops, closes the stages itself, and is not
+ * affected.
+ *
+ * <p>Not thread-safe; owned by the thread.
  */
 final class ThreadProgress {
     private static final Logger LOG = LoggerFactory.getLogger(ThreadProgress.class);
@@ -51,7 +53,7 @@ final class ThreadProgress {
 
     private boolean commitIsDue;
     private boolean hasOrphans;
-    /** Why the stages are orphans, if their transaction was committed. */
+    /** The reason why the stages are orphans although their transaction was committed; null if there is none. */
     private @Nullable RuntimeException failureAfterCommit;
 
     ThreadProgress(Continuity.Records records, CommitPace pace) {
@@ -59,9 +61,9 @@ final class ThreadProgress {
         this.pace = pace;
     }
 
-    // What the consumer does.
+    // Events of the consumer.
 
-    /** Fails if the thread must not go on, and notices a position that moved on its own. */
+    /** Fails if the thread must not continue, and detects a position that moved unexpectedly. */
     void beforePoll(Consumer<?, ?> consumer) {
         requireNoOrphans();
         Set<TopicPartition> assigned = consumer.assignment();
@@ -73,11 +75,11 @@ final class ThreadProgress {
         }
     }
 
-    /** A task is about to be given records of these partitions. */
+    /** Notes that a task is about to receive records of these partitions. */
     void resumed(Consumer<?, ?> consumer, Collection<TopicPartition> resumed) {
         for (TopicPartition id : resumed) {
             PartitionProgress partition = of(id);
-            // Where nothing is committed there is no position yet, and asking for it is an error that only poll may
+            // Without a committed offset there is no position yet, and requesting it is an error that only poll may
             // throw.
             if (!partition.isPositioned() && partition.hasCommitted()) {
                 try {
@@ -94,9 +96,8 @@ final class ThreadProgress {
         try {
             position = consumer.position(partition.id(), Duration.ZERO);
         } catch (TimeoutException | IllegalStateException | InvalidOffsetException e) {
-            // It has none at the moment; the records that come next will tell. Kafka Streams resets an invalid position
-            // when
-            // it polls; thrown from resume, the exception would end the thread.
+            // It has no position at the moment; the next records will show it. Kafka Streams resets an invalid position
+            // when it polls; thrown from resume, the exception would end the thread.
             return;
         }
         partition.positionIs(position);
@@ -142,7 +143,7 @@ final class ThreadProgress {
         offsets.forEach((partition, offset) -> of(partition).committedIs(offset == null ? 0 : offset.offset()));
     }
 
-    /** Other threads may go on with these partitions. */
+    /** Forgets partitions that other threads may now read. */
     void lost(Collection<TopicPartition> lost) {
         lost.forEach(partitions::remove);
     }
@@ -151,7 +152,7 @@ final class ThreadProgress {
         partitions.keySet().retainAll(assigned);
     }
 
-    // What the stages do.
+    // Events of the stages.
 
     void opened(GuardedStage<?, ?> stage) {
         open.add(stage);
@@ -164,7 +165,10 @@ final class ThreadProgress {
         }
     }
 
-    /** A stage has processed a record. Kafka Streams commits when it has nothing left to process, or after a while. */
+    /**
+     * Notes that a stage has processed a record. Requests a due commit, because Kafka Streams commits only when it has
+     * nothing left to process, or after a while.
+     */
     void processed(GuardedStage<?, ?> stage) {
         lastToProcess = stage;
         if (commitIsDue) {
@@ -177,9 +181,9 @@ final class ThreadProgress {
         return partitions.computeIfAbsent(id, partition -> new PartitionProgress(partition, records));
     }
 
-    // What the producer does.
+    // Events of the producer.
 
-    /** @throws IllegalStateException if the commit would skip a record, or commit one without its offset */
+    /** @throws IllegalStateException if the commit would skip a record, or include a record without its offset */
     void requireCommittable(Map<TopicPartition, OffsetAndMetadata> offsets) {
         requireNoOrphans();
         for (PartitionProgress partition : partitions.values()) {
@@ -208,7 +212,7 @@ final class ThreadProgress {
         partitions.values().forEach(PartitionProgress::transactionAborted);
     }
 
-    /** What a stage had to do after a commit has failed: its stages process nothing more, and the thread ends. */
+    /** Notes that work after a commit has failed: the stages process no further records, and the thread ends. */
     void failedAfterCommit(RuntimeException failure) {
         failureAfterCommit = failure;
         open.forEach(GuardedStage::orphan);

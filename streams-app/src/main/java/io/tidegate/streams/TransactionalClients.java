@@ -35,16 +35,16 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Kafka's clients for the threads, with four differences: they report to {@link Continuity}, which fails a thread before it
- * loses a record; a commit that times out is fatal for its thread; the
- * transaction that a thread leaves open when it fails can be {@linkplain #abortTransactionOf aborted}; and transactions
- * whose end the brokers {@linkplain OpenTransactions forgot} are ended: those of a transactional id when it is taken over,
- * those of instances that are gone by looking for them from time to time.
+ * Kafka's clients for the threads, with four differences: they report to {@link Continuity}, which fails a thread
+ * before it loses a record; a commit that times out is fatal for its thread; the open transaction of a failed thread
+ * can be {@linkplain #abortTransactionOf aborted}; and transactions whose end the brokers {@linkplain OpenTransactions
+ * forgot} are ended: those of a transactional id when it is taken over, and those of vanished instances by a periodic
+ * search.
  *
- * <p>Kafka Streams 4.3.1 answers such a time-out by retrying in a way that, with the classic group protocol, can skip
- * the records that were polled and not committed. Whether the transaction was committed is not known then; so the thread
- * ends, and its successor begins at the committed offset. Extends an internal class because Kafka Streams accepts no
- * other supplier with the streams group protocol.
+ * <p>Kafka Streams 4.3.1 retries after such a timeout in a way that, with the classic group protocol, can skip the
+ * records that were polled and not committed. The outcome of the transaction is unknown then; so the thread ends, and
+ * its successor starts at the committed offset. Extends an internal class because Kafka Streams accepts no other
+ * supplier with the streams group protocol.
  */
 final class TransactionalClients extends DefaultKafkaClientSupplier implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(TransactionalClients.class);
@@ -73,11 +73,11 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
     private @Nullable PartitionWatch partitionWatch;
 
     /**
-     * @param applicationId the group, and the beginning of its changelogs' names
-     * @param alignment of the partitions of {@code signals}; null: each is read as fast as it can be
-     * @param readiness of records of the ingress topics
-     * @param continuity told what is delivered and committed
-     * @param lost told of records that the threads' consumers find deleted
+     * @param applicationId the group, and the prefix of its changelogs' names
+     * @param alignment aligns the partitions of {@code signals}; null: each is read as fast as possible
+     * @param readiness decides which records of the ingress topics are ready
+     * @param continuity receives the delivered records and the commits
+     * @param lost receives the deleted records that the threads' consumers find
      */
     TransactionalClients(
             Topics topics,
@@ -94,7 +94,7 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
         this.continuity = continuity;
     }
 
-    /** With the classic group protocol; the other one has a {@link PositioningConsumer}. */
+    /** Returns a consumer for the classic group protocol; the other one uses a {@link PositioningConsumer}. */
     @Override
     public Consumer<byte[], byte[]> getConsumer(Map<String, Object> config) {
         return new GuardedConsumer(
@@ -118,7 +118,9 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
         return new TransactionalProducer(config);
     }
 
-    /** Begins to look for transactions that the brokers forgot, and how far the group has read. */
+    /**
+     * Starts the periodic search for transactions that the brokers forgot, and the queries for the group's progress.
+     */
     void start() {
         Admin client = admin;
         if (alignment != null && client != null) {
@@ -129,7 +131,7 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
                 this::endForgotten, LOOK_EVERY.toMillis(), LOOK_EVERY.toMillis(), TimeUnit.MILLISECONDS);
     }
 
-    /** The client that Kafka Streams made for itself. */
+    /** The client that Kafka Streams created for itself. */
     Admin admin() {
         Admin client = admin;
         if (client == null) {
@@ -138,12 +140,15 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
         return client;
     }
 
-    /** How many transactions of producers hold up the readers of the ingress topics. */
+    /** Returns the number of producers' transactions that block the readers of the ingress topics. */
     int openIngressTransactions() {
         return ingress.heldUp();
     }
 
-    /** Those that were open at the last look too: nearly all end within a fraction of that time. */
+    /**
+     * Ends forgotten transactions among those that were already open at the last check: nearly all end within a
+     * fraction of that time.
+     */
     private void endForgotten() {
         Admin client = admin;
         if (client == null) {
@@ -166,9 +171,9 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
     }
 
     /**
-     * Asks the brokers, without waiting, to abort what a thread that failed has not committed. The thread that comes in
-     * its place has another transactional id; without this, everybody who reads committed records would wait until the
-     * old transaction times out. A commit that the brokers have begun is completed.
+     * Asks the brokers, without waiting, to abort the uncommitted transaction of a failed thread. The thread that
+     * replaces it has another transactional id. Without this, all readers of committed records would wait until the old
+     * transaction times out. A commit that the brokers have begun is completed.
      */
     void abortTransactionOf(Thread failed) {
         String transactionalId = transactionalIds.remove(failed.getName());
@@ -208,7 +213,10 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
         }
     }
 
-    /** The brokers end what is open when an id is taken over; what they forget of it is ended after. */
+    /**
+     * Runs a step that takes over an id. The brokers end the open transaction then; this method ends the parts that
+     * they forget.
+     */
     private void takeOver(String transactionalId, Runnable step) {
         Admin client = admin;
         if (client == null) {
@@ -239,7 +247,7 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
         }
     }
 
-    /** Some partitions may still be without a leader: those whose transactions are forgotten. */
+    /** Retries a step for some time: partitions with forgotten transactions may still have no leader. */
     private static <T extends @Nullable Object> T patiently(Supplier<T> step) {
         for (int i = 1; i < TRIES; i++) {
             try {
@@ -311,7 +319,7 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
                 // All records of the transaction are acknowledged.
                 continuity.afterCommit().run(partition -> acceptedOffsets.getOrDefault(partition, AfterCommit.NONE));
             } catch (RuntimeException e) {
-                // Thrown from here, Kafka Streams would take it for a failure of the commit.
+                // Thrown from here, it would look like a failure of the commit to Kafka Streams.
                 continuity.ofThread().failedAfterCommit(e);
             }
         }
