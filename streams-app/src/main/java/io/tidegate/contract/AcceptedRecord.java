@@ -7,7 +7,10 @@ import org.apache.kafka.common.header.Headers;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.jspecify.annotations.Nullable;
 
-/** A record of {@code signals-accepted} as the WAL keeps it: with the producer's key, and without the stages' own headers. */
+/**
+ * A record of {@code signals-accepted} as stored in the WAL: with the producer's key, and without the stages' own
+ * headers.
+ */
 public final class AcceptedRecord {
     private static final byte[] MARK = new byte[0];
 
@@ -29,9 +32,9 @@ public final class AcceptedRecord {
     }
 
     /**
-     * How a record shows that admission did not write it; null if it does not. Admission writes a tenant's records to the
-     * tenant's shard, and sets a source position on each signal and a command on each prune. A record that forges all of
-     * these cannot be told apart here: only ACLs keep it out.
+     * Returns the evidence that admission did not write a record; null if there is none. Admission writes a tenant's
+     * records to the tenant's shard, and sets a source position on each signal and a command on each prune. A record
+     * that forges all of these cannot be recognized here: only ACLs prevent it.
      *
      * @param key null if it could not be parsed
      */
@@ -54,7 +57,7 @@ public final class AcceptedRecord {
                 : null;
     }
 
-    /** The headers of an accepted signal: the producer's, its source position, and the producer's key. */
+    /** Returns the headers of an accepted signal: the producer's, its source position, and the producer's key. */
     public static Headers headers(RoutedSignal signal) {
         Headers headers = new RecordHeaders(signal.headers());
         TidegateHeaders.set(headers, TidegateHeaders.SOURCE, signal.source().toString());
@@ -65,7 +68,7 @@ public final class AcceptedRecord {
         return headers;
     }
 
-    /** Marks, or unmarks, a record as the first of a segment. */
+    /** Sets or removes the mark of a record that begins a segment. */
     public static void mark(Headers headers, boolean beginsSegment) {
         if (beginsSegment || headers.lastHeader(TidegateHeaders.SEGMENT) != null) {
             headers.remove(TidegateHeaders.SEGMENT);

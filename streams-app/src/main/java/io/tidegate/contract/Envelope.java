@@ -20,18 +20,21 @@ import org.jspecify.annotations.Nullable;
 public final class Envelope {
     public static final byte VERSION = 2;
 
-    /** Has no type, and one id of each kind at most. */
+    /** Lacks the type, and has at most one id of each kind. */
     private static final byte FIRST_VERSION = 1;
 
-    /** An envelope is sent when it has so many bytes; a larger signal travels alone. */
+    /** The size at which an envelope is sent; a larger signal travels alone. */
     public static final int BYTES_FULL = 128 * 1024;
 
-    /** More bytes of a type and ids are not carried beside the value: admit reads such a signal again. */
+    /**
+     * The maximum bytes of a type and ids that are carried besides the value. If there are more, admit parses the value
+     * again.
+     */
     static final int FOUND_BYTES_MAX = 1024;
 
     /**
-     * How many bytes of a type and ids are carried beside a value of this format. Of Avro, all: to read a value again, admit would
-     * need its schema, and would have to wait for the registry.
+     * Returns the maximum bytes of a type and ids that are carried besides a value of this format. For Avro, there is
+     * no limit: to parse a value again, admit would need its schema, and would have to wait for the registry.
      */
     public static int foundBytesMax(SignalFormat format) {
         return format == SignalFormat.AVRO ? Integer.MAX_VALUE : FOUND_BYTES_MAX;
@@ -59,7 +62,7 @@ public final class Envelope {
     /**
      * Reads an envelope.
      *
-     * @throws IllegalArgumentException if it is not one, or of another version: says what is wrong, and at which byte
+     * @throws IllegalArgumentException if it is not one, or of another version; the message has the error and the byte
      */
     public static List<RoutedSignal> read(byte @Nullable [] bytes) {
         if (bytes == null) {
@@ -134,7 +137,7 @@ public final class Envelope {
     private Header[] headers() {
         int count = size();
         if (count > bytes.length - at) {
-            throw broken("is truncated", null); // before that many are allocated
+            throw broken("is truncated", null); // checked before the allocation
         }
         Header[] headers = new Header[count];
         for (int i = 0; i < count; i++) {
@@ -163,7 +166,7 @@ public final class Envelope {
         return some;
     }
 
-    /** A number of bytes, of headers or of a partition. */
+    /** Reads a number of bytes or headers, or a partition. */
     private int size() {
         long size = unsigned();
         if (size < 0 || size > Integer.MAX_VALUE) {

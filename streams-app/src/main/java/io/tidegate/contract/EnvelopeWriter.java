@@ -26,7 +26,7 @@ public final class EnvelopeWriter {
     private @Nullable String lastTopic;
     private final int foundBytesMax;
 
-    /** A writer for signals that can be read again by their bytes alone. */
+    /** Creates a writer for signals that can be parsed again from their bytes alone. */
     public EnvelopeWriter() {
         this(Envelope.FOUND_BYTES_MAX);
     }
@@ -96,7 +96,7 @@ public final class EnvelopeWriter {
         signals++;
     }
 
-    /** One of the tenants whose signals are in it. */
+    /** The tenant of one of its signals. */
     public TenantId tenant() {
         return tenant;
     }
@@ -105,7 +105,7 @@ public final class EnvelopeWriter {
         return signals == 0;
     }
 
-    /** Bytes collected so far. */
+    /** The number of bytes collected so far. */
     public int size() {
         return size;
     }
@@ -115,7 +115,7 @@ public final class EnvelopeWriter {
         return newestMs;
     }
 
-    /** The envelope; the writer is empty again. */
+    /** Returns the envelope and clears the writer. */
     public byte[] take() {
         byte[] taken = Arrays.copyOf(bytes, size);
         size = 0;
@@ -123,7 +123,7 @@ public final class EnvelopeWriter {
         lastMs = 0;
         lastTopic = null;
         if (bytes.length > 2 * Envelope.BYTES_FULL) {
-            bytes = new byte[FIRST_CAPACITY]; // after a single large signal
+            bytes = new byte[FIRST_CAPACITY]; // shrink after a single large signal
         }
         return taken;
     }
@@ -159,7 +159,7 @@ public final class EnvelopeWriter {
         unsigned((number << 1) ^ (number >> (Long.SIZE - 1)));
     }
 
-    /** Seven bits a byte, the lowest first; the highest bit says that more follow. */
+    /** Writes seven bits per byte, the lowest first; the highest bit marks that another byte follows. */
     private void unsigned(long number) {
         reserve(Envelope.VARLONG_BYTES_MAX);
         long rest = number;

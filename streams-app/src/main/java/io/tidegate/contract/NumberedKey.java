@@ -4,15 +4,15 @@ import io.tidegate.tenant.TenantId;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The key {@code 42:1234} of {@code signals-accepted} and {@code wal-segments}, read.
+ * The parsed key {@code 42:1234} of {@code signals-accepted} and {@code wal-segments}.
  *
- * @param tenant whose record
+ * @param tenant the tenant of the record
  * @param seq its sequence number
  */
 public record NumberedKey(TenantId tenant, long seq) {
     private static final int DIGITS_MAX = Long.toString(Long.MAX_VALUE).length();
 
-    /** @throws IllegalArgumentException if the key has another form: Tidegate did not write it */
+    /** @throws IllegalArgumentException if the key has another form, so Tidegate did not write it */
     public static NumberedKey parse(byte @Nullable [] key) {
         NumberedKey parsed = tryParse(key);
         if (parsed == null) {
@@ -21,7 +21,7 @@ public record NumberedKey(TenantId tenant, long seq) {
         return parsed;
     }
 
-    /** The key, or null if it has another form: Tidegate did not write it. */
+    /** Parses the key; returns null if it has another form, so Tidegate did not write it. */
     public static @Nullable NumberedKey tryParse(byte @Nullable [] key) {
         int colon = 0;
         while (key != null && colon < key.length && key[colon] != ':') {

@@ -13,23 +13,25 @@ import org.apache.kafka.common.utils.Utils;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How large a record may be, known before it is sent: a record that the broker or the producer rejects would abort the
- * whole transaction, and again at each retry.
+ * The maximum sizes of records, checked before they are sent: a record that the broker or the producer rejects would
+ * abort the whole transaction, and again at each retry.
  *
- * @param recordBytesMax the largest record that all of Tidegate's topics take, as {@link #of} counts it
+ * @param recordBytesMax the largest record that all of Tidegate's topics accept, measured by {@link #of}
  * @param deadLetterBytesMax the same for the dead-letter topic
  */
 public record RecordSizes(long recordBytesMax, long deadLetterBytesMax) {
-    /** What Tidegate's own headers and the batch around a record can add. */
+    /** The maximum that Tidegate's own headers and the batch around a record can add. */
     public static final int HEADROOM_BYTES = 4 * 1024;
 
-    /** Varints around a header's name and value, at their longest. */
+    /** The maximum size of the varints around a header's name and value. */
     private static final int HEADER_OVERHEAD_BYTES = 10;
 
-    /** More headers than these are counted as the WAL's reader counts them, so that it can read what is accepted. */
+    /**
+     * Above this count, headers are counted as the WAL's reader counts them, so that it can read every accepted record.
+     */
     private static final int HEADERS_USUAL = 1000;
 
-    /** Records of {@link WalRecord#BYTES_MAX} and more cannot be stored, whatever the topics take. */
+    /** Lowers the sizes below {@link WalRecord#BYTES_MAX}, which cannot be stored, whatever the topics accept. */
     public RecordSizes {
         recordBytesMax = Math.min(recordBytesMax, WalRecord.BYTES_MAX - HEADROOM_BYTES);
     }
@@ -40,7 +42,7 @@ public record RecordSizes(long recordBytesMax, long deadLetterBytesMax) {
         return new RecordSizes(max, max);
     }
 
-    /** An upper bound of a record's bytes, without {@link #HEADROOM_BYTES}. */
+    /** Returns an upper bound of a record's size, without {@link #HEADROOM_BYTES}. */
     public static long of(byte @Nullable [] key, byte @Nullable [] value, Headers headers) {
         long bytes = length(key) + length(value);
         int count = 0;
@@ -52,21 +54,22 @@ public record RecordSizes(long recordBytesMax, long deadLetterBytesMax) {
         return bytes;
     }
 
-    /** The dead letter that a record of so many bytes, as {@link #of} counts them, becomes; null if it is small enough. */
+    /** Returns the dead letter for a record of this size, measured by {@link #of}; null if it is small enough. */
     public @Nullable ToDeadLetter tooLarge(long bytes) {
         return bytes <= recordBytesMax
                 ? null
                 : new ToDeadLetter(
                         null,
                         Defect.TOO_LARGE,
-                        "the record is larger than the %d bytes that Tidegate's topics take".formatted(recordBytesMax));
+                        "the record is larger than the %d bytes that Tidegate's topics accept"
+                                .formatted(recordBytesMax));
     }
 
     /**
-     * What becomes of a record that can be read: its route, or a dead letter if what its envelope carries beside its value
-     * ({@link Envelope#foundBytesMax}) does not fit.
+     * Returns the route of a readable record, or a dead letter if the type and ids that its envelope carries besides
+     * its value ({@link Envelope#foundBytesMax}) do not fit.
      *
-     * @param bytes as {@link #of} counts them
+     * @param bytes the size of the record, measured by {@link #of}
      */
     public Route withFound(Route route, long bytes, SignalFormat format) {
         if (format != SignalFormat.AVRO || !(route instanceof Route.ToTenant to)) {
@@ -84,7 +87,7 @@ public record RecordSizes(long recordBytesMax, long deadLetterBytesMax) {
                 : new ToDeadLetter(
                         to.tenant(),
                         Defect.TOO_LARGE,
-                        "the record and its ids are larger than the %d bytes that Tidegate's topics take"
+                        "the record and its ids are larger than the %d bytes that Tidegate's topics accept"
                                 .formatted(recordBytesMax));
     }
 

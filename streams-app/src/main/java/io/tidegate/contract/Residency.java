@@ -11,23 +11,23 @@ import org.apache.kafka.common.header.Headers;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Where a tenant's signals may be written, and where they are sent on to if that is not here.
+ * Decides whether a tenant's signals may be written in this region, and where they are forwarded to if not.
  *
- * <p>A signal visits each region at most once: it carries the regions that sent it on, so that two deployments that
- * disagree, or a map that leads in a circle, end in a rejection and not in a loop. Immutable.
+ * <p>A signal visits each region at most once: it carries the regions that forwarded it. So two deployments that
+ * disagree, or a circular map, end in a rejection and not in a loop. Immutable.
  */
 public final class Residency {
-    /** No region is known but this one. */
+    /** Knows no region except this one. */
     public static final Residency NONE = new Residency(null, Map.of());
 
-    /** A longer list of visited regions was not written by Tidegate. */
+    /** The maximum length of a list of visited regions; Tidegate did not write a longer one. */
     private static final int VISITED_CHARS_MAX = 4096;
 
     private final @Nullable String region;
     private final Map<String, String> topics;
 
     /**
-     * @param region where this instance writes; null where that is not set
+     * @param region the region of this instance; null if it is not set
      * @param topics the ingress topic of each region
      */
     public Residency(@Nullable String region, Map<String, String> topics) {
@@ -44,10 +44,10 @@ public final class Residency {
     }
 
     /**
-     * The region to which a signal is to be sent on. Where the tenant may be in several of them it is always the same
-     * one, whichever instance chooses.
+     * Returns the region to which a signal must be forwarded. If several are possible, all instances choose the same
+     * one.
      *
-     * @return null where the signal may stay, or can go nowhere
+     * @return null if the signal may stay, or no region is reachable
      */
     public @Nullable String target(TenantConfig config, Headers headers) {
         List<String> required = config.requiredRegions();
@@ -67,11 +67,11 @@ public final class Residency {
     }
 
     private static int chosen(TenantId tenant, int of) {
-        // Spread over all bits: ids that count up would all be even or odd in a region.
+        // Spread over all bits: otherwise all consecutive even ids would be in one region, and all odd ones in another.
         return (int) (((tenant.bits() * 0x9E3779B97F4A7C15L) >>> Integer.SIZE) % of);
     }
 
-    /** Marks a signal that is sent on: by whom, and from which position. */
+    /** Marks a forwarded signal with this region and its position here. */
     public void mark(Headers headers, SourcePosition source) {
         String visited = TidegateHeaders.text(headers, TidegateHeaders.FORWARDED_BY);
         String here = String.valueOf(region);
@@ -80,7 +80,9 @@ public final class Residency {
                 headers, TidegateHeaders.FORWARDED_FROM, source.toString().getBytes(StandardCharsets.UTF_8));
     }
 
-    /** The position, in the ingress of the region before, of a signal that was sent on; null where it was not. */
+    /**
+     * Returns the position of a forwarded signal in the ingress of the previous region; null if it was not forwarded.
+     */
     public static @Nullable SourcePosition forwardedFrom(Headers headers) {
         return SourcePosition.tryParse(TidegateHeaders.text(headers, TidegateHeaders.FORWARDED_FROM));
     }

@@ -10,17 +10,18 @@ import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A signal on its way from route to admit: all that its producer sent, where it was read, and what the parser found.
+ * A signal on its way from route to admit: everything that its producer sent, its source position, and the parser's
+ * result.
  *
- * @param tenant whose signal it is
+ * @param tenant the tenant of the signal
  * @param timestampMs the time of its record
- * @param source where it was read
+ * @param source its source position
  * @param key the producer's key, or null
  * @param headers the producer's headers
  * @param value the producer's value
- * @param signal what was read of it; null if admit has to read it again
+ * @param signal the parsed signal; null if admit has to parse it again
  */
-@SuppressWarnings("ArrayRecordComponent") // bytes pass through; signals are not compared
+@SuppressWarnings("ArrayRecordComponent") // bytes pass through; instances are not compared
 public record RoutedSignal(
         TenantId tenant,
         long timestampMs,
@@ -29,7 +30,7 @@ public record RoutedSignal(
         Header[] headers,
         byte[] value,
         @Nullable Signal signal) {
-    /** What was read of it, or what the reader reads again where that did not travel with it. */
+    /** Returns the parsed signal, or parses the value if the parsed signal did not travel with it. */
     public ParseResult parsed(SignalReader reader) {
         return signal != null ? new Parsed(signal) : reader.read(key, value, Router.values(new RecordHeaders(headers)));
     }

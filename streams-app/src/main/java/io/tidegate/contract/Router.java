@@ -24,26 +24,26 @@ public final class Router {
         /**
          * The record is a signal of this tenant.
          *
-         * @param signal what its value says
+         * @param signal the parsed value
          */
         record ToTenant(TenantId tenant, Signal signal) implements Route {}
 
         /**
          * The record is a signal that refers to its tenant by a name that no tenant has, or several.
          *
-         * @param name in the form in which names are compared
+         * @param name the normalized name
          */
         record ToUnknown(String name) implements Route {
-            /** Why it is rejected. */
+            /** The reason for the rejection. */
             public static final String MESSAGE = "no tenant has this name, or several do";
         }
 
         /**
          * The record cannot be judged.
          *
-         * @param tenant the tenant that it claims, where that much can be told
-         * @param defect what is wrong
-         * @param message for people
+         * @param tenant the tenant that it claims, if known
+         * @param defect the kind of defect
+         * @param message a description for people
          */
         record ToDeadLetter(@Nullable TenantId tenant, Defect defect, String message) implements Route {}
     }
@@ -52,16 +52,16 @@ public final class Router {
     private final SignalReader reader;
     private final TenantNames names;
 
-    /** A router that knows no names. */
+    /** Creates a router that knows no names. */
     public Router(TenantSource source, SignalReader reader) {
         this(source, reader, TenantNames.NONE);
     }
 
     /**
-     * A router.
+     * Creates a router.
      *
-     * @param source where the tenant is trusted; with {@link TenantSource#VALUE}, the reader says it
-     * @param names asked for each signal that refers to its tenant by a name
+     * @param source the trusted place of the tenant; with {@link TenantSource#VALUE}, the reader finds it
+     * @param names resolves the names by which signals refer to tenants
      */
     public Router(TenantSource source, SignalReader reader, TenantNames names) {
         this.source = source;
@@ -148,7 +148,7 @@ public final class Router {
                 : "the %s is missing".formatted(named.place());
     }
 
-    /** The headers of a record, as {@link SignalReader} reads them. */
+    /** Adapts the headers of a record for {@link SignalReader}. */
     public static HeaderValues values(Headers headers) {
         return name -> {
             List<byte @Nullable []> values = new ArrayList<>(1);
@@ -185,7 +185,10 @@ public final class Router {
         return found == null ? Claim.MISSING : Claim.of(found);
     }
 
-    /** The tenant of an ingress topic {@code <anything>.<id>}; null where its name does not end so. Names do not count here. */
+    /**
+     * Returns the tenant of an ingress topic {@code <anything>.<id>}; null if its name does not end with an id. Names
+     * are not supported here.
+     */
     public static @Nullable TenantId inTopic(String topic) {
         int dot = topic.lastIndexOf('.');
         return dot < 0 ? null : TenantId.tryParse(topic.substring(dot + 1));
@@ -203,15 +206,15 @@ public final class Router {
     private enum ClaimState {
         /** The place names a tenant. */
         TENANT,
-        /** No place but the value counts. */
+        /** Only the value is read. */
         NONE,
         /** The place is empty. */
         MISSING,
-        /** The place says something that is not a tenant. */
+        /** The content of the place does not name a tenant. */
         INVALID
     }
 
-    /** What a trusted place says; the tenant is null in all states but one. */
+    /** The content of a trusted place. The tenant is null in all states except {@link ClaimState#TENANT}. */
     private record Claim(@Nullable TenantRef tenant, ClaimState state) {
         static final Claim NONE = new Claim(null, ClaimState.NONE);
         static final Claim MISSING = new Claim(null, ClaimState.MISSING);

@@ -10,16 +10,16 @@ import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A value of {@code wal-segments}: a segment that was sealed. The key is {@code <tenant>:<first seq>}.
+ * A value of {@code wal-segments}: a sealed segment. The key is {@code <tenant>:<first seq>}.
  *
- * @param bytes the size of the file: what the storage quota is charged
- * @param records how many records it holds
- * @param firstSeq the first one's sequence number
- * @param lastSeq the last one's
+ * @param bytes the size of the file, which the storage quota is charged
+ * @param records the number of its records
+ * @param firstSeq the first record's sequence number
+ * @param lastSeq the last record's sequence number
  * @param crc content checksum, the same for every copy of the segment, as eight hexadecimal digits
  * @param sealedAt the record time at which it was sealed, ISO
- * @param instance who sealed it
- * @param region where that instance writes, or null
+ * @param instance the instance that sealed it
+ * @param region the region of that instance, or null
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
 public record SegmentReport(
@@ -59,7 +59,7 @@ public record SegmentReport(
         }
     }
 
-    /** @throws IllegalArgumentException where the bytes are not a report */
+    /** @throws IllegalArgumentException if the bytes are not a report */
     public static SegmentReport parse(byte[] json) {
         try {
             SegmentReport report = JSON.readValue(json, SegmentReport.class);

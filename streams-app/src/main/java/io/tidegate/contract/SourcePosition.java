@@ -4,7 +4,7 @@ import org.apache.kafka.common.header.Headers;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Where a signal was read: its identity. Two signals with the same bytes at two positions are two signals.
+ * The place at which a signal was read: its identity. Signals with equal bytes at two positions are two signals.
  *
  * @param topic the ingress topic
  * @param partition its partition
@@ -17,7 +17,7 @@ public record SourcePosition(String topic, int partition, long offset) {
         return topic + "/" + partition + "/" + offset;
     }
 
-    /** Reads {@link #toString}; null where {@code text} has another form. */
+    /** Reads {@link #toString}; null if {@code text} has another form. */
     public static @Nullable SourcePosition tryParse(@Nullable String text) {
         if (text == null) {
             return null;
@@ -36,7 +36,7 @@ public record SourcePosition(String topic, int partition, long offset) {
         }
     }
 
-    /** The position that a record carries, in either form; null where it has none. */
+    /** Returns the position that a record carries, in either form; null if it has none. */
     public static @Nullable SourcePosition in(Headers headers) {
         SourcePosition inner = tryParse(TidegateHeaders.text(headers, TidegateHeaders.SOURCE));
         if (inner != null) {

@@ -5,7 +5,7 @@ import java.nio.ByteBuffer;
 import java.util.List;
 import org.apache.kafka.common.utils.Bytes;
 
-/** The state stores of admit, and the keys of their entries; also those of the changelogs. All numbers are big-endian. */
+/** The state stores of admit, and the keys of their entries and changelogs. All numbers are big-endian. */
 public final class StateKeys {
     /** Key: tenant, 8 bytes. */
     public static final String USAGE = "usage";
@@ -51,17 +51,17 @@ public final class StateKeys {
                 .array());
     }
 
-    /** The tenant of any key. */
+    /** Returns the tenant of any key. */
     public static TenantId tenantOf(byte[] key) {
         return TenantId.of(ByteBuffer.wrap(key).getLong());
     }
 
-    /** The number of the chunk in a key of {@link #ENTITIES} or {@link #HISTORY}. */
+    /** Returns the number of the chunk in a key of {@link #ENTITIES} or {@link #HISTORY}. */
     public static int chunkOf(byte[] key) {
         return ByteBuffer.wrap(key).getInt(key.length - Integer.BYTES);
     }
 
-    /** The first sequence number in a key of {@link #SEGMENTS}. */
+    /** Returns the first sequence number in a key of {@link #SEGMENTS}. */
     public static long firstSeqOf(byte[] key) {
         return ByteBuffer.wrap(key).getLong(Long.BYTES);
     }

@@ -16,7 +16,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A value of {@code tenant-commands}: what an operator asks of a tenant's state. The key is the tenant's id.
+ * A value of {@code tenant-commands}: an operator's command on a tenant's state. The key is the tenant's id.
  *
  * <pre>
  *  {"command":"prune-wal","below_seq":1000}
@@ -26,9 +26,9 @@ import org.jspecify.annotations.Nullable;
  */
 public sealed interface TenantCommand {
     /**
-     * Removes all segments that hold sequence numbers below {@code belowSeq} only.
+     * Removes all segments whose sequence numbers are all below {@code belowSeq}.
      *
-     * @param belowSeq not negative; cut to the tenant's next sequence number
+     * @param belowSeq not negative; capped at the tenant's next sequence number
      */
     record PruneWal(long belowSeq) implements TenantCommand {
         public PruneWal {
@@ -58,7 +58,7 @@ public sealed interface TenantCommand {
         }
     }
 
-    /** Removes everything of a tenant but the next sequence number. Its config has to be gone before. */
+    /** Removes everything of a tenant except the next sequence number. Its config must be removed first. */
     record DeleteTenant() implements TenantCommand {
         @Override
         public String name() {
@@ -108,11 +108,11 @@ public sealed interface TenantCommand {
                 yield new DeleteTenant();
             }
             default ->
-                throw new IllegalArgumentException("command is none of prune-wal, forget-entity and delete-tenant");
+                throw new IllegalArgumentException("command is not one of prune-wal, forget-entity and delete-tenant");
         };
     }
 
-    /** Reading the JSON, strictly: a command that is not quite understood is not done. */
+    /** Reads the JSON strictly: a command that is not understood completely is not executed. */
     final class Json {
         private static final int BYTES_MAX = 16 * 1024;
         private static final JsonMapper MAPPER = JsonMapper.builder()
@@ -146,7 +146,7 @@ public sealed interface TenantCommand {
         private static EntityKind kind(String text) {
             EntityKind kind = EntityKind.of(text);
             if (kind == null) {
-                throw new IllegalArgumentException("kind is none of item, user and creator");
+                throw new IllegalArgumentException("kind is not one of item, user and creator");
             }
             return kind;
         }

@@ -2,9 +2,14 @@ package io.tidegate.contract;
 
 import java.util.Locale;
 
-/** Where a signal's tenant is read. With all but {@link #VALUE}, another tenant inside the value is a spoof. */
+/**
+ * The place of a signal's tenant. With all except {@link #VALUE}, another tenant inside the value counts as spoofed.
+ */
 public enum TenantSource {
-    /** Where {@code signal.tenant} says, by default the value's field {@code tenant_id}: a claim of the producer. */
+    /**
+     * The place that {@code signal.tenant} names, by default the value's field {@code tenant_id}: a claim of the
+     * producer.
+     */
     VALUE,
     /** The header {@code tidegate-tenant}: for a gateway that authenticates producers. */
     HEADER,

@@ -8,9 +8,9 @@ import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The names of the headers that Tidegate writes, all UTF-8 text unless noted, and the one that it reads.
+ * The names of the headers that Tidegate writes, all UTF-8 text unless noted, and of the one that it reads.
  *
- * <p>They are set, not appended: whatever a producer sent under these names is replaced.
+ * <p>Headers are set, not appended: a producer's headers with these names are replaced.
  */
 public final class TidegateHeaders {
     /** Read with {@link TenantSource#HEADER}: the tenant id in decimal, or one of its names. */
@@ -32,40 +32,43 @@ public final class TidegateHeaders {
     public static final String CONFIG_OFFSET = "tidegate.config_offset";
     public static final String REPLAYS = "tidegate.replays";
 
-    /** On a dead letter that had to be cut to fit: the size in bytes of the original value. */
+    /** On a dead letter that was truncated to fit: the size in bytes of the original value. */
     public static final String TRUNCATED_FROM = "tidegate.truncated_from_bytes";
 
-    /** On a signal that another region sent on: the regions that did, in order, separated by commas. */
+    /** On a forwarded signal: the regions that forwarded it, in order, separated by commas. */
     public static final String FORWARDED_BY = "tidegate.forwarded_by";
 
-    /** On such a signal: its position in the ingress of the last of them, as {@code topic/partition/offset}. */
+    /**
+     * On a forwarded signal: its position in the ingress of the last of these regions, as {@code
+     * topic/partition/offset}.
+     */
     public static final String FORWARDED_FROM = "tidegate.forwarded_from";
 
-    /** On the way between the stages, and in the WAL: the source position as {@code topic/partition/offset}. */
+    /** Between the stages, and in the WAL: the source position as {@code topic/partition/offset}. */
     public static final String SOURCE = "tidegate.source";
 
-    /** On the way between the stages: the producer's key (raw bytes), where it had one. */
+    /** Between the stages: the producer's key (raw bytes), if it had one. */
     public static final String KEY = "tidegate.key";
 
-    /** On a record of {@code signals-accepted}, without a value: it is the first of a segment of its tenant's WAL. */
+    /** On a record of {@code signals-accepted}; has no value: the record begins a segment of its tenant's WAL. */
     public static final String SEGMENT = "tidegate.segment";
 
-    /** On a record of {@code signals-accepted} without a value: the command that it carries out. */
+    /** On a record of {@code signals-accepted} without a value: the command that the record executes. */
     public static final String COMMAND = "tidegate.command";
 
     /** With {@link #COMMAND}: segments are pruned. */
     public static final String PRUNE_WAL = "prune-wal";
 
-    /** With {@link #COMMAND}: the tenant is deleted, so the copies of its bytes go too. */
+    /** With {@link #COMMAND}: the tenant is deleted, including the quarantined copies of its bytes. */
     public static final String DELETE_TENANT = "delete-tenant";
 
-    /** On a command and on the events that answer it: what the sender knows it by. */
+    /** On a command and on the events that answer it: the id by which the sender identifies it. */
     public static final String COMMAND_ID = "tidegate.command_id";
 
-    /** The beginning of all names but {@link #TENANT_CLAIM}. */
+    /** The prefix of all names except {@link #TENANT_CLAIM}. */
     private static final String PREFIX = "tidegate.";
 
-    /** What a producer may not set on a record that is rejected or dead-lettered. */
+    /** The headers that a producer may not set on a rejected or dead-lettered record. */
     private static final Set<String> ON_REJECTIONS = Set.of(
             REASON,
             TENANT,
@@ -84,7 +87,10 @@ public final class TidegateHeaders {
 
     private TidegateHeaders() {}
 
-    /** The headers that stay on a rejected or dead-lettered record: without those that Tidegate alone sets there. */
+    /**
+     * Returns the producer's headers of a rejected or dead-lettered record, without those that only Tidegate sets
+     * there.
+     */
     public static Headers ofProducer(Header[] sent) {
         Headers headers = new RecordHeaders();
         for (Header header : sent) {
@@ -104,7 +110,7 @@ public final class TidegateHeaders {
         headers.add(name, value);
     }
 
-    /** The last value of a header as text; null where it is absent or null. */
+    /** Returns the last value of a header as text; null if it is absent or null. */
     public static @Nullable String text(Headers headers, String name) {
         byte[] value = bytes(headers, name);
         return value == null ? null : new String(value, StandardCharsets.UTF_8);

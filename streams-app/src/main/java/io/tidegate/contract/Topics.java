@@ -6,14 +6,14 @@ import java.util.List;
 /**
  * The names of all topics.
  *
- * @param signals where producers write; several with {@link TenantSource#TOPIC}, one for each tenant
+ * @param signals the ingress topics; several with {@link TenantSource#TOPIC}, one for each tenant
  * @param byTenant signals keyed by tenant
  * @param configs tenants' configs, compacted
- * @param accepted accepted signals, numbered for each tenant
+ * @param accepted accepted signals, with each tenant's sequence numbers
  * @param quotaExceeded rejected signals
  * @param deadLetter records that cannot be judged
  * @param segments sealed WAL segments, compacted
- * @param commands what operators ask of tenants' state
+ * @param commands operators' commands on tenants' state
  * @param events levels of quotas that were reached or left, and answers to commands
  */
 public record Topics(

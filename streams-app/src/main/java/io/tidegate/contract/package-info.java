@@ -1,4 +1,4 @@
-/** The public and stored formats: topics, headers, keys, values and partitioning. What other programs may rely on. */
+/** The public and stored formats, on which other programs may rely: topics, headers, keys, values and partitioning. */
 @NullMarked
 package io.tidegate.contract;
 

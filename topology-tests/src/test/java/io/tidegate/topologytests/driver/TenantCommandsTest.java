@@ -264,13 +264,13 @@ class TenantCommandsTest {
     @CsvSource(
             delimiter = ';',
             value = {
-                "42; {\"command\":\"prune\"}; command is none of",
+                "42; {\"command\":\"prune\"}; command is not one of",
                 "42; {\"command\":\"prune-wal\"}; below_seq is not",
                 "42; {\"command\":\"prune-wal\",\"below_seq\":-1}; cannot be negative",
                 "42; {\"command\":\"prune-wal\",\"below_seq\":1e99}; below_seq is not",
                 "42; {\"command\":\"prune-wal\",\"below_seq\":1,\"x\":1}; has a field that",
                 "42; {\"command\":\"prune-wal\",\"below_seq\":1,\"below_seq\":2}; not a JSON object",
-                "42; {\"command\":\"forget-entity\",\"kind\":\"x\",\"id\":1}; kind is none of",
+                "42; {\"command\":\"forget-entity\",\"kind\":\"x\",\"id\":1}; kind is not one of",
                 "42; {\"command\":\"forget-entity\",\"kind\":\"item\"}; id is not",
                 "42; {\"command\":\"forget-entity\",\"kind\":\"item\",\"id\":\"\"}; id is not",
                 "42; nonsense; not a JSON object",
