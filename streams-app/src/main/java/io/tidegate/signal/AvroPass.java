@@ -12,26 +12,27 @@ import org.jspecify.annotations.Nullable;
 /**
  * One pass over a record in Avro's binary encoding.
  *
- * <p>Every length is checked against the bytes that are left before anything is allocated or skipped. Elements are read
- * one by one, also where a block says how many bytes to skip: another reader would read them. Values without a byte, such as
- * arrays of nulls, cost steps, which are bounded by the length of the value. Not thread-safe; for one value.
+ * <p>Every length is checked against the remaining bytes before anything is allocated or skipped. Elements are read one
+ * by one, even if a block has its size for skipping, because another reader would read them. Values without bytes, such
+ * as arrays of nulls, cost steps, which are bounded by the length of the value. Not thread-safe; one instance per
+ * value.
  */
 final class AvroPass {
-    /** A step is one value, also one inside another. */
+    /** The number of steps per byte of the value. Each value is a step, including nested ones. */
     private static final long STEPS_A_BYTE = 32;
 
     private static final long STEPS_MIN = 10_000;
 
-    /** Bytes of the longest text that can be an id: four for each character. */
+    /** The maximum bytes of a text that can be an id: four per character. */
     private static final int TEXT_BYTES_MAX = 4 * SignalParser.ENTITY_ID_CHARS_MAX;
 
-    /** Stands for any text that is too long for an id. */
+    /** Replaces any text that is too long for an id. */
     private static final String TOO_LONG = "x".repeat(SignalParser.ENTITY_ID_CHARS_MAX + 1);
 
     private final BinaryDecoder decoder;
     private final Finding finding;
     private long stepsLeft;
-    /** Whether the last value that was read is a text or an integer. */
+    /** Whether the last value was text or an integer. */
     private boolean isText;
 
     AvroPass(BinaryDecoder decoder, int bytes, Finding finding) {
@@ -40,7 +41,7 @@ final class AvroPass {
         stepsLeft = STEPS_MIN + bytes * STEPS_A_BYTE;
     }
 
-    /** Reads a record of which nothing has been read. */
+    /** Reads a record from its first byte. */
     void record(Schema schema, Node node) throws IOException {
         fields(schema, node, 1);
     }
@@ -51,10 +52,10 @@ final class AvroPass {
         }
     }
 
-    /** A field, or an element of an array or a map. */
+    /** Reads a field, or an element of an array or a map. */
     private void child(Schema schema, @Nullable Node node, int depth) throws IOException {
         if (node != null && finding.isRepeated(node)) {
-            finding.defect(Defect.MALFORMED, "the field '%s' stands more than once".formatted(node.path));
+            finding.defect(Defect.MALFORMED, "the field '%s' occurs more than once".formatted(node.path));
         }
         value(schema, node, depth);
     }
@@ -68,7 +69,7 @@ final class AvroPass {
         }
     }
 
-    /** The schema of the value that comes next: that of its branch, if it is a union. */
+    /** Returns the schema of the next value: that of its branch, if it is a union. */
     private Schema branch(Schema declared, int depth) throws IOException {
         step(depth);
         if (declared.getType() != Schema.Type.UNION) {
@@ -87,7 +88,7 @@ final class AvroPass {
         }
     }
 
-    /** Reads a value that is no id; it may contain some. */
+    /** Reads a value that is not an id; it may contain ids. */
     private void pass(Schema schema, @Nullable Node node, int depth) throws IOException {
         switch (schema.getType()) {
             case RECORD -> fields(schema, node, depth + 1);
@@ -140,13 +141,13 @@ final class AvroPass {
         }
     }
 
-    /** A run of elements. */
+    /** A block of elements. */
     private final class Block {
         private final long count;
         private final long bytes;
         private final int left;
 
-        /** @param bytes as the value says it; negative where it does not */
+        /** @param bytes the size given in the value; negative if there is none */
         Block(long count, long bytes) {
             this.count = count;
             this.bytes = bytes;
@@ -175,7 +176,7 @@ final class AvroPass {
         return new Block(-count, bytes);
     }
 
-    /** The length of a text or of bytes, of which as many are left. */
+    /** Reads the length of a text or of bytes, which must not exceed the remaining bytes. */
     private int length() throws IOException {
         long length = decoder.readLong();
         if (length < 0 || length > decoder.remainingBytes()) {

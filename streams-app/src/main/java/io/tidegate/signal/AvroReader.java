@@ -20,10 +20,10 @@ import org.jspecify.annotations.Nullable;
  *            magic    big-endian
  * </pre>
  *
- * The whole record is checked, and nothing may follow it. Thread-safe.
+ * <p>The whole record is checked, and no bytes may follow it. Thread-safe.
  */
 public final class AvroReader {
-    /** The id of a value that names no schema. */
+    /** The id of a value without a schema id. */
     public static final long NO_SCHEMA = -1;
 
     private static final byte MAGIC = 0;
@@ -37,7 +37,9 @@ public final class AvroReader {
         this.schemas = schemas;
     }
 
-    /** The id of the schema that a value was written with, from 0 to 2^31-1; {@link #NO_SCHEMA} if it names none. */
+    /**
+     * Returns the id of the schema that a value was written with, from 0 to 2^31-1; {@link #NO_SCHEMA} if it has none.
+     */
     public static long schemaId(byte @Nullable [] value) {
         if (value == null || value.length < HEADER_BYTES || value[0] != MAGIC) {
             return NO_SCHEMA;
@@ -47,7 +49,7 @@ public final class AvroReader {
     }
 
     /**
-     * Reads a value; what is found is in the result, or what is wrong.
+     * Reads a value; the result has the fields found, or the defect.
      *
      * @throws SchemaUnavailableException if its schema cannot be looked up now
      */
@@ -89,7 +91,7 @@ public final class AvroReader {
                 DecoderFactory.get().binaryDecoder(value, HEADER_BYTES, value.length - HEADER_BYTES, null);
         try {
             new AvroPass(decoder, value.length, finding).record(schema, pointers.root());
-            // What cannot be decoded outranks what is wrong with a field, whatever their order.
+            // An undecodable value outranks the defect of a field, regardless of their order.
             return decoder.isEnd()
                     ? finding
                     : defect(Defect.AVRO_UNDECODABLE, "something follows the record of schema id %d".formatted(id));

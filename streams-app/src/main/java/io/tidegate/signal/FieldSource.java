@@ -3,21 +3,21 @@ package io.tidegate.signal;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Where a field of a signal is read. */
+/** The place of a field of a signal. */
 public sealed interface FieldSource {
-    /** Names in a pointer. */
+    /** The maximum number of names in a pointer. */
     int DEPTH_MAX = 32;
 
-    /** Characters of a pointer or of a header's name. */
+    /** The maximum length of a pointer or of a header's name, in characters. */
     int CHARS_MAX = 512;
 
-    /** For people: the place in a message. */
+    /** The description of the place in messages. */
     String place();
 
     /**
      * A place in a JSON value (RFC 6901).
      *
-     * @param text as it is written, such as {@code /account/id}
+     * @param text the pointer, such as {@code /account/id}
      * @param tokens its names, without escapes; at least one
      */
     record Pointer(String text, List<String> tokens) implements FieldSource {
@@ -30,7 +30,7 @@ public sealed interface FieldSource {
             return "field '" + text + "'";
         }
 
-        /** Whether this is {@code other} or a place inside it. */
+        /** Whether this is the same place as {@code other} or inside it. */
         boolean isWithin(Pointer other) {
             int length = other.tokens.size();
             return tokens.size() >= length && tokens.subList(0, length).equals(other.tokens);
@@ -54,9 +54,9 @@ public sealed interface FieldSource {
     }
 
     /**
-     * Reads the form in settings.
+     * Reads the form used in settings.
      *
-     * @throws IllegalArgumentException naming the rule that {@code text} does not keep
+     * @throws IllegalArgumentException naming the rule that {@code text} violates
      */
     static FieldSource parse(String text) {
         if (text.equals("key")) {
@@ -107,7 +107,7 @@ public sealed interface FieldSource {
         return tokens;
     }
 
-    /** No half of a surrogate pair, and not the character that such halves are read as. */
+    /** Whether the text has no half of a surrogate pair, and not the character that replaces such halves. */
     private static boolean isWellFormed(String text) {
         return text.codePoints().noneMatch(point -> point == 0xFFFD || (point >= 0xD800 && point <= 0xDFFF));
     }

@@ -10,17 +10,18 @@ import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/**
- * What has been found of one signal so far, and the first thing that is wrong with it. Not thread-safe; for one signal.
- */
+/** The fields of one signal found so far, and its first defect. Not thread-safe; one instance per signal. */
 final class Finding {
-    /** Up to so many ids of one kind, each is compared with all others. */
+    /** Up to this many ids of one kind, each is compared with all others. */
     private static final int COMPARED_MAX = 8;
 
     private static final int KINDS = 3;
 
     private final int nodes;
-    /** A bit for each of the first nodes that was there before; the rest, which mappings rarely have, are in an array. */
+    /**
+     * A bit for each of the first nodes that was visited. The bits of further nodes, which mappings rarely have, are in
+     * an array.
+     */
     private long seen;
 
     private long @Nullable [] seenMore;
@@ -31,7 +32,7 @@ final class Finding {
     private @Nullable Defective defect;
     private int entities;
 
-    /** Distinct ids of one kind, where there are several. */
+    /** The distinct ids of one kind. */
     private static final class Ids {
         private final List<String> list = new ArrayList<>();
         private @Nullable Set<String> set;
@@ -48,12 +49,12 @@ final class Finding {
         }
     }
 
-    /** @param nodes how many nodes the tree of pointers has */
+    /** @param nodes the number of nodes in the tree of pointers */
     Finding(int nodes) {
         this.nodes = nodes;
     }
 
-    /** Whether the place has been there before: with two values, two readers could see two signals. */
+    /** Whether the place has been visited before. If it had two values, two readers could see two signals. */
     boolean isRepeated(Node node) {
         long bit = 1L << node.number;
         if (node.number < Long.SIZE) {
@@ -70,7 +71,10 @@ final class Finding {
         return repeated;
     }
 
-    /** Notes how the signal refers to its tenant; false if it refers to another one too, or not as it must (null). */
+    /**
+     * Notes how the signal refers to its tenant; returns false if it also refers to another one, or if the reference is
+     * invalid (null).
+     */
     boolean tenant(@Nullable TenantRef ref) {
         if (ref == null || (tenant != null && !tenant.equals(ref))) {
             return false;
@@ -79,7 +83,7 @@ final class Finding {
         return true;
     }
 
-    /** Notes the tenant that a field names; null if the field does not name one as it must. */
+    /** Notes the tenant that a field names; null if the field is invalid. */
     void tenant(Node node, @Nullable TenantRef ref) {
         if (!tenant(ref)) {
             defect(
@@ -133,7 +137,7 @@ final class Finding {
         return more[kind].add(id);
     }
 
-    /** Adds the entity that a field, or an element of it, names; null if it names none as it must. */
+    /** Adds the entity that a field, or an element of it, names; null if it is invalid. */
     void entity(Node node, SignalField field, @Nullable String id) {
         if (id == null) {
             defect(
@@ -145,7 +149,7 @@ final class Finding {
         }
     }
 
-    /** Records what is wrong; the first one counts. */
+    /** Records a defect, unless there already is one. */
     void defect(Defect kind, String message) {
         if (defect == null) {
             defect = new Defective(kind, message);

@@ -3,12 +3,12 @@ package io.tidegate.signal;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** The headers of a record, for reading. */
+/** Read access to the headers of a record. */
 @FunctionalInterface
 public interface HeaderValues {
     /** No headers. */
     HeaderValues NONE = name -> List.of();
 
-    /** The values of all headers of this name, in order; empty if there is none. */
+    /** Returns the values of all headers with this name, in order; empty if there is none. */
     List<byte @Nullable []> of(String name);
 }

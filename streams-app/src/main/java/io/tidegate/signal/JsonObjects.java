@@ -10,13 +10,13 @@ import java.io.IOException;
 import java.util.Arrays;
 
 /**
- * Reads values that must be one JSON object in UTF-8, to their last byte.
+ * Reads values that must be exactly one JSON object in UTF-8.
  *
- * <p>Separate because each mapping of fields reads such objects in its own way, and all of them must call the same values
- * JSON. Every allocation is bounded: nesting, lengths of names and numbers. Thread-safe.
+ * <p>Separate because each mapping of fields reads such objects in its own way, and all of them must agree on which
+ * values are JSON. Every allocation is bounded: nesting, lengths of names and numbers. Thread-safe.
  */
 final class JsonObjects {
-    /** Reads the fields of an object whose beginning has been read, up to its end. */
+    /** Reads the fields of an object, from after its opening brace to its end. */
     @FunctionalInterface
     interface FieldReader {
         ParseResult read(JsonParser parser) throws IOException;
@@ -34,8 +34,9 @@ final class JsonObjects {
                     .maxNumberLength(NUMBER_CHARS_MAX)
                     .maxNameLength(NAME_CHARS_MAX)
                     .build())
-            // Names are hostile input: not to be kept for the life of the process, nor to fail for how they hash. (The
-            // table of names itself is bounded; without it Jackson would decode the bytes first, which is slower.)
+            // Names are hostile input: do not keep them for the life of the process, and do not fail because of their
+            // hashes. (The table of names itself is bounded; without it Jackson would decode the bytes first, which is
+            // slower.)
             .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
             .disable(JsonFactory.Feature.FAIL_ON_SYMBOL_HASH_OVERFLOW)
             .build();

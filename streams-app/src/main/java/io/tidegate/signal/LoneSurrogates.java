@@ -3,8 +3,9 @@ package io.tidegate.signal;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Escapes of half a surrogate pair in names, such as {@code "\ud83d"}. RFC 8259 allows them in every text. Jackson accepts
- * them in values and rejects them in names; no field that is read has one in its name, so they are replaced for reading.
+ * Finds escapes of half a surrogate pair in names, such as {@code "\ud83d"}. RFC 8259 allows them in every text.
+ * Jackson accepts them in values and rejects them in names. No field that Tidegate reads has one in its name, so they
+ * are replaced before parsing.
  */
 final class LoneSurrogates {
     private static final int ESCAPE_BYTES = 6;
@@ -13,7 +14,7 @@ final class LoneSurrogates {
 
     private LoneSurrogates() {}
 
-    /** A copy in which names have U+FFFD instead; null if there is nothing to replace. Reads any bytes. */
+    /** Returns a copy in which names have U+FFFD instead; null if there is nothing to replace. Accepts any bytes. */
     static byte @Nullable [] replacedInNames(byte[] json) {
         byte[] copy = null;
         int at = 0;
@@ -58,7 +59,7 @@ final class LoneSurrogates {
         return at < json.length && json[at] == ':';
     }
 
-    /** Whether an escape of {@code first}00 to {@code first}00 + 3FF begins at {@code at}. */
+    /** Whether an escape between {@code first}00 and {@code first}00 + 3FF begins at {@code at}. */
     private static boolean isSurrogate(byte[] json, int at, int end, int first) {
         if (at + ESCAPE_BYTES > end || json[at] != '\\' || json[at + 1] != 'u') {
             return false;

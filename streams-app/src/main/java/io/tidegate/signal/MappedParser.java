@@ -11,9 +11,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * Reads the fields that pointers name in a JSON object, in one streaming pass, without a tree.
  *
- * <p>The whole document is checked. No name on the way to a field may be repeated: with two, two readers could see two
- * tenants. Plain values, nearly all, are read by {@link MappedScanner}; the JSON parser has the rest, and every defect.
- * Thread-safe.
+ * <p>The whole document is checked. No name on the path to a field may be repeated: with two, two readers could see two
+ * tenants. {@link MappedScanner} reads plain values, which are nearly all; the JSON parser reads the rest, and reports
+ * every defect. Thread-safe.
  */
 final class MappedParser {
     private final PointerTree pointers;
@@ -25,7 +25,7 @@ final class MappedParser {
         this.scanner = new MappedScanner(pointers);
     }
 
-    /** Reads a value; what is found is in the result, or what is wrong. */
+    /** Reads a value; the result has the fields found, or the defect. */
     Finding parse(byte @Nullable [] value) {
         Finding plain = value == null || value.length == 0 ? null : scanner.scan(value);
         if (plain != null) {
@@ -42,17 +42,17 @@ final class MappedParser {
         return finding;
     }
 
-    /** Only the JSON parser. */
+    /** Reads a value with the JSON parser only. */
     Finding document(byte[] value) {
         Finding[] last = {new Finding(pointers.size())};
         ParseResult result = objects.read(value, parser -> {
-            // Begun again if the value is read again.
+            // A new object each time, because the value may be read twice.
             last[0] = new Finding(pointers.size());
             object(parser, pointers.root(), last[0]);
             return last[0].result();
         });
         if (result instanceof ParseResult.Defective bad) {
-            // Broken JSON outranks what is wrong with a field, whatever their order.
+            // Broken JSON outranks the defect of a field, regardless of their order.
             Finding broken = new Finding(0);
             broken.defect(bad.defect(), bad.message());
             return broken;
@@ -80,7 +80,7 @@ final class MappedParser {
             return;
         }
         if (finding.isRepeated(node)) {
-            finding.defect(Defect.MALFORMED, "the field '%s' stands more than once".formatted(node.path));
+            finding.defect(Defect.MALFORMED, "the field '%s' occurs more than once".formatted(node.path));
         }
         if (node.isRead()) {
             read(parser, token, node, finding);

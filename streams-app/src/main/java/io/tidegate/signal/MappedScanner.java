@@ -10,8 +10,8 @@ import io.tidegate.tenant.TenantRef;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads the plain case of a mapped signal quickly, as {@link SignalScanner} does for Tidegate's own format: it either is sure,
- * and then finds what {@link MappedParser} would find, or leaves the value to the JSON parser. Pure; thread-safe.
+ * A fast path for plain mapped signals, like {@link SignalScanner} for Tidegate's own format. If it is sure, it finds
+ * exactly what {@link MappedParser} would find; otherwise it leaves the value to the JSON parser. Pure; thread-safe.
  */
 final class MappedScanner {
     private final PointerTree pointers;
@@ -20,7 +20,7 @@ final class MappedScanner {
         this.pointers = pointers;
     }
 
-    /** What the value has; null where this cannot be sure. */
+    /** Returns the fields of the value; null if this scanner is not sure. */
     @Nullable
     Finding scan(byte[] value) {
         if (value.length > SignalScanner.BYTES_MAX) {
@@ -67,11 +67,11 @@ final class MappedScanner {
         }
     }
 
-    /** The end of an array: of ids if its node is read, otherwise of values. */
+    /** Returns the end of an array: of ids if its node is read, otherwise of values. */
     private static int array(byte[] value, int open, int depth, Node node, Finding finding) {
         int at = blanks(value, open + 1);
         if (byteAt(value, at) == ']') {
-            // Only entities can be a list; of a node that is not read, there are no fields.
+            // Only entities can be a list; a node that is not read has no fields.
             return node.isOfEntities() ? at + 1 : UNSURE;
         }
         for (int index = 0; ; index++) {
@@ -93,7 +93,7 @@ final class MappedScanner {
         }
     }
 
-    /** The end of the value at {@code at}, whose node is {@code node}. */
+    /** Returns the end of the value at {@code at}, whose node is {@code node}. */
     private static int value(byte[] value, int at, int depth, @Nullable Node node, Finding finding) {
         if (node == null) {
             return SignalScanner.value(value, at, depth);
@@ -162,13 +162,13 @@ final class MappedScanner {
         return true;
     }
 
-    /** The tenant of a number or a text; null where the parser has to look. */
+    /** Returns the tenant of a number or a text; null if the parser must decide. */
     private static @Nullable TenantRef tenant(byte[] value, int from, int to) {
         TenantId id = TenantId.tryParse(value, from, to);
         if (id != null) {
             return TenantRef.of(id);
         }
-        // Of what is not a text, only digits come here, and null: neither can be a name.
+        // Other values than texts are only digits or null here: neither can be a name.
         return to == from ? null : TenantRef.tryParse(SignalScanner.string(value, from, to));
     }
 }

@@ -1,6 +1,6 @@
 package io.tidegate.signal;
 
-/** The outcome of {@link SignalParser#parse}: bad input is expected, so it is a value and not an exception. */
+/** The outcome of {@link SignalParser#parse}. Bad input is expected, so it is a value and not an exception. */
 public sealed interface ParseResult {
     /** The value is a signal. */
     record Parsed(Signal signal) implements ParseResult {}
@@ -8,7 +8,7 @@ public sealed interface ParseResult {
     /**
      * The value is not a signal.
      *
-     * @param defect what is wrong
+     * @param defect the kind of defect
      * @param message the field and the rule, for people; never the offending content
      */
     record Defective(Defect defect, String message) implements ParseResult {}

@@ -7,11 +7,12 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The pointers of a mapping as a tree of names, so that one pass over a value finds all of them. A node is read (a leaf), or
- * leads to others. Bounded by the mapping's sources × {@link FieldSource#DEPTH_MAX}. Immutable once built; thread-safe.
+ * The pointers of a mapping as a tree of names, so that one pass over a value finds all of them. A node is either read
+ * (a leaf), or leads to other nodes. Bounded by the mapping's sources × {@link FieldSource#DEPTH_MAX}. Immutable once
+ * built; thread-safe.
  */
 final class PointerTree {
-    /** A name, and in arrays a place. */
+    /** A name; in an array, also an index. */
     static final class Node {
         private static final Node[] NO_NODES = {};
         private static final SignalField[] NO_FIELDS = {};
@@ -19,7 +20,7 @@ final class PointerTree {
         /** Its number in the tree. */
         final int number;
 
-        /** The pointer as it is written, for messages. */
+        /** The pointer as text, for messages. */
         final String path;
 
         private final String name;
@@ -38,7 +39,7 @@ final class PointerTree {
             this.index = index(name);
         }
 
-        /** The fields that are read here, not to be changed; empty if the node only leads to others. */
+        /** The fields that are read here, which must not be changed; empty if the node only leads to others. */
         SignalField[] fields() {
             return fields;
         }
@@ -67,7 +68,7 @@ final class PointerTree {
             return null;
         }
 
-        /** The child whose name is these bytes. */
+        /** Returns the child with these bytes as its name. */
         @Nullable
         Node child(byte[] value, int from, int to) {
             if (children.length == 0) {
@@ -82,7 +83,7 @@ final class PointerTree {
             return null;
         }
 
-        /** The child that is the element of an array. */
+        /** Returns the child for this element of an array. */
         @Nullable
         Node child(int elementIndex) {
             for (Node child : children) {
@@ -93,9 +94,9 @@ final class PointerTree {
             return null;
         }
 
-        /** Whether the bytes behind the head are the same. */
+        /** Whether the bytes after the first eight are the same. */
         private boolean endsAs(byte[] value, int from) {
-            // A few bytes: a loop is faster than the JDK's comparison of ranges, which is made for long ones.
+            // A few bytes: a loop is faster than the JDK's comparison of ranges, which is optimized for long ones.
             for (int i = Long.BYTES; i < utf8.length; i++) {
                 if (value[from + i] != utf8[i]) {
                     return false;
@@ -104,7 +105,7 @@ final class PointerTree {
             return true;
         }
 
-        /** The element that a name means in an array: canonical decimal; -1 if it means none. */
+        /** Returns the index that a name denotes in an array, in canonical decimal; -1 if it is not an index. */
         private static int index(String name) {
             int digits = name.length();
             if (digits == 0 || digits > INDEX_DIGITS_MAX || (digits > 1 && name.charAt(0) == '0')) {
@@ -119,7 +120,7 @@ final class PointerTree {
         }
     }
 
-    /** Values are smaller than 10^9 bytes, so no array has as many elements. */
+    /** Values are smaller than 10^9 bytes, so no array has more elements. */
     private static final int INDEX_DIGITS_MAX = 9;
 
     private final Node root = new Node(0, "", "");
@@ -156,7 +157,7 @@ final class PointerTree {
         return root;
     }
 
-    /** One more than the largest number of a node. */
+    /** Returns the number of nodes, which is one more than the largest node number. */
     int size() {
         return nodes;
     }

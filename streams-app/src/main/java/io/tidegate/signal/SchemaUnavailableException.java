@@ -1,8 +1,8 @@
 package io.tidegate.signal;
 
-/** A schema cannot be looked up at the moment; the value is as good as it was. */
+/** A schema cannot be looked up at the moment. It says nothing about the value. */
 public final class SchemaUnavailableException extends RuntimeException {
-    /** @param message says which registry, and what happened */
+    /** @param message the registry and the failure */
     public SchemaUnavailableException(String message) {
         super(message);
     }

@@ -6,18 +6,18 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What Tidegate reads of a signal; all else passes through untouched.
+ * The fields that Tidegate reads of a signal; all other content passes through unchanged.
  *
  * <p>An entity id is text or an integer, and an integer is the same entity as its text: {@code 7} and {@code "7"} are
  * one item. A list names each entity once.
  *
- * @param tenantId the tenant that it names; null where it names none, or by a name
- * @param tenantName the name by which it refers to its tenant; null where it does not
- * @param type what kind of signal it is; null where it does not say, or says what no config could name: a longer text than
- *     an id can be, or one with control characters
- * @param items the items it is about
- * @param users the users it is about
- * @param creators the creators it is about
+ * @param tenantId the tenant that it names; null if it names none, or names it by a name
+ * @param tenantName the name by which it refers to its tenant; null if it does not use one
+ * @param type the type of the signal; null if it has none, or one that no config can name: longer than an id can be, or
+ *     with control characters
+ * @param items the items that it names
+ * @param users the users that it names
+ * @param creators the creators that it names
  */
 public record Signal(
         @Nullable TenantId tenantId,
@@ -26,7 +26,7 @@ public record Signal(
         List<String> items,
         List<String> users,
         List<String> creators) {
-    /** Entities of all kinds that one signal can name. */
+    /** The maximum number of entities of all kinds that one signal can name. */
     public static final int ENTITIES_MAX = 256;
 
     public Signal {
@@ -35,7 +35,7 @@ public record Signal(
         creators = List.copyOf(creators);
     }
 
-    /** A signal that does not refer to its tenant by a name. */
+    /** Creates a signal that does not refer to its tenant by a name. */
     public Signal(
             @Nullable TenantId tenantId,
             @Nullable String type,
@@ -45,12 +45,12 @@ public record Signal(
         this(tenantId, null, type, items, users, creators);
     }
 
-    /** A signal without a type, with at most one entity of each kind. */
+    /** Creates a signal without a type, with at most one entity of each kind. */
     public Signal(@Nullable TenantId tenantId, @Nullable String item, @Nullable String user, @Nullable String creator) {
         this(tenantId, null, item, user, creator);
     }
 
-    /** A signal with at most one entity of each kind. */
+    /** Creates a signal with at most one entity of each kind. */
     public Signal(
             @Nullable TenantId tenantId,
             @Nullable String type,
@@ -70,7 +70,7 @@ public record Signal(
         this(tenantId, tenantName, type, list(item), list(user), list(creator));
     }
 
-    /** How it refers to its tenant; null where it does not. */
+    /** Returns its reference to its tenant; null if it has none. */
     public @Nullable TenantRef tenant() {
         return tenantId == null && tenantName == null ? null : new TenantRef(tenantId, tenantName);
     }

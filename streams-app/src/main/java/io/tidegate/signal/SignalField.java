@@ -2,7 +2,7 @@ package io.tidegate.signal;
 
 import java.util.Locale;
 
-/** What Tidegate reads of a signal. */
+/** The fields that Tidegate reads of a signal. */
 public enum SignalField {
     TENANT,
     TYPE,
@@ -12,7 +12,7 @@ public enum SignalField {
 
     private final String setting = "signal." + name().toLowerCase(Locale.ROOT);
 
-    /** The setting that says where it is read, such as {@code signal.item}. */
+    /** The setting for the place of this field, such as {@code signal.item}. */
     public String setting() {
         return setting;
     }

@@ -2,25 +2,25 @@ package io.tidegate.signal;
 
 import java.util.Locale;
 
-/** What the values of signals are. */
+/** The format of signals' values. */
 public enum SignalFormat {
     /** A JSON object in UTF-8, checked to its end. */
     JSON,
-    /** An Avro record behind the id of its schema in a registry, checked to its end. */
+    /** An Avro record after the id of its schema in a registry, checked to its end. */
     AVRO,
-    /** Any bytes: nothing is read of them. */
+    /** Any bytes, which are not read. */
     OPAQUE;
 
     public static SignalFormat of(String name) {
         return valueOf(name.toUpperCase(Locale.ROOT));
     }
 
-    /** Whether pointers can lead into a value. */
+    /** Whether pointers can refer to places in a value. */
     public boolean hasPointers() {
         return this != OPAQUE;
     }
 
-    /** As settings write it. */
+    /** The name in settings. */
     public String id() {
         return name().toLowerCase(Locale.ROOT);
     }

@@ -7,16 +7,16 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Where each field of a signal is read.
+ * The place of each field of a signal.
  *
- * <p>At most one source for the tenant and for the type; up to {@link #SOURCES_MAX} for each kind of entity. No pointer leads
- * into a place that another one reads: a value is an id (or a list of ids), or it contains ids.
+ * <p>At most one source for the tenant and for the type; up to {@link #SOURCES_MAX} for each kind of entity. No pointer
+ * leads into a place that another one reads: a value is an id (or a list of ids), or it contains ids.
  *
- * @param format what the values are
+ * @param format the format of the values
  * @param sources by field; a field that is never read has none
  */
 public record SignalMapping(SignalFormat format, Map<SignalField, List<FieldSource>> sources) {
-    /** Sources of one kind of entity. */
+    /** The maximum number of sources of one kind of entity. */
     public static final int SOURCES_MAX = 16;
 
     /** Tidegate's own format. */

@@ -13,20 +13,21 @@ import org.jspecify.annotations.Nullable;
 /**
  * Reads a signal's value in Tidegate's own format ({@link SignalMapping#DEFAULT}) in one streaming pass, without a tree.
  *
- * <p>The whole document is checked, so that what reaches a tenant's WAL is JSON. The read fields ({@code tenant_id},
- * {@code signal}, {@code item}, {@code user}, {@code creator}) count at the top level only, and each may stand there
- * once: with two {@code tenant_id} two readers could see two tenants. Every allocation is bounded: nesting, lengths of
- * names, numbers and ids.
+ * <p>The whole document is checked, so that everything in a tenant's WAL is JSON. The fields ({@code tenant_id}, {@code
+ * signal}, {@code item}, {@code user}, {@code creator}) are read at the top level only, and each may occur once there:
+ * with two {@code tenant_id} two readers could see two tenants. Every allocation is bounded: nesting, lengths of names,
+ * numbers and ids.
  *
- * <p>Plain values, nearly all, are read by {@link SignalScanner}; the JSON parser has the rest, and every rejection.
+ * <p>{@link SignalScanner} reads plain values, which are nearly all; the JSON parser reads the rest, and reports every
+ * defect.
  *
  * <p>Thread-safe.
  */
 public final class SignalParser {
-    /** Objects and arrays inside one another. */
+    /** The maximum depth of objects and arrays. */
     public static final int NESTING_MAX = 500;
 
-    /** UTF-16 code units of an entity id. */
+    /** The maximum length of an entity id, in UTF-16 code units. */
     public static final int ENTITY_ID_CHARS_MAX = 512;
 
     private final JsonObjects objects = new JsonObjects();
@@ -54,7 +55,7 @@ public final class SignalParser {
         String creator = null;
         int seen = 0;
         Defective defect = null;
-        // Read to the end even after a defect: broken JSON outranks it, whatever the order of the fields.
+        // Read to the end even after a defect: broken JSON outranks it, regardless of the order of the fields.
         for (String name = parser.nextFieldName(); name != null; name = parser.nextFieldName()) {
             JsonToken token = parser.nextToken();
             Field field = Field.named(name);
@@ -63,7 +64,7 @@ public final class SignalParser {
                 continue;
             }
             if ((seen & field.bit) != 0) {
-                defect = first(defect, JsonObjects.malformed("the field '" + name + "' stands more than once"));
+                defect = first(defect, JsonObjects.malformed("the field '" + name + "' occurs more than once"));
             }
             seen |= field.bit;
             switch (field) {
@@ -106,7 +107,7 @@ public final class SignalParser {
         return defect != null ? defect : new Parsed(new Signal(tenantId, tenantName, type, item, user, creator));
     }
 
-    /** The text or integer that the parser is at, if it can be an id; otherwise null. */
+    /** Returns the text or integer at the parser's position if it can be an id; otherwise null. */
     static @Nullable String id(JsonParser parser, JsonToken token) throws IOException {
         if (token != JsonToken.VALUE_STRING && token != JsonToken.VALUE_NUMBER_INT) {
             return null;
@@ -115,7 +116,7 @@ public final class SignalParser {
         return length == 0 || length > ENTITY_ID_CHARS_MAX ? null : checkedId(parser.getText());
     }
 
-    /** {@code text} if it can be an id; otherwise null. */
+    /** Returns {@code text} if it can be an id; otherwise null. */
     static @Nullable String checkedId(String text) {
         return text.isEmpty() || text.length() > ENTITY_ID_CHARS_MAX || !PlainText.isValid(text) ? null : text;
     }

@@ -11,15 +11,15 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads of a record what a mapping says: from its value, its headers and its key. Thread-safe.
+ * Reads the fields of a mapping from a record's value, headers and key. Thread-safe.
  *
- * <p>{@link SignalParser} reads the default mapping, which knows Tidegate's own format and nothing else.
+ * <p>{@link SignalParser} reads the default mapping, which is Tidegate's own format only.
  */
 public final class SignalReader {
-    /** What a place that refers to a tenant must have. */
+    /** The requirement for a place that refers to a tenant, in messages. */
     public static final String TENANT_EXPECTED = "a decimal from 0 to 2^64-1 or a name is expected";
 
-    /** A field that is read beside the value. */
+    /** A field that is read outside the value. */
     private record Outside(SignalField field, FieldSource source) {}
 
     private final SignalMapping mapping;
@@ -28,12 +28,12 @@ public final class SignalReader {
     private final @Nullable AvroReader avro;
     private final List<Outside> outside = new ArrayList<>();
 
-    /** A reader of values without schemas. */
+    /** Creates a reader of values without schemas. */
     public SignalReader(SignalMapping mapping) {
         this(mapping, WriterSchemas.NONE);
     }
 
-    /** @param schemas asked for each Avro value */
+    /** @param schemas looks up the schema of each Avro value */
     public SignalReader(SignalMapping mapping, WriterSchemas schemas) {
         this.mapping = mapping;
         boolean isOwn = mapping.equals(SignalMapping.DEFAULT);
@@ -49,12 +49,12 @@ public final class SignalReader {
         }
     }
 
-    /** A reader of Tidegate's own format. */
+    /** Returns a reader of Tidegate's own format. */
     public static SignalReader ofDefault() {
         return new SignalReader(SignalMapping.DEFAULT);
     }
 
-    /** Where the tenant is read; null where it is not. */
+    /** The place of the tenant; null if there is none. */
     public @Nullable FieldSource tenantSource() {
         List<FieldSource> sources = mapping.of(SignalField.TENANT);
         return sources.isEmpty() ? null : sources.get(0);
@@ -90,7 +90,7 @@ public final class SignalReader {
         return mapped != null ? mapped.parse(value) : opaque(value);
     }
 
-    /** A null value would delete what is kept under its key; every other one passes. */
+    /** A null value would delete the records under its key, so it is a defect; any other value passes. */
     private static Finding opaque(byte @Nullable [] value) {
         Finding finding = new Finding(0);
         if (value == null) {

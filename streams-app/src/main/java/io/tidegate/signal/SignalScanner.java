@@ -9,11 +9,11 @@ import java.nio.charset.StandardCharsets;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads the plain case of a signal quickly: ASCII without escapes, little nesting, nothing wrong.
+ * A fast path for plain signals: ASCII without escapes, little nesting, no defects.
  *
- * <p>It either is sure, and then says what {@link SignalParser} would say, or leaves the value to the JSON parser: it never
- * rejects. What it takes is a subset of JSON that is checked to its last byte. Separate because nearly all signals are plain,
- * and a parser for all of JSON costs several times as much. Pure; thread-safe.
+ * <p>If it is sure, it returns exactly what {@link SignalParser} would return; otherwise it leaves the value to the
+ * JSON parser. It never rejects. It accepts a subset of JSON, which it checks to the last byte. Separate because nearly
+ * all signals are plain, and a full JSON parser costs several times as much. Pure; thread-safe.
  */
 final class SignalScanner {
     static final int BYTES_MAX = 1024 * 1024;
@@ -23,7 +23,7 @@ final class SignalScanner {
     static final int UNSURE = -1;
     private static final VarHandle LONGS = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
 
-    /** One in each byte of a long. */
+    /** The value 1 in each byte of a long. */
     private static final long EACH = 0x0101_0101_0101_0101L;
 
     private static final byte[] TENANT_ID = ascii("tenant_id");
@@ -37,7 +37,7 @@ final class SignalScanner {
 
     private SignalScanner() {}
 
-    /** The signal; null where this cannot be sure. */
+    /** Returns the signal; null if this scanner is not sure. */
     static @Nullable Signal scan(byte[] value) {
         if (value.length > BYTES_MAX) {
             return null;
@@ -109,7 +109,7 @@ final class SignalScanner {
         }
     }
 
-    /** A bit for each field that is read; 0 for all others. */
+    /** Returns the bit of a field that is read; 0 for all others. */
     private static int field(byte[] value, int from, int to) {
         return switch (to - from) {
             case 4 -> is(value, from, to, ITEM) ? 4 : is(value, from, to, USER) ? 8 : 0;
@@ -120,7 +120,7 @@ final class SignalScanner {
         };
     }
 
-    /** Whether a read field's value is of the kind that it must be; where not, the parser says what is wrong. */
+    /** Whether a field's value has the required type; if not, the parser reports the defect. */
     private static boolean fits(byte[] value, int from, int to, int field) {
         byte first = value[from];
         boolean digits = isDigit(first);
@@ -146,7 +146,7 @@ final class SignalScanner {
         };
     }
 
-    /** A text that no config could name is read as none. */
+    /** Returns the type; null for a text that no config can name. */
     private static @Nullable String type(byte[] value, int from, int to) {
         int length = to - from - 2;
         return value[from] == '"' && length > 0 && length <= SignalParser.ENTITY_ID_CHARS_MAX
@@ -154,7 +154,7 @@ final class SignalScanner {
                 : null;
     }
 
-    /** The end of the value that begins at {@code at}, or {@link #UNSURE}. */
+    /** Returns the end of the value that begins at {@code at}, or {@link #UNSURE}. */
     static int value(byte[] value, int at, int depth) {
         int first = byteAt(value, at);
         return switch (first) {
@@ -205,7 +205,7 @@ final class SignalScanner {
         }
     }
 
-    /** The closing quote of the text that opens at {@code at}; only printable ASCII without escapes. */
+    /** Returns the closing quote of the text that opens at {@code at}; only for printable ASCII without escapes. */
     static int text(byte[] value, int at) {
         if (byteAt(value, at) != '"') {
             return UNSURE;
@@ -231,19 +231,19 @@ final class SignalScanner {
     }
 
     /**
-     * Eight bytes at once: the highest bit of each that is no plain character of a text; of those after the first one
-     * perhaps too.
+     * Checks eight bytes at once: sets the highest bit of each byte that is not a plain character of a text, and
+     * possibly of bytes after the first such byte.
      */
     private static long stops(long bytes) {
         long control = bytes - EACH * ' ';
         long delete = (bytes ^ EACH * 0x7f) - EACH;
         long quote = (bytes ^ EACH * '"') - EACH;
         long escape = (bytes ^ EACH * '\\') - EACH;
-        // What is not ASCII has its highest bit set already; below that, only what was too small borrows one.
+        // Non-ASCII bytes already have their highest bit set. Of the ASCII bytes, only the ones to find borrow from it.
         return (bytes | control | delete | quote | escape) & EACH << 7;
     }
 
-    /** The first eight bytes of a range as one number; a shorter range ends with zeros. */
+    /** Returns the first eight bytes of a range as one number; a shorter range is padded with zeros. */
     static long head(byte[] value, int from, int to) {
         int length = to - from;
         if (from + Long.BYTES <= value.length) {
@@ -283,7 +283,7 @@ final class SignalScanner {
         return i - at > NUMBER_BYTES_MAX ? UNSURE : i;
     }
 
-    /** The end of a number that has only digits: a fraction is no id, and a sign is rare. */
+    /** Returns the end of a number that has only digits: a fraction is not an id, and a sign is rare. */
     static int integer(byte[] value, int at) {
         int end = digits(value, at);
         int next = byteAt(value, end);
@@ -327,7 +327,7 @@ final class SignalScanner {
     }
 
     private static boolean is(byte[] value, int from, int to, byte[] text) {
-        // A few bytes: a loop is faster than the JDK's comparison of ranges, which is made for long ones.
+        // A few bytes: a loop is faster than the JDK's comparison of ranges, which is optimized for long ones.
         if (to - from != text.length) {
             return false;
         }

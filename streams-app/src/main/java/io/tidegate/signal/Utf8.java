@@ -1,11 +1,11 @@
 package io.tidegate.signal;
 
 /**
- * Whether bytes are well-formed UTF-8 (the Unicode standard, table 3-7) without the character NUL.
+ * Checks that bytes are well-formed UTF-8 (the Unicode standard, table 3-7) without the character NUL.
  *
- * <p>Separate from the JSON parser because that one does not check it: it takes overlong forms or replaces bad bytes,
- * by which two different ids become one, and it reads UTF-16 and UTF-32 where it finds them. NUL stands in no JSON
- * text, and every object in UTF-16 or UTF-32 has such a byte.
+ * <p>Separate from the JSON parser, which does not check it: it accepts overlong forms or replaces bad bytes, so that
+ * two different ids become one, and it detects UTF-16 and UTF-32. No JSON text contains NUL, and every object in UTF-16
+ * or UTF-32 has such a byte.
  */
 final class Utf8 {
     private Utf8() {}
@@ -26,14 +26,14 @@ final class Utf8 {
         return true;
     }
 
-    /** The length of the sequence of 2 to 4 bytes at {@code at}; 0 where none is well-formed. */
+    /** Returns the length of the sequence of 2 to 4 bytes at {@code at}; 0 if it is not well-formed. */
     private static int lengthOfMultibyte(byte[] bytes, int at) {
         int lead = bytes[at] & 0xff;
         int length = lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
         if (length == 0 || length > bytes.length - at) {
             return 0;
         }
-        // The second byte's range keeps out overlong forms, surrogates and what is above U+10FFFF.
+        // The range of the second byte excludes overlong forms, surrogates and values above U+10FFFF.
         int second = bytes[at + 1] & 0xff;
         int low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
         int high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;

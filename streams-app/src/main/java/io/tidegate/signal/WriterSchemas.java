@@ -5,23 +5,23 @@ import org.apache.avro.Schema;
 /** Finds the schema that a value was written with, by the id in the value. */
 @FunctionalInterface
 public interface WriterSchemas {
-    /** Knows no schema. */
+    /** Knows no schemas. */
     WriterSchemas NONE = id -> new SchemaLookup.Unusable("no schema registry is set");
 
     /**
-     * The schema of an id.
+     * Returns the schema with an id.
      *
-     * @throws SchemaUnavailableException if nobody can tell at the moment
+     * @throws SchemaUnavailableException if it cannot be determined at the moment
      */
     SchemaLookup of(int id);
 
-    /** What an id stands for. The same id always stands for the same schema. */
+    /** The result for an id, which never changes. */
     sealed interface SchemaLookup {
         /** An Avro schema. */
         record Usable(Schema schema) implements SchemaLookup {}
 
         /**
-         * No Avro schema.
+         * Not an Avro schema.
          *
          * @param why the end of a sentence that begins with the id
          */

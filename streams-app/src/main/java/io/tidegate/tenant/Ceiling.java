@@ -1,8 +1,8 @@
 package io.tidegate.tenant;
 
 /**
- * How far the tenants of a plan may change their limits themselves: a maximum for each limit that is named. Where a limit is not
- * named, the plan's own value is the maximum.
+ * The maximum limits that the tenants of a plan may set themselves: one for each named limit. The maximum of any other
+ * limit is the plan's own value.
  *
  * @param limits the maxima; no other field is set
  */

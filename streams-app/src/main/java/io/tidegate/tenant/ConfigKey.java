@@ -45,7 +45,7 @@ public sealed interface ConfigKey extends Comparable<ConfigKey> {
         return new OfPlan(name);
     }
 
-    /** Reads a record's key; null if it is neither. */
+    /** Reads a record's key; null if it is invalid. */
     static @Nullable ConfigKey tryParse(byte @Nullable [] key) {
         if (key == null) {
             return null;
@@ -68,7 +68,7 @@ public sealed interface ConfigKey extends Comparable<ConfigKey> {
     /** The key as text. */
     String text();
 
-    /** The key as it is in Kafka. */
+    /** The key as stored in Kafka. */
     default byte[] bytes() {
         return text().getBytes(StandardCharsets.ISO_8859_1);
     }

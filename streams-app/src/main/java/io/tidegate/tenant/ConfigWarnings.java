@@ -4,24 +4,24 @@ import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Finds limits that are valid and have another effect than their name says. Pure. */
+/** Finds limits that are valid but have another effect than their name suggests. Pure. */
 public final class ConfigWarnings {
     /**
-     * A limit that does not do what it seems to.
+     * A limit with an unexpected effect.
      *
      * @param id stable, for programs
      * @param field the config's field
-     * @param message for people: the values, and what they mean
+     * @param message a description for people: the values and their effect
      */
     public record Warning(String id, String field, String message) {}
 
     private ConfigWarnings() {}
 
     /**
-     * The warnings about a config.
+     * Returns the warnings about a config.
      *
      * @param segmentBytes the smallest size at which a WAL segment is sealed
-     * @param nowMs the present, to judge times by
+     * @param nowMs the current time
      */
     public static List<Warning> of(TenantConfig config, long segmentBytes, long nowMs) {
         List<Warning> warnings = new ArrayList<>();

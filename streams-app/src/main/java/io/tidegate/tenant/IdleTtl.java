@@ -4,7 +4,7 @@ import java.time.DateTimeException;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
-/** The values and the text of {@code entity_idle_ttl}. */
+/** Reads and writes {@code entity_idle_ttl}. */
 public final class IdleTtl {
     public static final Duration MIN = Duration.ofSeconds(1);
     public static final Duration MAX = Duration.ofDays(3650);
@@ -26,7 +26,7 @@ public final class IdleTtl {
         }
     }
 
-    /** As {@link #parse} reads it: whole days as {@code P30D}. */
+    /** Returns the text that {@link #parse} reads: whole days as {@code P30D}. */
     public static String text(Duration ttl) {
         return ttl.equals(Duration.ofDays(ttl.toDays())) ? "P%dD".formatted(ttl.toDays()) : ttl.toString();
     }

@@ -21,8 +21,8 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What is wrong with some JSON: the field and the rule, in Tidegate's words. Jackson's own messages name Java classes and
- * its options, which mean nothing to the author of the JSON, and quote values at any length.
+ * Describes syntax and schema errors in JSON: the field and the rule, in Tidegate's words. Jackson's own messages name
+ * Java classes and its options, which mean nothing to the author of the JSON, and quote values of any length.
  */
 public final class JsonFaults {
     private static final int QUOTED_MAX = 60;
@@ -55,7 +55,7 @@ public final class JsonFaults {
         }
         Matcher twice = DUPLICATE.matcher(failure.getOriginalMessage());
         if (twice.find()) {
-            return "not JSON: the field '%s' stands twice".formatted(quoted(twice.group(1)));
+            return "not JSON: the field '%s' occurs twice".formatted(quoted(twice.group(1)));
         }
         return "%s: %s".formatted(field(failure), rule(failure));
     }
@@ -73,7 +73,7 @@ public final class JsonFaults {
     private static String rule(JsonMappingException failure) {
         Throwable cause = failure.getCause();
         if (cause instanceof IllegalArgumentException && !(cause instanceof NumberFormatException)) {
-            return String.valueOf(cause.getMessage()); // of the record's own constructor
+            return String.valueOf(cause.getMessage()); // the message of the record's own constructor
         }
         if (cause instanceof JsonProcessingException syntax
                 && !(cause instanceof JsonMappingException)
@@ -128,7 +128,7 @@ public final class JsonFaults {
             return "is not an ISO time such as 2026-01-31T12:00:00Z";
         }
         if (type.isEnum()) {
-            return "is none of " + names(type);
+            return "is not one of " + names(type);
         }
         if (Collection.class.isAssignableFrom(type) || type.isArray()) {
             return "is not a list in [ ]";
@@ -151,12 +151,12 @@ public final class JsonFaults {
         }
         Matcher twice = DUPLICATE.matcher(failure.getOriginalMessage());
         if (twice.find()) {
-            return "the field '%s' stands twice".formatted(quoted(twice.group(1)));
+            return "the field '%s' occurs twice".formatted(quoted(twice.group(1)));
         }
         JsonLocation where = failure.getLocation();
         return "%s at line %d, column %d"
                 .formatted(
-                        failure instanceof JsonEOFException ? "it ends too early" : "it is wrong",
+                        failure instanceof JsonEOFException ? "it ends unexpectedly" : "syntax error",
                         where == null ? 1 : where.getLineNr(),
                         where == null ? 1 : where.getColumnNr());
     }

@@ -9,12 +9,12 @@ import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/** The rules of a {@link TenantConfig} about limits of types of signals, and about limits that are unlimited. */
+/** The rules of a {@link TenantConfig} about limits of values of {@code signal}, and about {@code unlimited}. */
 final class LimitRules {
-    /** A burst has a default, and is never unlimited. */
+    /** Bursts have a default, and are never unlimited. */
     private static final Set<String> BURSTS = Set.of("burst_signals", "burst_bytes");
 
-    /** The fields that can be in {@code unlimited}. */
+    /** The fields that {@code unlimited} can name. */
     private static final List<String> UNLIMITED = Stream.concat(
                     TenantConfig.LIMITS.stream().filter(limit -> !BURSTS.contains(limit)),
                     Stream.of(TenantConfig.ENTITY_IDLE_TTL))
@@ -34,14 +34,14 @@ final class LimitRules {
         }
     }
 
-    /** A limit has a value, or is unlimited. */
+    /** Checks that a limit is not both unlimited and set. */
     static void checkUnset(TenantId owner, List<String> unlimited, String field, @Nullable Object value) {
         if (value != null && unlimited.contains(field)) {
             throw new IllegalArgumentException("%s: %s is unlimited, and has a value".formatted(owner, field));
         }
     }
 
-    /** Sorted by the type, so that equal limits are equal configs. */
+    /** Checks the limits and sorts them by type, so that equal limits are equal configs. */
     static Map<String, SignalLimit> signals(TenantId owner, @Nullable Map<String, SignalLimit> signals) {
         if (signals == null || signals.isEmpty()) {
             return Map.of();

@@ -1,13 +1,13 @@
 package io.tidegate.tenant;
 
-/** Whose signals are those that name no tenant. */
+/** The treatment of signals that name no tenant. */
 public enum MissingTenants {
     /**
-     * The default tenant's, as long as no other tenant is configured. From then on they are nobody's: otherwise a tenant
-     * would escape its limits by leaving its id out or misspelling the field.
+     * They count for the default tenant, as long as no other tenant is configured. From then on they are dead letters:
+     * otherwise a tenant could escape its limits by leaving its id out or misspelling the field.
      */
     REJECT,
-    /** Always the default tenant's. */
+    /** They always count for the default tenant. */
     DEFAULT;
 
     /**

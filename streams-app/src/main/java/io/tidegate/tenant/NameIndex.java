@@ -11,14 +11,14 @@ import org.jspecify.annotations.Nullable;
 /**
  * The names of all tenants.
  *
- * <p>A name that several tenants claim refers to none of them. That is a function of the configs alone, not of the order in
- * which they were written, so every instance resolves it alike, also after a restart and after compaction; and no
+ * <p>A name that several tenants claim refers to none of them. That depends only on the configs, not on the order in
+ * which they were written. So every instance resolves it in the same way, even after a restart or compaction, and no
  * signal reaches the directory of the wrong tenant.
  *
- * <p>Any number of threads can ask for a name; one writes, and asks for conflicts.
+ * <p>Any number of threads can look up a name; only one thread writes and reads the conflicts.
  */
 public final class NameIndex implements TenantNames {
-    /** Claimants of each name, in the order of their ids. */
+    /** The claimants of each name, in the order of their ids. */
     private final Map<String, List<TenantId>> claims = new HashMap<>();
 
     private final Map<TenantId, List<String>> ofTenant = new HashMap<>();
@@ -33,8 +33,8 @@ public final class NameIndex implements TenantNames {
     /**
      * Replaces the names of a tenant.
      *
-     * @param names empty if the tenant has none any more
-     * @return its names that other tenants claim too
+     * @param names empty to remove all
+     * @return those of its names that other tenants claim too
      */
     public List<String> put(TenantId tenant, List<String> names) {
         List<String> before = names.isEmpty() ? ofTenant.remove(tenant) : ofTenant.put(tenant, names);
@@ -84,22 +84,22 @@ public final class NameIndex implements TenantNames {
         conflictCount = 0;
     }
 
-    /** The names that a tenant claims. */
+    /** Returns the names that a tenant claims. */
     public List<String> ofTenant(TenantId tenant) {
         return ofTenant.getOrDefault(tenant, List.of());
     }
 
-    /** The tenants that claim a name. */
+    /** Returns the tenants that claim a name. */
     public List<TenantId> claimants(String name) {
         return claims.getOrDefault(name, List.of());
     }
 
-    /** How many names several tenants claim. */
+    /** Returns the number of names that several tenants claim. */
     public int conflictCount() {
         return conflictCount;
     }
 
-    /** The names that several tenants claim, with their claimants. */
+    /** Returns the names that several tenants claim, with their claimants. */
     public Map<String, List<TenantId>> conflicts() {
         Map<String, List<TenantId>> conflicts = new TreeMap<>();
         claims.forEach((name, claimants) -> {

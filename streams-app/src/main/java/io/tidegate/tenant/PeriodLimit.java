@@ -9,9 +9,9 @@ import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a tenant may send in each calendar period, in UTC and by record time.
+ * A limit for each calendar period of one length, in UTC and by record time.
  *
- * @param per which periods
+ * @param per the length of the periods
  * @param maxSignals accepted signals (u64); null = unlimited
  * @param maxBytes bytes of accepted values (u64); null = unlimited
  */
@@ -21,7 +21,7 @@ public record PeriodLimit(
         @JsonProperty("max_signals") @Nullable BigInteger maxSignals,
         @JsonProperty("max_bytes") @Nullable BigInteger maxBytes) {
 
-    /** The calendar periods, by length. They are numbered from the one of 1970-01-01T00:00Z, which is 0. Integers only. */
+    /** The calendar periods, by length. Numbered from 1970-01-01T00:00Z, which is in period 0. Integers only. */
     public enum Per {
         @JsonProperty("hour")
         HOUR,
@@ -36,7 +36,10 @@ public record PeriodLimit(
         private static final long DAY_MS = 24 * HOUR_MS;
         private static final int MONTHS = 12;
 
-        /** Years that begin with March have their leap day last, and repeat after 400 of them. */
+        /**
+         * The days of 400 years, after which the calendar repeats. Years start in March here, so that their leap day is
+         * the last.
+         */
         private static final long DAYS_OF_ERA = 146_097;
 
         private static final long YEARS_OF_ERA = 400;
@@ -49,7 +52,7 @@ public record PeriodLimit(
         }
 
         /**
-         * The number of the period that a time is in.
+         * Returns the number of the period that contains a time.
          *
          * @param atMs since the epoch, not negative
          */
@@ -61,7 +64,7 @@ public record PeriodLimit(
             };
         }
 
-        /** When a period begins, in ms since the epoch. */
+        /** Returns the start of a period, in ms since the epoch. */
         public long startOf(long index) {
             return switch (this) {
                 case HOUR -> Math.multiplyExact(index, HOUR_MS);
@@ -71,7 +74,7 @@ public record PeriodLimit(
         }
 
         /**
-         * How long until the next period begins.
+         * Returns the time until the next period begins, in ms.
          *
          * @param atMs since the epoch, not negative
          */
@@ -86,7 +89,10 @@ public record PeriodLimit(
             };
         }
 
-        /** Months since 1970-01 of a day since 1970-01-01, after Hinnant, "chrono-compatible low-level date algorithms". */
+        /**
+         * Returns the months since 1970-01 of a day since 1970-01-01, after Hinnant, "chrono-compatible low-level date
+         * algorithms".
+         */
         private static long monthOf(long day) {
             long shifted = day + DAYS_BEFORE_1970;
             long era = shifted / DAYS_OF_ERA;
@@ -127,7 +133,7 @@ public record PeriodLimit(
         }
     }
 
-    /** {@link #maxSignals} as a long; what does not fit, or is unlimited, is a number that no tenant reaches. */
+    /** {@link #maxSignals} as a long. If it does not fit, or is unlimited, a number that no tenant reaches. */
     @JsonIgnore
     public long signalsMax() {
         return TenantConfig.saturated(maxSignals);

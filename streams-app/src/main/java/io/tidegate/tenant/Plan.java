@@ -7,10 +7,11 @@ import org.jspecify.annotations.Nullable;
  * A plan: the fields that tenants share. It supplies each field that a tenant on it does not set, except the label.
  *
  * <p>This is the value of a {@code tenant-configs} record with the key {@code plan:NAME}. It has the fields of a {@link
- * TenantConfig} without {@code tenant_id} and {@code plan}. Any plan fits any tenant: no rule of a config concerns two fields.
+ * TenantConfig} without {@code tenant_id} and {@code plan}. Any plan fits any tenant: no rule of a config concerns two
+ * fields.
  *
- * @param name by which tenants refer to it
- * @param fields what it supplies; its tenant id means nothing
+ * @param name the name by which tenants refer to it
+ * @param fields the supplied fields; their tenant id is ignored
  */
 public record Plan(String name, TenantConfig fields) {
     private static final int NAME_CHARS_MAX = 64;
@@ -25,17 +26,17 @@ public record Plan(String name, TenantConfig fields) {
         fields = fields.withTenantId(TenantId.DEFAULT);
     }
 
-    /** A plan that supplies nothing. */
+    /** Returns a plan without fields. */
     public static Plan empty(String name) {
         return new Plan(name, TenantConfig.unlimited(TenantId.DEFAULT, ""));
     }
 
     /**
-     * The config in force for a tenant.
+     * Returns the config in force for a tenant.
      *
-     * @param own what the tenant sets
+     * @param own the fields that the tenant sets
      * @param supplied the fields of its plan; null if it has no plan, or there is no such plan
-     * @return null if the plan of the tenant does not exist: then nobody knows its limits
+     * @return null if the tenant's plan does not exist: then its limits are unknown
      */
     public static @Nullable TenantConfig inForce(TenantConfig own, @Nullable TenantConfig supplied) {
         if (own.plan() == null) {
@@ -45,7 +46,7 @@ public record Plan(String name, TenantConfig fields) {
     }
 
     /**
-     * Checks a name. It is safe in keys, paths and file names.
+     * Checks a name, which must be safe in keys, paths and file names.
      *
      * @throws IllegalArgumentException naming {@code what}, the value and the rule
      */

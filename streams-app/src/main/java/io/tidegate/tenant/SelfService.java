@@ -11,31 +11,32 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which changes a tenant may make to its own config: of its limits, up to the {@linkplain Ceiling ceiling} of its plan, and of
- * its label.
+ * Decides which changes a tenant may make to its own config: its limits, up to the {@linkplain Ceiling ceiling} of its
+ * plan, and its label.
  *
- * <p>The limits in force are judged, not the fields that are set: a limit that is taken away is what the plan supplies then, and a
- * burst that follows from the rate counts. A limit that the change leaves as it was passes, whatever an operator made it. Where
- * the ceiling does not name a limit, the plan's own value is the ceiling, so without a ceiling a tenant can only choose
- * tighter limits than its plan. {@code entity_idle_ttl} is not a limit, and is the operator's. A tenant without a plan has no ceiling, and cannot change its limits. Pure.
+ * <p>The limits in force are compared, not the fields that are set: a removed limit falls back to that of the plan, and
+ * a burst that follows from the rate counts. An unchanged limit passes, even if an operator set it above the ceiling.
+ * If the ceiling does not name a limit, the plan's own value is the ceiling, so without a ceiling a tenant can only
+ * choose tighter limits than its plan. {@code entity_idle_ttl} is not a limit, and only operators change it. A tenant
+ * without a plan has no ceiling, and cannot change its limits. Pure.
  */
 public final class SelfService {
     private static final Set<String> BESIDE_LIMITS = Set.of("label", "unlimited");
 
     /**
-     * Why a change is not the tenant's to make.
+     * The reason why a tenant may not make a change.
      *
      * @param field the field, by its name in JSON
-     * @param isBeyondCeiling whether the tenant may change the field, and this value is above the ceiling
+     * @param isBeyondCeiling whether the tenant may change the field, but this value is above the ceiling
      * @param message the values and the rule
      */
     public record Violation(String field, boolean isBeyondCeiling, String message) {}
 
     /**
-     * One number that limits.
+     * One limit that is a number.
      *
-     * @param name the field, with the period or the signal that it is for
-     * @param value null: unlimited, but a burst: there is no bucket
+     * @param name the field, with the period or the value of {@code signal} that it is for
+     * @param value null if it is unlimited; for a burst, null if there is no bucket
      * @param most the ceiling; null if there is none
      */
     private record Limit(
@@ -59,13 +60,13 @@ public final class SelfService {
     private SelfService() {}
 
     /**
-     * Why a tenant may not change its config in this way; null if it may.
+     * Returns the reason why a tenant may not change its config in this way; null if it may.
      *
      * @param plan the fields of its plan; null if it has none, or there is no such plan
      */
     public static @Nullable Violation check(TenantConfig before, TenantConfig after, @Nullable TenantConfig plan) {
         if (!Objects.equals(before.plan(), after.plan())) {
-            return notItsOwn("plan"); // it changes other fields too
+            return notItsOwn("plan"); // a plan changes other fields too
         }
         for (String field : TenantConfigJson.difference(before, after)) {
             boolean isLimit = TenantConfig.LIMITS.contains(field);
@@ -106,7 +107,10 @@ public final class SelfService {
                 field, false, "%s: a tenant can change its limits and its label, not this".formatted(field));
     }
 
-    /** All limits of a plan's tenants. A period or a signal that neither the ceiling nor the plan names has no ceiling. */
+    /**
+     * Returns all limits of a plan's tenants. A period or a value of {@code signal} that neither the ceiling nor the
+     * plan names has no ceiling.
+     */
     private static List<Limit> limits(TenantConfig plan) {
         Ceiling ceiling = plan.ceiling();
         TenantConfig most = ceiling == null ? plan : ceiling.limits().completedBy(plan);
@@ -162,7 +166,7 @@ public final class SelfService {
         limits.add(new Limit(field, field, value, value.apply(most)));
     }
 
-    /** @param first whose value is the ceiling; where it has none, it is that of the plan */
+    /** @param first its value is the ceiling; if it has none, the value of the plan is */
     private static void addNested(
             List<Limit> limits,
             TenantConfig first,

@@ -5,8 +5,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * The value of a record of {@code tenant-configs}, checked against the record's key.
  *
- * @param config the config, or the fields of a plan; null if the value is not what the key says
- * @param problem why it is not; null if it is
+ * @param config the config, or the fields of a plan; null if the value does not match the key
+ * @param problem the reason; null if the value is valid
  */
 public record StoredConfig(
         @Nullable TenantConfig config, @Nullable String problem) {
@@ -24,7 +24,7 @@ public record StoredConfig(
         }
     }
 
-    /** The value of a record: a tenant's config, or the fields of a plan. */
+    /** Returns the value of a record: a tenant's config, or the fields of a plan. */
     public static byte[] write(ConfigKey key, TenantConfig config) {
         return key instanceof ConfigKey.OfPlan ? TenantConfigJson.writePlan(config) : TenantConfigJson.write(config);
     }

@@ -20,16 +20,17 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What one tenant may do. A limit that is null is no limit; a limit of 0 rejects all.
+ * The limits and other settings of one tenant. A limit that is null is no limit; a limit of 0 rejects all.
  *
  * <p>This is the value of a {@code tenant-configs} record. Only {@code tenant_id} is required. A field that is null or empty
  * is not set: the tenant's {@linkplain Plan plan}, if there is one, supplies it ({@link #completedBy}).
  *
- * @param tenantId whose config it is
+ * @param tenantId the tenant
  * @param plan name of the plan that supplies the fields that are not set here; null = none
  * @param maxSignalsPerSec token refill rate in signals per second (u32); null = unlimited, 0 = reject all
  * @param burstSignals bucket size in signals (u32); null = 2 × rate
- * @param maxBytesPerSec refill rate of the byte bucket in bytes of values per second (u64); null = unlimited, 0 = reject all
+ * @param maxBytesPerSec refill rate of the byte bucket in bytes of values per second (u64); null = unlimited, 0 =
+ *     reject all
  * @param burstBytes size of the byte bucket (u64); null = 2 × rate. A larger signal is rejected
  * @param maxSignalBytes size of the largest value (u32); null = unlimited
  * @param periods limits of calendar periods, at most one for each length; empty = none
@@ -38,15 +39,17 @@ import org.jspecify.annotations.Nullable;
  * @param maxItems distinct items (u64); null = unlimited
  * @param maxUsers distinct users (u64); null = unlimited
  * @param maxCreators distinct creators (u64); null = unlimited
- * @param entityIdleTtl how long an entity counts that no signal names, by record time; null = always. See {@link IdleTtl}
+ * @param entityIdleTtl how long an entity counts without being named by a signal, by record time; null = always. See
+ *     {@link IdleTtl}
  * @param maxStorageBytes total bytes of the tenant's sealed WAL segments (u64); null = unlimited
- * @param requiredRegions where the tenant's data must reside; empty = anywhere
+ * @param requiredRegions the regions in which the tenant's data must reside; empty = anywhere
  * @param label a name for people
- * @param mode whether limits are enforced or only observed; null only where a plan decides
+ * @param mode whether limits are enforced or only observed; null only if a plan decides
  * @param blockedUntil reject everything until then; null = not blocked
  * @param externalIds names by which signals, commands and requests can refer to the tenant; see {@link TenantName}
- * @param unlimited limits, by their names in JSON, that are not set here and that the plan does not supply either; sorted
- * @param ceiling how far the tenants of a plan may change their limits themselves; null = as far as the plan itself. Only in plans
+ * @param unlimited limits, by their names in JSON, that are neither set here nor supplied by the plan; sorted
+ * @param ceiling the maximum limits that the tenants of a plan can set themselves; null = those of the plan. Only in
+ *     plans
  */
 @JsonPropertyOrder({
     "tenant_id",
@@ -116,16 +119,16 @@ public record TenantConfig(
     static final int LABEL_CHARS_MAX = 200;
     static final int REGIONS_MAX = 16;
 
-    /** Names of one tenant. */
+    /** The maximum number of names of one tenant. */
     public static final int EXTERNAL_IDS_MAX = 16;
 
-    /** Values of {@code signal} with a limit of their own. Each has a bucket with a history. */
+    /** The maximum number of values of {@code signal} with their own limit. Each has a bucket with a history. */
     public static final int SIGNALS_MAX = 16;
 
-    /** UTF-16 code units of a value of {@code signal} with a limit. */
+    /** The maximum length of a value of {@code signal} with a limit, in UTF-16 code units. */
     public static final int SIGNAL_CHARS_MAX = 128;
 
-    /** The fields that limit a tenant: those that can be in the ceiling of a plan. */
+    /** The fields that limit a tenant, which are those that a plan's ceiling can name. */
     public static final List<String> LIMITS = List.of(
             "max_signals_per_sec",
             "burst_signals",
@@ -141,17 +144,17 @@ public record TenantConfig(
             "max_storage_bytes");
 
     /**
-     * Not a limit: neither a shorter nor a longer one is the stricter, so there is no ceiling for it. It can be in {@code unlimited}: then
-     * entities never expire.
+     * Not a limit: neither a shorter nor a longer one is stricter, so it has no ceiling. {@code unlimited} can name it:
+     * then entities never expire.
      */
     public static final String ENTITY_IDLE_TTL = "entity_idle_ttl";
 
-    /** Decisions are made in milliseconds, and not every {@link Instant} fits them. */
+    /** Decisions use milliseconds, and not every {@link Instant} fits into them. */
     private static final Instant YEAR_10000 = Instant.parse("+10000-01-01T00:00:00Z");
 
     private static final Pattern REGION = Pattern.compile("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?");
 
-    /** How much larger than the rate the bucket is where no burst is given. */
+    /** The default size of a bucket, in seconds of its rate. */
     static final long BURST_SECONDS = 2;
 
     @JsonCreator
@@ -161,7 +164,7 @@ public record TenantConfig(
         }
         if (plan != null) {
             Plan.checkName(tenantId + ": plan", plan);
-            plan = plan.intern(); // a few names for any number of tenants
+            plan = plan.intern(); // many tenants share a few names
         }
         checkRange(tenantId, "max_signals_per_sec", boxed(maxSignalsPerSec), BigInteger.valueOf(U32_MAX));
         checkRange(tenantId, "burst_signals", boxed(burstSignals), BigInteger.valueOf(U32_MAX));
@@ -212,7 +215,7 @@ public record TenantConfig(
         LimitRules.checkUnset(tenantId, unlimited, ENTITY_IDLE_TTL, entityIdleTtl);
         LimitRules.checkUnset(tenantId, unlimited, "max_storage_bytes", maxStorageBytes);
         if (plan == null) {
-            unlimited = List.of(); // what is not set is unlimited anyway
+            unlimited = List.of(); // fields that are not set are unlimited anyway
         }
     }
 
@@ -229,14 +232,14 @@ public record TenantConfig(
                         .formatted(
                                 owner,
                                 text == null ? "null" : JsonFaults.quoted(text),
-                                name == null ? "is not a name: " + TenantName.RULE : "stands twice"));
+                                name == null ? "is not a name: " + TenantName.RULE : "occurs twice"));
             }
             names.add(name);
         }
         return List.copyOf(names);
     }
 
-    /** A config without a plan, limits of bytes and limits of single kinds of entities. */
+    /** Creates a config without a plan, byte rates, and limits of single kinds of entities. */
     public TenantConfig(
             TenantId tenantId,
             @Nullable Long maxSignalsPerSec,
@@ -272,7 +275,7 @@ public record TenantConfig(
                 null);
     }
 
-    /** The config of {@link TenantId#DEFAULT} where none is stored: unlimited, no residency. */
+    /** The config of {@link TenantId#DEFAULT} if none is stored: unlimited, no residency. */
     public static TenantConfig defaultTenant() {
         return unlimited(TenantId.DEFAULT, "default");
     }
@@ -281,13 +284,14 @@ public record TenantConfig(
         return new TenantConfig(id, null, null, null, null, List.of(), label, Mode.ENFORCE, null);
     }
 
-    /** The same limits for another tenant, without the names of this one. */
+    /** Returns the same limits for another tenant, without the names of this one. */
     public TenantConfig withTenantId(TenantId id) {
         return toBuilder().tenantId(id).externalIds(List.of()).build();
     }
 
     /**
-     * The config in force for a tenant with a plan: the plan supplies each field that is not set here. The label and the names stay.
+     * Returns the config in force for a tenant with a plan, which supplies each field that is not set here. The label
+     * and the names stay.
      *
      * @param supplied the fields of the plan
      */
@@ -321,22 +325,22 @@ public record TenantConfig(
                 null);
     }
 
-    /** Whether a limit, by its name in JSON, is none although the plan has one. */
+    /** Whether a limit, by its name in JSON, does not apply although the plan has one. */
     public boolean isUnlimited(String field) {
         return unlimited.contains(field);
     }
 
-    /** The same limits, blocked until another time; null = not blocked. */
+    /** Returns the same limits, blocked until another time; null = not blocked. */
     public TenantConfig withBlockedUntil(@Nullable Instant until) {
         return toBuilder().blockedUntil(until).build();
     }
 
-    /** A builder that begins with this config. */
+    /** Returns a builder with the fields of this config. */
     public Builder toBuilder() {
         return new Builder(this);
     }
 
-    /** A config in the making. Each method replaces one field; the rules are checked at the end. */
+    /** Builds a config. Each method replaces one field; the rules are checked at the end. */
     public static final class Builder {
         private TenantId tenantId;
         private @Nullable String plan;
@@ -392,8 +396,8 @@ public record TenantConfig(
         }
 
         /**
-         * Sets the plan. The mode of a tenant without a plan that enforces its limits is the default, not set by anybody: with
-         * its first plan, the plan decides. Name the {@link #mode} after the plan to keep it.
+         * Sets the plan. The mode of a tenant without a plan that enforces its limits counts as the default: with its
+         * first plan, the plan decides. To keep the mode, set {@link #mode} after the plan.
          */
         public Builder plan(@Nullable String name) {
             if (plan == null && name != null && mode == Mode.ENFORCE) {
@@ -493,7 +497,7 @@ public record TenantConfig(
             return this;
         }
 
-        /** Names the limits that the tenant does not have although its plan does, by their names in JSON. */
+        /** Sets the limits that the tenant does not have although its plan does, by their names in JSON. */
         public Builder unlimited(Collection<String> fields) {
             unlimited = List.copyOf(fields);
             return this;
@@ -504,7 +508,7 @@ public record TenantConfig(
             return this;
         }
 
-        /** @throws IllegalArgumentException naming the field, its value and the rule that it breaks */
+        /** @throws IllegalArgumentException naming the field, its value and the violated rule */
         public TenantConfig build() {
             return new TenantConfig(
                     tenantId,
@@ -532,7 +536,7 @@ public record TenantConfig(
         }
     }
 
-    /** The bucket's size in signals: the given burst, or 2 × rate. Only for a tenant with a rate. */
+    /** Returns the bucket's size in signals: the given burst, or 2 × rate. Only for a tenant with a rate. */
     public long burst() {
         if (maxSignalsPerSec == null) {
             throw new IllegalStateException(tenantId + " has no rate, so it has no bucket");
@@ -540,13 +544,13 @@ public record TenantConfig(
         return burstSignals != null ? burstSignals : BURST_SECONDS * maxSignalsPerSec;
     }
 
-    /** {@link #maxBytesPerSec} as a long; what does not fit is a rate that no tenant reaches. */
+    /** {@link #maxBytesPerSec} as a long. If it does not fit, a rate that no tenant reaches. */
     @JsonIgnore
     public long bytesPerSec() {
         return saturated(maxBytesPerSec);
     }
 
-    /** The size of the byte bucket: the given burst, or 2 × rate. Only for a tenant with a byte rate. */
+    /** Returns the size of the byte bucket: the given burst, or 2 × rate. Only for a tenant with a byte rate. */
     @JsonIgnore
     public long bytesBurst() {
         if (maxBytesPerSec == null) {
@@ -559,14 +563,16 @@ public record TenantConfig(
         return rate > Long.MAX_VALUE / BURST_SECONDS ? Long.MAX_VALUE : BURST_SECONDS * rate;
     }
 
-    /** The size of the largest value that can pass: {@link #maxSignalBytes}, and what fits into the byte bucket. */
+    /**
+     * Returns the size of the largest value that can pass: the smaller of {@link #maxSignalBytes} and the byte bucket.
+     */
     @JsonIgnore
     public long signalBytesLimit() {
         long max = maxSignalBytes == null ? Long.MAX_VALUE : maxSignalBytes;
         return maxBytesPerSec == null || maxBytesPerSec.signum() == 0 ? max : Math.min(max, bytesBurst());
     }
 
-    /** {@link #maxEntities} as a long; what does not fit, or is unlimited, is a count that no tenant reaches. */
+    /** {@link #maxEntities} as a long. If it does not fit, or is unlimited, a count that no tenant reaches. */
     @JsonIgnore
     public long entityLimit() {
         return saturated(maxEntities);
@@ -602,12 +608,12 @@ public record TenantConfig(
         return maxEntities != null || maxItems != null || maxUsers != null || maxCreators != null;
     }
 
-    /** Whether the tenant's signals of that time are rejected because it is blocked. */
+    /** Whether the tenant is blocked at this time. */
     public boolean isBlocked(long nowMs) {
         return blockedUntil != null && nowMs < blockedUntil.toEpochMilli();
     }
 
-    /** {@link #maxStorageBytes} as a long; what does not fit, or is unlimited, is a size that no disk reaches. */
+    /** {@link #maxStorageBytes} as a long. If it does not fit, or is unlimited, a size that no disk reaches. */
     @JsonIgnore
     public long storageLimit() {
         return saturated(maxStorageBytes);
@@ -626,7 +632,7 @@ public record TenantConfig(
         }
     }
 
-    /** Sorted by length, so that equal limits are equal configs. */
+    /** Checks the limits and sorts them by length, so that equal limits are equal configs. */
     private static List<PeriodLimit> checked(TenantId owner, @Nullable List<PeriodLimit> periods) {
         if (periods == null || periods.isEmpty()) {
             return List.of();

@@ -39,8 +39,8 @@ import java.util.stream.Stream;
 /**
  * {@link TenantConfig} as JSON.
  *
- * <p>Two ways to read, because the two sides differ: what is written through Tidegate is read {@linkplain #parse
- * strictly}, so that a misspelt limit is an error and not "unlimited"; what is already in the topic is read {@linkplain
+ * <p>There are two ways to read. A config that is written through Tidegate is read {@linkplain #parse strictly}, so
+ * that a misspelt limit is an error and not "unlimited". A config that is already in the topic is read {@linkplain
  * #parseStored leniently}, so that an older instance can run beside a newer one that knows more fields. Neither turns
  * text or fractions into numbers, or numbers into text or modes.
  */
@@ -81,7 +81,7 @@ public final class TenantConfigJson {
     /**
      * Reads a config that a person or a program wants to write: unknown fields are rejected.
      *
-     * @throws IllegalArgumentException saying which field breaks which rule
+     * @throws IllegalArgumentException naming the field and the violated rule
      */
     public static TenantConfig parse(byte[] json) {
         TenantConfig config = read(STRICT, withUnlimitedListed(json));
@@ -94,17 +94,17 @@ public final class TenantConfigJson {
     /**
      * Reads a config from the {@code tenant-configs} topic: unknown fields are ignored.
      *
-     * @throws IllegalArgumentException saying which field breaks which rule
+     * @throws IllegalArgumentException naming the field and the violated rule
      */
     public static TenantConfig parseStored(byte[] json) {
         return read(LENIENT, json);
     }
 
     /**
-     * A config with a patch (RFC 7396): a field replaces what was there, null takes it away, and what is named inside an object is
-     * replaced inside it. A limit that gets a value is not unlimited any more.
+     * Applies a merge patch (RFC 7396) to a config: a value replaces the field, null removes it, and fields inside an
+     * object are replaced one by one. A limit that gets a value is no longer unlimited.
      *
-     * @throws IllegalArgumentException saying which field breaks which rule
+     * @throws IllegalArgumentException naming the field and the violated rule
      */
     public static TenantConfig patched(TenantConfig base, ObjectNode patch) {
         ObjectNode merged = MAPPER.valueToTree(base);
@@ -116,16 +116,16 @@ public final class TenantConfigJson {
     }
 
     /**
-     * The same for a plan.
+     * Applies a merge patch to a plan.
      *
-     * @throws IllegalArgumentException saying which field breaks which rule
+     * @throws IllegalArgumentException naming the field and the violated rule
      */
     public static Plan patchedPlan(String name, TenantConfig base, ObjectNode patch) {
         ObjectNode merged = MAPPER.valueToTree(base);
         merged.remove(NOT_OF_PLANS);
         merge(merged, patch);
         if (!patch.path(CEILING).isEmpty() && merged.path(CEILING).isEmpty()) {
-            merged.remove(CEILING); // each of its limits was taken away
+            merged.remove(CEILING); // all its limits were removed
         }
         return parsePlan(name, bytes(merged));
     }
@@ -145,7 +145,7 @@ public final class TenantConfigJson {
         });
     }
 
-    /** A limit can be given as the text "unlimited", and is stored as an entry of a list, which older builds ignore. */
+    /** Moves limits with the text "unlimited" to the list {@code unlimited}, which older builds ignore. */
     private static byte[] withUnlimitedListed(byte[] json) {
         if (!contains(json, UNLIMITED_TEXT)) {
             return json;
@@ -154,7 +154,7 @@ public final class TenantConfigJson {
         try {
             tree = MAPPER.readTree(json);
         } catch (IOException e) {
-            return json; // the reader says what is wrong
+            return json; // the reader reports the error
         }
         JsonNode listed = tree.path(UNLIMITED);
         if (!tree.isObject() || !(listed.isMissingNode() || listed.isNull() || listed.isArray())) {
@@ -201,7 +201,7 @@ public final class TenantConfigJson {
     /**
      * Reads a plan that a person or a program wants to write: unknown fields are rejected.
      *
-     * @throws IllegalArgumentException saying which field breaks which rule
+     * @throws IllegalArgumentException naming the field and the violated rule
      */
     public static Plan parsePlan(String name, byte[] json) {
         return readPlan(STRICT, name, json);
@@ -210,13 +210,13 @@ public final class TenantConfigJson {
     /**
      * Reads a plan from the {@code tenant-configs} topic: unknown fields are ignored.
      *
-     * @throws IllegalArgumentException saying which field breaks which rule
+     * @throws IllegalArgumentException naming the field and the violated rule
      */
     public static Plan parseStoredPlan(String name, byte[] json) {
         return readPlan(LENIENT, name, json);
     }
 
-    /** Writes the fields of a plan, without those that only a tenant has. */
+    /** Writes the fields of a plan, without the fields that only tenants have. */
     public static byte[] writePlan(TenantConfig fields) {
         try {
             ObjectNode tree = MAPPER.valueToTree(fields);
@@ -227,7 +227,7 @@ public final class TenantConfigJson {
         }
     }
 
-    /** The fields in which two configs differ, by their names in JSON. */
+    /** Returns the fields in which two configs differ, by their names in JSON. */
     static List<String> difference(TenantConfig one, TenantConfig other) {
         ObjectNode first = MAPPER.valueToTree(one);
         ObjectNode second = MAPPER.valueToTree(other);
@@ -239,7 +239,10 @@ public final class TenantConfigJson {
                 .toList();
     }
 
-    /** The fields that a config sets, by their names in JSON, also to unlimited; a plan supplies the others. */
+    /**
+     * Returns the fields that a config sets, including those set to unlimited, by their names in JSON; a plan supplies
+     * the others.
+     */
     public static Set<String> fieldsSet(TenantConfig config) {
         Set<String> names = new TreeSet<>(config.unlimited());
         MAPPER.valueToTree(config).properties().forEach(field -> {
@@ -270,7 +273,7 @@ public final class TenantConfigJson {
         } catch (IOException e) {
             throw new IllegalArgumentException("plan '%s': %s".formatted(name, JsonFaults.describe(e)), e);
         } catch (IllegalArgumentException e) {
-            // The rules name the owner of the config, which is not tenant 0.
+            // The messages name tenant 0 as the owner of the config, which is wrong here.
             String rule = String.valueOf(e.getMessage()).replace(TenantId.DEFAULT + ": ", "");
             throw new IllegalArgumentException("plan '%s': %s".formatted(name, rule), e);
         }
@@ -284,7 +287,7 @@ public final class TenantConfigJson {
         }
     }
 
-    /** The parser stays open while a failure is described: it knows the value that is wrong. */
+    /** Reads a config. The parser must stay open while a failure is described, because it knows the wrong value. */
     private static TenantConfig read(ObjectReader reader, JsonParser parser) {
         try {
             TenantConfig config = reader.readValue(parser);
@@ -304,7 +307,7 @@ public final class TenantConfigJson {
             super(Ceiling.class);
         }
 
-        /** The limits that are named, and nothing else. */
+        /** Writes only the limits that the ceiling names. */
         @Override
         public void serialize(Ceiling ceiling, JsonGenerator out, SerializerProvider provider) throws IOException {
             ObjectNode tree = MAPPER.valueToTree(ceiling.limits());
@@ -351,7 +354,7 @@ public final class TenantConfigJson {
             }
         }
 
-        /** The rules name the owner of a config, and this is none. */
+        /** Returns the message without the owner's name: a ceiling has no owner. */
         private static String rule(Throwable broken) {
             return String.valueOf(broken.getMessage())
                     .replace(TenantId.DEFAULT + ": ", "")
@@ -371,7 +374,7 @@ public final class TenantConfigJson {
             if (parser.currentToken() != JsonToken.VALUE_STRING) {
                 throw JsonMappingException.from(parser, "an ISO time such as 2026-01-31T12:00:00Z is expected");
             }
-            // Blank is no time either: taken as null it would unblock the tenant.
+            // Blank text is invalid too: read as null, it would unblock the tenant.
             String text = parser.getText();
             try {
                 return Instant.parse(text);

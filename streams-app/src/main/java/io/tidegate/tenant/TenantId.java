@@ -11,9 +11,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>{@link #DEFAULT} is 0: a signal that names no tenant belongs to it. In paths, Kafka keys and JSON an id is its
  * canonical decimal ({@link #decimal()}): no sign, no leading zero, no blank, so that one tenant has exactly one
- * spelling and no spelling can leave a directory. For people it prints as {@code t42}.
+ * spelling and no spelling can lead out of a directory. For people it prints as {@code t42}.
  *
- * @param bits the number, read as unsigned
+ * @param bits the number, interpreted as unsigned
  */
 public record TenantId(long bits) implements Comparable<TenantId> {
     public static final TenantId DEFAULT = new TenantId(0);
@@ -42,18 +42,18 @@ public record TenantId(long bits) implements Comparable<TenantId> {
         return id;
     }
 
-    /** As {@link #parse}, but null where it would throw: for input that is expected to be bad now and then. */
+    /** Like {@link #parse}, but returns null instead of throwing: for input that is sometimes invalid. */
     public static @Nullable TenantId tryParse(CharSequence text) {
-        // What is beyond Latin-1 becomes a question mark, which is no digit either.
+        // Characters beyond Latin-1 become question marks, which are not digits either.
         return text.length() > DIGITS_MAX ? null : tryParse(text.toString().getBytes(StandardCharsets.ISO_8859_1));
     }
 
-    /** Reads the canonical decimal in ASCII, as Kafka keys and headers carry it; null where it is not one. */
+    /** Reads the canonical decimal in ASCII, as in Kafka keys and headers; null if it is invalid. */
     public static @Nullable TenantId tryParse(byte[] ascii) {
         return tryParse(ascii, 0, ascii.length);
     }
 
-    /** The same of the bytes from {@code from} up to and without {@code to}. */
+    /** Like {@link #tryParse(byte[])}, for the bytes from {@code from} up to, but not including, {@code to}. */
     public static @Nullable TenantId tryParse(byte[] ascii, int from, int to) {
         int length = to - from;
         if (length == 0 || length > DIGITS_MAX || (length > 1 && ascii[from] == '0')) {
@@ -112,7 +112,7 @@ public record TenantId(long bits) implements Comparable<TenantId> {
         return Long.compareUnsigned(bits, other.bits);
     }
 
-    /** Well mixed, because ids are often consecutive. */
+    /** Mixes the bits well, because ids are often consecutive. */
     @Override
     public int hashCode() {
         long mixed = bits * 0x9E3779B97F4A7C15L;

@@ -5,23 +5,24 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The spelling of {@code external_ids}: the users' own names for tenants, such as {@code acme}, a UUID or {@code org_8Kd}.
+ * The syntax of {@code external_ids}: the users' own names for tenants, such as {@code acme}, a UUID or {@code
+ * org_8Kd}.
  *
- * <p>A name is case-sensitive and compared in Unicode's normalization form C, so that two spellings of one letter are one. It
- * contains a letter and never looks like an id, so that no text can be both. It can stand in a segment of a URL's path as
- * it is. Files and directories are named by ids alone.
+ * <p>A name is case-sensitive and compared in Unicode's normalization form C, so that two spellings of one letter are
+ * equal. It contains a letter and never looks like an id, so that no text can be both. It can be a segment of a URL's
+ * path without escapes. Files and directories are named by ids only.
  */
 public final class TenantName {
-    /** UTF-16 code units of a name in form C. */
+    /** The maximum length of a name in form C, in UTF-16 code units. */
     public static final int CHARS_MAX = 128;
 
-    /** Characters before normalization; more are not looked at. */
+    /** The maximum length before normalization; longer texts are not checked further. */
     private static final int RAW_CHARS_MAX = 4 * CHARS_MAX;
 
-    /** What people write for an id: not a name, whatever is configured. */
+    /** The common spelling of an id: never a name, whatever is configured. */
     private static final Pattern LIKE_AN_ID = Pattern.compile("[tT][0-9]+");
 
-    /** Would split a path or be escaped twice in one; the last one stands for bytes that are not UTF-8. */
+    /** Characters that split a path or are escaped twice in one. The last one replaces bytes that are not UTF-8. */
     private static final String NEVER = "/\\%;\uFFFD";
 
     static final String RULE =
@@ -32,7 +33,7 @@ public final class TenantName {
     private TenantName() {}
 
     /**
-     * The name in form C.
+     * Returns the name in form C.
      *
      * @throws IllegalArgumentException with the value and the rule
      */
@@ -45,7 +46,7 @@ public final class TenantName {
         return name;
     }
 
-    /** As {@link #parse}, but null where it would throw: for input that is expected to be bad now and then. */
+    /** Like {@link #parse}, but returns null instead of throwing: for input that is sometimes invalid. */
     public static @Nullable String tryParse(String text) {
         if (text.isEmpty() || text.length() > RAW_CHARS_MAX) {
             return null;
@@ -58,7 +59,7 @@ public final class TenantName {
         return hasEnds && isWellFormed(name) && !LIKE_AN_ID.matcher(name).matches() ? name : null;
     }
 
-    /** Whether each character can be in a name, and one is a letter. */
+    /** Whether all characters may be in a name, and one is a letter. */
     private static boolean isWellFormed(String text) {
         boolean hasLetter = false;
         for (int i = 0; i < text.length(); ) {

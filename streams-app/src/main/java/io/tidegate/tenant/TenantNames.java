@@ -2,16 +2,16 @@ package io.tidegate.tenant;
 
 import org.jspecify.annotations.Nullable;
 
-/** Which tenant a name in {@code external_ids} refers to. */
+/** Resolves names in {@code external_ids}. */
 @FunctionalInterface
 public interface TenantNames {
-    /** Knows no name. */
+    /** Knows no names. */
     TenantNames NONE = name -> null;
 
     /**
-     * The tenant of a name.
+     * Returns the tenant of a name.
      *
-     * @param name as {@link TenantName} reads it
+     * @param name a name that {@link TenantName} has normalized
      * @return null if no tenant has it, or several
      */
     @Nullable

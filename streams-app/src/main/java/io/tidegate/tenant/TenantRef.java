@@ -4,13 +4,14 @@ import java.nio.charset.StandardCharsets;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How a signal, a command or a request refers to a tenant: by its id or by one of its names. No text is both.
+ * A reference of a signal, command or request to a tenant: its id or one of its names. No text is both.
  *
- * @param id null if it is a name
+ * @param id null for a name
+ * @param name null for an id
  * @param name null if it is an id
  */
 public record TenantRef(@Nullable TenantId id, @Nullable String name) {
-    /** More bytes are no reference; a character takes at most four. */
+    /** The maximum length of a reference; a character takes at most four bytes. */
     private static final int BYTES_MAX = 16 * TenantName.CHARS_MAX;
 
     public TenantRef {
@@ -23,13 +24,13 @@ public record TenantRef(@Nullable TenantId id, @Nullable String name) {
         return new TenantRef(id, null);
     }
 
-    /** Reads a canonical decimal or a name; null where the text can be neither. */
+    /** Reads a canonical decimal or a name; null if the text is neither. */
     public static @Nullable TenantRef tryParse(String text) {
         TenantId id = TenantId.tryParse(text);
         return id != null ? of(id) : ofName(text);
     }
 
-    /** The same of UTF-8, as keys and headers have it. */
+    /** Like {@link #tryParse(String)}, for UTF-8 as in keys and headers. */
     public static @Nullable TenantRef tryParse(byte @Nullable [] utf8) {
         if (utf8 == null || utf8.length > BYTES_MAX) {
             return null;
@@ -43,7 +44,7 @@ public record TenantRef(@Nullable TenantId id, @Nullable String name) {
         return name == null ? null : new TenantRef(null, name);
     }
 
-    /** The tenant; null if no tenant has the name. */
+    /** Returns the tenant; null if no tenant has the name. */
     public @Nullable TenantId in(TenantNames names) {
         return name == null ? id : names.named(name);
     }

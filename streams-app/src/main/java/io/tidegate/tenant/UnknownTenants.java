@@ -2,7 +2,7 @@ package io.tidegate.tenant;
 
 import org.jspecify.annotations.Nullable;
 
-/** Which config is in force for a tenant that has none of its own. */
+/** The config in force for a tenant that has no config. */
 public enum UnknownTenants {
     /** None: its signals are rejected. */
     REJECT,
@@ -10,10 +10,10 @@ public enum UnknownTenants {
     DEFAULT_CONFIG;
 
     /**
-     * The config in force. The default tenant always has one of its own.
+     * Returns the config in force. The default tenant always has its own.
      *
-     * @param own what is stored for the tenant; null if nothing is
-     * @param ofDefault what is in force for the default tenant
+     * @param own the tenant's own config; null if there is none
+     * @param ofDefault the config in force for the default tenant
      * @return null if the tenant's signals are rejected
      */
     public <C> @Nullable C inForce(@Nullable C own, C ofDefault) {

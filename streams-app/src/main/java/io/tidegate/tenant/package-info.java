@@ -1,7 +1,7 @@
 /**
- * Who: tenant ids and what each tenant may do.
+ * Tenants: their ids, names and limits.
  *
- * <p>Pure values. No Kafka, no clock, no I/O; Jackson appears only as annotations and in {@link
+ * <p>Pure values. No Kafka, no clock, no I/O. Jackson appears only in annotations and in {@link
  * io.tidegate.tenant.TenantConfigJson}.
  */
 @NullMarked

@@ -369,7 +369,7 @@ class AvroReaderTest {
         assertDefect(
                 read(recordOf("{\"type\":\"map\",\"values\":\"int\"}"), twice, "ITEM", "/f/a"),
                 Defect.MALFORMED,
-                "the field '/f/a' stands more than once");
+                "the field '/f/a' occurs more than once");
     }
 
     @Test

@@ -210,13 +210,13 @@ class SignalParserTest {
     void rejectsAReadFieldThatStandsTwice(String name) {
         String value = name.equals("signal") ? "'a'" : "1";
         assertThat(defective(json("{'%s':%s,'x':1,'%s':%s}".formatted(name, value, name, value))))
-                .isEqualTo(new Defective(Defect.MALFORMED, "the field '" + name + "' stands more than once"));
+                .isEqualTo(new Defective(Defect.MALFORMED, "the field '" + name + "' occurs more than once"));
     }
 
     @Test
     void rejectsADuplicateHiddenByEscapes() {
         assertThat(defective(json("{'tenant_id':1,'tenant\\u005fid':2}")).message())
-                .isEqualTo("the field 'tenant_id' stands more than once");
+                .isEqualTo("the field 'tenant_id' occurs more than once");
         assertThat(defective(json("{'item':null,'item':'a'}")).defect()).isEqualTo(Defect.MALFORMED);
     }
 

@@ -157,7 +157,7 @@ class SignalReaderTest {
             })
     void aRepeatedNameOnTheWayToAFieldIsMalformed(String value, String path) {
         assertThat(defective(read(NESTED, value)))
-                .isEqualTo(new Defective(Defect.MALFORMED, "the field '%s' stands more than once".formatted(path)));
+                .isEqualTo(new Defective(Defect.MALFORMED, "the field '%s' occurs more than once".formatted(path)));
     }
 
     @Test
@@ -177,7 +177,7 @@ class SignalReaderTest {
         for (int i = 0; i < SignalMapping.SOURCES_MAX; i++) {
             assertThat(defective(read(reader, "{%s,%s}".formatted(sound, fields.get(i))))
                             .message())
-                    .isEqualTo("the field '/f%d' stands more than once".formatted(i));
+                    .isEqualTo("the field '/f%d' occurs more than once".formatted(i));
         }
     }
 

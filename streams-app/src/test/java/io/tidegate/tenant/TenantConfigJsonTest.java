@@ -146,7 +146,7 @@ class TenantConfigJsonTest {
     @CsvSource(delimiter = '|', textBlock = """
             {'max_entities':-1}      | plan 'pro': config: max_entities = -1 is outside 0 to 18446744073709551615 (null is unlimited)
             {'max_entities':1.5}     | plan 'pro': max_entities: 1.5 is not a whole number in digits alone, such as 100 (not 100.0, 1e2 or "100"), or is too large
-            {'mode':'off'}           | plan 'pro': mode: "off" is none of enforce, observe
+            {'mode':'off'}           | plan 'pro': mode: "off" is not one of enforce, observe
             {'tenant_id':1}          | plan 'pro': tenant_id: is not a field of a plan
             {'plan':'free'}          | plan 'pro': plan: is not a field of a plan
             {'external_ids':['a']}   | plan 'pro': external_ids: is not a field of a plan
@@ -158,7 +158,7 @@ class TenantConfigJsonTest {
             {'ceiling':{'max_items':-1}}      | plan 'pro': ceiling: max_items = -1 is outside 0 to 18446744073709551615 (null is unlimited)
             {'ceiling':{'max_items':1.5}}     | plan 'pro': ceiling.max_items: the value is not a whole number in digits alone, such as 100 (not 100.0, 1e2 or "100"), or is too large
             {'signals':[]}                    | plan 'pro': signals: the value is not an object in { }
-            {'mode':'observe'        | plan 'pro': not JSON: it ends too early at line 1, column 18
+            {'mode':'observe'        | plan 'pro': not JSON: it ends unexpectedly at line 1, column 18
             """)
     void aPlanThatBreaksARuleIsRejectedWithTheFieldAndTheRule(String json, String message) {
         assertThatIllegalArgumentException()
@@ -503,16 +503,16 @@ class TenantConfigJsonTest {
                 "{'tenant_id':42,'required_regions':'eu'} | required_regions: \"eu\" is not a list",
                 "{'tenant_id':42,'required_regions':[1]} | required_regions: 1 is not a text",
                 "{'tenant_id':42,'label':7} | label: 7 is not a text",
-                "{'tenant_id':42,'mode':'maybe'} | mode: \"maybe\" is none of enforce, observe",
-                "{'tenant_id':42,'mode':1} | mode: 1 is none of enforce, observe",
+                "{'tenant_id':42,'mode':'maybe'} | mode: \"maybe\" is not one of enforce, observe",
+                "{'tenant_id':42,'mode':1} | mode: 1 is not one of enforce, observe",
                 "{'tenant_id':42,'blocked_until':1} | blocked_until: an ISO time",
                 "{'tenant_id':42,'blocked_until':'soon'} | blocked_until: 'soon' is not an ISO time",
-                "{'tenant_id':42,'label':'a','label':'b'} | the field 'label' stands twice",
+                "{'tenant_id':42,'label':'a','label':'b'} | the field 'label' occurs twice",
                 "{} | tenant_id: is missing",
                 "[1] | config: ",
                 "'x' | config: ",
-                "{'tenant_id': | not JSON: it ends too early at line 1, column 14",
-                "{'tenant_id':42,} | not JSON: it is wrong at line 1"
+                "{'tenant_id': | not JSON: it ends unexpectedly at line 1, column 14",
+                "{'tenant_id':42,} | not JSON: syntax error at line 1"
             })
     void saysFieldAndRuleAndNothingOfJava(String json, String message) {
         assertThatIllegalArgumentException()
