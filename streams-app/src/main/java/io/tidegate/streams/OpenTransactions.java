@@ -221,7 +221,7 @@ public final class OpenTransactions {
     }
 
     private static void reportUnknown(String transactionalId, List<OpenTransaction> left) {
-        report(transactionalId, left, "how it ended is not known any more");
+        report(transactionalId, left, "its outcome is not known any more");
     }
 
     /** Aborts the remaining parts; returns false, after reporting the reason, if that is not possible. */

@@ -235,7 +235,7 @@ final class ThreadProgress {
             return failureAfterCommit;
         }
         return new IllegalStateException(
-                ("the transaction was aborted while %s was open: what it wrote is gone, and it would go on after it; so the"
+                ("the transaction was aborted while %s was open: its writes are lost, and it would continue after them; so the"
                                 + " thread ends, and another one begins at the committed offset")
                         .formatted(stage));
     }
