@@ -63,11 +63,11 @@ final class EntityTable {
      * Loads the first probe slot of a fingerprint. Callers that look up several fingerprints do this for all of them first, so
      * that the cache misses overlap.
      */
-    long firstSeen(long high) {
+    long firstProbe(long high) {
         return slots[homeOf(notZero(high))];
     }
 
-    /** @param first from {@link #firstSeen} */
+    /** @param first from {@link #firstProbe} */
     boolean contains(long high, long low, long first) {
         long stored = notZero(high);
         int slot = slotOf(stored, low, first);
@@ -75,13 +75,13 @@ final class EntityTable {
     }
 
     int find(long high, long low) {
-        return find(high, low, firstSeen(high));
+        return find(high, low, firstProbe(high));
     }
 
     /**
      * Returns the slot of a fingerprint, expired or not; -1 if there is none.
      *
-     * @param first from {@link #firstSeen}
+     * @param first from {@link #firstProbe}
      */
     int find(long high, long low, long first) {
         long stored = notZero(high);

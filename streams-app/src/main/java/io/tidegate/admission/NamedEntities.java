@@ -16,7 +16,7 @@ final class NamedEntities {
     private EntityKind[] kinds = new EntityKind[FIRST_CAPACITY];
     private long[] high = new long[FIRST_CAPACITY];
     private long[] low = new long[FIRST_CAPACITY];
-    private long[] firstSeen = new long[FIRST_CAPACITY];
+    private long[] firstProbe = new long[FIRST_CAPACITY];
     private int size;
 
     /** The slots of the known entities, if the tenant's entities have ages. */
@@ -45,7 +45,7 @@ final class NamedEntities {
                 high[named] = hash.high();
                 low[named] = hash.low();
                 // Load the memory of all of them before the first one is needed.
-                firstSeen[named] = entities.firstSeen(hash.high());
+                firstProbe[named] = entities.firstProbe(hash.high());
                 named++;
             }
         }
@@ -58,7 +58,7 @@ final class NamedEntities {
             return;
         }
         for (int i = 0; i < named; i++) {
-            if (!entities.contains(high[i], low[i], firstSeen[i])) {
+            if (!entities.contains(high[i], low[i], firstProbe[i])) {
                 keepNew(i);
             }
         }
@@ -70,7 +70,7 @@ final class NamedEntities {
             knownKinds = new EntityKind[kinds.length];
         }
         for (int i = 0; i < named; i++) {
-            int slot = entities.find(high[i], low[i], firstSeen[i]);
+            int slot = entities.find(high[i], low[i], firstProbe[i]);
             if (slot < 0 || entities.isExpired(slot, firstGeneration)) {
                 keepNew(i);
             } else {
@@ -137,6 +137,6 @@ final class NamedEntities {
         kinds = Arrays.copyOf(kinds, capacity);
         high = Arrays.copyOf(high, capacity);
         low = Arrays.copyOf(low, capacity);
-        firstSeen = Arrays.copyOf(firstSeen, capacity);
+        firstProbe = Arrays.copyOf(firstProbe, capacity);
     }
 }

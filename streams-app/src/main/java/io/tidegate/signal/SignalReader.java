@@ -20,13 +20,13 @@ public final class SignalReader {
     public static final String TENANT_EXPECTED = "a decimal from 0 to 2^64-1 or a name is expected";
 
     /** A field that is read outside the value. */
-    private record Outside(SignalField field, FieldSource source) {}
+    private record OtherSource(SignalField field, FieldSource source) {}
 
     private final SignalMapping mapping;
     private final @Nullable SignalParser own;
     private final @Nullable MappedParser mapped;
     private final @Nullable AvroReader avro;
-    private final List<Outside> outside = new ArrayList<>();
+    private final List<OtherSource> outside = new ArrayList<>();
 
     /** Creates a reader of values without schemas. */
     public SignalReader(SignalMapping mapping) {
@@ -43,7 +43,7 @@ public final class SignalReader {
         for (SignalField field : SignalField.values()) {
             for (FieldSource source : mapping.of(field)) {
                 if (!(source instanceof Pointer)) {
-                    outside.add(new Outside(field, source));
+                    outside.add(new OtherSource(field, source));
                 }
             }
         }
@@ -71,7 +71,7 @@ public final class SignalReader {
         }
         Finding finding = inValue(value);
         for (int i = 0; i < outside.size() && finding.isSound(); i++) {
-            Outside one = outside.get(i);
+            OtherSource one = outside.get(i);
             if (one.source instanceof Header header) {
                 for (byte[] text : headers.of(header.name())) {
                     found(one, text, finding);
@@ -99,7 +99,7 @@ public final class SignalReader {
         return finding;
     }
 
-    private static void found(Outside one, byte @Nullable [] bytes, Finding finding) {
+    private static void found(OtherSource one, byte @Nullable [] bytes, Finding finding) {
         if (one.field == SignalField.TENANT) {
             if (!finding.tenant(TenantRef.tryParse(bytes))) {
                 finding.defect(

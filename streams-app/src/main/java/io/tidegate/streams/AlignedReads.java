@@ -88,7 +88,7 @@ final class AlignedReads {
         boolean isFree = withheld.isEmpty() && limitMs >= nowMs && readiness.concernsNothing();
         ConsumerRecords<byte[], byte[]> delivered = isFree ? polled : withinLimit(polled, limitMs, nowMs);
         if (isFree) {
-            polled.partitions().forEach(partition -> remember(partition, polled.records(partition)));
+            polled.partitions().forEach(partition -> noteRead(partition, polled.records(partition)));
         }
         if (limitMs < nowMs) {
             announce(delivered.isEmpty() && !withheld.isEmpty(), nowMs);
@@ -108,7 +108,7 @@ final class AlignedReads {
             List<ConsumerRecord<byte[], byte[]>> records = polled.records(partition);
             int count = countDeliverable(partition, records, limitMs, nowMs);
             if (count > 0) {
-                remember(partition, records.subList(0, count));
+                noteRead(partition, records.subList(0, count));
             }
             if (count < records.size()) {
                 source.pause(Set.of(partition));
@@ -135,7 +135,7 @@ final class AlignedReads {
             if (count == 0) {
                 continue;
             }
-            remember(partition, waiting.records().subList(0, count));
+            noteRead(partition, waiting.records().subList(0, count));
             if (count < waiting.records().size()) {
                 withhold(
                         partition,
@@ -143,7 +143,7 @@ final class AlignedReads {
                         waiting.next());
             } else {
                 withheld.remove(partition);
-                tellWithheld(partition, ReadLimit.NONE);
+                reportWithheld(partition, ReadLimit.NONE);
                 source.resume(Set.of(partition));
                 if (waiting.next() != null) {
                     next.put(partition, waiting.next());
@@ -156,14 +156,14 @@ final class AlignedReads {
     private void withhold(
             TopicPartition partition, List<ConsumerRecord<byte[], byte[]>> records, @Nullable OffsetAndMetadata next) {
         withheld.put(partition, new Withheld(records, next));
-        tellWithheld(partition, records.get(0).timestamp());
+        reportWithheld(partition, records.get(0).timestamp());
         if (readiness.concerns(partition)) {
             readiness.prepare(records);
         }
     }
 
     /** Informs the alignment about the first withheld record of an aligned partition, or that there is none. */
-    private void tellWithheld(TopicPartition partition, long timeMs) {
+    private void reportWithheld(TopicPartition partition, long timeMs) {
         if (alignment.isAligned(partition)) {
             read.add(partition);
             alignment.withheld(partition, timeMs);
@@ -210,7 +210,7 @@ final class AlignedReads {
      * Notes delivered records as read but not committed. Must be called before withheld records after them are
      * reported.
      */
-    private void remember(TopicPartition partition, List<ConsumerRecord<byte[], byte[]>> delivered) {
+    private void noteRead(TopicPartition partition, List<ConsumerRecord<byte[], byte[]>> delivered) {
         if (alignment.isAligned(partition)) {
             read.add(partition);
             alignment.read(partition, delivered.get(delivered.size() - 1).offset() + 1);
@@ -278,7 +278,7 @@ final class AlignedReads {
                     source.resume(Set.of(partition));
                 }
             }
-            tellWithheld(partition, ReadLimit.NONE);
+            reportWithheld(partition, ReadLimit.NONE);
         }
         withheld.clear();
     }

@@ -37,7 +37,7 @@ final class GuardedStage<K, V> implements Processor<byte[], byte[], K, V> {
     @Override
     public void process(Record<byte[], byte[]> record) {
         if (isOrphaned) {
-            throw thread.abortedBelow(this);
+            throw thread.orphanFailure(this);
         }
         RecordMetadata metadata = context.recordMetadata().orElseThrow();
         PartitionProgress current = partition;

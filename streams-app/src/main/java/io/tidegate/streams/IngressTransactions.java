@@ -15,7 +15,7 @@ final class IngressTransactions {
 
     private Set<Key> seen = Set.of();
     private Set<Key> reported = Set.of();
-    private volatile int heldUp;
+    private volatile int blocking;
 
     /** Identifies a transaction, which stays the same while its producer writes more. */
     private record Key(String partition, long producerId, long startOffset) {
@@ -49,10 +49,10 @@ final class IngressTransactions {
         }
         seen = now;
         reported = stay;
-        heldUp = stay.size();
+        blocking = stay.size();
     }
 
-    int heldUp() {
-        return heldUp;
+    int blocking() {
+        return blocking;
     }
 }

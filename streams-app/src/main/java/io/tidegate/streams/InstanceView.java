@@ -77,7 +77,7 @@ public final class InstanceView {
     private static final long SILENCE_S_MIN = 5;
 
     /** How long a result is reused: collecting all metrics takes too long to do it at each request. */
-    private static final long TOUCH_HOLDS_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
+    private static final long CHECK_VALID_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
 
     private final KafkaStreams streams;
     private final Topics topics;
@@ -87,9 +87,9 @@ public final class InstanceView {
     private final ThreadFailures failures;
     private final InstanceNotices notices;
     private final Supplier<GroupProgress> group;
-    private volatile Touch touch = new Touch(false, System.nanoTime() - TOUCH_HOLDS_NANOS);
+    private volatile HeartbeatCheck lastCheck = new HeartbeatCheck(false, System.nanoTime() - CHECK_VALID_NANOS);
 
-    private record Touch(boolean held, long lookedNanos) {}
+    private record HeartbeatCheck(boolean found, long checkedNanos) {}
 
     /** @param session how long brokers keep the tasks of a silent instance */
     InstanceView(
@@ -118,13 +118,13 @@ public final class InstanceView {
 
     /** Whether a thread of this instance has sent a heartbeat recently, which requires a connection to the brokers. */
     public boolean isInTouch() {
-        Touch last = touch;
+        HeartbeatCheck last = lastCheck;
         long now = System.nanoTime();
-        if (now - last.lookedNanos >= TOUCH_HOLDS_NANOS) {
-            last = new Touch(hasHeartbeat(), now);
-            touch = last;
+        if (now - last.checkedNanos >= CHECK_VALID_NANOS) {
+            last = new HeartbeatCheck(hasHeartbeat(), now);
+            lastCheck = last;
         }
-        return last.held;
+        return last.found;
     }
 
     private boolean hasHeartbeat() {
@@ -148,7 +148,7 @@ public final class InstanceView {
 
     /** Whether threads of this instance have failed repeatedly within the last minute. */
     public boolean isFailing() {
-        return failures.goOn(System.nanoTime());
+        return failures.areRepeating(System.nanoTime());
     }
 
     public boolean isPaused() {

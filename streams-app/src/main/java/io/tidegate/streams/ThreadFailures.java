@@ -50,7 +50,7 @@ final class ThreadFailures {
     }
 
     /** Whether threads have failed repeatedly within the last minute. */
-    synchronized boolean goOn(long nowNanos) {
+    synchronized boolean areRepeating(long nowNanos) {
         return failures.stream().filter(at -> nowNanos - at <= LATELY.toNanos()).count() > 1;
     }
 }

@@ -223,14 +223,14 @@ final class ThreadProgress {
         if (hasOrphans) {
             for (GuardedStage<?, ?> stage : open) {
                 if (stage.isOrphaned()) {
-                    throw abortedBelow(stage);
+                    throw orphanFailure(stage);
                 }
             }
             hasOrphans = false;
         }
     }
 
-    RuntimeException abortedBelow(GuardedStage<?, ?> stage) {
+    RuntimeException orphanFailure(GuardedStage<?, ?> stage) {
         if (failureAfterCommit != null) {
             return failureAfterCommit;
         }

@@ -142,7 +142,7 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
 
     /** Returns the number of producers' transactions that block the readers of the ingress topics. */
     int openIngressTransactions() {
-        return ingress.heldUp();
+        return ingress.blocking();
     }
 
     /**
@@ -226,7 +226,7 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
         OpenTransactions transactions = transactions(client);
         OpenTransactions.EndedTransaction ended = null;
         try {
-            ended = patiently(() -> transactions.outcomeOf(transactionalId));
+            ended = withRetries(() -> transactions.outcomeOf(transactionalId));
         } catch (RuntimeException e) {
             LOG.warn("the last transaction is not known transactional_id={}", transactionalId, e);
         }
@@ -238,7 +238,7 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
 
     private static void endLeftOverOf(OpenTransactions.EndedTransaction ended, OpenTransactions transactions) {
         try {
-            patiently(() -> {
+            withRetries(() -> {
                 transactions.endLeftOverOf(ended);
                 return null;
             });
@@ -248,7 +248,7 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
     }
 
     /** Retries a step for some time: partitions with forgotten transactions may still have no leader. */
-    private static <T extends @Nullable Object> T patiently(Supplier<T> step) {
+    private static <T extends @Nullable Object> T withRetries(Supplier<T> step) {
         for (int i = 1; i < TRIES; i++) {
             try {
                 return step.get();

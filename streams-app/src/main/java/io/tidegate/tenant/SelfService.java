@@ -66,12 +66,12 @@ public final class SelfService {
      */
     public static @Nullable Violation check(TenantConfig before, TenantConfig after, @Nullable TenantConfig plan) {
         if (!Objects.equals(before.plan(), after.plan())) {
-            return notItsOwn("plan"); // a plan changes other fields too
+            return notAllowed("plan"); // a plan changes other fields too
         }
         for (String field : TenantConfigJson.difference(before, after)) {
             boolean isLimit = TenantConfig.LIMITS.contains(field);
             if (!isLimit && !BESIDE_LIMITS.contains(field)) {
-                return notItsOwn(field);
+                return notAllowed(field);
             }
             if (plan == null && !field.equals("label")) {
                 return new Violation(
@@ -82,7 +82,7 @@ public final class SelfService {
             }
         }
         if (before.isUnlimited(TenantConfig.ENTITY_IDLE_TTL) != after.isUnlimited(TenantConfig.ENTITY_IDLE_TTL)) {
-            return notItsOwn(TenantConfig.ENTITY_IDLE_TTL);
+            return notAllowed(TenantConfig.ENTITY_IDLE_TTL);
         }
         if (plan == null) {
             return null;
@@ -102,7 +102,7 @@ public final class SelfService {
         return null;
     }
 
-    private static Violation notItsOwn(String field) {
+    private static Violation notAllowed(String field) {
         return new Violation(
                 field, false, "%s: a tenant can change its limits and its label, not this".formatted(field));
     }

@@ -61,7 +61,7 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
     private LongConsumer progress;
     private final MemoryShare memory;
     private final @Nullable AfterCommit afterCommit;
-    private final OnThread onThread;
+    private final ThreadTaskCounts threadTasks;
     private AtomicInteger sharing = new AtomicInteger();
     private final Pace writing = new Pace(() -> sharing.get());
     private final Pace checkpointing = new Pace(() -> sharing.get());
@@ -78,10 +78,10 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
             TenantConfigs configs,
             SignalReader reader,
             MemoryShare memory,
-            OnThread onThread,
+            ThreadTaskCounts threadTasks,
             @Nullable AfterCommit afterCommit,
             TopologyListener listener) {
-        this.onThread = onThread;
+        this.threadTasks = threadTasks;
         this.afterCommit = afterCommit;
         this.settings = settings;
         this.configs = configs;
@@ -109,7 +109,7 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
         if (afterCommit != null) {
             afterCommit.add(committed);
         }
-        sharing = onThread.tasks();
+        sharing = threadTasks.tasks();
         sharing.incrementAndGet();
         if (isShard()) {
             memory.opened();
@@ -175,7 +175,7 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
 
     private void reportUsage() {
         UsageRound round = listener.usageRound(context().taskId().partition());
-        states.forEachHeld((tenant, usage) -> {
+        states.forEachCached((tenant, usage) -> {
             InForce inForce = configs.inForce(tenant);
             if (inForce != null) {
                 round.tenant(inForce.config(), usage);

@@ -118,11 +118,11 @@ final class CommandRunner {
     /** Withdraws the reports of removed segments. */
     private void forget(TenantId tenant, Removal removal, long atMs) {
         for (long firstSeq : removal.segments()) {
-            takeBack(tenant, firstSeq, atMs);
+            withdraw(tenant, firstSeq, atMs);
         }
     }
 
-    private void takeBack(TenantId tenant, long firstSeq, long atMs) {
+    private void withdraw(TenantId tenant, long firstSeq, long atMs) {
         context.forward(new Record<>(TenantKey.numbered(tenant, firstSeq), null, atMs), TidegateTopology.SEGMENTS_SINK);
     }
 

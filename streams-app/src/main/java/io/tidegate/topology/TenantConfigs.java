@@ -217,7 +217,7 @@ public final class TenantConfigs {
     /** Applies one record of the topic. Never throws for the record's content. */
     void apply(byte @Nullable [] key, byte @Nullable [] value, long offset) {
         change(key, value, offset);
-        noteOthers();
+        updateOthersConfigured();
         synchronized (applied) {
             appliedOffset = offset;
             applied.notifyAll();
@@ -240,7 +240,7 @@ public final class TenantConfigs {
      * Updates the rule for signals without a tenant. The rule depends only on the newest records, so it is the same
      * after a restart, regardless of compaction.
      */
-    private void noteOthers() {
+    private void updateOthersConfigured() {
         boolean now = !stored.isEmpty() || !unreadable.isEmpty();
         if (now != othersConfigured) {
             othersConfigured = now;

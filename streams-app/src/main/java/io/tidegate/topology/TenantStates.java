@@ -61,9 +61,9 @@ final class TenantStates {
     private final GatheredWrites entityWrites;
     private final GatheredWrites historyWrites;
     private final SecureRandom random = new SecureRandom();
-    private final Map<TenantId, CachedTenant> held = new LinkedHashMap<>(1024, 0.75f, true);
+    private final Map<TenantId, CachedTenant> cached = new LinkedHashMap<>(1024, 0.75f, true);
     private final Set<CachedTenant> changed = new LinkedHashSet<>();
-    private long heldBytes;
+    private long cachedBytes;
 
     /** One tenant in memory. Valid only until the next record: it may be dropped then. */
     static final class CachedTenant {
@@ -105,24 +105,24 @@ final class TenantStates {
     }
 
     CachedTenant of(TenantId tenant) {
-        CachedTenant known = held.get(tenant);
+        CachedTenant known = cached.get(tenant);
         if (known == null) {
             byte[] stored = usages.get(StateKeys.usage(tenant));
             TenantUsage usage =
                     stored == null ? TenantUsage.fresh(random.nextLong(), random.nextLong()) : TenantUsage.read(stored);
             // Before loading: two large tenants must never be in memory together.
-            drop(held.size() + 1, TENANT_BYTES + usage.entityBytesMax(), null);
+            drop(cached.size() + 1, TENANT_BYTES + usage.entityBytesMax(), null);
             load(tenant, usage);
             known = new CachedTenant(tenant, usage);
-            held.put(tenant, known);
+            cached.put(tenant, known);
             weigh(known);
         }
         return known;
     }
 
     /** Visits the tenants in memory. */
-    void forEachHeld(BiConsumer<TenantId, TenantUsage> visitor) {
-        held.forEach((tenant, one) -> visitor.accept(tenant, one.usage));
+    void forEachCached(BiConsumer<TenantId, TenantUsage> visitor) {
+        cached.forEach((tenant, one) -> visitor.accept(tenant, one.usage));
     }
 
     private void load(TenantId tenant, TenantUsage usage) {
@@ -204,9 +204,9 @@ final class TenantStates {
 
     private void weigh(CachedTenant one) {
         long bytes = TENANT_BYTES + one.usage.entities().memoryBytes() + one.usage.historyBytes();
-        heldBytes += bytes - one.bytes;
+        cachedBytes += bytes - one.bytes;
         one.bytes = bytes;
-        drop(held.size(), 0, one);
+        drop(cached.size(), 0, one);
     }
 
     /**
@@ -214,21 +214,21 @@ final class TenantStates {
      *
      * @param tenants the number of tenants about to be in memory
      * @param moreBytes the bytes about to be added
-     * @param atHand the tenant that stays; null if all may be dropped
+     * @param current the tenant that stays; null if all may be dropped
      */
-    private void drop(int tenants, long moreBytes, @Nullable CachedTenant atHand) {
+    private void drop(int tenants, long moreBytes, @Nullable CachedTenant current) {
         int surplus = tenants - tenantsMax;
-        Iterator<CachedTenant> eldest = held.values().iterator();
-        while (eldest.hasNext() && (surplus > 0 || heldBytes + moreBytes > memory.bytes())) {
+        Iterator<CachedTenant> eldest = cached.values().iterator();
+        while (eldest.hasNext() && (surplus > 0 || cachedBytes + moreBytes > memory.bytes())) {
             CachedTenant one = eldest.next();
-            if (one == atHand) {
+            if (one == current) {
                 return;
             }
             surplus--;
             if (changed.remove(one)) {
                 write(one);
             }
-            heldBytes -= one.bytes;
+            cachedBytes -= one.bytes;
             eldest.remove();
         }
     }
@@ -408,7 +408,7 @@ final class TenantStates {
         if (changed.remove(one)) {
             write(one);
         }
-        held.remove(one.tenant);
-        heldBytes -= one.bytes;
+        cached.remove(one.tenant);
+        cachedBytes -= one.bytes;
     }
 }

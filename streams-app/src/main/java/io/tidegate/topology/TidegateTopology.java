@@ -111,12 +111,12 @@ public final class TidegateTopology {
         SignalReader reader = new SignalReader(settings.mapping(), schemas);
         Router router = new Router(settings.tenantSource(), reader, configs::named);
         MemoryShare memory = new MemoryShare(settings.cacheBytes());
-        OnThread onThread = new OnThread();
+        ThreadTaskCounts threadTasks = new ThreadTaskCounts();
         AfterCommit afterCommit = continuity == null ? null : continuity.afterCommit();
         Function<@Nullable Consumer<RoutedSignal>, RouteProcessor> route =
                 inPlace -> new RouteProcessor(router, settings, configs, listener, inPlace);
         Supplier<AdmitProcessor> admit =
-                () -> new AdmitProcessor(settings, configs, reader, memory, onThread, afterCommit, listener);
+                () -> new AdmitProcessor(settings, configs, reader, memory, threadTasks, afterCommit, listener);
 
         // The order of the nodes numbers the tasks. The tasks of admit have the same ids in both forms, so their local
         // state stays valid when the setting is changed.

@@ -26,10 +26,10 @@ public final class WalReader implements Closeable {
     private @Nullable SegmentReader current;
     private @Nullable SegmentName currentName;
     private @Nullable Path path;
-    private @Nullable Place end;
+    private @Nullable EndPosition end;
 
     /** The end of the log as of the last read. */
-    private record Place(SegmentName segment, long position, long nextSeq) {}
+    private record EndPosition(SegmentName segment, long position, long nextSeq) {}
 
     private WalReader(DataDir dir, TenantId tenant, long fromSeq, Deque<SegmentName> segments) {
         this.dir = dir;
@@ -93,7 +93,7 @@ public final class WalReader implements Closeable {
     }
 
     private void leave(SegmentReader reader) throws IOException {
-        end = new Place(Objects.requireNonNull(currentName), reader.position(), reader.nextSeq());
+        end = new EndPosition(Objects.requireNonNull(currentName), reader.position(), reader.nextSeq());
         current = null;
         reader.close();
     }

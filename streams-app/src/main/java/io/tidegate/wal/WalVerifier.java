@@ -119,7 +119,7 @@ public final class WalVerifier {
         if (known == null) {
             known = new HashMap<>();
             for (int shard : dir.checkpointedShards()) {
-                Checkpoint checkpoint = readable(shard);
+                Checkpoint checkpoint = readOrNull(shard);
                 if (checkpoint != null) {
                     known.put(shard, checkpoint);
                 }
@@ -129,7 +129,7 @@ public final class WalVerifier {
         return known;
     }
 
-    private @Nullable Checkpoint readable(int shard) {
+    private @Nullable Checkpoint readOrNull(int shard) {
         try {
             return Checkpoint.read(dir.checkpoint(shard), shard);
         } catch (WalException e) {
@@ -159,7 +159,7 @@ public final class WalVerifier {
      */
     public TenantReport verify(TenantId tenant, Consumer<Long> progress) throws IOException {
         Map<Integer, Checkpoint> promised = checkpoints();
-        OneTenant check = new OneTenant(tenant, progress);
+        TenantCheck check = new TenantCheck(tenant, progress);
         for (Path directory = dir.walOf(tenant); !directory.equals(dir.root()); directory = directory.getParent()) {
             if (notDirectory(directory)) {
                 check.damaged(directory, 0, NOT_DIRECTORY);
@@ -175,7 +175,7 @@ public final class WalVerifier {
     }
 
     /** @return the first sequence number of the log; -1 if there is none */
-    private long files(Map<Integer, Checkpoint> promised, TenantId tenant, OneTenant check) throws IOException {
+    private long files(Map<Integer, Checkpoint> promised, TenantId tenant, TenantCheck check) throws IOException {
         NavigableSet<SegmentName> segments = dir.segments(tenant);
         check.names(segments);
         int shard = shardOf != null
@@ -185,7 +185,7 @@ public final class WalVerifier {
         long begin = begin(promised, tenant, shard);
         segments.removeIf(name -> name.shard() == shard && name.firstSeq() < begin);
         if (begin >= 0 && !segments.isEmpty()) {
-            check.expected = segments.first().firstSeq() <= begin ? begin : begin(freshly(shard), tenant, shard);
+            check.expected = segments.first().firstSeq() <= begin ? begin : begin(reread(shard), tenant, shard);
         } else if (!segments.isEmpty()) {
             check.expected = segments.first().firstSeq();
         }
@@ -208,8 +208,8 @@ public final class WalVerifier {
     }
 
     /** Reads a shard's checkpoint again: a prune may have moved a beginning since the checkpoints were read. */
-    private Map<Integer, Checkpoint> freshly(int shard) {
-        Checkpoint now = readable(shard);
+    private Map<Integer, Checkpoint> reread(int shard) {
+        Checkpoint now = readOrNull(shard);
         return now == null ? Map.of() : Map.of(shard, now);
     }
 
@@ -227,7 +227,7 @@ public final class WalVerifier {
     }
 
     /** The check of one tenant in progress. */
-    private final class OneTenant {
+    private final class TenantCheck {
         private final TenantId tenant;
         private final Path directory;
         private final Consumer<Long> progress;
@@ -238,7 +238,7 @@ public final class WalVerifier {
         private long unfinished;
         private long expected;
 
-        OneTenant(TenantId tenant, Consumer<Long> progress) {
+        TenantCheck(TenantId tenant, Consumer<Long> progress) {
             this.tenant = tenant;
             this.progress = progress;
             this.directory = dir.walOf(tenant);
@@ -351,7 +351,7 @@ public final class WalVerifier {
                 return;
             }
             SegmentName last = new SegmentName(log.tail().firstSeq(), shard);
-            boolean prunedSince = begin(freshly(shard), tenant, shard) > last.firstSeq();
+            boolean prunedSince = begin(reread(shard), tenant, shard) > last.firstSeq();
             if (log.tail().records() > 0 && !names.contains(last) && !prunedSince) {
                 damaged(
                         directory.resolve(last.fileName()),

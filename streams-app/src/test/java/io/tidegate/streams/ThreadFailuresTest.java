@@ -36,7 +36,7 @@ class ThreadFailuresTest {
         for (int i = 0; i < 100; i++) {
             assertThat(failures.add(at(Duration.ofMillis(i)))).isFalse();
         }
-        assertThat(failures.goOn(at(Duration.ofSeconds(1)))).isFalse();
+        assertThat(failures.areRepeating(at(Duration.ofSeconds(1)))).isFalse();
     }
 
     @Test
@@ -66,10 +66,10 @@ class ThreadFailuresTest {
     @Test
     void failuresGoOnUntilAMinuteHasPassedWithoutASecondOne() {
         failures.add(at(Duration.ZERO));
-        assertThat(failures.goOn(at(Duration.ZERO))).isFalse();
+        assertThat(failures.areRepeating(at(Duration.ZERO))).isFalse();
         failures.add(at(Duration.ofSeconds(10)));
-        assertThat(failures.goOn(at(Duration.ofSeconds(59)))).isTrue();
-        assertThat(failures.goOn(at(Duration.ofSeconds(61)))).isFalse();
+        assertThat(failures.areRepeating(at(Duration.ofSeconds(59)))).isTrue();
+        assertThat(failures.areRepeating(at(Duration.ofSeconds(61)))).isFalse();
     }
 
     @Test
