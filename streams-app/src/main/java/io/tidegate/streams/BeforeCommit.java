@@ -69,9 +69,7 @@ public final class BeforeCommit implements StateStore, CachedStateStore<byte[], 
         }
     }
 
-    /**
-     * Does nothing: the task is about to become a standby or to cease being one, and has no processor at this moment.
-     */
+    /** Removes the action: the task is about to become a standby or to cease being one, and has no processor now. */
     @Override
     public void clearCache() {
         forget();
