@@ -207,8 +207,8 @@ final class PartitionProgress {
 
     private void requireNoRecords(long from, long to) {
         if (from < to && records.exist(id, from, to)) {
-            throw broken("goes on at offset %d, and there are records from offset %d on that were not processed"
-                    .formatted(to, from));
+            throw broken(
+                    "continues at offset %d, but records from offset %d on were not processed".formatted(to, from));
         }
     }
 

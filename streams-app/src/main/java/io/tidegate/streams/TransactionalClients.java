@@ -243,7 +243,7 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
                 return null;
             });
         } catch (RuntimeException e) {
-            LOG.warn("what is left open of a transaction is not known transactional_id={}", ended.transactionalId(), e);
+            LOG.warn("the open parts of a transaction are not known transactional_id={}", ended.transactionalId(), e);
         }
     }
 

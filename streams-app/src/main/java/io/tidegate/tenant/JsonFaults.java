@@ -88,7 +88,7 @@ public final class JsonFaults {
         }
         return failure.getClass() == JsonMappingException.class && cause == null
                 ? failure.getOriginalMessage() // thrown by our own deserializers
-                : found(failure) + "is not what is expected here";
+                : found(failure) + "is not expected here";
     }
 
     private static String found(JsonMappingException failure) {
@@ -110,7 +110,7 @@ public final class JsonFaults {
 
     private static String expected(@Nullable Class<?> type) {
         if (type == null) {
-            return "is not what is expected here";
+            return "is not expected here";
         }
         if (Number.class.isAssignableFrom(type) || (type.isPrimitive() && type != boolean.class)) {
             return "is not a whole number in digits alone, such as 100 (not 100.0, 1e2 or \"100\"), or is too large";

@@ -55,7 +55,7 @@ final class LogRecovery {
         long beginSeq = promised == null ? Checkpoint.Log.UNKNOWN : promised.beginSeq();
         if (promised != null && promised.isBrokenOff()) {
             throw WalException.damage(
-                    tenant, dir.walOf(tenant), 0, "a repair was broken off: run tidegate wal verify --repair again");
+                    tenant, dir.walOf(tenant), 0, "a repair was interrupted: run tidegate wal verify --repair again");
         }
         LogSegments segments = LogSegments.list(dir, tenant, shard, beginSeq);
         if (!segments.isEmpty()) {
@@ -66,7 +66,7 @@ final class LogRecovery {
                     tenant,
                     segments.directory(),
                     0,
-                    "the checkpoint knows the sequence numbers %d to %d here, and there is no segment"
+                    "the checkpoint has the sequence numbers %d to %d here, but there is no segment"
                             .formatted(Math.max(0, beginSeq), promised.tail().nextSeq() - 1));
         }
         return new Recovered(segments, promised == null ? null : promised.tail(), null, true, 0);
@@ -91,7 +91,7 @@ final class LogRecovery {
                         tenant,
                         path,
                         reader.end(),
-                        "the file ends here, the checkpoint knows %d bytes durable".formatted(from.position()));
+                        "the file ends here, but the checkpoint has %d durable bytes".formatted(from.position()));
             }
             bytesRead = reader.end() - from.position();
             scan = reader.scan(from);

@@ -266,7 +266,7 @@ final class RecordBatches {
         } catch (IOException | RuntimeException e) {
             // All bytes are in memory, so the decompression failed.
             throw new BadBatchException(
-                    "the batch is not what %s compresses to: %s".formatted(type.name, e.getMessage()), false);
+                    "the batch is not valid %s data: %s".formatted(type.name, e.getMessage()), false);
         }
     }
 

@@ -190,7 +190,7 @@ public final class Shard implements Closeable {
                         nextSeq,
                         record.seq() - 1,
                         "They are not in signals-accepted where they should be: restore the topic, or stop, move the"
-                                + " data directory away and start again to begin a copy with what the topic still has");
+                                + " data directory away and start again: the new copy begins with the first record that is left");
             }
             log.append(record, begins);
             dirty = true;

@@ -190,7 +190,7 @@ final class TenantLog {
             }
         } catch (BadBatchException e) {
             LOG.warn(
-                    "damage: a record that comes again cannot be compared; see tidegate wal verify tenant={} segment={}"
+                    "damage: a record that is read again cannot be compared; see tidegate wal verify tenant={} segment={}"
                             + " why=\"{}\"",
                     tenant(),
                     path.getFileName(),

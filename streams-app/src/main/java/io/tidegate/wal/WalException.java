@@ -63,9 +63,9 @@ public final class WalException extends RuntimeException {
                                 position,
                                 what,
                                 tenant == null
-                                        ? "move this file away (keep it): the shard's topic is read again, and what is stored is"
+                                        ? "move this file away (keep it): the shard's topic is read again, and stored records are"
                                                 + " skipped"
-                                        : "run tidegate wal verify --repair, which takes what is missing from"
+                                        : "run tidegate wal verify --repair, which rebuilds the missing records from"
                                                 + " signals-accepted"),
                 null);
     }
@@ -81,9 +81,9 @@ public final class WalException extends RuntimeException {
     static WalException differs(TenantId tenant, int shard, long seq, Path segment) {
         return new WalException(
                 Kind.DIFFERS,
-                ("signals-accepted is not what the WAL follows: tenant %s, shard %d, record %d in the topic differs from the"
+                ("signals-accepted differs from the WAL: tenant %s, shard %d, record %d in the topic differs from the"
                                 + " one in %s. The topic went back (brokers lost records) or was recreated. Nothing was"
-                                + " changed. Bring the topic's records back; or, to go on with what the topic has now, stop"
+                                + " changed. Bring the topic's records back; or, to continue with the records that the topic has now, stop"
                                 + " all instances, keep a copy of their data directories, and start with empty ones")
                         .formatted(tenant, shard, seq, segment),
                 null);

@@ -397,7 +397,7 @@ public final class WalRepair {
         }
         if (found.missing.isEmpty()) {
             outcomes.add(
-                    new Outcome(found.tenant, 0, -1, true, "moved what does not belong to the log to quarantine/"));
+                    new Outcome(found.tenant, 0, -1, true, "moved files that do not belong to the log to quarantine/"));
         }
     }
 

@@ -345,7 +345,7 @@ public final class WalVerifier {
         /** Checks that all files in the checkpoint exist. */
         void promises(int shard, Checkpoint.@Nullable Log log, NavigableSet<SegmentName> names) {
             if (log != null && log.isBrokenOff()) {
-                damaged(directory, 0, "a repair was broken off: run it again");
+                damaged(directory, 0, "a repair was interrupted: run it again");
             }
             if (log == null || !log.promisesFiles()) {
                 return;
@@ -357,14 +357,14 @@ public final class WalVerifier {
                         directory.resolve(last.fileName()),
                         0,
                         names.isEmpty() && log.beginSeq() >= 0
-                                ? "the checkpoint knows the sequence numbers %d to %d, and there is no segment"
+                                ? "the checkpoint has the sequence numbers %d to %d, but there is no segment"
                                         .formatted(log.beginSeq(), log.tail().nextSeq() - 1)
-                                : "the checkpoint knows this segment, it is missing");
+                                : "the checkpoint has this segment, but it is missing");
             }
         }
     }
 
     private static String ends(long durable) {
-        return "the file ends here, the checkpoint knows %d bytes durable".formatted(durable);
+        return "the file ends here, but the checkpoint has %d durable bytes".formatted(durable);
     }
 }

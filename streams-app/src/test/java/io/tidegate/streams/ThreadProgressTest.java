@@ -175,7 +175,7 @@ class ThreadProgressTest {
         stages.values().forEach(Processor::close);
         stages.get(P).init(contexts.get(P));
 
-        assertThatThrownBy(() -> deliver(P, 3, 2)).hasMessageContaining("goes on at offset 2");
+        assertThatThrownBy(() -> deliver(P, 3, 2)).hasMessageContaining("continues at offset 2");
     }
 
     @Test

@@ -420,7 +420,7 @@ class WalStoreTest {
 
         assertThatThrownBy(() -> store.restore(List.of(numbered(3, 1, 99))))
                 .isInstanceOf(WalException.class)
-                .hasMessageContaining("signals-accepted is not what the WAL follows");
+                .hasMessageContaining("signals-accepted differs from the WAL");
     }
 
     @Test

@@ -322,7 +322,7 @@ class RecoveryTest {
 
             assertThat(catchThrowableOfType(WalException.class, () -> restart(root, topic, 0)))
                     .hasMessageContaining(
-                            "segment %s, byte %d: the file ends here, the checkpoint knows %d bytes durable",
+                            "segment %s, byte %d: the file ends here, but the checkpoint has %d durable bytes",
                             segment, size, boundaries.get(3));
             assertThat(Files.size(segment)).isEqualTo(size);
             assertThat(verified(root)).hasSize(1);

@@ -414,10 +414,10 @@ class WalRepairTest {
         logs.put(SECOND, new Checkpoint.Log(SegmentState.empty(9), log.beginSeq(), log.appliedSeq(), false));
         new Checkpoint(checkpoint.offset(), false, logs).write(dir.files(), dir.checkpoint(SHARD), SHARD);
 
-        assertThat(damage(dir)).extracting(WalVerifier.Damage::what).anyMatch(what -> what.contains("broken off"));
+        assertThat(damage(dir)).extracting(WalVerifier.Damage::what).anyMatch(what -> what.contains("interrupted"));
         try (Shard shard = new Shard(dir, SHARD, SETTINGS)) {
             assertThatThrownBy(() -> topic.apply(shard, topic.size() - 1))
-                    .hasMessageContaining("a repair was broken off");
+                    .hasMessageContaining("a repair was interrupted");
         }
         assertThat(repair(dir, topic, 0)).allMatch(Outcome::repaired);
         goesOn(dir, topic);
