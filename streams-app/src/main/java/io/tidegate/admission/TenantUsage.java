@@ -113,7 +113,7 @@ public final class TenantUsage {
         openSegment = segment;
     }
 
-    /** Adds a sealed or pruned segment: the change in segments and in bytes. */
+    /** Applies the change of a sealed or pruned segment to the number of segments and their bytes. */
     public void storageChanged(long segments, long bytes) {
         sealedSegments = Math.addExact(sealedSegments, segments);
         sealedBytes = Math.addExact(sealedBytes, bytes);

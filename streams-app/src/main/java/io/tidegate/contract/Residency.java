@@ -67,7 +67,7 @@ public final class Residency {
     }
 
     private static int chosen(TenantId tenant, int of) {
-        // Spread over all bits: otherwise all consecutive even ids would be in one region, and all odd ones in another.
+        // Spread over all bits: otherwise all even ids would be in one region, and all odd ones in another.
         return (int) (((tenant.bits() * 0x9E3779B97F4A7C15L) >>> Integer.SIZE) % of);
     }
 

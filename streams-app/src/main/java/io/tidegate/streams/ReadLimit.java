@@ -292,7 +292,7 @@ final class ReadLimit {
 
     /**
      * Returns the partitions whose first unread record must be looked up, because others wait for them, with their
-     * committed offsets and the times after which that record is.
+     * committed offsets and the times that the record is newer than.
      */
     Map<TopicPartition, Committed> unclear() {
         long neededMs = newestWithheldMs();
