@@ -63,7 +63,7 @@ final class DemoCommand implements Callable<Integer> {
             names = "--duration",
             paramLabel = "TIME",
             converter = Amounts.DurationConverter.class,
-            description = "End by itself after so long, with a check of the books. Default: until Ctrl-C.")
+            description = "End by itself after so long, with a conservation check. Default: until Ctrl-C.")
     private @Nullable Duration duration;
 
     @Option(
@@ -158,7 +158,7 @@ final class DemoCommand implements Callable<Integer> {
                     say("stopping …");
                     return ExitCodes.OK;
                 }
-                return checkBooks(settings);
+                return checkConservation(settings);
             }
         }
     }
@@ -229,8 +229,8 @@ final class DemoCommand implements Callable<Integer> {
         }
     }
 
-    private int checkBooks(Settings settings) throws IOException {
-        say("checking the books …");
+    private int checkConservation(Settings settings) throws IOException {
+        say("checking conservation …");
         ConservationCheck.Balance balance =
                 new ConservationCheck(settings).check(List.of(new DataDir(settings.dataDir())), SETTLE, progress -> {});
         PrintWriter out = spec.commandLine().getOut();

@@ -24,10 +24,10 @@ import picocli.CommandLine.Spec;
         name = "verify",
         mixinStandardHelpOptions = true,
         description =
-                "Checks the books: that every signal is in exactly one of WAL, quota-exceeded and dead letter, record by"
-                        + " record. Exit 3 if not.")
+                "Checks conservation: every signal is in exactly one of WAL, quota-exceeded and dead letter, record by record."
+                        + " Exit 3 if not.")
 final class VerifyCommand implements Callable<Integer> {
-    /** Not an instance's: an instance sees its own part of the books alone. */
+    /** Not a metric of instances: each sees only its own part of the topics and WALs. */
     static final String BOOKS_BALANCED = "tidegate_books_balanced";
 
     static final String BOOKS_CHECKED = "tidegate_books_checked_timestamp_seconds";
@@ -131,7 +131,7 @@ final class VerifyCommand implements Callable<Integer> {
             out.println("… and %d more"
                     .formatted(balance.findingCount() - balance.findings().size()));
         }
-        out.println(balance.balanced() ? "the books balance" : "THE BOOKS DO NOT BALANCE");
+        out.println(balance.balanced() ? "conservation holds" : "CONSERVATION DOES NOT HOLD");
     }
 
     private static String reasons(ConservationCheck.Account account) {

@@ -533,17 +533,18 @@ public final class ConservationCheck {
         });
         accounts.forEach((tenant, account) -> {
             if (!account.balanced()) {
-                find(("tenant %s does not balance: %d in, %d accepted, %d in the WAL, %d pruned, %d rejected,"
-                                + " %d dead-lettered, %d forwarded")
-                        .formatted(
-                                tenant,
-                                account.in,
-                                account.accepted,
-                                account.inWal,
-                                account.pruned,
-                                account.rejectedCount(),
-                                account.deadLettered,
-                                account.forwarded));
+                find(
+                        ("conservation does not hold for tenant %s: %d in, %d accepted, %d in the WAL, %d pruned, %d rejected,"
+                                        + " %d dead-lettered, %d forwarded")
+                                .formatted(
+                                        tenant,
+                                        account.in,
+                                        account.accepted,
+                                        account.inWal,
+                                        account.pruned,
+                                        account.rejectedCount(),
+                                        account.deadLettered,
+                                        account.forwarded));
             }
         });
     }

@@ -117,9 +117,9 @@ final class AddedPartitionsTest {
     }
 
     private void assertNothingIsMissing(int rounds) throws Exception {
-        JsonNode books = app.verify("a");
+        JsonNode accounts = app.verify("a");
         for (int tenant = 1; tenant < TENANTS; tenant++) {
-            assertThat(books.at("/tenants/%d/in_wal".formatted(tenant)).asLong())
+            assertThat(accounts.at("/tenants/%d/in_wal".formatted(tenant)).asLong())
                     .as("tenant %d", tenant)
                     .isEqualTo((long) rounds * ROUNDS);
             assertThat(sequence(tenant))
@@ -129,7 +129,8 @@ final class AddedPartitionsTest {
                             .boxed()
                             .toList());
         }
-        assertThat(books.at("/tenants/%d/in_wal".formatted(TENANTS)).asLong()).isZero();
+        assertThat(accounts.at("/tenants/%d/in_wal".formatted(TENANTS)).asLong())
+                .isZero();
         var wal = app.tidegate("wal", "verify", "--data-dir", app.dataDir("a"));
         assertThat(wal.exit()).as(wal.out()).isZero();
     }

@@ -40,9 +40,9 @@ class CommitHookTest {
             app.set("1", "--entities", Integer.toString(ENTITIES));
             app.awaitUsable("1");
             app.send(SIGNALS, i -> "{\"tenant_id\":1,\"item\":\"i%d\"}".formatted(i % (2 * ENTITIES)));
-            JsonNode books = app.verify("a");
-            long accepted = books.at("/tenants/1/in_wal").asLong();
-            long rejected = books.at("/tenants/1/rejected/entity_limit").asLong();
+            JsonNode accounts = app.verify("a");
+            long accepted = accounts.at("/tenants/1/in_wal").asLong();
+            long rejected = accounts.at("/tenants/1/rejected/entity_limit").asLong();
             assertThat(rejected).isPositive();
 
             // What the changelog holds, committed, is what was decided: nothing waits for a later commit.
@@ -58,9 +58,9 @@ class CommitHookTest {
             app.start("a");
             app.send(ENTITIES, i -> "{\"tenant_id\":1,\"item\":\"i%d\"}".formatted(i));
             app.send(10, i -> "{\"tenant_id\":1,\"item\":\"n%d\"}".formatted(i));
-            books = app.verify("a");
-            assertThat(books.at("/tenants/1/in_wal").asLong()).isEqualTo(accepted + ENTITIES);
-            assertThat(books.at("/tenants/1/rejected/entity_limit").asLong()).isEqualTo(rejected + 10);
+            accounts = app.verify("a");
+            assertThat(accounts.at("/tenants/1/in_wal").asLong()).isEqualTo(accepted + ENTITIES);
+            assertThat(accounts.at("/tenants/1/rejected/entity_limit").asLong()).isEqualTo(rejected + 10);
         }
     }
 

@@ -114,9 +114,9 @@ final class KeyedGroupTest {
     }
 
     private void assertAllStored() throws Exception {
-        JsonNode books = app.verify("a");
+        JsonNode accounts = app.verify("a");
         for (int tenant = 1; tenant <= TENANTS; tenant++) {
-            assertThat(books.at("/tenants/%d/in_wal".formatted(tenant)).asInt())
+            assertThat(accounts.at("/tenants/%d/in_wal".formatted(tenant)).asInt())
                     .as("tenant %d", tenant)
                     .isEqualTo(sent);
         }

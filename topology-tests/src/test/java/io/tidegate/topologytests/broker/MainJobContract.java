@@ -54,7 +54,7 @@ abstract class MainJobContract {
     }
 
     @Test
-    void decidesOnEachSignalAndTheBooksBalance() throws Exception {
+    void decidesOnEachSignalAndConservationHolds() throws Exception {
         TidegateProcess instance = app.start("a");
         app.set("1", "--label", "Unlimited");
         app.set("2", "--entities", "10");
@@ -69,16 +69,16 @@ abstract class MainJobContract {
         app.send(3, i -> "{\"tenantId\":3,\"item\":\"x%d\"}".formatted(i));
         app.send(4, i -> "not json");
 
-        JsonNode books = app.verify("a");
+        JsonNode accounts = app.verify("a");
 
-        assertThat(books.at("/tenants/1/in_wal").asLong()).isEqualTo(501);
-        assertThat(books.at("/tenants/2/accepted").asLong()).isEqualTo(20);
-        assertThat(books.at("/tenants/2/rejected/entity_limit").asLong()).isEqualTo(40);
-        assertThat(books.at("/tenants/3/rejected/rate_limited").asLong()).isEqualTo(7);
-        assertThat(books.at("/tenants/4/rejected/tenant_unknown").asLong()).isEqualTo(5);
-        assertThat(books.at("/tenants/0/in_wal").asLong()).isEqualTo(6);
-        assertThat(books.at("/tenants/?/dead_lettered").asLong()
-                        + books.at("/tenants/0/dead_lettered").asLong())
+        assertThat(accounts.at("/tenants/1/in_wal").asLong()).isEqualTo(501);
+        assertThat(accounts.at("/tenants/2/accepted").asLong()).isEqualTo(20);
+        assertThat(accounts.at("/tenants/2/rejected/entity_limit").asLong()).isEqualTo(40);
+        assertThat(accounts.at("/tenants/3/rejected/rate_limited").asLong()).isEqualTo(7);
+        assertThat(accounts.at("/tenants/4/rejected/tenant_unknown").asLong()).isEqualTo(5);
+        assertThat(accounts.at("/tenants/0/in_wal").asLong()).isEqualTo(6);
+        assertThat(accounts.at("/tenants/?/dead_lettered").asLong()
+                        + accounts.at("/tenants/0/dead_lettered").asLong())
                 .isEqualTo(4 + 3);
         assertThat(instance.logText()).doesNotContain("ERROR");
 
@@ -111,9 +111,9 @@ abstract class MainJobContract {
         app.start("a");
         app.send(10, i -> "{\"tenant_id\":1,\"item\":\"i%d\"}".formatted(i));
 
-        JsonNode books = app.verify("a");
-        assertThat(books.at("/tenants/1/in_wal").asLong()).isEqualTo(11);
-        assertThat(books.at("/tenants/1/rejected/entity_limit").asLong()).isEqualTo(10);
+        JsonNode accounts = app.verify("a");
+        assertThat(accounts.at("/tenants/1/in_wal").asLong()).isEqualTo(11);
+        assertThat(accounts.at("/tenants/1/rejected/entity_limit").asLong()).isEqualTo(10);
     }
 
     @Test

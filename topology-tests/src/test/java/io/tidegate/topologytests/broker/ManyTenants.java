@@ -25,7 +25,7 @@ public final class ManyTenants {
         this.report = report;
     }
 
-    /** Whether the books balance. */
+    /** Returns whether conservation holds. */
     public boolean run() throws Exception {
         try (BrokerCluster cluster = BrokerCluster.start(directory.resolve("brokers"), 1);
                 Deployment app = new Deployment(
@@ -60,7 +60,7 @@ public final class ManyTenants {
                             "20",
                             "--size",
                             "150")));
-            timed("books", () -> app.verify("a"));
+            timed("conservation check", () -> app.verify("a"));
             resources(first);
             timed("stop", first::terminate);
             TidegateProcess second = timed("start with %d directories".formatted(directories()), () -> app.start("a"));

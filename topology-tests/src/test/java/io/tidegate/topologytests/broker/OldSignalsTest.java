@@ -73,9 +73,10 @@ final class OldSignalsTest {
                         () -> TopicAdmin.beginning(admin, new TopicPartition(PROBE, 0)) == wanted);
             }
 
-            var books = app.verify("a");
-            assertThat(books.at("/tenants/2/rejected/burst_exceeded").asLong()).isEqualTo(5);
-            assertThat(books.findValuesAsText("dead_lettered")).contains("1");
+            var accounts = app.verify("a");
+            assertThat(accounts.at("/tenants/2/rejected/burst_exceeded").asLong())
+                    .isEqualTo(5);
+            assertThat(accounts.findValuesAsText("dead_lettered")).contains("1");
 
             // Somebody keeps them for a second only.
             List<TopicPartition> rejections = List.of(

@@ -100,12 +100,12 @@ final class ReplayTest {
         replayTenant3InPieces();
         endAReplayOfTenant4ByAnother();
 
-        JsonNode books = app.verify("a");
-        assertThat(books.at("/tenants/2/in").asLong()).isEqualTo(2 * REJECTED);
-        assertThat(books.at("/tenants/2/in_wal").asLong()).isEqualTo(REJECTED);
-        assertThat(books.at("/tenants/3/in").asLong()).isEqualTo(2 * 3);
-        assertThat(books.at("/tenants/3/in_wal").asLong()).isEqualTo(3);
-        assertThat(books.at("/tenants/4/in").asLong()).isEqualTo(3 + 1);
+        JsonNode accounts = app.verify("a");
+        assertThat(accounts.at("/tenants/2/in").asLong()).isEqualTo(2 * REJECTED);
+        assertThat(accounts.at("/tenants/2/in_wal").asLong()).isEqualTo(REJECTED);
+        assertThat(accounts.at("/tenants/3/in").asLong()).isEqualTo(2 * 3);
+        assertThat(accounts.at("/tenants/3/in_wal").asLong()).isEqualTo(3);
+        assertThat(accounts.at("/tenants/4/in").asLong()).isEqualTo(3 + 1);
         String first = app.tidegate("wal", "cat", "2", "-o", "json", "--data-dir", app.dataDir("a"))
                 .out()
                 .lines()
@@ -143,10 +143,10 @@ final class ReplayTest {
             assertThat(answer.at("/rejections/0/still_rejected/entity_limit").asLong())
                     .isEqualTo(18);
         }
-        JsonNode books = app.verify("a");
-        assertThat(books.at("/tenants/5/in").asLong()).isEqualTo(25);
-        assertThat(books.at("/tenants/5/accepted").asLong()).isEqualTo(5);
-        assertThat(books.at("/tenants/5/rejected/entity_limit").asLong()).isEqualTo(20);
+        JsonNode accounts = app.verify("a");
+        assertThat(accounts.at("/tenants/5/in").asLong()).isEqualTo(25);
+        assertThat(accounts.at("/tenants/5/accepted").asLong()).isEqualTo(5);
+        assertThat(accounts.at("/tenants/5/rejected/entity_limit").asLong()).isEqualTo(20);
     }
 
     @Test

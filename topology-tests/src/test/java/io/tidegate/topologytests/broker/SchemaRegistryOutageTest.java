@@ -177,8 +177,8 @@ final class SchemaRegistryOutageTest {
             isAvailable = true;
 
             app.awaitWal(0, 50);
-            var books = app.verify("a");
-            assertThat(books.at("/tenants/0/in_wal").asLong()).isEqualTo(50);
+            var accounts = app.verify("a");
+            assertThat(accounts.at("/tenants/0/in_wal").asLong()).isEqualTo(50);
             assertThat(http.get("/metrics").text())
                     .contains("tidegate_schema_registry_waited_for 0", "tidegate_thread_failures_total 0")
                     .contains("tidegate_dead_letters_total{reason=\"schema_unknown\"} 1")

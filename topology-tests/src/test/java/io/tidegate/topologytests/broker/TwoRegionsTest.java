@@ -89,9 +89,9 @@ final class TwoRegionsTest {
         assertThat(inAmerica.at("/1/in_wal").asLong()).isZero();
         assertThat(inAmerica.at("/2/in_wal").asLong()).isEqualTo(2 * ROUNDS);
         assertThat(inEurope.at("/2/forwarded").asLong()).isEqualTo(ROUNDS);
-        for (JsonNode books : new JsonNode[] {inEurope, inAmerica}) {
-            assertThat(books.at("/3/in_wal").asLong()).isEqualTo(ROUNDS);
-            assertThat(books.at("/4/rejected/region_not_allowed").asLong()).isEqualTo(ROUNDS);
+        for (JsonNode accounts : new JsonNode[] {inEurope, inAmerica}) {
+            assertThat(accounts.at("/3/in_wal").asLong()).isEqualTo(ROUNDS);
+            assertThat(accounts.at("/4/rejected/region_not_allowed").asLong()).isEqualTo(ROUNDS);
         }
         assertThat(records(eu.dataDir("eu"), 1)).isEqualTo(2 * ROUNDS);
         assertThat(records(us.dataDir("us"), 2)).isEqualTo(2 * ROUNDS);

@@ -132,7 +132,7 @@ final class TenantNamesCommandsTest {
     }
 
     @Test
-    void signalsOfAnUnknownNameAreReplayedOnceATenantHasItAndTheBooksBalance() throws Exception {
+    void signalsOfAnUnknownNameAreReplayedOnceATenantHasItAndConservationHolds() throws Exception {
         app.set("42", "--external-id", "acme");
         app.start("a");
         TidegateProcess.await(WITHIN, "the name to be known", () -> app.logs(), () -> {

@@ -54,7 +54,7 @@ final class UsageExportTest {
             send(broker, app, 1, 3, NOVEMBER + 1_000);
             send(broker, app, 1, 2, OCTOBER + 59_000);
 
-            JsonNode books = app.verify("a");
+            JsonNode accounts = app.verify("a");
             assertThat(export(app, "2026-10"))
                     .containsExactly(
                             "month,tenant_id,label,accepted,rejected,accepted_bytes",
@@ -65,8 +65,8 @@ final class UsageExportTest {
                             "2026-11,1,\"Acme, \"\"Inc\"\"\",15,0,%d".formatted(15 * value(1).length()),
                             "2026-11,2,\"\",10,5,%d".formatted(10 * value(2).length()));
             assertThat(export(app, "2026-09")).hasSize(1);
-            assertThat(books.at("/tenants/1/in_wal").asLong()).isEqualTo(32 + 15);
-            assertThat(books.at("/tenants/2/in_wal").asLong()).isEqualTo(10);
+            assertThat(accounts.at("/tenants/1/in_wal").asLong()).isEqualTo(32 + 15);
+            assertThat(accounts.at("/tenants/2/in_wal").asLong()).isEqualTo(10);
         }
     }
 

@@ -139,7 +139,7 @@ class RandomTenantsTest {
 
     @ParameterizedTest
     @CsvSource({"1, false", "20260701, false", "-77, false", "1, true", "-78, true"})
-    void everyDecisionIsTheModelsAndTheBooksAddUp(long seed, boolean keyed) throws IOException {
+    void everyDecisionIsTheModelsAndConservationHolds(long seed, boolean keyed) throws IOException {
         Random random = new Random(seed);
         Map<String, Model> models = new TreeMap<>();
         try (TopologyFixture topology = TopologyFixture.in(dir)
@@ -169,7 +169,7 @@ class RandomTenantsTest {
                     .as("seed %d reaches every verdict", seed)
                     .containsOnlyKeys(ACCEPTED, "burst_exceeded", "rate_limited", "entity_limit", "storage_limit");
             for (Map.Entry<String, Model> entry : models.entrySet()) {
-                checkBooks(topology, entry.getKey(), entry.getValue(), seed);
+                checkConservation(topology, entry.getKey(), entry.getValue(), seed);
             }
         }
     }
@@ -198,7 +198,8 @@ class RandomTenantsTest {
         return outcome;
     }
 
-    private static void checkBooks(TopologyFixture topology, String tenant, Model model, long seed) throws IOException {
+    private static void checkConservation(TopologyFixture topology, String tenant, Model model, long seed)
+            throws IOException {
         List<WalRecord> wal = topology.wal(tenant);
         assertThat(wal)
                 .as("seed %d: sequence of %s", seed, tenant)

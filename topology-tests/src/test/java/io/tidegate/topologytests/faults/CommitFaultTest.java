@@ -104,12 +104,12 @@ final class CommitFaultTest {
             // Its session ends, and another instance owns everything.
             app.start("b");
             assertSent(sending);
-            JsonNode books = app.verify("b");
+            JsonNode accounts = app.verify("b");
             frozen.signal("CONT");
 
             app.send(200, i -> "{\"tenant_id\":1,\"after\":%d}".formatted(i));
             assertThat(app.verify("b").at("/tenants/1/in_wal").asLong())
-                    .isGreaterThan(books.at("/tenants/1/in_wal").asLong());
+                    .isGreaterThan(accounts.at("/tenants/1/in_wal").asLong());
             assertThat(frozen.isAlive()).as(frozen::logText).isTrue();
             assertWhole(app, "a");
             assertWhole(app, "b");
@@ -182,9 +182,9 @@ final class CommitFaultTest {
     }
 
     private static void assertAllIsStored(Deployment app, int rounds) {
-        JsonNode books = app.verify("a");
+        JsonNode accounts = app.verify("a");
         for (int tenant = 1; tenant <= TENANTS; tenant++) {
-            assertThat(books.at("/tenants/%d/in_wal".formatted(tenant)).asLong())
+            assertThat(accounts.at("/tenants/%d/in_wal".formatted(tenant)).asLong())
                     .as("tenant %d", tenant)
                     .isEqualTo((long) rounds * EACH);
         }

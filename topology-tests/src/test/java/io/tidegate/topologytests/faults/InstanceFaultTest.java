@@ -255,11 +255,11 @@ final class InstanceFaultTest {
             taken += sendOfSize(app.signals(), tidegateMax - 200, 200) ? 1 : 0;
             assertThat(taken).as("records that the broker took").isBetween(13, valueBytes.size() + 1);
 
-            JsonNode books = app.verify("a");
+            JsonNode accounts = app.verify("a");
 
-            long probes = books.at("/tenants/42/in").asLong();
-            long dead = books.at("/tenants/42/dead_lettered").asLong();
-            assertThat(books.at("/tenants/42/in_wal").asLong()).isEqualTo(probes - dead);
+            long probes = accounts.at("/tenants/42/in").asLong();
+            long dead = accounts.at("/tenants/42/dead_lettered").asLong();
+            assertThat(accounts.at("/tenants/42/in_wal").asLong()).isEqualTo(probes - dead);
             assertThat(dead).isBetween(3L, (long) taken);
             assertThat(instance.logText()).doesNotContain("ERROR");
         }

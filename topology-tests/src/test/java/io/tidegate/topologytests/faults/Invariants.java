@@ -46,7 +46,7 @@ import org.jspecify.annotations.Nullable;
  * What must hold after any faults: the five promises, checked over the topics and the files of all instances against the
  * {@link Traffic} that was sent.
  *
- * <p>Apart from the books, which {@code tidegate verify} checks, all is computed here: the outcome of each signal by its
+ * <p>Conservation is checked by {@code tidegate verify}; everything else is computed here: the outcome of each signal by its
  * number; the decisions, by a replay of the pure function over {@code signals-by-tenant}, or over the accepted signals if not all
  * signals went through that topic; the quotas, by a dumb model over
  * the accepted records that knows no token bucket; the order of reading ({@link ReadOrder}); the numbers; what lies in whose directory; and that all copies of the
@@ -93,7 +93,7 @@ final class Invariants {
      * @return one line about what was there
      */
     static String check(Deployment app, Traffic traffic, long signals, int copies) throws Exception {
-        JsonNode books = app.verify("a");
+        JsonNode accounts = app.verify("a");
         Invariants invariants = new Invariants(app, traffic, signals);
         invariants.readOutcomes();
         invariants.everySignalHasOneOutcome();
@@ -106,15 +106,15 @@ final class Invariants {
         List<String> below = invariants.readOrder.check(invariants.configs);
         invariants.directoriesHoldTheirOwn();
         invariants.awaitCopies(copies);
-        return invariants.summary(books, below);
+        return invariants.summary(accounts, below);
     }
 
-    private String summary(JsonNode books, List<String> below) {
+    private String summary(JsonNode accounts, List<String> below) {
         Map<String, Long> byReason = Arrays.stream(outcomes)
                 .collect(Collectors.groupingBy(
                         outcome -> outcome.isEmpty() ? "accepted" : outcome, TreeMap::new, Collectors.counting()));
         return "%d signals of %d tenants: %s; nothing rejected of the tenants below their rates: %s"
-                .formatted(signals, books.get("tenants").size(), byReason, below);
+                .formatted(signals, accounts.get("tenants").size(), byReason, below);
     }
 
     private void readOutcomes() {

@@ -199,7 +199,7 @@ public final class Deployment implements AutoCloseable {
         });
     }
 
-    /** The books, which must balance over the data directories of all instances. */
+    /** Runs the conservation check over the data directories of all instances; it must hold. */
     public JsonNode verify(String instance) {
         try {
             List<String> verify = new ArrayList<>(List.of(
@@ -277,14 +277,14 @@ public final class Deployment implements AutoCloseable {
         });
     }
 
-    /** After {@link #load}: the books balance, quotas were in play, and the files are whole. */
+    /** After {@link #load}: conservation holds, quotas were in play, and the files are whole. */
     public void assertLoadIsAccountedFor() throws Exception {
-        JsonNode books = verify("a");
-        assertThat(books.at("/tenants/1/in_wal").asLong()).isPositive();
-        assertThat(books.at("/tenants/2/rejected/rate_limited").asLong()
-                        + books.at("/tenants/2/rejected/burst_exceeded").asLong())
+        JsonNode accounts = verify("a");
+        assertThat(accounts.at("/tenants/1/in_wal").asLong()).isPositive();
+        assertThat(accounts.at("/tenants/2/rejected/rate_limited").asLong()
+                        + accounts.at("/tenants/2/rejected/burst_exceeded").asLong())
                 .isPositive();
-        assertThat(books.at("/tenants/3/rejected/entity_limit").asLong()).isPositive();
+        assertThat(accounts.at("/tenants/3/rejected/entity_limit").asLong()).isPositive();
         var wal = tidegate("wal", "verify", "--data-dir", dataDir("a"));
         assertThat(wal.exit()).as(wal.out()).isZero();
     }
