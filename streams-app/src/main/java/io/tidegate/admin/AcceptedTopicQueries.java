@@ -13,9 +13,9 @@ import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.common.IsolationLevel;
 import org.apache.kafka.common.TopicPartition;
 
-/** Answers what the WAL asks about {@code signals-accepted}. */
+/** Answers the WAL's queries about {@code signals-accepted}. */
 final class AcceptedTopicQueries implements AcceptedTopic {
-    /** How far back the stored record is searched: bounds the time for which a stream thread waits. */
+    /** How far back to search for the stored record. Limits how long a stream thread waits. */
     private static final long EARLIER_OFFSETS_MAX = 2_000_000;
 
     private final Settings settings;

@@ -1,6 +1,6 @@
 package io.tidegate.admin;
 
-/** Something that Kafka or its topics do not allow. The message says what, where and what to do. */
+/** An operation that Kafka or its topics do not allow. The message gives the problem, its place and the remedy. */
 public class AdminException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 

@@ -20,26 +20,26 @@ import org.apache.kafka.common.TopicPartition;
  * Distinguishes a gap in {@code signals-accepted} from a record that Tidegate did not write. Both show a sequence number above
  * the tenant's next one.
  *
- * <p>Admission assigns a tenant's numbers in ascending order, and commits each record with the count of the numbers that it
- * has assigned: the tenant's usage, in the changelog of the usage store. So, of a committed record above the next number:
+ * <p>Admission assigns a tenant's sequence numbers in ascending order, and commits each record together with the count of
+ * numbers assigned so far: the tenant's usage, in the changelog of the usage store. This decides the case of a committed record
+ * above the next number:
  *
  * <ul>
- *   <li>If its number was never assigned, Tidegate did not write it. Usage that is not committed counts as well: an upper
- *       bound.
+ *   <li>If its number was never assigned, Tidegate did not write it. Uncommitted usage counts as well: it is an upper bound.
  *   <li>If its number was assigned, and the next number comes later in the topic, the record is out of order: Tidegate did not
  *       write it.
  *   <li>If its number was assigned, and the next number does not come, records are missing: a gap.
  * </ul>
  *
- * Without any usage in the changelog nothing can be concluded, and every such record is a gap. Thread-safe.
+ * If the changelog has no usage at all, nothing can be concluded, and every such record counts as a gap. Thread-safe.
  */
 final class AssignedNumbers {
-    /** Within this time a transaction that is being committed is decided on all its partitions. */
+    /** The time within which a committing transaction is decided on all its partitions. */
     private static final Duration DECIDED_WITHIN = Duration.ofSeconds(10);
 
     private static final long PAUSE_NANOS = 50_000_000;
 
-    /** Tenants of which the last answer is remembered, so that many foreign records do not cost a reading each. */
+    /** Tenants whose last bound is cached, so that many foreign records do not cost a read each. */
     private static final int TENANTS_MAX = 1_000;
 
     private static final long NO_USAGE = -1;
@@ -47,10 +47,10 @@ final class AssignedNumbers {
     private final Settings settings;
 
     /**
-     * What was found out about a tenant.
+     * An upper bound of a tenant's assigned sequence numbers.
      *
-     * @param assigned as many numbers as this were assigned at most
-     * @param below to records of {@code signals-accepted} below this offset
+     * @param assigned at most this many numbers were assigned
+     * @param below the bound holds for records of {@code signals-accepted} below this offset
      */
     private record Bound(long assigned, long below) {}
 
@@ -68,7 +68,7 @@ final class AssignedNumbers {
         this.settings = settings;
     }
 
-    /** @throws AdminException if that cannot be determined now: a later attempt may */
+    /** @throws AdminException if this cannot be determined now; a later attempt may succeed */
     boolean isGap(TopicPartition accepted, TenantId tenant, long nextSeq, long seq, long offset) {
         Bound known = bounds.get(tenant);
         if (known != null && offset < known.below && seq >= known.assigned) {
@@ -83,7 +83,7 @@ final class AssignedNumbers {
             if (seq < committed) {
                 return !comesLater(accepted, tenant, nextSeq, offset);
             }
-            // All transactions below this offset are decided, so what they assigned is in the changelog.
+            // All transactions below this offset are decided, so the numbers that they assigned are in the changelog.
             long below = committedEnd(accepted);
             long atMost = assigned(accepted.partition(), tenant, IsolationLevel.READ_UNCOMMITTED);
             if (offset < below) {
@@ -109,7 +109,7 @@ final class AssignedNumbers {
         return new TopicPartition(TenantDirectory.usageChangelog(settings), partition);
     }
 
-    /** How many numbers the newest usage of a tenant says were assigned; {@link #NO_USAGE} if no tenant has a usage. */
+    /** Returns the count of assigned numbers in a tenant's newest usage; {@link #NO_USAGE} if no tenant has a usage. */
     private long assigned(int partition, TenantId tenant, IsolationLevel isolation) {
         TopicPartition changelog = changelog(partition);
         byte[] key = StateKeys.usage(tenant).get();
@@ -119,7 +119,7 @@ final class AssignedNumbers {
                 assigned[0] = Math.max(0, assigned[0]);
                 if (record.value() != null && Arrays.equals(key, record.key())) {
                     long count = TenantUsage.read(record.value()).acceptedCount();
-                    // A transaction that was aborted may have counted further than the newest usage.
+                    // A transaction that was aborted may have assigned more numbers than the newest usage shows.
                     assigned[0] = Math.max(assigned[0], count);
                 }
             });
@@ -129,7 +129,7 @@ final class AssignedNumbers {
         return assigned[0];
     }
 
-    /** Whether a record with this number follows in the topic, committed or not. */
+    /** Returns whether a record with this number follows in the topic, committed or not. */
     private boolean comesLater(TopicPartition accepted, TenantId tenant, long seq, long offset) {
         boolean[] found = new boolean[1];
         try (TopicReader reader = TopicReader.at(settings, accepted, offset + 1, IsolationLevel.READ_UNCOMMITTED)) {

@@ -25,28 +25,28 @@ import org.apache.kafka.common.security.auth.SecurityProtocol;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The brokers that a client connects to first, as TCP addresses. A connection attempt reports within seconds that no broker
- * can be reached, or that something else listens there; Kafka's clients retry for half a minute and do not say why. They also
- * take the first bytes of any answer for a length, and try to allocate that much.
+ * The bootstrap servers as TCP addresses. A connection attempt reports within seconds that no broker is reachable, or that
+ * another program listens there. Kafka's clients retry for half a minute and do not report the cause. They also interpret the
+ * first bytes of any answer as a length, and try to allocate that much memory.
  */
 public final class BootstrapServers {
-    /** Longest wait for one connection, and then for an answer. */
+    /** The longest wait for a connection, and then for an answer. */
     static final int CONNECT_MS = 2_500;
 
     /**
-     * Identifies the request in the answer of a broker. The bytes are two line ends: an HTTP server takes them for the end of a
-     * request and answers too.
+     * Identifies the request in a broker's answer. The bytes are two line ends: an HTTP server reads them as the end of a
+     * request, so it answers too.
      */
     private static final int CORRELATION_ID = 0x0d0a0d0a;
 
-    /** More than any answer to the request has. */
+    /** An upper bound of the size of an answer. */
     private static final int VERSIONS_BYTES_MAX = 65_536;
 
     private static final int TLS_ALERT = 0x15;
     private static final int TLS_HANDSHAKE = 0x16;
     private static final int TLS_MAJOR_VERSION = 3;
 
-    /** One thread for each address, so that all are tried at the same time. */
+    /** One thread for each address, so that all are tried concurrently. */
     private static final Executor THREADS = task -> {
         Thread thread = new Thread(task, "tidegate-connect");
         thread.setDaemon(true);
@@ -72,7 +72,7 @@ public final class BootstrapServers {
 
     private BootstrapServers() {}
 
-    /** Connects to all of them, in the order of the setting. */
+    /** Connects to all servers, in the order of the setting. */
     public static List<Attempt> connect(Settings settings) {
         boolean tls = usesTls(settings);
         List<CompletableFuture<Attempt>> attempts = new ArrayList<>();
@@ -88,7 +88,7 @@ public final class BootstrapServers {
         return protocol == SecurityProtocol.SSL || protocol == SecurityProtocol.SASL_SSL;
     }
 
-    /** @throws AdminException if none of them accepts a connection, or if what answers is no broker */
+    /** @throws AdminException if no server accepts a connection, or none of those that do is a broker */
     public static void requireOne(Settings settings) {
         List<Attempt> attempts = connect(settings);
         requireKafka(attempts);
@@ -100,9 +100,9 @@ public final class BootstrapServers {
     }
 
     /**
-     * Unlike {@link #requireOne}, lets brokers pass that cannot be reached now: they may be starting.
+     * Like {@link #requireOne}, but accepts unreachable brokers: they may be starting.
      *
-     * @throws AdminException if something answers at each address, and none is a broker
+     * @throws AdminException if every address answers, and none is a broker
      */
     public static void requireKafka(Settings settings) {
         requireKafka(connect(settings));
@@ -134,7 +134,7 @@ public final class BootstrapServers {
         }
     }
 
-    /** Why a connection fails; null if it can be made. */
+    /** Returns why a connection fails; null if it succeeds. */
     public static @Nullable String unreachable(String host, int port) {
         try {
             connected(host, port).close();
@@ -162,12 +162,12 @@ public final class BootstrapServers {
 
     private static String describe(String host, IOException failure) {
         return failure instanceof UnknownHostException
-                ? "the name %s is not known here".formatted(withoutBrackets(host))
+                ? "the host name %s cannot be resolved".formatted(withoutBrackets(host))
                 : FileFault.describe(failure);
     }
 
     /**
-     * Sends the first request of every Kafka client, which brokers answer before they authenticate anyone.
+     * Sends the first request of every Kafka client, which brokers answer before they authenticate the client.
      *
      * @return why the answer is not that of a Kafka listener with this protocol; null if it is
      * @throws SocketTimeoutException if there is no answer
@@ -188,7 +188,7 @@ public final class BootstrapServers {
             answer = new byte[0];
         }
         if (answer.length == 0) {
-            return "the connection is closed when a Kafka client speaks: this is no Kafka listener, or the broker has too many connections";
+            return "the connection is closed after a Kafka request: this is not a Kafka listener, or the broker has too many connections";
         }
         if (isTls(answer)) {
             return "the listener expects TLS, and kafka.security.protocol is not SSL or SASL_SSL";
@@ -200,7 +200,7 @@ public final class BootstrapServers {
         }
         return new String(answer, US_ASCII).startsWith("HTTP/")
                 ? "an HTTP server answers there"
-                : "what answers there is not a Kafka broker";
+                : "the program that answers there is not a Kafka broker";
     }
 
     /**
@@ -225,7 +225,7 @@ public final class BootstrapServers {
             return null;
         }
         return answer.length == 0
-                ? "the connection is closed when a TLS client speaks: the listener does not use TLS, but kafka.security.protocol says so, or the broker has too many connections"
+                ? "the connection is closed after a TLS handshake message: the listener does not use TLS, but kafka.security.protocol says so, or the broker has too many connections"
                 : "the listener does not use TLS, but kafka.security.protocol says so";
     }
 
@@ -251,7 +251,9 @@ public final class BootstrapServers {
         return answer.length == 2 * Integer.BYTES && ByteBuffer.wrap(answer).getInt(Integer.BYTES) == CORRELATION_ID;
     }
 
-    /** Whether requests for metadata, which controllers do not take, are among those that are answered; an error code is a broker's too. */
+    /**
+     * Returns whether the server supports metadata requests, which controllers do not. An error code also comes from a broker.
+     */
     private static boolean isBroker(ByteBuffer versions) {
         if (versions.remaining() < Short.BYTES + Integer.BYTES || versions.getShort() != 0) {
             return true;
@@ -266,7 +268,10 @@ public final class BootstrapServers {
         return false;
     }
 
-    /** Size, request header version 1 without a client id, and no body: version 0, which every broker knows. */
+    /**
+     * Returns an ApiVersions request: size, request header version 1 without a client id, and an empty body. Version 0, which
+     * every broker supports.
+     */
     private static byte[] apiVersionsRequest() {
         int size = Short.BYTES + Short.BYTES + Integer.BYTES + Short.BYTES;
         return ByteBuffer.allocate(Integer.BYTES + size)

@@ -22,19 +22,19 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Checks of the cluster, apart from the settings of topics: its features, the settings of the group, and whether Kafka still has
- * what the state and the files of this application follow.
+ * Checks of the cluster other than topic settings: its features, the group's settings, and whether Kafka still has the records
+ * that this application's state and files follow.
  */
 public final class ClusterChecks {
     private static final Logger LOG = LoggerFactory.getLogger(ClusterChecks.class);
 
-    /** KIP-890: from this {@code transaction.version} on, brokers keep transactions of one producer apart. */
+    /** KIP-890: from this {@code transaction.version} on, brokers separate the transactions of one producer. */
     private static final int TRANSACTIONS_DEFENDED = 2;
 
     public static final String WEAK_TRANSACTIONS =
             "the cluster's transaction.version is below %d: a delayed message of an old"
                             .formatted(TRANSACTIONS_DEFENDED)
-                    + " transaction can end up in a newer one, and exactly once does not hold";
+                    + " transaction can end up in a newer one, and exactly-once is not guaranteed";
 
     private final Settings settings;
     private final Admin admin;
@@ -47,7 +47,7 @@ public final class ClusterChecks {
     }
 
     /**
-     * Checks that the brokers have the features that are relied on.
+     * Checks that the brokers have the required features.
      *
      * @throws AdminException with the command that fixes it
      */
@@ -66,7 +66,7 @@ public final class ClusterChecks {
         }
     }
 
-    /** Whether a delayed message of an old transaction can end up in a newer one. */
+    /** Returns whether a delayed message of an old transaction can end up in a newer one. */
     public boolean transactionsAreWeak() {
         return transactionsAreWeak(features());
     }
@@ -76,7 +76,7 @@ public final class ClusterChecks {
     }
 
     private Map<String, FinalizedVersionRange> features() {
-        return KafkaAnswers.get(admin.describeFeatures().featureMetadata(), "asking for the cluster's features")
+        return KafkaAnswers.get(admin.describeFeatures().featureMetadata(), "reading the cluster's features")
                 .finalizedFeatures();
     }
 
@@ -89,7 +89,7 @@ public final class ClusterChecks {
         return range == null ? 0 : range.maxVersionLevel();
     }
 
-    /** Sets what brokers must know with the streams protocol: the number of standby replicas, and the session time-out. */
+    /** Sets the group settings that brokers need for the streams protocol: number of standby replicas, and session time-out. */
     void applyGroupSettings() {
         if (!settings.streamsGroupProtocol()) {
             return;
@@ -98,7 +98,7 @@ public final class ClusterChecks {
             setOfGroup("streams.session.timeout.ms", settings.sessionTimeoutMs(), Settings.SESSION_TIMEOUT_MS);
         } catch (AdminException e) {
             LOG.warn(
-                    "{}={} does not hold: {}. A killed instance is noticed only after what the group or the brokers say"
+                    "{}={} has no effect: {}. A killed instance is noticed only after the session time-out of the group or the brokers"
                             + " (group.streams.session.timeout.ms, 45 s by default). Fix it on the brokers:"
                             + " group.streams.min.session.timeout.ms={}, and a group.streams.heartbeat.interval.ms well"
                             + " below",
@@ -129,7 +129,7 @@ public final class ClusterChecks {
                 "setting %s of group %s".formatted(setting, settings.applicationId()));
     }
 
-    /** The identity that the files of a data directory are bound to: cluster, topic, and how segments are rolled. */
+    /** Returns the identity to which the files of a data directory are bound: cluster, topic, and segment rolling. */
     Map<String, String> identity() {
         Map<String, String> identity = new HashMap<>(settings.fixedForDataDir());
         String topic = settings.topics().accepted();
@@ -145,20 +145,20 @@ public final class ClusterChecks {
     }
 
     /**
-     * Checks, before records flow, that Kafka still has what this application's state and files follow.
+     * Checks, before records flow, that Kafka still has the records that this application's state and files follow.
      *
-     * @param applied how far the files of each shard follow {@code signals-accepted}
+     * @param applied the position in {@code signals-accepted} up to which the files of each shard are written
      * @param recreated topics that were deleted and created again since this application last ran
-     * @throws AdminException saying what is gone, and what can be done
+     * @throws AdminException naming the missing records and the remedies
      */
     void checkContinuity(Map<Integer, Long> applied, Set<String> recreated) {
         applied.forEach((shard, offset) -> {
             long end = accepted.offset(shard, OffsetSpec.latest());
             if (end <= offset) {
                 throw new AdminException(
-                        ("%s-%d ends at offset %d, and the WAL in the data directory follows it up to %d: the topic went back,"
-                                        + " the offsets %d to %d are gone from it (brokers lost records, or it was restored"
-                                        + " from an older copy). Bring them back; or, to go on with what the topic has now,"
+                        ("%s-%d ends at offset %d, and the WAL in the data directory follows it up to %d: the topic lost records,"
+                                        + " the offsets %d to %d are missing (brokers lost them, or the topic was restored"
+                                        + " from an older copy). Bring them back; or, to continue with the topic as it is now,"
                                         + " stop all instances, keep a copy of their data directories, and start with empty"
                                         + " ones")
                                 .formatted(settings.topics().accepted(), shard, end, offset, end, offset));
@@ -167,29 +167,29 @@ public final class ClusterChecks {
             if (beginning > offset + 1) {
                 LOG.warn(
                         "{}-{} no longer has the offsets {} to {}, which the WAL in the data directory has not seen; it stops"
-                                + " where a tenant's record was among them",
+                                + " if a tenant's record was among them",
                         settings.topics().accepted(),
                         shard,
                         offset + 1,
                         beginning - 1);
             }
         });
-        // In this order: another instance may commit its first offsets meanwhile.
+        // In this order: another instance may commit its first offsets in between.
         if (!applied.isEmpty() || hasUsage()) {
             Map<TopicPartition, Long> committed = GroupOffsets.committed(admin, settings.applicationId());
             requireOffsets(settings.topics().signals(), committed, recreated);
             if (!settings.keyedIngress()) {
                 requireOffsets(List.of(settings.topics().byTenant()), committed, recreated);
-            } // otherwise it can be empty for as long as all producers key by tenant
+            } // with keyed ingress, it stays empty while all producers key by tenant
             requireEnvelopes(committed);
         }
     }
 
     /**
      * Checks that the next record of each partition of {@code signals-by-tenant} was not written by a version with three
-     * stages, which sent single signals.
+     * stages, which wrote single signals.
      *
-     * @throws AdminException with the record's offset, and what can be done
+     * @throws AdminException with the record's offset and the remedies
      */
     private void requireEnvelopes(Map<TopicPartition, Long> committed) {
         String topic = settings.topics().byTenant();
@@ -223,7 +223,7 @@ public final class ClusterChecks {
         }
     }
 
-    /** Without committed offsets a group starts at the beginning, and would decide every signal a second time. */
+    /** Without committed offsets, a group starts at the beginning and would decide every signal a second time. */
     private void requireOffsets(List<String> topics, Map<TopicPartition, Long> committed, Set<String> recreated) {
         if (committed.keySet().stream().anyMatch(partition -> topics.contains(partition.topic()))) {
             return;
@@ -243,7 +243,7 @@ public final class ClusterChecks {
                                 + " (offsets.retention.minutes) or were deleted. Starting from the beginning would decide"
                                 + " and store all signals again. Stop all instances, and run with the same settings: %s"
                                 + " (or --to-datetime with the time when it stopped; --to-earliest only if nothing may be"
-                                + " missed and repetitions are welcome)")
+                                + " missed and repetitions are acceptable)")
                         .formatted(group, names, Remedy.resetOffsets(topic, "--to-latest")));
     }
 }

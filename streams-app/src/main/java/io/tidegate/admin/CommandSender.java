@@ -26,8 +26,8 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Writes commands to {@code tenant-commands} and waits for the answer on {@code quota-events}, which comes when the instance
- * that owns the tenant has done it and committed.
+ * Writes commands to {@code tenant-commands} and waits for the answer in {@code quota-events}. The tenant's owner writes the
+ * answer when it has executed the command and committed.
  */
 public final class CommandSender {
     private static final JsonMapper JSON = new JsonMapper();
@@ -44,7 +44,7 @@ public final class CommandSender {
     /**
      * The answer to a command.
      *
-     * @param done false where it was rejected
+     * @param done false if the command was rejected
      * @param events all events that it caused, the answer last
      */
     public record Answer(boolean done, List<JsonNode> events) {
@@ -53,13 +53,13 @@ public final class CommandSender {
         }
     }
 
-    /** Sealed segments, and how large they are together. */
+    /** The number of sealed segments, and their total size. */
     public record Prunable(int segments, long bytes) {}
 
     /**
-     * Sends a command and waits.
+     * Sends a command and waits for its answer.
      *
-     * @throws AdminException where no answer comes in time; the command stays in the topic, and is done when an instance runs
+     * @throws AdminException if no answer comes in time; the command stays in the topic, and is executed when an instance runs
      */
     public Answer send(TenantId tenant, TenantCommand command, Duration within) {
         String id = UUID.randomUUID().toString();
@@ -84,8 +84,8 @@ public final class CommandSender {
     }
 
     /**
-     * Asks to delete all of a tenant whose config was removed. An instance reads configs in its own time, and rejects until
-     * it has: so it is asked again.
+     * Requests the deletion of all data of a tenant whose config was removed. An instance rejects the command until it has read
+     * the removal, so the command is repeated.
      */
     public Answer delete(TenantId tenant, Duration within) {
         long deadline = System.nanoTime() + within.toNanos();
@@ -99,14 +99,14 @@ public final class CommandSender {
                 Thread.sleep(DELETE_PAUSE.toMillis());
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
-                throw new AdminException("asking was interrupted", e);
+                throw new AdminException("waiting for the deletion was interrupted", e);
             }
             answer = send(tenant, new TenantCommand.DeleteTenant(), left);
         }
         return answer;
     }
 
-    /** What a {@link TenantCommand.PruneWal} would remove; nothing is sent. */
+    /** Returns what a {@link TenantCommand.PruneWal} would remove; sends nothing. */
     public Prunable prunable(TenantId tenant, long belowSeq) {
         Map<Long, SegmentReport> segments = TopicReader.table(
                 settings, settings.topics().segments(), record -> firstSeq(tenant, record), CommandSender::report);
@@ -120,7 +120,7 @@ public final class CommandSender {
         try {
             return SegmentReport.parse(record.value());
         } catch (IllegalArgumentException e) {
-            return null; // not Tidegate's
+            return null; // not written by Tidegate
         }
     }
 
@@ -129,7 +129,7 @@ public final class CommandSender {
             NumberedKey key = NumberedKey.parse(record.key());
             return key.tenant().equals(tenant) ? (Long) key.seq() : null;
         } catch (IllegalArgumentException e) {
-            return null; // not Tidegate's
+            return null; // not written by Tidegate
         }
     }
 

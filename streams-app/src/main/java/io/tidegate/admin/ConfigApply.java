@@ -17,12 +17,11 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Makes the configs and plans in Kafka what a file declares.
+ * Brings the configs and plans in Kafka to the state that a file declares.
  *
- * <p>The declared entries become exactly what is declared, except that one without {@code blocked_until} keeps the block that it
- * has; others stay, unless they are to be pruned. All changes are checked
- * together before the first one is written. They are written in transactions of up to {@link #TRANSACTION_RECORDS_MAX}, so fewer changes
- * than that are made all or none.
+ * <p>Declared entries become exactly as declared, except that an entry without {@code blocked_until} keeps its block. Other
+ * entries stay, unless pruning is requested. All changes are checked together before the first one is written. They are written
+ * in transactions of up to {@link #TRANSACTION_RECORDS_MAX} records, so up to that number they are atomic.
  */
 public final class ConfigApply {
     private static final int TRANSACTION_RECORDS_MAX = 20_000;
@@ -30,10 +29,10 @@ public final class ConfigApply {
     /**
      * The change of one entry.
      *
-     * @param from what is stored; null if there is nothing, or nothing that can be read
+     * @param from the stored config; null if there is none, or it is unreadable
      * @param exists whether there is a record
-     * @param to what is declared; null removes the entry
-     * @param keepsBlock whether a block stays that is set by the time of the change
+     * @param to the declared config; null removes the entry
+     * @param keepsBlock whether to keep a block that is set at the time of the change
      */
     public record Change(
             ConfigKey key,
@@ -41,7 +40,7 @@ public final class ConfigApply {
             boolean exists,
             @Nullable TenantConfig to,
             boolean keepsBlock) {
-        /** What becomes of what is stored now, which may have been blocked since {@link #from}. */
+        /** Applies the change to the stored config, which may have been blocked since {@link #from}. */
         ConfigEdit.Result edit(ConfigEdit.Before before) {
             if (to == null) {
                 return new ConfigEdit.Remove();
@@ -52,20 +51,21 @@ public final class ConfigApply {
     }
 
     /**
-     * What is to be done.
+     * The changes that bring the stored state to the declared one.
      *
-     * @param changes plans first, then tenants, then the plans to remove
-     * @param unchanged how many declared entries are as they are declared
+     * @param changes plans first, then tenants, then removed plans
+     * @param unchanged the number of declared entries that are already stored as declared
      */
     public record Pending(List<Change> changes, int unchanged) {}
 
     private ConfigApply() {}
 
     /**
-     * Compares.
+     * Compares the declared with the stored state.
      *
-     * @param prune whether to remove entries that are not declared, of the sections that the file has
-     * @throws IllegalArgumentException if the result would break a rule: a plan that does not exist or is in use, a name of two tenants
+     * @param prune whether to remove entries that are not declared, in the sections that the file has
+     * @throws IllegalArgumentException if the result would break a rule: a plan that does not exist or is in use, a name of two
+     *     tenants
      */
     public static Pending compare(DeclaredConfigs declared, Snapshot stored, boolean prune) {
         Map<ConfigKey, @Nullable TenantConfig> wanted = new TreeMap<>();
@@ -124,10 +124,10 @@ public final class ConfigApply {
     }
 
     /**
-     * Makes the changes.
+     * Writes the changes.
      *
-     * @param by who does it, for the history
-     * @throws AdminException if another writer made a change that does not go with these, or Kafka does not answer
+     * @param by the author, for the history
+     * @throws AdminException if another writer's change conflicts with these, or Kafka does not answer
      */
     public static void apply(ConfigWriter writer, List<Change> changes, String by) {
         for (int from = 0; from < changes.size(); from += TRANSACTION_RECORDS_MAX) {
@@ -143,13 +143,13 @@ public final class ConfigApply {
                 }
             });
             if (!rejected.isEmpty()) {
-                throw new AdminException("%d of %d changes were made; the others do not go with what is stored now:\n%s"
+                throw new AdminException("%d of %d changes were made; the others conflict with the stored configs:\n%s"
                         .formatted(from, changes.size(), text(rejected)));
             }
         }
     }
 
-    /** What is stored, as a file would declare it. Records that cannot be read are left out. */
+    /** Returns the stored state as a declaration. Omits unreadable records. */
     public static DeclaredConfigs export(Snapshot stored) {
         Map<String, Plan> plans = new TreeMap<>();
         stored.plans().forEach((name, plan) -> {

@@ -18,31 +18,34 @@ import org.apache.kafka.common.header.Headers;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The last changes of one tenant's config, oldest first. It travels as a header of the tenant's newest record in {@code
- * tenant-configs}, so compaction keeps it as long as the config itself, and a config and how it came to be are written at
- * once. Bounded; immutable.
+ * The last changes of one tenant's config, oldest first. Stored as a header of the tenant's newest record in {@code
+ * tenant-configs}, so it is written atomically with the config, and compaction keeps it as long as the config. Bounded;
+ * immutable.
  */
 public final class ConfigHistory {
-    /** JSON: {@code {"version":1,"changes":[{"at":…,"by":…,"from":…,"to":…,"offset":…}]}}; offset: of the record, where known. */
+    /**
+     * JSON: {@code {"version":1,"changes":[{"at":…,"by":…,"from":…,"to":…,"offset":…}]}}. {@code offset} is that of the record,
+     * if known.
+     */
     public static final String HEADER = "tidegate.history";
 
-    /** Changes that are kept. */
+    /** The number of changes kept. */
     public static final int CHANGES_MAX = 20;
 
     private static final int VERSION = 1;
     private static final JsonMapper JSON = new JsonMapper();
 
-    /** The history of a tenant that was never changed, or whose records say nothing of it. */
+    /** The history of a tenant that was never changed, or whose records have none. */
     public static final ConfigHistory NONE = new ConfigHistory(List.of());
 
     /**
      * One change.
      *
-     * @param at when, by the clock of who wrote it
-     * @param by whose token, or which user of the command line
+     * @param at the time, by the writer's clock
+     * @param by the name of the token, or the user of the command line
      * @param from the config before; null = none
      * @param to the config after; null = removed
-     * @param offset of the record that made it; -1 where that is not known
+     * @param offset the offset of the record that made the change; -1 if unknown
      */
     public record Change(
             Instant at,
@@ -57,17 +60,17 @@ public final class ConfigHistory {
         this.changes = List.copyOf(changes);
     }
 
-    /** Oldest first. */
+    /** Returns the changes, oldest first. */
     public List<Change> changes() {
         return changes;
     }
 
     /**
-     * The config before a change.
+     * Returns the config before a change.
      *
-     * @param offset of the change's record; null = the newest change
-     * @return null where there was none
-     * @throws IllegalArgumentException where that change is not known
+     * @param offset the offset of the change's record; null = the newest change
+     * @return null if there was none
+     * @throws IllegalArgumentException if the change is unknown
      */
     public @Nullable TenantConfig before(@Nullable Long offset) {
         if (offset == null && !changes.isEmpty()) {
@@ -82,14 +85,14 @@ public final class ConfigHistory {
                 offset == null ? "no change is known" : "no change at config offset %d is known".formatted(offset));
     }
 
-    /** With one more change; the oldest is forgotten where there are too many. */
+    /** Returns this history with one more change; drops the oldest if there are too many. */
     ConfigHistory with(Change change) {
         List<Change> more = new ArrayList<>(changes);
         more.add(change);
         return new ConfigHistory(more.subList(Math.max(0, more.size() - CHANGES_MAX), more.size()));
     }
 
-    /** Reads the history that a record carries. What cannot be read is no history: the config holds all the same. */
+    /** Reads the history in a record's headers. An unreadable history counts as none; the config is valid all the same. */
     static ConfigHistory in(Headers headers, long offset) {
         Header header = headers.lastHeader(HEADER);
         if (header == null || header.value() == null) {

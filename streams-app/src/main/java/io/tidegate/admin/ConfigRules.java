@@ -9,15 +9,15 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The rules that concern several configs: those of {@link PlanUse} and of {@link NameUse}, over all changes of one transaction.
+ * The rules across several configs, {@link PlanUse} and {@link NameUse}, over all changes of one transaction.
  *
- * <p>A record that cannot be read changes nothing, as in the instances. Not thread-safe.
+ * <p>An unreadable record changes nothing, as in the instances. Not thread-safe.
  */
 final class ConfigRules {
     private final PlanUse plans = new PlanUse();
     private final NameUse names = new NameUse();
 
-    /** Applies the newest record of a key; null removes what was there. */
+    /** Applies the newest record of a key; null removes the entry. */
     void read(ConfigKey key, @Nullable StoredConfig stored) {
         if (stored == null || stored.config() != null) {
             TenantConfig config = stored == null ? null : stored.config();
@@ -36,9 +36,10 @@ final class ConfigRules {
     }
 
     /**
-     * The changes that violate a rule, if all are made together. A change that violates both is rejected for its plan.
+     * Returns the changes that would violate a rule if all were made together. A change that violates both rules is rejected
+     * because of its plan.
      *
-     * @param changes what becomes of which record; a null config removes it
+     * @param changes the new config of each key; null removes it
      */
     Map<ConfigKey, Rejection> violations(Map<ConfigKey, @Nullable TenantConfig> changes) {
         Map<ConfigKey, Rejection> violations = new TreeMap<>(names.violations(changes));

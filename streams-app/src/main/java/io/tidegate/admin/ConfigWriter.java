@@ -39,12 +39,13 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Changes tenants' configs and plans, one writer at a time in the whole cluster: an edit replaces exactly what it was shown.
+ * Changes tenants' configs and plans, one writer at a time in the whole cluster: an edit replaces exactly the record that it
+ * was applied to.
  *
- * <p>All writers, in every instance and every command, use one transactional id. A writer first takes the id, which fences
- * the previous writer; then it reads {@code tenant-configs} to its end; then it edits and writes in a transaction. If that
- * commits, nobody else has begun since, so nothing came between its reading and its writing. A writer that was fenced
- * reads again and edits again. A writer may keep the id from one change to the next.
+ * <p>All writers, in every instance and every command, share one transactional id. A writer first takes the id, which fences
+ * the previous writer; then it reads {@code tenant-configs} to its end; then it applies the edit and writes in a transaction.
+ * If the transaction commits, no other writer has started since, so nothing was written between its read and its write. A
+ * fenced writer reads and applies its edit again. A writer may keep the id between changes.
  *
  * <p>Thread-safe; one change at a time.
  */
@@ -59,33 +60,34 @@ public final class ConfigWriter implements AutoCloseable {
     private static final int BACKOFF_MS_MAX = 100;
     private static final int VISIBLE_POLL_MS = 5;
 
-    /** How many records are looked up one by one; for more the whole topic is read again. */
+    /** The number of records that are looked up individually; for more, the whole topic is read again. */
     private static final int LOOKUPS_MAX = 32;
 
-    /** Of a tenant that has no record. */
+    /** The offset of a tenant without a record. */
     public static final long NO_OFFSET = -1;
 
     /**
-     * What the newest record of a tenant or a plan says.
+     * The newest record of a tenant or a plan.
      *
-     * @param config of the tenant, or the fields of the plan; null where there is no record, it removes the config, or it is none
-     * @param offset of the record; {@link #NO_OFFSET} where there is none
-     * @param readable false where the record is not what its key says
-     * @param history how it came to be
+     * @param config the tenant's config or the plan's fields; null if there is no record, or it removes the config, or it is
+     *     unreadable
+     * @param offset the record's offset; {@link #NO_OFFSET} if there is none
+     * @param readable false if the record does not match its key
+     * @param history the changes that led to it
      */
     public record Current(@Nullable TenantConfig config, long offset, boolean readable, ConfigHistory history) {
         static final Current NONE = new Current(null, NO_OFFSET, true, ConfigHistory.NONE);
     }
 
-    /** What a change came to. */
+    /** The outcome of a change. */
     public sealed interface Outcome {}
 
     /**
-     * The topic says what the edit asked for.
+     * The topic contains the result of the edit.
      *
      * @param config null if the tenant has none
-     * @param offset of the record that holds now
-     * @param before what the edit was shown
+     * @param offset the offset of the record in force
+     * @param before the state that the edit was applied to
      */
     public record Written(@Nullable TenantConfig config, long offset, ConfigEdit.Before before) implements Outcome {}
 
@@ -101,15 +103,21 @@ public final class ConfigWriter implements AutoCloseable {
 
     private final ConfigRules rules = new ConfigRules();
 
-    /** The default tenant's newest record: every edit is shown it, and a look-up for each would let others fence this one. */
+    /**
+     * The default tenant's newest record. Every edit receives it, and a look-up for each would let other writers fence this
+     * one.
+     */
     private Current ofDefault = Current.NONE;
 
-    /** Of a commit that has begun and not ended; whether it happened is told by whether its first record is read. */
+    /**
+     * The outcomes of a commit that began and did not complete. Whether it happened is decided by whether its first record can
+     * be read.
+     */
     private @Nullable Map<ConfigKey, Outcome> inDoubt;
 
     private long inDoubtOffset = NO_OFFSET;
 
-    /** Behind the last record that this writer wrote. */
+    /** The offset after the last record that this writer wrote. */
     private long writtenTo;
 
     private boolean inDoubtSeen;
@@ -121,7 +129,7 @@ public final class ConfigWriter implements AutoCloseable {
         topic = settings.topics().configs();
     }
 
-    /** The id that all writers of an application take from each other. */
+    /** Returns the id that all writers of an application share; taking it fences the previous one. */
     static String transactionalId(Settings settings) {
         return settings.applicationId() + "-config-writer";
     }
@@ -137,10 +145,10 @@ public final class ConfigWriter implements AutoCloseable {
     }
 
     /**
-     * Changes many at once: all, or none if an edit rejects its change or the broker does not answer.
+     * Makes many changes atomically: none if an edit rejects its change or the broker does not answer.
      *
-     * @param by who does it, for the history
-     * @return the outcome of each; of the rejected ones alone if there are any
+     * @param by the author, for the history
+     * @return the outcome of each change; only the rejected ones if there are any
      */
     public synchronized Map<ConfigKey, Outcome> changeAll(Map<ConfigKey, ConfigEdit> edits, String by) {
         long deadline = System.nanoTime() + RETRY_FOR.toNanos();
@@ -157,7 +165,7 @@ public final class ConfigWriter implements AutoCloseable {
                 closeProducer();
                 boolean hopeless = e instanceof AuthorizationException || e instanceof AuthenticationException;
                 if (hopeless || attempt == ATTEMPTS_MAX || System.nanoTime() > deadline) {
-                    String outcome = inDoubt == null ? "failed" : "failed, and may have happened or not";
+                    String outcome = inDoubt == null ? "failed" : "failed, and may or may not have happened";
                     close();
                     throw new AdminException(
                             "writing to %s on %s %s: %s"
@@ -170,12 +178,12 @@ public final class ConfigWriter implements AutoCloseable {
         }
     }
 
-    /** A tenant's newest record. */
+    /** Returns a tenant's newest record. */
     public Current current(TenantId tenant) {
         return current(ConfigKey.of(tenant));
     }
 
-    /** The newest record of a tenant or a plan. */
+    /** Returns the newest record of a tenant or a plan. */
     public synchronized Current current(ConfigKey key) {
         try {
             return currents(Set.of(key)).getOrDefault(key, Current.NONE);
@@ -190,7 +198,7 @@ public final class ConfigWriter implements AutoCloseable {
         KafkaProducer<byte[], byte[]> writing = fencing();
         Map<ConfigKey, Current> currents = currents(edits.keySet());
         if (inDoubt != null && inDoubtSeen) {
-            // The commit that failed had happened: it is among the committed records.
+            // The failed commit did happen: its records are among the committed ones.
             Map<ConfigKey, Outcome> happened = inDoubt;
             inDoubt = null;
             return happened;
@@ -256,8 +264,9 @@ public final class ConfigWriter implements AutoCloseable {
             return results;
         }
         List<Map.Entry<ConfigKey, Written>> changes = new ArrayList<>(changed.entrySet());
-        // Instances apply one record after the other: no tenant must be on a plan that is not there yet, or not any
-        // more.
+        // Instances apply records one by one: at no time may a tenant be on a plan that does not exist yet, or no
+        // longer
+        // exists.
         changes.sort(Comparator.comparing(change ->
                 change.getKey() instanceof ConfigKey.OfPlan && change.getValue().config() == null));
         List<ProducerRecord<byte[], byte[]>> records = changes.stream()
@@ -293,7 +302,10 @@ public final class ConfigWriter implements AutoCloseable {
         return record;
     }
 
-    /** A commit is answered before readers of committed records see it; who reads next, here or elsewhere, is to see it. */
+    /**
+     * A commit is acknowledged before readers of committed records see it. Waits until the next reader, here or on another
+     * instance, sees it.
+     */
     private void awaitVisible() {
         TopicPartition partition = new TopicPartition(topic, 0);
         long deadline = System.nanoTime() + READ_WITHIN.toNanos();
@@ -302,7 +314,7 @@ public final class ConfigWriter implements AutoCloseable {
                 pause(VISIBLE_POLL_MS);
             }
         } catch (TimeoutException e) {
-            // It is written all the same, and must not be written again.
+            // It is written all the same, and must not be written twice.
         }
     }
 
@@ -310,7 +322,7 @@ public final class ConfigWriter implements AutoCloseable {
         return reading.endOffsets(List.of(partition), READ_WITHIN).get(partition);
     }
 
-    /** In the order of the records; not committed yet. */
+    /** Returns the offsets in the order of the records; they are not committed yet. */
     private static long[] write(KafkaProducer<byte[], byte[]> producer, List<ProducerRecord<byte[], byte[]>> records) {
         producer.beginTransaction();
         List<Future<RecordMetadata>> sent = new ArrayList<>();
@@ -329,7 +341,7 @@ public final class ConfigWriter implements AutoCloseable {
         return written;
     }
 
-    /** The producer that has the transactional id, or had it last. */
+    /** Returns the producer that has the transactional id, or had it last. */
     private KafkaProducer<byte[], byte[]> fencing() {
         if (producer != null) {
             return producer;
@@ -355,7 +367,7 @@ public final class ConfigWriter implements AutoCloseable {
         return opened;
     }
 
-    /** Reads to the end, and returns the newest records of some keys; those without one are absent. */
+    /** Reads to the end, and returns the newest records of some keys; keys without a record are absent. */
     private Map<ConfigKey, Current> currents(Set<ConfigKey> wanted) {
         KafkaConsumer<byte[], byte[]> reading = reading();
         Map<ConfigKey, Current> found = new HashMap<>();
@@ -381,7 +393,7 @@ public final class ConfigWriter implements AutoCloseable {
     private void readToEnd(
             KafkaConsumer<byte[], byte[]> reading, Set<ConfigKey> wanted, Map<ConfigKey, Current> found) {
         TopicPartition partition = new TopicPartition(topic, 0);
-        // What this writer wrote itself may not be among the committed records yet.
+        // This writer's own records may not be visible as committed yet.
         long end = Math.max(writtenTo, committedEnd(reading, partition));
         long deadline = System.nanoTime() + READ_WITHIN.toNanos();
         while (reading.position(partition, READ_WITHIN) < end) {
@@ -431,7 +443,7 @@ public final class ConfigWriter implements AutoCloseable {
                     reading.poll(POLL).iterator();
             if (records.hasNext()) {
                 ConsumerRecord<byte[], byte[]> record = records.next();
-                // Only a record that removes a config can be gone: compaction takes it at last.
+                // Only a record that removes a config can be missing: compaction removes it in the end.
                 return record.offset() == offset ? current(record, stored(key, record)) : Current.NONE;
             }
             if (reading.position(partition) > offset) {

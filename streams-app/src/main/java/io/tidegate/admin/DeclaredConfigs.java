@@ -46,17 +46,17 @@ import org.yaml.snakeyaml.LoaderOptions;
  *   - {tenant_id: 43, plan: pro, max_signals_per_sec: 500}
  * </pre>
  *
- * The fields are those of the records in {@code tenant-configs}; what is left out is not set. A section that is left out
- * declares nothing, also not that there are no such entries. A block is what an operator does in an emergency, not what a file
- * declares by saying nothing: an entry without {@code blocked_until} leaves it as it is, and null ends it. Immutable.
+ * The fields are those of the records in {@code tenant-configs}; omitted fields are not set. An omitted section declares
+ * nothing, not even that it has no entries. A block is an operator's action in an emergency, so omitting it does not remove it:
+ * an entry without {@code blocked_until} keeps its block, and null ends it. Immutable.
  *
  * @param plans by name; null if the file has no such section
  * @param tenants by id; null if the file has no such section
- * @param keepingBlock the entries that say nothing of {@code blocked_until}
+ * @param keepingBlock the entries without {@code blocked_until}
  */
 public record DeclaredConfigs(
         @Nullable Map<String, Plan> plans, @Nullable Map<TenantId, TenantConfig> tenants, Set<ConfigKey> keepingBlock) {
-    /** A file of a million tenants is smaller. */
+    /** The maximum size of a file; one with a million tenants is smaller. */
     public static final int BYTES_MAX = 256 << 20;
 
     private static final int PROBLEMS_MAX = 20;
@@ -91,7 +91,7 @@ public record DeclaredConfigs(
         keepingBlock = Set.copyOf(keepingBlock);
     }
 
-    /** What is written without a block says nothing of it. */
+    /** Creates declarations in which entries without a block keep theirs. */
     DeclaredConfigs(@Nullable Map<String, Plan> plans, @Nullable Map<TenantId, TenantConfig> tenants) {
         this(plans, tenants, unblocked(plans, tenants));
     }
@@ -117,7 +117,7 @@ public record DeclaredConfigs(
     }
 
     /**
-     * Reads a file. One that begins with a brace is JSON.
+     * Reads a file. If it begins with a brace, it is JSON.
      *
      * @throws IllegalArgumentException with a line for each entry that breaks a rule, at most 20
      */
@@ -148,7 +148,7 @@ public record DeclaredConfigs(
         return new DeclaredConfigs(plans, tenants, keepingBlock);
     }
 
-    /** The first problems, each on a line, and how many there are beyond. */
+    /** Returns the first problems, one per line, and the number of further ones. */
     static String shown(List<String> problems) {
         List<String> shown = new ArrayList<>(problems.subList(0, Math.min(PROBLEMS_MAX, problems.size())));
         if (problems.size() > PROBLEMS_MAX) {
@@ -231,8 +231,8 @@ public record DeclaredConfigs(
     }
 
     /**
-     * What is wrong, and where. YAML's message has what was being read, what is wrong with it, and the place of each with a quotation
-     * of the file; the exception itself knows only where the text before ended.
+     * Returns the problem and its place. YAML's message contains the context, the problem, and the place of each with a
+     * quotation of the file; the exception itself has only the end of the preceding text.
      */
     private static String described(JsonProcessingException e) {
         String text = String.valueOf(e.getOriginalMessage());
@@ -250,8 +250,8 @@ public record DeclaredConfigs(
     }
 
     /**
-     * YAML without what readers understand differently: {@code 010} is eight, ten or a text, and an alias stands for something
-     * else in the file.
+     * YAML without notations that parsers interpret differently, such as {@code 010}, which is eight, ten or a text, and
+     * without aliases.
      */
     private static final class PlainYaml extends JsonParserDelegate {
         private final YAMLParser yaml;
@@ -278,12 +278,12 @@ public record DeclaredConfigs(
         }
     }
 
-    /** Writes the declaration as YAML, without the fields that are not set. */
+    /** Returns the declaration as YAML, without unset fields. */
     public byte[] yaml() {
         return write(YAML);
     }
 
-    /** Writes the declaration as JSON, without the fields that are not set. */
+    /** Returns the declaration as JSON, without unset fields. */
     public byte[] json() {
         return write(JSON);
     }

@@ -7,7 +7,7 @@ import java.util.concurrent.TimeoutException;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.KafkaFuture;
 
-/** Waits for Kafka's answers, with a deadline and an error that a person can use. */
+/** Waits for Kafka's answers, with a deadline and an actionable error. */
 public final class KafkaAnswers {
     private static final int WAIT_S = 30;
 
@@ -22,7 +22,7 @@ public final class KafkaAnswers {
                 cause);
     }
 
-    /** A client that could not even be made; Kafka keeps the reason in the causes. */
+    /** Returns the error for a client that could not be created; Kafka puts the reason into the causes. */
     static AdminException noClient(Settings settings, KafkaException e) {
         StringBuilder reasons = new StringBuilder();
         for (Throwable cause = e; cause != null; cause = cause.getCause()) {
@@ -31,11 +31,10 @@ public final class KafkaAnswers {
                 reasons.append(": ").append(reason);
             }
         }
-        return new AdminException(
-                "no connection to %s can be made%s".formatted(settings.bootstrapServers(), reasons), e);
+        return new AdminException("cannot connect to %s%s".formatted(settings.bootstrapServers(), reasons), e);
     }
 
-    /** @param doing what is waited for, such as "describing the topics" */
+    /** @param doing the operation waited for, such as "describing the topics" */
     public static <T> T get(KafkaFuture<T> future, String doing) {
         try {
             return future.get(WAIT_S, TimeUnit.SECONDS);

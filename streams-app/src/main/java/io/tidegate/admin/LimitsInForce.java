@@ -19,7 +19,7 @@ public final class LimitsInForce {
     private enum Origin {
         /** The tenant's own config. */
         TENANT,
-        /** The plan of the tenant: for everything that its own config does not set. */
+        /** The tenant's plan: all limits that its own config does not set. */
         PLAN,
         /** The config of the default tenant. */
         DEFAULT,
@@ -33,11 +33,11 @@ public final class LimitsInForce {
     private LimitsInForce() {}
 
     /**
-     * Names each limit: {@code {"max_signals_per_sec":{"value":100,"origin":"plan"},…}}.
+     * Returns each limit with its origin: {@code {"max_signals_per_sec":{"value":100,"origin":"plan"},…}}.
      *
-     * @param own what the tenant sets; null if it is judged by the default tenant's config
-     * @param inForce what it is judged by
-     * @param ceiling how far the tenant may set limits itself; null if nobody said
+     * @param own the tenant's own config; null if it is judged by the default tenant's config
+     * @param inForce the config by which it is judged
+     * @param ceiling the highest limits that the tenant may set itself; null if there is none
      */
     public static ObjectNode json(@Nullable TenantConfig own, TenantConfig inForce, @Nullable Ceiling ceiling) {
         ObjectNode json = JSON.createObjectNode();

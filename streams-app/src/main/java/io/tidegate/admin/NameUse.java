@@ -13,15 +13,15 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which tenants have which names, as a {@link ConfigWriter} has read {@code tenant-configs}. Keeps one rule over all changes of one
- * transaction: no tenant gets a name that another one has.
+ * The names of all tenants, as a {@link ConfigWriter} has read them from {@code tenant-configs}. Enforces one rule over all
+ * changes of one transaction: no tenant gets a name that another one has.
  *
  * <p>Not thread-safe; part of {@link ConfigRules}.
  */
 final class NameUse {
     private final NameIndex names = new NameIndex();
 
-    /** Applies what is stored for a key; null if nothing is. */
+    /** Applies the stored config of a key; null if there is none. */
     void apply(ConfigKey key, @Nullable TenantConfig config) {
         if (key instanceof ConfigKey.OfTenant one) {
             var unused = names.put(one.tenant(), names(config));
@@ -33,10 +33,10 @@ final class NameUse {
     }
 
     /**
-     * The changes that violate the rule, if all are made together. A name that a tenant has already does not stop a change of
-     * it, even if another tenant has the name too: that came into the topic in another way.
+     * Returns the changes that would violate the rule if all were made together. A tenant that already shares a name can still
+     * be changed: the conflict came into the topic in another way.
      *
-     * @param changes what becomes of which record; a null config removes it
+     * @param changes the new config of each key; null removes it
      */
     Map<ConfigKey, Rejection> violations(Map<ConfigKey, @Nullable TenantConfig> changes) {
         Map<ConfigKey, Rejection> violations = new TreeMap<>();
@@ -61,7 +61,7 @@ final class NameUse {
         return violations;
     }
 
-    /** Another tenant that has the name and keeps it. */
+    /** Returns another tenant that has the name and keeps it. */
     private @Nullable TenantId owner(String name, TenantId tenant, Map<ConfigKey, @Nullable TenantConfig> changes) {
         for (TenantId other : names.claimants(name)) {
             ConfigKey key = ConfigKey.of(other);

@@ -16,7 +16,7 @@ import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.UnknownMemberIdException;
 
-/** Sets the positions from which an application continues to read its topics. No instance may run. */
+/** Sets the offsets from which an application continues to read its topics. No instance may be running. */
 public final class OffsetReset implements AutoCloseable {
     private final Settings settings;
     private final Admin admin;
@@ -30,17 +30,17 @@ public final class OffsetReset implements AutoCloseable {
         }
     }
 
-    /** The topics that an application reads and has positions in. */
+    /** Returns the topics that an application reads with committed offsets. */
     public List<String> inputs() {
         return settings.topics().inputs();
     }
 
     /**
-     * Sets the position in all partitions of topics.
+     * Sets the offset in all partitions of topics.
      *
      * @param topics some of {@link #inputs}
-     * @param to where to continue; a time after the last record is the end
-     * @return the new positions
+     * @param to where to continue; a time after the last record means the end
+     * @return the new offsets
      * @throws AdminException if an instance runs, or the brokers do not answer
      */
     public Map<TopicPartition, Long> reset(Collection<String> topics, OffsetSpec to) {
@@ -51,14 +51,13 @@ public final class OffsetReset implements AutoCloseable {
         Map<TopicPartition, Long> positions =
                 new TreeMap<>(Comparator.comparing(TopicPartition::topic).thenComparingInt(TopicPartition::partition));
         Map<TopicPartition, OffsetSpec> atEnd = new HashMap<>();
-        KafkaAnswers.get(admin.listOffsets(wanted).all(), "asking for the offsets")
-                .forEach((partition, found) -> {
-                    positions.put(partition, found.offset());
-                    if (found.offset() < 0) {
-                        atEnd.put(partition, OffsetSpec.latest());
-                    }
-                });
-        KafkaAnswers.get(admin.listOffsets(atEnd).all(), "asking for the offsets")
+        KafkaAnswers.get(admin.listOffsets(wanted).all(), "reading the offsets").forEach((partition, found) -> {
+            positions.put(partition, found.offset());
+            if (found.offset() < 0) {
+                atEnd.put(partition, OffsetSpec.latest());
+            }
+        });
+        KafkaAnswers.get(admin.listOffsets(atEnd).all(), "reading the offsets")
                 .forEach((partition, found) -> positions.put(partition, found.offset()));
         Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
         positions.forEach((partition, offset) -> offsets.put(partition, new OffsetAndMetadata(offset)));
@@ -83,6 +82,6 @@ public final class OffsetReset implements AutoCloseable {
 
     @Override
     public void close() {
-        admin.close(Duration.ZERO); // every call was waited for, or given up
+        admin.close(Duration.ZERO); // all calls have completed or been abandoned
     }
 }

@@ -10,14 +10,14 @@ import io.tidegate.tenant.TenantConfig;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
-/** What a tenant used of its calendar periods beside their limits, as the command line and the HTTP API show it. */
+/** A tenant's usage of its calendar periods, with their limits, as the command line and the HTTP API show it. */
 public final class PeriodsJson {
     private PeriodsJson() {}
 
     /**
-     * One entry for each limit of a period that is in force.
+     * Returns one entry for each period limit in force.
      *
-     * @param usage null = never decided on
+     * @param usage null = no signal was decided yet
      * @param config null = unknown and rejected
      */
     public static ArrayNode of(@Nullable TenantUsage usage, @Nullable TenantConfig config, long nowMs) {

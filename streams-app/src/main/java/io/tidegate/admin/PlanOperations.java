@@ -19,8 +19,8 @@ import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The operations on one plan: set, change, remove, undo. A change holds for all tenants on the plan at once, because it is one record.
- * The command line and the HTTP API are two faces of these.
+ * The operations on one plan: set, change, remove, undo. A plan is one record, so a change applies to all its tenants at once.
+ * The command line and the HTTP API both use these operations.
  *
  * <p>Thread-safe; one change at a time.
  */
@@ -36,13 +36,13 @@ public final class PlanOperations {
     /** The result of an operation. */
     public sealed interface Outcome {
         /**
-         * The plan is as it was asked for.
+         * The plan is as requested.
          *
-         * @param before its fields before; null if there was no such plan, or none that could be read
-         * @param fields its fields now; null if it is removed
-         * @param offset of the record that holds now
-         * @param tenants how many tenants are on it
-         * @param warnings what is valid and has another effect than it seems to
+         * @param before its fields before; null if there was no readable plan
+         * @param fields its fields now; null if it was removed
+         * @param offset the offset of the record in force
+         * @param tenants the number of tenants on it
+         * @param warnings valid fields whose effect may be unexpected
          */
         record Changed(
                 String name,
@@ -53,17 +53,17 @@ public final class PlanOperations {
                 List<Warning> warnings)
                 implements Outcome {}
 
-        /** Nothing was done. */
+        /** Nothing was changed. */
         record Rejected(String name, Rejection rejection) implements Outcome {}
     }
 
-    /** Gives the plan these fields, whether it exists or not. */
+    /** Sets the plan's fields, whether it exists or not. */
     public Outcome set(Plan plan, Caller caller) {
         return apply(plan.name(), caller, before -> new Write(plan.fields()));
     }
 
     /**
-     * Changes the fields of a plan that exists.
+     * Changes the fields of an existing plan.
      *
      * @param change throws {@link IllegalArgumentException} if the result breaks a rule
      */
@@ -76,12 +76,12 @@ public final class PlanOperations {
                         : changed(name, before, change));
     }
 
-    /** As {@link #change}; a plan that does not exist is created. */
+    /** Like {@link #change}, but creates a plan that does not exist. */
     public Outcome changeOrCreate(String name, UnaryOperator<TenantConfig> change, Caller caller) {
         return apply(name, caller, before -> changed(name, before, change));
     }
 
-    /** Removes a plan that no tenant is on, also one that cannot be read. */
+    /** Removes a plan that has no tenants. The plan may be unreadable. */
     public Outcome remove(String name, Caller caller) {
         return apply(
                 name,
@@ -92,9 +92,9 @@ public final class PlanOperations {
     }
 
     /**
-     * Takes the newest change back, or all down to a given one.
+     * Reverts the newest change, or all changes back to a given one.
      *
-     * @param to the offset of the oldest change to take back; null = the newest change alone
+     * @param to the offset of the oldest change to revert; null = only the newest change
      */
     public Outcome undo(String name, @Nullable Long to, Caller caller) {
         return apply(name, caller, before -> undone(name, before, to));
@@ -109,7 +109,7 @@ public final class PlanOperations {
         }
     }
 
-    /** The newest record of a plan, with its history. */
+    /** Returns the newest record of a plan, with its history. */
     public Current current(String name) {
         return writer.current(ConfigKey.ofPlan(name));
     }
@@ -150,7 +150,7 @@ public final class PlanOperations {
                 written.config() == null ? List.of() : warnings(written.config(), settings));
     }
 
-    /** The warnings about a plan. A burst without a rate has an effect: for tenants that set a rate. */
+    /** Returns the warnings about a plan. A burst without a rate is useful here: for tenants that set a rate. */
     public static List<Warning> warnings(TenantConfig fields, Settings settings) {
         return TenantOperations.warnings(fields, settings).stream()
                 .filter(warning -> !warning.id().equals("burst_without_rate"))

@@ -12,22 +12,22 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which plans exist and which tenants are on them, as a {@link ConfigWriter} has read {@code tenant-configs}. Keeps two rules
- * over all changes of one transaction: a tenant's plan exists, and a plan that tenants are on is not removed.
+ * The existing plans and the tenants on each, as a {@link ConfigWriter} has read them from {@code tenant-configs}. Enforces two
+ * rules over all changes of one transaction: a tenant's plan exists, and a plan with tenants is not removed.
  *
  * <p>Not thread-safe; part of {@link ConfigRules}.
  */
 final class PlanUse {
-    /** Plans of a deployment. */
+    /** The maximum number of plans of a deployment. */
     static final int PLANS_MAX = 1_000;
 
-    /** Plans that a message names. */
+    /** The maximum number of plans that a message names. */
     private static final int NAMED_MAX = 20;
 
     private final Map<String, TenantConfig> plans = new TreeMap<>();
     private final Map<TenantId, String> users = new HashMap<>();
 
-    /** Applies what is stored for a key; null if nothing is. */
+    /** Applies the stored config of a key; null if there is none. */
     void apply(ConfigKey key, @Nullable TenantConfig config) {
         apply(plans, users, key, config);
     }
@@ -57,20 +57,20 @@ final class PlanUse {
         users.clear();
     }
 
-    /** The fields of all plans by name. */
+    /** Returns the fields of all plans by name. */
     Map<String, TenantConfig> plans() {
         return Map.copyOf(plans);
     }
 
-    /** How many tenants are on a plan. */
+    /** Returns the number of tenants on a plan. */
     int users(String plan) {
         return (int) users.values().stream().filter(plan::equals).count();
     }
 
     /**
-     * The changes that violate a rule, if all are made together.
+     * Returns the changes that would violate a rule if all were made together.
      *
-     * @param changes what becomes of which record; a null config removes it
+     * @param changes the new config of each key; null removes it
      */
     Map<ConfigKey, Rejection> violations(Map<ConfigKey, @Nullable TenantConfig> changes) {
         Map<ConfigKey, Rejection> violations = new TreeMap<>();
@@ -125,14 +125,14 @@ final class PlanUse {
                         + (plans.size() > NAMED_MAX ? ", …" : "");
     }
 
-    /** The tenants on a plan: how many, and the first of them. */
+    /** The tenants on a plan: their number, and the first one. */
     private record Use(long count, TenantId first) {
         Use and(TenantId other) {
             return new Use(count + 1, other.compareTo(first) < 0 ? other : first);
         }
     }
 
-    /** By plan, as it will be after the changes. */
+    /** Returns the use of each plan after the changes. */
     private Map<String, Use> usesThen(Set<ConfigKey> changed, Map<TenantId, String> usersThen) {
         Map<String, Use> uses = new HashMap<>();
         users.forEach((tenant, plan) -> {

@@ -9,8 +9,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * What each reason means, for people: its cause, what the producer does, and what changes it. From the page {@code
- * docs/reasons.md}, which the program carries.
+ * The explanation of each reason for people: its cause, what the producer can do, and what changes it. Read from the page
+ * {@code docs/reasons.md}, which is a resource of the program.
  */
 public final class Reasons {
     private static final Pattern SECTION = Pattern.compile("(?ms)^### ([a-z_]+)\\n\\n(.*?)(?=^##|\\z)");
@@ -18,7 +18,7 @@ public final class Reasons {
 
     private Reasons() {}
 
-    /** By reason, in the order of the page, without markup. */
+    /** Returns the explanations by reason, in the order of the page, without markup. */
     public static Map<String, String> sections() throws IOException {
         Map<String, String> sections = new LinkedHashMap<>();
         Matcher section = SECTION.matcher(source());

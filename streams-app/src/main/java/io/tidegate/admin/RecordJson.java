@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
 public final class RecordJson {
     private RecordJson() {}
 
-    /** Adds where a record is, and its time. */
+    /** Adds a record's position and time. */
     public static void putPlace(ObjectNode into, ConsumerRecord<?, ?> record) {
         into.put("topic", record.topic());
         into.put("partition", record.partition());

@@ -4,10 +4,10 @@ import io.tidegate.config.Settings;
 import org.apache.kafka.common.security.auth.SecurityProtocol;
 
 /**
- * A command that fixes a finding, exactly as an error message or {@code tidegate doctor} prints it. Every recommended
- * command is made here, so that a test can run each kind of them.
+ * A command that fixes a finding, exactly as an error message or {@code tidegate doctor} prints it. All recommended commands
+ * are created here, so that a test can run each kind.
  *
- * @param kind what it is a case of; a test runs one command of each kind
+ * @param kind the kind of command; a test runs one command of each kind
  * @param command the command line, ready to paste
  */
 public record Remedy(Kind kind, String command) {
@@ -27,8 +27,8 @@ public record Remedy(Kind kind, String command) {
             "kafka-configs.sh --bootstrap-server %s --alter --entity-type topics --entity-name %s --add-config %s=%s";
 
     /**
-     * The cluster as Kafka's tools take it after {@code --bootstrap-server}. For a secured cluster they also need a file with the
-     * client's security settings: those under {@code kafka.}, without this prefix.
+     * Returns the bootstrap servers for the option {@code --bootstrap-server} of Kafka's tools. For a secured cluster, the
+     * tools also need a file with the client's security settings: those under {@code kafka.}, without this prefix.
      */
     public static String cluster(Settings settings) {
         return settings.securityProtocol() == SecurityProtocol.PLAINTEXT

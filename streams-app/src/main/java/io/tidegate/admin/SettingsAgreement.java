@@ -7,16 +7,16 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Whether the instances of an application work with the same {@linkplain Settings#deciding deciding} settings.
+ * Compares the {@linkplain Settings#deciding deciding} settings of the instances of an application.
  *
- * <p>Each instance records its own when it starts, in its claim on {@code signals-accepted}; so the claim has those of the
- * instance that started last. An instance that has others differs from that one. Nothing is stopped for it: a rolling change
- * passes through this state, and it ends with the last restart.
+ * <p>Each instance records its settings at start, in its claim on {@code signals-accepted}, so the claim has the settings of
+ * the instance that started last. Other instances compare theirs with it. A difference stops nothing: it is normal during a
+ * rolling change, and ends with the last restart.
  */
 final class SettingsAgreement {
     private SettingsAgreement() {}
 
-    /** What differs between these settings and those in a claim; null if nothing does. */
+    /** Returns how these settings differ from those in a claim; null if they do not. */
     static @Nullable String difference(Settings settings, TopicClaim claim) {
         Map<String, String> there = claim.deciding();
         StringJoiner differences = new StringJoiner("; ");

@@ -7,14 +7,14 @@ import io.tidegate.admission.TenantUsage;
 import io.tidegate.tenant.TenantConfig;
 import org.jspecify.annotations.Nullable;
 
-/** What a tenant uses of the limits of single values of {@code signal}, as the command line and the HTTP API show it. */
+/** A tenant's usage of the limits for single values of {@code signal}, as the command line and the HTTP API show it. */
 public final class SignalsJson {
     private SignalsJson() {}
 
     /**
-     * One entry for each value that has a limit in force.
+     * Returns one entry for each value that has a limit in force.
      *
-     * @param usage null = never decided on
+     * @param usage null = no signal was decided yet
      * @param config null = unknown and rejected
      */
     public static ArrayNode of(@Nullable TenantUsage usage, @Nullable TenantConfig config, long nowMs) {

@@ -10,14 +10,13 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Keeps the topics of the tenants' state at the same partition count: {@code signals-by-tenant}, {@code tenant-commands}, {@code
- * signals-accepted} and the state changelogs.
+ * Keeps the topics of the tenants' state at the same partition count: {@code signals-by-tenant}, {@code tenant-commands},
+ * {@code signals-accepted} and the state changelogs.
  *
- * <p>A tenant's partition follows from {@code shards} alone, so additional partitions stay empty. Kafka Streams however makes
- * one task for each partition of a stage's inputs, and fails while a changelog has more or fewer partitions than there are
- * tasks. So when somebody adds partitions to one of these topics, the others get as many. Partitions are only ever added,
- * never removed, so instances that do this at the same time agree. With keyed ingress {@code signals} is an input of the same
- * tasks, so it is one of these topics.
+ * <p>A tenant's partition depends on {@code shards} alone, so additional partitions stay empty. But Kafka Streams creates one
+ * task for each partition of a stage's inputs, and fails if a changelog has a different number of partitions. So when
+ * partitions are added to one of these topics, this class adds as many to the others. It never removes any, so instances that
+ * do this concurrently agree. With keyed ingress, {@code signals} is an input of the same tasks, so it is one of these topics.
  */
 final class StatePartitions {
     private static final Logger LOG = LoggerFactory.getLogger(StatePartitions.class);
@@ -32,7 +31,7 @@ final class StatePartitions {
     }
 
     /**
-     * The partition count that all topics of the state need; 0 if there are none.
+     * Returns the partition count that all topics of the state need; 0 if there are none.
      *
      * @param keyedIngress whether the tasks of the state also read {@code signals}
      */
@@ -44,16 +43,16 @@ final class StatePartitions {
                 .orElse(0);
     }
 
-    /** Whether each task of the state needs a partition of such a topic. */
+    /** Returns whether each task of the state needs a partition of such a topic. */
     static boolean isOfState(TopicRole role, boolean keyedIngress) {
         return TopicRules.STATE.contains(role) || (keyedIngress && role == TopicRole.SIGNALS);
     }
 
     /**
-     * Adds the partitions that are missing.
+     * Adds the missing partitions.
      *
-     * @return the topics that have changed, or that another instance was about to change
-     * @throws AdminException if partitions may not be added, for example without the right to alter the topic
+     * @return the topics that were changed, by this or another instance
+     * @throws AdminException if partitions cannot be added, for example because the right to alter the topic is missing
      */
     List<String> level(Collection<TopicState> topics) {
         int wanted = count(topics, keyedIngress);

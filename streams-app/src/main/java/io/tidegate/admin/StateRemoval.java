@@ -16,19 +16,19 @@ import org.apache.kafka.common.errors.GroupNotEmptyException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 
 /**
- * Deletes what an application keeps in Kafka: its group with all positions, its topics, and its claims on them. Signals and
- * tenants' configs are not its own; they stay unless that is asked for.
+ * Deletes the state of an application in Kafka: its group with all offsets, its topics, and its claims on them. Signals and
+ * tenants' configs are shared, so they stay unless their deletion is requested.
  *
- * <p>The group is deleted first: brokers do not delete one that has members, so no instance can be running after that. If the
+ * <p>Deletes the group first: brokers do not delete a group with members, so no instance can be running afterwards. If the
  * process dies in between, the next call deletes the rest.
  */
 public final class StateRemoval implements AutoCloseable {
     /**
-     * What is deleted.
+     * The groups and topics to delete.
      *
      * @param group the application's group; it may not exist
-     * @param topics those that exist
-     * @param kept signals and configs, where they stay
+     * @param topics the existing topics to delete
+     * @param kept signals and configs, if they stay
      */
     public record Plan(String group, List<String> topics, List<String> kept) {}
 
@@ -49,15 +49,15 @@ public final class StateRemoval implements AutoCloseable {
     }
 
     /**
-     * Finds what there is to delete.
+     * Finds the group and topics to delete.
      *
-     * @param all also signals and tenants' configs
+     * @param all whether to delete signals and tenants' configs too
      * @throws AdminException if an instance runs, or another application owns one of the topics
      */
     public Plan plan(boolean all) {
         owners.checkStopped(settings.applicationId());
         Map<String, TopicRole> roles = new LinkedHashMap<>(new TopicPlan(settings).roles());
-        roles.remove(settings.ownersTopic()); // of all applications
+        roles.remove(settings.ownersTopic()); // shared by all applications
         Map<String, TopicRole> owned = new LinkedHashMap<>(roles);
         owned.values().removeIf(role -> !TopicOwners.isOwned(role));
         owners.checkOwner(states.existing(owned).values());
@@ -77,7 +77,7 @@ public final class StateRemoval implements AutoCloseable {
     }
 
     /**
-     * Deletes it.
+     * Deletes the group and topics of a plan.
      *
      * @throws AdminException if an instance has started meanwhile, or the brokers do not answer
      */
@@ -113,6 +113,6 @@ public final class StateRemoval implements AutoCloseable {
 
     @Override
     public void close() {
-        admin.close(Duration.ZERO); // every call was waited for, or given up
+        admin.close(Duration.ZERO); // all calls have completed or been abandoned
     }
 }

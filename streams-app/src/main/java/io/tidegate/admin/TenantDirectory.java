@@ -20,11 +20,11 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Tenants' configs and usage, as Kafka has them: configs from {@code tenant-configs}, usage from the changelog of the
- * state that decisions are made over. So it is right with any number of instances, also with none running.
+ * Tenants' configs and usage, as stored in Kafka: configs from {@code tenant-configs}, usage from the changelog of the usage
+ * store. So it is correct with any number of running instances, including none.
  */
 public final class TenantDirectory {
-    /** So many configs are written in one transaction. */
+    /** The number of configs that are written in one transaction. */
     private static final int TRANSACTION_RECORDS_MAX = 20_000;
 
     private final Settings settings;
@@ -34,9 +34,9 @@ public final class TenantDirectory {
     }
 
     /**
-     * A config that is in the topic.
+     * A config in the topic.
      *
-     * @param config the limits; null where the record is not a config, or one of another tenant than its key's
+     * @param config the limits; null if the record is not a config, or is one of another tenant than its key's
      * @param offset the record's offset in {@code tenant-configs}
      */
     public record ConfigRecord(@Nullable TenantConfig config, long offset) {}
@@ -53,16 +53,16 @@ public final class TenantDirectory {
      */
     public record Snapshot(Map<TenantId, ConfigRecord> tenants, Map<String, ConfigRecord> plans) {
         /**
-         * The config in force for a tenant that sets these fields itself.
+         * Returns the config in force for a tenant that sets these fields itself.
          *
-         * @return null if its plan does not exist, or is not one that can be read
+         * @return null if its plan does not exist or is unreadable
          */
         public @Nullable TenantConfig completed(TenantConfig own) {
             ConfigRecord plan = own.plan() == null ? null : plans.get(own.plan());
             return Plan.inForce(own, plan == null ? null : plan.config());
         }
 
-        /** How many tenants are on each plan; also on plans that do not exist. */
+        /** Returns the number of tenants on each plan, including plans that do not exist. */
         public Map<String, Integer> tenantsByPlan() {
             Map<String, Integer> counts = new TreeMap<>();
             for (ConfigRecord stored : tenants.values()) {
@@ -74,7 +74,7 @@ public final class TenantDirectory {
         }
     }
 
-    /** All tenants and plans. */
+    /** Returns all tenants and plans. */
     public Snapshot snapshot() {
         Map<TenantId, ConfigRecord> tenants = new TreeMap<>();
         Map<String, ConfigRecord> plans = new TreeMap<>();
@@ -93,15 +93,15 @@ public final class TenantDirectory {
         return new Snapshot(tenants, plans);
     }
 
-    /** All tenants that have a config. */
+    /** Returns all tenants that have a config. */
     public Map<TenantId, ConfigRecord> configs() {
         return snapshot().tenants();
     }
 
     /**
-     * What a tenant is judged by.
+     * Returns the config by which a tenant is judged.
      *
-     * @return null where its signals are rejected as unknown, or what is stored for it is not a config
+     * @return null if its signals are rejected as unknown, or its record is not a config
      */
     public @Nullable TenantConfig inForce(Snapshot snapshot, TenantId tenant) {
         ConfigRecord ofDefault = snapshot.tenants().getOrDefault(TenantId.DEFAULT, NOT_STORED);
@@ -120,14 +120,14 @@ public final class TenantDirectory {
         return completed == null ? null : settings.unknownTenants().inForce(null, completed);
     }
 
-    /** Whether a signal that names no tenant counts for the default tenant. */
+    /** Returns whether a signal that names no tenant counts for the default tenant. */
     public boolean missingIsDefault(Snapshot snapshot) {
         return settings.missingTenants()
                 .countForDefault(snapshot.tenants().keySet().stream().anyMatch(id -> !id.isDefault()));
     }
 
     /**
-     * The tenants' names.
+     * Returns the tenants' names.
      *
      * @param configs all, as {@link #configs} reads them
      */
@@ -142,9 +142,9 @@ public final class TenantDirectory {
     }
 
     /**
-     * The tenant that is referred to. Asks the brokers only if it is by name.
+     * Resolves a reference to a tenant. Queries the brokers only for a reference by name.
      *
-     * @throws AdminException if no tenant has the name, or several
+     * @throws AdminException if no tenant has the name, or several do
      */
     public TenantId resolve(TenantRef ref) {
         if (ref.id() != null) {
@@ -169,7 +169,7 @@ public final class TenantDirectory {
                 key == null ? null : StoredConfig.read(key, record.value()).config(), record.offset());
     }
 
-    /** All tenants that were ever decided on; as of the last commit. Empty if no instance has run. */
+    /** Returns the usage of all tenants that have any, as of the last commit. Empty if no instance has run. */
     public Map<TenantId, TenantUsage> usages() {
         Map<TenantId, TenantUsage> usages = new TreeMap<>();
         usages((tenant, usage) -> {
@@ -182,7 +182,7 @@ public final class TenantDirectory {
         return usages;
     }
 
-    /** Hands on every stored usage in the order in which they were written; null for one that was deleted. */
+    /** Passes on every stored usage in the order of writing; null for a deleted one. */
     public void usages(BiConsumer<TenantId, @Nullable TenantUsage> each) {
         try (TopicReader reader = usageReader()) {
             reader.readToEnd(record -> each.accept(
@@ -193,7 +193,7 @@ public final class TenantDirectory {
         }
     }
 
-    /** For following the usage of all tenants while it changes: each record goes to {@link #put}. */
+    /** Returns a reader to follow the changing usage of all tenants: pass each record to {@link #put}. */
     public TopicReader usageReader() {
         return new TopicReader(settings, List.of(usageChangelog(settings)));
     }
@@ -212,7 +212,7 @@ public final class TenantDirectory {
         }
     }
 
-    /** Writes many configs; returns when all are in the topic. */
+    /** Writes many configs. Returns when all are in the topic. */
     public void putAll(Collection<TenantConfig> configs) {
         String user = TenantOperations.Caller.ofCommandLine().name();
         try (ConfigWriter writer = new ConfigWriter(settings)) {
@@ -236,7 +236,7 @@ public final class TenantDirectory {
         }
     }
 
-    /** A tenant's newest record, with its history. */
+    /** Returns a tenant's newest record, with its history. */
     public ConfigWriter.Current current(TenantId tenant) {
         try (ConfigWriter writer = new ConfigWriter(settings)) {
             return writer.current(tenant);

@@ -28,8 +28,8 @@ import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The operations on one tenant: set, change, remove, undo, block, unblock, purge. The command line and the HTTP API are two
- * faces of these: they read requests and print outcomes, and decide nothing.
+ * The operations on one tenant: set, change, remove, undo, block, unblock, purge. The command line and the HTTP API both use
+ * these operations: they only parse requests and print outcomes.
  *
  * <p>Thread-safe; one change at a time.
  */
@@ -46,15 +46,15 @@ public final class TenantOperations implements AutoCloseable {
         this.commands = new CommandSender(settings);
     }
 
-    /** The operations on plans. */
+    /** Returns the operations on plans. */
     public PlanOperations plans() {
         return plans;
     }
 
     /**
-     * Who asks, and what must be true of the stored config.
+     * The author of an operation, and a condition on the stored config.
      *
-     * @param isTenant whether it is the tenant itself, which may change what {@link SelfService} says
+     * @param isTenant whether the author is the tenant itself, which may change only the fields of {@link SelfService}
      */
     public record Caller(String name, Precondition precondition, boolean isTenant) {
         public Caller(String name, Precondition precondition) {
@@ -66,7 +66,7 @@ public final class TenantOperations implements AutoCloseable {
             return new Caller(name, current -> null);
         }
 
-        /** The user of the command line. */
+        /** Returns the user of the command line. */
         public static Caller ofCommandLine() {
             return of("cli:" + System.getProperty("user.name", "?"));
         }
@@ -75,21 +75,21 @@ public final class TenantOperations implements AutoCloseable {
     /** A condition on the stored config. */
     @FunctionalInterface
     public interface Precondition {
-        /** Why it is not met; null if it is. */
+        /** Returns why the condition is not met; null if it is. */
         @Nullable
         String failure(Current current);
     }
 
-    /** What an operation came to. */
+    /** The outcome of an operation. */
     public sealed interface Outcome {
         /**
-         * The tenant's config is as it was asked for.
+         * The tenant's config is as requested.
          *
-         * @param before the config before; null if there was none, or none that could be read
+         * @param before the config before; null if there was no readable one
          * @param config the config now; null if there is none
          * @param inForce the config completed by the tenant's plan; null if there is none
-         * @param offset of the record that holds now
-         * @param warnings what is valid and has another effect than it seems to
+         * @param offset the offset of the record in force
+         * @param warnings valid fields whose effect may be unexpected
          */
         record Changed(
                 TenantId tenant,
@@ -100,28 +100,28 @@ public final class TenantOperations implements AutoCloseable {
                 List<Warning> warnings)
                 implements Outcome {}
 
-        /** Nothing was done. */
+        /** Nothing was changed. */
         record Rejected(TenantId tenant, Rejection rejection) implements Outcome {}
 
         /**
          * The tenant's data is deleted.
          *
-         * @param offset of the record that removed the config
-         * @param report what the data was
+         * @param offset the offset of the record that removed the config
+         * @param report a description of the deleted data
          */
         record Purged(TenantId tenant, long offset, JsonNode report) implements Outcome {}
 
-        /** The config is removed, and the instance that owns the tenant rejected to delete its data. */
+        /** The config is removed, but the tenant's owner rejected the command to delete its data. */
         record CommandRejected(TenantId tenant, String message) implements Outcome {}
     }
 
-    /** Gives the tenant this config, whatever it has. */
+    /** Sets the tenant's config, whether it has one or not. */
     public Outcome set(TenantConfig config, Caller caller) {
         return apply(config.tenantId(), caller, before -> new Write(config));
     }
 
     /**
-     * Changes the config that the tenant has.
+     * Changes the tenant's existing config.
      *
      * @param change throws {@link IllegalArgumentException} if the result breaks a rule
      */
@@ -135,7 +135,7 @@ public final class TenantOperations implements AutoCloseable {
         });
     }
 
-    /** As {@link #change}; a tenant without a config gets one, which begins without limits. */
+    /** Like {@link #change}, but a tenant without a config gets one, starting from no limits. */
     public Outcome changeOrCreate(TenantId tenant, UnaryOperator<TenantConfig> change, Caller caller) {
         return apply(tenant, caller, before -> {
             if (!before.current().readable()) {
@@ -146,7 +146,7 @@ public final class TenantOperations implements AutoCloseable {
         });
     }
 
-    /** Removes the tenant's config, also one that cannot be read. */
+    /** Removes the tenant's config. The config may be unreadable. */
     public Outcome remove(TenantId tenant, Caller caller) {
         return apply(
                 tenant,
@@ -157,9 +157,9 @@ public final class TenantOperations implements AutoCloseable {
     }
 
     /**
-     * Takes the newest change back, or all down to a given one.
+     * Reverts the newest change, or all changes back to a given one.
      *
-     * @param to the offset of the oldest change to take back; null = the newest change alone
+     * @param to the offset of the oldest change to revert; null = only the newest change
      */
     public Outcome undo(TenantId tenant, @Nullable Long to, Caller caller) {
         return apply(tenant, caller, before -> {
@@ -173,14 +173,14 @@ public final class TenantOperations implements AutoCloseable {
     }
 
     /**
-     * Blocks the tenant until a time. A tenant that is judged by the default tenant's config gets one of its own, with
-     * those limits.
+     * Blocks the tenant until a time. A tenant that is judged by the default tenant's config gets its own config with those
+     * limits.
      */
     public Outcome block(TenantId tenant, Instant until, Caller caller) {
         return apply(tenant, caller, before -> blocked(before, until));
     }
 
-    /** Lets a blocked tenant in again. A tenant that is not blocked keeps the config that it has, or that it inherits. */
+    /** Unblocks a tenant. A tenant that is not blocked keeps the config that it has or inherits. */
     public Outcome unblock(TenantId tenant, Caller caller) {
         Instant now = Instant.now();
         return apply(tenant, caller, before -> {
@@ -226,7 +226,7 @@ public final class TenantOperations implements AutoCloseable {
     }
 
     /**
-     * Deletes everything of a tenant: its config, and then its data on the instance that owns it.
+     * Deletes everything of a tenant: first its config, then its data on the instance that owns it.
      *
      * @param within how long to wait for that instance
      */
@@ -243,7 +243,7 @@ public final class TenantOperations implements AutoCloseable {
                         tenant, answer.last().path("message").asText());
     }
 
-    /** The tenant's newest record. */
+    /** Returns the tenant's newest record. */
     public Current current(TenantId tenant) {
         return writer.current(tenant);
     }
@@ -271,7 +271,10 @@ public final class TenantOperations implements AutoCloseable {
                 warnings(written));
     }
 
-    /** The change, if the tenant itself may make it. The plan is the one that is stored when the change is. */
+    /**
+     * Returns the result if the tenant itself may make this change, else a rejection. The plan is the one stored at the time of
+     * the change.
+     */
     static Result ownChange(Before before, Result result) {
         TenantConfig from = before.current().config();
         if (from == null && !(result instanceof Reject)) {
@@ -313,18 +316,18 @@ public final class TenantOperations implements AutoCloseable {
                                     ? ("%s is the first tenant besides tenant 0: signals that name no tenant go to the dead-letter"
                                                     + " topic (tenant_missing) from now on, unless tenants.missing=default")
                                             .formatted(before.tenant())
-                                    : "no tenant besides tenant 0 is configured any more: signals that name no tenant count for tenant 0"));
+                                    : "tenant 0 is the only configured tenant now: signals that name no tenant count for tenant 0"));
         }
         return List.copyOf(warnings);
     }
 
-    /** The warnings about a config with these settings. */
+    /** Returns the warnings about a config with these settings. */
     public static List<Warning> warnings(TenantConfig config, Settings settings) {
         long smallestSegment = Math.min(SegmentLimits.BYTES_MIN, settings.wal().segmentBytes());
         return ConfigWarnings.of(config, smallestSegment, System.currentTimeMillis());
     }
 
-    /** The tenant's own config; the default tenant always has one. */
+    /** Returns the tenant's own config; the default tenant always has one. */
     private static @Nullable TenantConfig ownOrDefault(Before before) {
         TenantConfig own = before.current().config();
         return own == null && before.tenant().isDefault() ? TenantConfig.defaultTenant() : own;
@@ -358,7 +361,7 @@ public final class TenantOperations implements AutoCloseable {
                 notAConfig(before.tenant(), before.current().offset()));
     }
 
-    /** What to say of a record that is not a config of its tenant. */
+    /** Returns the message for a record that is not a config of its tenant. */
     public static String notAConfig(TenantId tenant, long offset) {
         return "the record of tenant %s in tenant-configs (offset %d) is not a config of it; replace or remove it"
                 .formatted(tenant, offset);

@@ -19,7 +19,7 @@ import java.util.Set;
 import org.apache.kafka.common.config.TopicConfig;
 import org.jspecify.annotations.Nullable;
 
-/** Compares topics with {@link TopicRules}. Pure: it knows what the brokers said, and asks nothing. */
+/** Compares topics with {@link TopicRules}. Pure: it works on the brokers' answers and sends no requests. */
 final class TopicCheck {
     private static final int REPLICAS_FOR_TWO_IN_SYNC = 3;
 
@@ -38,10 +38,10 @@ final class TopicCheck {
     }
 
     /**
-     * The rules that topics break.
+     * Returns the rules that topics break.
      *
-     * @param topics as they are now
-     * @param atStart as they were when the instance started, by name; empty at start
+     * @param topics their current state
+     * @param atStart their state when the instance started, by name; empty at start
      */
     List<TopicFinding> findings(Collection<TopicState> topics, Map<String, TopicState> atStart) {
         List<TopicFinding> findings = new ArrayList<>();
@@ -60,13 +60,13 @@ final class TopicCheck {
         return findings;
     }
 
-    /** A topic that was there when the instance started, and is not now. */
+    /** Returns the finding for a topic that existed when the instance started, and is missing now. */
     TopicFinding missing(TopicState before) {
         return new TopicFinding(
                 before.name(),
                 TopicRules.TABLE.get(TopicRules.TABLE.size() - 1),
                 ("topic %s (id %s) was deleted while the instance ran. Stop all instances of %s before you create it again;"
-                                + " then start one, which says how to continue")
+                                + " then start one, which reports how to continue")
                         .formatted(before.name(), before.id(), applicationId),
                 null);
     }
@@ -119,7 +119,7 @@ final class TopicCheck {
             return topic.partitions() <= shards ? null : moreThanShards(topic, rule);
         } else if (rule.demand() instanceof SameAsState) {
             boolean isTooFewForShards = topic.role() != TopicRole.CHANGELOG && topic.partitions() < shards;
-            return topic.partitions() >= ofState || isTooFewForShards // which is a finding of its own
+            return topic.partitions() >= ofState || isTooFewForShards // reported as a separate finding
                     ? null
                     : add(
                             topic,
@@ -132,7 +132,7 @@ final class TopicCheck {
         throw new IllegalStateException("no check for " + rule.demand());
     }
 
-    /** With LogAppendTime the time of a record is the broker's, which no limit on times rejects. */
+    /** With LogAppendTime, the broker sets the time of a record, so no limit on times rejects it. */
     private static boolean isImplied(TopicState topic, String property, String wanted) {
         return Set.of(
                                 TopicConfig.MESSAGE_TIMESTAMP_BEFORE_MAX_MS_CONFIG,
@@ -181,7 +181,7 @@ final class TopicCheck {
                 rule,
                 ("topic %s was deleted and created again while the instance ran: its id was %s and is %s. Its records, and"
                                 + " the positions of all readers, are gone. Start the instance again: it checks what is left,"
-                                + " and says how to continue")
+                                + " and reports how to continue")
                         .formatted(topic.name(), before.id(), topic.id()),
                 null);
     }

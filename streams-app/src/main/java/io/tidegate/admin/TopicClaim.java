@@ -14,21 +14,21 @@ import org.apache.kafka.common.Uuid;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A record of the topic {@code tidegate-owners}: an application uses a topic. The key is {@code <topic id>/<application.id>}, so a
- * topic that is deleted and created again has no owner, whatever its name.
+ * A record of the topic {@code tidegate-owners}, which states that an application uses a topic. The key is {@code <topic
+ * id>/<application.id>}, so a topic that is deleted and created again has no owner, even under the same name.
  *
  * @param version of this format
  * @param topic the topic's name
  * @param topicId the topic's id, which no other topic ever has
- * @param role what the application uses it for
+ * @param role the purpose for which the application uses it
  * @param application the {@code application.id}
  * @param region the application's region; null if it has none
- * @param shards the number of shards that the application works with, on {@code signals-accepted}; null on other topics, and
- *     in claims of versions that did not record it
+ * @param shards the application's number of shards, on {@code signals-accepted}; null on other topics, and in claims of
+ *     versions that did not record it
  * @param ingress {@code ingress.partitioning} of the application, on {@code signals-accepted}; null for {@code any}
- * @param settings the {@linkplain Settings#deciding deciding} settings of the instance that started last, of those that are not the
- *     defaults, on {@code signals-accepted}; null if all are
- * @param claimedAt when it first used the topic
+ * @param settings the {@linkplain Settings#deciding deciding} settings, other than defaults, of the instance that started last,
+ *     on {@code signals-accepted}; null if all are defaults
+ * @param claimedAt when the application first used the topic
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
 @JsonInclude(JsonInclude.Include.NON_NULL)
@@ -62,12 +62,12 @@ record TopicClaim(
                 now);
     }
 
-    /** The {@code ingress.partitioning} that the application works with. */
+    /** Returns the {@code ingress.partitioning} of the application. */
     String ingressPartitioning() {
         return ingress == null ? Settings.UNKEYED : ingress;
     }
 
-    /** The deciding settings that the instance that started last works with. */
+    /** Returns the deciding settings of the instance that started last. */
     Map<String, String> deciding() {
         Map<String, String> all = new TreeMap<>(Settings.decidingByDefault());
         if (settings != null) {
@@ -92,7 +92,7 @@ record TopicClaim(
         }
     }
 
-    /** @return null if it is not a claim that this version can read, or not the claim that its key says */
+    /** @return null if this version cannot read the claim, or the claim does not match its key */
     static @Nullable TopicClaim parse(String key, byte[] value) {
         try {
             TopicClaim claim = JSON.readValue(value, TopicClaim.class);
@@ -109,7 +109,7 @@ record TopicClaim(
         }
     }
 
-    /** The owner, for messages. */
+    /** Returns the owner, for messages. */
     String owner() {
         return region == null ? application : "%s (region %s)".formatted(application, region);
     }

@@ -6,8 +6,8 @@ import org.jspecify.annotations.Nullable;
  * A broken rule.
  *
  * @param topic the topic's name
- * @param rule which rule
- * @param text what is wrong, and what must be
+ * @param rule the rule
+ * @param text the actual and the required state
  * @param remedy the command that fixes it; null if no single command does
  */
 public record TopicFinding(

@@ -34,22 +34,22 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Which application owns which topic, in the compacted topic {@code tidegate-owners} that all applications of a cluster share.
+ * The owner of each topic, recorded in the compacted topic {@code tidegate-owners} that all applications of a cluster share.
  *
- * <p>The owner of a topic is the application of the earliest {@link TopicClaim} on its id. The topic has one partition, so
- * that is the same for everyone. To claim a topic, an application reads all claims, writes its own if no other application
- * has one, and reads again. If two applications claim at the same time, both see both claims in the same order: the later one
- * withdraws its claim and does not start. Instances of one application write the same claim, so they need no agreement.
- * A claim is written once; it is not repeated at each start, so it keeps its place.
+ * <p>The owner of a topic is the application of the earliest {@link TopicClaim} on its id. The topic has one partition, so all
+ * readers see the same order. To claim a topic, an application reads all claims, writes its own if no other application has
+ * one, and reads again. If two applications claim at the same time, both see both claims in the same order: the later one
+ * withdraws its claim and does not start. Instances of one application write the same claim, so they need no agreement. A claim
+ * is written once, not at each start, so it keeps its place.
  *
  * <p>If a process dies between writing and reading again, its claim stays. If it was the later one, it has no effect.
  *
- * <p>A claim also tells, at the next start, that a topic of the same name has another id: it was deleted and created again.
+ * <p>At the next start, a claim also shows that a topic of the same name has another id: it was deleted and created again.
  */
 final class TopicOwners {
     private static final Set<TopicRole> SHARED = EnumSet.of(TopicRole.CONFIGS, TopicRole.OWNERS, TopicRole.CHANGELOG);
 
-    /** Topics whose records only make sense together with the state of the application that wrote them. */
+    /** Topics whose records are only meaningful together with the state of the application that wrote them. */
     private static final Set<TopicRole> BOUND_TO_STATE =
             EnumSet.of(TopicRole.BY_TENANT, TopicRole.ACCEPTED, TopicRole.COMMANDS, TopicRole.SEGMENTS);
 
@@ -70,7 +70,7 @@ final class TopicOwners {
         region = settings.region();
     }
 
-    /** Whether only one application may use the topic. Regions share tenants' configs. */
+    /** Returns whether only one application may use the topic. Regions share tenants' configs. */
     static boolean isOwned(TopicRole role) {
         return !SHARED.contains(role);
     }
@@ -78,8 +78,8 @@ final class TopicOwners {
     /**
      * Checks, without writing anything, that no other application owns one of these topics.
      *
-     * @param topics those that exist, of the ones that this application is about to use
-     * @throws AdminException naming the owner, and what to change
+     * @param topics the existing topics among those that this application will use
+     * @throws AdminException naming the owner and the remedies
      */
     void check(Collection<TopicState> topics) {
         Map<String, TopicClaim> claims = read();
@@ -99,8 +99,8 @@ final class TopicOwners {
     }
 
     /**
-     * A tenant's partition follows from the number of shards, so the first number is fixed. Until it was recorded, topics had
-     * exactly as many partitions.
+     * Checks that the number of shards is unchanged: a tenant's partition follows from it. In versions that did not record it,
+     * it equals the number of partitions.
      */
     private void checkShards(TopicState accepted, @Nullable TopicClaim claim) {
         Integer recorded = claim == null ? null : claim.shards();
@@ -116,8 +116,9 @@ final class TopicOwners {
     }
 
     /**
-     * Both stages are one task with {@code ingress.partitioning=tenant}, so instances with different values cannot share a group:
-     * Kafka Streams fails where it is given tasks of the other form, and nothing is decided wrongly. This says so before.
+     * Checks that {@code ingress.partitioning} is unchanged. With {@code tenant}, both stages are one task, so instances with
+     * different values cannot share a group: Kafka Streams fails on a task of the other form, and nothing is decided wrongly.
+     * This check reports the cause first.
      */
     private void checkIngress(TopicState accepted, @Nullable TopicClaim claim) {
         if (claim == null || claim.ingressPartitioning().equals(settings.ingressPartitioning())) {
@@ -159,7 +160,8 @@ final class TopicOwners {
     }
 
     /**
-     * How the settings here differ from those of the instance that started last; null if they do not, or if none has started.
+     * Returns how the settings here differ from those of the instance that started last; null if they do not, or if none has
+     * started.
      *
      * @param accepted the topic {@code signals-accepted}
      */
@@ -169,12 +171,12 @@ final class TopicOwners {
         return claim == null || !isOurs(claim) ? null : SettingsAgreement.difference(settings, claim);
     }
 
-    /** @throws AdminException naming the owner of topics that are another application's */
+    /** @throws AdminException naming the other applications that own some of the topics */
     void checkOwner(Collection<TopicState> topics) {
         check(topics, read());
     }
 
-    /** Forgets that this application had topics of these names. */
+    /** Removes this application's claims on topics of these names. */
     void withdraw(Set<String> topics) {
         Map<String, @Nullable TopicClaim> withdrawn = new LinkedHashMap<>();
         read().values().stream()
@@ -205,7 +207,10 @@ final class TopicOwners {
         }
     }
 
-    /** Two deployments with one application.id would be one consumer group that reads different topics. */
+    /**
+     * Checks that the application does not use other topics already: two deployments with one application.id would form one
+     * consumer group that reads different topics.
+     */
     private void checkApplication(Collection<TopicClaim> claims) {
         Set<String> ours = new TreeSet<>(settings.allTopics());
         Map<String, TopicRole> others = new LinkedHashMap<>();
@@ -235,7 +240,7 @@ final class TopicOwners {
         }
     }
 
-    /** Topics of a version without claims: their owner is the application that has state. */
+    /** Checks the topics of a version without claims: their owner is the application that has state. */
     private void checkUnclaimed(TopicState accepted) {
         boolean hasState = states.existing().stream().anyMatch(new TopicPlan(settings).changelogs()::contains);
         if (!hasState && hasRecords(accepted)) {
@@ -250,7 +255,7 @@ final class TopicOwners {
      * Makes this application the owner of topics that have none.
      *
      * @return the topics that had another id when this application last ran
-     * @throws AdminException if another application has claimed one of them, also at the same moment
+     * @throws AdminException if another application has claimed one of them, even at the same moment
      */
     Set<String> claim(Collection<TopicState> topics) {
         List<TopicState> owned =
@@ -278,7 +283,7 @@ final class TopicOwners {
         return recreated;
     }
 
-    /** Forgets earlier topics of the same names, once the application runs on the present ones. */
+    /** Withdraws claims on earlier topics of the same names, once the application runs on the current ones. */
     void settle(Collection<TopicState> topics) {
         Map<String, @Nullable TopicClaim> stale = new LinkedHashMap<>();
         Map<String, TopicClaim> claims = read();
@@ -290,7 +295,10 @@ final class TopicOwners {
         write(stale);
     }
 
-    /** After compaction, a claim that was written again is at the end; one without effect must not come before it then. */
+    /**
+     * Withdraws other claims on owned topics. When a claim is rewritten, it moves to the end, and a claim without effect must
+     * not precede it.
+     */
     private void withdrawOthers(Collection<TopicState> owned, Map<String, TopicClaim> claims) {
         Map<String, @Nullable TopicClaim> withdrawn = new LinkedHashMap<>();
         for (TopicState topic : owned) {
@@ -326,10 +334,10 @@ final class TopicOwners {
     }
 
     /**
-     * Takes topics from an application that is retired.
+     * Takes topics over from a retired application.
      *
      * @return the topics that had another owner
-     * @throws AdminException if the owner still runs, or if topics have records that only its state explains
+     * @throws AdminException if the owner still runs, or if only its state explains the records of a topic
      */
     List<String> takeOver(Collection<TopicState> topics) {
         Map<String, TopicClaim> claims = read();
@@ -368,7 +376,7 @@ final class TopicOwners {
         return taken;
     }
 
-    /** @throws AdminException if instances of an application run */
+    /** @throws AdminException if instances of the application run */
     void checkStopped(String owner) {
         GroupListing group = group(owner);
         if (group != null && isRunning(group)) {
@@ -378,7 +386,7 @@ final class TopicOwners {
     }
 
     private @Nullable GroupListing group(String id) {
-        return KafkaAnswers.get(admin.listGroups().all(), "asking for the groups of the cluster").stream()
+        return KafkaAnswers.get(admin.listGroups().all(), "listing the groups of the cluster").stream()
                 .filter(group -> group.groupId().equals(id))
                 .findFirst()
                 .orElse(null);
@@ -399,14 +407,14 @@ final class TopicOwners {
         for (int i = 0; i < topic.partitions(); i++) {
             partitions.put(new TopicPartition(topic.name(), i), which);
         }
-        return KafkaAnswers.get(admin.listOffsets(partitions).all(), "asking for the offsets of " + topic.name())
+        return KafkaAnswers.get(admin.listOffsets(partitions).all(), "reading the offsets of  " + topic.name())
                 .values()
                 .stream()
                 .mapToLong(found -> found.offset())
                 .sum();
     }
 
-    /** The earliest claim on a topic. */
+    /** Returns the earliest claim on a topic. */
     private static @Nullable TopicClaim owner(Map<String, TopicClaim> claims, TopicState topic) {
         return claims.values().stream()
                 .filter(claim -> claim.isOn(topic.id()))
@@ -414,7 +422,9 @@ final class TopicOwners {
                 .orElse(null);
     }
 
-    /** A claim from before the application had a region is completed, not contradicted. */
+    /**
+     * Returns whether a claim is this application's. If it was written before the application had a region, it still matches.
+     */
     private boolean isOurs(TopicClaim claim) {
         return claim.application().equals(application)
                 && (claim.region() == null || claim.region().equals(region));
@@ -424,7 +434,7 @@ final class TopicOwners {
         return region == null ? application : "%s, region %s".formatted(application, region);
     }
 
-    /** All claims by key, in the order in which they were written. */
+    /** Returns all claims by key, in the order of writing. */
     private Map<String, TopicClaim> read() {
         Map<String, TopicClaim> claims = new LinkedHashMap<>();
         if (!states.existing().contains(settings.ownersTopic())) {
@@ -440,7 +450,7 @@ final class TopicOwners {
                 if (record.value() == null) {
                     claims.remove(key);
                 } else if (claim != null) {
-                    // In its old place, if there is one: instances that start at once write the same claim.
+                    // In the place of an existing one: instances that start concurrently write the same claim.
                     claims.put(key, claim);
                 }
             });

@@ -17,14 +17,14 @@ import java.util.Set;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.common.config.TopicConfig;
 
-/** The topics of a deployment: the role of each, and the settings that missing ones are created with. */
+/** The topics of a deployment: their roles, and the settings with which missing ones are created. */
 public final class TopicPlan {
     static final long FOREVER = -1;
 
-    /** What is said about signals, with their times. */
+    /** The topics whose records report about signals and carry the signals' times. */
     static final Set<TopicRole> ANSWERS = EnumSet.of(TopicRole.QUOTA_EXCEEDED, TopicRole.DEAD_LETTER, TopicRole.EVENTS);
 
-    /** How long the answer to the oldest signal can be read. */
+    /** How much longer than the ingress the outcomes of signals are kept. */
     private static final long ANSWERS_MORE_MS = Duration.ofDays(7).toMillis();
 
     private final Settings settings;
@@ -33,7 +33,7 @@ public final class TopicPlan {
         this.settings = settings;
     }
 
-    /** The topics that this deployment owns, with their roles; state changelogs included, which appear later. */
+    /** Returns the topics that this deployment owns, with their roles. Includes state changelogs, which are created later. */
     Map<String, TopicRole> roles() {
         Map<String, TopicRole> roles = new LinkedHashMap<>();
         Topics topics = settings.topics();
@@ -57,7 +57,7 @@ public final class TopicPlan {
                 .toList();
     }
 
-    /** The ingress topics, those of other regions included. */
+    /** Returns the ingress topics, including those of other regions. */
     Map<String, NewTopic> ingress() {
         List<String> names = new ArrayList<>(settings.topics().signals());
         names.addAll(settings.otherRegionsTopics());
@@ -66,7 +66,7 @@ public final class TopicPlan {
         return wanted;
     }
 
-    /** @param ingressRetentionMs how long the ingress topics keep signals; {@link #FOREVER} */
+    /** @param ingressRetentionMs the retention of the ingress topics; may be {@link #FOREVER} */
     Map<String, NewTopic> internal(long ingressRetentionMs) {
         Map<String, NewTopic> wanted = new LinkedHashMap<>();
         roles().forEach((name, role) -> {
@@ -77,14 +77,14 @@ public final class TopicPlan {
         return wanted;
     }
 
-    /** What Kafka Streams creates state changelogs with. */
+    /** Returns the settings with which Kafka Streams creates state changelogs. */
     public static Map<String, String> changelogConfig() {
         Map<String, String> config = created(TopicRole.CHANGELOG);
-        config.remove(TopicConfig.CLEANUP_POLICY_CONFIG); // Kafka Streams sets it by the kind of the store
+        config.remove(TopicConfig.CLEANUP_POLICY_CONFIG); // Kafka Streams sets it by the type of the store
         return config;
     }
 
-    /** {@link TopicRules} as a page of documentation. */
+    /** Returns {@link TopicRules} as a documentation page. */
     public static String reference() {
         return TopicRules.markdown();
     }
@@ -92,7 +92,7 @@ public final class TopicPlan {
     private NewTopic topic(String name, TopicRole role, long ingressRetentionMs) {
         Map<String, String> config = created(role);
         if (role == TopicRole.SIGNALS) {
-            // Also where producers may set the time: that is to be chosen for an existing topic.
+            // Even if producers may set the time: that has to be chosen on an existing topic.
             config.put(TopicConfig.MESSAGE_TIMESTAMP_TYPE_CONFIG, "LogAppendTime");
         } else if (role == TopicRole.BY_TENANT) {
             config.put(
@@ -102,8 +102,8 @@ public final class TopicPlan {
         } else if (role == TopicRole.ACCEPTED) {
             config.put(TopicConfig.RETENTION_MS_CONFIG, Long.toString(settings.acceptedRetentionMs()));
         }
-        // One partition: changes have one order, an offset alone identifies the config in force, and the first claim
-        // wins.
+        // One partition: changes are totally ordered, an offset alone identifies the config in force, and the first
+        // claim wins.
         int partitions = role == TopicRole.CONFIGS || role == TopicRole.OWNERS ? 1 : settings.shards();
         short replication = settings.replicationFactor();
         return new NewTopic(
@@ -123,9 +123,9 @@ public final class TopicPlan {
     }
 
     /**
-     * A signal keeps its time on the way, and so does what is said about it. Brokers delete by that time: a record about a
-     * signal that waited in the ingress topic for days is as old from the first moment, and must not be deleted before it
-     * is read.
+     * A signal keeps its time along the way, and so do the reports about it. Brokers delete by that time: a record about a
+     * signal that waited in the ingress topic for days is that old when it is written, and must not be deleted before it is
+     * read.
      *
      * @param more how much longer than the ingress topics
      */
@@ -136,7 +136,7 @@ public final class TopicPlan {
                         : ingressRetentionMs + more);
     }
 
-    /** The longest retention of the ingress topics; {@link #FOREVER} if one has no limit. */
+    /** Returns the longest retention of the ingress topics; {@link #FOREVER} if one has no limit. */
     static long ingressRetentionMs(Collection<TopicState> topics) {
         long longest = 0;
         for (TopicState topic : topics) {

@@ -29,19 +29,22 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads whole topics, committed records only, without a consumer group. Begins at the beginning, and goes on where the
- * last call ended. Not thread-safe, except {@link #wakeUp}.
+ * Reads whole topics, committed records only, without a consumer group. Starts at the beginning, and each call continues where
+ * the last one ended. Not thread-safe, except {@link #wakeUp}.
  */
 public final class TopicReader implements AutoCloseable {
     private static final Duration SILENCE_MAX = Duration.ofSeconds(60);
     private static final Duration POLL = Duration.ofMillis(200);
 
-    /** How long a broker holds a fetch that finds nothing. Closing the consumer waits for it: half of a short command, with Kafka's default. */
+    /**
+     * How long a broker holds a fetch that finds nothing. Closing the consumer waits for it; with Kafka's default, that is half
+     * the time of a short command.
+     */
     private static final int FETCH_WAIT_MS = 50;
 
     private static final Duration METADATA_WITHIN = Duration.ofSeconds(30);
 
-    /** How far {@link #newest} looks back for each record that it is to find, and by which factor it looks further. */
+    /** How many offsets {@link #newest} looks back per wanted record, and the factor by which it widens the range. */
     private static final int SPAN_MAX = 256;
 
     private static final int WIDER = 4;
@@ -51,7 +54,7 @@ public final class TopicReader implements AutoCloseable {
     private final List<TopicPartition> partitions = new ArrayList<>();
 
     /**
-     * Opens topics to be read from their beginning.
+     * Opens topics at their beginning.
      *
      * @throws AdminException naming a topic that does not exist
      */
@@ -74,7 +77,7 @@ public final class TopicReader implements AutoCloseable {
                             "the topic %s does not exist on %s: has `tidegate init` or `run` run there?"
                                     .formatted(topic, settings.bootstrapServers()));
                 }
-                // These have one order. If somebody adds partitions, they stay empty.
+                // These topics are totally ordered. Partitions that are added stay empty.
                 boolean isOrdered = topic.equals(settings.topics().configs()) || topic.equals(settings.ownersTopic());
                 infos.stream()
                         .filter(info -> !isOrdered || info.partition() == 0)
@@ -88,7 +91,7 @@ public final class TopicReader implements AutoCloseable {
         }
     }
 
-    /** Reads topics from their beginning, without a group. */
+    /** Creates a consumer that reads topics from their beginning, without a group. */
     static KafkaConsumer<byte[], byte[]> consumer(Settings settings, IsolationLevel isolation) {
         Map<String, Object> config = settings.clientConfig();
         config.put(ConsumerConfig.ISOLATION_LEVEL_CONFIG, isolation.toString());
@@ -108,7 +111,7 @@ public final class TopicReader implements AutoCloseable {
                 "reading from %s failed: %s".formatted(settings.bootstrapServers(), e.getMessage()), e);
     }
 
-    /** Whether a partition has committed records from an offset up to, without, another. */
+    /** Returns whether a partition has committed records in a range of offsets; the end is exclusive. */
     static boolean hasRecords(Settings settings, TopicPartition partition, long from, long to) {
         try (TopicReader reader = new TopicReader(settings, List.of(partition.topic()))) {
             reader.consumer.assign(List.of(partition));
@@ -120,7 +123,7 @@ public final class TopicReader implements AutoCloseable {
     /**
      * Reads the first committed record of each partition that has one.
      *
-     * @param from offsets to begin at; the other partitions begin at their beginning
+     * @param from start offsets; partitions that are not named start at their beginning
      */
     static List<ConsumerRecord<byte[], byte[]>> firstOfEach(
             Settings settings, String topic, Map<TopicPartition, Long> from) {
@@ -145,9 +148,9 @@ public final class TopicReader implements AutoCloseable {
     }
 
     /**
-     * Opens one partition, to be read from an offset.
+     * Opens one partition at an offset.
      *
-     * @param isolation whether also the records of transactions that were not committed, or not yet, are read
+     * @param isolation whether to read records of aborted and open transactions too
      */
     static TopicReader at(Settings settings, TopicPartition partition, long from, IsolationLevel isolation) {
         TopicReader reader = new TopicReader(settings, List.of(partition.topic()), isolation);
@@ -157,19 +160,19 @@ public final class TopicReader implements AutoCloseable {
         return reader;
     }
 
-    /** Opens one partition, to be read from its beginning. */
+    /** Opens one partition at its beginning. */
     public static TopicReader of(Settings settings, TopicPartition partition) {
         return at(settings, partition, 0, IsolationLevel.READ_COMMITTED);
     }
 
-    /** How many partitions a topic has. */
+    /** Returns the number of partitions of a topic. */
     public static int partitionCount(Settings settings, String topic) {
         try (TopicReader reader = new TopicReader(settings, List.of(topic))) {
             return reader.partitions.size();
         }
     }
 
-    /** Reads one partition from its beginning up to where it ends now. */
+    /** Reads one partition from its beginning to its current end. */
     public static void readPartition(
             Settings settings, TopicPartition partition, Consumer<ConsumerRecord<byte[], byte[]>> each) {
         try (TopicReader reader = new TopicReader(settings, List.of(partition.topic()))) {
@@ -180,7 +183,7 @@ public final class TopicReader implements AutoCloseable {
         }
     }
 
-    /** Its partitions, by topic and number. */
+    /** Returns the partitions, by topic and number. */
     public List<TopicPartition> partitions() {
         return partitions.stream()
                 .sorted(Comparator.comparing(TopicPartition::topic).thenComparingInt(TopicPartition::partition))
@@ -188,7 +191,7 @@ public final class TopicReader implements AutoCloseable {
     }
 
     /**
-     * Some of its partitions, all of one topic; all if none is given.
+     * Returns some partitions of a single topic; all if none is given.
      *
      * @throws AdminException naming one that does not exist
      */
@@ -206,8 +209,8 @@ public final class TopicReader implements AutoCloseable {
     }
 
     /**
-     * Reads one partition alone from an offset up to where it ends now, as long as {@code goesOn}, which is asked between
-     * polls. Begins with the first record there is if the one at the offset was deleted.
+     * Reads only one partition, from an offset to its current end, as long as {@code goesOn} returns true; it is called between
+     * polls. Starts with the first existing record if the one at the offset was deleted.
      */
     public void readFrom(
             TopicPartition partition,
@@ -220,8 +223,8 @@ public final class TopicReader implements AutoCloseable {
     }
 
     /**
-     * Reads one partition alone from an offset up to, without, another, as long as {@code goesOn}, which is asked between
-     * polls.
+     * Reads only one partition, from an offset to another, exclusive, as long as {@code goesOn} returns true; it is called
+     * between polls.
      */
     public void readRange(
             TopicPartition partition,
@@ -234,7 +237,7 @@ public final class TopicReader implements AutoCloseable {
         readTo(Map.of(partition, to), goesOn, each);
     }
 
-    /** The offset of the first record of this time or later in each partition; its end if there is none. */
+    /** Returns the offset of the first record with this time or later in each partition; its end if there is none. */
     public Map<TopicPartition, Long> offsetsAt(long timestampMs) {
         Map<TopicPartition, Long> offsets = new HashMap<>(ends());
         Map<TopicPartition, Long> times = new HashMap<>();
@@ -247,12 +250,12 @@ public final class TopicReader implements AutoCloseable {
         return offsets;
     }
 
-    /** The newest committed records of one partition, in order; fewer if it has fewer, or little else than markers. */
+    /** Returns the newest committed records of one partition, in order. Fewer if it has fewer, or mostly markers. */
     public List<ConsumerRecord<byte[], byte[]>> newest(TopicPartition partition, int max) {
         long begin = consumer.beginningOffsets(List.of(partition)).get(partition);
         long end = consumer.endOffsets(List.of(partition)).get(partition);
         Deque<ConsumerRecord<byte[], byte[]>> newest = new ArrayDeque<>();
-        // Offsets are also those of transaction markers and of records that compaction removed.
+        // Transaction markers and records that compaction removed take up offsets too.
         for (long span = max; ; span *= WIDER) {
             long from = Math.max(begin, end - span);
             newest.clear();
@@ -270,41 +273,41 @@ public final class TopicReader implements AutoCloseable {
         }
     }
 
-    /** Its records by time and content; used instead of the other methods. */
+    /** Selects records by time and content. Replaces the other methods: do not combine them. */
     public TopicTail tail(
             @Nullable Instant since, @Nullable Instant until, Predicate<ConsumerRecord<byte[], byte[]>> wanted) {
         return new TopicTail(consumer, partitions(), since, until, wanted);
     }
 
-    /** Where the committed records of each partition end now. */
+    /** Returns the current end of the committed records of each partition. */
     public Map<TopicPartition, Long> ends() {
         return consumer.endOffsets(partitions);
     }
 
-    /** Where the records of each partition begin now. */
+    /** Returns the current beginning of each partition. */
     public Map<TopicPartition, Long> beginnings() {
         return consumer.beginningOffsets(partitions);
     }
 
-    /** Leaves out what was there before now. */
+    /** Skips all existing records. */
     public void skipToEnd() {
         consumer.seekToEnd(partitions);
         partitions.forEach(consumer::position);
     }
 
-    /** Leaves out what was written before the first record of this time or later, in each partition. */
+    /** Skips, in each partition, the records before the first one with this time or later. */
     public void skipTo(long timestampMs) {
         offsetsAt(timestampMs).forEach(consumer::seek);
     }
 
-    /** Leaves out what is below an offset, if it has not been read yet. */
+    /** Skips the records below an offset that have not been read yet. */
     public void skipTo(TopicPartition partition, long offset) {
         if (consumer.position(partition) < offset) {
             consumer.seek(partition, offset);
         }
     }
 
-    /** Whether there is a committed record. Can be asked once, before anything is read. */
+    /** Returns whether there is a committed record. Can be called once, before anything is read. */
     boolean hasAny() {
         return hasAny(ends());
     }
@@ -325,17 +328,17 @@ public final class TopicReader implements AutoCloseable {
         return false;
     }
 
-    /** Reads up to where the topics end now. */
+    /** Reads to the current end of the topics. */
     public void readToEnd(Consumer<ConsumerRecord<byte[], byte[]>> each) {
         readTo(ends(), each);
     }
 
-    /** Reads up to given offsets, without them; partitions that are not named are read as far as comes by. */
+    /** Reads up to given offsets, exclusive. Partitions that are not named are read as far as polls return their records. */
     public void readTo(Map<TopicPartition, Long> ends, Consumer<ConsumerRecord<byte[], byte[]>> each) {
         readTo(ends, () -> true, each);
     }
 
-    /** As {@link #readTo}, as long as {@code goesOn}, which is asked between polls. */
+    /** Like {@link #readTo}, as long as {@code goesOn} returns true; it is called between polls. */
     public void readTo(
             Map<TopicPartition, Long> ends, BooleanSupplier goesOn, Consumer<ConsumerRecord<byte[], byte[]>> each) {
         long silentSince = System.nanoTime();
@@ -345,8 +348,7 @@ public final class TopicReader implements AutoCloseable {
                 for (TopicPartition partition : records.partitions()) {
                     upTo(ends.getOrDefault(partition, Long.MAX_VALUE), records.records(partition), each);
                 }
-                // A consumer waits indefinitely for a broker that is gone; a transaction can hold a reader up for a
-                // while.
+                // A consumer waits indefinitely for a lost broker; an open transaction can delay a reader for a while.
                 if (!records.isEmpty()) {
                     silentSince = System.nanoTime();
                 } else if (System.nanoTime() - silentSince > SILENCE_MAX.toNanos()) {
@@ -359,7 +361,7 @@ public final class TopicReader implements AutoCloseable {
         }
     }
 
-    /** Hands on the records of one partition below its end. The next call reads those at or behind it. */
+    /** Passes on the records of one partition below its end. The next call reads the later ones. */
     private void upTo(
             long end, List<ConsumerRecord<byte[], byte[]>> records, Consumer<ConsumerRecord<byte[], byte[]>> each) {
         for (ConsumerRecord<byte[], byte[]> record : records) {
@@ -382,7 +384,9 @@ public final class TopicReader implements AutoCloseable {
         return true;
     }
 
-    /** Reads what comes until {@code done}, which is asked between polls, or {@link #wakeUp}. */
+    /**
+     * Reads records as they arrive until {@code done}, which is called between polls, returns true, or until {@link #wakeUp}.
+     */
     public void follow(BooleanSupplier done, Consumer<ConsumerRecord<byte[], byte[]>> each) {
         try {
             while (!done.getAsBoolean()) {

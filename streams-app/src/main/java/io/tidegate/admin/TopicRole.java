@@ -1,6 +1,6 @@
 package io.tidegate.admin;
 
-/** The purpose of a topic. Rules are stated for roles, so they hold whatever name a topic is configured to have. */
+/** The purpose of a topic. Rules are stated for roles, so they hold for any topic name. */
 public enum TopicRole {
     SIGNALS("signals"),
     BY_TENANT("signals-by-tenant"),
@@ -20,7 +20,7 @@ public enum TopicRole {
         this.title = title;
     }
 
-    /** The default name of the topic, as documentation and metrics show it. */
+    /** Returns the default name of the topic, as documentation and metrics show it. */
     public String title() {
         return title;
     }

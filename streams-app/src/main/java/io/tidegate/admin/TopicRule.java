@@ -5,15 +5,15 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One row of {@link TopicRules}: a property of topics that a guarantee rests on.
+ * One row of {@link TopicRules}: a property of topics that a guarantee depends on.
  *
- * @param roles the topics that the rule is about
+ * @param roles the topics to which the rule applies
  * @param property the topic's setting, or {@link #PARTITIONS} or {@link #TOPIC_ID}
- * @param demand what the property must be
- * @param when the deployments that the rule holds for; topics are created with the value in all of them
- * @param atStart what happens at start where the rule is broken
- * @param whileRunning what happens where the rule is broken while an instance runs
- * @param why what would happen otherwise
+ * @param demand the required value of the property
+ * @param when the deployments to which the rule applies; topics are created with the value in all of them
+ * @param atStart the reaction at start if the rule is broken
+ * @param whileRunning the reaction of a running instance if the rule is broken
+ * @param why the consequence of a broken rule
  */
 public record TopicRule(
         Set<TopicRole> roles,
@@ -26,14 +26,14 @@ public record TopicRule(
     static final String PARTITIONS = "partitions";
     static final String TOPIC_ID = "topic id";
 
-    /** The deployments that a rule holds for. */
+    /** The deployments to which a rule applies. */
     enum When {
         ALWAYS(""),
         /** The brokers set the time of signals. */
         BROKERS_SET_TIME(" (with `" + Settings.REQUIRE_LOG_APPEND_TIME + "=true`)"),
-        /** Producers may set the time of signals, so it can be any time. */
+        /** Producers may set any time for signals. */
         PRODUCERS_SET_TIME(" (with `" + Settings.REQUIRE_LOG_APPEND_TIME + "=false`)"),
-        /** Producers key by tenant. */
+        /** Producers use the tenant as the key. */
         KEYED_INGRESS(" (with `" + Settings.INGRESS_PARTITIONING + "=tenant`)");
 
         private final String text;
@@ -56,7 +56,7 @@ public record TopicRule(
         }
     }
 
-    /** What happens at start. */
+    /** The reaction at start. */
     public enum AtStart {
         FAIL("does not start"),
         WARN("warns");
@@ -72,13 +72,13 @@ public record TopicRule(
         }
     }
 
-    /** What happens while an instance runs. Ordered by severity. */
+    /** The reaction of a running instance. Ordered by severity. */
     enum WhileRunning {
-        /** Processing is still correct, or pausing would make it worse: log, metric and status only. */
+        /** Processing is still correct, or pausing would make it worse. Only logs, metrics and status show it. */
         REPORT("reports it"),
-        /** Processing would fail or decide wrongly: processing stops until the topic is as it must be again. */
+        /** Processing would fail or decide wrongly: it stops until the topic meets the rule again. */
         PAUSE("pauses until it is fixed"),
-        /** The topic is another one now: an operator must decide how to continue. */
+        /** The topic was replaced: an operator must decide how to continue. */
         STOP("ends, and says what to do");
 
         private final String text;
@@ -92,12 +92,12 @@ public record TopicRule(
         }
     }
 
-    /** What a property must be. */
+    /** The required value of a property. */
     sealed interface Demand {
-        /** For the documentation. */
+        /** Returns the text for the documentation. */
         String text();
 
-        /** The value that topics are created with; null if it depends on the deployment. */
+        /** Returns the value with which topics are created; null if it depends on the deployment. */
         default @Nullable String created() {
             return null;
         }
@@ -115,7 +115,7 @@ public record TopicRule(
         }
     }
 
-    /** A limit that must not exist: any negative value. */
+    /** No limit: any negative value. */
     record Unlimited() implements Demand {
         @Override
         public String text() {
@@ -142,7 +142,7 @@ public record TopicRule(
         }
     }
 
-    /** At least as long as the topics in {@code topic.signals} keep signals. */
+    /** At least the retention of the topics in {@code topic.signals}. */
     record IngressRetention() implements Demand {
         @Override
         public String text() {
@@ -150,7 +150,7 @@ public record TopicRule(
         }
     }
 
-    /** A partition for each shard; more stay empty. */
+    /** One partition for each shard; additional ones stay empty. */
     record Shards() implements Demand {
         @Override
         public String text() {
@@ -174,7 +174,7 @@ public record TopicRule(
         }
     }
 
-    /** Two replicas in sync where a topic has three or more. */
+    /** At least two replicas in sync if a topic has three or more. */
     record TwoInSync() implements Demand {
         @Override
         public String text() {
@@ -182,7 +182,7 @@ public record TopicRule(
         }
     }
 
-    /** What it was when the instance started, or more. */
+    /** At least the value at the instance's start. */
     record NotLowered() implements Demand {
         @Override
         public String text() {

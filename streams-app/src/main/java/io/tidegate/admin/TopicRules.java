@@ -34,15 +34,15 @@ import java.util.stream.Collectors;
 import org.apache.kafka.common.config.TopicConfig;
 
 /**
- * The table of everything that Tidegate's guarantees demand of topics: what they are created with, what is required at
- * start, and what is watched while an instance runs. {@code docs/topics.md} is generated from it.
+ * All properties of topics that Tidegate's guarantees depend on: the values at creation, those required at start, and those
+ * watched while an instance runs. {@code docs/topics.md} is generated from this table.
  */
 final class TopicRules {
     private static final String ANY_TIME = Long.toString(Long.MAX_VALUE);
     private static final long MESSAGE_BYTES_MIN = 16 * 1024;
     private static final long STATE_BYTES_MIN = 1024 * 1024;
 
-    /** A dead letter is the whole record with headers about it; so its topic takes a little more than the ingress. */
+    /** A dead letter is the whole record with added headers, so its topic accepts slightly larger records than the ingress. */
     private static final long DEAD_LETTER_BYTES = 1024 * 1024 + 64 * 1024;
 
     private static final Set<TopicRole> ALL_TOPICS = EnumSet.allOf(TopicRole.class);
@@ -269,7 +269,7 @@ final class TopicRules {
         return rule(roles, property, new Exactly(value), AtStart.WARN, WhileRunning.REPORT, why);
     }
 
-    /** The table as a page of documentation; a test checks that {@code docs/topics.md} is it. */
+    /** Returns the table as a documentation page; a test checks that {@code docs/topics.md} equals it. */
     static String markdown() {
         StringBuilder page = new StringBuilder("""
                 # Topic settings

@@ -24,9 +24,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Prepares the topics of a deployment: makes sure that no other application owns them, creates the missing ones as
- * {@link TopicPlan} says, and checks all of them by {@link TopicRules}. It never changes an existing topic, and writes nothing
- * before it knows that the existing topics are this application's.
+ * Prepares the topics of a deployment: checks that no other application owns them, creates the missing ones by {@link
+ * TopicPlan}, and checks all of them by {@link TopicRules}. Never changes an existing topic, and writes nothing before it has
+ * checked that this application owns the existing ones.
  */
 public final class TopicSetup implements AutoCloseable {
     /**
@@ -64,9 +64,9 @@ public final class TopicSetup implements AutoCloseable {
     }
 
     /**
-     * Makes sure that all topics are this application's, and as they must be.
+     * Checks that this application owns all topics and that they meet the rules. Creates the missing ones.
      *
-     * @throws AdminException naming all that is wrong with existing topics, each with the command that fixes it
+     * @throws AdminException listing all problems of existing topics, each with the command that fixes it
      */
     public Outcome ensure() {
         Set<String> existing = states.existing();
@@ -98,14 +98,16 @@ public final class TopicSetup implements AutoCloseable {
                 Math.max(sizes.recordBytesMax(), sizes.deadLetterBytesMax()) + RecordSizes.HEADROOM_BYTES);
     }
 
-    /** Without configs, limits turn inside out: known tenants are rejected, and signals that name no tenant are tenant 0's. */
+    /**
+     * Without configs, limits are inverted: configured tenants are rejected, and signals without a tenant count for tenant 0.
+     */
     private void warnOfLostConfigs(Set<String> existing, List<String> created) {
         String configs = settings.topics().configs();
         if (created.contains(configs) && existing.contains(settings.topics().accepted())) {
             LOG.warn(
                     "topic {} did not exist, and this application has run before: if it was deleted, the configs of all tenants"
                             + " are gone: their signals are rejected, and signals that name no tenant count for tenant 0, which"
-                            + " has no limits. Write them again before you go on: tidegate tenants apply -f FILE",
+                            + " has no limits. Write them again before you continue: tidegate tenants apply -f FILE",
                     configs);
         }
     }
@@ -126,7 +128,7 @@ public final class TopicSetup implements AutoCloseable {
         }
     }
 
-    /** Makes this application the owner of topics that another one owns, if that cannot mix up their records. */
+    /** Makes this application the owner of topics that another one owns, if this cannot mix up their records. */
     public List<String> takeOver() {
         return owners.takeOver(owned(states.existing()));
     }
@@ -140,7 +142,7 @@ public final class TopicSetup implements AutoCloseable {
         return states.of(roles);
     }
 
-    /** Existing topics that only one application may use: all except tenants' configs, which regions share. */
+    /** Returns the existing topics that only one application may use: all except tenants' configs, which regions share. */
     private Collection<TopicState> owned(Set<String> existing) {
         Map<String, TopicRole> roles = plan.roles();
         roles.keySet().retainAll(existing);
@@ -158,16 +160,16 @@ public final class TopicSetup implements AutoCloseable {
             }
         }
         if (!wrong.isEmpty()) {
-            throw new AdminException("topics are not as they must be:\n  " + String.join("\n  ", wrong));
+            throw new AdminException("topics do not meet the requirements:\n  " + String.join("\n  ", wrong));
         }
     }
 
-    /** The record sizes that all topics accept; Kafka's defaults as long as a topic is missing. */
+    /** Returns the record sizes that all topics accept; Kafka's defaults while a topic is missing. */
     public RecordSizes recordSizes() {
         return missing().isEmpty() ? sizes() : RecordSizes.kafkaDefaults();
     }
 
-    /** Asks for the settings of these topics alone: a command is run by users who may not see those of the others. */
+    /** Reads the settings of these topics only: users of commands may not have access to others. */
     private RecordSizes sizes() {
         Topics topics = settings.topics();
         Set<String> whole = new TreeSet<>(List.of(topics.byTenant(), topics.accepted(), topics.quotaExceeded()));
@@ -214,12 +216,12 @@ public final class TopicSetup implements AutoCloseable {
         }
     }
 
-    /** Forgets earlier topics of the same names, once it is known how to continue on the present ones. */
+    /** Forgets earlier topics of the same names, once the application can continue on the current ones. */
     public void settle() {
         owners.settle(current().values());
     }
 
-    /** The topics that do not exist; creates none. */
+    /** Returns the topics that do not exist; creates none. */
     public Set<String> missing() {
         Set<String> missing = new TreeSet<>(settings.allTopics());
         missing.addAll(settings.otherRegionsTopics());
@@ -227,7 +229,7 @@ public final class TopicSetup implements AutoCloseable {
         return missing;
     }
 
-    /** The rules that topics break; all topics must exist. */
+    /** Returns the rules that topics break. All topics must exist. */
     public List<TopicFinding> findings() {
         return new TopicCheck(settings).findings(current().values(), Map.of());
     }
@@ -237,7 +239,7 @@ public final class TopicSetup implements AutoCloseable {
         owners.check(owned(states.existing()));
     }
 
-    /** How the settings here differ from those of the instance that started last; null if they do not. */
+    /** Returns how the settings here differ from those of the instance that started last; null if they do not. */
     public @Nullable String differenceOfSettings() {
         return owned(states.existing()).stream()
                 .filter(topic -> topic.role() == TopicRole.ACCEPTED)
@@ -246,32 +248,32 @@ public final class TopicSetup implements AutoCloseable {
                 .orElse(null);
     }
 
-    /** Checks the topics while an instance runs, against what they are now. */
+    /** Returns a watch that compares the topics with their current state while an instance runs. */
     public TopicWatch watch() {
         return new TopicWatch(settings, states, statePartitions, plan, owners, current());
     }
 
-    /** Checks that the brokers have the features that are relied on. */
+    /** Checks that the brokers have the required features. */
     public void checkFeatures() {
         cluster.checkFeatures();
     }
 
-    /** Sets what brokers must know about the group. */
+    /** Sets the group settings that brokers need. */
     public void applyGroupSettings() {
         cluster.applyGroupSettings();
     }
 
-    /** The identity that the files of a data directory are bound to. */
+    /** Returns the identity to which the files of a data directory are bound. */
     public Map<String, String> identity() {
         return cluster.identity();
     }
 
     /**
-     * Checks, before records flow, that Kafka still has what this application's state and files follow.
+     * Checks, before records flow, that Kafka still has the records that this application's state and files follow.
      *
-     * @param applied how far the files of each shard follow {@code signals-accepted}
+     * @param applied the position in {@code signals-accepted} up to which the files of each shard are written
      * @param recreated of {@link Outcome}
-     * @throws AdminException saying what is gone, and what can be done
+     * @throws AdminException naming the missing records and the remedies
      */
     public void checkContinuity(Map<Integer, Long> applied, Set<String> recreated) {
         cluster.checkContinuity(applied, recreated);
@@ -281,7 +283,7 @@ public final class TopicSetup implements AutoCloseable {
         return cluster;
     }
 
-    /** Whether a partition of any topic has committed records from an offset up to, without, another. */
+    /** Returns whether a partition of any topic has committed records in a range of offsets; the end is exclusive. */
     public boolean hasRecords(TopicPartition partition, long from, long to) {
         return TopicReader.hasRecords(settings, partition, from, to);
     }
@@ -292,6 +294,6 @@ public final class TopicSetup implements AutoCloseable {
 
     @Override
     public void close() {
-        admin.close(Duration.ZERO); // every call was waited for, or given up
+        admin.close(Duration.ZERO); // all calls have completed or been abandoned
     }
 }

@@ -4,9 +4,9 @@ import java.util.Map;
 import org.apache.kafka.common.Uuid;
 
 /**
- * What the brokers say about one topic.
+ * The state of one topic, as the brokers report it.
  *
- * @param config the settings in force, inherited ones included
+ * @param config the settings in force, including inherited ones
  */
 record TopicState(String name, TopicRole role, Uuid id, int partitions, int replicas, Map<String, String> config) {
     TopicState {

@@ -16,7 +16,7 @@ import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 
-/** Asks the brokers how topics are. */
+/** Reads the state of topics from the brokers. */
 final class TopicStates {
     private static final Duration APPEARS_WITHIN = Duration.ofSeconds(30);
     private static final long POLL_MS = 50;
@@ -33,7 +33,7 @@ final class TopicStates {
         return KafkaAnswers.get(admin.listTopics().names(), "listing the topics of " + brokers);
     }
 
-    /** The topics that exist, of those with a role, in the order of the roles. */
+    /** Returns the existing topics among those with a role, in the order of the roles. */
     Map<String, TopicState> existing(Map<String, TopicRole> roles) {
         Set<String> existing = existing();
         Map<String, TopicRole> found = new LinkedHashMap<>(roles);
@@ -41,7 +41,7 @@ final class TopicStates {
         return of(found);
     }
 
-    /** @param roles topics that exist, or were created a moment ago and are not known to every broker yet */
+    /** @param roles topics that exist, or were created a moment ago and may be unknown to some brokers */
     Map<String, TopicState> of(Map<String, TopicRole> roles) {
         Map<String, TopicDescription> described = described(roles.keySet());
         Map<String, Map<String, String>> configs = configs(roles.keySet());
@@ -57,7 +57,7 @@ final class TopicStates {
         return states;
     }
 
-    /** Whether the brokers say that there is no such topic; false also if the caller may not know. */
+    /** Returns whether the brokers report that there is no such topic; false also if the caller lacks the permission. */
     boolean isMissing(String name) {
         try {
             var unused = KafkaAnswers.get(admin.describeTopics(List.of(name)).allTopicNames(), "describing " + name);
@@ -89,7 +89,7 @@ final class TopicStates {
         return configs;
     }
 
-    /** Asks again while it fails: each question goes to any broker, and one may not know a new topic yet. */
+    /** Repeats a query while it fails: each query goes to any broker, and one may not know a new topic yet. */
     static <T> T onceKnown(Supplier<T> question, Duration within) {
         long deadline = System.nanoTime() + within.toNanos();
         while (true) {

@@ -22,10 +22,11 @@ import org.apache.kafka.common.errors.WakeupException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Selects records of topics by time and content: the last ones, or all, by time over all partitions; then those that arrive.
+ * Selects records of topics by time and content: the last ones, or all, in the order of time over all partitions; then those
+ * that arrive.
  *
- * <p>A partition is nearly in the order of time: a record carries the time of the signal, not of the write. Sorting all would
- * take memory without bound, so records are merged over the partitions and then sorted within a window of records and bytes.
+ * <p>A partition is almost in the order of time: a record carries the time of the signal, not of the write. Sorting everything
+ * would take unbounded memory, so records are merged over the partitions and then sorted within a window of records and bytes.
  *
  * <p>Not thread-safe.
  */
@@ -40,7 +41,7 @@ public final class TopicTail {
     private static final int WINDOW_RECORDS_MAX = 10_000;
     private static final long WINDOW_BYTES_MAX = 32L * 1024 * 1024;
 
-    /** How far {@link #last} looks back at first, and by which factor it looks further. */
+    /** How many offsets {@link #last} looks back at first, and the factor by which it widens the range. */
     private static final long SPAN_MIN = 500;
 
     private static final int WIDER = 4;
@@ -53,9 +54,9 @@ public final class TopicTail {
     private final Map<TopicPartition, Long> ends;
 
     /**
-     * Selects among the records that exist now.
+     * Selects among the existing records.
      *
-     * @param consumer is assigned other partitions and positions
+     * @param consumer will be assigned other partitions and positions
      * @param since the earliest time, inclusive; null = the first record
      * @param until the latest time, exclusive; null = the last record
      */
@@ -79,7 +80,7 @@ public final class TopicTail {
                 && wanted.test(record);
     }
 
-    /** Where the first record of the range can be, in each partition. */
+    /** Returns where the first record of the range can be, in each partition. */
     private Map<TopicPartition, Long> begins() {
         Map<TopicPartition, Long> begins = new HashMap<>(consumer.beginningOffsets(partitions));
         if (since != null) {
@@ -94,7 +95,7 @@ public final class TopicTail {
         return begins;
     }
 
-    /** Hands on the newest {@code max} records that are wanted, the oldest of them first. Reads no further back than it must. */
+    /** Passes on the newest {@code max} wanted records, oldest first. Reads no further back than necessary. */
     public void last(int max, java.util.function.Consumer<ConsumerRecord<byte[], byte[]>> each) {
         Map<TopicPartition, Long> begins = begins();
         PriorityQueue<ConsumerRecord<byte[], byte[]>> newest = new PriorityQueue<>(BY_TIME);
@@ -135,7 +136,7 @@ public final class TopicTail {
         }
     }
 
-    /** Hands on all records that are wanted, by time, as long as {@code goesOn}. */
+    /** Passes on all wanted records, by time, as long as {@code goesOn} returns true. */
     public void all(BooleanSupplier goesOn, java.util.function.Consumer<ConsumerRecord<byte[], byte[]>> each) {
         Map<TopicPartition, Long> begins = begins();
         consumer.assign(partitions);
@@ -185,7 +186,10 @@ public final class TopicTail {
         return oldest;
     }
 
-    /** Hands on the wanted records that arrive after this was made, until {@code done}, which is asked between polls. */
+    /**
+     * Passes on the wanted records that arrive after this object was created, until {@code done}, which is called between
+     * polls, returns true.
+     */
     public void follow(BooleanSupplier done, java.util.function.Consumer<ConsumerRecord<byte[], byte[]>> each) {
         consumer.assign(partitions);
         partitions.forEach(partition -> consumer.seek(partition, ends.get(partition)));
@@ -202,7 +206,7 @@ public final class TopicTail {
         }
     }
 
-    /** Sorts what is nearly sorted. */
+    /** Sorts records that are almost sorted. */
     private static final class Window {
         private final PriorityQueue<ConsumerRecord<byte[], byte[]>> records = new PriorityQueue<>(BY_TIME);
         private final BooleanSupplier goesOn;
@@ -241,7 +245,7 @@ public final class TopicTail {
         }
     }
 
-    /** Fails where nothing arrives for long: a consumer waits indefinitely for a broker that is gone. */
+    /** Fails if nothing arrives for long: a consumer waits indefinitely for a lost broker. */
     private static final class Silence {
         private final Collection<TopicPartition> partitions;
         private long sinceNanos = System.nanoTime();

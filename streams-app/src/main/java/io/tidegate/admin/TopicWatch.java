@@ -14,16 +14,16 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Checks topics while an instance runs, against {@link TopicRules} and against what they were when it started, and whether
- * {@linkplain SettingsAgreement settings} agree with those of other instances. A topic that
- * is another one, or gone, ends an instance, so that is believed only when two checks in a row say it. Not thread-safe.
+ * Checks topics while an instance runs, against {@link TopicRules} and against their state at its start, and compares
+ * {@linkplain SettingsAgreement settings} with those of other instances. A topic that was replaced or deleted ends the
+ * instance, but only if two consecutive checks find it. Not thread-safe.
  */
 public final class TopicWatch {
     /**
-     * What is wrong now.
+     * The current problems.
      *
-     * @param findings all of it
-     * @param pausing those that processing must wait for
+     * @param findings all problems
+     * @param pausing those for which processing must pause
      * @param ending those that end the instance
      */
     public record Report(List<String> findings, List<String> pausing, List<String> ending) {}
@@ -56,7 +56,7 @@ public final class TopicWatch {
     /**
      * Adds the partitions that topics of the state lack.
      *
-     * @return the topics as they are then; where partitions cannot be added, the check finds it
+     * @return the topics afterwards; if partitions cannot be added, the check reports it
      */
     private Map<String, TopicState> level(Map<String, TopicState> now) {
         try {
@@ -80,7 +80,7 @@ public final class TopicWatch {
         }
     }
 
-    /** @throws AdminException if the brokers do not say */
+    /** @throws AdminException if the brokers do not answer */
     public Report check() {
         Map<String, TopicState> now = level(states.existing(plan.roles()));
         now.forEach(atStart::putIfAbsent);

@@ -67,7 +67,7 @@ final class StatusApi {
             not.add(
                     api.view.notices().pausedBecause().contains("the disk is nearly full")
                             ? "paused: the disk is nearly full"
-                            : "paused: topics are not as they must be");
+                            : "paused: topics do not meet the requirements");
         }
         api.view
                 .ownerlessShards()

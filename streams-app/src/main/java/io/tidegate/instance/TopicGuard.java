@@ -77,7 +77,8 @@ final class TopicGuard implements AutoCloseable {
         if (!report.ending().isEmpty()) {
             instance.end(new AdminException(String.join("; ", report.ending())));
         } else if (!report.pausing().isEmpty()) {
-            instance.pause(PauseCause.TOPICS, "topics are not as they must be: " + String.join("; ", report.pausing()));
+            instance.pause(
+                    PauseCause.TOPICS, "topics do not meet the requirements: " + String.join("; ", report.pausing()));
         } else {
             instance.resume(PauseCause.TOPICS);
         }

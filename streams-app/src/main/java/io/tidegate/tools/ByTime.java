@@ -7,18 +7,18 @@ import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Merges several sequences by time, each in its own order, reading on only in the one that is needed next. In memory is what
- * one read of each sequence yields. Not thread-safe.
+ * Merges several sequences by time. Each keeps its own order, and only the sequence that is needed next is read further. Holds
+ * one batch of each sequence in memory. Not thread-safe.
  */
 final class ByTime<T> {
-    /** A sequence that is read in parts. */
+    /** A sequence that is read in batches. */
     @FunctionalInterface
     interface Parts<T> {
         /**
-         * Reads on.
+         * Reads the next batch.
          *
-         * @param into receives the next elements
-         * @return false if there are no more behind them
+         * @param into receives the elements
+         * @return false if the sequence has no more elements after them
          */
         boolean read(Deque<T> into);
     }
@@ -49,7 +49,7 @@ final class ByTime<T> {
         this.timeMs = timeMs;
     }
 
-    /** The oldest of the elements that are next in their sequences, of the first of these if there are several; null at the end. */
+    /** Returns the oldest head of all sequences, the first of several equally old ones; null at the end. */
     @Nullable
     T next() {
         Sequence<T> oldest = null;

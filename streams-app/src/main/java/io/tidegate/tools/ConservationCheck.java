@@ -37,19 +37,19 @@ import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The check that every signal ended in exactly one place: reads the ingress topics, all outcomes and the WAL, and
- * matches them record by record by source position.
+ * Checks that each signal has exactly one outcome: reads the ingress topics, all outcomes and the WAL, and matches them record
+ * by record by source position.
  *
- * <p>Only what every side can still know is judged: source positions that the ingress topic no longer has are left out.
- * Memory: about five bytes for each signal that the topic holds.
+ * <p>Source positions that the ingress topic no longer holds are not checked. Needs about five bytes of memory for each signal
+ * in the topic.
  */
 public final class ConservationCheck {
-    /** Findings that are listed one by one; the rest is counted. */
+    /** Findings that are listed individually; further ones are only counted. */
     private static final int FINDINGS_MAX = 100;
 
     private static final Duration SETTLE_STEP = Duration.ofMillis(200);
 
-    /** One tenant's sums. */
+    /** The sums of one tenant. */
     public static final class Account {
         private long in;
         private long accepted;
@@ -71,7 +71,7 @@ public final class ConservationCheck {
             return inWal;
         }
 
-        /** Accepted, and no longer in the WAL because that was asked. */
+        /** Accepted signals that the WAL no longer has because a prune was requested. */
         public long pruned() {
             return pruned;
         }
@@ -80,12 +80,12 @@ public final class ConservationCheck {
             return deadLettered;
         }
 
-        /** Sent on to another region. */
+        /** Signals that were forwarded to another region. */
         public long forwarded() {
             return forwarded;
         }
 
-        /** By reason. */
+        /** Rejected signals by reason. */
         public Map<String, Long> rejected() {
             return rejected;
         }
@@ -100,11 +100,11 @@ public final class ConservationCheck {
     }
 
     /**
-     * The result.
+     * The result of a check.
      *
-     * @param accounts by tenant; records whose tenant cannot be told are under null's stand-in, {@code "?"}
-     * @param findings what is wrong, the first {@value #FINDINGS_MAX}
-     * @param findingCount how many there are
+     * @param accounts by tenant; records without a recognizable tenant are under {@code "?"}
+     * @param findings the first {@value #FINDINGS_MAX} violations
+     * @param findingCount the number of all violations
      */
     public record Balance(Map<String, Account> accounts, List<String> findings, long findingCount) {
         public boolean balanced() {
@@ -131,8 +131,8 @@ public final class ConservationCheck {
     private long findingCount;
 
     /**
-     * Holds the signals that refer to their tenant by a name until their outcome says who that was: configs change, so the name
-     * can be another tenant's by now. What stays here came out nowhere.
+     * Holds the signals that refer to their tenant by name until their outcome gives the tenant id. Configs change, so the name
+     * can belong to another tenant by now. Signals that remain here have no outcome.
      */
     private final Account byName = new Account();
 
@@ -143,7 +143,7 @@ public final class ConservationCheck {
                 settings.tenantSource(), new SignalReader(settings.signalMapping(), RegistrySchemas.in(settings)));
     }
 
-    /** What is known of one ingress partition. */
+    /** The signals and outcomes of one ingress partition. */
     private static final class Source {
         final BitSet in = new BitSet();
         final BitSet out = new BitSet();
@@ -173,24 +173,27 @@ public final class ConservationCheck {
         }
     }
 
-    /** A tenant's numbers in {@code signals-accepted}. */
+    /** The sequence numbers of one tenant in {@code signals-accepted}. */
     private static final class Numbers {
         long first = -1;
         long next = -1;
 
-        /** Below it the WAL may have been pruned: the largest number asked for, as far as records had come. */
+        /**
+         * The WAL may have been pruned below this sequence number: the highest one requested, limited to the records that
+         * existed.
+         */
         long prunedBelow;
 
-        /** Where the WAL begins; only of a tenant that was pruned. */
+        /** The first sequence number in the WAL; set only if the tenant was pruned. */
         long walBegins;
     }
 
     /**
-     * Checks.
+     * Runs the check.
      *
-     * @param dirs the data directories of all instances; a replica's copy may stand for another's
-     * @param settleWithin how long signals that are on their way are waited for while none of them arrives
-     * @param progress told what is being read
+     * @param dirs the data directories of all instances; a replica's copy can replace a missing one
+     * @param settleWithin how long to wait for signals without an outcome while none of their outcomes arrives
+     * @param progress receives a line for each step
      */
     public Balance check(List<DataDir> dirs, Duration settleWithin, Consumer<String> progress) throws IOException {
         try (TopicReader signals = new TopicReader(settings, topics.signals());
@@ -202,7 +205,7 @@ public final class ConservationCheck {
             outcomes.readToEnd(this::outcome);
             StallDetector stall = new StallDetector(settleWithin);
             for (long missing = missing(); missing > 0 && stall.with(missing); missing = missing()) {
-                progress.accept("waiting for %d signals that are on their way".formatted(missing));
+                progress.accept("waiting for %d signals that have no outcome yet".formatted(missing));
                 long stepEnd = System.nanoTime() + SETTLE_STEP.toNanos();
                 outcomes.follow(() -> System.nanoTime() > stepEnd, this::outcome);
             }
@@ -213,7 +216,7 @@ public final class ConservationCheck {
             readWal(dirs, stall);
         }
         if (accepted.values().stream().anyMatch(numbers -> numbers.prunedBelow > 0)) {
-            progress.accept("reading what was pruned");
+            progress.accept("reading pruned signals");
             try (TopicReader again = new TopicReader(settings, List.of(topics.accepted()))) {
                 again.readToEnd(this::pruned);
             }
@@ -256,7 +259,7 @@ public final class ConservationCheck {
     private void outcome(ConsumerRecord<byte[], byte[]> record) {
         Outcome outcome = outcomeIn(record.topic());
         if (outcome == Outcome.FORWARDED && Residency.forwardedFrom(record.headers()) == null) {
-            return; // another region's own
+            return; // written by another region
         }
         NumberedKey key = outcome == Outcome.ACCEPTED ? NumberedKey.tryParse(record.key()) : null;
         if (outcome == Outcome.ACCEPTED && key == null) {
@@ -277,7 +280,7 @@ public final class ConservationCheck {
             tenant = key.tenant();
             number(key, record);
         } else if (outcome == Outcome.FORWARDED) {
-            tenant = null; // as the signal itself says
+            tenant = null; // the tenant that the signal itself names
         } else {
             String text = TidegateHeaders.text(record.headers(), TidegateHeaders.TENANT);
             tenant = text == null ? null : TenantId.tryParse(text);
@@ -286,24 +289,24 @@ public final class ConservationCheck {
                 ? Residency.forwardedFrom(record.headers())
                 : SourcePosition.in(record.headers());
         if (position == null) {
-            find("%s-%d@%d carries no source position".formatted(record.topic(), record.partition(), record.offset()));
+            find("%s-%d@%d has no source position".formatted(record.topic(), record.partition(), record.offset()));
             return;
         }
         Source source = sources.get(new TopicPartition(position.topic(), position.partition()));
         if (source == null || position.offset() < source.first) {
-            return; // older than what the ingress topic remembers
+            return; // older than the beginning of the ingress topic
         }
         int index = source.index(position.offset());
         if (!source.in.get(index)) {
-            // Came after the ingress topic was read; not part of this check.
+            // Arrived after the ingress topic was read: not part of this check.
             return;
         }
         if (source.out.get(index)) {
-            find("%s came out twice, the second time as %s-%d@%d"
+            find("%s has two outcomes, the second is %s-%d@%d"
                     .formatted(position, record.topic(), record.partition(), record.offset()));
         }
         source.out.set(index);
-        // A dead letter need not name its tenant; whatever names one must name the right one.
+        // A dead letter need not name its tenant, but if an outcome names a tenant, it must be the right one.
         Account account = source.owner(index);
         if (account == byName) {
             account = account(tenant);
@@ -312,7 +315,7 @@ public final class ConservationCheck {
             source.owner(index, account);
         }
         if (tenant != null && account(tenant) != account) {
-            find("%s is of another tenant than %s, which %s-%d@%d names"
+            find("%s belongs to another tenant than %s, which %s-%d@%d names"
                     .formatted(position, tenant, record.topic(), record.partition(), record.offset()));
         }
         switch (outcome) {
@@ -326,13 +329,12 @@ public final class ConservationCheck {
         }
     }
 
-    /** Where an outcome may have been that was not found. */
+    /** Reports records that were deleted from an outcome topic: a missing outcome may have been among them. */
     private void deleted(TopicPartition partition, long begins) {
         if (begins > 0) {
-            find(
-                    ("records of %s below %d were deleted: what seems to have come out nowhere may have come out there. Keep them"
-                                    + " longer than signals (retention.ms)")
-                            .formatted(partition, begins));
+            find(("records of %s below %d were deleted: signals without an outcome may have had theirs there. Keep them"
+                            + " longer than signals (retention.ms)")
+                    .formatted(partition, begins));
         }
     }
 
@@ -346,7 +348,7 @@ public final class ConservationCheck {
         if (numbers.first < 0) {
             numbers.first = key.seq();
         } else if (key.seq() != numbers.next) {
-            find("tenant %s: %s-%d@%d has the number %d, %d is expected"
+            find("tenant %s: %s-%d@%d has sequence number %d, expected %d"
                     .formatted(
                             key.tenant(),
                             record.topic(),
@@ -358,7 +360,7 @@ public final class ConservationCheck {
         numbers.next = key.seq() + 1;
     }
 
-    /** Which of the accepted records are rightly not in the WAL: those before its beginning, where that was pruned. */
+    /** Marks an accepted record as pruned if it lies before the beginning of a WAL that was pruned. */
     private void pruned(ConsumerRecord<byte[], byte[]> record) {
         SourcePosition position = record.value() == null ? null : SourcePosition.in(record.headers());
         NumberedKey key = NumberedKey.tryParse(record.key());
@@ -386,7 +388,7 @@ public final class ConservationCheck {
         return missing;
     }
 
-    /** Ends when a number has not changed for a time: a long backlog that drains is no fault. */
+    /** Stops a wait when a count has not changed for a time. A long backlog that drains is not a stall. */
     private static final class StallDetector {
         private final Duration within;
         private long last = -1;
@@ -406,7 +408,7 @@ public final class ConservationCheck {
         }
     }
 
-    /** Each tenant's WAL is read from the copy that reaches furthest. */
+    /** Reads each tenant's WAL from the copy that reaches furthest. */
     private void readWal(List<DataDir> dirs, StallDetector stall) throws IOException {
         for (TenantId tenant : accepted.keySet()) {
             Numbers numbers = accepted.get(tenant);
@@ -414,7 +416,7 @@ public final class ConservationCheck {
             boolean complete = false;
             while (!complete) {
                 DataDir best = furthest(dirs, tenant);
-                // Where all is pruned there is no segment that could say where the log ends.
+                // If everything is pruned, no segment shows where the log ends.
                 long end = best == null ? numbers.prunedBelow : endOf(best, tenant);
                 if (numbers.prunedBelow > 0) {
                     long begins =
@@ -482,7 +484,7 @@ public final class ConservationCheck {
         try (WalReader reader = WalReader.open(dir, tenant, 0)) {
             for (WalRecord record = reader.next(); record != null; record = reader.next()) {
                 if (next >= 0 && record.seq() != next) {
-                    find("tenant %s: the WAL has the number %d where %d is expected"
+                    find("tenant %s: the WAL has sequence number %d, expected %d"
                             .formatted(tenant, record.seq(), next));
                 }
                 next = record.seq() + 1;
@@ -496,7 +498,7 @@ public final class ConservationCheck {
     private void stored(TenantId tenant, WalRecord record) {
         SourcePosition position = SourcePosition.in(new RecordHeaders(record.headers()));
         if (position == null) {
-            find("tenant %s: the WAL's record %d carries no source position".formatted(tenant, record.seq()));
+            find("tenant %s: record %d of the WAL has no source position".formatted(tenant, record.seq()));
             return;
         }
         Source source = sources.get(new TopicPartition(position.topic(), position.partition()));
@@ -510,7 +512,7 @@ public final class ConservationCheck {
         }
         source.wal.set(index);
         if (account(tenant) != source.owner(index)) {
-            find("%s is of another tenant than %s, whose WAL has it as record %d"
+            find("%s belongs to another tenant than %s, whose WAL has it as record %d"
                     .formatted(position, tenant, record.seq()));
         }
         source.owner(index).inWal++;
@@ -520,7 +522,7 @@ public final class ConservationCheck {
         sources.forEach((partition, source) -> {
             for (int index = source.in.nextSetBit(0); index >= 0; index = source.in.nextSetBit(index + 1)) {
                 if (!source.out.get(index)) {
-                    find("%s@%d came out nowhere".formatted(partition, source.first + index));
+                    find("%s@%d has no outcome".formatted(partition, source.first + index));
                 }
             }
             BitSet differing = (BitSet) source.accepted.clone();
@@ -569,7 +571,7 @@ public final class ConservationCheck {
         }
     }
 
-    /** Tenants in the order of their ids, nobody last. */
+    /** Compares tenants by id; unknown tenants are last. */
     private static int byNumber(String left, String right) {
         int byLength = Integer.compare(left.length(), right.length());
         if (left.equals(NOBODY) || right.equals(NOBODY)) {

@@ -13,15 +13,16 @@ import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.common.TopicPartition;
 
 /**
- * Records that brokers deleted before the group read them: a partition of an input begins above the offset that the group has
- * committed. What was there is lost. An instance that runs reports the same when it comes to the place, and goes on after it.
+ * Finds records that brokers deleted before the group read them: the partition of an input begins above the offset that the
+ * group has committed. The records between are lost. A running instance reports the same loss when it reaches the gap, and
+ * continues after it.
  */
 final class DeletedUnread {
     /**
-     * Offsets of one partition, both inclusive; some of them can be marks of transactions.
+     * Offsets of one partition, both inclusive. Some of them can be transaction markers.
      *
-     * @param firstOffset that the group has not read
-     * @param lastOffset before the one where the partition begins now
+     * @param firstOffset the first offset that the group has not read
+     * @param lastOffset the offset before the partition's current beginning
      */
     record Range(TopicPartition partition, long firstOffset, long lastOffset) {
         long recordsAtMost() {
@@ -31,7 +32,7 @@ final class DeletedUnread {
 
     private DeletedUnread() {}
 
-    /** @throws io.tidegate.admin.AdminException if the brokers do not say */
+    /** @throws io.tidegate.admin.AdminException if the brokers do not answer */
     static List<Range> find(Admin admin, Settings settings) {
         List<String> inputs = settings.topics().inputs();
         Map<TopicPartition, Long> positions = new TreeMap<>(
@@ -43,7 +44,7 @@ final class DeletedUnread {
         });
         Map<TopicPartition, OffsetSpec> earliest =
                 positions.keySet().stream().collect(Collectors.toMap(one -> one, one -> OffsetSpec.earliest()));
-        var beginnings = KafkaAnswers.get(admin.listOffsets(earliest).all(), "asking where the inputs begin");
+        var beginnings = KafkaAnswers.get(admin.listOffsets(earliest).all(), "reading where the inputs begin");
         List<Range> deleted = new ArrayList<>();
         positions.forEach((partition, position) -> {
             long beginning = beginnings.get(partition).offset();

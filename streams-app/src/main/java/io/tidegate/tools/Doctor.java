@@ -49,11 +49,11 @@ import org.apache.kafka.common.acl.AclOperation;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Looks for what keeps an instance from running well, from here and with these settings, and changes nothing but a file of
- * its own for a moment, to time the disk. Each finding is one line, with its remedy.
+ * Looks for problems that keep an instance from running well, from this machine and with these settings. It changes nothing,
+ * except that it writes a temporary file to time the disk. Each finding is one line with its remedy.
  */
 public final class Doctor {
-    /** How bad a finding is. */
+    /** The severity of a finding. */
     public enum Level {
         OK,
         WARN,
@@ -61,9 +61,9 @@ public final class Doctor {
     }
 
     /**
-     * One thing that was looked at.
+     * The result of one examination.
      *
-     * @param fix what to do; null if there is nothing to do, or if the text says it
+     * @param fix the remedy; null if none is needed or the text contains it
      */
     public record Finding(
             Level level, String area, String text, @Nullable String fix) {
@@ -116,7 +116,7 @@ public final class Doctor {
                     "schemas",
                     e.getMessage(),
                     "signals whose schemas are not in memory wait in Kafka until it answers; check the settings"
-                            + " schema.registry.…, and the way from here to there");
+                            + " schema.registry.…, and the network between here and the registry");
         }
     }
 
@@ -128,7 +128,7 @@ public final class Doctor {
         add(Level.OK, area, text, null);
     }
 
-    /** Whether at least one of the brokers to begin with can be connected to. */
+    /** Returns whether at least one bootstrap server accepts connections. */
     private boolean brokers() {
         boolean any = false;
         for (Attempt attempt : BootstrapServers.connect(settings)) {
@@ -137,7 +137,7 @@ public final class Doctor {
                         Level.FAIL,
                         "broker",
                         "%s cannot be connected to: %s".formatted(attempt.server(), attempt.unreachable()),
-                        "start the broker, or name another with --bootstrap-server; look at firewalls between here and there");
+                        "start the broker, or name another with --bootstrap-server; check firewalls on the way");
             } else if (attempt.notKafka() != null) {
                 add(
                         Level.FAIL,
@@ -145,7 +145,7 @@ public final class Doctor {
                         "%s does not answer as Kafka: %s".formatted(attempt.server(), attempt.notKafka()),
                         "name the port of a Kafka listener with --bootstrap-server, and its protocol with kafka.security.protocol");
             } else {
-                ok("broker", attempt.server() + " can be connected to");
+                ok("broker", attempt.server() + " accepts connections");
                 any = true;
             }
         }
@@ -165,12 +165,12 @@ public final class Doctor {
             add(
                     Level.FAIL,
                     "broker",
-                    "the broker accepts connections, and does not answer as Kafka: " + root(e),
-                    "look at kafka.security.protocol and its settings, and whether the port is that of a Kafka listener");
+                    "the broker accepts connections but does not answer as Kafka: " + root(e),
+                    "check kafka.security.protocol and its settings, and that the port belongs to a Kafka listener");
         }
     }
 
-    /** A broker is asked for the addresses of all, and clients go on with these, whatever address they began with. */
+    /** Connects to every address that the brokers advertise: after the bootstrap, clients use only these. */
     boolean advertised(Iterable<Node> nodes) {
         boolean all = true;
         for (Node node : nodes) {
@@ -178,17 +178,18 @@ public final class Doctor {
             if (why == null) {
                 ok(
                         "listener",
-                        "broker %s is at %s:%d, as it advertises".formatted(node.id(), node.host(), node.port()));
+                        "broker %s can be reached at its advertised address %s:%d"
+                                .formatted(node.id(), node.host(), node.port()));
                 continue;
             }
             all = false;
             add(
                     Level.FAIL,
                     "listener",
-                    "broker %s says that it is at %s:%d, which cannot be reached from here: %s"
+                    "broker %s advertises %s:%d, which cannot be reached from here: %s"
                             .formatted(node.id(), node.host(), node.port(), why),
-                    "the address that clients go on with is the broker's advertised.listeners, not the one they began with:"
-                            + " advertise one that can be reached from here, or use the listener that is meant for here");
+                    "after the bootstrap, clients use the addresses of advertised.listeners, not the one they connected to first:"
+                            + " advertise one that can be reached from here, or use the listener that is meant for clients here");
         }
         return all;
     }
@@ -212,7 +213,7 @@ public final class Doctor {
                 ok("owner", "no other application owns one of the topics");
             });
             if (!owned) {
-                // What these settings want of the topics is not what their owner wants: a remedy could not be undone.
+                // Remedies for these settings could harm the topics of their owner.
                 return;
             }
             guarded("settings", () -> {
@@ -238,7 +239,7 @@ public final class Doctor {
                         finding.text(),
                         finding.remedy() == null ? null : finding.remedy().toString()));
                 if (broken.isEmpty()) {
-                    ok("topics", "all exist, and are as they must be");
+                    ok("topics", "all exist with the required settings");
                 }
                 permissions(admin);
                 clock(admin);
@@ -254,7 +255,7 @@ public final class Doctor {
         }
     }
 
-    /** Reads the newest records of each ingress topic as an instance would. */
+    /** Reads the newest records of each ingress topic as an instance does. */
     private void signals(TopicSetup setup) {
         SignalPreview preview = new SignalPreview(settings, setup.recordSizes());
         for (String topic : settings.topics().signals()) {
@@ -264,7 +265,9 @@ public final class Doctor {
         }
     }
 
-    /** What the brokers say that this principal may do with each topic; other rights show only when they are used. */
+    /**
+     * Checks the principal's permissions on each topic. The brokers do not report its other permissions before it uses them.
+     */
     private void permissions(Admin admin) {
         Map<String, Set<AclOperation>> needed = new TreeMap<>();
         settings.topics().signals().forEach(topic -> needed.put(topic, Set.of(AclOperation.READ)));
@@ -281,7 +284,7 @@ public final class Doctor {
         Map<String, TopicDescription> described = KafkaAnswers.get(
                 admin.describeTopics(needed.keySet(), new DescribeTopicsOptions().includeAuthorizedOperations(true))
                         .allTopicNames(),
-                "asking what is allowed");
+                "asking for permissions");
         boolean all = true;
         for (Map.Entry<String, Set<AclOperation>> need : needed.entrySet()) {
             Set<AclOperation> may = described.get(need.getKey()).authorizedOperations();
@@ -304,11 +307,11 @@ public final class Doctor {
         if (all) {
             ok(
                     "acl",
-                    "the topics may be read and written as needed; rights on group and transactions cannot be asked for");
+                    "the principal has the permissions that it needs on topics; those on group and transactions cannot be checked");
         }
     }
 
-    /** The newest signal is never younger than now; where it is, one of the clocks is wrong by at least that. */
+    /** Checks that the newest signal is not dated in the future. If it is, one of the clocks is wrong by at least that much. */
     private void clock(Admin admin) {
         long nowMs = System.currentTimeMillis();
         Map<TopicPartition, OffsetSpec> newest = new HashMap<>();
@@ -317,7 +320,7 @@ public final class Doctor {
         described.forEach((name, topic) -> topic.partitions()
                 .forEach(one -> newest.put(new TopicPartition(name, one.partition()), OffsetSpec.maxTimestamp())));
         long aheadMs =
-                KafkaAnswers.get(admin.listOffsets(newest).all(), "asking for the newest signals").values().stream()
+                KafkaAnswers.get(admin.listOffsets(newest).all(), "finding the newest signals").values().stream()
                         .mapToLong(offset -> offset.timestamp() - nowMs)
                         .max()
                         .orElse(0);
@@ -341,7 +344,7 @@ public final class Doctor {
                     Level.WARN,
                     "transactions",
                     String.valueOf(e.getMessage()),
-                    "the user who runs this needs READ on Tidegate's topics and on __consumer_offsets, and DESCRIBE on both");
+                    "the principal of this command needs READ on Tidegate's topics and on __consumer_offsets, and DESCRIBE on both");
             return;
         }
         for (OpenTransactions.OpenTransaction one : stuck) {
@@ -400,7 +403,7 @@ public final class Doctor {
         }
     }
 
-    /** Whether an instance uses the directory. */
+    /** Returns whether an instance uses the directory. */
     private boolean dataDir() {
         DataDir dir = new DataDir(settings.dataDir());
         Path root = dir.root();
@@ -410,13 +413,13 @@ public final class Doctor {
                 parent = parent.getParent();
             }
             if (parent != null && Files.isWritable(parent)) {
-                ok("data dir", root + " is not there yet, and can be made");
+                ok("data dir", root + " does not exist yet and can be created");
             } else {
                 add(
                         Level.FAIL,
                         "data dir",
-                        "%s is not there, and %s cannot be written to".formatted(root, parent),
-                        "make it for the user that runs Tidegate, or choose another data.dir");
+                        "%s does not exist, and %s is not writable".formatted(root, parent),
+                        "create it for the user that runs Tidegate, or choose another data.dir");
             }
             return false;
         }
@@ -424,8 +427,8 @@ public final class Doctor {
             add(
                     Level.FAIL,
                     "data dir",
-                    root + " is not a directory that this user can write to",
-                    "give it to the user that runs Tidegate, or choose another data.dir");
+                    root + " is not a directory, or this user cannot write to it",
+                    "make it writable for the user that runs Tidegate, or choose another data.dir");
             return false;
         }
         String holder = dir.holder();
@@ -433,7 +436,7 @@ public final class Doctor {
         return holder != null;
     }
 
-    /** With the heap of this process, which is the instance's only if both have the same options. */
+    /** Uses the heap of this process, which equals the instance's only if both have the same options. */
     private void memory() {
         long heapMib = Runtime.getRuntime().maxMemory() >> 20;
         try {
@@ -442,11 +445,7 @@ public final class Doctor {
                     "with a heap of %d MiB, as here, one tenant can have %d entities (entities.max)"
                             .formatted(heapMib, settings.entitiesMax()));
         } catch (SettingsException e) {
-            add(
-                    Level.WARN,
-                    "memory",
-                    e.getMessage(),
-                    "run the doctor with the -Xmx of the instance to see what holds there");
+            add(Level.WARN, "memory", e.getMessage(), "run the doctor with the -Xmx of the instance to see its limit");
         }
     }
 
@@ -461,9 +460,9 @@ public final class Doctor {
                 add(
                         Level.FAIL,
                         "disk",
-                        "%d bytes are free, below disk.min.free.bytes=%d the instance pauses"
+                        "%d bytes are free; below disk.min.free.bytes=%d the instance pauses"
                                 .formatted(free, settings.diskMinFreeBytes()),
-                        "make room in %s, prune WALs, or use a larger disk".formatted(root));
+                        "free space in %s, prune WALs, or use a larger disk".formatted(root));
             } else {
                 ok("disk", "%d bytes are free".formatted(free));
             }
@@ -486,7 +485,7 @@ public final class Doctor {
         }
     }
 
-    /** The median of a few. */
+    /** Returns the median of a few fsyncs. */
     private static long fsyncMs(Path root) throws IOException {
         Path file = Files.createTempFile(root, ".doctor-", ".tmp");
         List<Long> nanos = new ArrayList<>();
@@ -519,14 +518,14 @@ public final class Doctor {
                 add(
                         Level.FAIL,
                         "port",
-                        "%s port %d cannot be listened on: %s"
+                        "%s port %d cannot be bound: %s"
                                 .formatted(settings.http().bind(), port, e.getMessage()),
-                        "stop what listens there, or set %s".formatted(Settings.HTTP_PORT));
+                        "stop the program that uses it, or set %s".formatted(Settings.HTTP_PORT));
             }
         }
     }
 
-    /** Whether it could be looked at, and nothing stands against it. */
+    /** Runs an examination; a failure becomes a finding. Returns whether it succeeded. */
     private boolean guarded(String area, Runnable look) {
         try {
             look.run();

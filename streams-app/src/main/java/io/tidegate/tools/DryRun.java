@@ -20,27 +20,29 @@ import java.util.EnumMap;
 import java.util.Map;
 
 /**
- * Judges a tenant's last signals by limits that are not in force, and changes nothing.
+ * Judges a tenant's latest signals by limits that are not in force. Changes nothing.
  *
- * <p>The {@linkplain TenantSignals signals} are decided by {@link Admission} in their order and at their own times, with new
- * buckets. Entities and stored bytes are taken as they are now, at the last commit: so the entities that
- * came in the meantime count as known, and a lower limit of entities rejects what it would reject if the same signals
- * came again.
+ * <p>{@link Admission} decides on the {@linkplain TenantSignals signals} in their order and at their own times, with new
+ * buckets. Entities and stored bytes are those of the last commit. So entities that arrived since count as known, and a lower
+ * entity limit rejects exactly the signals that it would reject if they were sent again.
  */
 public final class DryRun {
     /**
-     * What would have become of the signals.
+     * The decisions that the limits would have led to.
      *
-     * @param signals of the tenant in the time
+     * @param signals the number of the tenant's signals in the time range
      * @param rejected by reason
-     * @param firstMs the time of the first of them, -1 where there is none
+     * @param firstMs the time of the first signal, -1 if there is none
      */
     public record Report(long signals, Map<Reason, Long> rejected, long firstMs) {
         public long rejectedCount() {
             return rejected.values().stream().mapToLong(Long::longValue).sum();
         }
 
-        /** As the command line and the HTTP API say it: every reason, {@code first_at} null where there is no signal. */
+        /**
+         * Writes the report in the form of the command line and the HTTP API: every reason, {@code first_at} null if there is
+         * no signal.
+         */
         public void writeTo(ObjectNode json) {
             json.put("signals", signals);
             json.put("rejected_total", rejectedCount());
@@ -61,11 +63,11 @@ public final class DryRun {
     }
 
     /**
-     * Judges.
+     * Judges the signals of a time range.
      *
-     * @param proposed the limits; enforced, whatever mode they name
-     * @param since how far back
-     * @param nowMs the end of that time
+     * @param proposed the limits; enforced, whatever their mode
+     * @param since the length of the range
+     * @param nowMs the end of the range
      */
     public Report judge(TenantConfig proposed, Duration since, long nowMs) {
         TenantId tenant = proposed.tenantId();

@@ -26,18 +26,18 @@ import org.jspecify.annotations.Nullable;
  */
 public final class LoadGenerator {
     /**
-     * What to send.
+     * The load to send.
      *
-     * @param tenants how many tenants
+     * @param tenants the number of tenants
      * @param ratePerSec signals per second over all tenants; 0 = as fast as possible
-     * @param skew 0 = all tenants alike
+     * @param skew 0 = equal shares
      * @param entities distinct items, users and creators of each tenant, each
-     * @param valueBytes about how large a value is
-     * @param duration how long
-     * @param signalsMax how many at most
-     * @param seed of the sequence
-     * @param burst signals that are sent at once, before the rate makes it wait
-     * @param source where signals name their tenant; null = where the settings say
+     * @param valueBytes the approximate size of a value
+     * @param duration how long to send
+     * @param signalsMax the maximum number of signals
+     * @param seed the seed of the sequence
+     * @param burst signals that are sent at once before the rate applies
+     * @param source where signals name their tenant; null = as in the settings
      */
     public record Plan(
             int tenants,
@@ -51,9 +51,9 @@ public final class LoadGenerator {
             int burst,
             @Nullable TenantSource source) {}
 
-    /** Counts while it runs, and latencies from send to acknowledgement. Thread-safe. */
+    /** Counts and latencies, from send to acknowledgement, of a running load. Thread-safe. */
     public static final class Progress {
-        /** One bucket a millisecond; slower ones count in the last. */
+        /** One bucket per millisecond; slower signals count in the last bucket. */
         private static final int LATENCY_MS_MAX = 60_000;
 
         private final AtomicLong[] latencies = new AtomicLong[LATENCY_MS_MAX + 1];
@@ -89,7 +89,7 @@ public final class LoadGenerator {
             return (double) latencySumMs.get() / Math.max(1, acknowledged.get());
         }
 
-        /** The latency in ms that a share of the signals, from 0 to 1, did not exceed. */
+        /** Returns the latency in ms that a share of the signals, from 0 to 1, did not exceed. */
         public int latencyMs(double share) {
             long wanted = (long) Math.ceil(share * acknowledged.get());
             long seen = 0;
@@ -124,7 +124,7 @@ public final class LoadGenerator {
     }
 
     /**
-     * Sends until the plan is done or {@code stop} says so; returns when all is acknowledged.
+     * Sends until the plan is done or {@code stop} returns true. Returns when all signals are acknowledged.
      *
      * @throws AdminException if a signal cannot be sent
      */
@@ -156,11 +156,11 @@ public final class LoadGenerator {
         }
         if (progress.failedCount() > 0) {
             throw new AdminException(
-                    "%d signals were not taken by %s".formatted(progress.failedCount(), settings.bootstrapServers()));
+                    "%s did not accept %d signals".formatted(settings.bootstrapServers(), progress.failedCount()));
         }
     }
 
-    /** When the next signal, or burst, is due. A generator that fell behind catches up with a second at most. */
+    /** Returns when the next signal or burst is due. A generator that fell behind catches up by at most one second. */
     static long dueNanos(long lastNanos, long nowNanos, long intervalNanos) {
         return Math.max(lastNanos + intervalNanos, nowNanos - BEHIND_MAX_NANOS);
     }

@@ -27,14 +27,14 @@ import org.apache.kafka.common.header.Header;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Finds rejections in {@code quota-exceeded} and {@code signals-dead-letter}, the newest first. Reads each partition backwards in
- * pieces and merges them by time, until it has found as many as are wanted, has looked at {@value #LOOKED_AT_MAX}, or is told
- * to stop. A cursor names where each partition continues, so a search over a long time is several short ones.
+ * Finds rejections in {@code quota-exceeded} and {@code signals-dead-letter}, newest first. Reads each partition backwards in
+ * pieces and merges them by time. Ends when it has found as many as wanted, has examined {@value #LOOKED_AT_MAX} records, or is
+ * stopped. A cursor holds the position in each partition, so a search over a long time is split into several short ones.
  *
- * <p>In memory are one piece of each partition, and of it at most as many matching records as are wanted. Not thread-safe.
+ * <p>Holds one piece of each partition in memory, with at most as many matching records as wanted. Not thread-safe.
  */
 public final class RejectionSearch {
-    /** Records that one call looks at. */
+    /** Records that one call examines. */
     public static final int LOOKED_AT_MAX = 50_000;
 
     /** The longest text that can be searched for. */
@@ -44,23 +44,23 @@ public final class RejectionSearch {
     private static final int PIECE_MAX = 3_200;
     private static final int WIDER = 2;
 
-    /** How far records of one partition may be out of order; signals have the times that their producers gave them. */
+    /** The maximum disorder within one partition: the times of signals are set by their producers. */
     private static final long DISORDER_MS = Duration.ofMinutes(10).toMillis();
 
-    /** The longest cursor: partitions that do not fit make the search fail, and nothing is skipped silently. */
+    /** The longest cursor. If the partitions do not fit, the search fails; it never skips any silently. */
     private static final int CURSOR_CHARS_MAX = 4_000;
 
     private static final Pattern PLACE = Pattern.compile("([01])-(\\d{1,6})-(\\d{1,18})");
 
     /**
-     * Which rejections.
+     * The rejections to search for.
      *
      * @param tenant null = all
      * @param reasons empty = all
-     * @param deadLetters whether records that could not be judged, too
-     * @param fromMs inclusive; null = from the first one
-     * @param toMs exclusive; null = to the last one
-     * @param text that a header, the key or the value contains, in any case; empty = all
+     * @param deadLetters whether to include dead letters
+     * @param fromMs inclusive; null = from the first record
+     * @param toMs exclusive; null = to the last record
+     * @param text contained in a header, the key or the value, ignoring case; empty = all
      */
     public record Query(
             @Nullable TenantId tenant,
@@ -71,8 +71,9 @@ public final class RejectionSearch {
             String text) {
         public Query {
             if (text.length() > TEXT_CHARS_MAX) {
-                throw new IllegalArgumentException("a text of at most %d characters can be searched for, this has %d"
-                        .formatted(TEXT_CHARS_MAX, text.length()));
+                throw new IllegalArgumentException(
+                        "the text to search for has %2$d characters, at most %1$d are allowed"
+                                .formatted(TEXT_CHARS_MAX, text.length()));
             }
             text = text.toLowerCase(Locale.ROOT);
         }
@@ -103,25 +104,25 @@ public final class RejectionSearch {
     }
 
     /**
-     * What one call found.
+     * The result of one call.
      *
-     * @param found the newest first
-     * @param lookedAt how many records it looked at
+     * @param found newest first
+     * @param lookedAt the number of records examined
      * @param next where to continue; null if there are no more
      */
     public record Page<T>(
             List<T> found, int lookedAt, @Nullable String next) {}
 
-    /** Reads a range of a partition in its order. */
+    /** Reads a range of a partition in offset order. */
     @FunctionalInterface
     interface Ranges {
         void read(TopicPartition partition, long from, long to, Consumer<ConsumerRecord<byte[], byte[]>> each);
     }
 
     /**
-     * One record that was looked at.
+     * One examined record.
      *
-     * @param kept null if it does not match
+     * @param kept null if the record does not match
      */
     private record Seen<T>(
             TopicPartition partition,
@@ -132,19 +133,19 @@ public final class RejectionSearch {
     private final Query query;
     private final int wanted;
 
-    /** @param wanted how many rejections to find, at most */
+    /** @param wanted the maximum number of rejections to find */
     public RejectionSearch(Query query, int wanted) {
         this.query = query;
         this.wanted = wanted;
     }
 
     /**
-     * Searches from the end, or from where another call ended.
+     * Searches from the end, or from the end of a previous call.
      *
-     * @param cursor {@link Page#next} of that call, which had the same query; null = from the end
-     * @param goesOn asked often; false ends the call early, with what it has found until then
-     * @param keep what to make of a record that matches
-     * @throws IllegalArgumentException if the cursor is not one of this class
+     * @param cursor {@link Page#next} of the previous call with the same query; null = from the end
+     * @param goesOn called often; false ends the call early with the rejections found so far
+     * @param keep converts a matching record
+     * @throws IllegalArgumentException if the cursor is invalid
      */
     public <T> Page<T> run(
             Settings settings,
@@ -196,7 +197,7 @@ public final class RejectionSearch {
         boolean complete = false;
         while (found.size() < wanted && lookedAt < LOOKED_AT_MAX && goesOn.getAsBoolean()) {
             Seen<T> seen = merged.next();
-            // A piece that was not read to its end is not merged.
+            // A piece that was read only in part is not merged.
             if (!goesOn.getAsBoolean()) {
                 break;
             }
@@ -214,7 +215,7 @@ public final class RejectionSearch {
         return new Page<>(found, lookedAt, complete || left.isEmpty() ? null : cursor(left, topics));
     }
 
-    /** The records of one partition from its end to its beginning. */
+    /** The records of one partition, from its end to its beginning. */
     private final class Backwards<T> implements ByTime.Parts<Seen<T>> {
         private final TopicPartition partition;
         private final long begin;
@@ -252,7 +253,7 @@ public final class RejectionSearch {
                 forwards.add(new Seen<>(
                         partition, record.offset(), record.timestamp(), matches ? keep.apply(record) : null));
                 matching[0] += matches ? 1 : 0;
-                // Older ones than are wanted are read again when they are.
+                // Older matches than wanted are dropped now and read again when needed.
                 while (matching[0] > wanted) {
                     Seen<T> oldest = forwards.remove();
                     from[0] = oldest.offset() + 1;
@@ -273,12 +274,13 @@ public final class RejectionSearch {
         String cursor = String.join("_", places);
         if (cursor.length() > CURSOR_CHARS_MAX) {
             throw new IllegalArgumentException(
-                    "%d partitions are too many to search in pieces: name a shorter time".formatted(places.size()));
+                    "%d partitions are too many to search in pieces: choose a shorter time range"
+                            .formatted(places.size()));
         }
         return cursor;
     }
 
-    /** Leaves the partitions that a cursor names, up to where it says. */
+    /** Moves the ends of the partitions in a cursor to its positions. */
     static void continueAt(String cursor, List<String> topics, Map<TopicPartition, Long> ends) {
         Map<TopicPartition, Long> places = new HashMap<>();
         for (String place : cursor.substring(0, Math.min(cursor.length(), CURSOR_CHARS_MAX + 1))

@@ -48,49 +48,49 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Sends rejected signals again to where they were read, each rejection once.
+ * Sends rejected signals again to the partitions from which they were read, each rejection once.
  *
- * <p>A replay covers the rejections that exist when it starts: what it sends and is rejected again comes after its end. It
- * skips signals that would be rejected again by the limits in force and the current usage ({@link ReplayJudge}). And it is
- * always paced ({@link ReplayPace}), also for tenants without a rate.
+ * <p>A replay covers the rejections that exist when it starts. If a signal that it sends is rejected again, the new rejection
+ * is not part of it. It skips signals that the limits in force and the current usage would reject again ({@link ReplayJudge}).
+ * It is always paced ({@link ReplayPace}), also for tenants without a rate.
  *
- * <p>What was replayed stands in a ledger, the compacted topic {@code <application.id>-replays}: one record for each
- * rejection, written in the transaction that sends the signal. So a run that is killed sends nothing twice when it is
- * started again, also with another filter; a position in a consumer group could not remember that. Two runs
- * at once have one transactional id: the later one ends the earlier, and reads the ledger after that.
+ * <p>Replayed rejections are recorded in a ledger, the compacted topic {@code <application.id>-replays}: one record for each
+ * rejection, written in the transaction that sends the signal. So a run that is killed and started again sends nothing twice,
+ * even with another filter; offsets of a consumer group could not record that. Two runs at once share one transactional id: the
+ * later one fences the earlier and then reads the ledger.
  *
  * <p>Not thread-safe; for one call of {@link #plan} or {@link #run}.
  */
 public final class Replay {
-    /** How often a signal may be sent again, unless said otherwise. */
+    /** How often a signal is sent again at most, by default. */
     public static final int REPLAYS_MAX_DEFAULT = 3;
 
-    /** Signals a second over all tenants, unless said otherwise. */
+    /** Signals per second over all tenants, by default. */
     public static final int PACE_DEFAULT = 500;
 
     public static final int PACE_MAX = 100_000;
 
-    /** How the names of all headers begin that Tidegate writes. */
+    /** The prefix of all headers that Tidegate writes. */
     private static final String OWN_HEADERS = "tidegate.";
 
     private static final int BATCH_RECORDS = 200;
     private static final long BATCH_NANOS = TimeUnit.SECONDS.toNanos(1);
     private static final int TRANSACTION_TIMEOUT_MS = 30_000;
 
-    /** Configs and usage are read again after that time, because a long run outlives them. */
+    /** Configs and usage are reloaded after this time, because a run can take long. */
     private static final long JUDGE_NANOS = TimeUnit.MINUTES.toNanos(1);
 
-    /** Memory that an entity of a loaded set takes, and the share of the heap for all of them. */
+    /** The memory of an entity in a loaded set, and the share of the heap for all of them. */
     private static final int ENTITY_BYTES = 64;
 
     private static final int ENTITIES_SHARE_OF_HEAP = 8;
 
     /**
-     * Which rejections; null or empty is all.
+     * The rejections to replay; null or empty selects all.
      *
      * @param from time of the signal, inclusive
      * @param to time of the signal, exclusive
-     * @param ends offsets in {@code quota-exceeded}, exclusive, by partition, as a plan names them; null = what exists now
+     * @param ends offsets in {@code quota-exceeded}, exclusive, by partition, as in a plan; null = the current ends
      */
     public record RejectionFilter(
             @Nullable TenantId tenant,
@@ -131,11 +131,11 @@ public final class Replay {
             try {
                 return text == null ? 0 : Math.max(0, Integer.parseInt(text));
             } catch (NumberFormatException e) {
-                return 0; // a producer's own
+                return 0; // set by the producer
             }
         }
 
-        /** Whether it names a tenant by a name that no tenant had. */
+        /** Returns whether the signal was rejected because no tenant had the name that it uses. */
         boolean isOfUnknownName() {
             return tenant == null && source != null && reason.equals(Reason.TENANT_UNKNOWN.id());
         }
@@ -148,7 +148,7 @@ public final class Replay {
             return new Candidate(Objects.requireNonNull(source), record, producersHeaders(dropped), reason);
         }
 
-        /** The signal's headers as its producer sent them, without the dropped ones. */
+        /** Returns the headers that the producer sent, without the dropped ones. */
         RecordHeaders producersHeaders(Set<String> dropped) {
             RecordHeaders headers = new RecordHeaders();
             for (Header header : record.headers()) {
@@ -174,24 +174,24 @@ public final class Replay {
     private long judgedFromNanos;
 
     /**
-     * A replay.
+     * Creates a replay that keeps all headers of the producer.
      *
-     * @param replaysMax signals that were sent again so often are left
-     * @param pacePerSec signals a second over all tenants
+     * @param replaysMax signals that were replayed this often are skipped
+     * @param pacePerSec signals per second over all tenants
      */
     public Replay(Settings settings, int replaysMax, int pacePerSec) {
         this(settings, replaysMax, pacePerSec, Set.of());
     }
 
     /**
-     * A replay that leaves headers out, such as one that makes a consumer skip the signal.
+     * Creates a replay that drops some headers, such as one that makes a consumer skip the signal.
      *
-     * @param droppedHeaders names of headers of the producer that are not sent again
+     * @param droppedHeaders names of producer headers that are not sent again
      */
     public Replay(Settings settings, int replaysMax, int pacePerSec, Set<String> droppedHeaders) {
         if (pacePerSec < 1 || pacePerSec > PACE_MAX) {
             throw new IllegalArgumentException(
-                    "the pace is %d, it must be from 1 to %d a second".formatted(pacePerSec, PACE_MAX));
+                    "the pace is %d per second, it must be from 1 to %d".formatted(pacePerSec, PACE_MAX));
         }
         this.settings = settings;
         reader = new SignalReader(settings.signalMapping(), RegistrySchemas.in(settings));
@@ -217,10 +217,10 @@ public final class Replay {
     }
 
     /**
-     * Sends what can be sent again of the rejections that exist now.
+     * Sends the replayable ones of the rejections that exist now.
      *
-     * @param within how long to look for rejections and to send them; null = until all are done
-     * @param progress told now and then what was done
+     * @param within the time for finding and sending rejections; null = until all are done
+     * @param progress receives a line from time to time
      */
     public ReplayReport run(RejectionFilter filter, @Nullable Duration within, Consumer<String> progress) {
         try (TopicReader reader = rejections()) {
@@ -228,7 +228,7 @@ public final class Replay {
             createLedger();
             try (KafkaProducer<byte[], byte[]> producer = producer()) {
                 producer.initTransactions();
-                // Only now: an earlier replay is fenced off, and its last transaction is over.
+                // Read after fencing: no earlier replay is running, and its last transaction has ended.
                 readLedger(reader);
                 Batch batch = new Batch(producer, within, progress);
                 try {
@@ -267,7 +267,9 @@ public final class Replay {
         return new TopicReader(settings, List.of(settings.topics().quotaExceeded()));
     }
 
-    /** Where the rejections end that this replay covers; a partition that the filter does not name is left out. */
+    /**
+     * Returns the end offsets of the rejections that this replay covers; partitions that the filter does not name are omitted.
+     */
     private static Map<TopicPartition, Long> ends(TopicReader reader, RejectionFilter filter) {
         Map<TopicPartition, Long> ends = new HashMap<>(reader.ends());
         Map<Integer, Long> chosen = filter.ends();
@@ -280,8 +282,8 @@ public final class Replay {
     /**
      * Reads rejections up to their ends.
      *
-     * @param goesOn asked before each
-     * @param send takes and counts what can be sent, of a tenant; false if there is no time for this one
+     * @param goesOn called before each rejection
+     * @param send takes and counts a replayable rejection; false if there is no time left for it
      * @return false if it stopped before the ends
      */
     private boolean read(
@@ -304,13 +306,13 @@ public final class Replay {
         return progress.all;
     }
 
-    /** Takes a rejected signal of a tenant, and of a type if it has one; false if there is no time for it. */
+    /** Takes a rejected signal of a tenant, and of a type if it has one. Returns false if there is no time left for it. */
     @FunctionalInterface
     private interface Send {
         boolean test(Rejection rejection, TenantId tenant, @Nullable String type);
     }
 
-    /** Whether all was read so far. */
+    /** Whether everything has been read so far. */
     private static final class Progress {
         private boolean all = true;
     }
@@ -337,7 +339,7 @@ public final class Replay {
         return true;
     }
 
-    /** What was rejected for its tenant's name is of the tenant that has the name now. */
+    /** Attributes a signal that was rejected for an unknown name to the tenant that has the name now. */
     private Rejection named(Rejection rejection) {
         return rejection.isOfUnknownName()
                 ? rejection.ofTenant(judge().tenant(rejection.candidate(droppedHeaders)))
@@ -381,14 +383,14 @@ public final class Replay {
         return directory.inForce(configs, tenant);
     }
 
-    /** The tenant's rate; negative if it has none. */
+    /** Returns the tenant's rate; negative if it has none. */
     private long rate(TenantId tenant) {
         TenantConfig config = config(tenant);
         Long rate = config == null ? null : config.maxSignalsPerSec();
         return rate == null ? -1 : rate;
     }
 
-    /** The smaller one of the tenant's rate and that of the type of the signal; negative if it has none. */
+    /** Returns the lower one of the tenant's rate and the rate of the signal's type; negative if there is none. */
     private long rate(TenantId tenant, @Nullable String type) {
         long rate = rate(tenant);
         TenantConfig config = config(tenant);
@@ -400,7 +402,7 @@ public final class Replay {
         return rate < 0 ? limit.maxSignalsPerSec() : Math.min(rate, limit.maxSignalsPerSec());
     }
 
-    /** The tenant's rate in bytes per second; negative if it has none. */
+    /** Returns the tenant's rate in bytes per second; negative if it has none. */
     private long byteRate(TenantId tenant) {
         TenantConfig config = config(tenant);
         return config == null || config.maxBytesPerSec() == null ? -1 : config.bytesPerSec();
@@ -433,12 +435,12 @@ public final class Replay {
         try (TopicReader reader = new TopicReader(settings, List.of(ledgerTopic))) {
             reader.readToEnd(record -> read.add(record.key()));
         } catch (MissingTopicException e) {
-            // There is none before the first replay.
+            // The topic does not exist before the first replay.
         }
         ledger = read;
     }
 
-    /** Sends paced, and commits many at once. */
+    /** Sends at the pace, and commits many signals at once. */
     private final class Batch {
         private final KafkaProducer<byte[], byte[]> producer;
         private final Consumer<String> progress;
@@ -446,13 +448,13 @@ public final class Replay {
         private final long startedNanos = System.nanoTime();
         private final ReplayPace pace = new ReplayPace(pacePerSec);
 
-        /** Until they are committed they are not sent. */
+        /** Sent in the open transaction, which is not committed yet. */
         private final List<Sent> uncommitted = new ArrayList<>();
 
         private long begunNanos;
         private long sent;
 
-        /** What is counted when it is committed. */
+        /** An entry that is counted when its transaction commits. */
         private record Sent(TenantId tenant, String reason) {}
 
         Batch(KafkaProducer<byte[], byte[]> producer, @Nullable Duration within, Consumer<String> progress) {
@@ -469,14 +471,14 @@ public final class Replay {
             return within == null || nanos - startedNanos <= within.toNanos();
         }
 
-        /** Sends when the pace lets it; false if that is too late. */
+        /** Sends the rejection when the pace allows it. Returns false if that would be too late. */
         boolean send(Rejection rejection, TenantId tenant, @Nullable String type) {
             long due = pace.due(tenant, System.nanoTime());
             if (!isInTime(due)) {
                 return false;
             }
             if (due - System.nanoTime() > BATCH_NANOS / 2) {
-                commit(); // what was sent must not wait as long
+                commit(); // do not delay the signals sent so far
             }
             pause(due - System.nanoTime());
             if (uncommitted.isEmpty()) {
@@ -490,7 +492,7 @@ public final class Replay {
                     value == null ? 0 : value.length,
                     byteRate(tenant),
                     Math.max(due, System.nanoTime()));
-            // A send that fails makes the commit fail, and that is waited for.
+            // A failed send makes the commit fail, and the commit is waited for.
             var unusedSignal = producer.send(again(rejection));
             var unusedLedger = producer.send(new ProducerRecord<>(
                     ledgerTopic,
@@ -525,11 +527,14 @@ public final class Replay {
         }
     }
 
-    /** The signal as its producer sent it, without the dropped headers, to the partition that it was read from, with the count of replays. */
+    /**
+     * Returns the signal as its producer sent it, without the dropped headers, for its original partition, with the replay
+     * count.
+     */
     private ProducerRecord<byte[], byte[]> again(Rejection rejection) {
         SourcePosition source = rejection.source;
         if (source == null) {
-            throw new IllegalStateException("a rejection without a source has no place to go to");
+            throw new IllegalStateException("a rejection without a source position cannot be sent again");
         }
         RecordHeaders headers = rejection.producersHeaders(droppedHeaders);
         headers.add(

@@ -27,12 +27,12 @@ import org.apache.kafka.common.header.Headers;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Tells whether a signal would be rejected if it were sent again now, by the limits in force and the usage of the last
+ * Judges whether a signal would be rejected again if it were sent now, by the limits in force and the usage as of the last
  * commit.
  *
- * <p>It assumes that every signal that it lets pass is sent and accepted: that adds its entities, and its bytes to the
- * stored ones. So of a thousand signals with new entities only those pass that find room. Rates are the pace's matter: only a
- * rate or burst of 0 rejects. Otherwise pure; not thread-safe.
+ * <p>It assumes that every signal that it lets pass is sent and accepted, and adds its entities and bytes to the usage. So of a
+ * thousand signals with new entities, only as many pass as there is room for. Rates are left to {@link ReplayPace}: only a rate
+ * or burst of 0 rejects. Otherwise pure; not thread-safe.
  */
 final class ReplayJudge {
     private final Router router;
@@ -43,7 +43,7 @@ final class ReplayJudge {
     private final Admission admission;
     private final Map<TenantId, Added> added = new HashMap<>();
 
-    /** What the signals that passed add to a tenant's usage, beyond its entity set. */
+    /** The usage that passed signals add to a tenant, apart from its entity set. */
     private static final class Added {
         private long bytes;
         private long entities;
@@ -52,18 +52,18 @@ final class ReplayJudge {
     /**
      * A rejected signal.
      *
-     * @param source where it was read, and would be sent again
+     * @param source the position at which it was read; it is sent to the same partition
      * @param record its rejection, with its key and value
-     * @param headers those of its producer
-     * @param reason of its rejection
+     * @param headers the headers of its producer
+     * @param reason the reason of its rejection
      */
     record Candidate(SourcePosition source, ConsumerRecord<byte[], byte[]> record, Headers headers, String reason) {}
 
     /**
-     * The judgement.
+     * The judgement of one signal.
      *
-     * @param tenant whose signal it is; null if it is nobody's
-     * @param type the value of {@code signal}; null if it has none, or is not known
+     * @param tenant its tenant; null if it has none
+     * @param type the value of {@code signal}; null if absent or unknown
      * @param stillRejected the id of the reason or defect for which it would be rejected; null if it would pass
      */
     record Verdict(
@@ -76,9 +76,9 @@ final class ReplayJudge {
     }
 
     /**
-     * Judges by a snapshot.
+     * Creates a judge over a snapshot.
      *
-     * @param inForce the config by which a tenant is judged; null if its signals are rejected as unknown
+     * @param inForce returns the config by which a tenant is judged; null if its signals are rejected as unknown
      */
     ReplayJudge(
             TenantSource source,
@@ -97,7 +97,7 @@ final class ReplayJudge {
         this.admission = new Admission(region);
     }
 
-    /** Whether a tenant with this config can be rejected for what it has used, so that its usage is needed. */
+    /** Returns whether a tenant with this config can be rejected for its usage, so that the usage must be loaded. */
     static boolean needsUsage(@Nullable TenantConfig config) {
         return config != null
                 && (config.limitsEntities()
@@ -105,7 +105,7 @@ final class ReplayJudge {
                         || !config.periods().isEmpty());
     }
 
-    /** Whose signal it is now; null if it is nobody's. */
+    /** Returns the signal's current tenant; null if it has none. */
     @Nullable
     TenantId tenant(Candidate candidate) {
         return route(candidate) instanceof Route.ToTenant to ? to.tenant() : null;
@@ -179,7 +179,7 @@ final class ReplayJudge {
         return null;
     }
 
-    /** The limits without rates. What no bucket of bytes can hold stays too large. */
+    /** Returns the limits without rates. A signal that exceeds the byte burst is still rejected. */
     private static TenantConfig unrated(TenantConfig config) {
         long largest = config.signalBytesLimit();
         return config.toBuilder()
@@ -205,8 +205,9 @@ final class ReplayJudge {
             Decision decision = admission.admit(unrated, usage, signal, bytes, nowMs);
             return decision instanceof Rejected rejected ? rejected.quota().reason() : null;
         }
-        // Too many to load. What was rejected for a new entity counts as a new one; other signals are given the
-        // benefit.
+        // Too many entities to load. A signal that was rejected for a new entity counts as having one; other signals
+        // are
+        // assumed to pass.
         if (!rejectedFor.equals(Reason.ENTITY_LIMIT.id())) {
             return null;
         }

@@ -7,13 +7,13 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which rejections were replayed: a set of positions in {@code quota-exceeded}, as the ledger's records name them.
+ * The set of replayed rejections: positions in {@code quota-exceeded}, as the keys of the ledger's records encode them.
  *
- * <p>Sparse, so that memory follows the number of replays and not the offsets: 512 bytes for each run of 4,096 offsets
- * that has one. Positions that the topic no longer holds are dropped. Not thread-safe.
+ * <p>Sparse: memory follows the number of replays, not the offsets, with 512 bytes for each run of 4,096 offsets that has at
+ * least one. Positions that the topic no longer holds are dropped. Not thread-safe.
  */
 final class ReplayLedger {
-    /** At most so many blocks, 64 MiB, which hold the replays of half a billion neighbouring rejections. */
+    /** The maximum number of blocks: 64 MiB, which hold the replays of half a billion neighbouring rejections. */
     static final int BLOCKS_MAX = 131_072;
 
     private static final int BLOCK_BITS = 4_096;
@@ -23,7 +23,9 @@ final class ReplayLedger {
     private final Map<Integer, Map<Long, long[]>> done = new HashMap<>();
     private int blocks;
 
-    /** @param firstOffsets where the partitions of {@code quota-exceeded} begin; others are not held */
+    /**
+     * @param firstOffsets the beginnings of the partitions of {@code quota-exceeded}; positions in other partitions are dropped
+     */
     ReplayLedger(Map<Integer, Long> firstOffsets) {
         this(firstOffsets, BLOCKS_MAX);
     }
@@ -33,15 +35,15 @@ final class ReplayLedger {
         this.blocksMax = blocksMax;
     }
 
-    /** The key of the ledger's record for a position. */
+    /** Returns the key of the ledger's record for a position. */
     static byte[] key(int partition, long offset) {
         return (partition + "/" + offset).getBytes(StandardCharsets.UTF_8);
     }
 
     /**
-     * Adds the position that a key of the ledger names. What is not a key of Tidegate's is skipped.
+     * Adds the position that a key of the ledger encodes. Skips keys that Tidegate did not write.
      *
-     * @throws AdminException if there are too many
+     * @throws AdminException if there are too many positions
      */
     void add(byte @Nullable [] key) {
         String[] parts = key == null ? new String[0] : new String(key, StandardCharsets.UTF_8).split("/", -1);

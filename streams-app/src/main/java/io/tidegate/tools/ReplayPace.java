@@ -6,11 +6,11 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /**
- * When the next signal of a replay may be sent: at a pace of its own over all tenants, and at half of its tenant's rates, so
- * that new signals pass beside it. Time is passed in. Not thread-safe.
+ * Decides when a replay may send its next signal: at its own pace over all tenants, and at half of the tenant's rates, which
+ * leaves room for new signals. Time is passed in. Not thread-safe.
  */
 final class ReplayPace {
-    /** Tenants whose next time is remembered; beyond it those that are due already are forgotten. */
+    /** Tenants whose next time is held. Beyond this number, those that are already due are removed. */
     static final int TENANTS_MAX = 100_000;
 
     private static final long SECOND = TimeUnit.SECONDS.toNanos(1);
@@ -20,22 +20,22 @@ final class ReplayPace {
     private long next;
     private boolean begun;
 
-    /** @param perSec signals a second over all tenants, positive */
+    /** @param perSec signals per second over all tenants, positive */
     ReplayPace(long perSec) {
         this.perSec = perSec;
     }
 
-    /** How many a tenant with this rate may send; at least one. */
+    /** Returns how many signals per second a tenant with this rate may send; at least one. */
     static long ofTenant(long rate) {
         return Math.max(1, rate / 2);
     }
 
-    /** How long half of a byte rate takes for a signal; a value has less than 2^31 bytes, so nothing overflows. */
+    /** Returns how long half of a byte rate takes for a signal. A value has less than 2^31 bytes, so nothing overflows. */
     private static long pauseAfter(long bytes, long byteRate) {
         return bytes * SECOND / ofTenant(byteRate);
     }
 
-    /** When a tenant's next signal may be sent. */
+    /** Returns when a tenant's next signal may be sent. */
     long due(TenantId tenant, long nowNanos) {
         long due = begun ? next : nowNanos;
         Long own = nextOfTenant.get(tenant);
@@ -43,11 +43,11 @@ final class ReplayPace {
     }
 
     /**
-     * Notes that one was sent.
+     * Records that a signal was sent.
      *
-     * @param rate the tenant's; negative if it has none
+     * @param rate the tenant's rate; negative if it has none
      * @param bytes the size of the signal's value
-     * @param byteRate the tenant's, in bytes per second; negative if it has none
+     * @param byteRate the tenant's rate in bytes per second; negative if it has none
      */
     void sent(TenantId tenant, long rate, long bytes, long byteRate, long nowNanos) {
         next = nowNanos + SECOND / perSec;

@@ -13,62 +13,62 @@ import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a replay did with the rejections that it covers, or would do.
+ * The outcomes, actual or planned, of the rejections that a replay covers.
  *
  * @param ending why it ended
  * @param groups the rejections by tenant and reason
- * @param ends the offsets in {@code quota-exceeded} up to which it covers them, exclusive, by partition
- * @param seconds how long the sending takes at its pace
+ * @param ends the offsets in {@code quota-exceeded}, exclusive, by partition, up to which it covers rejections
+ * @param seconds how long sending takes at its pace
  */
 public record ReplayReport(Ending ending, SortedMap<Group, Counts> groups, Map<Integer, Long> ends, long seconds) {
     /** Stands for a tenant or a reason that a record does not name. */
     static final String UNKNOWN = "?";
 
-    /** Stands for the tenants beyond {@link #GROUPS_MAX}. */
+    /** The group of all tenants beyond {@link #GROUPS_MAX}. */
     static final String OTHERS = "_other";
 
-    /** Groups that are counted one by one. */
+    /** Groups that are counted individually. */
     static final int GROUPS_MAX = 1_000;
 
-    /** A longer reason was not written by Tidegate. */
+    /** The longest reason that Tidegate writes; a longer one comes from another program. */
     private static final int REASON_CHARS_MAX = 40;
 
-    /** What becomes of a rejection. */
+    /** The outcome of one rejection. */
     public enum Outcome {
-        /** It is sent again. */
+        /** Sent again. */
         REPLAYED,
-        /** It was sent again before. */
+        /** Skipped: an earlier replay sent it. */
         DONE,
-        /** It was sent again as often as is allowed. */
+        /** Skipped: it was sent as often as allowed. */
         GIVEN_UP,
-        /** It is skipped, because it would be rejected again. */
+        /** Skipped: it would be rejected again. */
         HOPELESS,
-        /** It did not come from an ingress topic of this application. */
+        /** Skipped: it did not come from an ingress topic of this application. */
         FOREIGN;
 
-        /** Such as {@code given_up}. */
+        /** Returns the id, such as {@code given_up}. */
         public String id() {
             return name().toLowerCase(Locale.ROOT);
         }
     }
 
-    /** Why a run ended. What it sent stays sent; the next one continues there. */
+    /** Why a run ended. Its sent signals stay sent, and the next run continues after them. */
     public enum Ending {
-        /** All rejections that it covers were looked at. */
+        /** All covered rejections were examined. */
         COMPLETE,
-        /** Its time was over before that. */
+        /** The time ran out first. */
         TIME_OVER,
-        /** Another run began. */
+        /** Another run fenced this one. */
         TAKEN_OVER;
 
-        /** Such as {@code complete}. */
+        /** Returns the id, such as {@code complete}. */
         public String id() {
             return name().toLowerCase(Locale.ROOT);
         }
     }
 
     /**
-     * Whose rejections, and for which reason they were rejected.
+     * A tenant and a reason of rejection.
      *
      * @param tenant in decimal, {@value #UNKNOWN} or {@value #OTHERS}
      */
@@ -82,7 +82,7 @@ public record ReplayReport(Ending ending, SortedMap<Group, Counts> groups, Map<I
         }
     }
 
-    /** How many rejections of a group have which outcome. */
+    /** The number of a group's rejections by outcome. */
     public static final class Counts {
         private final Map<Outcome, Long> outcomes = new EnumMap<>(Outcome.class);
         private final SortedMap<String, Long> stillRejected = new TreeMap<>();
@@ -92,7 +92,7 @@ public record ReplayReport(Ending ending, SortedMap<Group, Counts> groups, Map<I
             return outcomes.getOrDefault(outcome, 0L);
         }
 
-        /** The {@link Outcome#HOPELESS} ones by the reason for which they would be rejected now. */
+        /** Returns the {@link Outcome#HOPELESS} rejections by the reason for which they would be rejected now. */
         public SortedMap<String, Long> stillRejected() {
             return Collections.unmodifiableSortedMap(stillRejected);
         }
@@ -102,7 +102,7 @@ public record ReplayReport(Ending ending, SortedMap<Group, Counts> groups, Map<I
         return groups.values().stream().mapToLong(counts -> counts.of(outcome)).sum();
     }
 
-    /** Counts while a replay runs. Bounded; not thread-safe. */
+    /** Counts during a replay. Bounded; not thread-safe. */
     static final class Builder {
         private final SortedMap<Group, Counts> groups = new TreeMap<>();
 
@@ -110,7 +110,7 @@ public record ReplayReport(Ending ending, SortedMap<Group, Counts> groups, Map<I
             of(tenant, reason).outcomes.merge(outcome, 1L, Long::sum);
         }
 
-        /** @param rate the tenant's; negative if it has none */
+        /** @param rate the tenant's rate; negative if it has none */
         void replayed(TenantId tenant, String reason, long rate) {
             Counts counts = of(tenant, reason);
             counts.rate = rate;

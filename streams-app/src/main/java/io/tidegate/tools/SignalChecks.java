@@ -6,7 +6,7 @@ import io.tidegate.tools.Doctor.Level;
 import io.tidegate.tools.SignalPreview.Explained;
 import java.util.List;
 
-/** What the doctor says about the records of an ingress topic. Pure. */
+/** The doctor's findings about the records of an ingress topic. Pure. */
 final class SignalChecks {
     private static final String AREA = "signals";
 
@@ -28,7 +28,7 @@ final class SignalChecks {
                 unusable == records.size() ? Level.FAIL : Level.WARN,
                 AREA,
                 text,
-                ("tidegate signals explain --topic %s shows what is wrong with each; the settings signal.… and tenant.source say"
+                ("tidegate signals explain --topic %s explains each; the settings signal.… and tenant.source define"
                                 + " where a signal has its tenant")
                         .formatted(topic));
     }

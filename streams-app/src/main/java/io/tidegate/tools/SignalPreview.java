@@ -22,8 +22,8 @@ import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads real records and shows what the settings in force make of each: its tenant, type and entities, or why it reaches no
- * tenant. It asks the same classes as stage route, and writes nothing. Not thread-safe.
+ * Reads real records and shows how the settings in force interpret each: its tenant, type and entities, or the defect that
+ * keeps it from a tenant. Uses the classes of the route stage, and writes nothing. Not thread-safe.
  */
 public final class SignalPreview {
     private static final Comparator<ConsumerRecord<byte[], byte[]>> BY_PLACE = Comparator.comparingInt(
@@ -31,12 +31,12 @@ public final class SignalPreview {
             .thenComparingLong(ConsumerRecord::offset);
 
     /**
-     * What becomes of one record.
+     * The interpretation of one record.
      *
-     * @param namesTenant false also where the record counts for the default tenant because it names none
+     * @param namesTenant false also if the record counts for the default tenant because it names none
      */
     public record Explained(ConsumerRecord<byte[], byte[]> source, Route route, boolean namesTenant) {
-        /** The bytes that limits count: those of the value. */
+        /** Returns the bytes that count against limits: those of the value. */
         public long bytes() {
             return source.value() == null ? 0 : source.value().length;
         }
@@ -48,7 +48,8 @@ public final class SignalPreview {
     private final boolean missingIsDefault;
 
     /**
-     * Reads the configs: they have the names, and decide whether a record without a tenant counts for the default tenant.
+     * Reads the configs. They contain the tenants' names, and decide whether a record without a tenant counts for the default
+     * tenant.
      *
      * @param sizes the record sizes that all of Tidegate's topics accept
      */
@@ -134,7 +135,7 @@ public final class SignalPreview {
                 settings.signalMapping().format());
     }
 
-    /** How many records name a tenant, and what becomes of the others. */
+    /** Returns how many records name a tenant, and the outcomes of the others. */
     public static String summary(List<Explained> records) {
         long named = records.stream().filter(Explained::namesTenant).count();
         StringBuilder text = new StringBuilder(
@@ -152,7 +153,7 @@ public final class SignalPreview {
             }
         }
         if (unknown > 0) {
-            text.append("; %d by a name that no tenant has (tenant_unknown)".formatted(unknown));
+            text.append("; %d with a name that no tenant has (tenant_unknown)".formatted(unknown));
         }
         if (ofDefault > 0) {
             text.append("; %d without one count for tenant 0".formatted(ofDefault));

@@ -11,11 +11,11 @@ import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.common.KafkaException;
 
 /**
- * Transactions that stay open although nobody will end them. A reader of committed records waits behind one indefinitely;
- * in the topic of the groups' offsets it keeps an instance from going on, without any error.
+ * Finds transactions that stay open because nothing will end them. A reader of committed records waits behind such a
+ * transaction indefinitely. In the topic of group offsets, it stops an instance without any error.
  *
- * <p>The brokers abort Tidegate's transactions after seconds. So one is stuck whose last record is old, and which is still
- * the same a little later; the second look is taken only where the first one found some, because the records of a backlog
+ * <p>The brokers abort Tidegate's transactions after seconds. So a transaction is stuck if its last record is old and it is
+ * still the same a little later. The second look happens only if the first finds candidates, because the records of a backlog
  * are old too.
  */
 final class StuckTransactions {
@@ -28,7 +28,7 @@ final class StuckTransactions {
         transactions = new OpenTransactions(admin, settings.topics(), settings.applicationId());
     }
 
-    /** @throws AdminException if the brokers do not say, for example because the topics may not be read */
+    /** @throws AdminException if the brokers do not answer, for example because the topics may not be read */
     List<OpenTransactions.OpenTransaction> find() {
         try {
             Set<OpenTransactions.OpenTransaction> first = old();

@@ -16,11 +16,11 @@ import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
-/** What the doctor says about tenants' configs. Pure. */
+/** The doctor's findings about tenants' configs. Pure. */
 final class TenantChecks {
     private static final String AREA = "tenants";
 
-    /** Tenants that one kind of finding names; for the others it gives their number. */
+    /** Tenants that findings of one kind name; further ones are only counted. */
     static final int NAMED_MAX = 5;
 
     private TenantChecks() {}
@@ -29,7 +29,7 @@ final class TenantChecks {
      * Examines all configs.
      *
      * @param snapshot all stored configs and plans
-     * @param warnings what is to be said of one
+     * @param warnings returns the warnings about one config
      */
     static List<Finding> of(MissingTenants missing, Snapshot snapshot, Function<TenantConfig, List<Warning>> warnings) {
         List<Finding> findings = new ArrayList<>();
@@ -80,7 +80,7 @@ final class TenantChecks {
         });
     }
 
-    /** Only a record that Tidegate did not write can name such a plan. */
+    /** Finds tenants on missing plans. Only a record that Tidegate did not write can name such a plan. */
     private static void missingPlans(Snapshot snapshot, List<Finding> findings) {
         long count = 0;
         for (Map.Entry<TenantId, ConfigRecord> entry : snapshot.tenants().entrySet()) {
@@ -130,7 +130,7 @@ final class TenantChecks {
         }
     }
 
-    /** Says which rule applies to signals that name no tenant. */
+    /** Reports the rule that applies to signals that name no tenant. */
     private static Finding missingTenants(MissingTenants missing, Snapshot snapshot) {
         boolean others = snapshot.tenants().keySet().stream().anyMatch(tenant -> !tenant.isDefault());
         if (!missing.countForDefault(others)) {

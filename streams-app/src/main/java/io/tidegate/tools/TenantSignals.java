@@ -23,11 +23,11 @@ import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The last signals of one tenant, in an order in which they can be decided: those in {@code signals-by-tenant}, merged by time
- * with those that skipped it because they were in the tenant's partition already ({@code ingress.partitioning=tenant}). The
- * latter are read in the ingress, behind the last signal of that partition that took the inner topic; so it does not
- * matter whether the setting is known here, and no signal counts twice after it was changed. Names and defaults of tenants
- * are as they are now. Not thread-safe.
+ * The latest signals of one tenant, in an order in which they can be decided. Merges by time the signals in {@code
+ * signals-by-tenant} with those that skipped it because they were already in the tenant's partition ({@code
+ * ingress.partitioning=tenant}). The latter are read from the ingress, after the last signal of that partition that took the
+ * inner topic. So this class need not know the setting, and no signal counts twice after the setting was changed. Uses the
+ * current names and defaults of tenants. Not thread-safe.
  */
 final class TenantSignals implements AutoCloseable {
     private final Settings settings;
@@ -70,11 +70,11 @@ final class TenantSignals implements AutoCloseable {
     }
 
     /**
-     * Looks through the inner topic.
+     * Scans the inner topic.
      *
-     * @param last receives, for each partition of the ingress, the last signal that took the inner topic although it was in
-     *     its tenant's partition
-     * @return the tenant's partition: where its signals are, or else where the number of shards puts it
+     * @param last receives, for each ingress partition, the last signal that took the inner topic although it was in its
+     *     tenant's partition
+     * @return the tenant's partition: the one with its signals, or the one that the number of shards determines
      */
     private int look(long fromMs, Map<TopicPartition, Long> last) {
         String inner = settings.topics().byTenant();
@@ -124,7 +124,7 @@ final class TenantSignals implements AutoCloseable {
         }
     }
 
-    /** The signals of an envelope; none if an outsider wrote something else. */
+    /** Returns the signals of an envelope; empty if another program wrote the record. */
     private static List<RoutedSignal> signals(ConsumerRecord<byte[], byte[]> record) {
         try {
             return Envelope.read(record.value());
@@ -133,7 +133,9 @@ final class TenantSignals implements AutoCloseable {
         }
     }
 
-    /** The signal of a record of the ingress, if it is decided here: not if the tenant's config sends it to another region. */
+    /**
+     * Returns the signal of an ingress record if it is decided here; empty if the tenant's config sends it to another region.
+     */
     private List<RoutedSignal> routed(ConsumerRecord<byte[], byte[]> record) {
         if (!(preview().explain(record).route() instanceof ToTenant to)
                 || (inForce != null && residency.target(inForce, record.headers()) != null)) {
@@ -164,7 +166,7 @@ final class TenantSignals implements AutoCloseable {
         return known;
     }
 
-    /** The next of them; null at the end. */
+    /** Returns the next signal; null at the end. */
     @Nullable
     RoutedSignal next() {
         return merged.next();

@@ -18,14 +18,14 @@ import java.util.function.Predicate;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 
 /**
- * Copies of tenants' usage as of the last commit, with their entities and a new bucket: what signals can be tried on.
- * Bounded; not thread-safe.
+ * Copies of tenants' usage as of the last commit, with their entities and new buckets, for trial decisions. Bounded; not
+ * thread-safe.
  */
 final class UsageSnapshot {
-    /** Entities of all tenants together whose sets are loaded: about 100 MB. */
+    /** The maximum number of loaded entities over all tenants: about 100 MB. */
     static final long ENTITIES_MAX = 2_000_000;
 
-    /** Tenants whose usage is held. */
+    /** The maximum number of tenants whose usage is held. */
     static final int TENANTS_MAX = 100_000;
 
     private final Map<TenantId, TenantUsage> usages;
@@ -36,15 +36,15 @@ final class UsageSnapshot {
         this.withoutEntities = withoutEntities;
     }
 
-    /** Of no tenant. */
+    /** Returns a snapshot without tenants. */
     static UsageSnapshot empty() {
         return new UsageSnapshot(new HashMap<>(), Set.of());
     }
 
     /**
-     * Reads the usage of some tenants.
+     * Reads the usage of the selected tenants.
      *
-     * @param entitiesMax entities whose sets are loaded, the smallest sets first
+     * @param entitiesMax the maximum number of loaded entities, smallest sets first
      */
     static UsageSnapshot read(Settings settings, Predicate<TenantId> wanted, long entitiesMax) {
         Map<TenantId, TenantUsage> usages = new HashMap<>();
@@ -111,11 +111,11 @@ final class UsageSnapshot {
         }
     }
 
-    /** The usage of a tenant; that of a new one if it has none. It may be changed. */
+    /** Returns the usage of a tenant, or a new one if it has none. The caller may change it. */
     TenantUsage of(TenantId tenant) {
         TenantUsage usage = usages.get(tenant);
         if (usage == null) {
-            usage = TenantUsage.fresh(0, 0); // in nobody's state, so nobody can aim at the hash
+            usage = TenantUsage.fresh(0, 0); // never stored, so no client can attack the hash
             if (usages.size() < TENANTS_MAX) {
                 usages.put(tenant, usage);
             }
@@ -123,7 +123,7 @@ final class UsageSnapshot {
         return usage;
     }
 
-    /** Whether the tenant's entities are known, and not only how many they are. */
+    /** Returns whether the tenant's entities are loaded, and not only their number. */
     boolean knowsEntities(TenantId tenant) {
         return !withoutEntities.contains(tenant);
     }

@@ -22,9 +22,9 @@ public final class WalRepairs {
     private WalRepairs() {}
 
     /**
-     * Takes the directory's lock, checks that the topic is the one that its files follow, and repairs.
+     * Takes the directory's lock, checks that the files follow this topic, and repairs them.
      *
-     * @param progress told what is being read
+     * @param progress receives a line for each step
      */
     public static List<Outcome> repair(
             Settings settings, DataDir dir, NavigableSet<TenantId> tenants, Consumer<String> progress)

@@ -1,4 +1,4 @@
-/** Work on a running deployment: conservation check, doctor, dry run, replay, load, WAL repair. */
+/** Tools for a running deployment: conservation check, doctor, dry run, replay, load, WAL repair. */
 @NullMarked
 package io.tidegate.tools;
 

@@ -264,7 +264,7 @@ final class BadInputTest {
 
                 assertThat(run.exitCode()).isEqualTo(ExitCodes.FAILED);
                 assertThat(run.err())
-                        .startsWith("tidegate: no connection to %s can be made: ".formatted(server))
+                        .startsWith("tidegate: cannot connect to %s: ".formatted(server))
                         .contains("/no/such.jks")
                         .doesNotContain("\tat ");
             }

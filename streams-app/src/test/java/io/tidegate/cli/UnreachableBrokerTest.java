@@ -73,7 +73,7 @@ class UnreachableBrokerTest {
 
         Cli run = Cli.run("tenants", "ls", "--bootstrap-server", servers);
 
-        assertThat(run.err()).contains("127.0.0.1:", "the name no-such-host.invalid is not known here");
+        assertThat(run.err()).contains("127.0.0.1:", "the host name no-such-host.invalid cannot be resolved");
     }
 
     /** Size, correlation id, no error, and one request that is answered: that of the versions. */
@@ -104,7 +104,7 @@ class UnreachableBrokerTest {
 
     private static Stream<Arguments> strangers() {
         return Stream.of(
-                Arguments.of("tenants ls", new byte[0], "the connection is closed when a Kafka client speaks"),
+                Arguments.of("tenants ls", new byte[0], "the connection is closed after a Kafka request"),
                 Arguments.of("run", TLS_ALERT, "the listener expects TLS"),
                 Arguments.of("tenants ls", "SSH-2.0-OpenSSH".getBytes(US_ASCII), "is not a Kafka broker"),
                 Arguments.of("tenants ls", CONTROLLER, "a KRaft controller answers there"),
@@ -147,7 +147,7 @@ class UnreachableBrokerTest {
 
     private static Stream<Arguments> withoutTls() {
         return Stream.of(
-                Arguments.of(new byte[0], "the connection is closed when a TLS client speaks"),
+                Arguments.of(new byte[0], "the connection is closed after a TLS handshake message"),
                 Arguments.of("HTTP/1.1 400".getBytes(US_ASCII), "the listener does not use TLS"));
     }
 

@@ -57,7 +57,7 @@ final class DoctorTest {
     @Test
     void namesAHostThatIsNotKnown() {
         assertThat(only(doctor("no-such-host.invalid:9092").examine(), "broker").text())
-                .contains("the name no-such-host.invalid is not known here");
+                .contains("the host name no-such-host.invalid cannot be resolved");
     }
 
     @Test
@@ -68,7 +68,7 @@ final class DoctorTest {
                 .isFalse();
 
         Finding listener = only(doctor.examine(), "listener");
-        assertThat(listener.text()).contains("broker 7 says that it is at 127.0.0.1:");
+        assertThat(listener.text()).contains("broker 7 advertises 127.0.0.1:");
         assertThat(listener.fix()).contains("advertised.listeners");
     }
 

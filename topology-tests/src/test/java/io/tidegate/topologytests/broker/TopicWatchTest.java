@@ -107,7 +107,7 @@ final class TopicWatchTest {
         Http http = Http.of(instance);
         set(app.topic("by-tenant"), "message.timestamp.before.max.ms", "1");
 
-        awaitLog(instance, "paused: topics are not as they must be");
+        awaitLog(instance, "paused: topics do not meet the requirements");
         assertThat(http.get("/readyz").status()).isEqualTo(503);
         assertThat(http.get("/v1/status")
                         .json()

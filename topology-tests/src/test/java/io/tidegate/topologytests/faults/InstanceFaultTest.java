@@ -291,7 +291,7 @@ final class InstanceFaultTest {
             TidegateProcess instance = app.start("a");
 
             assertThat(instance.logText())
-                    .contains("session.timeout.ms=1800000 does not hold")
+                    .contains("session.timeout.ms=1800000 has no effect")
                     .contains("group.streams.min.session.timeout.ms");
         }
     }
