@@ -25,7 +25,7 @@ public final class Api implements AutoCloseable {
     private final HistoryApi history;
     private final Routes routes = new Routes();
 
-    /** @param metrics all metrics, for an Accept header, which is empty if none was sent */
+    /** @param metrics returns all metrics for an Accept header, which is empty if none was sent */
     public Api(
             Settings settings,
             HttpServer server,
@@ -70,7 +70,7 @@ public final class Api implements AutoCloseable {
         history.close();
     }
 
-    /** Call once the server has stopped. */
+    /** Must be called after the server has stopped. */
     @Override
     public void close() {
         api.close();

@@ -8,7 +8,7 @@ import io.tidegate.topology.TenantConfigs;
 import io.tidegate.wal.DataDir;
 import org.jspecify.annotations.Nullable;
 
-/** What the routes of one instance share. Thread-safe. */
+/** The shared state of an instance's routes. Thread-safe. */
 final class ApiContext implements AutoCloseable {
     final Settings settings;
     final InstanceView view;

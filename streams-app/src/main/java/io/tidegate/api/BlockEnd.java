@@ -8,8 +8,8 @@ import java.time.Duration;
 import java.time.Instant;
 
 /**
- * Until when a tenant is blocked: a time, or a duration from now on. The clock is the server's, so that a client whose
- * clock is wrong does not block too short, or not at all.
+ * The end of a block, given as a time or as a duration from now on. Uses the server's clock, so that a client with a wrong
+ * clock does not block too briefly, or not at all.
  */
 final class BlockEnd {
     private static final Instant YEAR_10000 = Instant.parse("+10000-01-01T00:00:00Z");
@@ -19,10 +19,10 @@ final class BlockEnd {
     /** @throws Problem naming the field and the rule */
     static Instant of(ObjectNode body, Instant now) {
         if (body.hasNonNull("for") && body.hasNonNull("until")) {
-            throw bad("until", "stands beside for; send one of them");
+            throw bad("until", "cannot be combined with for; send one of them");
         }
         if (!body.hasNonNull("for") && !body.hasNonNull("until")) {
-            throw bad("until", "is missing; send either until, a time, or for, a duration such as PT1H");
+            throw bad("until", "is missing; send either until with a time, or for with a duration such as PT1H");
         }
         return body.hasNonNull("for") ? after(body.get("for"), now) : at(body.get("until"), now);
     }
@@ -34,7 +34,7 @@ final class BlockEnd {
                 return inRange("for", now.plus(duration));
             }
         } catch (DateTimeException | ArithmeticException e) {
-            // said below
+            // reported below
         }
         throw bad("for", "is not a duration above 0 such as PT30M, PT2H or P1D");
     }
@@ -49,7 +49,7 @@ final class BlockEnd {
         if (!until.isAfter(now)) {
             throw bad(
                     "until",
-                    "%s is over, the server's clock says %s; send a later time, or a duration as for"
+                    "%s is in the past (the server's clock: %s); send a later time, or for with a duration"
                             .formatted(until, now));
         }
         return inRange("until", until);

@@ -39,11 +39,13 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What is asked of a tenant beyond its limits: block, prune, forget, purge; and what can be asked before something is
- * changed: a dry run of limits, the plan of a replay, what a reason means.
+ * The operations on a tenant other than its limits: block, prune, forget, purge. And the previews: a dry run of limits, the
+ * plan of a replay, the meaning of a reason.
  */
 final class CommandsApi implements AutoCloseable {
-    /** An answer from the owner has to come before the work as a whole ends, so that it says what is left in the topic. */
+    /**
+     * The time for the owner's answer. Ends before the long work does, so that the response can say what is left in the topic.
+     */
     private static final Duration ANSWER_WITHIN = Duration.ofSeconds(15);
 
     private static final long SINCE_S_DEFAULT = Duration.ofHours(1).toSeconds();
@@ -51,7 +53,7 @@ final class CommandsApi implements AutoCloseable {
     private static final int CHOICES_MAX = 1_000;
     private static final Pattern PARTITION = Pattern.compile("\\d{1,9}");
 
-    /** With what is read before, less than long work may take: what was sent is to be told. */
+    /** Together with the reads before it, shorter than long work may take: the response must report the signals sent. */
     private static final int REPLAY_S_MAX = 10;
 
     private final ApiContext api;
@@ -130,18 +132,19 @@ final class CommandsApi implements AutoCloseable {
     private static EntityKind kind(String text) {
         EntityKind kind = EntityKind.of(text);
         if (kind == null) {
-            throw bad("kind", "is none of item, user and creator");
+            throw bad("kind", "must be item, user or creator");
         }
         return kind;
     }
 
-    /** Asks for the id once more: there is no way back. */
+    /** Requires the id as a confirmation: a purge cannot be undone. */
     private Reply purge(Call call) throws InterruptedException {
         ObjectNode body = body(call, Set.of("confirm"));
         TenantId tenant = call.tenant();
         TenantRef confirmed = TenantRef.tryParse(text(body, "confirm"));
         if (confirmed == null || !tenant.equals(confirmed.in(api.configs::named))) {
-            throw bad("confirm", "is not the tenant's id or name, as a text; all its data would go for good");
+            throw bad(
+                    "confirm", "must be the tenant's id or name, as a text: all its data will be deleted permanently");
         }
         Outcome outcome = longWork.run(() -> api.operations.purge(tenant, ANSWER_WITHIN, TenantsApi.caller(call)));
         if (!(outcome instanceof Purged purged)) {
@@ -169,7 +172,7 @@ final class CommandsApi implements AutoCloseable {
         ObjectNode body = body(call, Set.of("config", "since_seconds"));
         TenantId tenant = call.tenant();
         if (!(body.get("config") instanceof ObjectNode config)) {
-            throw bad("config", "is not a config, as PUT takes it");
+            throw bad("config", "is not a config in the form of PUT");
         }
         TenantConfig own = TenantsApi.parse(tenant, config);
         InForce plan = own.plan() == null ? null : api.configs.plan(own.plan());
@@ -188,9 +191,9 @@ final class CommandsApi implements AutoCloseable {
     }
 
     /**
-     * What a replay would do, or a piece of it: what is due within some seconds. The next call continues there, on any
-     * instance, because what was sent stands in Kafka. With the {@code ends} of the first answer all pieces cover the same
-     * rejections, and not those that the earlier ones caused.
+     * Returns what a replay would do, or runs a part of it: the rejections that are due within some seconds. The next call
+     * continues after it, on any instance, because the sent signals are recorded in Kafka. With the {@code ends} of the first
+     * answer, all parts cover the same rejections, without those that earlier parts caused.
      */
     private Reply replay(Call call) throws InterruptedException {
         ObjectNode body = body(
@@ -252,7 +255,7 @@ final class CommandsApi implements AutoCloseable {
             return null;
         }
         if (!ends.isObject() || ends.size() > CHOICES_MAX) {
-            throw bad("ends", "is not the object of an earlier answer");
+            throw bad("ends", "is not the object from an earlier answer");
         }
         Map<Integer, Long> offsets = new HashMap<>();
         for (Map.Entry<String, JsonNode> one : ends.properties()) {
@@ -260,7 +263,7 @@ final class CommandsApi implements AutoCloseable {
                     || !one.getValue().canConvertToLong()
                     || !one.getValue().isIntegralNumber()
                     || one.getValue().asLong() < 0) {
-                throw bad("ends", "names something that is not an offset of a partition");
+                throw bad("ends", "has an entry that is not an offset of a partition");
             }
             offsets.put(Integer.valueOf(one.getKey()), one.getValue().asLong());
         }
@@ -300,7 +303,7 @@ final class CommandsApi implements AutoCloseable {
         for (String text : texts(body, "sources")) {
             SourcePosition position = SourcePosition.tryParse(text);
             if (position == null) {
-                throw bad("sources", "has one that is not a position such as signals/3/1234");
+                throw bad("sources", "has an entry that is not a position such as signals/3/1234");
             }
             sources.add(position);
         }
@@ -314,7 +317,7 @@ final class CommandsApi implements AutoCloseable {
         String text = sections.get(reason);
         if (text == null) {
             throw new Problem(
-                    Problem.Kind.NOT_FOUND, "no such reason; these are: " + String.join(", ", sections.keySet()));
+                    Problem.Kind.NOT_FOUND, "no such reason; the reasons are: " + String.join(", ", sections.keySet()));
         }
         ObjectNode json = Json.object();
         json.put("reason", reason);
@@ -324,15 +327,15 @@ final class CommandsApi implements AutoCloseable {
 
     private static ObjectNode body(Call call, Set<String> known) {
         call.allowQuery(Set.of());
-        var unused = call.path().containsKey("id") ? call.tenant() : null; // rejected before the body
+        var unused = call.path().containsKey("id") ? call.tenant() : null; // reject a wrong tenant before the body
         ObjectNode body = call.body().length == 0 ? Json.object() : TenantsApi.object(call);
         body.fieldNames().forEachRemaining(name -> {
             if (!known.contains(name)) {
                 throw bad(
                         name.length() <= 40 ? name : name.substring(0, 40) + "…",
                         known.isEmpty()
-                                ? "is not a field; there are none"
-                                : "is not a field; these are: " + String.join(", ", new TreeSet<>(known)));
+                                ? "is unknown; there are no fields"
+                                : "is unknown; the fields are: " + String.join(", ", new TreeSet<>(known)));
             }
         });
         return body;
@@ -361,7 +364,7 @@ final class CommandsApi implements AutoCloseable {
         }
         for (JsonNode one : list) {
             if (!one.isTextual()) {
-                throw bad(name, "has something that is not a text");
+                throw bad(name, "has an entry that is not a text");
             }
             texts.add(one.asText());
         }
@@ -378,7 +381,7 @@ final class CommandsApi implements AutoCloseable {
                 || !value.canConvertToLong()
                 || value.asLong() < min
                 || value.asLong() > max) {
-            throw bad(name, "a number from %d to %d is expected".formatted(min, max));
+            throw bad(name, "expected a number from %d to %d".formatted(min, max));
         }
         return value.asLong();
     }
@@ -386,7 +389,7 @@ final class CommandsApi implements AutoCloseable {
     private static boolean flag(ObjectNode body, String name, boolean fallback) {
         JsonNode value = body.get(name);
         if (value != null && !value.isBoolean()) {
-            throw bad(name, "is neither true nor false");
+            throw bad(name, "must be true or false");
         }
         return value == null ? fallback : value.asBoolean();
     }

@@ -22,13 +22,14 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The last hour, over all instances: each keeps what it decided, the one that is asked adds. Reads the counters every two
- * seconds, and less often where there are so many tenants that it would take more than a twentieth of a processor.
+ * The last hour over all instances: each instance keeps the counts of its decisions, and the queried one adds them up. Reads
+ * the counters every two seconds, or less often if the number of tenants would make that cost more than a twentieth of a
+ * processor.
  */
 final class HistoryApi implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(HistoryApi.class);
     private static final long EVERY_MS = 2_000;
-    private static final long REST = 19; // times as long as a reading took
+    private static final long REST = 19; // pause between reads, in multiples of the duration of a read
     private static final long MS = 1_000;
 
     private final ApiContext api;
@@ -122,7 +123,7 @@ final class HistoryApi implements AutoCloseable {
         return json;
     }
 
-    /** Adds what the instances say, step by step; their clocks may be apart. */
+    /** Adds the instances' counts by step; their clocks may differ. */
     private static ObjectNode sum(@Nullable TenantId tenant, long nowMs, List<JsonNode> parts, int silent) {
         long stepMs = tenant == null ? RecentCounts.STEP_MS : RecentCounts.TENANT_STEP_MS;
         int steps = (int) (RecentCounts.SPAN_MS / stepMs);

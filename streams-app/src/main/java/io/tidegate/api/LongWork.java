@@ -15,13 +15,13 @@ import java.util.concurrent.TimeoutException;
 import org.apache.kafka.common.KafkaException;
 
 /**
- * What reads whole topics or waits for another instance: few at a time, none waiting, and each with an end. So it takes
- * only some of the work threads, and never for long. Thread-safe.
+ * Work that reads whole topics or waits for another instance: few at a time, none queued, and each with a deadline. So it
+ * occupies only some of the work threads, and never for long. Thread-safe.
  */
 final class LongWork implements AutoCloseable {
     static final int AT_A_TIME = 2;
 
-    /** Less than the time after which an idle connection is closed. */
+    /** Shorter than the idle time-out of a connection. */
     static final Duration WITHIN = Duration.ofSeconds(20);
 
     private static final int RETRY_AFTER_S = 5;
@@ -43,10 +43,10 @@ final class LongWork implements AutoCloseable {
     }
 
     /**
-     * Does it, and waits.
+     * Runs the work and waits for its result.
      *
-     * @throws Problem where too much is done already, it takes too long and is ended, or Kafka or the schema registry does not let it
-     *     happen
+     * @throws Problem if too much work is running, if it takes too long and is ended, or if Kafka or the schema registry
+     *     prevents it
      */
     <T> T run(Callable<T> work) throws InterruptedException {
         Future<T> done;
@@ -54,14 +54,15 @@ final class LongWork implements AutoCloseable {
             done = threads.submit(work);
         } catch (RejectedExecutionException e) {
             throw Problem.retryLater(
-                    Problem.Kind.BUSY, "%d long requests are worked on already".formatted(AT_A_TIME), RETRY_AFTER_S);
+                    Problem.Kind.BUSY, "%d long requests are already running".formatted(AT_A_TIME), RETRY_AFTER_S);
         }
         try {
             return done.get(within.toMillis(), TimeUnit.MILLISECONDS);
         } catch (TimeoutException e) {
             throw Problem.retryLater(
                     Problem.Kind.TIMED_OUT,
-                    "it was not done within %d s; the command line waits longer".formatted(within.toSeconds()),
+                    "the request did not complete within %d s; the command line waits longer"
+                            .formatted(within.toSeconds()),
                     RETRY_AFTER_S);
         } catch (ExecutionException e) {
             if (e.getCause() instanceof AdminException || e.getCause() instanceof KafkaException) {

@@ -23,9 +23,8 @@ import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The other instances, asked over HTTP. Which one owns a shard is what each of them says of itself; it is remembered, but
- * the one that is asked always looks again, so an old memory leads to another question and never to a wrong answer.
- * Thread-safe.
+ * The other instances, queried over HTTP. Each instance reports the shards that it owns. Owners are cached, but the queried
+ * instance always checks again, so a stale entry costs one more query and never gives a wrong answer. Thread-safe.
  */
 final class Peers {
     static final String INTERNAL = "/internal/v1";
@@ -35,9 +34,9 @@ final class Peers {
     static final int RETRY_AFTER_S = 2;
 
     /**
-     * What an instance answered.
+     * The answer of an instance.
      *
-     * @param status 0 where it did not
+     * @param status 0 if it did not answer
      */
     record Answer(String address, int status, @Nullable JsonNode json) {
         boolean ok() {
@@ -67,7 +66,7 @@ final class Peers {
         client = builder.build();
     }
 
-    /** All instances but this one. */
+    /** Returns all instances except this one. */
     List<String> others() {
         return view.instances().stream()
                 .map(InstanceView.Address::toString)
@@ -76,10 +75,10 @@ final class Peers {
     }
 
     /**
-     * Asks the owner of a shard that is not here.
+     * Queries the owner of a shard that is not here.
      *
      * @param path such as {@code /tenants/42/usage}
-     * @throws Problem where nobody says that the shard is its own
+     * @throws Problem if no instance reports the shard as its own
      */
     JsonNode askOwner(int shard, String path) throws InterruptedException {
         String known = owners.get(shard);
@@ -109,7 +108,7 @@ final class Peers {
     static Problem noOwner(int shard) {
         return Problem.retryLater(
                 Problem.Kind.REBALANCING,
-                "no instance says that shard %d is its own; it is being moved or restored".formatted(shard),
+                "no instance owns shard %d; it is being moved or restored".formatted(shard),
                 RETRY_AFTER_S);
     }
 
@@ -124,7 +123,7 @@ final class Peers {
         return found;
     }
 
-    /** Asks several at a time; each has an answer, also those that gave none. */
+    /** Queries several instances concurrently. The result has an answer for each, including those that did not answer. */
     List<Answer> ask(List<String> addresses, String path) throws InterruptedException {
         Map<String, CompletableFuture<Answer>> asked = new TreeMap<>();
         addresses.forEach(address -> asked.put(address, send(address, path)));

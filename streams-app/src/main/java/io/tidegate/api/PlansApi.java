@@ -72,7 +72,7 @@ final class PlansApi {
         String name = name(call);
         InForce plan = api.configs.plan(name);
         if (plan == null) {
-            throw new Problem(Problem.Kind.PLAN_UNKNOWN, "there is no plan '%s'".formatted(name));
+            throw new Problem(Problem.Kind.PLAN_UNKNOWN, "plan '%s' does not exist".formatted(name));
         }
         String etag = TenantsApi.etag(plan.offset());
         if (!EntityTags.isNoneMatch(EntityTags.of(call.headers(), HttpHeader.IF_NONE_MATCH), etag)) {
@@ -96,7 +96,7 @@ final class PlansApi {
         return changed(TenantsApi.kafka(() -> api.operations.plans().set(plan, TenantsApi.caller(call))));
     }
 
-    /** RFC 7396: what is named is replaced, null takes a limit away, what is not named stays. */
+    /** RFC 7396: named fields are replaced, null removes a limit, other fields stay. */
     private Reply patch(Call call) throws InterruptedException {
         call.allowQuery(Set.of());
         String name = name(call);
@@ -128,7 +128,7 @@ final class PlansApi {
         return Reply.json(json);
     }
 
-    /** Takes the newest change back, or all down to a given one: a new change, to what was before. */
+    /** Reverts the newest change, or all changes back to a given one. This is a new change, to the earlier state. */
     private Reply undo(Call call) throws InterruptedException {
         call.allowQuery(Set.of());
         String name = name(call);
@@ -136,7 +136,7 @@ final class PlansApi {
         return changed(TenantsApi.kafka(() -> api.operations.plans().undo(name, to, TenantsApi.caller(call))));
     }
 
-    /** The answer to a change, when this instance has applied it. */
+    /** Returns the answer to a change once this instance has applied it. */
     private Reply changed(Outcome outcome) throws InterruptedException {
         if (outcome instanceof Rejected rejected) {
             throw TenantsApi.problem(rejected.rejection());

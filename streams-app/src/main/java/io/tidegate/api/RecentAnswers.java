@@ -8,15 +8,15 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Caches expensive responses for half a second, because open dashboards request the same at the same time. The data has a
- * version: a change makes cached responses invalid at once, so a client sees its own writes. Thread-safe.
+ * Caches expensive responses for half a second, because open dashboards request the same data at the same time. The data has a
+ * version: a change invalidates cached responses at once, so a client sees its own writes. Thread-safe.
  *
- * @param <Q> a question, with {@code equals}
+ * @param <Q> a query, with {@code equals}
  */
 final class RecentAnswers<Q> {
     static final Duration GOOD_FOR = Duration.ofMillis(500);
 
-    /** One answer can be a megabyte. */
+    /** The number of cached responses; one can be a megabyte. */
     static final int KEPT_MAX = 8;
 
     private record Made(Reply reply, long version, long atNanos) {}
@@ -31,8 +31,8 @@ final class RecentAnswers<Q> {
     }
 
     /**
-     * @param version as it was before the answer was made
-     * @param atNanos when its making began
+     * @param version the version of the data before the response was computed
+     * @param atNanos when the computation began
      */
     synchronized void put(Q question, Reply reply, long version, long atNanos) {
         made.remove(question);

@@ -10,13 +10,13 @@ import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What became of signals in the last hour, as far as this instance decided on them: of all tenants together in steps of
- * ten seconds, of each tenant in steps of thirty. In memory only; it is for people's eyes, and the truth stays in Kafka.
+ * Counts of outcomes in the last hour, for the signals that this instance decided: of all tenants together in steps of ten
+ * seconds, of each tenant in steps of thirty. In memory only, and for display; the durable counters are in Kafka.
  *
- * <p>It is made of differences between counters that were read one after the other, so it costs signals nothing. A shard
- * counts from the second reading on, and again so when it was away. Bounded: beyond {@link #TENANTS_MAX} tenants, or {@link
- * #ROWS_MAX} series of theirs, tenants that come late have no history of their own. Steps are counted from the epoch, so
- * that those of several instances can be added. Thread-safe.
+ * <p>The counts are differences between successive reads of the counters, so they cost the signal path nothing. A shard counts
+ * from its second read on, also after it was away. Bounded: beyond {@link #TENANTS_MAX} tenants, or {@link #ROWS_MAX} series,
+ * further tenants have no history. Steps are counted from the epoch, so that those of several instances can be added.
+ * Thread-safe.
  */
 final class RecentCounts {
     /** One outcome of signals: accepted, or rejected for a reason. */
@@ -31,26 +31,26 @@ final class RecentCounts {
     private static final int RECENT_STEPS = 10; // five minutes
 
     /**
-     * A tenant's last five minutes.
+     * The counts of a tenant's last five minutes.
      *
-     * @param top why most were rejected; null where none were
+     * @param top the reason of most rejections; null if there were none
      */
     record Recent(long accepted, long rejected, @Nullable Reason top) {}
 
     /**
      * Counts by step and outcome.
      *
-     * @param lastStep the step that is going on, since the epoch
-     * @param counts by outcome, the oldest step first; null where there were none at all
-     * @param known which steps were seen
+     * @param lastStep the current step, since the epoch
+     * @param counts by outcome, the oldest step first; null if there were none at all
+     * @param known the steps that were observed
      */
     @SuppressWarnings("ArrayRecordComponent") // not compared
     record Points(long stepMs, long lastStep, int[] @Nullable [] counts, boolean[] known) {}
 
-    /** Sealed WAL bytes of the shards that are here, at the last reading. */
+    /** Sealed WAL bytes of the shards on this instance, as of the last read. */
     record Sealed(long segments, long bytes) {}
 
-    /** Counts by step, as rings: a step's place is its remainder. */
+    /** Counts by step, as ring buffers: the index of a step is its remainder. */
     private static final class Series {
         private final long stepMs;
         private final int[][] rows = new int[OUTCOMES][];
@@ -63,7 +63,9 @@ final class RecentCounts {
             lastStep = nowMs / stepMs;
         }
 
-        /** Steps that came since are empty and unknown; time that goes back stays in the last step. */
+        /**
+         * Advances to the current step. New steps are empty and unknown. If the clock goes back, counts go to the last step.
+         */
         void advance(long nowMs) {
             long step = nowMs / stepMs;
             long from = Math.max(lastStep + 1, step - known.length + 1);
@@ -151,7 +153,7 @@ final class RecentCounts {
         whole = new Series(STEP_MS, nowMs);
     }
 
-    /** One reading of a shard's tenants. */
+    /** One read of a shard's tenants. */
     final class Reading implements BiConsumer<TenantId, TenantUsage> {
         private final int shard;
         private final long nowMs;
@@ -180,19 +182,19 @@ final class RecentCounts {
             tenant(id, shard, counts, first, nowMs);
         }
 
-        /** @param complete false where the shard went away meanwhile */
+        /** @param complete false if the shard was moved away in the meantime */
         void end(boolean complete) {
             Sealed sealed = new Sealed(sealedSegments, sealedBytes);
             RecentCounts.this.end(shard, complete ? new Shard(sums, sealed) : null, nowMs);
         }
     }
 
-    /** Begins a reading of a shard. */
+    /** Begins a read of a shard. */
     synchronized Reading read(int shard, long nowMs) {
         return new Reading(shard, nowMs, !shards.containsKey(shard));
     }
 
-    /** Forgets the counters of shards that are not here any more; what was seen of them stays for its hour. */
+    /** Drops the counters of shards that are no longer here. Their past counts stay for an hour. */
     synchronized void retain(Set<Integer> own, long nowMs) {
         if (shards.keySet().retainAll(own)) {
             tenants.values().removeIf(tenant -> {
@@ -227,7 +229,9 @@ final class RecentCounts {
                 wasFull = true;
                 return;
             }
-            // One that was not there at the last reading began since; unless it was left out then.
+            // A tenant that was absent in the last read appeared since then, unless it was left out because there were
+            // too
+            // many.
             tenant = new Tenant(shard, first || wasFull ? counts : new long[OUTCOMES]);
             tenants.put(id, tenant);
         }
@@ -262,18 +266,18 @@ final class RecentCounts {
         whole.advance(nowMs);
         whole.see();
         for (int outcome = 0; outcome < OUTCOMES; outcome++) {
-            // Fewer than before: a tenant was purged.
+            // A lower counter means that the tenant was purged.
             whole.add(outcome, Math.max(0, read.counts()[outcome] - before.counts()[outcome]));
         }
     }
 
-    /** Of all tenants together. */
+    /** Returns the counts of all tenants together. */
     synchronized Points whole(long nowMs) {
         whole.advance(nowMs);
         return whole.points();
     }
 
-    /** Of one tenant; null where it has no history of its own here. */
+    /** Returns the counts of one tenant; null if it has no history here. */
     synchronized @Nullable Points tenant(TenantId id, long nowMs) {
         Tenant tenant = tenants.get(id);
         if (tenant == null) {
@@ -282,7 +286,7 @@ final class RecentCounts {
         Series series = tenant.series == null ? new Series(TENANT_STEP_MS, nowMs) : tenant.series;
         series.advance(nowMs);
         Points points = series.points();
-        // A tenant that rests was seen as often as all are.
+        // An idle tenant was observed as often as all tenants together.
         whole.advance(nowMs);
         int each = (int) (TENANT_STEP_MS / STEP_MS);
         Points all = whole.points();
@@ -296,7 +300,7 @@ final class RecentCounts {
         return points;
     }
 
-    /** A tenant's last five minutes; null where it has no history of its own. */
+    /** Returns a tenant's last five minutes; null if it has no history. */
     synchronized @Nullable Recent recent(TenantId id, long nowMs) {
         Tenant tenant = tenants.get(id);
         if (tenant == null) {
@@ -320,7 +324,7 @@ final class RecentCounts {
         return new Recent(tenant.series.sum(0, RECENT_STEPS), rejected, top);
     }
 
-    /** Of the shards that are here. */
+    /** Returns the sealed bytes of the shards on this instance. */
     synchronized Sealed sealed() {
         long segments = 0;
         long bytes = 0;

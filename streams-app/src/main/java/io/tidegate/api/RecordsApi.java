@@ -18,7 +18,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
-/** What became of signals: rejections as they happen, and the sealed segments that a tenant is charged for. */
+/** Live rejections, and the sealed segments that count against a tenant's storage. */
 final class RecordsApi implements AutoCloseable {
     private static final int SEGMENTS_DEFAULT = 100;
     private static final int SEGMENTS_MAX = 1000;
@@ -44,7 +44,7 @@ final class RecordsApi implements AutoCloseable {
                 tenant == null ? null : Call.tenant(tenant), reasons(call.query("reason")), flag(call, "dead_letter"));
         return (request, response, callback) -> {
             EventStream stream = new EventStream(response, callback);
-            // First the place among the bounded number, then the answer: it cannot be taken back.
+            // Take a place among the bounded streams first: the answer cannot be revoked.
             tail.add(call.principal(), filter, stream);
             stream.begin();
         };
@@ -64,7 +64,8 @@ final class RecordsApi implements AutoCloseable {
         }
         for (String reason : List.of(list.split(",", -1))) {
             if (!known.contains(reason)) {
-                throw Problem.badField(Problem.Kind.BAD_REQUEST, "reason", "is none of " + String.join(", ", known));
+                throw Problem.badField(
+                        Problem.Kind.BAD_REQUEST, "reason", "must be one of " + String.join(", ", known));
             }
             reasons.add(reason);
         }
@@ -74,7 +75,7 @@ final class RecordsApi implements AutoCloseable {
     static boolean flag(Call call, String name) {
         String text = call.query(name);
         if (text != null && !text.equals("true") && !text.equals("false")) {
-            throw Problem.badField(Problem.Kind.BAD_REQUEST, name, "is neither true nor false");
+            throw Problem.badField(Problem.Kind.BAD_REQUEST, name, "must be true or false");
         }
         return "true".equals(text);
     }

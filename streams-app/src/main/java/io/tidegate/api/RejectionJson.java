@@ -13,7 +13,7 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.header.Header;
 import org.jspecify.annotations.Nullable;
 
-/** A rejection as the API shows it, live and in a search; long values and headers are truncated. Immutable. */
+/** A rejection in the form of the API, live and in a search; long values and headers are truncated. Immutable. */
 public final class RejectionJson {
     private static final int VALUE_BYTES_MAX = 16 * 1024;
     private static final int HEADER_BYTES_MAX = 1024;
@@ -21,7 +21,7 @@ public final class RejectionJson {
 
     private final Function<TenantId, List<String>> names;
 
-    /** @param names of a tenant, by its id */
+    /** @param names returns the names of a tenant */
     public RejectionJson(Function<TenantId, List<String>> names) {
         this.names = names;
     }

@@ -16,12 +16,12 @@ import java.time.Instant;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** Rejections of the past: by tenant, reason, time, and a text that they contain. A page at a time, the newest first. */
+/** Searches past rejections by tenant, reason, time, and a text that they contain. One page at a time, newest first. */
 final class RejectionSearchApi implements AutoCloseable {
     private static final int LIMIT_DEFAULT = 50;
     private static final int LIMIT_MAX = 100;
 
-    /** A page says how far it came; so it need not come far. */
+    /** The time for one page. A page contains the position that it reached, so it may end early. */
     private static final Duration PAGE_WITHIN = Duration.ofSeconds(5);
 
     private final ApiContext api;

@@ -25,18 +25,19 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Rejections as they happen, for all live streams of this instance: one consumer of {@code quota-exceeded} and {@code
- * signals-dead-letter}, however many look, and none while nobody does.
+ * Live rejections for all streams of this instance: a single consumer of {@code quota-exceeded} and {@code signals-dead-letter}
+ * serves all streams, and none runs without a stream.
  *
- * <p>It must not cost what it shows: a flood of rejections is read up to so many a second, fewer where many look, and what is more is skipped and
- * said so. Each record is written as text once, and only if somebody wants it. Thread-safe.
+ * <p>Rate-limited, because a flood of rejections must not load the instance: it reads up to a number per second, which is lower
+ * with many streams, and skips and reports the rest. Each record is serialized once, and only if a stream wants it.
+ * Thread-safe.
  */
 public final class RejectionTail implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(RejectionTail.class);
 
     private static final int RECORDS_PER_WINDOW_MAX = 5_000;
 
-    /** Over all streams; each is a write to a connection. */
+    /** The limit over all streams; each event is a write to a connection. */
     private static final int EVENTS_PER_WINDOW_MAX = 2_000;
 
     private static final Duration WINDOW = Duration.ofSeconds(1);
@@ -46,11 +47,11 @@ public final class RejectionTail implements AutoCloseable {
     private static final byte[] FAILED = event("failed", "{}");
 
     /**
-     * Which rejections.
+     * The rejections that a stream wants.
      *
      * @param tenant null = all
      * @param reasons empty = all
-     * @param deadLetters whether records that could not be judged, too
+     * @param deadLetters whether to include dead letters
      */
     public record Filter(@Nullable TenantId tenant, Set<String> reasons, boolean deadLetters) {
         boolean wants(boolean deadLetter, @Nullable String ofTenant, @Nullable String reason) {
@@ -73,7 +74,9 @@ public final class RejectionTail implements AutoCloseable {
     });
     private boolean reading;
 
-    /** Events that may be sent now; the reader's alone, as is whether it has left records out since it last showed one. */
+    /**
+     * Events that may be sent now. Used only by the reader, as is the flag whether it has skipped records since the last event.
+     */
     private long budget;
 
     private boolean behind;
@@ -82,7 +85,7 @@ public final class RejectionTail implements AutoCloseable {
     public RejectionTail(Settings settings, RejectionJson rejectionJson) {
         this.settings = settings;
         this.rejectionJson = rejectionJson;
-        // Streams alone must not fill the server: half of the connections are left to requests.
+        // Streams alone must not exhaust the server: half of the connections are reserved for requests.
         places = new Shares(
                 Math.min(settings.http().streamsMax(), settings.http().connectionsMax() / 2));
         var unused = heart.scheduleAtFixedRate(
@@ -94,15 +97,15 @@ public final class RejectionTail implements AutoCloseable {
     }
 
     /**
-     * Shows rejections from now on.
+     * Sends rejections to a stream from now on.
      *
-     * @throws Problem where there are as many streams as there may be
+     * @throws Problem if the maximum number of streams is open
      */
     public synchronized void add(Principal principal, Filter filter, EventStream stream) {
         if (closed || !places.take(principal)) {
             throw Problem.retryLater(
                     Problem.Kind.TOO_MANY_STREAMS,
-                    "%d streams are open already; one token may have %d"
+                    "%d streams are already open; one token may have %d"
                             .formatted(places.taken(), places.of(principal)),
                     5);
         }
@@ -136,7 +139,7 @@ public final class RejectionTail implements AutoCloseable {
                 readWindow(reader);
             }
         } catch (AdminException | KafkaException e) {
-            LOG.warn("rejections cannot be shown", e);
+            LOG.warn("live rejections cannot be read", e);
             synchronized (this) {
                 reading = false;
                 listeners.forEach(listener -> {
@@ -156,8 +159,8 @@ public final class RejectionTail implements AutoCloseable {
     }
 
     /**
-     * Reads and shows for a while. What is shown is paid for out of a budget that grows with time, and that many streams
-     * can overdraw with a single record: then nothing is read until it is paid back, and what came meanwhile is skipped.
+     * Reads and sends for a while. Events use up a budget that grows with time. Many streams can overdraw it with a single
+     * record: then nothing is read until the budget is positive again, and the records in between are skipped.
      */
     private void readWindow(TopicReader reader) throws InterruptedException {
         long end = System.nanoTime() + WINDOW.toNanos();
@@ -185,7 +188,7 @@ public final class RejectionTail implements AutoCloseable {
         }
     }
 
-    /** What was shown in it. */
+    /** The events sent in one window. */
     private static final class Window {
         private int records;
         private int events;
@@ -195,7 +198,7 @@ public final class RejectionTail implements AutoCloseable {
         }
     }
 
-    /** @return to how many streams it went */
+    /** @return the number of streams that received it */
     private int show(ConsumerRecord<byte[], byte[]> record) {
         boolean deadLetter = record.topic().equals(settings.topics().deadLetter());
         String tenant = TidegateHeaders.text(record.headers(), TidegateHeaders.TENANT);
@@ -214,7 +217,7 @@ public final class RejectionTail implements AutoCloseable {
         return shown;
     }
 
-    /** @param json on one line, as Jackson writes it: an event ends at an empty one */
+    /** @param json on one line, as Jackson writes it: an empty line would end the event */
     private static byte[] event(String name, String json) {
         return "event: %s%ndata: %s%n%n"
                 .replace("%n", "\n")

@@ -20,7 +20,7 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import org.apache.kafka.common.TopicPartition;
 
-/** How the instances are: whether this one lives and is ready, and what each of them does. */
+/** The status of the instances: liveness and readiness of this one, and the activity of each. */
 final class StatusApi {
     private static final int SHARDS_NAMED_MAX = 10;
 
@@ -42,7 +42,7 @@ final class StatusApi {
                 });
     }
 
-    /** Says no more than that: it asks for no token. */
+    /** Returns only readiness, because it requires no token. */
     private Reply ready(Call call) {
         List<String> not = notReady();
         return not.isEmpty() ? Reply.text(200, "ready\n") : Reply.text(503, String.join("\n", not) + "\n");
@@ -63,7 +63,7 @@ final class StatusApi {
             not.add("restoring");
         }
         if (api.view.isPaused()) {
-            // Topics and their settings are for principals with a token.
+            // Details of topics and settings require a token.
             not.add(
                     api.view.notices().pausedBecause().contains("the disk is nearly full")
                             ? "paused: the disk is nearly full"

@@ -24,27 +24,27 @@ import java.util.Objects;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
-/** Tenants as the API shows them. Their ids are numbers, and also text, because JavaScript does not hold all of these numbers. */
+/** Tenants in the form of the API. Ids are numbers and also text, because JavaScript cannot represent all of these numbers. */
 final class TenantJson {
     private TenantJson() {}
 
-    /** Adds a tenant's id in both forms, as every answer has it; null where the answer is of all tenants. */
+    /** Adds a tenant's id in both forms, as in every answer; null if the answer is about all tenants. */
     static void putId(ObjectNode into, @Nullable TenantId id) {
         into.put("id", id == null ? null : id.decimal());
         putTenantId(into, id);
     }
 
-    /** Adds a tenant's id as the command line and the topics have it. */
+    /** Adds a tenant's id in the form of the command line and the topics. */
     static void putTenantId(ObjectNode into, @Nullable TenantId id) {
         into.put("tenant_id", id == null ? null : new BigInteger(id.decimal()));
     }
 
     /**
-     * A tenant with its config and what holds for it.
+     * Returns a tenant with its config and the limits in force.
      *
-     * @param own null where it has none
-     * @param inForce null where it is unknown and rejected
-     * @param plan of its own config; null where there is none
+     * @param own null if it has none
+     * @param inForce null if it is unknown and rejected
+     * @param plan the plan of its own config; null if there is none
      */
     static ObjectNode tenant(TenantId id, @Nullable InForce own, @Nullable InForce inForce, @Nullable InForce plan) {
         ObjectNode json = Json.object();
@@ -58,7 +58,7 @@ final class TenantJson {
         if (inForce == null) {
             json.putNull("limits");
         } else {
-            // Also where the plan of its own config does not exist.
+            // Also if the plan of its own config does not exist.
             boolean byDefault = own == null
                     || own.offset() == TenantConfigs.NO_OFFSET
                     || !Objects.equals(own.config().plan(), inForce.config().plan());
@@ -94,9 +94,9 @@ final class TenantJson {
     }
 
     /**
-     * A tenant's usage beside its limits.
+     * Returns a tenant's usage with its limits.
      *
-     * @param usage null = never decided on
+     * @param usage null = no signal was decided yet
      * @param config null = unknown and rejected
      */
     static ObjectNode usage(@Nullable TenantUsage usage, @Nullable TenantConfig config, long nowMs) {
@@ -203,7 +203,7 @@ final class TenantJson {
         return usage.tokens(config, nowMs);
     }
 
-    /** Null where it is not known. */
+    /** Returns null if the counts are unknown. */
     static @Nullable ObjectNode recent(RecentCounts.@Nullable Recent recent) {
         if (recent == null) {
             return null;

@@ -27,9 +27,9 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The list of tenants, over all instances: each instance searches, sorts and cuts the tenants of its own shards; the one
- * that was asked merges. Every shard must have answered exactly once, or there is no list: none is better than one with
- * tenants missing. Memory is a page for each question and the ids of the shard that is being read.
+ * The list of tenants over all instances: each instance searches, sorts and truncates the tenants of its own shards; the
+ * queried one merges. Fails unless every shard has answered exactly once: an error is better than a list with tenants missing.
+ * Holds one page for each query, and the ids of the shard that is being read.
  */
 final class TenantList {
     static final Set<String> PARAMETERS = Set.of("limit", "cursor", "sort", "over", "q", "state");
@@ -40,7 +40,7 @@ final class TenantList {
     private static final int PERCENT_MAX = 1_000_000;
     private static final int TEXT_CHARS_MAX = 200;
 
-    /** By what; numbers with the largest first. */
+    /** The sort order; numbers in descending order. */
     enum Sort {
         ID,
         LABEL,
@@ -51,7 +51,7 @@ final class TenantList {
         STORAGE
     }
 
-    /** Which tenants. */
+    /** The states to filter by. */
     enum State {
         ENFORCE,
         OBSERVE,
@@ -59,7 +59,7 @@ final class TenantList {
         NO_CONFIG
     }
 
-    /** The place of a row in the list, and of a cursor between rows. */
+    /** The position of a row in the list, and of a cursor between rows. */
     private record Place(long number, String text, TenantId id) implements Comparable<Place> {
         private static final Comparator<Place> ORDER = Comparator.comparingLong((Place place) -> -place.number())
                 .thenComparing(Place::text)
@@ -82,7 +82,7 @@ final class TenantList {
                         new String(Base64.getUrlDecoder().decode(cursor), StandardCharsets.UTF_8).split(" ", 3);
                 return new Place(Long.parseLong(parts[0]), parts[2], TenantId.parse(parts[1]));
             } catch (RuntimeException e) {
-                throw Problem.badField(Problem.Kind.BAD_REQUEST, "cursor", "is not one that this API gave");
+                throw Problem.badField(Problem.Kind.BAD_REQUEST, "cursor", "is not a cursor of this API");
             }
         }
     }
@@ -99,7 +99,7 @@ final class TenantList {
         }
     }
 
-    /** What is asked for, read from a query. */
+    /** The parsed parameters of a request. */
     private record Question(
             int limit,
             @Nullable Place after,
@@ -138,7 +138,7 @@ final class TenantList {
                 }
                 ids.add(id);
             }
-            throw Problem.badField(Problem.Kind.BAD_REQUEST, name, "is none of " + String.join(", ", ids));
+            throw Problem.badField(Problem.Kind.BAD_REQUEST, name, "must be one of " + String.join(", ", ids));
         }
     }
 
@@ -150,7 +150,7 @@ final class TenantList {
         this.api = api;
     }
 
-    /** The list of all instances, at most {@link RecentAnswers#GOOD_FOR} old. */
+    /** Returns the list of all instances, at most {@link RecentAnswers#GOOD_FOR} old. */
     Reply all(Call call) throws InterruptedException {
         Question question = Question.of(call);
         long version = api.configs.readOffset();
@@ -176,7 +176,7 @@ final class TenantList {
         return reply;
     }
 
-    /** The list of this instance alone, for another one that merges. */
+    /** Returns the list of this instance only, for an instance that merges. */
     Reply own(Call call) {
         return Reply.json(own(Question.of(call)));
     }
@@ -188,7 +188,7 @@ final class TenantList {
                 if (!seen.add(shard.asInt())) {
                     throw Problem.retryLater(
                             Problem.Kind.REBALANCING,
-                            "two instances say that shard %d is theirs; it is being moved".formatted(shard.asInt()),
+                            "two instances claim shard %d; it is being moved".formatted(shard.asInt()),
                             Peers.RETRY_AFTER_S);
                 }
             }
@@ -230,7 +230,7 @@ final class TenantList {
     private ObjectNode own(Question question) {
         if (!running.tryAcquire()) {
             throw Problem.retryLater(
-                    Problem.Kind.BUSY, "%d lists are being made already".formatted(LISTS_AT_A_TIME), 1);
+                    Problem.Kind.BUSY, "%d lists are already being computed".formatted(LISTS_AT_A_TIME), 1);
         }
         try {
             Search search = new Search(question, System.currentTimeMillis());
@@ -248,7 +248,7 @@ final class TenantList {
         }
     }
 
-    /** One pass over the tenants of some shards, keeping the first rows of a page. */
+    /** One pass over the tenants of some shards, which keeps the first rows of a page. */
     private final class Search {
         private final Question question;
         private final long nowMs;
@@ -313,7 +313,10 @@ final class TenantList {
                     .anyMatch(one -> one.toLowerCase(Locale.ROOT).contains(text));
         }
 
-        /** By its own config, completed by its plan. Where the plan does not exist, nothing is in force of it. */
+        /**
+         * Returns the state by the tenant's own config, completed by its plan. If the plan does not exist, the config is not in
+         * force.
+         */
         private State state(@Nullable InForce own, @Nullable TenantConfig inForce) {
             if (own == null || inForce == null) {
                 return State.NO_CONFIG;
@@ -361,7 +364,7 @@ final class TenantList {
         }
     }
 
-    /** The same question for another instance: what was checked, encoded again. */
+    /** Returns the same request for another instance: the validated parameters, encoded again. */
     private static String query(Call call) {
         StringBuilder query = new StringBuilder("?");
         for (String name : PARAMETERS) {

@@ -38,7 +38,7 @@ import java.util.regex.Pattern;
 import org.eclipse.jetty.http.HttpHeader;
 import org.jspecify.annotations.Nullable;
 
-/** Tenants: their configs, what they used, and how their configs came to be. */
+/** Tenants: their configs, usage, and histories. */
 final class TenantsApi {
     private static final Duration APPLIED_WITHIN = Duration.ofSeconds(10);
     private static final List<String> FIELDS = List.of(
@@ -100,7 +100,7 @@ final class TenantsApi {
         String planName = own == null ? null : own.config().plan();
         InForce plan = planName == null ? null : api.configs.plan(planName);
         ObjectNode json = TenantJson.tenant(tenant, own, inForce, plan)
-                // By the server's clock: that of a browser may be wrong.
+                // By the server's clock, because that of a browser may be wrong.
                 .put("blocked", inForce != null && inForce.config().isBlocked(System.currentTimeMillis()));
         List<Warning> warnings = new ArrayList<>();
         if (planName != null && plan == null) {
@@ -150,7 +150,7 @@ final class TenantsApi {
         return changed(kafka(() -> api.operations.set(config, caller(call))));
     }
 
-    /** RFC 7396: what is named is replaced, null takes a limit away, what is not named stays. */
+    /** RFC 7396: named fields are replaced, null removes a limit, other fields stay. */
     private Reply patch(Call call) throws InterruptedException {
         call.allowQuery(Set.of());
         TenantId tenant = call.tenant();
@@ -165,7 +165,7 @@ final class TenantsApi {
         return changed(kafka(() -> api.operations.change(tenant, merge, caller(call))));
     }
 
-    /** With its first plan, the mode of a tenant is that of the plan, unless it is named. */
+    /** Returns a config on a plan. On its first plan, the tenant takes the plan's mode, unless the request names one. */
     private static TenantConfig withPlan(TenantConfig base, String plan) {
         return base.toBuilder().plan(plan).build();
     }
@@ -190,7 +190,7 @@ final class TenantsApi {
         return Reply.json(json);
     }
 
-    /** Takes the newest change back, or all down to a given one: a new change, to what was before. */
+    /** Reverts the newest change, or all changes back to a given one. This is a new change, to the earlier state. */
     private Reply undo(Call call) throws InterruptedException {
         call.allowQuery(Set.of());
         TenantId tenant = call.tenant();
@@ -198,7 +198,7 @@ final class TenantsApi {
         return changed(kafka(() -> api.operations.undo(tenant, to, caller(call))));
     }
 
-    /** The offset of the oldest change to take back; null = the newest change alone. */
+    /** Returns the offset of the oldest change to revert; null = only the newest change. */
     static @Nullable Long undoTo(Call call) {
         if (call.body().length == 0) {
             return null;
@@ -207,14 +207,12 @@ final class TenantsApi {
         JsonNode offset = body.path("config_offset");
         if (body.size() > (offset.isMissingNode() ? 0 : 1) || !(offset.isMissingNode() || offset.isIntegralNumber())) {
             throw Problem.badField(
-                    Problem.Kind.BAD_REQUEST,
-                    "config_offset",
-                    "is the one field of undo, a number, and may be left out");
+                    Problem.Kind.BAD_REQUEST, "config_offset", "is the only field of undo: a number, optional");
         }
         return offset.isMissingNode() ? null : (Long) offset.asLong();
     }
 
-    /** The answer to a change, when this instance has applied it. */
+    /** Returns the answer to a change once this instance has applied it. */
     Reply changed(Outcome outcome) throws InterruptedException {
         if (!(outcome instanceof Changed changed)) {
             throw problem(outcome);
@@ -235,7 +233,7 @@ final class TenantsApi {
         return api.configs.awaitApplied(offset, APPLIED_WITHIN);
     }
 
-    /** Why an operation was not done, or not as a whole. */
+    /** Returns why an operation failed completely or in part. */
     static Problem problem(Outcome outcome) {
         if (outcome instanceof CommandRejected rejected) {
             return new Problem(Problem.Kind.COMMAND_REJECTED, rejected.message());
@@ -249,7 +247,7 @@ final class TenantsApi {
                 : problem;
     }
 
-    /** Why a change of a tenant or a plan was rejected. */
+    /** Returns why a change of a tenant or a plan was rejected. */
     static Problem problem(Rejection why) {
         return switch (why.kind()) {
             case TENANT_UNKNOWN -> new Problem(Problem.Kind.TENANT_UNKNOWN, why.message());
@@ -271,7 +269,7 @@ final class TenantsApi {
         return why.field() == null ? problem : problem.member("field", why.field());
     }
 
-    /** Who asks, with the preconditions of the request. */
+    /** Returns the author of a change, with the preconditions of the request. */
     static Caller caller(Call call) {
         List<String> ifMatch = EntityTags.of(call.headers(), HttpHeader.IF_MATCH);
         List<String> ifNoneMatch = EntityTags.of(call.headers(), HttpHeader.IF_NONE_MATCH);
@@ -288,7 +286,7 @@ final class TenantsApi {
             return null;
         }
         return exists
-                ? "the config is now that of offset %d; read it again".formatted(current.offset())
+                ? "the config was changed at offset %d; read it again".formatted(current.offset())
                 : "there is no config now";
     }
 
@@ -300,7 +298,7 @@ final class TenantsApi {
         return current != null && exists(current) ? etag(current.offset()) : "none";
     }
 
-    /** What Kafka does not let happen is a state that passes, or was said by the caller's own edit. */
+    /** Runs an action on Kafka. Its failure is temporary, or was caused by the caller's own edit. */
     static <T> T kafka(Supplier<T> action) {
         try {
             return action.get();
@@ -335,12 +333,12 @@ final class TenantsApi {
             throw Problem.badField(
                     Problem.Kind.INVALID_CONFIG,
                     "tenant_id",
-                    "is %s, the path says %s".formatted(config.tenantId().decimal(), tenant.decimal()));
+                    "is %s, but the path has %s".formatted(config.tenantId().decimal(), tenant.decimal()));
         }
         return config;
     }
 
-    /** A config that breaks a rule; names the field that the rule is about. */
+    /** Returns the problem for a config that breaks a rule, with the field that the rule concerns. */
     static Problem invalid(String rule, @Nullable Throwable cause) {
         Problem problem = new Problem(Problem.Kind.INVALID_CONFIG, rule, cause);
         Matcher unknown = UNKNOWN_FIELD.matcher(rule);
@@ -375,7 +373,7 @@ final class TenantsApi {
         return Reply.json(own);
     }
 
-    /** Null where the tenant's shard is not here. */
+    /** Returns null if the tenant's shard is not here. */
     private @Nullable ObjectNode ownUsage(TenantId tenant) {
         ShardQueries.UsageLookup read = api.shards.usage(tenant);
         if (read == null) {

@@ -25,43 +25,43 @@ import org.eclipse.jetty.http.HttpHeader;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Who may do what.
+ * Authentication and authorization of requests.
  *
- * <p>Without tokens (loopback only) everybody on this machine may do everything; so what a web page can make a browser
- * send is kept out by the name of the host, which a page that re-binds its own name cannot forge, and by what browsers say
- * about the page. With tokens a request needs {@code Authorization: Bearer}, which no page can add by itself. Only
- * digests of tokens are kept, and all of them are compared, each in constant time. Immutable.
+ * <p>Without tokens (loopback only), every user of this machine has full access. Requests that a web page makes a browser send
+ * are rejected by two checks: the Host header, which a page that re-binds its own name cannot forge, and the headers with which
+ * browsers describe the page. With tokens, a request needs {@code Authorization: Bearer}, which no page can add by itself. Only
+ * digests of tokens are kept; all of them are compared, each in constant time. Immutable.
  */
 public final class Access {
-    /** What a principal may do; each includes those before it. */
+    /** The rights of a principal. Each role includes the ones before it, except {@link #PEER}. */
     public enum Role {
-        /** Nothing is asked: health, and what is the same for everyone. */
+        /** No token is needed: health, and responses that are the same for every client. */
         PUBLIC,
-        /** Sees one tenant. */
+        /** Reads the data of one tenant. */
         TENANT,
-        /** Sees one tenant, and changes its limits within the ceiling of its plan. */
+        /** Reads the data of one tenant, and changes its limits within the ceiling of its plan. */
         TENANT_ADMIN,
-        /** Sees everything. */
+        /** Reads everything. */
         READ,
-        /** Changes. */
+        /** Reads and changes everything. */
         ADMIN,
-        /** Another instance; a role of its own. */
+        /** Another instance; a separate role. */
         PEER
     }
 
     /**
-     * Who asks.
+     * The sender of a request.
      *
-     * @param name of the token; for the history of what it changes
-     * @param tenant whose data it is confined to; null = all
+     * @param name the token's name, for the history of changes
+     * @param tenant the tenant to whose data it is confined; null = all
      */
     public record Principal(
             String name, Role role, @Nullable TenantId tenant) {}
 
-    @SuppressWarnings("ArrayRecordComponent") // compared by MessageDigest alone
+    @SuppressWarnings("ArrayRecordComponent") // compared only by MessageDigest
     private record Token(byte[] digest, Principal principal) {}
 
-    /** Any user of this machine. */
+    /** A user of this machine. */
     static final Principal LOCAL = new Principal("local", Role.ADMIN, null);
 
     private static final Principal ANYBODY = new Principal("anybody", Role.PUBLIC, null);
@@ -112,7 +112,7 @@ public final class Access {
             String where = "%s line %d".formatted(file, i + 1);
             String[] words = line.split("\\s+", -1);
             if (words.length != 3) {
-                throw new SettingsException(where + ": three words are expected, NAME ROLE TOKEN");
+                throw new SettingsException(where + ": expected three words: NAME ROLE TOKEN");
             }
             Principal principal = principal(where, words[0], words[1]);
             if (words[2].length() < TOKEN_CHARS_MIN) {
@@ -120,7 +120,7 @@ public final class Access {
                         .formatted(where, words[0], TOKEN_CHARS_MIN));
             }
             if (!names.add(words[0])) {
-                throw new SettingsException("%s: the name %s is there twice".formatted(where, words[0]));
+                throw new SettingsException("%s: the name %s occurs twice".formatted(where, words[0]));
             }
             tokens.add(new Token(digest(words[2]), principal));
             if (principal.role() == Role.ADMIN) {
@@ -130,8 +130,9 @@ public final class Access {
             }
         }
         if (firstPeer == null) {
-            throw new SettingsException("%s: %s names no admin; instances know each other by the first one's token"
-                    .formatted(Settings.HTTP_TOKENS_FILE, file));
+            throw new SettingsException(
+                    "%s: %s has no admin token; instances authenticate to each other with the first one"
+                            .formatted(Settings.HTTP_TOKENS_FILE, file));
         }
         tokens.addAll(peers);
         if (tokens.size() > TOKENS_MAX) {
@@ -164,7 +165,7 @@ public final class Access {
         return new Principal(name, ofTenant, tenant);
     }
 
-    /** What instances say to each other; made of an admin's token, which all instances have, without giving it away. */
+    /** Derives the token between instances from an admin token, which all instances have, without revealing it. */
     private static String peerToken(String adminToken) {
         try {
             Mac mac = Mac.getInstance("HmacSHA256");
@@ -183,16 +184,16 @@ public final class Access {
         }
     }
 
-    /** What this instance says to others; null where nobody is asked. */
+    /** Returns the token of this instance for others; null if there are no tokens. */
     @Nullable
     String peerToken() {
         return peerToken;
     }
 
     /**
-     * Who sends a request.
+     * Returns the sender of a request.
      *
-     * @throws Problem if the request must not be answered at all, or its token is invalid
+     * @throws Problem if the request must not be answered, or its token is invalid
      */
     Principal principal(HttpFields headers, boolean changes) {
         if (open) {
@@ -214,16 +215,16 @@ public final class Access {
             }
         }
         if (found == null) {
-            throw unauthorized("the token is not one of this server's");
+            throw unauthorized("the token is unknown to this server");
         }
         return found;
     }
 
     /**
-     * Checks that somebody may use a route.
+     * Checks that a principal may use a route.
      *
-     * @param needed what the route demands
-     * @param tenant whom the request is about; null = not one tenant
+     * @param needed the role that the route requires
+     * @param tenant the tenant that the request concerns; null = not a single tenant
      */
     void check(Principal principal, Role needed, @Nullable TenantId tenant) {
         if (needed == Role.PUBLIC || (open && needed == Role.PEER)) {
@@ -250,7 +251,7 @@ public final class Access {
         if (!allowed) {
             throw new Problem(
                     Problem.Kind.FORBIDDEN,
-                    "the token %s has the role %s; this needs %s"
+                    "the token %s has the role %s; the request needs %s"
                             .formatted(
                                     principal.name(),
                                     id(principal.role(), principal.tenant()),
@@ -272,27 +273,27 @@ public final class Access {
         return new Problem(Problem.Kind.UNAUTHORIZED, detail).header("WWW-Authenticate", "Bearer");
     }
 
-    /** A page of evil.example that resolves its name to 127.0.0.1 still says evil.example here. */
+    /** Checks the Host header: a page of evil.example that resolves its name to 127.0.0.1 still sends evil.example. */
     private static void checkHost(HttpFields headers) {
         String host = headers.get(HttpHeader.HOST);
         if (host == null || !LOOPBACK_HOST.matcher(host).matches()) {
             throw new Problem(
                     Problem.Kind.HOST_NOT_ALLOWED,
-                    "without tokens this server answers only to localhost, 127.0.0.1 and [::1] as Host");
+                    "without tokens, the Host header must be localhost, 127.0.0.1 or [::1]");
         }
     }
 
-    /** What browsers say of the page that makes a request; other clients say nothing. */
+    /** Checks the headers with which browsers describe the page that makes a request; other clients do not send them. */
     private static void checkSite(HttpFields headers, boolean changes) {
         String site = headers.get("Sec-Fetch-Site");
         boolean navigates = !changes && "navigate".equals(headers.get("Sec-Fetch-Mode"));
         if (site != null && !site.equals("same-origin") && !site.equals("none") && !navigates) {
-            throw new Problem(Problem.Kind.CROSS_SITE, "pages of other sites are not answered");
+            throw new Problem(Problem.Kind.CROSS_SITE, "requests from pages of other sites are rejected");
         }
         String origin = headers.get(HttpHeader.ORIGIN);
         String host = headers.get(HttpHeader.HOST);
         if (origin != null && (host == null || !sameHost(origin, host))) {
-            throw new Problem(Problem.Kind.CROSS_SITE, "pages of other sites are not answered");
+            throw new Problem(Problem.Kind.CROSS_SITE, "requests from pages of other sites are rejected");
         }
     }
 

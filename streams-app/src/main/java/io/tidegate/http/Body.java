@@ -6,8 +6,8 @@ import java.util.concurrent.CompletableFuture;
 import org.eclipse.jetty.io.Content;
 
 /**
- * Reads a request's body as it comes, without holding a thread, up to a length. Unlike Jetty's own ways it leaves the rest
- * of a longer body readable, so that the client can be answered while it is still sending.
+ * Reads a request's body as it arrives, without holding a thread, up to a maximum length. Unlike Jetty's own methods, it leaves
+ * the rest of a longer body readable, so that the client can be answered while it is still sending.
  */
 final class Body implements Runnable {
     private final Content.Source source;
@@ -20,19 +20,19 @@ final class Body implements Runnable {
         this.bytesMax = bytesMax;
     }
 
-    /** Completes with the body, or with {@link TooLong}, or with why it cannot be read. */
+    /** Returns a future of the body; it fails with {@link TooLong}, or with the read error. */
     static CompletableFuture<byte[]> read(Content.Source source, int bytesMax) {
         Body body = new Body(source, bytesMax);
         body.run();
         return body.whole;
     }
 
-    /** The body is longer than it may be. */
+    /** The body exceeds its maximum length. */
     static final class TooLong extends Exception {
         private static final long serialVersionUID = 1;
     }
 
-    /** Called when there may be more. */
+    /** Called when more content may be available. */
     @Override
     public void run() {
         while (!whole.isDone()) {

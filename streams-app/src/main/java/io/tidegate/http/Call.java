@@ -9,16 +9,16 @@ import org.eclipse.jetty.util.Fields;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A request that may be answered: its route is known, who sends it is allowed to, and its body is complete.
+ * A request that is ready to be handled: its route is known, its sender is authorized, and its body is complete.
  *
- * @param path what stands for the names in the route's template
+ * @param path the values of the route template's parameters
  */
 @SuppressWarnings("ArrayRecordComponent") // calls are not compared
 public record Call(Principal principal, Map<String, String> path, Fields query, HttpFields headers, byte[] body) {
     /**
-     * The tenant in the path. A name that a tenant has stands for its id there by now.
+     * Returns the tenant in the path. A tenant's name has already been replaced by its id.
      *
-     * @throws Problem where it is neither the canonical spelling of an id, nor a name that a tenant has
+     * @throws Problem if it is neither the canonical form of an id nor the name of a tenant
      */
     public TenantId tenant() {
         return tenant(path.getOrDefault("id", ""));
@@ -36,7 +36,7 @@ public record Call(Principal principal, Map<String, String> path, Fields query, 
         }
     }
 
-    /** A query parameter; null where it is absent. Given twice it is rejected: two readers could see two values. */
+    /** Returns a query parameter; null if it is absent. A repeated parameter is rejected: two readers could see two values. */
     @Nullable
     public String query(String name) {
         Fields.Field field = query.get(name);
@@ -60,20 +60,19 @@ public record Call(Principal principal, Map<String, String> path, Fields query, 
                 return value;
             }
         } catch (NumberFormatException e) {
-            // said below
+            // reported below
         }
-        throw Problem.badField(
-                Problem.Kind.BAD_REQUEST, name, "a number from %d to %d is expected".formatted(min, max));
+        throw Problem.badField(Problem.Kind.BAD_REQUEST, name, "expected a number from %d to %d".formatted(min, max));
     }
 
-    /** Rejects parameters that no one reads: a misspelt filter would show too much. */
+    /** Rejects unknown parameters: a misspelt filter would show too much. */
     public void allowQuery(java.util.Set<String> known) {
         for (String name : query.getNames()) {
             if (!known.contains(name)) {
                 throw Problem.badField(
                         Problem.Kind.BAD_REQUEST,
                         name.length() <= 40 ? name : name.substring(0, 40) + "…",
-                        "is not a parameter; these are: " + String.join(", ", new java.util.TreeSet<>(known)));
+                        "is unknown; the parameters are: " + String.join(", ", new java.util.TreeSet<>(known)));
             }
         }
     }

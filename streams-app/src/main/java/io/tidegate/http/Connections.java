@@ -20,32 +20,32 @@ import org.eclipse.jetty.server.Request;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The open connections of the server, bounded in number and in the time that each may take.
+ * The open connections of the server, bounded in number and in time.
  *
- * <p>A connection waits for a request or serves one. Waiting ends at a deadline that bytes do not extend, so a client that
- * sends a byte at a time cannot keep a connection. When the limit is reached, a new connection is not kept waiting: the one
- * that has waited longest is closed instead, of the address that has the most, and none of the most recent ones. So health is
- * always answered, and an address that opens many connections displaces its own.
+ * <p>A connection waits for a request or serves one. Waiting ends at a deadline that received bytes do not extend, so a client
+ * that sends one byte at a time cannot keep a connection. When the limit is reached, a new connection does not wait. Instead,
+ * another one is closed: the one that has waited longest, of the address with the most connections, but none of the most recent
+ * ones. So health checks are always answered, and an address that opens many connections displaces its own.
  *
- * <p>Age is the order in which connections were accepted, on one thread. They are opened on several, in any order.
+ * <p>Age is the order in which connections were accepted, on one thread. They are opened on several threads, in any order.
  *
- * <p>Thread-safe. It is the only lock of its callers, and is never held while a connection is closed.
+ * <p>Thread-safe. Its lock is the only one that its callers hold, and is never held while a connection is closed.
  */
 final class Connections implements Connection.Listener, SelectorManager.AcceptListener {
     /**
      * The bounds.
      *
      * @param max open connections
-     * @param headerMs within which a request's header must be complete: from the opening of the connection, or from the
-     *     first byte of a later request
-     * @param idleMs within which the next request must be complete
-     * @param requestMs within which a request must be answered, live streams apart
+     * @param headerMs the time for a complete request header: from the opening of the connection, or from the first byte of a
+     *     later request
+     * @param idleMs the time for the next complete request
+     * @param requestMs the time for the answer, except for live streams
      */
     record Limits(int max, long headerMs, long idleMs, long requestMs) {
         static final long HEADER_MS = 10_000;
         static final long IDLE_MS = 30_000;
 
-        /** More than a body, long work and its answer take together. */
+        /** Longer than a body, long work and its answer take together. */
         static final long REQUEST_MS = 60_000;
 
         static Limits of(int max) {
@@ -60,10 +60,10 @@ final class Connections implements Connection.Listener, SelectorManager.AcceptLi
     }
 
     /**
-     * What a connection gets when it is accepted.
+     * The order of a connection, assigned when it is accepted.
      *
      * @param number counts accepted connections
-     * @param turn its place among all connections that wait
+     * @param turn its place among all waiting connections
      */
     private record Ticket(long number, long turn) {}
 
@@ -74,10 +74,10 @@ final class Connections implements Connection.Listener, SelectorManager.AcceptLi
         private State state = State.WAITING;
         private long sinceNanos;
 
-        /** The order in which connections entered their states. Times may be equal, and this is not. */
+        /** The order in which connections entered their states. Unlike times, it is unique. */
         private long turn;
 
-        /** When the first byte of the next header was noticed; null = none was. */
+        /** When the first byte of the next header was noticed; null = not yet. */
         private @Nullable Long headerSinceNanos;
 
         private long bytesBefore;
@@ -89,7 +89,7 @@ final class Connections implements Connection.Listener, SelectorManager.AcceptLi
             SocketAddress remote = connection.getEndPoint().getRemoteSocketAddress();
             this.address = remote instanceof InetSocketAddress internet ? internet.getAddress() : null;
             this.sinceNanos = nowNanos;
-            // The first header counts from here: a new connection has no reason to be silent.
+            // The first header's time starts here: a new connection has no reason to be silent.
             this.headerSinceNanos = nowNanos;
         }
 
@@ -107,7 +107,7 @@ final class Connections implements Connection.Listener, SelectorManager.AcceptLi
     private final IdentityHashMap<Connection, Entry> entries = new IdentityHashMap<>();
     private final Map<InetAddress, Integer> counts = new HashMap<>();
 
-    /** Of the channels that are accepted and not open yet. */
+    /** Tickets of channels that are accepted and not open yet. */
     private final IdentityHashMap<Object, Ticket> tickets = new IdentityHashMap<>();
 
     private long accepted;
@@ -137,7 +137,7 @@ final class Connections implements Connection.Listener, SelectorManager.AcceptLi
         return new Ticket(++accepted, ++turns);
     }
 
-    /** The socket below a connection, and below its TLS. */
+    /** Returns the socket below a connection and its TLS. */
     private static Object channel(Connection connection) {
         Object transport = connection.getEndPoint().getTransport();
         while (transport instanceof EndPoint below) {
@@ -149,7 +149,7 @@ final class Connections implements Connection.Listener, SelectorManager.AcceptLi
     @Override
     public void onOpened(Connection connection) {
         if (!(connection instanceof ConnectionMetaData)) {
-            return; // TLS below HTTP; the connection above it is the one that counts
+            return; // TLS below HTTP; only the connection above it counts
         }
         Entry displaced;
         synchronized (this) {
@@ -181,7 +181,7 @@ final class Connections implements Connection.Listener, SelectorManager.AcceptLi
         }
     }
 
-    /** Null where all others are live streams, which have a bound of their own. */
+    /** Returns the connection to close; null if all others are live streams, which have their own bound. */
     private @Nullable Entry displaceable(Entry newest) {
         return entries.values().stream()
                 .filter(entry -> entry != newest && entry.state != State.STREAMING)
@@ -193,20 +193,20 @@ final class Connections implements Connection.Listener, SelectorManager.AcceptLi
     }
 
     /**
-     * Whether a connection is among the newest. Where all others are served, it would be the only one that waits; nevertheless
-     * its first request must be answered.
+     * Returns whether a connection is among the newest. If all others are being served, it would be the only one that waits;
+     * its first request must be answered nevertheless.
      */
     private boolean isRecent(Entry entry) {
         return accepted - entry.number < limits.max() / 2;
     }
 
-    /** A request's header is complete. */
+    /** Called when a request's header is complete. */
     void begins(Request request) {
         enter(request, State.SERVING);
         Request.addCompletionListener(request, failure -> enter(request, State.WAITING));
     }
 
-    /** A request is answered by a live stream. */
+    /** Called when a live stream answers a request. */
     void streams(Request request) {
         enter(request, State.STREAMING);
     }
@@ -255,7 +255,7 @@ final class Connections implements Connection.Listener, SelectorManager.AcceptLi
         return entries.size();
     }
 
-    /** Connections that are accepted and not open yet. */
+    /** Returns the number of connections that are accepted and not open yet. */
     synchronized int accepting() {
         return tickets.size();
     }

@@ -7,14 +7,14 @@ import java.util.regex.Pattern;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
 
-/** The conditions If-Match and If-None-Match, as RFC 9110 section 13.1 has them. */
+/** The conditions If-Match and If-None-Match of RFC 9110, section 13.1. */
 public final class EntityTags {
     private static final Pattern ITEM = Pattern.compile("(?:W/)?\"[^\"]*\"|\\*");
     private static final Pattern WEAK = Pattern.compile("^W/(?=\")");
 
     private EntityTags() {}
 
-    /** The items of a header. What is neither a tag nor {@code *} is a tag that nothing has. */
+    /** Returns the items of a header. An item that is neither a tag nor {@code *} becomes a tag that matches nothing. */
     public static List<String> of(HttpFields headers, HttpHeader header) {
         List<String> items = new ArrayList<>();
         for (String value : headers.getValuesList(header)) {
@@ -30,16 +30,16 @@ public final class EntityTags {
     }
 
     /**
-     * Whether If-Match holds.
+     * Returns whether If-Match holds.
      *
-     * @param condition the items of the header; none = no condition
-     * @param tag of what there is; empty = there is nothing
+     * @param condition the items of the header; empty = no condition
+     * @param tag the tag of the resource; empty = it does not exist
      */
     public static boolean isMatch(List<String> condition, String tag) {
         return condition.isEmpty() || (!tag.isEmpty() && (condition.contains("*") || condition.contains(tag)));
     }
 
-    /** Whether If-None-Match holds: the comparison is a weak one. */
+    /** Returns whether If-None-Match holds, by weak comparison. */
     public static boolean isNoneMatch(List<String> condition, String tag) {
         return condition.isEmpty()
                 || tag.isEmpty()

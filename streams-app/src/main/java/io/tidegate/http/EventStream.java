@@ -11,8 +11,8 @@ import org.eclipse.jetty.util.IteratingCallback;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One client's stream of server-sent events. Written without holding a thread. What a client does not read in time is
- * dropped, the oldest first, and the client is told how many; one that reads nothing at all is cut by the connection's
+ * The stream of server-sent events to one client. Writes without holding a thread. Drops the oldest events that a client does
+ * not read in time, and reports their number to the client. A client that reads nothing is disconnected by the connection's
  * idle time-out. Thread-safe.
  */
 public final class EventStream extends IteratingCallback {
@@ -34,7 +34,7 @@ public final class EventStream extends IteratingCallback {
         this.callback = callback;
     }
 
-    /** Sends the headers, so that the client knows at once. */
+    /** Sends the headers, so that the client sees the stream at once. */
     public void begin() {
         response.setStatus(200);
         Front.addSecurity(response.getHeaders());
@@ -42,7 +42,7 @@ public final class EventStream extends IteratingCallback {
         offer("retry: 3000\n\n".getBytes(StandardCharsets.US_ASCII));
     }
 
-    /** @param action run once, when nothing more can be sent */
+    /** @param action runs once, when nothing more can be sent */
     public synchronized void whenEnded(Runnable action) {
         ended = action;
     }
@@ -62,7 +62,7 @@ public final class EventStream extends IteratingCallback {
         iterate();
     }
 
-    /** Ends it after what waits. */
+    /** Ends the stream after the pending events. */
     public void end() {
         synchronized (this) {
             ending = true;

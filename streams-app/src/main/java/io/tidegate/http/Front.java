@@ -31,9 +31,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Takes each request: finds its route, asks who sends it, reads the body without holding a thread, hands it to a work
- * thread, and writes the answer, again without holding one. So slow clients cost a connection and nothing else, and what
- * waits for Kafka does not keep health from answering.
+ * Handles each request: finds its route, authenticates the sender, reads the body without holding a thread, passes it to a work
+ * thread, and writes the answer, again without holding a thread. So a slow client costs only a connection, and requests that
+ * wait for Kafka do not delay health checks.
  */
 final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Front.class);
@@ -44,7 +44,7 @@ final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable 
     private static final int GZIP_BYTES_MIN = 1024;
     private static final byte[] NO_BODY = {};
 
-    /** The parameter that refers to a tenant. */
+    /** The parameter that names a tenant. */
     private static final String TENANT = "tenant";
 
     private final Access access;
@@ -60,8 +60,8 @@ final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable 
     }
 
     /**
-     * While the instance starts: it lives and is not ready, and nothing else can be said. The dashboard's page is there
-     * already: it asks again by itself, which a browser that was shown an error does not.
+     * Returns the routes while the instance starts: it is alive and not ready, and all other requests fail. The dashboard's
+     * page is already served: it retries by itself, unlike a browser that shows an error.
      */
     private static Routes starting() {
         Routes routes = new Routes()
@@ -107,8 +107,8 @@ final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable 
     }
 
     /**
-     * Answers who sends a body that nobody wants, and says that the connection ends. What still comes is taken and thrown
-     * away for a while: if the connection were closed on it, TCP would reset it, and the client might lose the answer.
+     * Answers a request without reading its body, and announces the end of the connection. Discards the rest of the body for a
+     * while: if the connection were closed before, TCP would reset it, and the client might lose the answer.
      */
     private static void rejectUnread(Request request, Response response, Callback callback, Problem problem) {
         Callback linger = Callback.from(
@@ -139,7 +139,10 @@ final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable 
         }
     }
 
-    /** Whom a request is about: the path says it, or the query of what is not about one tenant alone. */
+    /**
+     * Returns the tenant that a request concerns: from the path, or from the query of routes that are not about a single
+     * tenant.
+     */
     private @Nullable TenantId tenant(Request request, Match match) {
         String id = match.path().get("id");
         if (id == null && match.route().role() == Role.TENANT) {
@@ -152,7 +155,7 @@ final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable 
         return new Call(principal, match.path(), query(request), request.getHeaders(), body);
     }
 
-    /** The parameters; a tenant that is given by its name is given by its id. */
+    /** Returns the parameters, with a tenant's name replaced by its id. */
     private Fields query(Request request) {
         Fields query;
         try {
@@ -169,7 +172,9 @@ final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable 
         return resolved;
     }
 
-    /** The id in decimal of the tenant that a text refers to; a name that no tenant has, and anything else, stays. */
+    /**
+     * Returns the decimal id of the tenant that a text refers to; an unknown name, or any other text, is returned unchanged.
+     */
     private String byId(String text) {
         TenantRef ref = TenantRef.tryParse(text);
         TenantId id = ref == null ? null : ref.in(names);
@@ -191,7 +196,7 @@ final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable 
                         answer(request, response, callback, match, call(request, match, principal, body));
                     } catch (Problem problem) {
                         if (problem.kind() == Problem.Kind.REQUEST_TIMEOUT) {
-                            // Who did not send it until now is not waited for.
+                            // The body was not sent in time: do not wait for it.
                             write(request, response, callback, problem.reply().header("Connection", "close"));
                         } else {
                             rejectUnread(request, response, callback, problem);
@@ -201,7 +206,7 @@ final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable 
     }
 
     private static Problem tooLarge() {
-        return new Problem(Problem.Kind.BODY_TOO_LARGE, "a body may have %d bytes".formatted(BODY_BYTES_MAX));
+        return new Problem(Problem.Kind.BODY_TOO_LARGE, "a body may have at most %d bytes".formatted(BODY_BYTES_MAX));
     }
 
     private static Problem unread(Throwable failure) {
@@ -209,7 +214,7 @@ final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable 
                 failure instanceof CompletionException && failure.getCause() != null ? failure.getCause() : failure;
         if (cause instanceof TimeoutException) {
             return new Problem(
-                    Problem.Kind.REQUEST_TIMEOUT, "the body did not come within %d s".formatted(BODY_WITHIN_S));
+                    Problem.Kind.REQUEST_TIMEOUT, "the body did not arrive within %d s".formatted(BODY_WITHIN_S));
         }
         if (cause instanceof Body.TooLong) {
             return tooLarge();
@@ -217,7 +222,7 @@ final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable 
         return new Problem(Problem.Kind.BAD_REQUEST, "the body cannot be read", cause);
     }
 
-    /** A type that a page of another site cannot send without being asked first, which it is rejected. */
+    /** Checks for a content type that a page of another site can send only after a preflight request, which is rejected. */
     private static void checkContentType(Request request) {
         String type = request.getHeaders().get(HttpHeader.CONTENT_TYPE);
         String method = request.getMethod();
@@ -298,7 +303,7 @@ final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable 
         response.write(true, ByteBuffer.wrap(head ? NO_BODY : body), callback);
     }
 
-    /** What every answer says; the dashboard's page allows itself a little more. */
+    /** Adds the security headers of every answer; the dashboard's page relaxes them slightly. */
     static void addSecurity(HttpFields.Mutable headers) {
         headers.put("X-Content-Type-Options", "nosniff");
         headers.put("Cross-Origin-Resource-Policy", "same-origin");

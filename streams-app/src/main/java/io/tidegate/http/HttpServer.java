@@ -24,11 +24,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The HTTP server of an instance. Listens from {@link #open} on, because other instances must be told where, and answers
- * that it is alive; everything else is answered from {@link #attach} on.
+ * The HTTP server of an instance. Listens from {@link #open} on, because other instances must know its address, and answers
+ * liveness checks. All other requests are served from {@link #attach} on.
  *
- * <p>Bounded: threads, work that waits, connections, sizes of headers and bodies, how slowly either may come, live
- * streams. Its threads never take a lock that the signal path takes.
+ * <p>Bounded: threads, queued work, connections, sizes and slowness of headers and bodies, live streams. Its threads never take
+ * a lock that the signal path takes.
  */
 public final class HttpServer implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(HttpServer.class);
@@ -40,10 +40,10 @@ public final class HttpServer implements AutoCloseable {
     private static final int THREAD_IDLE_MS = 60_000;
     private static final long SWEEP_MS = 500;
 
-    /** Connections that the kernel keeps until they are accepted: as many as may come while others are displaced. */
+    /** Connections that the kernel holds until they are accepted: as many as may arrive while others are displaced. */
     private static final int BACKLOG = 256;
 
-    /** Accepted and not yet counted. */
+    /** Accepted connections that are not counted yet. */
     private static final int OPENING_MAX = 64;
 
     private static final int HEADER_BYTES_MAX = 16 * 1024;
@@ -73,11 +73,11 @@ public final class HttpServer implements AutoCloseable {
     }
 
     /**
-     * Listens.
+     * Starts to listen.
      *
-     * @return null where the settings want no server
-     * @throws IOException naming the address, where it cannot be listened on
-     * @throws SettingsException where tokens or certificates cannot be used
+     * @return null if the settings disable the server
+     * @throws IOException naming the address, if it cannot be bound
+     * @throws SettingsException if tokens or certificates cannot be used
      */
     public static @Nullable HttpServer open(Settings settings) throws IOException {
         return open(settings, Connections.Limits.of(settings.http().connectionsMax()), System::nanoTime);
@@ -100,7 +100,7 @@ public final class HttpServer implements AutoCloseable {
         config.setUriCompliance(UriCompliance.UNAMBIGUOUS);
         ServerConnector connector;
         if (http.isTls()) {
-            // Who is called is proven by the certificate and the token, not by the name in the request.
+            // The certificate and the token identify the server, not the host name in the request.
             config.addCustomizer(new SecureRequestCustomizer(false));
             HttpConnectionFactory plain = new HttpConnectionFactory(config);
             connector = new ServerConnector(
@@ -168,19 +168,19 @@ public final class HttpServer implements AutoCloseable {
         return connections;
     }
 
-    /** Where it listens. */
+    /** Returns the port on which it listens. */
     public int port() {
         return connector.getLocalPort();
     }
 
-    /** For people: where to point a browser. */
+    /** Returns the URL for browsers. */
     public String url() {
         HttpSettings http = settings.http();
         String host = http.isLoopback() ? http.bind() : ownHost(http.bind());
         return "%s://%s".formatted(http.isTls() ? "https" : "http", address(host, port()));
     }
 
-    /** HOST:PORT where other instances reach this one. */
+    /** Returns HOST:PORT at which other instances reach this one. */
     public String advertised() {
         HttpSettings http = settings.http();
         return http.advertised() != null ? http.advertised() : address(ownHost(http.bind()), port());
@@ -201,7 +201,7 @@ public final class HttpServer implements AutoCloseable {
         return (host.indexOf(':') >= 0 && !host.startsWith("[") ? "[" + host + "]" : host) + ":" + port;
     }
 
-    /** Secret that instances show to each other; null if the settings have none. */
+    /** Returns the token between instances; null if the settings have none. */
     public @Nullable String peerToken() {
         return access.peerToken();
     }
@@ -210,7 +210,7 @@ public final class HttpServer implements AutoCloseable {
      * Serves these routes from now on.
      *
      * @param names by which requests can refer to tenants
-     * @param work of the routes that takes long; closed before the server stops
+     * @param work the long work of the routes; closed before the server stops
      */
     public void attach(Routes routes, TenantNames names, AutoCloseable work) {
         longWork = work;

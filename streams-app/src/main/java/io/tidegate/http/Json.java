@@ -11,7 +11,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.tenant.JsonFaults;
 import java.io.IOException;
 
-/** JSON of requests and answers. Read strictly: no field twice, nothing after the value, no deep nesting. */
+/** JSON of requests and answers. Parses strictly: rejects duplicate fields, content after the value, and deep nesting. */
 public final class Json {
     private static final int DEPTH_MAX = 32;
     private static final JsonMapper MAPPER = JsonMapper.builder(JsonFactory.builder()
@@ -38,12 +38,12 @@ public final class Json {
         }
     }
 
-    /** @throws IllegalArgumentException where the bytes are not one JSON value */
+    /** @throws IllegalArgumentException if the bytes are not one JSON value */
     public static JsonNode tree(byte[] json) {
         try {
             JsonNode tree = MAPPER.readTree(json);
             if (tree == null || tree.isMissingNode()) {
-                throw new IllegalArgumentException("not JSON: it is empty");
+                throw new IllegalArgumentException("not JSON: empty");
             }
             return tree;
         } catch (IOException e) {

@@ -7,7 +7,7 @@ import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** Chooses the form of an answer by the names and qualities of an Accept header, as RFC 9110 section 12 has it. */
+/** Chooses the representation of an answer by the names and qualities of an Accept header, as in RFC 9110, section 12. */
 public final class Negotiation {
     private static final String OPENMETRICS = "application/openmetrics-text";
     private static final String TEXT = "text/plain";
@@ -27,7 +27,7 @@ public final class Negotiation {
     }
 
     /**
-     * The media type of the metrics, of the two that there are.
+     * Returns the media type of the metrics, one of the two supported.
      *
      * @param accepted the items of Accept
      */
@@ -41,7 +41,7 @@ public final class Negotiation {
         return openMetrics > 0 && openMetrics >= text ? OPENMETRICS : TEXT;
     }
 
-    /** -1 where none is named. */
+    /** Returns the best of the named qualities; -1 if none is named. */
     private static int best(Map<String, Integer> qualities, String... names) {
         int best = -1;
         for (String name : names) {
@@ -50,7 +50,7 @@ public final class Negotiation {
         return best;
     }
 
-    /** Of each name, in thousandths; the largest where a name has several, such as one for each version. */
+    /** Returns the quality of each name, in thousandths; the highest if a name has several, such as one per version. */
     private static Map<String, Integer> qualities(List<String> items) {
         Map<String, Integer> qualities = new HashMap<>();
         for (String item : items) {
@@ -61,7 +61,7 @@ public final class Negotiation {
                 if (matcher.matches()) {
                     quality = thousandths(matcher.group(1));
                 } else if (parts[i].strip().toLowerCase(Locale.ROOT).startsWith("q=")) {
-                    quality = 0; // malformed: not taken
+                    quality = 0; // malformed: not acceptable
                 }
             }
             qualities.merge(parts[0].strip().toLowerCase(Locale.ROOT), quality, Math::max);

@@ -7,46 +7,46 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A request that is not done, as RFC 9457 has it. The kinds are a closed set with stable ids; the detail is for people
- * and names what, where and the rule. Nothing has changed when one is thrown, but where its detail says so.
+ * A failed request, as in RFC 9457. The kinds are a closed set with stable ids; the detail is for people and names the object,
+ * the place and the rule. A problem means that nothing has changed, unless its detail says otherwise.
  */
 public final class Problem extends RuntimeException {
     private static final long serialVersionUID = 1L;
     private static final String TYPE_PREFIX = "urn:tidegate:problem:";
 
-    /** What can go wrong. */
+    /** The kinds of problems. */
     public enum Kind {
-        BAD_REQUEST(400, "The request cannot be understood"),
-        INVALID_CONFIG(400, "The config breaks a rule"),
-        UNAUTHORIZED(401, "A token is needed"),
+        BAD_REQUEST(400, "The request is malformed"),
+        INVALID_CONFIG(400, "The config is invalid"),
+        UNAUTHORIZED(401, "A token is required"),
         FORBIDDEN(403, "The token does not allow this"),
         BEYOND_CEILING(403, "The limit is above the ceiling of the plan"),
-        CROSS_SITE(403, "The request comes from another web site"),
-        NOT_FOUND(404, "There is nothing here"),
+        CROSS_SITE(403, "The request comes from another website"),
+        NOT_FOUND(404, "Not found"),
         TENANT_UNKNOWN(404, "The tenant has no config"),
-        PLAN_UNKNOWN(404, "There is no such plan"),
-        NO_HISTORY(404, "There is no such change"),
-        METHOD_NOT_ALLOWED(405, "The method is not for this path"),
-        REQUEST_TIMEOUT(408, "The request came too slowly"),
+        PLAN_UNKNOWN(404, "The plan does not exist"),
+        NO_HISTORY(404, "The change does not exist"),
+        METHOD_NOT_ALLOWED(405, "The path does not support this method"),
+        REQUEST_TIMEOUT(408, "The request arrived too slowly"),
         NAME_TAKEN(409, "Another tenant has the name"),
-        COMMAND_REJECTED(409, "The instance that decides for this tenant rejected the command"),
+        COMMAND_REJECTED(409, "The owner of this tenant rejected the command"),
         PLAN_IN_USE(409, "Tenants are on the plan"),
-        BLOCKED_BY_PLAN(409, "The plan of the tenant blocks it"),
-        PRECONDITION_FAILED(412, "The config is not the one that was read"),
+        BLOCKED_BY_PLAN(409, "The tenant is blocked by its plan"),
+        PRECONDITION_FAILED(412, "The config has changed since it was read"),
         BODY_TOO_LARGE(413, "The body is too large"),
-        UNSUPPORTED_MEDIA_TYPE(415, "The body has another type"),
-        HOST_NOT_ALLOWED(421, "The host is not this server"),
+        UNSUPPORTED_MEDIA_TYPE(415, "The media type of the body is not supported"),
+        HOST_NOT_ALLOWED(421, "The host is not allowed"),
         UPGRADE_REQUIRED(426, "The protocol is not HTTP/1.1"),
-        INTERNAL_ERROR(500, "Something unexpected failed"),
+        INTERNAL_ERROR(500, "Internal error"),
         STARTING(503, "The instance has not started yet"),
-        REBALANCING(503, "Nobody can say now who decides for this tenant"),
-        INSTANCE_UNREACHABLE(503, "The instance that decides for this tenant does not answer"),
+        REBALANCING(503, "The owner of this tenant is unknown at the moment"),
+        INSTANCE_UNREACHABLE(503, "The owner of this tenant does not answer"),
         KAFKA_UNAVAILABLE(503, "Kafka does not answer"),
         SCHEMA_REGISTRY_UNAVAILABLE(503, "The schema registry does not answer"),
-        TIMED_OUT(503, "It was not done in time"),
-        BUSY(503, "Too many requests at a time"),
-        TOO_MANY_STREAMS(503, "Too many live streams at a time"),
-        VERSION_NOT_SUPPORTED(505, "The version of HTTP is not served");
+        TIMED_OUT(503, "The request was not completed in time"),
+        BUSY(503, "Too many concurrent requests"),
+        TOO_MANY_STREAMS(503, "Too many concurrent live streams"),
+        VERSION_NOT_SUPPORTED(505, "The version of HTTP is not supported");
 
         final int status;
         final String title;
@@ -76,12 +76,12 @@ public final class Problem extends RuntimeException {
         this.detail = detail;
     }
 
-    /** A state of the cluster that passes. */
+    /** Returns a problem that is temporary. */
     public static Problem retryLater(Kind kind, String detail, int afterS) {
         return new Problem(kind, detail).header("Retry-After", Integer.toString(afterS));
     }
 
-    /** A parameter or field that breaks a rule. */
+    /** Returns a problem with a parameter or field that breaks a rule. */
     public static Problem badField(Kind kind, String field, String rule) {
         return new Problem(kind, "%s: %s".formatted(field, rule)).member("field", field);
     }

@@ -13,8 +13,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Answers requests that Jetty itself rejects, such as those with malformed headers, with a problem too. Repeats nothing of
- * the request, neither in the answer nor in the log, which gets at most a line a minute.
+ * Turns requests that Jetty itself rejects, such as those with malformed headers, into problems too. Repeats no part of the
+ * request, neither in the answer nor in the log, which gets at most one line a minute.
  */
 final class ProblemErrors extends ErrorHandler {
     private static final Logger LOG = LoggerFactory.getLogger(ProblemErrors.class);
@@ -23,7 +23,7 @@ final class ProblemErrors extends ErrorHandler {
     private long rejected;
     private long lineAtNanos = System.nanoTime() - LINE_EVERY_NANOS;
 
-    /** Jetty has a body for some methods only. */
+    /** Jetty supplies a body only for some methods. */
     @Override
     public boolean errorPageForMethod(String method) {
         return true;
@@ -58,17 +58,16 @@ final class ProblemErrors extends ErrorHandler {
 
     private static Problem problem(int code) {
         if (code == Problem.Kind.REQUEST_TIMEOUT.status) {
-            return new Problem(Problem.Kind.REQUEST_TIMEOUT, "the request came too slowly");
+            return new Problem(Problem.Kind.REQUEST_TIMEOUT, "the request arrived too slowly");
         }
         if (code == Problem.Kind.UPGRADE_REQUIRED.status) {
-            return new Problem(Problem.Kind.UPGRADE_REQUIRED, "this server speaks HTTP/1.1, not HTTP/2");
+            return new Problem(Problem.Kind.UPGRADE_REQUIRED, "this server supports HTTP/1.1, not HTTP/2");
         }
         if (code == Problem.Kind.VERSION_NOT_SUPPORTED.status) {
-            return new Problem(Problem.Kind.VERSION_NOT_SUPPORTED, "this server speaks HTTP/1.1 and HTTP/1.0");
+            return new Problem(Problem.Kind.VERSION_NOT_SUPPORTED, "this server supports HTTP/1.1 and HTTP/1.0");
         }
         if (HttpStatus.isClientError(code)) {
-            return new Problem(
-                    Problem.Kind.BAD_REQUEST, "the request is not HTTP as this server takes it (%d)".formatted(code));
+            return new Problem(Problem.Kind.BAD_REQUEST, "the request is not valid HTTP (%d)".formatted(code));
         }
         return new Problem(Problem.Kind.INTERNAL_ERROR, "see the instance's log");
     }

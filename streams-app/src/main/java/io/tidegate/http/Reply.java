@@ -5,7 +5,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
-/** An answer that is complete in memory. */
+/** A complete answer in memory. */
 public final class Reply {
     private static final byte[] NOTHING = {};
 

@@ -12,27 +12,27 @@ import org.eclipse.jetty.util.Callback;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which request is answered by what: method and path, who may, and the code. A path is matched segment by segment
- * against templates such as {@code /v1/tenants/{id}}; nothing in a request is ever a path of a file. Filled once.
+ * The routes: method, path, required role and handler. Paths are matched segment by segment against templates such as {@code
+ * /v1/tenants/{id}}; no part of a request is ever used as a file path. Filled once.
  */
 public final class Routes {
-    /** Answers a request from memory. May block: it runs on the work threads, unless the route is quick. */
+    /** Answers a request from memory. May block: it runs on a work thread, unless the route is quick. */
     public interface Handler {
         Reply handle(Call call) throws Exception;
     }
 
-    /** Answers a request by a stream that goes on. Does not block. */
+    /** Answers a request with a continuous stream. Must not block. */
     public interface Streamer {
-        /** @throws Problem where the request asks for what is not there */
+        /** @throws Problem if the request is for something that does not exist */
         Stream prepare(Call call);
     }
 
-    /** A stream that may be opened. */
+    /** A prepared stream. */
     public interface Stream {
         /**
-         * Opens it. It completes the callback itself.
+         * Opens the stream, which completes the callback itself.
          *
-         * @throws Problem where no further stream may be open
+         * @throws Problem if no more streams may be opened
          */
         void begin(Request request, Response response, Callback callback);
     }
@@ -40,7 +40,7 @@ public final class Routes {
     /**
      * One route.
      *
-     * @param quick answered by Jetty's own thread: health must not wait for work
+     * @param quick whether Jetty's own thread answers it: health must not wait for work
      */
     record Route(
             String method,
@@ -54,7 +54,7 @@ public final class Routes {
         }
     }
 
-    /** A route with what the path has in the place of its names. */
+    /** A route with the values of its path parameters. */
     record Match(Route route, Map<String, String> path) {}
 
     private static final int SEGMENTS_MAX = 8;
@@ -80,7 +80,7 @@ public final class Routes {
         return List.copyOf(all);
     }
 
-    /** @throws Problem where there is none */
+    /** @throws Problem if there is none */
     Match match(String method, String path) {
         String wanted = method.equals("HEAD") ? "GET" : method;
         TreeSet<String> otherMethods = new TreeSet<>();
@@ -96,10 +96,10 @@ public final class Routes {
         if (!otherMethods.isEmpty()) {
             throw new Problem(
                             Problem.Kind.METHOD_NOT_ALLOWED,
-                            "this path has the methods " + String.join(", ", otherMethods))
+                            "this path supports the methods " + String.join(", ", otherMethods))
                     .header("Allow", String.join(", ", otherMethods));
         }
-        throw new Problem(Problem.Kind.NOT_FOUND, "no such path; /openapi.yaml names all");
+        throw new Problem(Problem.Kind.NOT_FOUND, "no such path; /openapi.yaml lists all paths");
     }
 
     private static @Nullable Map<String, String> names(String template, String path) {

@@ -6,9 +6,9 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * Divides a number of places, such as work threads or live streams, between those who ask. A token that sees one tenant
- * holds at most a quarter, one that sees everything at most a half, and an eighth is left to operators and other
- * instances in any case. Not thread-safe.
+ * Divides a number of places, such as work threads or live streams, between principals. A token that sees one tenant holds at
+ * most a quarter, and one that sees everything at most a half; an eighth is always reserved for operators and other instances.
+ * Not thread-safe.
  */
 public final class Shares {
     private final int places;
@@ -20,7 +20,7 @@ public final class Shares {
         this.places = places;
     }
 
-    /** Takes a place. False where the principal's share, or everything, is taken. */
+    /** Takes a place. Returns false if the principal's share, or the whole, is in use. */
     public boolean take(Principal principal) {
         boolean privileged = isPrivileged(principal);
         if (all >= places
@@ -34,14 +34,14 @@ public final class Shares {
         return true;
     }
 
-    /** Gives a place back that was taken. */
+    /** Returns a place. */
     public void release(Principal principal) {
         held.computeIfPresent(principal, (who, count) -> count == 1 ? null : count - 1);
         all--;
         withoutReserve -= isPrivileged(principal) ? 0 : 1;
     }
 
-    /** How many places one principal may hold. */
+    /** Returns how many places one principal may hold. */
     public int of(Principal principal) {
         return switch (principal.role()) {
             case PUBLIC, TENANT, TENANT_ADMIN -> Math.max(1, (places + 2) / 4);

@@ -13,9 +13,9 @@ import org.eclipse.jetty.http.HttpHeader;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The files that every instance serves alike: {@code openapi.yaml} and the dashboard, out of the class path. A name is
- * letters, digits, dots and hyphens, without a slash, so no request leaves its directory. The page may load from this
- * server only, and runs no script that is written in it.
+ * The static files that every instance serves from its class path: {@code openapi.yaml} and the dashboard. A name consists of
+ * letters, digits, dots and hyphens, without a slash, so no request can leave the directory. The page may load only from this
+ * server, and runs no inline script.
  */
 public final class StaticFiles {
     private static final Pattern NAME = Pattern.compile("[a-z0-9][a-z0-9-]{0,60}(\\.[a-z0-9-]{1,20}){0,3}");
@@ -36,7 +36,7 @@ public final class StaticFiles {
     @SuppressWarnings("ArrayRecordComponent") // not compared
     private record File(byte[] content, String etag) {}
 
-    /** Only what exists is remembered, so it is bounded by the jar. */
+    /** Caches only existing files, so the jar bounds it. */
     private static final Map<String, File> FILES = new ConcurrentHashMap<>();
 
     private StaticFiles() {}

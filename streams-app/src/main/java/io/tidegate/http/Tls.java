@@ -20,7 +20,7 @@ import java.util.Base64;
 import java.util.List;
 import org.eclipse.jetty.util.ssl.SslContextFactory;
 
-/** TLS out of PEM files, as certificate authorities and cert-manager write them. Read once, at start. */
+/** TLS from PEM files, in the form that certificate authorities and cert-manager write. Read once, at start. */
 public final class Tls {
     private static final String KEY_BEGIN = "-----BEGIN PRIVATE KEY-----";
     private static final String KEY_END = "-----END PRIVATE KEY-----";
@@ -30,7 +30,7 @@ public final class Tls {
 
     private Tls() {}
 
-    /** @throws SettingsException naming the file and what is wrong with it; never its content */
+    /** @throws SettingsException naming the file and the error; never its content */
     static SslContextFactory.Server server(HttpSettings settings) {
         Path certificateFile = settings.certificateFile();
         Path keyFile = settings.keyFile();
@@ -41,9 +41,9 @@ public final class Tls {
         PrivateKey key = privateKey(keyFile);
         try {
             if (!belongTogether(key, chain[0])) {
-                // A server would start with them, and no client would ever be let in.
+                // A server would start with them, but no client could connect.
                 throw new SettingsException(
-                        "the key in %s is not that of the first certificate in %s".formatted(keyFile, certificateFile));
+                        "the key in %s does not match the first certificate in %s".formatted(keyFile, certificateFile));
             }
             KeyStore store = KeyStore.getInstance("PKCS12");
             store.load(null, null);
@@ -87,7 +87,7 @@ public final class Tls {
         int end = pem.indexOf(KEY_END);
         if (begin < 0 || end < begin) {
             throw new SettingsException(
-                    "%s has no private key in PKCS #8 (BEGIN PRIVATE KEY); make it one with: openssl pkcs8 -topk8 -nocrypt"
+                    "%s has no private key in PKCS #8 (BEGIN PRIVATE KEY); convert it with: openssl pkcs8 -topk8 -nocrypt"
                             .formatted(file));
         }
         byte[] der;
@@ -100,12 +100,12 @@ public final class Tls {
             try {
                 return KeyFactory.getInstance(algorithm).generatePrivate(new PKCS8EncodedKeySpec(der));
             } catch (InvalidKeySpecException e) {
-                // of another algorithm
+                // Try the next algorithm.
             } catch (GeneralSecurityException e) {
                 throw new IllegalStateException("every Java has " + algorithm, e);
             }
         }
-        throw new SettingsException(
-                "the private key in %s is of none of: %s".formatted(file, String.join(", ", ALGORITHMS)));
+        throw new SettingsException("the private key in %s is for none of the supported algorithms: %s"
+                .formatted(file, String.join(", ", ALGORITHMS)));
     }
 }

@@ -11,8 +11,8 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The threads that answer requests which may block. Both the threads and the queue before them are {@linkplain Shares
- * shared}: a request whose principal has its share of the threads stays in the queue and is overtaken. Thread-safe.
+ * The threads that answer requests that may block. Both the threads and their queue are {@linkplain Shares shared}: a request
+ * whose principal has used up its share of threads stays in the queue, and later requests overtake it. Thread-safe.
  */
 final class Workers implements AutoCloseable {
     static final int THREADS = 6;
@@ -27,7 +27,7 @@ final class Workers implements AutoCloseable {
     private boolean closed;
 
     Workers() {
-        // At most as many tasks are handed over as there are threads, so the executor's own queue stays empty.
+        // No more tasks are submitted than there are threads, so the executor's own queue stays empty.
         ThreadPoolExecutor pool = new ThreadPoolExecutor(
                 THREADS, THREADS, 1, TimeUnit.MINUTES, new LinkedBlockingQueue<>(THREADS), task -> {
                     Thread thread = new Thread(task, "tidegate-http-work");
@@ -39,9 +39,9 @@ final class Workers implements AutoCloseable {
     }
 
     /**
-     * Runs some work as soon as the principal's share allows it.
+     * Runs work as soon as the principal's share allows it.
      *
-     * @throws Problem where as many of its requests wait as may
+     * @throws Problem if the maximum number of its requests is already waiting
      */
     void execute(Principal principal, Runnable work) {
         synchronized (this) {
@@ -59,7 +59,7 @@ final class Workers implements AutoCloseable {
         }
         throw Problem.retryLater(
                 Problem.Kind.BUSY,
-                "too many requests wait already; %d of one token, or %d of all, may"
+                "too many requests are waiting; at most %d of one token, and %d in total, may wait"
                         .formatted(places.of(principal), WAITING_MAX),
                 1);
     }
@@ -83,7 +83,7 @@ final class Workers implements AutoCloseable {
         }
     }
 
-    /** The first in the queue whose principal may have another thread, which it then has. */
+    /** Takes the first task in the queue whose principal may have another thread. */
     private @Nullable Task next() {
         for (Iterator<Task> tasks = waiting.iterator(); tasks.hasNext(); ) {
             Task task = tasks.next();

@@ -319,11 +319,10 @@ public final class Doctor {
                 admin.describeTopics(settings.topics().signals()).allTopicNames(), "describing the ingress");
         described.forEach((name, topic) -> topic.partitions()
                 .forEach(one -> newest.put(new TopicPartition(name, one.partition()), OffsetSpec.maxTimestamp())));
-        long aheadMs =
-                KafkaAnswers.get(admin.listOffsets(newest).all(), "finding the newest signals").values().stream()
-                        .mapToLong(offset -> offset.timestamp() - nowMs)
-                        .max()
-                        .orElse(0);
+        long aheadMs = KafkaAnswers.get(admin.listOffsets(newest).all(), "finding the newest signals").values().stream()
+                .mapToLong(offset -> offset.timestamp() - nowMs)
+                .max()
+                .orElse(0);
         if (aheadMs > CLOCK_AHEAD_MS) {
             add(
                     Level.WARN,

@@ -37,10 +37,10 @@ final class BlockEndTest {
             delimiter = '|',
             quoteCharacter = '`',
             value = {
-                "{'until':'2026-06-01T11:10:00Z'} | until | is over, the server's clock says 2026-06-01T12:00:00Z",
-                "{'until':'2026-06-01T12:00:00Z'} | until | is over",
+                "{'until':'2026-06-01T11:10:00Z'} | until | is in the past (the server's clock: 2026-06-01T12:00:00Z)",
+                "{'until':'2026-06-01T12:00:00Z'} | until | is in the past",
                 "{'until':'+999999999-12-31T23:59:59Z'} | until | after the year 9999",
-                "{'until':'-999999999-12-31T23:59:59Z'} | until | is over",
+                "{'until':'-999999999-12-31T23:59:59Z'} | until | is in the past",
                 "{'until':'soon'} | until | is not a time",
                 "{'until':7} | until | is not a time",
                 "{} | until | is missing",
