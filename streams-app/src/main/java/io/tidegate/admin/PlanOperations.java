@@ -158,7 +158,7 @@ public final class PlanOperations {
     }
 
     private static Result unknown(String name, Before before) {
-        return reject(before, Kind.PLAN_UNKNOWN, "there is no plan '%s'".formatted(name));
+        return reject(before, Kind.PLAN_UNKNOWN, "plan '%s' does not exist".formatted(name));
     }
 
     private static Result reject(Before before, Kind kind, String message) {

@@ -12,7 +12,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
-/** Amounts as people write and read them: {@code 1GiB}, {@code 100/s}, {@code 30s}. */
+/** Amounts in human-readable form: {@code 1GiB}, {@code 100/s}, {@code 30s}. */
 final class Amounts {
     private static final Pattern SIZE = Pattern.compile("(\\d+)\\s*(B|KiB|MiB|GiB|TiB|kB|MB|GB|TB)?");
     private static final Map<String, BigInteger> UNITS = Map.of(
@@ -29,12 +29,12 @@ final class Amounts {
     private static final Pattern DURATION = Pattern.compile("(\\d+)(ms|s|m|h|d)");
     private static final long KIB = 1024;
 
-    /** More is a slip, and would not fit into nanoseconds. */
+    /** A longer duration is a mistake, and would overflow nanoseconds. */
     private static final Duration DURATION_MAX = Duration.ofDays(36_500);
 
     private Amounts() {}
 
-    /** Bytes of {@code 1GiB}, {@code 500MB}, {@code 1024}. */
+    /** Parses a size such as {@code 1GiB}, {@code 500MB} or {@code 1024}. */
     static BigInteger bytes(String text) {
         Matcher match = SIZE.matcher(text.trim());
         if (!match.matches()) {
@@ -44,7 +44,7 @@ final class Amounts {
         return new BigInteger(match.group(1)).multiply(UNITS.get(unit));
     }
 
-    /** Bytes of {@code 1MiB/s} or {@code 1MiB}. */
+    /** Parses a byte rate such as {@code 1MiB/s} or {@code 1MiB}. */
     static BigInteger bytesPerSecond(String text) {
         String trimmed = text.trim();
         String size = trimmed.endsWith("/s") ? trimmed.substring(0, trimmed.length() - 2) : trimmed;
@@ -54,7 +54,7 @@ final class Amounts {
         return bytes(size);
     }
 
-    /** The number in {@code 100/s} or {@code 100}. */
+    /** Parses a rate such as {@code 100/s} or {@code 100}. */
     static long perSecond(String text) {
         Matcher match = RATE.matcher(text.trim());
         if (!match.matches() || match.group(1).length() > 18) {
@@ -63,7 +63,7 @@ final class Amounts {
         return Long.parseLong(match.group(1));
     }
 
-    /** A duration such as {@code 30s}, {@code 500ms}, {@code 5m}, or ISO {@code PT30S}. */
+    /** Parses a duration such as {@code 30s}, {@code 500ms}, {@code 5m}, or ISO {@code PT30S}. */
     static Duration duration(String text) {
         Duration duration = parseDuration(text);
         if (duration.isNegative() || duration.compareTo(DURATION_MAX) > 0) {
@@ -91,7 +91,7 @@ final class Amounts {
         }
     }
 
-    /** A time such as {@code 2026-11-25T14:30:00Z}, or how long ago, such as {@code 15m}. */
+    /** Parses a time such as {@code 2026-11-25T14:30:00Z}, or an age such as {@code 15m}. */
     static Instant time(String text, Instant now) {
         try {
             return Instant.parse(text);
@@ -133,7 +133,7 @@ final class Amounts {
         }
     }
 
-    /** A point of the past. */
+    /** A time in the past. */
     static final class TimeConverter implements picocli.CommandLine.ITypeConverter<Instant> {
         @Override
         public Instant convert(String text) {
@@ -156,14 +156,14 @@ final class Amounts {
         }
     }
 
-    /** A tenant's id as {@code 42}, or as it is printed: {@code t42}; or one of its names. */
+    /** Parses a tenant's id as {@code 42} or in the printed form {@code t42}, or one of its names. */
     static TenantRef tenant(String text) {
         TenantId id = TenantId.tryParse(text.startsWith("t") ? text.substring(1) : text);
         if (id != null) {
             return TenantRef.of(id);
         }
         TenantRef ref = TenantRef.tryParse(text);
-        // What cannot be a name was meant as an id.
+        // A text that cannot be a name is meant as an id.
         return ref != null ? ref : TenantRef.of(TenantId.parse(text));
     }
 

@@ -6,16 +6,16 @@ import java.util.Properties;
 import picocli.CommandLine.IVersionProvider;
 
 /**
- * What {@code --version} prints: the version, the commit that it was built from, and the versions of Java and of Kafka's client.
- * The build writes the first two into {@value #BUILD}; classes that it did not build have no such file.
+ * The output of {@code --version}: the version, the commit that it was built from, and the versions of Java and of Kafka's
+ * client. The build writes the first two into {@value #BUILD}; classes that were compiled without the build lack this file.
  */
 final class BuildVersion implements IVersionProvider {
     private static final String BUILD = "/io/tidegate/cli/build.properties";
 
-    /** Kafka's own file. Its class for this would start the log, which takes longer than the rest of the command. */
+    /** Kafka's own file. Kafka's class for this would start logging, which takes longer than the rest of the command. */
     private static final String KAFKA = "/kafka/kafka-version.properties";
 
-    /** The end of a commit's name if files differed from it. */
+    /** The suffix of a commit id if files differed from the commit. */
     private static final String DIRTY = "-dirty";
 
     private static final String UNKNOWN = "unknown";
@@ -45,7 +45,7 @@ final class BuildVersion implements IVersionProvider {
                 properties.load(in);
             }
         } catch (IOException e) {
-            // A version that cannot be read is printed as unknown: that must not fail a command.
+            // An unreadable version is printed as unknown: it must not make a command fail.
         }
         return properties;
     }

@@ -11,8 +11,8 @@ import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Model.PositionalParamSpec;
 
 /**
- * The words that can stand in a place of a command line: commands, options, and values of options and parameters. Where the
- * label is {@code TENANT}, the values are the tenants that exist.
+ * The possible words at a position of a command line: commands, options, and values of options and parameters. If the label is
+ * {@code TENANT}, the values are the existing tenants.
  */
 final class Candidates {
     private final CommandSpec root;
@@ -22,14 +22,14 @@ final class Candidates {
      * The candidates of a program.
      *
      * @param root the program, with all its commands
-     * @param tenants ids and names; asked only where one can stand
+     * @param tenants supplies ids and names; called only where one is possible
      */
     Candidates(CommandSpec root, Supplier<List<String>> tenants) {
         this.root = root;
         this.tenants = tenants;
     }
 
-    /** A place in a command line. */
+    /** A position in a command line. */
     private static final class Place {
         private CommandSpec command;
         private @Nullable OptionSpec open;
@@ -53,7 +53,7 @@ final class Candidates {
         }
     }
 
-    /** The candidates for the last of these words, in order. */
+    /** Returns the candidates for the last of these words, in order. */
     Collection<String> of(List<String> words) {
         if (words.isEmpty()) {
             return List.of();

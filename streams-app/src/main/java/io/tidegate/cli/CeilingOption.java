@@ -7,12 +7,14 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 
-/** Reads {@code --ceiling LIMIT=VALUE}: the options of {@link LimitOptions} without the dashes, and their forms of values. */
+/**
+ * Parses {@code --ceiling LIMIT=VALUE}: the options of {@link LimitOptions} without the dashes, with the same forms of values.
+ */
 final class CeilingOption {
     private CeilingOption() {}
 
     /**
-     * The ceiling with the limits that are named; the others stay.
+     * Returns the ceiling with the given limits changed.
      *
      * @param before null if there was none
      * @throws IllegalArgumentException naming the option, its value and the rule that it breaks

@@ -14,9 +14,9 @@ final class ChangesPrinter {
     private ChangesPrinter() {}
 
     /**
-     * Prints, and flushes.
+     * Prints the changes and flushes.
      *
-     * @param stored the stored form of a config
+     * @param stored returns the stored form of a config
      */
     static void print(
             PrintWriter out,

@@ -18,16 +18,16 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** Prints the candidates for the last word of a command line. Nothing is an error: a shell has no place to show one. */
+/** Prints the candidates for the last word of a command line. Nothing is an error: a shell cannot show one. */
 @Command(
         name = CompleteCommand.NAME,
         hidden = true,
         mixinStandardHelpOptions = true,
-        description = "Prints what can follow, one candidate a line; the completion scripts call it.")
+        description = "Prints the candidates for the last word, one per line; the completion scripts call it.")
 final class CompleteCommand implements Callable<Integer> {
     static final String NAME = "__complete";
 
-    /** A person waits. */
+    /** Short, because a user is waiting. */
     private static final Duration TENANTS_WITHIN = Duration.ofSeconds(2);
 
     @Parameters(paramLabel = "WORD", description = "The words after `tidegate`; the last one is completed.")
@@ -36,7 +36,7 @@ final class CompleteCommand implements Callable<Integer> {
     @Spec
     private @Nullable CommandSpec spec;
 
-    /** The options that say where the tenants are. */
+    /** The options that determine where tenants are read. */
     @Command
     static final class Connection {
         @Mixin
@@ -56,7 +56,7 @@ final class CompleteCommand implements Callable<Integer> {
         return ExitCodes.OK;
     }
 
-    /** Ids and names; none where they cannot be read in time. */
+    /** Returns ids and names; empty if they cannot be read in time. */
     private List<String> tenants() {
         FutureTask<List<String>> reading = new FutureTask<>(this::readTenants);
         Thread reader = new Thread(reading, "tenants");

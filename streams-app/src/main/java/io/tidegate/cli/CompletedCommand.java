@@ -13,10 +13,10 @@ import picocli.CommandLine.Model.OptionSpec;
 /**
  * A command as shells complete it.
  *
- * @param words the command line up to it, without the program's name; none for the program itself
+ * @param words the command line up to it, without the program's name; empty for the program itself
  */
 record CompletedCommand(List<String> words, CommandSpec spec) {
-    /** The commands of a command line, the longest first: a script finds the first one that the words begin with. */
+    /** Returns the commands of a command line, the longest first: a script takes the first one whose words are a prefix. */
     static List<CompletedCommand> all(CommandLine root) {
         List<CompletedCommand> all = new ArrayList<>();
         collect(root, List.of(), all);
@@ -35,7 +35,7 @@ record CompletedCommand(List<String> words, CommandSpec spec) {
         });
     }
 
-    /** Its name after the others, as in a script's condition. */
+    /** Returns the names of the command and its parents, in the form of a script's condition. */
     String path() {
         return String.join(" ", words);
     }
@@ -58,7 +58,7 @@ record CompletedCommand(List<String> words, CommandSpec spec) {
         return firstSentence(arg.description());
     }
 
-    /** The values to offer; none if any word may follow. */
+    /** Returns the values to offer; empty if any word may follow. */
     static List<String> values(ArgSpec arg) {
         List<String> values = new ArrayList<>();
         if (arg.completionCandidates() != null) {
@@ -68,7 +68,7 @@ record CompletedCommand(List<String> words, CommandSpec spec) {
         return values;
     }
 
-    /** Whether the values are the tenants that exist: a script asks {@link CompleteCommand} for them. */
+    /** Returns whether the values are the existing tenants, which a script gets from {@link CompleteCommand}. */
     static boolean isTenant(ArgSpec arg) {
         return arg.paramLabel().equals("TENANT");
     }

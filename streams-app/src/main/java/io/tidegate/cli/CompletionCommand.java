@@ -11,7 +11,7 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** Prints the completion scripts, which are generated from the commands; the build puts them into the package. */
+/** Prints the completion scripts, which are generated from the commands. The build adds them to the package. */
 @Command(
         name = CompletionCommand.NAME,
         mixinStandardHelpOptions = true,
@@ -23,7 +23,7 @@ final class CompletionCommand implements Runnable {
 
     private static final List<String> SHELLS = List.of("bash", "zsh", "fish");
 
-    /** For picocli. */
+    /** The candidates, for picocli. */
     static final class Shells implements Iterable<String> {
         @Override
         public Iterator<String> iterator() {

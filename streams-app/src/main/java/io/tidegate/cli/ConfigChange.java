@@ -9,7 +9,7 @@ import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
 import picocli.CommandLine.Mixin;
 
-/** The commands that change a tenant's config, and say where the change stands in its topic. */
+/** A command that changes a tenant's config and reports the offset of the change in its topic. */
 abstract class ConfigChange extends OnTenant {
     @Mixin
     OutputOptions output = new OutputOptions();
@@ -17,7 +17,7 @@ abstract class ConfigChange extends OnTenant {
     /**
      * Prints an outcome.
      *
-     * @param what such as "set"
+     * @param what the description of the change, such as "set"
      */
     int print(TenantOperations.Outcome outcome, String what) {
         if (outcome instanceof Rejected rejected) {

@@ -35,7 +35,7 @@ final class ConfigCommand implements Runnable {
     @Command(
             name = "show",
             mixinStandardHelpOptions = true,
-            description = "Prints every setting with its value and where that comes from; secrets are hidden.")
+            description = "Prints every setting with its value and the origin of the value; secrets are hidden.")
     static final class Show implements Callable<Integer> {
         @Mixin
         private SettingsOptions options = new SettingsOptions();
@@ -69,7 +69,7 @@ final class ConfigCommand implements Runnable {
     @Command(
             name = "validate",
             mixinStandardHelpOptions = true,
-            description = "Checks the settings without touching anything. Exit 2 if they cannot be used.")
+            description = "Checks the settings without changing anything. Exit 2 if they are invalid.")
     static final class Validate implements Callable<Integer> {
         @Mixin
         private SettingsOptions options = new SettingsOptions();
@@ -97,7 +97,7 @@ final class ConfigCommand implements Runnable {
     @Command(
             name = "reference",
             mixinStandardHelpOptions = true,
-            description = "Prints what settings there are, as Markdown.")
+            description = "Prints the reference of all settings, as Markdown.")
     static final class Reference implements Callable<Integer> {
         @Spec
         private @Nullable CommandSpec spec;
@@ -113,7 +113,7 @@ final class ConfigCommand implements Runnable {
     @Command(
             name = "outputs",
             mixinStandardHelpOptions = true,
-            description = "Prints the fields of what commands print with -o json and -o yaml, as Markdown.")
+            description = "Prints the reference of the output with -o json and -o yaml, as Markdown.")
     static final class OutputReference implements Callable<Integer> {
         @Spec
         private @Nullable CommandSpec spec;
@@ -129,7 +129,7 @@ final class ConfigCommand implements Runnable {
     @Command(
             name = "topics",
             mixinStandardHelpOptions = true,
-            description = "Prints what Tidegate demands of the settings of its topics, as Markdown.")
+            description = "Prints the settings that Tidegate requires of its topics, as Markdown.")
     static final class TopicReference implements Callable<Integer> {
         @Spec
         private @Nullable CommandSpec spec;

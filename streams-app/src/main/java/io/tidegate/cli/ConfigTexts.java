@@ -14,11 +14,11 @@ import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** Configs in words. */
+/** Configs as text. */
 final class ConfigTexts {
     private ConfigTexts() {}
 
-    /** The fields that differ, with both values. */
+    /** Returns the fields that differ, with both values. */
     static List<String> difference(@Nullable TenantConfig from, TenantConfig to) {
         ObjectNode before = from == null ? Json.object() : (ObjectNode) Json.tree(TenantConfigJson.write(from));
         List<String> fields = new ArrayList<>();
@@ -34,7 +34,7 @@ final class ConfigTexts {
         return fields;
     }
 
-    /** Of a new config: what says something. */
+    /** Returns whether a field of a new config is worth showing. */
     private static boolean isSaid(Map.Entry<String, JsonNode> field) {
         JsonNode value = field.getValue();
         return !field.getKey().equals("tenant_id")
@@ -43,7 +43,7 @@ final class ConfigTexts {
                 && !(value.isContainerNode() && value.isEmpty());
     }
 
-    /** The limits in force on one line. */
+    /** Returns the limits in force on one line. */
     static String limits(TenantConfig config) {
         List<String> limits = new ArrayList<>();
         if (config.plan() != null) {
@@ -95,7 +95,7 @@ final class ConfigTexts {
         return mode == null ? "of the plan" : mode.name().toLowerCase(Locale.ROOT);
     }
 
-    /** Such as {@code day 1000 signals and 10.0 GiB}. */
+    /** Returns a text such as {@code day 1000 signals and 10.0 GiB}. */
     static String period(PeriodLimit limit) {
         List<String> parts = new ArrayList<>();
         if (limit.maxSignals() != null) {
@@ -107,7 +107,7 @@ final class ConfigTexts {
         return limit.per().id() + " " + String.join(" and ", parts);
     }
 
-    /** Such as {@code click 10/s burst 20}. */
+    /** Returns a text such as {@code click 10/s burst 20}. */
     static String signal(String type, SignalLimit limit) {
         return "%s %d/s burst %d%s"
                 .formatted(

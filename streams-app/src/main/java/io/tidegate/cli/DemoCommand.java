@@ -50,7 +50,7 @@ import picocli.CommandLine.Spec;
         name = "demo",
         mixinStandardHelpOptions = true,
         description =
-                "Shows it all on this machine, without Docker: a broker, an instance, four sample tenants and their traffic.")
+                "Demonstrates Tidegate on this machine, without Docker: a broker, an instance, four sample tenants and their traffic.")
 final class DemoCommand implements Callable<Integer> {
     private static final int PORT_MAX = 65_535;
     private static final int HTTP_PORT = 8080;
@@ -63,22 +63,22 @@ final class DemoCommand implements Callable<Integer> {
             names = "--duration",
             paramLabel = "TIME",
             converter = Amounts.DurationConverter.class,
-            description = "End by itself after so long, with a conservation check. Default: until Ctrl-C.")
+            description = "Stop after this time, with a conservation check. Default: until Ctrl-C.")
     private @Nullable Duration duration;
 
     @Option(
             names = "--data-dir",
             paramLabel = "DIR",
-            description = "Keep all files there. Default: removed at the end.")
+            description = "Directory for all files, which are kept. Default: a temporary one, removed at the end.")
     private @Nullable Path dataDir;
 
-    @Option(names = "--port", paramLabel = "PORT", description = "Of the broker. Default: any free one.")
+    @Option(names = "--port", paramLabel = "PORT", description = "Port of the broker. Default: any free one.")
     private int port;
 
     @Option(
             names = "--http-port",
             paramLabel = "PORT",
-            description = "Of the API and the dashboard. Default: 8080, or any free one where that is taken.")
+            description = "Port of the API and the dashboard. Default: 8080, or any free one if 8080 is in use.")
     private @Nullable Integer httpPort;
 
     @Mixin
@@ -101,7 +101,7 @@ final class DemoCommand implements Callable<Integer> {
         checkPort("--http-port", httpPort == null ? 0 : httpPort);
         Path root = dataDir != null ? Files.createDirectories(dataDir) : Files.createTempDirectory("tidegate-demo-");
         root = root.toRealPath();
-        // Ctrl-C: ends the traffic, and holds the process until everything is stopped.
+        // Ctrl-C: ends the traffic, and delays the exit until everything is stopped.
         Runtime.getRuntime().addShutdownHook(new Thread(() -> {
             stop.countDown();
             awaitQuietly(finished, STOPS_WITHIN);
@@ -124,7 +124,7 @@ final class DemoCommand implements Callable<Integer> {
         }
     }
 
-    /** The usual port where nobody has it: who tries the demo next to something else should not have to know. */
+    /** Returns the usual port if it is free: the demo should also start beside another program. */
     private int httpPort() {
         if (httpPort != null) {
             return httpPort;
@@ -139,14 +139,15 @@ final class DemoCommand implements Callable<Integer> {
     private int demo(Path root) throws IOException, InterruptedException {
         say("starting a Kafka broker …");
         try (EmbeddedBroker broker = EmbeddedBroker.start(root.resolve("broker"), port, Map.of())) {
-            Logging.showClientWarnings(); // not before: until the broker is up each attempt is one
+            Logging.showClientWarnings(); // not earlier: until the broker is up, every attempt logs a warning
             Settings settings = settings(broker, root.resolve("data"), httpPort());
             say("creating topics and starting Tidegate …");
             try (InstanceRunner runner = InstanceRunner.start(settings)) {
                 TenantDirectory tenants = new TenantDirectory(settings);
                 tenants.putAll(SampleTraffic.TENANTS);
                 if (!runner.instance().awaitRunning(RUNS_WITHIN)) {
-                    say("Tidegate does not run within %s; see %s".formatted(RUNS_WITHIN, root.resolve("tidegate.log")));
+                    say("Tidegate did not start within %s; see %s"
+                            .formatted(RUNS_WITHIN, root.resolve("tidegate.log")));
                     return ExitCodes.FAILED;
                 }
                 hints(broker.bootstrapServers(), settings.dataDir(), runner.url());
@@ -208,7 +209,7 @@ final class DemoCommand implements Callable<Integer> {
         }
     }
 
-    /** Reads the limits in force again and again: the demo invites to change them. */
+    /** Rereads the limits in force repeatedly, because the demo invites users to change them. */
     private void followLimits(TenantDirectory tenants) {
         try {
             do {
@@ -225,7 +226,7 @@ final class DemoCommand implements Callable<Integer> {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } catch (AdminException | KafkaException e) {
-            say("the limits cannot be read any more: " + Table.printable(ErrorText.of(e)));
+            say("the limits can no longer be read:  " + Table.printable(ErrorText.of(e)));
         }
     }
 
@@ -249,7 +250,7 @@ final class DemoCommand implements Callable<Integer> {
 
     private void hints(String bootstrap, Path data, @Nullable String url) {
         say("");
-        say("It runs. In a browser:");
+        say("Tidegate is running. In a browser:");
         say("  " + url + "/");
         say("In a second terminal:");
         for (String command : List.of(

@@ -19,8 +19,8 @@ import picocli.CommandLine.Spec;
         name = "doctor",
         mixinStandardHelpOptions = true,
         description =
-                "Looks for what keeps an instance from running well: brokers, topics, rights, disk, clock, ports. One"
-                        + " line each, with the fix. Exit 1 if something has to be fixed.")
+                "Looks for problems that keep an instance from running well: brokers, topics, permissions, disk, clock, ports. One"
+                        + " line each, with the fix. Exit 1 if something must be fixed.")
 final class DoctorCommand implements Callable<Integer> {
     @Mixin
     private SettingsOptions options = new SettingsOptions();

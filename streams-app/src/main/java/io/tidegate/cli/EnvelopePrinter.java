@@ -14,8 +14,8 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Prints the signals of records of {@code signals-by-tenant}, each with its place: partition, offset, and index in the
- * envelope. Reports records that are not envelopes, and goes on.
+ * Prints the signals in records of {@code signals-by-tenant}, each with its position: partition, offset, and index in the
+ * envelope. Reports records that are not envelopes, and continues.
  */
 final class EnvelopePrinter {
     private static final String ROW = "%9s  %10s  %5s  %-24s  %8s  %-24s  %s";
@@ -29,8 +29,8 @@ final class EnvelopePrinter {
     private long damaged;
 
     /**
-     * @param tenant whose signals are printed; null for all
-     * @param max signals that are printed
+     * @param tenant the tenant whose signals to print; null for all
+     * @param max the maximum number of signals to print
      */
     EnvelopePrinter(OutputOptions output, @Nullable TenantId tenant, long max, PrintWriter out, PrintWriter err) {
         this.output = output;
@@ -70,7 +70,7 @@ final class EnvelopePrinter {
         }
     }
 
-    /** Ends the output; the command's exit code. */
+    /** Ends the output and returns the command's exit code. */
     int end() {
         return ExitCodes.afterPrinting(damaged == 0 ? ExitCodes.OK : ExitCodes.DAMAGE, out::flush);
     }

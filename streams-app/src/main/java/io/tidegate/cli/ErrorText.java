@@ -6,11 +6,11 @@ import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.NoSuchFileException;
 import org.apache.kafka.common.KafkaException;
 
-/** Failures in words. */
+/** Failures as text. */
 final class ErrorText {
     private ErrorText() {}
 
-    /** What went wrong, in a form that helps a user: files that are missing or not readable, and causes that Kafka hides. */
+    /** Returns the failure in a form that helps a user: for missing or unreadable files, and with causes that Kafka hides. */
     static String of(Throwable failure) {
         if (failure instanceof UncheckedIOException unchecked) {
             return of(unchecked.getCause());
@@ -29,7 +29,7 @@ final class ErrorText {
             root = root.getCause();
         }
         String text = failure.getMessage() == null ? failure.toString() : failure.getMessage();
-        // Kafka says "Failed to construct kafka consumer" and keeps the reason in the cause.
+        // Kafka's message is "Failed to construct kafka consumer"; the reason is in the cause.
         return failure instanceof KafkaException && root.getMessage() != null && !text.contains(root.getMessage())
                 ? text + ": " + root.getMessage()
                 : text;

@@ -1,20 +1,20 @@
 package io.tidegate.cli;
 
-/** What the process ends with. */
+/** The exit codes of the process. */
 final class ExitCodes {
     static final int OK = 0;
     static final int FAILED = 1;
     static final int USAGE = 2;
 
-    /** Damage, or a broken invariant, was found. */
+    /** Damage or a broken invariant was found. */
     static final int DAMAGE = 3;
 
-    /** Nothing was changed, and there is something to change. */
+    /** Nothing was changed, and changes are pending. */
     static final int PENDING = 4;
 
     private ExitCodes() {}
 
-    /** Prints a result. A reader that is gone before the end, as after {@code | head}, does not hide a bad result. */
+    /** Prints a result. A reader that has closed the pipe, as after {@code | head}, does not hide a bad result. */
     static int afterPrinting(int result, Runnable printing) {
         try {
             printing.run();

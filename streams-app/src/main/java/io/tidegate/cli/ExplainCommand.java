@@ -16,7 +16,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "explain",
         mixinStandardHelpOptions = true,
-        description = "Says what a reason means: its cause, what the producer does, and what changes it.")
+        description = "Explains a reason: its cause, what the producer can do, and what changes it.")
 final class ExplainCommand implements Callable<Integer> {
     @Mixin
     private OutputOptions output = new OutputOptions();
@@ -24,7 +24,7 @@ final class ExplainCommand implements Callable<Integer> {
     @Parameters(
             paramLabel = "REASON",
             completionCandidates = ReasonCandidates.class,
-            description = "As in the header tidegate.reason, such as rate_limited.")
+            description = "The value of the header tidegate.reason, such as rate_limited.")
     private String reason = "";
 
     @Spec
@@ -37,7 +37,8 @@ final class ExplainCommand implements Callable<Integer> {
         if (text == null) {
             throw new ParameterException(
                     spec.commandLine(),
-                    "'%s' is not a reason; these are: %s".formatted(reason, String.join(", ", sections.keySet())));
+                    "'%s' is not a reason; the reasons are: %s"
+                            .formatted(reason, String.join(", ", sections.keySet())));
         }
         var out = spec.commandLine().getOut();
         if (output.asObjects()) {

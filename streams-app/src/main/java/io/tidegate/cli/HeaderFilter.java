@@ -9,7 +9,7 @@ import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
 
 /**
- * Selects records that have a header, and if a value is given, with that value. Of several headers of one name any one can
+ * Selects records with a header, and optionally with a value of it. If there are several headers of the name, any of them can
  * match.
  */
 record HeaderFilter(String name, @Nullable String value) {

@@ -14,7 +14,7 @@ import picocli.CommandLine.Spec;
         name = "init",
         mixinStandardHelpOptions = true,
         description =
-                "Creates the topics that are missing and checks those that are there; nothing else. `run` does it too.")
+                "Creates missing topics and checks existing ones, without starting an instance. `run` does this too.")
 final class InitCommand implements Callable<Integer> {
     @Mixin
     private SettingsOptions options = new SettingsOptions();
@@ -28,7 +28,7 @@ final class InitCommand implements Callable<Integer> {
     @Option(
             names = "--take-over",
             description =
-                    "First makes this application the owner of topics that a retired application owns. Its instances must"
+                    "First make this application the owner of topics that a retired application owns. Its instances must"
                             + " be stopped. Topics whose records need the state of the old owner are not taken over.")
     private boolean takeOver;
 
@@ -50,7 +50,7 @@ final class InitCommand implements Callable<Integer> {
             } else {
                 Table table = new Table("TOPIC", "STATE");
                 outcome.created().forEach(topic -> table.row(topic, "created"));
-                outcome.found().forEach(topic -> table.row(topic, "as it must be"));
+                outcome.found().forEach(topic -> table.row(topic, "ok"));
                 table.print(out);
                 spec.commandLine().getErr().println("to start an instance: tidegate run" + options.repeated());
             }

@@ -11,7 +11,7 @@ import java.io.IOException;
 import java.math.BigInteger;
 import org.jspecify.annotations.Nullable;
 
-/** The objects that commands print: JSON, one object a line, or YAML, one document each. */
+/** The objects that commands print: JSON with one object per line, or YAML with one document each. */
 public final class Json {
     private static final JsonMapper MAPPER = new JsonMapper();
 
@@ -29,7 +29,7 @@ public final class Json {
         }
     }
 
-    /** The same as JSON; what is meant as JSON, because it begins with a brace, as it is. */
+    /** Converts YAML to JSON. Text that begins with a brace is already JSON and returned unchanged. */
     static byte[] ofYaml(byte[] text) {
         for (byte one : text) {
             if (one == '{') {
@@ -54,7 +54,10 @@ public final class Json {
         }
     }
 
-    /** A document of a YAML stream; every text is in quotes, so that none is taken for a number, a date or a command to a terminal. */
+    /**
+     * Returns a document of a YAML stream. All texts are quoted, so that none is read as a number, a date or a terminal
+     * command.
+     */
     static String yaml(JsonNode node) {
         try {
             return Yaml.MAPPER.writeValueAsString(node).stripTrailing();
@@ -63,13 +66,13 @@ public final class Json {
         }
     }
 
-    /** Loaded by the commands that need it. */
+    /** Loaded only by the commands that need it. */
     private static final class Yaml {
         private static final YAMLMapper MAPPER =
                 YAMLMapper.builder().disable(YAMLGenerator.Feature.SPLIT_LINES).build();
     }
 
-    /** Adds the tenant in its only form: {@code "tenant_id": 42}, a number up to 2^64-1; null where none is known. */
+    /** Adds the tenant in its only form, {@code "tenant_id": 42}, a number up to 2^64-1; null if it is unknown. */
     static void putTenant(ObjectNode into, @Nullable TenantId tenant) {
         into.put("tenant_id", tenant == null ? null : new BigInteger(tenant.decimal()));
     }

@@ -7,57 +7,57 @@ import java.util.Map;
 import java.util.Set;
 import picocli.CommandLine.Option;
 
-/** The options that name the fields to take out of a config, of a tenant or of a plan. */
+/** The options that name the fields to remove from a config of a tenant or a plan. */
 final class LimitFlags {
-    @Option(names = "--rate", description = "No limit of the rate.")
+    @Option(names = "--rate", description = "Remove the limit of the rate.")
     private boolean rate;
 
-    @Option(names = "--burst", description = "The bucket is 2 × the rate again.")
+    @Option(names = "--burst", description = "Reset the bucket to 2 × the rate.")
     private boolean burst;
 
-    @Option(names = "--byte-rate", description = "No limit of the byte rate.")
+    @Option(names = "--byte-rate", description = "Remove the limit of the byte rate.")
     private boolean byteRate;
 
-    @Option(names = "--byte-burst", description = "The byte bucket is 2 × the byte rate again.")
+    @Option(names = "--byte-burst", description = "Reset the byte bucket to 2 × the byte rate.")
     private boolean byteBurst;
 
-    @Option(names = "--signal-size", description = "No limit of the size of a value.")
+    @Option(names = "--signal-size", description = "Remove the limit of the size of a value.")
     private boolean signalSize;
 
-    @Option(names = "--period", description = "No limits of hours, days and months.")
+    @Option(names = "--period", description = "Remove the limits of hours, days and months.")
     private boolean periods;
 
-    @Option(names = "--signal", description = "No limits of single values of `signal`.")
+    @Option(names = "--signal", description = "Remove the limits of single values of `signal`.")
     private boolean signals;
 
-    @Option(names = "--entities", description = "No limit of entities.")
+    @Option(names = "--entities", description = "Remove the limit of entities.")
     private boolean entities;
 
-    @Option(names = "--items", description = "No limit of items.")
+    @Option(names = "--items", description = "Remove the limit of items.")
     private boolean items;
 
-    @Option(names = "--users", description = "No limit of users.")
+    @Option(names = "--users", description = "Remove the limit of users.")
     private boolean users;
 
-    @Option(names = "--creators", description = "No limit of creators.")
+    @Option(names = "--creators", description = "Remove the limit of creators.")
     private boolean creators;
 
-    @Option(names = "--entity-idle-ttl", description = "Entities always count.")
+    @Option(names = "--entity-idle-ttl", description = "Entities never expire.")
     private boolean entityIdleTtl;
 
-    @Option(names = "--storage", description = "No limit of storage.")
+    @Option(names = "--storage", description = "Remove the limit of storage.")
     private boolean storage;
 
-    @Option(names = "--region", description = "The data may reside anywhere.")
+    @Option(names = "--region", description = "Let the data reside anywhere.")
     private boolean region;
 
-    @Option(names = "--label", description = "No label.")
+    @Option(names = "--label", description = "Remove the label.")
     private boolean label;
 
-    @Option(names = "--mode", description = "enforce again.")
+    @Option(names = "--mode", description = "Reset the mode to enforce.")
     private boolean mode;
 
-    @Option(names = "--blocked-until", description = "Not blocked.")
+    @Option(names = "--blocked-until", description = "Remove the block.")
     private boolean blockedUntil;
 
     boolean namesAny() {
@@ -66,7 +66,7 @@ final class LimitFlags {
         return rates || counts || region || label || mode || blockedUntil;
     }
 
-    /** The config without the fields that are named. */
+    /** Returns the config without the named fields. */
     TenantConfig without(TenantConfig base) {
         return base.toBuilder()
                 .maxSignalsPerSec(rate ? null : base.maxSignalsPerSec())
@@ -92,7 +92,7 @@ final class LimitFlags {
                 .build();
     }
 
-    /** The limits that are named, by their names in JSON. */
+    /** Returns the named limits by their JSON names. */
     private Set<String> named() {
         Set<String> named = new HashSet<>();
         note(named, "max_signals_per_sec", rate);

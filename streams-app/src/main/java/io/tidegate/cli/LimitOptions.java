@@ -22,12 +22,12 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
-/** The options that set the fields of a config, of a tenant or of a plan. */
+/** The options that set the fields of a config of a tenant or a plan. */
 final class LimitOptions {
     private static final String UNLIMITED = "unlimited";
     private static final Pattern COUNT = Pattern.compile("-?\\d{1,30}");
 
-    /** The type may have equals signs. */
+    /** The type may contain equals signs. */
     private static final Pattern SIGNAL = Pattern.compile("(.+)=(?:(\\d+(?:/s)?)(?:,(\\d+))?)?");
 
     private static final Pattern PERIOD = Pattern.compile("(hour|day|month)=(\\d{0,20})(?:,(.+))?");
@@ -35,7 +35,7 @@ final class LimitOptions {
     @Option(
             names = "--rate",
             paramLabel = "N/s",
-            description = "Signals per second; 0 rejects all, unlimited is no limit on any plan.")
+            description = "Signals per second; 0 rejects all, unlimited overrides the plan's limit.")
     private @Nullable String rate;
 
     @Option(names = "--burst", paramLabel = "N", description = "Size of the bucket in signals.")
@@ -68,7 +68,7 @@ final class LimitOptions {
             names = "--signal",
             paramLabel = "TYPE=N/s[,BURST]",
             description =
-                    "Signals per second of one value of `signal`, such as click=10/s,20; can be repeated. TYPE= takes it away.")
+                    "Signals per second of one value of `signal`, such as click=10/s,20; can be repeated. TYPE= removes the limit.")
     private @Nullable List<String> signals;
 
     @Option(names = "--entities", paramLabel = "N", description = "Distinct items, users and creators together.")
@@ -86,8 +86,7 @@ final class LimitOptions {
     @Option(
             names = "--entity-idle-ttl",
             paramLabel = "TIME",
-            description =
-                    "An entity that no signal names for so long does not count any more, such as 30d, 12h or P30D.")
+            description = "An entity that no signal names for this long no longer counts, such as 30d, 12h or P30D.")
     private @Nullable String entityIdleTtl;
 
     @Option(names = "--storage", paramLabel = "SIZE", description = "Bytes of sealed WAL segments, such as 1GiB.")
@@ -96,7 +95,7 @@ final class LimitOptions {
     @Option(
             names = "--region",
             paramLabel = "NAME",
-            description = "Where the data must reside; can be repeated, replaces all.")
+            description = "The region in which the data must reside; can be repeated, replaces all regions.")
     private @Nullable List<String> regions;
 
     @Option(names = "--label", paramLabel = "TEXT", description = "A name for people.")
@@ -130,13 +129,14 @@ final class LimitOptions {
                 .anyMatch(Objects::nonNull);
     }
 
-    /** Whether the rate is named and the burst is not: the burst that was set before stays. */
+    /** Returns whether the rate is given and the burst is not: then an earlier burst stays. */
     boolean keepsBurst() {
         return rate != null && burst == null;
     }
 
     /**
-     * The config with the fields that are named. {@code unlimited} instead of a value is no limit, whatever the plan says.
+     * Returns the config with the given fields changed. {@code unlimited} instead of a value removes the limit, even if the
+     * plan has one.
      *
      * @throws IllegalArgumentException naming the option or field, its value and the rule that it breaks
      */
@@ -169,7 +169,7 @@ final class LimitOptions {
                 .build();
     }
 
-    /** The fields that are unlimited then: a field that is named is so if it is named so. */
+    /** Returns the fields that are unlimited afterwards: a field that is given is unlimited only if its value says so. */
     private Set<String> unlimited(List<String> before) {
         Set<String> fields = new TreeSet<>(before);
         note(fields, "max_signals_per_sec", rate);
@@ -213,7 +213,7 @@ final class LimitOptions {
         return new BigInteger(text);
     }
 
-    /** The limits with those that are named; the others stay. */
+    /** Returns the limits with the given ones changed. */
     private static Map<String, SignalLimit> signals(Map<String, SignalLimit> before, List<String> named) {
         Map<String, SignalLimit> limits = new TreeMap<>(before);
         Set<String> seen = new TreeSet<>();
@@ -244,7 +244,7 @@ final class LimitOptions {
         return limits;
     }
 
-    /** The limits with those that are named; the others stay. */
+    /** Returns the limits with the given ones changed. */
     private static List<PeriodLimit> periods(List<PeriodLimit> before, List<String> named) {
         Map<PeriodLimit.Per, PeriodLimit> limits = new EnumMap<>(PeriodLimit.Per.class);
         before.forEach(limit -> limits.put(limit.per(), limit));

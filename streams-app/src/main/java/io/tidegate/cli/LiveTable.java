@@ -16,15 +16,15 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Tenants beside the limits in force, redrawn in place on a terminal. No line is wider than the terminal: a wrapped line would
- * make the next redraw start too low. Where room is short, the reasons go first, then the labels. Not thread-safe.
+ * Tenants with their limits in force, redrawn in place on a terminal. No line is wider than the terminal: a wrapped line would
+ * make the next redraw start too low. If space is short, the reasons are dropped first, then the labels. Not thread-safe.
  */
 final class LiveTable {
     private static final int COLUMNS_DEFAULT = 80;
     private static final int COLUMNS_MIN = 20;
     private static final int COLUMNS_MAX = 1_000;
 
-    /** More would not fit on the height of a terminal. */
+    /** More rows would not fit the height of a terminal. */
     private static final int ROWS_MAX = 20;
 
     private static final int WHOLE = Integer.MAX_VALUE;
@@ -37,10 +37,10 @@ final class LiveTable {
         NONE
     }
 
-    /** What a line has beside the numbers. */
+    /** The text columns of a line. */
     private record Texts(int labelMax, Reasons reasons) {}
 
-    /** The widest first. */
+    /** Widest first. */
     private static final List<Texts> WIDTHS = List.of(
             new Texts(WHOLE, Reasons.ALL),
             new Texts(20, Reasons.ALL),
@@ -62,17 +62,17 @@ final class LiveTable {
         this.columns = Math.max(COLUMNS_MIN, Math.min(COLUMNS_MAX, columns));
     }
 
-    /** The terminal's width, as the launcher has found it; 80 where nobody knows. */
+    /** Returns the terminal's width, as the launcher determined it; 80 if unknown. */
     static int terminalColumns() {
         Integer known = Integer.getInteger("tidegate.columns");
         return known == null || known <= 0 ? COLUMNS_DEFAULT : known;
     }
 
     /**
-     * Draws the table over the last one.
+     * Draws the table over the previous one.
      *
-     * @param limits the limits in force; a tenant that has none is left out
-     * @param seconds since the last call
+     * @param limits the limits in force; tenants without any are omitted
+     * @param seconds the time since the last call
      */
     void draw(PrintWriter err, Map<TenantId, TenantUsage> usages, Map<TenantId, TenantConfig> limits, double seconds) {
         List<String> lines = lines(usages, limits, seconds);
@@ -166,7 +166,7 @@ final class LiveTable {
                 .collect(Collectors.joining(", "));
     }
 
-    /** A number in six characters at most. */
+    /** Formats a number in at most six characters. */
     private static String count(long number) {
         if (number <= EXACT_MAX) {
             return Long.toString(number);
@@ -181,7 +181,7 @@ final class LiveTable {
         return String.format(Locale.ROOT, scaled < 10 ? "%.1f%c" : "%.0f%c", scaled, units.charAt(unit));
     }
 
-    /** As {@link Amounts#size}, but in seven characters at most. */
+    /** Like {@link Amounts#size}, but in at most seven characters. */
     private static String size(long bytes) {
         String[] units = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
         double amount = bytes;
@@ -193,7 +193,7 @@ final class LiveTable {
         return String.format(Locale.ROOT, unit == 0 || amount >= 10 ? "%.0f%s" : "%.1f%s", amount, units[unit]);
     }
 
-    /** The columns that a terminal needs for a text. */
+    /** Returns the number of terminal columns that a text takes. */
     static int width(String text) {
         return text.codePoints().map(c -> isWide(c) ? 2 : 1).sum();
     }
@@ -209,7 +209,7 @@ final class LiveTable {
                 || (c >= 0x20000 && c <= 0x3FFFD);
     }
 
-    /** The text, or as much of its start as fits, with an ellipsis. */
+    /** Returns the text, or as much of its beginning as fits, with an ellipsis. */
     static String cut(String text, int columns) {
         if (width(text) <= columns) {
             return text;

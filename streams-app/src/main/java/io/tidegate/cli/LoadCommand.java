@@ -41,7 +41,7 @@ final class LoadCommand implements Callable<Integer> {
     @Mixin
     private OutputOptions output = new OutputOptions();
 
-    @Option(names = "--tenants", paramLabel = "N", description = "How many tenants. Default: ${DEFAULT-VALUE}.")
+    @Option(names = "--tenants", paramLabel = "N", description = "Number of tenants. Default: ${DEFAULT-VALUE}.")
     private int tenants = 10;
 
     @Option(
@@ -75,7 +75,7 @@ final class LoadCommand implements Callable<Integer> {
     @Option(
             names = "--skew",
             paramLabel = "S",
-            description = "The k-th tenant's share is 1 / k^S. Default: ${DEFAULT-VALUE}, all alike.")
+            description = "The k-th tenant's share is 1 / k^S. Default: ${DEFAULT-VALUE}, equal shares.")
     private double skew;
 
     @Option(
@@ -91,19 +91,16 @@ final class LoadCommand implements Callable<Integer> {
             names = "--duration",
             paramLabel = "TIME",
             converter = Amounts.DurationConverter.class,
-            description = "How long. Default: 10s.")
+            description = "How long to send. Default: 10s.")
     private Duration duration = Duration.ofSeconds(10);
 
-    @Option(names = "--max-signals", paramLabel = "N", description = "Signals at most. Default: no limit.")
+    @Option(names = "--max-signals", paramLabel = "N", description = "Maximum number of signals. Default: no limit.")
     private long maxSignals = Long.MAX_VALUE;
 
-    @Option(
-            names = "--seed",
-            paramLabel = "N",
-            description = "What the sequence depends on. Default: ${DEFAULT-VALUE}.")
+    @Option(names = "--seed", paramLabel = "N", description = "Seed of the sequence. Default: ${DEFAULT-VALUE}.")
     private long seed = 1;
 
-    @Option(names = "--create-tenants", description = "First give each tenant without a config an unlimited one.")
+    @Option(names = "--create-tenants", description = "First create an unlimited config for each tenant without one.")
     private boolean createTenants;
 
     @Spec

@@ -10,9 +10,9 @@ import java.util.Map;
 import java.util.function.Function;
 
 /**
- * Bounds the log of each source, so that what strangers send cannot fill a disk. A source is a message's template, or a
- * logger of a library. It may write a burst, then a few lines a second; what is more is counted, and the count is a line of
- * its own. Debug output is not bounded. Reads the time of the events. Thread-safe.
+ * Bounds the log volume of each source, so that untrusted input cannot fill a disk. A source is the template of a message, or
+ * the logger of a library. It may write a burst, then a few lines per second; further lines are dropped and counted, and the
+ * count is logged as a separate line. Debug output is not bounded. Uses the time of the events. Thread-safe.
  */
 final class LogVolume {
     static final int BURST_LINES = 200;
@@ -30,7 +30,7 @@ final class LogVolume {
         }
     }
 
-    /** The source that was silent longest goes first. */
+    /** Evicts the source that has been silent longest. */
     private final Map<String, Source> sources = new LinkedHashMap<>(16, 0.75f, true) {
         private static final long serialVersionUID = 1;
 
@@ -40,7 +40,9 @@ final class LogVolume {
         }
     };
 
-    /** Encodes an event, or nothing where its source has written too much; and how many events were left out before. */
+    /**
+     * Returns the encoded event with the number of events dropped before it, or nothing if its source has used up its budget.
+     */
     byte[] encode(ILoggingEvent event, LoggerContext context, Function<ILoggingEvent, byte[]> form) {
         long leftOut = take(event);
         if (leftOut == 0) {
@@ -60,7 +62,7 @@ final class LogVolume {
         return lines.toByteArray();
     }
 
-    /** Takes a line of the source's budget: how many were left out before this one; -1 where this one is left out too. */
+    /** Takes a line of the source's budget. Returns the number of lines dropped before it; -1 if it must be dropped too. */
     private synchronized long take(ILoggingEvent event) {
         if (!event.getLevel().isGreaterOrEqual(Level.INFO)) {
             return 0;

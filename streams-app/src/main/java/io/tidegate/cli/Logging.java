@@ -27,19 +27,19 @@ import net.logstash.logback.encoder.LoggingEventCompositeJsonEncoder;
 import org.slf4j.LoggerFactory;
 
 /**
- * How log lines look: text for people, or a JSON object a line for programs.
+ * The format of log lines: text for people, or one JSON object per line for programs.
  *
- * <p>A log statement names its values in its template, {@code "cut a torn tail tenant={} bytes={}"}. As text that is what
- * is printed; in JSON each named value is a field of its own. The names are a fixed set, in {@code docs/logs.md}.
+ * <p>A log statement names its values in its template, {@code "cut a torn tail tenant={} bytes={}"}. The text form prints it
+ * unchanged; in JSON, each named value is a separate field. The names are a fixed set, documented in {@code docs/logs.md}.
  */
 final class Logging {
-    /** What Kafka warns of at each start, and what Tidegate has decided about on purpose. */
+    /** Warnings that Kafka logs at each start about deliberate choices of Tidegate. */
     private static final Map<String, List<String>> HARMLESS = Map.of(
             "org.apache.kafka.streams.StreamsConfig",
             List.of(
-                    // Nobody asked for any: it is the default that it warns of.
+                    // No warmup replicas are configured: the warning is about the default.
                     "Warmup replicas are not supported yet with the streams protocol",
-                    // The one global processor reads configs, and takes no record for an exception.
+                    // The only global processor reads configs, and throws no exception for any record.
                     "Processing exception handler is not enabled for the GlobalThread"));
 
     private Logging() {}
@@ -68,7 +68,7 @@ final class Logging {
                 || System.getenv("KUBERNETES_SERVICE_HOST") != null;
     }
 
-    /** The launcher looks: standard error, where the log goes, is not what Java's console is about. */
+    /** The launcher determines this: the log goes to standard error, which Java's console does not cover. */
     private static boolean onTerminal() {
         return Progress.isTerminal();
     }
@@ -97,7 +97,7 @@ final class Logging {
         return encoder;
     }
 
-    /** As {@link QuotingLayout}. */
+    /** The JSON counterpart of {@link QuotingLayout}. */
     private static final class QuotingJson extends LoggingEventCompositeJsonEncoder {
         private final LogVolume volume = new LogVolume();
 
@@ -122,7 +122,7 @@ final class Logging {
         return filter;
     }
 
-    /** The message, and each {@code name={}} of its template as a field. Others' messages are left as they are. */
+    /** Adds the message, and each {@code name={}} of its template as a field. Messages of libraries are left unchanged. */
     private static final class NamedValues extends AbstractJsonProvider<ILoggingEvent> {
         @Override
         public void writeTo(JsonGenerator json, ILoggingEvent event) throws IOException {
@@ -156,8 +156,8 @@ final class Logging {
     }
 
     /**
-     * Lets Kafka's clients log their warnings. Commands that only ask or set something keep them quiet: a broker that
-     * does not answer is one error, not a warning for each attempt.
+     * Enables the warnings of Kafka's clients. Commands that only send requests keep them disabled: a broker that does not
+     * answer is one error, not a warning for each attempt.
      */
     static void showClientWarnings() {
         ((Logger) LoggerFactory.getLogger("org.apache.kafka.clients")).setLevel(Level.WARN);

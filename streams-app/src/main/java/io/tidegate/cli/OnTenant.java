@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 
-/** The commands on one tenant. */
+/** A command on one tenant. */
 abstract class OnTenant extends OnTenants {
     @Parameters(
             index = "0",
@@ -32,13 +32,13 @@ abstract class OnTenant extends OnTenants {
         return execute();
     }
 
-    /** Runs the command, with {@link #tenant} known; its exit code. */
+    /** Runs the command on {@link #tenant} and returns its exit code. */
     abstract Integer execute();
 
     /**
-     * The tenant's stored config; null where it has none.
+     * Returns the tenant's stored config; null if it has none.
      *
-     * @throws AdminException if the record is not a config: what it meant to limit must not be lost unnoticed
+     * @throws AdminException if the record is not a config: its limits must not be lost silently
      */
     @Nullable
     TenantConfig stored(TenantDirectory.Snapshot snapshot) {
@@ -57,7 +57,7 @@ abstract class OnTenant extends OnTenants {
         }
     }
 
-    /** Says why an operation was not done. */
+    /** Reports why an operation was rejected. */
     int rejected(ConfigEdit.Rejection rejection) {
         if (rejection.kind() == ConfigEdit.Kind.INVALID_CONFIG) {
             throw new ParameterException(spec.commandLine(), rejection.message());
@@ -70,7 +70,7 @@ abstract class OnTenant extends OnTenants {
                 hint("replace it with: tidegate tenants set %1$s --from FILE; remove it with: tidegate tenants rm %1$s"
                         .formatted(tenant.decimal()));
             default -> {
-                // the message says all
+                // the message is sufficient
             }
         }
         return ExitCodes.FAILED;

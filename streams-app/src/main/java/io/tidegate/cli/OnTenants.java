@@ -8,7 +8,7 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
 
-/** What all commands on tenants share. */
+/** The common part of all commands on tenants. */
 abstract class OnTenants implements Callable<Integer> {
     @Mixin
     SettingsOptions options = new SettingsOptions();

@@ -14,17 +14,17 @@ import picocli.CommandLine.Model.OptionSpec;
 
 /** The fields of the objects that commands print, for {@code -o help} and for the documentation. */
 final class OutputFields {
-    /** @param name with a dot for a field of an object, and {@code []} for the elements of a list */
+    /** @param name with dots for fields of objects, and {@code []} for the elements of a list */
     record Field(String name, String type, String meaning) {}
 
     private static final String RESOURCE = "output-fields.txt";
 
-    /** Begins a line that stands for all fields of another command. */
+    /** The prefix of a line that stands for all fields of another command. */
     private static final String SAME_AS = "= ";
 
     private OutputFields() {}
 
-    /** By command, without the program's name. */
+    /** Returns the fields by command, without the program's name. */
     static Map<String, List<Field>> all() {
         Map<String, List<Field>> all = new TreeMap<>();
         List<Field> fields = new ArrayList<>();
@@ -56,7 +56,7 @@ final class OutputFields {
         }
     }
 
-    /** Whether the command was given {@code -o help}. */
+    /** Returns whether the command was called with {@code -o help}. */
     static boolean isAskedFor(CommandSpec command) {
         OptionSpec option = command.findOption("--output");
         Object value = option == null ? null : option.getValue();
@@ -71,12 +71,12 @@ final class OutputFields {
         table.print(out);
     }
 
-    /** The words of a command behind the program's name. */
+    /** Returns the words of a command after the program's name. */
     static String name(CommandSpec command) {
         return command.qualifiedName().replaceFirst("^\\S+ ?", "");
     }
 
-    /** A page of documentation. */
+    /** Returns the documentation page. */
     static String markdown() {
         StringBuilder page = new StringBuilder("""
                 # What commands print for programs

@@ -15,7 +15,7 @@ final class OutputOptions {
         HELP
     }
 
-    /** In the letters in which people write them. */
+    /** The values in the case in which users write them. */
     static final class Candidates implements Iterable<String> {
         @Override
         public Iterator<String> iterator() {
@@ -45,12 +45,12 @@ final class OutputOptions {
         return !isTable();
     }
 
-    /** One object of several: a line of JSON, or a YAML document. */
+    /** Formats one of several objects: a line of JSON, or a YAML document. */
     String line(JsonNode node) {
         return format == Format.YAML ? Json.yaml(node) : Json.line(node);
     }
 
-    /** An object that is the whole output, for people to read too. */
+    /** Formats an object that is the whole output, readable for people too. */
     String document(JsonNode node) {
         return format == Format.YAML ? Json.yaml(node) : Json.pretty(node);
     }

@@ -8,7 +8,7 @@ import java.time.Duration;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 
-/** The commands that ask the instance that owns a tenant, and wait for its answer. */
+/** A command that sends a request to the instance that owns a tenant, and waits for its answer. */
 abstract class OwnerRequest extends OnTenant {
     @Option(
             names = "--timeout",

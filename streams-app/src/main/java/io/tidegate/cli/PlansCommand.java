@@ -35,7 +35,7 @@ import picocli.CommandLine.Spec;
         name = "plans",
         mixinStandardHelpOptions = true,
         description =
-                "Reads and sets plans: limits that many tenants share. A change holds for all tenants on a plan at once.",
+                "Reads and sets plans: limits that many tenants share. A change applies to all tenants on a plan at once.",
         synopsisSubcommandLabel = "COMMAND",
         subcommands = {
             PlansCommand.Ls.class,
@@ -100,7 +100,7 @@ final class PlansCommand implements Runnable {
         return json;
     }
 
-    /** The commands on one plan. */
+    /** A command on one plan. */
     abstract static class OnPlan extends OnTenants {
         @Parameters(index = "0", paramLabel = "PLAN", description = "The plan's name.")
         String plan = "";
@@ -108,7 +108,7 @@ final class PlansCommand implements Runnable {
         @Mixin
         OutputOptions output = new OutputOptions();
 
-        /** The name, checked. */
+        /** Returns the validated name. */
         String name() {
             try {
                 Plan.checkName("PLAN", plan);
@@ -162,7 +162,7 @@ final class PlansCommand implements Runnable {
                 hint("create it with: tidegate plans set %s --rate 100/s".formatted(plan));
             } else if (rejection.kind() == ConfigEdit.Kind.PLAN_IN_USE) {
                 hint(
-                        "the tenants are shown by: tidegate tenants ls; move one with: tidegate tenants set TENANT --plan NAME");
+                        "list the tenants with: tidegate tenants ls; move one with: tidegate tenants set TENANT --plan NAME");
             }
             return ExitCodes.FAILED;
         }
@@ -183,7 +183,7 @@ final class PlansCommand implements Runnable {
             TenantDirectory.Snapshot snapshot = directory().snapshot();
             ConfigRecord stored = snapshot.plans().get(name);
             if (stored == null) {
-                hint("there is no plan '%s'; create it with: tidegate plans set %1$s --rate 100/s".formatted(name));
+                hint("plan '%s' does not exist; create it with: tidegate plans set %1$s --rate 100/s".formatted(name));
                 return ExitCodes.FAILED;
             }
             TenantConfig fields = stored.config();
@@ -217,7 +217,7 @@ final class PlansCommand implements Runnable {
     @Command(
             name = "set",
             mixinStandardHelpOptions = true,
-            description = "Creates a plan or changes its limits; what is not named stays.")
+            description = "Creates a plan or changes its limits; other fields stay.")
     static final class SetPlan extends OnPlan {
         @Mixin
         private LimitOptions limits = new LimitOptions();
@@ -226,7 +226,7 @@ final class PlansCommand implements Runnable {
                 names = "--ceiling",
                 paramLabel = "LIMIT=VALUE",
                 description =
-                        "How far tenants with a tenant-admin token may set a limit themselves, such as rate=500/s or entities=20000:"
+                        "The highest limit that tenants with a tenant-admin token may set themselves, such as rate=500/s or entities=20000:"
                                 + " the options above without the dashes; can be repeated.")
         private @Nullable List<String> ceiling;
 
@@ -234,17 +234,18 @@ final class PlansCommand implements Runnable {
                 names = "--from",
                 paramLabel = "FILE",
                 description =
-                        "A whole plan as JSON or YAML, - for standard input; replaces all, other options come on top.")
+                        "A whole plan as JSON or YAML, - for standard input; replaces all fields, then other options apply.")
         private @Nullable String from;
 
         @Override
         public Integer call() {
             String name = name();
             Plan base = from == null ? null : read(name, from);
-            // An invalid limit is rejected before the broker is asked for the ones that stay.
+            // Reject an invalid limit before reading the other ones from the broker.
             TenantConfig checked = apply(base == null ? Plan.empty(name).fields() : base.fields());
             if (base == null && ceiling == null && !limits.namesAny()) {
-                throw new ParameterException(spec.commandLine(), "name what to set, such as --rate 100/s");
+                throw new ParameterException(
+                        spec.commandLine(), "give at least one option to set, such as --rate 100/s");
             }
             return print(
                     operate((operations, caller) -> base != null
@@ -282,19 +283,19 @@ final class PlansCommand implements Runnable {
     @Command(
             name = "unset",
             mixinStandardHelpOptions = true,
-            description = "Takes limits of a plan away; what is not named stays.")
+            description = "Removes limits of a plan; other fields stay.")
     static final class Unset extends OnPlan {
         @Mixin
         private LimitFlags limits = new LimitFlags();
 
-        @Option(names = "--ceiling", description = "Tenants cannot set higher limits themselves than the plan's own.")
+        @Option(names = "--ceiling", description = "Remove the ceiling: tenants cannot set limits above the plan's.")
         private boolean ceiling;
 
         @Override
         public Integer call() {
             String name = name();
             if (!ceiling && !limits.namesAny()) {
-                throw new ParameterException(spec.commandLine(), "name what to unset, such as --rate");
+                throw new ParameterException(spec.commandLine(), "give at least one option to unset, such as --rate");
             }
             return print(operate((operations, caller) -> operations.change(name, this::without, caller)), "changed");
         }
@@ -319,7 +320,7 @@ final class PlansCommand implements Runnable {
             }
             ChangesPrinter.print(out(), output, changes, TenantConfigJson::writePlan);
             if (changes.isEmpty()) {
-                hint("no change of plan '%s' is known".formatted(name));
+                hint("plan '%s' has no known changes".formatted(name));
             }
             return ExitCodes.OK;
         }
@@ -329,7 +330,7 @@ final class PlansCommand implements Runnable {
             name = "undo",
             mixinStandardHelpOptions = true,
             description =
-                    "Takes the newest change of a plan back, or all down to a given one, for all its tenants. That is a change"
+                    "Reverts the newest change of a plan, or all changes back to a given one, for all its tenants. This is a change"
                             + " too, and can be undone.")
     static final class Undo extends OnPlan {
         @Mixin
@@ -344,7 +345,7 @@ final class PlansCommand implements Runnable {
         }
     }
 
-    @Command(name = "rm", mixinStandardHelpOptions = true, description = "Removes a plan that no tenant is on.")
+    @Command(name = "rm", mixinStandardHelpOptions = true, description = "Removes a plan that has no tenants.")
     static final class Rm extends OnPlan {
         @Override
         public Integer call() {

@@ -3,7 +3,7 @@ package io.tidegate.cli;
 import java.io.PrintWriter;
 import java.time.Duration;
 
-/** Progress of long work on stderr: a line that is rewritten on a terminal, a line now and then elsewhere. */
+/** Shows the progress of long work on stderr: a line that is rewritten on a terminal, otherwise a line from time to time. */
 public final class Progress {
     private static final Duration ON_TERMINAL = Duration.ofMillis(200);
     private static final Duration ELSEWHERE = Duration.ofSeconds(5);
@@ -20,7 +20,7 @@ public final class Progress {
         this.doing = doing;
     }
 
-    /** Whether a person is looking at stderr; the launcher knows, Java 17 does not. */
+    /** Returns whether stderr is a terminal. The launcher determines this, because Java 17 cannot. */
     static boolean isTerminal() {
         return "1".equals(System.getProperty("tidegate.tty"));
     }
@@ -30,7 +30,7 @@ public final class Progress {
         show("%s: %s".formatted(doing, Amounts.size(bytes)));
     }
 
-    /** Shows a state now and then. */
+    /** Shows a state from time to time. */
     void show(String text) {
         long now = System.nanoTime();
         if (now - nextNanos < 0) {
@@ -46,7 +46,7 @@ public final class Progress {
         written = true;
     }
 
-    /** A bar for {@code done} of 1. */
+    /** Returns a progress bar for {@code done} out of 1. */
     static String bar(double done) {
         int width = 30;
         int filled = (int) Math.round(Math.max(0, Math.min(1, done)) * width);

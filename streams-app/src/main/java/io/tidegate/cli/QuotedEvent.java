@@ -16,13 +16,13 @@ import org.slf4j.event.KeyValuePair;
 import org.slf4j.helpers.MessageFormatter;
 
 /**
- * A log event whose values, message and exceptions are {@linkplain QuotedText quoted}. Both forms of the log are made of
- * these, so nothing reaches a line in another way. The lines of a stack trace stay lines.
+ * A log event with its values, message and exceptions {@linkplain QuotedText quoted}. Both log formats use it, so no text
+ * reaches a line unquoted. The lines of a stack trace stay separate.
  */
 final class QuotedEvent implements ILoggingEvent {
     private static final String OWN = "io.tidegate";
 
-    /** A place in a template, with the name of its value where it has one. */
+    /** A placeholder in a template, with the name of its value if it has one. */
     static final Pattern PLACE = Pattern.compile("(?:(?:^| )([a-z_]+)=)?(\"?)\\{}\\2");
 
     private final ILoggingEvent event;
@@ -59,7 +59,10 @@ final class QuotedEvent implements ILoggingEvent {
         return quoted;
     }
 
-    /** Where a sentence stands: as {@code why}, or without a name at the beginning or after a colon. It may end in a remedy. */
+    /**
+     * Returns whether a placeholder takes a sentence: named {@code why}, or unnamed at the beginning or after a colon. It may
+     * end with a remedy.
+     */
     private static boolean isSentence(String template, Matcher place) {
         String name = place.group(1);
         return name == null ? place.start() == 0 || template.startsWith(": ", place.start() - 2) : name.equals("why");
@@ -162,7 +165,7 @@ final class QuotedEvent implements ILoggingEvent {
         event.prepareForDeferredProcessing();
     }
 
-    /** An exception with its message quoted, and those of its causes. */
+    /** An exception whose message and causes are quoted. */
     private record QuotedThrowable(IThrowableProxy thrown) implements IThrowableProxy {
         @Override
         public @Nullable String getMessage() {

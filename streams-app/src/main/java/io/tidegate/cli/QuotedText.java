@@ -1,24 +1,24 @@
 package io.tidegate.cli;
 
 /**
- * Text of others in a log line: shortened, and on one line. A record's content must neither fill a disk nor write a line of
- * its own, nor move the cursor of the terminal that shows it.
+ * Untrusted text in a log line: truncated, and on one line. The content of a record must not fill a disk, forge a line, or move
+ * the cursor of the terminal that shows it.
  */
 final class QuotedText {
-    /** For a value. */
+    /** The limit for a value. */
     static final int VALUE_CHARS_MAX = 200;
 
-    /** For a sentence of our own or a library's, which may quote a value. */
+    /** The limit for a sentence of Tidegate or of a library, which may quote a value. */
     static final int SENTENCE_CHARS_MAX = 800;
 
     private QuotedText() {}
 
-    /** A value: at most {@value #VALUE_CHARS_MAX} characters of it. */
+    /** Quotes a value; keeps at most {@value #VALUE_CHARS_MAX} characters. */
     static String value(String text) {
         return escaped(shortened(text, VALUE_CHARS_MAX));
     }
 
-    /** A sentence: longer than a value may be, but no word in it is. */
+    /** Quotes a sentence. It may be longer than a value, but each of its words may not. */
     static String sentence(String text) {
         String whole = shortened(text, SENTENCE_CHARS_MAX);
         StringBuilder sentence = new StringBuilder(whole.length());
@@ -41,7 +41,7 @@ final class QuotedText {
                 : text.substring(0, charsMax) + "… (%d characters)".formatted(text.length());
     }
 
-    /** Controls, and what reorders or breaks a line, as escapes. */
+    /** Escapes control characters, and characters that reorder or break a line. */
     static String escaped(String text) {
         StringBuilder escaped = null;
         for (int i = 0; i < text.length(); i++) {

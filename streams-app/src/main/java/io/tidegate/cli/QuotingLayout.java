@@ -4,7 +4,9 @@ import ch.qos.logback.classic.LoggerContext;
 import ch.qos.logback.classic.encoder.PatternLayoutEncoder;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 
-/** The log as text: a pattern, of {@linkplain QuotedEvent quoted} events, {@linkplain LogVolume bounded} in their number. */
+/**
+ * The text form of the log: a pattern over {@linkplain QuotedEvent quoted} events, {@linkplain LogVolume bounded} in number.
+ */
 public final class QuotingLayout extends PatternLayoutEncoder {
     private final LogVolume volume = new LogVolume();
 

@@ -13,14 +13,14 @@ final class RecordSelection {
             names = "--since",
             paramLabel = "TIME",
             converter = Amounts.TimeConverter.class,
-            description = "Only from this time on: 2026-11-25T14:30:00Z, or how long ago, such as 15m.")
+            description = "Only records from this time on: 2026-11-25T14:30:00Z, or an age such as 15m.")
     private @Nullable Instant since;
 
     @Option(
             names = "--until",
             paramLabel = "TIME",
             converter = Amounts.TimeConverter.class,
-            description = "Only before this time, in the same forms.")
+            description = "Only records before this time, in the same forms.")
     private @Nullable Instant until;
 
     @Option(
@@ -30,13 +30,13 @@ final class RecordSelection {
             description = "Only records with this header; can be repeated, then all must match.")
     private List<HeaderFilter> headers = new ArrayList<>();
 
-    /** The earliest time, inclusive; null = from the beginning. */
+    /** Returns the earliest time, inclusive; null = from the beginning. */
     @Nullable
     Instant since() {
         return since;
     }
 
-    /** The latest time, exclusive; null = no end. */
+    /** Returns the latest time, exclusive; null = no end. */
     @Nullable
     Instant until() {
         return until;

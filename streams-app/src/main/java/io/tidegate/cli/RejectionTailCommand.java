@@ -32,8 +32,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "tail",
         mixinStandardHelpOptions = true,
-        description =
-                "Prints rejected signals by time: all that the topic has, the last with -n, or with -f those to come.")
+        description = "Prints rejected signals by time: all in the topic, the last with -n, or new ones with -f.")
 final class RejectionTailCommand implements Callable<Integer> {
     private static final int LAST_MAX = 100_000;
     private static final String ROW = "%-24s  %-8s  %-14s  %-18s  %-14s  %-24s  %s%n";
@@ -46,13 +45,13 @@ final class RejectionTailCommand implements Callable<Integer> {
 
     @Option(
             names = {"-f", "--follow"},
-            description = "Print those to come, until Ctrl-C; with -n or --since, earlier ones first.")
+            description = "Print new ones until Ctrl-C; with -n or --since, earlier ones first.")
     private boolean follow;
 
     @Option(
             names = {"-n", "--last"},
             paramLabel = "N",
-            description = "Only the last N of those that are selected.")
+            description = "Only the last N of the selected ones.")
     private @Nullable Integer last;
 
     @Mixin
@@ -62,7 +61,7 @@ final class RejectionTailCommand implements Callable<Integer> {
             names = "--tenant",
             paramLabel = "TENANT",
             converter = Amounts.TenantConverter.class,
-            description = "Only this tenant's: its id, or one of its names.")
+            description = "Only this tenant: its id, or one of its names.")
     private @Nullable TenantRef named;
 
     @Option(
@@ -72,10 +71,10 @@ final class RejectionTailCommand implements Callable<Integer> {
             description = "Only these reasons; can be repeated.")
     private List<String> reasons = new ArrayList<>();
 
-    @Option(names = "--dead-letter", description = "Also records that could not be judged.")
+    @Option(names = "--dead-letter", description = "Include dead letters.")
     private boolean deadLetter;
 
-    @Option(names = "--max", paramLabel = "N", description = "Stop after N.")
+    @Option(names = "--max", paramLabel = "N", description = "Stop after N records.")
     private @Nullable Long max;
 
     @Spec
@@ -107,7 +106,7 @@ final class RejectionTailCommand implements Callable<Integer> {
                 tail.all(() -> !enough(), record -> print(record, out));
             }
             if (follow) {
-                spec.commandLine().getErr().println("waiting for rejections; Ctrl-C ends");
+                spec.commandLine().getErr().println("waiting for rejections; press Ctrl-C to stop");
                 tail.follow(this::enough, record -> print(record, out));
             }
         }
@@ -121,7 +120,7 @@ final class RejectionTailCommand implements Callable<Integer> {
             if (!known.contains(reason)) {
                 throw new ParameterException(
                         spec.commandLine(),
-                        "'%s' is not a reason; these are: %s".formatted(reason, String.join(", ", known)));
+                        "'%s' is not a reason; the reasons are: %s".formatted(reason, String.join(", ", known)));
             }
         }
         if (last != null && (last < 0 || last > LAST_MAX)) {
@@ -134,7 +133,7 @@ final class RejectionTailCommand implements Callable<Integer> {
         Instant until = selection.until();
         if (follow && until != null) {
             throw new ParameterException(
-                    spec.commandLine(), "--until selects what exists, so it does not go with --follow");
+                    spec.commandLine(), "--until selects existing records, so it cannot be combined with --follow");
         }
         if (since != null && until != null && !since.isBefore(until)) {
             throw new ParameterException(
@@ -142,7 +141,7 @@ final class RejectionTailCommand implements Callable<Integer> {
         }
     }
 
-    /** Tenants' names as they are now; without the right to read configs, there are none. */
+    /** Returns tenants' current names; none without the right to read configs. */
     private static Map<String, List<String>> names(Settings settings) {
         Map<String, List<String>> names = new HashMap<>();
         try {

@@ -9,7 +9,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "rejections",
         mixinStandardHelpOptions = true,
-        description = "Reads what was rejected, and why.",
+        description = "Reads and replays rejected signals, and explains reasons.",
         synopsisSubcommandLabel = "COMMAND",
         subcommands = {RejectionTailCommand.class, ReplayCommand.class, ExplainCommand.class})
 final class RejectionsCommand implements Runnable {

@@ -29,10 +29,9 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "replay",
         mixinStandardHelpOptions = true,
-        description =
-                "Sends rejected signals again to where they came from: those that exist when it starts, each once, at"
-                        + " most at half of their tenant's rate. Skips those that would be rejected again. Without --yes it"
-                        + " only reports what it would do. After it was killed, a new start continues where it ended.")
+        description = "Sends rejected signals again to their partitions: those that exist when it starts, each once, at"
+                + " most at half of their tenant's rate. Skips those that would be rejected again. Without --yes it"
+                + " only reports what it would do. After it was killed, a new start continues where it ended.")
 final class ReplayCommand implements Callable<Integer> {
     @Mixin
     private SettingsOptions options = new SettingsOptions();
@@ -44,7 +43,7 @@ final class ReplayCommand implements Callable<Integer> {
             names = "--tenant",
             paramLabel = "TENANT",
             converter = Amounts.TenantConverter.class,
-            description = "Only this tenant's: its id, or one of its names.")
+            description = "Only this tenant: its id, or one of its names.")
     private @Nullable TenantRef named;
 
     @Option(
@@ -58,7 +57,7 @@ final class ReplayCommand implements Callable<Integer> {
             names = {"--from", "--since"},
             paramLabel = "TIME",
             converter = Amounts.TimeConverter.class,
-            description = "Only signals of this time or later: 2026-12-01T00:00:00Z, or how long ago, such as 15m.")
+            description = "Only signals of this time or later: 2026-12-01T00:00:00Z, or an age such as 15m.")
     private @Nullable Instant from;
 
     @Option(
@@ -71,13 +70,13 @@ final class ReplayCommand implements Callable<Integer> {
     @Option(
             names = "--source",
             paramLabel = "TOPIC/PARTITION/OFFSET",
-            description = "Only the signal that was read there; can be repeated.")
+            description = "Only the signal that was read at this position; can be repeated.")
     private List<String> sources = new ArrayList<>();
 
     @Option(
             names = "--max-replays",
             paramLabel = "N",
-            description = "Leave signals that were sent again so often. Default: ${DEFAULT-VALUE}.")
+            description = "Skip signals that were already sent again this often. Default: ${DEFAULT-VALUE}.")
     private int replaysMax = Replay.REPLAYS_MAX_DEFAULT;
 
     @Option(
@@ -90,10 +89,11 @@ final class ReplayCommand implements Callable<Integer> {
     @Option(
             names = "--drop-header",
             paramLabel = "NAME",
-            description = "Send the signals without this header; can be repeated. Tidegate's own are always left out.")
+            description =
+                    "Send the signals without this header; can be repeated. Tidegate's own headers are never sent.")
     private Set<String> droppedHeaders = new TreeSet<>();
 
-    @Option(names = "--yes", description = "Do it.")
+    @Option(names = "--yes", description = "Send the signals.")
     private boolean yes;
 
     @Spec
@@ -114,7 +114,7 @@ final class ReplayCommand implements Callable<Integer> {
             spec.commandLine()
                     .getErr()
                     .println(
-                            "another replay of this application began and ended this one; what is in the table was sent");
+                            "another replay of this application started and ended this one; the signals in the table were sent");
             return ExitCodes.FAILED;
         }
         return ExitCodes.OK;
@@ -126,7 +126,7 @@ final class ReplayCommand implements Callable<Integer> {
             if (!known.contains(reason)) {
                 throw new ParameterException(
                         spec.commandLine(),
-                        "'%s' is not a reason for which signals are in quota-exceeded; these are: %s"
+                        "'%s' is not a reason in quota-exceeded; the reasons are: %s"
                                 .formatted(reason, String.join(", ", known)));
             }
         }
@@ -218,7 +218,7 @@ final class ReplayCommand implements Callable<Integer> {
                         .collect(Collectors.joining(", "));
     }
 
-    /** What to do next. */
+    /** Prints the next steps. */
     private void hint(ReplayReport report, int perSec) {
         PrintWriter err = spec.commandLine().getErr();
         long skipped = report.count(Outcome.HOPELESS);

@@ -51,21 +51,21 @@ final class ResetCommand implements Callable<Integer> {
     @Option(names = "--all", description = "Also delete the topics of signals and of tenants' configs.")
     private boolean all;
 
-    @Option(names = "--dry-run", description = "Say what would be deleted, and delete nothing.")
+    @Option(names = "--dry-run", description = "Print what would be deleted, and delete nothing.")
     private boolean dryRun;
 
-    @Option(names = "--yes", description = "Really; there is no way back.")
+    @Option(names = "--yes", description = "Confirm the deletion, which cannot be undone.")
     private boolean yes;
 
     @Spec
     private @Nullable CommandSpec spec;
 
-    /** Where to continue. */
+    /** The position at which to continue. */
     static final class Position {
         @Option(names = "--to-earliest", description = "The first record that the brokers have.")
         private boolean earliest;
 
-        @Option(names = "--to-latest", description = "Behind the last record.")
+        @Option(names = "--to-latest", description = "After the last record.")
         private boolean latest;
 
         @Option(
@@ -82,11 +82,13 @@ final class ResetCommand implements Callable<Integer> {
         }
         if (all || dryRun || yes) {
             throw new ParameterException(
-                    spec.commandLine(), "--all, --dry-run and --yes delete state, so they do not go with --topic");
+                    spec.commandLine(),
+                    "--all, --dry-run and --yes concern the deletion of state, so they cannot be combined with --topic");
         }
         if (topics.isEmpty() || position == null) {
             throw new ParameterException(
-                    spec.commandLine(), "--topic and one of --to-earliest, --to-latest and --to-datetime are needed");
+                    spec.commandLine(),
+                    "--topic requires one of --to-earliest, --to-latest and --to-datetime, and vice versa");
         }
         OffsetSpec to = to(position);
         try (OffsetReset reset = new OffsetReset(options.loadConnected())) {

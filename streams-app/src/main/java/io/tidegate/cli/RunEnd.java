@@ -5,14 +5,14 @@ import io.tidegate.streams.RepeatedFailureException;
 import io.tidegate.wal.WalException;
 
 /**
- * How an instance that ended by itself reports its end: one line that says what ended it, where, and what to do, and the exit
- * code of the process.
+ * The report of an instance that ended by itself: one line with the cause, its place and the remedy, and the process's exit
+ * code.
  */
 record RunEnd(int exitCode, String sentence) {
     static RunEnd of(Throwable failure) {
         String what = ErrorText.of(failure);
         if (failure instanceof WalException wal) {
-            // Its message has the place and the remedy. A new start alone meets the same files and records.
+            // The message contains the place and the remedy. A restart alone meets the same files and records.
             int exitCode = switch (wal.kind()) {
                 case DAMAGE, GAP, DIFFERS -> ExitCodes.DAMAGE;
                 case IO, REJECTED -> ExitCodes.FAILED;

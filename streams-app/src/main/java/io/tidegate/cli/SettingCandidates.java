@@ -4,7 +4,7 @@ import io.tidegate.config.SettingsLoader;
 import java.util.Iterator;
 import java.util.Map;
 
-/** The settings, for completion; a value follows. */
+/** The settings, for completion; a value follows each. */
 final class SettingCandidates implements Iterable<String> {
     @Override
     public Iterator<String> iterator() {

@@ -17,7 +17,7 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
-/** The options by which every command finds its settings. */
+/** The options with which every command finds its settings. */
 final class SettingsOptions {
     @Option(
             names = "--config",
@@ -28,7 +28,7 @@ final class SettingsOptions {
     @Option(
             names = "--bootstrap-server",
             paramLabel = "HOST:PORT",
-            description = "Kafka brokers to begin with. Default: localhost:9092.")
+            description = "Bootstrap servers of the Kafka cluster. Default: localhost:9092.")
     private @Nullable String bootstrapServer;
 
     @Option(
@@ -40,11 +40,13 @@ final class SettingsOptions {
     @Option(
             names = "--command-property",
             paramLabel = "NAME=VALUE",
-            description =
-                    "A property for the Kafka clients; can be repeated, and comes before that of --command-config.")
+            description = "A property for the Kafka clients; can be repeated, and overrides --command-config.")
     private Map<String, String> commandProperties = new LinkedHashMap<>();
 
-    @Option(names = "--data-dir", paramLabel = "DIR", description = "Where the WAL and local state are. Default: data.")
+    @Option(
+            names = "--data-dir",
+            paramLabel = "DIR",
+            description = "Directory of the WAL and local state. Default: data.")
     private @Nullable Path dataDir;
 
     @Option(
@@ -61,7 +63,7 @@ final class SettingsOptions {
                     .forEach((key, value) -> flags.put(Settings.KAFKA_PREFIX + key, value));
         }
         commandProperties.forEach((key, value) -> flags.put(Settings.KAFKA_PREFIX + key, value));
-        flags.remove(Settings.KAFKA_PREFIX + Settings.BOOTSTRAP_SERVERS); // --bootstrap-server says it
+        flags.remove(Settings.KAFKA_PREFIX + Settings.BOOTSTRAP_SERVERS); // set by --bootstrap-server
         flags.putAll(set);
         if (bootstrapServer != null) {
             flags.put(Settings.BOOTSTRAP_SERVERS, bootstrapServer);
@@ -85,7 +87,7 @@ final class SettingsOptions {
         return settings;
     }
 
-    /** Where the settings are from, to repeat in a command that is recommended; empty if none was named. */
+    /** Returns the options that name the settings, to repeat in a recommended command; empty if none was given. */
     String repeated() {
         StringBuilder text = new StringBuilder();
         if (config != null) {
@@ -100,7 +102,7 @@ final class SettingsOptions {
         return text.toString();
     }
 
-    /** The tenant that an argument refers to; null if none is given. A name is looked up in Kafka. */
+    /** Returns the tenant that an argument refers to; null if none is given. A name is looked up in Kafka. */
     @Nullable
     TenantId tenant(@Nullable TenantRef ref) {
         if (ref == null) {
@@ -109,12 +111,12 @@ final class SettingsOptions {
         return ref.id() != null ? ref.id() : new TenantDirectory(loadConnected()).resolve(ref);
     }
 
-    /** The data directory of an instance, to be read. */
+    /** Returns the data directory of an instance, for reading. */
     DataDir existingDataDir() {
         return existingDataDir(load().dataDir());
     }
 
-    /** A directory that is not an instance's has no damage, but nobody should be told that it is clean. */
+    /** Returns a data directory. Any other directory would have no damage, but must not be reported as clean. */
     static DataDir existingDataDir(Path path) {
         if (!Files.isDirectory(path)) {
             throw new SettingsException(

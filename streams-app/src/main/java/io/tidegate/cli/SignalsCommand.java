@@ -19,7 +19,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "signals",
         mixinStandardHelpOptions = true,
-        description = "Shows what Tidegate reads of signals, before they are routed and after.",
+        description = "Shows how Tidegate interprets signals, before and after routing.",
         synopsisSubcommandLabel = "COMMAND",
         subcommands = {SignalsCommand.Cat.class, SignalsExplainCommand.class})
 final class SignalsCommand implements Runnable {
@@ -60,7 +60,7 @@ final class SignalsCommand implements Runnable {
                 names = "--tenant",
                 paramLabel = "TENANT",
                 converter = Amounts.TenantConverter.class,
-                description = "Only this tenant's: its id, or one of its names.")
+                description = "Only this tenant: its id, or one of its names.")
         private @Nullable TenantRef named;
 
         private @Nullable TenantId tenant;
@@ -68,7 +68,7 @@ final class SignalsCommand implements Runnable {
         @Option(
                 names = {"-n", "--max"},
                 paramLabel = "N",
-                description = "Stop after so many signals. Default: no limit.")
+                description = "Stop after this many signals. Default: no limit.")
         private long max = Long.MAX_VALUE;
 
         @Spec

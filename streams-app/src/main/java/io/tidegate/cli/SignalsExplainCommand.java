@@ -33,7 +33,7 @@ import picocli.CommandLine.Spec;
 final class SignalsExplainCommand implements Callable<Integer> {
     private static final int RECORDS_MAX = 10_000;
 
-    /** Longer texts are cut in tables. */
+    /** Longer texts are truncated in tables. */
     private static final int CELL_CHARS_MAX = 40;
 
     @Mixin
@@ -92,7 +92,7 @@ final class SignalsExplainCommand implements Callable<Integer> {
         return ExitCodes.afterPrinting(ExitCodes.OK, () -> print(all, topics.size() > 1, summaries));
     }
 
-    /** What all topics accept; Kafka's defaults where this principal may not ask. */
+    /** Returns the sizes that all topics accept; Kafka's defaults if this principal may not read them. */
     private static RecordSizes sizes(Settings settings) {
         try (TopicSetup setup = new TopicSetup(settings)) {
             return setup.recordSizes();
@@ -159,7 +159,7 @@ final class SignalsExplainCommand implements Callable<Integer> {
                 : null;
     }
 
-    /** As many ids as fit, and how many there are. */
+    /** Returns as many ids as fit, and the number of all. */
     private static @Nullable String ids(List<String> ids) {
         if (ids.isEmpty()) {
             return null;

@@ -8,11 +8,11 @@ import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Standard output of one command. The first write that fails ends the command: it throws, because
- * {@link java.io.PrintWriter} swallows every {@link IOException}. Remembers the failure and whether the reader is gone.
+ * The standard output of one command. The first failed write ends the command: it throws, because {@link java.io.PrintWriter}
+ * swallows every {@link IOException}. Remembers the failure and whether the reader has closed the pipe.
  */
 final class StandardOutput extends OutputStream {
-    /** Unwinds the command whose output cannot be written. An error, so that no {@code catch} of exceptions keeps it. */
+    /** Unwinds the command whose output cannot be written. An error, so that no {@code catch} of exceptions intercepts it. */
     static final class OutputLost extends IOError {
         private static final long serialVersionUID = 1L;
 
@@ -25,13 +25,13 @@ final class StandardOutput extends OutputStream {
     private final boolean pipe;
     private @Nullable IOException failure;
 
-    /** @param pipe whether {@code out} is a pipe or a socket: its only write error is that the reader is gone */
+    /** @param pipe whether {@code out} is a pipe or a socket: its only write error is that the reader has closed it */
     StandardOutput(OutputStream out, boolean pipe) {
         this.out = out;
         this.pipe = pipe;
     }
 
-    /** Whether the process's standard output is a pipe or a socket; false where that cannot be determined. */
+    /** Returns whether the process's standard output is a pipe or a socket; false if this cannot be determined. */
     static boolean isPipe() {
         try {
             String target = Files.readSymbolicLink(Path.of("/proc/self/fd/1")).toString();
@@ -75,15 +75,15 @@ final class StandardOutput extends OutputStream {
         return new OutputLost(e);
     }
 
-    /** The first write error; null if there was none. */
+    /** Returns the first write error; null if there was none. */
     @Nullable
     IOException failure() {
         return failure;
     }
 
-    /** Whether the writes failed because nobody reads any more, as after {@code | head}. */
+    /** Returns whether the writes failed because the reader has closed the pipe, as after {@code | head}. */
     boolean readerGone() {
-        // The text is the system's and may be translated; a pipe has no other write error.
+        // The operating system's text may be translated; a pipe has no other write error.
         String text = failure == null ? "" : String.valueOf(failure.getMessage());
         return failure != null && (pipe || text.contains("Broken pipe") || text.contains("Connection reset"));
     }

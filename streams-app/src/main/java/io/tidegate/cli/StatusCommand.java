@@ -29,7 +29,7 @@ import picocli.CommandLine.Spec;
         name = "status",
         mixinStandardHelpOptions = true,
         description =
-                "Shows every instance: state, tasks, lag, what is restored. Asks any one of them; exit 1 if one is not"
+                "Shows every instance: state, tasks, lag, restoration. Queries any one of them; exit 1 if one is not"
                         + " ready.")
 final class StatusCommand implements Callable<Integer> {
     private static final Duration CONNECT_WITHIN = Duration.ofSeconds(3);
@@ -46,14 +46,14 @@ final class StatusCommand implements Callable<Integer> {
             names = "--url",
             paramLabel = "URL",
             description =
-                    "Of an instance's HTTP server. Default: TIDEGATE_URL of the environment, or from http.bind and"
+                    "Address of an instance's HTTP server. Default: the environment variable TIDEGATE_URL, or from http.bind and"
                             + " http.port.")
     private @Nullable String url;
 
     @Option(
             names = "--token-file",
             paramLabel = "FILE",
-            description = "A file with nothing but a token. Default: TIDEGATE_TOKEN_FILE of the environment.")
+            description = "A file that contains only a token. Default: the environment variable TIDEGATE_TOKEN_FILE.")
     private @Nullable Path tokenFile;
 
     @Spec
@@ -102,7 +102,7 @@ final class StatusCommand implements Callable<Integer> {
         return ready ? ExitCodes.OK : ExitCodes.FAILED;
     }
 
-    /** Fills in what no option says: containers have their instance's address there. */
+    /** Applies the environment where no option is given: containers have their instance's address there. */
     private void useEnvironment(Map<String, String> environment) {
         String ofUrl = environment.getOrDefault("TIDEGATE_URL", "");
         if (url == null && !ofUrl.isBlank()) {
@@ -156,7 +156,7 @@ final class StatusCommand implements Callable<Integer> {
             if (http.port() <= 0) {
                 throw new ParameterException(
                         spec.commandLine(),
-                        "%s = %d names no port to ask: give --url".formatted(Settings.HTTP_PORT, http.port()));
+                        "%s = %d is not a port to connect to: use --url".formatted(Settings.HTTP_PORT, http.port()));
             }
             String host = http.bind().equals("0.0.0.0") ? "127.0.0.1" : http.bind();
             base = "%s://%s:%d".formatted(http.isTls() ? "https" : "http", host, http.port());
@@ -167,7 +167,7 @@ final class StatusCommand implements Callable<Integer> {
                 return uri;
             }
         } catch (IllegalArgumentException e) {
-            // said below
+            // reported below
         }
         throw new ParameterException(
                 spec.commandLine(), "--url = %s is not an address such as http://127.0.0.1:8080".formatted(base));
@@ -186,7 +186,7 @@ final class StatusCommand implements Callable<Integer> {
             response = client.send(request.build(), BodyHandlers.ofByteArray());
         } catch (IOException e) {
             throw new AdminException(
-                    "no instance answers at %s: does one run there? --url names another address".formatted(uri), e);
+                    "no instance answers at %s: is one running there? Use --url for another address".formatted(uri), e);
         }
         JsonNode json = Json.tree(response.body());
         if (response.statusCode() != OK) {

@@ -12,7 +12,7 @@ final class Table {
     private static final int LINE_SEPARATOR = 0x2028;
     private static final int PARAGRAPH_SEPARATOR = 0x2029;
 
-    /** Marks that make a terminal show text in another order than it is stored in. */
+    /** Characters that make a terminal show text in another order than the stored one. */
     private static final Set<Integer> REORDERING =
             Set.of(0x061C, 0x200E, 0x200F, 0x202A, 0x202B, 0x202C, 0x202D, 0x202E, 0x2066, 0x2067, 0x2068, 0x2069);
 
@@ -64,14 +64,14 @@ final class Table {
         return line.toString().stripTrailing();
     }
 
-    /** Text from records can hold anything, also what would steer a terminal. */
+    /** Replaces control characters: text from records can contain anything, including terminal commands. */
     static String printable(String text) {
         StringBuilder safe = new StringBuilder(text.length());
         text.codePoints().forEach(c -> safe.appendCodePoint(isPlain(c) ? c : '·'));
         return safe.toString();
     }
 
-    /** As {@link #printable}, but line ends stay: for messages. */
+    /** Like {@link #printable}, but keeps line ends: for messages. */
     static String printableLines(@Nullable String text) {
         return String.valueOf(text).lines().map(Table::printable).collect(Collectors.joining("\n"));
     }

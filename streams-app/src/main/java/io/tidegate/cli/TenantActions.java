@@ -18,7 +18,7 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 
-/** The commands that act on one tenant beyond its limits: block, unblock, forget, purge. */
+/** The commands that act on one tenant other than by its limits: block, unblock, forget, purge. */
 final class TenantActions {
     private TenantActions() {}
 
@@ -31,10 +31,13 @@ final class TenantActions {
         private End end = new End();
 
         static final class End {
-            @Option(names = "--until", paramLabel = "TIME", description = "Until then (ISO, UTC).")
+            @Option(names = "--until", paramLabel = "TIME", description = "The end of the block (ISO, UTC).")
             private @Nullable String until;
 
-            @Option(names = "--for", paramLabel = "DURATION", description = "From now on, such as 30m or 2h.")
+            @Option(
+                    names = "--for",
+                    paramLabel = "DURATION",
+                    description = "The duration from now on, such as 30m or 2h.")
             private @Nullable String duration;
         }
 
@@ -44,7 +47,7 @@ final class TenantActions {
             if (!until.isAfter(Instant.now())) {
                 throw new ParameterException(
                         spec.commandLine(),
-                        "the tenant would be blocked until %s, which is not later than now".formatted(until));
+                        "the tenant would be blocked until %s, which is not in the future".formatted(until));
             }
             return print(
                     operate((operations, caller) -> operations.block(tenant, until, caller)), "blocked until " + until);
@@ -66,7 +69,7 @@ final class TenantActions {
         }
     }
 
-    @Command(name = "unblock", mixinStandardHelpOptions = true, description = "Lets a blocked tenant in again.")
+    @Command(name = "unblock", mixinStandardHelpOptions = true, description = "Ends the block of a tenant.")
     static final class Unblock extends ConfigChange {
         @Override
         Integer execute() {
@@ -77,7 +80,8 @@ final class TenantActions {
     @Command(
             name = "forget",
             mixinStandardHelpOptions = true,
-            description = "Removes an entity of a tenant, so that another one has room. Its signals in the WAL stay.")
+            description =
+                    "Removes an entity of a tenant, which makes room for another one. Its signals in the WAL stay.")
     static final class Forget extends OwnerRequest {
         @ArgGroup(multiplicity = "1")
         private Entity entity = new Entity();
@@ -123,7 +127,7 @@ final class TenantActions {
                 Json.putTenant(json, tenant);
                 print(output.line(json.put("found", found)));
             } else if (found) {
-                print("tenant %s has forgotten the entity".formatted(tenant));
+                print("removed the entity of tenant %s".formatted(tenant));
             }
             if (!found) {
                 hint("tenant %s has no such entity".formatted(tenant));
@@ -138,7 +142,7 @@ final class TenantActions {
             description = "Deletes everything of a tenant: config, counters, entities, and its WAL in every copy."
                     + " Only its next sequence number stays.")
     static final class Purge extends OwnerRequest {
-        @Option(names = "--yes", description = "Really; there is no way back.")
+        @Option(names = "--yes", description = "Confirm the deletion, which cannot be undone.")
         private boolean yes;
 
         @Mixin
@@ -148,7 +152,8 @@ final class TenantActions {
         Integer execute() {
             if (!yes) {
                 throw new ParameterException(
-                        spec.commandLine(), "this deletes all data of tenant %s for good: add --yes".formatted(tenant));
+                        spec.commandLine(),
+                        "this permanently deletes all data of tenant %s: add --yes".formatted(tenant));
             }
             TenantOperations.Outcome outcome =
                     operate((operations, caller) -> operations.purge(tenant, timeout(), caller));
@@ -162,18 +167,21 @@ final class TenantActions {
             if (output.asObjects()) {
                 print(output.line(report));
             } else {
-                print("tenant %s deleted: %d signals accepted, %d entities, %d segments of %s; the next number stays %d"
-                        .formatted(
-                                tenant,
-                                report.path("accepted").asLong(),
-                                report.path("entities").path("item").asLong()
-                                        + report.path("entities").path("user").asLong()
-                                        + report.path("entities")
-                                                .path("creator")
-                                                .asLong(),
-                                report.path("segments").asLong(),
-                                Amounts.size(report.path("bytes").asLong()),
-                                report.path("next_seq").asLong()));
+                print(
+                        "tenant %s deleted: %d signals accepted, %d entities, %d segments of %s; the next sequence number stays %d"
+                                .formatted(
+                                        tenant,
+                                        report.path("accepted").asLong(),
+                                        report.path("entities").path("item").asLong()
+                                                + report.path("entities")
+                                                        .path("user")
+                                                        .asLong()
+                                                + report.path("entities")
+                                                        .path("creator")
+                                                        .asLong(),
+                                        report.path("segments").asLong(),
+                                        Amounts.size(report.path("bytes").asLong()),
+                                        report.path("next_seq").asLong()));
             }
             return ExitCodes.OK;
         }

@@ -25,7 +25,7 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 
-/** The commands that make all configs and plans what a file declares, and write such a file: apply, export. */
+/** The commands that apply a file of declared configs and plans, and write such a file: apply, export. */
 final class TenantDeclarations {
     private TenantDeclarations() {}
 
@@ -33,8 +33,8 @@ final class TenantDeclarations {
             name = "apply",
             mixinStandardHelpOptions = true,
             description =
-                    "Makes configs and plans what a file declares, in YAML or JSON, and shows the difference. What the file"
-                            + " does not declare stays, unless it is pruned.",
+                    "Changes configs and plans to those that a file declares, in YAML or JSON, and shows the difference. Entries"
+                            + " that the file does not declare stay, unless --prune is given.",
             exitCodeListHeading = "%nExit status:%n",
             exitCodeList = {
                 "0:everything is as declared",
@@ -57,14 +57,14 @@ final class TenantDeclarations {
 
         @Option(
                 names = "--prune",
-                description = "Also remove tenants and plans that the file does not declare. A file without a section"
-                        + " `tenants` or `plans` leaves all of them.")
+                description = "Remove tenants and plans that the file does not declare. A file without a section"
+                        + " `tenants` or `plans` keeps all of them.")
         private boolean prune;
 
         @Override
         public Integer call() {
             if (file == null) {
-                throw new ParameterException(spec.commandLine(), "name the file with -f FILE, or - for standard input");
+                throw new ParameterException(spec.commandLine(), "give the file with -f FILE, or - for standard input");
             }
             DeclaredConfigs declared = read(file);
             Settings settings = options.loadConnected();
@@ -173,7 +173,7 @@ final class TenantDeclarations {
             HELP
         }
 
-        /** In the letters in which people write them. */
+        /** The values in the case in which users write them. */
         static final class Candidates implements Iterable<String> {
             @Override
             public Iterator<String> iterator() {
@@ -195,7 +195,7 @@ final class TenantDeclarations {
                             .filter(stored -> stored.config() == null)
                             .count();
             if (unreadable > 0) {
-                hint("%d records that are no configs were left out; `tidegate doctor` names them"
+                hint("%d records that are not configs were omitted; `tidegate doctor` lists them"
                         .formatted(unreadable));
                 return ExitCodes.FAILED;
             }

@@ -8,7 +8,7 @@ import java.util.List;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
-/** The commands on how a tenant's config came to be: history, undo. */
+/** The commands for the history of a tenant's config: history, undo. */
 final class TenantHistoryCommands {
     private TenantHistoryCommands() {}
 
@@ -27,7 +27,7 @@ final class TenantHistoryCommands {
                     directory().current(tenant).history().changes();
             ChangesPrinter.print(out(), output, changes, TenantConfigJson::write);
             if (changes.isEmpty()) {
-                hint("no change of tenant %s is known".formatted(tenant));
+                hint("tenant %s has no known changes".formatted(tenant));
             }
             return ExitCodes.OK;
         }
@@ -37,7 +37,7 @@ final class TenantHistoryCommands {
             name = "undo",
             mixinStandardHelpOptions = true,
             description =
-                    "Takes the newest change of a tenant's config back, or all down to a given one. That is a change"
+                    "Reverts the newest change of a tenant's config, or all changes back to a given one. This is a change"
                             + " too, and can be undone.")
     static final class Undo extends ConfigChange {
         @Mixin

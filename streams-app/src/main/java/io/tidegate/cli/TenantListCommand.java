@@ -40,7 +40,7 @@ final class TenantListCommand extends OnTenants {
     @Option(
             names = "--over",
             paramLabel = "PERCENT",
-            description = "Only tenants that used at least so many percent of one of their limits.")
+            description = "Only tenants that used at least this percentage of one of their limits.")
     private @Nullable Integer over;
 
     private record Row(
@@ -49,7 +49,7 @@ final class TenantListCommand extends OnTenants {
             @Nullable TenantConfig completed,
             @Nullable TenantUsage usage,
             long usedPercent) {
-        /** What is stored; a plan may complete it. */
+        /** Returns the stored config; a plan may complete it. */
         @Nullable
         TenantConfig own() {
             return stored == null ? null : stored.config();
@@ -94,7 +94,7 @@ final class TenantListCommand extends OnTenants {
         return ExitCodes.OK;
     }
 
-    /** The limits of a tenant with a config of its own; null if it has none, or its plan does not exist. */
+    /** Returns the limits of a tenant with its own config; null if it has none, or its plan does not exist. */
     private static @Nullable TenantConfig completed(Snapshot snapshot, @Nullable ConfigRecord stored) {
         return stored == null || stored.config() == null ? null : snapshot.completed(stored.config());
     }
@@ -140,7 +140,7 @@ final class TenantListCommand extends OnTenants {
         return table;
     }
 
-    /** The rate of all signals, and of each value of signal that has one of its own. */
+    /** Returns the rate of all signals, and of each value of {@code signal} that has its own rate. */
     private static String rates(TenantConfig config) {
         StringBuilder text = new StringBuilder(ConfigTexts.rate(config));
         config.signals()
@@ -152,7 +152,7 @@ final class TenantListCommand extends OnTenants {
         return text.toString();
     }
 
-    /** The bytes that were accepted, and the byte rate if there is one. */
+    /** Returns the accepted bytes, and the byte rate if there is one. */
     private static String bytes(@Nullable TenantUsage usage, @Nullable TenantConfig config) {
         String accepted = Amounts.size(usage == null ? 0 : usage.acceptedBytes());
         return config == null || config.maxBytesPerSec() == null
@@ -160,7 +160,7 @@ final class TenantListCommand extends OnTenants {
                 : accepted + " / " + ConfigTexts.byteRate(config);
     }
 
-    /** All entities beside their limit, and each kind that has a limit of its own. */
+    /** Returns all entities with their limit, and each kind that has its own limit. */
     private static String entities(@Nullable TenantUsage usage, @Nullable TenantConfig config) {
         StringBuilder text = new StringBuilder();
         text.append(usage == null ? 0 : usage.entityCount()).append(" / ").append(ConfigTexts.entities(config));

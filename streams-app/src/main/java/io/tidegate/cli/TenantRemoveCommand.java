@@ -5,7 +5,7 @@ import picocli.CommandLine.Command;
 @Command(
         name = "rm",
         mixinStandardHelpOptions = true,
-        description = "Removes a tenant's config: the tenant is unknown then. Its state and WAL stay.")
+        description = "Removes a tenant's config, which makes the tenant unknown. Its state and WAL stay.")
 final class TenantRemoveCommand extends ConfigChange {
     @Override
     Integer execute() {

@@ -23,13 +23,13 @@ import picocli.CommandLine.ParameterException;
 @Command(
         name = "set",
         mixinStandardHelpOptions = true,
-        description =
-                "Sets limits of a tenant; what is not named stays. A new tenant has no limit but those that are named.")
+        description = "Sets limits of a tenant; other fields stay. A new tenant has only the given limits.")
 final class TenantSetCommand extends ConfigChange {
     @Option(
             names = "--plan",
             paramLabel = "NAME",
-            description = "The plan that supplies every limit which the tenant does not set (see `tidegate plans`).")
+            description =
+                    "The plan, which supplies every limit that the tenant does not set itself (see `tidegate plans`).")
     private @Nullable String plan;
 
     @Option(
@@ -46,30 +46,29 @@ final class TenantSetCommand extends ConfigChange {
             names = "--from",
             paramLabel = "FILE",
             description =
-                    "A whole config as JSON or YAML, - for standard input; replaces all, other options come on top.")
+                    "A whole config as JSON or YAML, - for standard input; replaces all fields, then other options apply.")
     private @Nullable String from;
 
     @Option(
             names = "--dry-run",
-            description = "Set nothing; say how many of the tenant's last signals would have been rejected.")
+            description = "Set nothing; print how many of the tenant's last signals would have been rejected.")
     private boolean dryRun;
 
     @Option(
             names = "--since",
             paramLabel = "TIME",
             converter = Amounts.TimeConverter.class,
-            description =
-                    "With --dry-run: signals from this time on: 2026-11-25T14:30:00Z, or how long ago, such as 15m."
-                            + " Default: 1h.")
+            description = "With --dry-run: signals from this time on: 2026-11-25T14:30:00Z, or an age such as 15m."
+                    + " Default: 1h.")
     private @Nullable Instant since;
 
     @Override
     Integer execute() {
         TenantConfig base = from != null ? read(from) : null;
-        // An invalid limit is rejected before the broker is asked for the ones that stay.
+        // Reject an invalid limit before reading the other ones from the broker.
         TenantConfig unused = apply(base != null ? base : fresh());
         if (base == null && plan == null && externalIds == null && !limits.namesAny()) {
-            throw new ParameterException(spec.commandLine(), "name what to set, such as --rate 100/s");
+            throw new ParameterException(spec.commandLine(), "give at least one option to set, such as --rate 100/s");
         }
         if (dryRun) {
             long nowMs = System.currentTimeMillis();
@@ -103,11 +102,11 @@ final class TenantSetCommand extends ConfigChange {
         return since == null ? Duration.ofHours(1) : Duration.ofMillis(Math.max(0, nowMs - since.toEpochMilli()));
     }
 
-    /** A burst that was set earlier stays when the rate changes, and may no longer fit it. */
+    /** Explains a burst that stays when the rate changes, because it may no longer fit the rate. */
     private void explainBurst(TenantConfig config) {
         Long kept = config.burstSignals();
         if (limits.keepsBurst() && kept != null && config.maxSignalsPerSec() != null) {
-            hint(("the burst stays %d, as it was set; without it the burst would be %d (2 × the rate): tidegate tenants"
+            hint(("the burst stays %d, as set before; the default would be %d (2 × the rate): tidegate tenants"
                             + " unset %s --burst")
                     .formatted(
                             kept, config.toBuilder().burstSignals(null).build().burst(), tenant.decimal()));
@@ -157,7 +156,9 @@ final class TenantSetCommand extends ConfigChange {
         }
     }
 
-    /** The config of another tenant, or of none, is a template: {@code tenants get 42 -o json | tenants set 43 --from -}. */
+    /**
+     * Uses the config of another tenant, or of none, as a template: {@code tenants get 42 -o json | tenants set 43 --from -}.
+     */
     private TenantConfig ofThisTenant(byte[] text) {
         byte[] named = Json.ofYaml(text);
         if (Json.tree(named) instanceof ObjectNode object && !object.has("tenant_id")) {
@@ -168,7 +169,7 @@ final class TenantSetCommand extends ConfigChange {
         if (config.tenantId().equals(tenant)) {
             return config;
         }
-        hint("the config names tenant %s; its limits are used for %s".formatted(config.tenantId(), tenant));
+        hint("the config is of tenant %s; its limits are used for tenant %s".formatted(config.tenantId(), tenant));
         return config.withTenantId(tenant);
     }
 }

@@ -11,12 +11,12 @@ import picocli.CommandLine.ParameterException;
         name = "unset",
         mixinStandardHelpOptions = true,
         description =
-                "Takes limits of a tenant away; what is not named stays. With a plan, the plan supplies them again.")
+                "Removes limits of a tenant; other fields stay. If the tenant has a plan, the plan supplies them again.")
 final class TenantUnsetCommand extends ConfigChange {
-    @Option(names = "--plan", description = "No plan: what the tenant does not set is unlimited.")
+    @Option(names = "--plan", description = "Remove the plan: limits that the tenant does not set are unlimited.")
     private boolean plan;
 
-    @Option(names = "--external-id", description = "No names.")
+    @Option(names = "--external-id", description = "Remove the names.")
     private boolean externalId;
 
     @Mixin
@@ -25,7 +25,7 @@ final class TenantUnsetCommand extends ConfigChange {
     @Override
     Integer execute() {
         if (!plan && !externalId && !limits.namesAny()) {
-            throw new ParameterException(spec.commandLine(), "name what to unset, such as --rate");
+            throw new ParameterException(spec.commandLine(), "give at least one option to unset, such as --rate");
         }
         return print(operate((operations, caller) -> operations.change(tenant, this::without, caller)), "changed");
     }

@@ -9,7 +9,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "tenants",
         mixinStandardHelpOptions = true,
-        description = "Reads and sets what tenants may do. Changes hold in every instance at once, without a restart.",
+        description = "Reads and sets tenants' limits. Changes apply to all instances at once, without a restart.",
         synopsisSubcommandLabel = "COMMAND",
         subcommands = {
             TenantListCommand.class,

@@ -39,7 +39,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
         footer = "Try it: tidegate demo",
         synopsisSubcommandLabel = "COMMAND")
 public final class Tidegate implements Runnable {
-    /** In the order of the help. */
+    /** In the order of the help text. */
     private static final List<Class<?>> COMMANDS = List.of(
             DemoCommand.class,
             RunCommand.class,
@@ -67,15 +67,15 @@ public final class Tidegate implements Runnable {
         if (System.getenv("TIDEGATE_LOG_LEVEL") != null) {
             Logging.showClientWarnings();
         }
-        // Otherwise numbers have the digits and separators of the user's language, in output and in file names.
+        // Otherwise numbers would have the digits and separators of the user's language, in output and in file names.
         Locale.setDefault(Locale.ROOT);
         StandardOutput out = new StandardOutput(new FileOutputStream(FileDescriptor.out), StandardOutput.isPipe());
         System.exit(execute(out, new FileOutputStream(FileDescriptor.err), args));
     }
 
     /**
-     * Runs one command line. A write error on {@code stdout} is a failure; a reader that is gone is none. Neither hides what the
-     * command had found by then.
+     * Runs one command line. A write error on {@code stdout} is a failure, unless the reader has closed the pipe. Neither hides
+     * the result that the command had found before.
      */
     static int execute(StandardOutput stdout, OutputStream stderr, String... args) {
         PrintWriter out = utf8(stdout);
@@ -108,19 +108,19 @@ public final class Tidegate implements Runnable {
         return code == ExitCodes.OK ? ExitCodes.FAILED : code;
     }
 
-    /** UTF-8 whatever the locale: labels and values would be replaced by question marks in others. */
+    /** Returns a UTF-8 writer for any locale: other encodings would replace labels and values by question marks. */
     private static PrintWriter utf8(OutputStream stream) {
         return new PrintWriter(new OutputStreamWriter(stream, StandardCharsets.UTF_8), true);
     }
 
-    /** With all commands. */
+    /** Returns the command line with all commands. */
     static CommandLine commandLine() {
         return commandLine(command -> true);
     }
 
     /**
-     * With the commands that the arguments may name; the others have a name and a description only. To read the annotations of
-     * all commands takes longer than most commands do.
+     * Returns a command line with the commands that the arguments may name; the others have only a name and a description.
+     * Reading the annotations of all commands takes longer than most commands do.
      */
     private static CommandLine commandLine(String... args) {
         List<String> words = List.of(args);
@@ -156,7 +156,7 @@ public final class Tidegate implements Runnable {
         return spec;
     }
 
-    /** {@code --version} says the same after every command. */
+    /** Makes {@code --version} print the same after every command. */
     private static void withVersion(CommandLine commandLine) {
         commandLine.getSubcommands().values().forEach(command -> {
             command.getCommandSpec().versionProvider(new BuildVersion());
@@ -183,11 +183,11 @@ public final class Tidegate implements Runnable {
         return new CommandLine.RunLast().execute(parsed);
     }
 
-    /** The error alone: a page of usage would push it off the screen. */
+    /** Prints only the error: a page of usage would push it off the screen. */
     private static int explainUsage(ParameterException failure) {
         CommandLine command = failure.getCommandLine();
         if (OutputFields.isAskedFor(command.getCommandSpec())) {
-            // A question about the output needs no tenant.
+            // The fields of the output can be shown without a tenant.
             OutputFields.print(command.getCommandSpec(), command.getOut());
             return ExitCodes.OK;
         }
@@ -201,7 +201,7 @@ public final class Tidegate implements Runnable {
         return ExitCodes.USAGE;
     }
 
-    /** The command or option that was meant. Picocli's own suggestions include names that are not alike. */
+    /** Suggests the command or option that was probably meant. Picocli's own suggestions include dissimilar names. */
     private static void suggest(UnmatchedArgumentException failure, PrintWriter err) {
         CommandSpec spec = failure.getCommandLine().getCommandSpec();
         List<String> names = new ArrayList<>(spec.subcommands().keySet());

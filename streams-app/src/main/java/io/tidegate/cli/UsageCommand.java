@@ -22,11 +22,11 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** The commands on what tenants have used. */
+/** The commands on tenants' usage. */
 @Command(
         name = "usage",
         mixinStandardHelpOptions = true,
-        description = "Says what tenants have used, for billing.",
+        description = "Prints the usage of tenants, for billing.",
         synopsisSubcommandLabel = "COMMAND",
         subcommands = UsageCommand.Export.class)
 final class UsageCommand implements Runnable {
@@ -38,7 +38,7 @@ final class UsageCommand implements Runnable {
         throw new ParameterException(spec.commandLine(), "a command is missing: export");
     }
 
-    /** What the numbers of a month are printed as. */
+    /** The output format of a month's numbers. */
     enum Format {
         CSV,
         JSON,
@@ -46,7 +46,7 @@ final class UsageCommand implements Runnable {
         HELP
     }
 
-    /** In the letters in which people write them. */
+    /** The values in the case in which users write them. */
     static final class Candidates implements Iterable<String> {
         @Override
         public Iterator<String> iterator() {
@@ -59,9 +59,9 @@ final class UsageCommand implements Runnable {
             mixinStandardHelpOptions = true,
             description =
                     "Prints what each tenant sent in a calendar month (UTC, by record time): accepted signals, rejected signals,"
-                            + " and the bytes of the accepted values. The numbers are exact, also after crashes; signals that"
+                            + " and the bytes of the accepted values. The numbers are exact, even after crashes; signals that"
                             + " arrive late still change them. The current month and the three months before it in which a"
-                            + " tenant sent signals are kept. Signals of unknown tenants are nobody's.")
+                            + " tenant sent signals are kept. Signals of unknown tenants are not counted.")
     static final class Export extends OnTenants {
         @Option(
                 names = "--month",
@@ -91,7 +91,7 @@ final class UsageCommand implements Runnable {
                     .toList();
             if (!forgotten.isEmpty()) {
                 throw new AdminException(
-                        ("the counts of %s are not kept any more for %d tenants, %s among them: export a month before four later"
+                        ("the counts of %s are no longer kept for %d tenants, such as %s: export a month before four later"
                                         + " months have signals")
                                 .formatted(wanted, forgotten.size(), forgotten.get(0)));
             }
@@ -125,7 +125,7 @@ final class UsageCommand implements Runnable {
                     return parsed;
                 }
             } catch (DateTimeException e) {
-                // as below
+                // reported below
             }
             throw new ParameterException(
                     spec.commandLine(), "--month: '%s' is not a month such as 2026-11".formatted(month));
@@ -149,7 +149,7 @@ final class UsageCommand implements Runnable {
                     Long.toString(usage.acceptedBytesIn(index)));
         }
 
-        /** As in RFC 4180. */
+        /** Quotes a text as in RFC 4180. */
         private static String quoted(String text) {
             return '"' + text.replace("\"", "\"\"") + '"';
         }

@@ -49,14 +49,14 @@ final class VerifyCommand implements Callable<Integer> {
             names = "--settle",
             paramLabel = "TIME",
             converter = Amounts.DurationConverter.class,
-            description = "How long signals that are on their way are waited for while none arrives. Default: 30s.")
+            description =
+                    "How long to wait for signals without an outcome while none of their outcomes arrives. Default: 30s.")
     private Duration settle = Duration.ofSeconds(30);
 
     @Option(
             names = "--metrics-file",
             paramLabel = "FILE",
-            description =
-                    "Also write the outcome for Prometheus there, as node_exporter's textfile collector reads it.")
+            description = "Write the result to this file too, for the textfile collector of Prometheus' node_exporter.")
     private @Nullable Path metricsFile;
 
     @Spec
@@ -87,7 +87,7 @@ final class VerifyCommand implements Callable<Integer> {
         });
     }
 
-    /** Replaces the file at once: it may be read at any time. */
+    /** Replaces the file atomically: it may be read at any time. */
     static void writeMetrics(Path file, ConservationCheck.Balance balance, long nowMs) throws IOException {
         Path written = file.resolveSibling(file.getFileName() + ".new");
         Files.writeString(
@@ -101,7 +101,7 @@ final class VerifyCommand implements Callable<Integer> {
     }
 
     static void print(ConservationCheck.Balance balance, PrintWriter out) {
-        // One region is the rule; then nobody is asked to read a column of zeros.
+        // One region is the normal case: omit a column of zeros.
         boolean regions = balance.accounts().values().stream().anyMatch(account -> account.forwarded() > 0);
         List<String> columns =
                 new ArrayList<>(List.of("TENANT>", "IN>", "ACCEPTED>", "IN WAL>", "REJECTED>", "DEAD LETTER>"));

@@ -48,7 +48,7 @@ final class WalCatCommand implements Callable<Integer> {
 
     @Option(
             names = {"-f", "--follow"},
-            description = "Then print those to come, until Ctrl-C.")
+            description = "Then print new records, until Ctrl-C.")
     private boolean follow;
 
     @Mixin
@@ -57,7 +57,7 @@ final class WalCatCommand implements Callable<Integer> {
     @Option(
             names = {"-n", "--max"},
             paramLabel = "N",
-            description = "Stop after N. Default: no limit.")
+            description = "Stop after N records. Default: no limit.")
     private long max = Long.MAX_VALUE;
 
     @Spec

@@ -50,7 +50,7 @@ final class WalCommand implements Runnable {
         throw new ParameterException(spec.commandLine(), "a command is missing: ls, cat, verify or prune");
     }
 
-    /** What a command on one tenant's or all tenants' files takes. */
+    /** The arguments of a command on the files of one or all tenants. */
     abstract static class OfTenants implements Callable<Integer> {
         @Mixin
         SettingsOptions options = new SettingsOptions();
@@ -62,7 +62,7 @@ final class WalCommand implements Runnable {
                 arity = "0..1",
                 paramLabel = "TENANT",
                 converter = Amounts.TenantConverter.class,
-                description = "Only this tenant's: its id, or one of its names; all without it.")
+                description = "Only this tenant: its id, or one of its names. Default: all tenants.")
         private @Nullable TenantRef named;
 
         @Nullable
@@ -101,7 +101,7 @@ final class WalCommand implements Runnable {
                     try {
                         file = Files.readAttributes(path, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
                     } catch (NoSuchFileException e) {
-                        continue; // pruned since the directory was read
+                        continue; // pruned after the directory was read
                     }
                     long bytes = file.size();
                     if (!file.isRegularFile()) {
@@ -153,11 +153,12 @@ final class WalCommand implements Runnable {
     @Command(
             name = "verify",
             mixinStandardHelpOptions = true,
-            description = "Checks every batch's CRC, the sequence without gap, segments and shards. Exit 3 on damage.")
+            description =
+                    "Checks the CRC of every batch, the sequence numbers for gaps, segments and shards. Exit 3 on damage.")
     static final class Verify extends OfTenants {
         @Option(
                 names = "--repair",
-                description = "Makes damaged segments again from signals-accepted. The instance must be stopped.")
+                description = "Rebuild damaged segments from signals-accepted. The instance must be stopped.")
         private boolean repair;
 
         @Override
@@ -190,7 +191,7 @@ final class WalCommand implements Runnable {
                         report.lastSeq() < 0 ? null : report.lastSeq(),
                         Amounts.size(report.bytes()),
                         report.unfinishedBytes() > 0
-                                ? state + ", %d bytes at the end are unfinished".formatted(report.unfinishedBytes())
+                                ? state + ", %d unfinished bytes at the end".formatted(report.unfinishedBytes())
                                 : state);
             }
             progress.done();
@@ -231,7 +232,7 @@ final class WalCommand implements Runnable {
             out.flush();
         }
 
-        /** Repairs what can be repaired; false if something could not be. */
+        /** Makes the possible repairs. Returns false if something could not be repaired. */
         private boolean repair(DataDir dir) throws IOException {
             PrintWriter err = spec.commandLine().getErr();
             Progress progress = new Progress(err, "repairing");

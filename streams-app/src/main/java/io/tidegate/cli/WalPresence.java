@@ -9,19 +9,19 @@ import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.CommandSpec;
 
-/** Whether a tenant that a command names has a WAL. */
+/** Checks whether a tenant that a command names has a WAL. */
 final class WalPresence {
     private WalPresence() {}
 
     /**
-     * Whether a tenant has no directory here, which is an error: the number may be mistyped. Says so, and also where it has no
-     * segment left.
+     * Returns whether a tenant has no directory here, which is an error: the id may be mistyped. Reports it, and also reports a
+     * tenant without segments.
      */
     static boolean isAbsent(CommandSpec spec, DataDir dir, @Nullable TenantId tenant) throws IOException {
         if (tenant == null) {
             return false;
         }
-        // Anything else than a directory, such as a link, is damage, which the command reports itself.
+        // Anything other than a directory, such as a link, is damage, which the command reports itself.
         for (Path part = dir.walOf(tenant); part != null && !part.equals(dir.root()); part = part.getParent()) {
             if (Files.exists(part, LinkOption.NOFOLLOW_LINKS) && !Files.isDirectory(part, LinkOption.NOFOLLOW_LINKS)) {
                 return false;

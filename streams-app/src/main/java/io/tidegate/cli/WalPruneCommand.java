@@ -10,20 +10,23 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 
-/** {@code tidegate wal prune}: asks the tenant's owner to remove segments, in every copy. */
+/** {@code tidegate wal prune}: requests the tenant's owner to remove segments, in every copy. */
 @Command(
         name = "prune",
         mixinStandardHelpOptions = true,
         description =
-                "Removes a tenant's segments that are wholly below a sequence number, in every copy, and frees its"
+                "Removes a tenant's segments that are entirely below a sequence number, in every copy, and frees its"
                         + " storage quota at once.")
 final class WalPruneCommand extends OwnerRequest {
     private static final long NOT_GIVEN = -1;
 
-    @Option(names = "--below", paramLabel = "SEQ", description = "Segments that hold only numbers below this one go.")
+    @Option(
+            names = "--below",
+            paramLabel = "SEQ",
+            description = "Remove segments with only sequence numbers below this one.")
     private long below = NOT_GIVEN;
 
-    @Option(names = "--dry-run", description = "Say which sealed segments would go, and change nothing.")
+    @Option(names = "--dry-run", description = "Print which sealed segments would be removed, and change nothing.")
     private boolean dryRun;
 
     @Mixin
@@ -33,13 +36,13 @@ final class WalPruneCommand extends OwnerRequest {
     Integer execute() {
         if (below < 0) {
             throw new ParameterException(
-                    spec.commandLine(), "name the first sequence number that stays, not negative: --below SEQ");
+                    spec.commandLine(), "give the first sequence number to keep, not negative: --below SEQ");
         }
         Settings settings = options.loadConnected();
         if (dryRun) {
             CommandSender.Prunable prunable = new CommandSender(settings).prunable(tenant, below);
             return report(
-                    "would go, and the open one if all its signals are below",
+                    "would be removed, and the open one if all its signals are below",
                     prunable.segments(),
                     prunable.bytes(),
                     below);

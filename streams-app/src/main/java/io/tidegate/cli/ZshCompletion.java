@@ -22,7 +22,7 @@ final class ZshCompletion {
               case "${(j: :)${(@)words[2,CURRENT-1]}} " in
             """;
 
-    /** As a function of a directory of $fpath it is called when it is loaded; after `source` it is registered. */
+    /** A function in a directory of $fpath is called when it is loaded; after `source` it must be registered. */
     private static final String TAIL = """
               esac
             }
@@ -49,7 +49,7 @@ final class ZshCompletion {
         return script.toString();
     }
 
-    /** The words of the command are taken off, so that its options and parameters are what remains. */
+    /** Removes the words of the command, so that only its options and parameters remain. */
     private void branch(CompletedCommand command) {
         int depth = command.words().size();
         script.append("  (%s)\n".formatted(depth == 0 ? "*" : quoted(command.path() + " ") + "*"));

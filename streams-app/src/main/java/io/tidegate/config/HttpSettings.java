@@ -4,16 +4,16 @@ import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How the HTTP server listens, and whom it answers.
+ * The settings of the HTTP server: where it listens, and which requests it accepts.
  *
  * @param port 0 = any free one; -1 = no server
  * @param bind the address to listen on
- * @param advertised HOST:PORT where other instances reach this one; null = made from what it listens on
- * @param tokensFile who may do what; null = nobody is asked, on loopback only
- * @param certificateFile of the server, PEM; null = no TLS
+ * @param advertised HOST:PORT at which other instances reach this one; null = derived from the listening address
+ * @param tokensFile tokens and their roles; null = no authentication, on loopback only
+ * @param certificateFile the server's certificate, PEM; null = no TLS
  * @param keyFile its private key, PEM
- * @param caFile whom to trust when other instances are asked, PEM; null = the JVM's own list
- * @param streamsMax live streams at a time
+ * @param caFile certificates to trust in requests to other instances, PEM; null = the JVM's own list
+ * @param streamsMax concurrent live streams
  * @param connectionsMax open connections
  */
 public record HttpSettings(
@@ -26,7 +26,7 @@ public record HttpSettings(
         @Nullable Path caFile,
         int streamsMax,
         int connectionsMax) {
-    /** No server: how the tests of other parts, and commands, want it. */
+    /** No server, for commands and for tests of other parts. */
     public static final int NO_PORT = -1;
 
     public boolean isServed() {
@@ -41,7 +41,7 @@ public record HttpSettings(
         return certificateFile != null;
     }
 
-    /** Decided by the text, so that no name server has a say in it. */
+    /** Decided from the text alone, without a name server. */
     static boolean isLoopback(String host) {
         return host.equals("localhost")
                 || host.equals("::1")

@@ -4,9 +4,9 @@ import java.util.Collection;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
-/** Finds the name that a misspelt one was meant as. A name that is not alike is worse than none. */
+/** Suggests the correct name for a misspelt one. A dissimilar name is worse than none. */
 public final class NearestName {
-    /** A slip is a letter too many, too few or wrong; a name may have one for so many letters. */
+    /** A typo is an extra, missing or wrong letter. A name may have one typo per this many letters. */
     private static final int LETTERS_PER_SLIP = 3;
 
     private NearestName() {}
@@ -30,7 +30,7 @@ public final class NearestName {
         return best;
     }
 
-    /** The Levenshtein distance: how many letters to insert, drop or replace. */
+    /** Returns the Levenshtein distance: the number of letters to insert, delete or replace. */
     private static int distance(String from, String to) {
         int[] row = new int[to.length() + 1];
         for (int j = 0; j <= to.length(); j++) {

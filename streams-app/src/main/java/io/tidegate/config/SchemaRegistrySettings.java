@@ -9,10 +9,10 @@ import org.jspecify.annotations.Nullable;
 /**
  * The schema registry of Avro values.
  *
- * @param urls where it answers; the next one is asked if one does not
+ * @param urls its addresses; if one does not answer, the next is tried
  * @param credentialsFile {@code USER:PASSWORD}; null = none are sent
  * @param caFile certificates to trust, PEM; null = the JVM's own list
- * @param timeout of one lookup
+ * @param timeout the time for one lookup
  * @param schemasMax schemas that are kept in memory
  */
 public record SchemaRegistrySettings(
@@ -21,7 +21,7 @@ public record SchemaRegistrySettings(
         @Nullable Path caFile,
         Duration timeout,
         int schemasMax) {
-    /** Addresses of one registry. */
+    /** The maximum number of addresses of one registry. */
     public static final int URLS_MAX = 8;
 
     public SchemaRegistrySettings {

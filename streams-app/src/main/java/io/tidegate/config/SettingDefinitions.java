@@ -16,7 +16,7 @@ import org.apache.kafka.common.config.ConfigDef.Type;
 import org.apache.kafka.common.config.ConfigDef.ValidString;
 import org.jspecify.annotations.Nullable;
 
-/** What each setting is: its type, default, bounds and one line about it. The reference is made of it. */
+/** The definition of each setting: type, default, bounds and a one-line description. The reference is generated from it. */
 final class SettingDefinitions {
     private static final int SHARDS_MAX = 10_000;
 
@@ -31,7 +31,7 @@ final class SettingDefinitions {
                 "localhost:9092",
                 null,
                 Importance.HIGH,
-                "Kafka brokers to begin with, HOST:PORT.");
+                "Bootstrap servers of the Kafka cluster, HOST:PORT.");
         instance.add(
                 Settings.APPLICATION_ID,
                 Type.STRING,
@@ -45,7 +45,7 @@ final class SettingDefinitions {
                 "data",
                 new ConfigDef.NonEmptyString(),
                 Importance.HIGH,
-                "Where the WAL and local state are written. One process at a time.");
+                "Directory of the WAL and local state. Only one process at a time can use it.");
         instance.add(
                 Settings.INSTANCE,
                 Type.STRING,
@@ -59,15 +59,15 @@ final class SettingDefinitions {
                 null,
                 null,
                 Importance.MEDIUM,
-                "Where this instance writes. Tenants with required_regions are accepted only where it is one of them.");
+                "The region in which this instance writes. A tenant with required_regions is accepted only if this region is one of them.");
         instance.add(
                 Settings.REGION_TOPICS,
                 Type.LIST,
                 "",
                 null,
                 Importance.MEDIUM,
-                "The ingress topic of each region, REGION:TOPIC. A signal whose tenant must be in other regions is sent"
-                        + " on to one of these. The same on all instances of all regions.");
+                "The ingress topic of each region, REGION:TOPIC. A signal whose tenant must be in other regions is forwarded"
+                        + " to one of these. The same on all instances of all regions.");
         instance.add(
                 Settings.THREADS,
                 Type.INT,
@@ -95,17 +95,17 @@ final class SettingDefinitions {
                 (int) Duration.ofSeconds(10).toMillis(),
                 Range.between(1000, 1_800_000),
                 Importance.MEDIUM,
-                "How long an instance may be silent before the others take over its shards. Brokers bound it; with"
-                        + " `streams` by group.streams.min.session.timeout.ms, 45 s unless changed: where they reject,"
-                        + " their own value holds and a warning says so.");
+                "How long an instance may be silent before others take over its shards. Brokers bound it; with"
+                        + " `streams` by group.streams.min.session.timeout.ms, 45 s unless changed: if they reject the value,"
+                        + " theirs applies, and a warning is logged.");
         instance.add(
                 Settings.COMMIT_INTERVAL_MS,
                 Type.LONG,
                 50L,
                 Range.between(1, 60_000),
                 Importance.MEDIUM,
-                "How often a transaction is committed: the delay that each stage adds. A thread that works on a backlog"
-                        + " commits every 500 ms, if that is less often: each commit costs time.");
+                "Interval between commits of a transaction, which is the delay that each stage adds. A thread with a backlog"
+                        + " commits every 500 ms, if that is longer: each commit costs time.");
         instance.add(
                 Settings.CACHE_BYTES,
                 Type.LONG,
@@ -113,7 +113,7 @@ final class SettingDefinitions {
                 Range.atLeast(0),
                 Importance.MEDIUM,
                 "Memory, over all shards, for tenants' usage and entities (about 30 bytes each); at most half of the heap."
-                        + " What does not fit is read again when its tenant comes.");
+                        + " Usage that does not fit is read again at the tenant's next signal.");
         instance.add(
                 Settings.ENTITIES_MAX,
                 Type.LONG,
@@ -124,14 +124,14 @@ final class SettingDefinitions {
                         + " tenant exhausts an instance's memory. 0 = what the heap holds if every shard has such a tenant:"
                         + " the larger of cache.bytes and a quarter of the heap, ÷ shards ÷ 54 bytes, rounded down to one"
                         + " digit. The same on all instances: where it is derived, give all of them the same heap, or the"
-                        + " limit of a tenant depends on the instance that has its shard.");
+                        + " limit of a tenant depends on the instance that owns its shard.");
         instance.add(
                 Settings.CACHED_TENANTS,
                 Type.INT,
                 200_000,
                 Range.atLeast(1),
                 Importance.LOW,
-                "Tenants whose usage each shard keeps in memory; others are read again when they come.");
+                "Tenants whose usage each shard keeps in memory; others are read again at their next signal.");
         instance.add(
                 Settings.HISTORY_ENTRIES_MAX,
                 Type.INT,
@@ -139,8 +139,8 @@ final class SettingDefinitions {
                 Range.between(HistoryBounds.ENTRIES_MIN, 4_000_000),
                 Importance.LOW,
                 "Milliseconds with accepted signals that are kept for each tenant with a rate, 12 to 24 bytes each, to judge"
-                        + " late signals at their own time. A tenant that exceeds this before lateness.max.ms keeps a shorter"
-                        + " time: signals from before it may be rejected too early, and are never accepted wrongly. The"
+                        + " late signals at their own time. A tenant that exceeds this before lateness.max.ms has a shorter"
+                        + " history: older signals may be rejected unnecessarily, and are never accepted wrongly. The"
                         + " same on all instances.");
         Definitions tenants = new Definitions(def, "Tenants");
         tenants.add(
@@ -149,7 +149,7 @@ final class SettingDefinitions {
                 "value",
                 ValidString.in("value", "header", "key", "topic"),
                 Importance.HIGH,
-                "Where a signal's tenant is read: where signal.tenant says (`value`), or the header tidegate-tenant, the"
+                "Where a signal's tenant is read: the place that signal.tenant names (`value`), the header tidegate-tenant, the"
                         + " record key, or the ending .<id> of the topic's name. With all but `value`, another tenant in"
                         + " the value is a spoof and goes to the dead-letter topic.");
         tenants.add(
@@ -175,16 +175,15 @@ final class SettingDefinitions {
                 true,
                 null,
                 Importance.MEDIUM,
-                "Do not start where the signals' timestamps are set by producers, who could so refill their own"
-                        + " buckets.");
+                "Do not start if producers set the timestamps of signals: they could refill their own" + " buckets.");
         tenants.add(
                 Settings.LATENESS_MAX_MS,
                 Type.LONG,
                 Duration.ofMinutes(1).toMillis(),
                 Range.between(1_000, Duration.ofHours(1).toMillis()),
                 Importance.MEDIUM,
-                "How much older than the newest a signal may be and still be judged at its own time. While there is a"
-                        + " backlog, no partition of the signals is read further ahead of the slowest than this. The same"
+                "How much older than the newest signal a signal may be and still be judged at its own time. During a"
+                        + " backlog, no partition of the signals is read further ahead of the slowest one than this. The same"
                         + " on all instances.");
         tenants.add(
                 Settings.ALIGNMENT_WAIT_MAX_MS,
@@ -193,8 +192,8 @@ final class SettingDefinitions {
                 Range.between(0, Duration.ofHours(1).toMillis()),
                 Importance.LOW,
                 "How long partitions of the signals wait for one that makes no progress, such as that of an instance that"
-                        + " hangs; longer than a takeover takes. 0 = they never wait: a backlog may then be read in an"
-                        + " order in which signals are rejected that are within their limits.");
+                        + " hangs; must exceed the time of a takeover. 0 = they never wait: a backlog may then be read in an"
+                        + " order that rejects signals within their limits.");
         signals(new Definitions(def, "Signals"));
         Definitions topics = new Definitions(def, "Topics");
         topics.add(
@@ -203,7 +202,7 @@ final class SettingDefinitions {
                 8,
                 Range.between(1, SHARDS_MAX),
                 Importance.HIGH,
-                "Partitions of the topics keyed by tenant: the most tasks that can share the work. Cannot be changed"
+                "Partitions of the topics keyed by tenant: the maximum number of tasks that share the work. Cannot be changed"
                         + " later.");
         topics.add(
                 Settings.INGRESS_PARTITIONING,
@@ -221,8 +220,14 @@ final class SettingDefinitions {
                 (short) -1,
                 Range.atLeast(-1),
                 Importance.HIGH,
-                "Of the topics that Tidegate creates; -1 = the broker's default.");
-        topics.add(Settings.TOPIC_SIGNALS, Type.LIST, "signals", null, Importance.HIGH, "Where producers write.");
+                "Replication factor of the topics that Tidegate creates; -1 = the broker's default.");
+        topics.add(
+                Settings.TOPIC_SIGNALS,
+                Type.LIST,
+                "signals",
+                null,
+                Importance.HIGH,
+                "The ingress topics, to which producers write.");
         topics.topic(Settings.TOPIC_BY_TENANT, "signals-by-tenant", "Signals keyed by tenant.");
         topics.topic(Settings.TOPIC_CONFIGS, "tenant-configs", "Tenants' configs.");
         topics.topic(Settings.TOPIC_ACCEPTED, "signals-accepted", "Accepted signals, numbered for each tenant.");
@@ -236,7 +241,7 @@ final class SettingDefinitions {
         topics.topic(
                 Settings.TOPIC_OWNERS,
                 "tidegate-owners",
-                "Which application owns which topic. The same for all applications of a cluster: it keeps two of them from"
+                "The application that owns each topic. The same for all applications of a cluster: it prevents two of them from"
                         + " using the same topics.");
         topics.add(
                 Settings.TOPICS_CHECK_INTERVAL_MS,
@@ -251,14 +256,14 @@ final class SettingDefinitions {
                 Duration.ofHours(24).toMillis(),
                 Range.atLeast(-1),
                 Importance.LOW,
-                "How much longer than the ingress topics signals-by-tenant is kept, where Tidegate creates it. -1 = indefinitely.");
+                "How much longer than the ingress topics signals-by-tenant is kept, if Tidegate creates it. -1 = indefinitely.");
         topics.add(
                 Settings.ACCEPTED_RETENTION_MS,
                 Type.LONG,
                 -1L,
                 Range.atLeast(-1),
                 Importance.MEDIUM,
-                "How long signals-accepted is kept, where Tidegate creates it; what it no longer has cannot be rebuilt"
+                "How long signals-accepted is kept, if Tidegate creates it; the WAL of deleted records cannot be rebuilt"
                         + " from it. -1 = indefinitely.");
         Definitions wal = new Definitions(def, "WAL");
         wal.add(
@@ -267,33 +272,33 @@ final class SettingDefinitions {
                 WalSettings.SEGMENT_BYTES_DEFAULT,
                 Range.between(1024, 1L << 30),
                 Importance.MEDIUM,
-                "A segment is sealed when its records' own bytes reach this. The same on all instances, and not changed"
-                        + " later: copies must be cut alike.");
+                "A segment is sealed when its records' own bytes reach this. The same on all instances, and never changed"
+                        + ": copies must be split identically.");
         wal.add(
                 Settings.WAL_SEGMENT_MS,
                 Type.LONG,
                 Duration.ofHours(24).toMillis(),
                 Range.atLeast(1000),
                 Importance.MEDIUM,
-                "A segment is sealed by the first record that is this much younger than its first. The same on all"
-                        + " instances, and not changed later.");
+                "A segment is sealed by the first record that is this much newer than the segment's first. The same on all"
+                        + " instances, and never changed.");
         wal.add(
                 Settings.WAL_WRITE_INTERVAL_MS,
                 Type.LONG,
                 100L,
                 Range.between(1, 60_000),
                 Importance.LOW,
-                "How long an accepted signal may wait in memory before it is in its file; up to 30 s more while"
-                        + " writing is slow, which takes a tenth of the time at most. Where more tenants have signals"
-                        + " than files may be open (wal.open.files.max), the others' wait for the checkpoint.");
+                "How long an accepted signal may wait in memory before it is written to its file; up to 30 s more while"
+                        + " writing is slow, so that it takes at most a tenth of the time. Where more tenants have signals"
+                        + " than files may be open (wal.open.files.max), the signals of the others wait for the checkpoint.");
         wal.add(
                 Settings.WAL_CHECKPOINT_INTERVAL_MS,
                 Type.LONG,
                 5000L,
                 Range.between(1, 3_600_000),
                 Importance.LOW,
-                "How often files are fsynced and the place in signals-accepted is remembered; after a power loss this"
-                        + " much is read again. Up to 30 s more while that is slow, which takes a tenth of the time at most;"
+                "Interval between checkpoints, which fsync files and record the position in signals-accepted; after a power loss this"
+                        + " much is read again. Up to 30 s more while that is slow, so that they take at most a tenth of the time;"
                         + " up to six times as long while the signals of more tenants wait than files may be open.");
         wal.add(
                 Settings.WAL_OPEN_FILES_MAX,
@@ -301,7 +306,7 @@ final class SettingDefinitions {
                 1024,
                 Range.atLeast(16),
                 Importance.LOW,
-                "Segment files that this instance keeps open.");
+                "Maximum number of segment files that this instance keeps open.");
         wal.add(
                 Settings.WAL_COMPRESSION,
                 Type.STRING,
@@ -324,7 +329,7 @@ final class SettingDefinitions {
                 "auto",
                 ValidString.in("auto", "text", "json"),
                 Importance.LOW,
-                "`text` for people, `json` for programs: one object a line. `auto` is JSON in a container that has no"
+                "`text` for people, `json` for programs: one object per line. `auto` is JSON in a container that has no"
                         + " terminal, and text elsewhere.");
         watching.add(
                 Settings.METRICS_TENANTS_MAX,
@@ -332,7 +337,7 @@ final class SettingDefinitions {
                 100,
                 Range.between(1, 10_000),
                 Importance.LOW,
-                "Tenants that metrics name, those that are rejected most first; all others count as `_other`.");
+                "Tenants that metrics name, the most rejected first; all others count as `_other`.");
         return def;
     }
 
@@ -343,8 +348,8 @@ final class SettingDefinitions {
                 "json",
                 ValidString.in("json", "avro", "opaque"),
                 Importance.HIGH,
-                "What the values of signals are: a `json` object in UTF-8; an `avro` record behind the id of its schema in a"
-                        + " schema registry; or `opaque`: any bytes, of which nothing is read. Then the settings below name"
+                "The format of signal values: a `json` object in UTF-8; an `avro` record behind the id of its schema in a"
+                        + " schema registry; or `opaque`: any bytes, which are not parsed. Then the settings below name"
                         + " headers or the key. With `avro` and `opaque`, those that are not set are empty. The same on all"
                         + " instances.");
         signals.add(
@@ -355,7 +360,7 @@ final class SettingDefinitions {
                 Importance.HIGH,
                 "Where the tenant is, if tenant.source is `value`: a JSON pointer (RFC 6901) such as /account/id,"
                         + " header:NAME, `key` (the record's key), or empty. With another tenant.source, a pointer names"
-                        + " what must not differ from it. The same on all instances.");
+                        + " a value that must not differ from it. The same on all instances.");
         signals.add(
                 SignalField.TYPE.setting(),
                 Type.STRING,
@@ -371,7 +376,7 @@ final class SettingDefinitions {
                     "/" + kind,
                     null,
                     Importance.MEDIUM,
-                    ("Where the ids of %ss are, in the same forms; up to %d places, separated by commas. An array of ids is as"
+                    ("Where the ids of %ss are, in the same forms; up to %d places, separated by commas. An array of ids counts as"
                                     + " many %ss; a signal can name %d entities. The same on all instances.")
                             .formatted(kind, SignalMapping.SOURCES_MAX, kind, Signal.ENTITIES_MAX));
         }
@@ -385,8 +390,8 @@ final class SettingDefinitions {
                 "",
                 null,
                 Importance.MEDIUM,
-                ("With signal.format=avro: where the schema registry answers, such as https://registry:8081; up to %d addresses"
-                                + " of one registry, separated by commas. The next one is asked if one does not answer.")
+                ("With signal.format=avro: the addresses of the schema registry, such as https://registry:8081; up to %d addresses"
+                                + " of one registry, separated by commas. If one does not answer, the next is tried.")
                         .formatted(SchemaRegistrySettings.URLS_MAX));
         signals.add(
                 Settings.SCHEMA_REGISTRY_CREDENTIALS_FILE,
@@ -394,7 +399,7 @@ final class SettingDefinitions {
                 null,
                 null,
                 Importance.MEDIUM,
-                "A file with one line USER:PASSWORD, which the schema registry is sent (basic authentication). It is read again"
+                "A file with one line USER:PASSWORD, for basic authentication at the schema registry. It is read again"
                         + " for each lookup, so a new password needs no restart. Default: none are sent.");
         signals.add(
                 Settings.SCHEMA_REGISTRY_CA_FILE,
@@ -402,7 +407,7 @@ final class SettingDefinitions {
                 null,
                 null,
                 Importance.LOW,
-                "Certificates to trust when the schema registry is asked, as PEM. Default: what Java trusts.");
+                "Certificates to trust in requests to the schema registry, as PEM. Default: Java's trusted certificates.");
         signals.add(
                 Settings.SCHEMA_REGISTRY_TIMEOUT_MS,
                 Type.LONG,
@@ -417,7 +422,7 @@ final class SettingDefinitions {
                 1_000,
                 Range.between(16, 1_000_000),
                 Importance.LOW,
-                "Schemas that an instance keeps in memory; more than are in use at a time.");
+                "Schemas that an instance keeps in memory. Choose more than are in use at the same time.");
     }
 
     private static void http(Definitions http) {
@@ -427,7 +432,7 @@ final class SettingDefinitions {
                 8080,
                 Range.between(HttpSettings.NO_PORT, 65_535),
                 Importance.HIGH,
-                "Where the HTTP API and the dashboard are served; 0 = any free port, -1 = not at all.");
+                "Port of the HTTP API and the dashboard; 0 = any free port, -1 = no server.");
         http.add(
                 Settings.HTTP_BIND,
                 Type.STRING,
@@ -441,23 +446,23 @@ final class SettingDefinitions {
                 null,
                 null,
                 Importance.MEDIUM,
-                "HOST:PORT where other instances reach this one. Default: the address and port listened on, or the"
-                        + " host's name where that is all addresses.");
+                "HOST:PORT at which other instances reach this one. Default: the address and port listened on, or the"
+                        + " host's name if it listens on all addresses.");
         http.add(
                 Settings.HTTP_TOKENS_FILE,
                 Type.STRING,
                 null,
                 null,
                 Importance.HIGH,
-                "Who may do what: lines of NAME ROLE TOKEN, where ROLE is admin, read or tenant:ID. The same on all"
-                        + " instances. Without it nobody is asked, and only loopback can be listened on.");
+                "Tokens and their roles: lines of NAME ROLE TOKEN, where ROLE is admin, read or tenant:ID. The same on all"
+                        + " instances. Without it, no token is required, and the server can listen only on loopback.");
         http.add(
                 Settings.HTTP_TLS_CERTIFICATE_FILE,
                 Type.STRING,
                 null,
                 null,
                 Importance.MEDIUM,
-                "The server's certificate, and those that it is signed with, as PEM. Default: no TLS.");
+                "The server's certificate and its chain, as PEM. Default: no TLS.");
         http.add(
                 Settings.HTTP_TLS_KEY_FILE,
                 Type.STRING,
@@ -471,15 +476,14 @@ final class SettingDefinitions {
                 null,
                 null,
                 Importance.LOW,
-                "Certificates to trust when other instances are asked, as PEM. Default: what Java trusts.");
+                "Certificates to trust in requests to other instances, as PEM. Default: Java's trusted certificates.");
         http.add(
                 Settings.HTTP_STREAMS_MAX,
                 Type.INT,
                 64,
                 Range.between(0, 10_000),
                 Importance.LOW,
-                "Live streams (rejections as they happen) at a time, at most half of http.connections.max; more are"
-                        + " rejected.");
+                "Concurrent live streams of rejections, at most half of http.connections.max; more are" + " rejected.");
         http.add(
                 Settings.HTTP_CONNECTIONS_MAX,
                 Type.INT,

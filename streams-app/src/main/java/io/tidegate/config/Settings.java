@@ -44,11 +44,11 @@ import org.apache.kafka.streams.StreamsConfig;
 import org.jspecify.annotations.Nullable;
 
 /**
- * All settings of a Tidegate instance, checked.
+ * All settings of a Tidegate instance, validated.
  *
- * <p>A value comes from the first of: a flag, the environment ({@code TIDEGATE_DATA_DIR} for {@code data.dir}), the
- * properties file, the default. Keys that begin with {@code kafka.} go to the Kafka clients unchanged, without the prefix.
- * What one setting demands of another is checked here too, before anything is touched.
+ * <p>A value comes from the first of: a flag, the environment ({@code TIDEGATE_DATA_DIR} for {@code data.dir}), the properties
+ * file, the default. Keys that begin with {@code kafka.} go to the Kafka clients unchanged, without the prefix. Relations
+ * between settings are checked here too, before anything is changed.
  */
 public final class Settings {
     public static final String BOOTSTRAP_SERVERS = "bootstrap.servers";
@@ -113,7 +113,7 @@ public final class Settings {
     public static final String HTTP_STREAMS_MAX = "http.streams.max";
     public static final String HTTP_CONNECTIONS_MAX = "http.connections.max";
 
-    /** The value of {@link #INGRESS_PARTITIONING} for producers that do not key by tenant. */
+    /** The value of {@link #INGRESS_PARTITIONING} for producers that do not use the tenant as the key. */
     public static final String UNKEYED = "any";
 
     static final String KEYED = "tenant";
@@ -132,11 +132,11 @@ public final class Settings {
 
     static final ConfigDef DEFINITIONS = SettingDefinitions.all();
 
-    /** What decides beside the places of fields. */
+    /** Settings that affect decisions, apart from the places of fields. */
     private static final List<String> DECIDING = List.of(
             SIGNAL_FORMAT, TENANT_SOURCE, TENANTS_UNKNOWN, TENANTS_MISSING, LATENESS_MAX_MS, HISTORY_ENTRIES_MAX);
 
-    /** Of the clients, not to be changed, also not for one kind of client by a prefix such as {@code main.consumer.}. */
+    /** Client settings that must not be changed, not even for one kind of client by a prefix such as {@code main.consumer.}. */
     private static final List<String> FIXED = List.of(
             StreamsConfig.PROCESSING_GUARANTEE_CONFIG,
             ConsumerConfig.ISOLATION_LEVEL_CONFIG,
@@ -147,7 +147,7 @@ public final class Settings {
             StreamsConfig.DESERIALIZATION_EXCEPTION_HANDLER_CLASS_CONFIG,
             StreamsConfig.PRODUCTION_EXCEPTION_HANDLER_CLASS_CONFIG);
 
-    /** Of the clients, with the setting of Tidegate that they are made from. */
+    /** Client settings that are derived from a setting of Tidegate, with that setting. */
     private static final Map<String, String> OWN = Map.ofEntries(
             Map.entry(CommonClientConfigs.BOOTSTRAP_SERVERS_CONFIG, BOOTSTRAP_SERVERS),
             Map.entry(StreamsConfig.APPLICATION_ID_CONFIG, APPLICATION_ID),
@@ -161,7 +161,7 @@ public final class Settings {
             Map.entry(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, CACHE_BYTES),
             Map.entry(StreamsConfig.REPLICATION_FACTOR_CONFIG, REPLICATION_FACTOR));
 
-    /** What Kafka allows in the name of a topic, and so in what names topics. */
+    /** The names that Kafka allows for topics, and thus for parts of topic names. */
     private static final Pattern TOPIC_NAME = Pattern.compile("(?!\\.{1,2}$)[a-zA-Z0-9._-]{1,249}");
 
     private static final int APPLICATION_ID_CHARS_MAX = 200;
@@ -205,13 +205,13 @@ public final class Settings {
         checkClients();
     }
 
-    /** Names each value that cannot be, with where it comes from. */
+    /** Reports each invalid value with its origin. */
     private void checkValues(ConfigDef def, Map<String, String> values, String prefix) {
         List<String> wrong = new ArrayList<>();
         for (ConfigValue value : def.validate(values)) {
             if (values.containsKey(value.name()) && !value.errorMessages().isEmpty()) {
                 String key = prefix + value.name();
-                // Further messages only follow from the first.
+                // Further messages would only follow from the first.
                 wrong.add("%s (%s): %s"
                         .formatted(
                                 key,
@@ -224,7 +224,7 @@ public final class Settings {
         }
     }
 
-    /** What goes to the clients is theirs to judge, but before anything is touched. */
+    /** Lets the Kafka clients validate their settings before anything is changed. */
     private void checkClients() {
         for (String key : kafka.keySet()) {
             for (String fixed : FIXED) {
@@ -323,11 +323,11 @@ public final class Settings {
         HttpSettings http = http();
         if (http.isServed() && !http.isLoopback() && http.tokensFile() == null) {
             throw new SettingsException(
-                    "%s = %s can be reached from elsewhere: name a file with tokens (%s), or listen on 127.0.0.1"
+                    "%s = %s is reachable from other machines: set a file with tokens (%s), or listen on 127.0.0.1"
                             .formatted(HTTP_BIND, http.bind(), HTTP_TOKENS_FILE));
         }
         if ((http.certificateFile() == null) != (http.keyFile() == null)) {
-            throw new SettingsException("%s and %s belong together: set both, or none"
+            throw new SettingsException("%s and %s belong together: set both or neither"
                     .formatted(HTTP_TLS_CERTIFICATE_FILE, HTTP_TLS_KEY_FILE));
         }
         if (http.advertised() != null) {
@@ -362,12 +362,12 @@ public final class Settings {
         return all;
     }
 
-    /** The topic in which all applications of a cluster record which topics they own. */
+    /** Returns the topic in which all applications of a cluster record the topics that they own. */
     public String ownersTopic() {
         return config.getString(TOPIC_OWNERS);
     }
 
-    /** What was replayed, by {@code rejections replay}; it exists after the first. */
+    /** Returns the ledger topic of {@code rejections replay}; it exists after the first replay. */
     public String replaysTopic() {
         return applicationId() + "-replays";
     }
@@ -392,7 +392,7 @@ public final class Settings {
         return config.getString(REGION);
     }
 
-    /** The ingress topic of each region that is named; in order. */
+    /** Returns the ingress topic of each configured region, in order. */
     public Map<String, String> regionTopics() {
         Map<String, String> topics = new TreeMap<>();
         for (String entry : config.getList(REGION_TOPICS)) {
@@ -409,7 +409,7 @@ public final class Settings {
         return topics;
     }
 
-    /** The ingress topics of other regions, to which signals are sent on. */
+    /** Returns the ingress topics of other regions, to which signals are forwarded. */
     public List<String> otherRegionsTopics() {
         return List.copyOf(new Residency(region(), regionTopics()).topics().values());
     }
@@ -420,10 +420,11 @@ public final class Settings {
             return;
         }
         if (region() == null) {
-            throw new SettingsException("%s needs %s: which of them is this one?".formatted(REGION_TOPICS, REGION));
+            throw new SettingsException(
+                    "%s requires %s: set it to the region of this instance".formatted(REGION_TOPICS, REGION));
         }
         if (tenantSource() == TenantSource.TOPIC) {
-            throw new SettingsException("%s cannot be used with %s = topic: sent on, a signal would lose its tenant"
+            throw new SettingsException("%s cannot be used with %s = topic: a forwarded signal would lose its tenant"
                     .formatted(REGION_TOPICS, TENANT_SOURCE));
         }
         byRegion.forEach((region, topic) -> {
@@ -448,12 +449,12 @@ public final class Settings {
         return config.getInt(SHARDS);
     }
 
-    /** Whether producers key signals by tenant, so that most are in their tenant's partition already. */
+    /** Returns whether producers use the tenant as the key, so that most signals are already in their tenant's partition. */
     public boolean keyedIngress() {
         return ingressPartitioning().equals(KEYED);
     }
 
-    /** {@code any} or {@code tenant}. */
+    /** Returns {@code any} or {@code tenant}. */
     public String ingressPartitioning() {
         return config.getString(INGRESS_PARTITIONING);
     }
@@ -478,12 +479,12 @@ public final class Settings {
         return TenantSource.of(config.getString(TENANT_SOURCE));
     }
 
-    /** Where the fields of a signal are read. */
+    /** Returns the places of a signal's fields. */
     public SignalMapping signalMapping() {
         return SignalSettings.mapping(config, origins::containsKey);
     }
 
-    /** The schema registry of the signals; null if their format has none. */
+    /** Returns the schema registry of the signals; null if their format needs none. */
     public @Nullable SchemaRegistrySettings schemaRegistry() {
         List<URI> urls = SignalSettings.registry(
                 signalMapping().format(), config.getList(SCHEMA_REGISTRY_URL), SCHEMA_REGISTRY_URL);
@@ -523,7 +524,7 @@ public final class Settings {
         return config.getLong(LATENESS_MAX_MS);
     }
 
-    /** 0 if partitions are not aligned. */
+    /** Returns 0 if partitions are not aligned. */
     public long alignmentWaitMaxMs() {
         return config.getLong(ALIGNMENT_WAIT_MAX_MS);
     }
@@ -575,7 +576,7 @@ public final class Settings {
                 config.getString(TOPIC_EVENTS));
     }
 
-    /** Values that must stay as they were when the data directory was first used. */
+    /** Returns the values that must not change after the first use of the data directory. */
     public Map<String, String> fixedForDataDir() {
         return Map.of(
                 "application.id",
@@ -588,7 +589,7 @@ public final class Settings {
                 config.getLong(WAL_SEGMENT_MS).toString());
     }
 
-    /** Settings on which it depends how a signal is read and decided, so that all instances must have the same; by name. */
+    /** Returns the settings that affect how signals are read and decided, by name. They must be the same on all instances. */
     public Map<String, String> deciding() {
         Map<String, String> all = new TreeMap<>();
         SignalMapping mapping = signalMapping();
@@ -605,54 +606,54 @@ public final class Settings {
         return all;
     }
 
-    /** The {@linkplain #deciding deciding} settings whose values are not the defaults. */
+    /** Returns the {@linkplain #deciding deciding} settings that differ from the defaults. */
     public Map<String, String> decidingIfNotDefault() {
         Map<String, String> own = deciding();
         own.entrySet().removeAll(decidingByDefault().entrySet());
         return own;
     }
 
-    /** What the deciding settings are where nothing is set. */
+    /** Returns the defaults of the deciding settings. */
     public static Map<String, String> decidingByDefault() {
         return new Settings(Map.of(), Map.of()).deciding();
     }
 
-    /** For how late signals a decision does not depend on the order of reading. */
+    /** Returns the bounds of lateness within which a decision does not depend on the order of reading. */
     public HistoryBounds historyBounds() {
         return new HistoryBounds(latenessMaxMs(), config.getInt(HISTORY_ENTRIES_MAX));
     }
 
-    /** Tenants whose usage each task keeps in memory. */
+    /** Returns the number of tenants whose usage each task keeps in memory. */
     public int cachedTenants() {
         return config.getInt(CACHED_TENANTS);
     }
 
-    /** How long an accepted signal may wait in memory before it is in its file. */
+    /** Returns how long an accepted signal may wait in memory before it is written to its file. */
     public Duration walWriteInterval() {
         return Duration.ofMillis(config.getLong(WAL_WRITE_INTERVAL_MS));
     }
 
-    /** How often files are made durable. */
+    /** Returns the interval between checkpoints. */
     public Duration walCheckpointInterval() {
         return Duration.ofMillis(config.getLong(WAL_CHECKPOINT_INTERVAL_MS));
     }
 
-    /** Memory for tenants' usage and entities, over all tasks. */
+    /** Returns the memory for tenants' usage and entities, over all tasks. */
     public long cacheBytes() {
         return Math.min(config.getLong(CACHE_BYTES), Runtime.getRuntime().maxMemory() / 2);
     }
 
     /**
-     * The entities that any tenant can have on this instance, whatever its own quota.
+     * Returns the number of entities that any tenant can have on this instance, whatever its own quota.
      *
-     * @throws SettingsException if {@code entities.max} is set to more than this heap holds
+     * @throws SettingsException if {@code entities.max} exceeds what this heap can hold
      */
     public long entitiesMax() {
         EntityBound bound = new EntityBound(Runtime.getRuntime().maxMemory(), cacheBytes(), shards());
         long set = config.getLong(ENTITIES_MAX);
         if (set > bound.entities()) {
             throw new SettingsException(
-                    ("%s = %d does not fit: with %s = %d a heap of %d MiB holds at most %d entities of one tenant. Lower it"
+                    ("%s = %d does not fit the heap: with %s = %d a heap of %d MiB holds at most %d entities of one tenant. Lower the value"
                                     + " on all instances, or give Java a heap of at least %d MiB (-Xmx)")
                             .formatted(
                                     ENTITIES_MAX,
@@ -687,7 +688,7 @@ public final class Settings {
         }
     }
 
-    /** How often a thread commits that has no backlog. */
+    /** Returns the commit interval of a thread without a backlog. */
     public long commitIntervalMs() {
         return config.getLong(COMMIT_INTERVAL_MS);
     }
@@ -697,7 +698,7 @@ public final class Settings {
         return threads > 0 ? threads : Runtime.getRuntime().availableProcessors();
     }
 
-    /** Of the connections to the brokers; Kafka takes its name in any case. */
+    /** Returns the security protocol of the broker connections. Kafka accepts its name in any case. */
     public SecurityProtocol securityProtocol() {
         Object protocol = clientConfig()
                 .getOrDefault(
@@ -705,11 +706,10 @@ public final class Settings {
         return SecurityProtocol.forName(protocol.toString());
     }
 
-    /** For an admin client, a consumer or a producer of the command line. */
+    /** Returns the settings of an admin client, consumer or producer for the command line. */
     public Map<String, Object> clientConfig() {
         Map<String, Object> client = new HashMap<>();
-        // A command is over before a broker would ask for its metrics, and to prepare them takes a sixth of its CPU
-        // time.
+        // A command ends before a broker would request its metrics, and preparing them takes a sixth of its CPU time.
         client.put(AdminClientConfig.ENABLE_METRICS_PUSH_CONFIG, false);
         client.putAll(kafka);
         client.put(AdminClientConfig.BOOTSTRAP_SERVERS_CONFIG, bootstrapServers());
@@ -717,28 +717,28 @@ public final class Settings {
     }
 
     /**
-     * For Kafka Streams.
+     * Returns the settings of Kafka Streams.
      *
      * @param stateDir Kafka Streams' own directory
      * @param requestBytesMax the largest request that a producer may send
-     * @param server HOST:PORT where other instances reach this one; null where they cannot
+     * @param server HOST:PORT at which other instances reach this one; null if they cannot
      */
     public Properties streamsConfig(Path stateDir, long requestBytesMax, @Nullable String server) {
         Properties streams = new Properties();
         streams.put(StreamsConfig.producerPrefix(ProducerConfig.MAX_BLOCK_MS_CONFIG), 120_000);
-        // What a killed instance left open holds up all readers of its shards for so long. Kafka Streams wants it to be
-        // longer than the time between commits.
+        // An open transaction of a killed instance delays all readers of its shards for this long. Kafka Streams
+        // requires it to
+        // be longer than the commit interval.
         streams.put(StreamsConfig.producerPrefix(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG), (int)
                 Math.max(TRANSACTION_MS_MIN, 2 * commitIntervalMs()));
         streams.put(StreamsConfig.producerPrefix(ProducerConfig.MAX_REQUEST_SIZE_CONFIG), (int) requestBytesMax);
-        // Most of what is sent waits for the next commit anyway, and a request costs little more if it carries more.
+        // Most records wait for the next commit anyway, and a larger request costs little more.
         streams.put(StreamsConfig.producerPrefix(ProducerConfig.BATCH_SIZE_CONFIG), BATCH_BYTES);
-        // A record that does not fit into the producer's memory would be rejected, and again at each retry.
+        // A record that exceeds the producer's memory would be rejected, and again at each retry.
         streams.put(
                 StreamsConfig.producerPrefix(ProducerConfig.BUFFER_MEMORY_CONFIG),
                 Math.max(BUFFER_BYTES_MIN, 2 * requestBytesMax));
-        // Signals need not wait for segment reports, nor these for them; to compare their times costs a tenth of it
-        // all.
+        // Signals and segment reports need not wait for each other; comparing their times costs a tenth of the total.
         streams.put(StreamsConfig.MAX_TASK_IDLE_MS_CONFIG, StreamsConfig.MAX_TASK_IDLE_MS_DISABLED);
         if (!streamsGroupProtocol()) {
             streams.put(StreamsConfig.consumerPrefix(ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG), sessionTimeoutMs());
@@ -757,15 +757,15 @@ public final class Settings {
         streams.put(StreamsConfig.PROCESSING_GUARANTEE_CONFIG, StreamsConfig.EXACTLY_ONCE_V2);
         streams.put(StreamsConfig.GROUP_PROTOCOL_CONFIG, config.getString(GROUP_PROTOCOL));
         streams.put(StreamsConfig.NUM_STREAM_THREADS_CONFIG, threads());
-        // Threads without a backlog ask for commits more often.
+        // Threads without a backlog request commits more often.
         streams.put(StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, Math.max(BACKLOG_COMMIT_MS, commitIntervalMs()));
-        // Admit gathers what changes until a commit by itself, and no other store is written often.
+        // Admit buffers changes until a commit itself, and no other store is written often.
         streams.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, 0);
         streams.put(StreamsConfig.REPLICATION_FACTOR_CONFIG, (int) replicationFactor());
         return streams;
     }
 
-    /** Every setting with its value and where that comes from, by name; secrets are hidden. */
+    /** Returns every setting with its value and the value's origin, by name; secrets are hidden. */
     public Map<String, ResolvedSetting> explained() {
         Map<String, ResolvedSetting> all = new TreeMap<>();
         for (String key : DEFINITIONS.names()) {
@@ -781,13 +781,13 @@ public final class Settings {
         return all;
     }
 
-    /** What Kafka itself hides, also behind a prefix, and what looks like it in the settings of plug-ins. */
+    /** Returns whether Kafka hides the setting, also with a prefix, or whether it looks like a secret of a plug-in. */
     private static boolean isSecret(String key) {
         String name = key.toLowerCase(Locale.ROOT);
         return SECRETS.stream().anyMatch(name::endsWith)
                 || (SECRET_WORDS.stream().anyMatch(name::contains) && !name.endsWith(".url"));
     }
 
-    /** A value and where it comes from. */
+    /** A value and its origin. */
     public record ResolvedSetting(String value, Origin origin) {}
 }

@@ -7,9 +7,9 @@ import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** Gathers settings from flags, environment and file, and rejects names that do not exist. */
+/** Collects settings from flags, environment and file, and rejects unknown names. */
 public final class SettingsLoader {
-    /** Where a value comes from. */
+    /** The origin of a value. */
     public enum Origin {
         FLAG,
         ENVIRONMENT,
@@ -22,12 +22,12 @@ public final class SettingsLoader {
         }
     }
 
-    /** What Java puts where bytes are no character of the locale's encoding; no argument or setting contains it. */
+    /** Java's replacement for bytes that are not a character in the locale's encoding. No argument or setting contains it. */
     public static final char REPLACEMENT_CHARACTER = '\uFFFD';
 
     private static final String ENV_PREFIX = "TIDEGATE_";
 
-    /** Of the launcher and of commands that ask an instance, not settings. */
+    /** Variables of the launcher and of commands that query an instance; not settings. */
     private static final Set<String> ENV_RESERVED =
             Set.of("TIDEGATE_JAVA_OPTS", "TIDEGATE_LOG_LEVEL", "TIDEGATE_URL", "TIDEGATE_TOKEN_FILE");
 
@@ -40,7 +40,7 @@ public final class SettingsLoader {
      * @param file a properties file, or null
      * @param environment such as {@link System#getenv()}
      * @param flags by the settings' names
-     * @throws SettingsException naming the first thing that is wrong
+     * @throws SettingsException naming the first error
      */
     public static Settings load(@Nullable Path file, Map<String, String> environment, Map<String, String> flags) {
         SettingsLoader loader = new SettingsLoader();
@@ -81,7 +81,7 @@ public final class SettingsLoader {
                                     .formatted(key, where)
                             : "unknown setting '%s' (%s); did you mean '%s'?".formatted(key, where, nearest));
         }
-        // A password may end in a blank.
+        // A password may end with a space.
         values.put(key, key.startsWith(Settings.KAFKA_PREFIX) ? value : value.trim());
         origins.put(key, origin);
     }

@@ -7,7 +7,7 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.apache.kafka.common.config.ConfigDef.ConfigKey;
 
-/** The settings as a page of documentation; a test checks that {@code docs/settings.md} is it. */
+/** The settings as a documentation page; a test checks that {@code docs/settings.md} equals it. */
 public final class SettingsReference {
     private SettingsReference() {}
 

@@ -18,12 +18,12 @@ import java.util.stream.Collectors;
 import org.apache.kafka.common.config.AbstractConfig;
 
 /**
- * Where signals have their tenant, type and entities, from the settings {@code signal.…}.
+ * The places of a signal's tenant, type and entities, from the settings {@code signal.…}.
  *
- * <p>The defaults are the places of Tidegate's own JSON format. With another format, what is not set is not read.
+ * <p>The defaults are the places in Tidegate's own JSON format. In other formats, a field without a setting is not read.
  */
 final class SignalSettings {
-    /** Headers that Tidegate itself sets: what a producer sent under these names is replaced. */
+    /** The prefix of headers that Tidegate itself sets; it replaces headers of a producer with these names. */
     private static final String OWN_HEADERS = "tidegate.";
 
     private SignalSettings() {}
@@ -31,7 +31,7 @@ final class SignalSettings {
     /**
      * Reads the mapping.
      *
-     * @param isSet whether a setting is given, rather than a default
+     * @param isSet returns whether a setting is given rather than a default
      * @throws SettingsException with key, value and rule
      */
     static SignalMapping mapping(AbstractConfig config, Predicate<String> isSet) {
@@ -40,7 +40,7 @@ final class SignalSettings {
         for (SignalField field : SignalField.values()) {
             String key = field.setting();
             List<FieldSource> ofField = new ArrayList<>();
-            // The defaults are places of Tidegate's own format, which no other one has.
+            // The defaults are places in Tidegate's own format, which other formats do not have.
             if (format == SignalFormat.JSON || isSet.test(key)) {
                 for (String text : field.isEntity() ? config.getList(key) : one(key, config.getString(key))) {
                     if (!text.isEmpty()) {
@@ -57,17 +57,17 @@ final class SignalSettings {
         }
     }
 
-    /** A place that is the only one of its field. A comma separates places, as in lists of them. */
+    /** Returns the only place of a field. A comma separates places, as in lists. */
     private static List<String> one(String key, String text) {
         int places = text.split(",", -1).length;
         if (places > 1) {
-            throw new SettingsException("%s = %s: names %d places, separated by commas: at most 1 is possible"
-                    .formatted(key, text, places));
+            throw new SettingsException(
+                    "%s = %s: has %d places, separated by commas; at most 1 is allowed".formatted(key, text, places));
         }
         return List.of(text);
     }
 
-    /** Places as settings write them. */
+    /** Returns places in the form of the settings. */
     static String text(List<FieldSource> sources) {
         return sources.stream().map(SignalSettings::text).collect(Collectors.joining(","));
     }
@@ -92,7 +92,7 @@ final class SignalSettings {
         }
     }
 
-    /** Where the schema registry answers; empty if the format needs none. */
+    /** Returns the addresses of the schema registry; empty if the format needs none. */
     static List<URI> registry(SignalFormat format, List<String> urls, String key) {
         if (format != SignalFormat.AVRO) {
             return List.of();
@@ -110,7 +110,7 @@ final class SignalSettings {
         try {
             url = new URI(text);
         } catch (URISyntaxException e) {
-            // the message below says what is expected
+            // the message below describes the expected form
         }
         boolean isAddress = url != null
                 && url.getScheme() != null
@@ -123,14 +123,14 @@ final class SignalSettings {
                     .formatted(key, text.contains("@") ? "[hidden]" : text));
         }
         if (url.getUserInfo() != null) {
-            // A setting is shown and logged.
+            // Settings are shown and logged.
             throw new SettingsException("%s: an address must not contain a password: use %s"
                     .formatted(key, Settings.SCHEMA_REGISTRY_CREDENTIALS_FILE));
         }
         return url;
     }
 
-    /** What {@code tenant.source} and the mapping demand of each other. */
+    /** Checks that {@code tenant.source} and the mapping are consistent. */
     static void check(SignalMapping mapping, TenantSource source, boolean missingIsDefault) {
         List<FieldSource> tenant = mapping.of(SignalField.TENANT);
         String key = SignalField.TENANT.setting();

@@ -13,14 +13,14 @@ import java.util.Collection;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.TrustManagerFactory;
 
-/** Certificates in PEM files that settings name. */
+/** Certificates in PEM files that settings refer to. */
 public final class TrustedCertificates {
     private TrustedCertificates() {}
 
     /**
-     * For a client that trusts these certificates and no others.
+     * Returns a context for a client that trusts only these certificates.
      *
-     * @throws SettingsException naming the file and what is wrong with it; never its content
+     * @throws SettingsException naming the file and the error; never its content
      */
     public static SSLContext trusting(Path caFile) {
         try {
@@ -40,7 +40,7 @@ public final class TrustedCertificates {
         }
     }
 
-    /** All certificates of a file; at least one. */
+    /** Returns all certificates of a file; at least one. */
     public static Collection<? extends Certificate> in(Path file) {
         try {
             Collection<? extends Certificate> found = CertificateFactory.getInstance("X.509")

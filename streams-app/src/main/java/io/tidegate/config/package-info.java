@@ -1,4 +1,4 @@
-/** The settings: what they are, where their values come from, and what must hold between them. */
+/** The settings: definitions, sources of values, and constraints between them. */
 @NullMarked
 package io.tidegate.config;
 

@@ -7,8 +7,8 @@ import java.lang.reflect.Proxy;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The process of an {@link EmbeddedBroker}: formats the storage, then runs Kafka's own main. Ends when its standard input
- * ends, and so with its parent, however that dies.
+ * The process of an {@link EmbeddedBroker}: formats the storage, then runs Kafka's own main. Ends when its standard input ends,
+ * and thus with its parent, however that ends.
  */
 final class BrokerMain {
     private BrokerMain() {}
@@ -32,7 +32,7 @@ final class BrokerMain {
         call("kafka.Kafka", "main", new Class<?>[] {String[].class}, (Object) new String[] {args[0]});
     }
 
-    /** By name, because the broker is on the class path but not something that this code is built on. */
+    /** Uses reflection, because the broker is on the class path but not a compile-time dependency. */
     private static @Nullable Object call(String type, String method, Class<?>[] parameters, Object... arguments)
             throws ReflectiveOperationException {
         try {
@@ -43,8 +43,8 @@ final class BrokerMain {
     }
 
     /**
-     * Ctrl-C in a terminal goes to all processes there; the parent still needs the broker to end well, and stops it then.
-     * By reflection, because the class is not part of Java's public interface.
+     * Ignores Ctrl-C. A terminal sends it to all its processes, but the parent needs the broker for a clean stop, and stops it
+     * then. Uses reflection, because the class is not part of Java's public API.
      */
     private static void ignoreInterrupts() throws ReflectiveOperationException {
         Class<?> signal = Class.forName("sun.misc.Signal");
@@ -58,10 +58,10 @@ final class BrokerMain {
     private static void endWithParent() {
         try {
             while (System.in.read() >= 0) {
-                // nothing is ever sent
+                // the parent never sends anything
             }
         } catch (IOException e) {
-            // the parent is gone
+            // the parent has ended
         }
         Runtime.getRuntime().halt(0);
     }

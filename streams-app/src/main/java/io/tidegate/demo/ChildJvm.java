@@ -7,18 +7,18 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Stream;
 
-/** How this program starts another JVM like its own: the same Java, the same class path. */
+/** Starts further JVMs like this one: the same Java, the same class path. */
 public final class ChildJvm {
-    /** A system property: more options for each child JVM, one a line. Default: none. */
+    /** A system property: additional options for each child JVM, one per line. Default: none. */
     public static final String OPTIONS = "tidegate.child.options";
 
-    /** From here on Java wants it said that native libraries are used, as RocksDB and the compressions are. */
+    /** From this version on, Java requires an option for native libraries, which RocksDB and the compressions use. */
     private static final int NATIVE_ACCESS_SINCE = 24;
 
     private ChildJvm() {}
 
     /**
-     * The beginning of a command, to which the main class and its arguments are to be added.
+     * Returns the beginning of a command, to which the main class and its arguments must be added.
      *
      * @param options for the JVM, such as {@code -Xmx512m}
      */
@@ -34,7 +34,7 @@ public final class ChildJvm {
         return command;
     }
 
-    /** This program's own class path, jars first: an archive of parsed classes (AppCDS) begins with jars. */
+    /** Returns this program's class path, jars first: an archive of parsed classes (AppCDS) requires this order. */
     public static List<String> classPath() {
         return Stream.of(System.getProperty("java.class.path").split(File.pathSeparator))
                 .sorted(Comparator.comparing(entry -> !entry.endsWith(".jar")))

@@ -16,8 +16,8 @@ import org.apache.kafka.clients.admin.AdminClientConfig;
 import org.apache.kafka.clients.admin.DescribeClusterResult;
 
 /**
- * A real KRaft broker as a child process on loopback, its files under one directory. Can be killed and started again on
- * the same files and ports. Ends with this process at the latest.
+ * A real KRaft broker as a child process on loopback, with all files in one directory. Can be killed and restarted with the
+ * same files and ports. Ends with this process at the latest.
  */
 public final class EmbeddedBroker implements AutoCloseable {
     private static final Duration READY_WITHIN = Duration.ofMinutes(3);
@@ -40,7 +40,7 @@ public final class EmbeddedBroker implements AutoCloseable {
     /**
      * Starts a broker and waits until it answers.
      *
-     * @param directory for its files; created where missing
+     * @param directory for its files; created if missing
      * @param port to listen on; 0 = any free one
      * @param overrides of the broker's settings
      * @throws IOException if it does not start; the message shows the end of its log
@@ -50,7 +50,8 @@ public final class EmbeddedBroker implements AutoCloseable {
         Files.createDirectories(directory);
         if (port > 0 && !FreePorts.isFree(port)) {
             throw new IOException(
-                    "port %d of 127.0.0.1 is taken: stop what listens there, or choose another port".formatted(port));
+                    "port %d of 127.0.0.1 is in use: stop the program that uses it, or choose another port"
+                            .formatted(port));
         }
         List<Integer> free = FreePorts.find(2);
         int listen = port > 0 ? port : free.get(0);
@@ -69,7 +70,7 @@ public final class EmbeddedBroker implements AutoCloseable {
         settings.put("transaction.state.log.replication.factor", "1");
         settings.put("transaction.state.log.min.isr", "1");
         settings.put("transaction.state.log.num.partitions", "4");
-        // How often it looks for transactions that nobody ended: what a killed instance left holds up the next.
+        // How often it aborts expired transactions: one of a killed instance delays the next instance.
         settings.put("transaction.abort.timed.out.transaction.cleanup.interval.ms", "1000");
         settings.put("share.coordinator.state.topic.replication.factor", "1");
         settings.put("share.coordinator.state.topic.min.isr", "1");
@@ -111,12 +112,12 @@ public final class EmbeddedBroker implements AutoCloseable {
         return process.pid();
     }
 
-    /** Kills it as a power cut would. */
+    /** Kills the broker as a power loss would. */
     public void kill() throws InterruptedException {
         process.destroyForcibly().waitFor();
     }
 
-    /** Starts it again after {@link #kill}, on the same files and port. */
+    /** Starts the broker again after {@link #kill}, with the same files and port. */
     public void restart() throws IOException, InterruptedException {
         process = launch(directory, properties);
         awaitReady();

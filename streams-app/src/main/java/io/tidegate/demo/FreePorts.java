@@ -8,20 +8,19 @@ import java.util.List;
 import java.util.SplittableRandom;
 
 /**
- * Ports of loopback for servers that stop and start again on the same one: below those that the system gives to outgoing
- * connections. A client that tries again and again to connect to a port of that range is some time given the port itself,
- * and the server cannot come back.
+ * Loopback ports for servers that stop and start again on the same port: below the range for outgoing connections. A client
+ * that retries connections to a port in that range can be assigned the port itself, and then the server cannot restart.
  */
 public final class FreePorts {
     private static final int MIN = 20_000;
-    /** Linux and others give 32768 and up to outgoing connections. */
+    /** Linux and others use ports from 32768 on for outgoing connections. */
     private static final int MAX = 32_000;
 
     private static final int TRIES = 200;
 
     private FreePorts() {}
 
-    /** @throws IOException if there are not so many */
+    /** @throws IOException if there are not enough */
     public static List<Integer> find(int count) throws IOException {
         SplittableRandom random = new SplittableRandom();
         List<Integer> ports = new ArrayList<>();

@@ -16,9 +16,9 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.jspecify.annotations.Nullable;
 
-/** The demo's tenants, each with numbers small enough to hit its quota within seconds, and what they send. */
+/** The demo's tenants, with limits low enough to be reached within seconds, and their traffic. */
 public final class SampleTraffic {
-    /** Segments are cut this small in the demo, so that storage fills while one looks. */
+    /** Segments are this small in the demo, so that storage fills while the user watches. */
     public static final long SEGMENT_BYTES = 64 * 1024;
 
     private static final TenantId QUIET = TenantId.of(1);
@@ -65,7 +65,7 @@ public final class SampleTraffic {
                 null);
     }
 
-    /** Sends until {@code stop} says so; returns when all is acknowledged. */
+    /** Sends until {@code stop} returns true. Returns when all signals are acknowledged. */
     public void run(BooleanSupplier stop) {
         Map<String, Object> config = settings.clientConfig();
         config.put(ProducerConfig.LINGER_MS_CONFIG, 5);
@@ -117,7 +117,7 @@ public final class SampleTraffic {
                 .getBytes(StandardCharsets.US_ASCII);
     }
 
-    /** Counts what a steady rate owes. */
+    /** Counts the signals that are due at a steady rate. */
     private static final class Steady {
         private final long perSec;
         private long sent;

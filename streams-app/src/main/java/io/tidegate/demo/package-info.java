@@ -1,4 +1,4 @@
-/** A whole Tidegate on one machine, with nothing but a JDK: an embedded broker, sample tenants and their traffic. */
+/** Tidegate on one machine with only a JDK: an embedded broker, sample tenants and their traffic. */
 @NullMarked
 package io.tidegate.demo;
 

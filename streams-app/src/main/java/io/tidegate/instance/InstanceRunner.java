@@ -31,9 +31,9 @@ import org.apache.kafka.streams.StreamsConfig;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Brings an instance up in the order that promises need: the data directory is locked before anything else; the HTTP
- * server listens, because other instances are told where; topics are made or checked; the directory is bound to them; then
- * records flow. Closes in the other order.
+ * Starts an instance in the order that its guarantees require. First the data directory is locked. Then the HTTP server
+ * listens, because other instances receive its address. Then topics are created or checked, and the directory is bound to them.
+ * Last, records flow. Closes in reverse order.
  */
 public final class InstanceRunner implements AutoCloseable {
     private final StartedParts parts;
@@ -53,7 +53,7 @@ public final class InstanceRunner implements AutoCloseable {
         return start(settings, new AfterCommit());
     }
 
-    /** @param afterCommit where the stages leave what they do after a commit */
+    /** @param afterCommit holds the stages' actions after a commit */
     public static InstanceRunner start(Settings settings, AfterCommit afterCommit) throws IOException {
         StartedParts parts = new StartedParts();
         try {
@@ -140,8 +140,8 @@ public final class InstanceRunner implements AutoCloseable {
     }
 
     /**
-     * With keyed ingress admit reads signals from both topics, so both are aligned: a signal that takes the inner topic must not be
-     * decided too late for those that do not.
+     * Returns the alignment of partitions. With keyed ingress, admit reads signals from both topics, so both are aligned: a
+     * signal that takes the inner topic must not be decided too late relative to the others.
      */
     private static @Nullable Alignment alignment(Settings settings) {
         return settings.alignmentWaitMaxMs() == 0
@@ -166,7 +166,7 @@ public final class InstanceRunner implements AutoCloseable {
         return instance;
     }
 
-    /** Where a browser finds it; null where no HTTP is served. */
+    /** Returns the URL for browsers; null if there is no HTTP server. */
     @Nullable
     public String url() {
         return http == null ? null : http.url();

@@ -8,16 +8,15 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Unpacks RocksDB's native library, 15 MB, to a place of its own, where the next process finds and replaces it. RocksDB
- * itself would put a new copy into the system's temporary directory at each start, and a process that is killed leaves it
- * there.
+ * Unpacks RocksDB's native library, 15 MB, into a separate directory, where the next process finds and replaces it. RocksDB
+ * itself would put a new copy into the system's temporary directory at each start, and a killed process leaves it there.
  */
 final class RocksDbLibrary {
     private static final Logger LOG = LoggerFactory.getLogger(RocksDbLibrary.class);
 
     private RocksDbLibrary() {}
 
-    /** Loads the library by way of a directory; where that does not work, RocksDB goes its own way. */
+    /** Loads the library through a directory. If that fails, RocksDB loads it in its own way. */
     static void loadFrom(Path directory) {
         try {
             Files.createDirectories(directory);

@@ -4,19 +4,19 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 
 /**
- * The parts of an instance that were started so far. Closes them in reverse order, all of them, whichever fails: after a start
- * that fails half-way as well as at the end. Not thread-safe.
+ * The parts of an instance that were started so far. Closes all of them in reverse order, even if some fail: both after a
+ * failed start and at the end. Not thread-safe.
  */
 final class StartedParts implements AutoCloseable {
     private final Deque<AutoCloseable> parts = new ArrayDeque<>();
 
-    /** Takes a part over; the part that is added last is closed first. */
+    /** Adds a part; the last one added is closed first. */
     <T extends AutoCloseable> T add(T part) {
         parts.push(part);
         return part;
     }
 
-    /** Closes a part before all others, although it was started before them. */
+    /** Marks a part to be closed before all others, although it was started before them. */
     void closeFirst(AutoCloseable part) {
         if (!parts.remove(part)) {
             throw new IllegalArgumentException("not a started part: " + part);
@@ -24,7 +24,7 @@ final class StartedParts implements AutoCloseable {
         parts.push(part);
     }
 
-    /** Closes the parts because of a failure; what goes wrong meanwhile is suppressed by it. */
+    /** Closes the parts because of a failure, and adds further failures to it as suppressed ones. */
     void closeAfter(Throwable failure) {
         while (!parts.isEmpty()) {
             try {
@@ -35,10 +35,10 @@ final class StartedParts implements AutoCloseable {
         }
     }
 
-    /** @throws IllegalStateException if a part could not be closed; all others are closed */
+    /** @throws IllegalStateException if a part could not be closed; the others are closed */
     @Override
     public void close() {
-        IllegalStateException failure = new IllegalStateException("not everything could be closed");
+        IllegalStateException failure = new IllegalStateException("some parts could not be closed");
         closeAfter(failure);
         if (failure.getSuppressed().length > 0) {
             throw failure;

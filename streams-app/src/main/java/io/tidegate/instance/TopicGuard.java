@@ -16,8 +16,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Keeps an instance from working on topics that are not as they must be: from time to time, and at once when a thread fails,
- * since a changed topic may be why. It pauses the instance, resumes it when the topic is fixed, or ends it.
+ * Keeps an instance from working on topics that do not meet the requirements. Checks periodically, and immediately when a
+ * thread fails, since a changed topic may be the cause. Pauses the instance, resumes it when the topic is fixed, or ends it.
  */
 final class TopicGuard implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(TopicGuard.class);
@@ -44,7 +44,7 @@ final class TopicGuard implements AutoCloseable {
             try {
                 executor.execute(this::check);
             } catch (RejectedExecutionException e) {
-                LOG.debug("closing, topics are not checked any more");
+                LOG.debug("closing, topics are no longer checked");
             }
         }
     }

@@ -45,12 +45,12 @@ import org.slf4j.LoggerFactory;
 /**
  * All metrics of one instance.
  *
- * <p>It listens to the stages and to the files, and reads the rest when it is {@linkplain #scrape scraped}. So a signal
- * costs an increment, and whatever is asked of Kafka or of the disk is asked once a scrape. Thread-safe.
+ * <p>It listens to the stages and to the files, and reads the rest when it is {@linkplain #scrape scraped}. So a signal costs
+ * one increment, and Kafka and the disk are queried once per scrape. Thread-safe.
  */
 public final class InstanceMetrics implements TopologyListener, WalListener, AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(InstanceMetrics.class);
-    private static final String SIGNALS = "Signals by what became of them";
+    private static final String SIGNALS = "Signals by outcome";
     private static final Duration[] DISK_BUCKETS = {
         Duration.ofMillis(1),
         Duration.ofMillis(5),
@@ -95,9 +95,9 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
     private @Nullable PartitionMeters partitions;
 
     /**
-     * @param registry where all of it is registered
-     * @param settings whose topics and names are measured
-     * @param tenantsMax tenants that are named
+     * @param registry the registry of all metrics
+     * @param settings the settings of the measured instance
+     * @param tenantsMax the maximum number of tenants that are named
      * @param clockMs the wall clock, in ms since the epoch
      */
     public InstanceMetrics(
@@ -137,7 +137,7 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
                     topic,
                     adder(
                             MetricNames.LOST_RECORDS,
-                            "Records that brokers deleted before they were read, at most",
+                            "Upper bound of the records that brokers deleted before they were read",
                             "topic",
                             topic));
         }
@@ -148,14 +148,15 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
         kafka = new KafkaMeters(registry);
         stages = new StageMeters(registry);
         skipped = counter(MetricNames.SKIPPED_RECORDS, "Records of internal topics that Tidegate did not write");
-        written = counter(MetricNames.WAL_WRITTEN, "Bytes written to segments, those of replicas here included");
+        written = counter(MetricNames.WAL_WRITTEN, "Bytes written to segments, including those of replicas here");
         sealedSegments = counter(MetricNames.WAL_SEALED_SEGMENTS, "Segments sealed");
         sealedBytes = counter(MetricNames.WAL_SEALED_BYTES, "Bytes of sealed segments");
-        cuts = counter(MetricNames.WAL_CUTS, "Times that the end of a segment was cut after a crash");
-        cutBytes = counter(MetricNames.WAL_CUT_BYTES, "Bytes cut so; copies are in the quarantine");
-        corruptions = counter(MetricNames.WAL_CORRUPTIONS, "Times that stored bytes were not what was written");
+        cuts = counter(MetricNames.WAL_CUTS, "Truncations of a segment's end after a crash");
+        cutBytes = counter(MetricNames.WAL_CUT_BYTES, "Bytes truncated after a crash; copies are in the quarantine");
+        corruptions =
+                counter(MetricNames.WAL_CORRUPTIONS, "Corruptions found: stored bytes differ from the bytes written");
         fsync = timer(MetricNames.WAL_FSYNC, "Time to make one segment durable");
-        checkpoint = timer(MetricNames.WAL_CHECKPOINT, "Time to make all of a shard durable");
+        checkpoint = timer(MetricNames.WAL_CHECKPOINT, "Time to make a whole shard durable");
         threadFailures = counter(MetricNames.THREAD_FAILURES, "Stream threads that failed");
         threadsReplaced = counter(MetricNames.THREADS_REPLACED, "Stream threads that were replaced after a failure");
         info(settings, application);
@@ -173,7 +174,7 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
     private void info(TopologySettings settings, String application) {
         String version = InstanceMetrics.class.getPackage().getImplementationVersion();
         Gauge.builder(MetricNames.INSTANCE, () -> 1)
-                .description("1; what runs here stands in the labels")
+                .description("1; the labels describe the instance")
                 .tags(
                         "application",
                         application,
@@ -195,13 +196,13 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
         new FileDescriptorMetrics().bindTo(registry);
     }
 
-    /** Also measures what these know; once. */
+    /** Adds the metrics of these sources; called once. */
     public void watch(Instance instance, TenantConfigs configs, DataDir dir, long diskMinFreeBytes) {
         this.instance = instance;
         gauge(MetricNames.CONFIGS, "Tenants with a config", configs, TenantConfigs::size);
         gauge(
                 MetricNames.NAME_CONFLICTS,
-                "Names that several tenants' configs have, so that they refer to none",
+                "Names in several tenants' configs, which therefore refer to none of them",
                 configs,
                 TenantConfigs::nameConflicts);
         gauge(
@@ -211,7 +212,7 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
                 TenantConfigs::readOffset);
         gauge(
                 MetricNames.CONFIG_TIMESTAMP,
-                "When that record was written",
+                "Time at which that record was written",
                 configs,
                 known -> known.readTimestampMs() / 1000.0);
         FunctionCounter.builder(MetricNames.CONFIGS_REJECTED, configs, TenantConfigs::rejectedCount)
@@ -222,41 +223,41 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
                 "1 while signals without a tenant are dead-lettered (tenant_missing), 0 while they count for tenant 0",
                 configs,
                 known -> known.missingIsDefault() ? 0 : 1);
-        gauge(MetricNames.DISK_FREE, "Bytes that can still be written to data.dir", dir, InstanceMetrics::freeBytes);
-        gauge(MetricNames.DISK_MIN_FREE, "Below this the instance pauses", diskMinFreeBytes, Long::doubleValue);
+        gauge(MetricNames.DISK_FREE, "Free bytes for data.dir", dir, InstanceMetrics::freeBytes);
+        gauge(
+                MetricNames.DISK_MIN_FREE,
+                "Free bytes below which the instance pauses",
+                diskMinFreeBytes,
+                Long::doubleValue);
         InstanceView view = instance.view();
         FunctionCounter.builder(MetricNames.RESTORED_RECORDS, view, InstanceView::restoredRecords)
                 .description("Records read to rebuild stores")
                 .register(registry);
-        gauge(
-                MetricNames.RESTORE_REMAINING,
-                "Records left to be read before all tasks run",
-                view,
-                InstanceMetrics::remaining);
+        gauge(MetricNames.RESTORE_REMAINING, "Records to read until all tasks run", view, InstanceMetrics::remaining);
         gauge(
                 MetricNames.INGRESS_TRANSACTIONS,
-                "Producers' transactions that stay open in the ingress topics and hold up all signals behind them",
+                "Stuck open transactions of producers in the ingress topics, which delay all signals behind them",
                 instance,
                 Instance::openIngressTransactions);
         gauge(
                 MetricNames.TOPIC_FINDINGS,
-                "Rules that topics break now",
+                "Rules that topics break at the moment",
                 view,
                 one -> one.notices().topicFindings().size());
         gauge(MetricNames.RUNNING, "1 while all tasks run", instance, one -> one.state() == State.RUNNING ? 1 : 0);
         gauge(MetricNames.PAUSED, "1 while the instance is paused", instance, one -> one.isPaused() ? 1 : 0);
     }
 
-    /** Also measures how far apart the partitions of {@code signals} are read; once. */
+    /** Adds the metrics of how far apart the partitions of {@code signals} are read; called once. */
     public void watch(Supplier<List<Alignment.Progress>> progress, Supplier<Number> withheld) {
         partitions = new PartitionMeters(registry, progress, withheld);
     }
 
     /**
-     * Also measures what is asked of the schema registry; once.
+     * Adds the metrics of the schema registry; called once.
      *
      * @param lookups by outcome
-     * @param cached schemas in memory
+     * @param cached the number of schemas in memory
      * @param waitedFor whether partitions wait for the registry
      */
     public void watchSchemas(Map<String, LongSupplier> lookups, IntSupplier cached, BooleanSupplier waitedFor) {
@@ -290,9 +291,9 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
     }
 
     /**
-     * The present values as text.
+     * Returns the current values as text.
      *
-     * @param wanted the media type that the reader wants; anything but OpenMetrics is Prometheus' own text format
+     * @param wanted the media type that the reader wants; any other than OpenMetrics gives Prometheus' own text format
      */
     public synchronized Scrape scrape(@Nullable String wanted) {
         long nowMs = clockMs.getAsLong();
@@ -315,7 +316,7 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
         return rejected.values().stream().mapToLong(LongAdder::sum).sum();
     }
 
-    /** Logs one line about what was rejected since the last call; none where nothing was. */
+    /** Logs one line about the signals rejected since the last call, if there are any. */
     public synchronized void logRejections() {
         long sum = 0;
         StringJoiner reasons = new StringJoiner(" ");
@@ -333,7 +334,7 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
         }
     }
 
-    /** An answer to a reader of metrics, and its media type. */
+    /** A response to a scrape, and its media type. */
     public record Scrape(String contentType, String text) {}
 
     @Override

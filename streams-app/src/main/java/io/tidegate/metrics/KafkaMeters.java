@@ -11,16 +11,16 @@ import org.apache.kafka.common.Metric;
 import org.apache.kafka.common.MetricName;
 
 /**
- * A few of the hundreds of things that Kafka Streams and its clients measure, each over all threads of the instance.
+ * A selection of the metrics of Kafka Streams and its clients, aggregated over all threads of the instance.
  *
- * <p>The sums that only grow are kept here: a thread that is replaced takes its counts with it, and a counter must not go
- * down. Not thread-safe.
+ * <p>Sums that must only grow are kept here: the counts of a replaced thread are lost, and a counter must not decrease. Not
+ * thread-safe.
  */
 final class KafkaMeters {
     private static final double MS = 1e-3;
 
     private enum Over {
-        /** The sum of what is there now. */
+        /** The sum of the current values. */
         SUM,
         /** The sum of all growth since the start. */
         GROWTH,
@@ -28,7 +28,7 @@ final class KafkaMeters {
         AVERAGE
     }
 
-    /** What is taken over. */
+    /** The selected metrics. */
     private enum Taken {
         COMMIT_AVG(Measure.COMMIT_LATENCY_AVG_MS, Over.AVERAGE, MS, MetricNames.STREAMS_COMMIT_AVG),
         COMMIT_MAX(Measure.COMMIT_LATENCY_MAX_MS, Over.MAX, MS, MetricNames.STREAMS_COMMIT_MAX),
@@ -89,7 +89,7 @@ final class KafkaMeters {
                 }
                 double value = number.doubleValue() * taken.factor;
                 if (Double.isNaN(value)) {
-                    continue; // nothing was measured yet
+                    continue; // no value yet
                 }
                 if (taken.over == Over.GROWTH) {
                     Double last = before.put(metric.getKey(), value);

@@ -1,8 +1,8 @@
 package io.tidegate.metrics;
 
 /**
- * The name of every metric, as Prometheus sees it. Each stands in {@code docs/metrics.md}; dashboards and alerts rely on
- * them, so they do not change.
+ * The name of every metric, in Prometheus' form. Each is documented in {@code docs/metrics.md}. Dashboards and alerts depend on
+ * the names, so they do not change.
  */
 public final class MetricNames {
     public static final String INSTANCE = "tidegate_instance";

@@ -10,7 +10,7 @@ import java.util.List;
 import java.util.function.Supplier;
 import org.apache.kafka.common.TopicPartition;
 
-/** How far apart the partitions of {@code signals} are read. Not thread-safe. */
+/** Metrics of how far apart the partitions of {@code signals} are read. Not thread-safe. */
 final class PartitionMeters {
     private final Supplier<List<Progress>> progress;
     private final MultiGauge skew;
@@ -19,7 +19,7 @@ final class PartitionMeters {
     PartitionMeters(MeterRegistry registry, Supplier<List<Progress>> progress, Supplier<Number> withheld) {
         this.progress = progress;
         skew = MultiGauge.builder(MetricNames.PARTITION_SKEW)
-                .description("Record time by which a partition is behind the one that is furthest ahead")
+                .description("Record time by which a partition is behind the furthest one")
                 .register(registry);
         ignored = MultiGauge.builder(MetricNames.PARTITIONS_IGNORED)
                 .description("1: this partition is behind, and the others do not wait for it")

@@ -12,8 +12,8 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongConsumer;
 
 /**
- * How far each stage is behind: in records, from the group's committed offset to the end of the log, and in time, which is
- * how long ago the last record that a task read was written, if the task has more to read.
+ * The lag of each stage: in records, from the group's committed offset to the end of the log; and in time, the age of the last
+ * record that a task read, if the task has more to read.
  *
  * <p>{@link #opened} and {@link #closed} are thread-safe, the rest is not.
  */
@@ -33,8 +33,7 @@ final class StageMeters {
             ofGroup.put(stage, new double[1]);
             ownerless.put(stage, new double[1]);
             Gauge.builder(MetricNames.GROUP_LAG_RECORDS, ofGroup.get(stage), value -> value[0])
-                    .description(
-                            "Records that the stage has not read yet, in all partitions, whichever instance owns them")
+                    .description("Records that the stage has not read yet, in the partitions of all instances")
                     .tag("stage", label)
                     .register(registry);
             Gauge.builder(MetricNames.OWNERLESS_PARTITIONS, ownerless.get(stage), value -> value[0])
@@ -71,7 +70,7 @@ final class StageMeters {
         lastMs.get(stage).remove(partition);
     }
 
-    /** @param group progress that the brokers know */
+    /** @param group the group's progress according to the brokers */
     void refresh(GroupProgress group, long nowMs) {
         for (Stage stage : Stage.values()) {
             String name = label(stage);

@@ -21,20 +21,20 @@ import java.util.function.BiFunction;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
-/** The meters that carry a tenant's name: made and removed as tenants come and go. Not thread-safe. */
+/** The meters labelled with a tenant: created and removed as tenants come and go. Not thread-safe. */
 final class TenantMeters {
     static final String TENANT = "tenant";
     static final String OTHER = "_other";
 
-    /** A value of {@code signal} that has a limit: at most 16 for each tenant that is shown. */
+    /** The label for a limited value of {@code signal}: at most 16 for each tenant shown. */
     private static final String SIGNAL = "signal";
 
-    /** A tenant's own words: one series for each tenant that is shown. */
+    /** The label for a tenant's display name: one series for each tenant shown. */
     private static final String LABEL = "label";
 
     private static final SignalUse NOTHING = new SignalUse(0, 0);
 
-    /** A count that a gauge told: an aborted transaction takes some back, which a counter must not show. */
+    /** The highest value of a gauge. An aborted transaction reverts some counts, which a counter must not show. */
     private static final class Highest {
         private long value;
     }
@@ -74,19 +74,19 @@ final class TenantMeters {
                 chosen -> chosen.config().maxSignalsPerSec());
         gauge(
                 MetricNames.TENANT_BURST_LIMIT,
-                "Signals at once",
+                "Burst in signals",
                 chosen -> chosen.config().maxSignalsPerSec() == null
                         ? null
                         : (Number) chosen.config().burst());
         gauge(
                 MetricNames.TENANT_TOKENS,
-                "Signals that the bucket would have let pass at the last decision",
+                "Level of the bucket, in signals, at the last decision",
                 chosen -> chosen.config().maxSignalsPerSec() == null ? null : (Number) chosen.tokens());
         signalLimits = MultiGauge.builder(MetricNames.TENANT_SIGNAL_RATE_LIMIT)
                 .description("Signals per second of one value of signal")
                 .register(registry);
         signalTokens = MultiGauge.builder(MetricNames.TENANT_SIGNAL_TOKENS)
-                .description("Signals of one value of signal that its bucket would have let pass at the last decision")
+                .description("Level of the bucket of one value of signal, in signals, at the last decision")
                 .register(registry);
         signalLevels = MultiGauge.builder(MetricNames.TENANT_SIGNAL_LEVEL)
                 .description(
@@ -98,46 +98,46 @@ final class TenantMeters {
                 chosen -> chosen.config().maxBytesPerSec());
         gauge(
                 MetricNames.TENANT_BYTE_BURST_LIMIT,
-                "Bytes at once",
+                "Burst in bytes",
                 chosen -> chosen.config().maxBytesPerSec() == null
                         ? null
                         : (Number) chosen.config().bytesBurst());
         gauge(
                 MetricNames.TENANT_BYTE_TOKENS,
-                "Bytes that the byte bucket would have let pass at the last decision",
+                "Level of the byte bucket, in bytes, at the last decision",
                 chosen -> chosen.config().maxBytesPerSec() == null ? null : (Number) chosen.byteTokens());
-        gauge(MetricNames.TENANT_SIGNAL_BYTES_LIMIT, "Bytes of the largest signal that can pass", chosen -> {
+        gauge(MetricNames.TENANT_SIGNAL_BYTES_LIMIT, "Size of the largest signal that can pass, in bytes", chosen -> {
             long largest = chosen.config().signalBytesLimit();
             return largest == Long.MAX_VALUE ? null : (Number) largest;
         });
         gauge(MetricNames.TENANT_ITEMS, "Distinct items in use", Use::items);
         gauge(
                 MetricNames.TENANT_ITEMS_LIMIT,
-                "Most distinct items",
+                "Limit of distinct items",
                 chosen -> chosen.config().maxItems());
         gauge(MetricNames.TENANT_USERS, "Distinct users in use", Use::users);
         gauge(
                 MetricNames.TENANT_USERS_LIMIT,
-                "Most distinct users",
+                "Limit of distinct users",
                 chosen -> chosen.config().maxUsers());
         gauge(MetricNames.TENANT_CREATORS, "Distinct creators in use", Use::creators);
         gauge(
                 MetricNames.TENANT_CREATORS_LIMIT,
-                "Most distinct creators",
+                "Limit of distinct creators",
                 chosen -> chosen.config().maxCreators());
         gauge(MetricNames.TENANT_ENTITIES, "Distinct entities in use", Use::entities);
         gauge(
                 MetricNames.TENANT_ENTITIES_LIMIT,
-                "Most distinct entities",
+                "Limit of distinct entities",
                 chosen -> chosen.config().maxEntities());
         gauge(
                 MetricNames.TENANT_PERIOD_USED,
-                "Percent of the limit of an hour, a day or a month that is used most",
+                "Percentage used of the most used limit of an hour, a day or a month",
                 chosen -> chosen.config().periods().isEmpty() ? null : (Number) chosen.periodPercent());
         gauge(MetricNames.TENANT_STORAGE, "Bytes of sealed WAL segments", Use::sealedBytes);
         gauge(
                 MetricNames.TENANT_STORAGE_LIMIT,
-                "Most bytes of sealed WAL segments",
+                "Limit of bytes of sealed WAL segments",
                 chosen -> chosen.config().maxStorageBytes());
     }
 
@@ -145,7 +145,7 @@ final class TenantMeters {
         gauges.put(MultiGauge.builder(name).description(description).register(registry), value);
     }
 
-    /** Makes the meters those of the tenants that are to be seen now. */
+    /** Updates the meters to the tenants that are shown now. */
     void refresh(long nowMs) {
         rejections.turn(nowMs);
         refreshRejected(rejections.visible(nowMs));
@@ -168,13 +168,13 @@ final class TenantMeters {
                 true);
         refreshCounters(
                 MetricNames.TENANT_ACCEPTED,
-                "Signals accepted since the tenant's first, as the last commit but one knew them",
+                "Signals accepted since the tenant's first, as of the last commit but one",
                 accepted,
                 chosen,
                 Use::accepted);
         refreshCounters(
                 MetricNames.TENANT_ACCEPTED_BYTES,
-                "Bytes of accepted signals' values since the tenant's first, as the last commit but one knew them",
+                "Bytes of accepted signals' values since the tenant's first, as of the last commit but one",
                 acceptedBytes,
                 chosen,
                 Use::acceptedBytes);

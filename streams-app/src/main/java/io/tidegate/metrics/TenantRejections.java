@@ -13,19 +13,18 @@ import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Rejections by tenant and reason, with at most {@code tenantsMax} tenants counted by name and all others together.
+ * Rejections by tenant and reason. At most {@code tenantsMax} tenants have their own label; all others are counted together.
  *
- * <p>A counter that Prometheus reads must never go down, and what it once counted must not be counted again under another
- * label. So each rejection is counted in exactly one place, the one in force when it happens, and no count is ever moved:
- * a tenant that gets a name begins with what it is rejected from then on, and what it was rejected before stays in {@link
- * #other}. A tenant that loses its name stops counting; its series stays to be seen for {@link #LEAVING_MS}, so that
- * every scraper has read its last value, and is not shown after that. Its counts are kept for {@link #RESERVE_MS}: if it gets
- * a name again within that, its series goes on from where it was. So the sum over all series is the number of all
- * rejections, and {@code rate()} is right for each.
+ * <p>A counter that Prometheus reads must never decrease, and a rejection must not be counted again under another label. So
+ * each rejection is counted in exactly one place, the one valid when it happens, and no count is ever moved. A tenant that gets
+ * a label is counted there from then on, and its earlier rejections stay in {@link #other}. A tenant that loses its label is no
+ * longer counted there. Its series stays visible for {@link #LEAVING_MS}, so that every scraper has read its last value, and is
+ * hidden after that. Its counts are kept for {@link #RESERVE_MS}: if it gets a label again within that time, its series
+ * continues. So the sum over all series is the number of all rejections, and {@code rate()} is correct for each.
  *
- * <p>The most rejected tenants get a label of their own, ranked again in each {@linkplain #turn turn} by the rejections of the
- * last one. A tenant takes another's label only if it had more than twice as many rejections, so that labels do not flap. The
- * state of tenants without a label is bounded by {@link #CANDIDATES_MAX}, even if a client invents ids.
+ * <p>The most rejected tenants get their own label, ranked again in each {@linkplain #turn turn} by the rejections of the last
+ * one. A tenant takes another's label only if it had more than twice as many rejections, so that labels do not flap. The state
+ * of tenants without a label is bounded by {@link #CANDIDATES_MAX}, even if a client invents ids.
  *
  * <p>Thread-safe. {@link #rejected} takes no lock and allocates only at a tenant's first rejection in a turn.
  */
@@ -35,12 +34,15 @@ final class TenantRejections {
     static final long TURN_MS = 60_000;
     static final int CANDIDATES_MAX = 10_000;
 
-    /** How many tenants' counts are kept for each name; where they are all younger than a day nobody loses a name. */
+    /**
+     * The number of former tenants whose counts are kept, per label. If all of them are less than a day old, no tenant loses
+     * its label.
+     */
     private static final int RESERVES_A_NAME = 20;
 
     private static final Reason[] REASONS = Reason.values();
 
-    /** What was rejected of one tenant, or of all that have no name. */
+    /** The rejections of one tenant, or of all tenants without a label. */
     static final class Counts {
         private final LongAdder[] byReason = new LongAdder[REASONS.length];
         private long sumAtTurn;
@@ -77,16 +79,16 @@ final class TenantRejections {
     private final Map<TenantId, Counts> named = new ConcurrentHashMap<>();
     private final Counts other = new Counts();
 
-    /** Rejections of tenants without a name in this turn. */
+    /** Rejections in this turn of tenants without a label. */
     private volatile Map<TenantId, LongAdder> candidates = new ConcurrentHashMap<>();
 
-    /** Tenants that had a name, the longest gone first; guarded by this. */
+    /** Tenants that had a label, in the order in which they lost it; guarded by this. */
     private final LinkedHashMap<TenantId, Counts> reserve = new LinkedHashMap<>();
 
     private volatile int foldedLastTurn;
     private long turnedMs;
 
-    /** @param tenantsMax tenants that have a name at the same time */
+    /** @param tenantsMax the number of tenants that have a label at the same time */
     TenantRejections(int tenantsMax, long nowMs) {
         this.tenantsMax = tenantsMax;
         this.turnedMs = nowMs;
@@ -112,7 +114,7 @@ final class TenantRejections {
         }
     }
 
-    /** A signal was rejected that refers to its tenant by a name that no tenant has: it counts for nobody. */
+    /** Counts a rejected signal that refers to its tenant by an unknown name: it belongs to no tenant. */
     void rejectedUnknownName() {
         other.add(Reason.TENANT_UNKNOWN);
     }
@@ -133,7 +135,10 @@ final class TenantRejections {
         return counts;
     }
 
-    /** Takes the name of a deleted tenant away, free or not: its series goes like that of any tenant that lost its name. */
+    /**
+     * Takes the label from a deleted tenant, even if no other tenant needs it. Its series disappears like that of any tenant
+     * that lost its label.
+     */
     synchronized void deleted(TenantId tenant, long nowMs) {
         Counts counts = named.remove(tenant);
         if (counts != null && leaving(nowMs) < tenantsMax && reserve.size() < RESERVES_A_NAME * tenantsMax) {
@@ -150,12 +155,15 @@ final class TenantRejections {
         return other;
     }
 
-    /** Tenants that were rejected without a name in the last whole turn or in this one; counted up to a bound. */
+    /**
+     * Returns the number of tenants that were rejected without a label in the last whole turn or in this one; counted up to a
+     * bound.
+     */
     int folded() {
         return Math.max(foldedLastTurn, candidates.size());
     }
 
-    /** The counts that are to be seen at a time: of tenants with a name, and of those that lost it a short while ago. */
+    /** Returns the visible counts: of tenants with a label, and of those that lost it recently. */
     synchronized Map<TenantId, Counts> visible(long nowMs) {
         Map<TenantId, Counts> visible = new HashMap<>(named);
         reserve.forEach((tenant, counts) -> {
@@ -163,7 +171,7 @@ final class TenantRejections {
                 visible.put(tenant, counts);
             }
         });
-        return visible; // at most twice as many as have a name
+        return visible; // at most twice the number of labels
     }
 
     /** Reassigns the labels if the last turn was long enough ago. */

@@ -19,19 +19,18 @@ import java.util.function.LongSupplier;
 import java.util.function.Predicate;
 
 /**
- * How much of their quotas tenants use: of at most {@code tenantsMax}, those that are rejected most and then those that
- * are nearest to a limit.
+ * The use of quotas by at most {@code tenantsMax} tenants: first the most rejected ones, then those nearest to a limit.
  *
- * <p>Each task tells from time to time of all its tenants, and the choice is made on its thread; so a decision costs
- * nothing for it. Thread-safe.
+ * <p>Each task reports all its tenants from time to time, and the selection runs on the task's thread. So a decision costs
+ * nothing more. Thread-safe.
  */
 final class TenantUse {
     /**
-     * One tenant's use at a time.
+     * One tenant's use at one time.
      *
-     * @param signals by the type, of those that have a limit
-     * @param periodPercent what is used of the limits of periods, of the one that is used most
-     * @param nearness the part of a quota that is used, of the quota that is used most; -1 where it has none
+     * @param signals by type, for types that have a limit
+     * @param periodPercent the percentage used of the most used period limit
+     * @param nearness the used part of the most used quota; -1 if the tenant has none
      */
     record Use(
             TenantId tenant,
@@ -74,7 +73,7 @@ final class TenantUse {
     }
 
     /**
-     * What is used of the limit of one value of {@code signal}.
+     * The use of the limit of one value of {@code signal}.
      *
      * @param levelPercent the level that the sustained rate has reached: 0, 80, 90 or 100
      */
@@ -94,7 +93,7 @@ final class TenantUse {
         return uses;
     }
 
-    /** What one task reported last. */
+    /** The last report of one task. */
     private record TaskReport(List<Use> uses, int tenants, long historyBytes) {}
 
     private static final double PERCENT = 100;
@@ -105,7 +104,7 @@ final class TenantUse {
     private final Predicate<TenantId> rejectedMost;
     private final Map<Integer, TaskReport> byPartition = new ConcurrentHashMap<>();
 
-    /** @param clockMs the wall clock: a period that is over is not used any more, also if no signal says so */
+    /** @param clockMs the wall clock: when a period ends, its use becomes 0, even without a signal */
     TenantUse(int tenantsMax, Predicate<TenantId> rejectedMost, LongSupplier clockMs) {
         this.clockMs = clockMs;
         this.tenantsMax = tenantsMax;
@@ -139,7 +138,7 @@ final class TenantUse {
         };
     }
 
-    /** The part of the entities, of the storage or of a period that is used. A rate shows in the rejections. */
+    /** Returns the used part of the entities, the storage or a period. Use of a rate is visible in the rejections. */
     private static double nearness(TenantConfig config, TenantUsage usage, long nowMs) {
         double nearness = -1;
         if (config.maxEntities() != null) {
@@ -176,7 +175,7 @@ final class TenantUse {
         byPartition.remove(partition);
     }
 
-    /** Those of all tasks together, by tenant. */
+    /** Returns the selected uses of all tasks, by tenant. */
     Map<TenantId, Use> chosen() {
         List<Use> all = new ArrayList<>();
         byPartition.values().forEach(report -> all.addAll(report.uses()));
@@ -188,12 +187,12 @@ final class TenantUse {
         return chosen;
     }
 
-    /** The memory of all tenants' histories. */
+    /** Returns the memory of all tenants' histories. */
     long historyBytes() {
         return byPartition.values().stream().mapToLong(TaskReport::historyBytes).sum();
     }
 
-    /** Tenants that were told of and are not among the chosen. */
+    /** Returns the number of reported tenants that are not selected. */
     int folded() {
         int tenants =
                 byPartition.values().stream().mapToInt(TaskReport::tenants).sum();

@@ -1,4 +1,4 @@
-/** What an instance measures, as Prometheus reads it. Start at {@link io.tidegate.metrics.InstanceMetrics}. */
+/** The metrics of an instance, in Prometheus' form. Start at {@link io.tidegate.metrics.InstanceMetrics}. */
 @NullMarked
 package io.tidegate.metrics;
 

@@ -10,11 +10,11 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Flow;
 import org.jspecify.annotations.Nullable;
 
-/** The body of one response, up to {@link #BYTES_MAX}: what answers need not be the registry. */
+/** The body of one response, up to {@link #BYTES_MAX}: the responding server need not be the registry. */
 final class LimitedBody implements BodySubscriber<byte[]> {
     static final int BYTES_MAX = 4 * 1024 * 1024;
 
-    /** An answer of the registry itself is too large. */
+    /** Thrown if an answer of the registry itself is too large. */
     static final class TooLargeException extends IOException {}
 
     private final boolean isOfRegistry;
@@ -22,7 +22,7 @@ final class LimitedBody implements BodySubscriber<byte[]> {
     private final CompletableFuture<byte[]> whole = new CompletableFuture<>();
     private Flow.@Nullable Subscription subscription;
 
-    /** @param isOfRegistry whether status and type are those of a schema, so that not something else answered */
+    /** @param isOfRegistry whether status and content type are those of a schema, so that no other server answered */
     LimitedBody(boolean isOfRegistry) {
         this.isOfRegistry = isOfRegistry;
     }
@@ -47,7 +47,7 @@ final class LimitedBody implements BodySubscriber<byte[]> {
         }
         if (bytes.size() > BYTES_MAX && !whole.isDone()) {
             whole.completeExceptionally(
-                    isOfRegistry ? new TooLargeException() : new IOException("the answer is too large"));
+                    isOfRegistry ? new TooLargeException() : new IOException("sent an answer that is too large"));
             if (subscription != null) {
                 subscription.cancel();
             }

@@ -34,12 +34,12 @@ import org.apache.avro.NameValidator;
 import org.apache.avro.Schema;
 
 /**
- * Looks schemas up in a registry with the HTTP contract of Confluent's: {@code GET /schemas/ids/ID}, and {@code GET
- * /subjects/SUBJECT/versions/VERSION} for schemas that others refer to.
+ * Looks schemas up in a registry with Confluent's HTTP contract: {@code GET /schemas/ids/ID}, and {@code GET
+ * /subjects/SUBJECT/versions/VERSION} for referenced schemas.
  *
- * <p>A schema counts as unknown only if the registry itself says so, with its own error code: a 404 without one comes from a
- * proxy, or from a wrong address, and all that is not an answer of the contract means that the registry is unavailable. A lookup
- * ends within the timeout, however many addresses and references there are. Thread-safe.
+ * <p>A schema counts as unknown only if the registry itself reports it, with its own error code. A 404 without one comes from a
+ * proxy or from a wrong address. Any answer outside the contract means that the registry is unavailable. A lookup ends within
+ * the timeout, whatever the number of addresses and references. Thread-safe.
  */
 final class RegistryClient {
     private static final int OK = 200;
@@ -50,10 +50,10 @@ final class RegistryClient {
     /** The first three digits of a registry's error codes are the HTTP status. */
     private static final int CODE_OF_STATUS = 100;
 
-    /** Schemas that one refers to, also indirectly. */
+    /** The maximum number of schemas that one refers to, directly or indirectly. */
     private static final int REFERENCES_MAX = 100;
 
-    /** Objects and arrays inside one another in a schema. */
+    /** The maximum nesting of objects and arrays in a schema. */
     private static final int NESTING_MAX = 400;
 
     private static final JsonMapper JSON = new JsonMapper(JsonFactory.builder()
@@ -64,13 +64,13 @@ final class RegistryClient {
     private final SchemaRegistrySettings settings;
     private final HttpClient client;
 
-    /** @throws SettingsException if a file that the settings name cannot be used */
+    /** @throws SettingsException if a file in the settings cannot be used */
     RegistryClient(SchemaRegistrySettings settings) {
         this.settings = settings;
         HttpClient.Builder builder = HttpClient.newBuilder()
                 .connectTimeout(settings.timeout())
                 .version(HttpClient.Version.HTTP_1_1)
-                // Credentials go to the configured addresses only.
+                // Send credentials to the configured addresses only.
                 .followRedirects(HttpClient.Redirect.NEVER);
         if (settings.caFile() != null) {
             builder.sslContext(TrustedCertificates.trusting(settings.caFile()));
@@ -89,14 +89,14 @@ final class RegistryClient {
     private sealed interface Answer {
         record Body(JsonNode json) implements Answer {}
 
-        /** It has no such schema. */
+        /** The registry has no such schema. */
         record Missing() implements Answer {}
 
-        /** It has one, and it is larger than {@link LimitedBody#BYTES_MAX}. */
+        /** The schema is larger than {@link LimitedBody#BYTES_MAX}. */
         record TooLarge() implements Answer {}
     }
 
-    /** A schema that cannot be read, whenever it is looked up. */
+    /** A schema that cannot be used, and never will be. */
     private static final class UnusableException extends Exception {
         UnusableException(String why) {
             super(why);
@@ -151,15 +151,15 @@ final class RegistryClient {
         }
         String text = found.path("schema").asText();
         try {
-            var unused = JSON.readTree(text); // bounds its nesting
+            var unused = JSON.readTree(text); // checks its nesting
             return parser.parse(text);
         } catch (JsonProcessingException | RuntimeException e) {
-            // Avro throws all kinds of them, also for a name that is nowhere defined.
+            // Avro throws various exceptions, also for an undefined name.
             throw new UnusableException("has a schema that Avro cannot read");
         }
     }
 
-    /** Asks one address after the other; each has its share of the time that is left. */
+    /** Tries the addresses one by one; each has its share of the remaining time. */
     private Answer get(String path, long endNanos) throws InterruptedException {
         List<URI> urls = settings.urls();
         String failure = "";
@@ -174,7 +174,10 @@ final class RegistryClient {
         throw new SchemaUnavailableException(failure);
     }
 
-    /** @throws IOException if it does not answer by the contract; the end of a sentence that begins with the registry */
+    /**
+     * @throws IOException if the registry does not answer by the contract; the message completes a sentence whose subject is
+     *     the registry
+     */
     private Answer get(URI url, String path, long withinNanos) throws IOException, InterruptedException {
         Duration within = Duration.ofNanos(Math.max(withinNanos, 1));
         HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(base(url) + path))
@@ -234,7 +237,7 @@ final class RegistryClient {
         try {
             json = JSON.readTree(body);
         } catch (IOException e) {
-            // no answer of a registry
+            // not an answer of a registry
         }
         if (status == NOT_FOUND && json != null && json.path("error_code").asInt() / CODE_OF_STATUS == NOT_FOUND) {
             return new Answer.Missing();
@@ -251,7 +254,7 @@ final class RegistryClient {
         return text.endsWith("/") ? text.substring(0, text.length() - 1) : text;
     }
 
-    /** Read again each time, so that a new password needs no restart. */
+    /** Reads the credentials again for each request, so that a new password needs no restart. */
     private String credentials() throws IOException {
         String text;
         try {

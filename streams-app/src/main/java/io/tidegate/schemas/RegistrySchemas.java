@@ -11,13 +11,13 @@ import java.util.concurrent.atomic.LongAdder;
 import java.util.function.LongSupplier;
 
 /**
- * The schemas of a registry, of which the most recently used ones are kept.
+ * The schemas of a registry, with a cache of the most recently used ones.
  *
- * <p>An id never changes its meaning, so a schema is kept as long as there is room. That an id is unknown is kept too, but it is
- * looked up again {@link #UNUSABLE_NANOS} later: the schema may have been registered meanwhile. Thread-safe.
+ * <p>An id never changes its meaning, so a schema is cached as long as there is room. An unknown id is cached too, but looked
+ * up again after {@link #UNUSABLE_NANOS}: the schema may have been registered in the meantime. Thread-safe.
  */
 public final class RegistrySchemas implements WriterSchemas {
-    /** Ids that stand for no schema. Producers can invent them, so they do not displace schemas. */
+    /** The maximum number of cached ids without a schema. Producers can invent them, so they do not displace schemas. */
     private static final int UNUSABLE_MAX = 10_000;
 
     static final long UNUSABLE_NANOS = TimeUnit.SECONDS.toNanos(30);
@@ -55,18 +55,18 @@ public final class RegistrySchemas implements WriterSchemas {
         this.nanos = nanos;
     }
 
-    /** The schemas of the registry that the settings name. */
+    /** Returns the schemas of the registry in the settings. */
     public static RegistrySchemas of(SchemaRegistrySettings settings) {
         return new RegistrySchemas(settings, System::nanoTime);
     }
 
-    /** What reads signals in the format of a deployment: with its schema registry if it has one. */
+    /** Returns the schemas for the signal format of a deployment: those of its schema registry, if it has one. */
     public static WriterSchemas in(Settings settings) {
         SchemaRegistrySettings registry = settings.schemaRegistry();
         return registry == null ? WriterSchemas.NONE : of(registry);
     }
 
-    /** Asks the registry unless the schema is kept; ends within {@code schema.registry.timeout.ms}. */
+    /** Queries the registry unless the schema is cached; ends within {@code schema.registry.timeout.ms}. */
     @Override
     public SchemaLookup of(int id) {
         synchronized (this) {
@@ -87,9 +87,9 @@ public final class RegistrySchemas implements WriterSchemas {
         }
     }
 
-    /** Whether {@link #of} answers at once, and as the registry would now. */
+    /** Returns whether {@link #of} answers at once, and as the registry would now. */
     synchronized boolean isKnown(int id) {
-        if (usable.get(id) != null) { // and so is used
+        if (usable.get(id) != null) { // marks it as used
             return true;
         }
         Dated none = unusable.get(id);
@@ -97,7 +97,7 @@ public final class RegistrySchemas implements WriterSchemas {
     }
 
     /**
-     * Asks the registry.
+     * Queries the registry.
      *
      * @throws SchemaUnavailableException if it does not answer
      */
@@ -123,20 +123,20 @@ public final class RegistrySchemas implements WriterSchemas {
     }
 
     /**
-     * Asks for an id that no registry has given to a schema yet.
+     * Checks the registry with an id that no registry has assigned yet.
      *
-     * @throws SchemaUnavailableException if the registry does not answer as one does
+     * @throws SchemaUnavailableException if the registry does not answer correctly
      */
     public void requireAnswer() {
         var unused = of(Integer.MAX_VALUE);
     }
 
-    /** How many schemas are kept. */
+    /** Returns the number of cached schemas. */
     public synchronized int size() {
         return usable.size();
     }
 
-    /** Lookups by outcome: {@code found}, {@code unknown}, {@code failed}. */
+    /** Returns the lookups by outcome: {@code found}, {@code unknown}, {@code failed}. */
     public Map<String, LongSupplier> lookups() {
         return Map.of("found", found::sum, "unknown", unknown::sum, "failed", failed::sum);
     }

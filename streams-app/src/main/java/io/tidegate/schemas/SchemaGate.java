@@ -17,25 +17,25 @@ import org.slf4j.LoggerFactory;
 /**
  * Looks schemas up before the signals that need them are processed.
  *
- * <p>Consumers ask whether a value {@linkplain #isReady can be read}, and withhold its record and the partition behind it until
- * it can. Lookups run on threads of their own. So no stream thread waits for a registry: it keeps polling and committing, it
- * reads the other partitions, and no transaction stays open. While the registry does not answer, each schema is asked for
- * again after a pause that grows to {@link #PAUSE_MAX_NANOS}. Thread-safe.
+ * <p>Consumers check whether a value {@linkplain #isReady can be read}, and withhold its record and the later ones of the
+ * partition until it can. Lookups run on separate threads. So no stream thread waits for a registry: it keeps polling and
+ * committing and reads the other partitions, and no transaction stays open. While the registry does not answer, each lookup is
+ * repeated after a pause that grows to {@link #PAUSE_MAX_NANOS}. Thread-safe.
  */
 public final class SchemaGate implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(SchemaGate.class);
 
-    /** Lookups at a time. */
+    /** Concurrent lookups. */
     private static final int THREADS = 4;
 
-    /** Ids that are being looked up, or could not be; further ones wait until there is room. */
+    /** Ids that are being looked up, or whose lookup failed; further ones wait until there is room. */
     private static final int IDS_MAX = 256;
 
     private static final long PAUSE_MIN_NANOS = TimeUnit.MILLISECONDS.toNanos(200);
     static final long PAUSE_MAX_NANOS = TimeUnit.SECONDS.toNanos(5);
     private static final long LOG_EVERY_NANOS = TimeUnit.MINUTES.toNanos(1);
 
-    /** An id that nobody has asked for in this time is not waited for any more: its partition is read elsewhere. */
+    /** An id that was not requested for this long is abandoned: another instance reads its partition. */
     private static final long ABANDONED_NANOS = TimeUnit.SECONDS.toNanos(30);
 
     private final RegistrySchemas schemas;
@@ -46,7 +46,7 @@ public final class SchemaGate implements AutoCloseable {
     private long loggedNanos;
     private boolean isLogged;
 
-    /** A schema that could not be looked up. */
+    /** A failed lookup. */
     private static final class Failure {
         private String why = "";
         private long pauseNanos = PAUSE_MIN_NANOS;
@@ -54,7 +54,7 @@ public final class SchemaGate implements AutoCloseable {
         private long wantedNanos;
     }
 
-    /** Looks up in {@code schemas}. */
+    /** Creates a gate that looks up in {@code schemas}. */
     public SchemaGate(RegistrySchemas schemas) {
         this(schemas, System::nanoTime);
     }
@@ -72,8 +72,8 @@ public final class SchemaGate implements AutoCloseable {
     }
 
     /**
-     * Whether a value can be read now, or needs no schema to be judged. If not, its schema is looked up, or will be when this is
-     * asked again. Returns at once.
+     * Returns whether a value can be read now, or needs no schema to be judged. If not, its schema is looked up, now or at a
+     * later call. Returns at once.
      */
     public boolean isReady(byte @Nullable [] value) {
         long id = AvroReader.schemaId(value);
@@ -113,7 +113,7 @@ public final class SchemaGate implements AutoCloseable {
         } catch (RuntimeException | StackOverflowError e) {
             LOG.error("looking up a schema failed schema_id={}", id, e);
         } finally {
-            ended(id, why); // whatever happened, it is asked for again
+            ended(id, why); // in any case, the lookup is repeated
         }
     }
 
@@ -155,7 +155,7 @@ public final class SchemaGate implements AutoCloseable {
         failures.values().removeIf(failure -> nowNanos - failure.wantedNanos >= ABANDONED_NANOS);
     }
 
-    /** Why partitions wait; null if none does. */
+    /** Returns why partitions wait; null if none does. */
     public synchronized @Nullable String waitsFor() {
         forgetAbandoned(nanos.getAsLong());
         return failures.values().stream()
@@ -164,7 +164,7 @@ public final class SchemaGate implements AutoCloseable {
                 .orElse(null);
     }
 
-    /** Ids that are being looked up. */
+    /** Returns the number of ids that are being looked up. */
     synchronized int pending() {
         return pending.size();
     }

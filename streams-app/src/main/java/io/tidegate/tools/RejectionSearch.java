@@ -71,9 +71,8 @@ public final class RejectionSearch {
             String text) {
         public Query {
             if (text.length() > TEXT_CHARS_MAX) {
-                throw new IllegalArgumentException(
-                        "the text to search for has %2$d characters, at most %1$d are allowed"
-                                .formatted(TEXT_CHARS_MAX, text.length()));
+                throw new IllegalArgumentException("the text to search for must have at most %d characters, it has %d"
+                        .formatted(TEXT_CHARS_MAX, text.length()));
             }
             text = text.toLowerCase(Locale.ROOT);
         }

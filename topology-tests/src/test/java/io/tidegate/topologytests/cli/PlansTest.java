@@ -109,7 +109,7 @@ final class PlansTest {
         run(0, "tenants", "unset", "42", "--plan");
         run(0, "tenants", "rm", "43");
         run(0, "plans", "rm", "pro");
-        assertThat(run(1, "plans", "get", "pro").err()).contains("there is no plan 'pro'");
+        assertThat(run(1, "plans", "get", "pro").err()).contains("plan 'pro' does not exist");
     }
 
     @Test
@@ -193,9 +193,9 @@ final class PlansTest {
         assertThat(run(2, "tenants", "set", "50", "--plan", "no plan").err()).contains("is not a name of a plan");
         assertThat(run(2, "plans", "set", "bad", "--items", "-1").err()).contains("max_items = -1 is outside");
         assertThat(run(2, "plans", "set", "a/b", "--items", "1").err()).contains("is not a name of a plan");
-        assertThat(run(2, "plans", "set", "bad").err()).contains("name what to set");
+        assertThat(run(2, "plans", "set", "bad").err()).contains("give at least one option to set");
         run(1, "tenants", "get", "50");
         run(1, "plans", "get", "bad");
-        assertThat(run(1, "plans", "rm", "bad").err()).contains("there is no plan 'bad'");
+        assertThat(run(1, "plans", "rm", "bad").err()).contains("plan 'bad' does not exist");
     }
 }
