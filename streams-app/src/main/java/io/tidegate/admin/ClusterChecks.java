@@ -223,7 +223,7 @@ public final class ClusterChecks {
         }
     }
 
-    /** Without committed offsets, a group starts at the beginning and would decide every signal a second time. */
+    /** Requires committed offsets: without them, a group starts at the beginning and would decide every signal a second time. */
     private void requireOffsets(List<String> topics, Map<TopicPartition, Long> committed, Set<String> recreated) {
         if (committed.keySet().stream().anyMatch(partition -> topics.contains(partition.topic()))) {
             return;

@@ -186,7 +186,7 @@ public final class ConfigWriter implements AutoCloseable {
     /** Returns the newest record of a tenant or a plan. */
     public synchronized Current current(ConfigKey key) {
         try {
-            return currents(Set.of(key)).getOrDefault(key, Current.NONE);
+            return currentRecords(Set.of(key)).getOrDefault(key, Current.NONE);
         } catch (KafkaException e) {
             close();
             throw new AdminException(
@@ -195,8 +195,8 @@ public final class ConfigWriter implements AutoCloseable {
     }
 
     private Map<ConfigKey, Outcome> attempt(Map<ConfigKey, ConfigEdit> edits, String by) {
-        KafkaProducer<byte[], byte[]> writing = fencing();
-        Map<ConfigKey, Current> currents = currents(edits.keySet());
+        KafkaProducer<byte[], byte[]> writing = fencingProducer();
+        Map<ConfigKey, Current> currentRecords = currentRecords(edits.keySet());
         if (inDoubt != null && inDoubtSeen) {
             // The failed commit did happen: its records are among the committed ones.
             Map<ConfigKey, Outcome> happened = inDoubt;
@@ -209,7 +209,7 @@ public final class ConfigWriter implements AutoCloseable {
         Map<ConfigKey, Written> changed = new TreeMap<>();
         Map<String, TenantConfig> existing = rules.plans().plans();
         for (Map.Entry<ConfigKey, ConfigEdit> edit : new TreeMap<>(edits).entrySet()) {
-            ConfigEdit.Before before = before(edit.getKey(), currents, existing);
+            ConfigEdit.Before before = before(edit.getKey(), currentRecords, existing);
             ConfigEdit.Result result = edit.getValue().apply(before);
             if (result instanceof ConfigEdit.Reject reject) {
                 rejected.put(edit.getKey(), new Rejected(reject.rejection()));
@@ -228,13 +228,13 @@ public final class ConfigWriter implements AutoCloseable {
     }
 
     private ConfigEdit.Before before(
-            ConfigKey key, Map<ConfigKey, Current> currents, Map<String, TenantConfig> existing) {
+            ConfigKey key, Map<ConfigKey, Current> currentRecords, Map<String, TenantConfig> existing) {
         TenantId tenant = key instanceof ConfigKey.OfTenant one ? one.tenant() : null;
         int own = tenant != null && configured.contains(tenant) ? 1 : 0;
         int alsoDefault = (tenant == null || !tenant.isDefault()) && configured.contains(TenantId.DEFAULT) ? 1 : 0;
         return new ConfigEdit.Before(
                 key,
-                currents.getOrDefault(key, Current.NONE),
+                currentRecords.getOrDefault(key, Current.NONE),
                 ofDefault,
                 configured.size() > own + alsoDefault,
                 existing,
@@ -303,8 +303,8 @@ public final class ConfigWriter implements AutoCloseable {
     }
 
     /**
-     * A commit is acknowledged before readers of committed records see it. Waits until the next reader, here or on another
-     * instance, sees it.
+     * Waits until the next reader, here or on another instance, sees the commit: it is acknowledged before readers of committed
+     * records see it.
      */
     private void awaitVisible() {
         TopicPartition partition = new TopicPartition(topic, 0);
@@ -342,7 +342,7 @@ public final class ConfigWriter implements AutoCloseable {
     }
 
     /** Returns the producer that has the transactional id, or had it last. */
-    private KafkaProducer<byte[], byte[]> fencing() {
+    private KafkaProducer<byte[], byte[]> fencingProducer() {
         if (producer != null) {
             return producer;
         }
@@ -368,7 +368,7 @@ public final class ConfigWriter implements AutoCloseable {
     }
 
     /** Reads to the end, and returns the newest records of some keys; keys without a record are absent. */
-    private Map<ConfigKey, Current> currents(Set<ConfigKey> wanted) {
+    private Map<ConfigKey, Current> currentRecords(Set<ConfigKey> wanted) {
         KafkaConsumer<byte[], byte[]> reading = reading();
         Map<ConfigKey, Current> found = new HashMap<>();
         readToEnd(reading, wanted, found);
@@ -450,7 +450,7 @@ public final class ConfigWriter implements AutoCloseable {
                 return Current.NONE;
             }
         }
-        throw new TimeoutException("the record at %s offset %d did not come within %d s"
+        throw new TimeoutException("the record at %s offset %d did not arrive within %d s"
                 .formatted(topic, offset, READ_WITHIN.toSeconds()));
     }
 

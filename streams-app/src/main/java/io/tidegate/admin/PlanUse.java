@@ -74,12 +74,12 @@ final class PlanUse {
      */
     Map<ConfigKey, Rejection> violations(Map<ConfigKey, @Nullable TenantConfig> changes) {
         Map<ConfigKey, Rejection> violations = new TreeMap<>();
-        Map<String, TenantConfig> plansThen = new TreeMap<>(plans);
-        Map<TenantId, String> usersThen = new HashMap<>();
-        changes.forEach((key, config) -> apply(plansThen, usersThen, key, config));
+        Map<String, TenantConfig> plansAfter = new TreeMap<>(plans);
+        Map<TenantId, String> usersAfter = new HashMap<>();
+        changes.forEach((key, config) -> apply(plansAfter, usersAfter, key, config));
         boolean removes = changes.entrySet().stream()
                 .anyMatch(change -> change.getKey() instanceof ConfigKey.OfPlan && change.getValue() == null);
-        Map<String, Use> uses = removes ? usesThen(changes.keySet(), usersThen) : Map.of();
+        Map<String, Use> uses = removes ? usesAfter(changes.keySet(), usersAfter) : Map.of();
         changes.forEach((key, config) -> {
             if (key instanceof ConfigKey.OfPlan plan) {
                 Use use = config == null ? uses.get(plan.name()) : null;
@@ -95,21 +95,21 @@ final class PlanUse {
                                                     use.count() == 1 ? "tenant" : "tenants",
                                                     use.first()),
                                     null));
-                } else if (plansThen.size() > Math.max(PLANS_MAX, plans.size())) {
+                } else if (plansAfter.size() > Math.max(PLANS_MAX, plans.size())) {
                     violations.put(
                             key,
                             new Rejection(
                                     Kind.INVALID_CONFIG,
                                     "%s: there would be %d plans, the limit is %d"
-                                            .formatted(key, plansThen.size(), PLANS_MAX),
+                                            .formatted(key, plansAfter.size(), PLANS_MAX),
                                     null));
                 }
-            } else if (config != null && config.plan() != null && !plansThen.containsKey(config.plan())) {
+            } else if (config != null && config.plan() != null && !plansAfter.containsKey(config.plan())) {
                 violations.put(
                         key,
                         new Rejection(
                                 Kind.INVALID_CONFIG,
-                                "plan: '%s' does not exist; %s".formatted(config.plan(), existing(plansThen)),
+                                "plan: '%s' does not exist; %s".formatted(config.plan(), existing(plansAfter)),
                                 null));
             }
         });
@@ -133,14 +133,14 @@ final class PlanUse {
     }
 
     /** Returns the use of each plan after the changes. */
-    private Map<String, Use> usesThen(Set<ConfigKey> changed, Map<TenantId, String> usersThen) {
+    private Map<String, Use> usesAfter(Set<ConfigKey> changed, Map<TenantId, String> usersAfter) {
         Map<String, Use> uses = new HashMap<>();
         users.forEach((tenant, plan) -> {
             if (!changed.contains(ConfigKey.of(tenant))) {
                 count(uses, tenant, plan);
             }
         });
-        usersThen.forEach((tenant, plan) -> count(uses, tenant, plan));
+        usersAfter.forEach((tenant, plan) -> count(uses, tenant, plan));
         return uses;
     }
 

@@ -53,7 +53,7 @@ public final class RecordJson {
         }
     }
 
-    /** The text of these bytes; null if they are not UTF-8. */
+    /** Returns the text of these bytes; null if they are not UTF-8. */
     public static @Nullable String utf8(byte[] bytes) {
         try {
             return StandardCharsets.UTF_8

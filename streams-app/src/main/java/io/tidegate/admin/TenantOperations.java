@@ -61,7 +61,7 @@ public final class TenantOperations implements AutoCloseable {
             this(name, precondition, false);
         }
 
-        /** A caller that sets no condition. */
+        /** Returns a caller without a condition. */
         public static Caller of(String name) {
             return new Caller(name, current -> null);
         }

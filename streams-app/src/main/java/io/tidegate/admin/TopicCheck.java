@@ -132,7 +132,7 @@ final class TopicCheck {
         throw new IllegalStateException("no check for " + rule.demand());
     }
 
-    /** With LogAppendTime, the broker sets the time of a record, so no limit on times rejects it. */
+    /** Returns whether a rule holds by itself: with LogAppendTime, the broker sets record times, so no limit on times rejects any. */
     private static boolean isImplied(TopicState topic, String property, String wanted) {
         return Set.of(
                                 TopicConfig.MESSAGE_TIMESTAMP_BEFORE_MAX_MS_CONFIG,

@@ -123,7 +123,7 @@ public final class TopicPlan {
     }
 
     /**
-     * A signal keeps its time along the way, and so do the reports about it. Brokers delete by that time: a record about a
+     * Returns the retention of a topic whose records keep the time of their signals. Brokers delete by that time: a record about a
      * signal that waited in the ingress topic for days is that old when it is written, and must not be deleted before it is
      * read.
      *

@@ -209,32 +209,32 @@ public final class TopicReader implements AutoCloseable {
     }
 
     /**
-     * Reads only one partition, from an offset to its current end, as long as {@code goesOn} returns true; it is called between
+     * Reads only one partition, from an offset to its current end, as long as {@code shouldContinue} returns true; it is called between
      * polls. Starts with the first existing record if the one at the offset was deleted.
      */
     public void readFrom(
             TopicPartition partition,
             long offset,
-            BooleanSupplier goesOn,
+            BooleanSupplier shouldContinue,
             Consumer<ConsumerRecord<byte[], byte[]>> each) {
         consumer.assign(List.of(partition));
         consumer.seek(partition, offset);
-        readTo(consumer.endOffsets(List.of(partition)), goesOn, each);
+        readTo(consumer.endOffsets(List.of(partition)), shouldContinue, each);
     }
 
     /**
-     * Reads only one partition, from an offset to another, exclusive, as long as {@code goesOn} returns true; it is called
+     * Reads only one partition, from an offset to another, exclusive, as long as {@code shouldContinue} returns true; it is called
      * between polls.
      */
     public void readRange(
             TopicPartition partition,
             long from,
             long to,
-            BooleanSupplier goesOn,
+            BooleanSupplier shouldContinue,
             Consumer<ConsumerRecord<byte[], byte[]>> each) {
         consumer.assign(List.of(partition));
         consumer.seek(partition, from);
-        readTo(Map.of(partition, to), goesOn, each);
+        readTo(Map.of(partition, to), shouldContinue, each);
     }
 
     /** Returns the offset of the first record with this time or later in each partition; its end if there is none. */
@@ -338,12 +338,14 @@ public final class TopicReader implements AutoCloseable {
         readTo(ends, () -> true, each);
     }
 
-    /** Like {@link #readTo}, as long as {@code goesOn} returns true; it is called between polls. */
+    /** Like {@link #readTo}, as long as {@code shouldContinue} returns true; it is called between polls. */
     public void readTo(
-            Map<TopicPartition, Long> ends, BooleanSupplier goesOn, Consumer<ConsumerRecord<byte[], byte[]>> each) {
+            Map<TopicPartition, Long> ends,
+            BooleanSupplier shouldContinue,
+            Consumer<ConsumerRecord<byte[], byte[]>> each) {
         long silentSince = System.nanoTime();
         try {
-            while (goesOn.getAsBoolean() && !reached(ends)) {
+            while (shouldContinue.getAsBoolean() && !reached(ends)) {
                 ConsumerRecords<byte[], byte[]> records = consumer.poll(POLL);
                 for (TopicPartition partition : records.partitions()) {
                     upTo(ends.getOrDefault(partition, Long.MAX_VALUE), records.records(partition), each);

@@ -79,7 +79,7 @@ public record TopicRule(
         /** Processing would fail or decide wrongly: it stops until the topic meets the rule again. */
         PAUSE("pauses until it is fixed"),
         /** The topic was replaced: an operator must decide how to continue. */
-        STOP("ends, and says what to do");
+        STOP("ends, and reports what to do");
 
         private final String text;
 
@@ -178,7 +178,7 @@ public record TopicRule(
     record TwoInSync() implements Demand {
         @Override
         public String text() {
-            return "at least 2 where the topic has 3 or more replicas";
+            return "at least 2 if the topic has 3 or more replicas";
         }
     }
 

@@ -142,7 +142,7 @@ final class TopicRules {
                     new IngressRetention(),
                     AtStart.WARN,
                     WhileRunning.REPORT,
-                    "Answers have the time of their signal: brokers could delete that of an old signal before anybody reads it."),
+                    "Answers have the time of their signal: brokers could delete that of an old signal before it is read."),
             rule(
                     EnumSet.complementOf(EnumSet.of(DEAD_LETTER, CHANGELOG)),
                     TopicConfig.MAX_MESSAGE_BYTES_CONFIG,

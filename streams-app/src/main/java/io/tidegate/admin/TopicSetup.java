@@ -99,7 +99,8 @@ public final class TopicSetup implements AutoCloseable {
     }
 
     /**
-     * Without configs, limits are inverted: configured tenants are rejected, and signals without a tenant count for tenant 0.
+     * Warns of lost configs, which invert the limits: configured tenants are rejected, and signals without a tenant count for
+     * tenant 0.
      */
     private void warnOfLostConfigs(Set<String> existing, List<String> created) {
         String configs = settings.topics().configs();

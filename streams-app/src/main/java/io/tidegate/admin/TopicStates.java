@@ -68,7 +68,7 @@ final class TopicStates {
     }
 
     Map<String, TopicDescription> described(Collection<String> names) {
-        return onceKnown(
+        return retryUntilKnown(
                 () -> KafkaAnswers.get(admin.describeTopics(names).allTopicNames(), "describing the topics"),
                 APPEARS_WITHIN);
     }
@@ -77,7 +77,7 @@ final class TopicStates {
         List<ConfigResource> resources = new ArrayList<>();
         names.forEach(name -> resources.add(new ConfigResource(ConfigResource.Type.TOPIC, name)));
         Map<String, Map<String, String>> configs = new HashMap<>();
-        onceKnown(
+        retryUntilKnown(
                         () -> KafkaAnswers.get(
                                 admin.describeConfigs(resources).all(), "describing the topics' settings"),
                         APPEARS_WITHIN)
@@ -90,7 +90,7 @@ final class TopicStates {
     }
 
     /** Repeats a query while it fails: each query goes to any broker, and one may not know a new topic yet. */
-    static <T> T onceKnown(Supplier<T> question, Duration within) {
+    static <T> T retryUntilKnown(Supplier<T> question, Duration within) {
         long deadline = System.nanoTime() + within.toNanos();
         while (true) {
             try {

@@ -117,7 +117,7 @@ public final class TopicTail {
             long from = Math.max(begin, end - span);
             found.clear();
             consumer.seek(partition, from);
-            Silence silence = new Silence(List.of(partition));
+            SilenceDetector silence = new SilenceDetector(List.of(partition));
             while (consumer.position(partition) < end) {
                 ConsumerRecords<byte[], byte[]> records = consumer.poll(POLL);
                 silence.check(!records.isEmpty());
@@ -136,16 +136,16 @@ public final class TopicTail {
         }
     }
 
-    /** Passes on all wanted records, by time, as long as {@code goesOn} returns true. */
-    public void all(BooleanSupplier goesOn, java.util.function.Consumer<ConsumerRecord<byte[], byte[]>> each) {
+    /** Passes on all wanted records, by time, as long as {@code shouldContinue} returns true. */
+    public void all(BooleanSupplier shouldContinue, java.util.function.Consumer<ConsumerRecord<byte[], byte[]>> each) {
         Map<TopicPartition, Long> begins = begins();
         consumer.assign(partitions);
         partitions.forEach(partition -> consumer.seek(partition, begins.get(partition)));
-        Window window = new Window(goesOn, each);
+        Window window = new Window(shouldContinue, each);
         Map<TopicPartition, Deque<ConsumerRecord<byte[], byte[]>>> ready = new HashMap<>();
         partitions.forEach(partition -> ready.put(partition, new ArrayDeque<>()));
-        Silence silence = new Silence(partitions);
-        while (goesOn.getAsBoolean()) {
+        SilenceDetector silence = new SilenceDetector(partitions);
+        while (shouldContinue.getAsBoolean()) {
             List<TopicPartition> needed = new ArrayList<>();
             for (TopicPartition partition : partitions) {
                 if (ready.get(partition).isEmpty() && consumer.position(partition) < ends.get(partition)) {
@@ -209,12 +209,12 @@ public final class TopicTail {
     /** Sorts records that are almost sorted. */
     private static final class Window {
         private final PriorityQueue<ConsumerRecord<byte[], byte[]>> records = new PriorityQueue<>(BY_TIME);
-        private final BooleanSupplier goesOn;
+        private final BooleanSupplier shouldContinue;
         private final java.util.function.Consumer<ConsumerRecord<byte[], byte[]>> each;
         private long bytes;
 
-        Window(BooleanSupplier goesOn, java.util.function.Consumer<ConsumerRecord<byte[], byte[]>> each) {
-            this.goesOn = goesOn;
+        Window(BooleanSupplier shouldContinue, java.util.function.Consumer<ConsumerRecord<byte[], byte[]>> each) {
+            this.shouldContinue = shouldContinue;
             this.each = each;
         }
 
@@ -227,7 +227,7 @@ public final class TopicTail {
         }
 
         void flush() {
-            while (!records.isEmpty() && goesOn.getAsBoolean()) {
+            while (!records.isEmpty() && shouldContinue.getAsBoolean()) {
                 take();
             }
         }
@@ -235,7 +235,7 @@ public final class TopicTail {
         private void take() {
             ConsumerRecord<byte[], byte[]> record = records.remove();
             bytes -= size(record);
-            if (goesOn.getAsBoolean()) {
+            if (shouldContinue.getAsBoolean()) {
                 each.accept(record);
             }
         }
@@ -246,11 +246,11 @@ public final class TopicTail {
     }
 
     /** Fails if nothing arrives for long: a consumer waits indefinitely for a lost broker. */
-    private static final class Silence {
+    private static final class SilenceDetector {
         private final Collection<TopicPartition> partitions;
         private long sinceNanos = System.nanoTime();
 
-        Silence(Collection<TopicPartition> partitions) {
+        SilenceDetector(Collection<TopicPartition> partitions) {
             this.partitions = partitions;
         }
 

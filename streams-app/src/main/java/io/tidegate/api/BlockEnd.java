@@ -19,10 +19,10 @@ final class BlockEnd {
     /** @throws Problem naming the field and the rule */
     static Instant of(ObjectNode body, Instant now) {
         if (body.hasNonNull("for") && body.hasNonNull("until")) {
-            throw bad("until", "cannot be combined with for; send one of them");
+            throw badField("until", "cannot be combined with for; send one of them");
         }
         if (!body.hasNonNull("for") && !body.hasNonNull("until")) {
-            throw bad("until", "is missing; send either until with a time, or for with a duration such as PT1H");
+            throw badField("until", "is missing; send either until with a time, or for with a duration such as PT1H");
         }
         return body.hasNonNull("for") ? after(body.get("for"), now) : at(body.get("until"), now);
     }
@@ -36,7 +36,7 @@ final class BlockEnd {
         } catch (DateTimeException | ArithmeticException e) {
             // reported below
         }
-        throw bad("for", "is not a duration above 0 such as PT30M, PT2H or P1D");
+        throw badField("for", "is not a duration above 0 such as PT30M, PT2H or P1D");
     }
 
     private static Instant at(JsonNode time, Instant now) {
@@ -44,10 +44,10 @@ final class BlockEnd {
         try {
             until = Instant.parse(time.isTextual() ? time.asText() : "");
         } catch (DateTimeException e) {
-            throw bad("until", "is not a time such as 2026-01-31T12:00:00Z");
+            throw badField("until", "is not a time such as 2026-01-31T12:00:00Z");
         }
         if (!until.isAfter(now)) {
-            throw bad(
+            throw badField(
                     "until",
                     "%s is in the past (the server's clock: %s); send a later time, or for with a duration"
                             .formatted(until, now));
@@ -57,12 +57,12 @@ final class BlockEnd {
 
     private static Instant inRange(String field, Instant until) {
         if (!until.isBefore(YEAR_10000)) {
-            throw bad(field, "ends after the year 9999");
+            throw badField(field, "ends after the year 9999");
         }
         return until;
     }
 
-    private static Problem bad(String field, String rule) {
+    private static Problem badField(String field, String rule) {
         return Problem.badField(Problem.Kind.BAD_REQUEST, field, rule);
     }
 }

@@ -132,7 +132,7 @@ final class CommandsApi implements AutoCloseable {
     private static EntityKind kind(String text) {
         EntityKind kind = EntityKind.of(text);
         if (kind == null) {
-            throw bad("kind", "must be item, user or creator");
+            throw badField("kind", "must be item, user or creator");
         }
         return kind;
     }
@@ -143,7 +143,7 @@ final class CommandsApi implements AutoCloseable {
         TenantId tenant = call.tenant();
         TenantRef confirmed = TenantRef.tryParse(text(body, "confirm"));
         if (confirmed == null || !tenant.equals(confirmed.in(api.configs::named))) {
-            throw bad(
+            throw badField(
                     "confirm", "must be the tenant's id or name, as a text: all its data will be deleted permanently");
         }
         Outcome outcome = longWork.run(() -> api.operations.purge(tenant, ANSWER_WITHIN, TenantsApi.caller(call)));
@@ -172,7 +172,7 @@ final class CommandsApi implements AutoCloseable {
         ObjectNode body = body(call, Set.of("config", "since_seconds"));
         TenantId tenant = call.tenant();
         if (!(body.get("config") instanceof ObjectNode config)) {
-            throw bad("config", "is not a config in the form of PUT");
+            throw badField("config", "is not a config in the form of PUT");
         }
         TenantConfig own = TenantsApi.parse(tenant, config);
         InForce plan = own.plan() == null ? null : api.configs.plan(own.plan());
@@ -255,7 +255,7 @@ final class CommandsApi implements AutoCloseable {
             return null;
         }
         if (!ends.isObject() || ends.size() > CHOICES_MAX) {
-            throw bad("ends", "is not the object from an earlier answer");
+            throw badField("ends", "is not the object from an earlier answer");
         }
         Map<Integer, Long> offsets = new HashMap<>();
         for (Map.Entry<String, JsonNode> one : ends.properties()) {
@@ -263,7 +263,7 @@ final class CommandsApi implements AutoCloseable {
                     || !one.getValue().canConvertToLong()
                     || !one.getValue().isIntegralNumber()
                     || one.getValue().asLong() < 0) {
-                throw bad("ends", "has an entry that is not an offset of a partition");
+                throw badField("ends", "has an entry that is not an offset of a partition");
             }
             offsets.put(Integer.valueOf(one.getKey()), one.getValue().asLong());
         }
@@ -277,12 +277,12 @@ final class CommandsApi implements AutoCloseable {
             return id;
         }
         if (ref != null) {
-            throw bad("tenant", "no tenant has the name " + ref);
+            throw badField("tenant", "no tenant has the name " + ref);
         }
         try {
             return TenantId.parse(text);
         } catch (IllegalArgumentException e) {
-            throw bad("tenant", String.valueOf(e.getMessage()));
+            throw badField("tenant", String.valueOf(e.getMessage()));
         }
     }
 
@@ -293,7 +293,7 @@ final class CommandsApi implements AutoCloseable {
         }
         Set<String> reasons = texts(body, "reasons");
         if (!known.containsAll(reasons)) {
-            throw bad("reasons", "has a value that is not one of " + String.join(", ", known));
+            throw badField("reasons", "has a value that is not one of " + String.join(", ", known));
         }
         return reasons;
     }
@@ -303,7 +303,7 @@ final class CommandsApi implements AutoCloseable {
         for (String text : texts(body, "sources")) {
             SourcePosition position = SourcePosition.tryParse(text);
             if (position == null) {
-                throw bad("sources", "has an entry that is not a position such as signals/3/1234");
+                throw badField("sources", "has an entry that is not a position such as signals/3/1234");
             }
             sources.add(position);
         }
@@ -331,7 +331,7 @@ final class CommandsApi implements AutoCloseable {
         ObjectNode body = call.body().length == 0 ? Json.object() : TenantsApi.object(call);
         body.fieldNames().forEachRemaining(name -> {
             if (!known.contains(name)) {
-                throw bad(
+                throw badField(
                         name.length() <= 40 ? name : name.substring(0, 40) + "…",
                         known.isEmpty()
                                 ? "is unknown; there are no fields"
@@ -341,14 +341,14 @@ final class CommandsApi implements AutoCloseable {
         return body;
     }
 
-    private static Problem bad(String field, String rule) {
+    private static Problem badField(String field, String rule) {
         return Problem.badField(Problem.Kind.BAD_REQUEST, field, rule);
     }
 
     private static String text(ObjectNode body, String name) {
         JsonNode value = body.get(name);
         if (value == null || !value.isTextual()) {
-            throw bad(name, "is not a text");
+            throw badField(name, "is not a text");
         }
         return value.asText();
     }
@@ -360,11 +360,11 @@ final class CommandsApi implements AutoCloseable {
             return texts;
         }
         if (!list.isArray() || list.size() > CHOICES_MAX) {
-            throw bad(name, "is not a list of up to %d texts".formatted(CHOICES_MAX));
+            throw badField(name, "is not a list of up to %d texts".formatted(CHOICES_MAX));
         }
         for (JsonNode one : list) {
             if (!one.isTextual()) {
-                throw bad(name, "has an entry that is not a text");
+                throw badField(name, "has an entry that is not a text");
             }
             texts.add(one.asText());
         }
@@ -381,7 +381,7 @@ final class CommandsApi implements AutoCloseable {
                 || !value.canConvertToLong()
                 || value.asLong() < min
                 || value.asLong() > max) {
-            throw bad(name, "expected a number from %d to %d".formatted(min, max));
+            throw badField(name, "expected a number from %d to %d".formatted(min, max));
         }
         return value.asLong();
     }
@@ -389,7 +389,7 @@ final class CommandsApi implements AutoCloseable {
     private static boolean flag(ObjectNode body, String name, boolean fallback) {
         JsonNode value = body.get(name);
         if (value != null && !value.isBoolean()) {
-            throw bad(name, "must be true or false");
+            throw badField(name, "must be true or false");
         }
         return value == null ? fallback : value.asBoolean();
     }
@@ -401,7 +401,7 @@ final class CommandsApi implements AutoCloseable {
         try {
             return Instant.parse(text(body, name));
         } catch (DateTimeException e) {
-            throw bad(name, "is not a time such as 2026-01-31T12:00:00Z");
+            throw badField(name, "is not a time such as 2026-01-31T12:00:00Z");
         }
     }
 

@@ -99,7 +99,7 @@ final class HistoryApi implements AutoCloseable {
     private ObjectNode own(@Nullable TenantId tenant, long nowMs) {
         ObjectNode json = Json.object();
         RecentCounts.Points points = tenant == null ? api.history.whole(nowMs) : api.history.tenant(tenant, nowMs);
-        RecentCounts.Sealed sealed = api.history.sealed();
+        RecentCounts.SealedBytes sealed = api.history.sealed();
         json.put("sealed_segments", sealed.segments());
         json.put("sealed_bytes", sealed.bytes());
         if (points == null) {

@@ -19,12 +19,12 @@ final class RecentAnswers<Q> {
     /** The number of cached responses; one can be a megabyte. */
     static final int KEPT_MAX = 8;
 
-    private record Made(Reply reply, long version, long atNanos) {}
+    private record CachedReply(Reply reply, long version, long atNanos) {}
 
-    private final Map<Q, Made> made = new LinkedHashMap<>();
+    private final Map<Q, CachedReply> made = new LinkedHashMap<>();
 
     synchronized @Nullable Reply get(Q question, long version, long nowNanos) {
-        Made known = made.get(question);
+        CachedReply known = made.get(question);
         return known != null && known.version == version && nowNanos - known.atNanos < GOOD_FOR.toNanos()
                 ? known.reply
                 : null;
@@ -36,7 +36,7 @@ final class RecentAnswers<Q> {
      */
     synchronized void put(Q question, Reply reply, long version, long atNanos) {
         made.remove(question);
-        made.put(question, new Made(reply, version, atNanos));
+        made.put(question, new CachedReply(reply, version, atNanos));
         Iterator<Q> eldest = made.keySet().iterator();
         while (made.size() > KEPT_MAX) {
             eldest.next();

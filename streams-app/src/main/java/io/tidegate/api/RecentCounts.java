@@ -48,7 +48,7 @@ final class RecentCounts {
     record Points(long stepMs, long lastStep, int[] @Nullable [] counts, boolean[] known) {}
 
     /** Sealed WAL bytes of the shards on this instance, as of the last read. */
-    record Sealed(long segments, long bytes) {}
+    record SealedBytes(long segments, long bytes) {}
 
     /** Counts by step, as ring buffers: the index of a step is its remainder. */
     private static final class Series {
@@ -141,7 +141,7 @@ final class RecentCounts {
     }
 
     @SuppressWarnings("ArrayRecordComponent") // not compared
-    private record Shard(long[] counts, Sealed sealed) {}
+    private record Shard(long[] counts, SealedBytes sealed) {}
 
     private final Series whole;
     private final Map<TenantId, Tenant> tenants = new HashMap<>();
@@ -184,7 +184,7 @@ final class RecentCounts {
 
         /** @param complete false if the shard was moved away in the meantime */
         void end(boolean complete) {
-            Sealed sealed = new Sealed(sealedSegments, sealedBytes);
+            SealedBytes sealed = new SealedBytes(sealedSegments, sealedBytes);
             RecentCounts.this.end(shard, complete ? new Shard(sums, sealed) : null, nowMs);
         }
     }
@@ -325,13 +325,13 @@ final class RecentCounts {
     }
 
     /** Returns the sealed bytes of the shards on this instance. */
-    synchronized Sealed sealed() {
+    synchronized SealedBytes sealed() {
         long segments = 0;
         long bytes = 0;
         for (Shard shard : shards.values()) {
             segments += shard.sealed().segments();
             bytes += shard.sealed().bytes();
         }
-        return new Sealed(segments, bytes);
+        return new SealedBytes(segments, bytes);
     }
 }

@@ -42,7 +42,7 @@ final class RejectionSearchApi implements AutoCloseable {
         String tenant = call.query("tenant");
         String text = call.query("text");
         if (text != null && text.length() > RejectionSearch.TEXT_CHARS_MAX) {
-            throw bad("text", "has more than %d characters".formatted(RejectionSearch.TEXT_CHARS_MAX));
+            throw badField("text", "has more than %d characters".formatted(RejectionSearch.TEXT_CHARS_MAX));
         }
         Query query = new Query(
                 tenant == null ? null : Call.tenant(tenant),
@@ -74,11 +74,11 @@ final class RejectionSearchApi implements AutoCloseable {
         try {
             return text == null ? null : Instant.parse(text).toEpochMilli();
         } catch (DateTimeException | ArithmeticException e) {
-            throw bad(name, "is not a time such as 2026-05-01T12:00:00Z");
+            throw badField(name, "is not a time such as 2026-05-01T12:00:00Z");
         }
     }
 
-    private static Problem bad(String field, String what) {
+    private static Problem badField(String field, String what) {
         return Problem.badField(Problem.Kind.BAD_REQUEST, field, what);
     }
 

@@ -89,10 +89,10 @@ public final class RejectionTail implements AutoCloseable {
         places = new Shares(
                 Math.min(settings.http().streamsMax(), settings.http().connectionsMax() / 2));
         var unused = heart.scheduleAtFixedRate(
-                this::beat, HEARTBEAT_EVERY.toMillis(), HEARTBEAT_EVERY.toMillis(), TimeUnit.MILLISECONDS);
+                this::sendHeartbeats, HEARTBEAT_EVERY.toMillis(), HEARTBEAT_EVERY.toMillis(), TimeUnit.MILLISECONDS);
     }
 
-    private void beat() {
+    private void sendHeartbeats() {
         listeners.forEach(listener -> listener.stream().offer(HEARTBEAT));
     }
 
@@ -135,7 +135,7 @@ public final class RejectionTail implements AutoCloseable {
                 List.of(settings.topics().quotaExceeded(), settings.topics().deadLetter());
         try (TopicReader reader = new TopicReader(settings, topics)) {
             reader.skipToEnd();
-            while (goOn()) {
+            while (shouldContinue()) {
                 readWindow(reader);
             }
         } catch (AdminException | KafkaException e) {
@@ -153,7 +153,7 @@ public final class RejectionTail implements AutoCloseable {
         }
     }
 
-    private synchronized boolean goOn() {
+    private synchronized boolean shouldContinue() {
         reading = !closed && !listeners.isEmpty();
         return reading;
     }

@@ -100,14 +100,14 @@ final class TenantList {
     }
 
     /** The parsed parameters of a request. */
-    private record Question(
+    private record ListQuery(
             int limit,
             @Nullable Place after,
             Sort sort,
             int over,
             @Nullable String text,
             @Nullable State state) {
-        static Question of(Call call) {
+        static ListQuery of(Call call) {
             call.allowQuery(PARAMETERS);
             String cursor = call.query("cursor");
             String text = call.query("q");
@@ -116,7 +116,7 @@ final class TenantList {
                         Problem.Kind.BAD_REQUEST, "q", "is longer than %d characters".formatted(TEXT_CHARS_MAX));
             }
             Sort sort = choice(call, "sort", Sort.class);
-            return new Question(
+            return new ListQuery(
                     call.query("limit", LIMIT_DEFAULT, 1, LIMIT_MAX),
                     cursor == null ? null : Place.ofCursor(cursor),
                     sort == null ? Sort.ID : sort,
@@ -143,7 +143,7 @@ final class TenantList {
     }
 
     private final ApiContext api;
-    private final RecentAnswers<Question> recent = new RecentAnswers<>();
+    private final RecentAnswers<ListQuery> recent = new RecentAnswers<>();
     private final Semaphore running = new Semaphore(LISTS_AT_A_TIME);
 
     TenantList(ApiContext api) {
@@ -152,7 +152,7 @@ final class TenantList {
 
     /** Returns the list of all instances, at most {@link RecentAnswers#GOOD_FOR} old. */
     Reply all(Call call) throws InterruptedException {
-        Question question = Question.of(call);
+        ListQuery question = ListQuery.of(call);
         long version = api.configs.readOffset();
         long beganNanos = System.nanoTime();
         Reply known = recent.get(question, version, beganNanos);
@@ -178,7 +178,7 @@ final class TenantList {
 
     /** Returns the list of this instance only, for an instance that merges. */
     Reply own(Call call) {
-        return Reply.json(own(Question.of(call)));
+        return Reply.json(own(ListQuery.of(call)));
     }
 
     private void checkComplete(List<JsonNode> parts) {
@@ -200,7 +200,7 @@ final class TenantList {
         }
     }
 
-    private static ObjectNode merge(List<JsonNode> parts, Question question) {
+    private static ObjectNode merge(List<JsonNode> parts, ListQuery question) {
         record ListedTenant(Place place, JsonNode tenant) {}
         List<ListedTenant> rows = new ArrayList<>();
         long matched = 0;
@@ -227,7 +227,7 @@ final class TenantList {
         return json;
     }
 
-    private ObjectNode own(Question question) {
+    private ObjectNode own(ListQuery question) {
         if (!running.tryAcquire()) {
             throw Problem.retryLater(
                     Problem.Kind.BUSY, "%d lists are already being computed".formatted(LISTS_AT_A_TIME), 1);
@@ -250,13 +250,13 @@ final class TenantList {
 
     /** One pass over the tenants of some shards, which keeps the first rows of a page. */
     private final class Search {
-        private final Question question;
+        private final ListQuery question;
         private final long nowMs;
         private final PriorityQueue<Row> page = new PriorityQueue<>(Comparator.reverseOrder());
         private long matched;
         private boolean more;
 
-        Search(Question question, long nowMs) {
+        Search(ListQuery question, long nowMs) {
             this.question = question;
             this.nowMs = nowMs;
         }

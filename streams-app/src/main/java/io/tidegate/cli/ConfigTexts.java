@@ -24,7 +24,7 @@ final class ConfigTexts {
         List<String> fields = new ArrayList<>();
         Json.tree(TenantConfigJson.write(to)).properties().forEach(field -> {
             JsonNode earlier = before.get(field.getKey());
-            if (earlier == null ? isSaid(field) : !earlier.equals(field.getValue())) {
+            if (earlier == null ? isShown(field) : !earlier.equals(field.getValue())) {
                 fields.add(
                         earlier == null
                                 ? "%s=%s".formatted(field.getKey(), field.getValue())
@@ -35,7 +35,7 @@ final class ConfigTexts {
     }
 
     /** Returns whether a field of a new config is worth showing. */
-    private static boolean isSaid(Map.Entry<String, JsonNode> field) {
+    private static boolean isShown(Map.Entry<String, JsonNode> field) {
         JsonNode value = field.getValue();
         return !field.getKey().equals("tenant_id")
                 && !value.isNull()

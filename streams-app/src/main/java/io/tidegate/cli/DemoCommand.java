@@ -137,16 +137,16 @@ final class DemoCommand implements Callable<Integer> {
     }
 
     private int demo(Path root) throws IOException, InterruptedException {
-        say("starting a Kafka broker …");
+        print("starting a Kafka broker …");
         try (EmbeddedBroker broker = EmbeddedBroker.start(root.resolve("broker"), port, Map.of())) {
             Logging.showClientWarnings(); // not earlier: until the broker is up, every attempt logs a warning
             Settings settings = settings(broker, root.resolve("data"), httpPort());
-            say("creating topics and starting Tidegate …");
+            print("creating topics and starting Tidegate …");
             try (InstanceRunner runner = InstanceRunner.start(settings)) {
                 TenantDirectory tenants = new TenantDirectory(settings);
                 tenants.putAll(SampleTraffic.TENANTS);
                 if (!runner.instance().awaitRunning(RUNS_WITHIN)) {
-                    say("Tidegate did not start within %s; see %s"
+                    print("Tidegate did not start within %s; see %s"
                             .formatted(RUNS_WITHIN, root.resolve("tidegate.log")));
                     return ExitCodes.FAILED;
                 }
@@ -156,7 +156,7 @@ final class DemoCommand implements Callable<Integer> {
                     return ExitCodes.FAILED;
                 }
                 if (duration == null) {
-                    say("stopping …");
+                    print("stopping …");
                     return ExitCodes.OK;
                 }
                 return checkConservation(settings);
@@ -179,7 +179,7 @@ final class DemoCommand implements Callable<Integer> {
     private void runTraffic(Settings settings, TenantDirectory tenants) throws InterruptedException {
         Thread traffic = new Thread(() -> new SampleTraffic(settings).run(() -> stop.getCount() == 0), "traffic");
         traffic.setUncaughtExceptionHandler((thread, failure) -> {
-            say("the traffic stopped: " + failure.getMessage());
+            print("the traffic stopped: " + failure.getMessage());
             trafficFailed = true;
             stop.countDown();
         });
@@ -226,12 +226,12 @@ final class DemoCommand implements Callable<Integer> {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } catch (AdminException | KafkaException e) {
-            say("the limits can no longer be read:  " + Table.printable(ErrorText.of(e)));
+            print("the limits can no longer be read:  " + Table.printable(ErrorText.of(e)));
         }
     }
 
     private int checkConservation(Settings settings) throws IOException {
-        say("checking conservation …");
+        print("checking conservation …");
         ConservationCheck.Balance balance =
                 new ConservationCheck(settings).check(List.of(new DataDir(settings.dataDir())), SETTLE, progress -> {});
         PrintWriter out = spec.commandLine().getOut();
@@ -249,23 +249,23 @@ final class DemoCommand implements Callable<Integer> {
     }
 
     private void hints(String bootstrap, Path data, @Nullable String url) {
-        say("");
-        say("Tidegate is running. In a browser:");
-        say("  " + url + "/");
-        say("In a second terminal:");
+        print("");
+        print("Tidegate is running. In a browser:");
+        print("  " + url + "/");
+        print("In a second terminal:");
         for (String command : List.of(
                 "tenants ls --bootstrap-server %s".formatted(bootstrap),
                 "tenants set 2 --rate 500/s --bootstrap-server %s".formatted(bootstrap),
                 "rejections tail -f --bootstrap-server %s".formatted(bootstrap),
                 "wal cat 1 --data-dir %s".formatted(ShellText.quoted(data)),
                 "wal verify --data-dir %s".formatted(ShellText.quoted(data)))) {
-            say("  ./tidegate " + command);
+            print("  ./tidegate " + command);
         }
-        say("  curl %s/v1/tenants/2/usage".formatted(url));
-        say("");
+        print("  curl %s/v1/tenants/2/usage".formatted(url));
+        print("");
     }
 
-    private void say(String text) {
+    private void print(String text) {
         spec.commandLine().getErr().println(text);
         spec.commandLine().getErr().flush();
     }

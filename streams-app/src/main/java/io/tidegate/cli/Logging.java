@@ -68,7 +68,7 @@ final class Logging {
                 || System.getenv("KUBERNETES_SERVICE_HOST") != null;
     }
 
-    /** The launcher determines this: the log goes to standard error, which Java's console does not cover. */
+    /** Returns whether the log goes to a terminal. The launcher determines this, because Java's console ignores standard error. */
     private static boolean onTerminal() {
         return Progress.isTerminal();
     }

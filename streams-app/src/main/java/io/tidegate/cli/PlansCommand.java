@@ -309,7 +309,7 @@ final class PlansCommand implements Runnable {
     @Command(
             name = "history",
             mixinStandardHelpOptions = true,
-            description = "Prints the last changes of a plan, newest first: when, by whom, from what to what.")
+            description = "Prints the last changes of a plan, newest first: time, author, old and new limits.")
     static final class History extends OnPlan {
         @Override
         public Integer call() {
@@ -341,7 +341,7 @@ final class PlansCommand implements Runnable {
             String name = name();
             PlanOperations.Outcome outcome = operate((operations, caller) -> operations.undo(name, undo.to(), caller));
             boolean removed = outcome instanceof Changed changed && changed.fields() == null;
-            return print(outcome, removed ? "does not exist again" : "is as it was before");
+            return print(outcome, removed ? "no longer exists" : "reverted");
         }
     }
 

@@ -103,11 +103,11 @@ final class RejectionTailCommand implements Callable<Integer> {
             if (last != null) {
                 tail.last(last, record -> print(record, out));
             } else if (!follow || selection.since() != null) {
-                tail.all(() -> !enough(), record -> print(record, out));
+                tail.all(() -> !isDone(), record -> print(record, out));
             }
             if (follow) {
                 spec.commandLine().getErr().println("waiting for rejections; press Ctrl-C to stop");
-                tail.follow(this::enough, record -> print(record, out));
+                tail.follow(this::isDone, record -> print(record, out));
             }
         }
         out.flush();
@@ -160,7 +160,7 @@ final class RejectionTailCommand implements Callable<Integer> {
         return ofTenant == null ? List.of() : names.getOrDefault(ofTenant, List.of());
     }
 
-    private boolean enough() {
+    private boolean isDone() {
         return max != null && printed >= max;
     }
 
@@ -173,7 +173,7 @@ final class RejectionTailCommand implements Callable<Integer> {
     }
 
     private void print(ConsumerRecord<byte[], byte[]> record, PrintWriter out) {
-        if (enough()) {
+        if (isDone()) {
             return;
         }
         printed++;

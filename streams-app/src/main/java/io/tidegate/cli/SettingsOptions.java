@@ -77,7 +77,7 @@ final class SettingsOptions {
     }
 
     /**
-     * The settings of a command that needs Kafka.
+     * Loads the settings of a command that needs Kafka.
      *
      * @throws io.tidegate.admin.AdminException within seconds if no broker can be reached
      */

@@ -16,7 +16,7 @@ final class TenantHistoryCommands {
             name = "history",
             mixinStandardHelpOptions = true,
             description =
-                    "Prints the last changes of a tenant's config, newest first: when, by whom, from what to what.")
+                    "Prints the last changes of a tenant's config, newest first: time, author, old and new limits.")
     static final class History extends OnTenant {
         @Mixin
         private OutputOptions output = new OutputOptions();
@@ -48,7 +48,7 @@ final class TenantHistoryCommands {
             TenantOperations.Outcome outcome =
                     operate((operations, caller) -> operations.undo(tenant, undo.to(), caller));
             boolean removed = outcome instanceof Changed changed && changed.config() == null;
-            return print(outcome, removed ? "has no config again" : "is as it was before");
+            return print(outcome, removed ? "has no config again" : "reverted");
         }
     }
 }

@@ -41,7 +41,7 @@ public record HttpSettings(
         return certificateFile != null;
     }
 
-    /** Decided from the text alone, without a name server. */
+    /** Returns whether a host is loopback, from the text alone, without a name server. */
     static boolean isLoopback(String host) {
         return host.equals("localhost")
                 || host.equals("::1")

@@ -81,7 +81,7 @@ final class SettingDefinitions {
                 0,
                 Range.between(0, 10),
                 Importance.MEDIUM,
-                "Further instances that keep a copy of each shard's state and WAL, ready to take over.");
+                "Additional instances that keep a copy of each shard's state and WAL, ready to take over.");
         instance.add(
                 Settings.GROUP_PROTOCOL,
                 Type.STRING,
@@ -348,7 +348,7 @@ final class SettingDefinitions {
                 "json",
                 ValidString.in("json", "avro", "opaque"),
                 Importance.HIGH,
-                "The format of signal values: a `json` object in UTF-8; an `avro` record behind the id of its schema in a"
+                "The format of signal values: a `json` object in UTF-8; an `avro` record after the id of its schema in a"
                         + " schema registry; or `opaque`: any bytes, which are not parsed. Then the settings below name"
                         + " headers or the key. With `avro` and `opaque`, those that are not set are empty. The same on all"
                         + " instances.");

@@ -34,7 +34,7 @@ public final class Shares {
         return true;
     }
 
-    /** Returns a place. */
+    /** Releases a place. */
     public void release(Principal principal) {
         held.computeIfPresent(principal, (who, count) -> count == 1 ? null : count - 1);
         all--;

@@ -346,7 +346,7 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
     public void closed(Stage stage, int partition) {
         stages.closed(stage, partition);
         if (stage == Stage.ADMIT) {
-            use.gone(partition);
+            use.removed(partition);
         }
     }
 

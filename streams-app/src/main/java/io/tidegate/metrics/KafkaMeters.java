@@ -19,7 +19,7 @@ import org.apache.kafka.common.MetricName;
 final class KafkaMeters {
     private static final double MS = 1e-3;
 
-    private enum Over {
+    private enum Aggregation {
         /** The sum of the current values. */
         SUM,
         /** The sum of all growth since the start. */
@@ -29,27 +29,27 @@ final class KafkaMeters {
     }
 
     /** The selected metrics. */
-    private enum Taken {
-        COMMIT_AVG(Measure.COMMIT_LATENCY_AVG_MS, Over.AVERAGE, MS, MetricNames.STREAMS_COMMIT_AVG),
-        COMMIT_MAX(Measure.COMMIT_LATENCY_MAX_MS, Over.MAX, MS, MetricNames.STREAMS_COMMIT_MAX),
-        COMMITS(Measure.COMMITS, Over.GROWTH, 1, MetricNames.STREAMS_COMMITS),
-        PROCESSED(Measure.PROCESSED, Over.GROWTH, 1, MetricNames.STREAMS_PROCESSED),
-        CREATED(Measure.TASKS_CREATED, Over.GROWTH, 1, MetricNames.STREAMS_TASK_STARTS),
-        CLOSED(Measure.TASKS_CLOSED, Over.GROWTH, 1, MetricNames.STREAMS_TASK_ENDS),
-        THREADS(Measure.THREADS, Over.SUM, 1, MetricNames.STREAMS_THREADS),
-        REBALANCES(Measure.REBALANCES, Over.GROWTH, 1, MetricNames.STREAMS_REBALANCES),
-        REBALANCE_MAX(Measure.REBALANCE_LATENCY_MAX_MS, Over.MAX, MS, MetricNames.STREAMS_REBALANCE_MAX),
-        SENT(Measure.SENT_BYTES, Over.GROWTH, 1, MetricNames.CLIENT_SENT_BYTES),
-        RECEIVED(Measure.RECEIVED_BYTES, Over.GROWTH, 1, MetricNames.CLIENT_RECEIVED_BYTES),
-        CONNECTIONS(Measure.CONNECTIONS, Over.SUM, 1, MetricNames.CLIENT_CONNECTIONS),
-        ERRORS(Measure.SEND_ERRORS, Over.GROWTH, 1, MetricNames.CLIENT_SEND_ERRORS);
+    private enum SelectedMetric {
+        COMMIT_AVG(Measure.COMMIT_LATENCY_AVG_MS, Aggregation.AVERAGE, MS, MetricNames.STREAMS_COMMIT_AVG),
+        COMMIT_MAX(Measure.COMMIT_LATENCY_MAX_MS, Aggregation.MAX, MS, MetricNames.STREAMS_COMMIT_MAX),
+        COMMITS(Measure.COMMITS, Aggregation.GROWTH, 1, MetricNames.STREAMS_COMMITS),
+        PROCESSED(Measure.PROCESSED, Aggregation.GROWTH, 1, MetricNames.STREAMS_PROCESSED),
+        CREATED(Measure.TASKS_CREATED, Aggregation.GROWTH, 1, MetricNames.STREAMS_TASK_STARTS),
+        CLOSED(Measure.TASKS_CLOSED, Aggregation.GROWTH, 1, MetricNames.STREAMS_TASK_ENDS),
+        THREADS(Measure.THREADS, Aggregation.SUM, 1, MetricNames.STREAMS_THREADS),
+        REBALANCES(Measure.REBALANCES, Aggregation.GROWTH, 1, MetricNames.STREAMS_REBALANCES),
+        REBALANCE_MAX(Measure.REBALANCE_LATENCY_MAX_MS, Aggregation.MAX, MS, MetricNames.STREAMS_REBALANCE_MAX),
+        SENT(Measure.SENT_BYTES, Aggregation.GROWTH, 1, MetricNames.CLIENT_SENT_BYTES),
+        RECEIVED(Measure.RECEIVED_BYTES, Aggregation.GROWTH, 1, MetricNames.CLIENT_RECEIVED_BYTES),
+        CONNECTIONS(Measure.CONNECTIONS, Aggregation.SUM, 1, MetricNames.CLIENT_CONNECTIONS),
+        ERRORS(Measure.SEND_ERRORS, Aggregation.GROWTH, 1, MetricNames.CLIENT_SEND_ERRORS);
 
         final Measure measure;
-        final Over over;
+        final Aggregation over;
         final double factor;
         final String as;
 
-        Taken(Measure measure, Over over, double factor, String as) {
+        SelectedMetric(Measure measure, Aggregation over, double factor, String as) {
             this.measure = measure;
             this.over = over;
             this.factor = factor;
@@ -57,15 +57,15 @@ final class KafkaMeters {
         }
     }
 
-    private final Map<Taken, double[]> values = new EnumMap<>(Taken.class);
+    private final Map<SelectedMetric, double[]> values = new EnumMap<>(SelectedMetric.class);
     private final Map<MetricName, Double> before = new HashMap<>();
 
     KafkaMeters(MeterRegistry registry) {
-        for (Taken taken : Taken.values()) {
+        for (SelectedMetric taken : SelectedMetric.values()) {
             double[] value = new double[1];
             values.put(taken, value);
             String description = "Kafka's " + taken.measure.metricName() + " over all threads";
-            if (taken.over == Over.GROWTH) {
+            if (taken.over == Aggregation.GROWTH) {
                 FunctionCounter.builder(taken.as, value, v -> v[0])
                         .description(description)
                         .register(registry);
@@ -79,7 +79,7 @@ final class KafkaMeters {
 
     void refresh(Map<MetricName, ? extends Metric> metrics) {
         before.keySet().retainAll(metrics.keySet());
-        for (Taken taken : Taken.values()) {
+        for (SelectedMetric taken : SelectedMetric.values()) {
             double sum = 0;
             double max = 0;
             int count = 0;
@@ -91,7 +91,7 @@ final class KafkaMeters {
                 if (Double.isNaN(value)) {
                     continue; // no value yet
                 }
-                if (taken.over == Over.GROWTH) {
+                if (taken.over == Aggregation.GROWTH) {
                     Double last = before.put(metric.getKey(), value);
                     value = Math.max(0, last == null ? value : value - last);
                 }

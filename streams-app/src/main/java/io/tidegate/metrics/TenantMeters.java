@@ -35,7 +35,7 @@ final class TenantMeters {
     private static final SignalUse NOTHING = new SignalUse(0, 0);
 
     /** The highest value of a gauge. An aborted transaction reverts some counts, which a counter must not show. */
-    private static final class Highest {
+    private static final class HighWaterMark {
         private long value;
     }
 
@@ -43,9 +43,9 @@ final class TenantMeters {
     private final TenantRejections rejections;
     private final TenantUse use;
     private final Map<TenantId, Map<Reason, Meter>> rejected = new HashMap<>();
-    private final Map<TenantId, Highest> accepted = new HashMap<>();
-    private final Map<TenantId, Highest> acceptedBytes = new HashMap<>();
-    private final Map<TenantId, Highest> observed = new HashMap<>();
+    private final Map<TenantId, HighWaterMark> accepted = new HashMap<>();
+    private final Map<TenantId, HighWaterMark> acceptedBytes = new HashMap<>();
+    private final Map<TenantId, HighWaterMark> observed = new HashMap<>();
     private final Map<MultiGauge, Function<Use, @Nullable Number>> gauges = new LinkedHashMap<>();
     private final MultiGauge labels;
     private final MultiGauge signalLimits;
@@ -248,12 +248,12 @@ final class TenantMeters {
     private void refreshCounters(
             String name,
             String description,
-            Map<TenantId, Highest> known,
+            Map<TenantId, HighWaterMark> known,
             Map<TenantId, Use> chosen,
             Function<Use, Long> value) {
         chosen.forEach((tenant, use) -> {
-            Highest highest = known.computeIfAbsent(tenant, id -> {
-                Highest fresh = new Highest();
+            HighWaterMark highest = known.computeIfAbsent(tenant, id -> {
+                HighWaterMark fresh = new HighWaterMark();
                 FunctionCounter.builder(name, fresh, count -> count.value)
                         .description(description)
                         .tags(TENANT, tenant.decimal())

@@ -97,7 +97,7 @@ final class TenantRejections {
     void rejected(TenantId tenant, Reason reason) {
         Counts counts = named.get(tenant);
         if (counts == null && named.size() < tenantsMax) {
-            counts = nameWhileFree(tenant);
+            counts = assignFreeLabel(tenant);
         }
         if (counts != null) {
             counts.add(reason);
@@ -119,15 +119,15 @@ final class TenantRejections {
         other.add(Reason.TENANT_UNKNOWN);
     }
 
-    private synchronized @Nullable Counts nameWhileFree(TenantId tenant) {
+    private synchronized @Nullable Counts assignFreeLabel(TenantId tenant) {
         Counts counts = named.get(tenant);
         if (counts == null && named.size() < tenantsMax) {
-            counts = giveName(tenant);
+            counts = assignLabel(tenant);
         }
         return counts;
     }
 
-    private Counts giveName(TenantId tenant) {
+    private Counts assignLabel(TenantId tenant) {
         Counts kept = reserve.remove(tenant);
         Counts counts = kept == null ? new Counts() : kept;
         counts.sumAtTurn = counts.sum();
@@ -199,7 +199,7 @@ final class TenantRejections {
             named.remove(loser.getKey());
             loser.getValue().leftMs = nowMs;
             reserve.put(loser.getKey(), loser.getValue());
-            giveName(best.get(i).getKey());
+            assignLabel(best.get(i).getKey());
         }
         named.values().forEach(counts -> counts.sumAtTurn = counts.sum());
     }

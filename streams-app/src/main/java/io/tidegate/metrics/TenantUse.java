@@ -171,7 +171,7 @@ final class TenantUse {
         return percent;
     }
 
-    void gone(int partition) {
+    void removed(int partition) {
         byPartition.remove(partition);
     }
 

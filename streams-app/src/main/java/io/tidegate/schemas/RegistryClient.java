@@ -200,7 +200,7 @@ final class RegistryClient {
             if (e.getCause() instanceof HttpTimeoutException) {
                 throw silent();
             }
-            throw new IOException("cannot be asked: " + describe(e.getCause()));
+            throw new IOException("cannot be reached: " + describe(e.getCause()));
         } finally {
             sent.cancel(true);
         }

@@ -24,21 +24,21 @@ public final class RegistrySchemas implements WriterSchemas {
 
     private final RegistryClient client;
     private final LongSupplier nanos;
-    private final Recent<SchemaLookup.Usable> usable;
-    private final Recent<Dated> unusable = new Recent<>(UNUSABLE_MAX);
+    private final LruMap<SchemaLookup.Usable> usable;
+    private final LruMap<CachedFailure> unusable = new LruMap<>(UNUSABLE_MAX);
     private final LongAdder found = new LongAdder();
     private final LongAdder unknown = new LongAdder();
     private final LongAdder failed = new LongAdder();
 
-    private record Dated(SchemaLookup.Unusable found, long askedNanos) {}
+    private record CachedFailure(SchemaLookup.Unusable found, long askedNanos) {}
 
     /** The most recently used entries. */
-    private static final class Recent<T> extends LinkedHashMap<Integer, T> {
+    private static final class LruMap<T> extends LinkedHashMap<Integer, T> {
         private static final float LOAD_FACTOR = 0.75f;
 
         private final int max;
 
-        Recent(int max) {
+        LruMap(int max) {
             super(16, LOAD_FACTOR, true);
             this.max = max;
         }
@@ -51,7 +51,7 @@ public final class RegistrySchemas implements WriterSchemas {
 
     RegistrySchemas(SchemaRegistrySettings settings, LongSupplier nanos) {
         client = new RegistryClient(settings);
-        usable = new Recent<>(settings.schemasMax());
+        usable = new LruMap<>(settings.schemasMax());
         this.nanos = nanos;
     }
 
@@ -74,7 +74,7 @@ public final class RegistrySchemas implements WriterSchemas {
             if (schema != null) {
                 return schema;
             }
-            Dated none = unusable.get(id);
+            CachedFailure none = unusable.get(id);
             if (none != null) {
                 return none.found;
             }
@@ -92,7 +92,7 @@ public final class RegistrySchemas implements WriterSchemas {
         if (usable.get(id) != null) { // marks it as used
             return true;
         }
-        Dated none = unusable.get(id);
+        CachedFailure none = unusable.get(id);
         return none != null && nanos.getAsLong() - none.askedNanos < UNUSABLE_NANOS;
     }
 
@@ -116,7 +116,7 @@ public final class RegistrySchemas implements WriterSchemas {
                 unusable.remove(id);
             } else {
                 unknown.increment();
-                unusable.put(id, new Dated((SchemaLookup.Unusable) answer, nanos.getAsLong()));
+                unusable.put(id, new CachedFailure((SchemaLookup.Unusable) answer, nanos.getAsLong()));
             }
         }
         return answer;

@@ -71,7 +71,7 @@ public final class ConservationCheck {
             return inWal;
         }
 
-        /** Accepted signals that the WAL no longer has because a prune was requested. */
+        /** Returns the number of accepted signals that the WAL no longer has because a prune was requested. */
         public long pruned() {
             return pruned;
         }
@@ -80,12 +80,12 @@ public final class ConservationCheck {
             return deadLettered;
         }
 
-        /** Signals that were forwarded to another region. */
+        /** Returns the number of signals that were forwarded to another region. */
         public long forwarded() {
             return forwarded;
         }
 
-        /** Rejected signals by reason. */
+        /** Returns the number of rejected signals by reason. */
         public Map<String, Long> rejected() {
             return rejected;
         }
@@ -119,14 +119,14 @@ public final class ConservationCheck {
         FORWARDED
     }
 
-    private static final String NOBODY = "?";
+    private static final String UNKNOWN = "?";
 
     private final Settings settings;
     private final Router router;
     private final Topics topics;
     private final Map<TopicPartition, Source> sources = new HashMap<>();
-    private final Map<String, Account> accounts = new TreeMap<>(ConservationCheck::byNumber);
-    private final Map<TenantId, Numbers> accepted = new HashMap<>();
+    private final Map<String, Account> accounts = new TreeMap<>(ConservationCheck::byTenantId);
+    private final Map<TenantId, SequenceNumbers> accepted = new HashMap<>();
     private final List<String> findings = new ArrayList<>();
     private long findingCount;
 
@@ -174,7 +174,7 @@ public final class ConservationCheck {
     }
 
     /** The sequence numbers of one tenant in {@code signals-accepted}. */
-    private static final class Numbers {
+    private static final class SequenceNumbers {
         long first = -1;
         long next = -1;
 
@@ -204,7 +204,7 @@ public final class ConservationCheck {
             progress.accept("reading the outcomes");
             outcomes.readToEnd(this::outcome);
             StallDetector stall = new StallDetector(settleWithin);
-            for (long missing = missing(); missing > 0 && stall.with(missing); missing = missing()) {
+            for (long missing = missing(); missing > 0 && stall.shouldWait(missing); missing = missing()) {
                 progress.accept("waiting for %d signals that have no outcome yet".formatted(missing));
                 long stepEnd = System.nanoTime() + SETTLE_STEP.toNanos();
                 outcomes.follow(() -> System.nanoTime() > stepEnd, this::outcome);
@@ -263,12 +263,12 @@ public final class ConservationCheck {
         }
         NumberedKey key = outcome == Outcome.ACCEPTED ? NumberedKey.tryParse(record.key()) : null;
         if (outcome == Outcome.ACCEPTED && key == null) {
-            find("%s-%d@%d has a key that Tidegate does not write"
+            report("%s-%d@%d has a key that Tidegate does not write"
                     .formatted(record.topic(), record.partition(), record.offset()));
             return;
         }
         if (key != null && record.value() == null) {
-            Numbers numbers = accepted.get(key.tenant());
+            SequenceNumbers numbers = accepted.get(key.tenant());
             if (numbers != null) {
                 long below = Math.min(key.seq(), numbers.next);
                 numbers.prunedBelow = Math.max(numbers.prunedBelow, below);
@@ -289,7 +289,7 @@ public final class ConservationCheck {
                 ? Residency.forwardedFrom(record.headers())
                 : SourcePosition.in(record.headers());
         if (position == null) {
-            find("%s-%d@%d has no source position".formatted(record.topic(), record.partition(), record.offset()));
+            report("%s-%d@%d has no source position".formatted(record.topic(), record.partition(), record.offset()));
             return;
         }
         Source source = sources.get(new TopicPartition(position.topic(), position.partition()));
@@ -302,7 +302,7 @@ public final class ConservationCheck {
             return;
         }
         if (source.out.get(index)) {
-            find("%s has two outcomes, the second is %s-%d@%d"
+            report("%s has two outcomes, the second is %s-%d@%d"
                     .formatted(position, record.topic(), record.partition(), record.offset()));
         }
         source.out.set(index);
@@ -315,7 +315,7 @@ public final class ConservationCheck {
             source.owner(index, account);
         }
         if (tenant != null && account(tenant) != account) {
-            find("%s belongs to another tenant than %s, which %s-%d@%d names"
+            report("%s belongs to another tenant than %s, which %s-%d@%d names"
                     .formatted(position, tenant, record.topic(), record.partition(), record.offset()));
         }
         switch (outcome) {
@@ -332,23 +332,24 @@ public final class ConservationCheck {
     /** Reports records that were deleted from an outcome topic: a missing outcome may have been among them. */
     private void deleted(TopicPartition partition, long begins) {
         if (begins > 0) {
-            find(("records of %s below %d were deleted: signals without an outcome may have had theirs there. Keep them"
-                            + " longer than signals (retention.ms)")
-                    .formatted(partition, begins));
+            report(
+                    ("records of %s below %d were deleted: signals without an outcome may have had theirs there. Keep them"
+                                    + " longer than signals (retention.ms)")
+                            .formatted(partition, begins));
         }
     }
 
     private static String reason(Headers headers) {
         String reason = TidegateHeaders.text(headers, TidegateHeaders.REASON);
-        return reason == null ? NOBODY : reason;
+        return reason == null ? UNKNOWN : reason;
     }
 
     private void number(NumberedKey key, ConsumerRecord<byte[], byte[]> record) {
-        Numbers numbers = accepted.computeIfAbsent(key.tenant(), tenant -> new Numbers());
+        SequenceNumbers numbers = accepted.computeIfAbsent(key.tenant(), tenant -> new SequenceNumbers());
         if (numbers.first < 0) {
             numbers.first = key.seq();
         } else if (key.seq() != numbers.next) {
-            find("tenant %s: %s-%d@%d has sequence number %d, expected %d"
+            report("tenant %s: %s-%d@%d has sequence number %d, expected %d"
                     .formatted(
                             key.tenant(),
                             record.topic(),
@@ -367,7 +368,7 @@ public final class ConservationCheck {
         if (key == null) {
             return;
         }
-        Numbers numbers = accepted.get(key.tenant());
+        SequenceNumbers numbers = accepted.get(key.tenant());
         Source source =
                 position == null ? null : sources.get(new TopicPartition(position.topic(), position.partition()));
         if (numbers == null || source == null || position.offset() < source.first || key.seq() >= numbers.walBegins) {
@@ -398,10 +399,10 @@ public final class ConservationCheck {
             this.within = within;
         }
 
-        boolean with(long number) {
+        boolean shouldWait(long count) {
             long now = System.nanoTime();
-            if (number != last) {
-                last = number;
+            if (count != last) {
+                last = count;
                 deadline = now + within.toNanos();
             }
             return now < deadline;
@@ -411,7 +412,7 @@ public final class ConservationCheck {
     /** Reads each tenant's WAL from the copy that reaches furthest. */
     private void readWal(List<DataDir> dirs, StallDetector stall) throws IOException {
         for (TenantId tenant : accepted.keySet()) {
-            Numbers numbers = accepted.get(tenant);
+            SequenceNumbers numbers = accepted.get(tenant);
             long expected = numbers.next;
             boolean complete = false;
             while (!complete) {
@@ -423,7 +424,7 @@ public final class ConservationCheck {
                             best == null ? end : best.segments(tenant).first().firstSeq();
                     numbers.walBegins = Math.min(begins, numbers.prunedBelow);
                 }
-                complete = end >= expected || !stall.with(31 * tenant.bits() + end);
+                complete = end >= expected || !stall.shouldWait(31 * tenant.bits() + end);
                 if (!complete) {
                     pause();
                     continue;
@@ -432,7 +433,7 @@ public final class ConservationCheck {
                     readWal(best, tenant);
                 }
                 if (end < expected) {
-                    find("tenant %s: the WAL ends before %d, signals-accepted before %d"
+                    report("tenant %s: the WAL ends before %d, signals-accepted before %d"
                             .formatted(tenant, end, expected));
                 }
             }
@@ -484,21 +485,21 @@ public final class ConservationCheck {
         try (WalReader reader = WalReader.open(dir, tenant, 0)) {
             for (WalRecord record = reader.next(); record != null; record = reader.next()) {
                 if (next >= 0 && record.seq() != next) {
-                    find("tenant %s: the WAL has sequence number %d, expected %d"
+                    report("tenant %s: the WAL has sequence number %d, expected %d"
                             .formatted(tenant, record.seq(), next));
                 }
                 next = record.seq() + 1;
                 stored(tenant, record);
             }
         } catch (WalException e) {
-            find(e.getMessage());
+            report(e.getMessage());
         }
     }
 
     private void stored(TenantId tenant, WalRecord record) {
         SourcePosition position = SourcePosition.in(new RecordHeaders(record.headers()));
         if (position == null) {
-            find("tenant %s: record %d of the WAL has no source position".formatted(tenant, record.seq()));
+            report("tenant %s: record %d of the WAL has no source position".formatted(tenant, record.seq()));
             return;
         }
         Source source = sources.get(new TopicPartition(position.topic(), position.partition()));
@@ -507,12 +508,12 @@ public final class ConservationCheck {
         }
         int index = source.index(position.offset());
         if (source.wal.get(index)) {
-            find("%s is in the WAL twice, the second time as tenant %s's record %d"
+            report("%s is in the WAL twice, the second time as tenant %s's record %d"
                     .formatted(position, tenant, record.seq()));
         }
         source.wal.set(index);
         if (account(tenant) != source.owner(index)) {
-            find("%s belongs to another tenant than %s, whose WAL has it as record %d"
+            report("%s belongs to another tenant than %s, whose WAL has it as record %d"
                     .formatted(position, tenant, record.seq()));
         }
         source.owner(index).inWal++;
@@ -522,20 +523,20 @@ public final class ConservationCheck {
         sources.forEach((partition, source) -> {
             for (int index = source.in.nextSetBit(0); index >= 0; index = source.in.nextSetBit(index + 1)) {
                 if (!source.out.get(index)) {
-                    find("%s@%d has no outcome".formatted(partition, source.first + index));
+                    report("%s@%d has no outcome".formatted(partition, source.first + index));
                 }
             }
             BitSet differing = (BitSet) source.accepted.clone();
             differing.xor(source.wal);
             differing.andNot(source.pruned);
             for (int index = differing.nextSetBit(0); index >= 0; index = differing.nextSetBit(index + 1)) {
-                find((source.wal.get(index) ? "%s@%d is in the WAL and was not accepted" : "%s@%d is not in the WAL")
+                report((source.wal.get(index) ? "%s@%d is in the WAL and was not accepted" : "%s@%d is not in the WAL")
                         .formatted(partition, source.first + index));
             }
         });
         accounts.forEach((tenant, account) -> {
             if (!account.balanced()) {
-                find(
+                report(
                         ("conservation does not hold for tenant %s: %d in, %d accepted, %d in the WAL, %d pruned, %d rejected,"
                                         + " %d dead-lettered, %d forwarded")
                                 .formatted(
@@ -552,10 +553,10 @@ public final class ConservationCheck {
     }
 
     private Account account(@Nullable TenantId tenant) {
-        return accounts.computeIfAbsent(tenant == null ? NOBODY : tenant.decimal(), id -> new Account());
+        return accounts.computeIfAbsent(tenant == null ? UNKNOWN : tenant.decimal(), id -> new Account());
     }
 
-    private void find(@Nullable String finding) {
+    private void report(@Nullable String finding) {
         findingCount++;
         if (findings.size() < FINDINGS_MAX) {
             findings.add(String.valueOf(finding));
@@ -572,10 +573,10 @@ public final class ConservationCheck {
     }
 
     /** Compares tenants by id; unknown tenants are last. */
-    private static int byNumber(String left, String right) {
+    private static int byTenantId(String left, String right) {
         int byLength = Integer.compare(left.length(), right.length());
-        if (left.equals(NOBODY) || right.equals(NOBODY)) {
-            return Boolean.compare(left.equals(NOBODY), right.equals(NOBODY));
+        if (left.equals(UNKNOWN) || right.equals(UNKNOWN)) {
+            return Boolean.compare(left.equals(UNKNOWN), right.equals(UNKNOWN));
         }
         return byLength != 0 ? byLength : left.compareTo(right);
     }

@@ -196,7 +196,7 @@ public final class Doctor {
 
     private void examineTopics(Admin admin) {
         try (TopicSetup setup = new TopicSetup(settings)) {
-            guarded("features", () -> {
+            runCheck("features", () -> {
                 setup.checkFeatures();
                 if (setup.cluster().transactionsAreWeak()) {
                     add(
@@ -208,7 +208,7 @@ public final class Doctor {
                     ok("features", "the cluster has the features that exactly-once needs");
                 }
             });
-            boolean owned = guarded("owner", () -> {
+            boolean owned = runCheck("owner", () -> {
                 setup.checkOwner();
                 ok("owner", "no other application owns one of the topics");
             });
@@ -216,13 +216,13 @@ public final class Doctor {
                 // Remedies for these settings could harm the topics of their owner.
                 return;
             }
-            guarded("settings", () -> {
+            runCheck("settings", () -> {
                 String difference = setup.differenceOfSettings();
                 if (difference != null) {
                     add(Level.WARN, "settings", difference, null);
                 }
             });
-            guarded("topics", () -> {
+            runCheck("topics", () -> {
                 Set<String> missing = setup.missing();
                 if (!missing.isEmpty()) {
                     add(
@@ -244,7 +244,7 @@ public final class Doctor {
                 permissions(admin);
                 clock(admin);
                 transactions(admin);
-                deletedUnread(admin);
+                unreadDeletions(admin);
                 identity(setup);
                 findings.addAll(TenantChecks.of(
                         settings.missingTenants(),
@@ -259,7 +259,7 @@ public final class Doctor {
     private void signals(TopicSetup setup) {
         SignalPreview preview = new SignalPreview(settings, setup.recordSizes());
         for (String topic : settings.topics().signals()) {
-            guarded(
+            runCheck(
                     "signals",
                     () -> findings.add(SignalChecks.of(topic, preview.newest(topic, List.of(), SIGNALS_READ))));
         }
@@ -284,7 +284,7 @@ public final class Doctor {
         Map<String, TopicDescription> described = KafkaAnswers.get(
                 admin.describeTopics(needed.keySet(), new DescribeTopicsOptions().includeAuthorizedOperations(true))
                         .allTopicNames(),
-                "asking for permissions");
+                "reading the permissions");
         boolean all = true;
         for (Map.Entry<String, Set<AclOperation>> need : needed.entrySet()) {
             Set<AclOperation> may = described.get(need.getKey()).authorizedOperations();
@@ -368,9 +368,9 @@ public final class Doctor {
         }
     }
 
-    private void deletedUnread(Admin admin) {
-        List<DeletedUnread.Range> deleted = DeletedUnread.find(admin, settings);
-        for (DeletedUnread.Range one : deleted) {
+    private void unreadDeletions(Admin admin) {
+        List<UnreadDeletions.Range> deleted = UnreadDeletions.find(admin, settings);
+        for (UnreadDeletions.Range one : deleted) {
             add(
                     Level.FAIL,
                     "lost",
@@ -525,9 +525,9 @@ public final class Doctor {
     }
 
     /** Runs an examination; a failure becomes a finding. Returns whether it succeeded. */
-    private boolean guarded(String area, Runnable look) {
+    private boolean runCheck(String area, Runnable check) {
         try {
-            look.run();
+            check.run();
             return true;
         } catch (AdminException | SchemaUnavailableException e) {
             add(Level.FAIL, area, String.valueOf(e.getMessage()), null);

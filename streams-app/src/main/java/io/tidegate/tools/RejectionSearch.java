@@ -114,7 +114,7 @@ public final class RejectionSearch {
 
     /** Reads a range of a partition in offset order. */
     @FunctionalInterface
-    interface Ranges {
+    interface RangeReader {
         void read(TopicPartition partition, long from, long to, Consumer<ConsumerRecord<byte[], byte[]>> each);
     }
 
@@ -123,7 +123,7 @@ public final class RejectionSearch {
      *
      * @param kept null if the record does not match
      */
-    private record Seen<T>(
+    private record ExaminedRecord<T>(
             TopicPartition partition,
             long offset,
             long timestampMs,
@@ -142,14 +142,14 @@ public final class RejectionSearch {
      * Searches from the end, or from the end of a previous call.
      *
      * @param cursor {@link Page#next} of the previous call with the same query; null = from the end
-     * @param goesOn called often; false ends the call early with the rejections found so far
+     * @param shouldContinue called often; false ends the call early with the rejections found so far
      * @param keep converts a matching record
      * @throws IllegalArgumentException if the cursor is invalid
      */
     public <T> Page<T> run(
             Settings settings,
             @Nullable String cursor,
-            BooleanSupplier goesOn,
+            BooleanSupplier shouldContinue,
             Function<ConsumerRecord<byte[], byte[]>, T> keep) {
         List<String> topics = new ArrayList<>(List.of(settings.topics().quotaExceeded()));
         if (query.deadLetters()) {
@@ -166,8 +166,8 @@ public final class RejectionSearch {
             return page(
                     begins,
                     ends,
-                    (partition, from, to, each) -> reader.readRange(partition, from, to, goesOn, each),
-                    goesOn,
+                    (partition, from, to, each) -> reader.readRange(partition, from, to, shouldContinue, each),
+                    shouldContinue,
                     keep,
                     topics);
         }
@@ -176,28 +176,28 @@ public final class RejectionSearch {
     <T> Page<T> page(
             Map<TopicPartition, Long> begins,
             Map<TopicPartition, Long> ends,
-            Ranges ranges,
-            BooleanSupplier goesOn,
+            RangeReader ranges,
+            BooleanSupplier shouldContinue,
             Function<ConsumerRecord<byte[], byte[]>, T> keep,
             List<String> topics) {
         Map<TopicPartition, Long> left =
                 new TreeMap<>(Comparator.comparing(TopicPartition::topic).thenComparingInt(TopicPartition::partition));
-        List<ByTime.Parts<Seen<T>>> backwards = new ArrayList<>();
+        List<TimeOrderedMerge.Parts<ExaminedRecord<T>>> backwards = new ArrayList<>();
         ends.forEach((partition, end) -> {
             long begin = begins.getOrDefault(partition, 0L);
             if (begin < end) {
                 left.put(partition, end);
-                backwards.add(new Backwards<>(partition, begin, end, ranges, goesOn, keep));
+                backwards.add(new BackwardReader<>(partition, begin, end, ranges, shouldContinue, keep));
             }
         });
-        ByTime<Seen<T>> merged = new ByTime<>(backwards, seen -> -seen.timestampMs());
+        TimeOrderedMerge<ExaminedRecord<T>> merged = new TimeOrderedMerge<>(backwards, seen -> -seen.timestampMs());
         List<T> found = new ArrayList<>();
         int lookedAt = 0;
         boolean complete = false;
-        while (found.size() < wanted && lookedAt < LOOKED_AT_MAX && goesOn.getAsBoolean()) {
-            Seen<T> seen = merged.next();
+        while (found.size() < wanted && lookedAt < LOOKED_AT_MAX && shouldContinue.getAsBoolean()) {
+            ExaminedRecord<T> seen = merged.next();
             // A piece that was read only in part is not merged.
-            if (!goesOn.getAsBoolean()) {
+            if (!shouldContinue.getAsBoolean()) {
                 break;
             }
             if (seen == null) {
@@ -215,46 +215,46 @@ public final class RejectionSearch {
     }
 
     /** The records of one partition, from its end to its beginning. */
-    private final class Backwards<T> implements ByTime.Parts<Seen<T>> {
+    private final class BackwardReader<T> implements TimeOrderedMerge.Parts<ExaminedRecord<T>> {
         private final TopicPartition partition;
         private final long begin;
-        private final Ranges ranges;
-        private final BooleanSupplier goesOn;
+        private final RangeReader ranges;
+        private final BooleanSupplier shouldContinue;
         private final Function<ConsumerRecord<byte[], byte[]>, T> keep;
         private long end;
         private long piece = PIECE_MIN;
 
-        Backwards(
+        BackwardReader(
                 TopicPartition partition,
                 long begin,
                 long end,
-                Ranges ranges,
-                BooleanSupplier goesOn,
+                RangeReader ranges,
+                BooleanSupplier shouldContinue,
                 Function<ConsumerRecord<byte[], byte[]>, T> keep) {
             this.partition = partition;
             this.begin = begin;
             this.end = end;
             this.ranges = ranges;
-            this.goesOn = goesOn;
+            this.shouldContinue = shouldContinue;
             this.keep = keep;
         }
 
         @Override
-        public boolean read(Deque<Seen<T>> into) {
-            if (!goesOn.getAsBoolean()) {
+        public boolean read(Deque<ExaminedRecord<T>> into) {
+            if (!shouldContinue.getAsBoolean()) {
                 return false;
             }
-            Deque<Seen<T>> forwards = new ArrayDeque<>();
+            Deque<ExaminedRecord<T>> forwards = new ArrayDeque<>();
             int[] matching = {0};
             long[] from = {Math.max(begin, end - piece)};
             ranges.read(partition, from[0], end, record -> {
                 boolean matches = query.matches(record);
-                forwards.add(new Seen<>(
+                forwards.add(new ExaminedRecord<>(
                         partition, record.offset(), record.timestamp(), matches ? keep.apply(record) : null));
                 matching[0] += matches ? 1 : 0;
                 // Older matches than wanted are dropped now and read again when needed.
                 while (matching[0] > wanted) {
-                    Seen<T> oldest = forwards.remove();
+                    ExaminedRecord<T> oldest = forwards.remove();
                     from[0] = oldest.offset() + 1;
                     matching[0] -= oldest.kept() == null ? 0 : 1;
                 }

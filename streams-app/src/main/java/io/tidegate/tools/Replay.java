@@ -232,7 +232,7 @@ public final class Replay {
                 readLedger(reader);
                 Batch batch = new Batch(producer, within, progress);
                 try {
-                    boolean all = read(reader, ends, filter, batch::goesOn, batch::send);
+                    boolean all = read(reader, ends, filter, batch::shouldContinue, batch::send);
                     batch.commit();
                     return counts.report(
                             all ? ReplayReport.Ending.COMPLETE : ReplayReport.Ending.TIME_OVER, ends, pacePerSec);
@@ -282,7 +282,7 @@ public final class Replay {
     /**
      * Reads rejections up to their ends.
      *
-     * @param goesOn called before each rejection
+     * @param shouldContinue called before each rejection
      * @param send takes and counts a replayable rejection; false if there is no time left for it
      * @return false if it stopped before the ends
      */
@@ -290,14 +290,14 @@ public final class Replay {
             TopicReader reader,
             Map<TopicPartition, Long> ends,
             RejectionFilter filter,
-            BooleanSupplier goesOn,
+            BooleanSupplier shouldContinue,
             Send send) {
         if (filter.from() != null) {
             reader.skipTo(filter.from().toEpochMilli());
         }
         Progress progress = new Progress();
         reader.readTo(ends, () -> progress.all, record -> {
-            progress.all = progress.all && goesOn.getAsBoolean();
+            progress.all = progress.all && shouldContinue.getAsBoolean();
             if (progress.all) {
                 Rejection rejection = named(Rejection.of(record));
                 progress.all = !filter.has(rejection) || decide(rejection, send);
@@ -449,13 +449,13 @@ public final class Replay {
         private final ReplayPace pace = new ReplayPace(pacePerSec);
 
         /** Sent in the open transaction, which is not committed yet. */
-        private final List<Sent> uncommitted = new ArrayList<>();
+        private final List<SentSignal> uncommitted = new ArrayList<>();
 
         private long begunNanos;
         private long sent;
 
         /** An entry that is counted when its transaction commits. */
-        private record Sent(TenantId tenant, String reason) {}
+        private record SentSignal(TenantId tenant, String reason) {}
 
         Batch(KafkaProducer<byte[], byte[]> producer, @Nullable Duration within, Consumer<String> progress) {
             this.producer = producer;
@@ -463,7 +463,7 @@ public final class Replay {
             this.progress = progress;
         }
 
-        boolean goesOn() {
+        boolean shouldContinue() {
             return isInTime(System.nanoTime());
         }
 
@@ -493,12 +493,12 @@ public final class Replay {
                     byteRate(tenant),
                     Math.max(due, System.nanoTime()));
             // A failed send makes the commit fail, and the commit is waited for.
-            var unusedSignal = producer.send(again(rejection));
+            var unusedSignal = producer.send(resent(rejection));
             var unusedLedger = producer.send(new ProducerRecord<>(
                     ledgerTopic,
                     ReplayLedger.key(rejection.record.partition(), rejection.record.offset()),
                     "1".getBytes(StandardCharsets.UTF_8)));
-            uncommitted.add(new Sent(tenant, rejection.reason));
+            uncommitted.add(new SentSignal(tenant, rejection.reason));
             if (uncommitted.size() >= BATCH_RECORDS || System.nanoTime() - begunNanos > BATCH_NANOS) {
                 commit();
             }
@@ -531,7 +531,7 @@ public final class Replay {
      * Returns the signal as its producer sent it, without the dropped headers, for its original partition, with the replay
      * count.
      */
-    private ProducerRecord<byte[], byte[]> again(Rejection rejection) {
+    private ProducerRecord<byte[], byte[]> resent(Rejection rejection) {
         SourcePosition source = rejection.source;
         if (source == null) {
             throw new IllegalStateException("a rejection without a source position cannot be sent again");

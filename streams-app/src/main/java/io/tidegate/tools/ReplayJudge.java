@@ -41,10 +41,10 @@ final class ReplayJudge {
     private final UsageSnapshot usages;
     private final Residency residency;
     private final Admission admission;
-    private final Map<TenantId, Added> added = new HashMap<>();
+    private final Map<TenantId, AddedUsage> added = new HashMap<>();
 
     /** The usage that passed signals add to a tenant, apart from its entity set. */
-    private static final class Added {
+    private static final class AddedUsage {
         private long bytes;
         private long entities;
     }
@@ -165,7 +165,7 @@ final class ReplayJudge {
         if (ofType != null && (ofType.maxSignalsPerSec() == 0 || ofType.burst() == 0)) {
             return Reason.SIGNAL_RATE_LIMITED;
         }
-        Added more = needsUsage(config) ? added.computeIfAbsent(tenant, id -> new Added()) : new Added();
+        AddedUsage more = needsUsage(config) ? added.computeIfAbsent(tenant, id -> new AddedUsage()) : new AddedUsage();
         if (config.maxStorageBytes() != null && usage.sealedBytes() + more.bytes >= config.storageLimit()) {
             return Reason.STORAGE_LIMIT;
         }
@@ -196,7 +196,7 @@ final class ReplayJudge {
             TenantId tenant,
             TenantConfig unrated,
             TenantUsage usage,
-            Added more,
+            AddedUsage more,
             Signal signal,
             int bytes,
             String rejectedFor,

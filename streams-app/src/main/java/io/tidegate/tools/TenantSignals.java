@@ -33,7 +33,7 @@ final class TenantSignals implements AutoCloseable {
     private final Settings settings;
     private final TenantId tenant;
     private final List<TopicReader> readers = new ArrayList<>();
-    private final ByTime<RoutedSignal> merged;
+    private final TimeOrderedMerge<RoutedSignal> merged;
     private final Residency residency;
     private @Nullable SignalPreview preview;
     private @Nullable TenantConfig inForce;
@@ -42,18 +42,18 @@ final class TenantSignals implements AutoCloseable {
         this.settings = settings;
         this.tenant = tenant;
         residency = new Residency(settings.region(), settings.regionTopics());
-        List<ByTime.Parts<RoutedSignal>> sequences;
+        List<TimeOrderedMerge.Parts<RoutedSignal>> sequences;
         try {
             sequences = sequences(fromMs);
         } catch (RuntimeException e) {
             readers.forEach(TopicReader::close);
             throw e;
         }
-        merged = new ByTime<>(sequences, RoutedSignal::timestampMs);
+        merged = new TimeOrderedMerge<>(sequences, RoutedSignal::timestampMs);
     }
 
-    private List<ByTime.Parts<RoutedSignal>> sequences(long fromMs) {
-        List<ByTime.Parts<RoutedSignal>> sequences = new ArrayList<>();
+    private List<TimeOrderedMerge.Parts<RoutedSignal>> sequences(long fromMs) {
+        List<TimeOrderedMerge.Parts<RoutedSignal>> sequences = new ArrayList<>();
         Map<TopicPartition, Long> last = new HashMap<>();
         int shard = look(fromMs, last);
         sequences.add(
@@ -103,7 +103,7 @@ final class TenantSignals implements AutoCloseable {
         return reader;
     }
 
-    private ByTime.Parts<RoutedSignal> parts(
+    private TimeOrderedMerge.Parts<RoutedSignal> parts(
             TopicReader reader, Function<ConsumerRecord<byte[], byte[]>, List<RoutedSignal>> signalsOf) {
         Map<TopicPartition, Long> ends = reader.ends();
         return into -> {

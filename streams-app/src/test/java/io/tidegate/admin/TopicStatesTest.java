@@ -22,7 +22,7 @@ class TopicStatesTest {
     void aBrokerThatDoesNotKnowANewTopicYetIsAskedAgain() {
         AtomicInteger questions = new AtomicInteger();
 
-        String answer = TopicStates.onceKnown(
+        String answer = TopicStates.retryUntilKnown(
                 () -> KafkaAnswers.get(
                         questions.incrementAndGet() < 3 ? unknown() : KafkaFuture.completedFuture("known"), "asking"),
                 Duration.ofMinutes(1));
@@ -33,7 +33,8 @@ class TopicStatesTest {
 
     @Test
     void aFailureWithoutAMessageIsNamedByItsKind() {
-        assertThatThrownBy(() -> TopicStates.onceKnown(() -> KafkaAnswers.get(unknown(), "asking"), Duration.ZERO))
+        assertThatThrownBy(
+                        () -> TopicStates.retryUntilKnown(() -> KafkaAnswers.get(unknown(), "asking"), Duration.ZERO))
                 .isInstanceOf(AdminException.class)
                 .hasMessage("asking failed: UnknownTopicOrPartitionException");
     }

@@ -192,7 +192,7 @@ final class BadInputTest {
                 "--max -1 | --max = -1 is below 0",
                 "--since yesterday | 'yesterday' is neither a time in UTC such as 2026-11-25T14:30:00Z nor how long ago",
                 "--since 5m --until 10m | is not before --until",
-                "-f --until 5m | --until selects what exists"
+                "-f --until 5m | --until selects existing records"
             })
     void rejectsATailThatCannotBe(String options, String message) {
         assertUsage(Cli.run(("rejections tail " + NOBODY + " " + options).split(" ", -1)), message);
@@ -202,10 +202,10 @@ final class BadInputTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "--topic signals | --topic and one of --to-earliest, --to-latest and --to-datetime are needed",
-                "--to-latest | --topic and one of",
-                "--topic signals --to-latest --yes | --all, --dry-run and --yes delete state",
-                "--to-latest --dry-run | --all, --dry-run and --yes delete state"
+                "--topic signals | --topic requires one of --to-earliest, --to-latest and --to-datetime, and vice versa",
+                "--to-latest | --topic requires one of",
+                "--topic signals --to-latest --yes | --all, --dry-run and --yes concern the deletion of state",
+                "--to-latest --dry-run | --all, --dry-run and --yes concern the deletion of state"
             })
     void rejectsAResetThatIsNeitherOfPositionsNorOfState(String options, String message) {
         assertUsage(Cli.run(("reset " + NOBODY + " " + options).split(" ", -1)), message);

@@ -248,7 +248,7 @@ class RegistrySchemasTest {
                 "did not answer within 200 ms");
         latch.countDown();
         registry.close();
-        assertUnavailable(schemas(), "cannot be asked");
+        assertUnavailable(schemas(), "cannot be reached");
     }
 
     @Test
@@ -309,7 +309,7 @@ class RegistrySchemasTest {
 
             assertThat(schemas(List.of(secure.url()), null, ca, PATIENT, 100).of(7))
                     .isInstanceOf(Usable.class);
-            assertUnavailable(schemas(List.of(secure.url()), null, null, PATIENT, 100), "cannot be asked");
+            assertUnavailable(schemas(List.of(secure.url()), null, null, PATIENT, 100), "cannot be reached");
         }
         assertThatThrownBy(() -> schemas(List.of(registry.url()), null, temp.resolve("none.pem"), PATIENT, 100))
                 .isInstanceOf(SettingsException.class);

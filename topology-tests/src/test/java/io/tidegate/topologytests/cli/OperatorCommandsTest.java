@@ -274,7 +274,7 @@ final class OperatorCommandsTest {
 
         var undone = app.tidegate("tenants", "undo", "7");
         assertThat(undone.exit()).as(undone.err()).isZero();
-        assertThat(undone.out()).contains("is as it was before");
+        assertThat(undone.out()).contains("reverted");
 
         List<String> table =
                 app.tidegate("tenants", "history", "7").out().lines().toList();

@@ -184,7 +184,7 @@ final class PlansTest {
                         > 0);
         run(0, "plans", "set", "typed", "--signal", "click=9/s");
         assertThat(run(0, "plans", "history", "typed").out()).contains("click");
-        assertThat(run(0, "plans", "undo", "typed").out()).contains("is as it was before", "click 1/s burst 1");
+        assertThat(run(0, "plans", "undo", "typed").out()).contains("reverted", "click 1/s burst 1");
     }
 
     @Test

@@ -17,7 +17,7 @@ import org.apache.kafka.common.TopicPartition;
  * group has committed. The records between are lost. A running instance reports the same loss when it reaches the gap, and
  * continues after it.
  */
-final class DeletedUnread {
+final class UnreadDeletions {
     /**
      * Offsets of one partition, both inclusive. Some of them can be transaction markers.
      *
@@ -30,7 +30,7 @@ final class DeletedUnread {
         }
     }
 
-    private DeletedUnread() {}
+    private UnreadDeletions() {}
 
     /** @throws io.tidegate.admin.AdminException if the brokers do not answer */
     static List<Range> find(Admin admin, Settings settings) {

@@ -10,13 +10,13 @@ import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 
 /** Signals of several partitions in the order of their times. */
-final class ByTimeTest {
+final class TimeOrderedMergeTest {
     private final List<String> read = new ArrayList<>();
 
     private record Timed(long timeMs, String name) {}
 
     /** A sequence that comes in the given parts. */
-    private ByTime.Parts<Timed> parts(String name, long[]... parts) {
+    private TimeOrderedMerge.Parts<Timed> parts(String name, long[]... parts) {
         Queue<long[]> left = new ArrayDeque<>(List.of(parts));
         return into -> {
             long[] part = left.poll();
@@ -33,8 +33,8 @@ final class ByTimeTest {
         return timesMs;
     }
 
-    private List<String> merged(List<ByTime.Parts<Timed>> sequences) {
-        ByTime<Timed> merged = new ByTime<>(sequences, Timed::timeMs);
+    private List<String> merged(List<TimeOrderedMerge.Parts<Timed>> sequences) {
+        TimeOrderedMerge<Timed> merged = new TimeOrderedMerge<>(sequences, Timed::timeMs);
         List<String> all = new ArrayList<>();
         for (Timed one = merged.next(); one != null; one = merged.next()) {
             all.add(one.name() + one.timeMs());
@@ -62,8 +62,8 @@ final class ByTimeTest {
 
     @Test
     void nothingIsReadBeforeItIsNeeded() {
-        ByTime<Timed> merged =
-                new ByTime<>(List.of(parts("a", times(1, 2), times(9)), parts("b", times(5), times(7))), Timed::timeMs);
+        TimeOrderedMerge<Timed> merged = new TimeOrderedMerge<>(
+                List.of(parts("a", times(1, 2), times(9)), parts("b", times(5), times(7))), Timed::timeMs);
 
         merged.next();
         merged.next();

@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
  * Merges several sequences by time. Each keeps its own order, and only the sequence that is needed next is read further. Holds
  * one batch of each sequence in memory. Not thread-safe.
  */
-final class ByTime<T> {
+final class TimeOrderedMerge<T> {
     /** A sequence that is read in batches. */
     @FunctionalInterface
     interface Parts<T> {
@@ -26,7 +26,7 @@ final class ByTime<T> {
     private static final class Sequence<T> {
         private final Parts<T> parts;
         private final Deque<T> ready = new ArrayDeque<>();
-        private boolean goesOn = true;
+        private boolean hasMore = true;
 
         Sequence(Parts<T> parts) {
             this.parts = parts;
@@ -34,8 +34,8 @@ final class ByTime<T> {
 
         @Nullable
         T head() {
-            while (ready.isEmpty() && goesOn) {
-                goesOn = parts.read(ready);
+            while (ready.isEmpty() && hasMore) {
+                hasMore = parts.read(ready);
             }
             return ready.peek();
         }
@@ -44,7 +44,7 @@ final class ByTime<T> {
     private final List<Sequence<T>> sequences;
     private final ToLongFunction<T> timeMs;
 
-    ByTime(List<Parts<T>> sequences, ToLongFunction<T> timeMs) {
+    TimeOrderedMerge(List<Parts<T>> sequences, ToLongFunction<T> timeMs) {
         this.sequences = sequences.stream().map(parts -> new Sequence<T>(parts)).toList();
         this.timeMs = timeMs;
     }
