@@ -123,7 +123,7 @@ final class SettingDefinitions {
                 "Entities that one tenant can have, whatever its own quota: more are rejected with entity_limit, so that no"
                         + " tenant exhausts an instance's memory. 0 = what the heap holds if every shard has such a tenant:"
                         + " the larger of cache.bytes and a quarter of the heap, ÷ shards ÷ 54 bytes, rounded down to one"
-                        + " digit. The same on all instances: where it is derived, give all of them the same heap, or the"
+                        + " digit. The same on all instances: if it is derived, give all of them the same heap, or the"
                         + " limit of a tenant depends on the instance that owns its shard.");
         instance.add(
                 Settings.CACHED_TENANTS,
@@ -192,7 +192,7 @@ final class SettingDefinitions {
                 Range.between(0, Duration.ofHours(1).toMillis()),
                 Importance.LOW,
                 "How long partitions of the signals wait for one that makes no progress, such as that of an instance that"
-                        + " hangs; must exceed the time of a takeover. 0 = they never wait: a backlog may then be read in an"
+                        + " hangs; set it above the time of a takeover. 0 = they never wait: a backlog may then be read in an"
                         + " order that rejects signals within their limits.");
         signals(new Definitions(def, "Signals"));
         Definitions topics = new Definitions(def, "Topics");
@@ -241,7 +241,7 @@ final class SettingDefinitions {
         topics.topic(
                 Settings.TOPIC_OWNERS,
                 "tidegate-owners",
-                "The application that owns each topic. The same for all applications of a cluster: it prevents two of them from"
+                "Records the owner of each topic. The same for all applications of a cluster: it prevents two of them from"
                         + " using the same topics.");
         topics.add(
                 Settings.TOPICS_CHECK_INTERVAL_MS,
@@ -289,7 +289,7 @@ final class SettingDefinitions {
                 Range.between(1, 60_000),
                 Importance.LOW,
                 "How long an accepted signal may wait in memory before it is written to its file; up to 30 s more while"
-                        + " writing is slow, so that it takes at most a tenth of the time. Where more tenants have signals"
+                        + " writing is slow, so that it takes at most a tenth of the time. If more tenants have signals"
                         + " than files may be open (wal.open.files.max), the signals of the others wait for the checkpoint.");
         wal.add(
                 Settings.WAL_CHECKPOINT_INTERVAL_MS,
@@ -376,8 +376,8 @@ final class SettingDefinitions {
                     "/" + kind,
                     null,
                     Importance.MEDIUM,
-                    ("Where the ids of %ss are, in the same forms; up to %d places, separated by commas. An array of ids counts as"
-                                    + " many %ss; a signal can name %d entities. The same on all instances.")
+                    ("Where the ids of %ss are, in the same forms; up to %d places, separated by commas. Each id in an array counts as"
+                                    + " one %s; a signal can name %d entities. The same on all instances.")
                             .formatted(kind, SignalMapping.SOURCES_MAX, kind, Signal.ENTITIES_MAX));
         }
         registry(signals);
@@ -454,8 +454,8 @@ final class SettingDefinitions {
                 null,
                 null,
                 Importance.HIGH,
-                "Tokens and their roles: lines of NAME ROLE TOKEN, where ROLE is admin, read or tenant:ID. The same on all"
-                        + " instances. Without it, no token is required, and the server can listen only on loopback.");
+                "Tokens and their roles: lines of NAME ROLE TOKEN, where ROLE is admin, read, tenant:ID or tenant-admin:ID."
+                        + " The same on all instances. Without it, no token is required, and the server can listen only on loopback.");
         http.add(
                 Settings.HTTP_TLS_CERTIFICATE_FILE,
                 Type.STRING,
