@@ -358,7 +358,7 @@ final class OperatorCommandsTest {
 
             assertThat(tail.waitFor(60, TimeUnit.SECONDS)).isTrue();
             assertThat(tail.exitValue()).isZero();
-            assertThat(Files.readString(err)).isEqualTo("waiting for rejections; Ctrl-C ends\n");
+            assertThat(Files.readString(err)).isEqualTo("waiting for rejections; press Ctrl-C to stop\n");
         } finally {
             tail.destroyForcibly();
         }

@@ -147,7 +147,7 @@ final class TenantNamesCommandsTest {
         var tail = app.tidegate("rejections", "tail", "--reason", "tenant_unknown");
         assertThat(tail.out()).contains("no tenant has this name");
         var explained = app.tidegate("signals", "explain", "--max", "3");
-        assertThat(explained.err()).contains("3 of 3 records name a tenant; 3 by a name that no tenant has");
+        assertThat(explained.err()).contains("3 of 3 records name a tenant; 3 with a name that no tenant has");
         assertThat(app.tidegate("rejections", "replay").out())
                 .as("nobody has the name")
                 .contains("tenant_unknown");

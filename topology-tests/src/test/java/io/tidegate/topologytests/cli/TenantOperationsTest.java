@@ -132,7 +132,7 @@ final class TenantOperationsTest {
             }
 
             assertThat(set.exit()).as(set.err()).isZero();
-            assertThat(set.err()).contains("the config names tenant t42; its limits are used for t43");
+            assertThat(set.err()).contains("the config is of tenant t42; its limits are used for tenant t43");
             JsonNode copy = JSON.readTree(command(app, "43", List.of("get")).out());
             assertThat(copy.path("tenant_id").asLong()).isEqualTo(43);
             assertThat(config(copy)).isEqualTo(config(JSON.readTree(got.out())));
