@@ -13,8 +13,8 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
- * Sends signals of one tenant, reads the tenant's rejections, waits as they say, and sends again. The tenant is in the header
- * tidegate-tenant (tenant.source=header).
+ * Sends signals of one tenant, reads the rejections of that tenant, and sends each rejected signal again after its retry delay. The
+ * tenant is in the header tidegate-tenant (tenant.source=header).
  *
  * <pre>java -cp kafka-clients.jar:slf4j-api.jar Client.java BROKERS TENANT COUNT [SIGNALS_TOPIC [QUOTA_EXCEEDED_TOPIC]]</pre>
  */
@@ -22,7 +22,7 @@ public final class Client {
     private static final int ATTEMPTS_MAX = 20;
     private static final long WAIT_MAX_MS = 60_000;
 
-    /** No rejection for so long: everything was accepted or given up. */
+    /** Without a rejection for this long, every signal was accepted or given up. */
     private static final Duration IDLE = Duration.ofSeconds(10);
 
     private static final String ATTEMPTS = "resend-attempts";
@@ -44,7 +44,7 @@ public final class Client {
                 false,
                 "isolation.level",
                 "read_committed",
-                // The time between two polls stays below max.poll.interval.ms, however long each record waits.
+                // Few enough that the time between two polls stays below max.poll.interval.ms if each record waits.
                 "max.poll.records",
                 4);
         int resent = 0;
@@ -57,15 +57,15 @@ public final class Client {
                 byte[] value = utf8("{\"signal\":\"view\",\"item\":\"java-%d\"}".formatted(i));
                 var signal = new ProducerRecord<byte[], byte[]>(signals, value);
                 signal.headers().add("tidegate-tenant", utf8(tenant));
-                producer.send(signal).get(); // throws if Kafka does not have it: then Tidegate will never see it
+                producer.send(signal).get(); // throws if Kafka does not have the signal: Tidegate will never see it
             }
             consumer.subscribe(List.of(quotaExceeded));
             long idleSince = System.nanoTime();
             while (System.nanoTime() - idleSince < IDLE.toNanos()) {
                 for (ConsumerRecord<byte[], byte[]> rejected : consumer.poll(Duration.ofMillis(500))) {
                     if (tenant.equals(text(rejected, "tidegate.tenant"))) {
-                        if (isWorthIt(rejected)) {
-                            // One after the other, so no faster than the rate: each wait is the time to the next token.
+                        if (isWorthRetrying(rejected)) {
+                            // Each delay is the time to the next token: one after the other, signals do not exceed the rate.
                             Thread.sleep(Long.parseLong(text(rejected, "tidegate.retry_after_ms")));
                             producer.send(copy(rejected, signals)).get();
                             resent++;
@@ -76,7 +76,7 @@ public final class Client {
                         }
                         idleSince = System.nanoTime();
                     }
-                    // Only now: after a crash the signal is sent twice rather than lost.
+                    // Committed after the send: after a crash, the signal is sent twice rather than lost.
                     consumer.commitSync(Map.of(
                             new TopicPartition(rejected.topic(), rejected.partition()),
                             new OffsetAndMetadata(rejected.offset() + 1)));
@@ -87,7 +87,7 @@ public final class Client {
         System.exit(givenUp == 0 ? 0 : 1);
     }
 
-    private static boolean isWorthIt(ConsumerRecord<byte[], byte[]> rejected) {
+    private static boolean isWorthRetrying(ConsumerRecord<byte[], byte[]> rejected) {
         String retryAfterMs = text(rejected, "tidegate.retry_after_ms");
         return retryAfterMs != null && Long.parseLong(retryAfterMs) <= WAIT_MAX_MS && attempts(rejected) < ATTEMPTS_MAX;
     }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Sends signals of one tenant, reads the tenant's rejections, waits as they say, and sends again: with kcat alone.
-# The tenant is the record's key (tenant.source=key).
+# Sends signals of one tenant, reads the tenant's rejections, and sends each rejected signal again after its retry delay.
+# Needs only kcat. The tenant is the record's key (tenant.source=key).
 #
 #   client.sh BROKERS TENANT COUNT [SIGNALS_TOPIC [QUOTA_EXCEEDED_TOPIC]]
 set -euo pipefail
@@ -8,7 +8,7 @@ set -euo pipefail
 brokers=$1 tenant=$2 count=$3 signals=${4:-signals} quota_exceeded=${5:-quota-exceeded}
 rounds_max=30 idle_s=5
 
-# From where the topic ends now: rejections of earlier runs are not ours. One line for each partition.
+# Start at the current end of the topic: rejections before it are of earlier runs. One line per partition.
 next=$(mktemp)
 trap 'rm -f "$next" "$next.new"' EXIT
 kcat -b "$brokers" -L -t "$quota_exceeded" | sed -n 's/^ *partition \([0-9]*\),.*/\1/p' | while read -r partition; do
@@ -23,7 +23,7 @@ resent=0 given_up=0 idle=0
 for ((round = 0; round < rounds_max && idle < idle_s; round++)); do
   found=0
   while read -r partition offset; do
-    # %o offset, %k key, %h headers as name=value,…, %s value. The value is last: it can contain anything but a line end.
+    # %o offset, %k key, %h headers as name=value,…, %s value. The value is last: it can contain anything except a line break.
     while IFS=$'\t' read -r at key headers value; do
       offset=$((at + 1))
       [[ $key == "$tenant" ]] || continue
@@ -34,7 +34,7 @@ for ((round = 0; round < rounds_max && idle < idle_s; round++)); do
         sed -n 's/.*tidegate\.reason=\([a-z_]*\).*/given up: \1/p' <<<"$headers" >&2
         continue
       fi
-      # One after the other, so no faster than the rate: each wait is the time to the next token.
+      # Each delay is the time to the next token: one after the other, signals do not exceed the rate.
       sleep "$((retry_after_ms / 1000)).$(printf %03d $((retry_after_ms % 1000)))"
       printf '%s:%s\n' "$key" "$value" | kcat -b "$brokers" -P -t "$signals" -K: -X acks=all
       resent=$((resent + 1))

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Sends signals of one tenant, reads the tenant's rejections, waits as they say, and sends again.
+// Sends signals of one tenant, reads the tenant's rejections, and sends each rejected signal again after its retry delay.
 // The tenant is in the header tidegate-tenant (tenant.source=header). Needs kafkajs: npm install.
 //
 //   client.js BROKERS TENANT COUNT [SIGNALS_TOPIC [QUOTA_EXCEEDED_TOPIC]]
@@ -9,7 +9,7 @@ const { Kafka, logLevel } = require('kafkajs');
 
 const ATTEMPTS_MAX = 20;
 const WAIT_MAX_MS = 60_000;
-const IDLE_MS = 10_000; // no rejection for so long: everything was accepted or given up
+const IDLE_MS = 10_000; // without a rejection for this long, every signal was accepted or given up
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -27,12 +27,12 @@ async function main([brokers, tenant, count, signals = 'signals', quotaExceeded 
   let resent = 0;
   let givenUp = 0;
   let idleSince = Date.now();
-  // Reads committed records only, which is the default.
+  // Reads committed records only, by default.
   const consumer = kafka.consumer({ groupId: `example-node-${tenant}` });
   await consumer.connect();
   await consumer.subscribe({ topics: [quotaExceeded], fromBeginning: true });
   await consumer.run({
-    // Offsets are committed behind what was handled: after a crash a signal is sent twice rather than lost.
+    // The offset is committed after the send: after a crash, the signal is sent twice rather than lost.
     eachMessage: async ({ message, heartbeat }) => {
       const text = (name) => message.headers[name]?.toString();
       if (text('tidegate.tenant') !== tenant) return;
@@ -42,7 +42,7 @@ async function main([brokers, tenant, count, signals = 'signals', quotaExceeded 
         givenUp++;
         console.error(text('tidegate.reason'), text('tidegate.message'));
       } else {
-        // One after the other, so no faster than the rate: each wait is the time to the next token.
+        // Each delay is the time to the next token: one after the other, signals do not exceed the rate.
         for (let left = Number(retryAfterMs); left > 0; left -= 1000) {
           await sleep(Math.min(left, 1000));
           await heartbeat();

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Sends signals of one tenant, reads the tenant's rejections, waits as they say, and sends again.
+"""Sends signals of one tenant, reads the tenant's rejections, and sends each rejected signal again after its retry delay.
 
 The tenant is in the header tidegate-tenant (tenant.source=header). Needs Debian's python3-confluent-kafka.
 
@@ -14,7 +14,7 @@ from confluent_kafka import Consumer, KafkaException, Producer
 
 ATTEMPTS_MAX = 20
 WAIT_MAX_MS = 60_000
-IDLE_S = 10  # no rejection for so long: everything was accepted or given up
+IDLE_S = 10  # without a rejection for this long, every signal was accepted or given up
 
 
 def main(brokers, tenant, count, signals="signals", quota_exceeded="quota-exceeded"):
@@ -23,7 +23,7 @@ def main(brokers, tenant, count, signals="signals", quota_exceeded="quota-exceed
 
     def delivered(error, message):
         if error is not None:
-            failures.append(error)  # Kafka does not have it, so Tidegate will never see it
+            failures.append(error)  # Kafka does not have the signal, so Tidegate will never see it
 
     def send(key, value, headers):
         producer.produce(signals, key=key, value=value, headers=headers, on_delivery=delivered)
@@ -59,13 +59,13 @@ def main(brokers, tenant, count, signals="signals", quota_exceeded="quota-exceed
                 given_up += 1
                 print(headers["tidegate.reason"], headers["tidegate.message"], file=sys.stderr)
             else:
-                # One after the other, so no faster than the rate: each wait is the time to the next token.
+                # Each delay is the time to the next token: one after the other, signals do not exceed the rate.
                 time.sleep(int(retry_after_ms) / 1000)
                 own = [(n, v) for n, v in rejected.headers() if not n.startswith("tidegate.") and n != "resend-attempts"]
                 send(rejected.key(), rejected.value(), own + [("resend-attempts", str(attempts))])
                 producer.flush()
                 resent += 1
-        # Only now: after a crash the signal is sent twice rather than lost.
+        # Committed after the send: after a crash, the signal is sent twice rather than lost.
         consumer.commit(rejected, asynchronous=False)
     consumer.close()
     print(f"sent {count}, sent again {resent}, given up {given_up}, not delivered {len(failures)}")

@@ -175,7 +175,7 @@ class LauncherTest {
         Run first = run(terminal(launcher), Map.of());
         Run second = run(launcher, Map.of(), "wal", "ls");
 
-        assertThat(first.out()).contains("preparing an archive of classes once");
+        assertThat(first.out()).contains("preparing a class archive once");
         assertThat(second.out()).contains("-XX:SharedArchiveFile=" + root.resolve("cache/tidegate/classes-"));
         assertThat(second.err()).isEmpty();
     }
