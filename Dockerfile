@@ -1,7 +1,7 @@
 # Builds Tidegate from the checkout: docker build -t tidegate:0.1.0 .
 # `tidegate --version` names the commit with: --build-arg COMMIT=$(git rev-parse --short=12 HEAD)
-# The libraries, and an archive of their classes that makes starts shorter, are layers of their own: a change of the code
-# ships a new tidegate.jar and what lies beside it.
+# The libraries, and a class archive (AppCDS) that shortens the start, are separate layers: a code change replaces only the layer
+# of tidegate.jar, sbom.json and THIRD-PARTY.txt.
 
 FROM maven:3-eclipse-temurin-25 AS libraries
 WORKDIR /src
@@ -27,7 +27,7 @@ WORKDIR /opt/tidegate
 COPY --from=libraries /src/streams-app/target/dist/lib lib
 RUN ls -d "$PWD"/lib/*.jar | LC_ALL=C sort | paste -sd: >libraries.cp
 
-# The JDK's and the libraries' classes that deploy/image/list-classes found. Does not depend on the code.
+# Archives the classes of the JDK and the libraries that deploy/image/list-classes found. Does not depend on Tidegate's code.
 FROM base AS archive
 COPY deploy/image/classes /tmp/
 RUN java -Xshare:dump -XX:SharedClassListFile=/tmp/classes -XX:SharedArchiveFile=/tmp/libraries.jsa -XX:+UseParallelGC \
