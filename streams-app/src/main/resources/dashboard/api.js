@@ -1,10 +1,10 @@
-// The HTTP API. The token lives in this variable and nowhere else: it is gone with the page.
+// Client of the HTTP API. The token is stored only in this variable, so it is lost when the page is closed.
 import { ask, h } from './dom.js';
 
 let token = null;
 let asking = null;
 
-/** What an instance answered, or that none did. */
+/** The error of a request: the problem document of an instance, or a failed connection. */
 export class Problem extends Error {
   constructor(status, id, title, detail, field) {
     super(detail);
@@ -17,10 +17,10 @@ export class Problem extends Error {
 
 const headers = (more) => (token ? { ...more, Authorization: `Bearer ${token}` } : more);
 
-/** Where a path of the API is for this page: a proxy may serve both under a prefix. */
+/** The URL of a path of the API, relative to this page: a proxy may serve both under a prefix. */
 const at = (path) => new URL(`.${path}`, document.baseURI).href;
 
-/** A line for a shell. It names the token, and does not show it. */
+/** A curl command. It refers to the token by a variable, and does not show it. */
 export const curl = (path, more = '') => `curl ${token ? '-H "Authorization: Bearer $TIDEGATE_TOKEN" ' : ''}${more}${at(path)}`;
 
 async function call(path, options = {}) {
@@ -29,27 +29,27 @@ async function call(path, options = {}) {
     response = await fetch(at(path), { ...options, headers: headers(options.headers ?? {}), cache: 'no-store' });
   } catch (e) {
     if (e.name === 'AbortError') throw e;
-    throw new Problem(0, 'unreachable', 'The instance cannot be reached', 'It does not answer. The page tries again by itself.');
+    throw new Problem(0, 'unreachable', 'The instance cannot be reached', 'It does not answer. The page retries automatically.');
   }
   if (response.ok) return response;
   let body = {};
   try {
     body = await response.json();
   } catch {
-    // no problem document: a proxy answered
+    // not a problem document: a proxy answered
   }
   throw new Problem(response.status, body.id ?? `http_${response.status}`, body.title ?? `HTTP ${response.status}`,
-    body.detail ?? 'The answer was not understood.', body.field);
+    body.detail ?? 'The answer could not be parsed.', body.field);
 }
 
-/** Asks for a token once, however many requests want one; false where people do not give one. */
+/** Asks for a token once, however many requests need one. Resolves to false if the user enters none. */
 function askToken(problem) {
   asking ??= (async () => {
     const input = h('input', { type: 'password', autocomplete: 'off', 'aria-label': 'Token', required: true });
-    const given = await ask(problem.status === 403 ? 'This needs another token' : 'A token is needed', [
+    const given = await ask(problem.status === 403 ? 'Another token is required' : 'A token is required', [
       h('p', {}, problem.message),
       h('label', {}, 'Token', input),
-      h('p', { class: 'hint' }, 'A line of http.tokens.file ends in it. The page keeps it in memory only: a reload asks again.'),
+      h('p', { class: 'hint' }, 'The last field of a line in http.tokens.file. The page keeps it in memory only, and asks again after a reload.'),
     ], [['Sign in', () => input.value.trim(), 'primary'], ['Cancel', null]]);
     asking = null;
     if (given) token = given;
@@ -69,7 +69,7 @@ async function withToken(request) {
   }
 }
 
-/** A request that repeats every two seconds must not wait indefinitely for a lost response. */
+/** Timeout of GET requests: periodic requests must not wait indefinitely for a lost response. */
 const GET_WITHIN_MS = 20000;
 
 const answerTo = (path) => withToken(() => call(path, { signal: AbortSignal.timeout(GET_WITHIN_MS) }));
@@ -82,7 +82,7 @@ export const send = (method, path, body, more = {}) => withToken(async () => (aw
   headers: { 'Content-Type': 'application/json', ...more },
 })).json());
 
-/** With its ETag, to change it only if nobody else did. */
+/** Gets a document with its ETag, to change it only if nobody else has changed it. */
 export async function getTagged(path) {
   const tagged = await answerTo(path);
   return { json: await tagged.json(), etag: tagged.headers.get('ETag') };
@@ -90,7 +90,7 @@ export async function getTagged(path) {
 
 const EVENT_CHARS_MAX = 1 << 20;
 
-/** Server-sent events until the stream ends; EventSource cannot send a token. */
+/** Reads server-sent events until the stream ends. EventSource cannot send a token. */
 export async function stream(path, signal, onOpen, onEvent) {
   const response = await withToken(() => call(path, { signal }));
   onOpen();
@@ -102,7 +102,7 @@ export async function stream(path, signal, onOpen, onEvent) {
     text += value;
     const events = text.split('\n\n');
     text = events.pop();
-    if (text.length > EVENT_CHARS_MAX) throw new Problem(0, 'stream', 'The stream broke', 'An event was too long.');
+    if (text.length > EVENT_CHARS_MAX) throw new Problem(0, 'stream', 'The stream failed', 'An event was too long.');
     for (const event of events) {
       let name = 'message';
       let data = '';

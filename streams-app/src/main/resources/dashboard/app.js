@@ -1,4 +1,4 @@
-// The page: which part is shown, what the cluster is, and whether what is shown is still true.
+// The frame of the dashboard: navigation, the state of the cluster, and the warning about stale data.
 import { get } from './api.js';
 import { clock, empty, h, number, pill } from './dom.js';
 import { overview } from './tenants.js';
@@ -11,12 +11,12 @@ const STALE_AFTER_MS = 8000;
 const TITLES = { overview: 'Tenants · Tidegate', rejections: 'Rejections · Tidegate', wal: 'WAL and instances · Tidegate' };
 
 const main = document.getElementById('main');
-let page = null; // { element, refresh(status), close(), redraw(), lost(whether no instance answers) }
+let page = null; // { element, refresh(status), close(), redraw(), lost(isLost) }
 let status = null;
 let lastAnswerMs = Date.now();
 let polls = 0;
 
-/** `#/tenant/42` → tenant page of 42; a page's own choices stand behind `?` and survive a reload. */
+/** Opens the page that the URL's hash names: `#/tenant/42` is the page of tenant 42. The parameters after `?` survive a reload. */
 function open() {
   const [path, query] = location.hash.slice(1).split('?', 2);
   const parts = path.split('/').filter(Boolean);
@@ -27,7 +27,7 @@ function open() {
   else if (name === 'rejections') page = rejections(choices, status?.at);
   else if (name === 'wal') page = wal();
   else if (name === 'overview') page = overview(choices);
-  else page = { element: empty('Page not found', 'This address leads to no page of the dashboard.'), refresh: async () => {}, close: () => {} };
+  else page = { element: empty('Page not found', 'The dashboard has no page at this address.'), refresh: async () => {}, close: () => {} };
   document.title = TITLES[name] ?? 'Tidegate';
   for (const link of document.querySelectorAll('nav a')) {
     if (link.dataset.page === name) link.setAttribute('aria-current', 'page');
@@ -45,7 +45,7 @@ function showCluster() {
     return;
   }
   if (!document.getElementById('stale').hidden) {
-    // What was known is no longer true.
+    // The known state is out of date.
     box.replaceChildren(pill('connection lost', 'bad'));
     return;
   }
@@ -89,7 +89,7 @@ async function poll() {
       showStale();
       showCluster();
     } catch {
-      // the stale line reports it, and the next poll asks again
+      // the stale line reports it, and the next poll retries
     }
     try {
       await page?.refresh(status);

@@ -1,10 +1,10 @@
-// Accepted and rejected signals by reason over the last hour, stacked.
+// A stacked chart of accepted signals, and of rejected ones by reason, over the last hour.
 import { h, number, rate, REASONS, words } from './dom.js';
 
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const OUTCOMES = ['accepted', ...REASONS];
 
-/** Rates of the last two steps, so that a step that has just begun does not look like a lull. */
+/** The rates of the last two steps: a step that has just begun would look like a drop. */
 export function ratesNow(history) {
   const steps = history.accepted.length;
   const step = history.step_seconds;
@@ -26,13 +26,13 @@ export class Chart {
     this.resized.observe(this.plotBox);
   }
 
-  /** @param limit signals a second, or null */
+  /** @param limit signals per second, or null */
   show(history, limit = null) {
     this.history = history;
     this.limit = limit;
-    const steps = history.accepted.length - 1; // the last one is going on
+    const steps = history.accepted.length - 1; // the last one is incomplete
     const seen = history.accepted.findIndex((count) => count !== null);
-    // A young history is not shown as an hour of nothing; ten minutes are the least.
+    // Do not show a short history as an empty hour: show at least ten minutes.
     const skip = Math.max(0, Math.min(seen < 0 ? steps : seen, steps - 600 / history.step_seconds));
     const first = Date.parse(history.first_at) / 1000;
     const xs = Array.from({ length: steps - skip }, (_, i) => first + (skip + i) * history.step_seconds);
@@ -56,7 +56,7 @@ export class Chart {
     }
     this.#describe(rows, limit);
     this.note.hidden = !history.instances_silent;
-    this.note.textContent = `${number(history.instances_silent)} instance(s) did not answer; their part is missing here.`;
+    this.note.textContent = `${number(history.instances_silent)} instance(s) did not answer; their data is missing.`;
   }
 
   #options(names) {

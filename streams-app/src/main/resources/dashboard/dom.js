@@ -1,4 +1,4 @@
-// Elements and numbers. Text always becomes a text node: nothing of a tenant is ever read as HTML.
+// Elements and formats. Text always becomes a text node: data of a tenant is never interpreted as HTML.
 
 /** h('a', { class: 'x', href: '#/', onclick: f }, 'text', child, null) */
 export function h(tag, props = {}, ...children) {
@@ -51,7 +51,7 @@ export const DEFECTS = [
 ];
 export const words = (reason) => (reason ? reason.replaceAll('_', ' ') : '–');
 
-/** A bar of what is used, with its text; without a limit only the text. */
+/** A bar of the used share of a limit, with a text; without a limit, only the text. */
 export function bar(label, used, limit, text) {
   const share = limit === null || limit === undefined ? null : limit === 0 ? 100 : Math.min(100, (100 * used) / limit);
   const level = share === null ? '' : share >= 100 ? 'full' : share >= 80 ? 'high' : 'fine';
@@ -62,7 +62,7 @@ export function bar(label, used, limit, text) {
 
 export const pill = (text, kind) => h('span', { class: `pill ${kind}` }, text);
 
-/** A line to copy. */
+/** A command with a button to copy it. */
 export function command(line) {
   const code = h('code', { tabindex: 0, role: 'textbox', 'aria-readonly': 'true', 'aria-label': 'Command' }, line);
   return h('div', { class: 'command' }, code,
@@ -80,9 +80,9 @@ export function toast(text) {
 
 export const loading = (what) => h('p', { class: 'empty loading' }, `Loading ${what} …`);
 export const empty = (title, ...more) => h('div', { class: 'empty' }, h('strong', {}, title), ...more.map((text) => h('p', {}, text)));
-export const failed = (error) => h('div', { class: 'empty error', role: 'alert' }, h('strong', {}, error.title ?? 'This did not work'), h('p', {}, error.message));
+export const failed = (error) => h('div', { class: 'empty error', role: 'alert' }, h('strong', {}, error.title ?? 'The request failed'), h('p', {}, error.message));
 
-/** Asks something in the dialog; the promise is what `buttons` resolve with, null where it was closed. */
+/** Shows a dialog. The promise resolves to the value of the chosen button, or to null if the dialog was closed. */
 export function ask(title, content, buttons) {
   const dialog = document.getElementById('dialog');
   return new Promise((resolve) => {

@@ -1,20 +1,20 @@
-// The form of one tenant's config: every limit, what a change would reject, and the same change as commands.
+// The form of one tenant's config: every limit, a preview of a change, and the change as commands.
 import { curl, send } from './api.js';
 import { command, failed, h, loading, number, percent, REASONS, shellQuote, toast, words } from './dom.js';
 
 const DURATION = /^P(?=.)(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+(\.\d{1,3})?S)?)?$/i;
 const UINT_MAX = 4294967295;
 export const FIELDS = [
-  ['max_signals_per_sec', 'Rate', 'signals a second', '--rate', UINT_MAX],
+  ['max_signals_per_sec', 'Rate', 'signals per second', '--rate', UINT_MAX],
   ['burst_signals', 'Burst', 'signals at once; empty = 2 × the rate', '--burst', UINT_MAX],
-  ['max_bytes_per_sec', 'Byte rate', 'bytes of values a second', '--byte-rate', Number.MAX_SAFE_INTEGER],
+  ['max_bytes_per_sec', 'Byte rate', 'bytes of values per second', '--byte-rate', Number.MAX_SAFE_INTEGER],
   ['burst_bytes', 'Byte burst', 'bytes at once; empty = 2 × the byte rate', '--byte-burst', Number.MAX_SAFE_INTEGER],
-  ['max_signal_bytes', 'Signal size', 'bytes of one value', '--signal-size', UINT_MAX],
+  ['max_signal_bytes', 'Signal size', 'maximum bytes of a value', '--signal-size', UINT_MAX],
   ['max_entities', 'Entities', 'distinct items, users and creators', '--entities', Number.MAX_SAFE_INTEGER],
   ['max_items', 'Items', 'distinct items', '--items', Number.MAX_SAFE_INTEGER],
   ['max_users', 'Users', 'distinct users', '--users', Number.MAX_SAFE_INTEGER],
   ['max_creators', 'Creators', 'distinct creators', '--creators', Number.MAX_SAFE_INTEGER],
-  ['entity_idle_ttl', 'Idle entities', 'expire after, such as P30D or PT12H', '--entity-idle-ttl', DURATION],
+  ['entity_idle_ttl', 'Idle entities', 'expire after a duration such as P30D or PT12H', '--entity-idle-ttl', DURATION],
   ['max_storage_bytes', 'Storage', 'bytes of sealed segments', '--storage', Number.MAX_SAFE_INTEGER],
 ];
 const PERIODS = ['hour', 'day', 'month'];
@@ -24,11 +24,11 @@ const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 const digits = (text) => text.trim().replaceAll(/[, _]/g, '');
 const whole = (text, max) => /^\d+$/.test(text) && Number(text) <= max;
 
-/** Limits that are valid and have another effect than they seem to. */
+/** The warnings about valid limits with a surprising effect. */
 export const warnings = (list) => (list ?? []).map((one) => h('p', { class: 'error', role: 'status' }, `Warning: ${one.message}`));
 
 /**
- * @param current what is stored now: { config, etag }
+ * @param current returns the stored config: { config, etag }
  * @param saved called after each change
  */
 export function configForm(id, current, saved) {
@@ -52,11 +52,11 @@ export function configForm(id, current, saved) {
   const addType = h('button', { type: 'button', class: 'quiet', onclick: () => { addRow().querySelector('input').focus(); edited(); } }, 'Add a value of “signal”');
   const typeUnlimited = h('input', { type: 'checkbox', id: 'f-signals-unlimited' });
   const types = h('fieldset', { id: 'f-signals' }, h('legend', {}, 'Limits of single values of “signal”'), rows,
-    h('label', { class: 'check', hidden: true }, typeUnlimited, 'unlimited, whatever the plan says'), addType, error('signals'));
+    h('label', { class: 'check', hidden: true }, typeUnlimited, 'unlimited, regardless of the plan'), addType, error('signals'));
   function addRow(type = '', limit = {}) {
     const row = h('div', { class: 'limit-row' },
       h('input', { type: 'text', maxlength: 128, 'aria-label': 'Value of signal', placeholder: 'value', value: type, autocomplete: 'off', 'data-part': 'type' }),
-      h('input', { type: 'text', inputmode: 'numeric', 'aria-label': 'Signals a second', placeholder: 'a second', value: limit.max_signals_per_sec ?? '', autocomplete: 'off', 'data-part': 'rate' }),
+      h('input', { type: 'text', inputmode: 'numeric', 'aria-label': 'Signals per second', placeholder: 'per second', value: limit.max_signals_per_sec ?? '', autocomplete: 'off', 'data-part': 'rate' }),
       h('input', { type: 'text', inputmode: 'numeric', 'aria-label': 'Burst', placeholder: 'burst', value: limit.burst_signals ?? '', autocomplete: 'off', 'data-part': 'burst' }),
       h('button', { type: 'button', class: 'quiet', 'aria-label': 'Remove this value', onclick: () => { row.remove(); edited(); } }, '✕'));
     rows.append(row);
@@ -70,14 +70,14 @@ export function configForm(id, current, saved) {
   const periodUnlimited = h('input', { type: 'checkbox', id: 'f-periods-unlimited' });
   const periods = h('fieldset', { id: 'f-periods' }, h('legend', {}, 'Limits of calendar periods (UTC)'),
     PERIODS.map((per, i) => h('div', { class: 'period-row' }, h('span', {}, per), periodInputs[i])),
-    h('label', { class: 'check', hidden: true }, periodUnlimited, 'unlimited, whatever the plan says'), error('periods'));
+    h('label', { class: 'check', hidden: true }, periodUnlimited, 'unlimited, regardless of the plan'), error('periods'));
 
-  const ofPlan = h('option', { value: '' }, 'as the plan says');
+  const ofPlan = h('option', { value: '' }, 'from the plan');
   const more = [
-    field('required_regions', 'Regions', text('required_regions', { placeholder: 'anywhere', 'aria-describedby': 'h-required_regions' }), 'where its data must stay; with commas between them'),
+    field('required_regions', 'Regions', text('required_regions', { placeholder: 'anywhere', 'aria-describedby': 'h-required_regions' }), 'regions where the tenant’s data must stay, separated by commas'),
     field('label', 'Label', text('label', { maxlength: 200 })),
-    field('external_ids', 'Names', h('textarea', { id: 'f-external_ids', rows: 2, autocomplete: 'off', spellcheck: false, 'aria-describedby': 'h-external_ids' }), 'by which signals refer to it; one a line'),
-    field('plan', 'Plan', text('plan', { maxlength: 64, placeholder: 'no plan' }), 'supplies every limit that is empty'),
+    field('external_ids', 'Names', h('textarea', { id: 'f-external_ids', rows: 2, autocomplete: 'off', spellcheck: false, 'aria-describedby': 'h-external_ids' }), 'names that signals can use instead of the id, one per line'),
+    field('plan', 'Plan', text('plan', { maxlength: 64, placeholder: 'no plan' }), 'supplies every empty limit'),
     field('mode', 'Mode', h('select', { id: 'f-mode' }, ofPlan, h('option', { value: 'enforce' }, 'enforce'), h('option', { value: 'observe' }, 'observe: count, but accept'))),
   ];
   const preview = h('div', { id: 'preview', role: 'status' });
@@ -101,7 +101,7 @@ export function configForm(id, current, saved) {
       inputs[name].placeholder = plan ? `from plan ${plan}` : 'no limit';
     }
     const shown = Object.entries(signals ?? {});
-    // Only what has changed is built again: a refresh must not take the focus away.
+    // Rebuild the rows only if they have changed: a refresh must not take the focus away.
     if (!same(readTypes()?.signals, plainTypes(signals))) {
       rows.replaceChildren();
       shown.forEach(([type, limit]) => addRow(type, limit));
@@ -124,15 +124,15 @@ export function configForm(id, current, saved) {
     showLines();
   }
 
-  /** The rows as a config has them; null if one is wrong. */
+  /** The limits in the rows, in the format of a config; null if one is invalid. */
   function readTypes() {
     const signals = {};
     let wrong = '';
     for (const row of rows.children) {
       const [type, perSecond, burst] = ['type', 'rate', 'burst'].map((part) => row.querySelector(`[data-part=${part}]`).value);
       if (!type && !perSecond && !burst) continue;
-      if (!type || Object.hasOwn(signals, type)) wrong = 'Each value has one row, with its name.';
-      if (!whole(digits(perSecond), UINT_MAX) || (digits(burst) !== '' && !whole(digits(burst), UINT_MAX))) wrong = `The rate is a whole number from 0 to ${number(UINT_MAX)}; so is the burst, or it is empty for 2 × the rate.`;
+      if (!type || Object.hasOwn(signals, type)) wrong = 'Each row needs a different value.';
+      if (!whole(digits(perSecond), UINT_MAX) || (digits(burst) !== '' && !whole(digits(burst), UINT_MAX))) wrong = `Rate and burst are whole numbers from 0 to ${number(UINT_MAX)}. An empty burst is 2 × the rate.`;
       signals[type] = { max_signals_per_sec: Number(digits(perSecond)), burst_signals: digits(burst) === '' ? null : Number(digits(burst)) };
     }
     addType.disabled = rows.children.length >= TYPES_MAX;
@@ -159,7 +159,7 @@ export function configForm(id, current, saved) {
   const plainTypes = (signals) => Object.fromEntries(Object.entries(signals ?? {}).map(([type, one]) => [type, { max_signals_per_sec: one.max_signals_per_sec, burst_signals: one.burst_signals ?? null }]));
   const plainPeriods = (all) => PERIODS.flatMap((per) => (all ?? []).filter((one) => one.per === per).map((one) => ({ per, max_signals: one.max_signals ?? null, max_bytes: one.max_bytes ?? null })));
 
-  /** What the form says that the config does not, as whole fields; null where a field is wrong. */
+  /** The fields of the form that differ from the config, each as a whole; null if a field is invalid. */
   function changed() {
     const changes = {};
     let right = true;
@@ -171,7 +171,7 @@ export function configForm(id, current, saved) {
       const read = value === '' ? null : unlimited ? 'unlimited' : rule === DURATION ? value.toUpperCase() : Number(value);
       const wrong = value !== '' && !unlimited && (rule === DURATION ? !rule.test(value) : !whole(value, rule));
       const allowed = rule === DURATION ? 'a duration such as P30D or PT12H' : `a whole number from 0 to ${number(rule)}`;
-      errors[name].textContent = wrong ? `${label} is ${allowed}, or empty for ${planned ? 'what the plan says' : 'no limit'}.` : '';
+      errors[name].textContent = wrong ? `${label} is ${allowed}, or empty for ${planned ? 'the limit of the plan' : 'no limit'}.` : '';
       inputs[name].setAttribute('aria-invalid', wrong);
       right &&= !wrong;
       if (read !== stored(name)) changes[name] = read;
@@ -200,7 +200,7 @@ export function configForm(id, current, saved) {
     return changes;
   }
 
-  /** A PATCH merges what is inside `signals`: what is gone there has to be named. */
+  /** A PATCH merges the fields of `signals`, so removed ones must be sent as null. */
   function patch(changes) {
     if (typeof changes.signals !== 'object' || changes.signals === null) return changes;
     const gone = Object.keys(config().signals ?? {}).filter((type) => !Object.hasOwn(changes.signals, type));
@@ -256,10 +256,10 @@ export function configForm(id, current, saved) {
   async function dryRun() {
     const changes = changed();
     if (!changes) return;
-    preview.replaceChildren(loading('the last signals'));
+    preview.replaceChildren(loading('recent signals'));
     try {
       const proposed = { ...config(), ...changes };
-      // A limit that gets a value is not unlimited any more.
+      // A limit with a new value is no longer unlimited.
       if (proposed.unlimited) proposed.unlimited = proposed.unlimited.filter((name) => !Object.hasOwn(changes, name));
       delete proposed.tenant_id;
       const report = await send('POST', `${path}/dry-run`, { config: proposed });
@@ -290,11 +290,11 @@ export function configForm(id, current, saved) {
         : await send('PUT', path, changes, etag ? {} : { 'If-None-Match': '*' });
       touched = false;
       preview.replaceChildren(...warnings(answer.warnings));
-      toast('Saved; in force from now on');
+      toast('Saved and in force');
       await saved();
     } catch (e) {
       if (e.id === 'precondition_failed') {
-        preview.replaceChildren(failed({ title: 'Somebody else has changed it', message: 'The form now shows the current config. Make your change again.' }));
+        preview.replaceChildren(failed({ title: 'The config was changed by somebody else', message: 'The form now shows the current config. Make your change again.' }));
         touched = false;
         await saved();
       } else failedField(e);
@@ -320,7 +320,7 @@ export function configForm(id, current, saved) {
       h('button', { type: 'button', onclick: dryRun }, 'What would it reject?'), h('button', { type: 'button', class: 'quiet', onclick: reset }, 'Reset')),
     preview, lines);
   const allow = (allowed) => { for (const one of box.elements) one.disabled = !allowed; };
-  // What is typed before the config is here would be compared with nothing, and would save every other field as empty.
+  // Disabled until the config is loaded: an edit before that would save every other field as empty.
   allow(false);
   return { element: box, fill };
 }

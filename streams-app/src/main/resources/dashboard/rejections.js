@@ -1,16 +1,16 @@
-// Rejections, as they happen and of the past, each with all that is known of it, and what sending them again would do.
+// Live and past rejections with their details, and their replay.
 import { get, send, stream } from './api.js';
 import { ask, bytes, clock, command, DEFECTS, empty, failed, h, loading, number, REASONS, time, words } from './dom.js';
 
 const KEPT_MAX = 1000;
 const SHOWN_A_FRAME_MAX = 100;
 const AGAIN_MS = 3000;
-/** Pages without a match before somebody has to ask for more. */
+/** Number of pages without a match after which the user has to ask for more. */
 const EMPTY_PAGES_MAX = 20;
 
 const RANGES = { live: 'live', 900: 'last 15 minutes', 3600: 'last hour', 86400: 'last 24 hours', any: 'any time', between: 'from … to …' };
 
-/** @param serverAt what the clock of the server said last, if it is known */
+/** @param serverAt the last known time of the server's clock, if any */
 export function rejections(choices, serverAt) {
   const tenant = h('input', { type: 'text', placeholder: 'All tenants', value: choices.get('tenant') ?? '', 'aria-label': 'Tenant id or name', id: 'r-tenant' });
   const reason = h('select', { 'aria-label': 'Reason', id: 'r-reason' }, h('option', { value: '' }, 'All reasons'),
@@ -21,7 +21,7 @@ export function rejections(choices, serverAt) {
   const to = h('input', { type: 'datetime-local', step: 1, value: choices.get('to') ?? '', 'aria-label': 'To', id: 'r-to' });
   const pause = h('button', { type: 'button', 'aria-pressed': 'false', onclick: togglePause }, 'Pause');
   const state = h('span', { class: 'hint', role: 'status', id: 'tail-state' });
-  const list = h('ol', { class: 'tail', id: 'tail', 'aria-label': 'Rejections, the newest first' });
+  const list = h('ol', { class: 'tail', id: 'tail', 'aria-label': 'Rejections, newest first' });
   const message = h('div', {}, loading('rejections'));
   const older = h('button', { type: 'button', id: 'older', hidden: true, onclick: () => search() }, 'Older');
   const element = h('div', { class: 'stack' }, h('section', { 'aria-labelledby': 'rejections' },
@@ -37,7 +37,7 @@ export function rejections(choices, serverAt) {
   let frame = 0;
   let lost = 0;
   let again;
-  let cursor; // of the next page; null: there is none
+  let cursor; // of the next page; null if there is none
   let generation = 0;
   let skewMs = serverAt ? Date.parse(serverAt) - Date.now() : 0;
 
@@ -75,7 +75,7 @@ export function rejections(choices, serverAt) {
     return asked;
   }
 
-  /** A page of the past, below what is shown. */
+  /** Appends a page of past rejections. */
   async function search() {
     const mine = generation;
     const asked = query();
@@ -106,11 +106,11 @@ export function rejections(choices, serverAt) {
     older.hidden = cursor === null;
   }
 
-  /** Says that there is nothing, or how far the search is. */
+  /** Shows that there are no rejections, or the progress of the search. */
   function tell(progress = '') {
     if (list.children.length) message.replaceChildren();
     else if (progress) message.replaceChildren(loading(`rejections; ${progress}`));
-    else if (cursor === null) message.replaceChildren(empty('No rejections', isLive() ? 'New ones appear here as they happen.' : 'None matches in this time.'));
+    else if (cursor === null) message.replaceChildren(empty('No rejections', isLive() ? 'New ones appear here as they happen.' : 'No rejection matches in this time.'));
   }
 
   async function connect() {
@@ -132,13 +132,13 @@ export function rejections(choices, serverAt) {
       message.replaceChildren(failed(e));
       return;
     }
-    message.replaceChildren(failed({ title: 'The stream broke', message: `${e.message} It is opened again automatically.` }));
+    message.replaceChildren(failed({ title: 'The stream failed', message: `${e.message} The page reconnects automatically.` }));
     again = setTimeout(connect, AGAIN_MS);
   }
 
   function showState() {
     if (!isLive()) return;
-    state.textContent = lostConnection ? 'connection lost' : `${paused ? 'paused' : 'live'}${lost ? '; more arrived than is shown' : ''}`;
+    state.textContent = lostConnection ? 'connection lost' : `${paused ? 'paused' : 'live'}${lost ? '; some rejections are not shown' : ''}`;
     if (message.querySelector('.error')) message.replaceChildren();
   }
 
@@ -152,7 +152,7 @@ export function rejections(choices, serverAt) {
     frame ||= setTimeout(draw, 100);
   }
 
-  /** As the search of the past does it. */
+  /** Whether a record contains the text, like the server's search. */
   function contains(record) {
     const wanted = text.value.trim().toLowerCase();
     return !wanted || [record.value, record.key, ...record.headers.map((one) => one.value)].some((one) => one?.toLowerCase().includes(wanted));
@@ -211,14 +211,14 @@ export function rejections(choices, serverAt) {
       payload);
   }
 
-  /** The last one of a name counts, as in Kafka. */
+  /** The value of the last header with a name, as in Kafka. */
   const header = (record, name) => record.headers.findLast((one) => one.name === name)?.value;
 
   const spaced = (hex) => hex.replaceAll(/(..)(?=.)/g, '$1 ');
 
-  /** First what it would do; then it sends in pieces, as long as this dialog is open. */
+  /** Shows the effect of a replay, then sends in steps while the dialog is open. */
   async function replay(chosen) {
-    const box = h('div', {}, loading('what a replay would do'));
+    const box = h('div', {}, loading('the preview of the replay'));
     const line = ['tidegate rejections replay'];
     const body = { dry_run: true };
     if (chosen.tenant) {
@@ -235,12 +235,12 @@ export function rejections(choices, serverAt) {
     }
     send('POST', '/v1/rejections/replay', body).then((plan) => {
       const sum = (fate) => plan.rejections.reduce((all, one) => all + one[fate], 0);
-      const fates = [['replayed', 'would be sent again'], ['done', 'were sent again before'], ['given_up', 'were sent again too often'], ['hopeless', 'would be rejected again, and are skipped'], ['foreign', 'came from another application']];
+      const fates = [['replayed', 'would be sent again'], ['done', 'were already sent again'], ['given_up', 'were sent again too often'], ['hopeless', 'would be rejected again, and are skipped'], ['foreign', 'came from another application']];
       box.replaceChildren(...(plan.rejections.length === 0 ? [empty('Nothing to replay')] : [
         h('table', {}, h('tbody', {}, fates.filter(([fate]) => sum(fate) > 0 || fate === 'replayed').map(([fate, text]) => h('tr', {}, h('td', { class: 'num' }, number(sum(fate))), h('td', {}, text))))),
         sum('hopeless') > 0 ? h('p', { class: 'hint' }, `Skipped because of ${stillRejected(plan).map(([why, count]) => `${why} (${number(count)})`).join(', ')}. Change the limits first.`) : '',
         sum('replayed') > 0 ? [
-          h('p', {}, `Sending takes about ${number(plan.seconds)} s, at half of each tenant’s rate at most.`),
+          h('p', {}, `Sending takes about ${number(plan.seconds)} s, at no more than half of each tenant’s rate.`),
           h('p', {}, h('button', { type: 'button', class: sum('replayed') > sum('hopeless') ? 'primary' : '', onclick: () => sendAll({ ...body, ends: plan.ends }, box, () => open) }, `Send ${number(sum('replayed'))} again`)),
           h('p', { class: 'hint' }, 'Or on the command line:'), command(`${line.join(' ')} --yes`)]
           : h('p', {}, 'Nothing would be sent.')].flat()));
@@ -250,7 +250,7 @@ export function rejections(choices, serverAt) {
     open = false;
   }
 
-  /** For which reasons signals would be rejected again, the most frequent first. */
+  /** The reasons for which signals would be rejected again, most frequent first. */
   function stillRejected(plan) {
     const counts = new Map();
     plan.rejections.forEach((one) => Object.entries(one.still_rejected).forEach(([why, count]) => counts.set(why, (counts.get(why) ?? 0) + count)));
@@ -261,11 +261,11 @@ export function rejections(choices, serverAt) {
     let sent = 0;
     try {
       for (;;) {
-        box.replaceChildren(loading(`the next piece; ${number(sent)} were sent again so far. Closing stops it`));
+        box.replaceChildren(loading(`the next step; ${number(sent)} signals sent again so far. Closing the dialog stops the replay`));
         const piece = await send('POST', '/v1/rejections/replay', { ...body, dry_run: false });
         sent += piece.rejections.reduce((all, one) => all + one.replayed, 0);
         if (piece.ending === 'time_over' && isOpen()) continue;
-        box.replaceChildren(empty(`${number(sent)} signals were sent again`, piece.ending === 'taken_over' ? 'Another replay has started and continues.' : 'Each is judged like a new one.'));
+        box.replaceChildren(empty(`${number(sent)} signals were sent again`, piece.ending === 'taken_over' ? 'Another replay has started and continues.' : 'Each is judged like a new signal.'));
         return;
       }
     } catch (e) {
@@ -278,7 +278,7 @@ export function rejections(choices, serverAt) {
   return {
     element,
     refresh: async (status) => { if (status) skewMs = Date.parse(status.at) - Date.now(); },
-    /** A connection that is lost can look open for long. */
+    /** A lost connection can look open for a long time, so reconnect. */
     lost: (isLost) => {
       lostConnection = isLost;
       showState();

@@ -1,4 +1,4 @@
-// One tenant: what it uses, what holds for it and since when, and everything that can be done about it.
+// The page of one tenant: usage, limits in force, history, and the actions.
 import { get, getTagged, send } from './api.js';
 import { Chart } from './charts.js';
 import { ask, bar, bytes, command, empty, failed, h, loading, number, pill, rate, REASONS, shellQuote, time, toast, words } from './dom.js';
@@ -21,7 +21,7 @@ export function tenantPage(id) {
   const use = h('div', { class: 'facts' }, loading('usage'));
   const byReason = h('p', { class: 'hint', id: 'rejected-by-reason' });
   const limits = h('div', {}, loading('limits'));
-  const history = h('div', {}, loading('its history'));
+  const history = h('div', {}, loading('the history'));
   const blockButton = h('button', { type: 'button', onclick: () => act(block) }, 'Block …');
   const form = configForm(id, () => ({ config: tenant?.config ?? null, etag }), () => refresh());
   const element = h('div', { class: 'stack' },
@@ -32,7 +32,7 @@ export function tenantPage(id) {
         h('button', { type: 'button', onclick: () => act(forget) }, 'Forget entity …'),
         h('button', { type: 'button', class: 'danger', onclick: () => act(purge) }, 'Purge …'),
         h('a', { class: 'button', href: `#/rejections?tenant=${id}` }, 'Rejections'))),
-    h('section', { 'aria-label': 'Usage' }, h('h2', {}, 'Used'), use, byReason),
+    h('section', { 'aria-label': 'Usage' }, h('h2', {}, 'Usage'), use, byReason),
     h('section', { 'aria-label': 'Last hour' }, h('h2', {}, 'Last hour'), chart.element),
     h('div', { class: 'columns' },
       h('section', {}, h('h2', {}, 'Limits in force'), limits),
@@ -57,7 +57,7 @@ export function tenantPage(id) {
       return;
     }
     const minutes = h('select', {}, [[10, '10 minutes'], [60, '1 hour'], [1440, '1 day'], [5256000, '10 years']].map(([value, text]) => h('option', { value, selected: value === 60 }, text)));
-    const wanted = await ask(`Block ${called()}?`, [h('p', {}, 'All its signals are rejected as “tenant blocked” until then. Its limits stay.'), h('label', {}, 'For', minutes),
+    const wanted = await ask(`Block ${called()}?`, [h('p', {}, 'Until the block ends, all signals of the tenant are rejected as “tenant blocked”. Its limits stay.'), h('label', {}, 'For', minutes),
       command(`tidegate tenants block ${id} --for 1h`)], [['Block', () => minutes.value, 'danger'], ['Cancel', null]]);
     if (!wanted) return;
     await send('POST', `${path}/block`, { for: `PT${wanted}M` }, etag ? { 'If-Match': etag } : {});
@@ -70,24 +70,24 @@ export function tenantPage(id) {
     const kind = h('select', {}, ['item', 'user', 'creator'].map((one) => h('option', { value: one }, one)));
     const entity = h('input', { type: 'text', required: true, autocomplete: 'off', spellcheck: false });
     const wanted = await ask('Forget an entity', [
-      h('p', {}, `One entity of ${called()} no longer counts, so that another one has room. It counts again with its next signal. Signals in the WAL stay.`),
+      h('p', {}, `One entity of ${called()} no longer counts. Its next signal makes it count again. Signals in the WAL stay.`),
       h('label', {}, 'Kind', kind), h('label', {}, 'Entity', entity), command(`tidegate tenants forget ${id} --item ENTITY`)],
     [['Forget', () => entity.value, 'danger'], ['Cancel', null]]);
     if (!wanted) return;
     const done = await send('POST', `${path}/forget`, { kind: kind.value, id: wanted });
-    toast(done.found ? `Forgotten: ${kind.value} ${wanted}` : `There was no ${kind.value} ${wanted}`);
+    toast(done.found ? `Forgotten: ${kind.value} ${wanted}` : `The tenant has no ${kind.value} ${wanted}`);
   }
 
-  /** Everything goes, so the id has to be typed. */
+  /** Deletes all data of the tenant, so the user has to type the id. */
   async function purge() {
     const typed = h('input', { type: 'text', required: true, autocomplete: 'off', inputmode: 'numeric' });
     const confirmed = await ask(`Purge ${called()}?`, [
-      h('p', {}, 'Its config, its counters, its entities, and its WAL in every copy are deleted. There is no way back.'),
+      h('p', {}, 'Deletes the config, the counters, the entities, and the WAL in every copy. This cannot be undone.'),
       h('label', {}, `Type ${id} to confirm`, typed), command(`tidegate tenants purge ${id} --yes`)],
     [['Purge', () => typed.value.trim(), 'danger'], ['Cancel', null]]);
     if (!confirmed) return;
     if (confirmed !== id) {
-      toast('Not purged: that was another id');
+      toast('Not purged: the id does not match');
       return;
     }
     const done = await send('POST', `${path}/purge`, { confirm: id }, etag ? { 'If-Match': etag } : {});
@@ -96,7 +96,7 @@ export function tenantPage(id) {
 
   async function prune() {
     const below = h('input', { type: 'text', inputmode: 'numeric', required: true, pattern: '[0-9]+' });
-    const seq = await ask('Prune the WAL', [h('p', {}, 'Sealed segments whose records are all below a sequence number are removed, in every copy. There is no way back.'), h('label', {}, 'Below', below),
+    const seq = await ask('Prune the WAL', [h('p', {}, 'Removes sealed segments whose records are all below a sequence number, in every copy. This cannot be undone.'), h('label', {}, 'Sequence number', below),
       command(`tidegate wal prune ${id} --below SEQ`)], [['Show what would be removed', () => below.value.trim(), 'primary'], ['Cancel', null]]);
     if (!seq || !/^\d{1,15}$/.test(seq)) return;
     const plan = await send('POST', `${path}/prune`, { below_seq: Number(seq), dry_run: true });
@@ -128,7 +128,7 @@ export function tenantPage(id) {
     form.fill();
     limits.replaceChildren(...warnings(tenant.warnings), tenant.limits ? h('table', {}, h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, 'Limit'), h('th', { scope: 'col', class: 'num' }, 'Value'), h('th', { scope: 'col' }, 'From'))),
       h('tbody', {}, Object.entries(tenant.limits).map(([name, limit]) => h('tr', {}, h('th', { scope: 'row' }, LABELS[name] ?? words(name)), h('td', { class: 'num' }, value(name, limit.value), limit.ceiling === undefined ? '' : h('span', { class: 'quiet' }, ` (up to ${value(name, limit.ceiling)})`)), h('td', {}, ORIGINS[limit.origin] ?? limit.origin)))))
-      : empty('No config', 'Its signals are rejected as “tenant unknown”. Save the form to accept them.'));
+      : empty('No config', 'The tenant’s signals are rejected as “tenant unknown”. Save the form to accept them.'));
   }
 
   const period = (limit) => `${limit.per} ${[limit.max_signals === null ? '' : `${number(limit.max_signals)} signals`, limit.max_bytes === null ? '' : bytes(limit.max_bytes)].filter(Boolean).join(' and ')}`;
@@ -136,7 +136,7 @@ export function tenantPage(id) {
   function value(name, of) {
     if (of === null && name === 'external_ids') return 'none';
     if (of === null) return name === 'entity_idle_ttl' ? 'never' : name.startsWith('max') || name.startsWith('burst') ? 'unlimited' : '–';
-    if (name === 'signals') return Object.entries(of).map(([type, one]) => `${type} ${number(one.max_signals_per_sec)} a second`).join(', ') || 'unlimited';
+    if (name === 'signals') return Object.entries(of).map(([type, one]) => `${type} ${number(one.max_signals_per_sec)}/s`).join(', ') || 'unlimited';
     if (name === 'periods') return of.map(period).join(', ') || 'unlimited';
     if (Array.isArray(of)) return of.join(', ') || (name === 'external_ids' ? 'none' : 'anywhere');
     if (BYTES.includes(name)) return bytes(of);
@@ -156,12 +156,12 @@ export function tenantPage(id) {
     if (!change.to) return 'config removed';
     const names = Object.keys({ ...change.from, ...change.to }).filter((name) => name !== 'tenant_id' && JSON.stringify(change.from?.[name]) !== JSON.stringify(change.to[name]));
     const shown = change.from ? names : names.filter((name) => ![null, ''].includes(change.to[name]) && change.to[name]?.length !== 0);
-    return shown.map((name) => `${words(name)}: ${change.from ? `${value(name, change.from[name] ?? null)} → ` : ''}${value(name, change.to[name] ?? null)}`).join(' · ') || 'as before';
+    return shown.map((name) => `${words(name)}: ${change.from ? `${value(name, change.from[name] ?? null)} → ` : ''}${value(name, change.to[name] ?? null)}`).join(' · ') || 'no difference';
   }
 
   async function undo(change, isNewest) {
     await send('POST', `${path}/undo`, isNewest ? {} : { config_offset: change.config_offset }, etag ? { 'If-Match': etag } : {});
-    toast('Undone; you can undo this too');
+    toast('Reverted; undo again to restore the change');
   }
 
   async function loadUsage() {
@@ -174,10 +174,10 @@ export function tenantPage(id) {
     use.replaceChildren(
       fact('Offered rate', bar('offered rate', perSecond?.offered ?? 0, limit, limit === null ? `${rate(perSecond?.offered)}, no limit` : `${rate(perSecond?.offered)} of ${number(limit)}`),
         h('small', {}, [`${rate(perSecond?.accepted)} accepted`, limit === null ? '' : `${number(usage.rate.tokens)} of ${number(usage.rate.burst)} in the bucket`].filter(Boolean).join(', '))),
-      fact('Bytes', bar('bytes', bytesPerSecond ?? 0, usage.bytes.limit_per_sec, usage.bytes.limit_per_sec === null ? `${bytes(usage.bytes.accepted)}, no limit` : `${bytesPerSecond === null ? '–' : bytes(bytesPerSecond)} of ${bytes(usage.bytes.limit_per_sec)} a second`),
+      fact('Bytes', bar('bytes', bytesPerSecond ?? 0, usage.bytes.limit_per_sec, usage.bytes.limit_per_sec === null ? `${bytes(usage.bytes.accepted)}, no limit` : `${bytesPerSecond === null ? '–' : bytes(bytesPerSecond)} of ${bytes(usage.bytes.limit_per_sec)}/s`),
         h('small', {}, [usage.bytes.limit_per_sec === null ? '' : `${bytes(usage.bytes.tokens)} of ${bytes(usage.bytes.burst)} in the bucket`,
-          usage.bytes.signal_limit === null ? '' : `at most ${bytes(usage.bytes.signal_limit)} a signal`].filter(Boolean).join(', '))),
-      ...usage.signals.map((one) => fact(`Signals “${one.signal}”`, bar(one.signal, one.level_percent, 100, `${one.level_percent === 0 ? 'below 80 %' : `at ${one.level_percent} %`} of ${number(one.limit_per_sec)} a second`),
+          usage.bytes.signal_limit === null ? '' : `at most ${bytes(usage.bytes.signal_limit)} per signal`].filter(Boolean).join(', '))),
+      ...usage.signals.map((one) => fact(`Signals “${one.signal}”`, bar(one.signal, one.level_percent, 100, `${one.level_percent === 0 ? 'below 80 %' : `at ${one.level_percent} %`} of ${number(one.limit_per_sec)}/s`),
         h('small', {}, `${number(one.tokens)} of ${number(one.burst)} in the bucket`))),
       ...usage.periods.map((one) => fact(`This ${one.per}`, bar(one.per, one.used_percent, 100, [one.max_signals === null ? '' : `${number(one.signals)} of ${number(one.max_signals)} signals`, one.max_bytes === null ? '' : `${bytes(one.bytes)} of ${bytes(one.max_bytes)}`].filter(Boolean).join(', ')),
         h('small', {}, `resets ${time(one.resets_at)}`))),

@@ -1,4 +1,4 @@
-// The first page: how much passes now, the last hour, and all tenants against their limits.
+// The first page: current rates, the last hour, and all tenants with the use of their limits.
 import { get, send } from './api.js';
 import { Chart, ratesNow } from './charts.js';
 import { ask, bar, bytes, command, empty, failed, h, loading, number, percent, pill, rate, words } from './dom.js';
@@ -14,7 +14,7 @@ function tile(name, kind = '') {
   return { element, set: (text) => { value.textContent = text; } };
 }
 
-/** How much is offered and accepted a second, from two readings of a tenant's counters; null before the second one. */
+/** Offered and accepted signals per second, from two readings of a tenant's counters; null before the second reading. */
 export class Pace {
   #last = new Map();
 
@@ -75,7 +75,7 @@ export function overview(choices) {
 
 const ID_MAX = 18446744073709551615n;
 
-/** Asks for the id and the first limits; the tenant's own page has all others. Asks again, with the reason, where it fails. */
+/** Asks for a tenant's id and first limits; the tenant's page has all other limits. After a failure, asks again and shows the reason. */
 async function addTenant() {
   const input = (more) => h('input', { type: 'text', autocomplete: 'off', ...more });
   const id = input({ required: true, inputmode: 'numeric', pattern: '0|[1-9][0-9]{0,19}', id: 'a-id', placeholder: '42' });
@@ -86,8 +86,8 @@ async function addTenant() {
   let problem = '';
   for (;;) {
     const wanted = await ask('Add a tenant', [
-      h('label', { for: 'a-id' }, 'Id', id), h('label', { for: 'a-label' }, 'Label', label), h('label', { for: 'a-plan' }, 'Plan', plan), h('label', { for: 'a-rate' }, 'Rate, signals a second', perSecond),
-      h('p', { class: 'hint' }, 'Its page opens next, with all other limits. What neither it nor its plan limits is unlimited.'),
+      h('label', { for: 'a-id' }, 'Id', id), h('label', { for: 'a-label' }, 'Label', label), h('label', { for: 'a-plan' }, 'Plan', plan), h('label', { for: 'a-rate' }, 'Rate, signals per second', perSecond),
+      h('p', { class: 'hint' }, 'The tenant’s page opens next, with all other limits. Limits that neither the tenant nor its plan sets are unlimited.'),
       problem ? h('p', { class: 'error', role: 'alert' }, problem) : '', command(line())],
     [['Add', () => id.value.trim(), 'primary'], ['Cancel', null]]);
     if (!wanted) return;
@@ -100,12 +100,12 @@ async function addTenant() {
       location.hash = `#/tenant/${wanted}`;
       return;
     } catch (e) {
-      problem = e.id === 'precondition_failed' ? `Tenant ${wanted} exists already.` : e.message;
+      problem = e.id === 'precondition_failed' ? `Tenant ${wanted} already exists.` : e.message;
     }
   }
 }
 
-/** All tenants; only the rows in sight exist, and only the pages in sight are asked for again. */
+/** The list of all tenants. Only visible rows exist in the page, and only visible pages are refreshed. */
 function tenantList(choices) {
   const pace = new Pace();
   const search = h('input', { type: 'search', id: 'search', placeholder: 'Label, name, or start of the id', value: choices.get('q') ?? '', 'aria-label': 'Search tenants' });
@@ -185,7 +185,7 @@ function tenantList(choices) {
     }
   }
 
-  /** Scrolled further than what is known: pages come one after the other, because each begins where the last one ends. */
+  /** Loads the pages down to the visible rows, one after the other, because each page needs the cursor of the previous one. */
   async function fill() {
     draw();
     if (working) return;
@@ -196,7 +196,7 @@ function tenantList(choices) {
         draw();
       }
     } catch {
-      // asked again by the next refresh
+      // the next refresh retries
     } finally {
       working = false;
     }

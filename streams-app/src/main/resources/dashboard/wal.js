@@ -1,4 +1,4 @@
-// The instances with their tasks and restores, and which tenants' segments take the room.
+// The instances with their tasks and restores, and the tenants with the largest segments.
 import { get } from './api.js';
 import { bytes, command, empty, failed, h, loading, number, pill, time } from './dom.js';
 
@@ -13,13 +13,13 @@ export function wal() {
     h('section', { 'aria-labelledby': 'i' }, h('h2', { id: 'i' }, 'Instances'), instances),
     h('section', { 'aria-labelledby': 's' }, h('h2', { id: 's' }, 'Sealed segments'), tenants),
     h('section', { 'aria-labelledby': 'v' }, h('h2', { id: 'v' }, 'Check the files'),
-      h('p', { class: 'hint' }, 'Every record has a checksum, which is checked when it is read. To read and check all of an instance’s files, run on its machine:'),
-      command('tidegate wal verify --data-dir DIR'), h('p', { class: 'hint' }, 'Whether every signal has exactly one outcome:'), command('tidegate verify')));
+      h('p', { class: 'hint' }, 'Every record has a checksum, which is checked on each read. To check all files of an instance, run on its machine:'),
+      command('tidegate wal verify --data-dir DIR'), h('p', { class: 'hint' }, 'To check that every signal has exactly one outcome:'), command('tidegate verify')));
   const open = new Map(); // tenant -> its segments' element
 
   function card(one) {
     const stages = ['route', 'admit'].map((stage) => [stage, (one.tasks ?? []).filter((task) => task.stage === stage)]);
-    // With keyed ingress the tasks of admit read the signals too, and there are no others.
+    // With keyed ingress, the tasks of admit also read the signals, and route has no tasks.
     const shown = stages.filter(([stage, tasks]) => stage === 'admit' || tasks.length > 0 || stages.every(([, all]) => all.length === 0));
     return h('article', { class: 'card', 'aria-label': `Instance ${one.instance ?? one.address}` },
       h('div', { class: 'heading' }, h('h3', {}, one.instance ?? one.address), one.ready ? pill('ready', 'good') : pill(one.state, one.state === 'unreachable' ? 'bad' : 'wait')),
@@ -49,7 +49,7 @@ export function wal() {
       const answer = await get(`/v1/segments?tenant=${id}&limit=100`);
       box.replaceChildren(h('table', {}, h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, 'From sequence number'), h('th', { scope: 'col', class: 'num' }, 'Size'))),
         h('tbody', {}, answer.segments.map((one) => h('tr', {}, h('td', {}, number(one.first_seq)), h('td', { class: 'num' }, bytes(one.bytes)))))),
-      answer.next_after === null ? '' : h('p', { class: 'hint' }, 'These are the first 100.'), command(`tidegate wal ls ${id} --data-dir DIR`));
+      answer.next_after === null ? '' : h('p', { class: 'hint' }, 'The table shows the first 100.'), command(`tidegate wal ls ${id} --data-dir DIR`));
       open.set(id, box);
     } catch (e) {
       box.replaceChildren(failed(e));
@@ -60,7 +60,7 @@ export function wal() {
     const answer = await get(`/v1/tenants?sort=storage&limit=${TENANTS}`);
     const rows = answer.tenants.filter((one) => one.usage.storage.sealed_segments > 0);
     if (rows.length === 0) {
-      tenants.replaceChildren(empty('No segment is sealed yet', 'A segment is sealed when it is full or old enough; until then its tenant is not charged for it.'));
+      tenants.replaceChildren(empty('No segment is sealed yet', 'A segment is sealed when it is full or old enough. Only sealed segments count for the storage quota.'));
       return;
     }
     const focused = document.activeElement?.dataset?.segments;

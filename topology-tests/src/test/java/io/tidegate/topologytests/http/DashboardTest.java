@@ -379,7 +379,7 @@ final class DashboardTest {
         page.click("#add-tenant");
         page.fill("#a-id", "80");
         page.click("#dialog button.primary");
-        awaitText("#dialog .error", "exists already");
+        awaitText("#dialog .error", "already exists");
         page.click("#dialog button:has-text('Cancel')");
         assertThat(http.get("/v1/tenants/80").json().at("/config/label").asText())
                 .isEqualTo("Added Apples");
