@@ -79,20 +79,20 @@ final class OutputFields {
     /** Returns the documentation page. */
     static String markdown() {
         StringBuilder page = new StringBuilder("""
-                # What commands print for programs
+                # Output of commands
 
-                With `-o json`, a command prints objects of JSON: one on a line where there are several, and one indented document for
-                `config show`, `plans get`, `status` and `tenants get`. With `-o yaml`, each object is a document of YAML. `-o help` prints
-                the table of a command that is below. Data is on stdout; everything else is on stderr.
+                With `-o json`, a command prints JSON objects: one per line if there can be several, or one indented document for
+                `config show`, `plans get`, `status` and `tenants get`. With `-o yaml`, each object is a YAML document. `-o help` prints
+                a command's table from this page. Data goes to stdout, everything else to stderr.
 
-                - **A tenant** is always the field `tenant_id`, an integer from 0 to 2^64-1: here, in signals, configs and events, and in the HTTP
-                  API. JavaScript loses digits above 2^53, so the HTTP API also has the same as text, in `id`.
+                - **Tenants** are always identified by `tenant_id`, an integer from 0 to 2^64-1: here, in signals, configs and events, and in the
+                  HTTP API. JavaScript loses digits above 2^53, so the HTTP API also has the id as text, in `id`.
                 - **Times** are text in UTC, such as `2026-11-25T14:30:00.123Z`.
-                - **Records** have Kafka's words: `timestamp`, `key`, `value`, `headers`. kcat prints the time as `ts` (a number of ms) and the value as
-                  `payload`. Headers are a list of `name` and `value`, because Kafka keeps their order and allows several of one name.
-                - **Stable**: fields are added, but not renamed or removed in one major version. A program must ignore fields that it does not know.
+                - **Records** use Kafka's terms: `timestamp`, `key`, `value`, `headers`. kcat prints the time as `ts` (a number of ms) and the value
+                  as `payload`. Headers are a list of `name` and `value`, because Kafka keeps their order and allows duplicate names.
+                - **Stability**: within a major version, fields are added, but not renamed or removed. Programs must ignore unknown fields.
 
-                This page is printed by `tidegate config outputs`.
+                `tidegate config outputs` prints this page.
                 """);
         all().forEach((command, fields) -> {
             page.append("\n## tidegate %s\n\n| field | type | meaning |\n| --- | --- | --- |\n".formatted(command));
