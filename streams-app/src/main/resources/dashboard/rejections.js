@@ -96,7 +96,7 @@ export function rejections(choices, serverAt) {
         list.append(...page.rejections.filter((one) => !known.has(at(one))).map(item));
         const nothingYet = cursor && list.children.length === 0;
         if (nothingYet && pages === EMPTY_PAGES_MAX) message.replaceChildren(empty('No match yet', `${number(looked)} records were searched. “Older” continues.`));
-        else tell(nothingYet ? `${number(looked)} records searched` : '');
+        else showProgress(nothingYet ? `${number(looked)} records searched` : '');
         if (!nothingYet || pages === EMPTY_PAGES_MAX) break;
       }
     } catch (e) {
@@ -107,7 +107,7 @@ export function rejections(choices, serverAt) {
   }
 
   /** Shows that there are no rejections, or the progress of the search. */
-  function tell(progress = '') {
+  function showProgress(progress = '') {
     if (list.children.length) message.replaceChildren();
     else if (progress) message.replaceChildren(loading(`rejections; ${progress}`));
     else if (cursor === null) message.replaceChildren(empty('No rejections', isLive() ? 'New ones appear here as they happen.' : 'No rejection matches in this time.'));
@@ -120,13 +120,13 @@ export function rejections(choices, serverAt) {
     aborter = mine;
     try {
       await stream(`/v1/rejections?${query()}`, mine.signal, showState, event);
-      if (mine === aborter) failing(new Error('The stream ended.'));
+      if (mine === aborter) showFailure(new Error('The stream ended.'));
     } catch (e) {
-      if (mine === aborter && e.name !== 'AbortError') failing(e);
+      if (mine === aborter && e.name !== 'AbortError') showFailure(e);
     }
   }
 
-  function failing(e) {
+  function showFailure(e) {
     state.textContent = 'not connected';
     if (e.status >= 400 && e.status < 500) {
       message.replaceChildren(failed(e));
@@ -163,7 +163,7 @@ export function rejections(choices, serverAt) {
     const known = new Set(Array.from(list.children, (one) => one.dataset.at));
     list.prepend(...waiting.filter((one) => !known.has(at(one))).map(item));
     waiting = [];
-    tell();
+    showProgress();
     while (list.children.length > KEPT_MAX) list.lastChild.remove();
     showState();
   }
@@ -234,10 +234,10 @@ export function rejections(choices, serverAt) {
       line.push(`--source ${chosen.source}`);
     }
     send('POST', '/v1/rejections/replay', body).then((plan) => {
-      const sum = (fate) => plan.rejections.reduce((all, one) => all + one[fate], 0);
-      const fates = [['replayed', 'would be sent again'], ['done', 'were already sent again'], ['given_up', 'were sent again too often'], ['hopeless', 'would be rejected again, and are skipped'], ['foreign', 'came from another application']];
+      const sum = (outcome) => plan.rejections.reduce((all, one) => all + one[outcome], 0);
+      const outcomes = [['replayed', 'would be sent again'], ['done', 'were already sent again'], ['given_up', 'were already sent again as often as allowed'], ['hopeless', 'would be rejected again, and are skipped'], ['foreign', 'came from another application']];
       box.replaceChildren(...(plan.rejections.length === 0 ? [empty('Nothing to replay')] : [
-        h('table', {}, h('tbody', {}, fates.filter(([fate]) => sum(fate) > 0 || fate === 'replayed').map(([fate, text]) => h('tr', {}, h('td', { class: 'num' }, number(sum(fate))), h('td', {}, text))))),
+        h('table', {}, h('tbody', {}, outcomes.filter(([outcome]) => sum(outcome) > 0 || outcome === 'replayed').map(([outcome, text]) => h('tr', {}, h('td', { class: 'num' }, number(sum(outcome))), h('td', {}, text))))),
         sum('hopeless') > 0 ? h('p', { class: 'hint' }, `Skipped because of ${stillRejected(plan).map(([why, count]) => `${why} (${number(count)})`).join(', ')}. Change the limits first.`) : '',
         sum('replayed') > 0 ? [
           h('p', {}, `Sending takes about ${number(plan.seconds)} s, at no more than half of each tenant’s rate.`),

@@ -57,20 +57,20 @@ export function tenantPage(id) {
       return;
     }
     const minutes = h('select', {}, [[10, '10 minutes'], [60, '1 hour'], [1440, '1 day'], [5256000, '10 years']].map(([value, text]) => h('option', { value, selected: value === 60 }, text)));
-    const wanted = await ask(`Block ${called()}?`, [h('p', {}, 'Until the block ends, all signals of the tenant are rejected as “tenant blocked”. Its limits stay.'), h('label', {}, 'For', minutes),
+    const wanted = await ask(`Block ${displayName()}?`, [h('p', {}, 'Until the block ends, all signals of the tenant are rejected as “tenant blocked”. Its limits stay.'), h('label', {}, 'For', minutes),
       command(`tidegate tenants block ${id} --for 1h`)], [['Block', () => minutes.value, 'danger'], ['Cancel', null]]);
     if (!wanted) return;
     await send('POST', `${path}/block`, { for: `PT${wanted}M` }, etag ? { 'If-Match': etag } : {});
     toast('Blocked');
   }
 
-  const called = () => (tenant?.config?.label ? `tenant ${id}, ${tenant.config.label}` : `tenant ${id}`);
+  const displayName = () => (tenant?.config?.label ? `tenant ${id}, ${tenant.config.label}` : `tenant ${id}`);
 
   async function forget() {
     const kind = h('select', {}, ['item', 'user', 'creator'].map((one) => h('option', { value: one }, one)));
     const entity = h('input', { type: 'text', required: true, autocomplete: 'off', spellcheck: false });
     const wanted = await ask('Forget an entity', [
-      h('p', {}, `One entity of ${called()} no longer counts. Its next signal makes it count again. Signals in the WAL stay.`),
+      h('p', {}, `One entity of ${displayName()} no longer counts. Its next signal makes it count again. Signals in the WAL stay.`),
       h('label', {}, 'Kind', kind), h('label', {}, 'Entity', entity), command(`tidegate tenants forget ${id} --item ENTITY`)],
     [['Forget', () => entity.value, 'danger'], ['Cancel', null]]);
     if (!wanted) return;
@@ -81,7 +81,7 @@ export function tenantPage(id) {
   /** Deletes all data of the tenant, so the user has to type the id. */
   async function purge() {
     const typed = h('input', { type: 'text', required: true, autocomplete: 'off', inputmode: 'numeric' });
-    const confirmed = await ask(`Purge ${called()}?`, [
+    const confirmed = await ask(`Purge ${displayName()}?`, [
       h('p', {}, 'Deletes the config, the counters, the entities, and the WAL in every copy. This cannot be undone.'),
       h('label', {}, `Type ${id} to confirm`, typed), command(`tidegate tenants purge ${id} --yes`)],
     [['Purge', () => typed.value.trim(), 'danger'], ['Cancel', null]]);
