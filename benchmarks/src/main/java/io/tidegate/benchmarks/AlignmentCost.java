@@ -17,9 +17,10 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 /**
- * What it costs that partitions wait for the slowest: the throughput of a catch-up with alignment, over that without it.
+ * The cost of making partitions wait for the slowest one: the throughput of a catch-up with alignment, divided by that
+ * without it.
  *
- * <p>What is compared are quotients within a round. Every other round runs in the opposite order.
+ * <p>Only quotients within a round are compared. Every other round runs in the opposite order.
  */
 @Command(
         name = "alignment",
@@ -104,7 +105,7 @@ final class AlignmentCost implements Callable<Integer> {
         return shape.name().toLowerCase(Locale.ROOT);
     }
 
-    /** With alignment over without it, by round, in ascending order. */
+    /** The value with alignment divided by that without it, for each round, in ascending order. */
     private double[] ratios(Shape shape, ToDoubleFunction<AlignmentTrial.Result> of) {
         List<AlignmentTrial.Result> with = on.get(shape);
         List<AlignmentTrial.Result> without = off.get(shape);

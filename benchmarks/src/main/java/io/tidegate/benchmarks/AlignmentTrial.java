@@ -16,17 +16,17 @@ import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How fast one backlog is read, with partitions that wait for the slowest or that do not.
+ * The rate at which one backlog is read, with or without partitions that wait for the slowest one.
  *
- * <p>The backlog is that of an outage of five minutes. The measured time begins when a part of the signals is committed by the
- * first stage, so that the compilers are done with most of the code, and ends when nothing is left in any stage.
+ * <p>The backlog is that of an outage of five minutes. The measured time begins when the first stage has committed a part of
+ * the signals, so that most of the code is compiled by then, and ends when no stage has anything left to read.
  */
 final class AlignmentTrial {
     /** The shape of the load and of the deployment. */
     enum Shape {
-        /** One instance; one of the eight partitions has five times the data of each other. */
+        /** One instance. One of the eight partitions has five times the data of each other one. */
         UNEVEN,
-        /** Three instances, of which one runs half of the time. */
+        /** Three instances, one of which runs only half of the time. */
         SLOW
     }
 
@@ -40,9 +40,9 @@ final class AlignmentTrial {
     private static final Duration SLOW_STEP = Duration.ofMillis(250);
 
     /**
-     * What was measured.
+     * The result of one trial.
      *
-     * @param rate signals a second
+     * @param rate signals per second
      * @param cpuSeconds of all instances, for each million signals
      */
     record Result(double rate, double cpuSeconds) {}
@@ -94,7 +94,7 @@ final class AlignmentTrial {
         return values;
     }
 
-    /** The same record time passes in each partition. */
+    /** Fills the topic so that every partition covers the same record time. */
     private void fill(String topic, Shape shape, long signals) {
         Workload workload = new Workload(topic, signals, TENANTS, 333, VALUE_BYTES);
         Workload.Source source = workload.new Source();
@@ -160,7 +160,7 @@ final class AlignmentTrial {
         return nanos;
     }
 
-    /** Whether nothing is left but the marker of each thread's last transaction. */
+    /** Whether the only records left are the markers of each thread's last transaction. */
     private boolean isDrained(Map<TopicPartition, Long> committed, String hop, int instances)
             throws InterruptedException, ExecutionException {
         return Trial.mostBehind(bench, committed, hop) <= (long) threads * instances;

@@ -20,8 +20,8 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /**
- * Many who watch one instance: streams of rejections that are read, and pollers of the list of tenants. What is closed is
- * opened again, so that it can be started before the instance is there. One thread reads all streams.
+ * Many clients of one instance: readers of the stream of rejections, and pollers of the list of tenants. Closed connections
+ * are opened again, so it can start before the instance does. One thread reads all streams.
  */
 @Command(
         name = "audience",
@@ -92,7 +92,7 @@ final class Audience implements Callable<Integer> {
                 open++;
             }
         } catch (IOException e) {
-            // Nobody listens yet, or no more: tried again.
+            // No instance listens at the moment: the next turn tries again.
         }
     }
 
@@ -121,7 +121,7 @@ final class Audience implements Callable<Integer> {
                 client.send(request, BodyHandlers.discarding());
                 answers.incrementAndGet();
             } catch (IOException e) {
-                // Nobody listens yet: tried again.
+                // No instance listens yet: the next turn tries again.
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
                 return;

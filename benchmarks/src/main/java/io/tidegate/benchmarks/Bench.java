@@ -33,7 +33,7 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.RetriableException;
 import org.jspecify.annotations.Nullable;
 
-/** One broker and one directory, in which everything is measured; both are gone at the end. */
+/** The broker and the directory that all measurements share; both are removed at the end. */
 final class Bench implements AutoCloseable {
     static final int PARTITIONS = 8;
     private static final Duration LEADERS_WITHIN = Duration.ofSeconds(30);
@@ -67,8 +67,8 @@ final class Bench implements AutoCloseable {
     /**
      * Starts a broker.
      *
-     * @param parent where files go; null: where temporary ones do
-     * @param recordings where each program writes what Java Flight Recorder saw; null: nowhere
+     * @param parent the directory for all files; null for the default directory for temporary files
+     * @param recordings the directory for the Java Flight Recorder file of each program; null for no recordings
      * @param jvmOptions of each program, after those that all have
      * @param overrides of Tidegate's settings
      */
@@ -106,7 +106,7 @@ final class Bench implements AutoCloseable {
         return Files.createDirectories(root.resolve(id));
     }
 
-    /** Sends a workload to its topic, once. */
+    /** Creates the topic of a workload and sends the workload to it, once. */
     void fill(Workload workload) throws InterruptedException, ExecutionException {
         if (filled.add(workload.topic())) {
             createSignals(workload.topic());
@@ -114,7 +114,7 @@ final class Bench implements AutoCloseable {
         }
     }
 
-    /** Sends a workload to its topic, which is there. */
+    /** Sends a workload to its topic, which must exist. */
     void send(Workload workload) {
         workload.send(
                 bootstrap(),
@@ -134,8 +134,8 @@ final class Bench implements AutoCloseable {
     }
 
     /**
-     * Without its leader a partition rejects a producer's first batch and takes those behind it, which are out of order for
-     * ever. For a moment the broker may not know a new topic at all.
+     * Waits until every partition has a leader. Without one, a partition rejects a producer's first batch and receives the
+     * batches behind it, which then stay out of order indefinitely. For a moment the broker may not know a new topic at all.
      */
     private void awaitLeaders(String topic) throws InterruptedException, ExecutionException {
         long deadline = System.nanoTime() + LEADERS_WITHIN.toNanos();
@@ -152,7 +152,7 @@ final class Bench implements AutoCloseable {
         }
     }
 
-    /** Makes Tidegate's topics as it would itself. Topics that several programs read in turn belong to the last one. */
+    /** Creates Tidegate's topics as Tidegate itself would. Topics that several programs read in turn belong to the last one. */
     private static void prepare(Settings settings) {
         try (TopicSetup setup = new TopicSetup(settings)) {
             setup.takeOver();
@@ -160,7 +160,7 @@ final class Bench implements AutoCloseable {
         }
     }
 
-    /** Makes Tidegate's topics and writes a config for each tenant. */
+    /** Creates Tidegate's topics and writes a config for each tenant. */
     void prepare(Settings settings, Quota quota, int tenants) {
         prepare(settings);
         try (var producer = Workload.producer(bootstrap())) {
@@ -176,7 +176,7 @@ final class Bench implements AutoCloseable {
     /**
      * Tidegate's settings for one instance.
      *
-     * @param id of the application, and what its topics begin with
+     * @param id the application id, which also prefixes its topics
      * @param signals the topic that it reads
      */
     Map<String, String> tidegate(String id, String signals, int threads) throws IOException {
@@ -212,7 +212,7 @@ final class Bench implements AutoCloseable {
         return new Child(command, directory(id).resolve("log"));
     }
 
-    /** Starts an app that only forwards, with Kafka Streams configured as these settings would. */
+    /** Starts an app that only forwards records, with Kafka Streams configured by these settings. */
     Child startPassThrough(String id, String heap, Program program, Map<String, String> settings) throws IOException {
         List<String> command = jvm(id, heap);
         command.addAll(List.of(PassThrough.class.getName(), program.name()));
@@ -220,11 +220,11 @@ final class Bench implements AutoCloseable {
         return new Child(command, directory(id).resolve("log"));
     }
 
-    /** The beginning of a program's command, up to {@link Probed}. */
+    /** The first part of a program's command, up to and including {@link Probed}. */
     List<String> jvm(String id, String heap) {
         List<String> command = ChildJvm.command("-Xmx" + heap, "-XX:+UseParallelGC");
         if (recordings != null) {
-            // Without the debug information, a sample names the next safepoint's line.
+            // Without the debug information, a sample names the line of the next safepoint.
             command.addAll(
                     1,
                     List.of(
@@ -238,7 +238,7 @@ final class Bench implements AutoCloseable {
         return command;
     }
 
-    /** What a group has committed, by partition. */
+    /** The committed offsets of a group, by partition. */
     Map<TopicPartition, Long> committed(String group, boolean streamsGroup) throws InterruptedException {
         Map<TopicPartition, Long> all = new HashMap<>();
         try {
@@ -260,7 +260,7 @@ final class Bench implements AutoCloseable {
         return all;
     }
 
-    /** The ends of a topic's partitions. */
+    /** The end offsets of a topic's partitions. */
     Map<TopicPartition, Long> ends(String topic) throws InterruptedException, ExecutionException {
         Map<TopicPartition, OffsetSpec> specs = new HashMap<>();
         IntStream.range(0, PARTITIONS).forEach(i -> specs.put(new TopicPartition(topic, i), OffsetSpec.latest()));
@@ -269,7 +269,7 @@ final class Bench implements AutoCloseable {
         return ends;
     }
 
-    /** Deletes what one program left: its directory and all topics whose names begin with its id. */
+    /** Deletes the directory of one program and all topics whose names begin with its id. */
     void delete(String id) throws InterruptedException, ExecutionException, IOException {
         Collection<String> topics = admin.listTopics().names().get().stream()
                 .filter(name -> name.startsWith(id + ".") || name.startsWith(id + "-"))

@@ -6,39 +6,39 @@ import java.util.List;
  * One program that drains one workload.
  *
  * @param name in reports
- * @param program which
- * @param workload what it drains
- * @param threads that it may use
- * @param quota what its tenants may do
- * @param settled whether the program has had a signal of each tenant, and was started again, before it is measured
+ * @param program the program that is measured
+ * @param workload the signals that it drains
+ * @param threads the number of threads that it may use
+ * @param quota the limits of its tenants
+ * @param settled whether the program has read a signal of each tenant and was restarted before the measurement
  */
 record Case(String name, Program program, Workload workload, int threads, Quota quota, boolean settled) {
     Case(String name, Program program, Workload workload, int threads, Quota quota) {
         this(name, program, workload, threads, quota, false);
     }
 
-    /** The same with another workload. */
+    /** The same case with another workload. */
     Case of(Workload other) {
         return new Case(name, program, other, threads, quota, settled);
     }
 
-    /** This one, of tenants that are known already. */
+    /** The same case with tenants that are known already. */
     Case ofKnownTenants() {
         return new Case(name, program, workload, threads, quota, true);
     }
 
     enum Program {
-        /** {@link PassThrough}: the limit of three topics in exactly-once. */
+        /** {@link PassThrough}: the upper bound for three topics with exactly-once. */
         LIMIT(true),
         /** {@link PassThrough} with the topics and headers of Tidegate's accepted signals. */
         BARE_ACCEPTED(true),
         /** {@link PassThrough} with the topics and headers of Tidegate's rejections. */
         BARE_REJECTED(true),
-        /** {@link PlainConsumer}: the limit of one file. */
+        /** {@link PlainConsumer}: the upper bound for one file. */
         FILE(false),
-        /** {@link HandWritten}: what a team would write itself. */
+        /** {@link HandWritten}: a team's own implementation. */
         HAND_WRITTEN(false),
-        /** What a team would pick. */
+        /** The Flink job that a team would choose. */
         FLINK(false),
         TIDEGATE(true);
 
@@ -50,19 +50,19 @@ record Case(String name, Program program, Workload workload, int threads, Quota 
         }
     }
 
-    /** What the tenants' configs say. Each tenant has one of its own. */
+    /** The limits in the tenants' configs. Each tenant has its own config. */
     enum Quota {
-        /** Limits that are judged and never met. */
+        /** Limits that are checked and never reached. */
         ACCEPT_ALL,
-        /** One signal a second, so that all but a few are rejected. */
+        /** One signal a second, so that almost all are rejected. */
         REJECT_ALL,
-        /** Every second tenant like the one, the others like the other. */
+        /** Tenants alternate between the other two. */
         HALF;
 
         static final long RATE_PER_SEC = 1_000_000;
         static final long ENTITIES_MAX = 1_000_000_000;
 
-        /** A tenant's config, as in the topic {@code tenant-configs}. */
+        /** A tenant's config, as stored in the topic {@code tenant-configs}. */
         String config(long tenant) {
             boolean accept = this == ACCEPT_ALL || (this == HALF && tenant % 2 == 1);
             return "{\"tenant_id\":%d,\"max_signals_per_sec\":%d,\"max_entities\":%d}"
@@ -71,10 +71,10 @@ record Case(String name, Program program, Workload workload, int threads, Quota 
     }
 
     /**
-     * What came out.
+     * The result of one case in one round.
      *
      * @param residentBytesMax of the whole process
-     * @param liveHeapBytes after all was drained and garbage collected
+     * @param liveHeapBytes after the drain and a garbage collection
      */
     record Measured(
             double signalsPerSec,
@@ -83,7 +83,7 @@ record Case(String name, Program program, Workload workload, int threads, Quota 
             long residentBytesMax,
             long liveHeapBytes) {}
 
-    /** A quotient of two cases of the same round. */
+    /** A quotient of two cases in the same round. */
     record Ratio(String name, String of, String to) {}
 
     static final List<Ratio> RATIOS = List.of(
@@ -111,7 +111,7 @@ record Case(String name, Program program, Workload workload, int threads, Quota 
             new Ratio("p_ratio_10kb", "tidegate-10kb", "limit-10kb"),
             new Ratio("file_ratio", "tidegate-known", "file-known"));
 
-    /** All cases of a group; some stand in several. */
+    /** All cases of a group; some cases are in several groups. */
     static List<Case> group(String group, long signals, int threads) {
         Workload known = new Workload("known", signals, 1000, 333, 200);
         Workload fresh = new Workload("new", signals / 2, 1000, Workload.ALWAYS_NEW, 200);
@@ -146,7 +146,7 @@ record Case(String name, Program program, Workload workload, int threads, Quota 
                         new Case("tidegate-keyed-rejected", Program.TIDEGATE, keyed, threads, Quota.REJECT_ALL));
             }
             case "mixed" -> List.of(limit, new Case("tidegate-mixed", Program.TIDEGATE, known, threads, Quota.HALF));
-            // As many entities in all as in the case of 1,000 tenants.
+            // In total as many entities as in the case of 1,000 tenants.
             case "tenants" ->
                 List.of(
                         tidegate,
@@ -166,7 +166,7 @@ record Case(String name, Program program, Workload workload, int threads, Quota 
                                 Program.TIDEGATE,
                                 new Workload("100000-tenants", signals, 100_000, 3, 200),
                                 threads));
-            // Three new ones a signal: ten million with the default number of signals.
+            // Three new entities for each signal: ten million with the default number of signals.
             case "entities" ->
                 List.of(
                         tidegate,

@@ -16,16 +16,16 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
-/** A program in a process of its own, run by {@link Probed}. */
+/** A program in its own process, run by {@link Probed}. */
 final class Child implements AutoCloseable {
     private static final Duration ANSWERS_WITHIN = Duration.ofSeconds(60);
     private static final Duration STOPS_WITHIN = Duration.ofSeconds(60);
     private static final int LOG_LINES_SHOWN = 30;
 
     /**
-     * What a process has used so far.
+     * The resources that a process has used so far.
      *
-     * @param heapBytes in use now, garbage included unless it was just collected
+     * @param heapBytes in use now, including garbage unless it was just collected
      */
     record Used(long cpuNanos, long allocatedBytes, long gcMs, long heapBytes) {}
 
@@ -36,7 +36,7 @@ final class Child implements AutoCloseable {
 
     /**
      * @param command whose main class is {@link Probed}
-     * @param log where its output goes
+     * @param log the file for its output
      */
     Child(List<String> command, Path log) throws IOException {
         this.log = log;
@@ -60,11 +60,11 @@ final class Child implements AutoCloseable {
                 }
             }
         } catch (IOException e) {
-            // it was killed
+            // the process was killed
         }
     }
 
-    /** @param collectGarbage before the answer, so that the heap is what is alive */
+    /** @param collectGarbage whether to collect garbage first, so that the heap contains only live objects */
     Used used(boolean collectGarbage) throws InterruptedException {
         questions.println(collectGarbage ? "gc" : "stat");
         String answer = answers.poll(ANSWERS_WITHIN.toSeconds(), TimeUnit.SECONDS);
@@ -80,7 +80,7 @@ final class Child implements AutoCloseable {
         return process.isAlive();
     }
 
-    /** Sends a signal, such as STOP. */
+    /** Sends a Unix signal, such as STOP. */
     void signal(String name) throws InterruptedException {
         try {
             new ProcessBuilder("kill", "-" + name, Long.toString(process.pid()))
@@ -91,7 +91,7 @@ final class Child implements AutoCloseable {
         }
     }
 
-    /** Ends it as a power cut would. */
+    /** Kills the process, as a power failure would end it. */
     void kill() throws InterruptedException {
         process.destroyForcibly().waitFor();
     }
@@ -104,7 +104,7 @@ final class Child implements AutoCloseable {
                     .findFirst()
                     .orElse(0);
         } catch (IOException | UncheckedIOException e) {
-            return 0; // not Linux, or gone
+            return 0; // not Linux, or the process has ended
         }
     }
 

@@ -24,14 +24,14 @@ import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 
 /**
- * How long it takes at a steady rate from {@code send} until a rejection can be read, and until an accepted signal is in
- * its tenant's file.
+ * The delay at a steady rate from {@code send} until a rejection can be read, and until an accepted signal is in its tenant's
+ * file.
  *
- * <p>Each signal carries when it was sent, by the clock of this process, which also reads the rejections and looks at the
- * ends of some tenants' files. Half of the tenants are rejected nearly everything.
+ * <p>Each signal carries its time of sending, by the clock of this process, which also reads the rejections and watches the
+ * ends of some tenants' files. Half of the tenants have nearly all their signals rejected.
  */
 final class DelayTrial {
-    /** What came out. */
+    /** The result of one trial. */
     record Result(long ratePerSec, Delays rejected, Delays inFile) {}
 
     private static final String ID = "delay";
@@ -39,7 +39,7 @@ final class DelayTrial {
     private static final int ENTITIES_PER_KIND = 333;
     private static final int VALUE_BYTES = 200;
 
-    /** Directories looked at. Each look costs system calls, on cores that what is measured needs. */
+    /** The directories to watch. Each look costs system calls, on cores that the measured program needs. */
     private static final int TENANTS_WATCHED = 10;
 
     private static final Duration LOOK_EVERY = Duration.ofMillis(10);
@@ -77,7 +77,7 @@ final class DelayTrial {
             if (!child.isAlive()) {
                 throw new IllegalStateException("Tidegate ended; the end of its log:\n" + child.logTail());
             }
-            // What is still on its way when sending ends would not be a delay at this rate.
+            // Signals still under way when sending ends are left out: their delay would not be one at this rate.
         } finally {
             over.set(true);
             reader.join();
@@ -87,7 +87,7 @@ final class DelayTrial {
         return new Result(ratePerSec, rejected, inFile);
     }
 
-    /** Sends until signals no longer wait for what was sent while the program started. */
+    /** Sends until signals no longer queue behind those sent while the program started. */
     private void warmUp(long ratePerSec) {
         long begin = System.nanoTime();
         boolean steady = false;
@@ -142,7 +142,7 @@ final class DelayTrial {
         }
     }
 
-    /** Adds a delay for each signal in these bytes; returns where the last one's stamp ended. */
+    /** Records a delay for each signal in these bytes; returns the end of the last timestamp found. */
     private static int note(ByteBuffer bytes, Delays delays) {
         long now = nowMicros();
         int end = bytes.position();
@@ -177,7 +177,7 @@ final class DelayTrial {
         Map<Path, Long> seen = new HashMap<>();
         while (!over.get()) {
             try {
-                // Tenants with odd ids are accepted.
+                // Tenants with odd ids have their signals accepted.
                 for (long tenant = 1; tenant < 2 * TENANTS_WATCHED; tenant += 2) {
                     watch(dir.walOf(TenantId.of(tenant)), seen);
                 }

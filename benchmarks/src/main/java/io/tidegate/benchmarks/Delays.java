@@ -4,7 +4,7 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.Locale;
 
-/** How long signals took, to a tenth of a millisecond. Thread-safe. */
+/** A histogram of the delays of signals, to a tenth of a millisecond. Thread-safe. */
 final class Delays {
     private static final long BUCKET_MICROS = 100;
     private static final int BUCKETS = (int) (Duration.ofSeconds(60).toMillis() * 1000 / BUCKET_MICROS);
@@ -26,7 +26,7 @@ final class Delays {
         count = 0;
     }
 
-    /** The milliseconds that a share of the signals, from 0 to 1, did not exceed. */
+    /** The delay in milliseconds that a share of the signals, from 0 to 1, did not exceed. */
     synchronized double ms(double share) {
         long wanted = (long) Math.ceil(share * count);
         long seen = 0;

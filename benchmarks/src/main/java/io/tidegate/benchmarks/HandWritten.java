@@ -24,16 +24,16 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a team would write itself: consumers, a Bucket4j bucket and a set of entities in memory for each tenant, and one
- * file for each. What it knows is lost with the process, and after a crash signals are lost or come twice.
+ * A team's own implementation: consumers, and for each tenant a Bucket4j bucket and a set of entities in memory, and one file.
+ * Its state is lost with the process, and after a crash signals are lost or duplicated.
  *
- * <p>A tenant's signals come on all partitions, so its state is shared between the threads. Arguments: bootstrap, group,
- * source topic, topic for rejections, directory, threads, signals per second and entities that each tenant may have.
+ * <p>A tenant's signals come from all partitions, so the threads share its state. Arguments: bootstrap, group, source topic,
+ * topic for rejections, directory, threads, and for each tenant its signals per second and its maximum number of entities.
  */
 final class HandWritten {
     private static final long COMMIT_NANOS = Duration.ofMillis(100).toNanos();
 
-    /** All that is known of one tenant. The bucket and the set are thread-safe, the file is locked. */
+    /** The state of one tenant. The bucket and the set are thread-safe; the file has a lock. */
     private static final class Tenant {
         final Bucket bucket;
         final Set<String> entities = ConcurrentHashMap.newKeySet();

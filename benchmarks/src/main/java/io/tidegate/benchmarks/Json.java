@@ -3,7 +3,7 @@ package io.tidegate.benchmarks;
 import java.util.Locale;
 import java.util.StringJoiner;
 
-/** A JSON object of numbers and other objects; names are ours and need no escapes. */
+/** A JSON object of numbers and other objects. Its names are constants of the benchmarks and need no escapes. */
 public final class Json {
     private final StringJoiner fields = new StringJoiner(",", "{", "}");
 

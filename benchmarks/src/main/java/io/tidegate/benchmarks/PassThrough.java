@@ -31,21 +31,21 @@ import org.apache.kafka.streams.processor.api.ProcessorSupplier;
 import org.apache.kafka.streams.processor.api.Record;
 
 /**
- * Kafka Streams alone, exactly once, with nothing done on the way.
+ * Kafka Streams alone with exactly-once, without any work on the records.
  *
- * <p>As {@link Program#LIMIT}: source, by-tenant topic, output topic. The others have Tidegate's topics and headers, with
- * the same bytes in each record: what they reach is the most that could be reached by doing Tidegate's work for nothing.
+ * <p>{@link Program#LIMIT} has a source, a by-tenant topic and an output topic. The other programs have Tidegate's topics and
+ * headers, with the same bytes in each record: their rate is the most that Tidegate could reach if its own work cost nothing.
  *
  * <p>Arguments: the program, and Tidegate's settings, as {@code key=value}. Kafka Streams and its clients are configured
- * as Tidegate configures them, and the topics are those that it would read and write.
+ * as Tidegate configures them, and the topics are those that Tidegate would read and write.
  */
 final class PassThrough {
-    /** What Tidegate finds by asking for its topics' {@code max.message.bytes}, with Kafka's defaults. */
+    /** The value that Tidegate derives from its topics' {@code max.message.bytes}, with Kafka's defaults. */
     private static final long REQUEST_BYTES_MAX = 1024 * 1024;
 
     private static final Header SOURCE = header(TidegateHeaders.SOURCE, "bench.known/3/1234567");
 
-    /** As a signal over its rate is answered. */
+    /** The headers of a signal that is rejected for its rate. */
     private static final Header[] REJECTION = {
         header(TidegateHeaders.TENANT, "1234"),
         header(TidegateHeaders.REASON, "rate_limited"),
@@ -107,7 +107,7 @@ final class PassThrough {
     }
 
     private static void addHop(Topology topology, String name, String from, String to, UnaryOperator<Headers> headers) {
-        // By the value's first bytes after "tenant_id": as many keys as there are tenants, without parsing.
+        // By the value's first bytes after "tenant_id": yields as many keys as there are tenants, without parsing.
         StreamPartitioner<byte[], byte[]> byKey = (topic, key, value, partitions) ->
                 Optional.of(Set.of(Utils.toPositive(Utils.murmur2(key)) % partitions));
         ProcessorSupplier<byte[], byte[], byte[], byte[]> forward = () -> new ContextualProcessor<>() {

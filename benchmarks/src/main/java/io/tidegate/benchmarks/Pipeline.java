@@ -22,11 +22,11 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 /**
- * Drains the same topics of signals by Tidegate, by what else a team could run, and by programs that only forward or only
- * write: one after the other, several rounds, on one broker, each in a process of its own.
+ * Drains the same topics of signals by Tidegate, by the alternatives that a team could run, and by programs that only forward
+ * or only write. They run one after the other, in several rounds, on one broker, each in its own process.
  *
- * <p>What is compared are quotients within a round. Every other round runs the cases in the opposite order, so that none
- * is always first.
+ * <p>Only quotients within a round are compared. Every other round runs the cases in the opposite order, so that none is
+ * always first.
  */
 @Command(
         name = "pipeline",
@@ -41,7 +41,7 @@ final class Pipeline implements Callable<Integer> {
     private static final long QUICK_SIGNALS = 400_000;
     private static final List<String> ALONE = List.of("delay", "restart");
 
-    /** Half of what Tidegate did in an earlier run on two cores; used where this run has not measured it. */
+    /** Half of Tidegate's rate in an earlier run on two cores; used if this run has not measured it. */
     private static final long DELAY_RATE_PER_SEC = 30_000;
 
     private static final Duration DELAY_DURATION = Duration.ofSeconds(30);
@@ -186,7 +186,7 @@ final class Pipeline implements Callable<Integer> {
         return failures.isEmpty() ? 0 : 1;
     }
 
-    /** A broker's code is compiled while it serves: without this, the first program pays for all. */
+    /** Runs one case unmeasured: the broker's code is compiled while it serves, and the first program would pay for that. */
     private static void warmUpBroker(Trial trial, List<Case> chosen, Progress progress)
             throws IOException, InterruptedException {
         Case first = chosen.stream()
@@ -199,7 +199,7 @@ final class Pipeline implements Callable<Integer> {
         }
     }
 
-    /** Null where it failed, of which it says why. */
+    /** Runs a case once; returns null after a failure, whose cause it reports. */
     private static @Nullable Measured attempt(
             String when, Trial trial, Case subject, int round, Progress progress, Consumer<String> failed)
             throws IOException, InterruptedException {
@@ -263,7 +263,7 @@ final class Pipeline implements Callable<Integer> {
                         result.liveHeapBytes() >> 20);
     }
 
-    /** A case's values in ascending order, without the rounds in which it failed. */
+    /** A case's values in ascending order, without the rounds that failed. */
     private double[] sorted(String name, ToDoubleFunction<Measured> value) {
         return results.getOrDefault(name, List.of()).stream()
                 .filter(Objects::nonNull)

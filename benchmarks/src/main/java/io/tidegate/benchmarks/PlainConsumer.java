@@ -13,8 +13,8 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
 /**
- * The limit of writing to a disk: one consumer appends the values that it reads to one file, and fsyncs it as often as
- * Tidegate does. Nothing is numbered, checked, or found again after a crash.
+ * The upper bound for writes to a disk: one consumer appends the values that it reads to one file, and fsyncs it as often as
+ * Tidegate does. It assigns no sequence numbers, checks nothing, and does not recover after a crash.
  *
  * <p>Arguments: bootstrap, group, topic, file.
  */

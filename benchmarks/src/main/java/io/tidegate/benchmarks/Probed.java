@@ -14,12 +14,11 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * Runs another main class, and answers questions about this process on its standard input: {@code stat}, and {@code gc},
- * which collects garbage first.
+ * Runs another main class, and answers queries about this process on its standard input: {@code stat}, and {@code gc}, which
+ * collects garbage first.
  *
- * <p>An answer is one line on standard output that begins with {@link #ANSWER}; everything else there is the program's
- * log. Nothing but the JDK is used, so it goes before programs with any class path. Arguments: the main class, then its
- * own.
+ * <p>An answer is one line on standard output that begins with {@link #ANSWER}; all other lines there are the program's log.
+ * The class uses only the JDK, so it can run programs with any class path. Arguments: the main class, then its arguments.
  */
 public final class Probed {
     static final String ANSWER = "@probe ";
@@ -28,7 +27,7 @@ public final class Probed {
     private static final com.sun.management.ThreadMXBean THREADS =
             (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
 
-    /** By thread id: the last that was seen of it, so that what a thread allocated before it ended still counts. */
+    /** The last count seen of each thread id, so that a thread's allocations still count after it has ended. */
     private static final Map<Long, Long> ALLOCATED = new HashMap<>();
 
     private Probed() {}
@@ -53,9 +52,9 @@ public final class Probed {
                 out.println(ANSWER + stat());
             }
         } catch (IOException e) {
-            // the parent is gone
+            // the parent has ended
         }
-        // The parent ends this process, or is gone. Hooks that write something, such as a recording, have their time.
+        // The parent ends this process, or has ended itself. Shutdown hooks, such as that of a recording, get time to write.
         Thread last = new Thread(Probed::haltLater, "halt");
         last.setDaemon(true);
         last.start();
@@ -66,7 +65,7 @@ public final class Probed {
         try {
             Thread.sleep(STOPS_WITHIN_MS);
         } catch (InterruptedException e) {
-            // then now
+            // halts at once
         }
         Runtime.getRuntime().halt(0);
     }

@@ -17,17 +17,17 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /**
- * Where a recording's CPU time went, and what was allocated: by stage, by package of the method that ran, and by method.
+ * The CPU time and the allocations of a recording: by stage, by package of the method that ran, and by method.
  *
- * <p>A sample belongs to the first stage whose mark is found in its stack, from the bottom up: what a stage calls is its
- * own, sending included; what Kafka Streams does around the stages is not.
+ * <p>A sample belongs to the first stage whose mark is found in its stack, from the bottom up. The calls of a stage count for
+ * that stage, including sending; the work of Kafka Streams around the stages does not.
  */
 @Command(
         name = "profile",
         mixinStandardHelpOptions = true,
         description = "Where a recording's CPU time and allocations went, by stage, package and method.")
 final class Profile implements Callable<Integer> {
-    /** In this order: the first that matches anywhere in the stack. */
+    /** In order of priority: the first that matches anywhere in the stack. */
     private static final List<Map.Entry<String, Pattern>> STAGES = List.of(
             Map.entry("1 route", Pattern.compile("RouteProcessor\\.process")),
             Map.entry("2 admit", Pattern.compile("AdmitProcessor\\.")),
@@ -40,7 +40,7 @@ final class Profile implements Callable<Integer> {
             Map.entry("taking records from queues", Pattern.compile("(PartitionGroup|RecordQueue)\\.")),
             Map.entry("around the stages", Pattern.compile("StreamThread\\.runLoop")));
 
-    /** Packages are cut after so many parts, so that the table stays short. */
+    /** Longer package names are truncated to this many parts, to keep the table short. */
     private static final int PARTS = 4;
 
     @Parameters(paramLabel = "FILE", description = "Written with --jfr by benchmarks/pipeline.")
@@ -49,7 +49,7 @@ final class Profile implements Callable<Integer> {
     @Option(names = "--top", description = "Lines of each table. Default: ${DEFAULT-VALUE}.")
     private int top = 15;
 
-    /** Counts under names. */
+    /** Counts by name. */
     private static final class Shares {
         private final Map<String, Long> counts = new HashMap<>();
         private long sum;
@@ -98,7 +98,7 @@ final class Profile implements Callable<Integer> {
                         allocatedMethods.add(firstOwn(stack), event.getLong("weight"));
                     }
                     default -> {
-                        // not about CPU or memory
+                        // not an event about CPU or memory
                     }
                 }
             }
@@ -112,7 +112,7 @@ final class Profile implements Callable<Integer> {
         return 0;
     }
 
-    /** Methods with their classes, the running one first. */
+    /** The stack's methods with their classes, the running one first. */
     private static List<String> stack(RecordedEvent event) {
         List<String> names = new ArrayList<>();
         if (event.getStackTrace() != null) {
@@ -139,7 +139,7 @@ final class Profile implements Callable<Integer> {
 
     private static String packageOf(String method) {
         List<String> parts = List.of(method.split("\\.", -1));
-        // The last two are the class and the method.
+        // The last two parts are the class and the method.
         return String.join(".", parts.subList(0, Math.max(1, Math.min(PARTS, parts.size() - 2))));
     }
 

@@ -3,7 +3,7 @@ package io.tidegate.benchmarks;
 import java.time.Duration;
 import java.util.function.Supplier;
 
-/** Progress on stderr: a line that is rewritten on a terminal, a line now and then elsewhere. */
+/** Progress on stderr: one line that is rewritten on a terminal, or otherwise a line from time to time. */
 public final class Progress {
     private static final boolean TERMINAL = "1".equals(System.getProperty("tidegate.tty"));
     private static final long INTERVAL_NANOS = (TERMINAL ? Duration.ofMillis(500) : Duration.ofSeconds(10)).toNanos();
@@ -12,7 +12,7 @@ public final class Progress {
     private String step = "";
     private long shownNanos = System.nanoTime();
 
-    /** @param within after which nothing new should be begun */
+    /** @param within the time after which no new step should begin */
     public Progress(Duration within) {
         deadlineNanos = System.nanoTime() + within.toNanos();
     }
@@ -21,12 +21,12 @@ public final class Progress {
         return System.nanoTime() - deadlineNanos > 0;
     }
 
-    /** Begins a step, such as {@code 3 of 40}, that is shown before everything that follows. */
+    /** Begins a step, such as {@code 3 of 40}. Its name precedes all following output. */
     void step(String begun) {
         step = begun;
     }
 
-    /** Shows a state now and then. */
+    /** Shows a state from time to time. */
     void show(Supplier<String> text) {
         long now = System.nanoTime();
         if (now - shownNanos < INTERVAL_NANOS) {
@@ -42,7 +42,7 @@ public final class Progress {
         }
     }
 
-    /** Says a result. */
+    /** Prints a result. */
     void say(String text) {
         System.err.println(TERMINAL ? "\r\u001b[K" + text : text);
     }

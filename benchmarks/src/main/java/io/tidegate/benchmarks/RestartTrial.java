@@ -22,17 +22,17 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
 
 /**
- * How long after kill -9 a new process makes its first decision, and how much of that is the WAL's.
+ * The time from a restart after kill -9 to the first decision, and the share of the WAL in it.
  *
- * <p>An instance fills the WAL from a topic of signals, and is killed as soon as it has decided all, with up to one checkpoint
- * interval unsynced. The WAL's part is then measured on the files themselves: opening
- * all shards, and finding the end of every tenant's log.
+ * <p>An instance fills the WAL from a topic of signals and is killed as soon as it has decided all of them, with up to one
+ * checkpoint interval unsynced. The WAL's share is then measured on the files themselves: opening all shards, and finding the
+ * end of every tenant's log.
  */
 final class RestartTrial {
     /**
-     * What came out.
+     * The result of one trial.
      *
-     * @param recoveredBytes read to find the ends of all logs
+     * @param recoveredBytes the bytes read to find the ends of all logs
      * @param firstDecisionMs from the start of the new process until the decision on a waiting signal could be read
      */
     record Result(
@@ -115,7 +115,7 @@ final class RestartTrial {
         }
     }
 
-    /** Prunes each tenant below its first record: nothing goes, after the end of the log was found. */
+    /** Prunes each tenant below its first record. This finds the end of each log and removes nothing. */
     private static long touchAll(Map<Integer, Shard> shards) {
         for (long tenant = 1; tenant <= TENANTS; tenant++) {
             TenantId id = TenantId.of(tenant);
@@ -149,7 +149,7 @@ final class RestartTrial {
         }
     }
 
-    /** Sends a signal of a tenant of its own, so that its sequence numbers are known. */
+    /** Sends a signal of a separate tenant, whose sequence numbers are therefore known. */
     private void sendOne(Settings settings) {
         byte[] signal =
                 "{\"tenant_id\":%d,\"item\":\"i1\"}".formatted(TENANTS + 1).getBytes(StandardCharsets.US_ASCII);

@@ -27,10 +27,10 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 /**
- * What a tenant, an entity and a signal take, in memory and on disks: measured, not computed.
+ * Measures, rather than computes, the memory and disk space of a tenant, an entity and a signal.
  *
- * <p>Memory is the difference in live heap that many of them make. Disk is what files and topics have grown to after an
- * instance took a workload. Everything is for one copy: replicas and standbys multiply it.
+ * <p>Memory is the growth of the live heap with many of them. Disk space is the size of files and topics after an instance has
+ * processed a workload. All sizes are for one copy: replicas and standbys multiply them.
  */
 @Command(
         name = "sizing",
@@ -60,7 +60,7 @@ final class Sizing implements Callable<Integer> {
             description = "table or json. Default: ${DEFAULT-VALUE}.")
     private String output = "table";
 
-    /** In the order of the report; bytes. */
+    /** Sizes in bytes, in the order of the report. */
     private final Map<String, Double> sizes = new LinkedHashMap<>();
 
     public static void main(String[] args) {
@@ -111,7 +111,7 @@ final class Sizing implements Callable<Integer> {
         long before = liveHeapBytes();
         double least = Double.MAX_VALUE;
         double most = 0;
-        // The table grows by steps: the cheapest and the dearest moment between a quarter of the entities and all.
+        // The table grows in steps, so the bytes per entity vary: finds the least and the most of them.
         int looks = 40;
         int next = entities / 4;
         for (int number = 0; set.size() < entities; number++) {
@@ -134,7 +134,7 @@ final class Sizing implements Callable<Integer> {
         sizes.put("state an entity", (double) chunk.length / EntitySet.CHUNK_ENTITIES);
     }
 
-    /** The same with an {@code entity_idle_ttl}. */
+    /** Measures entities again, with an {@code entity_idle_ttl}. */
     private void measureIdleEntities() {
         Admission admission = new Admission(null);
         TenantConfig config = TenantConfig.unlimited(TenantId.of(1), "").toBuilder()

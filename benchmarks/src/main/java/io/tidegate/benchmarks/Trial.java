@@ -16,12 +16,12 @@ import java.util.stream.Stream;
 import org.apache.kafka.common.TopicPartition;
 
 /**
- * One case of one round: a program is started, drains the workload, and ends.
+ * One case of one round: starts a program, lets it drain the workload, and stops it.
  *
- * <p>The measured time begins when the first stage has committed the warm-up's share of the signals, and ends when
- * nothing is left in any stage. So start-up and the JIT's first seconds are left out for all alike, and what a stage
- * was ahead or behind at the beginning can only make the rate smaller. A program that commits seldom may have been done
- * before its last commit: for all but Kafka Streams the rate up to the commit before the last counts where it is higher.
+ * <p>The measured time begins when the first stage has committed the warm-up's share of the signals, and ends when no stage
+ * has anything left to read. This excludes start-up and the JIT's first seconds for all programs alike. A backlog or lead of
+ * a stage at the beginning can only lower the rate. A program that commits seldom may have finished before its last commit:
+ * except for Kafka Streams, the rate up to the last commit but one counts if it is higher.
  */
 final class Trial {
     private static final Duration WITHIN = Duration.ofMinutes(10);
@@ -35,7 +35,7 @@ final class Trial {
     /**
      * @param heap of each program's JVM
      * @param warmUp the share of the signals that is not measured
-     * @param flink where the Flink job was built
+     * @param flink the directory of the built Flink job
      */
     Trial(Bench bench, String heap, double warmUp, Path flink) {
         this.bench = bench;
@@ -57,7 +57,7 @@ final class Trial {
         }
     }
 
-    /** In a topic of its own, because the program is to have drained the first signals before the others come. */
+    /** Runs the case in a separate topic, because the program must drain the first signals before the others arrive. */
     private Measured settledRun(Case subject, String id) throws IOException, InterruptedException, ExecutionException {
         Workload all = subject.workload().named(id);
         Workload first = all.oneOfEach();
@@ -71,7 +71,7 @@ final class Trial {
         }
     }
 
-    /** @param before signals in the topic that the program has drained */
+    /** @param before the number of signals in the topic that the program has already drained */
     private Measured run(Case subject, String id, long before)
             throws IOException, InterruptedException, ExecutionException {
         Started started = start(subject, id, before > 0);
@@ -154,11 +154,11 @@ final class Trial {
 
     private Started started(List<String> jvm, List<String> hops, String... arguments) throws IOException {
         jvm.addAll(List.of(arguments));
-        // The group's id, and so the directory's, is the second argument of all these programs.
+        // The group's id, which is also the directory's name, is the second argument of all these programs.
         return new Started(new Child(jvm, bench.directory(arguments[2]).resolve("log")), hops);
     }
 
-    /** With Flink's class path, and {@link Probed} from ours. */
+    /** The JVM command with Flink's class path and {@link Probed} from this build. */
     private List<String> flinkJvm(String id) {
         if (!Files.isDirectory(flink.resolve("lib"))) {
             throw new IllegalStateException(
@@ -173,7 +173,7 @@ final class Trial {
                         .getPath())
                 .toString();
         command.set(classPath, String.join(":", flink.resolve("classes").toString(), flink + "/lib/*", probed));
-        // What Flink's own scripts set.
+        // The packages that Flink's own scripts open.
         for (String opened : List.of("java.lang", "java.util", "java.time", "java.util.concurrent")) {
             command.add(1, "--add-opens=java.base/%s=ALL-UNNAMED".formatted(opened));
         }
@@ -218,7 +218,7 @@ final class Trial {
         }
     }
 
-    /** How far the first stage was, and when. */
+    /** The progress of the first stage at one time. */
     private record Point(long nanos, long committed, Child.Used used) {
         private static final Child.Used UNKNOWN = new Child.Used(0, 0, 0, 0);
 
@@ -248,7 +248,7 @@ final class Trial {
                 .sum();
     }
 
-    /** Whether nothing is left but, at the end of each partition, the marker of each thread's last transaction. */
+    /** Whether the only records left, at the end of each partition, are the markers of each thread's last transaction. */
     private boolean isDrained(Map<TopicPartition, Long> committed, List<String> hops, int threads)
             throws InterruptedException, ExecutionException {
         for (String hop : hops.subList(1, hops.size())) {
@@ -259,7 +259,7 @@ final class Trial {
         return true;
     }
 
-    /** By how many offsets a group is behind in the partition of a topic where it is behind most. */
+    /** The largest lag of a group in any partition of a topic. */
     static long mostBehind(Bench bench, Map<TopicPartition, Long> committed, String topic)
             throws InterruptedException, ExecutionException {
         return bench.ends(topic).entrySet().stream()
@@ -268,7 +268,7 @@ final class Trial {
                 .orElse(0);
     }
 
-    /** That a case in which nothing is to be rejected measures what it says. */
+    /** Checks that nothing was rejected in a case that must accept all signals. */
     private void checkAccepted(Case subject, String id) throws InterruptedException, ExecutionException {
         boolean judges = Stream.of(Program.TIDEGATE, Program.FLINK, Program.HAND_WRITTEN)
                 .anyMatch(program -> program == subject.program());

@@ -14,19 +14,19 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Signals to be sent: a function of its numbers and the seed.
+ * The signals to send, as a function of their numbers and the seed.
  *
  * @param name of the topic, and in reports
- * @param signals how many
- * @param tenants with the ids 1 to n, all alike
- * @param entitiesPerKind distinct ones of each tenant and kind; {@link #ALWAYS_NEW}: every one is new
- * @param valueBytes of each value; the shortest possible where that is longer
+ * @param signals the number of signals
+ * @param tenants the number of tenants, all alike, with the ids from 1
+ * @param entitiesPerKind distinct ones of each tenant and kind; {@link #ALWAYS_NEW} if every one is new
+ * @param valueBytes of each value; the shortest possible value if that is longer
  * @param keyed whether the tenant's id is the key, so that each signal is in its tenant's partition
  */
 record Workload(String name, long signals, int tenants, int entitiesPerKind, int valueBytes, boolean keyed) {
     static final int ALWAYS_NEW = 0;
 
-    /** What a topic of these may take on disk at most, beside the copies that the programs make. */
+    /** The maximum size of one topic on disk, without the copies that the programs make. */
     private static final long BYTES_MAX = 1L << 30;
 
     private static final long SEED = 7;
@@ -36,7 +36,7 @@ record Workload(String name, long signals, int tenants, int entitiesPerKind, int
         this(name, signals, tenants, entitiesPerKind, valueBytes, false);
     }
 
-    /** The same, with so few signals that their bytes stay bounded. */
+    /** The same workload with few enough signals to bound their bytes. */
     Workload bounded() {
         return new Workload(
                 name, Math.min(signals, BYTES_MAX / valueBytes), tenants, entitiesPerKind, valueBytes, keyed);
@@ -46,17 +46,17 @@ record Workload(String name, long signals, int tenants, int entitiesPerKind, int
         return "bench." + name;
     }
 
-    /** One signal of each tenant, for the topic of this. */
+    /** One signal of each tenant, for the same topic. */
     Workload oneOfEach() {
         return new Workload(name, tenants, tenants, entitiesPerKind, valueBytes, keyed);
     }
 
-    /** The same in a topic of its own. */
+    /** The same workload in a separate topic. */
     Workload named(String other) {
         return new Workload(other, signals, tenants, entitiesPerKind, valueBytes, keyed);
     }
 
-    /** Makes the signals one after the other. Not thread-safe. */
+    /** Generates the signals one after the other. Not thread-safe. */
     final class Source {
         private final SplittableRandom random = new SplittableRandom(SEED);
         private final StringBuilder json = new StringBuilder(valueBytes + 64);
@@ -69,7 +69,7 @@ record Workload(String name, long signals, int tenants, int entitiesPerKind, int
         }
 
         byte[] next() {
-            // Where there is only one of each, none is left out.
+            // With one signal for each tenant, every tenant has its turn.
             tenant = 1L + (signals == tenants ? number : random.nextInt(tenants));
             json.setLength(0);
             json.append("{\"tenant_id\":").append(tenant).append(",\"signal\":\"view\",\"item\":\"i");
@@ -80,7 +80,7 @@ record Workload(String name, long signals, int tenants, int entitiesPerKind, int
             int padding = valueBytes - json.length() - ",\"pad\":\"\"}".length();
             if (padding >= 0) {
                 json.append(",\"pad\":\"");
-                // Eight characters for each random number: making a value must not cost more than sending it.
+                // Eight characters for each random number: generating a value must not cost more than sending it.
                 for (int i = 0; i < padding; i += 8) {
                     long letters = random.nextLong();
                     for (int j = i; j < Math.min(padding, i + 8); j++) {
@@ -113,7 +113,7 @@ record Workload(String name, long signals, int tenants, int entitiesPerKind, int
         }
     }
 
-    /** A wait for all signals would never end if one was not written. */
+    /** Keeps the first failure: a wait for all signals would never end if one of them cannot be written. */
     private static final class FirstFailure implements Callback {
         private final AtomicReference<Exception> first = new AtomicReference<>();
 

@@ -19,9 +19,9 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 
 /**
- * A whole decision: blocked, region, storage, rate, and three entities that are known, for one tenant after the other.
+ * One decision with all its checks (blocked, region, storage, rate, three known entities), for each tenant in turn.
  *
- * <p>With few tenants their state is in the processor's caches, with many it is not. Each tenant has a config of its own.
+ * <p>The state of few tenants fits into the processor's caches, that of many does not. Each tenant has its own config.
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
@@ -83,7 +83,7 @@ public class DecisionBenchmark {
         return all;
     }
 
-    /** Every limit, each so large that all signals pass. */
+    /** All limits, each so high that every signal passes. */
     private static TenantConfig allLimits() {
         String json = """
                 {"tenant_id":1,"max_signals_per_sec":1000000000,"max_entities":1000000,"max_storage_bytes":1000000000000,
@@ -111,7 +111,7 @@ public class DecisionBenchmark {
     }
 
     private Signal nextSignal() {
-        // Not in step with the tenants.
+        // An odd step, so that the same signal does not always meet the same tenant.
         next = (next + 7) & SIGNALS - 1;
         return signals[next];
     }
@@ -121,36 +121,36 @@ public class DecisionBenchmark {
         return next(accepting, usages, 1_000);
     }
 
-    /** Signals come in the order of time, a thousand in a second: the history grows at one end and is folded at the other. */
+    /** Signals arrive in order of time, 1,000 a second: the history grows at one end and is folded at the other. */
     @Benchmark
     public Decision acceptedAsTimePasses() {
         return next(accepting, usages, nowMs++);
     }
 
-    /** Every third signal is 50 s late, as in a backlog whose partitions are read far apart. */
+    /** Every third signal is 50 s late, as in a backlog whose partitions are read at different positions. */
     @Benchmark
     public Decision acceptedLate() {
         nowMs++;
         return next(accepting, usages, nowMs % 3 == 0 ? nowMs - 50_000 : nowMs);
     }
 
-    /** As {@link #accepted}, with a limit of every kind. The design allows 30 % more than {@link #accepted}. */
+    /** Like {@link #accepted}, with a limit of every kind. The design allows 30 % more time than {@link #accepted}. */
     @Benchmark
     public Decision acceptedWithAllLimits() {
         return next(limited, limitedUsages, 1_000);
     }
 
-    /** As {@link #acceptedAsTimePasses}, with a limit of every kind. */
+    /** Like {@link #acceptedAsTimePasses}, with a limit of every kind. */
     @Benchmark
     public Decision acceptedWithAllLimitsAsTimePasses() {
         return next(limited, limitedUsages, nowMs++);
     }
 
-    /** With an {@code entity_idle_ttl} of 65 s: each entity is named again in a newer granule after 4,096 signals. */
+    /** With an {@code entity_idle_ttl} of 65 s: after 4,096 signals, each entity is named again in a newer granule. */
     @Benchmark
     public Decision acceptedWithIdleTtl() {
         Decision decision = next(idle, usages, nowMs++);
-        // Nobody stores the chunks; so the log is only as long as it must be.
+        // The benchmark does not store the chunks. Releasing them keeps the log at its minimum length.
         usages[tenant].entities().release();
         return decision;
     }
@@ -160,7 +160,7 @@ public class DecisionBenchmark {
         return next(rejecting, usages, 1_000);
     }
 
-    /** The part of {@link #accepted} that the entities' keyed hashes are. */
+    /** The keyed hashes of the entities alone, which are a part of {@link #accepted}. */
     @Benchmark
     public long hashes() {
         tenant = tenant + 1 == tenants ? 0 : tenant + 1;

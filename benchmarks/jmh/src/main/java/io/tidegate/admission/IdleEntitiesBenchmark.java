@@ -18,12 +18,12 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 
 /**
- * What a signal of a tenant with an {@code entity_idle_ttl} pays when very many entities have expired at once: the percentiles say whether
- * expiry stalls the task. The stored chunks are in memory, so what is measured is the work on the set.
+ * The cost of a signal for a tenant with an {@code entity_idle_ttl} when very many entities have expired at once. The percentiles
+ * show whether expiry stalls the task. The stored chunks are in memory, so the benchmark measures only the work on the set.
  *
- * <p>{@code entities} of one generation expire before the first measured signal. Each signal then names a known entity and a new one, so that it
- * sweeps and collects its part; one more generation begins with every thousandth. Each iteration fills the set first, which takes
- * many seconds: {@code benchmarks/micro --quick IdleEntities}.
+ * <p>{@code entities} of one generation expire before the first measured signal. Each signal then names a known entity and a
+ * new one, so that it sweeps and collects its part. Every thousandth signal starts another generation. Each iteration first
+ * fills the set, which takes many seconds: run {@code benchmarks/micro --quick IdleEntities}.
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.SampleTime)

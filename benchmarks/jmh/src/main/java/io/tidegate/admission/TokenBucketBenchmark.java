@@ -16,10 +16,10 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 
 /**
- * One token taken, and one asked for in vain, by Tidegate's bucket and by those that can be had.
+ * Compares Tidegate's bucket with those of common libraries: taking one token, and asking for one when there is none.
  *
- * <p>Ours is given the time, as it is in Tidegate; one benchmark adds a look at the clock, as the others do it. The
- * others' limits are so high that a token is always there, and for the vain case so low that none is.
+ * <p>Callers pass the time to Tidegate's bucket. One benchmark adds a read of the clock, because the libraries read it
+ * themselves. Their limits are so high that a token is always available or, for the failing case, so low that none is.
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
@@ -78,7 +78,7 @@ public class TokenBucketBenchmark {
 
     @Benchmark
     public boolean own() {
-        // A millisecond each 256 signals, as a record's time passes at that rate.
+        // One millisecond for every 256 signals, as record time advances at that rate.
         nowMs++;
         boolean has = own.has(1, nowMs >>> 8);
         if (has) {

@@ -25,16 +25,16 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 
 /**
- * A signal's value read by Tidegate, as a tree, and into an object; the last two check less. {@link #own} has the default mapping,
- * {@link #pointersOfDepth3} must take at most a quarter longer for a value of the same size, and {@link #avro} reads the same
- * fields of an Avro record.
+ * Reads the value of a signal with Tidegate's parser, as a tree, and into an object. The last two check less. {@link #own} uses
+ * the default mapping. {@link #pointersOfDepth3} must take at most a quarter longer for a value of the same size. {@link #avro}
+ * reads the same fields of an Avro record.
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
 @SuppressWarnings("NullAway.Init") // JMH calls setUp before anything else
 public class ParseBenchmark {
-    /** What Jackson fills. */
+    /** The object that Jackson binds a value to. */
     @JsonIgnoreProperties(ignoreUnknown = true)
     record Bound(
             @JsonProperty("tenant_id") long tenantId,

@@ -6,7 +6,7 @@ import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.stream.Stream;
 
-/** Directories for one measurement. */
+/** The temporary directories of one measurement. */
 final class Directories {
     private Directories() {}
 

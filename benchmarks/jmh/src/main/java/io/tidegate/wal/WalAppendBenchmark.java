@@ -36,11 +36,11 @@ import org.rocksdb.RocksDBException;
 import org.rocksdb.WriteOptions;
 
 /**
- * Signals appended in turn for all tenants, made visible to readers every {@value #FLUSH_EVERY}, never fsynced.
+ * Appends signals for all tenants in turn. They become visible to readers every {@value #FLUSH_EVERY}, without fsync.
  *
- * <p>{@link #rawChannels} writes as many bytes, in as large pieces, into as many files, and does nothing else.
- * {@link #rocksdb} and {@link #chronicle} keep one log for all tenants, and know neither checksums of their own choice nor
- * sequence numbers without gap. A single shot each, so that the bytes written are bounded.
+ * <p>{@link #rawChannels} writes the same number of bytes, in pieces of the same size, into the same number of files, and
+ * does nothing else. {@link #rocksdb} and {@link #chronicle} keep one log for all tenants. They have neither checksums of the
+ * caller's choice nor sequence numbers without gaps. Each measurement is a single shot, to bound the bytes written.
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.SingleShotTime)
@@ -88,7 +88,7 @@ public class WalAppendBenchmark {
                 WalSettings.SEGMENT_BYTES_DEFAULT, Duration.ofHours(24), 2000, WalSettings.compression("none"));
     }
 
-    /** A shard in which each tenant has its file: to make one is not to append to it. */
+    /** A shard in which each tenant already has a file, so that appends do not include its creation. */
     @State(Scope.Thread)
     public static class OpenShard {
         private Shard shard;
@@ -124,7 +124,7 @@ public class WalAppendBenchmark {
         }
     }
 
-    /** A file for each tenant. */
+    /** One file for each tenant. */
     @State(Scope.Thread)
     public static class OpenFiles {
         private FileChannel[] files;
@@ -154,7 +154,7 @@ public class WalAppendBenchmark {
     @Benchmark
     @OperationsPerInvocation(SIGNALS)
     public void rawChannels(OpenFiles open) throws IOException {
-        // What a record of ours takes beside the value: lengths, deltas, the header.
+        // The overhead of a record in Tidegate's WAL besides the value: lengths, deltas, the header.
         byte[] record = new byte[VALUE_BYTES + 45];
         System.arraycopy(value, 0, record, 0, VALUE_BYTES);
         for (int i = 0; i < SIGNALS; i++) {

@@ -32,8 +32,8 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * One tenant's WAL of about 64 MiB, in the page cache: read record by record, verified, and beside that the same bytes
- * read in pieces and summed up. The score is for all of it.
+ * Reads one tenant's WAL of about 64 MiB from the page cache: record by record, verified, and for comparison the same bytes
+ * in pieces that are only summed up. The score is for the whole WAL.
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.SingleShotTime)

@@ -10,7 +10,7 @@ import org.apache.flink.util.Collector;
 import org.apache.flink.util.OutputTag;
 import org.jspecify.annotations.Nullable;
 
-/** The decision as a Flink job makes it: a token bucket and a set of entities in keyed state. */
+/** The admission decision as a Flink job would make it, with a token bucket and a set of entities in keyed state. */
 final class Admit extends KeyedProcessFunction<Long, Event, Event> {
     private static final long serialVersionUID = 1L;
     private static final long NANOS_PER_TOKEN = 1_000_000_000L;
@@ -20,7 +20,7 @@ final class Admit extends KeyedProcessFunction<Long, Event, Event> {
         private static final long serialVersionUID = 1L;
     };
 
-    /** Keyed state: the level in nano-tokens, when it was filled up last, and how many entities there are. */
+    /** The keyed state: the bucket's level in nano-tokens, the time of its last refill, and the number of entities. */
     public static final class Usage {
         public long levelNanos;
         public long refilledAtMs;

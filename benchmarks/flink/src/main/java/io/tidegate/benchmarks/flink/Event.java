@@ -2,7 +2,7 @@ package io.tidegate.benchmarks.flink;
 
 import org.jspecify.annotations.Nullable;
 
-/** A signal between operators, as Flink's own serializer for plain objects wants it: public, with public fields. */
+/** A signal between operators. It is public and has public fields, as Flink's serializer for plain objects requires. */
 @SuppressWarnings("NullAway.Init")
 public final class Event {
     public long tenant;
@@ -14,7 +14,7 @@ public final class Event {
     public @Nullable String creator;
     public byte[] value;
 
-    /** Why it was rejected; null before the decision and where it was accepted. */
+    /** The reason of a rejection; null before the decision and for accepted signals. */
     public @Nullable String reason;
 
     public long retryAfterMs;

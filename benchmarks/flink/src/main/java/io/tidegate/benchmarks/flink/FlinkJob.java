@@ -35,13 +35,13 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a team would pick: the same work as a Flink job on a local cluster. Keyed token bucket and entity set in heap
- * state, rejections to Kafka in transactions, accepted signals to files of each tenant, exactly once, a checkpoint each
- * second.
+ * The same work as a Flink job on a local cluster, the usual choice of a team: a keyed token bucket and entity set in heap
+ * state, rejections to Kafka in transactions, accepted signals to one directory for each tenant, exactly once, with a
+ * checkpoint each second.
  *
- * <p>The parse is Tidegate's own, done once; objects are reused between chained operators; files roll at 64 MiB, as
- * Tidegate's segments do. Arguments: bootstrap, group, source topic, topic for rejections, directory, parallelism,
- * signals per second and entities that each tenant may have.
+ * <p>It uses Tidegate's parser, once for each signal. Objects are reused between chained operators. Files roll at 64 MiB,
+ * like Tidegate's segments. Arguments: bootstrap, group, source topic, topic for rejections, directory, parallelism, and for
+ * each tenant its signals per second and its maximum number of entities.
  */
 final class FlinkJob {
     private static final String CHECKPOINT_INTERVAL = "1s";
