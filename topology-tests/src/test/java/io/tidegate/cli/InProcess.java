@@ -3,7 +3,7 @@ package io.tidegate.cli;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 
-/** A command run within this process: in this package, because the command line is not public. */
+/** A command run in this process. It is in this package because the command line is not public. */
 public record InProcess(int exit, String out, String err) {
     /** Runs a command as the program would. */
     public static InProcess run(String... arguments) {

@@ -46,8 +46,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * The ACLs of {@code docs/security.md}, read from the page, on a broker that has an authorizer and SASL/SCRAM over TLS,
- * with the client's settings of that page: with them each role can do its work, and not another's, and each is made use of.
+ * The ACLs of {@code docs/security.md}, read from the page, on a broker with an authorizer and SASL/SCRAM over TLS and with that
+ * page's client settings: each role can do its work, no role can do another's, and every ACL is used.
  */
 @Tag("long")
 final class AclTest {
@@ -92,7 +92,7 @@ final class AclTest {
         overrides.put("ssl.keystore.type", "PKCS12");
         overrides.put("ssl.keystore.location", keys.toString());
         overrides.put("ssl.keystore.password", PASSWORD);
-        // Who comes by the other listener sets things up.
+        // Clients of the other listener have full access; the test uses it for the setup.
         overrides.put("super.users", "User:ANONYMOUS");
         broker = EmbeddedBroker.start(temp.resolve("broker"), plain, overrides);
         try (Admin admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()))) {
@@ -113,7 +113,7 @@ final class AclTest {
         }
     }
 
-    /** @param words the last names the key store */
+    /** @param words the arguments, of which the last is the path of the key store */
     private static void keytool(Object... words) throws Exception {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "keytool").toString());
@@ -233,7 +233,8 @@ final class AclTest {
                     () -> usage(http, "1").at("/rejected/rate_limited").asLong() == 1
                             && usage(http, "2").path("accepted").asLong() == 1);
 
-            // A dry run looks at what came to the tenant's partition and did not take the inner topic, whatever it is.
+            // A dry run reads all records in the tenant's partition that did not take the inner topic, even invalid
+            // ones.
             send("producer", "signals", 0, "not JSON");
             send("producer", "signals", 1, "not JSON");
             var verify = command(
@@ -251,7 +252,7 @@ final class AclTest {
                         .as(words + "\n" + done.out() + done.err())
                         .isZero();
             }
-            // With a limit of entities, a replay reads what the tenant has used before it sends anything.
+            // With a limit of entities, a replay first reads the tenant's usage.
             assertThat(http.send("PUT", "/v1/tenants/1", "{\"max_entities\":10}")
                             .status())
                     .isEqualTo(200);
@@ -286,7 +287,7 @@ final class AclTest {
         }
     }
 
-    /** What is documented and nothing asked for; without what has to do with sealed segments, which this test does not make. */
+    /** The documented ACLs that no request needed, except those for sealed segments, which this test does not produce. */
     private static List<AclBinding> superfluous() {
         try {
             List<String> used = Files.readAllLines(allowed, StandardCharsets.UTF_8);

@@ -80,7 +80,7 @@ final class AddedPartitionsTest {
                 "topics.check.interval.ms=1000");
     }
 
-    /** Adds partitions up to this count. A running instance may have followed another topic and been faster. */
+    /** Adds partitions up to this count. A running instance may have added them first, following another topic. */
     private void raise(int partitions, String... topics) throws Exception {
         for (String topic : topics) {
             try {
@@ -111,15 +111,15 @@ final class AddedPartitionsTest {
         return "%s-%s-changelog".formatted(app.applicationId(), store);
     }
 
-    /** The same number of signals of each tenant, of which one is rejected always. */
+    /** Sends the same number of signals for each tenant, one of which has all its signals rejected. */
     private void send() throws Exception {
         app.send(ROUNDS * TENANTS, i -> "{\"tenant_id\":%d,\"item\":%d}".formatted(1 + i % TENANTS, i));
     }
 
     private void assertNothingIsMissing(int rounds) throws Exception {
-        JsonNode accounts = app.verify("a");
+        JsonNode verified = app.verify("a");
         for (int tenant = 1; tenant < TENANTS; tenant++) {
-            assertThat(accounts.at("/tenants/%d/in_wal".formatted(tenant)).asLong())
+            assertThat(verified.at("/tenants/%d/in_wal".formatted(tenant)).asLong())
                     .as("tenant %d", tenant)
                     .isEqualTo((long) rounds * ROUNDS);
             assertThat(sequence(tenant))
@@ -129,7 +129,7 @@ final class AddedPartitionsTest {
                             .boxed()
                             .toList());
         }
-        assertThat(accounts.at("/tenants/%d/in_wal".formatted(TENANTS)).asLong())
+        assertThat(verified.at("/tenants/%d/in_wal".formatted(TENANTS)).asLong())
                 .isZero();
         var wal = app.tidegate("wal", "verify", "--data-dir", app.dataDir("a"));
         assertThat(wal.exit()).as(wal.out()).isZero();
@@ -227,8 +227,9 @@ final class AddedPartitionsTest {
         assertThat(partitions(app.topic("by-tenant"))).isEqualTo(6);
         assertThat(partitions(app.topic("accepted"))).isEqualTo(6);
         assertThat(again.logText()).doesNotContain("stopping: ", "a thread failed");
-        // Who keys records with Kafka's default partitioner reaches another shard now; a tenant must not get state in
-        // two.
+        // A producer that keys records with Kafka's default partitioner reaches another shard now. A tenant must not
+        // get state
+        // in two shards.
         TenantId moved = IntStream.range(1, TENANTS)
                 .mapToObj(TenantId::of)
                 .filter(tenant -> io.tidegate.contract.TenantPartitions.of(tenant, 2)

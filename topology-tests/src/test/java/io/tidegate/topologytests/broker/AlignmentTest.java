@@ -18,7 +18,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** However a backlog is read, no partition is read further ahead of the others than {@code lateness.max.ms}. */
+/** While a backlog is read, no partition is ahead of another one by more than {@code lateness.max.ms}. */
 @Timeout(value = 3, unit = TimeUnit.MINUTES)
 @Tag("long")
 final class AlignmentTest {
@@ -26,7 +26,7 @@ final class AlignmentTest {
     private static final long LATENESS_MAX_MS = 60_000;
     private static final Duration OUTAGE = Duration.ofMinutes(5);
 
-    /** Far longer than the wait that is configured, and shorter than the default one. */
+    /** Far longer than the configured wait, and shorter than the default one. */
     private static final Duration WAITS_WITHIN = Duration.ofSeconds(40);
 
     @TempDir
@@ -97,9 +97,9 @@ final class AlignmentTest {
         }
     }
 
-    /** The session is longer than the test, so nobody takes over what the frozen instance has. */
+    /** The session is longer than the test, so no instance takes over the frozen instance's tasks. */
     @Test
-    void aFrozenInstanceHoldsUpTheOthersForTheLongestWaitOnly() throws Exception {
+    void aFrozenInstanceDelaysTheOthersForTheLongestWaitOnly() throws Exception {
         try (Deployment app = new Deployment(
                 cluster.bootstrapServers(),
                 "frozen",
@@ -112,7 +112,7 @@ final class AlignmentTest {
             unlimited(app, "42");
             TidegateProcess frozen = app.start("a");
             app.start("b");
-            // Each has one of the two partitions when both have read something.
+            // Once both instances have read something, each owns one of the two partitions.
             long fromMs = System.currentTimeMillis() - OUTAGE.toMillis();
             backlog.send("42", fromMs, Duration.ofSeconds(1), 10);
             backlog.await();

@@ -33,7 +33,7 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
-/** Signals that arrived while nobody read them, with the times at which they did, and what came of them. Not thread-safe. */
+/** Signals with the times at which they arrived while no instance read them, and their outcomes. Not thread-safe. */
 public final class Backlog {
     private static final Duration READ_WITHIN = Duration.ofMinutes(2);
     private static final Duration POLL = Duration.ofMillis(50);
@@ -43,10 +43,10 @@ public final class Backlog {
     private final Map<Integer, Long> counts = new ConcurrentHashMap<>();
 
     /**
-     * What came out.
+     * The outcomes of a backlog.
      *
-     * @param rejectedOf by tenant; without those of which nothing was rejected
-     * @param skewMs by how much a signal was older, at most, than one that was accepted before it in the same shard
+     * @param rejectedOf by tenant, only those with rejections
+     * @param skewMs the largest time by which a signal was older than one that was accepted before it in the same shard
      */
     public record Outcome(long accepted, long rejected, Map<String, Long> rejectedOf, long skewMs) {}
 
@@ -55,12 +55,12 @@ public final class Backlog {
         this.partitions = partitions;
     }
 
-    /** Creates {@code signals} so that times can be set, and all other topics. */
+    /** Creates {@code signals} so that producers can set times, and all other topics. */
     public static Backlog create(Deployment app, int partitions) throws Exception {
         return create(app, partitions, Map.of());
     }
 
-    /** @param replicas the brokers of each partition; those that are not named are placed by the brokers */
+    /** @param replicas the brokers of each partition; the brokers place the partitions that it does not contain */
     public static Backlog create(Deployment app, int partitions, Map<Integer, List<Integer>> replicas)
             throws Exception {
         NewTopic topic = replicas.isEmpty()
@@ -76,23 +76,23 @@ public final class Backlog {
     }
 
     /**
-     * What one tenant sends, at equal intervals.
+     * The signals of one tenant, sent at equal intervals.
      *
      * @param partition of the i-th signal
      */
     record Load(String tenant, int perSecond, LongToIntFunction partition) {}
 
-    /** Signals of one tenant over all partitions in turn. */
+    /** Signals of one tenant, spread over all partitions in turn. */
     Load load(String tenant, int perSecond) {
         return new Load(tenant, perSecond, i -> (int) (i % partitions));
     }
 
-    /** Sends signals of one tenant over all partitions in turn. */
+    /** Sends signals of one tenant, spread over all partitions in turn. */
     public void send(String tenant, long fromMs, Duration duration, int perSecond) throws Exception {
         send(fromMs, duration, load(tenant, perSecond));
     }
 
-    /** Sends what arrived in a time. In each partition, no signal is a second older than one before it. */
+    /** Sends signals with the times of a period. In each partition, no signal is a second older than one before it. */
     void send(long fromMs, Duration duration, Load... loads) throws Exception {
         try (var producer = producer()) {
             List<Future<?>> sending = new ArrayList<>();
@@ -125,14 +125,15 @@ public final class Backlog {
         return new KafkaProducer<>(config, new ByteArraySerializer(), new ByteArraySerializer());
     }
 
-    /** Sends signals as they arrive until told to stop. */
+    /** Sends signals as they arrive, until {@code stop} is true. */
     CompletableFuture<Void> sendLive(BooleanSupplier stop, Load... loads) {
         return CompletableFuture.runAsync(() -> {
             long beganMs = System.currentTimeMillis();
             try (var producer = producer()) {
                 List<Future<?>> sending = new ArrayList<>();
                 for (int second = 0; !stop.getAsBoolean(); second++) {
-                    // Written when the second is over, so that times are in the past, as those of brokers are.
+                    // Writes a second's signals when it is over, so that their times are in the past, like those set by
+                    // brokers.
                     long waitMs = beganMs + (second + 1) * 1_000L - System.currentTimeMillis();
                     LockSupport.parkNanos(Duration.ofMillis(Math.max(0, waitMs)).toNanos());
                     send(producer, beganMs, second, sending, loads);
@@ -208,12 +209,12 @@ public final class Backlog {
         }
     }
 
-    /** Waits until everything that was sent has come out. */
+    /** Waits until every signal that was sent has an outcome. */
     public Outcome await() {
         return await(counts.values().stream().mapToLong(Long::longValue).sum());
     }
 
-    /** Waits until so many signals have come out. */
+    /** Waits until this number of signals have an outcome. */
     public Outcome await(long count) {
         Map<String, Object> config = new HashMap<>();
         config.put("bootstrap.servers", app.bootstrapServers());

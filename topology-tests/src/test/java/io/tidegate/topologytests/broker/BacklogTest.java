@@ -27,7 +27,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** A tenant within its limits has nothing rejected, however its backlog is read and whatever happens to the readers. */
+/** A tenant within its limits has nothing rejected, in whatever order its backlog is read and whichever readers fail. */
 @Timeout(value = 4, unit = TimeUnit.MINUTES)
 @Tag("long")
 final class BacklogTest {
@@ -120,7 +120,7 @@ final class BacklogTest {
         }
     }
 
-    /** The alignment lets nobody read five minutes before the first commits, so the kills are amid the catch-up. */
+    /** Alignment keeps all readers from the last five minutes until the first commits, so the kills are amid the catch-up. */
     @Test
     void aKillDuringTheCatchUpChangesNoDecision() throws Exception {
         try (Deployment app = deployment("killed", "standby.replicas=1", "commit.interval.ms=1000")) {
@@ -156,7 +156,7 @@ final class BacklogTest {
                 .getBytes(StandardCharsets.UTF_8));
     }
 
-    /** Each tenant sends 90 % of its limit all the time, with a burst of one second. */
+    /** Each tenant constantly sends 90 % of its limit, with a burst of one second. */
     @Test
     @Timeout(value = 6, unit = TimeUnit.MINUTES)
     void aRollingRestartOfThreeInstancesRejectsNothing() throws Exception {

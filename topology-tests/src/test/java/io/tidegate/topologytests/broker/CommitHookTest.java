@@ -21,7 +21,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** On a real broker: what admit gathers in memory is in each transaction, and is not written for each signal. */
+/** On a real broker: each transaction contains the state that admit gathers in memory, without a write for each signal. */
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
 @Tag("long")
 class CommitHookTest {
@@ -40,12 +40,12 @@ class CommitHookTest {
             app.set("1", "--entities", Integer.toString(ENTITIES));
             app.awaitUsable("1");
             app.send(SIGNALS, i -> "{\"tenant_id\":1,\"item\":\"i%d\"}".formatted(i % (2 * ENTITIES)));
-            JsonNode accounts = app.verify("a");
-            long accepted = accounts.at("/tenants/1/in_wal").asLong();
-            long rejected = accounts.at("/tenants/1/rejected/entity_limit").asLong();
+            JsonNode verified = app.verify("a");
+            long accepted = verified.at("/tenants/1/in_wal").asLong();
+            long rejected = verified.at("/tenants/1/rejected/entity_limit").asLong();
             assertThat(rejected).isPositive();
 
-            // What the changelog holds, committed, is what was decided: nothing waits for a later commit.
+            // The committed changelog contains all decisions: no state waits for a later commit.
             JsonNode usage = usage(app);
             assertThat(usage.at("/usage/accepted").asLong()).isEqualTo(accepted);
             assertThat(usage.at("/usage/rejected/entity_limit").asLong()).isEqualTo(rejected);
@@ -53,19 +53,19 @@ class CommitHookTest {
             assertThat(written(broker, "commithook-usage-changelog")).isLessThan(SIGNALS / 10);
             assertThat(written(broker, "commithook-entities-changelog")).isLessThan(SIGNALS / 10);
 
-            // Another thread's memory begins with it, after a clean end and after none.
+            // After a clean end and after a kill, the next thread's memory starts with this state.
             first.kill();
             app.start("a");
             app.send(ENTITIES, i -> "{\"tenant_id\":1,\"item\":\"i%d\"}".formatted(i));
             app.send(10, i -> "{\"tenant_id\":1,\"item\":\"n%d\"}".formatted(i));
-            accounts = app.verify("a");
-            assertThat(accounts.at("/tenants/1/in_wal").asLong()).isEqualTo(accepted + ENTITIES);
-            assertThat(accounts.at("/tenants/1/rejected/entity_limit").asLong()).isEqualTo(rejected + 10);
+            verified = app.verify("a");
+            assertThat(verified.at("/tenants/1/in_wal").asLong()).isEqualTo(accepted + ENTITIES);
+            assertThat(verified.at("/tenants/1/rejected/entity_limit").asLong()).isEqualTo(rejected + 10);
         }
     }
 
     @Test
-    void doesWhatTheCommandLineAsksOfATenant() throws Exception {
+    void executesTheCommandLinesOperationsOnATenant() throws Exception {
         try (EmbeddedBroker broker = EmbeddedBroker.start(temp.resolve("broker"), 0, Map.of());
                 Deployment app = new Deployment(broker.bootstrapServers(), "commands", temp)) {
             app.start("a");

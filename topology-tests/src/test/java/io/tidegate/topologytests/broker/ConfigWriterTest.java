@@ -32,7 +32,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Configs are changed by one writer at a time, however many there are. */
+/** Any number of writers change configs one at a time. */
 final class ConfigWriterTest {
     @TempDir
     private static Path temp;
@@ -173,7 +173,7 @@ final class ConfigWriterTest {
     }
 
     @Test
-    void historySaysWhoChangedWhatAndIsBounded() {
+    void historyNamesAuthorsAndChangesAndIsBounded() {
         TenantId tenant = TenantId.of(3);
         try (ConfigWriter writer = new ConfigWriter(settings)) {
             for (int i = 1; i <= ConfigHistory.CHANGES_MAX + 5; i++) {
@@ -211,7 +211,7 @@ final class ConfigWriterTest {
         return ((ConfigWriter.Rejected) outcome).rejection().kind();
     }
 
-    /** The rules hold for what one transaction makes of the topic as a whole, whichever of its changes comes first. */
+    /** The rules apply to the result of the whole transaction, whatever the order of its changes. */
     @Test
     void aTenantsPlanExistsAndAPlanInUseIsNotRemoved() {
         TenantId one = TenantId.of(50);
@@ -276,7 +276,7 @@ final class ConfigWriterTest {
     }
 
     @Test
-    void aRecordThatIsNoConfigIsToldApartAndReplaced() throws Exception {
+    void aRecordThatIsNotAConfigIsRecognisedAndReplaced() throws Exception {
         TenantId tenant = TenantId.of(4);
         try (var producer =
                 new KafkaProducer<>(settings.clientConfig(), new ByteArraySerializer(), new ByteArraySerializer())) {

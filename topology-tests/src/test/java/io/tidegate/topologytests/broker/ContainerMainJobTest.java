@@ -8,7 +8,7 @@ import org.testcontainers.DockerClientFactory;
 import org.testcontainers.kafka.KafkaContainer;
 import org.testcontainers.utility.DockerImageName;
 
-/** The main job on the broker that users run, where a Docker engine answers. */
+/** The main job on the broker that users run, if a Docker engine is available. */
 @EnabledIf("dockerAnswers")
 @Tag("long")
 final class ContainerMainJobTest extends MainJobContract {

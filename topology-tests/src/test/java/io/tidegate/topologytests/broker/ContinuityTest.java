@@ -58,8 +58,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * What Kafka Streams 4.3.1 does on a real broker in rare moments, each forced here: a transaction is aborted while another
- * task of the thread has outputs in it, or the consumer moves past records. No record is lost and none is doubled.
+ * Rare states of Kafka Streams 4.3.1 on a real broker, each forced here: a transaction is aborted while another task of the
+ * thread has outputs in it, or the consumer moves past records. No record is lost or duplicated.
  */
 @Timeout(value = 3, unit = TimeUnit.MINUTES)
 final class ContinuityTest {
@@ -68,11 +68,11 @@ final class ContinuityTest {
     private static final String LAST = "last";
     private static final Duration READ_WITHIN = Duration.ofSeconds(60);
 
-    /** How a task becomes corrupted. */
+    /** The way in which a task becomes corrupted. */
     private enum Corruption {
         /** As after a kill -9, when the state directory is dirty. */
         IN_INIT,
-        /** As after retention deleted what the task was to restore. */
+        /** As if retention had deleted the records that the task must restore. */
         OUT_OF_RANGE_IN_RESTORATION
     }
 
@@ -212,7 +212,7 @@ final class ContinuityTest {
         config.put("processing.guarantee", "exactly_once_v2");
         config.put("state.dir", temp.resolve("state").toString());
         config.put("num.stream.threads", "1");
-        // Longer than the test waits for the fault: until then nothing is committed unless a stage requests it.
+        // Longer than the wait for the fault: until then, only a stage's request causes a commit.
         config.put("commit.interval.ms", "30000");
         config.put("producer.transaction.timeout.ms", "60000");
         config.put("consumer.max.poll.records", "5");
@@ -274,7 +274,7 @@ final class ContinuityTest {
         return outputs(RECORDS + 1);
     }
 
-    /** Reads until there are as many, or the last value has come, or the time is over. */
+    /** Reads until it has this number of values or the last value, or until the deadline. */
     private List<String> outputs(int count) {
         Map<String, Object> config = Map.of(
                 "bootstrap.servers", broker.bootstrapServers(),
@@ -292,7 +292,7 @@ final class ContinuityTest {
         return values;
     }
 
-    /** Passes records on, and commits behind the last one. */
+    /** Forwards records, and commits after the last one. */
     @FunctionalInterface
     private interface Stage {
         void processed(String value) throws ReflectiveOperationException;
@@ -336,7 +336,7 @@ final class ContinuityTest {
     }
 
     /**
-     * Task 0 processes the first records; then a rebalance begins, in which nothing is committed, and task 1, which was not
+     * Task 0 processes the first records. Then a rebalance begins, during which nothing is committed, and task 1, which was not
      * ready until then, becomes corrupted.
      */
     private static final class Script {

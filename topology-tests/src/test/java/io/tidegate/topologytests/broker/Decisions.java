@@ -22,8 +22,8 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
 /**
- * The decisions of an application by source position, {@code topic/partition/offset}: the reason of a rejection, or "" if the
- * signal was accepted. As they were made, and as a single {@link Admission} makes them over the same inner log.
+ * The decisions of an application by source position, {@code topic/partition/offset}: the reason of a rejection, or "" for an
+ * accepted signal. They are those that the application made, or those of a single {@link Admission} over the same inner log.
  */
 final class Decisions {
     private static final Duration POLL = Duration.ofMillis(200);

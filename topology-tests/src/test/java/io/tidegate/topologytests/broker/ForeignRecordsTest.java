@@ -29,7 +29,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Records that somebody else wrote to {@code signals-accepted}: no instance and no copy of the WAL stops at them. */
+/** Records that another program wrote to {@code signals-accepted}: no instance and no copy of the WAL stops at them. */
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
 final class ForeignRecordsTest {
     private static final int SIGNALS = 200;
@@ -87,8 +87,7 @@ final class ForeignRecordsTest {
     }
 
     @Test
-    void numbersThatAdmissionNeverAssignedAndTenantsOfOtherShardsDoNotDisturbTheOwnerAndAreSkippedByANewCopy()
-            throws Exception {
+    void theOwnerIgnoresForgedSequenceNumbersAndTenantsOfOtherShardsAndANewCopySkipsThem() throws Exception {
         forge(shard(), "0:99999");
         forge(shard(), "0:" + (SIGNALS + 1));
         forge(shard(), "0:" + (SIGNALS + 7));
@@ -100,7 +99,7 @@ final class ForeignRecordsTest {
         assertThat(app.tidegate("wal", "verify", "--data-dir", app.dataDir("a")).exit())
                 .isZero();
         instance.terminate();
-        // By now the second and the third number are assigned, and come later.
+        // By now the second and the third sequence number are assigned, at later offsets.
         TidegateProcess copy = app.start("b");
         TidegateProcess.await(
                 Duration.ofSeconds(60), "the records in the copy", copy::logText, () -> recordsOfCopy() == 2 * SIGNALS);

@@ -32,7 +32,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Signals that wait are lag, whatever they wait for: an open transaction, or a shard that no instance owns. */
+/** Waiting signals count as lag, whether they wait for an open transaction or for a shard without an owner. */
 @Timeout(value = 6, unit = TimeUnit.MINUTES)
 @Tag("long")
 final class GroupLagTest {
@@ -101,8 +101,8 @@ final class GroupLagTest {
     }
 
     @Test
-    void signalsBehindAnOpenTransactionAreLagAndTheProducerIsNamedWhileOtherPartitionsGoOn() throws Exception {
-        // The time of the producer, so that its transaction is old enough for the doctor.
+    void signalsBehindAnOpenTransactionAreLagAndTheProducerIsNamedWhileOtherPartitionsContinue() throws Exception {
+        // The producer sets the time, so that its transaction is old enough for the doctor.
         deployment("transaction", "signals.require.log.append.time=false", "lateness.max.ms=3600000");
         admin.createTopics(List.of(new NewTopic(app.signals(), 2, (short) 1)
                         .configs(Map.of("message.timestamp.type", "CreateTime"))))

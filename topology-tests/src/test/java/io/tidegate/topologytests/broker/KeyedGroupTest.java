@@ -36,7 +36,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** {@code ingress.partitioning=tenant} on a real broker: real producers' partitions, restarts, and changes of the setting. */
+/** {@code ingress.partitioning=tenant} on a real broker: partitions chosen by producers, restarts, and changes of the setting. */
 @Timeout(value = 6, unit = TimeUnit.MINUTES)
 @Tag("long")
 final class KeyedGroupTest {
@@ -84,7 +84,7 @@ final class KeyedGroupTest {
                 all.toArray(String[]::new));
     }
 
-    /** Before the start, so that the configs hold from the first signal on. */
+    /** Creates the configs before the start, so that they apply to the first signal. */
     private void configureTenants() throws Exception {
         app.init();
         for (int tenant = 1; tenant <= TENANTS; tenant++) {
@@ -92,7 +92,7 @@ final class KeyedGroupTest {
         }
     }
 
-    /** Ten signals of each tenant; the partition is the producer's choice by key, or any of so many. */
+    /** Sends ten signals of each tenant, to the partition of their key, or to random ones of the first partitions if given. */
     private void send(@Nullable Integer anyOfPartitions) throws Exception {
         Map<String, Object> config = new HashMap<>();
         config.put("bootstrap.servers", broker.bootstrapServers());
@@ -114,9 +114,9 @@ final class KeyedGroupTest {
     }
 
     private void assertAllStored() throws Exception {
-        JsonNode accounts = app.verify("a");
+        JsonNode verified = app.verify("a");
         for (int tenant = 1; tenant <= TENANTS; tenant++) {
-            assertThat(accounts.at("/tenants/%d/in_wal".formatted(tenant)).asInt())
+            assertThat(verified.at("/tenants/%d/in_wal".formatted(tenant)).asInt())
                     .as("tenant %d", tenant)
                     .isEqualTo(sent);
         }
@@ -136,10 +136,10 @@ final class KeyedGroupTest {
                 .offset();
     }
 
-    /** With nothing in the inner topic, the group has no offset of it: that is no lost offset. */
+    /** Without records in the inner topic, the group has no offset for it. This must not count as a lost offset. */
     @ParameterizedTest
     @ValueSource(strings = {"streams", "classic"})
-    void signalsKeyedByProducersNeverUseTheInnerTopicAndARestartGoesOn(String protocol) throws Exception {
+    void signalsKeyedByProducersNeverUseTheInnerTopicAndARestartContinues(String protocol) throws Exception {
         deploy("keyed-restart-" + protocol, KEYED, "group.protocol=" + protocol);
         configureTenants();
         TidegateProcess instance = app.start("a");
@@ -187,9 +187,9 @@ final class KeyedGroupTest {
         }
     }
 
-    /** A group of the streams protocol keeps its form, so an instance says how to change it. */
+    /** A group keeps the streams protocol, so an instance names the command that changes the setting. */
     @Test
-    void withTheStreamsProtocolTheInstanceSaysHowToChangeTheSettingAndThatWorks() throws Exception {
+    void withTheStreamsProtocolTheInstanceNamesAWorkingCommandThatChangesTheSetting() throws Exception {
         deploy("keyed-streams");
         configureTenants();
         TidegateProcess instance = app.start("a");

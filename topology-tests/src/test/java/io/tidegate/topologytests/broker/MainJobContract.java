@@ -27,8 +27,8 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * The main job against a real broker, by the real program: what holds on the embedded broker must hold on any. Each test
- * has its own application and topics, so that all can share a broker.
+ * The main job of the real program on a real broker; the embedded broker and any other one must pass. Each test has its own
+ * application and topics, so that all can share a broker.
  */
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
 abstract class MainJobContract {
@@ -39,7 +39,7 @@ abstract class MainJobContract {
 
     private Deployment app;
 
-    /** The broker that a test runs against. */
+    /** The address of the broker that a test uses. */
     abstract String bootstrapServers();
 
     @BeforeEach
@@ -54,7 +54,7 @@ abstract class MainJobContract {
     }
 
     @Test
-    void decidesOnEachSignalAndConservationHolds() throws Exception {
+    void decidesOnEachSignalAndPassesTheConservationCheck() throws Exception {
         TidegateProcess instance = app.start("a");
         app.set("1", "--label", "Unlimited");
         app.set("2", "--entities", "10");
@@ -69,16 +69,16 @@ abstract class MainJobContract {
         app.send(3, i -> "{\"tenantId\":3,\"item\":\"x%d\"}".formatted(i));
         app.send(4, i -> "not json");
 
-        JsonNode accounts = app.verify("a");
+        JsonNode verified = app.verify("a");
 
-        assertThat(accounts.at("/tenants/1/in_wal").asLong()).isEqualTo(501);
-        assertThat(accounts.at("/tenants/2/accepted").asLong()).isEqualTo(20);
-        assertThat(accounts.at("/tenants/2/rejected/entity_limit").asLong()).isEqualTo(40);
-        assertThat(accounts.at("/tenants/3/rejected/rate_limited").asLong()).isEqualTo(7);
-        assertThat(accounts.at("/tenants/4/rejected/tenant_unknown").asLong()).isEqualTo(5);
-        assertThat(accounts.at("/tenants/0/in_wal").asLong()).isEqualTo(6);
-        assertThat(accounts.at("/tenants/?/dead_lettered").asLong()
-                        + accounts.at("/tenants/0/dead_lettered").asLong())
+        assertThat(verified.at("/tenants/1/in_wal").asLong()).isEqualTo(501);
+        assertThat(verified.at("/tenants/2/accepted").asLong()).isEqualTo(20);
+        assertThat(verified.at("/tenants/2/rejected/entity_limit").asLong()).isEqualTo(40);
+        assertThat(verified.at("/tenants/3/rejected/rate_limited").asLong()).isEqualTo(7);
+        assertThat(verified.at("/tenants/4/rejected/tenant_unknown").asLong()).isEqualTo(5);
+        assertThat(verified.at("/tenants/0/in_wal").asLong()).isEqualTo(6);
+        assertThat(verified.at("/tenants/?/dead_lettered").asLong()
+                        + verified.at("/tenants/0/dead_lettered").asLong())
                 .isEqualTo(4 + 3);
         assertThat(instance.logText()).doesNotContain("ERROR");
 
@@ -99,7 +99,7 @@ abstract class MainJobContract {
     }
 
     @Test
-    void goesOnWhereItWasAfterACleanRestart() throws Exception {
+    void resumesAfterACleanRestart() throws Exception {
         TidegateProcess first = app.start("a");
         app.set("1", "--entities", "5");
         app.awaitUsable("1");
@@ -111,18 +111,18 @@ abstract class MainJobContract {
         app.start("a");
         app.send(10, i -> "{\"tenant_id\":1,\"item\":\"i%d\"}".formatted(i));
 
-        JsonNode accounts = app.verify("a");
-        assertThat(accounts.at("/tenants/1/in_wal").asLong()).isEqualTo(11);
-        assertThat(accounts.at("/tenants/1/rejected/entity_limit").asLong()).isEqualTo(10);
+        JsonNode verified = app.verify("a");
+        assertThat(verified.at("/tenants/1/in_wal").asLong()).isEqualTo(11);
+        assertThat(verified.at("/tenants/1/rejected/entity_limit").asLong()).isEqualTo(10);
     }
 
     @Test
-    void losesAndDoublesNothingWhenKilledUnderLoad() throws Exception {
+    void losesAndDuplicatesNothingWhenKilledUnderLoad() throws Exception {
         killUnderLoad();
     }
 
     @Test
-    void losesAndDoublesNothingWhenKilledUnderLoadWithTheClassicProtocol() throws Exception {
+    void losesAndDuplicatesNothingWhenKilledUnderLoadWithTheClassicProtocol() throws Exception {
         killUnderLoad("--set", "group.protocol=classic");
     }
 
@@ -158,7 +158,7 @@ abstract class MainJobContract {
     }
 
     @Test
-    void aSecondProcessOnTheSameDataDirExitsAndSaysWhoHasIt() throws Exception {
+    void aSecondProcessOnTheSameDataDirExitsAndNamesTheFirst() throws Exception {
         TidegateProcess first = app.start("a");
 
         TidegateProcess second = app.launch("a");
@@ -212,7 +212,7 @@ abstract class MainJobContract {
     }
 
     @Test
-    void initMakesTheTopicsAndFindsThemTheSecondTime() throws Exception {
+    void initCreatesTheTopicsAndFindsThemTheSecondTime() throws Exception {
         var first = app.tidegate("init", "-o", "json");
         var second = app.tidegate("init", "-o", "json");
 
@@ -240,7 +240,7 @@ abstract class MainJobContract {
     }
 
     @Test
-    void getPrintsWhatSetReads() throws Exception {
+    void setReadsTheOutputOfGet() throws Exception {
         app.init();
         app.set("18446744073709551615", "--rate", "100/s", "--burst", "500", "--storage", "1GiB", "--label", "Acme");
         var got = app.tidegate("tenants", "get", "18446744073709551615", "-o", "json");

@@ -10,7 +10,7 @@ import java.time.Duration;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 
-/** One instance with very many tenants: how long it takes to start and to stop, and what it holds open meanwhile. */
+/** Measures one instance with very many tenants: the time to start and to stop, and the resources held in between. */
 public final class ManyTenants {
     private static final long SIGNALS_PER_TENANT = 5;
     private static final String RATE = "8000/s";
@@ -25,7 +25,7 @@ public final class ManyTenants {
         this.report = report;
     }
 
-    /** Returns whether conservation holds. */
+    /** Measures; returns whether the conservation check passes. */
     public boolean run() throws Exception {
         try (BrokerCluster cluster = BrokerCluster.start(directory.resolve("brokers"), 1);
                 Deployment app = new Deployment(
@@ -99,7 +99,7 @@ public final class ManyTenants {
         }
     }
 
-    /** Linux says it in /proc. */
+    /** Prints resources from Linux's /proc. */
     private void resources(TidegateProcess process) throws IOException {
         Path proc = Path.of("/proc", Long.toString(process.pid()));
         try (Stream<Path> files = Files.list(proc.resolve("fd"))) {

@@ -22,8 +22,8 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Signals that are older than the brokers' default retention, as in a backlog or with times of producers: brokers delete by
- * the time of a record, and what is said about such a signal has its time.
+ * Signals that are older than the brokers' default retention, as in a backlog or with times set by producers. Brokers delete by
+ * record time, and the records about such a signal have its time.
  */
 @Timeout(value = 4, unit = TimeUnit.MINUTES)
 final class OldSignalsTest {
@@ -62,7 +62,7 @@ final class OldSignalsTest {
             send(producer, app.signals(), at, "{}");
             assertThat(app.verify("a").at("/balanced").asBoolean()).isTrue();
 
-            // Two in turn: the first may be deleted by a pass that began before the answers were there.
+            // Two in turn: a deletion pass that began before the outcomes were written may delete the first one.
             for (long deleted = 1; deleted <= 2; deleted++) {
                 send(producer, PROBE, at, "old");
                 long wanted = deleted;
@@ -73,12 +73,12 @@ final class OldSignalsTest {
                         () -> TopicAdmin.beginning(admin, new TopicPartition(PROBE, 0)) == wanted);
             }
 
-            var accounts = app.verify("a");
-            assertThat(accounts.at("/tenants/2/rejected/burst_exceeded").asLong())
+            var verified = app.verify("a");
+            assertThat(verified.at("/tenants/2/rejected/burst_exceeded").asLong())
                     .isEqualTo(5);
-            assertThat(accounts.findValuesAsText("dead_lettered")).contains("1");
+            assertThat(verified.findValuesAsText("dead_lettered")).contains("1");
 
-            // Somebody keeps them for a second only.
+            // An operator limits their retention to a second.
             List<TopicPartition> rejections = List.of(
                     new TopicPartition(app.topic("quota-exceeded"), 0),
                     new TopicPartition(app.topic("quota-exceeded"), 1));

@@ -15,7 +15,7 @@ import org.apache.kafka.server.authorizer.Action;
 import org.apache.kafka.server.authorizer.AuthorizableRequestContext;
 import org.apache.kafka.server.authorizer.AuthorizationResult;
 
-/** Kafka's own authorizer, which also writes down what it allowed: {@code principal operation type name}, each once. */
+/** Kafka's own authorizer, which also records each allowed operation once: {@code principal operation type name}. */
 public final class RecordingAuthorizer extends StandardAuthorizer {
     static final String FILE_CONFIG = "recording.authorizer.file";
 
@@ -33,7 +33,7 @@ public final class RecordingAuthorizer extends StandardAuthorizer {
         List<AuthorizationResult> results = super.authorize(context, actions);
         for (int i = 0; i < actions.size(); i++) {
             Action action = actions.get(i);
-            // What is not to be logged is a client's question what it may do.
+            // Actions that are not to be logged are only a client's queries of its own permissions.
             if (results.get(i) == AuthorizationResult.ALLOWED && action.logIfAllowed()) {
                 note("%s %s %s %s\n"
                         .formatted(

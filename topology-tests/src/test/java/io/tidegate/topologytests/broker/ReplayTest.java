@@ -34,7 +34,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Rejections that are sent again: each once, whatever happens in between. */
+/** Each rejection is replayed once, despite kills and other replays. */
 @Timeout(value = 4, unit = TimeUnit.MINUTES)
 @Tag("long")
 final class ReplayTest {
@@ -80,7 +80,7 @@ final class ReplayTest {
                 .isEqualTo(REJECTED);
         app.set("2", "--rate", "8", "--burst", "100");
 
-        // Only said, not done.
+        // A dry run: reports and sends nothing.
         assertThat(rejections("--tenant", "2").at("/2 rate_limited/replayed").asLong())
                 .isEqualTo(REJECTED);
         assertThat(app.verify("a").at("/tenants/2/in").asLong()).isEqualTo(REJECTED);
@@ -91,7 +91,7 @@ final class ReplayTest {
         assertThat(sentBefore).isPositive();
         assertThat(rest.at("/2 rate_limited/done").asLong()).isEqualTo(sentBefore);
         assertThat(rest.at("/2 rate_limited/replayed").asLong()).isEqualTo(REJECTED - sentBefore);
-        // Another choice of the same rejections sends none of them again.
+        // Another filter that matches the same rejections replays none of them again.
         assertThat(rejections("--reason", "rate_limited", "--yes")
                         .at("/2 rate_limited/done")
                         .asLong())
@@ -100,12 +100,12 @@ final class ReplayTest {
         replayTenant3InPieces();
         endAReplayOfTenant4ByAnother();
 
-        JsonNode accounts = app.verify("a");
-        assertThat(accounts.at("/tenants/2/in").asLong()).isEqualTo(2 * REJECTED);
-        assertThat(accounts.at("/tenants/2/in_wal").asLong()).isEqualTo(REJECTED);
-        assertThat(accounts.at("/tenants/3/in").asLong()).isEqualTo(2 * 3);
-        assertThat(accounts.at("/tenants/3/in_wal").asLong()).isEqualTo(3);
-        assertThat(accounts.at("/tenants/4/in").asLong()).isEqualTo(3 + 1);
+        JsonNode verified = app.verify("a");
+        assertThat(verified.at("/tenants/2/in").asLong()).isEqualTo(2 * REJECTED);
+        assertThat(verified.at("/tenants/2/in_wal").asLong()).isEqualTo(REJECTED);
+        assertThat(verified.at("/tenants/3/in").asLong()).isEqualTo(2 * 3);
+        assertThat(verified.at("/tenants/3/in_wal").asLong()).isEqualTo(3);
+        assertThat(verified.at("/tenants/4/in").asLong()).isEqualTo(3 + 1);
         String first = app.tidegate("wal", "cat", "2", "-o", "json", "--data-dir", app.dataDir("a"))
                 .out()
                 .lines()
@@ -134,7 +134,7 @@ final class ReplayTest {
                 .isEqualTo(20);
         assertThat(app.verify("a").at("/tenants/5/in").asLong()).isEqualTo(23);
 
-        // Room for two more: exactly these pass, and the others are not even sent.
+        // Room for two more entities: exactly two signals pass, and the others are not even sent.
         app.set("5", "--entities", "5");
         JsonNode planned = post("{\"tenant\":\"5\"}");
         JsonNode done = post("{\"tenant\":\"5\",\"dry_run\":false,\"ends\":%s}".formatted(planned.get("ends")));
@@ -143,10 +143,10 @@ final class ReplayTest {
             assertThat(answer.at("/rejections/0/still_rejected/entity_limit").asLong())
                     .isEqualTo(18);
         }
-        JsonNode accounts = app.verify("a");
-        assertThat(accounts.at("/tenants/5/in").asLong()).isEqualTo(25);
-        assertThat(accounts.at("/tenants/5/accepted").asLong()).isEqualTo(5);
-        assertThat(accounts.at("/tenants/5/rejected/entity_limit").asLong()).isEqualTo(20);
+        JsonNode verified = app.verify("a");
+        assertThat(verified.at("/tenants/5/in").asLong()).isEqualTo(25);
+        assertThat(verified.at("/tenants/5/accepted").asLong()).isEqualTo(5);
+        assertThat(verified.at("/tenants/5/rejected/entity_limit").asLong()).isEqualTo(20);
     }
 
     @Test
@@ -169,7 +169,7 @@ final class ReplayTest {
         assertThat(post(body.formatted("{}")).path("rejections")).isEmpty();
     }
 
-    /** At half of 2 a second a piece of one second sends one signal at most. */
+    /** At half of 2 a second, a part that lasts one second sends one signal at most. */
     private void replayTenant3InPieces() {
         letPass("3");
         List<String> endings = new ArrayList<>();
@@ -187,7 +187,7 @@ final class ReplayTest {
         assertThat(post("{\"tenant\":\"3\"}").at("/rejections/0/done").asLong()).isEqualTo(3);
     }
 
-    /** What is in the transaction that the other one ends is not sent, and not said to be. */
+    /** Signals in the transaction that the other replay aborts are neither sent nor reported as sent. */
     private void endAReplayOfTenant4ByAnother() {
         letPass("4");
         Map<String, String> flags = new HashMap<>();
@@ -216,7 +216,7 @@ final class ReplayTest {
         assertThat(rest.path("replayed").asLong()).isEqualTo(2);
     }
 
-    /** Holds in the instance when it returns, so nothing bounces. */
+    /** The instance applies the config before this returns, so no replayed signal is rejected again. */
     private void letPass(String tenant) {
         var answer = http.send("PATCH", "/v1/tenants/" + tenant, "{\"max_signals_per_sec\":2,\"burst_signals\":100}");
         assertThat(answer.json().path("applied").asBoolean()).as(answer.text()).isTrue();
@@ -228,7 +228,7 @@ final class ReplayTest {
         return answer.json();
     }
 
-    /** At half of 8 a second it takes 6 s; it is killed after its first transaction. */
+    /** At half of 8 a second the replay takes 6 s. It is killed after its first transaction. */
     private void killAReplayInTheMiddle() throws Exception {
         List<String> command = ChildJvm.command("-Xmx256m");
         command.addAll(List.of("io.tidegate.cli.Tidegate", "rejections", "replay", "--yes", "--tenant", "2"));

@@ -46,7 +46,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 final class SchemaRegistryOutageTest {
     private static final Duration NOTICED_WITHIN = Duration.ofSeconds(60);
 
-    /** With growing pauses, so many lookups take longer than a transaction may stay open. */
+    /** Because of the growing pauses, this number of lookups takes longer than a transaction may stay open. */
     private static final int LOOKUPS_OF_A_LONG_OUTAGE = 8;
 
     private static final Schema ORDER = new Schema.Parser()
@@ -74,7 +74,7 @@ final class SchemaRegistryOutageTest {
         }
     }
 
-    /** Knows the schema with the id 1, while it is available. */
+    /** Starts a registry with one schema, whose id is 1. */
     @BeforeEach
     void startRegistry() throws IOException {
         registry = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
@@ -177,8 +177,8 @@ final class SchemaRegistryOutageTest {
             isAvailable = true;
 
             app.awaitWal(0, 50);
-            var accounts = app.verify("a");
-            assertThat(accounts.at("/tenants/0/in_wal").asLong()).isEqualTo(50);
+            var verified = app.verify("a");
+            assertThat(verified.at("/tenants/0/in_wal").asLong()).isEqualTo(50);
             assertThat(http.get("/metrics").text())
                     .contains("tidegate_schema_registry_waited_for 0", "tidegate_thread_failures_total 0")
                     .contains("tidegate_dead_letters_total{reason=\"schema_unknown\"} 1")

@@ -18,6 +18,6 @@ public final class TinyMemtables implements RocksDBConfigSetter {
 
     @Override
     public void close(String storeName, Options options) {
-        // nothing was made
+        // nothing to close
     }
 }

@@ -42,7 +42,7 @@ import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Topics have one owner, and the settings that guarantees rest on, on brokers whose defaults are bad ones. */
+/** Topics have one owner and the settings that Tidegate's guarantees require, even if the brokers' defaults differ. */
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
 final class TopicOwnershipTest {
     private static final List<String> TOPICS = List.of(
@@ -89,7 +89,7 @@ final class TopicOwnershipTest {
         name = test.getTestMethod().orElseThrow().getName().substring(0, 12);
     }
 
-    /** @param more settings, which win over the topics named after the test */
+    /** @param more settings, which override the topics named after the test */
     private Settings settings(String application, String... more) {
         Map<String, String> flags = new HashMap<>();
         flags.put("bootstrap.servers", broker.bootstrapServers());
@@ -103,7 +103,7 @@ final class TopicOwnershipTest {
         return SettingsLoader.load(null, Map.of(), flags);
     }
 
-    /** Topics of its own, apart from those that are given. */
+    /** Settings that give the application its own topics, except for the given ones. */
     private String[] ownTopics(String prefix, String... shared) {
         List<String> own = new ArrayList<>();
         for (String key : TOPICS) {
@@ -186,7 +186,7 @@ final class TopicOwnershipTest {
         return all.toArray(String[]::new);
     }
 
-    /** As if another instance of the first application had started at the same time as the second application. */
+    /** Simulates another instance of the first application that starts at the same time as the second application. */
     @Test
     void aClaimThatIsWrittenAgainKeepsItsPlace() throws Exception {
         Settings first = settings("first");
@@ -215,7 +215,7 @@ final class TopicOwnershipTest {
     }
 
     @Test
-    void ofApplicationsThatStartAtOnceOneWins() throws Exception {
+    void onlyOneOfTheApplicationsThatStartAtOnceWins() throws Exception {
         int instances = 6;
         ExecutorService threads = Executors.newFixedThreadPool(instances);
         CyclicBarrier together = new CyclicBarrier(instances);

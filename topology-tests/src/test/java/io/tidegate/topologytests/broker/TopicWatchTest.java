@@ -28,7 +28,7 @@ import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Topics that somebody changes, empties or deletes under an instance: it says so, and decides nothing wrongly. */
+/** Topics that are changed, emptied or deleted while an instance runs: it reports this and makes no wrong decision. */
 @Timeout(value = 6, unit = TimeUnit.MINUTES)
 @Tag("long")
 final class TopicWatchTest {
@@ -82,7 +82,7 @@ final class TopicWatchTest {
         TopicAdmin.set(admin, topic, setting, value);
     }
 
-    /** Once the instance has started: it checks its topics before that. */
+    /** Waits for a metric. Call it after the instance has started, which includes a first check of its topics. */
     private static void awaitMetric(TidegateProcess instance, String sample) throws Exception {
         TidegateProcess.await(
                 Duration.ofMinutes(2),
@@ -197,7 +197,7 @@ final class TopicWatchTest {
     }
 
     @Test
-    void aStartWithoutTheConfigsThatThereWereIsNotSilent() throws Exception {
+    void aStartReportsThatTheTopicOfConfigsWasDeleted() throws Exception {
         var first = app.tidegate("init");
         assertThat(first.err()).doesNotContain("this application has run before");
         admin.deleteTopics(List.of(app.topic("configs"))).all().get(30, TimeUnit.SECONDS);

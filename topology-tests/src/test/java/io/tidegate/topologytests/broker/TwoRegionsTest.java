@@ -22,7 +22,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Two regional deployments on one broker: each tenant is written only where it may be, wherever its signals arrive. */
+/** Two regional deployments on one broker: wherever its signals arrive, a tenant is written only in its regions. */
 @Timeout(value = 4, unit = TimeUnit.MINUTES)
 @Tag("long")
 final class TwoRegionsTest {
@@ -45,7 +45,7 @@ final class TwoRegionsTest {
         us = region("us");
     }
 
-    /** As docs/residency.md prints it for Europe, and says how America differs. */
+    /** A region configured as docs/residency.md prints it for Europe, with the differences that it lists for America. */
     private Deployment region(String name) throws Exception {
         String page = Files.readString(Path.of("../docs/residency.md"));
         String printed = page.replaceAll("(?s)^.*?```properties\n(.*?)```.*$", "$1");
@@ -78,7 +78,8 @@ final class TwoRegionsTest {
             region.send(4 * ROUNDS, i -> "{\"tenant_id\":%d,\"item\":%d}".formatted(1 + i % 4, i));
         }
 
-        // Europe's first: what it sent on is then in America's ingress, and vice versa.
+        // Europe is checked twice: after its first check, all its forwarded signals are in America's ingress, and vice
+        // versa.
         eu.verify("eu");
         us.verify("us");
         JsonNode inEurope = eu.verify("eu").at("/tenants");
@@ -89,9 +90,9 @@ final class TwoRegionsTest {
         assertThat(inAmerica.at("/1/in_wal").asLong()).isZero();
         assertThat(inAmerica.at("/2/in_wal").asLong()).isEqualTo(2 * ROUNDS);
         assertThat(inEurope.at("/2/forwarded").asLong()).isEqualTo(ROUNDS);
-        for (JsonNode accounts : new JsonNode[] {inEurope, inAmerica}) {
-            assertThat(accounts.at("/3/in_wal").asLong()).isEqualTo(ROUNDS);
-            assertThat(accounts.at("/4/rejected/region_not_allowed").asLong()).isEqualTo(ROUNDS);
+        for (JsonNode verified : new JsonNode[] {inEurope, inAmerica}) {
+            assertThat(verified.at("/3/in_wal").asLong()).isEqualTo(ROUNDS);
+            assertThat(verified.at("/4/rejected/region_not_allowed").asLong()).isEqualTo(ROUNDS);
         }
         assertThat(records(eu.dataDir("eu"), 1)).isEqualTo(2 * ROUNDS);
         assertThat(records(us.dataDir("us"), 2)).isEqualTo(2 * ROUNDS);
@@ -122,7 +123,7 @@ final class TwoRegionsTest {
                 throw new AssertionError(e);
             }
         });
-        // America's commands are in another topic, so nothing can be on its way there.
+        // America has a separate topic for commands, so no command can be under way to it.
         us.send(1, i -> "{\"tenant_id\":3}");
         us.verify("us");
 

@@ -33,13 +33,13 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What an operator or a broker can take away from under an instance: it stops and says what to do, or repairs it. */
+/** Data that an operator or a broker removes from a running instance: it stops with a remedy, or repairs the data. */
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
 @Tag("long")
 final class WalGuardTest {
     private static final int SIGNALS = 600;
 
-    /** How a process ends that was asked to: 128 + 15. */
+    /** The exit code of a process after SIGTERM: 128 + 15. */
     private static final int SIGTERM = 143;
 
     @TempDir
@@ -83,7 +83,7 @@ final class WalGuardTest {
     }
 
     @Test
-    void aDamagedSegmentIsMadeAgainFromTheTopic() throws Exception {
+    void aDamagedSegmentIsRebuiltFromTheTopic() throws Exception {
         DataDir dir = new DataDir(Path.of(app.dataDir("a")));
         Path segment = dir.walOf(TenantId.DEFAULT)
                 .resolve(dir.segments(TenantId.DEFAULT).first().fileName());
@@ -108,7 +108,7 @@ final class WalGuardTest {
     }
 
     @Test
-    void doesNotStartWithoutItsOffsetsUntilItIsSaidWhereToGoOn() throws Exception {
+    void doesNotStartWithoutItsOffsetsUntilTheyAreReset() throws Exception {
         Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>(admin.listStreamsGroupOffsets(
                         Map.of(name, new org.apache.kafka.clients.admin.ListStreamsGroupOffsetsSpec()))
                 .partitionsToOffsetAndMetadata(name)
@@ -192,7 +192,7 @@ final class WalGuardTest {
     }
 
     @Test
-    void aDataDirectoryOfAnEarlierFormatIsRejectedWithWhatToDo() throws Exception {
+    void aDataDirectoryOfAnEarlierFormatIsRejectedWithARemedy() throws Exception {
         Path identity = Path.of(app.dataDir("a")).resolve(".tidegate/identity");
         Files.writeString(identity, Files.readString(identity).replace("format=2", "format=1"));
 

@@ -33,7 +33,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What commands print of a real deployment: fields, ids, the last rejections; and that nothing is left after a reset. */
+/** The output of commands on a real deployment: fields, ids, the last rejections, and an empty state after a reset. */
 @Timeout(value = 4, unit = TimeUnit.MINUTES)
 @Tag("long")
 final class CommandOutputTest {
@@ -80,7 +80,7 @@ final class CommandOutputTest {
         return objects;
     }
 
-    /** The fields that `-o help` names, those of the object itself. */
+    /** The top-level fields that {@code -o help} lists. */
     private static Set<String> described(String command) {
         List<String> words = new ArrayList<>(List.of(command.split(" ", -1)));
         words.addAll(List.of("-o", "help"));
@@ -184,7 +184,7 @@ final class CommandOutputTest {
 
             List<JsonNode> all = objects(app, "rejections", "tail");
             List<JsonNode> last = objects(app, "rejections", "tail", "-n", "5");
-            // Not as texts: a whole second has no fraction.
+            // Compares instants, not texts: a whole second has no fraction.
             List<Instant> times = all.stream()
                     .map(one -> Instant.parse(one.path("timestamp").asText()))
                     .toList();
@@ -298,7 +298,7 @@ final class CommandOutputTest {
             app.start("a");
             app.awaitUsable("1");
             app.verify("a");
-            // All signals are decided again, from the first on.
+            // All signals from the first one on are decided again.
             assertThat(objects(app, "wal", "cat", "1", "-n", "1", "--data-dir", app.dataDir("a"))
                             .get(0)
                             .path("seq")

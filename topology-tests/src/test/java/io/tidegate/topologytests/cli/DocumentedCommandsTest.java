@@ -35,8 +35,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Every block of commands in the documentation works, as it is printed, with an instance that runs. Bash runs a block; it finds no
- * program but those of {@link #NOT_RUN} and those that are prepared here, so a block with any other one fails.
+ * Every block of commands in the documentation works as printed, with a running instance. Bash runs a block. It finds no
+ * programs except those of {@link #NOT_RUN} and those that this test prepares, so a block with any other program fails.
  */
 @Timeout(value = 3, unit = TimeUnit.MINUTES)
 @Tag("long")
@@ -44,11 +44,11 @@ final class DocumentedCommandsTest {
     private static final Path ROOT = Path.of("..").toAbsolutePath().normalize();
     private static final List<String> TENANTS = List.of("1", "2", "42", "43");
 
-    /** Pages whose commands are not run here, and why. */
+    /** Pages whose commands are not run here, each with the reason. */
     private static final Map<String, String> PAGES_NOT_RUN =
             Map.of("docs/install.md", "changes the machine: deploy/tests/test-package");
 
-    /** Programs that do nothing here, and why. */
+    /** Programs that are replaced by a stub, each with the reason. */
     private static final Map<String, String> NOT_RUN = Map.ofEntries(
             Map.entry("mvn", "builds and tests everything, this test too"),
             Map.entry("docker", "needs a Docker engine: deploy/tests/test-cluster"),
@@ -65,7 +65,7 @@ final class DocumentedCommandsTest {
             Map.entry("benchmarks/alignment", "measures, by hand"),
             Map.entry("benchmarks/profile", "needs a recording of benchmarks/pipeline"));
 
-    /** Beginnings of Tidegate's own commands that are not run here, and why. */
+    /** Prefixes of Tidegate's own commands that are not run here, each with the reason. */
     private static final Map<String, String> OWN_NOT_RUN = Map.of(
             "demo", "starts a broker of its own, until Ctrl-C",
             "run ", "does not end: the instance of this test runs so",
@@ -91,7 +91,7 @@ final class DocumentedCommandsTest {
     private static Path dataDir;
     private static KafkaProducer<String, String> producer;
 
-    /** A block of commands, with the page and the place in it. */
+    /** A block of commands, with its page and its place there. */
     record Block(String place, String text) {
         @Override
         public String toString() {
@@ -130,7 +130,7 @@ final class DocumentedCommandsTest {
                 new StringSerializer());
         send("web-events", "{\"site\":{\"account\":42},\"event\":\"purchase\"}");
         dataDir = temp.resolve("data/1");
-        // Of two instances that have not stored anything.
+        // Two empty data directories, as of two instances.
         Files.createDirectories(temp.resolve("data/2/wal"));
         Files.createDirectories(temp.resolve("data/3/wal"));
         instance = TidegateProcess.run(
@@ -183,17 +183,17 @@ final class DocumentedCommandsTest {
                 esac
                 run() { exec %2$s "$@"; }
                 """.formatted(skipped, java("io.tidegate.cli.Tidegate")) + FOLLOW);
-        // Configs that were just set are read by the instance in its own time.
+        // Retries, because the instance may not have read new configs yet.
         script(directory.resolve("curl"), """
                 [[ " $* " == *' -N '* ]] && follows=1
                 run() { exec /usr/bin/curl -sS --fail-with-body --retry 20 --retry-delay 1 --retry-all-errors "$@"; }
                 """ + FOLLOW);
     }
 
-    /** Reads its input: a writer to a program that is gone would fail. */
+    /** Reads its input, because a writer to a program that has ended would fail. */
     private static final String NOTHING = "cat >/dev/null\n";
 
-    /** What does not end must print a line that is no error, and is ended then. */
+    /** A program that follows must print a line that is not an error, and is then stopped. */
     private static final String FOLLOW = """
             [[ -n ${follows:-} ]] || run "$@"
             coproc PROGRAM { run "$@" 2>&1; }
@@ -227,7 +227,7 @@ final class DocumentedCommandsTest {
                 script(workDir.resolve(program), NOTHING);
             }
         }
-        // The application of this test, whatever the page configures.
+        // An empty file, so that the block uses this test's application whatever the page configures.
         Files.writeString(workDir.resolve("tidegate.properties"), "");
         Path out = workDir.resolve("out.log");
         ProcessBuilder bash = new ProcessBuilder("/bin/bash", "-euo", "pipefail", "-c", "set -x\n" + here(block.text()))
@@ -252,7 +252,7 @@ final class DocumentedCommandsTest {
                 .isTrue();
     }
 
-    /** The block with the addresses and directories of this test. */
+    /** Returns the block with the addresses and directories of this test. */
     private static String here(String text) {
         return text.replaceAll("(127\\.0\\.0\\.1:PORT|localhost:9092|kafka(-\\d)?:9092)", broker.bootstrapServers())
                 .replaceAll("https://ops\\.example/tidegate|(http://127\\.0\\.0\\.1|localhost):808\\d", http.url)
@@ -261,7 +261,7 @@ final class DocumentedCommandsTest {
                 .replace("/var/lib/node_exporter", temp.toString());
     }
 
-    /** All tenants have no limits and something in their WAL, whatever the block before did to them. */
+    /** Gives every tenant an unlimited config and records in its WAL, whatever the previous block changed. */
     private static void prepareTenants(Path workDir) throws Exception {
         Path file = workDir.resolve("seed.yaml");
         Files.writeString(

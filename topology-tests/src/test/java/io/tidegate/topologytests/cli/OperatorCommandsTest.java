@@ -37,7 +37,7 @@ import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What an operator asks before changing something. */
+/** The commands with which an operator inspects a deployment before a change. */
 @Timeout(value = 4, unit = TimeUnit.MINUTES)
 @Tag("long")
 final class OperatorCommandsTest {
@@ -76,7 +76,7 @@ final class OperatorCommandsTest {
     }
 
     @Test
-    void theDoctorFindsWhatKeepsAnInstanceFromRunning() throws Exception {
+    void theDoctorFindsCausesThatKeepAnInstanceFromRunning() throws Exception {
         Files.createDirectories(Path.of(app.dataDir("a")));
         var before = app.tidegate("doctor", "--data-dir", app.dataDir("a"));
         assertThat(before.exit()).as(before.out() + before.err()).isZero();
@@ -128,7 +128,7 @@ final class OperatorCommandsTest {
     }
 
     @Test
-    void aTransactionThatNobodyEndsIsFoundByTheDoctor() throws Exception {
+    void theDoctorFindsAnAbandonedTransaction() throws Exception {
         app.init();
         Map<String, Object> config = Map.of(
                 "bootstrap.servers",
@@ -158,7 +158,7 @@ final class OperatorCommandsTest {
     }
 
     @Test
-    void aDryRunSaysWhatLimitsWouldHaveRejectedAndSetsNothing() throws Exception {
+    void aDryRunReportsTheRejectionsOfNewLimitsAndSetsNothing() throws Exception {
         app.init();
         app.set("1", "--label", "One");
         app.set("2", "--entities", "4", "--mode", "observe");
@@ -185,7 +185,7 @@ final class OperatorCommandsTest {
                 .contains("region_not_allowed");
         assertThat(app.tidegate("tenants", "get", "1", "-o", "json").out()).contains("\"max_signals_per_sec\" : null");
 
-        // The fifth item was one too many, and let in.
+        // The fifth item exceeded the limit and was accepted in observe mode.
         List<String> over =
                 app.tidegate("tenants", "ls", "--over", "80").out().lines().toList();
         assertThat(over).hasSize(2);
@@ -267,7 +267,7 @@ final class OperatorCommandsTest {
     }
 
     @Test
-    void historySaysWhoChangedWhatAndUndoTakesItBack() throws Exception {
+    void historyNamesAuthorsAndChangesAndUndoRevertsOne() throws Exception {
         app.init();
         app.set("7", "--rate", "10");
         app.set("7", "--rate", "20", "--label", "Seven");
@@ -304,7 +304,7 @@ final class OperatorCommandsTest {
     }
 
     @Test
-    void everyChangeSaysWhereItStandsInJson() throws Exception {
+    void everyChangePrintsItsOffsetAsJson() throws Exception {
         app.init();
         long last = -1;
         for (String[] change : new String[][] {

@@ -24,7 +24,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /**
- * The package that the build wrote, unpacked elsewhere: it has what it must, and its commands work without Maven and the checkout.
+ * The package of this build, unpacked in another directory: it is complete, and its commands work without Maven and the checkout.
  * {@code deploy/tests/test-package} also runs a demo from it in a container and compares a second build.
  */
 final class PackageTest {
@@ -143,7 +143,7 @@ final class PackageTest {
         assertThat(bom.at("/metadata/timestamp").asText("2026-01-01T00:00:00Z")).startsWith("2026-01-01T00:00:00");
     }
 
-    /** Nothing of the machine, its user or the time is in it. */
+    /** The package contains nothing that depends on the machine, its user or the time. */
     @Test
     void hasSortedEntriesOfRootWithFixedTimesAndModes() throws Exception {
         List<String> names = run("tar", "tzf", tar.toString()).out().lines().toList();

@@ -21,7 +21,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Plans on the command line, and what the API shows of them. */
+/** Plans on the command line and in the API. */
 @Timeout(value = 3, unit = TimeUnit.MINUTES)
 final class PlansTest {
     private static final JsonMapper JSON = new JsonMapper();

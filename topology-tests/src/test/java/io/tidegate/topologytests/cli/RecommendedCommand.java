@@ -12,7 +12,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** Runs the commands that messages recommend, as they are printed: Kafka's tools by their scripts' names, and Tidegate's own. */
+/** Runs recommended commands as messages print them: Kafka's tools by their scripts' names, and Tidegate's own. */
 public final class RecommendedCommand {
     private static final Map<String, String> MAIN_CLASSES = Map.of(
             "kafka-configs.sh", "kafka.admin.ConfigCommand",
@@ -22,13 +22,13 @@ public final class RecommendedCommand {
             "kafka-acls.sh", "org.apache.kafka.tools.AclCommand",
             "tidegate", "io.tidegate.cli.Tidegate");
 
-    /** A command in a message ends where prose goes on. */
+    /** Matches a command up to the prose that follows it. */
     private static final Pattern COMMAND =
             Pattern.compile("((?:kafka-[a-z]+\\.sh|tidegate) (?:--?[a-z-]+|[\\w./:=,@-]+)(?: (?:[\\w./:=,@-]+))*)");
 
     private RecommendedCommand() {}
 
-    /** The first command in a text that begins with these words. */
+    /** Returns the first command in a text that begins with these words. */
     public static String in(String text, String beginning) {
         int at = text.indexOf(beginning);
         assertThat(at).as("%s in: %s", beginning, text).isNotNegative();
@@ -38,7 +38,7 @@ public final class RecommendedCommand {
     }
 
     /**
-     * Runs it, and demands that it succeeds.
+     * Runs a command and asserts that it succeeds.
      *
      * @param more settings for Tidegate's own commands, the same as the instance has
      */

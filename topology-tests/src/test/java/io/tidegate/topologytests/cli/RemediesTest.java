@@ -28,7 +28,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** Each kind of command that a message or the doctor recommends is run as it is printed, and fixes what it is for. */
+/** Runs each kind of command that a message or the doctor recommends, as printed, and checks that it fixes its problem. */
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
 @Tag("long")
 final class RemediesTest {

@@ -27,7 +27,7 @@ import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What the settings make of an existing topic, seen before an instance runs. */
+/** Shows how the settings map an existing topic to tenants and signals, before an instance runs. */
 @Timeout(value = 3, unit = TimeUnit.MINUTES)
 final class SignalsExplainTest {
     private static final JsonMapper JSON = new JsonMapper();
@@ -157,7 +157,7 @@ final class SignalsExplainTest {
     }
 
     @Test
-    void doctorsReadTheIngressAndSayHowManyRecordsNameATenant() throws Exception {
+    void theDoctorReadsTheIngressAndCountsTheRecordsThatNameATenant() throws Exception {
         app.init();
         Files.createDirectories(Path.of(app.dataDir("a")));
         assertThat(app.tidegate("tenants", "set", "42", "--rate", "10/s").exit())

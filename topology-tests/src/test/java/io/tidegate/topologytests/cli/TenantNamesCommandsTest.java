@@ -170,7 +170,7 @@ final class TenantNamesCommandsTest {
                         .out())
                 .contains("globex");
 
-        // The name is another tenant's now: what was accepted before stays its former tenant's.
+        // The name now belongs to another tenant. Signals accepted earlier still belong to the former one.
         app.set("42", "--external-id", "other");
         app.set("44", "--external-id", "acme");
         JsonNode after = app.verify("a");

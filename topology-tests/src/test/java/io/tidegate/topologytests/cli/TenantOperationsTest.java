@@ -35,7 +35,7 @@ import org.junit.jupiter.api.io.TempDir;
 final class TenantOperationsTest {
     private static final JsonMapper JSON = new JsonMapper();
 
-    /** What is stored before an operation; null is nothing. The tenant's id replaces ID. */
+    /** The config that is stored before an operation; null for none. The tenant's id replaces ID. */
     private static final String OWN =
             "{\"tenant_id\":ID,\"max_signals_per_sec\":50,\"burst_signals\":60,\"label\":\"Own\"}";
 
@@ -47,7 +47,7 @@ final class TenantOperationsTest {
     /**
      * An operation through both faces.
      *
-     * @param command of the command line, without the tenant
+     * @param command the arguments of the command line, without the tenant
      * @param method of HTTP
      * @param path below the tenant's
      * @param body of the request
@@ -226,7 +226,7 @@ final class TenantOperationsTest {
         equal(what + ": stored", config(stored(http, ofCommand)), config(stored(http, ofRequest)), differences);
     }
 
-    /** The newest change's result; what a record says that Tidegate did not write is not in a history. */
+    /** The result of the newest change. Records of other programs are not in a tenant's history. */
     private static JsonNode stored(Http http, String tenant) {
         return http.get("/v1/tenants/%s/history".formatted(tenant)).json().at("/changes/0/to");
     }

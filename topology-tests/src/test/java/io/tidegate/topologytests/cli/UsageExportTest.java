@@ -22,7 +22,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The numbers of a month, which are billed, on a real broker: they agree with all topics and files, also after kill -9. */
+/** The billed counts of a month, on a real broker: they agree with all topics and files, even after kill -9. */
 @Timeout(value = 4, unit = TimeUnit.MINUTES)
 final class UsageExportTest {
     private static final long OCTOBER = Instant.parse("2026-10-31T23:59:00Z").toEpochMilli();
@@ -32,7 +32,7 @@ final class UsageExportTest {
     private Path temp;
 
     @Test
-    void theMonthsOfATenantAddUpToWhatVerifyCounts() throws Exception {
+    void theMonthsOfATenantAddUpToTheCountsOfVerify() throws Exception {
         try (EmbeddedBroker broker = EmbeddedBroker.start(temp.resolve("broker"), 0, Map.of());
                 Deployment app = new Deployment(
                         broker.bootstrapServers(), "usage", temp, "signals.require.log.append.time=false")) {
@@ -54,7 +54,7 @@ final class UsageExportTest {
             send(broker, app, 1, 3, NOVEMBER + 1_000);
             send(broker, app, 1, 2, OCTOBER + 59_000);
 
-            JsonNode accounts = app.verify("a");
+            JsonNode verified = app.verify("a");
             assertThat(export(app, "2026-10"))
                     .containsExactly(
                             "month,tenant_id,label,accepted,rejected,accepted_bytes",
@@ -65,8 +65,8 @@ final class UsageExportTest {
                             "2026-11,1,\"Acme, \"\"Inc\"\"\",15,0,%d".formatted(15 * value(1).length()),
                             "2026-11,2,\"\",10,5,%d".formatted(10 * value(2).length()));
             assertThat(export(app, "2026-09")).hasSize(1);
-            assertThat(accounts.at("/tenants/1/in_wal").asLong()).isEqualTo(32 + 15);
-            assertThat(accounts.at("/tenants/2/in_wal").asLong()).isEqualTo(10);
+            assertThat(verified.at("/tenants/1/in_wal").asLong()).isEqualTo(32 + 15);
+            assertThat(verified.at("/tenants/2/in_wal").asLong()).isEqualTo(10);
         }
     }
 

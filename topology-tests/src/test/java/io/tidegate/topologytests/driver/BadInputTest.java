@@ -25,7 +25,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** No input stops the topology, none is lost, and none touches its neighbours. */
+/** No input stops the topology, is lost, or affects other signals. */
 class BadInputTest {
     private static final int MIB = 1024 * 1024;
 
@@ -122,7 +122,7 @@ class BadInputTest {
         return out.toByteArray();
     }
 
-    /** A signal of exactly so many bytes. */
+    /** A signal of exactly this length in bytes. */
     private static byte[] sized(int length) {
         String frame = "{\"tenant_id\":42,\"x\":\"\"}";
         return bytes(frame.replace("\"\"", "\"" + "x".repeat(length - frame.length()) + "\""));
@@ -180,7 +180,7 @@ class BadInputTest {
         return topology;
     }
 
-    /** What a record takes of the topic, without the room that Tidegate's own headers may need. */
+    /** The size of a record in the topic, without the headroom for Tidegate's own headers. */
     private static long size(TestRecord<byte[], byte[]> record) {
         long bytes = length(record.key()) + length(record.value());
         for (Header header : record.headers()) {

@@ -29,7 +29,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What is decided follows from configs, state and record times alone. */
+/** Decisions depend only on configs, state and record times. */
 @Timeout(120)
 class DeterminismTest {
     private static final List<String> TENANTS = List.of("0", "1", "2", "3", "18446744073709551615");
@@ -41,7 +41,7 @@ class DeterminismTest {
         void on(TopologyFixture topology);
     }
 
-    /** Signals, rubbish and config changes of several tenants, with time that now and then steps back. */
+    /** Signals, invalid records and config changes of several tenants, with times that occasionally step back. */
     private static List<Step> script(long seed, int steps) {
         Random random = new Random(seed);
         List<Step> script = new ArrayList<>();
@@ -68,7 +68,7 @@ class DeterminismTest {
         return script;
     }
 
-    /** Everything that a run writes, in order of each topic. */
+    /** Everything that a run writes, in the order of each topic. */
     private List<String> run(List<Step> script, String name, UnaryOperator<Setup> setup, Duration wallClockStep) {
         try (TopologyFixture topology = setup.apply(
                         TopologyFixture.in(dir.resolve(name)).segmentBytes(1_500))
@@ -107,7 +107,7 @@ class DeterminismTest {
         assertThat(first).anyMatch(line -> line.startsWith(WAL_SEGMENTS));
     }
 
-    /** Files may be written at other moments, so only what was decided is compared. */
+    /** The timing of file writes may differ, so this compares only the decisions. */
     @Test
     void theWallClockIsNotRead() {
         List<Step> script = script(2, 300);
@@ -189,8 +189,8 @@ class DeterminismTest {
     }
 
     /**
-     * What survives is what Kafka Streams keeps: the changelogs of the stores, and the files. The driver empties its
-     * own directory when it is closed, so the second one is filled from the changelogs, as on a new machine.
+     * Only the data that Kafka Streams keeps survives: the changelogs of the stores, and the files. The driver empties its own
+     * directory when it is closed, so the second driver restores from the changelogs, as on a new machine.
      */
     @Test
     void aRestartKeepsTheBucketTheEntitiesTheStorageAndTheSequence() {

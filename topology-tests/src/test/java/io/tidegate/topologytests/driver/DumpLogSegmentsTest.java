@@ -19,7 +19,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Kafka's own log dumper reads the WAL: the format is Kafka's, not only like it. */
+/** Kafka's own log dumper reads the WAL, because its format is exactly Kafka's. */
 @Timeout(120)
 class DumpLogSegmentsTest {
     private static final String HEADER_LINE = "| offset: ";
@@ -66,7 +66,8 @@ class DumpLogSegmentsTest {
                 .isNotEmpty()
                 .allMatch(line -> line.contains("isvalid: true") && line.contains("magic: 2"));
         assertThat(dump).doesNotContainIgnoringCase("invalid", "mismatch", "corrupt", "exception");
-        // The dumper expects each file to begin with 0 and says so of every other one, Kafka's own segments included.
+        // The dumper expects offset 0 at the start of each file and reports any other one, even for Kafka's own
+        // segments.
         assertThat(dump.lines().filter(line -> line.contains(" is followed by ")))
                 .containsExactlyInAnyOrderElementsOf(segments.stream()
                         .skip(1)
@@ -78,7 +79,7 @@ class DumpLogSegmentsTest {
         return Long.parseLong(segment.getFileName().toString().substring(0, 20));
     }
 
-    /** In a process of its own, because the dumper may end the one that it runs in. */
+    /** Runs the dumper in a separate process, because it may exit the one that it runs in. */
     private String dump(List<Path> segments) throws IOException, InterruptedException {
         Path output = dir.resolve("dump.txt");
         Process dumper = new ProcessBuilder(

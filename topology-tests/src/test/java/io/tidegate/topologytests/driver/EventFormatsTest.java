@@ -164,7 +164,7 @@ class EventFormatsTest {
         }
     }
 
-    /** Envelopes do not carry them; admit reads headers and key again. */
+    /** Envelopes do not carry long ids, so admit reads headers and key again. */
     @Test
     void longIdsOfHeadersAreReadAgainByAdmit() throws IOException {
         try (TopologyFixture topology = start(documented(CLOUD_EVENT, 1))) {
@@ -287,7 +287,7 @@ class EventFormatsTest {
         }
     }
 
-    /** Admit would need the schema to read them again. */
+    /** Without the ids in the envelope, admit would need the schema to read them again. */
     @Test
     void allIdsOfAnAvroValueTravelWithItToAdmit() throws IOException {
         Schema schema = new Schema.Parser().parse(page(AVRO, "json", 0));

@@ -29,7 +29,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** {@code entity_idle_ttl} through the topology: the state behind it, in the stores and their changelogs. */
+/** {@code entity_idle_ttl} in the whole topology: its state in the stores and their changelogs. */
 @Timeout(120)
 class IdleEntityStoresTest {
     private static final String CONFIG = "\"max_entities\":150,\"entity_idle_ttl\":\"PT16.384S\"";
@@ -41,7 +41,7 @@ class IdleEntityStoresTest {
 
     private record Sent(long atMs, List<String> fields) {}
 
-    /** Ids that come again and ids that come once, and times that step back now and then. */
+    /** Repeated ids and unique ids, with times that occasionally step back. */
     private static List<Sent> script(int signals) {
         Random random = new Random(7);
         List<Sent> script = new ArrayList<>();
@@ -72,7 +72,7 @@ class IdleEntityStoresTest {
         return content;
     }
 
-    /** A standby applies the changelogs and nothing else; a takeover reads the tenant from them. */
+    /** A standby only applies the changelogs, and after a takeover the tenant is read from them. */
     @Test
     void aCopyOfTheChangelogsIsTheStateAndDecidesWhatTheOwnerDecides() {
         List<Sent> script = script(2_400);
@@ -219,7 +219,7 @@ class IdleEntityStoresTest {
         return text(topology.read(QUOTA_EVENTS).get(0).value());
     }
 
-    /** Turned on, everything expired, and read from the stores again: the last chunk is the tail of the log. */
+    /** After the ttl is turned on and everything has expired, the stores still return the last chunk as the tail of the log. */
     @Test
     void aTenantWithoutLivingEntitiesIsReadBackWithItsLog() {
         try (TopologyFixture topology = TopologyFixture.in(dir).cachedTenants(1).start()) {

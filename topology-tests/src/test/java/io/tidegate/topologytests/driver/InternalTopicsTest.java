@@ -31,7 +31,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Strangers' records on any topic stop nothing, and leave every tenant's sequence numbers whole. */
+/** Records of other programs on any topic stop nothing and cause no gap in a tenant's sequence numbers. */
 @Timeout(120)
 class InternalTopicsTest {
     private static final String[] KEYS = {
@@ -116,7 +116,7 @@ class InternalTopicsTest {
                 topology.pipe(topic, record);
             }
             Stream.of(SIGNALS_ACCEPTED, QUOTA_EXCEEDED, DEAD_LETTER).forEach(topology::read);
-            // A config of a stranger may have replaced the tenant's own.
+            // A random record may have replaced the tenant's config.
             topology.config("42", "");
             assertThat(topology.send("42", T0).verdict())
                     .as("topic %s, seed %d", topic, seed)
@@ -129,7 +129,7 @@ class InternalTopicsTest {
         }
     }
 
-    /** A tenant of the first of two shards, which the driver's only partition stands for, and one of the second. */
+    /** A tenant of one of two shards. The driver has a single partition, which stands for shard 0. */
     private static String tenantOfShard(int shard) {
         for (long id = 1; ; id++) {
             if (TenantPartitions.of(TenantId.of(id), 2) == shard) {

@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
 public final class JsonHeaders {
     private JsonHeaders() {}
 
-    /** The text of the last header of a name; null if there is none. */
+    /** The text of the last header with a name; null if there is none. */
     public static @Nullable String text(JsonNode record, String name) {
         String text = null;
         for (JsonNode header : record.get("headers")) {

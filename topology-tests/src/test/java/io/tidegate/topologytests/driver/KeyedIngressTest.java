@@ -43,10 +43,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Both stages in one task: signals that are in their tenant's partition, and others.
+ * Both stages in one task, with signals in their tenant's partition and in other ones.
  *
- * <p>In the driver all topics have one partition, so this is the task of shard 0. What a task of another partition sends to it comes
- * from a second topology, whose envelopes are handed over.
+ * <p>In the driver all topics have one partition, so this is the task of shard 0. A second topology represents the tasks of the
+ * other partitions; the test hands its envelopes to the first.
  */
 @Timeout(120)
 final class KeyedIngressTest {
@@ -86,7 +86,7 @@ final class KeyedIngressTest {
         return TopologyFixture.in(dir.resolve(name)).shards(SHARDS).segmentBytes(1_500);
     }
 
-    /** Sends a signal to a partition of another tenant: its task routes it, and this one reads the envelope. */
+    /** Sends a signal to a partition of another tenant: that partition's task routes it, and this one reads the envelope. */
     private void sendElsewhere(TestRecord<byte[], byte[]> signal) {
         otherTask.pipe(SIGNALS, signal);
         otherTask.read(BY_TENANT).forEach(envelope -> keyed.pipe(BY_TENANT, envelope));
@@ -100,7 +100,7 @@ final class KeyedIngressTest {
         }
     }
 
-    /** The offset of a signal is part of its stored size, so the offsets must have equally many digits. */
+    /** A signal's stored size includes its offset, so all offsets must have the same number of digits. */
     private static void takeOffsetsBelow100(TopologyFixture topology) {
         for (int i = 0; i < 100; i++) {
             topology.pipe(SIGNALS, record("filler").now());
@@ -108,7 +108,7 @@ final class KeyedIngressTest {
         topology.read(DEAD_LETTER);
     }
 
-    /** All that came out, except for the position of the signal, which depends on its partition. */
+    /** All outputs, without the source position of each signal, which depends on its partition. */
     private static List<String> read(TopologyFixture topology) {
         topology.awaitReports();
         List<String> all = new ArrayList<>();
@@ -129,7 +129,7 @@ final class KeyedIngressTest {
                 .toList();
     }
 
-    /** Signals of several tenants with all kinds of limits, late ones, strangers, rubbish, commands and changed configs. */
+    /** Signals of several tenants with all kinds of limits, late and invalid ones, unknown tenants, commands, config changes. */
     @ParameterizedTest
     @ValueSource(longs = {1, 2, 3, 4, 5})
     void signalsInAnyPartitionGetTheDecisionsOfOnePartition(long seed) {
@@ -220,7 +220,7 @@ final class KeyedIngressTest {
         assertThat(keyed.wal(tenant)).extracting(WalRecord::seq).containsExactly(0L, 1L, 2L);
     }
 
-    /** After an outage each partition is read in turn, first the tenant's own, then the others. */
+    /** After an outage the partitions are read one after the other, the tenant's own one first. */
     @Test
     void aBacklogBelowItsRateIsAcceptedWhicheverPartitionIsReadFirst() {
         String tenant = HERE.get(0);
@@ -244,7 +244,7 @@ final class KeyedIngressTest {
         assertThat(keyed.read(SIGNALS_ACCEPTED)).hasSize(40 * perSecond);
     }
 
-    /** Otherwise the local state of an instance would be of no use after the setting was changed. */
+    /** Otherwise an instance could not use its local state after a change of the setting. */
     @Test
     void theTasksThatDecideHaveTheSameIdsWithBothSettings() {
         assertThat(idOfAdmit(keyed)).isEqualTo(idOfAdmit(otherTask));

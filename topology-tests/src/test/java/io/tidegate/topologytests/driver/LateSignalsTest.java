@@ -24,7 +24,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Signals that come out of the order of their times: what is decided, and what is said about it. */
+/** Signals out of the order of their times: the decisions on them, and the reports about them. */
 final class LateSignalsTest {
     private static final String TENANT = "42";
     private static final int PARTITIONS = 8;
@@ -56,7 +56,7 @@ final class LateSignalsTest {
         return topology.send(TENANT, timestampMs).verdict();
     }
 
-    /** The times of a steady load, one partition after the other, as if each were read at once. */
+    /** The times of a steady load, one partition after the other, as if each was read in one go. */
     private static long[] partitionByPartition(int seconds, int perSecond) {
         return IntStream.range(0, PARTITIONS)
                 .flatMap(partition -> IntStream.range(0, seconds * perSecond).filter(i -> i % PARTITIONS == partition))
@@ -72,7 +72,7 @@ final class LateSignalsTest {
         return verdicts;
     }
 
-    /** As it was stored last. */
+    /** The tenant's usage as stored last. */
     private TenantUsage usage(String tenant) {
         byte[] stored = null;
         for (TestRecord<byte[], byte[]> written : topology.readChangelog("usage")) {
@@ -146,7 +146,7 @@ final class LateSignalsTest {
         assertThat(topology.read(QUOTA_EVENTS)).isEmpty();
     }
 
-    /** Enforced, the same signals in the same order are rejected for the same reasons. */
+    /** In enforce mode, the same signals in the same order are rejected for the same reasons. */
     @Test
     void observeModeCountsWhatOfABacklogWouldBeRejected() {
         long[] backlog = partitionByPartition(30, 15);

@@ -15,7 +15,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Configs change while signals flow; bad ones change nothing. */
+/** Configs change while signals flow; invalid ones change nothing. */
 class LiveConfigTest {
     @TempDir(factory = MemoryDir.class)
     private Path dir;
@@ -109,7 +109,7 @@ class LiveConfigTest {
     }
 
     @Test
-    void theLevelOfTheBucketCarriesOverCutToTheNewSize() {
+    void theLevelOfTheBucketCarriesOverCappedAtTheNewSize() {
         topology.config("42", "\"max_signals_per_sec\":10");
         topology.verdicts(4, "42", T0);
 
@@ -121,7 +121,7 @@ class LiveConfigTest {
     }
 
     @Test
-    void theSequenceGoesOnAfterATenantWasDeletedAndMadeAgain() {
+    void sequenceNumbersContinueAfterATenantWasDeletedAndCreatedAgain() {
         topology.config("42", "");
         topology.send("42", T0);
         topology.configRecord(bytes("42"), null);

@@ -8,8 +8,8 @@ import org.junit.jupiter.api.extension.ExtensionContext;
 import org.junit.jupiter.api.io.TempDirFactory;
 
 /**
- * A temporary directory in memory where the machine has one: Kafka's driver commits after each record, and every commit
- * waits for the disk several times.
+ * A temporary directory in memory, if the machine has one. Kafka's driver commits after each record, and every commit waits
+ * for the disk several times.
  */
 final class MemoryDir implements TempDirFactory {
     private static final Path MEMORY = Path.of("/dev/shm");

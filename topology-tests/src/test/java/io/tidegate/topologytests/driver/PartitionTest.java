@@ -12,8 +12,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /**
- * A tenant's partition. That the topology writes there shows only with a broker: in the driver every topic has one
- * partition.
+ * The partition of a tenant. Only a test with a broker can show that the topology writes to it, because in the driver every
+ * topic has one partition.
  */
 class PartitionTest {
     @Test
@@ -29,7 +29,7 @@ class PartitionTest {
         }
     }
 
-    /** Stored files name their shard: a tenant that moved would have its WAL in two. */
+    /** Stored files name their shard: a tenant that moved would have its WAL in two shards. */
     @ParameterizedTest
     @CsvSource({"0, 8, 4", "1, 8, 7", "42, 8, 4", "18446744073709551615, 8, 5"})
     void aTenantsPartitionNeverChanges(String tenant, int partitions, int expected) {

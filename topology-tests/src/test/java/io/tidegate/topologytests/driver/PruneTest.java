@@ -16,7 +16,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A record of {@code signals-accepted} without a value prunes; with the command to delete, the copies go too. */
+/** A record of {@code signals-accepted} without a value prunes. With the command to delete, it also removes the copies. */
 class PruneTest {
     private static final Duration CHECKPOINT = Duration.ofSeconds(1);
 
@@ -36,7 +36,7 @@ class PruneTest {
     }
 
     @Test
-    void removesWhatIsBelowTheNumberAndGoesOnWithTheNextOne() throws IOException {
+    void removesSegmentsBelowTheSequenceNumberAndContinuesWithTheNextOne() throws IOException {
         try (TopologyFixture topology = TopologyFixture.in(dir).segmentBytes(1).start()) {
             topology.config("42", "");
             topology.verdicts(4, "42", T0);
@@ -57,7 +57,7 @@ class PruneTest {
     }
 
     @Test
-    void takesTheCopiesOfADeletedTenantAndOnlyThen() throws IOException {
+    void removesTheCopiesOnlyOfADeletedTenant() throws IOException {
         try (TopologyFixture topology = TopologyFixture.in(dir).start()) {
             topology.config("42", "");
             topology.verdicts(2, "42", T0);

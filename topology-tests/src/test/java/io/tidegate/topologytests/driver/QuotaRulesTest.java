@@ -33,7 +33,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Each quota, from a signal in its topic to the reason on it. */
+/** Each quota, from a signal in its topic to the reason of its rejection. */
 class QuotaRulesTest {
     private static final String TENANT = "42";
     private static final long DAY_MS = Duration.ofDays(1).toMillis();
@@ -53,7 +53,7 @@ class QuotaRulesTest {
         topology.close();
     }
 
-    /** Starts again, in another directory, with other settings. */
+    /** Starts the topology again, in another directory and with other settings. */
     private void startWith(UnaryOperator<Setup> change) {
         topology.close();
         topology = change.apply(TopologyFixture.in(dir.resolve("other"))).start();
@@ -85,7 +85,7 @@ class QuotaRulesTest {
             assertThat(month.header("tidegate.message")).contains("4 of 4 signals", "month");
         }
 
-        /** One tenant fits into memory, so each signal of the other one writes the counts and reads them again. */
+        /** The cache holds one tenant, so each signal of the other one writes the counts and reads them again. */
         @Test
         void theCountsAreStored() {
             startWith(setup -> setup.cachedTenants(1));
@@ -124,7 +124,7 @@ class QuotaRulesTest {
             assertThat(send(T0 + 100, "click").verdict()).isEqualTo(ACCEPTED);
         }
 
-        /** One tenant fits into memory, so each signal of the other one writes the buckets and reads them again. */
+        /** The cache holds one tenant, so each signal of the other one writes the buckets and reads them again. */
         @Test
         void theBucketsAreStored() {
             startWith(setup -> setup.cachedTenants(1));
@@ -164,7 +164,7 @@ class QuotaRulesTest {
                     .isEqualTo(ACCEPTED);
         }
 
-        /** So many ids do not travel with the signal, so its type is parsed again. */
+        /** With this number of ids, the envelope does not carry them, and admit parses the type again. */
         @Test
         void theTypeOfASignalThatTravelsWithoutItsIdsCounts() {
             topology.config(TENANT, "\"signals\":{\"click\":{\"max_signals_per_sec\":0}}");
@@ -217,7 +217,7 @@ class QuotaRulesTest {
             assertThat(send("43", T0, 100).verdict()).isEqualTo(ACCEPTED);
         }
 
-        /** One tenant fits into memory, so each signal of the other one writes the history to its store and reads it again. */
+        /** The cache holds one tenant, so each signal of the other one writes the history to its store and reads it again. */
         @Test
         void lateSignalsAreJudgedByTheStoredHistoryOfBytes() {
             startWith(setup -> setup.cachedTenants(1));
@@ -636,7 +636,7 @@ class QuotaRulesTest {
             assertThat(observed()).isEqualTo("0");
         }
 
-        /** Nothing that is written to {@code wal-segments} changes a quota: it is a report. */
+        /** {@code wal-segments} only reports: a record written to it changes no quota. */
         @ParameterizedTest
         @CsvSource(
                 delimiter = ';',
@@ -713,7 +713,7 @@ class QuotaRulesTest {
             assertThat(topology.send("7", T0).verdict()).isEqualTo(ACCEPTED);
         }
 
-        /** Each config fixes the check that failed before; the next one in order must show. */
+        /** Each config removes the cause of the previous rejection, so that the next check in order rejects the signal. */
         @Test
         void theChecksRunInTheirOrder() {
             String blocked = "\"blocked_until\":\"" + Instant.ofEpochMilli(T0 + 1) + "\",";

@@ -29,7 +29,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Many tenants at random, each decision against a model that knows nothing of the program. */
+/** Random tenants: compares each decision with an independent model. */
 @Timeout(180)
 class RandomTenantsTest {
     private static final int STEPS = 1_000;
@@ -68,7 +68,7 @@ class RandomTenantsTest {
             }
         }
 
-        /** Takes random limits; returns them as fields of a config. */
+        /** Chooses random limits; returns them as fields of a config. */
         String configure(Random random) {
             rate = random.nextInt(5) == 0 ? null : Long.valueOf(random.nextInt(6));
             Long given = random.nextInt(3) == 0 ? Long.valueOf(1 + random.nextInt(4)) : null;
@@ -139,7 +139,7 @@ class RandomTenantsTest {
 
     @ParameterizedTest
     @CsvSource({"1, false", "20260701, false", "-77, false", "1, true", "-78, true"})
-    void everyDecisionIsTheModelsAndConservationHolds(long seed, boolean keyed) throws IOException {
+    void everyDecisionIsTheModelsAndTheWalMatchesIt(long seed, boolean keyed) throws IOException {
         Random random = new Random(seed);
         Map<String, Model> models = new TreeMap<>();
         try (TopologyFixture topology = TopologyFixture.in(dir)
@@ -169,7 +169,7 @@ class RandomTenantsTest {
                     .as("seed %d reaches every verdict", seed)
                     .containsOnlyKeys(ACCEPTED, "burst_exceeded", "rate_limited", "entity_limit", "storage_limit");
             for (Map.Entry<String, Model> entry : models.entrySet()) {
-                checkConservation(topology, entry.getKey(), entry.getValue(), seed);
+                checkWal(topology, entry.getKey(), entry.getValue(), seed);
             }
         }
     }
@@ -198,8 +198,7 @@ class RandomTenantsTest {
         return outcome;
     }
 
-    private static void checkConservation(TopologyFixture topology, String tenant, Model model, long seed)
-            throws IOException {
+    private static void checkWal(TopologyFixture topology, String tenant, Model model, long seed) throws IOException {
         List<WalRecord> wal = topology.wal(tenant);
         assertThat(wal)
                 .as("seed %d: sequence of %s", seed, tenant)
@@ -221,7 +220,7 @@ class RandomTenantsTest {
                 .isBetween(model.segments.size(), model.segments.size() + 1);
     }
 
-    /** The quota as a tenant sees it, without a model of buckets: in any span at most burst + rate × span. */
+    /** The quota from a tenant's view, without a model of buckets: in any span at most burst + rate × span. */
     @ParameterizedTest
     @ValueSource(longs = {3, 4})
     void noSpanOfTimeHoldsMoreThanTheBurstAndTheRate(long seed) {

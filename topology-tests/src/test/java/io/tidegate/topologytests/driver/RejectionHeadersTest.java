@@ -40,7 +40,7 @@ class RejectionHeadersTest {
     }
 
     @Test
-    void anEmptyBucketSaysTheLimitAndWhenToRetry() {
+    void anEmptyBucketNamesTheLimitAndWhenToRetry() {
         topology.config("5", "");
         topology.config("42", "\"max_signals_per_sec\":4,\"burst_signals\":1");
         topology.send("42", T0);
@@ -60,7 +60,7 @@ class RejectionHeadersTest {
     }
 
     @Test
-    void aFullEntitySetSaysTheLimitAndTheCountAndNotWhenToRetry() {
+    void aFullEntitySetNamesTheLimitAndTheCountAndNotWhenToRetry() {
         topology.config("42", "\"max_entities\":1");
         topology.send("42", T0, "\"item\":\"a\"");
 
@@ -79,7 +79,7 @@ class RejectionHeadersTest {
     }
 
     @Test
-    void aBlockedTenantIsToldUntilWhen() {
+    void aBlockedTenantsRejectionNamesTheEndOfTheBlock() {
         topology.config("42", "\"blocked_until\":\"" + Instant.ofEpochMilli(T0 + 5_000) + "\"");
 
         assertThat(lines(topology.send("42", T0 + 1).record().headers()))
@@ -109,7 +109,7 @@ class RejectionHeadersTest {
     }
 
     @Test
-    void aDeadLetterSaysWhatIsWrongAndThatARetryIsUseless() {
+    void aDeadLetterNamesItsDefectAndIsNotRetryable() {
         topology.send("0", T0);
 
         assertThat(lines(topology.send(record("{\"tenant_id\":42,").now())
@@ -210,7 +210,7 @@ class RejectionHeadersTest {
         assertThat(topology.send("42", T0).header("tidegate.config_offset")).isEqualTo("4");
     }
 
-    /** The topic between the stages is an ordinary one: somebody may write to it by hand. */
+    /** The topic between the stages is an ordinary one, so another program may write to it. */
     @Test
     void aForeignRecordBetweenTheStagesIsADeadLetterFromThere() {
         topology.config("42", "");

@@ -10,7 +10,7 @@ import org.apache.kafka.streams.test.TestRecord;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Where signals go whose tenants must be in certain regions. */
+/** Routing of signals whose tenants require certain regions. */
 final class ResidencyTest {
     private static final String EU = "signals";
     private static final String US = "signals-us";
@@ -31,7 +31,7 @@ final class ResidencyTest {
     }
 
     @Test
-    void sendsASignalOnAsItIsToTheRegionThatTheTenantMustBeIn() {
+    void forwardsASignalUnchangedToTheRegionThatTheTenantRequires() {
         try (TopologyFixture app = inEurope()) {
             app.config("42", "\"required_regions\":[\"us\"]");
             app.pipe(
@@ -67,7 +67,7 @@ final class ResidencyTest {
     }
 
     @Test
-    void rejectsWhatCanGoNowhere() {
+    void rejectsASignalThatNoRegionCanTake() {
         try (TopologyFixture app = inEurope()) {
             app.config("42", "\"required_regions\":[\"mars\"]");
 
@@ -76,7 +76,7 @@ final class ResidencyTest {
     }
 
     @Test
-    void choosesOneOfSeveralRegionsAlwaysTheSameForATenant() {
+    void alwaysChoosesTheSameOfSeveralRegionsForATenant() {
         try (TopologyFixture app = inEurope()) {
             TreeSet<Integer> us = new TreeSet<>();
             for (int id = 1; id <= 40; id++) {
@@ -94,7 +94,7 @@ final class ResidencyTest {
     }
 
     @Test
-    void sendsNothingToARegionThatItHasBeenIn() {
+    void neverForwardsASignalToARegionThatItCameFrom() {
         try (TopologyFixture app = inEurope()) {
             app.config("42", "\"required_regions\":[\"us\"]");
             app.config("43", "\"required_regions\":[\"us\",\"ap\"]");
@@ -114,7 +114,7 @@ final class ResidencyTest {
     }
 
     @Test
-    void rejectsASignalThatSaysItWasEverywhere() {
+    void rejectsASignalThatClaimsToComeFromAllRegions() {
         try (TopologyFixture app = inEurope()) {
             app.config("42", "\"required_regions\":[\"us\"]");
 
@@ -127,7 +127,7 @@ final class ResidencyTest {
     }
 
     @Test
-    void judgesAnUnknownTenantWhereItIs() {
+    void decidesOnAnUnknownTenantInItsOwnRegion() {
         try (TopologyFixture app = inEurope()) {
             assertThat(app.send("42", TopologyFixture.T0).verdict()).isEqualTo("tenant_unknown");
         }

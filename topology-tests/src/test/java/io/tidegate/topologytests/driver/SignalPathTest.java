@@ -28,9 +28,9 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Every signal ends in exactly one place, and arrives there as it was sent. */
+/** Every signal has exactly one outcome, and its record there is unchanged. */
 class SignalPathTest {
-    /** Blanks, escapes and a field of the producer's own: what a parser would normalise. */
+    /** Blanks, escapes and a producer's additional field, which a parser would normalise. */
     private static final String ODD_VALUE =
             "  { \"tenant_id\" : 42 ,\t\"item\":\"\\u0041\", \"price\": 1.50E+1, \"note\":\"é\" }\n";
 

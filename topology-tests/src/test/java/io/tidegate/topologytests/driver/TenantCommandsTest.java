@@ -92,14 +92,14 @@ class TenantCommandsTest {
         return TenantUsage.read(written.get(written.size() - 1).value());
     }
 
-    /** Starts again with segments of one record. */
+    /** Starts the topology again with segments of one record. */
     private void startWithASegmentPerRecord() {
         tidegate.close();
         tidegate = TopologyFixture.in(dir.resolve("other")).segmentBytes(1).start();
     }
 
     @Test
-    void pruningFreesTheQuotaAtOnceAndTellsTheWal() {
+    void pruningFreesTheQuotaAtOnceAndReachesTheWal() {
         startWithASegmentPerRecord();
         tidegate.config("42", "");
         for (int i = 0; i < 10; i++) {
@@ -154,7 +154,7 @@ class TenantCommandsTest {
     }
 
     @Test
-    void pruningReachesNoFurtherThanTheNextNumber() {
+    void pruningReachesNoFurtherThanTheNextSequenceNumber() {
         tidegate.config("42", "");
         tidegate.send("42", T0);
         List<JsonNode> events = command("42", "{\"command\":\"prune-wal\",\"below_seq\":9000}");
@@ -212,7 +212,7 @@ class TenantCommandsTest {
     }
 
     @Test
-    void deletingATenantLeavesItsNumbersOnly() {
+    void deletingATenantLeavesOnlyItsSequenceNumbers() {
         startWithASegmentPerRecord();
         tidegate.config("42", "\"max_signals_per_sec\":100");
         tidegate.send("42", T0, "\"item\":1", "\"user\":2");
@@ -252,7 +252,7 @@ class TenantCommandsTest {
         assertThat(left.entityCount()).isZero();
         assertThat(left.sealedBytes()).isZero();
 
-        // It comes back as a new tenant, whose numbers go on.
+        // It returns as a new tenant, whose sequence numbers continue.
         tidegate.config("42", "\"max_entities\":2");
         assertThat(tidegate.send("42", T0, "\"item\":8", "\"user\":9").verdict())
                 .isEqualTo(ACCEPTED);
@@ -276,7 +276,7 @@ class TenantCommandsTest {
                 "42; nonsense; not a JSON object",
                 "042; {\"command\":\"delete-tenant\"}; the key is not"
             })
-    void answersABadCommandAndGoesOn(String key, String json, String why) {
+    void answersABadCommandAndContinues(String key, String json, String why) {
         assertThat(command(key, json)).singleElement().satisfies(event -> {
             assertThat(event.at("/event").asText()).isEqualTo("command_failed");
             assertThat(event.at("/message").asText()).contains(why);
@@ -286,7 +286,7 @@ class TenantCommandsTest {
     }
 
     @Test
-    void saysOnceThatAQuotaIsNearlyUsedAndOnceThatItIsNotAnyMore() {
+    void reportsOnceThatAQuotaIsNearlyUsedAndOnceThatItNoLongerIs() {
         tidegate.config("42", "\"max_entities\":10");
         for (int i = 0; i < 20; i++) {
             tidegate.send("42", T0 + i, "\"item\":" + i);
@@ -299,7 +299,7 @@ class TenantCommandsTest {
                                 event.at("/level").asInt()))
                 .containsExactly(
                         "quota_reached entities 80", "quota_reached entities 90", "quota_reached entities 100");
-        // 10 of 10 → of 11 is 90 %: within the 5 points below 100 it would stay, so it falls to 90.
+        // 10 of 11 is 90 %. Within 5 points below 100 the level would stay, so it falls to 90.
         tidegate.config("42", "\"max_entities\":11");
         tidegate.send("42", T0, "\"item\":1");
         assertThat(events()).singleElement().satisfies(event -> {
@@ -315,7 +315,7 @@ class TenantCommandsTest {
     }
 
     @Test
-    void saysThatARateIsSustainedAboveItsLimitButNotThatOneBurstWas() {
+    void reportsARateSustainedAboveItsLimitButNotASingleBurst() {
         tidegate.config("42", "\"max_signals_per_sec\":2");
         for (int i = 0; i < 10; i++) {
             tidegate.send("42", T0);

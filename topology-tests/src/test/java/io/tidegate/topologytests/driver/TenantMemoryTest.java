@@ -20,7 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What admit keeps in memory between two commits, and when it is written. */
+/** The state that admit keeps in memory between two commits, and the time at which it is written. */
 class TenantMemoryTest {
     @TempDir
     private Path dir;
@@ -57,7 +57,7 @@ class TenantMemoryTest {
         }
     }
 
-    /** Entities fill chunks, tenants push one another out of memory, and the count stays exact. */
+    /** Entities fill chunks, tenants evict one another from memory, and the count stays exact. */
     @ParameterizedTest
     @ValueSource(longs = {0, 6_000})
     void countsEntitiesExactlyHoweverLittleMemoryThereIs(long cacheBytes) {

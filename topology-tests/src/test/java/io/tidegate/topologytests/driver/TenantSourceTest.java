@@ -14,7 +14,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Where a signal's tenant is read, and what happens when two places disagree. */
+/** The place of the tenant in a signal, and the result if two places disagree. */
 class TenantSourceTest {
     private static final String LARGEST = "18446744073709551615";
 
@@ -203,7 +203,7 @@ class TenantSourceTest {
     }
 
     @Test
-    void aSpoofIsLaidToTheTenantThatWasTrusted() {
+    void aSpoofCountsForTheTrustedTenant() {
         try (TopologyFixture topology = start(TenantSource.KEY)) {
             Outcome spoof = topology.send(record("{\"tenant_id\":42}").key("7").now());
 
@@ -216,7 +216,7 @@ class TenantSourceTest {
     }
 
     @Test
-    void aBadValueIsLaidToTheTenantThatWasTrusted() {
+    void aBadValueCountsForTheTrustedTenant() {
         try (TopologyFixture topology = start(TenantSource.HEADER)) {
             Outcome bad = topology.send(
                     record("no JSON").header("tidegate-tenant", "42").now());

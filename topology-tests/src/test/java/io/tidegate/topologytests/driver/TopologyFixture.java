@@ -51,8 +51,8 @@ import org.apache.kafka.streams.test.TestRecord;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The whole topology in Kafka's driver, without a broker: one record at a time, every topic with one partition, each stage's
- * output fed to the next.
+ * The whole topology in Kafka's driver, without a broker. It processes one record at a time, every topic has one partition, and
+ * each stage's output is the next stage's input.
  *
  * <p>The driver deletes Kafka Streams' own state when it is closed; the WAL in the data directory stays.
  */
@@ -123,7 +123,7 @@ final class TopologyFixture implements AutoCloseable {
         driver = new TopologyTestDriver(topology, properties, setup.wallClock);
     }
 
-    /** Answers from the driver's own store, and knows no other copy of the topic. */
+    /** Reads from the driver's own store, the only copy of the topic. */
     private final class Accepted implements AcceptedTopic {
         @Override
         public boolean beginningIsGone(int partition) {
@@ -142,7 +142,7 @@ final class TopologyFixture implements AutoCloseable {
         return new Setup(root);
     }
 
-    /** What can be set before the start; the defaults are the program's, except for smaller segments. */
+    /** The settings before the start. The defaults are the program's, except for smaller segments. */
     static final class Setup {
         private final Path root;
         private List<String> signals = List.of(SIGNALS);
@@ -244,13 +244,13 @@ final class TopologyFixture implements AutoCloseable {
             return this;
         }
 
-        /** All topics have one partition nevertheless, the first. */
+        /** Sets the number of shards. All topics still have only one partition, the first. */
         Setup shards(int number) {
             shards = number;
             return this;
         }
 
-        /** Producers key by tenant: both stages are one task. */
+        /** Keyed by tenant, both stages are one task. */
         Setup keyed(boolean both) {
             keyed = both;
             return this;
@@ -272,10 +272,10 @@ final class TopologyFixture implements AutoCloseable {
     }
 
     /**
-     * Where a signal ended.
+     * The outcome of a signal.
      *
-     * @param topic one of the three last topics
-     * @param record as it was written there
+     * @param topic one of the three output topics
+     * @param record as written there
      */
     record Outcome(String topic, TestRecord<byte[], byte[]> record) {
         /** {@link #ACCEPTED}, or the reason's id. */
@@ -301,7 +301,7 @@ final class TopologyFixture implements AutoCloseable {
         }
     }
 
-    /** The sub-topologies; their ids are those of tasks. */
+    /** The sub-topologies, whose ids are those of tasks. */
     Set<TopologyDescription.Subtopology> subtopologies() {
         return topology.describe().subtopologies();
     }
@@ -314,7 +314,7 @@ final class TopologyFixture implements AutoCloseable {
         return configs.rejectedCount();
     }
 
-    /** Stores a config of the tenant with these fields, as JSON without the braces. */
+    /** Stores a config of the tenant with these fields, given as JSON without the braces. */
     void config(String tenant, String fields) {
         String comma = fields.isEmpty() ? "" : ",";
         configRecord(bytes(tenant), bytes("{\"tenant_id\":" + tenant + comma + fields + "}"));
@@ -324,7 +324,7 @@ final class TopologyFixture implements AutoCloseable {
         pipe(TENANT_CONFIGS, new TestRecord<>(key, value, new RecordHeaders(), T0));
     }
 
-    /** Sends a signal of the tenant, and says where it ended. */
+    /** Sends a signal of the tenant; returns its outcome. */
     Outcome send(String tenant, long timestampMs, String... fields) {
         return send(signal(tenant, timestampMs, fields));
     }
@@ -333,13 +333,13 @@ final class TopologyFixture implements AutoCloseable {
         return send(SIGNALS, signal);
     }
 
-    /** Sends a record, and checks that it ended in exactly one place. */
+    /** Sends a record, and checks that it has exactly one outcome. */
     Outcome send(String topic, TestRecord<byte[], byte[]> signal) {
         pipe(topic, signal);
         return theOutcome();
     }
 
-    /** Sends a record with a timestamp that only a broken producer gives: {@link TestRecord} rejects it. */
+    /** Sends a record with a timestamp that only a faulty producer sets: {@link TestRecord} rejects it. */
     Outcome sendAtNegativeTime(byte[] value) {
         driver.createInputTopic(
                         SIGNALS,
@@ -369,34 +369,34 @@ final class TopologyFixture implements AutoCloseable {
     }
 
     void pipe(String topic, TestRecord<byte[], byte[]> record) {
-        // A copy of the headers: the topology changes those that it is given.
+        // A copy of the headers, because the topology changes those of its input.
         driver.createInputTopic(topic, new ByteArraySerializer(), new ByteArraySerializer())
                 .pipeInput(new TestRecord<>(record.key(), record.value(), record.headers(), record.timestamp()));
     }
 
-    /** What was written to a topic since it was read last. */
+    /** The records written to a topic since the last read. */
     List<TestRecord<byte[], byte[]>> read(String topic) {
         return driver.createOutputTopic(topic, new ByteArrayDeserializer(), new ByteArrayDeserializer())
                 .readRecordsToList();
     }
 
-    /** What was written to the changelog of a store since it was read last. */
+    /** The records written to the changelog of a store since the last read. */
     List<TestRecord<byte[], byte[]>> readChangelog(String store) {
         return read(APPLICATION + "-" + store + "-changelog");
     }
 
-    /** The store, to be filled as Kafka Streams fills it from its changelog. */
+    /** A store, which a test can fill as Kafka Streams does from its changelog. */
     <K> KeyValueStore<K, byte[]> store(String name) {
         return driver.getKeyValueStore(name);
     }
 
-    /** How many entities a tenant has. */
+    /** The number of a tenant's entities. */
     long entities(String tenant) {
         byte[] stored = this.<Bytes>store(StateKeys.USAGE).get(StateKeys.usage(TenantId.parse(tenant)));
         return stored == null ? 0 : TenantUsage.read(stored).entityCount();
     }
 
-    /** A sealed segment is reported in the transaction after that which sealed it. */
+    /** Waits for the reports of sealed segments, which are in the transaction after the one that sealed them. */
     void awaitReports() {
         advanceWallClock(WAL_WRITE_INTERVAL);
     }
@@ -424,7 +424,7 @@ final class TopologyFixture implements AutoCloseable {
         driver.close();
     }
 
-    /** A signal of the tenant with these further fields, without a key. */
+    /** A signal of the tenant with these additional fields, without a key. */
     static TestRecord<byte[], byte[]> signal(String tenant, long timestampMs, String... fields) {
         return record("{\"tenant_id\":" + tenant + (fields.length == 0 ? "" : ",") + String.join(",", fields) + "}")
                 .at(timestampMs);
@@ -438,7 +438,7 @@ final class TopologyFixture implements AutoCloseable {
         return new Draft(value);
     }
 
-    /** A record in the making: at {@link #T0}, without key and headers unless said otherwise. */
+    /** Builds a record: at {@link #T0}, without key and headers by default. */
     static final class Draft {
         private final byte @Nullable [] value;
         private final RecordHeaders headers = new RecordHeaders();
@@ -475,7 +475,7 @@ final class TopologyFixture implements AutoCloseable {
         return bytes == null ? "null" : new String(bytes, StandardCharsets.UTF_8);
     }
 
-    /** Headers as {@code name=value}, in their order. */
+    /** The headers as {@code name=value}, in their order. */
     static List<String> lines(Iterable<Header> headers) {
         List<String> lines = new ArrayList<>();
         headers.forEach(header -> lines.add(header.key() + "=" + text(header.value())));

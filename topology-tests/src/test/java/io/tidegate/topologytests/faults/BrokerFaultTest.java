@@ -24,11 +24,11 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What a broker can do to an instance under load, on a broker of each test's own. Nothing is lost and nothing doubled. */
+/** Faults of the broker under load; each test has its own broker. Nothing is lost or duplicated. */
 @Timeout(value = 8, unit = TimeUnit.MINUTES)
 @Tag("long")
 final class BrokerFaultTest {
-    /** Shorter than the freeze, so that what the broker holds times out. */
+    /** Shorter than the freeze, so that requests to the broker time out. */
     private static final int MAX_BLOCK_MS = 3000;
 
     private static final long FREEZE_MS = 4500;
@@ -74,7 +74,7 @@ final class BrokerFaultTest {
 
         app.assertLoadIsAccountedFor();
         assertThat(instance.logText())
-                // Or what reads committed records would stand still until the transaction times out.
+                // Otherwise readers of committed records would be blocked until the transaction times out.
                 .contains("aborted the transaction of a thread that failed");
     }
 
@@ -91,7 +91,7 @@ final class BrokerFaultTest {
             }
         });
         frozen.get(1, TimeUnit.MINUTES);
-        // The time itself is the fault: longer than the client waits.
+        // The duration is the fault: longer than the client waits.
         Thread.sleep(FREEZE_MS);
         broker.thaw(0);
         TidegateProcess.await(
@@ -116,8 +116,8 @@ final class BrokerFaultTest {
     }
 
     /**
-     * Longer away than a transaction may be open: the broker aborts those that it finds before it is in the cluster again,
-     * forgets their markers, and takes them for ended.
+     * The broker is down for longer than a transaction may be open. It then aborts the transactions that it finds before it is
+     * back in the cluster, forgets their markers, and regards them as ended.
      */
     @Test
     void aBrokerThatForgetsTheEndOfTransactionsLosesNothing() throws Exception {
@@ -137,9 +137,9 @@ final class BrokerFaultTest {
                     .get();
         }
         broker.kill(0);
-        // Without a word to the broker, as one that is killed.
+        // Sends nothing to the broker, like a killed producer.
         gone.close(Duration.ZERO);
-        // The time itself is the fault.
+        // The duration is the fault.
         Thread.sleep(AWAY_MS);
         broker.restart(0);
         assertSent(sending);

@@ -28,8 +28,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * What can happen to an instance between the commit of a transaction, the append of what it accepted, and the checkpoint.
- * The moments are forced. Nothing is lost, nothing is doubled, and no file has a gap.
+ * Faults of an instance between the commit of a transaction, the append of its accepted signals, and the checkpoint. The test
+ * forces these moments. Nothing is lost or duplicated, and no file has a gap.
  */
 @Timeout(value = 15, unit = TimeUnit.MINUTES)
 @Tag("long")
@@ -68,12 +68,12 @@ final class CommitFaultTest {
 
     @ParameterizedTest
     @EnumSource(Moment.class)
-    void anInstanceKilledInThisMomentAgainAndAgainLosesNothing(Moment moment) throws Exception {
+    void anInstanceKilledRepeatedlyAtThisMomentLosesNothing(Moment moment) throws Exception {
         try (Deployment app = deployment("commit.interval.ms=200")) {
             configure(app);
             int rounds = 0;
             for (int i = 0; i < KILLS; i++) {
-                // The first commits find a backlog.
+                // Gives the first commits a backlog.
                 send(app);
                 rounds++;
                 TidegateProcess killed = app.launchFaulty("a", Fault.KILL, moment, 2 + 3 * i);
@@ -101,24 +101,24 @@ final class CommitFaultTest {
             TidegateProcess.await(
                     HAPPENS_WITHIN, "the instance to stand still", frozen::logText, () -> isStopped(frozen));
 
-            // Its session ends, and another instance owns everything.
+            // The session of the frozen instance ends, and the other one owns all tasks.
             app.start("b");
             assertSent(sending);
-            JsonNode accounts = app.verify("b");
+            JsonNode verified = app.verify("b");
             frozen.signal("CONT");
 
             app.send(200, i -> "{\"tenant_id\":1,\"after\":%d}".formatted(i));
             assertThat(app.verify("b").at("/tenants/1/in_wal").asLong())
-                    .isGreaterThan(accounts.at("/tenants/1/in_wal").asLong());
+                    .isGreaterThan(verified.at("/tenants/1/in_wal").asLong());
             assertThat(frozen.isAlive()).as(frozen::logText).isTrue();
             assertWhole(app, "a");
             assertWhole(app, "b");
         }
     }
 
-    /** With an interval so long, only the revocation commits. */
+    /** With this long interval, only the revocation commits. */
     @Test
-    void aTaskThatIsRevokedWithSignalsThatWaitForTheirCommitAndComesBackHasThemAll() throws Exception {
+    void aTaskRevokedWithUncommittedSignalsHasThemAllAfterItsReturn() throws Exception {
         try (Deployment app = deployment("commit.interval.ms=10000", "standby.replicas=1")) {
             configure(app);
             app.start("a");
@@ -140,7 +140,7 @@ final class CommitFaultTest {
     }
 
     @Test
-    void anInstanceWhoseThreadsFailAgainAndAgainIsNotReadyUntilTheyRunAndLosesNothing() throws Exception {
+    void anInstanceWhoseThreadsFailRepeatedlyIsNotReadyUntilTheyRunAndLosesNothing() throws Exception {
         try (Deployment app = deployment("commit.interval.ms=200")) {
             configure(app);
             TidegateProcess failing = app.launchFaulty("a", Fault.FAIL, Moment.BETWEEN_COMMIT_AND_APPEND, 2);
@@ -167,7 +167,7 @@ final class CommitFaultTest {
         }
     }
 
-    /** Empty before its HTTP server answers. */
+    /** The text of {@code /readyz}; empty until the HTTP server listens. */
     private static String readiness(TidegateProcess instance) {
         return instance.logText().contains("http_url")
                 ? Http.of(instance).get("/readyz").text()
@@ -182,9 +182,9 @@ final class CommitFaultTest {
     }
 
     private static void assertAllIsStored(Deployment app, int rounds) {
-        JsonNode accounts = app.verify("a");
+        JsonNode verified = app.verify("a");
         for (int tenant = 1; tenant <= TENANTS; tenant++) {
-            assertThat(accounts.at("/tenants/%d/in_wal".formatted(tenant)).asLong())
+            assertThat(verified.at("/tenants/%d/in_wal".formatted(tenant)).asLong())
                     .as("tenant %d", tenant)
                     .isEqualTo((long) rounds * EACH);
         }

@@ -25,8 +25,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * What can happen to the disk of a running instance under load: full, failing, gone with the power. Each test ends with the
- * check of all promises. Needs Linux and root, and strace where system calls are made to fail.
+ * Faults of the disk of a running instance under load: full, failing, without power. Each test ends with the check of all
+ * promises. Needs Linux and root, and strace for failing system calls.
  */
 @Timeout(value = 6, unit = TimeUnit.MINUTES)
 @Tag("long")
@@ -60,7 +60,7 @@ final class DiskFaultTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"", ".tidegate/streams"})
-    void aFullDiskIsAPauseAndNothingGoesToTheDeadLetters(String below, TestInfo test) throws Exception {
+    void aFullDiskPausesTheInstanceAndNothingIsDeadLettered(String below, TestInfo test) throws Exception {
         Path full = Files.createDirectories(temp.resolve("data-a").resolve(below));
         assumeThat(run("mount", "-t", "tmpfs", "-o", "size=192m", "tmpfs", full.toString()))
                 .as("mounting a small file system, which only root can")
@@ -68,7 +68,7 @@ final class DiskFaultTest {
         try (FaultScene scene = scene(test, "disk.min.free.bytes=" + (48L << 20))) {
             TidegateProcess instance = scene.startInstance("a");
             scene.awaitProgress("start");
-            // First down to a little, then to nothing.
+            // First almost full, then full.
             for (int leftMib : new int[] {16, 0}) {
                 int pauses = occurrences(instance, "paused, the disk is nearly full");
                 int resumes = occurrences(instance, "resumed, the disk has room again");
@@ -84,9 +84,9 @@ final class DiskFaultTest {
         }
     }
 
-    /** What was written and not fsynced is gone, as after a power failure; the file system's journal comes back as it is. */
+    /** Written data without an fsync is lost, as after a power failure; the file system's journal stays as it is. */
     @Test
-    void aDiskThatLosesItsPowerUnderLoadLosesNothingThatWasSaidToBeDurable(TestInfo test) throws Exception {
+    void aPowerFailureUnderLoadLosesNothingDurable(TestInfo test) throws Exception {
         Path image = temp.resolve("disk.img");
         Path disk = Files.createDirectories(temp.resolve("data-a"));
         assumeThat(run("truncate", "-s", "512M", image.toString())
@@ -116,7 +116,7 @@ final class DiskFaultTest {
 
     /** A disk that fails for a while, and one that turns read-only, while the instance runs. */
     @Test
-    void systemCallsThatFailAreTriedAgainAndNothingGoesToTheDeadLetters(TestInfo test) throws Exception {
+    void failedSystemCallsAreRetriedAndNothingIsDeadLettered(TestInfo test) throws Exception {
         try (FaultScene scene = scene(test)) {
             TidegateProcess instance = scene.startInstance("a");
             scene.awaitProgress("start");
@@ -140,7 +140,7 @@ final class DiskFaultTest {
         scene.awaitProgress("%s failed with %s for a while".formatted(calls, error));
     }
 
-    /** At the n-th such system call on the files of the WAL: in the middle of appends, seals, checkpoints. */
+    /** Kills at the n-th such system call on the files of the WAL: in the middle of appends, seals, checkpoints. */
     @Test
     void anInstanceKilledAtASystemCallOfTheWalLosesNothing(TestInfo test) throws Exception {
         try (FaultScene scene = scene(test)) {
@@ -160,8 +160,8 @@ final class DiskFaultTest {
     }
 
     /**
-     * Attaches again from time to time: strace counts the calls of each thread, on the files that were there when it attached, and
-     * an instance that has much to write soon begins other files.
+     * Attaches again from time to time: strace counts the calls of each thread on the files that existed when it attached, and a
+     * busy instance soon creates other files.
      */
     private void killAt(FaultScene scene, String point) throws Exception {
         String[] callAndCount = point.split(":", -1);
@@ -188,7 +188,7 @@ final class DiskFaultTest {
         return attached;
     }
 
-    /** Attaches; the calls that write by file are told apart by the files that are there now. */
+    /** Attaches to the instance. Calls that write are filtered by the files that exist now. */
     private Process strace(TidegateProcess instance, Path dataDir, String calls, String what) throws Exception {
         List<String> command = new ArrayList<>(List.of("strace", "-f", "-o", "/dev/null", "-e", "trace=" + calls));
         if (calls.contains("write")) {
@@ -264,7 +264,7 @@ final class DiskFaultTest {
                 out.write(mib);
             }
         } catch (IOException e) {
-            // to the last byte
+            // until the disk is full
         }
         return ballast;
     }

@@ -33,10 +33,10 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
- * Real instances with standby replicas under a known load on real brokers, what can be done to them, and how long they
- * take to go on. Whatever was done, {@link #settleAndCheck} must find that the promises hold.
+ * Real instances with standby replicas under a known load on real brokers, faults to inject, and the time to recover from
+ * them. After any faults, {@link #settleAndCheck} must find that the promises hold.
  *
- * <p>What is random follows from the seed; the moments at which processes do something do not. Not thread-safe.
+ * <p>Random choices follow from the seed; the timing of processes does not. Not thread-safe.
  */
 final class FaultScene implements AutoCloseable {
     static final int SHARDS = 4;
@@ -51,7 +51,7 @@ final class FaultScene implements AutoCloseable {
 
     private static final Duration RECOVERS_WITHIN = Duration.ofMinutes(3);
 
-    /** Of all tenants but the {@link Traffic#HOT} one. */
+    /** The rate of all tenants except the {@link Traffic#HOT} one. */
     private static final long SIGNALS_PER_SEC = 400;
 
     private final BrokerCluster cluster;
@@ -63,7 +63,7 @@ final class FaultScene implements AutoCloseable {
     private final Map<String, TidegateProcess> instances = new TreeMap<>();
     private final Map<String, String[]> settings = new TreeMap<>();
 
-    /** @param report told about each fault and how long it took to recover */
+    /** @param report receives each fault and the time to recover from it */
     private FaultScene(
             BrokerCluster cluster,
             Deployment app,
@@ -82,7 +82,7 @@ final class FaultScene implements AutoCloseable {
     /**
      * Prepares topics, configs and load; starts the load, and no instance.
      *
-     * @param settings of the instances, beside those that faults need
+     * @param settings of the instances, in addition to those that faults need
      */
     static FaultScene start(
             BrokerCluster cluster, String name, Path temp, long seed, Consumer<String> report, String... settings)
@@ -105,7 +105,7 @@ final class FaultScene implements AutoCloseable {
                 "standby.replicas=1",
                 "replication.factor=" + cluster.replicas(),
                 "session.timeout.ms=" + SESSION_MS,
-                // On a slow machine a takeover takes longer than partitions wait by default.
+                // On a slow machine a takeover takes longer than the default wait of partitions.
                 "alignment.wait.max.ms=600000",
                 "wal.segment.bytes=16384",
                 "wal.checkpoint.interval.ms=1000"));
@@ -149,7 +149,7 @@ final class FaultScene implements AutoCloseable {
         return Path.of(app.dataDir(name));
     }
 
-    /** Reports how long signals took at most since the last report. */
+    /** Reports the longest delay of a signal since the last report. */
     void reportDelay() {
         report.accept("longest delay from arrival to acceptance: %d ms".formatted(progress.takeLongestDelayMs()));
     }
@@ -158,7 +158,7 @@ final class FaultScene implements AutoCloseable {
         return List.copyOf(instances.keySet()).get(random(instances.size()));
     }
 
-    /** Starts an instance, the second time with the same settings as the first, and waits until its tasks run. */
+    /** Starts an instance and waits until its tasks run. A restart uses the same settings as the first start. */
     TidegateProcess startInstance(String name, String... more) throws Exception {
         String[] own = settings.computeIfAbsent(name, first -> more);
         TidegateProcess process = app.start(name, own);
@@ -171,12 +171,12 @@ final class FaultScene implements AutoCloseable {
         return startInstance(name, "--set", "bootstrap.servers=" + cluster.bootstrapServersByWire());
     }
 
-    /** Waits until every shard accepts what arrives from now on. */
+    /** Waits until every shard accepts signals that arrive from now on. */
     long awaitProgress(String after) throws InterruptedException {
         return awaitProgress(after, System.currentTimeMillis());
     }
 
-    /** Waits until every shard accepts what arrives from a moment on; returns how long after it that is. */
+    /** Waits until every shard accepts signals that arrived after a moment; returns how long after it that is. */
     long awaitProgress(String after, long sinceMs) throws InterruptedException {
         try {
             long ms = progress.awaitAllSince(sinceMs, RECOVERS_WITHIN);
@@ -187,30 +187,30 @@ final class FaultScene implements AutoCloseable {
         }
     }
 
-    /** kill -9; the others, if there are any, must go on without it. Then it comes back. */
+    /** Kills an instance with kill -9, and starts it again. The other instances, if any, must continue without it. */
     long killAndRestart(String name) throws Exception {
         long killedMs = System.currentTimeMillis();
         instances.remove(name).kill();
-        // Sometimes it is back before anybody noticed that it was gone.
+        // Sometimes it is back before the group has noticed.
         boolean takenOver = !instances.isEmpty() && random.nextBoolean();
         long ms = takenOver ? awaitProgress("kill -9 of " + name + ", taken over", killedMs) : 0;
         startInstance(name);
         return takenOver ? ms : awaitProgress("kill -9 of " + name + ", started again", killedMs);
     }
 
-    /** kill -9 for good. */
+    /** Kills an instance with kill -9 and does not start it again. */
     long kill(String name) throws Exception {
         long killedMs = System.currentTimeMillis();
         instances.remove(name).kill();
         return awaitProgress("kill -9 of " + name, killedMs);
     }
 
-    /** kill -9, or the end that it came to already; there is nobody to go on. */
+    /** Kills an instance with kill -9 unless it has ended already, when no other instance runs. */
     void crash(String name) throws InterruptedException {
         instances.remove(name).kill();
     }
 
-    /** SIGTERM, and time until the others go on. */
+    /** Stops an instance with SIGTERM; returns the time until the others make progress. */
     long stop(String name) throws Exception {
         long stoppedMs = System.currentTimeMillis();
         int exit = instances.remove(name).terminate();
@@ -233,7 +233,7 @@ final class FaultScene implements AutoCloseable {
         }
     }
 
-    /** SIGSTOP for longer than the session; the others must take over, and it must not disturb them afterwards. */
+    /** Freezes an instance for longer than its session. The others must take over, and it must not disturb them afterwards. */
     long pause(String name) throws Exception {
         long pausedMs = System.currentTimeMillis();
         instances.get(name).signal("STOP");
@@ -247,12 +247,12 @@ final class FaultScene implements AutoCloseable {
         return ms;
     }
 
-    /** Cuts the wire to some brokers for a while. */
+    /** Cuts the connections to some brokers for a while. */
     long cut(Duration duration, int... brokers) throws Exception {
         for (int broker : brokers) {
             cluster.wire(broker).cut();
         }
-        // The time itself is the fault.
+        // The duration is the fault.
         Thread.sleep(duration.toMillis());
         for (int broker : brokers) {
             cluster.wire(broker).heal();
@@ -260,7 +260,7 @@ final class FaultScene implements AutoCloseable {
         return awaitProgress("cut off from %d brokers for %d s".formatted(brokers.length, duration.toSeconds()));
     }
 
-    /** kill -9 of brokers, which come back after a while. */
+    /** Kills brokers with kill -9 and restarts them after a while. */
     long killBrokers(Duration downtime, int... brokers) throws Exception {
         cluster.kill(brokers);
         Thread.sleep(downtime.toMillis());
@@ -270,7 +270,7 @@ final class FaultScene implements AutoCloseable {
         return ms;
     }
 
-    /** SIGSTOP of a broker for a while. */
+    /** Freezes a broker for a while. */
     long freezeBroker(String role, int broker, Duration duration) throws Exception {
         cluster.freeze(broker);
         try {
@@ -284,8 +284,8 @@ final class FaultScene implements AutoCloseable {
     }
 
     /**
-     * Begins something while a foreign transaction has offsets of all tasks' partitions pending, which ends after so long;
-     * returns how many milliseconds after that end the other is done.
+     * Runs a step while a foreign transaction has pending offsets of all tasks' partitions, and ends the transaction after a
+     * duration. Returns the milliseconds from that end to the end of the step.
      */
     long withUnstableOffsets(Duration duration, Callable<?> step) throws Exception {
         Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
@@ -327,12 +327,12 @@ final class FaultScene implements AutoCloseable {
         }
     }
 
-    /** Poison for the configs, while they are in use. */
+    /** Writes invalid configs while instances read the topic. */
     void poisonConfigs() throws Exception {
         traffic.poisonConfigs(app.topic("configs"));
     }
 
-    /** Very many configs of tenants that send nothing; returns the last one's tenant. */
+    /** Writes very many configs of tenants that send nothing; returns the last one's tenant. */
     String floodConfigs(int updates) throws Exception {
         return traffic.floodConfigs(app.topic("configs"), updates, 1_000);
     }
@@ -345,7 +345,7 @@ final class FaultScene implements AutoCloseable {
         return cluster;
     }
 
-    /** Stops the load, waits until everything has come out, and checks all promises. */
+    /** Stops the load, waits until every signal has an outcome, and checks all promises. */
     void settleAndCheck() throws Exception {
         long signals = traffic.stop();
         long stoppedMs = System.currentTimeMillis();
@@ -364,7 +364,7 @@ final class FaultScene implements AutoCloseable {
         progress.close();
         app.close();
         try (Admin admin = cluster.admin()) {
-            // Brokers are shared with other scenes, and so is their disk.
+            // Scenes share brokers and their disk.
             var names = admin.listTopics().names().get().stream()
                     .filter(topic -> topic.startsWith(app.applicationId()))
                     .collect(Collectors.toSet());
@@ -374,7 +374,7 @@ final class FaultScene implements AutoCloseable {
         }
     }
 
-    /** The keys of WAL files by path: a file that was written again has another. */
+    /** The file keys of WAL files by path: a rewritten file has another key. */
     static Map<Path, Object> fileKeys(Path root) throws IOException {
         Map<Path, Object> keys = new TreeMap<>();
         for (Path file : ownFiles(root)) {
@@ -387,7 +387,7 @@ final class FaultScene implements AutoCloseable {
         return keys;
     }
 
-    /** The files of a data directory without Kafka Streams' own, which come and go while an instance runs. */
+    /** The files of a data directory except Kafka Streams' own, which are created and deleted while an instance runs. */
     static List<Path> ownFiles(Path root) throws IOException {
         List<Path> found = new ArrayList<>();
         Files.walkFileTree(root, new SimpleFileVisitor<>() {

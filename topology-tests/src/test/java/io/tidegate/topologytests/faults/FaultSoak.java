@@ -22,11 +22,10 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 /**
- * Faults for as long as one likes: three brokers, three instances, rounds of faults drawn from a seed, and after each
- * round the check of all promises. Run by {@code ./tidegate-faults}.
+ * Faults for any length of time: three brokers, three instances, rounds of faults drawn from a seed, and after each round the
+ * check of all promises. Run by {@code ./tidegate-faults}.
  *
- * <p>A round has topics and directories of its own and its own seed, which is printed: {@code --seed} with it plays that
- * round first.
+ * <p>Each round has its own topics, directories and seed. The seed is printed; {@code --seed} runs that round first.
  */
 @Command(
         name = "tidegate-faults",
@@ -80,7 +79,7 @@ final class FaultSoak implements Callable<Integer> {
     private final Map<String, List<Long>> recoveries = new TreeMap<>();
     private Path directory;
 
-    /** What can be done to a running application. */
+    /** The kinds of faults. */
     enum Kind {
         KILL((scene, random) -> scene.killAndRestart(scene.anyInstance())),
         STOP((scene, random) -> {
@@ -129,7 +128,7 @@ final class FaultSoak implements Callable<Integer> {
     }
 
     private interface Play {
-        /** Returns how long recovery took. */
+        /** Injects the fault; returns the recovery time. */
         long on(FaultScene scene, SplittableRandom random) throws Exception;
     }
 
@@ -185,7 +184,7 @@ final class FaultSoak implements Callable<Integer> {
         String drawn = random.nextInt(3) == 0 ? "classic" : "streams";
         String protocol = groupProtocol == null ? drawn : groupProtocol;
         boolean flushing = random.nextBoolean();
-        // From a sequence of its own, so that the faults of a seed stay what they were.
+        // From a separate sequence, so that the faults of a seed do not change.
         boolean drawnKeyed = new SplittableRandom(~roundSeed).nextInt(3) == 0;
         boolean keyed = ingressPartitioning == null ? drawnKeyed : ingressPartitioning.equals("tenant");
         say("round of seed %d: group.protocol=%s%s%s"
@@ -222,7 +221,7 @@ final class FaultSoak implements Callable<Integer> {
         Kind[] kinds = Kind.values();
         for (int i = 0; i < faults; i++) {
             Kind kind = only == null ? kinds[random.nextInt(kinds.length)] : only;
-            // The group is described by its protocol.
+            // The description of a group depends on its protocol.
             schedule.add(
                     kind == Kind.FREEZE_GROUP_COORDINATOR && protocol.equals("classic") ? Kind.FREEZE_BROKER : kind);
         }

@@ -32,15 +32,14 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * What can happen to instances, under load, with two or three of them and standby replicas. Each test ends with the check of
- * all promises.
+ * Faults of two or three instances under load, with standby replicas. Each test ends with the check of all promises.
  */
 @Timeout(value = 20, unit = TimeUnit.MINUTES)
 @Tag("long")
 final class InstanceFaultTest {
     private static final long SEED = 20_260_101;
 
-    /** As many as hit different moments; FaultSoak plays many more. */
+    /** Enough to hit different moments; FaultSoak runs many more. */
     private static final int KILLS = 3;
 
     @TempDir
@@ -74,7 +73,7 @@ final class InstanceFaultTest {
         return FaultScene.start(cluster, name, temp, SEED, hotShare, System.out::println, settings);
     }
 
-    /** RocksDB flushes all the time, so each kill also loses the task directories, as Kafka Streams wants it. */
+    /** RocksDB flushes all the time, so after each kill Kafka Streams deletes the task directories. */
     @Test
     void killsAtRandomLoseNothingAndLeaveWalFilesAlone(TestInfo test) throws Exception {
         try (FaultScene scene = scene(test, "kafka.rocksdb.config.setter=" + TinyMemtables.class.getName())) {
@@ -179,11 +178,11 @@ final class InstanceFaultTest {
         }
     }
 
-    /** As they are while the transaction of somebody who is gone is open. Tasks wait for them, and then go on. */
+    /** Offsets are unstable while the transaction of a dead producer is open. Tasks wait for them, and then continue. */
     @Test
-    void offsetsThatAreUnstableForAWhileHoldNobodyUpAfterwards(TestInfo test) throws Exception {
+    void temporarilyUnstableOffsetsDelayNoTaskAfterwards(TestInfo test) throws Exception {
         try (FaultScene scene = scene(test, "threads=" + FaultScene.TASKS)) {
-            // A task to each thread: its consumer and the task itself ask for the same offsets.
+            // One task for each thread, whose consumer and the task itself request the same offsets.
             scene.startInstance("a");
             scene.awaitProgress("start");
             scene.crash("a");
@@ -197,11 +196,11 @@ final class InstanceFaultTest {
 
     @Test
     void aTenantAtAHundredTimesItsRateChangesNobodyElsesDecisions(TestInfo test) throws Exception {
-        // 8/s are allowed, 800/s come; the others send 400/s.
+        // The limit is 8/s and the tenant sends 800/s; the others send 400/s.
         try (FaultScene scene = scene(3, test)) {
             scene.startInstance("a");
             scene.awaitProgress("start");
-            // Or the delay would be that of what waited for the start.
+            // Otherwise the delay would be that of signals that waited for the start.
             scene.awaitProgress("what had waited is read", System.currentTimeMillis() + 5_000);
             scene.progress().takeLongestDelayMs();
             scene.awaitProgress("five seconds of flood", System.currentTimeMillis() + 5_000);
@@ -211,7 +210,7 @@ final class InstanceFaultTest {
     }
 
     @Test
-    void aMillionConfigUpdatesHoldNobodyUp(TestInfo test) throws Exception {
+    void aMillionConfigUpdatesDelayNoSignals(TestInfo test) throws Exception {
         try (FaultScene scene = scene(test)) {
             TidegateProcess instance = scene.startInstance("a");
             scene.awaitProgress("start");
@@ -231,7 +230,7 @@ final class InstanceFaultTest {
         }
     }
 
-    /** One byte under and over what Tidegate takes, and up to the last byte that the broker takes. */
+    /** One byte below and above Tidegate's limit, and up to the last byte that the broker accepts. */
     @Test
     void recordsOfEverySizeEndInOnePlace() throws Exception {
         int brokerMax = 1_048_588;
@@ -255,17 +254,17 @@ final class InstanceFaultTest {
             taken += sendOfSize(app.signals(), tidegateMax - 200, 200) ? 1 : 0;
             assertThat(taken).as("records that the broker took").isBetween(13, valueBytes.size() + 1);
 
-            JsonNode accounts = app.verify("a");
+            JsonNode verified = app.verify("a");
 
-            long probes = accounts.at("/tenants/42/in").asLong();
-            long dead = accounts.at("/tenants/42/dead_lettered").asLong();
-            assertThat(accounts.at("/tenants/42/in_wal").asLong()).isEqualTo(probes - dead);
+            long probes = verified.at("/tenants/42/in").asLong();
+            long dead = verified.at("/tenants/42/dead_lettered").asLong();
+            assertThat(verified.at("/tenants/42/in_wal").asLong()).isEqualTo(probes - dead);
             assertThat(dead).isBetween(3L, (long) taken);
             assertThat(instance.logText()).doesNotContain("ERROR");
         }
     }
 
-    /** Whether the broker took it. */
+    /** Whether the broker accepted it. */
     private static boolean sendOfSize(String topic, int valueBytes, int headers) throws Exception {
         String head = "{\"tenant_id\":42,\"pad\":\"";
         String value = head + "x".repeat(valueBytes - head.length() - 2) + "\"}";

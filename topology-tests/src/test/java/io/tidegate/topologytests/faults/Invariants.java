@@ -43,14 +43,14 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What must hold after any faults: the five promises, checked over the topics and the files of all instances against the
+ * The invariants after any faults: the five promises, checked over the topics and the files of all instances against the
  * {@link Traffic} that was sent.
  *
- * <p>Conservation is checked by {@code tidegate verify}; everything else is computed here: the outcome of each signal by its
- * number; the decisions, by a replay of the pure function over {@code signals-by-tenant}, or over the accepted signals if not all
- * signals went through that topic; the quotas, by a dumb model over
- * the accepted records that knows no token bucket; the order of reading ({@link ReadOrder}); the numbers; what lies in whose directory; and that all copies of the
- * WAL are alike.
+ * <p>{@code tidegate verify} does the conservation check. The other checks are computed here: the outcome of each signal by its
+ * number in the load; the decisions, by a replay of the pure function over {@code signals-by-tenant}, or over the accepted
+ * signals if not all signals took that topic; the quotas, by a simple model over the accepted records without token buckets; the
+ * order of reading ({@link ReadOrder}); the sequence numbers; the contents of each data directory; and the equality of all copies
+ * of the WAL.
  */
 final class Invariants {
     private static final JsonMapper JSON = new JsonMapper();
@@ -63,7 +63,7 @@ final class Invariants {
     private final long signals;
     private final Map<String, TenantConfig> configs = Traffic.configs();
 
-    /** By number: the reason, or "" where it was accepted; null where nothing came out. */
+    /** By number of the signal: the reason, or "" for an accepted one; null without an outcome. */
     private final String[] outcomes;
 
     private final Map<String, List<Stored>> accepted = new TreeMap<>();
@@ -72,7 +72,7 @@ final class Invariants {
     /** One accepted signal. */
     private record Stored(long number, long timestampMs) {}
 
-    /** One copy of a tenant's WAL: how far it goes, and where its segments begin. */
+    /** One copy of a tenant's WAL: its end, and the first sequence numbers of its segments. */
     private record Copy(Path root, long end, Set<Long> cuts) {
         Set<Long> cutsBelow(long end) {
             return cuts.stream().filter(cut -> cut < end).collect(Collectors.toSet());
@@ -89,11 +89,11 @@ final class Invariants {
     /**
      * Waits until all signals have an outcome, and checks.
      *
-     * @param copies how many complete copies of each tenant's WAL there must come to be
-     * @return one line about what was there
+     * @param copies the number of complete copies of each tenant's WAL to wait for
+     * @return a summary in one line
      */
     static String check(Deployment app, Traffic traffic, long signals, int copies) throws Exception {
-        JsonNode accounts = app.verify("a");
+        JsonNode verified = app.verify("a");
         Invariants invariants = new Invariants(app, traffic, signals);
         invariants.readOutcomes();
         invariants.everySignalHasOneOutcome();
@@ -106,15 +106,15 @@ final class Invariants {
         List<String> below = invariants.readOrder.check(invariants.configs);
         invariants.directoriesHoldTheirOwn();
         invariants.awaitCopies(copies);
-        return invariants.summary(accounts, below);
+        return invariants.summary(verified, below);
     }
 
-    private String summary(JsonNode accounts, List<String> below) {
+    private String summary(JsonNode verified, List<String> below) {
         Map<String, Long> byReason = Arrays.stream(outcomes)
                 .collect(Collectors.groupingBy(
                         outcome -> outcome.isEmpty() ? "accepted" : outcome, TreeMap::new, Collectors.counting()));
         return "%d signals of %d tenants: %s; nothing rejected of the tenants below their rates: %s"
-                .formatted(signals, accounts.get("tenants").size(), byReason, below);
+                .formatted(signals, verified.get("tenants").size(), byReason, below);
     }
 
     private void readOutcomes() {
@@ -136,9 +136,9 @@ final class Invariants {
         });
         read(app.topic("dead-letter"), record -> {
             Traffic.Signal signal = outcome(record, header(record, "tidegate.reason"));
-            assertThat(signal.fate())
+            assertThat(signal.expected())
                     .as("signal %d went to dead letter: %s", signal.number(), header(record, "tidegate.message"))
-                    .isEqualTo(Traffic.Fate.DEAD);
+                    .isEqualTo(Traffic.Expectation.DEAD);
         });
     }
 
@@ -159,7 +159,7 @@ final class Invariants {
         for (int number = 0; number < outcomes.length; number++) {
             String outcome = outcomes[number];
             assertThat(outcome).as("the outcome of signal %d", number).isNotNull();
-            switch (traffic.signal(number).fate()) {
+            switch (traffic.signal(number).expected()) {
                 case UNKNOWN -> assertThat(outcome).isEqualTo("tenant_unknown");
                 case DEAD -> assertThat(outcome).isIn("malformed", "tenant_invalid", "tenant_missing");
                 case JUDGED -> assertThat(outcome).isNotEqualTo("storage_limit");
@@ -168,7 +168,7 @@ final class Invariants {
         }
     }
 
-    /** What one instance that nothing happened to decides over the same signals in the same order. */
+    /** Compares with the decisions of one undisturbed instance on the same signals in the same order. */
     private void decisionsAreThoseOfTheModel() {
         Admission admission = new Admission(null);
         SignalParser parser = new SignalParser();
@@ -179,7 +179,7 @@ final class Invariants {
                 String number = TidegateHeaders.text(new RecordHeaders(routed.headers()), Traffic.NUMBER);
                 Traffic.Signal signal = traffic.signal(Long.parseLong(number));
                 TenantConfig config = configs.get(signal.tenant());
-                if (signal.fate() != Traffic.Fate.JUDGED || config == null) {
+                if (signal.expected() != Traffic.Expectation.JUDGED || config == null) {
                     continue;
                 }
                 var usage = usages.computeIfAbsent(signal.tenant(), id -> TenantUsage.fresh(1, 2));
@@ -203,7 +203,7 @@ final class Invariants {
     }
 
     /**
-     * In which order signals from two topics were decided is in no log. A rejection changes no state, so the accepted signals
+     * No log has the order in which signals from two topics were decided. A rejection changes no state, so the accepted signals
      * alone, in the order of their sequence numbers, must pass.
      */
     private void acceptedPassTheModelInTheirOrder() {
@@ -215,7 +215,7 @@ final class Invariants {
             for (Stored stored : all) {
                 Traffic.Signal signal = traffic.signal(stored.number());
                 TenantConfig config = configs.get(tenant);
-                if (signal.fate() == Traffic.Fate.JUDGED && config != null) {
+                if (signal.expected() == Traffic.Expectation.JUDGED && config != null) {
                     byte[] value = signal.value();
                     var parsed = ((Parsed) parser.parse(value)).signal();
                     var decision = admission.admit(config, usage, parsed, value.length, stored.timestampMs());
@@ -257,8 +257,8 @@ final class Invariants {
     }
 
     /**
-     * No interval of record time holds more than burst + rate × its length, and none that begins with the earliest signal
-     * more than one second of tokens + rate × its length; in whatever order the signals were read.
+     * No interval of record time contains more than burst + rate × its length, and none that begins with the earliest signal
+     * contains more than one second of tokens + rate × its length, in whatever order the signals were read.
      */
     private static void rateHolds(String tenant, long rate, long burst, List<Stored> stored) {
         long[] timesMs = stored.stream().mapToLong(Stored::timestampMs).sorted().toArray();
@@ -310,7 +310,7 @@ final class Invariants {
         return entities;
     }
 
-    /** Those that were named within the ttl, at every signal; and idle ones make room, so that in all there are more. */
+    /** At every signal, the entities named within the ttl are within the limit. Idle ones make room, so the total is larger. */
     private void idleEntitiesHold(String tenant, TenantConfig config, List<Stored> stored) throws IOException {
         Map<String, Long> lastNamedMs = new HashMap<>();
         long clockMs = 0;
@@ -340,7 +340,7 @@ final class Invariants {
         }
     }
 
-    /** Every copy of a WAL is a beginning of what was accepted, and nobody else has a directory. */
+    /** Every copy of a WAL is a prefix of the accepted signals, and no other tenant has a directory. */
     private void directoriesHoldTheirOwn() throws IOException {
         Map<TenantId, List<Copy>> copies = new HashMap<>();
         for (Path root : app.dataDirs()) {

@@ -20,8 +20,8 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * What can happen to brokers and to the network, with three brokers, three copies of everything and two instances under
- * load. Each test ends with the check of all promises.
+ * Faults of brokers and of the network, with three brokers, three copies of everything and two instances under load. Each test
+ * ends with the check of all promises.
  */
 @Timeout(value = 6, unit = TimeUnit.MINUTES)
 @Tag("long")
@@ -57,7 +57,7 @@ final class QuorumFaultTest {
 
     /** The outage of two is longer than a transaction may last. */
     @Test
-    void everyBrokerKilledInTurnAndThenTwoAtOnceIsOnlyAPause(TestInfo test) throws Exception {
+    void killingEveryBrokerInTurnAndThenTwoAtOnceIsOnlyAPause(TestInfo test) throws Exception {
         try (FaultScene scene = scene(test)) {
             scene.startInstance("a");
             scene.startInstance("b");
@@ -83,7 +83,7 @@ final class QuorumFaultTest {
         }
     }
 
-    /** One broker is down that alone has a partition; its signals wait there, and all others are read. */
+    /** The only broker with a partition is down: signals in the partition wait, and those in all others are read. */
     @Test
     void aPartitionWithoutALeaderHoldsUpTheOthersForTheLongestWaitOnly() throws Exception {
         Duration outage = Duration.ofMinutes(5);

@@ -11,11 +11,11 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * The check that faults reject nothing because of the order in which partitions are read: all signals of each tenant with a rate
- * and no other limit, sorted by time, are put through a plain token bucket.
+ * Checks that, despite faults, the order in which partitions are read rejects nothing: a plain token bucket reads all signals of
+ * each tenant with a rate and no other limit, sorted by time.
  *
- * <p>If all pass there, none may have been rejected. Otherwise the tenant must have got 99 % of what passes, or 90 % if its burst
- * is below 10. Not thread-safe.
+ * <p>If all pass there, none may have been rejected. Otherwise at least 99 % of the number that passes there must have been
+ * accepted, or 90 % if the burst is below 10. Not thread-safe.
  */
 final class ReadOrder {
     private static final long TOKEN = 1_000;
@@ -25,7 +25,7 @@ final class ReadOrder {
 
     private record Judged(long timestampMs, String reason) {}
 
-    /** @param reason why the signal was rejected; "" if it was accepted */
+    /** @param reason of the rejection; "" for an accepted signal */
     void outcome(String tenant, long timestampMs, String reason) {
         signals.computeIfAbsent(tenant, id -> new ArrayList<>()).add(new Judged(timestampMs, reason));
     }
@@ -48,7 +48,7 @@ final class ReadOrder {
                 below.add("%s (%d)".formatted(tenant, judged.size()));
             } else {
                 long percent = config.burst() < SMALL_BURST ? 90 : 99;
-                // A handful may differ: the tokens of a new bucket depend on the signal that it sees first.
+                // A few may differ: the tokens of a new bucket depend on its first signal.
                 assertThat(judged.size() - rejected.size() + 2L)
                         .as("accepted of tenant %s, and %d in the order of time", tenant, inOrder)
                         .isGreaterThanOrEqualTo(inOrder * percent / 100);

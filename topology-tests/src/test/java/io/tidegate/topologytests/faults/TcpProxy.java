@@ -21,9 +21,8 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.apache.kafka.common.protocol.ApiKeys;
 
 /**
- * A wire from Kafka clients to one port that can be cut: while it is cut, connections stay open and nothing comes
- * through, as where a network drops packets. Or something is done at the moment of a certain request. Works without
- * privileges.
+ * A TCP proxy from Kafka clients to one port. While it is cut, connections stay open and no bytes pass, as in a network that
+ * drops packets. It can also run an action at a certain request. Works without privileges.
  */
 public final class TcpProxy implements Closeable {
     private static final int BUFFER_BYTES = 64 * 1024;
@@ -33,7 +32,7 @@ public final class TcpProxy implements Closeable {
     private final Set<Socket> sockets = ConcurrentHashMap.newKeySet();
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition changed = lock.newCondition();
-    private final AtomicReference<Ambush> ambush = new AtomicReference<>();
+    private final AtomicReference<Interception> interception = new AtomicReference<>();
     private boolean cut;
     private boolean closed;
 
@@ -42,7 +41,7 @@ public final class TcpProxy implements Closeable {
         this.target = target;
     }
 
-    /** Listens on one port of loopback and connects to another. */
+    /** Listens on one loopback port and connects to another. */
     public static TcpProxy start(int port, int target) throws IOException {
         ServerSocket server = new ServerSocket();
         server.setReuseAddress(true);
@@ -60,12 +59,12 @@ public final class TcpProxy implements Closeable {
         set(false);
     }
 
-    /** Does something once, when the next request of a kind is here and before it goes on to the broker. */
+    /** Runs an action once, when the next request of a kind has arrived and before it is sent to the broker. */
     void beforeNext(ApiKeys request, Runnable action) {
-        ambush.set(new Ambush(request, action));
+        interception.set(new Interception(request, action));
     }
 
-    private record Ambush(ApiKeys request, Runnable action) {}
+    private record Interception(ApiKeys request, Runnable action) {}
 
     private void set(boolean cutNow) {
         lock.lock();
@@ -110,13 +109,13 @@ public final class TcpProxy implements Closeable {
                 out.write(buffer, 0, n);
             }
         } catch (IOException e) {
-            // one side is gone, so the other goes too
+            // one side is closed, so close the other one
         }
         drop(from);
         drop(to);
     }
 
-    /** Kafka's requests: their length, a number for their kind, and the rest. */
+    /** Forwards Kafka's requests: their length, the id of their kind, and the rest. */
     private void pumpRequests(Socket client, Socket broker) {
         try {
             var in = new DataInputStream(new BufferedInputStream(client.getInputStream(), BUFFER_BYTES));
@@ -126,10 +125,10 @@ public final class TcpProxy implements Closeable {
                 byte[] request = new byte[length];
                 in.readFully(request);
                 awaitWhole();
-                Ambush waiting = ambush.get();
+                Interception waiting = interception.get();
                 if (waiting != null
                         && waiting.request().id == ByteBuffer.wrap(request).getShort()
-                        && ambush.compareAndSet(waiting, null)) {
+                        && interception.compareAndSet(waiting, null)) {
                     waiting.action().run();
                 }
                 out.writeInt(length);
@@ -137,7 +136,7 @@ public final class TcpProxy implements Closeable {
                 out.flush();
             }
         } catch (IOException e) {
-            // one side is gone, so the other goes too
+            // one side is closed, so close the other one
         }
         drop(client);
         drop(broker);
@@ -159,7 +158,7 @@ public final class TcpProxy implements Closeable {
         try {
             socket.close();
         } catch (IOException e) {
-            // nothing is left to do with it
+            // nothing else to release
         }
     }
 
@@ -173,7 +172,7 @@ public final class TcpProxy implements Closeable {
                     try {
                         work.run();
                     } catch (IOException e) {
-                        // closed
+                        // the socket was closed
                     }
                 },
                 "proxy-" + target + "-" + what);

@@ -22,19 +22,19 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A load whose every signal is known: the n-th is a function of the seed and of n. Many tenants, with each quota in play,
- * strangers, and records that are no signals.
+ * A load of known signals: the n-th is a function of the seed and of n. It has many tenants, exercises each quota, and contains
+ * unknown tenants and invalid records.
  *
- * <p>The number travels in a header, so that the check can tell which signal a record is without reading its value.
+ * <p>A header carries the number, so that the check can identify a signal without reading its value.
  */
 final class Traffic implements AutoCloseable {
     static final String NUMBER = "number";
 
-    /** What a signal must come to, whatever the order. */
-    enum Fate {
-        /** Accepted or rejected, as the model says. */
+    /** The expected outcome of a signal, whatever the order. */
+    enum Expectation {
+        /** Accepted or rejected, according to the model. */
         JUDGED,
-        /** As JUDGED, but storage is in play, which follows from when segments are reported. */
+        /** Like JUDGED, but also limited by storage, which depends on when segments are reported. */
         JUDGED_WITH_STORAGE,
         UNKNOWN,
         DEAD
@@ -42,12 +42,12 @@ final class Traffic implements AutoCloseable {
 
     /** One signal. */
     @SuppressWarnings("ArrayRecordComponent") // bytes that are sent; records are not compared
-    record Signal(long number, String tenant, Fate fate, byte @Nullable [] value) {}
+    record Signal(long number, String tenant, Expectation expected, byte @Nullable [] value) {}
 
     static final String HOT = "22";
     static final String STORAGE_LIMITED = "40";
 
-    /** Tenants that stay below their limits: each sends one of {@link #STEADY_EVERY} signals, at equal intervals. */
+    /** Tenants below their limits: each sends one of {@link #STEADY_EVERY} signals, at equal intervals. */
     private static final String[] STEADY = {"60", "61"};
 
     /** With 400 signals a second, each sends 10/s: 91 % of its limit. */
@@ -60,7 +60,7 @@ final class Traffic implements AutoCloseable {
     };
     private static final String[] UNKNOWN = {"90", "18446744073709551615"};
 
-    /** Records that no tenant can be charged with; each goes to the dead-letter topic. */
+    /** Records without a valid tenant; each goes to the dead-letter topic. */
     private static final String[] DEAD = {
         "not JSON",
         "[1]",
@@ -75,7 +75,7 @@ final class Traffic implements AutoCloseable {
         "{\"tenant_id\":1.5}"
     };
 
-    /** Of ten signals, the first five are of tenants without limits, and four of those with. */
+    /** Of 40 random signals, 20 are of tenants without limits, 16 with limits, 2 with limited storage; 1 is unknown, 1 invalid. */
     private static final int SHARES = 40;
 
     private static final long BEHIND_MAX_NANOS = Duration.ofSeconds(1).toNanos();
@@ -95,8 +95,8 @@ final class Traffic implements AutoCloseable {
     /**
      * Prepares a load.
      *
-     * @param hotShare of so many signals all but one are the {@link #HOT} tenant's; 1: it has no special part
-     * @param keyed half of the signals are written to their tenant's partition, and the others anywhere
+     * @param hotShare of this number of signals, all but one are the {@link #HOT} tenant's; 1 for no special part
+     * @param keyed whether half of the signals are written to their tenant's partition, and the others anywhere
      */
     Traffic(String bootstrapServers, String topic, int partitions, long seed, int hotShare, boolean keyed) {
         this.keyed = keyed;
@@ -107,7 +107,7 @@ final class Traffic implements AutoCloseable {
         this.hotShare = hotShare;
     }
 
-    /** The configs that hold for the whole run, by tenant. */
+    /** The configs during the whole run, by tenant. */
     static Map<String, TenantConfig> configs() {
         Map<String, TenantConfig> configs = new LinkedHashMap<>();
         for (int i = 0; i < UNLIMITED; i++) {
@@ -164,7 +164,7 @@ final class Traffic implements AutoCloseable {
         byte[] dead = kind < DEAD.length
                 ? DEAD[kind].getBytes(StandardCharsets.UTF_8)
                 : kind == DEAD.length ? null : new byte[] {'"', (byte) 0xc3, '"'};
-        return new Signal(number, "?", Fate.DEAD, dead);
+        return new Signal(number, "?", Expectation.DEAD, dead);
     }
 
     private static Signal signal(SplittableRandom random, long number, String tenant) {
@@ -182,21 +182,21 @@ final class Traffic implements AutoCloseable {
         }
         byte[] value = json.append("\"}").toString().getBytes(StandardCharsets.UTF_8);
         if (tenantMissing) {
-            return new Signal(number, "?", Fate.DEAD, value);
+            return new Signal(number, "?", Expectation.DEAD, value);
         }
-        Fate fate = tenant.equals(STORAGE_LIMITED)
-                ? Fate.JUDGED_WITH_STORAGE
-                : tenant.equals(UNKNOWN[0]) || tenant.equals(UNKNOWN[1]) ? Fate.UNKNOWN : Fate.JUDGED;
-        return new Signal(number, tenant, fate, value);
+        Expectation expected = tenant.equals(STORAGE_LIMITED)
+                ? Expectation.JUDGED_WITH_STORAGE
+                : tenant.equals(UNKNOWN[0]) || tenant.equals(UNKNOWN[1]) ? Expectation.UNKNOWN : Expectation.JUDGED;
+        return new Signal(number, tenant, expected, value);
     }
 
-    /** Writes the configs; before the instances start, so that they hold from the first signal on. */
+    /** Writes the configs. Call it before the instances start, so that they apply to the first signal. */
     void writeConfigs(String configTopic) throws Exception {
         List<ProducerRecord<byte[], byte[]>> records = new ArrayList<>();
         for (TenantConfig config : configs().values()) {
             records.add(new ProducerRecord<>(configTopic, config.tenantId().key(), TenantConfigJson.write(config)));
         }
-        // Poison before the start: changes nothing.
+        // Invalid records before the start change nothing.
         byte[] poison = {'{'};
         records.add(new ProducerRecord<>(configTopic, TenantId.of(1).key(), poison));
         records.add(new ProducerRecord<>(configTopic, "../7".getBytes(StandardCharsets.UTF_8), poison));
@@ -207,7 +207,7 @@ final class Traffic implements AutoCloseable {
         }
     }
 
-    /** Writes what is no config, over good ones too; nothing may change by it. */
+    /** Writes records that are not configs, also under the keys of valid ones. They must change nothing. */
     void poisonConfigs(String configTopic) throws Exception {
         String[] poison = {
             "{", "[]", "{\"tenant_id\":9}", "{\"tenant_id\":20,\"max_signals_per_sec\":-1}", "{\"tenant_id\":20"
@@ -245,7 +245,7 @@ final class Traffic implements AutoCloseable {
         return tenant;
     }
 
-    /** Sends in the background until {@link #stop}; waits for brokers as long as it takes. */
+    /** Sends in the background until {@link #stop}; waits for brokers indefinitely. */
     void start(long perSec) {
         thread = new Thread(() -> send(perSec), "traffic");
         thread.setDaemon(true);
@@ -271,7 +271,7 @@ final class Traffic implements AutoCloseable {
     private void send(KafkaProducer<byte[], byte[]> producer, Signal signal) {
         SplittableRandom random = new SplittableRandom(~seed + signal.number());
         int partition = random.nextInt(partitions);
-        if (keyed && signal.fate() != Fate.DEAD && random.nextBoolean()) {
+        if (keyed && signal.expected() != Expectation.DEAD && random.nextBoolean()) {
             partition = TenantPartitions.of(TenantId.parse(signal.tenant()), partitions);
         }
         ProducerRecord<byte[], byte[]> record = new ProducerRecord<>(topic, partition, null, signal.value());
@@ -303,7 +303,7 @@ final class Traffic implements AutoCloseable {
         return acknowledged.get();
     }
 
-    /** Stops, waits until every signal is acknowledged, and returns how many there were: 0 to n - 1. */
+    /** Stops, waits until every signal is acknowledged, and returns their number n: the signals are 0 to n - 1. */
     long stop() throws InterruptedException {
         stopping = true;
         if (thread != null) {

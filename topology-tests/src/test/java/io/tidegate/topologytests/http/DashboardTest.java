@@ -44,7 +44,7 @@ import org.junit.jupiter.api.TestMethodOrder;
 import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The dashboard in a real browser, on a real instance; where Chromium and Node are installed. Writes screenshots. */
+/** The dashboard in a real browser on a real instance, if Chromium and Node are installed. Writes screenshots. */
 @EnabledIf("browserIsThere")
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 @Tag("long")
@@ -234,7 +234,7 @@ final class DashboardTest {
         assertThat(http.get("/v1/tenants/8").json().at("/config/external_ids")).isEmpty();
     }
 
-    /** A change that is made before the config is there would clear every limit that the form does not show yet. */
+    /** A change before the config is loaded would clear every limit that the form does not show yet. */
     @Test
     void theFormWaitsForTheConfig() {
         put("85", "{\"label\":\"Slow\",\"max_entities\":7}");
@@ -304,17 +304,17 @@ final class DashboardTest {
     }
 
     @Test
-    void aRejectionAppearsAndWhatItSaysIsInert() {
+    void aRejectionAppearsAndItsContentIsInert() {
         show(page, "#/rejections?tenant=3");
         awaitText("#tail-state", "live");
         String signal = "{\"tenant_id\":3,\"item\":%s,\"user\":\"u\"}".formatted(quoted(HOSTILE));
-        // The stream begins at the end of the topic once its reader knows where that is; so more than one is sent.
+        // The stream starts at the end of the topic once its reader knows the end, so one signal may not be enough.
         for (int tries = 0; tries < 60 && page.locator("#tail li").count() == 0; tries++) {
             deployment.sendQuietly(signal);
             page.waitForTimeout(500);
         }
         awaitText("#tail li", "entity limit");
-        // One slow moment of a shared machine must not decide: the fastest of some is the page's own delay.
+        // A shared machine may be slow for a moment: the fastest of several signals is the page's own delay.
         long fastestMs = Long.MAX_VALUE;
         for (int tries = 0; tries < 10 && fastestMs > SHOWN_WITHIN_MS; tries++) {
             int shown = page.locator("#tail li").count();
@@ -339,7 +339,7 @@ final class DashboardTest {
     }
 
     @Test
-    void everyPageSaysThatTheConnectionIsLostAndRecoversByItself() {
+    void everyPageReportsALostConnectionAndRecovers() {
         show(page, "#/");
         awaitText("#cluster", "running");
         show(page, "#/rejections");
@@ -428,10 +428,10 @@ final class DashboardTest {
     }
 
     @Test
-    void rejectionsOfThePastAreFoundByTenantReasonTextAndTime() throws Exception {
+    void pastRejectionsAreFoundByTenantReasonTextAndTime() throws Exception {
         put("82", "{\"label\":\"Searched\",\"max_entities\":1}");
         deployment.send(60, i -> "{\"tenant_id\":82,\"item\":\"teapot-%d\"}".formatted(i));
-        // Usage is told before the commit that lets readers see the rejections.
+        // Usage is reported before the commit that makes the rejections visible.
         TidegateProcess.await(
                 Duration.ofMillis((long) WITHIN_MS),
                 "rejections that can be read",
@@ -538,7 +538,7 @@ final class DashboardTest {
     }
 
     @Test
-    void whatIsOpenedAndEditedFitsTheWidth() {
+    void openedAndEditedPartsFitTheWidth() {
         for (int width : new int[] {1280, 390, 320}) {
             try (var context = open(width, 900, ColorScheme.LIGHT).context()) {
                 Page shown = context.pages().get(0);
@@ -579,7 +579,7 @@ final class DashboardTest {
     }
 
     @Test
-    void aTenantIsBlockedAndLetInAgain() {
+    void aTenantIsBlockedAndUnblocked() {
         put("6", "{\"label\":\"Blocked\"}");
         show(page, "#/tenant/6");
         awaitText("h1", "Blocked");
@@ -595,7 +595,7 @@ final class DashboardTest {
     }
 
     @Test
-    void whatWasRejectedIsSentAgainAfterSayingWhatWillBe() throws Exception {
+    void rejectionsAreReplayedAfterAPreview() throws Exception {
         put("7", "{\"label\":\"Replayed\",\"max_entities\":1}");
         deployment.send(3, i -> "{\"tenant_id\":7,\"item\":\"a%d\"}".formatted(i));
         awaitRejected("7", 2);
@@ -612,12 +612,12 @@ final class DashboardTest {
     }
 
     @Test
-    void aPruneSaysWhatWouldGoAndThenItGoes() throws Exception {
+    void aPruneShowsAPreviewAndThenRemovesTheSegments() throws Exception {
         put("8", "{\"label\":\"Pruned\"}");
         String filling = "x".repeat(200);
         deployment.send(400, i -> "{\"tenant_id\":8,\"item\":\"a%d\",\"note\":\"%s\"}".formatted(i, filling));
         awaitUsage("8", usage -> usage.at("/storage/sealed_segments").asLong() >= 2);
-        // The plan is made from the reports, which come after the accounts.
+        // The preview uses the reports of segments, which follow the usage.
         String dryRun = "{\"below_seq\":400,\"dry_run\":true}";
         Supplier<Http.Answer> plan = () -> http.send("POST", "/v1/tenants/8/prune", dryRun);
         TidegateProcess.await(
@@ -642,7 +642,7 @@ final class DashboardTest {
         String token = "admin-0123456789abcdef";
         Path tokens = Files.writeString(temp.resolve("tokens"), "ops admin " + token + "\n");
         Files.setPosixFilePermissions(tokens, PosixFilePermissions.fromString("rw-------"));
-        // The page is opened as soon as the instance listens, long before it has anything to say.
+        // Opens the page as soon as the instance listens, long before it has data to show.
         try (TidegateProcess guarded = deployment.launch("b", "--set", "http.tokens.file=" + tokens)) {
             TidegateProcess.await(
                     Duration.ofMillis((long) WITHIN_MS),
@@ -663,7 +663,7 @@ final class DashboardTest {
         }
     }
 
-    /** Last, because the other tests look for their tenants in the first rows. */
+    /** Runs last, because the other tests look for their tenants in the first rows. */
     @Test
     @Order(Integer.MAX_VALUE)
     void tenThousandTenantsAreAFewRows() throws Exception {

@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Any of several instances answers for any tenant, rightly or not at all. */
+/** Any of several instances answers for any tenant, correctly or not at all. */
 @Tag("long")
 final class HttpClusterTest {
     private static final int TENANTS = 12;
@@ -30,7 +30,7 @@ final class HttpClusterTest {
         try (EmbeddedBroker broker = EmbeddedBroker.start(
                         temp.resolve("broker"), 0, Map.of("group.streams.session.timeout.ms", "3000"));
                 Deployment deployment = new Deployment(broker.bootstrapServers(), "cluster", temp)) {
-            // Two threads: of such an instance Kafka Streams itself knows only half the partitions.
+            // Two threads: Kafka Streams itself then knows only half the partitions of such an instance.
             Http a = Http.of(deployment.start("a", "--set", "threads=2", "--set", "shards=8", "--set", "instance=a"));
             TidegateProcess second =
                     deployment.start("b", "--set", "threads=2", "--set", "shards=8", "--set", "instance=b");
@@ -44,7 +44,7 @@ final class HttpClusterTest {
             for (Http http : new Http[] {a, b}) {
                 TidegateProcess.await(WITHIN, "10 signals of each tenant", () -> "", () -> accepted(http, 10));
             }
-            // b set nothing, and shows what a was told.
+            // b changed nothing and returns the changes made through a.
             assertThat(b.get("/v1/tenants/7").header("ETag"))
                     .isEqualTo(a.get("/v1/tenants/7").header("ETag"));
             TidegateProcess.await(
@@ -86,7 +86,8 @@ final class HttpClusterTest {
             assertThat(whole).as("a list after %d rejections", rejected).isTrue();
             assertThat(accepted(a, 10)).isTrue();
 
-            // Cut off, nobody can know who decides by now; then it is known again.
+            // Without brokers, an instance cannot know the current owners. It knows them again once the brokers are
+            // back.
             TidegateProcess.signal(broker.pid(), "STOP");
             TidegateProcess.await(WITHIN, "no answer without brokers", () -> "", () -> usageOfTenant1(a) == 503);
             assertThat(a.get("/readyz").status()).isEqualTo(503);

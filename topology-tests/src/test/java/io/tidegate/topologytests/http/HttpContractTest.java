@@ -29,8 +29,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * The API is what {@code openapi.yaml} says: each answer that it documents is provoked on a real instance and has the form
- * that it documents, and no answer is another one.
+ * The API matches {@code openapi.yaml}: the test provokes each documented answer on a real instance and checks its form, and no
+ * answer is undocumented.
  */
 final class HttpContractTest {
     private static final String ADMIN = "admin-0123456789abcdef";
@@ -39,7 +39,7 @@ final class HttpContractTest {
     private static final String ADMIN_OF_42 = "tenant-admin-0123456789abcdef";
     private static final String LARGE = "{\"label\":\"" + "x".repeat(70_000) + "\"}";
 
-    /** What cannot be provoked by a request alone; other tests do. 503, 409: a state of the cluster; 408: waits 10 s. */
+    /** Statuses that a request alone cannot provoke, tested elsewhere. 503, 409: a state of the cluster; 408: waits 10 s. */
     private static final Set<String> ELSEWHERE = Set.of("503", "409", "408");
 
     @TempDir
@@ -147,7 +147,7 @@ final class HttpContractTest {
 
         plans(admin, reader, acme);
 
-        // What rejects a kind of path or parameter, on each path that has it.
+        // Inputs that a kind of path or parameter rejects, on each path that has it.
         Map<String, String> gets = Map.of(
                 "/v1/history",
                 "/v1/history?tenant=42",
@@ -255,7 +255,7 @@ final class HttpContractTest {
         expect(200, "DELETE", template, admin.send("DELETE", path, null));
     }
 
-    /** The plan pro, which was created and changed once; it ends as it was. */
+    /** The plan pro, which was created and changed once; its config is the same at the end. */
     private void planHistory(Http admin, Http reader, Http acme, String etagBefore) throws Exception {
         String history = "/v1/plans/{name}/history";
         Answer changes = reader.get("/v1/plans/pro/history");
@@ -280,7 +280,7 @@ final class HttpContractTest {
         expect(200, "PATCH", "/v1/plans/{name}", admin.send("PATCH", "/v1/plans/pro", "{\"max_items\":1}"));
     }
 
-    /** What a tenant on the plan pro changes itself. */
+    /** Changes that a tenant on the plan pro makes itself. */
     private void selfService(Http admin) throws Exception {
         String tenant = "/v1/tenants/{id}";
         Http own = http.as(ADMIN_OF_42);
@@ -317,7 +317,7 @@ final class HttpContractTest {
         expect(200, "PATCH", tenant, own.send("PATCH", "/v1/tenants/42", "{\"max_items\":null}"));
     }
 
-    /** What is asked of a tenant beyond its config, from its first signal to its end. */
+    /** The operations on a tenant besides its config, from its first signal to its end. */
     private void commands(Http admin, Http acme) throws Exception {
         Map<String, String> posts = Map.of(
                 "/v1/tenants/{id}/block", "{\"until\":\"2099-01-01T00:00:00Z\"}",
@@ -427,7 +427,7 @@ final class HttpContractTest {
         expect(400, "GET", reason, http.get("/v1/reasons/rate_limited?x=1"));
     }
 
-    /** Other tests check the body; here is only who may read it. */
+    /** Checks only the permission to read; other tests check the body. */
     private void metrics(Http reader, Http acme) {
         Answer answer = reader.get("/metrics");
         if (answer.status() == 404) {
@@ -494,7 +494,7 @@ final class HttpContractTest {
         return found;
     }
 
-    /** The part of JSON Schema that the document uses. */
+    /** Implements the part of JSON Schema that the document uses. */
     private void checkForm(String what, JsonNode schemaOrRef, JsonNode value) {
         JsonNode schema = resolved(schemaOrRef);
         schema.path("allOf").forEach(part -> checkForm(what, part, value));
@@ -617,14 +617,14 @@ final class HttpContractTest {
     }
 
     @Test
-    void aThousandStreamsThatNobodyReadsKeepNobodyWaiting() throws Exception {
+    void aThousandUnreadStreamsDelayNoOtherRequest() throws Exception {
         Http admin = http.as(ADMIN);
         assertThat(admin.send("PUT", "/v1/tenants/51", "{\"max_signals_per_sec\":0}")
                         .status())
                 .isEqualTo(200);
         List<Socket> streams = new ArrayList<>();
         try {
-            // Some may be left of tests before: whose client is gone is noticed at the next write.
+            // Streams of earlier tests may be left: the server notices a closed connection at its next write.
             String status = "HTTP/1.1 200";
             while (streams.size() <= STREAMS_MAX && status.equals("HTTP/1.1 200")) {
                 status = openStream(streams);
@@ -652,7 +652,7 @@ final class HttpContractTest {
             }
             assertThat(admin.send("PUT", "/v1/tenants/51", "{}").status()).isEqualTo(200);
 
-            // Two million events were not worth it, and the reader is told.
+            // The server skipped some of the two million events, and reports this to the reader.
             var lines = new java.io.BufferedReader(new java.io.InputStreamReader(
                     streams.get(0).getInputStream(), java.nio.charset.StandardCharsets.UTF_8));
             String line = lines.readLine();
@@ -665,7 +665,7 @@ final class HttpContractTest {
                 stream.close();
             }
         }
-        // A place is free when a write to who is gone has failed.
+        // A place becomes free when a write to a closed connection has failed.
         assertThat(admin.send("PUT", "/v1/tenants/51", "{\"max_signals_per_sec\":0}")
                         .status())
                 .isEqualTo(200);
@@ -692,7 +692,7 @@ final class HttpContractTest {
         }
     }
 
-    /** Opens one and reads its status alone. */
+    /** Opens a stream and reads only its status line. */
     private static String openStream(List<Socket> into) throws IOException {
         URI uri = URI.create(http.url);
         Socket socket = new Socket(uri.getHost(), uri.getPort());
@@ -708,7 +708,7 @@ final class HttpContractTest {
     }
 
     @Test
-    void aRejectionIsInTheStreamOfWhoMaySeeIt() throws Exception {
+    void aRejectionReachesTheStreamsThatMayShowIt() throws Exception {
         Http admin = http.as(ADMIN);
         assertThat(admin.send("PUT", "/v1/tenants/50", "{\"max_signals_per_sec\":0}")
                         .status())

@@ -24,8 +24,8 @@ import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.common.TopicPartition;
 
 /**
- * One broker, or three that are one quorum with three copies of everything, each killable, freezable and reachable by a
- * wire that can be cut. Not thread-safe.
+ * One broker, or a quorum of three with three copies of everything. Each can be killed and frozen, and its connections can be
+ * cut. Not thread-safe.
  */
 public final class BrokerCluster implements AutoCloseable {
     private static final Duration COMPLETE_WITHIN = Duration.ofSeconds(90);
@@ -111,7 +111,7 @@ public final class BrokerCluster implements AutoCloseable {
         return brokers.stream().map(EmbeddedBroker::bootstrapServers).collect(Collectors.joining(","));
     }
 
-    /** For an instance whose connections are to be cut. */
+    /** The addresses for an instance whose connections will be cut. */
     public String bootstrapServersByWire() {
         return wirePorts.stream().map(port -> "127.0.0.1:" + port).collect(Collectors.joining(","));
     }
@@ -126,7 +126,7 @@ public final class BrokerCluster implements AutoCloseable {
         }
     }
 
-    /** Starts killed brokers again, at the same time: alone they might have no quorum. */
+    /** Starts killed brokers again, all at the same time: alone they might have no quorum. */
     public void restart(int... which) throws Exception {
         List<Callable<Void>> starts = new ArrayList<>();
         for (int broker : which) {
@@ -183,7 +183,7 @@ public final class BrokerCluster implements AutoCloseable {
         }
     }
 
-    /** Waits until every partition has all its copies in step again. */
+    /** Waits until all copies of every partition are in sync again. */
     public void awaitInSync() throws Exception {
         try (Admin admin = admin()) {
             TidegateProcess.await(

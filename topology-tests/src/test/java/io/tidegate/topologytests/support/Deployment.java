@@ -23,7 +23,7 @@ import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.serialization.StringSerializer;
 
-/** One application with topics of its own, so that many can share a broker: its instances, and the commands on it. */
+/** One application with its own topics, so that many can share a broker: its instances, and commands on it. */
 public final class Deployment implements AutoCloseable {
     private static final JsonMapper JSON = new JsonMapper();
     public static final Duration TAKES_EFFECT_WITHIN = Duration.ofSeconds(30);
@@ -40,9 +40,9 @@ public final class Deployment implements AutoCloseable {
     private String heap = "-Xmx512m";
 
     /**
-     * @param name of the application, and the beginning of its topics' names
-     * @param temp where data directories and logs go
-     * @param settings of all its processes, as {@code name=value}; they win over those that are set here
+     * @param name of the application, and the prefix of its topics' names
+     * @param temp the directory for data directories and logs
+     * @param settings of all its processes, as {@code name=value}; they override those set here
      */
     public Deployment(String bootstrapServers, String name, Path temp, String... settings) {
         this.bootstrapServers = bootstrapServers;
@@ -70,7 +70,7 @@ public final class Deployment implements AutoCloseable {
         return process;
     }
 
-    /** Starts an instance that comes to harm at its commit of this number. */
+    /** Starts an instance in which a fault happens at its n-th commit. */
     public TidegateProcess launchFaulty(
             String instance, FaultyInstance.Fault fault, FaultyInstance.Moment moment, int commit, String... more)
             throws Exception {
@@ -115,12 +115,12 @@ public final class Deployment implements AutoCloseable {
         return connection.toArray(String[]::new);
     }
 
-    /** For the instances that are started from now on, such as {@code -Xmx2g}. */
+    /** Sets the heap of instances that are started from now on, such as {@code -Xmx2g}. */
     public void heap(String option) {
         heap = option;
     }
 
-    /** For the instances that are started from now on. */
+    /** Sets a variable for instances that are started from now on. */
     public void environment(String variable, String value) {
         environment.put(variable, value);
     }
@@ -133,12 +133,12 @@ public final class Deployment implements AutoCloseable {
         return bootstrapServers;
     }
 
-    /** The data directories of all instances that ever were. */
+    /** The data directories of all instances, including stopped ones. */
     public List<Path> dataDirs() {
         return instances.stream().map(instance -> Path.of(dataDir(instance))).toList();
     }
 
-    /** Of the internal topics, by its last part. */
+    /** The full name of an internal topic, given its last part. */
     public String topic(String last) {
         return name + "." + last;
     }
@@ -156,12 +156,12 @@ public final class Deployment implements AutoCloseable {
         return temp.resolve("data-" + instance).toString();
     }
 
-    /** Runs a command as a process; the connection is added where the command has one. */
+    /** Runs a command as a process, with the connection's settings if the command needs them. */
     public TidegateProcess.Result tidegate(String... arguments) throws Exception {
         return TidegateProcess.command(temp, connected(arguments));
     }
 
-    /** Runs a command that only prepares or checks: in this process, because each of its own takes seconds. */
+    /** Runs a command for setup or checks in this process, because a separate process takes seconds. */
     public InProcess quick(String... arguments) {
         return InProcess.run(connected(arguments));
     }
@@ -169,7 +169,7 @@ public final class Deployment implements AutoCloseable {
     private String[] connected(String... arguments) {
         List<String> all = new ArrayList<>(List.of(arguments));
         if (!arguments[0].equals("wal") || all.contains("--repair") || all.contains("prune")) {
-            // Before what the test sets itself, because the last one holds.
+            // Before the test's own options, because the last one wins.
             int options = (int) all.stream()
                     .takeWhile(argument -> !argument.startsWith("-"))
                     .count();
@@ -191,7 +191,7 @@ public final class Deployment implements AutoCloseable {
         assertThat(result.exit()).as(result.err()).isZero();
     }
 
-    /** Configs are read by every instance in its own time: sends until one signal of the tenant is accepted. */
+    /** Sends until one signal of the tenant is accepted, because every instance reads new configs asynchronously. */
     public void awaitUsable(String tenant) throws Exception {
         TidegateProcess.await(TAKES_EFFECT_WITHIN, "tenant %s to be accepted".formatted(tenant), () -> "", () -> {
             sendQuietly("{\"tenant_id\":%s,\"probe\":true}".formatted(tenant));
@@ -199,7 +199,7 @@ public final class Deployment implements AutoCloseable {
         });
     }
 
-    /** Runs the conservation check over the data directories of all instances; it must hold. */
+    /** Runs the conservation check over the data directories of all instances; it must pass. */
     public JsonNode verify(String instance) {
         try {
             List<String> verify = new ArrayList<>(List.of(
@@ -247,7 +247,7 @@ public final class Deployment implements AutoCloseable {
         }
     }
 
-    /** Gives twenty tenants configs, two of them tight ones. */
+    /** Writes configs for twenty tenants, two of them with low limits. */
     public void prepareLoad() throws Exception {
         var created = tidegate("load", "--tenants", "20", "--create-tenants", "--max-signals", "1", "--rate", "10/s");
         assertThat(created.exit()).as(created.err()).isZero();
@@ -277,25 +277,25 @@ public final class Deployment implements AutoCloseable {
         });
     }
 
-    /** After {@link #load}: conservation holds, quotas were in play, and the files are whole. */
+    /** After {@link #load}: the conservation check passes, quotas rejected signals, and the files are undamaged. */
     public void assertLoadIsAccountedFor() throws Exception {
-        JsonNode accounts = verify("a");
-        assertThat(accounts.at("/tenants/1/in_wal").asLong()).isPositive();
-        assertThat(accounts.at("/tenants/2/rejected/rate_limited").asLong()
-                        + accounts.at("/tenants/2/rejected/burst_exceeded").asLong())
+        JsonNode verified = verify("a");
+        assertThat(verified.at("/tenants/1/in_wal").asLong()).isPositive();
+        assertThat(verified.at("/tenants/2/rejected/rate_limited").asLong()
+                        + verified.at("/tenants/2/rejected/burst_exceeded").asLong())
                 .isPositive();
-        assertThat(accounts.at("/tenants/3/rejected/entity_limit").asLong()).isPositive();
+        assertThat(verified.at("/tenants/3/rejected/entity_limit").asLong()).isPositive();
         var wal = tidegate("wal", "verify", "--data-dir", dataDir("a"));
         assertThat(wal.exit()).as(wal.out()).isZero();
     }
 
-    /** Waits until tenant 1 has more than so many records in the WAL. */
+    /** Waits until tenant 1 has more than {@code count} records in the WAL. */
     public void awaitRecordsOfTenant1(long count) throws InterruptedException {
         TidegateProcess.await(
                 Duration.ofSeconds(60), "records of tenant 1 in the WAL", () -> "", () -> recordsOfTenant1() > count);
     }
 
-    /** Waits until a tenant has at least so many records in the WAL of the instance {@code a}. */
+    /** Waits until a tenant has at least {@code count} records in the WAL of the instance {@code a}. */
     public void awaitWal(long tenant, long count) throws InterruptedException {
         TidegateProcess.await(
                 Duration.ofSeconds(60),

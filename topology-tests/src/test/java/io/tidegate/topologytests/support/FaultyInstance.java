@@ -11,18 +11,18 @@ import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.slf4j.LoggerFactory;
 
-/** The program of an instance that comes to harm at a given commit, in the moment before or after what follows it. */
+/** The program of an instance in which a fault happens at a given commit, just before or after the append that follows it. */
 public final class FaultyInstance {
-    /** What happens at the commit. */
+    /** The effect at the commit. */
     public enum Fault {
-        /** As kill -9 in this moment. */
+        /** Halts the process, like kill -9. */
         KILL(1) {
             @Override
             void happen() {
                 Runtime.getRuntime().halt(KILLED);
             }
         },
-        /** The process stands still until somebody sends SIGCONT. */
+        /** Stops the process until it gets SIGCONT. */
         FREEZE(1) {
             @Override
             void happen() {
@@ -35,7 +35,7 @@ public final class FaultyInstance {
                 }
             }
         },
-        /** The thread fails, and so do its successors at their first commits. */
+        /** Fails the thread, and its successors at their first commits. */
         FAIL(8) {
             @Override
             void happen() {
@@ -45,7 +45,7 @@ public final class FaultyInstance {
 
         private final int times;
 
-        /** @param times at how many commits one after another it happens */
+        /** @param times the number of consecutive commits at which it happens */
         Fault(int times) {
             this.times = times;
         }
@@ -53,13 +53,13 @@ public final class FaultyInstance {
         abstract void happen();
     }
 
-    /** The moment. */
+    /** The moment of the fault. */
     public enum Moment {
         BETWEEN_COMMIT_AND_APPEND,
         BETWEEN_APPEND_AND_CHECKPOINT
     }
 
-    /** How a killed instance ends. */
+    /** The exit code of a killed instance. */
     public static final int KILLED = 137;
 
     private FaultyInstance() {}

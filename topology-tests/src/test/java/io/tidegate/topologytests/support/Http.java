@@ -28,7 +28,7 @@ public final class Http {
         this.token = token;
     }
 
-    /** Of a process that has said in its log where it listens. */
+    /** Returns the client of a process, whose log has the address. */
     public static Http of(TidegateProcess process) {
         Matcher match = URL.matcher(process.logText());
         if (!match.find()) {
@@ -41,7 +41,7 @@ public final class Http {
         return new Http(url, otherToken);
     }
 
-    /** What came back. */
+    /** A response. */
     public record Answer(int status, HttpResponse<byte[]> response) {
         public JsonNode json() {
             try {
@@ -64,7 +64,7 @@ public final class Http {
         }
     }
 
-    /** @param headers names and values in turn */
+    /** @param headers alternating names and values */
     public Answer send(String method, String path, String body, String... headers) {
         HttpRequest.Builder request =
                 HttpRequest.newBuilder(URI.create(url + path)).timeout(Duration.ofSeconds(30));
@@ -95,7 +95,7 @@ public final class Http {
         return send("GET", path, null, headers);
     }
 
-    /** A stream's lines, as they come. */
+    /** The lines of a stream, as they arrive. */
     public HttpResponse<java.io.InputStream> open(String path) throws Exception {
         HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(url + path));
         if (!token.isEmpty()) {

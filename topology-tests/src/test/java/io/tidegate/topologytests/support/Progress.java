@@ -12,8 +12,8 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
 /**
- * Watches how far each shard is: the time of the youngest signal that it accepted, in committed records. A shard has
- * recovered from a fault when it accepts signals that arrived after it.
+ * Watches the progress of each shard: the time of the youngest signal that it accepted, in committed records. A shard has
+ * recovered from a fault when it accepts signals that arrived after the fault.
  */
 public final class Progress implements AutoCloseable {
     private static final Duration POLL = Duration.ofMillis(50);
@@ -70,7 +70,7 @@ public final class Progress implements AutoCloseable {
         return System.currentTimeMillis() - sinceMs;
     }
 
-    /** The longest time from a signal's arrival to its acceptance being visible, since the last call. */
+    /** The longest time, since the last call, from a signal's arrival until its acceptance was visible. */
     public long takeLongestDelayMs() {
         long longest = 0;
         for (int shard = 0; shard < longestDelayMs.length(); shard++) {

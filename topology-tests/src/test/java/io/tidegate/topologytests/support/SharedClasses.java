@@ -45,7 +45,7 @@ public final class SharedClasses implements LauncherSessionListener {
             return;
         }
         // Short-lived programs gain nothing from the optimising compiler.
-        // A JVM for which the archive does not fit says so on stdout, among a command's output.
+        // A JVM that the archive does not fit would report this on stdout, in the middle of a command's output.
         System.setProperty(
                 ChildJvm.OPTIONS,
                 String.join(

@@ -7,7 +7,7 @@ import org.apache.kafka.clients.admin.Admin;
 
 /** A broker that the tests of a class share, with an admin client. */
 public final class TestBroker implements AutoCloseable {
-    /** Settings with which an instance that was killed leaves its group soon. */
+    /** Settings that make a killed instance leave its group soon. */
     public static final Map<String, String> SHORT_SESSIONS = Map.of(
             "group.streams.session.timeout.ms", "3000",
             "group.streams.heartbeat.interval.ms", "500",

@@ -11,9 +11,9 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 
-/** The real program as a child process, so that it can be killed: an instance that runs, or one command to its end. */
+/** The real program as a child process, which tests can kill: a running instance, or one command that runs to its end. */
 public final class TidegateProcess implements AutoCloseable {
-    /** How many times as long everything may take as usual: for slow machines, and for very large loads. */
+    /** The factor for all timeouts, for slow machines and for very large loads. */
     static final int PATIENCE = Integer.getInteger("tidegate.test.patience", 1);
 
     private static final Duration STARTS_WITHIN = Duration.ofSeconds(90).multipliedBy(PATIENCE);
@@ -28,7 +28,7 @@ public final class TidegateProcess implements AutoCloseable {
         this.log = log;
     }
 
-    /** What a command ended with. */
+    /** The result of a command. */
     public record Result(int exit, String out, String err) {}
 
     /** Starts {@code tidegate run} and waits until all its tasks run. */
@@ -72,7 +72,7 @@ public final class TidegateProcess implements AutoCloseable {
         Path log = Files.createTempFile(workDir, "instance-", ".log");
         ProcessBuilder builder =
                 new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log.toFile());
-        // Read here by people and by their tests, also where these run in a container.
+        // People and tests read this log, so it is text even if the tests run in a container.
         builder.environment().put("TIDEGATE_LOG_FORMAT", "text");
         builder.environment().putAll(environment);
         Process process = builder.start();
@@ -107,7 +107,7 @@ public final class TidegateProcess implements AutoCloseable {
         return command;
     }
 
-    /** Waits for a condition; polls, because processes and brokers tell nobody. */
+    /** Waits for a condition. Polls, because processes and brokers send no notification. */
     public static void await(
             Duration within, String what, java.util.function.Supplier<String> more, BooleanSupplier done)
             throws InterruptedException {
@@ -132,7 +132,7 @@ public final class TidegateProcess implements AutoCloseable {
         }
     }
 
-    /** SIGSTOP, SIGCONT. */
+    /** Sends SIGSTOP or SIGCONT. */
     public void signal(String name) throws IOException, InterruptedException {
         signal(pid(), name);
     }
@@ -153,12 +153,12 @@ public final class TidegateProcess implements AutoCloseable {
         return process.waitFor(time.toMillis(), TimeUnit.MILLISECONDS);
     }
 
-    /** kill -9. */
+    /** Sends SIGKILL. */
     public void kill() throws InterruptedException {
         process.destroyForcibly().waitFor();
     }
 
-    /** SIGTERM; returns the exit code. */
+    /** Sends SIGTERM; returns the exit code. */
     public int terminate() throws InterruptedException {
         process.destroy();
         return awaitExit();

@@ -10,7 +10,7 @@ import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.ConfigResource;
 
-/** What somebody does to topics under an instance, and where it shows. */
+/** Changes to topics while an instance runs, and their effects. */
 public final class TopicAdmin {
     private static final int WITHIN_S = 30;
 
