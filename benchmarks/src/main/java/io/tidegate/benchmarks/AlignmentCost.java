@@ -48,7 +48,7 @@ final class AlignmentCost implements Callable<Integer> {
     @Option(names = "--set", paramLabel = "KEY=VALUE", description = "A setting of Tidegate.")
     private Map<String, String> overrides = Map.of();
 
-    @Option(names = "--dir", description = "Where topics and files go meanwhile. Default: a temporary directory.")
+    @Option(names = "--dir", description = "The directory for topics and files. Default: a temporary directory.")
     private @Nullable Path directory;
 
     @Option(names = "--quick", description = "One round of 200,000 signals.")

@@ -26,7 +26,7 @@ import picocli.CommandLine.Parameters;
 @Command(
         name = "audience",
         mixinStandardHelpOptions = true,
-        description = "Opens streams of rejections and polls the list of tenants; prints each second what it got.")
+        description = "Opens streams of rejections and polls the list of tenants; prints the totals each second.")
 final class Audience implements Callable<Integer> {
     private static final Duration AGAIN = Duration.ofMillis(500);
     private static final Duration POLL = Duration.ofMillis(100);

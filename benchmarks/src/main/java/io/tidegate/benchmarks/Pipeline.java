@@ -83,7 +83,7 @@ final class Pipeline implements Callable<Integer> {
     @Option(
             names = "--delay-rate",
             paramLabel = "PER-SECOND",
-            description = "Of the case delay. Default: half of what tidegate-mixed did in this run.")
+            description = "Of the case delay. Default: half the rate of tidegate-mixed in this run.")
     private long delayRatePerSec;
 
     @Option(
@@ -96,8 +96,8 @@ final class Pipeline implements Callable<Integer> {
             names = "--set",
             paramLabel = "KEY=VALUE",
             description =
-                    "A setting of Tidegate, such as kafka.producer.batch.size=131072. What goes to the Kafka clients"
-                            + " applies to the limit too.")
+                    "A setting of Tidegate, such as kafka.producer.batch.size=131072. Settings of the Kafka clients"
+                            + " apply to the limit too.")
     private Map<String, String> overrides = Map.of();
 
     @Option(
@@ -109,10 +109,10 @@ final class Pipeline implements Callable<Integer> {
     @Option(names = "--jfr", paramLabel = "DIR", description = "Writes a recording of each program to this directory.")
     private @Nullable Path recordings;
 
-    @Option(names = "--dir", description = "Where topics and files go meanwhile. Default: a temporary directory.")
+    @Option(names = "--dir", description = "The directory for topics and files. Default: a temporary directory.")
     private @Nullable Path directory;
 
-    @Option(names = "--flink", hidden = true, description = "Where the Flink job was built.")
+    @Option(names = "--flink", hidden = true, description = "The directory of the built Flink job.")
     private Path flink = Path.of("benchmarks", "flink", "target");
 
     @Option(names = "--quick", description = "One round of 400,000 signals; 100 MiB in the case restart.")

@@ -25,7 +25,7 @@ import picocli.CommandLine.Parameters;
 @Command(
         name = "profile",
         mixinStandardHelpOptions = true,
-        description = "Where a recording's CPU time and allocations went, by stage, package and method.")
+        description = "Shows a recording's CPU time and allocations by stage, package and method.")
 final class Profile implements Callable<Integer> {
     /** In order of priority: the first that matches anywhere in the stack. */
     private static final List<Map.Entry<String, Pattern>> STAGES = List.of(

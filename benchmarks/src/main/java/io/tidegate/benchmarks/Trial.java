@@ -74,16 +74,16 @@ final class Trial {
     /** @param before the number of signals in the topic that the program has already drained */
     private Measured run(Case subject, String id, long before)
             throws IOException, InterruptedException, ExecutionException {
-        Started started = start(subject, id, before > 0);
+        RunningProgram started = start(subject, id, before > 0);
         try (Child child = started.child) {
             return measure(subject, id, child, started.hops, before);
         }
     }
 
     /** A program and the topics that it reads, in order. */
-    private record Started(Child child, List<String> hops) {}
+    private record RunningProgram(Child child, List<String> hops) {}
 
-    private Started start(Case subject, String id, boolean again)
+    private RunningProgram start(Case subject, String id, boolean again)
             throws IOException, InterruptedException, ExecutionException {
         String source = subject.workload().topic();
         return switch (subject.program()) {
@@ -111,22 +111,22 @@ final class Trial {
                             subject.quota(),
                             subject.workload().tenants());
                 }
-                yield new Started(bench.startTidegate(id, heap, settings), List.of(source, id + ".by-tenant"));
+                yield new RunningProgram(bench.startTidegate(id, heap, settings), List.of(source, id + ".by-tenant"));
             }
         };
     }
 
-    private Started passThrough(Case subject, String id) throws IOException, InterruptedException, ExecutionException {
+    private RunningProgram passThrough(Case subject, String id) throws IOException, InterruptedException, ExecutionException {
         String source = subject.workload().topic();
         Map<String, String> settings = bench.tidegate(id, source, subject.threads());
         for (String topic : List.of(".by-tenant", ".accepted", ".quota-exceeded")) {
             bench.create(id + topic, Map.of());
         }
-        return new Started(
+        return new RunningProgram(
                 bench.startPassThrough(id, heap, subject.program(), settings), List.of(source, id + ".by-tenant"));
     }
 
-    private Started plainConsumer(String id, String topic) throws IOException {
+    private RunningProgram plainConsumer(String id, String topic) throws IOException {
         return started(
                 bench.jvm(id, heap),
                 List.of(topic),
@@ -152,10 +152,10 @@ final class Trial {
                 Long.toString(Quota.ENTITIES_MAX));
     }
 
-    private Started started(List<String> jvm, List<String> hops, String... arguments) throws IOException {
+    private RunningProgram started(List<String> jvm, List<String> hops, String... arguments) throws IOException {
         jvm.addAll(List.of(arguments));
         // The group's id, which is also the directory's name, is the second argument of all these programs.
-        return new Started(new Child(jvm, bench.directory(arguments[2]).resolve("log")), hops);
+        return new RunningProgram(new Child(jvm, bench.directory(arguments[2]).resolve("log")), hops);
     }
 
     /** The JVM command with Flink's class path and {@link Probed} from this build. */

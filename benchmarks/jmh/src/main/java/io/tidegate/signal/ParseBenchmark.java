@@ -36,7 +36,7 @@ import org.openjdk.jmh.annotations.State;
 public class ParseBenchmark {
     /** The object that Jackson binds a value to. */
     @JsonIgnoreProperties(ignoreUnknown = true)
-    record Bound(
+    record BoundSignal(
             @JsonProperty("tenant_id") long tenantId,
             @Nullable String signal,
             @Nullable String item,
@@ -48,7 +48,7 @@ public class ParseBenchmark {
 
     private final SignalParser parser = new SignalParser();
     private final ObjectMapper mapper = new ObjectMapper();
-    private final ObjectReader bound = mapper.readerFor(Bound.class);
+    private final ObjectReader bound = mapper.readerFor(BoundSignal.class);
     private final SignalReader pointers = new SignalReader(mapping(SignalFormat.JSON));
     private byte[] value;
     private byte[] nested;
