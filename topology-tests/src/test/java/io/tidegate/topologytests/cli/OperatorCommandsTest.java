@@ -128,7 +128,7 @@ final class OperatorCommandsTest {
     }
 
     @Test
-    void theDoctorFindsAnAbandonedTransaction() throws Exception {
+    void anAbandonedTransactionIsFoundByTheDoctor() throws Exception {
         app.init();
         Map<String, Object> config = Map.of(
                 "bootstrap.servers",

@@ -39,25 +39,25 @@ class IdleEntityStoresTest {
     @TempDir(factory = MemoryDir.class)
     private Path dir;
 
-    private record Sent(long atMs, List<String> fields) {}
+    private record SentSignal(long atMs, List<String> fields) {}
 
     /** Repeated ids and unique ids, with times that occasionally step back. */
-    private static List<Sent> script(int signals) {
+    private static List<SentSignal> script(int signals) {
         Random random = new Random(7);
-        List<Sent> script = new ArrayList<>();
+        List<SentSignal> script = new ArrayList<>();
         long now = T0;
         for (int i = 0; i < signals; i++) {
             now += random.nextInt(60);
             long at = random.nextInt(5) == 0 ? Math.max(0, now - random.nextInt(20_000)) : now;
             String item = random.nextInt(3) == 0 ? "\"once" + i + "\"" : Integer.toString(random.nextInt(60));
-            script.add(new Sent(at, List.of("\"item\":" + item, "\"user\":" + random.nextInt(30))));
+            script.add(new SentSignal(at, List.of("\"item\":" + item, "\"user\":" + random.nextInt(30))));
         }
         return script;
     }
 
-    private static List<String> send(TopologyFixture topology, List<Sent> script) {
+    private static List<String> send(TopologyFixture topology, List<SentSignal> script) {
         List<String> verdicts = new ArrayList<>();
-        for (Sent one : script) {
+        for (SentSignal one : script) {
             Outcome outcome = topology.send("1", one.atMs(), one.fields().toArray(String[]::new));
             verdicts.add(outcome.verdict() + " " + outcome.header("tidegate.observed"));
         }
@@ -75,9 +75,9 @@ class IdleEntityStoresTest {
     /** A standby only applies the changelogs, and after a takeover the tenant is read from them. */
     @Test
     void aCopyOfTheChangelogsIsTheStateAndDecidesWhatTheOwnerDecides() {
-        List<Sent> script = script(2_400);
-        List<Sent> first = script.subList(0, 1_400);
-        List<Sent> second = script.subList(1_400, script.size());
+        List<SentSignal> script = script(2_400);
+        List<SentSignal> first = script.subList(0, 1_400);
+        List<SentSignal> second = script.subList(1_400, script.size());
         List<String> undisturbed;
         try (TopologyFixture topology =
                 TopologyFixture.in(dir.resolve("undisturbed")).start()) {

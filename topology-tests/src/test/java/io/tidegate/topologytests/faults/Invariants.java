@@ -66,11 +66,11 @@ final class Invariants {
     /** By number of the signal: the reason, or "" for an accepted one; null without an outcome. */
     private final String[] outcomes;
 
-    private final Map<String, List<Stored>> accepted = new TreeMap<>();
+    private final Map<String, List<AcceptedSignal>> accepted = new TreeMap<>();
     private final ReadOrder readOrder = new ReadOrder();
 
     /** One accepted signal. */
-    private record Stored(long number, long timestampMs) {}
+    private record AcceptedSignal(long number, long timestampMs) {}
 
     /** One copy of a tenant's WAL: its end, and the first sequence numbers of its segments. */
     private record Copy(Path root, long end, Set<Long> cuts) {
@@ -121,11 +121,11 @@ final class Invariants {
         read(app.topic("accepted"), record -> {
             String key = text(record.key());
             String tenant = key.substring(0, key.indexOf(':'));
-            List<Stored> stored = accepted.computeIfAbsent(tenant, id -> new ArrayList<>());
+            List<AcceptedSignal> stored = accepted.computeIfAbsent(tenant, id -> new ArrayList<>());
             assertThat(key).as("the next number").isEqualTo(tenant + ":" + stored.size());
             Traffic.Signal signal = outcome(record, "");
             assertThat(tenant).as("the tenant of signal %d", signal.number()).isEqualTo(signal.tenant());
-            stored.add(new Stored(signal.number(), record.timestamp()));
+            stored.add(new AcceptedSignal(signal.number(), record.timestamp()));
             readOrder.outcome(tenant, record.timestamp(), "");
         });
         read(app.topic("quota-exceeded"), record -> {
@@ -212,7 +212,7 @@ final class Invariants {
         List<String> differing = new ArrayList<>();
         accepted.forEach((tenant, all) -> {
             TenantUsage usage = TenantUsage.fresh(1, 2);
-            for (Stored stored : all) {
+            for (AcceptedSignal stored : all) {
                 Traffic.Signal signal = traffic.signal(stored.number());
                 TenantConfig config = configs.get(tenant);
                 if (signal.expected() == Traffic.Expectation.JUDGED && config != null) {
@@ -233,7 +233,7 @@ final class Invariants {
     }
 
     private void quotasHold() throws IOException {
-        for (Map.Entry<String, List<Stored>> tenant : accepted.entrySet()) {
+        for (Map.Entry<String, List<AcceptedSignal>> tenant : accepted.entrySet()) {
             TenantConfig config = configs.get(tenant.getKey());
             assertThat(config).as("the config of tenant %s", tenant.getKey()).isNotNull();
             if (config.mode() == TenantConfig.Mode.OBSERVE) {
@@ -260,8 +260,9 @@ final class Invariants {
      * No interval of record time contains more than burst + rate × its length, and none that begins with the earliest signal
      * contains more than one second of tokens + rate × its length, in whatever order the signals were read.
      */
-    private static void rateHolds(String tenant, long rate, long burst, List<Stored> stored) {
-        long[] timesMs = stored.stream().mapToLong(Stored::timestampMs).sorted().toArray();
+    private static void rateHolds(String tenant, long rate, long burst, List<AcceptedSignal> stored) {
+        long[] timesMs =
+                stored.stream().mapToLong(AcceptedSignal::timestampMs).sorted().toArray();
         long least = Long.MAX_VALUE;
         for (int i = 0; i < timesMs.length; i++) {
             long here = i * 1000L - rate * (timesMs[i] - timesMs[0]);
@@ -275,10 +276,10 @@ final class Invariants {
         }
     }
 
-    private void periodHolds(String tenant, PeriodLimit limit, List<Stored> stored) {
+    private void periodHolds(String tenant, PeriodLimit limit, List<AcceptedSignal> stored) {
         Map<Long, Long> signals = new HashMap<>();
         Map<Long, Long> bytes = new HashMap<>();
-        for (Stored one : stored) {
+        for (AcceptedSignal one : stored) {
             long period = limit.per().indexOf(one.timestampMs());
             signals.merge(period, 1L, Long::sum);
             bytes.merge(period, (long) traffic.signal(one.number()).value().length, Long::sum);
@@ -291,15 +292,15 @@ final class Invariants {
                 .allMatch(count -> count <= limit.bytesMax());
     }
 
-    private void entitiesHold(String tenant, long max, List<Stored> stored) throws IOException {
+    private void entitiesHold(String tenant, long max, List<AcceptedSignal> stored) throws IOException {
         Set<String> entities = new HashSet<>();
-        for (Stored one : stored) {
+        for (AcceptedSignal one : stored) {
             entities.addAll(entities(one));
         }
         assertThat((long) entities.size()).as("entities of tenant %s", tenant).isLessThanOrEqualTo(max);
     }
 
-    private Set<String> entities(Stored one) throws IOException {
+    private Set<String> entities(AcceptedSignal one) throws IOException {
         Set<String> entities = new HashSet<>();
         JsonNode signal = JSON.readTree(traffic.signal(one.number()).value());
         for (String kind : List.of("item", "user", "creator")) {
@@ -311,10 +312,10 @@ final class Invariants {
     }
 
     /** At every signal, the entities named within the ttl are within the limit. Idle ones make room, so the total is larger. */
-    private void idleEntitiesHold(String tenant, TenantConfig config, List<Stored> stored) throws IOException {
+    private void idleEntitiesHold(String tenant, TenantConfig config, List<AcceptedSignal> stored) throws IOException {
         Map<String, Long> lastNamedMs = new HashMap<>();
         long clockMs = 0;
-        for (Stored one : stored) {
+        for (AcceptedSignal one : stored) {
             clockMs = Math.max(clockMs, one.timestampMs());
             for (String entity : entities(one)) {
                 lastNamedMs.merge(entity, one.timestampMs(), Math::max);
@@ -359,14 +360,14 @@ final class Invariants {
     }
 
     private long beginsAsAccepted(DataDir dir, TenantId tenant) throws IOException {
-        List<Stored> expected = accepted.get(tenant.decimal());
+        List<AcceptedSignal> expected = accepted.get(tenant.decimal());
         int seq = 0;
         try (WalReader reader = WalReader.open(dir, tenant, 0)) {
             for (WalRecord record = reader.next(); record != null; record = reader.next()) {
                 String where = "tenant %s in %s, number %d".formatted(tenant, dir.root(), seq);
                 assertThat(record.seq()).as(where).isEqualTo(seq);
                 assertThat(seq).as(where).isLessThan(expected.size());
-                Stored stored = expected.get(seq++);
+                AcceptedSignal stored = expected.get(seq++);
                 assertThat(number(record.headers())).as(where).isEqualTo(stored.number());
                 assertThat(record.timestampMs()).as(where).isEqualTo(stored.timestampMs());
                 assertThat(record.value())
@@ -385,7 +386,7 @@ final class Invariants {
     }
 
     private void awaitCopies(int copies) throws InterruptedException {
-        for (Map.Entry<String, List<Stored>> tenant : accepted.entrySet()) {
+        for (Map.Entry<String, List<AcceptedSignal>> tenant : accepted.entrySet()) {
             TenantId id = TenantId.parse(tenant.getKey());
             long end = tenant.getValue().size();
             TidegateProcess.await(

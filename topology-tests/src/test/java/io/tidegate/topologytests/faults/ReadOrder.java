@@ -21,13 +21,13 @@ final class ReadOrder {
     private static final long TOKEN = 1_000;
     private static final int SMALL_BURST = 10;
 
-    private final Map<String, List<Judged>> signals = new HashMap<>();
+    private final Map<String, List<Decision>> signals = new HashMap<>();
 
-    private record Judged(long timestampMs, String reason) {}
+    private record Decision(long timestampMs, String reason) {}
 
     /** @param reason of the rejection; "" for an accepted signal */
     void outcome(String tenant, long timestampMs, String reason) {
-        signals.computeIfAbsent(tenant, id -> new ArrayList<>()).add(new Judged(timestampMs, reason));
+        signals.computeIfAbsent(tenant, id -> new ArrayList<>()).add(new Decision(timestampMs, reason));
     }
 
     /** Checks; returns the tenants that stayed below their rates, each with the number of its signals. */
@@ -39,7 +39,7 @@ final class ReadOrder {
                 return;
             }
             long inOrder = passInOrder(config.maxSignalsPerSec(), config.burst(), judged);
-            List<Judged> rejected =
+            List<Decision> rejected =
                     judged.stream().filter(one -> !one.reason().isEmpty()).toList();
             if (inOrder == judged.size()) {
                 assertThat(rejected)
@@ -66,13 +66,13 @@ final class ReadOrder {
                 && config.mode() == TenantConfig.Mode.ENFORCE;
     }
 
-    private static long passInOrder(long rate, long burst, List<Judged> judged) {
-        List<Judged> sorted = new ArrayList<>(judged);
-        sorted.sort(Comparator.comparingLong(Judged::timestampMs));
+    private static long passInOrder(long rate, long burst, List<Decision> judged) {
+        List<Decision> sorted = new ArrayList<>(judged);
+        sorted.sort(Comparator.comparingLong(Decision::timestampMs));
         long level = Math.min(rate, burst) * TOKEN;
         long beforeMs = sorted.get(0).timestampMs();
         long passed = 0;
-        for (Judged one : sorted) {
+        for (Decision one : sorted) {
             level = Math.min(burst * TOKEN, level + rate * (one.timestampMs() - beforeMs));
             beforeMs = one.timestampMs();
             if (level >= TOKEN) {
