@@ -38,12 +38,12 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.stream.Collectors;
 
 /**
- * What each package may use, and a few rules on classes. Each rule is also tried on a fixture in {@code io.tidegate.fixtures}
- * that violates it, so no rule can be without effect.
+ * The allowed dependencies of each package, and a few rules on classes. Each rule is also checked against a fixture in
+ * {@code io.tidegate.fixtures} that violates it, so that no rule is without effect.
  */
 @AnalyzeClasses(packages = "io.tidegate", importOptions = ArchitectureTest.Production.class)
 class ArchitectureTest {
-    /** What lies beside the production classes, wherever a build puts them. */
+    /** Selects the production classes, whether the build puts them into a directory or a JAR. */
     static final class Production implements ImportOption {
         private static final String HOME = TenantConfigJson.class
                 .getProtectionDomain()
@@ -68,15 +68,15 @@ class ArchitectureTest {
     private static final List<String> PURE = List.of("tenant", "signal", "admission");
 
     /**
-     * A package.
+     * The dependencies of a package.
      *
      * @param name its last part
-     * @param packages of Tidegate that it may use beside itself
-     * @param libraries that it may use beside the JDK
+     * @param packages the other packages of Tidegate that it may use
+     * @param libraries the libraries besides the JDK that it may use
      */
     private record Row(String name, List<String> packages, List<String> libraries) {}
 
-    /** In reading order: a package uses only what stands above it, except that {@code cli} and {@code demo} are faces. */
+    /** In reading order: a package uses only packages above it, except that {@code cli} and {@code demo} are faces. */
     private static final List<Row> ROWS = List.of(
             new Row("tenant", List.of(), List.of("com.fasterxml.jackson.annotation")),
             new Row("signal", List.of("tenant"), List.of("com.fasterxml.jackson.core..", "org.apache.avro..")),
@@ -175,7 +175,7 @@ class ArchitectureTest {
                             "demo"),
                     List.of(LOG, KAFKA, JSON, "picocli..", "ch.qos.logback..", "net.logstash..")));
 
-    /** Classes nested in {@code name}, and itself. */
+    /** Matches {@code name} and the classes nested in it. */
     private static DescribedPredicate<JavaClass> inClass(String name) {
         return describe(
                 "in " + name,
@@ -191,7 +191,7 @@ class ArchitectureTest {
         assertThatThrownBy(() -> rule.check(fixtures)).isInstanceOf(AssertionError.class);
     }
 
-    /** @param home the package in which the row's package lies */
+    /** @param home the parent of the row's package */
     private static ArchRule usesOnlyItsRow(Row row, String home) {
         List<String> allowed = new ArrayList<>(row.libraries());
         allowed.addAll(List.of("java..", "org.jspecify..", home + "." + row.name()));
@@ -251,7 +251,7 @@ class ArchitectureTest {
                 .resideOutsideOfPackage("io.tidegate.streams")
                 .should()
                 .dependOnClassesThat(resideInAnyPackage("org.apache.kafka..internals..")
-                        // The only implementation of Kafka's public interface of headers.
+                        // The only implementation of Kafka's public interface for headers.
                         .and(not(resideInAnyPackage("org.apache.kafka.common.header.internals"))));
     }
 
@@ -271,7 +271,7 @@ class ArchitectureTest {
         violatedBy(fixtures("packages"), packagesWithoutCycles(FIXTURES + ".packages"));
     }
 
-    /** Nested classes belong to the class that they are nested in. */
+    /** Nested classes count as part of their outermost class. */
     private static ArchRule classesHaveNoCycles(String packageName) {
         return slices().assignedFrom(new SliceAssignment() {
                     @Override
@@ -334,7 +334,7 @@ class ArchitectureTest {
                 .should()
                 .dependOnClassesThat(
                         resideInAnyPackage("java.io..", "java.nio.file..", "java.nio.channels..", "java.net..")
-                                // Jackson declares it; nothing is read here but arrays.
+                                // Jackson's methods declare it; these packages read only from arrays.
                                 .and(not(belongToAnyOf(IOException.class))));
     }
 

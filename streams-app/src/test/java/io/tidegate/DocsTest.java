@@ -21,7 +21,7 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
-/** The pages say what the code does, where that can be told by names, and their links lead somewhere. */
+/** The pages match the code as far as names can show it, and their links lead to existing targets. */
 class DocsTest {
     private static final Path ROOT = MarkdownPage.ROOT;
     private static final Path REASONS = ROOT.resolve("docs/reasons.md");
@@ -31,14 +31,14 @@ class DocsTest {
     private static final Pattern REASON_SECTION = Pattern.compile("(?m)^### ([a-z_]+)$");
     private static final Pattern LINK = Pattern.compile("\\]\\(([^()\\s]+)\\)");
 
-    /** A title that is a message begins with a small letter, as messages do, and has … for each value. */
+    /** The title of a section about a message: it begins with a small letter, as messages do, and has … for each value. */
     private static final Pattern MESSAGE_TITLE = Pattern.compile("(?m)^### ([a-z].*)$");
 
     private static final Pattern SETTING_ROW = Pattern.compile("(?m)^\\| `([a-z.]+)` \\|");
     private static final Pattern PROPERTY = Pattern.compile("(?m)^ *([a-z.]+)=");
     private static final Pattern ALERT = Pattern.compile("`(Tidegate[A-Z]\\w+)`");
 
-    /** Literals that the compiler joins. */
+    /** Adjacent string literals, which the compiler joins. */
     private static final Pattern JOINED = Pattern.compile("\"\\s*\\+ \"");
 
     @Test
@@ -151,7 +151,7 @@ class DocsTest {
                 if (block.language().equals("properties")) {
                     all(PROPERTY, block.text()).stream()
                             .filter(key -> !known.contains(key))
-                            // Those of the clients, and of brokers.
+                            // Except settings of the clients, and of brokers.
                             .filter(key -> !key.startsWith("kafka.") && !key.startsWith("group.streams."))
                             .forEach(key -> unknown.add("%s: %s".formatted(page.path(), key)));
                 }
@@ -171,7 +171,7 @@ class DocsTest {
         assertThat(alerts).isNotEmpty().allSatisfy(alert -> assertThat(rules).contains("- alert: " + alert + "\n"));
     }
 
-    /** Whether one class has all the parts of a message between its values. */
+    /** Whether one source file contains all parts of a message between its values. */
     private static boolean isSaid(String message, List<String> sources) {
         List<String> parts = Arrays.stream(message.split("…", -1))
                 .map(String::strip)
@@ -208,7 +208,7 @@ class DocsTest {
         return hash < 0 || anchors(target).contains(link.substring(hash + 1));
     }
 
-    /** The anchors that a Markdown renderer gives a page's headings. */
+    /** The anchors that a Markdown renderer gives to a page's headings. */
     private static Set<String> anchors(Path page) throws IOException {
         return all(HEADING, new MarkdownPage(page, Files.readString(page)).prose()).stream()
                 .map(heading -> heading.toLowerCase(Locale.ROOT)

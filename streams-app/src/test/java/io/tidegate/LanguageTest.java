@@ -19,7 +19,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class LanguageTest {
     private static final Path ROOT = Path.of("..").toAbsolutePath().normalize();
 
-    /** In which the banned words stand. */
+    /** Excluded, because it contains the banned words. */
     private static final String THIS_FILE = "LanguageTest.java";
 
     private static final List<String> DIRECTORIES = List.of(
@@ -27,7 +27,7 @@ class LanguageTest {
     private static final Pattern TEXT = Pattern.compile(".*\\.(md|java|yaml|yml|json|js|html|css|sh|py)");
     private static final Pattern NOT_OURS = Pattern.compile(".*/(node_modules|target)/.*");
 
-    /** What must not stand anywhere, and what to write. */
+    /** The banned words, each with the words to use instead. */
     private static final Map<Pattern, String> BANNED = banned(Map.of(
             "\\bmend(s|ed|ing)?\\b", "fix, repair",
             "\\banew\\b", "again",

@@ -9,9 +9,9 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
- * A page of the documentation, in the parts that tests look at.
+ * A page of the documentation, split into the parts that tests read.
  *
- * @param path from the root of the repository
+ * @param path relative to the root of the repository
  */
 public record MarkdownPage(Path path, String text) {
     public static final Path ROOT = Path.of("..").toAbsolutePath().normalize();
@@ -27,7 +27,7 @@ public record MarkdownPage(Path path, String text) {
     /**
      * A fenced block of code.
      *
-     * @param language empty where none is named
+     * @param language the language after the fence; empty for none
      */
     public record Block(String language, String text) {}
 
@@ -51,7 +51,7 @@ public record MarkdownPage(Path path, String text) {
                 .toList();
     }
 
-    /** Outside of blocks; each in one line. */
+    /** The inline code outside of blocks, each piece joined to one line. */
     public List<String> inlineCode() {
         return INLINE_CODE
                 .matcher(prose())
@@ -60,7 +60,7 @@ public record MarkdownPage(Path path, String text) {
                 .toList();
     }
 
-    /** Without the blocks of code. */
+    /** The text without the blocks of code. */
     public String prose() {
         return BLOCK.matcher(text).replaceAll("");
     }

@@ -23,7 +23,7 @@ class ConfigRulesTest {
     }
 
     @Test
-    void aRecordThatCannotBeReadLeavesWhatWasKnown() {
+    void anUnreadableRecordLeavesTheKnownConfig() {
         read(PRO, "{}");
         read(FIVE, "{\"tenant_id\":5,\"plan\":\"pro\"}");
         read(PRO, "{");

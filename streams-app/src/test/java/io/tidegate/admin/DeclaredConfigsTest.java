@@ -54,7 +54,7 @@ class DeclaredConfigsTest {
     }
 
     @Test
-    void namesWhatIsWrongInTheYamlAndWhere() {
+    void namesTheErrorInTheYamlAndItsPlace() {
         assertThatThrownBy(() -> parse("tenants:\n\t- tenant_id: 1\n"))
                 .hasMessageStartingWith("line 2, column 1: ")
                 .hasMessageContaining("cannot start any token");
@@ -71,7 +71,7 @@ class DeclaredConfigsTest {
     }
 
     @Test
-    void whatIsWrittenIsReadBack() {
+    void aWrittenFileIsReadBack() {
         for (String label : List.of(
                 "yes",
                 "007",
@@ -170,7 +170,7 @@ class DeclaredConfigsTest {
     }
 
     @Test
-    void onlyWhatDiffersIsChangedAndOnlyDeclaredSectionsArePruned() {
+    void onlyDifferencesAreChangedAndOnlyDeclaredSectionsArePruned() {
         Snapshot stored =
                 stored("pro", "old", "{\"tenant_id\":1}", "{\"tenant_id\":2,\"plan\":\"pro\"}", "{\"tenant_id\":0}");
         String yaml =
@@ -212,7 +212,7 @@ class DeclaredConfigsTest {
                 .containsExactly("~plan:pro");
     }
 
-    /** The block is set after the file was compared and before the change is written: the edit sees it. */
+    /** An operator sets the block after the file was compared and before the change is written: the edit sees the block. */
     @Test
     void aBlockThatAnOperatorSetsMeanwhileStays() {
         Snapshot stored = stored("{\"tenant_id\":1}");
@@ -252,7 +252,7 @@ class DeclaredConfigsTest {
     }
 
     @Test
-    void whatWouldLeaveATenantWithoutItsPlanIsRejectedBeforeAnythingIsWritten() {
+    void aFileThatLeavesATenantWithoutItsPlanIsRejectedBeforeAnythingIsWritten() {
         Snapshot stored = stored("pro", "{\"tenant_id\":2,\"plan\":\"pro\"}");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> changes("plans: {}", stored, true))

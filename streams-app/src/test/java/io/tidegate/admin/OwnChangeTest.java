@@ -17,7 +17,7 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
-/** What a writer does with a change that a tenant makes itself. */
+/** The checks of a writer on a change that a tenant makes itself. */
 class OwnChangeTest {
     private static final TenantId T42 = TenantId.of(42);
     private static final TenantConfig OWN =
@@ -41,7 +41,7 @@ class OwnChangeTest {
                 0);
     }
 
-    /** An edit is called again with what another writer changed, so the plan that counts is the one beside the new config. */
+    /** An edit is called again after another writer's change, so the plan that counts is the one read with the new config. */
     @Test
     void theCeilingThatIsStoredWhenTheChangeIsWrittenCounts() {
         Result write = new Write(NEW);
@@ -70,9 +70,9 @@ class OwnChangeTest {
         assertThat(((Reject) result).rejection().field()).isEqualTo("plan");
     }
 
-    /** Also the ceiling of a plan is in its history. */
+    /** A plan's history includes its ceiling. */
     @Test
-    void theChangeOfAPlanIsTakenBack() {
+    void theChangeOfAPlanIsUndone() {
         TenantConfig earlier = before(OWN, 19).plans().get("pro");
         ConfigHistory history = ConfigHistory.NONE.with(new ConfigHistory.Change(
                 java.time.Instant.EPOCH, "ops", earlier, before(OWN, 20).plans().get("pro"), 7));

@@ -9,7 +9,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Commands that messages recommend can be pasted, also on a secured cluster. */
+/** Recommended commands can be pasted from messages, even on a secured cluster. */
 class RemedyTest {
     private static List<Remedy> ofKafkasTools(String cluster) {
         return List.of(

@@ -9,7 +9,7 @@ import java.util.Map;
 import org.apache.kafka.common.Uuid;
 import org.junit.jupiter.api.Test;
 
-/** What an application records about itself on the topics that it uses. */
+/** The claims that an application records on the topics that it uses. */
 final class TopicClaimTest {
     private static final Settings UNKEYED = settings(Map.of());
     private static final Settings KEYED = settings(Map.of("ingress.partitioning", "tenant"));
@@ -33,7 +33,7 @@ final class TopicClaimTest {
         }
     }
 
-    /** So that a claim of an application that does not use the setting is the same in every version. */
+    /** Otherwise the claim of an application that does not use the setting would differ between versions. */
     @Test
     void onlyAKeyedIngressIsRecordedAndOnlyOnTheTopicThatBelongsToTheState() {
         assertThat(new String(claim(TopicRole.ACCEPTED, UNKEYED).json(), UTF_8)).doesNotContain("ingress");
@@ -58,7 +58,7 @@ final class TopicClaimTest {
     }
 
     @Test
-    void anInstanceWithOtherSettingsThanTheLastOneIsTold() {
+    void differencesFromTheSettingsOfTheLastInstanceAreNamed() {
         assertThat(SettingsAgreement.difference(MAPPED, claim(TopicRole.ACCEPTED, MAPPED)))
                 .isNull();
         assertThat(SettingsAgreement.difference(UNKEYED, claim(TopicRole.ACCEPTED, KEYED)))
@@ -75,7 +75,7 @@ final class TopicClaimTest {
                 .contains("signal.item is empty here, and /item there");
     }
 
-    /** In another spelling. */
+    /** Checks values in another spelling. */
     @Test
     void settingsThatMeanTheSameDoNotDiffer() {
         Settings spelled = settings(Map.of("signal.item", " /item ", "lateness.max.ms", "060000"));

@@ -21,12 +21,12 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** What the table demands is demanded of every topic that it names, with a command that sets it. */
+/** Every topic in the table must satisfy its row, and each violation is reported with a command that fixes it. */
 final class TopicRulesTest {
     private static final int SHARDS = 4;
     private static final long WEEK_MS = 604_800_000;
 
-    /** What a setting is in a cluster where somebody or the brokers' defaults chose badly. */
+    /** Bad values of the settings, as an operator or the brokers' defaults may set them. */
     private static final Map<String, String> BAD = Map.of(
             TopicConfig.CLEANUP_POLICY_CONFIG, "compact,delete",
             TopicConfig.RETENTION_BYTES_CONFIG, "2000000",
@@ -137,7 +137,7 @@ final class TopicRulesTest {
         }
     }
 
-    /** They have the time of their signal, by which brokers delete. */
+    /** The records have the time of their signal, by which brokers delete them. */
     @Test
     void answersAreKeptLongerThanSignals() {
         for (TopicRole role : List.of(TopicRole.QUOTA_EXCEEDED, TopicRole.DEAD_LETTER, TopicRole.EVENTS)) {
@@ -193,7 +193,7 @@ final class TopicRulesTest {
                 });
     }
 
-    /** Its tasks are those of the state, and each needs a partition of the changelogs. */
+    /** Its tasks own the state, and each needs a partition of the changelogs. */
     @Test
     void anIngressKeyedByTenantAndTheTopicsOfTheStateGetTheSameNumberOfPartitions() {
         TopicState wide = with(good(TopicRole.SIGNALS), TopicRule.PARTITIONS, "6");
@@ -291,7 +291,7 @@ final class TopicRulesTest {
     }
 
     @Test
-    void aRoleIsCreatedWithWhatItIsRequiredToHave() {
+    void aRoleIsCreatedWithItsRequiredSettings() {
         TopicPlan plan = new TopicPlan(settings());
         Map<String, TopicRole> roles = plan.roles();
         Map<String, Map<String, String>> created = new TreeMap<>();

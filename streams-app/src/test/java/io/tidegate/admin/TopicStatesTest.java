@@ -11,7 +11,7 @@ import org.apache.kafka.common.internals.KafkaFutureImpl;
 import org.junit.jupiter.api.Test;
 
 class TopicStatesTest {
-    /** The answer of a broker that does not know a new topic yet. */
+    /** The response of a broker that does not know a new topic yet. */
     private static KafkaFuture<String> unknown() {
         KafkaFutureImpl<String> answer = new KafkaFutureImpl<>();
         answer.completeExceptionally(new UnknownTopicOrPartitionException(""));

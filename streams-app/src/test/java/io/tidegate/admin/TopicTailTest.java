@@ -122,7 +122,7 @@ class TopicTailTest {
     }
 
     @Test
-    void theLastRecordsAreThoseThatAreWantedHoweverFarBackTheyAre() {
+    void theLastMatchingRecordsAreFoundHoweverFarBackTheyAre() {
         Topic topic = new Topic(2);
         for (int i = 0; i < 20_000; i++) {
             topic.add(0, i);
@@ -148,7 +148,7 @@ class TopicTailTest {
     }
 
     @Test
-    void moreThanThereAreIsAll() {
+    void moreRecordsThanExistAreAllRecords() {
         topicOfFour().tail(null, null, record -> true).last(1_000, this::take);
 
         assertThat(times).hasSize(400).isSorted();
@@ -174,13 +174,13 @@ class TopicTailTest {
         assertThat(times).isEmpty();
     }
 
-    /** Records have the times of their signals, which arrive a little out of order. */
+    /** Records have the times of their signals, which arrive slightly out of order. */
     @Test
     void allRecordsAreInTheOrderOfTimeThoughEachPartitionStepsBack() {
         Topic topic = new Topic(3);
         SplittableRandom random = new SplittableRandom(18);
         for (int i = 0; i < 3_000; i++) {
-            // The first partition is long, the last is short.
+            // The first partition is long, the last one short.
             topic.add(Math.min(random.nextInt(3), random.nextInt(3)), 10_000L + i * 10L - random.nextInt(500));
         }
 
@@ -190,14 +190,14 @@ class TopicTailTest {
     }
 
     @Test
-    void itStopsWhenEnoughWasHandedOn() {
+    void readingStopsAfterEnoughRecords() {
         topicOfFour().tail(null, null, record -> true).all(() -> times.size() < 3, this::take);
 
         assertThat(times).containsExactly(1_000L, 1_001L, 1_002L);
     }
 
     @Test
-    void itFollowsFromWhereTheLastRecordsEnded() {
+    void followingStartsAtTheEndOfTheLastRecords() {
         Topic topic = topicOfFour();
         TopicTail tail = topic.tail(null, null, record -> true);
         tail.last(1, this::take);

@@ -30,7 +30,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** {@link Admission} against a model that keeps whole ids, tokens as decimals, and no fingerprint or nano-token. */
+/** Compares {@link Admission} with a model that uses whole ids and decimal tokens, without fingerprints and nano-tokens. */
 class AdmissionModelTest {
     private static final TenantId T42 = TenantId.of(42);
 
@@ -51,7 +51,7 @@ class AdmissionModelTest {
         private @Nullable BigDecimal bytesLeft;
         private long bytesAtMs;
 
-        /** By value of signal; one that never took a token is not there. */
+        /** By type; contains no type that never took a token. */
         private final Map<String, Level> types = new HashMap<>();
 
         private record Level(BigDecimal tokens, long atMs) {}
@@ -158,7 +158,7 @@ class AdmissionModelTest {
             return null;
         }
 
-        /** The levels carry over, capped at the new sizes; a limit of 0 leaves them. */
+        /** The levels carry over, capped at the new sizes; a limit of 0 leaves them unchanged. */
         private void adoptLimits(TenantConfig config, @Nullable String type) {
             if (tokens != null
                     && config.maxSignalsPerSec() != null
@@ -215,7 +215,7 @@ class AdmissionModelTest {
                     : config.maxBytesPerSec().shiftLeft(1);
         }
 
-        /** A new bucket has a second of bytes, or as many as its first signal needs. */
+        /** A new bucket has a second of bytes, or the bytes of its first signal if those are more. */
         private BigDecimal byteLevel(TenantConfig config, int bytes, long nowMs) {
             BigDecimal rate = new BigDecimal(config.maxBytesPerSec());
             BigDecimal size = new BigDecimal(byteBurst(config));
@@ -375,7 +375,7 @@ class AdmissionModelTest {
         }
     }
 
-    /** All or nothing: whatever rejected a signal, it took no token of any bucket and nothing of any period. */
+    /** All or nothing: a rejected signal, whatever the reason, takes no token of any bucket and counts in no period. */
     private static void assertSameTokens(TenantConfig config, TenantUsage usage, Model model, long nowMs, String at) {
         config.signals().forEach((type, limit) -> {
             if (limit.maxSignalsPerSec() > 0 && limit.burst() > 0) {
@@ -390,7 +390,7 @@ class AdmissionModelTest {
                     .isEqualTo(model.level(config, nowMs).longValue());
         }
         boolean hasBytes = config.maxBytesPerSec() != null && config.bytesPerSec() > 0 && config.bytesBurst() > 0;
-        // Above that, the bucket holds less than the limit says.
+        // Above this size, the bucket holds less than its limit.
         if (hasBytes && Math.max(config.bytesPerSec(), config.bytesBurst()) <= BucketLimits.TOKENS_MAX) {
             assertThat(usage.byteTokens(config, nowMs))
                     .as("%s: bytes", at)
@@ -403,7 +403,7 @@ class AdmissionModelTest {
         }
     }
 
-    /** What {@code retry_after_ms} promises: the same signal passes then, and not one millisecond earlier. */
+    /** {@code retry_after_ms} promises that the same signal passes then, and not one millisecond earlier. */
     @ParameterizedTest
     @ValueSource(longs = {1, 2, 3, 4})
     void retryAfterIsTheFirstMillisecondAtWhichTheSameSignalPasses(long seed) {
@@ -450,7 +450,7 @@ class AdmissionModelTest {
         assertThat(checked).as("seed %d", seed).isGreaterThan(400);
     }
 
-    /** One tenant's flood, config and entities must not reach another's decisions: isolation, with one Admission. */
+    /** Isolation, with one Admission: a tenant's flood, config and entities must not affect another tenant's decisions. */
     @Test
     void anotherTenantsFloodChangesNoDecision() {
         assertThat(decisionsOfT1(true)).isEqualTo(decisionsOfT1(false));
@@ -567,7 +567,7 @@ class AdmissionModelTest {
         return histories;
     }
 
-    /** As after a restart: the usage and its entities come back from their stored form. */
+    /** Simulates a restart: reads the usage and its entities from their stored form. */
     private static TenantUsage reread(
             TenantUsage usage, Map<Integer, byte[]> stored, Map<Bucket, Map<Integer, byte[]>> history) {
         usage.entities().writeAll(stored::put);

@@ -156,7 +156,7 @@ class AdmissionTest {
     }
 
     @Test
-    void saysSpikeFirstAndSustainedAfterBurstOverRateSeconds() {
+    void reportsASpikeFirstAndASustainedRateAfterBurstOverRateSeconds() {
         TenantConfig config = rate(100L, null);
         acceptedOf(100, config, T);
         assertThat(rejected(config, PLAIN, T))
@@ -314,7 +314,7 @@ class AdmissionTest {
         assertThat(nowhere.admit(regions(), usage, PLAIN, 100, T)).isInstanceOf(Accepted.class);
     }
 
-    /** A signal that breaks all five rules, which are then lifted one by one from the first. */
+    /** A signal that violates all five rules, which are then lifted one by one from the first. */
     @Test
     void checksBlockedThenRegionThenStorageThenRateThenEntities() {
         usage.storageChanged(1, 10);
@@ -496,7 +496,7 @@ class AdmissionTest {
         return threads.getThreadAllocatedBytes(Thread.currentThread().getId()) - before;
     }
 
-    /** Runs of a history are allocated once in many decisions; nothing for each. */
+    /** A history allocates a run for many decisions, and nothing for each. */
     @Test
     void aDecisionAllocatesNothingWithNoLimitAndWithAll() {
         assertThat(allocatedBy(TenantConfig.unlimited(T42, ""))).isLessThan(20_000);
@@ -548,7 +548,7 @@ class AdmissionTest {
         assertThat(exceeded(config, usage, 1_000, T + 1_000)).isNull();
     }
 
-    /** A new bucket has one second of bytes and gains none before it is used. */
+    /** A new bucket has one second of bytes and gains none before its first use. */
     @Test
     void theFirstSignalOfATenantMayBeLargerThanOneSecondOfItsByteRate() {
         TenantConfig config = byteRate(1_000, 5_000L, null);

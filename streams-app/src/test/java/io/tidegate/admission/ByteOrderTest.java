@@ -15,7 +15,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** The rules of {@link ReadOrderTest} for signals of different sizes in a bucket of bytes. */
+/** The rules of {@link ReadOrderTest} for signals of different sizes and a bucket of bytes. */
 @Timeout(120)
 class ByteOrderTest {
     private static final long T = 1_700_000_000_000L;
@@ -38,7 +38,7 @@ class ByteOrderTest {
         return true;
     }
 
-    /** Writes all, and reads it into a new bucket. */
+    /** Writes the whole state, and reads it into a new bucket. */
     private void restart() {
         ByteBuffer out = ByteBuffer.allocate(TokenBucket.BYTES + TokenBucket.HISTORY_BYTES);
         bucket.write(out);
@@ -70,7 +70,7 @@ class ByteOrderTest {
         return signals;
     }
 
-    /** What a plain bucket that is full at the beginning accepts in the order of time. */
+    /** The signals that a plain bucket, full at the beginning, accepts in the order of time. */
     private static List<Sized> fitting(List<Sized> signals, long rate, long burst) {
         List<Sized> sorted = new ArrayList<>(signals);
         sorted.sort(Comparator.comparingLong(Sized::atMs));
@@ -100,7 +100,7 @@ class ByteOrderTest {
 
     @ParameterizedTest
     @MethodSource("seeds")
-    void whatFitsInOrderIsAcceptedInEveryOrder(long seed) {
+    void signalsThatFitInOrderAreAcceptedInEveryOrder(long seed) {
         SplittableRandom random = new SplittableRandom(seed);
         long rate = 100 + random.nextLong(20_000);
         long burst = Math.max(1, rate / 2) + random.nextLong(4 * rate);

@@ -5,7 +5,7 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 
-/** What {@code entity_idle_ttl} means, with whole ids, one time for each entity and no bound on work. */
+/** A model of {@code entity_idle_ttl} with whole ids, one time for each entity and unbounded work. */
 final class EntityModel {
     private final TreeMap<String, Long> lastNamed = new TreeMap<>();
     private final TreeSet<Long> boundaries = new TreeSet<>();
@@ -35,7 +35,7 @@ final class EntityModel {
                 .collect(Collectors.toSet());
     }
 
-    /** Those that counted for the last accepted signal. */
+    /** The entities that counted for the last accepted signal. */
     Set<String> counting() {
         lastNamed.values().removeIf(end -> !boundaries.isEmpty() && Math.max(end, onSinceMs) <= horizonMs);
         return lastNamed.keySet();

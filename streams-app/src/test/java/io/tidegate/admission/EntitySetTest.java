@@ -21,7 +21,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class EntitySetTest {
     private record Fingerprint(long high, long low) {}
 
-    /** Uniform fingerprints, and ones that all fall into the same few slots or differ in one half only. */
+    /** Distributions of fingerprints: uniform, all in the same few slots, or different in only one half. */
     private enum Spread {
         UNIFORM,
         LAST_SLOTS,
@@ -67,7 +67,7 @@ class EntitySetTest {
         }
     }
 
-    /** Writes after each decision the chunks that it touched, as the store does, and reads them all back. */
+    /** Like the store, writes the chunks that each decision touched, and reads them all back. */
     @ParameterizedTest
     @ValueSource(longs = {1, 2, 3})
     void comesBackFromTheChunksThatEachDecisionTouched(long seed) {
@@ -125,7 +125,7 @@ class EntitySetTest {
     }
 
     @Test
-    void givesChunksUntilTheyAreReleased() {
+    void keepsChunksUntilTheyAreReleased() {
         EntitySet set = new EntitySet();
         assertThatIllegalArgumentException().isThrownBy(() -> set.chunk(0));
         for (int i = 1; i <= 2 * 64 + 1; i++) {
@@ -156,7 +156,7 @@ class EntitySetTest {
     }
 
     @Test
-    void makesRoomAtOnceForWhatItExpects() {
+    void reservesRoomForTheExpectedEntities() {
         EntitySet set = new EntitySet();
         set.expect(100_000);
         long before = set.memoryBytes();
@@ -190,7 +190,7 @@ class EntitySetTest {
     }
 
     @Test
-    void rejectsAChunkThatIsCutAtAnyByteWithinAFingerprintOrOfAnotherVersion() {
+    void rejectsAChunkThatIsTruncatedAtAnyByteWithinAFingerprintOrOfAnotherVersion() {
         EntitySet set = new EntitySet();
         set.add(1, 2);
         set.add(3, 4);

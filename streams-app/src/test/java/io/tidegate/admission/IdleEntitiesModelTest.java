@@ -22,8 +22,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Idle entities against {@link EntityModel}: late signals, changed and removed ttls, rejections, observe mode, commands and crashes that lose
- * what was not committed.
+ * Compares idle entities with {@link EntityModel}: late signals, changed and removed ttls, rejections, observe mode, commands,
+ * and crashes that lose uncommitted state.
  */
 class IdleEntitiesModelTest {
     private static final TenantId T42 = TenantId.of(42);
@@ -93,7 +93,7 @@ class IdleEntitiesModelTest {
                 .build();
     }
 
-    /** Some ids come again and again, others once. */
+    /** A signal with random ids, some repeated often, others unique. */
     private static Signal someSignal(SplittableRandom random, int step, long seed) {
         String once = "once" + step;
         List<String> items = Stream.of("a" + random.nextInt(50), once)
@@ -137,7 +137,7 @@ class IdleEntitiesModelTest {
         }
     }
 
-    /** As after a crash right behind a commit, or on a standby that takes over. */
+    /** Simulates a crash right after a commit, or a standby that takes over. */
     private static TenantUsage reread(TenantUsage usage, Map<Integer, byte[]> stored) {
         usage.entities().writeAll(stored::put);
         TenantUsage read = TenantUsage.read(usage.write());

@@ -76,7 +76,7 @@ class IdleEntitiesTest {
     }
 
     @Test
-    void aTenantWhoseIdsChangeIsNotLockedOutForGood() {
+    void aTenantWhoseIdsChangeIsNotLockedOutPermanently() {
         assertThat(passes(NOW, "a", "a")).isTrue();
         for (long at = NOW; at < NOW + TTL_MS; at += 100) {
             assertThat(passes(at, "new" + at)).as("at %d", at).isFalse();
@@ -102,7 +102,7 @@ class IdleEntitiesTest {
     }
 
     @Test
-    void aLimitOfAKindCountsWhatHasNotExpired() {
+    void aLimitOfAKindCountsOnlyEntitiesThatHaveNotExpired() {
         config = config(TTL_MS).maxEntities(null).maxUsers(BigInteger.ONE).build();
         assertThat(passes(NOW, null, "a")).isTrue();
         assertThat(passes(NOW + TTL_MS, "x", "b")).isFalse();
@@ -171,7 +171,7 @@ class IdleEntitiesTest {
     }
 
     @Test
-    void whatIsKnownWhenTheTtlIsTurnedOnCountsAsNamedThen() {
+    void entitiesThatAreKnownWhenTheTtlIsTurnedOnCountAsNamedThen() {
         config = config(0).build();
         assertThat(passes(NOW, "a", "u")).isTrue();
         assertThat(passes(NOW + 100 * TTL_MS, "b")).isFalse();
@@ -196,9 +196,9 @@ class IdleEntitiesTest {
         assertThat(passes(knownAs + TTL_MS + GRANULE_MS, "b")).isTrue();
     }
 
-    /** As a dry run and a replay do. */
+    /** Copies the usage as a dry run and a replay do. */
     @Test
-    void aCopyToTrySignalsOnHasTheAgesAndChangesNothing() {
+    void aCopyForATrialHasTheAgesAndChangesNothing() {
         config = config(TTL_MS).maxEntities(null).build();
         Map<Integer, byte[]> stored = new TreeMap<>();
         for (int i = 0; i < 100; i++) {
@@ -261,7 +261,7 @@ class IdleEntitiesTest {
         assertThat(usage.entities().log().appended()).isEqualTo(2);
     }
 
-    /** The same adds to a set with and to one without ages. */
+    /** Makes the same additions to a set with ages and to one without. */
     @Test
     void takesAtMostSixMoreBytesForAnEntityInMemory() {
         TenantUsage plain = TenantUsage.fresh(1, 2);
@@ -284,7 +284,7 @@ class IdleEntitiesTest {
         assertThat(plain.entities().memoryBytes()).as("no byte without it").isLessThanOrEqualTo(32L * 150_000 + 2_000);
     }
 
-    /** A constant number of entities of which each is named again, or gives way to a new one, in each granule. */
+    /** A constant number of entities. In each granule, each is named again or replaced by a new one. */
     @Test
     void takesAtMostSixMoreBytesForAnEntityInMemoryAndStoreHoweverTheyChange() {
         config = config(TTL_MS).maxEntities(null).build();
@@ -387,7 +387,7 @@ class IdleEntitiesTest {
     }
 
     @Test
-    void numbersOfChunksBeginAgainAfterTheLargest() {
+    void chunkNumbersWrapAroundAfterTheLargest() {
         config = config(TTL_MS).maxEntities(null).build();
         passes(NOW, "first");
         byte[] own = ages();
@@ -478,9 +478,9 @@ class IdleEntitiesTest {
                 .withMessageContaining("is not of version");
     }
 
-    /** It does not know the ages, keeps them as they are, and adds to chunks of version 1. */
+    /** An older build does not know the ages. It keeps them unchanged, and adds to chunks of version 1. */
     @Test
-    void agesThatAnOlderBuildPassedByAreNotUsed() {
+    void agesThatAnOlderBuildDidNotUpdateAreNotUsed() {
         config = config(0).build();
         passes(NOW, "a");
         byte[] undated = usage.entities().chunk(0);

@@ -14,7 +14,7 @@ import java.util.Map;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 
-/** What is billed: signals and bytes by the calendar month of their record time. */
+/** The billed use: signals and bytes by the calendar month of their record time. */
 class MonthlyUseTest {
     private static final Signal NOTHING = new Signal(null, null, null, null);
     private static final long NOVEMBER = month("2026-11-15T00:00:00Z");

@@ -104,7 +104,7 @@ class PeriodsTest {
         assertThat(rejected(config, 1, NOON).retryAfterMs()).isEqualTo(OptionalLong.of(december - NOON));
     }
 
-    /** The order in which signals are read decides nothing: each counts in its own period. */
+    /** The order of reading does not matter: each signal counts in its own period. */
     @ParameterizedTest
     @ValueSource(longs = {1, 2, 3})
     void aLateSignalCountsInItsOwnPeriod(long seed) {
@@ -208,10 +208,10 @@ class PeriodsTest {
         }
     }
 
-    /** Against all periods ever, of which only the newest are to be known. */
+    /** Compares with a record of all periods, of which only the newest must be known. */
     @ParameterizedTest
     @ValueSource(longs = {1, 2, 3, 4})
-    void whatIsCountedIsExactAndWhatIsForgottenIsKnownToBe(long seed) {
+    void countsAreExactAndForgottenPeriodsAreKnown(long seed) {
         SplittableRandom random = new SplittableRandom(seed);
         PeriodUse use = new PeriodUse();
         Map<Long, Long> all = new HashMap<>();

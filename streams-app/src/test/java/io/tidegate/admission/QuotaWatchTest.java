@@ -39,12 +39,12 @@ class QuotaWatchTest {
     }
 
     @Test
-    void tellsEachLevelOnceOnTheWayUp() {
+    void reportsEachLevelOnceOnTheWayUp() {
         assertThat(levels(100, 79, 1, 1, 9, 9, 1, 50)).containsExactly(80, 90, 100);
     }
 
     @Test
-    void tellsOnlyTheHighestOfLevelsThatAreReachedTogether() {
+    void reportsOnlyTheHighestOfLevelsThatAreReachedTogether() {
         assertThat(levels(100, 95)).containsExactly(90);
         assertThat(levels(100, 250)).containsExactly(100);
     }
@@ -64,37 +64,39 @@ class QuotaWatchTest {
     }
 
     @Test
-    void callsAllOfNothingFull() {
+    void regardsALimitOfZeroAsFull() {
         assertThat(levels(0, 0)).containsExactly(100);
     }
 
-    /** However usage moves, no level is told twice in a row, and what is told is what a plain reading says. */
+    /** However usage moves, no level is reported twice in a row, and the reported levels match the share of the limit. */
     @ParameterizedTest
     @ValueSource(longs = {1, 2, 3})
     void staysWithinFivePointsOfTheShare(long seed) {
         SplittableRandom random = new SplittableRandom(seed);
         TenantUsage usage = TenantUsage.fresh(1, 2);
-        int told = 0;
+        int reported = 0;
         for (int step = 0; step < 5_000; step++) {
             long change = random.nextLong(21) - 10;
             usage.storageChanged(0, Math.max(change, -usage.sealedBytes()));
             for (Crossing crossing : usage.watch().look(storage(100), usage)) {
                 assertThat(crossing.levelBefore())
                         .as("seed %d, step %d", seed, step)
-                        .isEqualTo(told);
-                assertThat(crossing.level()).as("seed %d, step %d", seed, step).isNotEqualTo(told);
-                told = crossing.level();
+                        .isEqualTo(reported);
+                assertThat(crossing.level()).as("seed %d, step %d", seed, step).isNotEqualTo(reported);
+                reported = crossing.level();
             }
-            assertThat(usage.watch().level(Quota.STORAGE)).isEqualTo(told);
+            assertThat(usage.watch().level(Quota.STORAGE)).isEqualTo(reported);
             long share = usage.sealedBytes();
-            assertThat(share).as("seed %d, step %d", seed, step).isGreaterThanOrEqualTo(told == 0 ? 0 : told - 5);
-            if (told < 100) {
-                assertThat(share).as("seed %d, step %d", seed, step).isLessThan(told == 0 ? 80 : told + 10);
+            assertThat(share)
+                    .as("seed %d, step %d", seed, step)
+                    .isGreaterThanOrEqualTo(reported == 0 ? 0 : reported - 5);
+            if (reported < 100) {
+                assertThat(share).as("seed %d, step %d", seed, step).isLessThan(reported == 0 ? 80 : reported + 10);
             }
         }
     }
 
-    /** On a multiple of ten seconds. */
+    /** A multiple of ten seconds. */
     private static final long T = 1_700_000_000_000L;
 
     private static final Signal SIGNAL = new Signal(null, null, null, null);
@@ -119,7 +121,7 @@ class QuotaWatchTest {
         return LongStream.range(0, (long) seconds * perSecond).map(i -> fromMs + i * 1_000 / perSecond);
     }
 
-    /** Eight partitions in turn, each read until it is 52 s ahead of the slowest. */
+    /** Reads eight partitions in turn, each until it is 52 s ahead of the slowest. */
     private static long[] readInTurn(long[] sorted) {
         int partitions = 8;
         int[] next = new int[partitions];

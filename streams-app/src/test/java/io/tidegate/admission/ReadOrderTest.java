@@ -17,8 +17,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * The order in which partitions are read decides nothing: random traffic in random interleavings, against a plain bucket that
- * reads the same signals in the order of their times, and against every interval of record time.
+ * The order in which partitions are read does not affect decisions. Compares random traffic in random interleavings with a plain
+ * bucket that reads the same signals in the order of their times, and checks every interval of record time.
  */
 class ReadOrderTest {
     private static final long T = 1_700_000_000_000L;
@@ -79,7 +79,7 @@ class ReadOrderTest {
                 .toArray(long[][]::new));
     }
 
-    /** Reads polls of one partition after the other; none gets further ahead of the slowest than {@code skewMs}. */
+    /** Reads polls of one partition after the other. None gets further ahead of the slowest than {@code skewMs}. */
     private static long[] interleaved(SplittableRandom random, Traffic traffic, long skewMs) {
         long[][] partitions = traffic.partitions();
         int[] next = new int[partitions.length];
@@ -182,7 +182,7 @@ class ReadOrderTest {
         return accepted;
     }
 
-    /** Every interval between two acceptances: by the largest excess that ends at each, as all of them together. */
+    /** Covers every interval between two acceptances by checking only the largest excess that ends at each. */
     private static void assertNoIntervalHasTooMuch(String as, Limits limits, List<Long> accepted) {
         long[] sorted = accepted.stream().mapToLong(Long::longValue).sorted().toArray();
         long excess = 0;
@@ -198,12 +198,12 @@ class ReadOrderTest {
     @Timeout(120)
     @ParameterizedTest
     @MethodSource("seeds")
-    void whatFitsInOrderIsAcceptedInEveryOrder(long seed) {
+    void signalsThatFitInOrderAreAcceptedInEveryOrder(long seed) {
         SplittableRandom random = new SplittableRandom(seed);
         for (int round = 0; round < 8; round++) {
             Limits limits = someLimits(random);
             Traffic all = someTraffic(random, limits, 0.5 + random.nextDouble() * 2, 20_000 + random.nextLong(180_000));
-            // Only what a bucket accepts in the order of time, so that all of it fits. A bucket that is not new.
+            // Only the signals that a bucket in use accepts in the order of time, so that all of them fit.
             long[] sorted = all.sorted();
             long[] warm = new long[sorted.length + 1];
             warm[0] = T - 1_000_000;
@@ -256,7 +256,7 @@ class ReadOrderTest {
             int inOrder = acceptedInOrder(limits, traffic.sorted()).size();
             assertNoIntervalHasTooMuch(as, limits, accepted);
             double share = limits.burst >= 10 ? 0.99 : 0.9;
-            // A handful: a new bucket's tokens beyond the first second depend on its first signal.
+            // A few may differ: a new bucket's tokens beyond the first second depend on its first signal.
             assertThat(accepted.size() + (limits.burst >= 10 ? 0 : 1.0))
                     .as(as)
                     .isGreaterThanOrEqualTo(share * inOrder - 1);
@@ -319,7 +319,7 @@ class ReadOrderTest {
         }
     }
 
-    /** While limits change: in the time of one config, no interval has more than it allows. */
+    /** Limits change during the test: no interval has more than the largest rate and burst allow. */
     @Timeout(120)
     @ParameterizedTest
     @MethodSource("seeds")
@@ -370,7 +370,7 @@ class ReadOrderTest {
         assertThat(late).as("seed %d: late rejections", seed).isNotNegative();
     }
 
-    /** Against a plain reading of the definition: was the bucket full, or new, within the last burst ÷ rate seconds? */
+    /** Compares with the definition: the bucket was full, or new, within the last burst ÷ rate seconds. */
     @ParameterizedTest
     @MethodSource("seeds")
     void aLateRejectionIsASpikeIfTheBucketWasFullShortlyBeforeItsTime(long seed) {
@@ -414,7 +414,7 @@ class ReadOrderTest {
         return level == size || atMs - fullMs <= limits.burst * 1_000 / limits.rate;
     }
 
-    /** All tokens of a long pause are spent at its end. A signal of the pause that is read later finds a full bucket at its time. */
+    /** A signal at the end of a long pause spends all tokens. A signal of the pause that is read later finds the bucket full. */
     @Test
     void aLateSignalAtTheTimeOfAFullBucketIsRejectedAsASpike() {
         Limits limits = new Limits(100, 200);
@@ -437,7 +437,7 @@ class ReadOrderTest {
             assertThat(bucket.accepts(limits, T + 5_000)).isTrue();
         }
         assertThat(bucket.accepts(limits, T + 5_000)).isFalse();
-        // The bucket is older than it seemed: it had time to fill.
+        // The bucket is older than its first signal suggested, so it had time to fill.
         assertThat(bucket.accepts(limits, T)).isTrue();
         for (int i = 0; i < 10; i++) {
             assertThat(bucket.accepts(limits, T + 5_000)).as("signal %d", i).isTrue();
@@ -452,7 +452,7 @@ class ReadOrderTest {
         SplittableRandom random = new SplittableRandom(farMs);
         Restartable bucket = new Restartable(HistoryBounds.DEFAULT);
         for (int i = 0; i < 27_000; i += 90) {
-            // Eight partitions, each a second after the other, and now and then a signal from the future.
+            // Eight partitions, each a second behind the previous one, and occasionally a signal from the future.
             for (int j = 0; j < 90; j++) {
                 long atMs = T + (i / 90) * 1_000L - 1_000L * (j % 8) + j * 11L;
                 assertThat(bucket.accepts(limits, atMs)).as("%d", atMs - T).isTrue();

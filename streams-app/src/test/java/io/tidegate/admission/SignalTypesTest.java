@@ -92,7 +92,7 @@ class SignalTypesTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"rate", "burst"})
-    void aLimitOfNothingRejectsEachOneAndNamesNoDelay(String which) {
+    void aLimitOfZeroRejectsEachOneAndNamesNoDelay(String which) {
         TenantConfig config =
                 config(Map.of("click", which.equals("rate") ? new SignalLimit(0L, 5L) : new SignalLimit(5L, 0L)));
         QuotaExceeded quota = quota(decide(config, "click", T));
@@ -144,7 +144,7 @@ class SignalTypesTest {
         assertThat(usage.rejectedCount(Reason.SIGNAL_RATE_LIMITED)).isZero();
     }
 
-    /** Invariant 6: what fits in the order of time is accepted in every order of reading. */
+    /** Invariant 6: signals that fit in the order of time are accepted in every order of reading. */
     @ParameterizedTest
     @ValueSource(longs = {1, 2, 3, 4, 5})
     void lateSignalsAreJudgedAtTheirOwnTimeAlsoAcrossACrash(long seed) {
@@ -204,7 +204,7 @@ class SignalTypesTest {
         assertThat(TenantUsage.read(stored).write()).isEqualTo(stored);
     }
 
-    /** A build that knows no limits of signals keeps their sections, and accepts without them. */
+    /** A build that does not know limits of signals keeps their sections, and accepts without them. */
     @Test
     void anOlderBuildThatAcceptedInBetweenLeavesOnlyTheNewestLevel() {
         TenantConfig config = config(Map.of("click", TEN));
@@ -302,7 +302,7 @@ class SignalTypesTest {
         assertThat(usage.signals).isNull();
     }
 
-    /** As after a restart: what is stored is read back, the chunks of the histories too. */
+    /** Simulates a restart: reads the stored state, including the chunks of the histories. */
     private static TenantUsage reread(TenantUsage usage, Map<Bucket, Map<Integer, byte[]>> stored) {
         TenantUsage read = TenantUsage.read(usage.write());
         for (Bucket bucket : Bucket.ALL) {

@@ -12,7 +12,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Against the published vectors, and against a second implementation that works byte by byte. */
+/** Compares with the published vectors, and with a second implementation that works byte by byte. */
 class SipHash128Test {
     /** The key 00 01 … 0f of the published vectors, as two little-endian longs. */
     private static final long KEY0 = 0x0706050403020100L;
@@ -111,7 +111,7 @@ class SipHash128Test {
         return bytes;
     }
 
-    /** UTF-16LE by hand, because the encoder replaces lone surrogates. */
+    /** Encodes to UTF-16LE itself, because the JDK's encoder replaces lone surrogates. */
     private static byte[] reference(long key0, long key1, String text) {
         byte[] input = new byte[2 * text.length()];
         for (int i = 0; i < text.length(); i++) {

@@ -2,11 +2,11 @@ package io.tidegate.admission;
 
 import java.util.Map;
 
-/** Stores the chunks of a set as the owner of a tenant does. */
+/** Stores the chunks of a set, like the owner of a tenant. */
 final class StoredChunks {
     private StoredChunks() {}
 
-    /** After each decision. Returns how many chunks were collected. */
+    /** Stores the changes of a decision. Returns the number of collected chunks. */
     static int changed(EntitySet set, Map<Integer, byte[]> stored) {
         int collected = 0;
         set.writeFull(stored::put);

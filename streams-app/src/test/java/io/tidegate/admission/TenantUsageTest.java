@@ -25,7 +25,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class TenantUsageTest {
-    /** Behind the version, a tag and a length. */
+    /** After the version, a tag and a length. */
     private static final int NUMBERS_AT = 4;
 
     private static final long T = 1_700_000_000_000L;
@@ -44,7 +44,7 @@ class TenantUsageTest {
             .maxBytesPerSec(BigInteger.valueOf(1_000))
             .build();
 
-    /** A usage in which every stored field that can differ from zero does. */
+    /** A usage in which every stored field that can be non-zero is. */
     private static TenantUsage used() {
         TenantConfig blocked = new TenantConfig(
                         TenantId.of(42),
@@ -89,7 +89,7 @@ class TenantUsageTest {
     }
 
     @Test
-    void readsWhatOnlyVersion2Has() throws IOException {
+    void readsTheFieldsThatOnlyVersion2Has() throws IOException {
         TenantUsage two = TenantUsage.read(HexFormat.of().parseHex(Golden.hex("tenant-usage-v2.hex")));
         assertThat(two.lastRejection()).isEqualTo(Reason.TENANT_BLOCKED);
         assertThat(two.lastRejectionMs()).isEqualTo(T + 11);
@@ -109,7 +109,7 @@ class TenantUsageTest {
     }
 
     @Test
-    void keepsItsNumbersAndNothingElseWhenItIsDeleted() {
+    void keepsOnlyItsSequenceNumbersWhenItIsDeleted() {
         TenantUsage left = used().deleted(7, 8);
         TenantUsage model = TenantUsage.fresh(7, 8);
         assertThat(left.acceptedCount()).isEqualTo(4);
@@ -121,7 +121,10 @@ class TenantUsageTest {
         assertThat(stored).isEqualTo(expected);
     }
 
-    /** The files with seven, nine and ten reasons are of builds before the limits of bytes, of periods, and of signals: more reasons invalidate no state. */
+    /**
+     * The files with seven, nine and ten reasons are of builds before the limits of bytes, of periods, and of signals: new
+     * reasons invalidate no state.
+     */
     @ParameterizedTest
     @ValueSource(
             strings = {"v1", "v2", "v3-seven-reasons", "v3-nine-reasons", "v3-without-months", "v3-ten-reasons", "v3"})
@@ -185,7 +188,7 @@ class TenantUsageTest {
 
     @ParameterizedTest
     @ValueSource(ints = {1, 2})
-    void anOlderVersionIsWrittenAgainAsThisOneWithTheSameContent(int version) throws IOException {
+    void anOlderVersionIsRewrittenAsTheCurrentOneWithTheSameContent(int version) throws IOException {
         TenantUsage older =
                 TenantUsage.read(HexFormat.of().parseHex(Golden.hex("tenant-usage-v%d.hex".formatted(version))));
         byte[] written = older.write();
@@ -283,9 +286,9 @@ class TenantUsageTest {
                 .isEqualTo(1);
     }
 
-    /** A build with two reasons, a kind and a quota more, and with sections that nobody here knows. */
+    /** A build with two more reasons, one more kind and quota, and unknown sections. */
     @Test
-    void keepsWhatABuildWithMoreReasonsAndSectionsStored() {
+    void keepsTheReasonsAndSectionsOfALaterBuild() {
         byte[] numbers = ByteBuffer.allocate(32).putLong(9).putLong(T).array();
         byte[] entities = ByteBuffer.allocate(49)
                 .put(16, (byte) 4)
@@ -339,7 +342,7 @@ class TenantUsageTest {
         return all.array();
     }
 
-    /** Where a section can end once the two required ones are there, and the start. */
+    /** The possible ends of sections after the two required ones, and the start. */
     private static List<Integer> sectionEnds(byte[] stored) {
         List<Integer> ends = new ArrayList<>();
         ends.add(1);

@@ -28,7 +28,7 @@ final class BlockEndTest {
                 "{'until':'2026-06-01T12:00:00.001Z'} | 2026-06-01T12:00:00.001Z",
                 "{'until':'9999-12-31T23:59:59Z'} | 9999-12-31T23:59:59Z"
             })
-    void theServersClockReckons(String json, Instant end) {
+    void aDurationCountsFromTheServersClock(String json, Instant end) {
         assertThat(end(json)).isEqualTo(end);
     }
 
@@ -51,7 +51,7 @@ final class BlockEndTest {
                 "{'for':'P9999999999D'} | for | year 9999",
                 "{'for':'PT9223372036854775807S'} | for | above 0"
             })
-    void whatIsOverOrOutOfRangeIsABadRequest(String json, String field, String rule) {
+    void aPastOrOutOfRangeTimeIsABadRequest(String json, String field, String rule) {
         assertThatThrownBy(() -> end(json)).isInstanceOfSatisfying(Problem.class, problem -> {
             assertThat(problem.kind()).isEqualTo(Problem.Kind.BAD_REQUEST);
             assertThat(problem.getMessage()).startsWith(field + ": ").contains(rule);

@@ -19,7 +19,7 @@ final class LongWorkTest {
     }
 
     @Test
-    void isRejectedWhereAsMuchAsIsAllowedIsDoneAlready() throws Exception {
+    void isRejectedIfTheMaximumIsAlreadyRunning() throws Exception {
         CountDownLatch begun = new CountDownLatch(LongWork.AT_A_TIME);
         CountDownLatch release = new CountDownLatch(1);
         try (LongWork work = new LongWork()) {
@@ -73,7 +73,7 @@ final class LongWorkTest {
     }
 
     @Test
-    void saysThatItIsKafkaWhereItIs() {
+    void namesKafkaAsTheCause() {
         try (LongWork work = new LongWork()) {
             assertThatThrownBy(() -> work.run(() -> {
                         throw new AdminException("no broker answers");
@@ -84,7 +84,7 @@ final class LongWorkTest {
     }
 
     @Test
-    void saysThatItIsTheSchemaRegistryWhereItIs() {
+    void namesTheSchemaRegistryAsTheCause() {
         try (LongWork work = new LongWork()) {
             assertThatThrownBy(() -> work.run(() -> {
                         throw new SchemaUnavailableException("the registry does not answer");

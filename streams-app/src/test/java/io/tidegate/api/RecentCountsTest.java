@@ -9,7 +9,7 @@ import org.junit.jupiter.api.Test;
 
 final class RecentCountsTest {
     private static final TenantId TENANT = TenantId.of(42);
-    private static final long START_MS = 1_800_000_000_000L; // a step begins then, of both lengths
+    private static final long START_MS = 1_800_000_000_000L; // steps of both lengths begin at this time
     private static final int LAST = (int) (RecentCounts.SPAN_MS / RecentCounts.STEP_MS) - 1;
 
     private final RecentCounts history = new RecentCounts(START_MS);
@@ -32,7 +32,7 @@ final class RecentCountsTest {
     }
 
     @Test
-    void whatWasCountedBeforeTheFirstReadingIsNotOfThisHour() {
+    void countsBeforeTheFirstReadingAreNotOfThisHour() {
         read(START_MS, TENANT, 1_000, 10);
         assertThat(history.whole(START_MS).known()).doesNotContain(true);
         assertThat(history.recent(TENANT, START_MS)).isEqualTo(new RecentCounts.Recent(0, 0, null));
@@ -69,7 +69,7 @@ final class RecentCountsTest {
     }
 
     @Test
-    void aShardThatWasAwayDoesNotBringWhatWasCountedElsewhere() {
+    void aReturningShardDoesNotAddTheCountsOfOtherInstances() {
         read(START_MS, TENANT, 1, 0);
         history.retain(Set.of(), START_MS + 2_000);
         read(START_MS + 4_000, TENANT, 500, 0);
@@ -79,7 +79,7 @@ final class RecentCountsTest {
     }
 
     @Test
-    void aReadingThatBrokeOffCountsNothingOfTheWhole() {
+    void anIncompleteReadingAddsNothingToTheTotal() {
         read(START_MS, TENANT, 1, 0);
         RecentCounts.Reading broken = history.read(0, START_MS + 2_000);
         broken.end(false);
@@ -89,7 +89,7 @@ final class RecentCountsTest {
     }
 
     @Test
-    void countersThatFallBackAfterAPurgeTakeNothingBack() {
+    void countersThatDecreaseAfterAPurgeSubtractNothing() {
         read(START_MS, TENANT, 10, 0);
         read(START_MS + 2_000, TENANT, 15, 0);
         read(START_MS + 4_000, TENANT, 0, 0);
@@ -98,7 +98,7 @@ final class RecentCountsTest {
     }
 
     @Test
-    void tenantsBeyondTheBoundHaveNoHistoryButAreInTheWhole() {
+    void tenantsBeyondTheBoundHaveNoHistoryButAreInTheTotal() {
         RecentCounts.Reading first = history.read(0, START_MS);
         for (int id = 1; id <= RecentCounts.TENANTS_MAX + 1; id++) {
             count(first, TenantId.of(id), 0, 0);

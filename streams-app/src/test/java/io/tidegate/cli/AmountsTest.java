@@ -33,7 +33,7 @@ final class AmountsTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"", "GiB", "-1", "1.5GiB", "1gib", "1 XB", "0x10", "1e3", "١"})
-    void rejectsWhatIsNoSize(String text) {
+    void rejectsAnInvalidSize(String text) {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> Amounts.bytes(text))
                 .withMessage("'%s' is not a size such as 1GiB, 500MB or 1024", text);
@@ -47,7 +47,7 @@ final class AmountsTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"", "-1", "1.5/s", "100/m", "/s", "100 /s", "9223372036854775808", "abc"})
-    void rejectsWhatIsNoRate(String text) {
+    void rejectsAnInvalidRate(String text) {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> Amounts.perSecond(text))
                 .withMessage("'%s' is not a rate such as 100/s", text);
@@ -70,14 +70,14 @@ final class AmountsTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"", "30", "30 s", "s", "-5s", "1.5s", "1w", "1234567890123s"})
-    void rejectsWhatIsNoDuration(String text) {
+    void rejectsAnInvalidDuration(String text) {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> Amounts.duration(text))
                 .withMessage("'%s' is not a duration such as 30s, 500ms or 5m", text);
     }
 
     @Test
-    void readsPointsOfThePast() {
+    void readsTimesInThePast() {
         Instant now = Instant.parse("2026-11-25T14:30:00Z");
 
         assertThat(Amounts.time("15m", now)).isEqualTo("2026-11-25T14:15:00Z");
@@ -87,10 +87,10 @@ final class AmountsTest {
                 .withMessageStartingWith("'noon' is neither a time in UTC such as");
     }
 
-    /** Nanoseconds of more would overflow later, where nobody expects it. */
+    /** The nanoseconds of longer durations would overflow later, in unexpected places. */
     @ParameterizedTest
     @ValueSource(strings = {"PT-5S", "36501d", "999999999999d"})
-    void rejectsDurationsThatCannotBeWaitedFor(String text) {
+    void rejectsDurationsThatWouldOverflow(String text) {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> Amounts.duration(text))
                 .withMessage("'%s' is outside 0 to 100 years", text);

@@ -9,7 +9,7 @@ import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** The methods and paths of {@code openapi.yaml}, read by its indentation. */
+/** The methods and paths of {@code openapi.yaml}, parsed by its indentation. */
 final class ApiPaths {
     private static final Pattern PATH = Pattern.compile("  (/\\S*):");
     private static final Pattern METHOD = Pattern.compile("    (get|put|post|patch|delete):");

@@ -15,8 +15,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * What is rejected before a broker is asked. Nothing listens on the port that is named here, so a command that asked one
- * would run into the time-out.
+ * Input that is rejected before a command contacts a broker. The port in these tests has no listener, so a command that contacted
+ * a broker would time out.
  */
 @Timeout(value = 20, unit = TimeUnit.SECONDS)
 final class BadInputTest {
@@ -45,14 +45,14 @@ final class BadInputTest {
     }
 
     @Test
-    void doesNotBlockUntilATimeThatIsOver() {
+    void doesNotBlockUntilAPastTime() {
         assertUsage(
                 Cli.run("tenants", "block", NOBODY, "42", "--until", "2001-01-01T00:00:00Z"),
                 "the tenant would be blocked until 2001-01-01T00:00:00Z, which is not in the future");
     }
 
     @Test
-    void neverPrintsWhatWouldSteerTheTerminal() {
+    void neverPrintsControlCharacters() {
         Cli run = Cli.run("wal", "cat", "\u001b[2J");
 
         assertThat(run.err()).contains("'·[2J'").doesNotContain("\u001b");
@@ -93,7 +93,7 @@ final class BadInputTest {
                 "--mode | off | --mode",
                 "--blocked-until | tomorrow | --blocked-until: 'tomorrow' is not a time such as 2026-01-31T12:00:00Z",
             })
-    void rejectsALimitThatCannotBe(String option, String value, String message) {
+    void rejectsAnInvalidLimit(String option, String value, String message) {
         assertUsage(Cli.run("tenants", "set", "42", NOBODY, option, value), message);
     }
 
@@ -109,19 +109,19 @@ final class BadInputTest {
                 "label=a | --ceiling: ceiling: label is not a limit",
                 "rate=unlimited | --ceiling: ceiling: names no limit",
             })
-    void rejectsACeilingThatCannotBe(String ceiling, String message) {
+    void rejectsAnInvalidCeiling(String ceiling, String message) {
         assertUsage(Cli.run("plans", "set", "pro", NOBODY, "--ceiling", ceiling), message);
     }
 
     @Test
-    void rejectsALabelThatWouldSteerATerminal() {
+    void rejectsALabelWithControlCharacters() {
         assertUsage(Cli.run("tenants", "set", "42", NOBODY, "--label", "a\u001bb"), "label must be at most 200");
     }
 
     @Test
-    void wantsToKnowWhatToSetAndUnset() {
-        assertUsage(Cli.run("tenants", "set", "42", NOBODY), "give at least one option to set, such as --rate 100/s");
-        assertUsage(Cli.run("tenants", "unset", "42", NOBODY), "give at least one option to unset, such as --rate");
+    void requiresFieldsToSetAndUnset() {
+        assertUsage(Cli.run("tenants", "set", "42", NOBODY), "name what to set, such as --rate 100/s");
+        assertUsage(Cli.run("tenants", "unset", "42", NOBODY), "name what to unset, such as --rate");
     }
 
     @ParameterizedTest
@@ -135,7 +135,7 @@ final class BadInputTest {
                 "'' | ",
                 "null | config is JSON null",
             })
-    void rejectsAConfigThatIsNone(String json, String message) throws IOException {
+    void rejectsAnInvalidConfig(String json, String message) throws IOException {
         Path file = Files.writeString(directory.resolve("config.json"), json);
 
         assertUsage(
@@ -144,7 +144,7 @@ final class BadInputTest {
     }
 
     @Test
-    void saysWhichConfigIsNotThere() {
+    void namesAMissingConfigFile() {
         assertUsage(
                 Cli.run("tenants", "set", "42", NOBODY, "--from", "/no/such.json"),
                 "--from /no/such.json cannot be read: /no/such.json does not exist");
@@ -168,12 +168,12 @@ final class BadInputTest {
                 "--burst | 0 | --burst = 0 is outside 1 to 1000000",
                 "--tenant-source | body | --tenant-source = body is not one of header, key, topic and value",
             })
-    void rejectsALoadThatCannotBe(String option, String value, String message) {
+    void rejectsAnInvalidLoad(String option, String value, String message) {
         assertUsage(Cli.run("load", NOBODY, option, value), message);
     }
 
     @Test
-    void namesTheReasonsThereAre() {
+    void listsTheReasons() {
         assertUsage(
                 Cli.run("rejections", "tail", NOBODY, "--reason", "bored"),
                 "'bored' is not a reason; the reasons are: avro_framing, avro_undecodable, burst_exceeded, byte_rate_limited, entity_limit, malformed,");
@@ -194,7 +194,7 @@ final class BadInputTest {
                 "--since 5m --until 10m | is not before --until",
                 "-f --until 5m | --until selects existing records"
             })
-    void rejectsATailThatCannotBe(String options, String message) {
+    void rejectsAnInvalidTail(String options, String message) {
         assertUsage(Cli.run(("rejections tail " + NOBODY + " " + options).split(" ", -1)), message);
     }
 
@@ -207,17 +207,17 @@ final class BadInputTest {
                 "--topic signals --to-latest --yes | --all, --dry-run and --yes concern the deletion of state",
                 "--to-latest --dry-run | --all, --dry-run and --yes concern the deletion of state"
             })
-    void rejectsAResetThatIsNeitherOfPositionsNorOfState(String options, String message) {
+    void rejectsAResetOfNeitherPositionsNorState(String options, String message) {
         assertUsage(Cli.run(("reset " + NOBODY + " " + options).split(" ", -1)), message);
     }
 
     @Test
-    void rejectsADemoOnAPortThatIsNone() {
+    void rejectsADemoOnAnInvalidPort() {
         assertUsage(Cli.run("demo", "--port", "65536"), "--port = 65536 is outside 0 to 65535");
     }
 
     @Test
-    void rejectsAFormatThatIsNone() {
+    void rejectsAnUnknownFormat() {
         assertUsage(Cli.run("config", "show", "-o", "xml"), "'xml'");
     }
 
@@ -244,16 +244,16 @@ final class BadInputTest {
     }
 
     @Test
-    void saysWhichClientConfigIsNotThere() {
+    void namesAMissingClientConfig() {
         assertUsage(
                 Cli.run("config", "validate", "--command-config", "/no/such.properties"),
                 "--command-config /no/such.properties does not exist");
     }
 
-    /** As of every client that cannot be made; the exit code is not that of a wrong command line. */
+    /** Any client that cannot be created fails like this. The exit code is not that of a usage error. */
     @Test
-    void saysWhyThereIsNoConnection() throws IOException {
-        try (ServerSocket broker = UnreachableBrokerTest.listener(UnreachableBrokerTest.TLS_ALERT)) {
+    void explainsAFailedConnection() throws IOException {
+        try (ServerSocket broker = new ServerSocket(0, 50, InetAddress.getLoopbackAddress())) {
             String server = "127.0.0.1:" + broker.getLocalPort();
             for (String[] command : new String[][] {{"tenants", "ls"}, {"init"}, {"rejections", "tail"}}) {
                 String[] args = java.util.Arrays.copyOf(command, command.length + 3);

@@ -26,7 +26,7 @@ class BuildVersionTest {
     }
 
     @Test
-    void saysThatFilesDifferedFromTheCommit() {
+    void marksABuildOfFilesThatDifferedFromTheCommit() {
         var build = properties(Map.of("version", "0.1.0", "commit", "0123456789ab-dirty"));
 
         assertThat(BuildVersion.lines(build, KAFKA)).contains("commit 0123456789ab with uncommitted changes");

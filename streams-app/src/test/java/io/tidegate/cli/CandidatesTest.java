@@ -39,7 +39,7 @@ class CandidatesTest {
     }
 
     @Test
-    void offersNothingWhereAnythingCanStandOrNothingAtAll() {
+    void offersNothingWhereAnyTextOrNoneIsAllowed() {
         assertThat(of()).isEmpty();
         assertThat(of("tenants", "set", "42", "--label", "")).isEmpty();
         assertThat(of("no-such-command", "x")).isEmpty();
@@ -66,7 +66,7 @@ class CandidatesTest {
 
     @ParameterizedTest
     @CsvSource({"tenants,get", "no,such"})
-    void theHiddenCommandIsQuietWhereItCannotKnow(String noun, String verb) {
+    void theHiddenCommandPrintsNothingIfItCannotReachTheData(String noun, String verb) {
         Cli run = Cli.run("__complete", "--", noun, verb, "--bootstrap-server", "127.0.0.1:1", "");
 
         assertThat(run).isEqualTo(new Cli(ExitCodes.OK, "", ""));

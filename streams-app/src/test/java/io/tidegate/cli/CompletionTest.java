@@ -78,12 +78,12 @@ class CompletionTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"fish", "zsh"})
-    void reasonsAndSettingsAreOfferedAndTenantsAreAskedFor(String shell) {
+    void reasonsAndSettingsAreOfferedAndTenantsAreQueried(String shell) {
         assertThat(script(shell))
                 .contains("rate_limited", "tenant_invalid", "wal.segment.bytes=", "tidegate_tenants", "__complete -- ");
     }
 
-    /** By bash itself, with a program that answers as the hidden command would. */
+    /** Runs bash, with a program that answers like the hidden command. */
     @ParameterizedTest
     @CsvSource(
             delimiter = '|',
@@ -96,7 +96,7 @@ class CompletionTest {
     void bashReplacesTheLastPartOfAWord(String line, String answer, String expected, @TempDir Path dir)
             throws Exception {
         Path script = Files.writeString(dir.resolve("completion"), script("bash"));
-        // Readline's parts of the line: it splits at blanks, = and :.
+        // Readline splits the line at blanks, = and :.
         String parts = line.strip().replaceAll("([=:])", " $1 ").replaceAll(" +", " ");
         String program = """
                 source %s
@@ -118,7 +118,7 @@ class CompletionTest {
         assertThat(run.err()).contains("'tcsh'", "bash, zsh, fish");
     }
 
-    /** By the shell itself, where it is installed. */
+    /** Runs the shell itself, if it is installed. */
     @ParameterizedTest
     @CsvSource({"bash,-n", "zsh,-n", "fish,--no-execute"})
     void theShellReadsItsScript(String shell, String check, @TempDir Path dir) throws Exception {

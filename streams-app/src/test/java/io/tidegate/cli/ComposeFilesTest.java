@@ -21,13 +21,13 @@ import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.yaml.snakeyaml.Yaml;
 
-/** What Docker makes of the image and the compose files; deploy/tests/test-cluster tries it with containers. */
+/** The expected effects of the image and the compose files in Docker. deploy/tests/test-cluster runs the containers. */
 class ComposeFilesTest {
     private static final Path ROOT = Path.of("..");
     private static final List<String> FILES = List.of("docker-compose.yml", "deploy/compose.regions.yml");
     private static final int DOWN_WITHIN_S = 15;
 
-    /** Of those 15 seconds, for the removal of containers and the network. */
+    /** The part of those 15 seconds for the removal of containers and the network. */
     private static final int REMOVAL_S = 2;
 
     private static final int REACHED_WITHIN_S = 60;
@@ -41,7 +41,7 @@ class ComposeFilesTest {
         return service.path("image").asText().startsWith("tidegate:");
     }
 
-    /** An instance is what neither has another entry point nor waits for a command. */
+    /** A service is an instance if it has neither another entry point nor a profile for commands. */
     private static boolean isInstance(JsonNode service) {
         return isTidegate(service) && !service.has("entrypoint") && !service.has("profiles");
     }
@@ -96,7 +96,7 @@ class ComposeFilesTest {
         }
     }
 
-    /** A shell that is process 1 ignores SIGTERM, and Docker waits until it kills it. */
+    /** A shell as process 1 ignores SIGTERM, and Docker waits until it kills the shell. */
     @Test
     void everyContainerOfTidegateHasAnInitProcess() throws IOException {
         for (String file : FILES) {
@@ -134,7 +134,7 @@ class ComposeFilesTest {
                         ">" + Path.of(tokenFile).getFileName());
     }
 
-    /** The image declares a volume; what runs once would leave an anonymous one behind each time. */
+    /** The image declares a volume, so each run of a command without a mount would leave an anonymous one behind. */
     @Test
     void noCommandLeavesAVolumeBehind() throws IOException {
         for (String file : FILES) {
@@ -161,7 +161,7 @@ class ComposeFilesTest {
         return Double.parseDouble(matcher.group(1));
     }
 
-    /** What the load sends of a tenant in a second. */
+    /** The signals per second that the load generator sends for a tenant. */
     private static double perSecond(int tenant) throws IOException {
         double sum = 0;
         for (int other = 1; other <= option("tenants"); other++) {
@@ -206,7 +206,7 @@ class ComposeFilesTest {
 
     /** Some platforms choose the user of a container, always in group 0. */
     @Test
-    void theImagesDirectoriesAreWritableForGroupZeroAndAnyOtherUserIsToldSo() throws IOException {
+    void theImagesDirectoriesAreWritableForGroupZeroAndAnyOtherUserGetsAnError() throws IOException {
         assertThat(Files.readString(ROOT.resolve("Dockerfile")))
                 .contains("chown tidegate:0 /etc/tidegate /var/lib/tidegate")
                 .contains("chmod g=u /etc/tidegate /var/lib/tidegate");

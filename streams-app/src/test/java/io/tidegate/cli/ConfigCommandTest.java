@@ -16,7 +16,7 @@ final class ConfigCommandTest {
     private Path directory;
 
     @Test
-    void validatesSettingsThatAreFine() throws IOException {
+    void acceptsValidSettings() throws IOException {
         Path file = Files.writeString(directory.resolve("tidegate.properties"), "shards=3\n");
 
         Cli run = Cli.run("config", "validate", "--config", file.toString());

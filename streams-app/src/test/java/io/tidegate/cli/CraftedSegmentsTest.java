@@ -39,8 +39,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Segment files with right checksums and wrong content, as an attacker or a bug of the writer makes them. Whatever they
- * are, they are reported as damage with their coordinates, in bounded memory, and the other tenants are reported too.
+ * Segment files with valid checksums and invalid content, as an attacker or a bug of the writer could produce. They are always
+ * reported as damage with their coordinates, in bounded memory, and the reports of other tenants are complete.
  */
 @Timeout(value = 2, unit = TimeUnit.MINUTES)
 final class CraftedSegmentsTest {
@@ -76,7 +76,7 @@ final class CraftedSegmentsTest {
         shard.append(tenant, new WalRecord(0, 1000, null, new byte[] {'{', '}'}, new Header[0]));
     }
 
-    /** A record as the format says, with the offset and length that the row wants. */
+    /** A record in the right format, with the offset and length given by the row. */
     private static byte[] record(int length, int offset, byte[] rest) {
         ByteBuffer record = ByteBuffer.allocate(64 + rest.length);
         ByteBuffer body = ByteBuffer.allocate(32 + rest.length);
@@ -91,7 +91,7 @@ final class CraftedSegmentsTest {
         return bytes;
     }
 
-    /** No key, an empty value, no headers. */
+    /** A record without a key, with an empty value and no headers. */
     private static byte[] record(int offset) {
         return record(-1, offset, new byte[] {1, 0, 0});
     }
@@ -133,7 +133,7 @@ final class CraftedSegmentsTest {
         return copy;
     }
 
-    /** A batch with a right checksum and the stamp of tenant 42. */
+    /** A batch with a valid checksum and the stamp of tenant 42. */
     private static byte[] batch(long firstSeq, int lastOffset, int count, int attributes, byte[] content) {
         CRC32C stamp = new CRC32C();
         stamp.update(("42:" + SHARD).getBytes(StandardCharsets.US_ASCII));
@@ -147,7 +147,7 @@ final class CraftedSegmentsTest {
         return batch.putInt(17, (int) crc.getValue()).array();
     }
 
-    /** A record whose value is so many zeros, which compress well. */
+    /** A record whose value consists of this many zeros, which compress well. */
     private static byte[][] bomb(int bytes) {
         byte[] head = record(-1, 0, concat(new byte[] {1}, varint(bytes)));
         byte[][] parts = new byte[1 + bytes / MIB][];
@@ -266,7 +266,7 @@ final class CraftedSegmentsTest {
 
     @ParameterizedTest
     @MethodSource("rows")
-    void everyReaderReportsDamageWithItsPlaceAndGoesOn(String row) throws IOException {
+    void everyReaderReportsDamageWithItsPlaceAndContinues(String row) throws IOException {
         Path segment = write(TENANT, crafted().get(row));
 
         Cli verify = run("wal", "verify");
@@ -308,7 +308,7 @@ final class CraftedSegmentsTest {
         assertThat(run("wal", "cat", "42").out()).hasLineCount(2);
     }
 
-    /** All rows at once in a process with a small heap: none of them may cost more memory than the largest batch. */
+    /** Reads all rows in a process with a small heap: none may need more memory than the largest batch. */
     @Test
     void aHeapOf256MiBReadsEveryOneOfThem() throws Exception {
         Map<String, byte[]> all = crafted();

@@ -22,7 +22,7 @@ import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What lies in {@code deploy/} names only what the code has, and what the documentation explains. */
+/** The files in {@code deploy/} contain only names that exist in the code and are explained in the documentation. */
 class DeploymentFilesTest {
     private static final Path ROOT = Path.of("..");
     private static final Path DASHBOARD = ROOT.resolve("deploy/grafana/dashboards/tidegate.json");
@@ -77,7 +77,7 @@ class DeploymentFilesTest {
     }
 
     @Test
-    void everyPanelOfTheDashboardHasAPlaceAndAskersOfItsOwn() throws IOException {
+    void everyPanelOfTheDashboardHasAPlaceAndQueries() throws IOException {
         JsonNode dashboard = new ObjectMapper().readTree(DASHBOARD.toFile());
         List<Integer> ids = new ArrayList<>();
         for (JsonNode panel : dashboard.path("panels")) {

@@ -18,25 +18,25 @@ import org.junit.jupiter.params.provider.ValueSource;
 import picocli.CommandLine;
 
 /**
- * Every command that the documentation shows can be typed as it stands: its words, options and arguments exist, and what is sent
- * to the HTTP API is in {@code openapi.yaml}. {@code DocumentedCommandsTest} runs them.
+ * Every command in the documentation can be typed as shown: its words, options and arguments exist, and requests to the HTTP API
+ * are in {@code openapi.yaml}. {@code DocumentedCommandsTest} runs the commands.
  */
 final class DocCommandsTest {
     private static final JsonMapper JSON = new JsonMapper();
 
     private static final Set<String> SHELL = Set.of("sh", "bash", "console", "shell");
 
-    /** In a transcript, what is typed follows a prompt. */
+    /** In a transcript, typed commands follow a prompt. */
     private static final Pattern PROMPT = Pattern.compile("(?m)^ *\\$ (.*)$");
 
-    /** Words that stand for a number. */
+    /** Placeholders for a number. */
     private static final Set<String> NUMBERS = Set.of("N", "OFFSET", "ID", "SEQ");
 
-    /** Commands with commands of their own: in a text, these are recognised without the name of the program. */
+    /** Commands with subcommands. In a text, these are recognised without the program's name. */
     private static final Pattern COMMAND = Pattern.compile(
             "(?:\\./)?tidegate [a-z].*|(?:tenants|plans|rejections|wal|signals|usage|config) [a-z]+\\b.*");
 
-    /** What is wrong with the commands of a piece of shell. */
+    /** The errors in the commands of a shell script. */
     private static List<String> problems(String script, ApiPaths api) {
         List<String> problems = new ArrayList<>();
         for (List<String> words : ShellLines.commands(script)) {
@@ -92,7 +92,7 @@ final class DocCommandsTest {
             } else if (!word.startsWith("-")) {
                 path = word.replaceFirst("^(https?://)?[^/]+", "")
                         .replaceFirst("[?#].*", "")
-                        // The prefix below which a proxy serves an instance.
+                        // The prefix that a proxy adds to an instance's paths.
                         .replaceFirst("^/tidegate/", "/");
             }
         }
@@ -108,7 +108,7 @@ final class DocCommandsTest {
         }
     }
 
-    /** What a text names need not be complete, but must exist. */
+    /** Commands in a text may be incomplete, but their parts must exist. Returns the first unknown one. */
     private static @Nullable String unknownPart(String code) {
         List<String> words = ShellLines.commands(code.replace("…", " ")).get(0);
         CommandLine command = Tidegate.commandLine();
@@ -132,7 +132,7 @@ final class DocCommandsTest {
     }
 
     @Test
-    void everyCommandInABlockCanBeTypedAsItStands() throws IOException {
+    void everyCommandInABlockCanBeTypedAsPrinted() throws IOException {
         ApiPaths api = ApiPaths.read();
         List<String> problems = new ArrayList<>();
         int blocks = 0;

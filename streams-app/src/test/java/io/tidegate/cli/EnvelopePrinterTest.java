@@ -151,7 +151,7 @@ class EnvelopePrinterTest {
                         .hasLineCount(1);
                 assertThat(lines()).hasSize(1);
             } else {
-                // The format has no count of signals: the topic keeps whole records.
+                // The format has no count of signals, because the topic keeps whole records.
                 assertThat(lines())
                         .singleElement()
                         .satisfies(line ->

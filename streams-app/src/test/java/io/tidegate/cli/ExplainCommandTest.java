@@ -43,7 +43,7 @@ final class ExplainCommandTest {
     }
 
     @Test
-    void namesTheReasonsWhereThereIsNoSuchOne() {
+    void listsTheReasonsForAnUnknownOne() {
         Cli run = Cli.run("rejections", "explain", "bad_luck");
 
         assertThat(run.exitCode()).isEqualTo(ExitCodes.USAGE);
@@ -51,7 +51,7 @@ final class ExplainCommandTest {
     }
 
     @Test
-    void replayRejectsWhatItCannotMean() {
+    void replayRejectsUnknownReasonsAndPositions() {
         assertThat(Cli.run("rejections", "replay", "--reason", "malformed").err())
                 .contains("'malformed' is not a reason");
         assertThat(Cli.run("rejections", "replay", "--source", "signals-3").err())

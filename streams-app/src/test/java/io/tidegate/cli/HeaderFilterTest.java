@@ -45,7 +45,7 @@ class HeaderFilterTest {
     }
 
     @Test
-    void theCommandLineSaysSo() {
+    void theCommandLineRejectsAnInvalidHeader() {
         Cli run = Cli.run("rejections", "tail", "--header", "=1");
 
         assertThat(run.exitCode()).isEqualTo(ExitCodes.USAGE);

@@ -19,7 +19,7 @@ import picocli.CommandLine.Model.ArgSpec;
 import picocli.CommandLine.Model.CommandSpec;
 
 final class HelpTest {
-    /** The words of every command, the program's own (none) first. */
+    /** The words of every command; the first, without words, is the program itself. */
     static Stream<List<String>> commands() {
         List<List<String>> all = new ArrayList<>();
         collect(Tidegate.commandLine(), List.of(), all);
@@ -61,7 +61,7 @@ final class HelpTest {
         assertThat(run.err()).isEmpty();
     }
 
-    /** What it shows to be copied: the words up to the first value, and every option. */
+    /** Checks the command lines that the dashboard shows for copying: their words up to the first value, and every option. */
     @Test
     void theCommandLinesOfTheDashboardExist() throws IOException {
         Pattern line = Pattern.compile("tidegate ((?:[a-z]+ )*[a-z]+)\\b([^`'\\n]*)");
@@ -104,7 +104,7 @@ final class HelpTest {
     void everyCommandRejectsAnUnknownOption(List<String> words) {
         CommandSpec spec = spec(words);
         if (spec.helpCommand()) {
-            return; // picocli's own: it explains what it knows and ignores the rest
+            return; // picocli's own, which ignores unknown options
         }
         List<String> args = new ArrayList<>(words);
         spec.positionalParameters().forEach(parameter -> args.add("42"));
@@ -152,7 +152,7 @@ final class HelpTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"tenants", "plans", "usage", "signals", "rejections", "wal", "config"})
-    void namesTheCommandsWhereOneIsMissing(String noun) {
+    void listsTheCommandsIfOneIsMissing(String noun) {
         Cli run = Cli.run(noun);
 
         assertThat(run.exitCode()).isEqualTo(ExitCodes.USAGE);
@@ -169,7 +169,7 @@ final class HelpTest {
     }
 
     @Test
-    void proposesWhatWasMeant() {
+    void suggestsTheNearestWord() {
         Cli run = Cli.run("tenant", "ls");
 
         assertThat(run.exitCode()).isEqualTo(ExitCodes.USAGE);
@@ -180,7 +180,7 @@ final class HelpTest {
     }
 
     @Test
-    void proposesNothingThatIsNotAlike() {
+    void suggestsNothingDissimilar() {
         for (String[] words : new String[][] {{"frobnicate"}, {"tenants", "frobnicate"}, {"tenants", "ls", "--frob"}}) {
             Cli run = Cli.run(words);
 
@@ -197,7 +197,7 @@ final class HelpTest {
     }
 
     @Test
-    void saysItsVersionAfterEveryCommand() {
+    void printsItsVersionAfterEveryCommand() {
         assertThat(Cli.run("--version").out()).startsWith("tidegate ");
         assertThat(Cli.run("wal", "ls", "--version").out()).startsWith("tidegate ");
     }

@@ -31,7 +31,7 @@ class JsonTest {
     }
 
     @Test
-    void aTenantThatIsNotKnownIsNull() {
+    void anUnknownTenantIsNull() {
         ObjectNode json = Json.object();
         Json.putTenant(json, null);
 
@@ -39,7 +39,7 @@ class JsonTest {
     }
 
     @Test
-    void whatIsNeitherSaysSo() {
+    void textThatIsNeitherIsReported() {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> Json.ofYaml("a: [".getBytes(UTF_8)))
                 .withMessage("neither JSON nor YAML");

@@ -18,7 +18,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** The file {@code tidegate}, with programs in place of Java and Maven that print how they were called. */
+/** The script {@code tidegate}, with stubs for Java and Maven that print their arguments. */
 class LauncherTest {
     private static final int SECONDS_MAX = 60;
 
@@ -42,7 +42,7 @@ class LauncherTest {
         assertThat(file.toFile().setExecutable(true)).isTrue();
     }
 
-    /** What lies in a package, beside the launcher. */
+    /** Lays out the files of a package; returns its launcher. */
     private Path unpacked() throws IOException {
         Path home = Files.createDirectories(root.resolve("tidegate-0.1.0"));
         addLibraries(home);
@@ -135,7 +135,7 @@ class LauncherTest {
         Run instance = run(home.resolve("bin/tidegate"), Map.of("TIDEGATE_DATA_DIR", root.toString()), "run");
         Run command = run(home.resolve("bin/tidegate"), Map.of(), "wal", "ls");
 
-        // The archive is of the libraries: they come first.
+        // The archive contains the libraries, so they come first.
         assertThat(instance.after("-cp")).endsWith("/lib/b.jar:" + home.toRealPath() + "/tidegate.jar");
         assertThat(instance.out())
                 .contains("-XX:SharedArchiveFile=" + home.toRealPath() + "/libraries.jsa\n")
@@ -144,7 +144,7 @@ class LauncherTest {
     }
 
     @Test
-    void theImageSaysWhichUserCannotWriteWhere() throws Exception {
+    void theImageNamesTheDirectoryThatItsUserCannotWriteTo() throws Exception {
         Run run = run(image(), Map.of("TIDEGATE_DATA_DIR", "/proc/none"), "run");
 
         assertThat(run.exit()).isEqualTo(1);
@@ -152,7 +152,7 @@ class LauncherTest {
         assertThat(run.out()).isEmpty();
     }
 
-    /** A JVM that is told an archive that does not exist does without its own too. */
+    /** A JVM with the option for an archive that does not exist would not use its default archive either. */
     @Test
     void withoutAnArchiveNoneIsNamed() throws Exception {
         assertThat(run(unpacked(), Map.of(), "wal", "ls").out()).doesNotContain("SharedArchiveFile");
@@ -171,7 +171,7 @@ class LauncherTest {
                 """);
         Files.writeString(programs.resolveSibling("release"), "JAVA_VERSION=\"21.0.1\"\n");
 
-        // `script` gives it a terminal, without which it prepares none.
+        // `script` provides a terminal. Without one, the launcher prepares no archive.
         Run first = run(terminal(launcher), Map.of());
         Run second = run(launcher, Map.of(), "wal", "ls");
 
@@ -187,7 +187,7 @@ class LauncherTest {
     }
 
     @Test
-    void aPackageWithoutItsLibrariesSaysSo() throws Exception {
+    void aPackageReportsMissingLibraries() throws Exception {
         Path launcher = unpacked();
         Path jar = launcher.getParent().resolveSibling("tidegate.jar").toRealPath();
         Files.delete(jar);
@@ -224,7 +224,7 @@ class LauncherTest {
     }
 
     @Test
-    void aBuildThatFailsShowsMavensWordsWithoutDownloads() throws Exception {
+    void aBuildThatFailsShowsMavensOutputWithoutDownloads() throws Exception {
         Path launcher = checkout();
         Files.delete(root.resolve("checkout/streams-app/target/dist/tidegate.jar"));
         Files.writeString(root.resolve("checkout/pom.xml"), "");

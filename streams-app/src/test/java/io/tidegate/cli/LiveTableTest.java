@@ -79,7 +79,7 @@ class LiveTableTest {
     }
 
     @Test
-    void moreTenantsThanATerminalHasLinesAreCut() {
+    void moreTenantsThanATerminalHasLinesAreLeftOut() {
         Map<TenantId, TenantUsage> usages = new TreeMap<>();
         Map<TenantId, TenantConfig> limits = new TreeMap<>();
         for (int i = 1; i <= 500; i++) {

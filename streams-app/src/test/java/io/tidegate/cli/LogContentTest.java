@@ -20,7 +20,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What strangers write cannot forge, hide or multiply log lines. */
+/** Content from outside cannot forge, hide or multiply log lines. */
 final class LogContentTest {
     private static final String FORGED =
             "a\n2026-11-25T00:00:00.000Z ERROR Instance FORGED\r\u001b[2J\u0085\u2028\u202e";
@@ -96,10 +96,10 @@ final class LogContentTest {
         }
     }
 
-    /** A remedy that a message ends with is not content. */
+    /** A remedy at the end of a message is part of it, not quoted content. */
     @ParameterizedTest
     @ValueSource(strings = {"failed why=\"{}\"", "stopped: {}", "{}"})
-    void aSentenceOfOursIsWhole(String template) {
+    void aMessageThatEndsWithARemedyIsNotShortened(String template) {
         String why =
                 "reading from 127.0.0.1:1: no answer within 30 s. Is the broker up, is its security as set here, and can"
                         + " the address that it advertises (advertised.listeners) be reached from here? TIDEGATE_LOG_LEVEL=INFO"

@@ -55,7 +55,7 @@ final class LoggingTest {
     }
 
     @Test
-    void leavesTheMessagesOfOthersAsTheyAre() throws IOException {
+    void leavesMessagesOfLibrariesUnchanged() throws IOException {
         assertThat(logged("org.apache.kafka.clients.X", "groupId={} failed", null, "a")
                         .get("message")
                         .asText())

@@ -16,7 +16,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 
-/** The Grafana dashboard works with any Grafana, and every alert leads to a page that says what to do. */
+/** The Grafana dashboard works with any Grafana, and every alert links to a page that explains the remedy. */
 class MonitoringFilesTest {
     private static final Path ROOT = Path.of("..");
     private static final Path DASHBOARD = ROOT.resolve("deploy/grafana/dashboards/tidegate.json");
@@ -43,7 +43,7 @@ class MonitoringFilesTest {
         return alerts;
     }
 
-    /** Where a link into a page of the docs can lead: to its headings and to its own anchors. */
+    /** The valid targets of a link into a page of the docs: its headings and its own anchors. */
     private static List<String> anchors(Path page) throws IOException {
         String text = Files.readString(page);
         List<String> anchors = HEADING.matcher(text)
@@ -115,7 +115,7 @@ class MonitoringFilesTest {
         }
     }
 
-    /** An alert that loses the tenant cannot be routed to the people who know the tenant. */
+    /** An alert without the tenant could not be routed to the people who know the tenant. */
     @Test
     void anAlertAboutTenantsKeepsTheTenantAndShowsItsLabel() throws IOException {
         List<String> aboutTenants = new ArrayList<>();

@@ -30,7 +30,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
 
-/** What programs can rely on in the output of commands: its fields, its forms, and how a tenant looks in it. */
+/** The output of commands that programs can rely on: its fields, its forms, and the representation of a tenant. */
 class OutputFieldsTest {
     private static final TenantId LARGEST = TenantId.parse("18446744073709551615");
     private static final String LARGEST_JSON = "18446744073709551615";
@@ -117,7 +117,7 @@ class OutputFieldsTest {
                 "config validate",
                 "rejections explain rate_limited"
             })
-    void yamlSaysTheSameAsJson(String command) throws IOException {
+    void yamlHasTheSameContentAsJson(String command) throws IOException {
         Cli json = run(command, "json");
         Cli yaml = run(command, "yaml");
 

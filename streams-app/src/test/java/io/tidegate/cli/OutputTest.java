@@ -27,7 +27,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What the program does when its output cannot be written, and in which form and encoding it writes. */
+/** Failures to write the output, and its form and encoding. */
 class OutputTest {
     private static final TenantId TENANT = TenantId.of(7);
     private static final int RECORDS = 2000;
@@ -54,7 +54,7 @@ class OutputTest {
         }
     }
 
-    /** Accepts some bytes, then fails as a file system or a pipe does. */
+    /** Accepts some bytes, then fails like a full file system or a closed pipe. */
     private static final class Failing extends OutputStream {
         private final String message;
         private int left;
@@ -107,7 +107,7 @@ class OutputTest {
             int exit = Tidegate.execute(new StandardOutput(out, false), err, arguments(command));
 
             assertThat(exit).isEqualTo(ExitCodes.FAILED);
-            // On a slow machine `wal verify` may show its progress too.
+            // On a slow machine `wal verify` may also show its progress.
             assertThat(err.toString(StandardCharsets.UTF_8).lines().filter(line -> line.startsWith("tidegate: ")))
                     .containsExactly("tidegate: cannot write to standard output: No space left on device");
             assertThat(out.failures).isEqualTo(1);
@@ -116,7 +116,7 @@ class OutputTest {
 
     @ParameterizedTest
     @CsvSource({"Broken pipe,false", "Connection reset by peer,false", "Datenübergabe unterbrochen,true"})
-    void aReaderThatIsGoneEndsTheCommandQuietly(String message, boolean pipe) {
+    void aClosedPipeEndsTheCommandQuietly(String message, boolean pipe) {
         ByteArrayOutputStream err = new ByteArrayOutputStream();
         Failing out = new Failing(200, message);
 
@@ -130,7 +130,7 @@ class OutputTest {
     @ParameterizedTest
     @ValueSource(
             strings = {"wal verify --data-dir DIR", "wal verify -o json --data-dir DIR", "wal verify 7 --data-dir DIR"})
-    void aReaderThatIsGoneDoesNotHideDamage(String command) throws IOException {
+    void aClosedPipeDoesNotHideDamage(String command) throws IOException {
         DataDir dir = new DataDir(root);
         Path segment = dir.walOf(TENANT).resolve(dir.segments(TENANT).first().fileName());
         byte[] bytes = Files.readAllBytes(segment);
@@ -192,7 +192,7 @@ class OutputTest {
                 .hasLineCount(1);
     }
 
-    /** A shell line in which {@code $TIDEGATE} is a real process of the program. */
+    /** Runs a shell line in which {@code $TIDEGATE} is a real process of the program. */
     private ProcessResult shell(String line, Map<String, String> environment) throws Exception {
         Path out = root.resolve("out.txt");
         Path err = root.resolve("err.txt");

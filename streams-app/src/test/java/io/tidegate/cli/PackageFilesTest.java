@@ -14,7 +14,7 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The files of {@code deploy/package}, from which the package is made. */
+/** The files of {@code deploy/package}, from which the package is built. */
 class PackageFilesTest {
     private static final Path FILES = Path.of("../deploy/package");
     private static final Path UNIT = FILES.resolve("tidegate.service");

@@ -18,7 +18,7 @@ import org.apache.kafka.common.header.Header;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The line and the exit code with which an instance ends by itself, for every kind of end. */
+/** The last line and the exit code of an instance that ends by itself, for every kind of end. */
 class RunEndTest {
     private static final TenantId TENANT = TenantId.of(42);
     private static final WalSettings SETTINGS = WalSettings.of(1 << 20, Duration.ofHours(1), 4, Compression.NONE);
@@ -61,7 +61,7 @@ class RunEndTest {
     }
 
     @Test
-    void topicsThatAreNotAsTheyMustBeAreNamedAndAStartIsAdvised() {
+    void invalidTopicsAreNamedAndAStartIsAdvised() {
         RunEnd end = RunEnd.of(new AdminException("the topic signals was created again"));
 
         assertThat(end.exitCode()).isEqualTo(ExitCodes.FAILED);
@@ -93,7 +93,7 @@ class RunEndTest {
     }
 
     @Test
-    void anythingElseIsNotCalledPermanent() {
+    void otherFailuresAreNotCalledPermanent() {
         RunEnd end = RunEnd.of(new IllegalStateException("the producer was fenced"));
 
         assertThat(end.exitCode()).isEqualTo(ExitCodes.FAILED);

@@ -3,7 +3,7 @@ package io.tidegate.cli;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Splits a piece of shell into its simple commands: enough for what documentation shows, not a shell. */
+/** Splits a shell script into its simple commands. It supports the syntax in the documentation, not all of the shell's. */
 final class ShellLines {
     private final String script;
     private final List<List<String>> commands = new ArrayList<>();
@@ -46,7 +46,7 @@ final class ShellLines {
         return at;
     }
 
-    /** A line that ends with a backslash goes on in the next one. */
+    /** A line that ends with a backslash continues in the next one. */
     private int escaped(int at) {
         if (at + 1 < script.length() && script.charAt(at + 1) != '\n') {
             add(script.charAt(at + 1), at);
@@ -69,7 +69,7 @@ final class ShellLines {
         return end < 0 ? script.length() : end - 1;
     }
 
-    /** The next word is a file, and the number before the sign is no argument. */
+    /** The next word is a file, and a digit before the sign is not an argument. */
     private void redirection() {
         if (word.toString().matches("[0-9]")) {
             word.setLength(0);
@@ -79,7 +79,7 @@ final class ShellLines {
         isTarget = true;
     }
 
-    /** Behind a redirection it begins the name of a stream. */
+    /** After a redirection, an ampersand begins the name of a stream. */
     private void ampersand(int at) {
         if (isTarget && !inWord) {
             add('&', at);

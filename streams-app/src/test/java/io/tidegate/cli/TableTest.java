@@ -8,7 +8,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 final class TableTest {
     @Test
-    void alignsColumnsAsTheirHeadingsSay() {
+    void alignsColumnsLikeTheirHeadings() {
         Table table = new Table("TENANT>", "LABEL", "SIZE>");
         table.row(1, "a", "10 B");
         table.row("18446744073709551615", "longer label", "1 B");
@@ -30,13 +30,13 @@ final class TableTest {
     }
 
     @Test
-    void isItsHeadingsWhereThereAreNoRows() {
+    void printsOnlyItsHeadingsWithoutRows() {
         assertThat(new Table("A>", "B").lines()).containsExactly("A  B");
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"\u001b[2J", "\u0007", "\r", "\n", "\u009b31m", "\u007f", "\u202e", "\u2066", "\u2028"})
-    void showsADotForWhatWouldSteerATerminal(String steering) {
+    void showsADotForAControlCharacter(String steering) {
         String safe = Table.printable("a" + steering + "b");
 
         assertThat(safe).isEqualTo("a·" + steering.substring(1) + "b");

@@ -25,7 +25,7 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Without a broker, a command says so at once; Kafka's clients would retry for half a minute. */
+/** Without a broker, a command fails at once; Kafka's clients would retry for half a minute. */
 @Timeout(value = 25, unit = TimeUnit.SECONDS)
 class UnreachableBrokerTest {
     private static int closedPort() throws IOException {
@@ -76,14 +76,11 @@ class UnreachableBrokerTest {
         assertThat(run.err()).contains("127.0.0.1:", "the host name no-such-host.invalid cannot be resolved");
     }
 
-    /** Size, correlation id, no error, and one request that is answered: that of the versions. */
+    /** Size, correlation id, no error, and one supported request: that for the versions. */
     private static final byte[] CONTROLLER = {0, 0, 0, 16, 0x0d, 0x0a, 0x0d, 0x0a, 0, 0, 0, 0, 0, 1, 0, 18, 0, 0, 0, 4};
 
-    /** The alert with which a TLS listener answers a message that it does not understand. */
-    static final byte[] TLS_ALERT = {0x15, 3, 3, 0, 2, 2, 10};
-
-    /** Listens on a free port, reads one request from each client, and gives this answer. */
-    static ServerSocket listener(byte[] answer) throws IOException {
+    /** Listens on a free port, reads one request and sends this response. */
+    private static ServerSocket listener(byte[] answer) throws IOException {
         ServerSocket server = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
         Thread thread = new Thread(
                 () -> {
@@ -92,7 +89,7 @@ class UnreachableBrokerTest {
                             client.getInputStream().read(new byte[64]);
                             client.getOutputStream().write(answer);
                         } catch (IOException e) {
-                            // The client left, or the test is over.
+                            // The client disconnected, or the test has ended.
                         }
                     }
                 },
@@ -113,7 +110,7 @@ class UnreachableBrokerTest {
 
     @ParameterizedTest
     @MethodSource("strangers")
-    void aServerThatIsNoKafkaListenerIsNamed(String command, byte[] answer, String what) throws IOException {
+    void aServerThatIsNotAKafkaListenerIsNamed(String command, byte[] answer, String what) throws IOException {
         try (ServerSocket listener = listener(answer)) {
             String server = "127.0.0.1:" + listener.getLocalPort();
 
@@ -125,7 +122,7 @@ class UnreachableBrokerTest {
         }
     }
 
-    /** Kafka takes the name of a protocol in any case. */
+    /** Kafka accepts the name of a protocol in any case. */
     @ParameterizedTest
     @ValueSource(strings = {"SSL", "ssl", "sasl_ssl"})
     void aListenerWithTlsIsTheRightOneForAClientWithTls(String protocol) throws IOException {

@@ -41,7 +41,7 @@ final class WalCommandTest {
 
     private DataDir dir;
 
-    /** Tenant 42 has some segments of several batches; the default and the largest tenant have one record each. */
+    /** Writes some segments of several batches for tenant 42, and one record each for the default and the largest tenant. */
     @BeforeEach
     void writeWal() {
         dir = new DataDir(root);
@@ -166,9 +166,9 @@ final class WalCommandTest {
         assertThat(report.get("damage")).isEmpty();
     }
 
-    /** For the dashboard; a check of one tenant alone says nothing about the rest. */
+    /** The dashboard shows it. A check of only one tenant is not stored, because it does not cover the others. */
     @Test
-    void remembersWhatTheLastCheckOfAllFilesFound() throws IOException {
+    void storesTheResultOfTheLastCheckOfAllFiles() throws IOException {
         run("wal", "verify", "42");
         assertThat(LastVerify.read(dir)).isNull();
 
@@ -188,7 +188,7 @@ final class WalCommandTest {
     }
 
     @Test
-    void saysWhereTheDamageIs() throws IOException {
+    void reportsThePlaceOfDamage() throws IOException {
         Path segment = segments().get(1);
         flip(segment, 70);
 
@@ -213,9 +213,9 @@ final class WalCommandTest {
     }
 
     @Test
-    void saysAtWhichByteALaterBatchIsDamaged() throws IOException {
+    void reportsTheByteAtWhichALaterBatchIsDamaged() throws IOException {
         Path segment = segments().get(0);
-        // A batch is 12 bytes and what the four bytes before that say (offset, length, then the rest).
+        // A batch is 12 bytes, of which the last four are the length of the rest, and that rest.
         byte[] bytes = Files.readAllBytes(segment);
         int second = 12 + java.nio.ByteBuffer.wrap(bytes).getInt(8);
         assertThat(bytes.length).as("the segment has a second batch").isGreaterThan(second + 70);
@@ -252,7 +252,7 @@ final class WalCommandTest {
     }
 
     @Test
-    void reportsADirectoryThatIsNoTenants() throws IOException {
+    void reportsADirectoryThatBelongsToNoTenant() throws IOException {
         Files.createDirectory(root.resolve("tenants/no\u001btenant"));
 
         Cli run = run("wal", "verify");
@@ -277,7 +277,7 @@ final class WalCommandTest {
     }
 
     @Test
-    void aTenantWhoseSegmentsWerePrunedIsNone() throws IOException {
+    void aTenantWithoutSegmentsIsNotAnError() throws IOException {
         Files.createDirectories(root.resolve("tenants/7/wal"));
 
         for (String command : new String[] {"ls", "cat", "verify"}) {
@@ -307,9 +307,9 @@ final class WalCommandTest {
         assertThat(run("wal", "cat", "42", "--header", "h=w").out()).isEmpty();
     }
 
-    /** It is the second batch and the second segment that are written while it reads. */
+    /** The second batch and the second segment are written while the reader is open. */
     @Test
-    void followsWhatIsWrittenAfterItsEnd() throws Exception {
+    void followsRecordsThatAreWrittenAfterItsEnd() throws Exception {
         WalSettings settings = WalSettings.of(SEGMENT_BYTES, Duration.ofHours(1), 8, Compression.NONE);
         Path other = root.resolve("other");
         TenantId tenant = TenantId.of(5);
@@ -356,7 +356,7 @@ final class WalCommandTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"ls", "cat 42", "verify"})
-    void rejectsADirectoryThatIsNotThereOrNoDataDirectory(String command) throws IOException {
+    void rejectsADirectoryThatIsMissingOrNotADataDirectory(String command) throws IOException {
         Path missing = root.resolve("missing");
         Path other = Files.createDirectory(root.resolve("other"));
 

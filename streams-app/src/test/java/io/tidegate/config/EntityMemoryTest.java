@@ -20,9 +20,9 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** A tenant on every shard that names entities without end: the bound that the heap gives holds all of them. */
+/** One tenant on every shard names new entities without end: the heap holds all of them up to its derived bound. */
 class EntityMemoryTest {
-    /** The child: fills one tenant for each shard until it is rejected, and keeps all of them. */
+    /** The child process: adds entities to one tenant for each shard until they are rejected, and keeps all of them. */
     static final class Fill {
         public static void main(String[] args) throws Exception {
             Settings settings = SettingsLoader.load(null, Map.of(), Map.of("shards", args[0]));

@@ -80,7 +80,7 @@ final class SettingsLoaderTest {
     }
 
     @Test
-    void namesTheNearestSettingWhereOneIsUnknown() throws IOException {
+    void namesTheNearestSettingForAnUnknownOne() throws IOException {
         Path file = file("shrads=3\n");
 
         assertThatThrownBy(() -> SettingsLoader.load(file, Map.of(), Map.of()))
@@ -93,21 +93,7 @@ final class SettingsLoaderTest {
     }
 
     @Test
-    void namesTheKafkaSettingThatAMisspeltOneMeans() {
-        assertThatThrownBy(() -> flags("kafka.security.protocl", "SSL"))
-                .hasMessage("unknown setting 'kafka.security.protocl' (flag); did you mean 'kafka.security.protocol'?");
-        assertThatThrownBy(() -> flags("kafka.sasl.mechanisms", "PLAIN"))
-                .hasMessage("unknown setting 'kafka.sasl.mechanisms' (flag); did you mean 'kafka.sasl.mechanism'?");
-        assertThatThrownBy(() -> flags("kafka.main.consumer.fetch.max.byte", "1"))
-                .hasMessage(
-                        "unknown setting 'kafka.main.consumer.fetch.max.byte' (flag); did you mean 'kafka.main.consumer.fetch.max.bytes'?");
-        assertThat(flags("kafka.my.callback.endpoint", "x").clientConfig())
-                .as("a plug-in's")
-                .containsEntry("my.callback.endpoint", "x");
-    }
-
-    @Test
-    void proposesNoNameThatIsNotAlike() {
+    void suggestsNoDissimilarName() {
         for (String key : new String[] {"foo", "bogus", "x", "topic", "segment.size"}) {
             assertThatThrownBy(() -> flags(key, "1"))
                     .hasMessage(
@@ -116,7 +102,7 @@ final class SettingsLoaderTest {
     }
 
     @Test
-    void leavesTheLaunchersVariablesAndThoseOfOthersAlone() {
+    void ignoresTheLaunchersVariablesAndThoseOfOtherPrograms() {
         Map<String, String> environment = Map.of(
                 "TIDEGATE_JAVA_OPTS",
                 "-Xmx1g",
@@ -137,7 +123,7 @@ final class SettingsLoaderTest {
     }
 
     @Test
-    void saysWhichFileIsNotThere() {
+    void namesAMissingFile() {
         Path missing = directory.resolve("missing.properties");
 
         assertThatThrownBy(() -> SettingsLoader.load(missing, Map.of(), Map.of()))
@@ -146,7 +132,7 @@ final class SettingsLoaderTest {
     }
 
     @Test
-    void saysWhichFileCannotBeRead() throws IOException {
+    void namesAnUnreadableFile() throws IOException {
         Path notUtf8 = directory.resolve("latin1.properties");
         Files.write(notUtf8, "region=\u00fc".getBytes(StandardCharsets.ISO_8859_1));
         Path badEscape = file("region=\\u12\n");
@@ -226,7 +212,7 @@ final class SettingsLoaderTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"EU", "eu_west", "-eu", "eu-", "eu west", "a.b"})
-    void rejectsARegionThatIsNoName(String region) {
+    void rejectsAnInvalidRegion(String region) {
         assertThatThrownBy(() -> flags("region", region))
                 .isInstanceOf(SettingsException.class)
                 .hasMessageContaining("region: '%s' is not a region name".formatted(region));
@@ -234,7 +220,7 @@ final class SettingsLoaderTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"signals", "42", "signals.x", "signals.007", "signals.1,signals"})
-    void wantsATenantAtTheEndOfEachTopicWhereTopicsNameTenants(String topics) {
+    void requiresATenantAtTheEndOfEachTopicIfTopicsNameTenants(String topics) {
         assertThatThrownBy(() -> flags("tenant.source", "topic", "topic.signals", topics))
                 .isInstanceOf(SettingsException.class)
                 .hasMessageStartingWith("topic.signals = ")
@@ -283,7 +269,7 @@ final class SettingsLoaderTest {
                 "kafka.consumer.isolation.level",
                 "kafka.main.consumer.auto.offset.reset"
             })
-    void doesNotWeakenWhatItsPromisesDependOn(String key) {
+    void rejectsSettingsThatItsPromisesDependOn(String key) {
         assertThatThrownBy(() -> flags(key, "x"))
                 .isInstanceOf(SettingsException.class)
                 .hasMessage(key + " cannot be set: Tidegate's promises depend on it");
@@ -345,7 +331,7 @@ final class SettingsLoaderTest {
     }
 
     @Test
-    void showsWhatIsNoSecret() {
+    void showsValuesThatAreNotSecrets() {
         Settings settings = flags(
                 "kafka.security.protocol", "SSL", "kafka.sasl.oauthbearer.token.endpoint.url", "https://example.org/t");
 

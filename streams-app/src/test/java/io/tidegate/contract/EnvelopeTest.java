@@ -26,7 +26,7 @@ class EnvelopeTest {
         return text.getBytes(UTF_8);
     }
 
-    /** All that an envelope can hold: two topics, every field there and absent, an id above 2^63, a time that goes back. */
+    /** Signals with all possible contents: two topics, every field present and absent, an id above 2^63, a decreasing time. */
     private static List<RoutedSignal> samples() {
         return List.of(
                 new RoutedSignal(
@@ -92,14 +92,14 @@ class EnvelopeTest {
     }
 
     @Test
-    void versionTwoIsWrittenAndReadAsItAlwaysWas() throws IOException {
+    void theFormatOfVersionTwoDoesNotChange() throws IOException {
         assertThat(HexFormat.of().formatHex(envelope(samples()))).isEqualTo(golden(2));
         assertSame(Envelope.read(HexFormat.of().parseHex(golden(2))), samples());
     }
 
-    /** It has no type, and one id of each kind at most. */
+    /** Version 1 has no type, and at most one id of each kind. */
     @Test
-    void versionOneIsReadAsItAlwaysWas() throws IOException {
+    void versionOneCanStillBeRead() throws IOException {
         List<RoutedSignal> signals = new ArrayList<>(samples());
         RoutedSignal first = signals.get(0);
         signals.set(
@@ -123,7 +123,7 @@ class EnvelopeTest {
     }
 
     @Test
-    void moreIdsThanASignalCanNameAreNoEnvelope() {
+    void anEnvelopeWithMoreIdsThanASignalCanNameIsRejected() {
         byte[] envelope = envelope(List.of(withItems(Signal.ENTITIES_MAX)));
         assertSame(Envelope.read(envelope), List.of(withItems(Signal.ENTITIES_MAX)));
 
@@ -213,7 +213,7 @@ class EnvelopeTest {
 
     @ParameterizedTest
     @ValueSource(longs = {4, 5, 6})
-    void whateverIsWrittenIsRead(long seed) {
+    void everyWrittenEnvelopeIsReadBack(long seed) {
         SplittableRandom random = new SplittableRandom(seed);
         for (int step = 0; step < 300; step++) {
             List<RoutedSignal> signals = new ArrayList<>();
@@ -262,9 +262,9 @@ class EnvelopeTest {
         return random.nextBoolean() ? null : "é€x".substring(random.nextInt(3)).repeat(1 + random.nextInt(20));
     }
 
-    /** What is accepted at route must fit the inner topic. */
+    /** A signal that route accepts must fit into the inner topic. */
     @Test
-    void aSignalAloneTakesLittleMoreThanItsRecordHowLongItsIdsMayBe() {
+    void aSingleSignalTakesLittleMoreThanItsRecordHoweverLongItsIdsAre() {
         String longest = "€".repeat(512);
         Header[] headers = {new RecordHeader("€".repeat(100), new byte[1_000])};
         RoutedSignal signal = new RoutedSignal(

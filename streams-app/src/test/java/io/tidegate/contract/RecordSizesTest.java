@@ -24,7 +24,7 @@ class RecordSizesTest {
                 .isEqualTo(16);
     }
 
-    /** Kafka's own count of a batch with this record alone. */
+    /** Compares with Kafka's own size of a batch with this record alone. */
     @ParameterizedTest
     @ValueSource(longs = {1, 2, 3})
     void isAnUpperBoundOfWhatKafkaWrites(long seed) {

@@ -81,7 +81,7 @@ class RouterTest {
     }
 
     @Test
-    void aSignalComesWithWhatItsValueSays() {
+    void aSignalHasTheFieldsOfItsValue() {
         Route route = new Router(TenantSource.VALUE, SignalReader.ofDefault())
                 .route("signals", null, bytes("{\"tenant_id\":42,\"item\":\"a\",\"user\":7}"), headers(), true);
         assertThat(route).isEqualTo(new ToTenant(T42, new Signal(T42, "a", "7", null)));
@@ -93,7 +93,7 @@ class RouterTest {
     }
 
     @Test
-    void byValueAnInvalidTenantIsADeadLetterOfNobody() {
+    void byValueAnInvalidTenantIsADeadLetterWithoutATenant() {
         assertThat(byValue("{\"tenant_id\":\"../../etc\"}"))
                 .isEqualTo(new ToDeadLetter(
                         null,

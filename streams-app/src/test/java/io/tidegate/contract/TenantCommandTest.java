@@ -31,7 +31,7 @@ class TenantCommandTest {
     }
 
     @Test
-    void writesWhatTheDocumentationShows() {
+    void writesTheDocumentedForm() {
         assertThat(new String(new PruneWal(1000).json(), StandardCharsets.UTF_8))
                 .isEqualTo("{\"command\":\"prune-wal\",\"below_seq\":1000}");
         assertThat(new String(new ForgetEntity(EntityKind.ITEM, "sku-1").json(), StandardCharsets.UTF_8))
@@ -41,7 +41,7 @@ class TenantCommandTest {
     }
 
     @Test
-    void rejectsWhatNoSignalCouldName() {
+    void rejectsEntitiesThatNoSignalCanName() {
         assertThatIllegalArgumentException().isThrownBy(() -> new ForgetEntity(EntityKind.ITEM, ""));
         assertThatIllegalArgumentException().isThrownBy(() -> new ForgetEntity(EntityKind.ITEM, "a\nb"));
         assertThatIllegalArgumentException().isThrownBy(() -> new ForgetEntity(EntityKind.ITEM, "c".repeat(513)));

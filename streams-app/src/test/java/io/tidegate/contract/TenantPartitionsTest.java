@@ -28,7 +28,7 @@ class TenantPartitionsTest {
         }
     }
 
-    /** Where tenants are on disk and in topics that exist: these numbers must never change. */
+    /** The places of tenants on disk and in existing topics: these numbers must never change. */
     @ParameterizedTest
     @CsvSource({
         "0, 6, 2",

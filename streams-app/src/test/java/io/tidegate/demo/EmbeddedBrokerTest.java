@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class EmbeddedBrokerTest {
-    /** Another broker that listens there would be taken for this one, and get the demo's topics and traffic. */
+    /** Otherwise the demo would use another broker that listens on the port, and write its topics and traffic there. */
     @Test
     void doesNotStartOnAPortThatIsTaken(@TempDir Path directory) throws IOException {
         try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {

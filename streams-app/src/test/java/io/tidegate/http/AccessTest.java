@@ -51,7 +51,7 @@ final class AccessTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"localhost", "localhost:8080", "127.0.0.1:80", "127.1.2.3", "[::1]:8080", "LOCALHOST"})
-    void withoutTokensEverybodyOnThisMachineIsAnswered(String host) {
+    void withoutTokensEveryLocalClientIsServed(String host) {
         assertThat(Access.of(settings(null)).principal(headers("Host", host), true))
                 .isEqualTo(Access.LOCAL);
     }
@@ -69,13 +69,13 @@ final class AccessTest {
                 "10.0.0.1",
                 "localhost:8080.evil.example"
             })
-    void withoutTokensANameThatAPageCouldBindToThisMachineIsNotAnswered(String host) {
+    void withoutTokensANameThatAPageCouldBindToThisMachineIsRejected(String host) {
         assertProblem(
                 () -> Access.of(settings(null)).principal(headers("Host", host), false), Problem.Kind.HOST_NOT_ALLOWED);
     }
 
     @Test
-    void pagesOfOtherSitesAreNotAnswered() {
+    void pagesOfOtherSitesAreRejected() {
         Access access = Access.of(settings(null));
         for (String site : new String[] {"cross-site", "same-site"}) {
             assertProblem(
@@ -138,7 +138,7 @@ final class AccessTest {
         "tenant-admin:42, ADMIN, 42, false",
         "tenant-admin:42, PEER, 42, false"
     })
-    void aRoleMayDoWhatItSaysAndNoMore(String role, Role needed, @Nullable String tenant, boolean may)
+    void aRoleHasItsPermissionsAndNoMore(String role, Role needed, @Nullable String tenant, boolean may)
             throws IOException {
         Access access = with("first admin other-0123456789abcdef\nname %s %s\n".formatted(role, ADMIN));
         Principal principal = access.principal(headers("Authorization", "Bearer " + ADMIN), false);
@@ -163,7 +163,7 @@ final class AccessTest {
                 "Bearer admin-0123456789abcde",
                 "Bearer admin-0123456789abcdefg"
             })
-    void whatIsNoTokenIsRejectedAndNotRepeated(String authorization) throws IOException {
+    void anInvalidTokenIsRejectedAndNotRepeated(String authorization) throws IOException {
         Access access = with("ops admin %s\n".formatted(ADMIN));
 
         assertThatThrownBy(() -> access.principal(headers("Authorization", authorization), false))
@@ -212,7 +212,7 @@ final class AccessTest {
     }
 
     @Test
-    void aTenantsTokenStandsInNoMessage() throws IOException {
+    void noMessageContainsATenantsToken() throws IOException {
         Access access = with("ops admin %s\nacme tenant:42 %s\n".formatted(ADMIN, TENANT));
         Principal acme = access.principal(headers("Authorization", "bearer " + TENANT), false);
 

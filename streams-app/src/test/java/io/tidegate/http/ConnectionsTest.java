@@ -17,7 +17,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Which connection is displaced, for each order in which threads may open what one thread accepted. */
+/** The choice of the connection to displace, for each order in which threads may open connections accepted by one thread. */
 final class ConnectionsTest {
     private static final int MAX = 8;
 
@@ -94,7 +94,7 @@ final class ConnectionsTest {
             open(channels.get(i), false);
         }
 
-        // Each opens after all that are newer, and is not displaced by itself.
+        // Each opens after all newer ones, and does not displace itself.
         assertThat(displaced).containsExactly(channels.get(2), channels.get(1));
     }
 

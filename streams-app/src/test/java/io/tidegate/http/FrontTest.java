@@ -43,7 +43,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The server against clients that mean no good, without Kafka behind it. */
+/** The server against malicious clients, without Kafka. */
 @Timeout(60)
 final class FrontTest {
     private static final Duration WITHIN = Duration.ofSeconds(30);
@@ -114,7 +114,7 @@ final class FrontTest {
         return new JsonMapper().readTree(response.body());
     }
 
-    /** Sends bytes as they are, and returns all that comes until the server closes. */
+    /** Sends the text unchanged, and returns all bytes up to the server's close. */
     private String raw(String text) throws IOException {
         try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), server.port())) {
             socket.setSoTimeout((int) WITHIN.toMillis());
@@ -169,15 +169,15 @@ final class FrontTest {
                     .PUT(BodyPublishers.ofInputStream(() -> new java.io.ByteArrayInputStream(large))));
             assertThat(chunked.statusCode()).isEqualTo(413);
         } catch (IOException e) {
-            // closed while the rest was still being sent: rejected as well
+            // The server closed the connection while the client was still sending: also a rejection.
             assertThat(send(request("/livez")).statusCode()).isEqualTo(200);
         }
     }
 
-    /** The answer must not be lost because the server closes while the client is still sending. */
+    /** The response must not be lost because the server closes while the client is still sending. */
     @ParameterizedTest
     @ValueSource(strings = {"Content-Length: 10485760", "Transfer-Encoding: chunked"})
-    void whoSendsFarTooMuchGetsAnAnswerBeforeTheConnectionEnds(String framing) throws Exception {
+    void aClientThatSendsFarTooMuchGetsAResponseBeforeTheConnectionCloses(String framing) throws Exception {
         serve();
         for (int i = 0; i < 20; i++) {
             try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), server.port())) {
@@ -205,9 +205,9 @@ final class FrontTest {
         }
     }
 
-    /** Or a client sends its next request on a connection that is being closed. */
+    /** Otherwise a client would send its next request on a connection that is being closed. */
     @Test
-    void whoIsRejectedBeforeTheBodyIsReadIsToldThatTheConnectionEnds() throws Exception {
+    void aRejectionBeforeTheBodyIsReadAnnouncesThatTheConnectionCloses() throws Exception {
         serve();
         HttpResponse<String> rejected = send(
                 request("/v1/things/1").header("Content-Type", "text/plain").PUT(BodyPublishers.ofString("{}")));
@@ -245,7 +245,7 @@ final class FrontTest {
     }
 
     @Test
-    void whatIsTooMuchIsRejectedAndHealthIsAnsweredBeside() throws Exception {
+    void requestsBeyondTheBoundsAreRejectedAndHealthIsStillServed() throws Exception {
         serve();
         List<CompletableFuture<HttpResponse<String>>> all = new ArrayList<>();
         for (int i = 0; i < 200; i++) {
@@ -303,7 +303,7 @@ final class FrontTest {
                 "GET /livez HTTP/1.1\r\nHost : localhost\r\n\r\n",
                 "BOGUS\r\n\r\n"
             })
-    void whatIsNoRequestIsRejected(String text) throws Exception {
+    void malformedRequestsAreRejected(String text) throws Exception {
         serve();
 
         assertThat(raw(text)).startsWith("HTTP/1.1 400").doesNotContain("Set-Cookie", "evil.example", "\tat ");
@@ -318,7 +318,7 @@ final class FrontTest {
         "'PUT /v1/things/1 HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n', 400, bad_request",
         "'DELETE /v1/things/1 HTTP/1.1\r\nHost : a\r\n\r\n', 400, bad_request"
     })
-    void whatJettyRejectsIsAProblemWithTheHeadersOfEveryAnswer(String text, int status, String id) throws Exception {
+    void jettysRejectionsAreProblemsWithTheHeadersOfEveryResponse(String text, int status, String id) throws Exception {
         serve();
 
         String answer = raw(text.replace("\\r\\n", "\r\n"));
@@ -337,7 +337,7 @@ final class FrontTest {
                 "gzip;q=0|false", "gzip; q=0.000|false", "x-gzipped|false", "identity|false", "*;q=0|false",
                 "gzip;q=0, *|false", "identity, gzip;q=0.5|false", "gzip;q=x|false"
             })
-    void gzipIsForThoseWhoNameIt(String accepted, boolean zipped) throws Exception {
+    void onlyRequestsThatNameGzipGetIt(String accepted, boolean zipped) throws Exception {
         serve();
 
         HttpResponse<byte[]> response = client.send(
@@ -359,7 +359,7 @@ final class FrontTest {
                 "text/plain, application/openmetrics-text;q=0.4|text/plain",
                 "*/*|text/plain"
             })
-    void metricsComeInTheTypeThatIsPreferred(String accepted, String type) {
+    void metricsHaveThePreferredType(String accepted, String type) {
         assertThat(Negotiation.metricsType(List.of(accepted.split(",")))).isEqualTo(type);
     }
 
@@ -404,7 +404,7 @@ final class FrontTest {
     }
 
     @Test
-    void anUnexpectedFailureSaysNothingOfItself() throws Exception {
+    void anUnexpectedFailureRevealsNoDetails() throws Exception {
         serve();
 
         HttpResponse<String> response = send(request("/v1/broken"));
@@ -414,7 +414,7 @@ final class FrontTest {
     }
 
     @Test
-    void anotherMethodIsToldWhichThereAre() throws Exception {
+    void anotherMethodGetsTheListOfAllowedOnes() throws Exception {
         serve();
         for (String method : List.of("POST", "OPTIONS", "DELETE", "TRACE")) {
             HttpResponse<String> response = send(request("/v1/things/1").method(method, BodyPublishers.noBody()));
@@ -425,7 +425,7 @@ final class FrontTest {
     }
 
     @Test
-    void whatAPageCanSendWithoutAskingIsNotTaken() throws Exception {
+    void contentTypesThatAPageCanSendWithoutPreflightAreRejected() throws Exception {
         serve();
         for (String type : List.of("text/plain", "application/x-www-form-urlencoded", "multipart/form-data")) {
             assertThat(send(request("/v1/things/1").header("Content-Type", type).PUT(BodyPublishers.ofString("{}")))
@@ -438,7 +438,7 @@ final class FrontTest {
     }
 
     @Test
-    void largeAnswersAreCompressedForWhoWantsIt() throws Exception {
+    void largeResponsesAreCompressedOnRequest() throws Exception {
         serve();
         HttpResponse<byte[]> zipped = client.send(
                 request("/v1/large").header("Accept-Encoding", "gzip").build(), BodyHandlers.ofByteArray());
@@ -454,11 +454,11 @@ final class FrontTest {
     }
 
     @Test
-    void aStreamThatIsReadTooSlowlyLosesTheOldestAndIsTold() throws Exception {
+    void aStreamThatIsReadTooSlowlyDropsTheOldestEventsAndReportsIt() throws Exception {
         serve();
         HttpResponse<InputStream> response = client.send(request("/v1/stream").build(), BodyHandlers.ofInputStream());
         try (InputStream in = response.body()) {
-            // 100 MB, of which the connection takes a few.
+            // 100 MB, of which the connection's buffers hold only a few.
             assertThat(offered.await(30, TimeUnit.SECONDS)).isTrue();
             String all = new String(in.readAllBytes(), StandardCharsets.US_ASCII);
             assertThat(all.length()).isLessThan(50_000_000);
@@ -469,7 +469,7 @@ final class FrontTest {
 
     /** A proxy may serve the page under a prefix. */
     @Test
-    void thePageAndItsFilesAskForRelativePathsOnly() throws Exception {
+    void thePageAndItsFilesUseOnlyRelativePaths() throws Exception {
         Pattern link = Pattern.compile("(?:href|src|from|import|url)\\s*[=(]?\\s*[\"']([^\"'#\\s]+)[\"']");
         URI page = URI.create("https://ops.example/tidegate/");
         List<URI> unread = new ArrayList<>(List.of(page));
@@ -501,7 +501,7 @@ final class FrontTest {
     }
 
     @Test
-    void noServerIsOpenedWhereNoneIsWanted() throws IOException {
+    void noServerIsOpenedIfItIsDisabled() throws IOException {
         assertThat(HttpServer.open(settings(Map.of("http.port", "-1")))).isNull();
     }
 }

@@ -34,7 +34,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** One client, or one token, does not take the server from all others. Time is forced. */
+/** One client or one token does not exclude all others from the server. Time is simulated. */
 @Timeout(60)
 final class HttpBoundsTest {
     private static final int SO_TIMEOUT_MS = 30_000;
@@ -105,7 +105,7 @@ final class HttpBoundsTest {
         return new String(socket.getInputStream().readAllBytes(), StandardCharsets.US_ASCII);
     }
 
-    /** Waits until the server closes it. */
+    /** Waits until the server closes the socket. */
     private static boolean isClosed(Socket socket) {
         try (InputStream in = socket.getInputStream()) {
             in.transferTo(OutputStream.nullOutputStream());
@@ -113,7 +113,7 @@ final class HttpBoundsTest {
         } catch (java.net.SocketTimeoutException e) {
             return false;
         } catch (IOException e) {
-            return true; // reset
+            return true; // reset by the server
         }
     }
 
@@ -176,11 +176,11 @@ final class HttpBoundsTest {
 
         pass(11);
         assertThat(isClosed(silent)).isTrue();
-        pass(31); // its response may have ended only now
+        pass(31); // its response may have ended only at this moment
         assertThat(isClosed(served)).isTrue();
     }
 
-    /** Twice as many as may be open, and none of them ever reaches a deadline. */
+    /** Opens twice the maximum number of connections; none of them reaches a deadline. */
     @ParameterizedTest
     @ValueSource(
             strings = {
@@ -188,7 +188,7 @@ final class HttpBoundsTest {
                 "GET /livez HTTP/1.1\r\nX: ",
                 "PUT /v1/things/1 HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
             })
-    void healthIsAnsweredHoweverManyConnectionsAreHeld(String held) throws Exception {
+    void healthIsServedHoweverManyConnectionsAreHeld(String held) throws Exception {
         start(Connections.Limits.of(64));
         for (int i = 0; i < 128; i++) {
             connect(held);
@@ -197,12 +197,12 @@ final class HttpBoundsTest {
         for (int i = 0; i < 20; i++) {
             assertThat(health()).startsWith("HTTP/1.1 200");
         }
-        // A connection that was displaced is closed a moment after it is forgotten, never before.
+        // A displaced connection is closed a moment after it is removed from the list, never before.
         assertThat(server.connections().size()).isLessThanOrEqualTo(64);
     }
 
     @Test
-    void aConnectionThatIsUsedIsKeptWhereOthersWait() throws Exception {
+    void aConnectionInUseIsKeptWhileOthersWait() throws Exception {
         start(Connections.Limits.of(8));
         Socket busy = connect("GET /v1/slow/1 HTTP/1.1\r\nHost: localhost\r\n\r\n");
         entered.await();
@@ -216,7 +216,7 @@ final class HttpBoundsTest {
     }
 
     @Test
-    void headOfAStreamEndsAtOnceAndWhatIsBehindItIsAnswered() throws Exception {
+    void headOfAStreamEndsAtOnceAndTheNextRequestIsServed() throws Exception {
         start(Connections.Limits.of(64));
         Socket socket = connect("HEAD /v1/stream HTTP/1.1\r\nHost: localhost\r\n\r\n" + HEALTH);
 
@@ -248,7 +248,7 @@ final class HttpBoundsTest {
         for (int i = 0; i < 120; i++) {
             connect(with(token, "GET /v1/slow/2") + "\r\n");
         }
-        // Its share of threads and places is taken as soon as one of its requests is rejected.
+        // The token has used up its share of threads and places once one of its requests is rejected.
         Socket rejected;
         do {
             rejected = connect(with(token, "GET /v1/slow/2") + "\r\n");

@@ -58,7 +58,7 @@ final class TlsTest {
                 temp.resolve("tokens"), "ops admin admin-0123456789abcdef\ngrafana read %s\n".formatted(TOKEN));
     }
 
-    /** A certificate for the loopback address that signs itself. */
+    /** Creates a self-signed certificate for the loopback address. */
     private static void make(String name, Path certificateFile, Path keyFile) throws Exception {
         KeyStore store = SelfSigned.keys(name, temp);
         writePem(certificateFile, "CERTIFICATE", store.getCertificate(name).getEncoded());
@@ -94,7 +94,7 @@ final class TlsTest {
     }
 
     @Test
-    void whoTrustsTheCertificateAndHasATokenIsAnswered() throws Exception {
+    void aClientThatTrustsTheCertificateAndHasATokenIsServed() throws Exception {
         try (HttpServer server = HttpServer.open(settings(certificate, key))) {
             server.serve(new Routes().add("GET", "/v1/thing", Role.READ, call -> Reply.text(200, "secret")));
             assertThat(server.url()).startsWith("https://127.0.0.1:");
@@ -113,7 +113,7 @@ final class TlsTest {
     }
 
     @Test
-    void whatCannotBeUsedIsAnErrorThatNamesTheFileAndNotItsContent() throws Exception {
+    void anUnusableFileIsAnErrorThatNamesTheFileAndNotItsContent() throws Exception {
         Path missing = temp.resolve("no-such.pem");
         Path garbage = Files.writeString(temp.resolve("garbage.pem"), "hunter2");
         Path cut = temp.resolve("cut.key");
@@ -139,7 +139,7 @@ final class TlsTest {
                 .hasMessageContaining(key.toString());
     }
 
-    /** Waits until the server closes it. */
+    /** Waits until the server closes the socket. */
     private static boolean isClosed(Socket socket) {
         try {
             socket.getInputStream().transferTo(OutputStream.nullOutputStream());
@@ -162,7 +162,7 @@ final class TlsTest {
         socket.getOutputStream().flush();
     }
 
-    /** Before the handshake, within a header, and after an answer. */
+    /** Before the handshake, within a header, and after a response. */
     @Test
     void connectionsThatAreSilentOrSlowAreClosedAsWithoutTls() throws Exception {
         AtomicLong nowNanos = new AtomicLong();

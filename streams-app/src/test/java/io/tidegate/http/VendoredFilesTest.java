@@ -11,7 +11,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 
-/** What others wrote and this repository carries is what its note says, unchanged, with its licence. */
+/** Third-party files in this repository are unchanged and match their notes, with their licences. */
 final class VendoredFilesTest {
     private static final Pattern LINE = Pattern.compile("sha256 ([0-9a-f]{64})  (\\S+)");
 

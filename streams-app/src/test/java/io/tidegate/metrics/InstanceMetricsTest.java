@@ -188,7 +188,7 @@ final class InstanceMetricsTest {
     }
 
     @Test
-    void showsTheSkewOfEachPartitionAndWhyNobodyWaitsForIt() {
+    void showsTheSkewOfEachPartitionAndWhyNoOtherWaitsForIt() {
         assertThat(scrape())
                 .contains("tidegate_partition_skew_seconds{partition=\"3\",topic=\"signals\"} 90.0")
                 .contains("tidegate_partitions_ignored{partition=\"3\",reason=\"stuck\",topic=\"signals\"} 1.0")
@@ -244,7 +244,7 @@ final class InstanceMetricsTest {
                 .doesNotContainPattern("(?s)tenant=\"1\"}.*tenant=\"2\"}");
     }
 
-    /** Though fewer tenants have a name than may. */
+    /** Its series ends even if there is room for more tenants with their own series. */
     @Test
     void dropsTheSeriesOfADeletedTenantFiveMinutesLater() {
         metrics.rejected(TenantId.of(1), Reason.RATE_LIMITED);
@@ -293,7 +293,7 @@ final class InstanceMetricsTest {
     }
 
     @Test
-    void showsNoLimitWhereThereIsNone() {
+    void showsNoLimitForAnUnlimitedTenant() {
         use(TenantConfig.unlimited(TenantId.of(42), ""), TenantUsage.fresh(1, 2));
 
         assertThat(scrape())
@@ -323,7 +323,7 @@ final class InstanceMetricsTest {
     }
 
     @Test
-    void forgetsTheTenantsOfATaskThatWentElsewhere() {
+    void forgetsTheTenantsOfATaskThatMovedToAnotherInstance() {
         use(CONFIG, TenantUsage.fresh(1, 2));
         metrics.opened(Stage.ADMIT, 0);
         scrape();
@@ -342,7 +342,7 @@ final class InstanceMetricsTest {
     }
 
     @Test
-    void speaksOpenMetricsToWhoAsksForIt() {
+    void respondsInOpenMetricsOnRequest() {
         InstanceMetrics.Scrape open = metrics.scrape("application/openmetrics-text");
 
         assertThat(open.contentType()).startsWith("application/openmetrics-text");

@@ -44,7 +44,7 @@ final class TenantRejectionsTest {
     }
 
     @Test
-    void givesANameToWhoIsRejectedMostAndMovesNoCount() {
+    void givesTheMostRejectedTenantItsOwnSeriesAndMovesNoCount() {
         reject(A, 3);
         reject(B, 1);
         reject(C, 5);
@@ -59,7 +59,7 @@ final class TenantRejectionsTest {
     }
 
     @Test
-    void showsATenantThatLostItsNameForAWhileAndGoesOnWhereItWas() {
+    void showsATenantThatLostItsSeriesForAWhileAndContinuesItsCount() {
         reject(A, 30);
         reject(B, 1);
         reject(C, 5);
@@ -77,7 +77,7 @@ final class TenantRejectionsTest {
     }
 
     @Test
-    void takesNobodysNameForLittleMore() {
+    void keepsASeriesIfAnotherTenantHasOnlySlightlyMoreRejections() {
         reject(A, 10);
         reject(B, 10);
         reject(C, 20);
@@ -87,7 +87,7 @@ final class TenantRejectionsTest {
     }
 
     @Test
-    void keepsABoundWhateverIdsAreMadeUp() {
+    void boundsItsSeriesWhateverIdsAreInvented() {
         for (int id = 0; id < 3 * TenantRejections.CANDIDATES_MAX; id++) {
             two.rejected(TenantId.of(id), Reason.TENANT_UNKNOWN);
         }
@@ -97,7 +97,7 @@ final class TenantRejectionsTest {
         assertThat(two.other().of(Reason.TENANT_UNKNOWN)).isEqualTo(3L * TenantRejections.CANDIDATES_MAX - 2);
     }
 
-    /** What a scraper adds up over time is what happened, whichever tenants come and go. */
+    /** The sum of a scraper's increases is the number of rejections, whichever tenants gain or lose a series. */
     @Test
     void noSeriesEverGoesDownAndTheirGrowthIsTheNumberOfRejections() {
         long seed = new Random().nextLong();

@@ -37,7 +37,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Lookups in a registry that answers, fails, hangs, or is not there. */
+/** Lookups in a registry that answers, fails, hangs, or is unreachable. */
 @Timeout(60)
 class RegistrySchemasTest {
     private static final String ORDER =
@@ -186,7 +186,7 @@ class RegistrySchemasTest {
     }
 
     @Test
-    void referencesThatLeadNowhereOrInACircleAreUnusable() {
+    void missingAndCircularReferencesAreUnusable() {
         registry.register(7, ORDER, new Reference("Gone", "gone", 1));
         assertThat(why(schemas().of(7))).isEqualTo("refers to a schema that the schema registry does not have");
 
@@ -206,7 +206,7 @@ class RegistrySchemasTest {
 
     @ParameterizedTest
     @ValueSource(ints = {301, 400, 403, 429, 500, 502, 503})
-    void anAnswerThatIsNoneMeansThatTheRegistryIsUnavailable(int status) {
+    void anInvalidResponseMeansThatTheRegistryIsUnavailable(int status) {
         RegistrySchemas schemas = schemas();
         registry.register(7, ORDER);
         registry.fail(status, "{\"error_code\":50001}");
@@ -228,7 +228,7 @@ class RegistrySchemasTest {
                 "200|<html>Log in</html>",
                 "200|{}"
             })
-    void whatIsNoRegistryMakesNoSchemaUnknown(int status, String body) {
+    void aServerThatIsNotARegistryMakesNoSchemaUnknown(int status, String body) {
         registry.fail(status, body);
 
         assertUnavailable(schemas(), "answered with status %d and not as a schema registry does".formatted(status));
@@ -283,7 +283,7 @@ class RegistrySchemasTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"", "tidegate", ":word", "a:b\nc:d"})
-    void credentialsThatAreNoneStopTheStart(String text) throws Exception {
+    void invalidCredentialsStopTheStart(String text) throws Exception {
         Path file = Files.writeString(temp.resolve("credentials"), text);
 
         assertThatThrownBy(() -> schemas(List.of(registry.url()), file, null, PATIENT, 100))
@@ -316,7 +316,7 @@ class RegistrySchemasTest {
     }
 
     @Test
-    void theDoctorsQuestionNeedsNoSchema() {
+    void theDoctorsCheckNeedsNoSchema() {
         schemas().requireAnswer();
         assertThat(registry.requests()).containsExactly("/schemas/ids/2147483647");
         registry.fail(503, new String(new byte[0], UTF_8));

@@ -59,7 +59,7 @@ class SchemaGateTest {
     }
 
     @Test
-    void whatNeedsNoSchemaIsReadyAtOnce() {
+    void aValueThatNeedsNoSchemaIsReadyAtOnce() {
         assertThat(gate.isReady(null)).isTrue();
         assertThat(gate.isReady(new byte[0])).isTrue();
         assertThat(gate.isReady(new byte[] {1, 0, 0, 0, 7, 0})).isTrue();
@@ -89,7 +89,7 @@ class SchemaGateTest {
     }
 
     @Test
-    void whileTheRegistryIsUnavailableValuesWaitAndItIsAskedMoreAndMoreRarely() {
+    void whileTheRegistryIsUnavailableValuesWaitAndRetriesBecomeRarer() {
         registry.register(7, ORDER);
         registry.fail(503, "");
         assertThat(gate.isReady(value(7))).isFalse();
@@ -116,7 +116,7 @@ class SchemaGateTest {
     }
 
     @Test
-    void aSchemaThatNobodyAsksForAnyMoreIsNotWaitedFor() {
+    void aSchemaThatIsNoLongerNeededIsNotWaitedFor() {
         registry.fail(503, "");
         assertThat(gate.isReady(value(7))).isFalse();
         await(() -> gate.waitsFor() != null);

@@ -24,7 +24,7 @@ import java.util.concurrent.Executors;
 import javax.net.ssl.SSLContext;
 import org.jspecify.annotations.Nullable;
 
-/** A schema registry with the HTTP contract of Confluent's, as far as readers need it, and with faults. */
+/** A schema registry with the part of Confluent's HTTP contract that readers need, and with faults. */
 final class StubRegistry implements AutoCloseable {
     private static final JsonMapper JSON = new JsonMapper();
 
@@ -68,7 +68,7 @@ final class StubRegistry implements AutoCloseable {
         register(id, null, schema, references);
     }
 
-    /** @param type such as {@code PROTOBUF}; null for Avro, of which registries do not say it */
+    /** @param type such as {@code PROTOBUF}; null for Avro, which registries omit */
     void register(int id, @Nullable String type, String schema, Reference... references) {
         answers.put("/schemas/ids/" + id, json(type, schema, references));
     }
@@ -94,7 +94,7 @@ final class StubRegistry implements AutoCloseable {
         return json.put("schema", schema).toString().getBytes(UTF_8);
     }
 
-    /** Answers with the body to a request for an id, whatever it is. */
+    /** Responds to requests for an id with this body, valid or not. */
     void answer(int id, byte[] body) {
         answers.put("/schemas/ids/" + id, body);
     }
@@ -104,18 +104,18 @@ final class StubRegistry implements AutoCloseable {
         credentials = "Basic " + Base64.getEncoder().encodeToString(userAndPassword.getBytes(UTF_8));
     }
 
-    /** Answers every request so; with status 0 as it should. */
+    /** Fails every request with this status; a status of 0 ends that. */
     void fail(int status, String body) {
         failingBody = body;
         failingStatus = status;
     }
 
-    /** Does not answer until the latch is released. */
+    /** Delays responses until the latch is released. */
     void hold(CountDownLatch latch) {
         held = latch;
     }
 
-    /** The paths that were asked for, in order. */
+    /** The requested paths, in order. */
     List<String> requests() {
         return List.copyOf(requests);
     }
@@ -137,7 +137,7 @@ final class StubRegistry implements AutoCloseable {
                 send(exchange, 200, answer);
             }
         } catch (InterruptedException e) {
-            Thread.currentThread().interrupt(); // closing
+            Thread.currentThread().interrupt(); // the registry is closed
         }
     }
 

@@ -29,9 +29,9 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /**
- * Random schemas and values, of which the reader must find what Avro's own reader finds with the same pointers in a tree of
- * the whole record. Some values are damaged: the reader may then reject what Avro still reads, and never vice versa.
- * With {@code -Dtidegate.fuzz.values=1000000} it tries so many.
+ * Random schemas and values: the reader must find the same fields as Avro's own reader with the same pointers in a tree of the
+ * whole record. Some values are damaged: the reader may then reject a value that Avro still reads, but never vice versa.
+ * {@code -Dtidegate.fuzz.values=1000000} sets the number of values.
  */
 class AvroFuzzTest {
     private static final int VALUES = Integer.getInteger("tidegate.fuzz.values", 30_000);
@@ -184,7 +184,7 @@ class AvroFuzzTest {
         assertThat(defective).as("seed %d: both outcomes occur", seed).isGreaterThan(VALUES / 20);
     }
 
-    /** Bytes that nobody encoded, for schemas of all kinds: each ends, and is either read or a defect. */
+    /** Random bytes, for schemas of all kinds: each read ends, with a signal or a defect. */
     @Test
     void anyBytesAreReadOrUndecodable() {
         long seed = Long.getLong("tidegate.fuzz.seed", 19);
@@ -194,7 +194,7 @@ class AvroFuzzTest {
             byte[] value = new byte[random.nextInt(5, 60)];
             random.nextBytes(value);
             for (int i = 5; i < value.length; i++) {
-                // Mostly small numbers, so that it goes on for a while.
+                // Mostly small numbers, so that a value has many elements.
                 value[i] = random.nextInt(4) > 0 ? (byte) random.nextInt(8) : value[i];
             }
             value[0] = 0;
@@ -230,12 +230,12 @@ class AvroFuzzTest {
             try {
                 return new SignalMapping(SignalFormat.AVRO, sources);
             } catch (IllegalArgumentException e) {
-                // Places inside one another: others.
+                // A place lies inside another one: draws new ones.
             }
         }
     }
 
-    /** What Avro reads, if nothing follows it. */
+    /** The value that Avro reads, if no bytes follow it. */
     private static @Nullable Object tree(Schema schema, byte[] value) {
         try {
             BinaryDecoder decoder = DecoderFactory.get().binaryDecoder(value, 5, value.length - 5, null);
@@ -246,7 +246,7 @@ class AvroFuzzTest {
         }
     }
 
-    /** Null where nothing is there. */
+    /** The value at a pointer; null if there is none. */
     private static @Nullable Object at(Object tree, FieldSource source) {
         Object here = tree;
         for (String token : ((FieldSource.Pointer) source).tokens()) {
@@ -286,7 +286,7 @@ class AvroFuzzTest {
                 : text;
     }
 
-    /** The signal; null if one of its fields is not what it must be. */
+    /** The signal; null if one of its fields is invalid. */
     private static @Nullable Signal expected(Object tree, SignalMapping mapping) {
         TenantRef tenant = null;
         String type = null;

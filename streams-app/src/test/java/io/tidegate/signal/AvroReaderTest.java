@@ -119,7 +119,7 @@ class AvroReaderTest {
         return bytes.toByteArray();
     }
 
-    /** Numbers as Avro writes them, behind the id of the schema. */
+    /** Numbers in Avro's encoding, after the id of the schema. */
     private static byte[] longs(long... numbers) {
         return framed(encoder -> {
             try {
@@ -178,7 +178,7 @@ class AvroReaderTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"/price", "/blob", "/hash", "/account", "/account/paid", "/lines", "/extra"})
-    void whatIsNoTextAndNoIntegerIsNoId(String pointer) {
+    void onlyTextsAndIntegersAreIds(String pointer) {
         assertDefect(
                 read(ORDER, framed(ORDER, order(1L)), "ITEM", pointer),
                 Defect.MALFORMED,
@@ -192,7 +192,7 @@ class AvroReaderTest {
     }
 
     @Test
-    void aTypeThatNoConfigCouldNameIsNone() {
+    void aTypeThatNoConfigCanNameIsAbsent() {
         for (int length : new int[] {513, 5_000}) {
             Schema schema =
                     SchemaBuilder.record("R").fields().requiredString("t").endRecord();
@@ -250,7 +250,7 @@ class AvroReaderTest {
     }
 
     @Test
-    void anUnavailableRegistryIsNoDefectOfTheValue() {
+    void anUnavailableRegistryIsNotADefectOfTheValue() {
         SignalReader reader = reader(
                 id -> {
                     throw new SchemaUnavailableException("the registry is away");
@@ -294,7 +294,7 @@ class AvroReaderTest {
 
     @ParameterizedTest
     @ValueSource(longs = {-1, Long.MIN_VALUE, Long.MAX_VALUE, Integer.MAX_VALUE, 1})
-    void lengthsThatCannotBeAreUndecodable(long length) {
+    void impossibleLengthsAreUndecodable(long length) {
         assertUndecodable("\"string\"", longs(length));
         assertUndecodable("\"bytes\"", longs(length));
         assertUndecodable("[\"string\"]", longs(0, length));
@@ -302,12 +302,12 @@ class AvroReaderTest {
         assertUndecodable("{\"type\":\"enum\",\"name\":\"E\",\"symbols\":[\"A\"]}", longs(length));
         assertUndecodable("[\"null\"]", longs(length));
         assertUndecodable("{\"type\":\"array\",\"items\":\"int\"}", longs(length));
-        // A block that says how long it is, and is not.
+        // A block that states a wrong length.
         assertUndecodable("{\"type\":\"array\",\"items\":\"int\"}", longs(-2, length, 5, 5, 0));
     }
 
     @Test
-    void aBlockThatSaysHowLongItIsIsRead() {
+    void aBlockThatStatesItsLengthIsRead() {
         assertThat(parsed(read(
                                 recordOf("{\"type\":\"array\",\"items\":\"int\"}"),
                                 longs(-2, 2, 5, 6, 1, 7, 0),

@@ -4,7 +4,7 @@ import io.tidegate.tenant.TenantRef;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** Signals as the fuzz tests compare them: a tree has no order of pointers and fields. */
+/** Signals in the form that the fuzz tests compare: sorted, because a tree has no order of pointers and fields. */
 final class FuzzedSignals {
     private FuzzedSignals() {}
 

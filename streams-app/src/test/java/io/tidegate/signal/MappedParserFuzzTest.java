@@ -25,8 +25,8 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /**
- * Random values, of which the mapped parser must find what Jackson finds with the same pointers in a tree of the whole value.
- * With {@code -Dtidegate.fuzz.values=1000000} it tries so many.
+ * Random values: the mapped parser must find the same fields as Jackson with the same pointers in a tree of the whole value.
+ * {@code -Dtidegate.fuzz.values=1000000} sets the number of values.
  */
 class MappedParserFuzzTest {
     private static final int VALUES = Integer.getInteger("tidegate.fuzz.values", 30_000);
@@ -101,7 +101,7 @@ class MappedParserFuzzTest {
                     assertThat(FuzzedSignals.sorted(found.signal())).as(at).isEqualTo(expected(tree, places));
                     parsed++;
                 } else if (tree(STRICT, value) == null) {
-                    // A tree has the last of two equal names, which need not be the one that is wrong.
+                    // A tree keeps the last of two equal names, which need not be the invalid one.
                     assertThat(((Defective) result).message()).as(at).startsWith("the field '");
                 } else {
                     assertThat(expected(tree, places))
@@ -115,7 +115,7 @@ class MappedParserFuzzTest {
         assertThat(defective).as("seed %d: both outcomes occur", seed).isGreaterThan(VALUES / 10);
     }
 
-    /** Places of which none lies inside another. */
+    /** Places, none of which lies inside another one. */
     private static Places places(SplittableRandom random) {
         while (true) {
             Map<SignalField, List<String>> pointers = new EnumMap<>(SignalField.class);
@@ -136,7 +136,7 @@ class MappedParserFuzzTest {
                 var unused = places.mapping();
                 return places;
             } catch (IllegalArgumentException e) {
-                // Places inside one another, or the same twice: others.
+                // A place is repeated or lies inside another one: draws new ones.
             }
         }
     }
@@ -160,7 +160,7 @@ class MappedParserFuzzTest {
         int from = random.nextInt(NAMES.length);
         for (int i = random.nextInt(6), first = i; i > 0; i--) {
             json.append(i == first ? "" : ",");
-            // Mostly one after another, so that few are repeated.
+            // Mostly consecutive names, so that few are repeated.
             String name = NAMES[random.nextInt(20) == 0 ? random.nextInt(NAMES.length) : (from + i) % NAMES.length];
             boolean escaped = name.length() == 1 && random.nextInt(10) == 0;
             json.append('"')
@@ -174,7 +174,7 @@ class MappedParserFuzzTest {
     private static void any(StringBuilder json, SplittableRandom random, int depth) {
         int kind = random.nextInt(depth > 4 ? 2 : 6);
         if (kind < 2) {
-            // Mostly one that can be an id.
+            // Mostly a valid id.
             json.append(SCALARS[random.nextInt(3) > 0 ? random.nextInt(3) : random.nextInt(SCALARS.length)]);
         } else if (kind < 5) {
             object(json, random, depth);
@@ -198,7 +198,7 @@ class MappedParserFuzzTest {
         }
     }
 
-    /** The signal; null if one of its fields is not what it must be. */
+    /** The signal; null if one of its fields is invalid. */
     private static @Nullable Signal expected(JsonNode tree, Places places) {
         TenantRef tenant = null;
         String type = null;

@@ -23,7 +23,7 @@ class SignalMappingTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"a", "a/b", "#/a", "$.a", "Key", "header", "value", " /a"})
-    void rejectsWhatIsNoPlace(String text) {
+    void rejectsAnInvalidPlace(String text) {
         assertThatThrownBy(() -> FieldSource.parse(text)).hasMessageContaining("must be a JSON pointer such as");
     }
 
@@ -34,7 +34,7 @@ class SignalMappingTest {
     }
 
     @Test
-    void rejectsWhatIsTooLongTooDeepOrNotText() {
+    void rejectsPlacesThatAreTooLongTooDeepOrNotText() {
         assertThatThrownBy(() -> FieldSource.parse("/a".repeat(33))).hasMessageContaining("at most 32 names");
         assertThatThrownBy(() -> FieldSource.parse("/" + "a".repeat(512))).hasMessageContaining("512 characters");
         assertThatThrownBy(() -> FieldSource.parse("/\ud83d")).hasMessageContaining("well-formed");

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Mutated signals, judged by another way: the JDK's UTF-8 decoder, and a tree of the whole value. */
+/** Mutated signals, compared with independent checks: the JDK's UTF-8 decoder, and a tree of the whole value. */
 class SignalParserFuzzTest {
     private static final JsonMapper TREE = JsonMapper.builder()
             .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
@@ -85,7 +85,7 @@ class SignalParserFuzzTest {
             if (result instanceof Parsed parsed) {
                 assertThat(parsed.signal()).as(at).isEqualTo(signalIn(tree));
             } else {
-                // Valid JSON is rejected for the fields that are read, and only for them.
+                // Valid JSON is rejected only for the fields that the parser reads.
                 assertThat(((Defective) result).message()).as(at).startsWith("the field '");
             }
         }
@@ -120,7 +120,7 @@ class SignalParserFuzzTest {
                 .array();
     }
 
-    /** The object in {@code value}; null where that is not UTF-8, not JSON or not an object. */
+    /** The object in {@code value}; null if it is not UTF-8, not JSON or not an object. */
     private static @Nullable JsonNode tree(byte[] value) {
         try {
             StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(value));

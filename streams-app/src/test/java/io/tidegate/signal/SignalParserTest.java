@@ -20,7 +20,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class SignalParserTest {
     private static final SignalParser PARSER = new SignalParser();
 
-    /** Stands in every bad value's content, and must stand in no message. */
+    /** Part of every bad value's content; no message may contain it. */
     private static final String SECRET = "s3cr3t";
 
     private static byte[] bytes(String text) {
@@ -156,7 +156,7 @@ class SignalParserTest {
                 "{'tenant_id':007}",
                 "{'tenant_id':+7}"
             })
-    void rejectsWhatIsNotJson(String text) {
+    void rejectsValuesThatAreNotJson(String text) {
         assertThat(defective(json(text)).defect()).isEqualTo(Defect.MALFORMED);
     }
 
@@ -168,12 +168,12 @@ class SignalParserTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"{} {}", "{}s3cr3t", "{}1", "{}[]", "{},", "{}\u0000"})
-    void rejectsWhatFollowsTheObject(String text) {
+    void rejectsTextAfterTheObject(String text) {
         assertThat(defective(json(text)).defect()).isEqualTo(Defect.MALFORMED);
     }
 
     @Test
-    void saysWhenAnotherDocumentFollows() {
+    void reportsASecondDocument() {
         assertThat(defective(json("{} {}")).message()).isEqualTo("something follows the JSON object");
     }
 
@@ -207,7 +207,7 @@ class SignalParserTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"tenant_id", "signal", "item", "user", "creator"})
-    void rejectsAReadFieldThatStandsTwice(String name) {
+    void rejectsARepeatedFieldThatIsRead(String name) {
         String value = name.equals("signal") ? "'a'" : "1";
         assertThat(defective(json("{'%s':%s,'x':1,'%s':%s}".formatted(name, value, name, value))))
                 .isEqualTo(new Defective(Defect.MALFORMED, "the field '" + name + "' occurs more than once"));
@@ -386,7 +386,7 @@ class SignalParserTest {
                 .isEqualTo(new Defective(Defect.MALFORMED, "the value begins with a byte order mark"));
     }
 
-    /** RFC 8259 allows it, and so does every other place where a text can stand. */
+    /** RFC 8259 allows it, and the parser accepts it in every other text. */
     @ParameterizedTest
     @ValueSource(
             strings = {

@@ -19,7 +19,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What is read of a record by a mapping. Values are written with ' for ". */
+/** The fields that a mapping reads from a record. Values are written with ' for ". */
 class SignalReaderTest {
     private static final SignalReader NESTED = reader(
             SignalFormat.JSON,
@@ -99,7 +99,7 @@ class SignalReaderTest {
                 "{'account':'42','payload':'s','actor':[[{'id':1}]]}",
                 "{'id':1,'account.id':2,'Account':{'id':3},'nested':{'account':{'id':4}}}"
             })
-    void findsNothingElsewhere(String value) {
+    void findsNothingInOtherPlaces(String value) {
         assertThat(signal(read(NESTED, value))).isEqualTo(new Signal(null, null, null, null));
     }
 
@@ -126,7 +126,7 @@ class SignalReaderTest {
                 "18446744073709551616",
                 "''"
             })
-    void aTenantThatIsNoIdIsInvalid(String id) {
+    void aTenantThatIsNotAnIdIsInvalid(String id) {
         assertThat(read(NESTED, "{'account':{'id':" + id + "}}"))
                 .isEqualTo(
                         new Defective(
@@ -136,7 +136,7 @@ class SignalReaderTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"''", "{}", "true", "1.5", "'\\n'", "[[]]", "['a',{}]", "[true]", "['']"})
-    void anIdThatIsNoneIsMalformed(String id) {
+    void anInvalidIdIsMalformed(String id) {
         assertThat(defective(read(NESTED, "{'payload':{'sku':" + id + "}}")))
                 .isEqualTo(new Defective(
                         Defect.MALFORMED,
@@ -161,7 +161,7 @@ class SignalReaderTest {
     }
 
     @Test
-    void aRepeatedNameIsFoundWhereverItStandsOfMany() {
+    void aRepeatedNameIsFoundAtAnyPlaceAmongMany() {
         List<FieldSource> items = new ArrayList<>();
         List<String> fields = new ArrayList<>();
         for (int i = 0; i < SignalMapping.SOURCES_MAX; i++) {
@@ -182,7 +182,7 @@ class SignalReaderTest {
     }
 
     @Test
-    void aRepeatedNameElsewhereIsNoMatter() {
+    void aRepeatedNameInAnotherPlaceIsAllowed() {
         assertThat(signal(read(NESTED, "{'x':1,'x':2,'actor':[{'id':1},{'id':2,'id':3}]}"))
                         .users())
                 .containsExactly("1");
@@ -203,7 +203,7 @@ class SignalReaderTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"", ",'x':'ü'"})
-    void aSignalNamesAtMostSoManyEntities(String more) {
+    void aSignalNamesABoundedNumberOfEntities(String more) {
         String most = IntStream.range(0, Signal.ENTITIES_MAX)
                 .mapToObj(i -> "'i" + i + "'")
                 .collect(Collectors.joining(","));
@@ -249,7 +249,7 @@ class SignalReaderTest {
     }
 
     @Test
-    void whatIsWrongInHeadersIsNamed() {
+    void defectsInHeadersAreNamed() {
         Defective invalid = new Defective(
                 Defect.TENANT_INVALID,
                 "the header 'tenant' does not name a tenant: a decimal from 0 to 2^64-1 or a name is expected");

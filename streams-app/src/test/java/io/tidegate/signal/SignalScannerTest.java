@@ -9,7 +9,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** That the scanner never says what the parser would not, {@link SignalParserFuzzTest} finds out with mutated values. */
+/** {@link SignalParserFuzzTest} checks on mutated values that the scanner agrees with the parser. */
 class SignalScannerTest {
     private static byte[] bytes(String text) {
         return text.getBytes(StandardCharsets.UTF_8);
@@ -60,13 +60,13 @@ class SignalScannerTest {
                 "{\"tenant_id\":18446744073709551616}",
                 "{\"\\u0069tem\":1}"
             })
-    void leavesToTheParserWhatIsWrongOrNotPlain(String value) {
+    void leavesInvalidOrUnusualValuesToTheParser(String value) {
         assertThat(SignalScanner.scan(bytes(value))).isNull();
     }
 
-    /** Texts are read eight bytes at a time. */
+    /** The scanner reads texts eight bytes at a time. */
     @Test
-    void findsWhatIsNotPlainWhereverItStandsInAText() {
+    void findsAnUnusualByteAnywhereInAText() {
         for (int length = 1; length <= 20; length++) {
             byte[] value = bytes("{\"a\":\"" + "x".repeat(length) + "\"}");
             for (int at = 6; at < 6 + length; at++) {
@@ -82,9 +82,9 @@ class SignalScannerTest {
         }
     }
 
-    /** Cut anywhere, a value is no JSON: nothing is read beyond the end, and none is taken. */
+    /** A prefix is not valid JSON: the scanner reads nothing beyond its end, and accepts none. */
     @Test
-    void isNotSureOfAnyBeginningOfASignal() {
+    void acceptsNoPrefixOfASignal() {
         byte[] whole = bytes("{\"tenant_id\":42,\"item\":\"sku\",\"n\":[-1.5e3,{\"a\":null}],\"t\":true}");
         for (int length = 0; length < whole.length; length++) {
             assertThat(SignalScanner.scan(Arrays.copyOf(whole, length)))
@@ -103,7 +103,7 @@ class SignalScannerTest {
     }
 
     @Test
-    void takesAnIdOfTheGreatestLengthAndNoLonger() {
+    void acceptsAnIdOfTheMaximumLengthAndNoLonger() {
         assertThat(SignalScanner.scan(bytes("{\"item\":\"" + "x".repeat(512) + "\"}")))
                 .isNotNull();
         assertThat(SignalScanner.scan(bytes("{\"item\":\"" + "x".repeat(513) + "\"}")))

@@ -93,7 +93,7 @@ class AlignedReadsTest {
         alignment.committed(Map.of(partition, new OffsetAndMetadata(offset, metadata)));
     }
 
-    /** Records of a partition, one each ten seconds. */
+    /** Adds records to a partition, one for every ten seconds. */
     private void arrive(TopicPartition partition, long fromOffset, int count) {
         for (long offset = fromOffset; offset < fromOffset + count; offset++) {
             arrive(partition, offset, START_MS + 10_000 * (offset + 1));
@@ -124,7 +124,7 @@ class AlignedReadsTest {
     }
 
     @Test
-    void waitsUntilTheLimitIsAnotherOne() throws Exception {
+    void waitsUntilTheLimitChanges() throws Exception {
         arrive(FAST, 0, 20);
         assertThat(poll(FAST)).hasSize(7);
         long knownMs = alignment.limitMs();
@@ -144,7 +144,7 @@ class AlignedReadsTest {
     }
 
     @Test
-    void aPollIsCutAtTheLimitAndGoesOnWhereItWasCut() {
+    void aPollEndsAtTheLimitAndTheNextOneContinuesThere() {
         arrive(FAST, 0, 20);
         ConsumerRecords<byte[], byte[]> first = reads.poll(TIMEOUT);
         assertThat(offsets(first, FAST)).containsExactly(0L, 1L, 2L, 3L, 4L, 5L, 6L);
@@ -188,7 +188,7 @@ class AlignedReadsTest {
     }
 
     @Test
-    void whatIsWithheldComesInLargePortionsAndNotAfterEachCommitOfTheSlowest() {
+    void withheldRecordsArriveInLargePortionsAndNotAfterEachCommitOfTheSlowest() {
         for (int offset = 0; offset < 100; offset++) {
             arrive(FAST, offset, START_MS + WINDOW_MS + STEP_MS * offset / 50);
         }
@@ -215,7 +215,7 @@ class AlignedReadsTest {
     }
 
     @Test
-    void otherTopicsAreNotHeldUp() {
+    void otherTopicsAreNotDelayed() {
         arrive(OTHER, 0, 100);
         assertThat(poll(OTHER)).hasSize(100);
     }
@@ -232,14 +232,14 @@ class AlignedReadsTest {
     }
 
     @Test
-    void aTimeInTheFutureHoldsUpNothingBehindIt() {
+    void aTimeInTheFutureDelaysNothingBehindIt() {
         arrive(FAST, 0, nowMs.get() + 1_000_000_000);
         arrive(FAST, 1, START_MS + 1_000);
         assertThat(poll(FAST)).containsExactly(0L, 1L);
     }
 
     @Test
-    void aThreadThatWaitsCommitsWhatOthersMayBeWaitingFor() {
+    void aThreadThatWaitsCommitsOffsetsThatOthersMayWaitFor() {
         arrive(FAST, 0, 20);
         reads.poll(TIMEOUT);
         commitsRequested = 0;
@@ -257,7 +257,7 @@ class AlignedReadsTest {
         reads.beforeRebalance();
         assertThat(consumer.position(FAST)).isEqualTo(7);
         assertThat(consumer.paused()).isEmpty();
-        // Another instance had it meanwhile and read on.
+        // In the meantime another instance owned the partition and read on.
         consumer.assign(List.of(SLOW, OTHER));
         reads.afterRebalance();
         consumer.assign(List.of(FAST, SLOW, OTHER));
@@ -270,7 +270,7 @@ class AlignedReadsTest {
     }
 
     @Test
-    void aSeekForgetsWhatIsWithheld() {
+    void aSeekDropsWithheldRecords() {
         arrive(FAST, 0, 20);
         reads.poll(TIMEOUT);
         reads.moved(List.of(FAST));

@@ -21,7 +21,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** When a thread asks for a commit: soon where it has caught up, and not while it has a backlog. */
+/** When a thread requests a commit: soon if it has caught up, and not while it has a backlog. */
 class CommitPaceTest {
     private static final TopicPartition P = new TopicPartition("signals", 0);
     private static final long INTERVAL_MS = 100;
@@ -112,7 +112,7 @@ class CommitPaceTest {
     }
 
     @Test
-    void aThreadWhoseTaskIsGoneAsksNobody() {
+    void aThreadWithoutATaskRequestsNoCommit() {
         poll(1);
         process(1);
         stage.close();

@@ -37,7 +37,7 @@ class GroupProgressTest {
         assertThat(progress.stageOf(withoutOwner)).isEqualTo(GroupProgress.ADMIT);
     }
 
-    /** It has the state, and answers for its shard. */
+    /** The task has the state, and answers for its shard. */
     @Test
     void aTaskOfBothStagesIsOneOfAdmit() {
         TopicPartition ingress = new TopicPartition(TOPICS.signals().get(0), 3);

@@ -10,7 +10,7 @@ final class IdleWatchTest {
     private final IdleWatch watch = new IdleWatch(Duration.ofSeconds(60));
 
     @Test
-    void speaksOnceAfterAMinuteWithoutTasksAndAgainAfterAnother() {
+    void warnsAfterAMinuteWithoutTasksAndAgainAfterAnother() {
         assertThat(look(0, false)).isFalse();
         assertThat(look(59, false)).isFalse();
         assertThat(look(60, false)).isTrue();

@@ -192,7 +192,7 @@ final class KafkaInternalsTest {
         }
     }
 
-    /** Returns once a committed record is there; assigned by hand, so that no other group has offsets. */
+    /** Waits for a committed record. The partition is assigned manually, so that no other group has offsets. */
     private static void awaitOutput(String application) {
         try (var consumer = new KafkaConsumer<>(
                 Map.of(

@@ -14,9 +14,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * A simulation of keyed ingress that reads a backlog: tasks of random speed decide signals of their own shard at once, and send the
- * others through an inner topic, which they also read. Both topics are aligned. However it goes, no shard decides a signal that is
- * more than a window older than one that it decided before, and all are decided.
+ * Simulates keyed ingress that reads a backlog: tasks of random speed decide signals of their own shard at once, and send the
+ * others through an inner topic, which they also read. Both topics are aligned. In every run, all signals are decided, and no
+ * shard decides a signal that is more than a window older than one that it decided before.
  */
 @Timeout(120)
 final class KeyedAlignmentTest {
@@ -27,11 +27,11 @@ final class KeyedAlignmentTest {
     private static final int STEP_MS = 20;
     private static final int STEPS_MAX = 400_000;
 
-    /** A record of either topic: the shards and times of its signals, and its own time, which is that of the newest. */
+    /** A record of either topic: the shards and times of its signals, and its own time, which is that of the newest one. */
     @SuppressWarnings("ArrayRecordComponent") // a log entry; entries are not compared
     private record Entry(int[] shards, long[] timesMs, long timeMs) {}
 
-    /** A partition, and the place of its reader. */
+    /** A partition, and the position of its reader. */
     private static final class Log {
         private final TopicPartition id;
         private final List<Entry> entries = new ArrayList<>();
@@ -45,7 +45,7 @@ final class KeyedAlignmentTest {
         }
     }
 
-    /** What a task has done since its last commit. */
+    /** The work of a task since its last commit. */
     private static final class Uncommitted {
         private final Map<Integer, List<long[]>> envelopes = new LinkedHashMap<>();
         private long newestMs = ReadLimit.NONE;
@@ -88,7 +88,7 @@ final class KeyedAlignmentTest {
         return all;
     }
 
-    /** Reads up to so many records within the limit; returns how many there were. */
+    /** Reads up to {@code max} records within the limit; returns the number of records read. */
     private int poll(int task, Log log, int max) {
         long limitMs = limit.limitMs(nowMs);
         int count = 0;
@@ -150,7 +150,7 @@ final class KeyedAlignmentTest {
         }
     }
 
-    /** What {@link PartitionWatch} does. */
+    /** Simulates {@link PartitionWatch}. */
     private void watch(int step) {
         limit.tick(nowMs);
         long othersMs = limit.othersMs(nowMs);
@@ -183,7 +183,7 @@ final class KeyedAlignmentTest {
             if (random.nextInt(500) == 0) {
                 crash(task);
             }
-            // The inner topic is often left for a while, as while its broker is slow.
+            // Reads of the inner topic often pause, as if its broker was slow.
             int ofSignals = poll(task, signals[task], speed[task]);
             int ofInner = random.nextInt(4) == 0 ? poll(task, inner[task], 1 + random.nextInt(3)) : 0;
             if (ofSignals + ofInner == 0 || random.nextInt(5) == 0) {

@@ -8,7 +8,7 @@ import java.util.List;
 import org.apache.kafka.common.TopicPartition;
 import org.junit.jupiter.api.Test;
 
-/** Records that were deleted before they were read are counted, and each of them once. */
+/** Records that are deleted before they are read are counted, each of them once. */
 final class LostRecordsTest {
     private static final TopicPartition PARTITION = new TopicPartition("signals", 3);
 

@@ -9,7 +9,7 @@ import org.apache.kafka.clients.admin.ProducerState;
 import org.apache.kafka.common.TopicPartition;
 import org.junit.jupiter.api.Test;
 
-/** When a transaction that its coordinator calls committed may be aborted; the rest is tested on brokers that forget. */
+/** When a transaction that its coordinator reports as committed may be aborted; tests with brokers cover the rest. */
 class OpenTransactionsTest {
     private static final int EPOCH = 7;
     private static final OpenTransactions.EndedTransaction COMMITTED =
@@ -24,14 +24,14 @@ class OpenTransactionsTest {
     }
 
     @Test
-    void aCommitOfWhichNoMarkerWasWrittenIsSeenByNobody() {
+    void aCommitWithoutAnyMarkerIsInvisible() {
         assertThat(OpenTransactions.nothingWasCommitted(
                         COMMITTED,
                         List.of(open("accepted", EPOCH), open("__consumer_offsets", EPOCH)),
                         List.of(
                                 state(EPOCH, OptionalLong.of(100)),
                                 state(EPOCH, OptionalLong.of(100)),
-                                // Took no part in it: has the marker of the one before.
+                                // Not part of the transaction, so it has no marker of it.
                                 state(EPOCH, OptionalLong.empty()))))
                 .isTrue();
     }
@@ -46,7 +46,7 @@ class OpenTransactionsTest {
     }
 
     @Test
-    void whatIsOpenOfAnEarlierTransactionIsNotJudgedByALaterOne() {
+    void anEarlierOpenTransactionIsNotJudgedByALaterOne() {
         assertThat(OpenTransactions.nothingWasCommitted(
                         COMMITTED,
                         List.of(open("accepted", EPOCH - 3)),

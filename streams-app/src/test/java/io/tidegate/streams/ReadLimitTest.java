@@ -26,7 +26,7 @@ class ReadLimitTest {
         limit.partitions(List.of(A, B, C));
     }
 
-    /** A partition with data, whose readers committed up to a time. */
+    /** A partition with data that the readers have committed up to a time. */
     private void behind(TopicPartition partition, long offset, long timeMs) {
         limit.committed(partition, offset, timeMs, nowMs);
         limit.end(partition, 1_000_000, nowMs);
@@ -80,14 +80,14 @@ class ReadLimitTest {
         atEnd(B);
         atEnd(C);
         assertThat(limitMs()).isEqualTo(nowMs + WINDOW_MS);
-        // So a process that wakes up after an hour does not read a backlog before it has looked.
+        // So a process that resumes after an hour does not read a backlog before it has checked the partitions.
         long beforeMs = nowMs;
         nowMs += OUTAGE_MS;
         assertThat(limitMs()).isEqualTo(beforeMs + WINDOW_MS);
     }
 
     @Test
-    void trafficThatIsOneCommitBehindHoldsUpNobody() {
+    void trafficThatIsOneCommitBehindDelaysNoPartition() {
         atEnd(A);
         atEnd(B);
         atEnd(C);
@@ -102,7 +102,7 @@ class ReadLimitTest {
     }
 
     @Test
-    void anEmptyPartitionThatNobodyEverCommittedHoldsUpNobody() {
+    void anEmptyPartitionWithoutACommitDelaysNoPartition() {
         behind(A, 10, OUTAGE_MS);
         behind(B, 10, OUTAGE_MS);
         limit.committed(C, ReadLimit.NONE, ReadLimit.NONE, nowMs);
@@ -111,7 +111,7 @@ class ReadLimitTest {
     }
 
     @Test
-    void aPartitionThatWasDeletedToItsEndHoldsUpNobody() {
+    void aPartitionThatWasDeletedToItsEndDelaysNoPartition() {
         behind(A, 10, OUTAGE_MS);
         behind(B, 10, OUTAGE_MS);
         limit.committed(C, ReadLimit.NONE, ReadLimit.NONE, nowMs);
@@ -123,7 +123,7 @@ class ReadLimitTest {
     }
 
     @Test
-    void whatIsReadButNotCommittedDoesNotCount() {
+    void recordsThatAreReadButNotCommittedDoNotCount() {
         behind(A, 10, OUTAGE_MS);
         atEnd(B);
         atEnd(C);
@@ -149,7 +149,7 @@ class ReadLimitTest {
         assertThat(limit.isWorthACommit(C)).isFalse();
     }
 
-    /** All tenants slept: the next record of each partition is hours after the last one that was committed. */
+    /** All tenants paused: the next record of each partition is hours after the last committed one. */
     @Test
     void aGapInAllPartitionsIsSteppedOver() {
         for (TopicPartition partition : List.of(A, B, C)) {
@@ -158,7 +158,7 @@ class ReadLimitTest {
         limit.withheld(A, OUTAGE_MS + 1_000_000);
         limit.withheld(B, OUTAGE_MS + 1_001_000);
         assertThat(limitMs()).isEqualTo(OUTAGE_MS + WINDOW_MS);
-        // C is read by another instance, which withholds it as well.
+        // Another instance reads C, and withholds its next record as well.
         assertThat(limit.waitsForOthers()).isTrue();
         assertThat(limit.unclear()).isEmpty();
         pass(1_000);
@@ -169,7 +169,7 @@ class ReadLimitTest {
     }
 
     @Test
-    void anAnswerToAnOldQuestionChangesNothing() {
+    void anAnswerToAnEarlierRequestChangesNothing() {
         behind(A, 10, OUTAGE_MS);
         behind(B, 10, OUTAGE_MS);
         behind(C, 10, OUTAGE_MS);
@@ -227,9 +227,9 @@ class ReadLimitTest {
         assertThat(limitMs()).isEqualTo(OUTAGE_MS + WINDOW_MS);
     }
 
-    /** A transaction's marker is the last thing in the partition: the group never commits behind it. */
+    /** The last entry of the partition is a transaction's marker, so the group never commits beyond it. */
     @Test
-    void aMarkerBehindTheLastRecordHoldsUpNobodyForLong() {
+    void aMarkerAfterTheLastRecordDelaysNoPartitionForLong() {
         behind(A, 10, OUTAGE_MS + 400_000);
         atEnd(B);
         limit.committed(C, 10, OUTAGE_MS, nowMs);

@@ -10,7 +10,7 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.streams.StreamsConfig;
 import org.junit.jupiter.api.Test;
 
-/** Which records may be processed, and how consumers come to know it. */
+/** Which records may be processed, and how this is passed to consumers. */
 final class ReadinessTest {
     private static final TopicPartition SIGNALS = new TopicPartition("signals", 3);
 
@@ -37,7 +37,7 @@ final class ReadinessTest {
     }
 
     @Test
-    void concernsNothingUntilItIsDecidedByWhat() {
+    void concernsNothingUntilItHasARule() {
         assertThat(readiness.concernsNothing()).isTrue();
         assertThat(readiness.concerns(SIGNALS)).isFalse();
 

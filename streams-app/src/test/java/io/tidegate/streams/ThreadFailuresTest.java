@@ -12,7 +12,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** How failures of threads are counted, how long they pause, and that the docs name the same numbers. */
+/** The count of thread failures, the pause after them, and the same numbers in the docs. */
 class ThreadFailuresTest {
     private static final Pattern IN_DOCS = Pattern.compile("more than (\\w+) failures[^.]*? in (\\w+) minutes");
 
@@ -64,7 +64,7 @@ class ThreadFailuresTest {
     }
 
     @Test
-    void failuresGoOnUntilAMinuteHasPassedWithoutASecondOne() {
+    void failuresContinueUntilAMinuteHasPassedWithoutASecondOne() {
         failures.add(at(Duration.ZERO));
         assertThat(failures.areRepeating(at(Duration.ZERO))).isFalse();
         failures.add(at(Duration.ofSeconds(10)));
@@ -73,7 +73,7 @@ class ThreadFailuresTest {
     }
 
     @Test
-    void theMessageSaysWhatFailedHowOftenAndThatARestartIsWorthwhile() {
+    void theMessageNamesTheFailureItsCountAndThatARestartIsWorthwhile() {
         Throwable revoked =
                 new IllegalStateException("a wrapper", new SecurityException("Not authorized: quota-exceeded"));
 

@@ -118,7 +118,7 @@ class ThreadProgressTest {
         TopicPartition fresh = new TopicPartition("in", 2);
         consumer.assign(List.of(fresh));
 
-        // Thrown from here, it would end the thread instead of letting Kafka Streams reset the position at its next
+        // An exception from here would end the thread instead of letting Kafka Streams reset the position at its next
         // poll.
         assertThatCode(() -> thread.resumed(consumer, List.of(fresh))).doesNotThrowAnyException();
     }
@@ -151,7 +151,7 @@ class ThreadProgressTest {
     }
 
     @Test
-    void goesOnAfterAnAbortIfAllTasksWereLostAndBeginAtTheCommittedOffset() {
+    void continuesAfterAnAbortIfAllTasksWereLostAndBeginAtTheCommittedOffset() {
         deliver(P, 2, 0, 1);
         process(P, 0);
         thread.transactionAborted();
@@ -183,7 +183,7 @@ class ThreadProgressTest {
         deliver(P, 4, 0, 1, 2, 3);
         process(P, 0, 1);
         commit(Map.of(P, 2L));
-        // The task is closed with 2 and 3 in its queue, and its successor is not told to go back.
+        // The task is closed with 2 and 3 in its queue, and its successor does not seek back.
         deliver(P, 6, 4, 5);
 
         assertThatThrownBy(() -> process(P, 4)).hasMessageContaining("offset 4 is processed, and offset 2 is next");
@@ -202,7 +202,7 @@ class ThreadProgressTest {
     }
 
     @Test
-    void goesOnWhereRetentionDeletedRecordsBeforeTheyWereDelivered() {
+    void continuesIfRetentionDeletedRecordsBeforeTheyWereDelivered() {
         deliver(P, 2, 0, 1);
         process(P, 0, 1);
         commit(Map.of(P, 2L));

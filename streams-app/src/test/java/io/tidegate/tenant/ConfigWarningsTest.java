@@ -55,7 +55,7 @@ final class ConfigWarningsTest {
                 ",\"blocked_until\":\"2100-01-01T00:00:00Z\"|-",
                 ",\"max_entities\":0|-"
             })
-    void oneWarningForEachLimitThatDoesNotDoWhatItSays(String fields, @Nullable String expected) {
+    void oneWarningForEachLimitWithoutItsExpectedEffect(String fields, @Nullable String expected) {
         assertThat(warnings(fields))
                 .extracting(Warning::id)
                 .containsExactlyElementsOf(expected == null ? List.of() : List.of(expected));

@@ -50,7 +50,7 @@ class PlanTest {
                         .build());
     }
 
-    /** One field at a time, so that a field that is added later and not completed is found. */
+    /** Checks one field at a time, to detect a new field that is not merged. */
     @Test
     void eachFieldThatTheTenantSetsIsItsOwn() {
         Map<String, String> own = Map.ofEntries(
@@ -147,7 +147,7 @@ class PlanTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"", "042", "plan:", "plan", "Plan:pro", "plan:a b", "plan:ü", "plan:plan:a", "plans:a"})
-    void whatIsNeitherATenantNorAPlanIsNoKey(String text) {
+    void aTextThatIsNeitherATenantNorAPlanIsNotAKey(String text) {
         assertThat(ConfigKey.tryParse(text.getBytes(StandardCharsets.UTF_8))).isNull();
     }
 

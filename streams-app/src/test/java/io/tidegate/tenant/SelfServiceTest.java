@@ -117,7 +117,7 @@ class SelfServiceTest {
     }
 
     @Test
-    void aLimitThatIsTakenAwayIsJudgedByWhatThePlanSuppliesThen() {
+    void aRemovedLimitIsJudgedByTheLimitOfThePlan() {
         assertThat(field("'max_items':5", "")).isNull();
         TenantConfig loose = plan("{'max_items':50,'ceiling':{'max_items':30}}");
         assertThat(SelfService.check(tenant("'max_items':5"), tenant(""), loose))
@@ -129,7 +129,7 @@ class SelfServiceTest {
     }
 
     @Test
-    void whatAnOperatorGaveBeyondTheCeilingStaysUntilTheTenantChangesIt() {
+    void anOperatorsLimitBeyondTheCeilingStaysUntilTheTenantChangesIt() {
         assertThat(field("'max_items':900", "'max_items':900,'max_users':5")).isNull();
         assertThat(field("'max_items':900", "'max_items':800")).isEqualTo("max_items");
         assertThat(field("'max_items':900", "'max_items':30")).isNull();

@@ -57,7 +57,7 @@ class TenantConfigJsonTest {
             .unlimited(List.of("max_items"))
             .build();
 
-    /** As builds wrote it that knew no limits of bytes and of single kinds. */
+    /** As written by builds without limits of bytes and of single kinds. */
     @Test
     void readsConfigsWithoutTheNewerFields() throws IOException {
         byte[] full = bytes(golden("tenant-config-v1.json"));
@@ -67,7 +67,7 @@ class TenantConfigJsonTest {
                 .isEqualTo(TenantConfig.defaultTenant());
     }
 
-    /** As builds wrote it that knew no plans and no names. */
+    /** As written by builds without plans and names. */
     @Test
     void readsConfigsWithoutAPlan() throws IOException {
         byte[] full = bytes(golden("tenant-config-v2.json"));
@@ -75,7 +75,7 @@ class TenantConfigJsonTest {
         assertThat(TenantConfigJson.parseStored(full)).isEqualTo(FULL_V2);
     }
 
-    /** As builds wrote them that knew no limits of single values of signal, no "unlimited", no ceilings and no idle ttl. */
+    /** As written by builds without limits of single values of signal, "unlimited", ceilings and idle ttl. */
     @Test
     void readsConfigsAndPlansWithoutSignalsCeilingsAndAnIdleTtl() throws IOException {
         byte[] full = bytes(golden("tenant-config-v3.json"));
@@ -357,7 +357,7 @@ class TenantConfigJsonTest {
                 "[] | ",
                 "42 | ",
                 "'42' | ",
-                // twice
+                // repeated fields
                 "{'tenant_id':42,'max_entities':1,'max_entities':2} | max_entities",
                 "{'tenant_id':42,'tenant_id':42} | tenant_id",
                 // the tenant
@@ -438,7 +438,7 @@ class TenantConfigJsonTest {
         assertThatIllegalArgumentException().isThrownBy(() -> TenantConfigJson.parse(json));
     }
 
-    /** A bad record must be rejected by the one exception that readers of the topic expect. */
+    /** A bad record must be rejected with the one exception that readers of the topic expect. */
     @ParameterizedTest
     @ValueSource(longs = {1, 2, 3, 4})
     void readsMutatedConfigsOrRejectsThemWithAMessage(long seed) throws IOException {
@@ -514,7 +514,7 @@ class TenantConfigJsonTest {
                 "{'tenant_id': | not JSON: it ends unexpectedly at line 1, column 14",
                 "{'tenant_id':42,} | not JSON: syntax error at line 1"
             })
-    void saysFieldAndRuleAndNothingOfJava(String json, String message) {
+    void namesFieldAndRuleAndNothingOfJava(String json, String message) {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> TenantConfigJson.parse(quoted(json)))
                 .satisfies(e -> assertThat(e.getMessage())

@@ -50,7 +50,7 @@ class TenantIdTest {
             consecutive.add(TenantId.of(i).hashCode() & 1023);
             upperHalf.add(TenantId.of(i << 32).hashCode() & 1023);
         }
-        // Thrown at random, 1024 ids hit about 647 of 1024 buckets.
+        // Random ids hit about 647 of 1024 buckets.
         assertThat(consecutive).hasSizeGreaterThan(500);
         assertThat(upperHalf).hasSizeGreaterThan(500);
     }
@@ -158,7 +158,7 @@ class TenantIdTest {
                 .satisfies(e -> assertThat(e.getMessage()).hasSizeLessThan(250));
     }
 
-    /** Every text near the border of the range, and random ones, against BigInteger. */
+    /** Compares with BigInteger, for every text near the border of the range and for random ones. */
     @ParameterizedTest
     @ValueSource(longs = {1, 2, 3})
     void readsWhatBigIntegerReadsWithinTheRangeAndNothingElse(long seed) {

@@ -26,7 +26,7 @@ final class TenantNameTest {
                 "テナント",
                 "a+b@c.d"
             })
-    void whatUsersCallTheirTenantsIsAName(String text) {
+    void commonFormsOfNamesAreAccepted(String text) {
         assertThat(TenantName.parse(text)).isEqualTo(text);
         assertThat(TenantRef.tryParse(text.getBytes(StandardCharsets.UTF_8))).isEqualTo(new TenantRef(null, text));
     }
@@ -65,7 +65,7 @@ final class TenantNameTest {
                 "a\ufffd",
                 "a\u037e"
             })
-    void whatLooksLikeAnIdOrCouldHideInAPathIsNone(String text) {
+    void namesThatLookLikeIdsOrCouldHideInAPathAreRejected(String text) {
         assertThat(TenantName.tryParse(text)).isNull();
         assertThatThrownBy(() -> TenantName.parse(text))
                 .isInstanceOf(IllegalArgumentException.class)

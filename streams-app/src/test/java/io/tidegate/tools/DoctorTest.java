@@ -29,7 +29,7 @@ final class DoctorTest {
         return new Doctor(SettingsLoader.load(null, Map.of(), flags));
     }
 
-    /** A port where nothing listens: it was free a moment ago. */
+    /** A port without a listener: it was free a moment ago. */
     private static int closedPort() throws IOException {
         try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             return socket.getLocalPort();

@@ -141,7 +141,7 @@ class RejectionSearchTest {
     }
 
     @Test
-    void aSearchThatFindsNothingEndsAfterSoManyRecordsAndContinues() {
+    void aSearchThatFindsNothingEndsAfterABoundedNumberOfRecordsAndContinues() {
         for (long ms = 1; ms <= RejectionSearch.LOOKED_AT_MAX + 1_000; ms++) {
             add(0, ms, "42", "rate_limited", "{}");
         }

@@ -15,7 +15,7 @@ final class ReplayPaceTest {
 
     private long countIn(long nanos, TenantId tenant, long rate) {
         long sent = 0;
-        long now = Long.MAX_VALUE - nanos / 2; // monotonic time may overflow
+        long now = Long.MAX_VALUE - nanos / 2; // a monotonic clock may overflow
         long end = now + nanos;
         for (long due = pace.due(tenant, now); end - due > 0; due = pace.due(tenant, due)) {
             pace.sent(tenant, rate, 100, UNLIMITED, due);

@@ -41,7 +41,7 @@ class DeadLettersTest {
     }
 
     @Test
-    void cutsTheValueFirstAndSaysHowLongItWas() {
+    void truncatesTheValueFirstAndReportsItsLength() {
         Record<byte[], byte[]> record = record(10, 5_000, 87);
         Record<byte[], byte[]> fitting = DeadLetters.fit(record, BYTES_MAX);
         assertThat(fitting.value()).isEqualTo(Arrays.copyOf(record.value(), 890));
@@ -52,7 +52,7 @@ class DeadLettersTest {
     }
 
     @Test
-    void dropsKeyAndHeadersWhereCuttingTheValueIsNotEnough() {
+    void dropsKeyAndHeadersIfTruncatingTheValueIsNotEnough() {
         Record<byte[], byte[]> fitting = DeadLetters.fit(record(10, 500, 2_000), BYTES_MAX);
         assertThat(fitting.key()).isNull();
         assertThat(fitting.headers().lastHeader("h")).isNull();
@@ -61,7 +61,7 @@ class DeadLettersTest {
     }
 
     @Test
-    void dropsKeyAndHeadersAndCutsTheValueWhereAllAreTooLarge() {
+    void dropsKeyAndHeadersAndTruncatesTheValueIfAllAreTooLarge() {
         Record<byte[], byte[]> fitting = DeadLetters.fit(record(3_000, 2_500, 2_000), BYTES_MAX);
         assertThat(fitting.key()).isNull();
         assertThat(fitting.value()).hasSize(1_000);

@@ -8,7 +8,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Work that is slow rests, within a bound, and neither one slow time nor a clock that jumps stops it. */
+/** Slow work rests for a bounded time, and neither a single slow run nor a clock that jumps stops it. */
 class PaceTest {
     private static boolean runs(Pace pace, long nowMs) {
         List<Long> runs = new ArrayList<>();

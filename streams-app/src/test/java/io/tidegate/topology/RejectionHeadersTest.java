@@ -76,9 +76,9 @@ class RejectionHeadersTest {
         }
     }
 
-    /** All reasons, with each optional header there and absent, and headers of the producer's. */
+    /** All reasons, with each optional header present and absent, and with headers of the producer. */
     @Test
-    void theHeadersAreWrittenAsTheyAlwaysWere() throws IOException {
+    void theFormatOfTheHeadersDoesNotChange() throws IOException {
         Header[] sent = {
             header("trace", "1"),
             header("tidegate.reason", "forged"),
@@ -116,7 +116,7 @@ class RejectionHeadersTest {
         assertThat(all.toString()).isEqualTo(golden());
     }
 
-    /** What was encoded for one rejection must never be on another one that differs. */
+    /** The encoded headers of one rejection must never be on a different one. */
     @ParameterizedTest
     @ValueSource(longs = {1, 2, 3})
     void aRejectionHasTheHeadersOfItsOwnTenantConfigLimitAndSource(long seed) {

@@ -246,7 +246,7 @@ class TenantConfigsTest {
 
     @Test
     void aRecordThatIsNotAConfigConfiguresItsTenantAllTheSame() {
-        // After a restart it may be the only record that compaction left.
+        // After a restart it may be the only record that compaction has left.
         apply("42", "{\"tenant_id\":42,\"max_signals_per_sec\":-1}", 1);
         assertThat(configs.missingIsDefault()).isFalse();
         apply("42", null, 2);

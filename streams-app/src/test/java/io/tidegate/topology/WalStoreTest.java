@@ -37,7 +37,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What a task's thread does to the WAL's store, without the brokers that make it do so. */
+/** The calls of a task's thread on the WAL's store, without the brokers that cause them. */
 class WalStoreTest {
     private static final int SHARD = 2;
     private static final TenantId T42 = TenantId.of(42);
@@ -102,7 +102,7 @@ class WalStoreTest {
         store.init(context.getStateStoreContext(), store);
     }
 
-    /** What the owner does with a signal that it accepts. */
+    /** Appends a signal, as the owner does when it accepts one. */
     private void stage(long seq) {
         stage(seq, false);
     }
@@ -137,7 +137,7 @@ class WalStoreTest {
     }
 
     @Test
-    void whatAnAbortedTransactionStagedIsDropped() throws IOException {
+    void recordsStagedByAnAbortedTransactionAreDropped() throws IOException {
         open();
         stage(0);
         store.committed(0);
@@ -152,14 +152,14 @@ class WalStoreTest {
     }
 
     @Test
-    void afterACrashBetweenCommitAndAppendTheTopicHasWhatTheFilesLack() throws IOException {
+    void afterACrashBetweenCommitAndAppendTheTopicHasTheRecordsThatTheFilesLack() throws IOException {
         open();
         stage(0);
         store.committed(0);
         store.checkpoint();
         stage(1);
         stage(2);
-        // Committed, and the process is killed: the next one begins at the checkpoint.
+        // The transaction is committed and the process is killed: the next process begins at the checkpoint.
         store.close();
         store.discard();
         open();
@@ -174,7 +174,7 @@ class WalStoreTest {
     }
 
     @Test
-    void afterACrashBetweenAppendAndCheckpointWhatComesAgainIsSkipped() throws IOException {
+    void afterACrashBetweenAppendAndCheckpointRepeatedRecordsAreSkipped() throws IOException {
         open();
         stage(0);
         store.committed(0);
@@ -190,7 +190,7 @@ class WalStoreTest {
     }
 
     @Test
-    void aBoundOnWhatWaitsForItsCommitIsReached() {
+    void theStoreIsFullAtTheBoundOfStagedBytesUntilACommit() {
         open();
         long bytes = 0;
         for (long seq = 0; bytes < WalStore.STAGED_BYTES_MAX; seq++) {
@@ -265,7 +265,7 @@ class WalStoreTest {
     }
 
     @Test
-    void restorationSkipsAPruneOfNumbersThatAreNotAssignedYet() throws IOException {
+    void restorationSkipsAPruneOfSequenceNumbersThatAreNotAssignedYet() throws IOException {
         open();
         store.restore(List.of(stored(0), command(1, 5, TidegateHeaders.PRUNE_WAL)));
         assertThat(skipped).isEqualTo(1);
@@ -308,7 +308,7 @@ class WalStoreTest {
         assertThat(store.takeReports()).singleElement().isInstanceOf(WalStore.Report.Dropped.class);
     }
 
-    /** Kafka Streams passes what was written, also where it does not know whether that was committed. */
+    /** Kafka Streams passes the written offsets even if it does not know whether they were committed. */
     @Test
     void anOffsetThatWasWrittenAndNotAppliedIsNotAPlaceToResumeAfter() throws IOException {
         open();
@@ -327,7 +327,7 @@ class WalStoreTest {
         assertThat(seqs()).containsExactly(0L, 1L);
     }
 
-    /** None of it is written by admission. */
+    /** Admission writes none of these records. */
     @Test
     void noContentOfTheTopicStopsARestoration() throws IOException {
         Random random = new Random(4);
@@ -427,7 +427,7 @@ class WalStoreTest {
     void aPlaceAboveTheLastAppliedRecordIsNotTakenForApplied() throws IOException {
         open();
         store.restore(List.of(stored(0), stored(1)));
-        // Kafka Streams says that it is further: by the marker of a transaction, or by records that were left out.
+        // Kafka Streams passes a higher offset, because of a transaction's marker or of records that were left out.
         store.commit(Map.of(ACCEPTED, 8L));
 
         assertThat(store.committedOffset(ACCEPTED)).isEqualTo(1);
@@ -476,7 +476,7 @@ class WalStoreTest {
         return record;
     }
 
-    /** With so many shards, {@link #SHARD} is that of tenant 42. */
+    /** The number of shards with which tenant 42 belongs to {@link #SHARD}. */
     private static int shards() {
         int shards = SHARD + 1;
         while (TenantPartitions.of(TenantId.of(42), shards) != SHARD) {
@@ -485,7 +485,7 @@ class WalStoreTest {
         return shards;
     }
 
-    /** What admission sets on every signal. */
+    /** The headers that admission sets on every signal. */
     private static Headers headers() {
         return new RecordHeaders().add(TidegateHeaders.SOURCE, "signals/0/1".getBytes(US_ASCII));
     }

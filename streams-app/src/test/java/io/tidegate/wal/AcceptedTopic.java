@@ -35,12 +35,12 @@ final class AcceptedTopic {
 
     private WalSettings marksOf;
 
-    /** Records before which all of their tenant were pruned: the next one begins a segment. */
+    /** Records of a tenant before which all its earlier ones were pruned: each begins a segment. */
     private final Set<SegmentStart> afterPrune = new HashSet<>();
 
     private record SegmentStart(TenantId tenant, long seq) {}
 
-    /** Records of all kinds of three tenants, their time mostly going forward. */
+    /** Records of all kinds of three tenants, with mostly increasing times. */
     static AcceptedTopic random(long seed, int records) {
         Random random = new Random(seed);
         AcceptedTopic topic = new AcceptedTopic();
@@ -106,19 +106,19 @@ final class AcceptedTopic {
         return entries.get(offset).tenant();
     }
 
-    /** Appends a record, marked as admission would with the shard's settings. */
+    /** Appends a record, with the mark that admission would set for the shard's settings. */
     void apply(Shard shard, int offset) {
         Entry entry = entries.get(offset);
         shard.append(entry.tenant(), entry.record(), beginsSegment(shard.settings(), offset));
     }
 
-    /** Notes that all records of a tenant below {@code seq} are pruned before that one is accepted. */
+    /** Records that all records of a tenant below {@code seq} are pruned before the one with {@code seq} is accepted. */
     AcceptedTopic prunedBelow(TenantId tenant, long seq) {
         afterPrune.add(new SegmentStart(tenant, seq));
         return this;
     }
 
-    /** The plainest model of admission's rule: counts each tenant's records from the beginning of the topic. */
+    /** The simplest model of admission's rule: counts each tenant's records from the beginning of the topic. */
     boolean beginsSegment(WalSettings settings, int offset) {
         if (marks.size() != entries.size() || !settings.equals(marksOf)) {
             marks.clear();
@@ -144,7 +144,7 @@ final class AcceptedTopic {
         return marks.get(offset);
     }
 
-    /** Applies the offsets from {@code from} up to, without, {@code to}. */
+    /** Applies the offsets from {@code from} up to {@code to}, exclusive. */
     void apply(Shard shard, int from, int to) {
         for (int offset = from; offset < to; offset++) {
             apply(shard, offset);
@@ -155,7 +155,7 @@ final class AcceptedTopic {
         apply(shard, 0, size());
     }
 
-    /** A tenant's records as {@link #stored} gives them. */
+    /** A tenant's records in the form of {@link #stored}. */
     List<String> of(TenantId tenant) {
         return entries.stream()
                 .filter(entry -> entry.tenant().equals(tenant))
@@ -163,7 +163,7 @@ final class AcceptedTopic {
                 .toList();
     }
 
-    /** What can be read of a tenant's log. */
+    /** The readable records of a tenant's log. */
     static List<String> stored(DataDir dir, TenantId tenant) throws IOException {
         return stored(dir, tenant, 0);
     }

@@ -89,7 +89,7 @@ class DataDirTest {
     }
 
     @Test
-    void rejectsASecondUserInTheSameProcessAndSaysWhoHasIt() throws IOException {
+    void rejectsASecondUserInTheSameProcessAndNamesTheFirst() throws IOException {
         try (Closeable first = dir.lock()) {
             assertThat(first).isNotNull();
             for (int time = 0; time < 2; time++) {
@@ -149,7 +149,7 @@ class DataDirTest {
         return said;
     }
 
-    /** Run as a process of its own. */
+    /** The main class of a separate process. */
     static final class LockingProcess {
         private LockingProcess() {}
 
@@ -168,7 +168,7 @@ class DataDirTest {
     }
 
     @Test
-    void isBoundToWhatItsFilesBelongTo() {
+    void isBoundToTheIdentityOfItsFiles() {
         Map<String, String> identity = Map.of("cluster", "c1", "topic", "t1");
         dir.bind(identity);
         dir.bind(identity);
@@ -190,7 +190,7 @@ class DataDirTest {
     }
 
     @Test
-    void aDirectoryOfAnotherFormatIsRejectedWithWhatToDo() throws IOException {
+    void aDirectoryOfAnotherFormatIsRejectedWithARemedy() throws IOException {
         dir.bind(Map.of("cluster", "c1"));
         for (String other : List.of("format=1", "format=3", "no=format")) {
             Files.writeString(root.resolve(".tidegate/identity"), "cluster=c1\n" + other + "\n");
@@ -204,7 +204,7 @@ class DataDirTest {
     }
 
     @Test
-    void makesEverythingForItsOwnerAlone() throws IOException {
+    void createsEverythingForItsOwnerAlone() throws IOException {
         Assumptions.assumeTrue(
                 FileSystems.getDefault().supportedFileAttributeViews().contains("posix"));
         try (Closeable lock = dir.lock();
@@ -248,7 +248,7 @@ class DataDirTest {
     }
 
     @Test
-    void tellsHowMuchCanStillBeWritten() throws IOException {
+    void reportsTheFreeBytes() throws IOException {
         Files.createDirectories(root);
 
         assertThat(dir.freeBytes()).isPositive();

@@ -22,9 +22,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * A scripted life of a shard (appends, flushes, checkpoints, kills, commits to Kafka) that is broken at each of its
- * changes to the disk in turn. However it breaks, a new start must end with every record stored once and every sealed
- * segment reported.
+ * A scripted life of a shard (appends, flushes, checkpoints, kills, commits to Kafka) with a failure at each of its changes to
+ * the disk in turn. After any failure, a restart must end with every record stored once and every sealed segment reported.
  */
 @Timeout(120)
 class DiskFailureTest {
@@ -35,7 +34,7 @@ class DiskFailureTest {
     @TempDir(factory = MemoryDir.class)
     Path temporary;
 
-    /** One shard and what Kafka knows of its task: the committed offset and the committed reports. */
+    /** One shard and the state of its task in Kafka: the committed offset and the committed reports. */
     private static final class Life {
         private final AcceptedTopic topic;
         private final DataDir dir;
@@ -55,7 +54,7 @@ class DiskFailureTest {
             this.dir = new DataDir(disk.root());
         }
 
-        /** As Kafka Streams does: restores up to the committed offset, then goes on from there. */
+        /** Like Kafka Streams, restores up to the committed offset, and then continues from there. */
         void start() throws IOException {
             shard = null;
             uncommitted.clear();
@@ -136,7 +135,7 @@ class DiskFailureTest {
         return "%s %d to %d, crc %x".formatted(segment.tenant(), segment.firstSeq(), segment.lastSeq(), segment.crc());
     }
 
-    /** What an undisturbed life reports. */
+    /** The reports of a life without failures. */
     private Set<String> segments(AcceptedTopic topic) throws IOException {
         Life life = new Life(topic, new FaultyDisk(Files.createDirectory(temporary.resolve("undisturbed"))));
         life.start();
@@ -147,7 +146,7 @@ class DiskFailureTest {
 
     @ParameterizedTest
     @ValueSource(longs = {1, 2})
-    void losesAndRepeatsNothingWhenThePowerGoesAtAnyChange(long seed) throws IOException {
+    void losesAndRepeatsNothingWhenThePowerFailsAtAnyChange(long seed) throws IOException {
         AcceptedTopic topic = AcceptedTopic.random(seed, 90);
         Set<String> segments = segments(topic);
         int at = 1;
@@ -169,10 +168,10 @@ class DiskFailureTest {
         assertThat(at).as("changes").isGreaterThan(100);
     }
 
-    /** What a killed process wrote may be in memory only: the next one must not take it for durable. */
+    /** The writes of a killed process may be in memory only: its successor must not regard them as durable. */
     @ParameterizedTest
     @ValueSource(longs = {11, 12})
-    void promisesOnlyWhatIsDurableAlsoOfFilesThatAKilledProcessWrote(long seed) throws IOException {
+    void promisesOnlyDurableRecordsEvenInFilesThatAKilledProcessWrote(long seed) throws IOException {
         AcceptedTopic topic = AcceptedTopic.random(seed, 60);
         Set<String> segments = segments(topic);
         int at = 1;
@@ -192,7 +191,8 @@ class DiskFailureTest {
                     life.step();
                 }
                 life.commit();
-                // One that was renamed before the kill is not written again; to lose it is to read more, no harm.
+                // A checkpoint that was renamed before the kill is not written again. Its loss is harmless: more is
+                // read again.
                 boolean writes = life.shard.committedOffset() != life.next - 1;
                 life.checkpoint();
                 disk.losePower(random);

@@ -43,15 +43,15 @@ import java.util.TreeSet;
 import java.util.stream.Stream;
 
 /**
- * A disk that fails when it is told to: a file system over a directory of the real one, which counts every change and
- * breaks at one of them, and which can forget what was not fsynced.
+ * A disk with injected failures: a file system over a directory of the real one, which counts every change, fails at one of
+ * them, and can lose data that was not fsynced.
  *
- * <p>A file's bytes are durable when the file is forced, a name when its directory is. What is not durable may or may
- * not survive {@link #losePower}, each file and each name on its own, as POSIX allows. Files can be opened and forced by
- * many threads at once; all else is for one.
+ * <p>A file's bytes are durable once the file is forced, a name once its directory is. Anything else may or may not survive
+ * {@link #losePower}, each file and each name independently, as POSIX allows. Many threads can open and force files at once;
+ * all other methods are for one thread.
  */
 final class FaultyDisk extends FileSystemProvider {
-    /** A file or directory; names can come and go while it stays. */
+    /** A file or directory, independent of its names, which can change. */
     private static final class Node {
         final boolean directory;
         final Map<String, Node> names = new TreeMap<>();
@@ -84,7 +84,7 @@ final class FaultyDisk extends FileSystemProvider {
         return new DiskPath(base);
     }
 
-    /** Breaks at the nth change from now; {@code forGood}: and at everything after, as when the power goes. */
+    /** Fails at the nth change from now, and with {@code nothingAfter} at all later ones, as after a power failure. */
     void breakAt(int step, boolean nothingAfter) {
         steps = 0;
         breakAt = step;
@@ -96,12 +96,12 @@ final class FaultyDisk extends FileSystemProvider {
         return broke;
     }
 
-    /** How often a segment was opened to be written. */
+    /** The number of times that a segment was opened for writing. */
     int segmentsOpened() {
         return segmentsOpened;
     }
 
-    /** How often a segment was fsynced. */
+    /** The number of times that a segment was fsynced. */
     int segmentsForced() {
         return segmentsForced;
     }
@@ -110,7 +110,7 @@ final class FaultyDisk extends FileSystemProvider {
         return path.toString().endsWith(".log");
     }
 
-    /** What the operating system does when it ends a process: open files are closed, and nothing is lost. */
+    /** Closes the open files without loss, like the operating system at the end of a process. */
     void killProcess() throws IOException {
         for (FileChannel channel : channels) {
             channel.close();
@@ -118,7 +118,7 @@ final class FaultyDisk extends FileSystemProvider {
         channels.clear();
     }
 
-    /** Leaves on the real directory what could be there when the machine comes back. */
+    /** Leaves on the real directory a state that is possible after the power failure. */
     void losePower(Random random) throws IOException {
         killProcess();
         Map<Node, byte[]> current = new HashMap<>();
@@ -184,7 +184,7 @@ final class FaultyDisk extends FileSystemProvider {
         }
     }
 
-    /** Counts a change that is about to be made; true where it is the one that breaks. */
+    /** Counts a change before it is made; returns whether it must fail. */
     private boolean breaks() throws IOException {
         alive();
         boolean now = ++steps == breakAt;
@@ -413,7 +413,7 @@ final class FaultyDisk extends FileSystemProvider {
                 ByteBuffer all = ByteBuffer.allocate(Math.toIntExact(real.size()));
                 try (FileChannel again = FileChannel.open(path, StandardOpenOption.READ)) {
                     while (all.hasRemaining() && again.read(all, all.position()) >= 0) {
-                        // read on
+                        // reads on
                     }
                 }
                 node.durable = all.array();

@@ -12,7 +12,7 @@ import org.junit.jupiter.api.Test;
 
 final class FileFaultTest {
     @Test
-    void saysWhyInWordsAndNeverNamesAClass() {
+    void explainsTheCauseInWordsAndNamesNoClass() {
         assertThat(FileFault.describe(new AccessDeniedException("/data"))).isEqualTo("permission denied");
         assertThat(FileFault.describe(new NoSuchFileException("/data"))).isEqualTo("it does not exist");
         assertThat(FileFault.describe(new MalformedInputException(1))).isEqualTo("it is not UTF-8");

@@ -31,7 +31,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What {@code docs/wal-format.md} says in numbers is what the code writes. */
+/** The numbers in {@code docs/wal-format.md} are those of the code. */
 class FormatPageTest {
     private static final Path PAGE = Path.of("..", "docs", "wal-format.md");
     /** Tag and length of a section of the usage. */
@@ -40,7 +40,7 @@ class FormatPageTest {
     private static final Pattern CONSTANT = Pattern.compile("(?m)^ {4}([A-Z][A-Z0-9_]+) = (\\d+)$");
     private static final Pattern TABLE_ROW = Pattern.compile("(?m)^\\| (\\d+) \\| (?:(\\d+)(?: u)? )?\\| ([^|]+) \\|");
 
-    /** Base offset and batch length: what the length does not count. */
+    /** Base offset and batch length, which the batch length does not include. */
     private static final int PREFIX_BYTES = 12;
 
     private static String page = "";
@@ -218,7 +218,7 @@ class FormatPageTest {
         return offsets;
     }
 
-    /** Two records of tenant 42 in shard 3, with the numbers 7 and 8 and the times 1000 and 1001. */
+    /** Two records of tenant 42 in shard 3, with the sequence numbers 7 and 8 and the times 1000 and 1001. */
     private static ByteBuffer batch() throws IOException {
         var builder = new RecordBatches.Builder(7, RecordBatches.stamp(TenantId.of(42), 3), Compression.NONE, 512);
         builder.append(new WalRecord(7, 1000, null, bytes("a"), new Header[0]));
@@ -272,7 +272,7 @@ class FormatPageTest {
         return Long.parseLong(identity.getProperty("format"));
     }
 
-    /** The one version with which an empty chunk is read. */
+    /** The only version with which an empty chunk can be read. */
     private static long chunkVersion() {
         long found = -1;
         for (int version = 0; version <= Byte.MAX_VALUE; version++) {

@@ -21,7 +21,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** A topic that is not what the files follow, and interruptions that are no failure of the disk. */
+/** A topic that does not match the files, and interruptions, which are not disk failures. */
 class GuardTest {
     private static final int SHARD = 3;
 
@@ -39,10 +39,10 @@ class GuardTest {
         return new Shard(dir, SHARD, AcceptedTopic.settings(300));
     }
 
-    /** Eight records, three to a segment; the checkpoint knows {@code durable} of them. */
+    /** Eight records, three to a segment; the checkpoint covers {@code durable} of them. */
     @ParameterizedTest
     @CsvSource({"8, 0", "8, 2", "8, 3", "8, 7", "4, 4", "4, 5", "4, 7", "0, 0", "0, 6", "7, 6", "7, 7"})
-    void stopsWhereTheFirstRecordThatComesAgainIsAnother(int durable, int again) throws IOException {
+    void stopsIfTheFirstRepeatedRecordDiffers(int durable, int again) throws IOException {
         AcceptedTopic topic = AcceptedTopic.of(SECOND, 8);
         try (Shard shard = open()) {
             topic.apply(shard, 0, durable);
@@ -92,9 +92,9 @@ class GuardTest {
         }
     }
 
-    /** Its beginning was there, so a tenant that begins late later has lost records on the way. */
+    /** The topic had its beginning, so a tenant that begins late afterwards has lost records. */
     @Test
-    void stopsWhereATopicLostItsBeginningAfterThisCopyWasBegun() {
+    void stopsIfATopicLostItsBeginningAfterThisCopyWasBegun() {
         try (Shard shard = open()) {
             shard.append(SECOND, record(0));
             shard.checkpoint(0);
@@ -107,7 +107,7 @@ class GuardTest {
     }
 
     @Test
-    void anInterruptIsNoFailureOfTheDiskAndNothingIsDoubledAfterIt() throws IOException {
+    void anInterruptIsNotADiskFailureAndDuplicatesNothing() throws IOException {
         AcceptedTopic topic = AcceptedTopic.of(SECOND, 20);
         Shard shard = new Shard(dir, SHARD, AcceptedTopic.settings(1 << 20));
         topic.apply(shard, 0, 5);
@@ -136,7 +136,7 @@ class GuardTest {
         assertThat(stored(dir, SECOND)).isEqualTo(topic.of(SECOND));
     }
 
-    /** Who opens the file later may not be told that an earlier write never reached the disk. */
+    /** A later open of the file may not report that an earlier write never reached the disk. */
     @Test
     void makesAFileDurableBeforeItIsClosedToMakeRoomForAnother() throws IOException {
         Path base = Files.createDirectory(root.resolve("disk"));
@@ -147,7 +147,7 @@ class GuardTest {
         shard.append(FIRST, record(0));
         shard.append(SECOND, record(0));
         shard.append(FIRST, record(1));
-        // A write, and then the fsync of the file that makes room.
+        // A write, and then the fsync of the file that is closed to make room.
         disk.breakAt(2, false);
         assertThatThrownBy(() -> shard.append(SECOND, record(1)))
                 .isInstanceOf(WalException.class)
@@ -157,7 +157,7 @@ class GuardTest {
     }
 
     @Test
-    void tellsHowFarEachShardFollowsTheTopic() throws IOException {
+    void reportsHowFarEachShardFollowsTheTopic() throws IOException {
         assertThat(dir.appliedOffsets()).isEmpty();
         for (int number : new int[] {7, 3}) {
             try (Shard shard = new Shard(dir, number, AcceptedTopic.settings(300))) {

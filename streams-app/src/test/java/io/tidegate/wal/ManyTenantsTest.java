@@ -14,7 +14,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Many tenants with few signals each, and fewer open files: what a write and a checkpoint cost. */
+/** Many tenants with few signals each, and fewer open files: the costs of a write and a checkpoint. */
 class ManyTenantsTest {
     private static final int SHARD = 3;
     private static final int TENANTS = 400;
@@ -46,7 +46,7 @@ class ManyTenantsTest {
         shard.close();
     }
 
-    /** One signal of each tenant from one to another one. */
+    /** Appends one signal for each tenant in a range. */
     private void signals(int from, int to) {
         for (int tenant = from; tenant < to; tenant++) {
             topic.add(TenantId.of(tenant), 0, null, "a signal");

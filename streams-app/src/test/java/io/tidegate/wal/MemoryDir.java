@@ -7,7 +7,7 @@ import org.junit.jupiter.api.extension.AnnotatedElementContext;
 import org.junit.jupiter.api.extension.ExtensionContext;
 import org.junit.jupiter.api.io.TempDirFactory;
 
-/** A temporary directory in memory where the machine has one, for tests that fsync thousands of times on a disk of their own. */
+/** A temporary directory in memory, if the machine has one, for tests that fsync thousands of times on a simulated disk. */
 final class MemoryDir implements TempDirFactory {
     private static final Path MEMORY = Path.of("/dev/shm");
 

@@ -25,7 +25,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Segments that are all below a number go, the others stay, and the log goes on with its next number. */
+/** Segments that are entirely below a sequence number are removed, others stay, and the log continues with its next number. */
 class PruneTest {
     private static final int SHARD = 3;
 
@@ -58,7 +58,7 @@ class PruneTest {
     @ParameterizedTest
     @CsvSource({"0, 0 3 6", "2, 0 3 6", "3, 3 6", "5, 3 6", "6, 6", "7, 6", "8, ''", "9, ''", "9223372036854775807, ''"
     })
-    void removesTheSegmentsWhoseRecordsAreAllBelowTheNumber(long below, String left) throws IOException {
+    void removesTheSegmentsWhoseRecordsAreAllBelowTheSequenceNumber(long below, String left) throws IOException {
         AcceptedTopic topic = AcceptedTopic.of(SECOND, 12);
         List<Long> expected = left.isEmpty()
                 ? List.of()
@@ -66,7 +66,7 @@ class PruneTest {
         try (Shard shard = open()) {
             topic.apply(shard, 0, 8);
             shard.prune(SECOND, below);
-            shard.flush(); // the file of the last segment comes with its first batch
+            shard.flush(); // the first batch creates the file of the last segment
             assertThat(starts(SECOND)).as("until a checkpoint says so").containsExactly(0L, 3L, 6L);
             shard.checkpoint(8);
             assertThat(starts(SECOND)).isEqualTo(expected);
@@ -79,7 +79,7 @@ class PruneTest {
     }
 
     @Test
-    void goesOnWithItsNextNumberInANewSegmentAfterARestartWithNoFileLeft() throws IOException {
+    void continuesWithItsNextNumberInANewSegmentAfterARestartWithNoFileLeft() throws IOException {
         AcceptedTopic topic = AcceptedTopic.of(SECOND, 12).prunedBelow(SECOND, 8);
         try (Shard shard = open()) {
             topic.apply(shard, 0, 8);
@@ -100,7 +100,7 @@ class PruneTest {
     }
 
     @Test
-    void removesTheDirectoryOfTheDefaultTenantAndWhatLiesBesideSegmentsStays() throws IOException {
+    void removesTheDirectoryOfTheDefaultTenantAndKeepsForeignFiles() throws IOException {
         try (Shard shard = open()) {
             AcceptedTopic.of(FIRST, 4).apply(shard, 0, 4);
             AcceptedTopic.of(LAST, 4).apply(shard, 0, 4);
@@ -117,10 +117,10 @@ class PruneTest {
     }
 
     @Test
-    void aPruneThatComesAgainTakesNothingThatCameAfterIt() throws IOException {
+    void aRepeatedPruneRemovesNoLaterRecords() throws IOException {
         AcceptedTopic topic = AcceptedTopic.of(SECOND, 12).prunedBelow(SECOND, 5);
         for (int crash = 0; crash < 2; crash++) {
-            // Far ahead of what there is: all that came before it goes, and nothing else.
+            // Far above the last record: removes all records before the prune, and nothing else.
             try (Shard shard = open()) {
                 topic.apply(shard, 0, 5);
                 shard.prune(SECOND, 10);
@@ -185,7 +185,7 @@ class PruneTest {
     }
 
     @Test
-    void finishesAtTheNextStartWhatACrashAfterTheCheckpointLeft() throws IOException {
+    void finishesAPruneAtTheNextStartAfterACrashBehindTheCheckpoint() throws IOException {
         AcceptedTopic topic = AcceptedTopic.of(SECOND, 8);
         Path kept = root.resolve("kept");
         try (Shard shard = open()) {
@@ -219,7 +219,7 @@ class PruneTest {
     }
 
     @Test
-    void aReaderThatIsOpenGoesOnWhereTheLogBeginsNow() throws IOException {
+    void anOpenReaderContinuesAtTheNewBeginningOfTheLog() throws IOException {
         AcceptedTopic topic = AcceptedTopic.of(SECOND, 8);
         try (Shard shard = open()) {
             topic.applyAll(shard);
@@ -238,7 +238,7 @@ class PruneTest {
     }
 
     @Test
-    void aDeletedTenantsCopiesGoFromTheQuarantineAndNoOthers() throws IOException {
+    void onlyADeletedTenantsCopiesAreRemovedFromTheQuarantine() throws IOException {
         List<String> names = List.of("42.a.log.from-0", "42.a.log.from-0.2", "421.a.log.from-0", "4.a.log.from-0");
         Files.createDirectories(dir.quarantine().directory());
         for (String name : names) {
@@ -255,7 +255,7 @@ class PruneTest {
         }
     }
 
-    /** Appends, flushes, checkpoints and kills, and a prune now and then; the same for every copy. */
+    /** Appends, flushes, checkpoints and kills, with occasional prunes; the same for every copy. */
     private static final class Life {
         private final AcceptedTopic topic;
         private final Map<Integer, Long> prunes;
@@ -277,7 +277,7 @@ class PruneTest {
             next = shard.committedOffset() == Shard.NO_OFFSET ? 0 : (int) shard.committedOffset() + 1;
         }
 
-        /** An offset is a record, and the prune that follows it. */
+        /** Applies an offset: a record, and the prune that follows it. */
         void step() {
             topic.apply(shard, next);
             Long below = prunes.get(next);
@@ -320,7 +320,7 @@ class PruneTest {
             shard.close();
         }
 
-        /** Each segment with what is in it. */
+        /** Each segment with its records. */
         Map<String, List<String>> segments() throws IOException {
             Map<String, List<String>> segments = new TreeMap<>();
             for (TenantId tenant : AcceptedTopic.TENANTS) {
@@ -345,12 +345,12 @@ class PruneTest {
         }
     }
 
-    /** More of them with {@code -Dtidegate.test.seeds=20}; each breaks at every change. */
+    /** One seed, or more with {@code -Dtidegate.test.seeds=20}; each fails at every change. */
     static LongStream seeds() {
         return LongStream.rangeClosed(1, Integer.getInteger("tidegate.test.seeds", 1));
     }
 
-    /** Prunes of all kinds: of nothing, of some, of everything, and ahead of what there is. */
+    /** Prunes of all kinds: of nothing, of some records, of all, and beyond the last one. */
     private static Map<Integer, Long> prunes(AcceptedTopic topic, Random random) {
         Map<Integer, Long> prunes = new TreeMap<>();
         for (int offset = 5; offset < topic.size(); offset += 4 + random.nextInt(9)) {
@@ -371,7 +371,7 @@ class PruneTest {
     @ParameterizedTest
     @Timeout(120)
     @MethodSource("seeds")
-    void isTheSameInEveryCopyWhenThePowerGoesAtAnyChange(long seed) throws IOException {
+    void isTheSameInEveryCopyWhenThePowerFailsAtAnyChange(long seed) throws IOException {
         AcceptedTopic topic = AcceptedTopic.random(seed, 80);
         Map<Integer, Long> prunes = prunes(topic, new Random(seed));
         Map<String, List<String>> expected = undisturbed(topic, prunes);

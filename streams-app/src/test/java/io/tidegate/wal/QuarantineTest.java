@@ -49,7 +49,7 @@ class QuarantineTest {
         }
     }
 
-    /** What a file takes of the disk, in KiB. */
+    /** The disk space of a file, in KiB. */
     private static long kibibytes(Path file) throws IOException {
         Process du = new ProcessBuilder("du", "-k", file.toString()).start();
         String line = new String(du.getInputStream().readAllBytes(), StandardCharsets.UTF_8);

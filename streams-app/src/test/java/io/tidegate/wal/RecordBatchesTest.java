@@ -25,7 +25,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Batches beside those of Kafka's own builder, which the format is defined by. */
+/** Compares batches with those of Kafka's own builder, which defines the format. */
 class RecordBatchesTest {
     private static final int STAMP = 77;
     private static final int BATCHES = 2_000;
@@ -68,7 +68,7 @@ class RecordBatchesTest {
         }
     }
 
-    /** Random bytes, which no compression makes smaller, and many small headers, which take the most memory. */
+    /** Random bytes, which cannot be compressed, and many small headers, which take the most memory. */
     @ParameterizedTest
     @ValueSource(strings = {"none", "lz4", "zstd"})
     void readsTheLargestRecordsThatAreAccepted(String compression, @TempDir Path dir) throws Exception {
@@ -120,7 +120,7 @@ class RecordBatchesTest {
         return Utils.toArray(builder.build().buffer());
     }
 
-    /** All that makes a record, in a form that can be compared. */
+    /** All parts of a record, in a comparable form. */
     private static List<String> contents(List<WalRecord> records) {
         int crc = 0;
         List<String> all = new ArrayList<>();
@@ -136,7 +136,7 @@ class RecordBatchesTest {
         long seq = random.nextLong(1L << 40);
         int count = 1 + random.nextInt(random.nextInt(10) == 0 ? 200 : 5);
         for (int i = 0; i < count; i++) {
-            // Time goes back too, and jumps.
+            // Times also decrease, and jump.
             long timestampMs = random.nextInt(20) == 0 ? random.nextLong(1L << 50) : random.nextLong(1_000);
             Header[] headers = new Header[random.nextInt(4)];
             for (int j = 0; j < headers.length; j++) {

@@ -21,7 +21,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What becomes of a log whose bytes are not all there, or not what was written. */
+/** The recovery of a log with missing or changed bytes. */
 class RecoveryTest {
     private static final int SHARD = 3;
 
@@ -51,7 +51,7 @@ class RecoveryTest {
         return topic;
     }
 
-    /** Where each batch of a file begins, and its end. */
+    /** The start of each batch in a file, and the end of the file. */
     private static List<Long> boundaries(Path segment) throws IOException {
         List<Long> boundaries = new ArrayList<>(List.of(0L));
         try (SegmentReader reader = new SegmentReader(
@@ -85,7 +85,7 @@ class RecoveryTest {
     }
 
     @Test
-    void keepsAPrefixAndTheCutBytesWhereverTheLastSegmentWasCutOff() throws IOException {
+    void keepsAPrefixAndACopyOfTheRestWhereverTheLastSegmentWasCutOff() throws IOException {
         Path whole = root.resolve("whole");
         AcceptedTopic topic = written(whole, 14, 0);
         byte[] bytes = Files.readAllBytes(whole.resolve(LAST_SEGMENT));
@@ -106,7 +106,7 @@ class RecoveryTest {
                     .as(description)
                     .isEqualTo(topic.of(SECOND).subList(0, 8 + 2 * kept));
 
-            // The first record opens the log again; it is there already.
+            // The first record opens the log again; the shard skips it.
             try (Shard shard = new Shard(new DataDir(copy), SHARD, SETTINGS)) {
                 topic.apply(shard, 0, 1);
             }
@@ -128,7 +128,7 @@ class RecoveryTest {
     }
 
     @Test
-    void keepsEachCopyWhenTheSamePlaceIsCutAgain() throws IOException {
+    void keepsEachCopyWhenTheSamePlaceIsTruncatedAgain() throws IOException {
         AcceptedTopic topic = written(root, 4, 0);
         Path segment = root.resolve(FIRST_SEGMENT);
         for (int time = 0; time < 3; time++) {
@@ -142,7 +142,7 @@ class RecoveryTest {
     }
 
     @Test
-    void countsWhatItReadBeforeACut() throws IOException {
+    void countsTheBytesReadBeforeATruncation() throws IOException {
         AcceptedTopic topic = written(root, 4, 0);
         Path segment = root.resolve(FIRST_SEGMENT);
         byte[] bytes = Files.readAllBytes(segment);
@@ -153,7 +153,7 @@ class RecoveryTest {
         }
     }
 
-    /** A kind of damage to one batch: where in it, and what. */
+    /** A kind of damage to one batch. */
     enum Damage {
         LENGTH_LARGER {
             @Override
@@ -229,14 +229,14 @@ class RecoveryTest {
                 .damage();
     }
 
-    /** Two segments, eight records and six: the batches of the last one begin with 8, 10 and 12. */
+    /** Two segments, with eight and six records: the batches of the last one begin with 8, 10 and 12. */
     @ParameterizedTest
     @CsvSource({
         "LENGTH_LARGER, 1", "LENGTH_SMALLER, 1", "LENGTH_ABSURD, 1", "BASE_OFFSET, 1", "STAMP, 1", "MAGIC, 1",
         "CRC, 1", "PAYLOAD, 1", "ZEROS, 1", "LENGTH_LARGER, 2", "LENGTH_SMALLER, 2", "LENGTH_ABSURD, 2",
         "BASE_OFFSET, 2", "STAMP, 2", "MAGIC, 2", "CRC, 2", "PAYLOAD, 2", "ZEROS, 2"
     })
-    void cutsWhatIsBadAboveTheCheckpointAndGetsItAgain(Damage damage, int batch) throws IOException {
+    void truncatesDamageAboveTheCheckpointAndReadsTheRecordsAgain(Damage damage, int batch) throws IOException {
         AcceptedTopic topic = written(root, 14, 10);
         damage(root.resolve(LAST_SEGMENT), batch, damage);
 
@@ -249,7 +249,7 @@ class RecoveryTest {
 
     @ParameterizedTest
     @CsvSource({"BASE_OFFSET", "STAMP", "MAGIC", "CRC", "PAYLOAD", "ZEROS", "LENGTH_SMALLER", "LENGTH_ABSURD"})
-    void rejectsABadBatchInTheMiddleWhereNoCheckpointIsKnown(Damage damage) throws IOException {
+    void rejectsABadBatchInTheMiddleWithoutACheckpoint(Damage damage) throws IOException {
         AcceptedTopic topic = written(root, 14, 0);
         long position = damage(root.resolve(LAST_SEGMENT), 1, damage);
         byte[] before = Files.readAllBytes(root.resolve(LAST_SEGMENT));
@@ -266,7 +266,7 @@ class RecoveryTest {
 
     @ParameterizedTest
     @ValueSource(ints = {0, 1, 2})
-    void neitherReadsNorCutsBelowTheCheckpointAndVerifyFindsItThere(int batch) throws IOException {
+    void neitherReadsNorTruncatesBelowTheCheckpointAndVerifyFindsTheDamage(int batch) throws IOException {
         for (Damage damage : Damage.values()) {
             Path copy = root.resolve(damage.name());
             AcceptedTopic topic = written(copy, 14, 14);
@@ -313,7 +313,7 @@ class RecoveryTest {
     }
 
     @Test
-    void rejectsAFileThatIsShorterThanTheCheckpointSays() throws IOException {
+    void rejectsAFileThatIsShorterThanInTheCheckpoint() throws IOException {
         AcceptedTopic topic = written(root, 14, 14);
         Path segment = root.resolve(LAST_SEGMENT);
         List<Long> boundaries = boundaries(segment);

@@ -15,7 +15,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What a start after a kill reads depends on what came after the checkpoint, not on how large the WAL is. */
+/** After a kill, a start reads the records after the checkpoint, however large the WAL is. */
 class RestartTest {
     private static final int SHARD = 0;
     private static final int VALUE_BYTES = 1000;
@@ -33,8 +33,8 @@ class RestartTest {
     }
 
     /**
-     * Writes {@code each} records of every tenant, and a checkpoint; then {@code after} more, as if the process were
-     * killed then.
+     * Writes {@code each} records of every tenant, and a checkpoint; then {@code after} more, as if the process was killed after
+     * them.
      */
     private static void write(DataDir dir, int tenants, int each, int after) {
         byte[] value = new byte[VALUE_BYTES];
@@ -51,7 +51,7 @@ class RestartTest {
         shard.close();
     }
 
-    /** The bytes that were read until every tenant can be appended to. */
+    /** Restarts; returns the bytes read until every tenant can be appended to. */
     private static long restart(DataDir dir, int tenants, int from) {
         byte[] value = new byte[VALUE_BYTES];
         try (Shard shard = new Shard(dir, SHARD, settings())) {

@@ -85,7 +85,7 @@ class SealingTest {
     }
 
     @Test
-    void tellsAgainOfTheSegmentBeforeWhereTheRecordThatSealedItWasCut() throws IOException {
+    void reportsASegmentAgainIfTheRecordThatSealedItWasTruncated() throws IOException {
         AcceptedTopic topic = new AcceptedTopic();
         topic.add(FIRST, 0, null, "v");
         topic.add(FIRST, 1000, null, "w");
@@ -104,7 +104,7 @@ class SealingTest {
     @ParameterizedTest
     @Timeout(60)
     @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7, 8})
-    void cutsTheSameSegmentsHoweverFlushesCheckpointsRestartsAndReplaysFall(long seed) throws IOException {
+    void rollsTheSameSegmentsWheneverFlushesCheckpointsRestartsAndReplaysHappen(long seed) throws IOException {
         Random random = new Random(seed);
         AcceptedTopic topic = AcceptedTopic.random(seed, 400);
         long segmentBytes = 100L + random.nextInt(600);
@@ -114,7 +114,7 @@ class SealingTest {
 
         Copy plain = new Copy("plain", topic, marks, segmentBytes, Compression.NONE);
         plain.applyAll(new Random(0), 1000);
-        // Its own segment size is another: it must not matter.
+        // Its own segment size differs, which must not matter.
         Copy restless = new Copy(
                 "restless", topic, marks, 3 * segmentBytes, Compression.lz4().build());
         restless.applyAll(random, 12);
@@ -132,7 +132,7 @@ class SealingTest {
         return org.assertj.core.groups.Tuple.tuple(first, last, at);
     }
 
-    /** One copy of the topic's WAL, and what it reported. */
+    /** One copy of the topic's WAL, and its reports. */
     private final class Copy {
         private final AcceptedTopic topic;
         private final DataDir dir;
@@ -165,7 +165,7 @@ class SealingTest {
                             .formatted(segment.tenant(), segment.firstSeq(), segment.lastSeq(), segment.crc())));
         }
 
-        /** Does something else than to append once in {@code calm} records. */
+        /** Appends all records; after about one in {@code calm}, flushes, checkpoints or restarts. */
         void applyAll(Random random, int calm) {
             Shard shard = open(random);
             int restarts = 30;
@@ -181,7 +181,7 @@ class SealingTest {
                         if (random.nextBoolean()) {
                             shard.close();
                         }
-                        // Otherwise killed: what was pending comes again.
+                        // Otherwise a kill: pending records are applied again.
                         shard = open(random);
                         offset = random.nextInt(5) == 0
                                 ? -1
@@ -193,7 +193,7 @@ class SealingTest {
             shard.close();
         }
 
-        /** Each file with the records in it, batches aside. */
+        /** Each file with its records, however they are batched. */
         Map<String, List<String>> segments() throws IOException {
             Map<String, List<String>> segments = new TreeMap<>();
             for (TenantId tenant : dir.tenants()) {

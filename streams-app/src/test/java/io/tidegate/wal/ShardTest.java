@@ -70,7 +70,7 @@ class ShardTest {
     }
 
     @Test
-    void givesBackKeysValuesHeadersAndTimesAsTheyCameAlsoAfterARestart() throws IOException {
+    void returnsKeysValuesHeadersAndTimesUnchangedEvenAfterARestart() throws IOException {
         AcceptedTopic topic = AcceptedTopic.random(7, 300);
         for (int from = 0; from < topic.size(); from += 100) {
             try (Shard shard = shard()) {
@@ -103,7 +103,7 @@ class ShardTest {
     }
 
     @Test
-    void skipsWhatItHasAlreadyAndChangesNoByte() throws IOException {
+    void skipsStoredRecordsAndChangesNoByte() throws IOException {
         AcceptedTopic topic = AcceptedTopic.of(SECOND, 6);
         try (Shard shard = shard()) {
             topic.applyAll(shard);
@@ -136,7 +136,7 @@ class ShardTest {
     }
 
     @Test
-    void stopsWhereATenantIsNewHereAndItsBeginningShouldBeInTheTopic() {
+    void stopsIfATenantIsNewHereAndItsBeginningShouldBeInTheTopic() {
         try (Shard shard = shard()) {
             assertThatThrownBy(() -> append(shard, LAST, 1, false))
                     .hasMessageContaining("tenant t18446744073709551615, shard 3 lacks the sequence numbers 0 to 0.");
@@ -144,7 +144,7 @@ class ShardTest {
     }
 
     @Test
-    void beginsLateWhereTheTopicsBeginningIsGoneAndRemembersThat() throws IOException {
+    void beginsLateIfTheTopicLostItsBeginningAndRemembersThat() throws IOException {
         try (Shard shard = shard()) {
             append(shard, SECOND, 100, true);
             append(shard, SECOND, 101, false);
@@ -162,7 +162,7 @@ class ShardTest {
     }
 
     @Test
-    void readsOnlyWhatCameAfterTheCheckpointWhenItOpensAgain() throws IOException {
+    void readsOnlyRecordsAfterTheCheckpointWhenItOpensAgain() throws IOException {
         AcceptedTopic topic = AcceptedTopic.of(SECOND, 40);
         WalSettings wide = settings(100_000);
         Path segment = root.resolve("tenants/42/wal/00000000000000000000.shard-00003.log");
@@ -199,7 +199,7 @@ class ShardTest {
         assertThat(stored(dir, FIRST)).isEqualTo(topic.of(FIRST));
     }
 
-    /** Kafka Streams closes and opens the task next: if it found the lost place again, it would lose it again, and so on. */
+    /** Kafka Streams closes and opens the task next: if the lost position was found again, it would be lost again, and so on. */
     @Test
     void anOffsetThatWasForgottenStaysForgottenWhenTheShardIsOpenedAgain() throws IOException {
         AcceptedTopic topic = AcceptedTopic.of(FIRST, 5);
@@ -215,9 +215,9 @@ class ShardTest {
         assertThat(stored(dir, FIRST)).isEqualTo(topic.of(FIRST));
     }
 
-    /** After a failed fsync bytes read well from the page cache and are not on the disk. */
+    /** After a failed fsync, reads return bytes from the page cache that are not on the disk. */
     @Test
-    void whatTheDiskFailedToMakeDurableIsCutAndComesAgain() throws IOException {
+    void bytesThatTheDiskFailedToSyncAreTruncatedAndRestored() throws IOException {
         AcceptedTopic topic = AcceptedTopic.of(FIRST, 10);
         Path segment = dir.walOf(FIRST).resolve(new SegmentName(0, SHARD).fileName());
         long durable;
@@ -239,7 +239,7 @@ class ShardTest {
     }
 
     @Test
-    void keepsAnOffsetThatKafkaStreamsMeansAsASign() {
+    void keepsAnOffsetThatKafkaStreamsUsesAsAMarker() {
         try (Shard shard = shard()) {
             assertThat(shard.committedOffset()).isEqualTo(Shard.NO_OFFSET);
             shard.checkpoint(-4);
@@ -305,7 +305,7 @@ class ShardTest {
     }
 
     @Test
-    void doesNoFurtherWorkAfterSomethingUnexpectedInTheMiddleOfIt() throws IOException {
+    void doesNoFurtherWorkAfterAnUnexpectedFailure() throws IOException {
         AcceptedTopic topic = AcceptedTopic.of(SECOND, 10);
         Shard shard = new Shard(dir, SHARD, settings(400), () -> false, segment -> {
             throw new IllegalStateException("the report could not be sent");

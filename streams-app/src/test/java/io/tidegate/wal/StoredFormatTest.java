@@ -61,7 +61,7 @@ class StoredFormatTest {
     }
 
     @Test
-    void readsTheCheckpointOfVersion1WhichDoesNotKnowWhereLogsBegin() throws IOException {
+    void readsTheCheckpointOfVersion1WhichHasNoBeginningsOfLogs() throws IOException {
         Map<TenantId, Checkpoint.Log> logs = Map.of(
                 TENANT, new Checkpoint.Log(filled(), Checkpoint.Log.UNKNOWN, 5, false),
                 LAST, new Checkpoint.Log(SegmentState.empty(0), Checkpoint.Log.UNKNOWN, 0, false));
@@ -71,7 +71,7 @@ class StoredFormatTest {
     }
 
     @Test
-    void rejectsACheckpointWithAnyBitFlippedOrCutAnywhere() throws IOException {
+    void rejectsACheckpointWithAnyBitFlippedOrTruncatedAnywhere() throws IOException {
         byte[] golden = golden("checkpoint-v2.hex");
         for (int bit = 0; bit < golden.length * 8; bit++) {
             byte[] wrong = golden.clone();
@@ -99,7 +99,7 @@ class StoredFormatTest {
         rejects(dir, Arrays.copyOf(golden, golden.length - 1), "the checkpoint's checksum is wrong");
     }
 
-    /** {@code bytes} with one byte changed and the right checksum over that. */
+    /** {@code bytes} with one byte changed and the matching checksum. */
     private static byte[] resealed(byte[] bytes, int at, byte changed) {
         byte[] copy = bytes.clone();
         copy[at] = changed;
@@ -151,7 +151,7 @@ class StoredFormatTest {
     }
 
     @Test
-    void countsOwnBytesAndContentChecksumsAsItAlwaysDid() {
+    void theFormulasOfOwnBytesAndContentChecksumsDoNotChange() {
         int chained = 0;
         for (WalRecord record : records()) {
             chained = record.chainedCrc(chained, WalRecord.scratch());
@@ -164,7 +164,7 @@ class StoredFormatTest {
     }
 
     @Test
-    void tellsContentsApartThatOnlyDifferInWhereOnePartEnds() {
+    void distinguishesContentsThatDifferOnlyInTheEndOfOnePart() {
         byte[] a = AcceptedTopic.ascii("a");
         byte[] none = new byte[0];
         Header[] headers = {};

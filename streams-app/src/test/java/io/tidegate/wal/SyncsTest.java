@@ -44,7 +44,7 @@ class SyncsTest {
     }
 
     @Test
-    void tellsOfAFailureWhenNoneIsUnderWayAnyMore() {
+    void reportsAFailureOnceNoneIsUnderWay() {
         AtomicInteger ran = new AtomicInteger();
         List<Syncs.Sync> syncs = new ArrayList<>();
         for (int i = 0; i < 100; i++) {
@@ -74,7 +74,7 @@ class SyncsTest {
         assertThat(ran).hasValue(100);
     }
 
-    /** As {@link DiskFailureTest}, with more tenants than are synced alone. */
+    /** Like {@link DiskFailureTest}, with more tenants than are synced alone. */
     @ParameterizedTest
     @Timeout(120)
     @ValueSource(booleans = {true, false})

@@ -56,7 +56,7 @@ class WalReaderTest {
     }
 
     @Test
-    void endsWhereTheLogBeginsLaterThanTheNumberWantedOrIsNotThere() throws IOException {
+    void startsAtTheFirstRecordOfALogThatBeginsLaterAndReadsNothingWithoutALog() throws IOException {
         DataDir dir = new DataDir(root);
         assertThat(stored(dir, SECOND)).isEmpty();
         try (Shard shard = new Shard(dir, SHARD, settings(300), () -> true, segment -> {})) {
@@ -66,7 +66,7 @@ class WalReaderTest {
     }
 
     @Test
-    void seesOfALiveShardWhatWasFlushed() throws IOException {
+    void seesTheFlushedRecordsOfALiveShard() throws IOException {
         DataDir dir = new DataDir(root);
         AcceptedTopic topic = AcceptedTopic.of(SECOND, 10);
         try (Shard shard = new Shard(dir, SHARD, settings(300))) {

@@ -49,7 +49,7 @@ class WalRepairTest {
         topic = write(dir);
     }
 
-    /** Two tenants, whose records take turns. */
+    /** Writes two tenants, whose records alternate. */
     private static AcceptedTopic write(DataDir dir) {
         AcceptedTopic topic = new AcceptedTopic();
         for (int i = 0; i < RECORDS; i++) {
@@ -154,7 +154,7 @@ class WalRepairTest {
         return contents;
     }
 
-    private static void goesOn(DataDir dir, AcceptedTopic topic) throws IOException {
+    private static void assertContinues(DataDir dir, AcceptedTopic topic) throws IOException {
         AcceptedTopic more = topic;
         int before = more.size();
         more.add(SECOND, 20, null, "one more");
@@ -167,8 +167,8 @@ class WalRepairTest {
         }
     }
 
-    /** What can happen to the files. */
-    enum Mischief {
+    /** Kinds of damage to the files. */
+    enum FileDamage {
         FIRST_MISSING {
             @Override
             void happen(WalRepairTest test) throws IOException {
@@ -284,9 +284,9 @@ class WalRepairTest {
 
     @ParameterizedTest
     @EnumSource
-    void makesTheSameSegmentsAgainWhateverHappened(Mischief mischief) throws IOException {
+    void rebuildsTheSameSegmentsAfterAnyDamage(FileDamage damage) throws IOException {
         Map<String, String> before = contents(dir);
-        mischief.happen(this);
+        damage.happen(this);
         assertThat(damage(dir)).isNotEmpty();
 
         List<Outcome> outcomes = repair(dir, topic, 0);
@@ -296,12 +296,12 @@ class WalRepairTest {
         assertThat(contents(dir)).isEqualTo(before);
         assertThat(dir.repairs()).doesNotExist();
         assertThat(repair(dir, topic, 0)).as("nothing is left to do").isEmpty();
-        goesOn(dir, topic);
+        assertContinues(dir, topic);
     }
 
     @Test
     @Timeout(120)
-    void mendsEveryByteOfASmallSegmentAndKeepsTheDamagedOne() throws IOException {
+    void repairsEveryByteOfASmallSegmentAndKeepsTheDamagedOne() throws IOException {
         Map<String, String> before = contents(dir);
         for (long first : new long[] {3, 9}) {
             byte[] right = Files.readAllBytes(segment(SECOND, first));
@@ -323,18 +323,18 @@ class WalRepairTest {
                 Files.delete(copy);
             }
         }
-        goesOn(dir, topic);
+        assertContinues(dir, topic);
     }
 
     @Test
-    void saysExactlyWhatIsLostAndChangesNothingWhereTheTopicNoLongerHasIt() throws IOException {
+    void reportsExactlyTheLostRecordsAndChangesNothingIfTheTopicLacksThem() throws IOException {
         byte[] right = Files.readAllBytes(segment(SECOND, 3));
         int secondBatch = 12 + java.nio.ByteBuffer.wrap(right).getInt(8);
         byte[] wrong = right.clone();
         wrong[secondBatch + 70] ^= 1;
         Files.write(segment(SECOND, 3), wrong);
 
-        // Offsets go in turns, so the topic begins with record 5 of each tenant: record 4 is lost, 3 can be read.
+        // Offsets alternate, so the topic begins with record 5 of each tenant: record 4 is lost, 3 can be read.
         assertThat(repair(dir, topic, 10))
                 .extracting(Outcome::tenant, Outcome::firstSeq, Outcome::lastSeq, Outcome::repaired)
                 .containsExactly(org.assertj.core.groups.Tuple.tuple(SECOND, 4L, 4L, false));
@@ -347,13 +347,13 @@ class WalRepairTest {
                         path -> assertThat(path).doesNotExist(),
                         path -> assertThat(path).isEmptyDirectory());
 
-        // What can be read of the file is enough where the topic has the rest.
+        // The readable part of the file is enough if the topic has the rest.
         assertThat(repair(dir, topic, 8)).allMatch(Outcome::repaired);
         assertThat(damage(dir)).isEmpty();
     }
 
     @Test
-    void doesNotBringBackWhatWasPruned() throws IOException {
+    void doesNotRestorePrunedRecords() throws IOException {
         try (Shard shard = new Shard(dir, SHARD, SETTINGS)) {
             shard.prune(SECOND, 4);
             shard.checkpoint(topic.size() - 1);
@@ -370,7 +370,7 @@ class WalRepairTest {
     @ParameterizedTest
     @ValueSource(strings = {"middle", "last", "both"})
     @Timeout(120)
-    void isFinishedByTheNextRepairWhereverItWasBrokenOff(String where) throws IOException {
+    void anInterruptedRepairIsFinishedByTheNextOne(String where) throws IOException {
         int at = 1;
         for (boolean reached = true; reached; at++) {
             String description = "%s, change %d".formatted(where, at);
@@ -401,13 +401,13 @@ class WalRepairTest {
             }
             assertThat(damage(own)).as(description).isEmpty();
             assertThat(contents(own)).as(description).isEqualTo(before);
-            goesOn(own, written);
+            assertContinues(own, written);
         }
         assertThat(at).isGreaterThan(15);
     }
 
     @Test
-    void aShardDoesNotOpenALogWhoseRepairWasBrokenOff() throws IOException {
+    void aShardDoesNotOpenALogWhoseRepairWasInterrupted() throws IOException {
         Checkpoint checkpoint = Checkpoint.read(dir.checkpoint(SHARD), SHARD);
         Map<TenantId, Checkpoint.Log> logs = new TreeMap<>(checkpoint.logs());
         Checkpoint.Log log = logs.get(SECOND);
@@ -420,6 +420,6 @@ class WalRepairTest {
                     .hasMessageContaining("a repair was interrupted");
         }
         assertThat(repair(dir, topic, 0)).allMatch(Outcome::repaired);
-        goesOn(dir, topic);
+        assertContinues(dir, topic);
     }
 }

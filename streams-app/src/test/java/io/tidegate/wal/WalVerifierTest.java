@@ -19,7 +19,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Damage, and files that lie where they do not belong. */
+/** Damage, and files in the wrong place. */
 class WalVerifierTest {
     private static final int SHARD = 3;
 
@@ -94,7 +94,7 @@ class WalVerifierTest {
                 byte[] wrong = right.clone();
                 wrong[bit / 8] ^= (byte) (1 << bit % 8);
                 Files.write(path, wrong);
-                // Each segment is one batch here, so damage is at its first byte.
+                // Each segment is one batch here, so damage is reported at its first byte.
                 assertThat(verify(LAST).damage())
                         .as("segment %d, bit %d", firstSeq, bit)
                         .isNotEmpty()
@@ -185,7 +185,7 @@ class WalVerifierTest {
     }
 
     @Test
-    void noticesAMissingMiddleSegmentWithTheNumbersThatItHeld() throws IOException {
+    void noticesAMissingMiddleSegmentWithItsSequenceNumbers() throws IOException {
         write(SECOND, 8);
         Files.delete(segment(SECOND, 3));
 
@@ -301,7 +301,7 @@ class WalVerifierTest {
     }
 
     @Test
-    void goesOnWithoutADamagedCheckpoint() throws IOException {
+    void continuesWithoutADamagedCheckpoint() throws IOException {
         write(SECOND, 4);
         Files.write(dir.checkpoint(SHARD), new byte[] {1}, StandardOpenOption.APPEND);
 
