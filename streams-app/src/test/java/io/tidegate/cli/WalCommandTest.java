@@ -184,7 +184,7 @@ final class WalCommandTest {
         assertThat(damaged).isNotNull();
         assertThat(damaged.damaged()).isPositive();
         Files.writeString(root.resolve(".tidegate").resolve("verified"), "at=yesterday records=1 damaged=0");
-        assertThat(LastVerify.read(dir)).as("what cannot be understood").isNull();
+        assertThat(LastVerify.read(dir)).as("an unreadable result").isNull();
     }
 
     @Test

@@ -308,12 +308,12 @@ class AlignedReadsTest {
         assertThat(first.nextOffsets().get(FAST).offset()).isEqualTo(1);
         assertThat(reads.position(FAST)).isEqualTo(1);
         assertThat(consumer.paused()).containsExactly(FAST);
-        assertThat(asked).as("what comes later is prepared too").contains(2L);
+        assertThat(asked).as("later records are prepared too").contains(2L);
 
         arrive(SLOW, 0, START_MS);
         readiness.decidedBy(record -> record.partition() == SLOW.partition() || ready.contains(record.offset()));
         ConsumerRecords<byte[], byte[]> second = reads.poll(TIMEOUT);
-        assertThat(offsets(second, SLOW)).as("other partitions go on").containsExactly(0L);
+        assertThat(offsets(second, SLOW)).as("other partitions continue").containsExactly(0L);
         assertThat(offsets(second, FAST)).isEmpty();
 
         ready.add(1L);

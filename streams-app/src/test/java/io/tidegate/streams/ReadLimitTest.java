@@ -196,7 +196,7 @@ class ReadLimitTest {
 
         limit.committed(B, 12, OUTAGE_MS + 400_000, nowMs);
         limit.committed(A, 11, OUTAGE_MS + 1_000, nowMs);
-        assertThat(limitMs()).as("it goes on, far behind").isEqualTo(OUTAGE_MS + 400_000 + WINDOW_MS);
+        assertThat(limitMs()).as("it continues, far behind").isEqualTo(OUTAGE_MS + 400_000 + WINDOW_MS);
         limit.committed(A, 12, OUTAGE_MS + 380_000, nowMs);
         assertThat(limitMs()).as("it is within reach").isEqualTo(OUTAGE_MS + 380_000 + WINDOW_MS);
         assertThat(status(A).ignored()).isNull();

@@ -80,12 +80,12 @@ final class BacklogTest {
             assertThat(outcome.rejected()).isZero();
             assertThat(outcome.accepted()).isEqualTo((long) seconds * perSecond);
             assertThat(dryRun(app, limit).get("rejected_total").asLong())
-                    .as("what a dry run of the same limit rejects")
+                    .as("the rejections of a dry run of the same limit")
                     .isZero();
             assertThat(dryRun(app, perSecond / 2 + "/s")
                             .at("/rejected/rate_limited")
                             .asLong())
-                    .as("what a dry run of half the rate rejects")
+                    .as("the rejections of a dry run of half the rate")
                     .isPositive();
         }
     }

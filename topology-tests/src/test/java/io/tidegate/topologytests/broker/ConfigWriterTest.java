@@ -264,7 +264,7 @@ final class ConfigWriterTest {
         }
         try (ConfigWriter other = new ConfigWriter(settings)) {
             assertThat(rejection(other.change(large, "test", before -> new ConfigEdit.Remove())))
-                    .as("another writer has read who is on it")
+                    .as("another writer has read the tenants on it")
                     .isEqualTo(ConfigEdit.Kind.PLAN_IN_USE);
             change(other, one, "test", before -> new ConfigEdit.Remove());
             assertThat(other.change(large, "test", before -> new ConfigEdit.Remove()))

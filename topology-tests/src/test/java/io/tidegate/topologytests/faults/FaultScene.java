@@ -180,7 +180,7 @@ final class FaultScene implements AutoCloseable {
     long awaitProgress(String after, long sinceMs) throws InterruptedException {
         try {
             long ms = progress.awaitAllSince(sinceMs, RECOVERS_WITHIN);
-            report.accept("%s: all shards go on after %d ms".formatted(after, ms));
+            report.accept("%s: all shards continue after %d ms".formatted(after, ms));
             return ms;
         } catch (AssertionError e) {
             throw new AssertionError(after + ": " + e.getMessage() + app.logs(), e);

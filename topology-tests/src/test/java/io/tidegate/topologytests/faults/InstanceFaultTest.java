@@ -144,7 +144,7 @@ final class InstanceFaultTest {
             scene.awaitProgress("three instances");
             scene.poisonConfigs();
             assertThat(scene.stop("a"))
-                    .as("ms until others go on after a clean stop")
+                    .as("ms until others continue after a clean stop")
                     .isLessThan(30_000);
             scene.kill("b");
             scene.settleAndCheck();
@@ -201,7 +201,7 @@ final class InstanceFaultTest {
             scene.startInstance("a");
             scene.awaitProgress("start");
             // Otherwise the delay would be that of signals that waited for the start.
-            scene.awaitProgress("what had waited is read", System.currentTimeMillis() + 5_000);
+            scene.awaitProgress("the signals that had waited are read", System.currentTimeMillis() + 5_000);
             scene.progress().takeLongestDelayMs();
             scene.awaitProgress("five seconds of flood", System.currentTimeMillis() + 5_000);
             scene.reportDelay();

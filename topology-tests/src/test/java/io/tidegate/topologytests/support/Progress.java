@@ -59,7 +59,7 @@ public final class Progress implements AutoCloseable {
 
     /** Waits until every shard accepts signals that arrived after a moment; returns how long after it that was. */
     public long awaitAllSince(long sinceMs, Duration within) throws InterruptedException {
-        TidegateProcess.await(within, "every shard to go on; the youngest signals: ", this::toString, () -> {
+        TidegateProcess.await(within, "every shard to continue; the youngest signals: ", this::toString, () -> {
             for (int shard = 0; shard < youngestMs.length(); shard++) {
                 if (youngestMs.get(shard) < sinceMs) {
                     return false;
