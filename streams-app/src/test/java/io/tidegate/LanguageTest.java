@@ -40,6 +40,15 @@ class LanguageTest {
             "\\bthe other way round\\b", "vice versa",
             "(?<!connection )refus", "reject: one word for the concept"));
 
+    private static final String NOUN_CLAUSE = "\\b(What|Where|Who|Whoever)\\b.*";
+    private static final Pattern COMMENT_OPENS = Pattern.compile("/\\*+");
+    private static final Pattern FIRST_LINE_OF_BLOCK = Pattern.compile("\\* " + NOUN_CLAUSE);
+    private static final Pattern ONE_LINE_BLOCK = Pattern.compile("/\\*+ " + NOUN_CLAUSE);
+    private static final Pattern ONE_LINE_COMMENT = Pattern.compile("(.*\\s)?(/\\*+|//) " + NOUN_CLAUSE);
+
+    /** A question may begin so. */
+    private static final Pattern PARAGRAPH = Pattern.compile("(What|Who|Whoever)\\b[^?]*");
+
     private static Map<Pattern, String> banned(Map<String, String> words) {
         Map<Pattern, String> patterns = new TreeMap<>((a, b) -> a.pattern().compareTo(b.pattern()));
         words.forEach((word, better) -> patterns.put(Pattern.compile(word, Pattern.CASE_INSENSITIVE), better));
@@ -50,6 +59,11 @@ class LanguageTest {
         List<String> findings = new ArrayList<>();
         List<String> lines = text.lines().toList();
         for (int i = 0; i < lines.size(); i++) {
+            if (beginsWithNounClause(
+                    name, i == 0 ? "" : lines.get(i - 1).strip(), lines.get(i).strip())) {
+                findings.add("%s:%d: %s (write: a noun or a verb first)"
+                        .formatted(name, i + 1, lines.get(i).strip()));
+            }
             for (Map.Entry<Pattern, String> word : BANNED.entrySet()) {
                 if (word.getKey().matcher(lines.get(i)).find()) {
                     findings.add("%s:%d: %s (write: %s)"
@@ -58,6 +72,18 @@ class LanguageTest {
             }
         }
         return findings;
+    }
+
+    /** Whether a comment in Java, or a paragraph of a page, begins in this line with a clause that is used as a noun. */
+    private static boolean beginsWithNounClause(String name, String previous, String line) {
+        if (!name.endsWith(".java")) {
+            return name.endsWith(".md")
+                    && previous.isEmpty()
+                    && PARAGRAPH.matcher(line).matches();
+        }
+        boolean opened = COMMENT_OPENS.matcher(previous).matches();
+        Pattern start = opened ? FIRST_LINE_OF_BLOCK : previous.startsWith("//") ? ONE_LINE_BLOCK : ONE_LINE_COMMENT;
+        return start.matcher(line).matches();
     }
 
     @Test
@@ -79,6 +105,30 @@ class LanguageTest {
         }
         assertThat(files).hasSizeGreaterThan(300);
         assertThat(findings).isEmpty();
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "A.java | /** What a tenant may do. */",
+                "A.java | // Where a group continues.",
+                "A.java | int next; // Who asks for it.",
+                "page.md | Whoever asks gets it."
+            })
+    void aCommentOrParagraphThatBeginsWithANounClauseIsFound(String name, String text) {
+        assertThat(findings(name, "\n" + text))
+                .anySatisfy(finding ->
+                        assertThat(finding).startsWith(name + ":2: ").endsWith("(write: a noun or a verb first)"));
+    }
+
+    @Test
+    void aBlockThatBeginsWithANounClauseIsFoundAndALaterLineIsNot() {
+        assertThat(findings("A.java", "/**\n * What a tenant may do.\n */")).hasSize(1);
+        assertThat(findings("A.java", "/**\n * Limits.\n *\n * What follows\n */\n// of them.\n// What follows"))
+                .isEmpty();
+        assertThat(findings("page.md", "\nWhat is a tenant?\n\nA tenant\nWhat it is"))
+                .isEmpty();
     }
 
     @ParameterizedTest
