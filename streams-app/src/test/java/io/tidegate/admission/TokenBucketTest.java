@@ -347,7 +347,59 @@ class TokenBucketTest {
         return read;
     }
 
-    /** A bucket that adopts its limits with each call. */
+    @Test
+    void anAcceptanceInTheFarFutureDoesNotMakeThePresentWaitForIt() {
+        Limited bucket = new Limited();
+        for (int i = 0; i < 10; i++) {
+            bucket.take(10, 20, T);
+        }
+        long farMs = T + 1_000 * HistoryBounds.LATENESS_MS_DEFAULT;
+        for (int i = 0; i < 20; i++) {
+            bucket.take(10, 20, farMs);
+        }
+
+        assertThat(bucket.retryAfterMs(10, 20, T)).isEqualTo(100);
+        assertThat(bucket.retryAfterMs(10, 20, farMs)).isEqualTo(100);
+        assertThat(bucket.retryAfterMs(10, 20, farMs - 1))
+                .as("its own lateness")
+                .isEqualTo(101);
+    }
+
+    @Test
+    void theTokensAreThereAfterTheWaitAndNotBeforeIt() {
+        long seed = System.nanoTime();
+        SplittableRandom random = new SplittableRandom(seed);
+        HistoryBounds bounds = new HistoryBounds(300, HistoryBounds.ENTRIES_MIN);
+        int late = 0;
+        int far = 0;
+        for (int round = 0; round < 300; round++) {
+            TokenBucket bucket = new TokenBucket();
+            long rate = random.nextLong(5, 45);
+            bucket.adopt(rate, 1 + random.nextInt(20));
+            for (int step = 0; step < 60; step++) {
+                long now = T + random.nextInt(600) + (random.nextInt(20) == 0 ? 3_000 : 0);
+                if (bucket.has(1, now)) {
+                    bucket.take(1, now, bounds);
+                    continue;
+                }
+                String at = "seed %d, round %d, step %d, now %d".formatted(seed, round, step, now - T);
+                long horizon = now + 300;
+                long retryAfterMs = bucket.retryAfterMs(1, now, horizon);
+                long found = now + retryAfterMs;
+                assertThat(bucket.has(1, found)).as(at).isTrue();
+                assertThat(bucket.has(1, found - 1)).as(at).isFalse();
+                for (long later = found; !bucket.isLate(found) && later <= T + 6_000; later++) {
+                    assertThat(bucket.has(1, later)).as("%s, %d", at, later - T).isTrue();
+                }
+                late += bucket.isLate(now) ? 1 : 0;
+                far += bucket.isLate(horizon) && found <= horizon ? 1 : 0;
+            }
+        }
+        assertThat(late).as("seed %d", seed).isPositive();
+        assertThat(far).as("seed %d", seed).isPositive();
+    }
+
+    /** A bucket whose limits are adopted with each call. */
     private static final class Limited {
         private final TokenBucket bucket = new TokenBucket();
         private final Map<Integer, byte[]> runs = new TreeMap<>();

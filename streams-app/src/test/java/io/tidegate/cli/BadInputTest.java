@@ -119,9 +119,9 @@ final class BadInputTest {
     }
 
     @Test
-    void requiresFieldsToSetAndUnset() {
-        assertUsage(Cli.run("tenants", "set", "42", NOBODY), "name what to set, such as --rate 100/s");
-        assertUsage(Cli.run("tenants", "unset", "42", NOBODY), "name what to unset, such as --rate");
+    void wantsToKnowWhatToSetAndUnset() {
+        assertUsage(Cli.run("tenants", "set", "42", NOBODY), "give at least one option to set, such as --rate 100/s");
+        assertUsage(Cli.run("tenants", "unset", "42", NOBODY), "give at least one option to unset, such as --rate");
     }
 
     @ParameterizedTest
@@ -252,8 +252,8 @@ final class BadInputTest {
 
     /** Any client that cannot be created fails like this. The exit code is not that of a usage error. */
     @Test
-    void explainsAFailedConnection() throws IOException {
-        try (ServerSocket broker = new ServerSocket(0, 50, InetAddress.getLoopbackAddress())) {
+    void saysWhyThereIsNoConnection() throws IOException {
+        try (ServerSocket broker = UnreachableBrokerTest.listener(UnreachableBrokerTest.TLS_ALERT)) {
             String server = "127.0.0.1:" + broker.getLocalPort();
             for (String[] command : new String[][] {{"tenants", "ls"}, {"init"}, {"rejections", "tail"}}) {
                 String[] args = java.util.Arrays.copyOf(command, command.length + 3);

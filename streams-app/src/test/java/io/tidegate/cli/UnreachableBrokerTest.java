@@ -79,8 +79,11 @@ class UnreachableBrokerTest {
     /** Size, correlation id, no error, and one supported request: that for the versions. */
     private static final byte[] CONTROLLER = {0, 0, 0, 16, 0x0d, 0x0a, 0x0d, 0x0a, 0, 0, 0, 0, 0, 1, 0, 18, 0, 0, 0, 4};
 
-    /** Listens on a free port, reads one request and sends this response. */
-    private static ServerSocket listener(byte[] answer) throws IOException {
+    /** The alert with which a TLS listener answers a message that it does not understand. */
+    static final byte[] TLS_ALERT = {0x15, 3, 3, 0, 2, 2, 10};
+
+    /** Listens on a free port, reads one request from each client, and gives this answer. */
+    static ServerSocket listener(byte[] answer) throws IOException {
         ServerSocket server = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
         Thread thread = new Thread(
                 () -> {

@@ -93,7 +93,21 @@ final class SettingsLoaderTest {
     }
 
     @Test
-    void suggestsNoDissimilarName() {
+    void namesTheKafkaSettingThatAMisspeltOneMeans() {
+        assertThatThrownBy(() -> flags("kafka.security.protocl", "SSL"))
+                .hasMessage("unknown setting 'kafka.security.protocl' (flag); did you mean 'kafka.security.protocol'?");
+        assertThatThrownBy(() -> flags("kafka.sasl.mechanisms", "PLAIN"))
+                .hasMessage("unknown setting 'kafka.sasl.mechanisms' (flag); did you mean 'kafka.sasl.mechanism'?");
+        assertThatThrownBy(() -> flags("kafka.main.consumer.fetch.max.byte", "1"))
+                .hasMessage(
+                        "unknown setting 'kafka.main.consumer.fetch.max.byte' (flag); did you mean 'kafka.main.consumer.fetch.max.bytes'?");
+        assertThat(flags("kafka.my.callback.endpoint", "x").clientConfig())
+                .as("a plug-in's")
+                .containsEntry("my.callback.endpoint", "x");
+    }
+
+    @Test
+    void proposesNoNameThatIsNotAlike() {
         for (String key : new String[] {"foo", "bogus", "x", "topic", "segment.size"}) {
             assertThatThrownBy(() -> flags(key, "1"))
                     .hasMessage(

@@ -13,10 +13,10 @@ import org.junit.jupiter.api.Test;
 final class TimeOrderedMergeTest {
     private final List<String> read = new ArrayList<>();
 
-    private record Element(long timeMs, String name) {}
+    private record Timed(long timeMs, String name) {}
 
-    /** A sequence that arrives in the given parts. */
-    private ByTime.Parts<Element> parts(String name, long[]... parts) {
+    /** A sequence that comes in the given parts. */
+    private TimeOrderedMerge.Parts<Timed> parts(String name, long[]... parts) {
         Queue<long[]> left = new ArrayDeque<>(List.of(parts));
         return into -> {
             long[] part = left.poll();
@@ -24,7 +24,7 @@ final class TimeOrderedMergeTest {
                 return false;
             }
             read.add(name);
-            LongStream.of(part).forEach(timeMs -> into.add(new Element(timeMs, name)));
+            LongStream.of(part).forEach(timeMs -> into.add(new Timed(timeMs, name)));
             return true;
         };
     }
@@ -33,10 +33,10 @@ final class TimeOrderedMergeTest {
         return timesMs;
     }
 
-    private List<String> merged(List<ByTime.Parts<Element>> sequences) {
-        ByTime<Element> merged = new ByTime<>(sequences, Element::timeMs);
+    private List<String> merged(List<TimeOrderedMerge.Parts<Timed>> sequences) {
+        TimeOrderedMerge<Timed> merged = new TimeOrderedMerge<>(sequences, Timed::timeMs);
         List<String> all = new ArrayList<>();
-        for (Element one = merged.next(); one != null; one = merged.next()) {
+        for (Timed one = merged.next(); one != null; one = merged.next()) {
             all.add(one.name() + one.timeMs());
         }
         return all;
@@ -62,8 +62,8 @@ final class TimeOrderedMergeTest {
 
     @Test
     void nothingIsReadBeforeItIsNeeded() {
-        ByTime<Element> merged = new ByTime<>(
-                List.of(parts("a", times(1, 2), times(9)), parts("b", times(5), times(7))), Element::timeMs);
+        TimeOrderedMerge<Timed> merged = new TimeOrderedMerge<>(
+                List.of(parts("a", times(1, 2), times(9)), parts("b", times(5), times(7))), Timed::timeMs);
 
         merged.next();
         merged.next();
