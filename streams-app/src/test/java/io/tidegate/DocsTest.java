@@ -27,6 +27,7 @@ class DocsTest {
     private static final Path REASONS = ROOT.resolve("docs/reasons.md");
 
     private static final Pattern TEST_ROW = Pattern.compile("(?m)^\\| `(\\w+Test)` \\|[^|]+\\| `([^`]+)` \\|");
+    private static final Pattern TEST_METHOD = Pattern.compile("`(\\w+(?:Test|Contract))\\.(\\w+)`");
     private static final Pattern HEADING = Pattern.compile("(?m)^#+ (.+)$");
     private static final Pattern REASON_SECTION = Pattern.compile("(?m)^### ([a-z_]+)$");
     private static final Pattern LINK = Pattern.compile("\\]\\(([^()\\s]+)\\)");
@@ -51,6 +52,32 @@ class DocsTest {
         List<String> sections = all(REASON_SECTION, Files.readString(REASONS));
 
         assertThat(sections).containsExactlyInAnyOrderElementsOf(ids);
+    }
+
+    @Test
+    void everyTestMethodThatAPageNamesExists() throws IOException {
+        List<String> missing = new ArrayList<>();
+        for (MarkdownPage page : MarkdownPage.all()) {
+            for (MatchResult name : TEST_METHOD.matcher(page.text()).results().toList()) {
+                if (!hasMethod(name.group(1), name.group(2))) {
+                    missing.add("%s: %s.%s".formatted(page.path(), name.group(1), name.group(2)));
+                }
+            }
+        }
+
+        assertThat(missing).isEmpty();
+    }
+
+    private static boolean hasMethod(String testClass, String method) throws IOException {
+        for (String module : List.of("streams-app", "topology-tests")) {
+            try (Stream<Path> sources = Files.walk(ROOT.resolve(module).resolve("src/test/java"))) {
+                for (Path source : sources.filter(path -> path.endsWith(testClass + ".java"))
+                        .toList()) {
+                    return Files.readString(source).contains("void " + method + "(");
+                }
+            }
+        }
+        return false;
     }
 
     @Test

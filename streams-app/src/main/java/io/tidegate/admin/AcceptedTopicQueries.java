@@ -7,6 +7,7 @@ import io.tidegate.contract.NumberedKey;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.wal.WalRecord;
 import java.util.Map;
+import java.util.function.BooleanSupplier;
 import java.util.function.Predicate;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.OffsetSpec;
@@ -21,16 +22,19 @@ final class AcceptedTopicQueries implements AcceptedTopic {
     private final Settings settings;
     private final Admin admin;
     private final AssignedNumbers assigned;
+    private final BooleanSupplier isReplacement;
 
-    AcceptedTopicQueries(Settings settings, Admin admin) {
+    /** @param isReplacement whether the topic replaced an earlier one of the same name; asks the brokers */
+    AcceptedTopicQueries(Settings settings, Admin admin, BooleanSupplier isReplacement) {
         this.settings = settings;
+        this.isReplacement = isReplacement;
         this.admin = admin;
         this.assigned = new AssignedNumbers(settings);
     }
 
     @Override
     public boolean beginningIsGone(int partition) {
-        return offset(partition, OffsetSpec.earliest()) > 0;
+        return offset(partition, OffsetSpec.earliest()) > 0 || isReplacement.getAsBoolean();
     }
 
     @Override

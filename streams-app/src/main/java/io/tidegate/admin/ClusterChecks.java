@@ -10,6 +10,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AlterConfigOp;
 import org.apache.kafka.clients.admin.ConfigEntry;
@@ -152,6 +153,7 @@ public final class ClusterChecks {
      * @throws AdminException naming the missing records and the remedies
      */
     void checkContinuity(Map<Integer, Long> applied, Set<String> recreated) {
+        requireOffsetsOfTheCurrentTopics(recreated);
         applied.forEach((shard, offset) -> {
             long end = accepted.offset(shard, OffsetSpec.latest());
             if (end <= offset) {
@@ -220,6 +222,36 @@ public final class ClusterChecks {
         }
         try (TopicReader reader = new TopicReader(settings, List.of(usage))) {
             return reader.hasAny();
+        }
+    }
+
+    /**
+     * Checks that the group has no offsets of deleted topics. Brokers delete the offsets of a topic with it, but an instance that
+     * runs at that moment commits them again, under the name of the new topic. They would skip its first records.
+     */
+    private void requireOffsetsOfTheCurrentTopics(Set<String> recreated) {
+        Set<String> read = new TreeSet<>(settings.topics().signals());
+        read.add(settings.topics().byTenant());
+        read.retainAll(recreated);
+        if (read.isEmpty()) {
+            return;
+        }
+        String group = settings.applicationId();
+        Set<String> stale = new TreeSet<>();
+        GroupOffsets.committedByInstances(admin, group).forEach((partition, offset) -> {
+            if (offset > 0 && read.contains(partition.topic())) {
+                stale.add(partition.topic());
+            }
+        });
+        if (!stale.isEmpty()) {
+            throw new AdminException(
+                    ("the group %s has offsets of an earlier topic %s: it was deleted and created again while an instance ran,"
+                                    + " which then committed its old positions. They would skip the first records of the new"
+                                    + " topic. Stop all instances, and run with the same settings: %s")
+                            .formatted(
+                                    group,
+                                    String.join(", ", stale),
+                                    Remedy.resetOffsets(String.join(" --topic ", stale), "--to-earliest")));
         }
     }
 

@@ -73,6 +73,7 @@ public record DeclaredConfigs(
     private static final YAMLMapper YAML = YAMLMapper.builder(YAMLFactory.builder()
                     .loaderOptions(loaderOptions())
                     .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+                    .stringQuotingChecker(new YamlQuoting())
                     .build())
             .disable(YAMLGenerator.Feature.WRITE_DOC_START_MARKER)
             .enable(YAMLGenerator.Feature.MINIMIZE_QUOTES)

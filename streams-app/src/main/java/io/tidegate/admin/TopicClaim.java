@@ -28,6 +28,8 @@ import org.jspecify.annotations.Nullable;
  * @param ingress {@code ingress.partitioning} of the application, on {@code signals-accepted}; null for {@code any}
  * @param settings the {@linkplain Settings#deciding deciding} settings, other than defaults, of the instance that started last,
  *     on {@code signals-accepted}; null if all are defaults
+ * @param replacement true if {@code signals-accepted} replaced an earlier topic of the same name, so that it lacks the first records
+ *     of tenants; null otherwise
  * @param claimedAt when the application first used the topic
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
@@ -42,11 +44,13 @@ record TopicClaim(
         @JsonProperty("shards") @Nullable Integer shards,
         @JsonProperty("ingress") @Nullable String ingress,
         @JsonProperty("settings") @Nullable Map<String, String> settings,
+        @JsonProperty("replacement") @Nullable Boolean replacement,
         @JsonProperty("claimed_at") String claimedAt) {
     static final int VERSION = 1;
     private static final JsonMapper JSON = new JsonMapper();
 
-    static TopicClaim of(TopicState topic, Settings settings, String now) {
+    /** @param replacement whether the application used an earlier topic of this name */
+    static TopicClaim of(TopicState topic, Settings settings, boolean replacement, String now) {
         boolean isOfState = topic.role() == TopicRole.ACCEPTED;
         Map<String, String> deciding = settings.decidingIfNotDefault();
         return new TopicClaim(
@@ -59,6 +63,7 @@ record TopicClaim(
                 isOfState ? settings.shards() : null,
                 isOfState && settings.keyedIngress() ? settings.ingressPartitioning() : null,
                 isOfState && !deciding.isEmpty() ? deciding : null,
+                (isOfState && replacement) ? true : null,
                 now);
     }
 
@@ -74,6 +79,10 @@ record TopicClaim(
             all.putAll(settings);
         }
         return all;
+    }
+
+    boolean isOnReplacement() {
+        return Boolean.TRUE.equals(replacement);
     }
 
     String key() {

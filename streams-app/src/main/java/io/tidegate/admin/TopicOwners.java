@@ -312,6 +312,20 @@ final class TopicOwners {
         write(withdrawn);
     }
 
+    /** Returns whether a topic replaced an earlier one that this application used, according to the claims. */
+    private boolean replaces(TopicState topic, Map<String, TopicClaim> claims) {
+        return claims.values().stream()
+                .anyMatch(claim -> isStale(claim, topic) || (claim.isOn(topic.id()) && claim.isOnReplacement()));
+    }
+
+    /** Returns whether {@code signals-accepted} replaced an earlier topic, and so lacks the first records of tenants. */
+    boolean acceptedIsReplacement() {
+        return read().values().stream()
+                .anyMatch(claim -> claim.application().equals(application)
+                        && claim.topic().equals(settings.topics().accepted())
+                        && claim.isOnReplacement());
+    }
+
     private boolean isStale(TopicClaim claim, TopicState topic) {
         return claim.application().equals(application) && claim.topic().equals(topic.name()) && !claim.isOn(topic.id());
     }
@@ -320,7 +334,7 @@ final class TopicOwners {
         Map<String, @Nullable TopicClaim> missing = new LinkedHashMap<>();
         String now = Instant.now().toString();
         for (TopicState topic : topics) {
-            TopicClaim wanted = TopicClaim.of(topic, settings, now);
+            TopicClaim wanted = TopicClaim.of(topic, settings, replaces(topic, claims), now);
             TopicClaim known = claims.get(wanted.key());
             if (known == null
                     || !Objects.equals(known.region(), region)
@@ -361,7 +375,7 @@ final class TopicOwners {
             claims.values().stream()
                     .filter(claim -> claim.isOn(topic.id()))
                     .forEach(claim -> changes.put(claim.key(), null));
-            TopicClaim own = TopicClaim.of(topic, settings, now);
+            TopicClaim own = TopicClaim.of(topic, settings, replaces(topic, claims), now);
             changes.put(own.key(), own);
         }
         if (!bound.isEmpty()) {

@@ -59,7 +59,7 @@ public final class TopicSetup implements AutoCloseable {
         states = new TopicStates(admin, settings.bootstrapServers());
         owners = new TopicOwners(settings, admin, states);
         statePartitions = new StatePartitions(admin, settings.keyedIngress());
-        accepted = new AcceptedTopicQueries(settings, admin);
+        accepted = new AcceptedTopicQueries(settings, admin, owners::acceptedIsReplacement);
         cluster = new ClusterChecks(settings, admin, accepted);
     }
 

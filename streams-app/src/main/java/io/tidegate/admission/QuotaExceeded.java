@@ -63,15 +63,23 @@ public record QuotaExceeded(
                         + " of " + limit.orElse(0) + " are in use";
             case STORAGE_LIMIT ->
                 "sealed WAL segments take " + observed.orElse(0) + " of " + limit.orElse(0) + " bytes";
-            case PERIOD_LIMIT ->
-                observed.orElse(0) + " of " + limit.orElse(0)
-                        + (period != null && period.ofBytes()
-                                ? " bytes are accepted, and the value does not fit, in the "
-                                : " signals are accepted in the ")
-                        + (period == null ? "period" : period.per().id()) + " (UTC) of the signal";
+            case PERIOD_LIMIT -> periodMessage();
             case REGION_NOT_ALLOWED -> "no required region of the tenant can be reached from here";
             case TENANT_BLOCKED -> "the tenant is blocked";
             case TENANT_UNKNOWN -> "the tenant has no config";
         };
+    }
+
+    private String periodMessage() {
+        boolean ofBytes = period != null && period.ofBytes();
+        String name = (period == null ? "period" : period.per().id()) + " (UTC) of the signal";
+        if (!ofBytes && observed.orElse(0) < limit.orElse(0)) {
+            return "the " + name + " is too long ago: its signals are no longer counted";
+        }
+        return observed.orElse(0) + " of " + limit.orElse(0)
+                + (ofBytes
+                        ? " bytes are accepted, and the value does not fit, in the "
+                        : " signals are accepted in the ")
+                + name;
     }
 }

@@ -62,6 +62,7 @@ public final class Instance implements AutoCloseable {
     private final CountDownLatch ended = new CountDownLatch(1);
     private final CountDownLatch closing = new CountDownLatch(1);
     private final ThreadFailures failures = new ThreadFailures();
+    private final ThreadReplacement replacement = new ThreadReplacement();
     private final InstanceListener listener;
     private final InstanceNotices notices = new InstanceNotices();
     private final Readiness readiness;
@@ -250,7 +251,21 @@ public final class Instance implements AutoCloseable {
     }
 
     private StreamThreadExceptionResponse failed(Throwable failure) {
+        boolean replaceable = replacement.failureBegins();
+        try {
+            return failed(failure, replaceable);
+        } finally {
+            replacement.failureEnds(System.nanoTime());
+        }
+    }
+
+    private StreamThreadExceptionResponse failed(Throwable failure, boolean replaceable) {
         StreamThreadExceptionResponse response = responseTo(failure);
+        if (response == StreamThreadExceptionResponse.REPLACE_THREAD && !replaceable) {
+            LOG.error("stopping: a thread failed while idle threads were replaced");
+            fatal = failure;
+            response = StreamThreadExceptionResponse.SHUTDOWN_CLIENT;
+        }
         listener.threadFailed(response == StreamThreadExceptionResponse.REPLACE_THREAD);
         onThreadFailure.run();
         if (response == StreamThreadExceptionResponse.REPLACE_THREAD) {
@@ -327,16 +342,26 @@ public final class Instance implements AutoCloseable {
     private void checkIdle() {
         try {
             boolean rebalancing = streams.state() == State.REBALANCING;
-            if (idleWatch.tooLong(rebalancing, this::hasTasks, System.nanoTime())) {
+            // Threads that fail join again anyway.
+            if (idleWatch.tooLong(rebalancing, this::hasTasks, System.nanoTime())
+                    && replacement.removalBegins(System.nanoTime())) {
                 LOG.warn("no tasks for {}, joining the group again", IDLE_MAX);
-                int threads = streams.metadataForLocalThreads().size();
-                for (int i = 0; i < threads; i++) {
-                    streams.removeStreamThread(REPLACED_WITHIN);
-                    streams.addStreamThread();
+                try {
+                    replaceThreads();
+                } finally {
+                    replacement.removalEnds();
                 }
             }
         } catch (RuntimeException e) {
             LOG.warn("joining the group again failed", e);
+        }
+    }
+
+    private void replaceThreads() {
+        int threads = streams.metadataForLocalThreads().size();
+        for (int i = 0; i < threads; i++) {
+            streams.removeStreamThread(REPLACED_WITHIN);
+            streams.addStreamThread();
         }
     }
 

@@ -256,7 +256,7 @@ public final class TenantConfigs {
     private void change(byte @Nullable [] key, byte @Nullable [] value, long offset) {
         ConfigKey parsed = ConfigKey.tryParse(key);
         if (parsed == null) {
-            reject("?", offset, "the key is neither a tenant id in decimal nor plan:NAME");
+            reject("?", offset, false, "the key is neither a tenant id in decimal nor plan:NAME");
             return;
         }
         if (parsed instanceof ConfigKey.OfPlan plan) {
@@ -309,7 +309,7 @@ public final class TenantConfigs {
         }
         StoredConfig read = StoredConfig.read(plan, value);
         if (read.config() == null) {
-            reject(plan.text(), offset, read.problem());
+            reject(plan.text(), offset, plans.containsKey(plan.name()), read.problem());
         } else {
             plans.put(plan.name(), new InForce(read.config(), offset));
         }
@@ -319,7 +319,7 @@ public final class TenantConfigs {
         if (!tenant.isDefault()) {
             unreadable.add(tenant);
         }
-        reject(tenant.toString(), offset, why);
+        reject(tenant.toString(), offset, tenant.isDefault() || stored.containsKey(tenant), why);
     }
 
     /** Returns the number of invalid records of the topic since the start. */
@@ -347,11 +347,12 @@ public final class TenantConfigs {
         return stored.size();
     }
 
-    private void reject(String tenant, long offset, @Nullable String why) {
+    private void reject(String owner, long offset, boolean hasEarlier, @Nullable String why) {
         rejected.incrementAndGet();
         LOG.warn(
-                "a bad config record is ignored, the tenant keeps its last good one tenant={} offset={} why=\"{}\"",
-                tenant,
+                "a bad config record is ignored, {} tenant={} offset={} why=\"{}\"",
+                hasEarlier ? "the tenant keeps its last good one" : "the topic has no earlier one",
+                owner,
                 offset,
                 why);
     }

@@ -18,6 +18,7 @@ import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class DeclaredConfigsTest {
     private static final String YAML = """
@@ -68,6 +69,16 @@ class DeclaredConfigsTest {
         assertThat(declared.tenants().get(TenantId.of(42)))
                 .isEqualTo(config("{\"tenant_id\":42,\"label\":\"Acme\",\"plan\":\"pro\"}"));
         assertThat(declared.tenants().get(TenantId.of(-1)).label()).isEqualTo("yes");
+    }
+
+    /** Parsers of YAML 1.1 read these as a number in base 60, a date, a default value and a merge key. */
+    @ParameterizedTest
+    @ValueSource(strings = {"12:30:00", "2001-01-01", "=", "<<", "1_000", "on", "n"})
+    void aTextThatOtherParsersReadAsSomethingElseIsQuoted(String label) {
+        DeclaredConfigs declared =
+                new DeclaredConfigs(null, Map.of(TenantId.of(1), TenantConfig.unlimited(TenantId.of(1), label)));
+
+        assertThat(new String(declared.yaml(), StandardCharsets.UTF_8)).contains("label: \"" + label + "\"");
     }
 
     @Test

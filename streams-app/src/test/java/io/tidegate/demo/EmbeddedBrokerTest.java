@@ -17,7 +17,7 @@ class EmbeddedBrokerTest {
         try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             assertThatThrownBy(() -> EmbeddedBroker.start(directory, taken.getLocalPort(), Map.of()))
                     .isInstanceOf(IOException.class)
-                    .hasMessageContaining("port %d of 127.0.0.1 is taken".formatted(taken.getLocalPort()));
+                    .hasMessageContaining("port %d of 127.0.0.1 is in use".formatted(taken.getLocalPort()));
         }
     }
 }

@@ -72,7 +72,7 @@ class PeriodLimitTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
-            [{'per':'week','max_signals':1}]    | none of hour, day, month
+            [{'per':'week','max_signals':1}]    | is not one of hour, day, month
             [{'max_signals':1}]                 | per is missing
             [{'per':'day'}]                     | needs max_signals or max_bytes
             [{'per':'day','max_bytes':-1}]      | max_bytes = -1 per day is outside 0 to 18446744073709551615

@@ -11,12 +11,14 @@ import io.tidegate.topologytests.support.TopicAdmin;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.RecordsToDelete;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -214,6 +216,53 @@ final class TopicWatchTest {
         TidegateProcess instance = app.start("a");
         app.send(20, i -> "{\"n\":%d}".formatted(i));
         app.verify("a");
+        recreateSignals();
+
+        assertThat(instance.awaitExit()).as(instance::logText).isEqualTo(1);
+        assertThat(instance.logText()).containsPattern("stopping: topic \\S+ .*was deleted");
+        TidegateProcess rejected = app.launch("a");
+        assertThat(rejected.awaitExit()).as(rejected::logText).isEqualTo(1);
+        assertThat(rejected.logText()).contains("deleted and created again since this application last ran");
+        RecommendedCommand.run(temp, RecommendedCommand.in(rejected.logText(), "tidegate reset"), app.connection());
+
+        app.start("a");
+        app.send(10, i -> "{\"again\":%d}".formatted(i));
+        app.awaitWal(0, 30);
+    }
+
+    /** An instance that runs while a topic is replaced commits the positions of the old one again. */
+    @Test
+    void positionsOfADeletedTopicSkipNoRecordsOfTheNewOne() throws Exception {
+        TidegateProcess instance = app.start("a");
+        app.send(20, i -> "{\"n\":%d}".formatted(i));
+        app.verify("a");
+        instance.terminate();
+        String group = app.applicationId();
+        Map<TopicPartition, OffsetAndMetadata> old = new HashMap<>();
+        admin.listConsumerGroupOffsets(group)
+                .partitionsToOffsetAndMetadata()
+                .get(30, TimeUnit.SECONDS)
+                .forEach((partition, offset) -> {
+                    if (partition.topic().equals(app.signals()) && offset != null) {
+                        old.put(partition, offset);
+                    }
+                });
+        assertThat(old.values())
+                .anySatisfy(offset -> assertThat(offset.offset()).isPositive());
+        recreateSignals();
+        admin.alterStreamsGroupOffsets(group, old).all().get(30, TimeUnit.SECONDS);
+        app.send(100, i -> "{\"again\":%d}".formatted(i));
+
+        TidegateProcess rejected = app.launch("a");
+
+        assertThat(rejected.awaitExit()).as(rejected::logText).isEqualTo(1);
+        assertThat(rejected.logText()).contains("has offsets of an earlier topic " + app.signals());
+        RecommendedCommand.run(temp, RecommendedCommand.in(rejected.logText(), "tidegate reset"), app.connection());
+        app.start("a");
+        app.awaitWal(0, 120);
+    }
+
+    private void recreateSignals() throws Exception {
         admin.deleteTopics(List.of(app.signals())).all().get(30, TimeUnit.SECONDS);
         TidegateProcess.await(NOTICED_WITHIN, "the topic to be gone", () -> "", () -> {
             try {
@@ -226,16 +275,5 @@ final class TopicWatchTest {
                         .configs(Map.of("message.timestamp.type", "LogAppendTime"))))
                 .all()
                 .get(30, TimeUnit.SECONDS);
-
-        assertThat(instance.awaitExit()).as(instance::logText).isEqualTo(1);
-        assertThat(instance.logText()).containsPattern("stopping: topic \\S+ .*was deleted");
-        TidegateProcess rejected = app.launch("a");
-        assertThat(rejected.awaitExit()).as(rejected::logText).isEqualTo(1);
-        assertThat(rejected.logText()).contains("deleted and created again since this application last ran");
-        RecommendedCommand.run(temp, RecommendedCommand.in(rejected.logText(), "tidegate reset"), app.connection());
-
-        app.start("a");
-        app.send(10, i -> "{\"again\":%d}".formatted(i));
-        app.awaitWal(0, 30);
     }
 }
