@@ -64,6 +64,8 @@ def main(brokers, tenant, count, signals="signals", quota_exceeded="quota-exceed
                 own = [(n, v) for n, v in rejected.headers() if not n.startswith("tidegate.") and n != "resend-attempts"]
                 send(rejected.key(), rejected.value(), own + [("resend-attempts", str(attempts))])
                 producer.flush()
+                if failures:
+                    break  # Without a commit, so that the next run sends it again.
                 resent += 1
         # Committed after the send: after a crash, the signal is sent twice rather than lost.
         consumer.commit(rejected, asynchronous=False)

@@ -73,7 +73,7 @@ public record QuotaExceeded(
     private String periodMessage() {
         boolean ofBytes = period != null && period.ofBytes();
         String name = (period == null ? "period" : period.per().id()) + " (UTC) of the signal";
-        if (!ofBytes && observed.orElse(0) < limit.orElse(0)) {
+        if (!ofBytes && observed.orElse(-1) == 0 && limit.orElse(0) > 0) {
             return "the " + name + " is too long ago: its signals are no longer counted";
         }
         return observed.orElse(0) + " of " + limit.orElse(0)

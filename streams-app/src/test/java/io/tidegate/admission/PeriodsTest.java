@@ -77,6 +77,17 @@ class PeriodsTest {
     }
 
     @Test
+    void aPeriodLongAgoIsNamedAsOneWhoseSignalsAreNoLongerCounted() {
+        TenantConfig config = config(per(Per.DAY, 100, null));
+        for (long day = 0; day < 10; day++) {
+            assertThat(admit(config, 9, NOON + 24L * HOUR_MS * day)).isInstanceOf(Accepted.class);
+        }
+
+        assertThat(rejected(config, 9, 0).message())
+                .isEqualTo("the day (UTC) of the signal is too long ago: its signals are no longer counted");
+    }
+
+    @Test
     void bytesCountAndASmallerSignalStillFits() {
         TenantConfig config = config(per(Per.DAY, null, 100));
         admit(config, 90, NOON);
