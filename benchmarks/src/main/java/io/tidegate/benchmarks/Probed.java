@@ -54,7 +54,8 @@ public final class Probed {
         } catch (IOException e) {
             // the parent has ended
         }
-        // The parent ends this process, or has ended itself. Shutdown hooks, such as that of a recording, get time to write.
+        // The parent ends this process, or has ended itself. Shutdown hooks, such as that of a recording, get time to
+        // write.
         Thread last = new Thread(Probed::haltLater, "halt");
         last.setDaemon(true);
         last.start();

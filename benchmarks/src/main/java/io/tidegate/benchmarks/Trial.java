@@ -116,7 +116,8 @@ final class Trial {
         };
     }
 
-    private RunningProgram passThrough(Case subject, String id) throws IOException, InterruptedException, ExecutionException {
+    private RunningProgram passThrough(Case subject, String id)
+            throws IOException, InterruptedException, ExecutionException {
         String source = subject.workload().topic();
         Map<String, String> settings = bench.tidegate(id, source, subject.threads());
         for (String topic : List.of(".by-tenant", ".accepted", ".quota-exceeded")) {
