@@ -99,7 +99,7 @@ public class TokenBucketBenchmark {
 
     @Benchmark
     public long ownEmpty() {
-        return ownEmpty.has(1, 1) ? 0 : ownEmpty.retryAfterMs(1, 1);
+        return ownEmpty.has(1, 1) ? 0 : ownEmpty.retryAfterMs(1, 1, 1 + HistoryBounds.LATENESS_MS_DEFAULT);
     }
 
     @Benchmark
