@@ -30,6 +30,8 @@ import org.jspecify.annotations.Nullable;
  *     on {@code signals-accepted}; null if all are defaults
  * @param replacement true if {@code signals-accepted} replaced an earlier topic of the same name, so that it lacks the first records
  *     of tenants; null otherwise
+ * @param configsId the id of the topic with tenants' configs, on {@code signals-accepted}: no application owns that topic, so it has no
+ *     claim; null on other topics, and in claims of versions that did not record it
  * @param claimedAt when the application first used the topic
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
@@ -45,12 +47,17 @@ record TopicClaim(
         @JsonProperty("ingress") @Nullable String ingress,
         @JsonProperty("settings") @Nullable Map<String, String> settings,
         @JsonProperty("replacement") @Nullable Boolean replacement,
+        @JsonProperty("configs_id") @Nullable String configsId,
         @JsonProperty("claimed_at") String claimedAt) {
     static final int VERSION = 1;
     private static final JsonMapper JSON = new JsonMapper();
 
-    /** @param replacement whether the application used an earlier topic of this name */
-    static TopicClaim of(TopicState topic, Settings settings, boolean replacement, String now) {
+    /**
+     * @param replacement whether the application used an earlier topic of this name
+     * @param configsId the id of the topic with tenants' configs; null if it is unknown
+     */
+    static TopicClaim of(
+            TopicState topic, Settings settings, boolean replacement, @Nullable String configsId, String now) {
         boolean isOfState = topic.role() == TopicRole.ACCEPTED;
         Map<String, String> deciding = settings.decidingIfNotDefault();
         return new TopicClaim(
@@ -64,6 +71,7 @@ record TopicClaim(
                 isOfState && settings.keyedIngress() ? settings.ingressPartitioning() : null,
                 isOfState && !deciding.isEmpty() ? deciding : null,
                 (isOfState && replacement) ? true : null,
+                isOfState ? configsId : null,
                 now);
     }
 

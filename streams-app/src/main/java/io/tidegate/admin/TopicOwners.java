@@ -262,7 +262,12 @@ final class TopicOwners {
                 topics.stream().filter(topic -> isOwned(topic.role())).toList();
         Map<String, TopicClaim> before = read();
         check(owned, before);
-        Map<String, @Nullable TopicClaim> missing = missing(owned, before);
+        String configsId = topics.stream()
+                .filter(topic -> topic.role() == TopicRole.CONFIGS)
+                .map(topic -> topic.id().toString())
+                .findFirst()
+                .orElse(null);
+        Map<String, @Nullable TopicClaim> missing = missing(owned, before, configsId);
         if (!missing.isEmpty()) {
             withdrawOthers(owned, before);
             write(missing);
@@ -278,6 +283,10 @@ final class TopicOwners {
         for (TopicState topic : owned) {
             if (before.values().stream().anyMatch(claim -> isStale(claim, topic))) {
                 recreated.add(topic.name());
+            }
+            TopicClaim known = owner(before, topic);
+            if (known != null && known.configsId() != null && !known.configsId().equals(configsId)) {
+                recreated.add(settings.topics().configs());
             }
         }
         return recreated;
@@ -330,17 +339,19 @@ final class TopicOwners {
         return claim.application().equals(application) && claim.topic().equals(topic.name()) && !claim.isOn(topic.id());
     }
 
-    private Map<String, @Nullable TopicClaim> missing(Collection<TopicState> topics, Map<String, TopicClaim> claims) {
+    private Map<String, @Nullable TopicClaim> missing(
+            Collection<TopicState> topics, Map<String, TopicClaim> claims, @Nullable String configsId) {
         Map<String, @Nullable TopicClaim> missing = new LinkedHashMap<>();
         String now = Instant.now().toString();
         for (TopicState topic : topics) {
-            TopicClaim wanted = TopicClaim.of(topic, settings, replaces(topic, claims), now);
+            TopicClaim wanted = TopicClaim.of(topic, settings, replaces(topic, claims), configsId, now);
             TopicClaim known = claims.get(wanted.key());
             if (known == null
                     || !Objects.equals(known.region(), region)
                     || !Objects.equals(known.shards(), wanted.shards())
                     || !Objects.equals(known.ingress(), wanted.ingress())
-                    || !Objects.equals(known.settings(), wanted.settings())) {
+                    || !Objects.equals(known.settings(), wanted.settings())
+                    || !Objects.equals(known.configsId(), wanted.configsId())) {
                 missing.put(wanted.key(), wanted);
             }
         }
@@ -375,7 +386,7 @@ final class TopicOwners {
             claims.values().stream()
                     .filter(claim -> claim.isOn(topic.id()))
                     .forEach(claim -> changes.put(claim.key(), null));
-            TopicClaim own = TopicClaim.of(topic, settings, replaces(topic, claims), now);
+            TopicClaim own = TopicClaim.of(topic, settings, replaces(topic, claims), null, now);
             changes.put(own.key(), own);
         }
         if (!bound.isEmpty()) {

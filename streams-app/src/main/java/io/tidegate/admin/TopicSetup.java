@@ -39,6 +39,11 @@ public final class TopicSetup implements AutoCloseable {
 
     private static final Logger LOG = LoggerFactory.getLogger(TopicSetup.class);
 
+    private static final String LOST_CONFIGS =
+            "the configs of all tenants are gone: their signals are rejected, and signals"
+                    + " that name no tenant count for tenant 0, which has no limits. Write them again before you continue:"
+                    + " tidegate tenants apply -f FILE";
+
     private final Settings settings;
     private final Admin admin;
     private final TopicPlan plan;
@@ -89,6 +94,10 @@ public final class TopicSetup implements AutoCloseable {
                 "topic {} was deleted and created again since this application last ran: its earlier records, and all"
                         + " positions in it, are gone",
                 name));
+        if (recreated.contains(settings.topics().configs())
+                && !created.contains(settings.topics().configs())) {
+            LOG.warn("{}", LOST_CONFIGS);
+        }
         RecordSizes sizes = sizes();
         return new Outcome(
                 created,
@@ -106,10 +115,9 @@ public final class TopicSetup implements AutoCloseable {
         String configs = settings.topics().configs();
         if (created.contains(configs) && existing.contains(settings.topics().accepted())) {
             LOG.warn(
-                    "topic {} did not exist, and this application has run before: if it was deleted, the configs of all tenants"
-                            + " are gone: their signals are rejected, and signals that name no tenant count for tenant 0, which"
-                            + " has no limits. Write them again before you continue: tidegate tenants apply -f FILE",
-                    configs);
+                    "topic {} did not exist, and this application has run before: if it was deleted, {}",
+                    configs,
+                    LOST_CONFIGS);
         }
     }
 

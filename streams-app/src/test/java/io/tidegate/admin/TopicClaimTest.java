@@ -20,7 +20,7 @@ final class TopicClaimTest {
 
     private static TopicClaim claim(TopicRole role, Settings settings) {
         TopicState topic = new TopicState(role.title(), role, Uuid.randomUuid(), 8, 1, Map.of());
-        return TopicClaim.of(topic, settings, false, "2026-11-26T15:00:00Z");
+        return TopicClaim.of(topic, settings, false, null, "2026-11-26T15:00:00Z");
     }
 
     @Test

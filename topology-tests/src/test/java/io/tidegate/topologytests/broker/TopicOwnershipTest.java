@@ -308,6 +308,18 @@ final class TopicOwnershipTest {
         }
     }
 
+    @Test
+    void configsThatAreRecreatedAreNamedOnceThoughNobodyOwnsTheirTopic() throws Exception {
+        Settings settings = settings("reconfigured");
+        assertThat(ensure(settings).recreated()).isEmpty();
+        assertThat(ensure(settings).recreated()).isEmpty();
+        delete(settings.topics().configs());
+
+        assertThat(ensure(settings).recreated())
+                .containsExactly(settings.topics().configs());
+        assertThat(ensure(settings).recreated()).isEmpty();
+    }
+
     private static void delete(String topic) throws Exception {
         admin.deleteTopics(List.of(topic)).all().get(30, TimeUnit.SECONDS);
         TidegateProcess.await(java.time.Duration.ofSeconds(30), "the topic to be gone", () -> "", () -> {
