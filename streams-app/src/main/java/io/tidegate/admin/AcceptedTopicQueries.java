@@ -24,7 +24,7 @@ final class AcceptedTopicQueries implements AcceptedTopic {
     private final AssignedNumbers assigned;
     private final BooleanSupplier isReplacement;
 
-    /** @param isReplacement whether the topic replaced an earlier one of the same name; asks the brokers */
+    /** @param isReplacement whether the topic replaced an earlier one of the same name */
     AcceptedTopicQueries(Settings settings, Admin admin, BooleanSupplier isReplacement) {
         this.settings = settings;
         this.isReplacement = isReplacement;

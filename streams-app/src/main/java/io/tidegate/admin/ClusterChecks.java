@@ -248,10 +248,7 @@ public final class ClusterChecks {
                     ("the group %s has offsets of an earlier topic %s: it was deleted and created again while an instance ran,"
                                     + " which then committed its old positions. They would skip the first records of the new"
                                     + " topic. Stop all instances, and run with the same settings: %s")
-                            .formatted(
-                                    group,
-                                    String.join(", ", stale),
-                                    Remedy.resetOffsets(String.join(" --topic ", stale), "--to-earliest")));
+                            .formatted(group, String.join(", ", stale), Remedy.resetOffsets(stale, "--to-earliest")));
         }
     }
 
@@ -261,14 +258,13 @@ public final class ClusterChecks {
             return;
         }
         String group = settings.applicationId();
-        String topic = String.join(" --topic ", topics);
         String names = String.join(", ", topics);
         if (recreated.containsAll(topics)) {
             throw new AdminException(
                     ("the group %s has no committed offsets of %s: the topic was deleted and created again since this"
                                     + " application last ran, so all records in it are new. Stop all instances, and run with"
                                     + " the same settings: %s")
-                            .formatted(group, names, Remedy.resetOffsets(topic, "--to-earliest")));
+                            .formatted(group, names, Remedy.resetOffsets(topics, "--to-earliest")));
         }
         throw new AdminException(
                 ("the group %s has no committed offsets of %s, and this application has worked before: they expired"
@@ -276,6 +272,6 @@ public final class ClusterChecks {
                                 + " and store all signals again. Stop all instances, and run with the same settings: %s"
                                 + " (or --to-datetime with the time when it stopped; --to-earliest only if nothing may be"
                                 + " missed and repetitions are acceptable)")
-                        .formatted(group, names, Remedy.resetOffsets(topic, "--to-latest")));
+                        .formatted(group, names, Remedy.resetOffsets(topics, "--to-latest")));
     }
 }

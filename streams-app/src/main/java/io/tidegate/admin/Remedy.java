@@ -1,6 +1,7 @@
 package io.tidegate.admin;
 
 import io.tidegate.config.Settings;
+import java.util.Collection;
 import org.apache.kafka.common.security.auth.SecurityProtocol;
 
 /**
@@ -71,8 +72,9 @@ public record Remedy(Kind kind, String command) {
         return new Remedy(Kind.CREATE_TOPICS, "tidegate init");
     }
 
-    public static Remedy resetOffsets(String topic, String to) {
-        return new Remedy(Kind.RESET_OFFSETS, "tidegate reset --topic %s %s".formatted(topic, to));
+    public static Remedy resetOffsets(Collection<String> topics, String to) {
+        return new Remedy(
+                Kind.RESET_OFFSETS, "tidegate reset --topic %s %s".formatted(String.join(" --topic ", topics), to));
     }
 
     public static Remedy takeOver() {

@@ -62,6 +62,9 @@ final class TopicOwners {
     private final String application;
     private final @Nullable String region;
 
+    /** Read by stream threads. */
+    private volatile boolean acceptedIsReplacement;
+
     TopicOwners(Settings settings, Admin admin, TopicStates states) {
         this.settings = settings;
         this.admin = admin;
@@ -284,6 +287,9 @@ final class TopicOwners {
             if (before.values().stream().anyMatch(claim -> isStale(claim, topic))) {
                 recreated.add(topic.name());
             }
+            if (topic.role() == TopicRole.ACCEPTED) {
+                acceptedIsReplacement = replaces(topic, before);
+            }
             TopicClaim known = owner(before, topic);
             if (known != null && known.configsId() != null && !known.configsId().equals(configsId)) {
                 recreated.add(settings.topics().configs());
@@ -327,12 +333,9 @@ final class TopicOwners {
                 .anyMatch(claim -> isStale(claim, topic) || (claim.isOn(topic.id()) && claim.isOnReplacement()));
     }
 
-    /** Returns whether {@code signals-accepted} replaced an earlier topic, and so lacks the first records of tenants. */
+    /** Returns whether the claimed {@code signals-accepted} replaced an earlier topic, and so lacks the first records of tenants. */
     boolean acceptedIsReplacement() {
-        return read().values().stream()
-                .anyMatch(claim -> claim.application().equals(application)
-                        && claim.topic().equals(settings.topics().accepted())
-                        && claim.isOnReplacement());
+        return acceptedIsReplacement;
     }
 
     private boolean isStale(TopicClaim claim, TopicState topic) {

@@ -226,7 +226,7 @@ final class DemoCommand implements Callable<Integer> {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } catch (AdminException | KafkaException e) {
-            print("the limits can no longer be read:  " + Table.printable(ErrorText.of(e)));
+            print("the limits can no longer be read: " + Table.printable(ErrorText.of(e)));
         }
     }
 

@@ -483,7 +483,7 @@ final class SettingDefinitions {
                 64,
                 Range.between(0, 10_000),
                 Importance.LOW,
-                "Concurrent live streams of rejections, at most half of http.connections.max; more are" + " rejected.");
+                "Concurrent live streams of rejections, at most half of http.connections.max; more are rejected.");
         http.add(
                 Settings.HTTP_CONNECTIONS_MAX,
                 Type.INT,

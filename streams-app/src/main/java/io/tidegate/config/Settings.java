@@ -237,7 +237,7 @@ public final class Settings {
                 throw new SettingsException("%s%s cannot be set: use %s".formatted(KAFKA_PREFIX, key, OWN.get(key)));
             }
         }
-        kafka.keySet().forEach(this::checkSpelling);
+        checkSpelling();
         checkValues(AdminClientConfig.configDef(), kafka, KAFKA_PREFIX);
         checkValues(ConsumerConfig.configDef(), kafka, KAFKA_PREFIX);
         checkValues(ProducerConfig.configDef(), kafka, KAFKA_PREFIX);
@@ -245,24 +245,26 @@ public final class Settings {
     }
 
     /** Rejects a name that differs from one of Kafka's by a slip or two. Other unknown names belong to plug-ins. */
-    private void checkSpelling(String key) {
-        String name = CLIENT_PREFIX.matcher(key).replaceFirst("");
+    private void checkSpelling() {
         Set<String> known = new HashSet<>(StreamsConfig.configDef().names());
         known.addAll(AdminClientConfig.configNames());
         known.addAll(ConsumerConfig.configNames());
         known.addAll(ProducerConfig.configNames());
-        if (known.contains(name) || key.startsWith(StreamsConfig.TOPIC_PREFIX)) {
-            return;
-        }
-        String nearest = NearestName.of(name, known, KAFKA_SLIPS_MAX);
-        if (nearest != null) {
-            String setting = KAFKA_PREFIX + key;
-            throw new SettingsException("unknown setting '%s' (%s); did you mean '%s%s'?"
-                    .formatted(
-                            setting,
-                            origins.getOrDefault(setting, Origin.DEFAULT),
-                            setting.substring(0, setting.length() - name.length()),
-                            nearest));
+        for (String key : kafka.keySet()) {
+            String name = CLIENT_PREFIX.matcher(key).replaceFirst("");
+            if (known.contains(name) || key.startsWith(StreamsConfig.TOPIC_PREFIX)) {
+                continue;
+            }
+            String nearest = NearestName.of(name, known, KAFKA_SLIPS_MAX);
+            if (nearest != null) {
+                String setting = KAFKA_PREFIX + key;
+                throw new SettingsException("unknown setting '%s' (%s); did you mean '%s%s'?"
+                        .formatted(
+                                setting,
+                                origins.getOrDefault(setting, Origin.DEFAULT),
+                                setting.substring(0, setting.length() - name.length()),
+                                nearest));
+            }
         }
     }
 

@@ -11,7 +11,6 @@ import io.tidegate.admin.TopicSetup;
 import io.tidegate.config.Settings;
 import io.tidegate.config.SettingsLoader;
 import io.tidegate.topologytests.support.TestBroker;
-import io.tidegate.topologytests.support.TidegateProcess;
 import io.tidegate.topologytests.support.TopicAdmin;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -293,14 +292,16 @@ final class TopicOwnershipTest {
         Settings settings = settings("refilled");
         ensure(settings);
         try (TopicSetup setup = new TopicSetup(settings)) {
+            assertThat(setup.ensure().recreated()).isEmpty();
             assertThat(setup.accepted().beginningIsGone(0)).isFalse();
         }
-        delete(settings.topics().accepted());
+        TopicAdmin.delete(admin, settings.topics().accepted());
 
         ensure(settings);
 
         for (String start : List.of("before it is settled", "afterwards")) {
             try (TopicSetup setup = new TopicSetup(settings)) {
+                var unused = setup.ensure();
                 assertThat(setup.accepted().beginningIsGone(0)).as(start).isTrue();
                 setup.settle();
                 assertThat(setup.ensure().recreated()).as(start).isEmpty();
@@ -313,22 +314,11 @@ final class TopicOwnershipTest {
         Settings settings = settings("reconfigured");
         assertThat(ensure(settings).recreated()).isEmpty();
         assertThat(ensure(settings).recreated()).isEmpty();
-        delete(settings.topics().configs());
+        TopicAdmin.delete(admin, settings.topics().configs());
 
         assertThat(ensure(settings).recreated())
                 .containsExactly(settings.topics().configs());
         assertThat(ensure(settings).recreated()).isEmpty();
-    }
-
-    private static void delete(String topic) throws Exception {
-        admin.deleteTopics(List.of(topic)).all().get(30, TimeUnit.SECONDS);
-        TidegateProcess.await(java.time.Duration.ofSeconds(30), "the topic to be gone", () -> "", () -> {
-            try {
-                return !admin.listTopics().names().get().contains(topic);
-            } catch (Exception e) {
-                throw new AssertionError(e);
-            }
-        });
     }
 
     @Test
@@ -336,7 +326,7 @@ final class TopicOwnershipTest {
         Settings settings = settings("app");
         ensure(settings);
         String signals = settings.topics().signals().get(0);
-        delete(signals);
+        TopicAdmin.delete(admin, signals);
 
         assertThat(ensure(settings).recreated()).containsExactly(signals);
         assertThat(ensure(settings).recreated()).as("until it is settled").containsExactly(signals);

@@ -263,14 +263,7 @@ final class TopicWatchTest {
     }
 
     private void recreateSignals() throws Exception {
-        admin.deleteTopics(List.of(app.signals())).all().get(30, TimeUnit.SECONDS);
-        TidegateProcess.await(NOTICED_WITHIN, "the topic to be gone", () -> "", () -> {
-            try {
-                return !admin.listTopics().names().get(30, TimeUnit.SECONDS).contains(app.signals());
-            } catch (Exception e) {
-                throw new AssertionError(e);
-            }
-        });
+        TopicAdmin.delete(admin, app.signals());
         admin.createTopics(List.of(new NewTopic(app.signals(), 2, (short) 1)
                         .configs(Map.of("message.timestamp.type", "LogAppendTime"))))
                 .all()

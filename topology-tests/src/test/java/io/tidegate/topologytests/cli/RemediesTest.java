@@ -165,7 +165,7 @@ final class RemediesTest {
         app.tidegate("init");
 
         String said = RecommendedCommand.run(
-                temp, Remedy.resetOffsets(app.signals(), "--to-latest").command(), app.connection());
+                temp, Remedy.resetOffsets(List.of(app.signals()), "--to-latest").command(), app.connection());
 
         assertThat(said).contains(app.signals());
         assertThat(admin.listConsumerGroupOffsets(app.applicationId())

@@ -1,5 +1,6 @@
 package io.tidegate.topologytests.support;
 
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -21,6 +22,21 @@ public final class TopicAdmin {
         ConfigResource resource = new ConfigResource(ConfigResource.Type.TOPIC, topic);
         AlterConfigOp op = new AlterConfigOp(new ConfigEntry(setting, value), AlterConfigOp.OpType.SET);
         admin.incrementalAlterConfigs(Map.of(resource, List.of(op))).all().get(WITHIN_S, TimeUnit.SECONDS);
+    }
+
+    /** Deletes a topic, and waits until the brokers no longer list it. */
+    public static void delete(Admin admin, String topic) throws Exception {
+        admin.deleteTopics(List.of(topic)).all().get(WITHIN_S, TimeUnit.SECONDS);
+        TidegateProcess.await(Duration.ofSeconds(WITHIN_S), "the topic to be gone", () -> "", () -> {
+            try {
+                return !admin.listTopics()
+                        .names()
+                        .get(WITHIN_S, TimeUnit.SECONDS)
+                        .contains(topic);
+            } catch (Exception e) {
+                throw new AssertionError(e);
+            }
+        });
     }
 
     /** The offset of the first record that was not deleted. */
