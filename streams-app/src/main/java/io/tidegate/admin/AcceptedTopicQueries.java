@@ -67,7 +67,8 @@ final class AcceptedTopicQueries implements AcceptedTopic {
 
     long offset(int partition, OffsetSpec which) {
         TopicPartition of = topicPartition(partition);
-        return KafkaAnswers.get(admin.listOffsets(Map.of(of, which)).partitionResult(of), "reading an offset of " + of)
+        return TopicStates.retryUntilKnown(() -> KafkaAnswers.get(
+                        admin.listOffsets(Map.of(of, which)).partitionResult(of), "reading an offset of " + of))
                 .offset();
     }
 

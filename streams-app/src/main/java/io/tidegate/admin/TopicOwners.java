@@ -435,7 +435,8 @@ final class TopicOwners {
         for (int i = 0; i < topic.partitions(); i++) {
             partitions.put(new TopicPartition(topic.name(), i), which);
         }
-        return KafkaAnswers.get(admin.listOffsets(partitions).all(), "reading the offsets of  " + topic.name())
+        return TopicStates.retryUntilKnown(() ->
+                        KafkaAnswers.get(admin.listOffsets(partitions).all(), "reading the offsets of " + topic.name()))
                 .values()
                 .stream()
                 .mapToLong(found -> found.offset())

@@ -14,6 +14,7 @@ import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.errors.RetriableException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 
 /** Reads the state of topics from the brokers. */
@@ -69,18 +70,15 @@ final class TopicStates {
 
     Map<String, TopicDescription> described(Collection<String> names) {
         return retryUntilKnown(
-                () -> KafkaAnswers.get(admin.describeTopics(names).allTopicNames(), "describing the topics"),
-                APPEARS_WITHIN);
+                () -> KafkaAnswers.get(admin.describeTopics(names).allTopicNames(), "describing the topics"));
     }
 
     Map<String, Map<String, String>> configs(Collection<String> names) {
         List<ConfigResource> resources = new ArrayList<>();
         names.forEach(name -> resources.add(new ConfigResource(ConfigResource.Type.TOPIC, name)));
         Map<String, Map<String, String>> configs = new HashMap<>();
-        retryUntilKnown(
-                        () -> KafkaAnswers.get(
-                                admin.describeConfigs(resources).all(), "describing the topics' settings"),
-                        APPEARS_WITHIN)
+        retryUntilKnown(() ->
+                        KafkaAnswers.get(admin.describeConfigs(resources).all(), "describing the topics' settings"))
                 .forEach((resource, config) -> configs.put(
                         resource.name(),
                         config.entries().stream()
@@ -89,14 +87,21 @@ final class TopicStates {
         return configs;
     }
 
-    /** Repeats a query while it fails: each query goes to any broker, and one may not know a new topic yet. */
+    /** Repeats a query while a broker does not know a topic: each query goes to any broker, and new topics take a moment. */
+    static <T> T retryUntilKnown(Supplier<T> question) {
+        return retryUntilKnown(question, APPEARS_WITHIN);
+    }
+
     static <T> T retryUntilKnown(Supplier<T> question, Duration within) {
         long deadline = System.nanoTime() + within.toNanos();
         while (true) {
             try {
                 return question.get();
             } catch (AdminException e) {
-                if (System.nanoTime() > deadline || Thread.currentThread().isInterrupted()) {
+                boolean mayPass = e.getCause() instanceof RetriableException;
+                if (!mayPass
+                        || System.nanoTime() > deadline
+                        || Thread.currentThread().isInterrupted()) {
                     throw e;
                 }
                 try {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.kafka.common.KafkaFuture;
+import org.apache.kafka.common.errors.TopicAuthorizationException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.apache.kafka.common.internals.KafkaFutureImpl;
 import org.junit.jupiter.api.Test;
@@ -37,5 +38,20 @@ class TopicStatesTest {
                         () -> TopicStates.retryUntilKnown(() -> KafkaAnswers.get(unknown(), "asking"), Duration.ZERO))
                 .isInstanceOf(AdminException.class)
                 .hasMessage("asking failed: UnknownTopicOrPartitionException");
+    }
+
+    @Test
+    void aFailureThatDoesNotPassIsReportedAtOnce() {
+        AtomicInteger questions = new AtomicInteger();
+        KafkaFutureImpl<String> denied = new KafkaFutureImpl<>();
+        denied.completeExceptionally(new TopicAuthorizationException("not authorised"));
+
+        assertThatThrownBy(() -> TopicStates.retryUntilKnown(() -> {
+                    questions.incrementAndGet();
+                    return KafkaAnswers.get(denied, "asking");
+                }))
+                .isInstanceOf(AdminException.class)
+                .hasMessage("asking failed: not authorised");
+        assertThat(questions).hasValue(1);
     }
 }

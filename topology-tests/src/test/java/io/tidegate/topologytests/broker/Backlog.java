@@ -3,6 +3,7 @@ package io.tidegate.topologytests.broker;
 import io.tidegate.contract.TidegateHeaders;
 import io.tidegate.topologytests.support.Deployment;
 import io.tidegate.topologytests.support.TidegateProcess;
+import io.tidegate.topologytests.support.TopicAdmin;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -67,9 +68,7 @@ public final class Backlog {
                 ? new NewTopic(app.signals(), partitions, (short) 1)
                 : new NewTopic(app.signals(), replicas);
         try (Admin admin = Admin.create(Map.of("bootstrap.servers", app.bootstrapServers()))) {
-            admin.createTopics(List.of(topic.configs(Map.of("message.timestamp.type", "CreateTime"))))
-                    .all()
-                    .get(30, TimeUnit.SECONDS);
+            TopicAdmin.create(admin, topic.configs(Map.of("message.timestamp.type", "CreateTime")));
         }
         app.init();
         return new Backlog(app, partitions);

@@ -9,6 +9,7 @@ import io.tidegate.streams.Continuity;
 import io.tidegate.streams.Instance;
 import io.tidegate.topology.TopologyListener;
 import io.tidegate.topologytests.support.TidegateProcess;
+import io.tidegate.topologytests.support.TopicAdmin;
 import io.tidegate.wal.DataDir;
 import java.lang.reflect.Field;
 import java.nio.file.Files;
@@ -175,12 +176,11 @@ final class ContinuityTest {
         name = "continuity-" + APPLICATIONS.incrementAndGet();
         var changelog = new NewTopic(name + "-state-changelog", Optional.of(2), Optional.empty())
                 .configs(Map.of("cleanup.policy", "delete"));
-        admin.createTopics(List.of(
-                        new NewTopic(name + "-in", Optional.of(2), Optional.empty()),
-                        new NewTopic(name + "-out", Optional.of(1), Optional.empty()),
-                        changelog))
-                .all()
-                .get(30, TimeUnit.SECONDS);
+        TopicAdmin.create(
+                admin,
+                new NewTopic(name + "-in", Optional.of(2), Optional.empty()),
+                new NewTopic(name + "-out", Optional.of(1), Optional.empty()),
+                changelog);
     }
 
     @Test

@@ -8,6 +8,7 @@ import io.tidegate.topologytests.support.Deployment;
 import io.tidegate.topologytests.support.Http;
 import io.tidegate.topologytests.support.TestBroker;
 import io.tidegate.topologytests.support.TidegateProcess;
+import io.tidegate.topologytests.support.TopicAdmin;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -104,10 +105,9 @@ final class GroupLagTest {
     void signalsBehindAnOpenTransactionAreLagAndTheProducerIsNamedWhileOtherPartitionsContinue() throws Exception {
         // The producer sets the time, so that its transaction is old enough for the doctor.
         deployment("transaction", "signals.require.log.append.time=false", "lateness.max.ms=3600000");
-        admin.createTopics(List.of(new NewTopic(app.signals(), 2, (short) 1)
-                        .configs(Map.of("message.timestamp.type", "CreateTime"))))
-                .all()
-                .get(30, TimeUnit.SECONDS);
+        TopicAdmin.create(
+                admin,
+                new NewTopic(app.signals(), 2, (short) 1).configs(Map.of("message.timestamp.type", "CreateTime")));
         app.init();
         app.set("1", "--label", "One");
         TidegateProcess instance = app.start("a");

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.tidegate.topologytests.support.Deployment;
 import io.tidegate.topologytests.support.TestBroker;
 import io.tidegate.topologytests.support.TidegateProcess;
+import io.tidegate.topologytests.support.TopicAdmin;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -230,10 +231,10 @@ final class KeyedGroupTest {
     @Test
     void anIngressWithMorePartitionsThanShardsIsAWarningAndNothingIsLost() throws Exception {
         deploy("keyed-wide", KEYED);
-        admin.createTopics(List.of(new NewTopic(app.signals(), 2 * SHARDS, (short) 1)
-                        .configs(Map.of("message.timestamp.type", "LogAppendTime"))))
-                .all()
-                .get(30, TimeUnit.SECONDS);
+        TopicAdmin.create(
+                admin,
+                new NewTopic(app.signals(), 2 * SHARDS, (short) 1)
+                        .configs(Map.of("message.timestamp.type", "LogAppendTime")));
         configureTenants();
         TidegateProcess instance = app.start("a");
 
@@ -285,10 +286,9 @@ final class KeyedGroupTest {
     @Test
     void anIngressWithFewerPartitionsThanShardsIsRejectedWithTheCommandThatAddsThem() throws Exception {
         deploy("keyed-narrow", KEYED);
-        admin.createTopics(List.of(new NewTopic(app.signals(), 1, (short) 1)
-                        .configs(Map.of("message.timestamp.type", "LogAppendTime"))))
-                .all()
-                .get(30, TimeUnit.SECONDS);
+        TopicAdmin.create(
+                admin,
+                new NewTopic(app.signals(), 1, (short) 1).configs(Map.of("message.timestamp.type", "LogAppendTime")));
 
         var init = app.tidegate("init");
 

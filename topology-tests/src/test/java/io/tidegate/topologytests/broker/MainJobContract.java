@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.tidegate.topologytests.driver.JsonHeaders;
 import io.tidegate.topologytests.support.Deployment;
 import io.tidegate.topologytests.support.TidegateProcess;
+import io.tidegate.topologytests.support.TopicAdmin;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -172,9 +173,7 @@ abstract class MainJobContract {
     @Test
     void aTopicWhoseTimestampsProducersSetStopsTheStartWithTheCommandThatFixesIt() throws Exception {
         try (Admin admin = Admin.create(Map.of("bootstrap.servers", bootstrapServers()))) {
-            admin.createTopics(List.of(new NewTopic(app.signals(), 2, (short) 1)))
-                    .all()
-                    .get(30, TimeUnit.SECONDS);
+            TopicAdmin.create(admin, new NewTopic(app.signals(), 2, (short) 1));
         }
 
         TidegateProcess rejected = app.launch("a");

@@ -46,12 +46,11 @@ final class OldSignalsTest {
                         new StringSerializer(),
                         new StringSerializer())) {
             String keptMs = Long.toString(2 * AGE_MS);
-            admin.createTopics(List.of(
-                            new NewTopic(app.signals(), 2, (short) 1)
-                                    .configs(Map.of("message.timestamp.type", "CreateTime", "retention.ms", keptMs)),
-                            new NewTopic(PROBE, 1, (short) 1).configs(Map.of("retention.ms", "1000"))))
-                    .all()
-                    .get(30, TimeUnit.SECONDS);
+            TopicAdmin.create(
+                    admin,
+                    new NewTopic(app.signals(), 2, (short) 1)
+                            .configs(Map.of("message.timestamp.type", "CreateTime", "retention.ms", keptMs)),
+                    new NewTopic(PROBE, 1, (short) 1).configs(Map.of("retention.ms", "1000")));
             app.init();
             app.set("2", "--rate", "10/s", "--burst", "10");
             app.start("a");

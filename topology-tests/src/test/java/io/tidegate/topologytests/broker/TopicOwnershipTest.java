@@ -276,10 +276,10 @@ final class TopicOwnershipTest {
     @Test
     void topicsOfAnOlderVersionBelongToTheApplicationThatHasState() throws Exception {
         Settings settings = settings("older");
-        admin.createTopics(List.of(new NewTopic(settings.topics().accepted(), 1, (short) 1)
-                        .configs(Map.of("message.timestamp.type", "CreateTime", "cleanup.policy", "delete"))))
-                .all()
-                .get(30, TimeUnit.SECONDS);
+        TopicAdmin.create(
+                admin,
+                new NewTopic(settings.topics().accepted(), 1, (short) 1)
+                        .configs(Map.of("message.timestamp.type", "CreateTime", "cleanup.policy", "delete")));
         send(settings.topics().accepted());
 
         assertThatThrownBy(() -> ensure(settings))

@@ -264,9 +264,8 @@ final class TopicWatchTest {
 
     private void recreateSignals() throws Exception {
         TopicAdmin.delete(admin, app.signals());
-        admin.createTopics(List.of(new NewTopic(app.signals(), 2, (short) 1)
-                        .configs(Map.of("message.timestamp.type", "LogAppendTime"))))
-                .all()
-                .get(30, TimeUnit.SECONDS);
+        TopicAdmin.create(
+                admin,
+                new NewTopic(app.signals(), 2, (short) 1).configs(Map.of("message.timestamp.type", "LogAppendTime")));
     }
 }

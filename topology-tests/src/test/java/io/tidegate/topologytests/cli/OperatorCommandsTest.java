@@ -8,6 +8,7 @@ import io.tidegate.demo.ChildJvm;
 import io.tidegate.demo.EmbeddedBroker;
 import io.tidegate.topologytests.support.Deployment;
 import io.tidegate.topologytests.support.TidegateProcess;
+import io.tidegate.topologytests.support.TopicAdmin;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -331,7 +332,7 @@ final class OperatorCommandsTest {
     void tailEndsSoonAfterItsReaderIsGone() throws Exception {
         String topic = app.applicationId() + ".quota-exceeded";
         try (Admin admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()))) {
-            admin.createTopics(List.of(new NewTopic(topic, 1, (short) 1))).all().get();
+            TopicAdmin.create(admin, new NewTopic(topic, 1, (short) 1));
         }
         List<String> command = ChildJvm.command("-Xmx128m");
         command.addAll(List.of("io.tidegate.cli.Tidegate", "rejections", "tail", "-f"));

@@ -7,6 +7,7 @@ import io.tidegate.cli.InProcess;
 import io.tidegate.demo.EmbeddedBroker;
 import io.tidegate.topologytests.support.Deployment;
 import io.tidegate.topologytests.support.TidegateProcess;
+import io.tidegate.topologytests.support.TopicAdmin;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -39,7 +40,7 @@ final class UsageExportTest {
             try (Admin admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()))) {
                 NewTopic signals = new NewTopic(app.signals(), 2, (short) 1)
                         .configs(Map.of("message.timestamp.type", "CreateTime", "retention.ms", "-1"));
-                admin.createTopics(List.of(signals)).all().get(30, TimeUnit.SECONDS);
+                TopicAdmin.create(admin, signals);
             }
             app.init();
             app.set("1", "--label", "Acme, \"Inc\"");
