@@ -78,7 +78,7 @@ final class AlignmentCost implements Callable<Integer> {
         try (Bench bench = Bench.start(directory, null, List.of(), overrides, progress)) {
             AlignmentTrial trial = new AlignmentTrial(bench, heap, threads);
             progress.step("[warming the broker up]");
-            var unused = trial.run(only == null ? Shape.UNEVEN : only, true, Math.min(signals, QUICK_SIGNALS), 0);
+            var unused = trial.run(only == null ? Shape.UNEVEN : only, true, signals, 0);
             for (int round = 1; round <= rounds; round++) {
                 for (Shape shape : Shape.values()) {
                     if (only == null || only == shape) {

@@ -28,9 +28,9 @@ import picocli.CommandLine.Spec;
                         + " Exit 3 if not.")
 final class VerifyCommand implements Callable<Integer> {
     /** Not a metric of instances: each sees only its own part of the topics and WALs. */
-    static final String BOOKS_BALANCED = "tidegate_books_balanced";
+    static final String CONSERVATION_HOLDS = "tidegate_conservation_holds";
 
-    static final String BOOKS_CHECKED = "tidegate_books_checked_timestamp_seconds";
+    static final String CONSERVATION_CHECKED = "tidegate_conservation_checked_timestamp_seconds";
     private static final int MS_PER_S = 1000;
 
     @Mixin
@@ -90,13 +90,13 @@ final class VerifyCommand implements Callable<Integer> {
     /** Replaces the file atomically: it may be read at any time. */
     static void writeMetrics(Path file, ConservationCheck.Balance balance, long nowMs) throws IOException {
         Path written = file.resolveSibling(file.getFileName() + ".new");
-        Files.writeString(
-                written, """
+        Files.writeString(written, """
                 # TYPE %1$s gauge
                 %1$s %3$d
                 # TYPE %2$s gauge
                 %2$s %4$d
-                """.formatted(BOOKS_BALANCED, BOOKS_CHECKED, balance.balanced() ? 1 : 0, nowMs / MS_PER_S));
+                """.formatted(
+                        CONSERVATION_HOLDS, CONSERVATION_CHECKED, balance.balanced() ? 1 : 0, nowMs / MS_PER_S));
         Files.move(written, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
     }
 

@@ -53,7 +53,7 @@ class DeploymentFilesTest {
         for (String histogram : List.of(MetricNames.WAL_FSYNC, MetricNames.WAL_CHECKPOINT)) {
             names.addAll(List.of(histogram + "_bucket", histogram + "_count", histogram + "_sum"));
         }
-        names.addAll(List.of(VerifyCommand.BOOKS_BALANCED, VerifyCommand.BOOKS_CHECKED));
+        names.addAll(List.of(VerifyCommand.CONSERVATION_HOLDS, VerifyCommand.CONSERVATION_CHECKED));
         return names;
     }
 
@@ -116,16 +116,16 @@ class DeploymentFilesTest {
         VerifyCommand.writeMetrics(file, new ConservationCheck.Balance(Map.of(), List.of(), 0), 1_700_000_000_999L);
 
         assertThat(file).hasContent("""
-                # TYPE tidegate_books_balanced gauge
-                tidegate_books_balanced 1
-                # TYPE tidegate_books_checked_timestamp_seconds gauge
-                tidegate_books_checked_timestamp_seconds 1700000000
+                # TYPE tidegate_conservation_holds gauge
+                tidegate_conservation_holds 1
+                # TYPE tidegate_conservation_checked_timestamp_seconds gauge
+                tidegate_conservation_checked_timestamp_seconds 1700000000
                 """);
 
         VerifyCommand.writeMetrics(
                 file, new ConservationCheck.Balance(Map.of(), List.of("wrong"), 1), 1_700_000_001_000L);
 
-        assertThat(file).content().contains("tidegate_books_balanced 0\n", "_seconds 1700000001\n");
+        assertThat(file).content().contains("tidegate_conservation_holds 0\n", "_seconds 1700000001\n");
         assertThat(dir).isDirectoryContaining(path -> path.equals(file));
     }
 }
