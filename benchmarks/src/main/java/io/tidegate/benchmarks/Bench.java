@@ -12,6 +12,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -206,7 +207,13 @@ final class Bench implements AutoCloseable {
 
     /** Starts Tidegate with these settings. */
     Child startTidegate(String id, String heap, Map<String, String> settings) throws IOException {
-        List<String> command = jvm(id, heap);
+        return startTidegate(List.of(), id, heap, settings);
+    }
+
+    /** @param wrapper a command that replaces itself with the command after it, such as {@code nice} */
+    Child startTidegate(List<String> wrapper, String id, String heap, Map<String, String> settings) throws IOException {
+        List<String> command = new ArrayList<>(wrapper);
+        command.addAll(jvm(id, heap));
         command.addAll(List.of("io.tidegate.cli.Tidegate", "run"));
         settings.forEach((key, value) -> command.addAll(List.of("--set", key + "=" + value)));
         return new Child(command, directory(id).resolve("log"));

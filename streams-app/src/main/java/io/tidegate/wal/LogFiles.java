@@ -4,6 +4,9 @@ import io.tidegate.tenant.TenantId;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -204,10 +207,15 @@ final class LogFiles {
         for (SegmentWriter writer : writers) {
             use(writer);
             FileChannel file = writer.openFile();
+            Path path = writer.path();
             syncs.add(() -> {
                 long began = System.nanoTime();
                 file.force(false);
                 dir.listener().fsynced(System.nanoTime() - began);
+                if (!Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
+                    // Writes to a deleted file succeed until it is closed.
+                    throw new FileSystemException(null, null, path + " was deleted while Tidegate wrote to it");
+                }
             });
         }
         Syncs.all(syncs);

@@ -16,6 +16,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.apache.kafka.common.compress.Compression;
 import org.junit.jupiter.api.BeforeEach;
@@ -236,6 +237,29 @@ class ShardTest {
             topic.apply(shard, 5, 10);
         }
         assertThat(stored(dir, FIRST)).isEqualTo(topic.of(FIRST));
+    }
+
+    @Test
+    void aSegmentThatWasDeletedWhileItWasOpenStopsTheShardAndNoCheckpointDescribesIt() throws IOException {
+        Path segment = dir.walOf(SECOND).resolve(new SegmentName(0, SHARD).fileName());
+        AcceptedTopic topic = AcceptedTopic.of(SECOND, 9);
+        try (Shard shard = shard()) {
+            topic.apply(shard, 0, 2);
+            shard.checkpoint(1);
+            Files.delete(segment);
+            topic.apply(shard, 2, 3);
+
+            assertThatThrownBy(() -> shard.checkpoint(2))
+                    .isInstanceOf(WalException.class)
+                    .hasMessageContaining(segment + " was deleted while Tidegate wrote to it");
+        }
+
+        assertThat(dir.appliedOffsets()).containsExactly(Map.entry(SHARD, 1L));
+        Shard again = shard();
+        assertThatThrownBy(() -> topic.apply(again, 2, 3))
+                .isInstanceOf(WalException.class)
+                .hasMessageContaining("the checkpoint has the sequence numbers 0 to 1 here, but there is no segment")
+                .hasMessageContaining("wal verify --repair");
     }
 
     @Test
