@@ -325,8 +325,7 @@ final class AcceptedHistory {
             if (run.min() < cost) {
                 long availableMs = run.availableMs(limits, startMs(i), startLevel(limits, i), cost, untilMs);
                 if (availableMs != NEVER) {
-                    long nextMs = i + 1 < runs.size() ? runs.get(i + 1).firstMs() : Long.MAX_VALUE;
-                    return Math.min(nextMs, availableMs);
+                    return Math.min(raisedMs(i), availableMs);
                 }
             }
             if (startMs(i) != NEVER && startLevel(limits, i) < cost) {
@@ -334,6 +333,14 @@ final class AcceptedHistory {
             }
         }
         return baseMs;
+    }
+
+    /** Returns the time of the next level that is known besides those of a run: a correction may have raised it. */
+    private long raisedMs(int run) {
+        if (run + 1 < runs.size()) {
+            return runs.get(run + 1).firstMs();
+        }
+        return correctedAtEnd ? endMs : Long.MAX_VALUE;
     }
 
     /** Whether the bucket was full, or new, at a time that is older than the newest acceptance. */

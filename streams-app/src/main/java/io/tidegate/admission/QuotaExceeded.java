@@ -73,7 +73,9 @@ public record QuotaExceeded(
     private String periodMessage() {
         boolean ofBytes = period != null && period.ofBytes();
         String name = (period == null ? "period" : period.per().id()) + " (UTC) of the signal";
-        if (!ofBytes && observed.orElse(-1) == 0 && limit.orElse(0) > 0) {
+        // A value that is too large for an empty period has no time after which it fits.
+        boolean fitsWhenEmpty = !ofBytes || retryAfterMs.isPresent();
+        if (fitsWhenEmpty && observed.orElse(-1) == 0 && limit.orElse(0) > 0) {
             return "the " + name + " is too long ago: its signals are no longer counted";
         }
         return observed.orElse(0) + " of " + limit.orElse(0)

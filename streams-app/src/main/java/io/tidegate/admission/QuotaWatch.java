@@ -112,15 +112,11 @@ public final class QuotaWatch {
     public List<Crossing> look(TenantConfig config, TenantUsage usage) {
         Limits limits = usage.limits(config);
         List<Crossing> found = List.of();
-        if (finished != NONE) {
-            found = look(Quota.RATE, finished, limits.hasRate ? limits.rate * WINDOW_S : NONE, found);
-            finished = NONE;
-        }
-        if (finishedBytes != NONE) {
-            long rate = limits.hasByteRate ? tenSeconds(limits.byteRate) : NONE;
-            found = look(Quota.BYTE_RATE, finishedBytes, rate, found);
-            finishedBytes = NONE;
-        }
+        found = lookAtRate(Quota.RATE, finished, limits.hasRate ? limits.rate * WINDOW_S : NONE, found);
+        finished = NONE;
+        long bytes = limits.hasByteRate ? tenSeconds(limits.byteRate) : NONE;
+        found = lookAtRate(Quota.BYTE_RATE, finishedBytes, bytes, found);
+        finishedBytes = NONE;
         if (usage.signals != null) {
             found = usage.signals.look(found);
         }
@@ -134,6 +130,11 @@ public final class QuotaWatch {
         }
         found = look(Quota.ENTITIES, usage.entityCount(), limited(limits.entitiesMax), found);
         return look(Quota.STORAGE, usage.sealedBytes(), limited(limits.storageBytesMax), found);
+    }
+
+    /** Checks a rate when a window has ended, or when there is no limit any more: then no window is counted. */
+    private List<Crossing> lookAtRate(Quota quota, long highest, long limit, List<Crossing> found) {
+        return highest == NONE && limit != NONE ? found : look(quota, Math.max(0, highest), limit, found);
     }
 
     /** Whether a level of a period's quota was reached, whose limit may not be in force any more. */

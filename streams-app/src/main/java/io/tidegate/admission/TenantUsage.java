@@ -155,10 +155,20 @@ public final class TenantUsage {
     }
 
     /**
-     * Expires entities that an accepted signal of this time would not find. Also used on a copy, to show the counts at
-     * a time.
+     * Makes the counts of this copy those that would count for a signal of this time: without the entities that are idle under
+     * the config in force, which may be newer than the last decision.
+     *
+     * @param config null if the tenant is unknown now
      */
-    public void expireIdle(long nowMs) {
+    public void showAsOf(@Nullable TenantConfig config, long nowMs) {
+        if (entities.ages() != null && config != null) {
+            adoptIdleTtl(limits(config).idleTtlMs, nowMs, HistoryBounds.LATENESS_MS_DEFAULT);
+        }
+        expireIdle(nowMs);
+    }
+
+    /** Expires entities that an accepted signal of this time would not find. */
+    void expireIdle(long nowMs) {
         EntityAges ages = entities.ages();
         if (ages != null) {
             ages.advance(nowMs, entitiesByKind);

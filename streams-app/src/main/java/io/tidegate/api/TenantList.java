@@ -264,7 +264,6 @@ final class TenantList {
         boolean read(int shard) {
             Set<TenantId> seen = new HashSet<>();
             boolean whole = api.shards.usages(shard, (id, usage) -> {
-                usage.expireIdle(nowMs);
                 seen.add(id);
                 offer(id, usage);
             });
@@ -280,6 +279,9 @@ final class TenantList {
             InForce own = api.configs.own(id);
             InForce inForce = api.configs.inForce(id);
             TenantConfig config = inForce == null ? null : inForce.config();
+            if (usage != null) {
+                usage.showAsOf(config, nowMs);
+            }
             if (!matches(id, own, usage, config)) {
                 return;
             }

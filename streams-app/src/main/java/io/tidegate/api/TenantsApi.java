@@ -121,9 +121,9 @@ final class TenantsApi {
         Reply reply = Reply.json(json);
         if (own != null && own.offset() >= 0) {
             String etag = etag(own.offset());
-            boolean planMayHaveChanged = planName != null;
-            if (!planMayHaveChanged
-                    && !EntityTags.isNoneMatch(EntityTags.of(call.headers(), HttpHeader.IF_NONE_MATCH), etag)) {
+            // The offset does not change with a plan, or when a block ends.
+            boolean isTagged = planName == null && own.config().blockedUntil() == null;
+            if (isTagged && !EntityTags.isNoneMatch(EntityTags.of(call.headers(), HttpHeader.IF_NONE_MATCH), etag)) {
                 return Reply.empty(304).header("ETag", etag);
             }
             reply.header("ETag", etag);
@@ -385,10 +385,11 @@ final class TenantsApi {
         json.put("shard", api.view.shardOf(tenant));
         json.put("instance", api.settings.instance());
         long nowMs = System.currentTimeMillis();
+        TenantConfig config = inForce == null ? null : inForce.config();
         if (read.usage() != null) {
-            read.usage().expireIdle(nowMs);
+            read.usage().showAsOf(config, nowMs);
         }
-        json.setAll(TenantJson.usage(read.usage(), inForce == null ? null : inForce.config(), nowMs));
+        json.setAll(TenantJson.usage(read.usage(), config, nowMs));
         json.withObject("/entities").put("instance_limit", api.settings.entitiesMax());
         return json;
     }

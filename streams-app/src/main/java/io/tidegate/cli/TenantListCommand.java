@@ -76,7 +76,7 @@ final class TenantListCommand extends OnTenants {
         Set<TenantId> all = new TreeSet<>(configs.keySet());
         all.addAll(usages.keySet());
         long nowMs = System.currentTimeMillis();
-        usages.values().forEach(usage -> usage.expireIdle(nowMs));
+        usages.forEach((id, usage) -> usage.showAsOf(directory.inForce(snapshot, id), nowMs));
         Stream<Row> rows = all.stream()
                 .map(id -> new Row(
                         id,

@@ -6,6 +6,8 @@ import io.tidegate.signal.Signal;
 import io.tidegate.signal.SignalFormat;
 import io.tidegate.tenant.TenantId;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.internals.RecordHeader;
@@ -94,6 +96,9 @@ public final class Envelope {
             TenantId tenant = TenantId.of(fixed());
             long timestampMs = lastMs + signed();
             lastMs = timestampMs;
+            if (timestampMs < 0) {
+                throw broken("has a negative time", null);
+            }
             if ((flags & NEW_TOPIC) != 0) {
                 topic = text();
             }
@@ -130,6 +135,9 @@ public final class Envelope {
         String[] ids = new String[count];
         for (int i = 0; i < count; i++) {
             ids[i] = text();
+        }
+        if (new HashSet<>(Arrays.asList(ids)).size() < count) {
+            throw broken("has an id twice", null); // it would count twice
         }
         return List.of(ids);
     }

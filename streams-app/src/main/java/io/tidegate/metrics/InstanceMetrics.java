@@ -343,8 +343,8 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
     }
 
     @Override
-    public void closed(Stage stage, int partition) {
-        stages.closed(stage, partition);
+    public void closed(Stage stage, int partition, LongConsumer task) {
+        stages.closed(stage, partition, task);
         if (stage == Stage.ADMIT) {
             use.removed(partition);
         }

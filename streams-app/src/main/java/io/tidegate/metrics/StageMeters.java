@@ -18,7 +18,17 @@ import java.util.function.LongConsumer;
  * <p>{@link #opened} and {@link #closed} are thread-safe, the rest is not.
  */
 final class StageMeters {
-    private final Map<Stage, Map<Integer, AtomicLong>> lastMs = new EnumMap<>(Stage.class);
+    /** The time of the last record that a task read. */
+    private static final class Last implements LongConsumer {
+        private final AtomicLong ms = new AtomicLong(-1);
+
+        @Override
+        public void accept(long timestampMs) {
+            ms.lazySet(timestampMs);
+        }
+    }
+
+    private final Map<Stage, Map<Integer, Last>> lastMs = new EnumMap<>(Stage.class);
     private final Map<Stage, double[]> records = new EnumMap<>(Stage.class);
     private final Map<Stage, double[]> seconds = new EnumMap<>(Stage.class);
     private final Map<Stage, double[]> ofGroup = new EnumMap<>(Stage.class);
@@ -61,13 +71,14 @@ final class StageMeters {
     }
 
     LongConsumer opened(Stage stage, int partition) {
-        AtomicLong last = new AtomicLong(-1);
+        Last last = new Last();
         lastMs.get(stage).put(partition, last);
-        return last::lazySet;
+        return last;
     }
 
-    void closed(Stage stage, int partition) {
-        lastMs.get(stage).remove(partition);
+    /** @param task as {@link #opened} returned it: a lost task may be closed after its successor was opened */
+    void closed(Stage stage, int partition, LongConsumer task) {
+        lastMs.get(stage).remove(partition, task);
     }
 
     /** @param group the group's progress according to the brokers */
@@ -76,10 +87,10 @@ final class StageMeters {
             String name = label(stage);
             double sum = 0;
             double oldest = 0;
-            for (Map.Entry<Integer, AtomicLong> task : lastMs.get(stage).entrySet()) {
+            for (Map.Entry<Integer, Last> task : lastMs.get(stage).entrySet()) {
                 long lag = group.lag(name, task.getKey());
                 sum += lag;
-                long last = task.getValue().get();
+                long last = task.getValue().ms.get();
                 if (lag > 0 && last >= 0) {
                     oldest = Math.max(oldest, (nowMs - last) / 1000.0);
                 }

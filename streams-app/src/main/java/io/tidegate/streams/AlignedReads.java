@@ -116,6 +116,9 @@ final class AlignedReads {
             }
             if (count > 0) {
                 deliver(partition, records.subList(0, count), delivered, next);
+            } else {
+                // Only markers and aborted records may precede it: the caller's position advances past them.
+                next.put(partition, positionOf(records.get(0)));
             }
         }
         return new ConsumerRecords<>(delivered, next);
@@ -184,10 +187,12 @@ final class AlignedReads {
                 partition, new OffsetAndMetadata(records.get(records.size() - 1).offset() + 1));
         Withheld rest = withheld.get(partition);
         if (rest != null) {
-            next.put(
-                    partition,
-                    new OffsetAndMetadata(rest.first().offset(), rest.first().leaderEpoch(), ""));
+            next.put(partition, positionOf(rest.first()));
         }
+    }
+
+    private static OffsetAndMetadata positionOf(ConsumerRecord<?, ?> record) {
+        return new OffsetAndMetadata(record.offset(), record.leaderEpoch(), "");
     }
 
     private int countDeliverable(

@@ -52,6 +52,7 @@ public final class Instance implements AutoCloseable {
     private final GroupWatch group;
     private final DataDir dir;
     private final long diskMinFreeBytes;
+    private final int threads;
     private final IdleWatch idleWatch = new IdleWatch(IDLE_MAX);
     private final ScheduledExecutorService watch = Executors.newSingleThreadScheduledExecutor(task -> {
         Thread thread = new Thread(task, "tidegate-watch");
@@ -110,7 +111,9 @@ public final class Instance implements AutoCloseable {
         }
         own.put(Readiness.KEY, readiness);
         own.put(PositioningConsumer.LOST, lost);
-        streams = new KafkaStreams(topology, new StreamsConfig(own), clients);
+        StreamsConfig streamsConfig = new StreamsConfig(own);
+        threads = streamsConfig.getInt(StreamsConfig.NUM_STREAM_THREADS_CONFIG);
+        streams = new KafkaStreams(topology, streamsConfig, clients);
         streams.setUncaughtExceptionHandler(this::failed);
         streams.setStateListener((now, before) -> stateChanged(now));
         InstanceView.Restores restores = new InstanceView.Restores();
@@ -358,11 +361,26 @@ public final class Instance implements AutoCloseable {
     }
 
     private void replaceThreads() {
-        int threads = streams.metadataForLocalThreads().size();
-        for (int i = 0; i < threads; i++) {
-            streams.removeStreamThread(REPLACED_WITHIN);
-            streams.addStreamThread();
-        }
+        ThreadReplacement.replaceAll(
+                new ThreadReplacement.Threads() {
+                    @Override
+                    public int live() {
+                        return (int) streams.metadataForLocalThreads().stream()
+                                .filter(thread -> !"PENDING_SHUTDOWN".equals(thread.threadState()))
+                                .count();
+                    }
+
+                    @Override
+                    public void remove() {
+                        streams.removeStreamThread(REPLACED_WITHIN);
+                    }
+
+                    @Override
+                    public void add() {
+                        streams.addStreamThread();
+                    }
+                },
+                threads);
     }
 
     /**

@@ -39,7 +39,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>So no partition is read more than a window ahead of an unread signal in a derived partition.
  *
- * <p>Partitions that do not progress are waited for {@code waitMaxMs} at most, and partitions whose end no broker knows
+ * <p>Partitions that do not progress, although they may be read, are waited for {@code waitMaxMs} at most, and partitions whose end no broker knows
  * for {@value #UNAVAILABLE_MAX_MS} ms at most. Then they are ignored until they are within the window again: the others
  * have passed them, and stopping the others would not help.
  *
@@ -62,6 +62,9 @@ final class ReadLimit {
      * How long unread records may all be as old as the last committed one: these are usually markers of transactions.
      */
     static final long NOTHING_NEWER_MAX_MS = 5_000;
+
+    /** How long a partition that waited itself has at least until it counts as stuck, once it may be read. */
+    static final long MOVES_WITHIN_MS = 15_000;
 
     /** A partition is not behind if its readers have reached its end as of this long ago. */
     private static final long HEAD_MS = 1_000;
@@ -253,7 +256,14 @@ final class ReadLimit {
         lastTickMs = nowMs;
         unknownForMs = partitions.isEmpty() ? unknownForMs + passedMs : 0;
         for (Partition partition : partitions.values()) {
-            partition.waitedMs = partition.endReached() == null ? partition.waitedMs + passedMs : 0;
+            if (partition.endReached() != null) {
+                partition.waitedMs = 0;
+            } else if (partition.waitsItself()) {
+                long most = Math.max(0, waitMaxMs - MOVES_WITHIN_MS);
+                partition.waitedMs = Math.max(partition.waitedMs, Math.min(most, partition.waitedMs + passedMs));
+            } else {
+                partition.waitedMs += passedMs;
+            }
             partition.unavailableForMs += partition.unavailable ? passedMs : 0;
         }
     }
@@ -437,6 +447,21 @@ final class ReadLimit {
 
         boolean nextIsWithheld() {
             return withheldMs != NONE && read <= committed;
+        }
+
+        /**
+         * Whether this limit, and not its reader, may keep the partition from progress. Otherwise, all partitions would count
+         * as stuck together with the one that they wait for, and be read without any limit. Records that another instance
+         * withholds are not known, but they are close to the limit.
+         */
+        boolean waitsItself() {
+            if (nextIsWithheld()) {
+                return true;
+            }
+            return read == NONE
+                    && slowest != null
+                    && slowest != this
+                    && committedMs >= slowest.limitMs() - othersWindowMs / 4;
         }
 
         /** Whether the first unread record is known. The observation that there is none expires after a moment. */

@@ -1,6 +1,9 @@
 package io.tidegate.streams;
 
 import java.time.Duration;
+import org.apache.kafka.common.errors.TimeoutException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Keeps the replacement of failed threads apart from the removal of idle ones.
@@ -13,6 +16,19 @@ import java.time.Duration;
  * <p>Thread-safe; the time is passed in, from a monotonic clock.
  */
 final class ThreadReplacement {
+    private static final Logger LOG = LoggerFactory.getLogger(ThreadReplacement.class);
+
+    /** The stream threads of an instance. */
+    interface Threads {
+        /** Returns the number of threads that have not ended and were not removed. */
+        int live();
+
+        /** @throws TimeoutException if the removed thread has not ended yet; it ends later */
+        void remove();
+
+        void add();
+    }
+
     /** Longer than a failed thread takes from the end of its handler to its replacement. */
     static final Duration QUIET = ThreadFailures.LATELY;
 
@@ -44,5 +60,29 @@ final class ThreadReplacement {
         failing--;
         hasFailed = true;
         failedNanos = nowNanos;
+    }
+
+    /**
+     * Replaces all live threads, and adds the missing ones. A thread that does not end in time has a successor meanwhile; it
+     * may be removed again instead of another one, which then stays.
+     */
+    static void replaceAll(Threads threads, int wanted) {
+        int live = threads.live();
+        for (int i = 0; i < live; i++) {
+            try {
+                threads.remove();
+            } catch (TimeoutException e) {
+                LOG.warn("a thread takes long to end, its successor starts meanwhile", e);
+            } finally {
+                addMissing(threads, wanted);
+            }
+        }
+        addMissing(threads, wanted);
+    }
+
+    private static void addMissing(Threads threads, int wanted) {
+        for (int missing = wanted - threads.live(); missing > 0; missing--) {
+            threads.add();
+        }
     }
 }

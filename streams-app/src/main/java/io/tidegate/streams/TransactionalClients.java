@@ -67,7 +67,7 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
         return thread;
     });
     private Set<OpenTransactions.OpenTransaction> seen = Set.of();
-    private Set<OpenTransactions.OpenTransaction> reported = Set.of();
+    private Set<OpenTransactions.OpenTransaction> reported = new HashSet<>();
     private final IngressTransactions ingress = new IngressTransactions();
     private volatile @Nullable Admin admin;
     private @Nullable PartitionWatch partitionWatch;
@@ -161,8 +161,9 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
             suspects.retainAll(seen);
             suspects.removeAll(reported);
             seen = now;
+            reported.retainAll(now);
             if (!suspects.isEmpty()) {
-                reported = transactions.endForgotten(suspects);
+                reported.addAll(transactions.endForgotten(suspects));
             }
             ingress.look(transactions, System.currentTimeMillis());
         } catch (RuntimeException e) {

@@ -211,7 +211,7 @@ final class ReplayJudge {
         if (!rejectedFor.equals(Reason.ENTITY_LIMIT.id())) {
             return null;
         }
-        usage.expireIdle(nowMs);
+        usage.showAsOf(unrated, nowMs);
         if (usage.entityCount() + more.entities >= unrated.entityLimit()
                 || QuotaUse.namesFullKind(usage, unrated, signal)) {
             return Reason.ENTITY_LIMIT;

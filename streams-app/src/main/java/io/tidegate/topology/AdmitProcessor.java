@@ -8,6 +8,7 @@ import io.tidegate.admission.QuotaWatch.Crossing;
 import io.tidegate.admission.TenantUsage;
 import io.tidegate.contract.AcceptedRecord;
 import io.tidegate.contract.Envelope;
+import io.tidegate.contract.RecordSizes;
 import io.tidegate.contract.RoutedSignal;
 import io.tidegate.contract.Router.Route.ToDeadLetter;
 import io.tidegate.contract.SegmentLimits;
@@ -136,7 +137,7 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
         }
         wal.discard();
         sharing.decrementAndGet();
-        listener.closed(Stage.ADMIT, partition());
+        listener.closed(Stage.ADMIT, partition(), progress);
     }
 
     private int partition() {
@@ -208,7 +209,23 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
             deadLetter(record, null, new Defective(Defect.MALFORMED, e.getMessage()), here);
             return;
         }
-        signals.forEach(this::decide);
+        // Stage 1 wrote no signal that is too large, unless the topics accepted larger ones at that time.
+        boolean mayBeTooLarge = record.value().length > settings.sizes().recordBytesMax() / 2;
+        for (RoutedSignal signal : signals) {
+            if (!mayBeTooLarge || !isTooLarge(signal)) {
+                decide(signal);
+            }
+        }
+    }
+
+    /** Whether a signal is too large for its outcome; it is then a dead letter. */
+    private boolean isTooLarge(RoutedSignal signal) {
+        Headers headers = new RecordHeaders(signal.headers());
+        ToDeadLetter tooLarge = settings.sizes().tooLarge(RecordSizes.of(signal.key(), signal.value(), headers));
+        if (tooLarge != null) {
+            deadLetter(signal, new Defective(tooLarge.defect(), tooLarge.message()));
+        }
+        return tooLarge != null;
     }
 
     private List<RoutedSignal> read(Record<byte[], byte[]> record, RecordMetadata metadata) {
@@ -251,9 +268,7 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
         } else {
             ParseResult result = parsed != null ? parsed : signal.parsed(reader);
             if (result instanceof Defective bad) {
-                Record<byte[], byte[]> record = new Record<>(
-                        signal.key(), signal.value(), signal.timestampMs(), new RecordHeaders(signal.headers()));
-                deadLetter(record, tenant, bad, signal.source());
+                deadLetter(signal, bad);
                 return;
             }
             decision =
@@ -333,6 +348,12 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
                                 signal.timestampMs(),
                                 answer),
                         TidegateTopology.QUOTA_EXCEEDED_SINK);
+    }
+
+    private void deadLetter(RoutedSignal signal, Defective bad) {
+        Record<byte[], byte[]> record =
+                new Record<>(signal.key(), signal.value(), signal.timestampMs(), new RecordHeaders(signal.headers()));
+        deadLetter(record, signal.tenant(), bad, signal.source());
     }
 
     private void deadLetter(

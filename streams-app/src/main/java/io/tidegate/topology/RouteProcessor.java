@@ -92,7 +92,7 @@ final class RouteProcessor extends ContextualProcessor<byte[], byte[], TenantKey
     @Override
     public void close() {
         beforeCommit.forget();
-        listener.closed(Stage.ROUTE, context().taskId().partition());
+        listener.closed(Stage.ROUTE, context().taskId().partition(), progress);
         if (alignment != null) {
             alignment.closed(context().taskId().partition(), requestCommit);
         }

@@ -43,8 +43,12 @@ public interface TopologyListener extends InstanceListener {
         return timestampMs -> {};
     }
 
-    /** A task closed here. */
-    default void closed(Stage stage, int partition) {}
+    /**
+     * A task closed here.
+     *
+     * @param task as {@link #opened} returned it: the successor of a lost task may have opened before
+     */
+    default void closed(Stage stage, int partition, LongConsumer task) {}
 
     default void accepted() {}
 

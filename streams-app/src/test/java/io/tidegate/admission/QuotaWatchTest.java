@@ -145,6 +145,28 @@ class QuotaWatchTest {
     }
 
     @Test
+    void aRateThatIsRemovedIsLeftWithTheNextSignal() {
+        TenantConfig unlimited =
+                new TenantConfig(TenantId.of(1), null, null, null, null, List.of(), "", Mode.ENFORCE, null);
+        Admission admission = new Admission(null);
+        TenantUsage usage = TenantUsage.fresh(1, 2);
+        steady(T, 11, 15).forEach(timeMs -> {
+            admission.admit(RATE, usage, SIGNAL, 100, timeMs);
+            usage.watch().look(RATE, usage);
+        });
+        assertThat(usage.watch().level(Quota.RATE)).isEqualTo(100);
+
+        admission.admit(unlimited, usage, SIGNAL, 100, T + 11_000);
+
+        assertThat(usage.watch().look(unlimited, usage)).singleElement().satisfies(crossing -> {
+            assertThat(crossing.levelBefore()).isEqualTo(100);
+            assertThat(crossing.level()).isZero();
+            assertThat(crossing.limit()).as("none").isEqualTo(-1);
+        });
+        assertThat(usage.watch().look(unlimited, usage)).isEmpty();
+    }
+
+    @Test
     void aRateIsReachedAfterTenSecondsAndLeftAfterTheNextTen() {
         assertThat(rateLevels(LongStream.concat(steady(T, 10, 15), steady(T + 10_000, 11, 1))
                         .toArray()))

@@ -347,6 +347,22 @@ class TokenBucketTest {
         return read;
     }
 
+    /** The level that was carried over at the change counts from the newest acceptance on. */
+    @Test
+    void aLateSignalWaitsNoLongerThanUntilTheLevelThatALowerRateCarriedOver() {
+        Limited bucket = new Limited();
+        long endMs = T;
+        for (int i = 0; i < 90 * 60; i++) {
+            endMs = T + i * 1_000L / 90;
+            bucket.take(100, 200, endMs);
+        }
+
+        long lateMs = endMs - 5;
+        assertThat(bucket.hasToken(10, 20, lateMs)).isFalse();
+        assertThat(bucket.retryAfterMs(10, 20, lateMs)).isEqualTo(5);
+        assertThat(bucket.hasToken(10, 20, endMs)).isTrue();
+    }
+
     @Test
     void anAcceptanceInTheFarFutureDoesNotMakeThePresentWaitForIt() {
         Limited bucket = new Limited();

@@ -131,14 +131,26 @@ class EnvelopeTest {
         assertThatThrownBy(() -> Envelope.read(more)).hasMessageContaining("has too many ids");
     }
 
+    @Test
+    void anEnvelopeWithATimeOrIdsThatStageOneDoesNotWriteIsRejected() {
+        assertThatThrownBy(() -> Envelope.read(envelope(List.of(withItems(List.of("i"), -1)))))
+                .hasMessageContaining("has a negative time");
+        assertThatThrownBy(() -> Envelope.read(envelope(List.of(withItems(List.of("i", "j", "i"), 0)))))
+                .hasMessageContaining("has an id twice");
+    }
+
     private static RoutedSignal withItems(int items) {
         List<String> ids = new ArrayList<>();
         for (int i = 0; i < items; i++) {
             ids.add(Integer.toString(i));
         }
+        return withItems(ids, 0);
+    }
+
+    private static RoutedSignal withItems(List<String> ids, long timestampMs) {
         return new RoutedSignal(
                 TenantId.of(1),
-                0,
+                timestampMs,
                 new SourcePosition("s", 0, 0),
                 null,
                 new Header[0],
@@ -253,7 +265,7 @@ class EnvelopeTest {
     private static List<String> ids(SplittableRandom random) {
         List<String> ids = new ArrayList<>();
         for (int count = random.nextInt(4); count > 0; count--) {
-            ids.add("€".repeat(random.nextInt(1, 20)));
+            ids.add(count + "€".repeat(random.nextInt(20)));
         }
         return ids;
     }

@@ -41,6 +41,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.LongConsumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.apache.kafka.common.TopicPartition;
@@ -325,11 +326,20 @@ final class InstanceMetricsTest {
     @Test
     void forgetsTheTenantsOfATaskThatMovedToAnotherInstance() {
         use(CONFIG, TenantUsage.fresh(1, 2));
-        metrics.opened(Stage.ADMIT, 0);
+        LongConsumer task = metrics.opened(Stage.ADMIT, 0);
         scrape();
-        metrics.closed(Stage.ADMIT, 0);
+        metrics.closed(Stage.ADMIT, 0, task);
 
         assertThat(scrape()).doesNotContain("tenant=\"42\"");
+    }
+
+    @Test
+    void aLostTaskThatClosesLateIsNotItsSuccessor() {
+        LongConsumer lost = metrics.opened(Stage.ADMIT, 0);
+        metrics.opened(Stage.ADMIT, 0);
+        metrics.closed(Stage.ADMIT, 0, lost);
+
+        assertThat(scrape()).contains("tidegate_tasks{stage=\"admit\"} 1.0");
     }
 
     @Test

@@ -123,6 +123,20 @@ class AlignedReadsTest {
         return records.records(partition).stream().map(ConsumerRecord::offset).toList();
     }
 
+    /** Otherwise, the caller takes the offset of the marker for one whose record it has missed. */
+    @Test
+    void theCallersPositionAdvancesPastAMarkerBeforeWithheldRecords() {
+        arrive(FAST, 0, 7);
+        assertThat(poll(FAST)).hasSize(7);
+        arrive(FAST, 8, START_MS + WINDOW_MS + 1);
+
+        ConsumerRecords<byte[], byte[]> polled = reads.poll(TIMEOUT);
+
+        assertThat(polled.isEmpty()).isTrue();
+        assertThat(reads.position(FAST)).isEqualTo(8);
+        assertThat(polled.nextOffsets().get(FAST).offset()).isEqualTo(8);
+    }
+
     @Test
     void waitsUntilTheLimitChanges() throws Exception {
         arrive(FAST, 0, 20);

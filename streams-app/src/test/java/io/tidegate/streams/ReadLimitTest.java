@@ -188,7 +188,6 @@ class ReadLimitTest {
         atEnd(C);
         limitMs();
         pass(WAIT_MAX_MS - 1_000);
-        limit.committed(B, 11, OUTAGE_MS + 40_000, nowMs);
         assertThat(limitMs()).isEqualTo(OUTAGE_MS + WINDOW_MS);
         pass(1_000);
         assertThat(limitMs()).isEqualTo(OUTAGE_MS + 40_000 + WINDOW_MS);
@@ -200,6 +199,43 @@ class ReadLimitTest {
         limit.committed(A, 12, OUTAGE_MS + 380_000, nowMs);
         assertThat(limitMs()).as("it is within reach").isEqualTo(OUTAGE_MS + 380_000 + WINDOW_MS);
         assertThat(status(A).ignored()).isNull();
+    }
+
+    @Test
+    void partitionsThatWaitForOneThatHangsStayAligned() {
+        behind(A, 10, OUTAGE_MS);
+        behind(B, 10, OUTAGE_MS + 10_000);
+        behind(C, 10, OUTAGE_MS + 49_000);
+        limit.read(B, 10);
+        limit.withheld(B, OUTAGE_MS + WINDOW_MS + 1);
+        limitMs();
+        pass(WAIT_MAX_MS - 1_000);
+        limit.committed(A, 11, OUTAGE_MS, nowMs);
+        limitMs();
+
+        pass(WAIT_MAX_MS);
+
+        assertThat(limitMs()).isEqualTo(OUTAGE_MS + 49_000 + WINDOW_MS);
+        assertThat(status(A).ignored()).isEqualTo(ReadLimit.Ignored.STUCK);
+        assertThat(status(B).ignored()).as("its next record is withheld here").isNull();
+        assertThat(status(C).ignored())
+                .as("another instance withholds its next record")
+                .isNull();
+    }
+
+    @Test
+    void partitionsThatHangTooAreWaitedForOnlyALittleLonger() {
+        behind(A, 10, OUTAGE_MS);
+        behind(B, 10, OUTAGE_MS + 49_000);
+        atEnd(C);
+        limitMs();
+        pass(WAIT_MAX_MS);
+        assertThat(limitMs()).isEqualTo(OUTAGE_MS + 49_000 + WINDOW_MS);
+
+        pass(ReadLimit.MOVES_WITHIN_MS);
+
+        limitMs();
+        assertThat(status(B).ignored()).isEqualTo(ReadLimit.Ignored.STUCK);
     }
 
     @Test

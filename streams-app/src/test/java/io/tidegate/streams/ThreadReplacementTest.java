@@ -2,6 +2,7 @@ package io.tidegate.streams;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import org.apache.kafka.common.errors.TimeoutException;
 import org.junit.jupiter.api.Test;
 
 class ThreadReplacementTest {
@@ -36,5 +37,50 @@ class ThreadReplacementTest {
         replacement.removalEnds();
 
         assertThat(replacement.failureBegins()).isTrue();
+    }
+
+    /** Threads of which one never ends; Kafka Streams then removes it again and again. */
+    private static final class SlowThreads implements ThreadReplacement.Threads {
+        private int live;
+        private boolean ending;
+
+        SlowThreads(int live) {
+            this.live = live;
+        }
+
+        @Override
+        public int live() {
+            return live;
+        }
+
+        @Override
+        public void remove() {
+            live -= ending ? 0 : 1;
+            ending = true;
+            throw new TimeoutException("it did not end in time");
+        }
+
+        @Override
+        public void add() {
+            live++;
+        }
+    }
+
+    @Test
+    void aThreadThatDoesNotEndInTimeStillGetsASuccessor() {
+        SlowThreads threads = new SlowThreads(3);
+
+        ThreadReplacement.replaceAll(threads, 3);
+
+        assertThat(threads.live()).isEqualTo(3);
+    }
+
+    @Test
+    void threadsThatWereLostEarlierAreAdded() {
+        SlowThreads threads = new SlowThreads(0);
+
+        ThreadReplacement.replaceAll(threads, 2);
+
+        assertThat(threads.live()).isEqualTo(2);
     }
 }

@@ -12,6 +12,7 @@ import static io.tidegate.topologytests.driver.TopologyFixture.bytes;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidegate.contract.EnvelopeWriter;
+import io.tidegate.contract.RecordSizes;
 import io.tidegate.contract.RoutedSignal;
 import io.tidegate.contract.SourcePosition;
 import io.tidegate.contract.TenantPartitions;
@@ -136,6 +137,32 @@ class InternalTopicsTest {
                 return Long.toString(id);
             }
         }
+    }
+
+    /** The topics may have accepted larger records when stage 1 wrote the envelope. */
+    @Test
+    void aSignalThatIsTooLargeForItsOutcomeIsADeadLetterAndTheOthersAreDecided() {
+        try (TopologyFixture topology =
+                TopologyFixture.in(dir).sizes(new RecordSizes(1_000, 2_000)).start()) {
+            topology.config("42", "");
+            EnvelopeWriter envelope = new EnvelopeWriter();
+            envelope.add(signal(7, "{\"x\":\"%s\"}".formatted("x".repeat(1_000))));
+            envelope.add(signal(8, "{}"));
+            topology.pipe(BY_TENANT, new TestRecord<>(null, envelope.take(), new RecordHeaders(), T0));
+
+            assertThat(topology.read(DEAD_LETTER))
+                    .singleElement()
+                    .satisfies(letter -> assertThat(TidegateHeaders.text(letter.headers(), TidegateHeaders.REASON))
+                            .isEqualTo("too_large"));
+            assertThat(topology.read(SIGNALS_ACCEPTED))
+                    .singleElement()
+                    .satisfies(accepted -> assertThat(accepted.value()).isEqualTo(bytes("{}")));
+        }
+    }
+
+    private static RoutedSignal signal(long offset, String value) {
+        return new RoutedSignal(
+                TenantId.of(42), T0, new SourcePosition("signals", 0, offset), null, new Header[0], bytes(value), null);
     }
 
     @Test
