@@ -27,6 +27,9 @@ import org.jspecify.annotations.Nullable;
  * <p>Not thread-safe; one instance per task.
  */
 public final class Admission {
+    /** No time. */
+    private static final long NEVER = -1;
+
     private final @Nullable String region;
     private final long entitiesMax;
     private final HistoryBounds bounds;
@@ -207,27 +210,55 @@ public final class Admission {
             }
             long index = indexOf(per, nowMs);
             long signals = use == null ? 0 : use.signals(per, index);
-            boolean forgotten = use != null && use.isForgotten(per, index);
-            if (limit.maxSignals() != null && (forgotten || signals >= maxSignals)) {
-                return periodExceeded(limits, per, false, maxSignals, signals, maxSignals > 0, nowMs);
-            }
-            long used = use == null ? 0 : use.bytes(per, index);
-            return periodExceeded(limits, per, true, maxBytes, used, bytes <= maxBytes, nowMs);
+            boolean isForgotten = use != null && use.isForgotten(per, index);
+            boolean ofBytes = limit.maxSignals() == null || !(isForgotten || signals >= maxSignals);
+            long used = use == null ? 0 : ofBytes ? use.bytes(per, index) : signals;
+            long retryAtMs = canPass(limits, bytes) ? fitsPeriodsAt(limits, use, bytes, nowMs) : NEVER;
+            return new QuotaExceeded(
+                    limits.config.tenantId(),
+                    Reason.PERIOD_LIMIT,
+                    OptionalLong.of(ofBytes ? maxBytes : maxSignals),
+                    OptionalLong.of(used),
+                    retryAtMs == NEVER ? OptionalLong.empty() : OptionalLong.of(retryAtMs - nowMs),
+                    null,
+                    PeriodQuota.of(per, ofBytes),
+                    isForgotten,
+                    null);
         }
         return null;
     }
 
-    private static QuotaExceeded periodExceeded(
-            Limits limits, Per per, boolean ofBytes, long limit, long observed, boolean waitingHelps, long nowMs) {
-        return new QuotaExceeded(
-                limits.config.tenantId(),
-                Reason.PERIOD_LIMIT,
-                OptionalLong.of(limit),
-                OptionalLong.of(observed),
-                waitingHelps ? OptionalLong.of(per.leftMs(nowMs)) : OptionalLong.empty(),
-                null,
-                PeriodQuota.of(per, ofBytes),
-                null);
+    /** Whether a signal that is rejected for a period can pass at another time. */
+    private static boolean canPass(Limits limits, int bytes) {
+        for (PeriodLimit limit : limits.periods) {
+            if (limits.signalsMax(limit.per()) == 0 || bytes > limits.bytesMax(limit.per())) {
+                return false;
+            }
+        }
+        return !(limits.hasRate && (limits.rate == 0 || limits.burst == 0))
+                && !(limits.hasByteRate && limits.byteRate == 0);
+    }
+
+    /**
+     * Returns the first time from {@code atMs} on at which a signal fits in the periods of all lengths; {@link #NEVER} if it does
+     * not fit in an empty one. After a period, the next one can be full too, because signals may be late.
+     */
+    private static long fitsPeriodsAt(Limits limits, @Nullable PeriodUse use, int bytes, long atMs) {
+        long fitsMs = atMs;
+        for (int i = limits.periods.size() - 1; use != null && i >= 0; i--) {
+            Per per = limits.periods.get(i).per();
+            long index = per.indexOf(fitsMs);
+            if (use.fits(per, index, bytes, limits.signalsMax(per), limits.bytesMax(per))) {
+                continue;
+            }
+            long next = use.isForgotten(per, index) ? use.firstRemembered(per) : index + 1;
+            if (next > per.indexOf(Long.MAX_VALUE)) {
+                return NEVER;
+            }
+            fitsMs = per.startOf(next);
+            i = limits.periods.size(); // from the longest again
+        }
+        return fitsMs;
     }
 
     private void countPeriods(Limits limits, TenantUsage usage, int bytes, long nowMs) {
@@ -342,20 +373,22 @@ public final class Admission {
                 retryAfterMs > 0 ? OptionalLong.of(retryAfterMs) : OptionalLong.empty(),
                 null,
                 null,
+                false,
                 ofType.type());
     }
 
     /** Returns how long to wait until all buckets hold the tokens that the signal takes; 0 if waiting does not help. */
     private long retryAfterMs(Limits limits, TenantUsage usage, @Nullable OfType ofType, int bytes, long nowMs) {
         long horizonMs = nowMs + bounds.latenessMaxMs();
-        if (!limits.hasByteRate && ofType == null) {
+        if (!limits.hasByteRate && ofType == null && limits.periods.isEmpty()) {
             return usage.bucket.retryAfterMs(1, nowMs, horizonMs);
         }
         if ((limits.hasByteRate && limits.byteRate == 0) || (ofType != null && ofType.isClosed())) {
             return 0;
         }
         // A late signal may find tokens at its own time, but none at a later one, for which another bucket makes it
-        // wait. Each bucket is waited for at most twice: up to the horizon, and for good.
+        // wait, and its period may be full by then. Each bucket is waited for at most twice: up to the horizon, and for
+        // good.
         long atMs = nowMs;
         long beforeMs;
         do {
@@ -363,6 +396,10 @@ public final class Admission {
             atMs = !limits.hasRate ? atMs : available(usage.bucket, 1, atMs, horizonMs);
             atMs = !limits.hasByteRate ? atMs : available(usage.byteBucket(), bytes, atMs, horizonMs);
             atMs = ofType == null ? atMs : available(ofType.bucket, 1, atMs, horizonMs);
+            atMs = fitsPeriodsAt(limits, usage.periods, bytes, atMs);
+            if (atMs == NEVER) {
+                return 0;
+            }
         } while (atMs > beforeMs);
         return atMs - nowMs;
     }

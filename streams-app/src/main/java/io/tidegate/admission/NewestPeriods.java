@@ -92,6 +92,10 @@ final class NewestPeriods {
         return wanted <= forgotten;
     }
 
+    long firstRemembered() {
+        return forgotten + 1;
+    }
+
     /** The newest period in which something was counted; -1 if there is none. */
     long newest() {
         return size == 0 ? NONE : all[(size - 1) * cells];

@@ -56,6 +56,11 @@ final class PeriodUse {
         return counted[per.ordinal()].isForgotten(index);
     }
 
+    /** Returns the first period whose counters are known, after forgotten ones. */
+    long firstRemembered(Per per) {
+        return counted[per.ordinal()].firstRemembered();
+    }
+
     /** The newest period in which something was accepted; -1 if there is none. */
     long newest(Per per) {
         return counted[per.ordinal()].newest();

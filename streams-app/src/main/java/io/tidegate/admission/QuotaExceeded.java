@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param kind the kind of entities that is full; null if the limit of all kinds together is reached, or for another
  *     reason
  * @param period the quota of a period that is used up; null for another reason
+ * @param isForgotten whether the signal's period is too long ago: the signals accepted in it are no longer known
  * @param signal the value of {@code signal} whose limit is exceeded, as the config names it; null for another reason
  */
 public record QuotaExceeded(
@@ -27,6 +28,7 @@ public record QuotaExceeded(
         OptionalLong retryAfterMs,
         @Nullable EntityKind kind,
         @Nullable PeriodQuota period,
+        boolean isForgotten,
         @Nullable String signal) {
     /** Creates a reason without a period or value of {@code signal}. */
     public QuotaExceeded(
@@ -36,7 +38,7 @@ public record QuotaExceeded(
             OptionalLong observed,
             OptionalLong retryAfterMs,
             @Nullable EntityKind kind) {
-        this(tenant, reason, limit, observed, retryAfterMs, kind, null, null);
+        this(tenant, reason, limit, observed, retryAfterMs, kind, null, false, null);
     }
 
     /** Returns a description with numbers, for people. Built for each rejection, so without a formatter. */
@@ -73,9 +75,7 @@ public record QuotaExceeded(
     private String periodMessage() {
         boolean ofBytes = period != null && period.ofBytes();
         String name = (period == null ? "period" : period.per().id()) + " (UTC) of the signal";
-        // A value that is too large for an empty period has no time after which it fits.
-        boolean fitsWhenEmpty = !ofBytes || retryAfterMs.isPresent();
-        if (fitsWhenEmpty && observed.orElse(-1) == 0 && limit.orElse(0) > 0) {
+        if (isForgotten) {
             return "the " + name + " is too long ago: its signals are no longer counted";
         }
         return observed.orElse(0) + " of " + limit.orElse(0)

@@ -88,6 +88,92 @@ class PeriodsTest {
     }
 
     @Test
+    void aPeriodLongAgoIsNamedAsSuchIfItsBytesAreLimitedToo() {
+        TenantConfig config = config(per(Per.HOUR, null, 300));
+        for (long hour = 0; hour < 5; hour++) {
+            assertThat(admit(config, 17, NOON + HOUR_MS * hour)).isInstanceOf(Accepted.class);
+        }
+
+        QuotaExceeded quota = rejected(config, 17, NOON - 10 * HOUR_MS);
+
+        assertThat(quota.message())
+                .isEqualTo("the hour (UTC) of the signal is too long ago: its signals are no longer counted");
+        assertThat(quota.retryAfterMs())
+                .as("until the first hour that is counted")
+                .hasValue(11 * HOUR_MS);
+    }
+
+    @Test
+    void aValueThatIsTooLargeForAShorterPeriodHasNoTimeAtWhichItPasses() {
+        TenantConfig config = config(per(Per.HOUR, null, 150), per(Per.DAY, 1, null));
+        assertThat(admit(config, 88, NOON)).isInstanceOf(Accepted.class);
+
+        QuotaExceeded quota = rejected(config, 238, NOON + 1);
+
+        assertThat(quota.message()).startsWith("1 of 1 signals are accepted in the day");
+        assertThat(quota.retryAfterMs()).isEmpty();
+    }
+
+    @Test
+    void aRateOfZeroLeavesNoTimeAtWhichASignalPasses() {
+        TenantConfig config =
+                config(per(Per.HOUR, 1, null)).toBuilder().maxSignalsPerSec(0L).build();
+        assertThat(admit(config(per(Per.HOUR, 1, null)), 1, NOON)).isInstanceOf(Accepted.class);
+
+        assertThat(rejected(config, 1, NOON + 1).retryAfterMs()).isEmpty();
+    }
+
+    /** Signals of a boundary are read out of order, so the period after a full one can be full too. */
+    @ParameterizedTest
+    @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7, 8})
+    void aRejectedSignalPassesAfterItsWaitAndNotBefore(long seed) {
+        SplittableRandom random = new SplittableRandom(seed);
+        int waits = 0;
+        for (int round = 0; round < 300; round++) {
+            usage = TenantUsage.fresh(1, 2);
+            TenantConfig.Builder builder = config(
+                    per(Per.HOUR, random.nextInt(4) == 0 ? 0 : random.nextInt(1, 4), random.nextInt(20, 200)),
+                    per(Per.DAY, random.nextInt(1, 6), null))
+                    .toBuilder();
+            TenantConfig config = random.nextBoolean()
+                    ? builder.build()
+                    : builder.maxSignalsPerSec((long) random.nextInt(1, 3)).build();
+            for (int step = 0; step < 30; step++) {
+                long nowMs = NOON + 11 * HOUR_MS + random.nextLong(-2 * HOUR_MS, 3 * HOUR_MS);
+                int bytes = random.nextInt(1, 100);
+                if (!(admit(config, bytes, nowMs) instanceof Rejected rejected)) {
+                    continue;
+                }
+                String at = "seed %d, round %d, step %d".formatted(seed, round, step);
+                OptionalLong retryAfterMs = rejected.quota().retryAfterMs();
+                if (retryAfterMs.isEmpty()) {
+                    for (long days = 1; days < 100; days += 7) {
+                        assertThat(passes(config, bytes, nowMs + days * 24 * HOUR_MS))
+                                .as(at)
+                                .isFalse();
+                    }
+                    continue;
+                }
+                waits++;
+                assertThat(passes(config, bytes, nowMs + retryAfterMs.getAsLong() - 1))
+                        .as(at)
+                        .isFalse();
+                if (rejected.quota().reason() == Reason.PERIOD_LIMIT && config.maxSignalsPerSec() != null) {
+                    continue; // the buckets are not looked at
+                }
+                assertThat(passes(config, bytes, nowMs + retryAfterMs.getAsLong()))
+                        .as(at)
+                        .isTrue();
+            }
+        }
+        assertThat(waits).isGreaterThan(1_000);
+    }
+
+    private boolean passes(TenantConfig config, int bytes, long atMs) {
+        return admission.check(config, usage, null, bytes, atMs) == null;
+    }
+
+    @Test
     void bytesCountAndASmallerSignalStillFits() {
         TenantConfig config = config(per(Per.DAY, null, 100));
         admit(config, 90, NOON);

@@ -59,6 +59,7 @@ class RejectionHeadersTest {
                 retryAfterMs,
                 null,
                 null,
+                false,
                 reason == Reason.SIGNAL_RATE_LIMITED ? signal : null);
     }
 
