@@ -276,6 +276,22 @@ public final class Admission {
             Per per = limited.get(i).per();
             use.add(per, indexOf(per, nowMs), bytes);
         }
+        if (limited.size() < Per.ALL.length) {
+            forgetOthers(limited, use);
+        }
+    }
+
+    /** Forgets the counts of periods without a limit: those of a limit that is set again later would have gaps. */
+    private static void forgetOthers(List<PeriodLimit> limited, PeriodUse use) {
+        for (Per per : Per.ALL) {
+            boolean isLimited = false;
+            for (int i = 0; i < limited.size(); i++) {
+                isLimited |= limited.get(i).per() == per;
+            }
+            if (!isLimited) {
+                use.clear(per);
+            }
+        }
     }
 
     private long indexOf(Per per, long nowMs) {

@@ -101,6 +101,11 @@ final class NewestPeriods {
         return size == 0 ? NONE : all[(size - 1) * cells];
     }
 
+    void clear() {
+        size = 0;
+        forgotten = NONE;
+    }
+
     boolean isEmpty() {
         return size == 0;
     }

@@ -75,6 +75,10 @@ final class PeriodUse {
         }
     }
 
+    void clear(Per per) {
+        counted[per.ordinal()].clear();
+    }
+
     int bytes() {
         int sum = 0;
         for (NewestPeriods of : counted) {

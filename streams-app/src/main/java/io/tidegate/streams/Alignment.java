@@ -205,6 +205,11 @@ public final class Alignment {
         update();
     }
 
+    /** Returns the offset up to which a partition has no unread record, given the group's committed offset. */
+    synchronized long readUpTo(TopicPartition partition, long committed) {
+        return limit.readUpTo(partition, committed);
+    }
+
     /** Requests commits of the partitions that others may wait for. */
     void commitEarly(Collection<TopicPartition> partitions) {
         for (TopicPartition partition : partitions) {

@@ -15,13 +15,14 @@ import org.apache.kafka.streams.processor.api.ProcessorSupplier;
  * protocols; the thread that replaces it starts at the committed offset. One object per instance. Thread-safe.
  */
 public final class Continuity {
-    /** Queries the brokers; used only if a thread's consumer has moved in an unexpected way. */
+    /** Queries the brokers; used only if a thread's consumer has moved in an unexpected way, or a partition makes no progress. */
     @FunctionalInterface
     public interface Records {
         /** Whether a partition has committed records from one offset up to, but not including, another. */
         boolean exist(TopicPartition partition, long from, long to);
     }
 
+    private final Records records;
     private final ThreadLocal<ThreadProgress> ofThread;
     private final AfterCommit afterCommit;
 
@@ -39,9 +40,14 @@ public final class Continuity {
     }
 
     Continuity(Records records, AfterCommit afterCommit, long commitIntervalMs, LongSupplier nanos) {
+        this.records = records;
         this.afterCommit = afterCommit;
         long intervalNanos = TimeUnit.MILLISECONDS.toNanos(commitIntervalMs);
         ofThread = ThreadLocal.withInitial(() -> new ThreadProgress(records, new CommitPace(intervalNanos, nanos)));
+    }
+
+    Records records() {
+        return records;
     }
 
     /** The progress of the current thread; called only on stream threads. */

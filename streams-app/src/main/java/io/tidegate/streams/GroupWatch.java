@@ -59,6 +59,7 @@ final class GroupWatch implements AutoCloseable {
     private final String group;
     private final boolean streamsProtocol;
     private final Supplier<Here> here;
+    private final Alignment alignment;
     private final Ownerless ownerless = new Ownerless();
     private final ScheduledExecutorService thread = Executors.newSingleThreadScheduledExecutor(task -> {
         Thread created = new Thread(task, "tidegate-group");
@@ -76,13 +77,15 @@ final class GroupWatch implements AutoCloseable {
             int shards,
             String group,
             boolean streamsProtocol,
-            Supplier<Here> here) {
+            Supplier<Here> here,
+            Alignment alignment) {
         this.admin = admin;
         this.topics = topics;
         this.shards = shards;
         this.group = group;
         this.streamsProtocol = streamsProtocol;
         this.here = here;
+        this.alignment = alignment;
     }
 
     void start() {
@@ -162,7 +165,8 @@ final class GroupWatch implements AutoCloseable {
                 long from = read != null
                         ? read.offset()
                         : get(beginnings.partitionResult(one)).offset();
-                lag.put(one, Math.max(0, get(ends.partitionResult(one)).offset() - from));
+                long end = get(ends.partitionResult(one)).offset();
+                lag.put(one, Math.max(0, end - alignment.readUpTo(one, from)));
             } catch (ExecutionException e) {
                 LOG.debug("the end of a partition is not known partition={}", one, e);
             }

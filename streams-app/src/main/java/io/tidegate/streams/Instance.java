@@ -124,7 +124,8 @@ public final class Instance implements AutoCloseable {
                 shards,
                 config.getProperty(StreamsConfig.APPLICATION_ID_CONFIG),
                 "streams".equalsIgnoreCase(config.getProperty(StreamsConfig.GROUP_PROTOCOL_CONFIG)),
-                () -> InstanceView.here(streams));
+                () -> InstanceView.here(streams),
+                alignment == null ? Alignment.none() : alignment);
         view = new InstanceView(streams, topics, shards, restores, session, failures, notices, group::progress);
     }
 

@@ -44,14 +44,17 @@ final class PartitionWatch implements AutoCloseable {
     private static final long PARTITIONS_EVERY_MS = Duration.ofMinutes(1).toMillis();
     private static final int ANSWER_WITHIN_MS = 3_000;
 
+    private static final long CHECKS_AGAIN_MS = 1_000;
+
     private final Alignment alignment;
     private final Admin admin;
     private final String group;
-    private final ScheduledExecutorService thread = Executors.newSingleThreadScheduledExecutor(task -> {
-        Thread created = new Thread(task, "tidegate-alignment");
-        created.setDaemon(true);
-        return created;
-    });
+    private final Continuity.Records records;
+    private final ScheduledExecutorService thread = daemon("tidegate-alignment");
+    /** For queries that block. */
+    private final ScheduledExecutorService checks = daemon("tidegate-alignment-records");
+
+    private final AtomicBoolean isChecking = new AtomicBoolean();
     private final AtomicBoolean asksPartitions = new AtomicBoolean();
     private final AtomicBoolean asksCommitted = new AtomicBoolean();
     private final Set<TopicPartition> asksEnd = ConcurrentHashMap.newKeySet();
@@ -61,10 +64,19 @@ final class PartitionWatch implements AutoCloseable {
     private long askedCommittedMs = Long.MIN_VALUE / 2;
     private long askedEndsMs = Long.MIN_VALUE / 2;
 
-    public PartitionWatch(Alignment alignment, Admin admin, String group) {
+    public PartitionWatch(Alignment alignment, Admin admin, String group, Continuity.Records records) {
         this.alignment = alignment;
         this.admin = admin;
         this.group = group;
+        this.records = records;
+    }
+
+    private static ScheduledExecutorService daemon(String name) {
+        return Executors.newSingleThreadScheduledExecutor(task -> {
+            Thread created = new Thread(task, name);
+            created.setDaemon(true);
+            return created;
+        });
     }
 
     public void start() {
@@ -74,6 +86,7 @@ final class PartitionWatch implements AutoCloseable {
     @Override
     public void close() {
         thread.shutdownNow();
+        checks.shutdownNow();
     }
 
     private void look() {
@@ -84,6 +97,7 @@ final class PartitionWatch implements AutoCloseable {
             askCommitted(nowMs);
             askEnds(nowMs);
             askFirstUnread(nowMs);
+            checkForRecords();
         } catch (RuntimeException e) {
             LOG.debug("could not ask how far partitions have been read", e);
         }
@@ -178,6 +192,26 @@ final class PartitionWatch implements AutoCloseable {
                 boolean isRead = answer.offset() >= 0 && answer.offset() < committed.offset() && committed.timeMs() < 0;
                 long timeMs = isRead ? nowMs : answer.timestamp();
                 alignment.learn(limit -> limit.firstUnread(partition, committed.offset(), timeMs, nowMs, othersMs));
+            }
+        });
+    }
+
+    /** Looks for records in partitions that make no progress. */
+    private void checkForRecords() {
+        Map<TopicPartition, ReadLimit.Offsets> unchecked = alignment.ask(ReadLimit::unchecked);
+        if (unchecked.isEmpty() || !isChecking.compareAndSet(false, true)) {
+            return;
+        }
+        checks.execute(() -> {
+            try {
+                unchecked.forEach((partition, offsets) -> {
+                    boolean exist = records.exist(partition, offsets.from(), offsets.to());
+                    alignment.learn(limit -> limit.checked(partition, offsets, exist));
+                });
+                isChecking.set(false);
+            } catch (RuntimeException e) {
+                LOG.debug("could not look for records in partitions that make no progress", e);
+                var unused = checks.schedule(() -> isChecking.set(false), CHECKS_AGAIN_MS, TimeUnit.MILLISECONDS);
             }
         });
     }

@@ -66,6 +66,9 @@ final class ReadLimit {
     /** How long a partition that waited itself has at least until it counts as stuck, once it may be read. */
     static final long MOVES_WITHIN_MS = 15_000;
 
+    /** How long a partition must make no progress before its unread offsets are checked for records. */
+    static final long CHECKED_AFTER_MS = 1_000;
+
     /** A partition is not behind if its readers have reached its end as of this long ago. */
     private static final long HEAD_MS = 1_000;
 
@@ -142,6 +145,8 @@ final class ReadLimit {
         if (partition.committed != offset || !partition.committedKnown) {
             partition.waitedMs = 0;
             partition.unread = null;
+            partition.emptyTo = NONE;
+            partition.hasRecords = false;
         }
         partition.committedKnown = true;
         partition.committed = offset;
@@ -220,6 +225,49 @@ final class ReadLimit {
         if (timeMs == NONE && (committed == NONE || partition.waitedMs >= NOTHING_NEWER_MAX_MS)) {
             partition.lastAtEndMs = Math.max(partition.lastAtEndMs, partition.derived ? othersMs : askedMs);
         }
+    }
+
+    /** A range of offsets; the end is exclusive. */
+    record Offsets(long from, long to) {}
+
+    /**
+     * Returns the unread offsets of partitions that make no progress. They may belong to markers and aborted records only, beyond
+     * which no reader commits, unless it reads a record there.
+     */
+    Map<TopicPartition, Offsets> unchecked() {
+        Map<TopicPartition, Offsets> unchecked = new LinkedHashMap<>();
+        for (Partition partition : partitions.values()) {
+            if (partition.committedKnown
+                    && partition.end != null
+                    && partition.endReached() == null
+                    && partition.withheldMs == NONE
+                    && partition.read <= partition.committed
+                    && partition.waitedMs >= CHECKED_AFTER_MS
+                    && !partition.hasRecords) {
+                unchecked.put(partition.id, new Offsets(partition.next(), partition.end.offset()));
+            }
+        }
+        return unchecked;
+    }
+
+    /** Notes whether offsets of {@link #unchecked} have committed records. */
+    void checked(TopicPartition id, Offsets offsets, boolean haveRecords) {
+        Partition partition = partitions.get(id);
+        if (partition == null || !partition.committedKnown || partition.next() != offsets.from()) {
+            return;
+        }
+        partition.hasRecords = haveRecords;
+        if (!haveRecords) {
+            partition.emptyTo = offsets.to();
+        }
+    }
+
+    /** Returns the offset up to which a partition has no unread record, given the group's committed offset. */
+    long readUpTo(TopicPartition id, long committed) {
+        Partition partition = partitions.get(id);
+        return partition == null || Math.max(partition.committed, 0) > committed
+                ? committed
+                : Math.max(committed, partition.emptyTo);
     }
 
     /** Notes that a partition's records were read here up to an offset. They are not committed yet. */
@@ -376,6 +424,13 @@ final class ReadLimit {
         private long read = NONE;
         private long withheldMs = NONE;
         private long waitedMs;
+
+        /** The end of the unread offsets that are known to have no records; NONE if none are. */
+        private long emptyTo = NONE;
+
+        /** Whether the unread offsets are known to have records. */
+        private boolean hasRecords;
+
         private long lastAtEndMs = NONE;
 
         // Results of the last update.
@@ -438,11 +493,16 @@ final class ReadLimit {
             if (!committedKnown || end == null || olderEnd == null) {
                 return null;
             }
-            long next = Math.max(committed, 0);
+            long next = next();
             if (next >= end.offset()) {
                 return end;
             }
             return next >= olderEnd.offset() ? olderEnd : null;
+        }
+
+        /** Returns the first offset that may have an unread record. */
+        long next() {
+            return Math.max(Math.max(committed, 0), emptyTo);
         }
 
         boolean nextIsWithheld() {

@@ -124,7 +124,7 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
     void start() {
         Admin client = admin;
         if (alignment != null && client != null) {
-            partitionWatch = new PartitionWatch(alignment, client, applicationId);
+            partitionWatch = new PartitionWatch(alignment, client, applicationId, continuity.records());
             partitionWatch.start();
         }
         var unused = caretaker.scheduleWithFixedDelay(

@@ -180,9 +180,9 @@ class AdmissionModelTest {
         }
 
         private void countPeriods(TenantConfig config, int bytes, long nowMs) {
-            if (config.periods().isEmpty()) {
-                periods.clear();
-            }
+            periods.keySet()
+                    .removeIf(name -> config.periods().stream()
+                            .noneMatch(limit -> period(limit.per(), nowMs).length() == name.length()));
             for (PeriodLimit limit : config.periods()) {
                 long[] used = periods.computeIfAbsent(period(limit.per(), nowMs), period -> new long[2]);
                 used[0]++;

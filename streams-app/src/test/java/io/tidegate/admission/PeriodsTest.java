@@ -115,6 +115,19 @@ class PeriodsTest {
     }
 
     @Test
+    void aLimitThatIsSetAgainStartsAtZeroThoughAnotherOneStayed() {
+        TenantConfig both = config(per(Per.HOUR, 50, null), per(Per.DAY, 3, null));
+        admit(both, 1, NOON);
+        admit(both, 1, NOON);
+        admit(config(per(Per.HOUR, 50, null)), 1, NOON);
+
+        for (int i = 0; i < 3; i++) {
+            assertThat(admit(both, 1, NOON + i)).isInstanceOf(Accepted.class);
+        }
+        assertThat(rejected(both, 1, NOON + 3).observed()).hasValue(3);
+    }
+
+    @Test
     void aRateOfZeroLeavesNoTimeAtWhichASignalPasses() {
         TenantConfig config =
                 config(per(Per.HOUR, 1, null)).toBuilder().maxSignalsPerSec(0L).build();

@@ -238,6 +238,35 @@ class ReadLimitTest {
         assertThat(status(B).ignored()).isEqualTo(ReadLimit.Ignored.STUCK);
     }
 
+    /** The group commits nothing beyond aborted records at the end of a partition, until a record follows. */
+    @Test
+    void aPartitionWhoseUnreadOffsetsHaveNoRecordsIsReadToItsEnd() {
+        behind(A, 10, OUTAGE_MS);
+        behind(B, 10, OUTAGE_MS + 40_000);
+        atEnd(C);
+        assertThat(limit.unchecked()).isEmpty();
+        pass(ReadLimit.CHECKED_AFTER_MS);
+        assertThat(limitMs()).isEqualTo(OUTAGE_MS + WINDOW_MS);
+        ReadLimit.Offsets ofA = new ReadLimit.Offsets(10, 1_000_000);
+        assertThat(limit.unchecked()).containsEntry(A, ofA).containsKey(B);
+
+        limit.checked(A, ofA, false);
+        limit.checked(B, ofA, true);
+
+        assertThat(limitMs()).isEqualTo(OUTAGE_MS + 40_000 + WINDOW_MS);
+        assertThat(limit.unchecked()).isEmpty();
+        assertThat(limit.readUpTo(A, 10)).isEqualTo(1_000_000);
+        assertThat(limit.readUpTo(A, 9)).as("an older offset of the group").isEqualTo(9);
+
+        limit.end(A, 1_000_001, nowMs);
+        pass(3 * ReadLimit.CHECKED_AFTER_MS);
+        limit.end(A, 1_000_001, nowMs);
+        pass(ReadLimit.CHECKED_AFTER_MS);
+        assertThat(limit.unchecked()).as("more offsets").containsEntry(A, new ReadLimit.Offsets(1_000_000, 1_000_001));
+        limit.committed(A, 11, OUTAGE_MS, nowMs);
+        assertThat(limit.readUpTo(A, 11)).isEqualTo(11);
+    }
+
     @Test
     void aPartitionWithoutALeaderIsIgnoredSooner() {
         behind(A, 10, OUTAGE_MS);

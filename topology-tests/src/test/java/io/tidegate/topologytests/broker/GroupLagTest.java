@@ -23,6 +23,7 @@ import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.serialization.StringSerializer;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -90,12 +91,16 @@ final class GroupLagTest {
     }
 
     private void sendTo(int partition, int count) throws Exception {
+        sendTo(partition, count, null);
+    }
+
+    private void sendTo(int partition, int count, @Nullable Long timeMs) throws Exception {
         try (var producer = new KafkaProducer<>(
                 Map.<String, Object>of("bootstrap.servers", broker.bootstrapServers()),
                 new StringSerializer(),
                 new StringSerializer())) {
             for (int i = 0; i < count; i++) {
-                producer.send(new ProducerRecord<>(app.signals(), partition, null, SIGNAL))
+                producer.send(new ProducerRecord<>(app.signals(), partition, timeMs, null, SIGNAL))
                         .get(30, TimeUnit.SECONDS);
             }
         }
@@ -154,6 +159,39 @@ final class GroupLagTest {
         app.awaitWal(1, 30);
         awaitStatus(instance, "no lag", status -> status.path("lag").asLong() == 0);
         assertThat(app.verify("a").at("/tenants/1/in_wal").asLong()).isEqualTo(30);
+    }
+
+    /** Kafka Streams commits no offset beyond aborted records until it has read a record after them. */
+    @Test
+    void abortedRecordsAtTheEndOfAPartitionAreNoLagAndOtherPartitionsDoNotWaitForThem() throws Exception {
+        deployment("aborted", "signals.require.log.append.time=false", "alignment.wait.max.ms=3600000");
+        TopicAdmin.create(
+                admin,
+                new NewTopic(app.signals(), 2, (short) 1).configs(Map.of("message.timestamp.type", "CreateTime")));
+        app.init();
+        app.set("1", "--label", "One");
+        TidegateProcess first = app.start("a");
+        long outageMs = System.currentTimeMillis() - 600_000;
+        sendTo(0, 1, outageMs);
+        sendTo(1, 1, outageMs);
+        app.awaitWal(1, 2);
+        first.terminate();
+        Map<String, Object> config =
+                Map.of("bootstrap.servers", broker.bootstrapServers(), "transactional.id", "gives-up");
+        try (var producer = new KafkaProducer<>(config, new StringSerializer(), new StringSerializer())) {
+            producer.initTransactions();
+            producer.beginTransaction();
+            producer.send(new ProducerRecord<>(app.signals(), 0, outageMs + 1_000, null, SIGNAL))
+                    .get(30, TimeUnit.SECONDS);
+            producer.abortTransaction();
+        }
+        sendTo(1, 10, outageMs + 300_000);
+
+        TidegateProcess again = app.start("a");
+
+        app.awaitWal(1, 12);
+        awaitStatus(again, "no lag", status -> status.path("lag").asLong() == 0);
+        awaitMetric(again, "tidegate_group_lag_records{stage=\"route\"} 0.0");
     }
 
     @ParameterizedTest
