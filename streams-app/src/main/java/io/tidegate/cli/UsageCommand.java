@@ -1,7 +1,6 @@
 package io.tidegate.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.tidegate.admin.AdminException;
 import io.tidegate.admin.TenantDirectory;
 import io.tidegate.admin.TenantDirectory.ConfigRecord;
 import io.tidegate.admission.TenantUsage;
@@ -14,7 +13,9 @@ import java.time.ZoneOffset;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -61,8 +62,20 @@ final class UsageCommand implements Runnable {
                     "Prints what each tenant sent in a calendar month (UTC, by record time): accepted signals, rejected signals,"
                             + " and the bytes of the accepted values. The numbers are exact, even after crashes; signals that"
                             + " arrive late still change them. The current month and the three months before it in which a"
-                            + " tenant sent signals are kept. Signals of unknown tenants are not counted.")
+                            + " tenant sent signals are kept. Signals of unknown tenants are not counted.",
+            exitCodeListHeading = "%nExit status:%n",
+            exitCodeList = {
+                "0:success",
+                "1:failed, or the counts of the month are no longer kept for some tenants; those of the others are printed",
+                "2:invalid usage or settings"
+            })
     static final class Export extends OnTenants {
+        /** Tenants without counts that are named; further ones are only counted. */
+        private static final int NAMED_MAX = 10;
+
+        /** A separator that no tenant's name can contain. */
+        private static final String BETWEEN_NAMES = ";";
+
         @Option(
                 names = "--month",
                 paramLabel = "YYYY-MM",
@@ -89,16 +102,11 @@ final class UsageCommand implements Runnable {
                     .filter(one -> one.getValue().isForgotten(index))
                     .map(Map.Entry::getKey)
                     .toList();
-            if (!forgotten.isEmpty()) {
-                throw new AdminException(
-                        ("the counts of %s are no longer kept for %d tenants, such as %s: export a month before four later"
-                                        + " months have signals")
-                                .formatted(wanted, forgotten.size(), forgotten.get(0)));
-            }
+            usages.keySet().removeAll(Set.copyOf(forgotten));
             Map<TenantId, ConfigRecord> configs = directory.snapshot().tenants();
             PrintWriter out = out();
             if (format == Format.CSV) {
-                out.println("month,tenant_id,label,accepted,rejected,accepted_bytes");
+                out.println("month,tenant_id,label,accepted,rejected,accepted_bytes,external_ids");
             }
             usages.forEach((tenant, usage) -> {
                 if (usage.acceptedIn(index) + usage.rejectedIn(index) > 0) {
@@ -106,12 +114,29 @@ final class UsageCommand implements Runnable {
                     List<String> names = names(configs.get(tenant));
                     out.println(
                             format == Format.CSV
-                                    ? csv(wanted, tenant, label, usage, index)
+                                    ? csv(wanted, tenant, label, names, usage, index)
                                     : text(json(wanted, tenant, label, names, usage, index)));
                 }
             });
             out.flush();
-            return ExitCodes.OK;
+            if (forgotten.isEmpty()) {
+                return ExitCodes.OK;
+            }
+            hint(
+                    ("the output omits %d %s whose counts of %s are no longer kept: %s; export a month before four later months"
+                                    + " have signals")
+                            .formatted(
+                                    forgotten.size(),
+                                    forgotten.size() == 1 ? "tenant" : "tenants",
+                                    wanted,
+                                    named(forgotten)));
+            return ExitCodes.FAILED;
+        }
+
+        private static String named(List<TenantId> tenants) {
+            String first =
+                    tenants.stream().limit(NAMED_MAX).map(TenantId::toString).collect(Collectors.joining(", "));
+            return tenants.size() > NAMED_MAX ? "%s and %d more".formatted(first, tenants.size() - NAMED_MAX) : first;
         }
 
         private String text(ObjectNode json) {
@@ -138,7 +163,12 @@ final class UsageCommand implements Runnable {
         }
 
         private static String csv(
-                YearMonth month, TenantId tenant, @Nullable String label, TenantUsage usage, long index) {
+                YearMonth month,
+                TenantId tenant,
+                @Nullable String label,
+                List<String> names,
+                TenantUsage usage,
+                long index) {
             return String.join(
                     ",",
                     month.toString(),
@@ -146,7 +176,8 @@ final class UsageCommand implements Runnable {
                     label == null ? "" : quoted(label),
                     Long.toString(usage.acceptedIn(index)),
                     Long.toString(usage.rejectedIn(index)),
-                    Long.toString(usage.acceptedBytesIn(index)));
+                    Long.toString(usage.acceptedBytesIn(index)),
+                    names.isEmpty() ? "" : quoted(String.join(BETWEEN_NAMES, names)));
         }
 
         /** Quotes a text as in RFC 4180. */

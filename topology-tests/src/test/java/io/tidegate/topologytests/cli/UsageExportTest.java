@@ -43,30 +43,44 @@ final class UsageExportTest {
                 TopicAdmin.create(admin, signals);
             }
             app.init();
-            app.set("1", "--label", "Acme, \"Inc\"");
+            app.set("1", "--label", "Acme, \"Inc\"", "--external-id", "acme", "--external-id", "Acme 2");
             app.set("2", "--rate", "10/s", "--burst", "10");
+            app.set("3", "--rate", "10/s");
             TidegateProcess killed = app.start("a");
+            send(broker, app, 1, 1, startOf(6));
+            for (int month = 6; month <= 10; month++) {
+                send(broker, app, 3, 1, startOf(month));
+            }
             send(broker, app, 1, 30, OCTOBER);
             send(broker, app, 1, 12, NOVEMBER);
             send(broker, app, 2, 15, NOVEMBER);
-            app.awaitWal(1, 42);
+            app.awaitWal(1, 43);
             killed.kill();
             app.start("a");
             send(broker, app, 1, 3, NOVEMBER + 1_000);
             send(broker, app, 1, 2, OCTOBER + 59_000);
 
             JsonNode verified = app.verify("a");
+            String header = "month,tenant_id,label,accepted,rejected,accepted_bytes,external_ids";
+            int size = value(1).length();
             assertThat(export(app, "2026-10"))
                     .containsExactly(
-                            "month,tenant_id,label,accepted,rejected,accepted_bytes",
-                            "2026-10,1,\"Acme, \"\"Inc\"\"\",32,0,%d".formatted(32 * value(1).length()));
+                            header,
+                            "2026-10,1,\"Acme, \"\"Inc\"\"\",32,0,%d,\"acme;Acme 2\"".formatted(32 * size),
+                            "2026-10,3,\"\",1,0,%d,".formatted(size));
             assertThat(export(app, "2026-11"))
                     .containsExactly(
-                            "month,tenant_id,label,accepted,rejected,accepted_bytes",
-                            "2026-11,1,\"Acme, \"\"Inc\"\"\",15,0,%d".formatted(15 * value(1).length()),
-                            "2026-11,2,\"\",10,5,%d".formatted(10 * value(2).length()));
-            assertThat(export(app, "2026-09")).hasSize(1);
-            assertThat(verified.at("/tenants/1/in_wal").asLong()).isEqualTo(32 + 15);
+                            header,
+                            "2026-11,1,\"Acme, \"\"Inc\"\"\",15,0,%d,\"acme;Acme 2\"".formatted(15 * size),
+                            "2026-11,2,\"\",10,5,%d,".formatted(10 * size));
+            assertThat(export(app, "2026-12")).containsExactly(header);
+            InProcess incomplete = run(app, "2026-06");
+            assertThat(incomplete.exit()).isEqualTo(1);
+            assertThat(incomplete.out().lines())
+                    .containsExactly(header, "2026-06,1,\"Acme, \"\"Inc\"\"\",1,0,%d,\"acme;Acme 2\"".formatted(size));
+            assertThat(incomplete.err())
+                    .contains("the output omits 1 tenant whose counts of 2026-06 are no longer kept: t3;");
+            assertThat(verified.at("/tenants/1/in_wal").asLong()).isEqualTo(1 + 32 + 15);
             assertThat(verified.at("/tenants/2/in_wal").asLong()).isEqualTo(10);
         }
     }
@@ -76,11 +90,19 @@ final class UsageExportTest {
     }
 
     private static List<String> export(Deployment app, String month) {
-        List<String> words = new ArrayList<>(List.of("usage", "export", "--month", month));
-        words.addAll(List.of(app.connection()));
-        InProcess run = InProcess.run(words.toArray(String[]::new));
+        InProcess run = run(app, month);
         assertThat(run.exit()).as(run.err()).isZero();
         return run.out().lines().toList();
+    }
+
+    private static InProcess run(Deployment app, String month) {
+        List<String> words = new ArrayList<>(List.of("usage", "export", "--month", month));
+        words.addAll(List.of(app.connection()));
+        return InProcess.run(words.toArray(String[]::new));
+    }
+
+    private static long startOf(int month) {
+        return Instant.parse("2026-%02d-01T00:00:00Z".formatted(month)).toEpochMilli();
     }
 
     private static void send(EmbeddedBroker broker, Deployment app, long tenant, int count, long atMs)
