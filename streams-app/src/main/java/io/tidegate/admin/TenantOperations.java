@@ -14,14 +14,12 @@ import io.tidegate.config.Settings;
 import io.tidegate.contract.SegmentLimits;
 import io.tidegate.tenant.ConfigWarnings;
 import io.tidegate.tenant.ConfigWarnings.Warning;
-import io.tidegate.tenant.MissingTenants;
 import io.tidegate.tenant.SelfService;
 import io.tidegate.tenant.SelfService.Violation;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantId;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
@@ -268,7 +266,7 @@ public final class TenantOperations implements AutoCloseable {
                 config,
                 config == null ? null : written.before().inForce(config),
                 written.offset(),
-                warnings(written));
+                ChangeWarnings.of(written.before(), config, settings));
     }
 
     /**
@@ -293,32 +291,6 @@ public final class TenantOperations implements AutoCloseable {
         }
         Kind kind = violation.isBeyondCeiling() ? Kind.BEYOND_CEILING : Kind.FIELD_NOT_ALLOWED;
         return new Reject(new Rejection(kind, violation.message(), before.current(), violation.field()));
-    }
-
-    private List<Warning> warnings(ConfigWriter.Written written) {
-        List<Warning> warnings = new ArrayList<>();
-        if (written.config() != null) {
-            TenantConfig inForce = written.before().inForce(written.config());
-            warnings.addAll(warnings(inForce == null ? written.config() : inForce, settings));
-        }
-        Before before = written.before();
-        boolean had = before.current().config() != null || !before.current().readable();
-        boolean has = written.config() != null;
-        if (settings.missingTenants() == MissingTenants.REJECT
-                && !before.tenant().isDefault()
-                && !before.others()
-                && had != has) {
-            warnings.add(
-                    new Warning(
-                            has ? "missing_tenants_rejected" : "missing_tenants_default",
-                            "tenant_id",
-                            has
-                                    ? ("%s is the first tenant besides tenant 0: signals that name no tenant go to the dead-letter"
-                                                    + " topic (tenant_missing) from now on, unless tenants.missing=default")
-                                            .formatted(before.tenant())
-                                    : "tenant 0 is the only configured tenant now: signals that name no tenant count for tenant 0"));
-        }
-        return List.copyOf(warnings);
     }
 
     /** Returns the warnings about a config with these settings. */

@@ -2,6 +2,7 @@ package io.tidegate.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.admin.ChangeWarnings;
 import io.tidegate.admin.ConfigApply;
 import io.tidegate.admin.ConfigApply.Change;
 import io.tidegate.admin.ConfigWriter;
@@ -10,6 +11,7 @@ import io.tidegate.admin.TenantDirectory;
 import io.tidegate.admin.TenantOperations.Caller;
 import io.tidegate.config.Settings;
 import io.tidegate.tenant.ConfigKey;
+import io.tidegate.tenant.ConfigWarnings.Warning;
 import io.tidegate.tenant.StoredConfig;
 import io.tidegate.tenant.TenantConfig;
 import java.io.IOException;
@@ -43,6 +45,8 @@ final class TenantDeclarations {
                 "4:with --dry-run, changes are pending"
             })
     static final class Apply extends OnTenants {
+        private static final int WARNINGS_MAX = 20;
+
         @Mixin
         private OutputOptions output = new OutputOptions();
 
@@ -68,9 +72,10 @@ final class TenantDeclarations {
             }
             DeclaredConfigs declared = read(file);
             Settings settings = options.loadConnected();
+            TenantDirectory.Snapshot stored = new TenantDirectory(settings).snapshot();
             ConfigApply.Pending pending;
             try {
-                pending = ConfigApply.compare(declared, new TenantDirectory(settings).snapshot(), prune);
+                pending = ConfigApply.compare(declared, stored, prune);
             } catch (IllegalArgumentException e) {
                 throw new ParameterException(spec.commandLine(), "-f %s: %s".formatted(file, e.getMessage()), e);
             }
@@ -82,8 +87,18 @@ final class TenantDeclarations {
             }
             pending.changes().forEach(this::print);
             out().flush();
+            warn(ChangeWarnings.of(pending.changes(), stored, settings));
             summary(pending);
             return dryRun && !pending.changes().isEmpty() ? ExitCodes.PENDING : ExitCodes.OK;
+        }
+
+        private void warn(List<Warning> warnings) {
+            warnings.stream()
+                    .limit(WARNINGS_MAX)
+                    .forEach(warning -> hint("warning: " + Table.printable(warning.message())));
+            if (warnings.size() > WARNINGS_MAX) {
+                hint("%d more warnings".formatted(warnings.size() - WARNINGS_MAX));
+            }
         }
 
         private DeclaredConfigs read(String file) {

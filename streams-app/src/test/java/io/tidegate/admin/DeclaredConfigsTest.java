@@ -7,6 +7,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.tidegate.admin.ConfigApply.Change;
 import io.tidegate.admin.TenantDirectory.ConfigRecord;
 import io.tidegate.admin.TenantDirectory.Snapshot;
+import io.tidegate.config.SettingsLoader;
+import io.tidegate.tenant.ConfigWarnings.Warning;
 import io.tidegate.tenant.Plan;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
@@ -284,5 +286,60 @@ class DeclaredConfigsTest {
                 .containsExactly("~1", "~2");
         DeclaredConfigs exported = ConfigApply.export(stored);
         assertThat(DeclaredConfigs.parse(exported.yaml())).isEqualTo(exported);
+    }
+
+    private static List<String> warnings(String yaml, Snapshot stored, boolean prune, String... settings) {
+        Map<String, String> flags = new TreeMap<>();
+        for (String setting : settings) {
+            String[] parts = setting.split("=", 2);
+            flags.put(parts[0], parts[1]);
+        }
+        List<Change> changes = ConfigApply.compare(parse(yaml), stored, prune).changes();
+        return ChangeWarnings.of(changes, stored, SettingsLoader.load(null, Map.of(), flags)).stream()
+                .map(Warning::message)
+                .toList();
+    }
+
+    @Test
+    void theWarningsAboutChangedEntriesNameThem() {
+        Snapshot stored = stored("pro", "{\"tenant_id\":1,\"max_signals_per_sec\":100,\"burst_signals\":5}");
+        String yaml = """
+                plans: {pro: {max_signals_per_sec: 10, burst_signals: 0}}
+                tenants:
+                  - {tenant_id: 1, max_signals_per_sec: 100, burst_signals: 5}
+                  - {tenant_id: 2, max_signals_per_sec: 100, burst_signals: 5}
+                  - {tenant_id: 3, plan: pro}
+                  - {tenant_id: 4, burst_signals: 7}
+                """;
+        assertThat(warnings(yaml, stored, false))
+                .satisfiesExactly(
+                        plan -> assertThat(plan).startsWith("plan 'pro': burst_signals = 0 rejects every signal"),
+                        own -> assertThat(own).startsWith("tenant t2: burst_signals = 5 is less than one second"),
+                        ofPlan -> assertThat(ofPlan).startsWith("tenant t3: burst_signals = 0 rejects every signal"),
+                        other -> assertThat(other).startsWith("tenant t4: burst_signals = 7 has no effect"));
+    }
+
+    @Test
+    void theFirstAndTheLastTenantChangeTheRuleForSignalsWithoutATenant() {
+        Snapshot none = stored("{\"tenant_id\":0}");
+        Snapshot two = stored("{\"tenant_id\":1}", "{\"tenant_id\":2}");
+        assertThat(warnings("tenants: [{tenant_id: 7, blocked_until: 2020-01-01T00:00:00Z}]", none, false))
+                .satisfiesExactly(
+                        rule -> assertThat(rule).startsWith("t7 is the first tenant besides tenant 0: signals that"),
+                        block -> assertThat(block).startsWith("tenant t7: blocked_until"));
+        assertThat(warnings("tenants: [{tenant_id: 7}, {tenant_id: 0}, {tenant_id: 8}]", none, false))
+                .singleElement()
+                .asString()
+                .startsWith("t7 and 1 more are the first tenants besides tenant 0: signals that");
+        assertThat(warnings("tenants: []", two, true))
+                .containsExactly(
+                        "tenant 0 is the only configured tenant now: signals that name no tenant count for tenant 0");
+
+        assertThat(warnings("tenants: [{tenant_id: 3}]", two, true))
+                .as("others take their place")
+                .isEmpty();
+        assertThat(warnings("tenants: []", none, true)).isEmpty();
+        assertThat(warnings("tenants: [{tenant_id: 7}]", none, false, "tenants.missing=default"))
+                .isEmpty();
     }
 }

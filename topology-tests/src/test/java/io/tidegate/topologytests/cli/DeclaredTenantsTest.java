@@ -132,6 +132,29 @@ final class DeclaredTenantsTest {
     }
 
     @Test
+    void warningsAreShownUpToABoundAndTheRuleForSignalsWithoutATenantAlways() throws Exception {
+        deploy("warnings");
+        StringBuilder yaml = new StringBuilder("tenants:\n");
+        for (int i = 1; i <= 25; i++) {
+            yaml.append("- {tenant_id: %d, max_signals_per_sec: 100, burst_signals: 5}\n".formatted(i));
+        }
+        String file = file("warnings.yaml", yaml.toString());
+        String rule = "warning: t1 and 24 more are the first tenants besides tenant 0: signals that name no tenant";
+        for (InProcess run : List.of(
+                run(PENDING, "tenants", "apply", "-f", file, "--dry-run"), run(0, "tenants", "apply", "-f", file))) {
+            List<String> lines = run.err().lines().toList();
+            assertThat(lines).hasSize(22);
+            assertThat(lines.get(0)).startsWith(rule);
+            assertThat(lines.get(1)).startsWith("warning: tenant t1: burst_signals = 5 is less than one second");
+            assertThat(lines.get(20)).isEqualTo("6 more warnings");
+        }
+        assertThat(run(0, "tenants", "apply", "-f", file).err()).as("unchanged").doesNotContain("warning");
+        String empty = file("empty.yaml", "tenants: []\n");
+        assertThat(run(0, "tenants", "apply", "-f", empty, "--prune").err())
+                .contains("warning: tenant 0 is the only configured tenant now: signals that name no tenant count");
+    }
+
+    @Test
     void tenThousandTenantsAreAppliedInOneTransactionAndExportedAgain() throws Exception {
         deploy("many");
         StringBuilder yaml = new StringBuilder("plans: {a: {max_signals_per_sec: 1}, b: {}}\ntenants:\n");
