@@ -8,10 +8,13 @@ import io.tidegate.config.Settings;
 import io.tidegate.tenant.ConfigKey;
 import io.tidegate.tenant.ConfigWarnings.Warning;
 import io.tidegate.tenant.TenantConfig;
+import io.tidegate.tenant.TenantConfigJson;
 import io.tidegate.tenant.TenantId;
+import io.tidegate.tenant.UnknownTenants;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
@@ -30,6 +33,11 @@ public final class ChangeWarnings {
         if (to != null) {
             warnings.addAll(ofConfig(to, before.inForce(to), settings));
         }
+        if (to != null && !had) {
+            TenantConfig ofDefault = before.ofDefault().config();
+            warnings.addAll(defaultLimits(
+                    to, before.inForce(to), ofDefault == null ? null : before.inForce(ofDefault), settings));
+        }
         if (!before.tenant().isDefault()) {
             warnings.addAll(missingTenants(
                     before.others() || had, before.others() || to != null, List.of(before.tenant()), settings));
@@ -47,15 +55,26 @@ public final class ChangeWarnings {
         Snapshot result = after(changes, stored);
         List<Warning> warnings = new ArrayList<>(
                 missingTenants(!others(stored).isEmpty(), !others(result).isEmpty(), others(result), settings));
+        ConfigRecord ofDefault = stored.tenants().get(TenantId.DEFAULT);
+        TenantConfig inherited =
+                ofDefault == null || ofDefault.config() == null ? null : stored.completed(ofDefault.config());
         for (Change change : changes) {
             TenantConfig to = change.to();
-            if (to != null) {
-                List<Warning> ofEntry = change.key() instanceof ConfigKey.OfPlan
-                        ? PlanOperations.warnings(to, settings)
-                        : ofConfig(to, result.completed(to), settings);
-                ofEntry.forEach(warning -> warnings.add(new Warning(
-                        warning.id(), warning.field(), "%s: %s".formatted(change.key(), warning.message()))));
+            if (to == null) {
+                continue;
             }
+            List<Warning> ofEntry = new ArrayList<>();
+            if (change.key() instanceof ConfigKey.OfPlan) {
+                ofEntry.addAll(PlanOperations.warnings(to, settings));
+            } else {
+                TenantConfig inForce = result.completed(to);
+                ofEntry.addAll(ofConfig(to, inForce, settings));
+                if (!change.exists()) {
+                    ofEntry.addAll(defaultLimits(to, inForce, inherited, settings));
+                }
+            }
+            ofEntry.forEach(warning -> warnings.add(
+                    new Warning(warning.id(), warning.field(), "%s: %s".formatted(change.key(), warning.message()))));
         }
         return List.copyOf(warnings);
     }
@@ -90,6 +109,34 @@ public final class ChangeWarnings {
 
     private static List<Warning> ofConfig(TenantConfig own, @Nullable TenantConfig inForce, Settings settings) {
         return TenantOperations.warnings(inForce == null ? own : inForce, settings);
+    }
+
+    /**
+     * Returns the warning that the first config of a tenant lacks limits of the default tenant, which applied to it before.
+     *
+     * @param ofDefault the config in force for the default tenant before the change; null if it has none that is usable
+     */
+    private static List<Warning> defaultLimits(
+            TenantConfig own, @Nullable TenantConfig inForce, @Nullable TenantConfig ofDefault, Settings settings) {
+        boolean inherits = settings.unknownTenants() == UnknownTenants.DEFAULT_CONFIG
+                && !own.tenantId().isDefault();
+        if (!inherits || inForce == null || ofDefault == null) {
+            return List.of();
+        }
+        Set<String> decided = TenantConfigJson.fieldsSet(inForce);
+        Set<String> limited = TenantConfigJson.fieldsSet(ofDefault);
+        // A burst is not a limit of its own.
+        List<String> lost = TenantConfig.LIMITS.stream()
+                .filter(field -> limited.contains(field) && !ofDefault.isUnlimited(field))
+                .filter(field -> !decided.contains(field) && !field.startsWith("burst_"))
+                .toList();
+        return lost.isEmpty()
+                ? List.of()
+                : List.of(new Warning(
+                        "default_limits_lost",
+                        "tenant_id",
+                        "the limits of tenant 0 applied to the tenant until now; its own config has no %s"
+                                .formatted(String.join(", ", lost))));
     }
 
     /**

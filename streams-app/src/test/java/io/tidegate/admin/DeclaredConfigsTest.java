@@ -342,4 +342,28 @@ class DeclaredConfigsTest {
         assertThat(warnings("tenants: [{tenant_id: 7}]", none, false, "tenants.missing=default"))
                 .isEmpty();
     }
+
+    @Test
+    void aFirstConfigWithoutLimitsOfTenant0IsReportedWhereTheseAppliedBefore() {
+        Snapshot stored = stored(
+                "pro",
+                "{\"tenant_id\":0,\"max_signals_per_sec\":2,\"burst_signals\":9,\"max_entities\":3}",
+                "{\"tenant_id\":1}",
+                "{\"tenant_id\":9,\"max_signals_per_sec\":5}");
+        String yaml = """
+                tenants:
+                  - {tenant_id: 0}
+                  - {tenant_id: 1, label: known}
+                  - {tenant_id: 2, label: X}
+                  - {tenant_id: 3, max_signals_per_sec: 7}
+                  - {tenant_id: 4, max_signals_per_sec: 7, max_entities: 8}
+                  - {tenant_id: 5, plan: pro, max_signals_per_sec: 7, max_entities: unlimited}
+                """;
+        String lost = "the limits of tenant 0 applied to the tenant until now; its own config has no ";
+        assertThat(warnings(yaml, stored, false, "tenants.unknown=default-config"))
+                .containsExactly(
+                        "tenant t2: %smax_signals_per_sec, max_entities".formatted(lost),
+                        "tenant t3: %smax_entities".formatted(lost));
+        assertThat(warnings(yaml, stored, false)).isEmpty();
+    }
 }

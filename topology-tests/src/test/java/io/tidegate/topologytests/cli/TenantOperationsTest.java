@@ -84,9 +84,12 @@ final class TenantOperationsTest {
         Path file = temp.resolve("config.json");
         String config = "{\"max_signals_per_sec\":500,\"burst_signals\":120,\"max_storage_bytes\":1}";
         Files.writeString(file, config);
+        Path unlimited = temp.resolve("unlimited.json");
+        Files.writeString(unlimited, "{\"label\":\"Unlimited\"}");
         String until = "2100-06-01T00:00:00Z";
         return List.of(
                 new Operation(List.of("set", "--from", file.toString()), "PUT", "", config),
+                new Operation(List.of("set", "--from", unlimited.toString()), "PUT", "", "{\"label\":\"Unlimited\"}"),
                 new Operation(List.of("unset", "--burst"), "PATCH", "", "{\"burst_signals\":null}"),
                 new Operation(List.of("rm"), "DELETE", "", null),
                 new Operation(List.of("block", "--until", until), "POST", "/block", "{\"until\":\"" + until + "\"}"),
@@ -109,6 +112,18 @@ final class TenantOperationsTest {
         try (Deployment app = new Deployment(
                 broker.bootstrapServers(), "inherit", Files.createDirectory(temp.resolve("inherit")), setting)) {
             compareAll(app);
+            String lost = "warning: the limits of tenant 0 applied to the tenant until now; its own config has no"
+                    + " max_signals_per_sec";
+            assertThat(command(app, "9001", List.of("set", "--label", "X")).err())
+                    .contains(lost);
+            assertThat(command(app, "9001", List.of("set", "--label", "Y")).err())
+                    .as("has a config")
+                    .doesNotContain("warning");
+            assertThat(command(app, "9002", List.of("set", "--rate", "1/s")).err())
+                    .doesNotContain("warning");
+            assertThat(command(app, "9003", List.of("block", "--for", "1h")).err())
+                    .as("gets the limits of tenant 0")
+                    .doesNotContain("warning");
         }
     }
 
