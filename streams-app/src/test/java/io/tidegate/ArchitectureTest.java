@@ -86,7 +86,7 @@ class ArchitectureTest {
                     "contract",
                     List.of("tenant", "signal", "admission", "wal"),
                     List.of("org.apache.kafka.common..", JSON)),
-            new Row("streams", List.of("tenant", "wal", "contract"), List.of(LOG, KAFKA)),
+            new Row("streams", List.of("tenant", "wal", "contract"), List.of(LOG, KAFKA, "org.rocksdb..")),
             new Row(
                     "topology",
                     List.of("tenant", "signal", "admission", "wal", "contract", "streams"),

@@ -5,6 +5,7 @@ import ch.qos.logback.classic.Logger;
 import io.tidegate.admin.BootstrapServers;
 import io.tidegate.config.Settings;
 import io.tidegate.instance.InstanceRunner;
+import io.tidegate.streams.DamagedStateException;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.concurrent.Callable;
@@ -35,7 +36,12 @@ final class RunCommand implements Callable<Integer> {
         org.slf4j.Logger log = LoggerFactory.getLogger(RunCommand.class);
         Settings settings = options.load();
         BootstrapServers.requireKafka(settings);
-        InstanceRunner runner = InstanceRunner.start(settings);
+        InstanceRunner runner;
+        try {
+            runner = InstanceRunner.start(settings);
+        } catch (DamagedStateException e) {
+            return ended(log, e);
+        }
         Logging.showClientWarnings();
         AtomicBoolean closed = new AtomicBoolean();
         Thread stop = new Thread(() -> close(runner, closed), "stop");
@@ -56,12 +62,13 @@ final class RunCommand implements Callable<Integer> {
         }
         Throwable failure = runner.instance().awaitEnd();
         close(runner, closed);
-        if (failure != null) {
-            RunEnd end = RunEnd.of(failure);
-            log.error("{}", end.sentence());
-            return end.exitCode();
-        }
-        return ExitCodes.OK;
+        return failure == null ? ExitCodes.OK : ended(log, failure);
+    }
+
+    private static int ended(org.slf4j.Logger log, Throwable failure) {
+        RunEnd end = RunEnd.of(failure);
+        log.error("{}", end.sentence());
+        return end.exitCode();
     }
 
     private static void close(InstanceRunner runner, AtomicBoolean closed) {

@@ -1,6 +1,7 @@
 package io.tidegate.cli;
 
 import io.tidegate.admin.AdminException;
+import io.tidegate.streams.DamagedStateException;
 import io.tidegate.streams.RepeatedFailureException;
 import io.tidegate.wal.WalException;
 
@@ -18,6 +19,9 @@ record RunEnd(int exitCode, String sentence) {
                 case IO, REJECTED -> ExitCodes.FAILED;
             };
             return new RunEnd(exitCode, "stopped: " + what);
+        }
+        if (failure instanceof DamagedStateException) {
+            return new RunEnd(ExitCodes.DAMAGE, "stopped: " + what);
         }
         if (failure instanceof RepeatedFailureException) {
             return new RunEnd(ExitCodes.FAILED, "stopped: " + what);

@@ -23,6 +23,7 @@ import org.apache.kafka.streams.KafkaStreams;
 import org.apache.kafka.streams.KafkaStreams.State;
 import org.apache.kafka.streams.StreamsConfig;
 import org.apache.kafka.streams.Topology;
+import org.apache.kafka.streams.errors.StreamsException;
 import org.apache.kafka.streams.errors.StreamsUncaughtExceptionHandler.StreamThreadExceptionResponse;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -129,9 +130,18 @@ public final class Instance implements AutoCloseable {
         view = new InstanceView(streams, topics, shards, restores, session, failures, notices, group::progress);
     }
 
-    /** Starts, and returns when all configs are read; processing of records begins later ({@link #awaitRunning}). */
+    /**
+     * Starts, and returns when all configs are read; processing of records begins later ({@link #awaitRunning}).
+     *
+     * @throws DamagedStateException if the files of a state store are damaged
+     */
     public void start() {
-        streams.start();
+        try {
+            streams.start();
+        } catch (StreamsException e) {
+            DamagedStateException damage = DamagedStateException.in(e, dir.streamsState());
+            throw damage == null ? e : damage;
+        }
         clients.start();
         group.start();
         var unusedDisk =
@@ -285,6 +295,12 @@ public final class Instance implements AutoCloseable {
         if (wal != null && !wal.mayPass()) {
             LOG.error("stopping: {}", wal.getMessage());
             fatal = wal;
+            return StreamThreadExceptionResponse.SHUTDOWN_CLIENT;
+        }
+        DamagedStateException damage = DamagedStateException.in(failure, dir.streamsState());
+        if (damage != null) {
+            LOG.error("stopping: {}", damage.getMessage(), failure);
+            fatal = damage;
             return StreamThreadExceptionResponse.SHUTDOWN_CLIENT;
         }
         if (hasCause(failure, OutOfMemoryError.class)) {

@@ -9,11 +9,17 @@ import io.tidegate.topologytests.cli.RecommendedCommand;
 import io.tidegate.topologytests.support.Deployment;
 import io.tidegate.topologytests.support.TidegateProcess;
 import io.tidegate.wal.DataDir;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.admin.RecordsToDelete;
@@ -33,7 +39,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Data that an operator or a broker removes from a running instance: it stops with a remedy, or repairs the data. */
+/** Data of an instance that is removed or damaged: the instance stops with a remedy, or repairs the data. */
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
 @Tag("long")
 final class WalGuardTest {
@@ -206,6 +212,67 @@ final class WalGuardTest {
         app.start("a");
         app.send(10, i -> "{}");
         assertThat(app.verify("a").at("/tenants/0/in_wal").asLong()).isEqualTo(SIGNALS + 10);
+    }
+
+    @Test
+    void aDamagedStateStoreStopsTheStartWithARemedyThatWorks() throws Exception {
+        Path state = new DataDir(Path.of(app.dataDir("a"))).streamsState();
+        assertThat(truncateFilesOfStores(state, "CURRENT")).isPositive();
+
+        TidegateProcess rejected = app.launch("a");
+
+        assertThat(rejected.awaitExit()).as(rejected::logText).isEqualTo(3);
+        startsAgainAfter(rejected, state);
+    }
+
+    @Test
+    void aStateStoreThatIsDamagedWhileItIsReadEndsTheInstanceAtOnce() throws Exception {
+        Path state = new DataDir(Path.of(app.dataDir("a"))).streamsState();
+        TidegateProcess instance =
+                app.start("a", "--set", "kafka.rocksdb.config.setter=" + TinyMemtables.class.getName());
+        app.send(1, i -> "{}");
+        TidegateProcess.await(
+                Deployment.TAKES_EFFECT_WITHIN,
+                "files of the stores",
+                app::logs,
+                () -> truncateFilesOfStores(state, ".sst") > 0);
+
+        while (instance.isAlive()) {
+            app.send(10, i -> "{}");
+            truncateFilesOfStores(state, ".sst");
+        }
+
+        assertThat(instance.awaitExit()).as(instance::logText).isEqualTo(3);
+        assertThat(instance.logText()).doesNotContain("a thread failed");
+        startsAgainAfter(instance, state);
+    }
+
+    /** Runs the remedy of the last line, and checks that no signal is missing or duplicated. */
+    private void startsAgainAfter(TidegateProcess ended, Path state) throws Exception {
+        String last = ended.logText().lines().reduce("", (before, line) -> line);
+        assertThat(last)
+                .contains("stopped: the state in %s is damaged: ".formatted(state))
+                .contains("Move this directory away (keep it), and start the instance again");
+        Files.move(state, temp.resolve("moved-away"));
+        app.start("a");
+        app.send(10, i -> "{}");
+        assertThat(app.verify("a").at("/tenants/0/in_wal").asLong()).isGreaterThanOrEqualTo(SIGNALS + 10);
+    }
+
+    private static long truncateFilesOfStores(Path state, String name) {
+        try (Stream<Path> walk = Files.walk(state)) {
+            List<Path> files = walk.filter(file -> file.getFileName().toString().contains(name))
+                    .toList();
+            for (Path file : files) {
+                try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+                    channel.truncate(channel.size() / 2);
+                }
+            }
+            return files.size();
+        } catch (IOException | UncheckedIOException e) {
+            // RocksDB deletes files meanwhile.
+            return 0;
+        }
     }
 
     @Test
