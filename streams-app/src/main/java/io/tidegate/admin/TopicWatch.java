@@ -75,7 +75,10 @@ public final class TopicWatch {
                     .map(owners::differenceOfSettings)
                     .orElse(null);
         } catch (AdminException | KafkaException e) {
-            LOG.warn("the settings of other instances could not be compared: {}", e.getMessage());
+            // A stop of the instance interrupts the query.
+            if (!Thread.currentThread().isInterrupted()) {
+                LOG.warn("the settings of other instances could not be compared: {}", e.getMessage());
+            }
             return null;
         }
     }

@@ -116,7 +116,11 @@ final class GroupWatch implements AutoCloseable {
             Thread.currentThread().interrupt();
         } catch (ExecutionException | TimeoutException | RuntimeException e) {
             if (!failedBefore) {
-                LOG.warn("the progress of the group is not known now: {}", String.valueOf(e.getMessage()));
+                LOG.warn(
+                        "the progress of the group is not known now: {}",
+                        e instanceof TimeoutException
+                                ? "no answer within %d s".formatted(ANSWER_WITHIN_S)
+                                : String.valueOf(e.getMessage()));
             }
             failedBefore = true;
             LOG.debug("the progress of the group is not known", e);

@@ -137,12 +137,21 @@ final class WalStore implements StateStore {
     public void init(StateStoreContext context, StateStore root) {
         if (shard == null) {
             int partition = context.taskId().partition();
-            shard = new Shard(
-                    dir, partition, settings, () -> accepted.beginningIsGone(partition), origin, this::sealed);
+            shard = new Shard(dir, partition, settings, () -> beginningIsGone(partition), origin, this::sealed);
             lastOffset = shard.committedOffset();
             checksNext = lastOffset >= 0;
         }
         context.register(root, KafkaInternals.wholeRecords(this::restore));
+    }
+
+    private boolean beginningIsGone(int partition) {
+        boolean gone = accepted.beginningIsGone(partition);
+        if (gone) {
+            LOG.warn(
+                    "signals-accepted no longer has its beginning: this copy of the WAL begins later shard={}",
+                    partition);
+        }
+        return gone;
     }
 
     void restore(Collection<ConsumerRecord<byte[], byte[]>> records) {

@@ -89,6 +89,9 @@ record Checkpoint(long offset, boolean partial, Map<TenantId, Log> logs) {
         } catch (NoSuchFileException e) {
             return null;
         } catch (IOException e) {
+            if (Files.isDirectory(path)) {
+                throw WalException.damage(null, path, 0, "it is a directory");
+            }
             throw WalException.io("reading", path, e);
         } catch (IllegalArgumentException e) {
             throw WalException.damage(null, path, 0, e.getMessage());

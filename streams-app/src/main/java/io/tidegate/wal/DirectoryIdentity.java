@@ -70,7 +70,7 @@ final class DirectoryIdentity {
     }
 
     private void compare(Map<String, String> expected, Map<String, String> found) {
-        String format = found.getOrDefault(FORMAT_NAME, "missing");
+        String format = valueOf(FORMAT_NAME, found);
         if (!format.equals(FORMAT)) {
             throw WalException.rejected(
                     ("the data directory %s has format %s, and this version of Tidegate works with format"
@@ -79,12 +79,25 @@ final class DirectoryIdentity {
                             .formatted(root, format, FORMAT));
         }
         expected.forEach((name, value) -> {
-            if (!value.equals(found.get(name))) {
+            String actual = valueOf(name, found);
+            if (!value.equals(actual)) {
                 throw WalException.rejected(("the data directory %s belongs to something else: its %s is %s, here it is"
                                 + " %s. Give the settings of its instance (--config), or point data.dir at the right directory or at an empty"
                                 + " one; from an empty one the files are rebuilt from signals-accepted")
-                        .formatted(root, name, found.getOrDefault(name, "missing"), value));
+                        .formatted(root, name, actual, value));
             }
         });
+    }
+
+    private String valueOf(String name, Map<String, String> found) {
+        String value = found.get(name);
+        if (value == null) {
+            throw WalException.rejected(
+                    ("the file %s is damaged: it has no %s. Move the data directory %s away (keep it), or"
+                                    + " set data.dir to an empty directory: the files are rebuilt from signals-accepted, and the"
+                                    + " state from its changelogs")
+                            .formatted(path, name, root));
+        }
+        return value;
     }
 }

@@ -257,11 +257,6 @@ public final class Shard implements Closeable {
         if (isNew) {
             partial = beginningIsGone.getAsBoolean();
             isNew = false;
-            if (partial) {
-                LOG.warn(
-                        "signals-accepted no longer has its beginning: this copy of the WAL begins later shard={}",
-                        number);
-            }
         }
     }
 

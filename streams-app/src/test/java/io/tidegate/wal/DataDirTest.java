@@ -177,8 +177,6 @@ class DataDirTest {
                 .isInstanceOfSatisfying(
                         WalException.class, e -> assertThat(e.kind()).isEqualTo(WalException.Kind.REJECTED))
                 .hasMessageContaining("its topic is t1, here it is t2");
-        assertThatThrownBy(() -> dir.bind(Map.of("cluster", "c1", "topic", "t1", "application", "a")))
-                .hasMessageContaining("its application is missing, here it is a");
         dir.bind(identity);
     }
 
@@ -192,14 +190,27 @@ class DataDirTest {
     @Test
     void aDirectoryOfAnotherFormatIsRejectedWithARemedy() throws IOException {
         dir.bind(Map.of("cluster", "c1"));
-        for (String other : List.of("format=1", "format=3", "no=format")) {
-            Files.writeString(root.resolve(".tidegate/identity"), "cluster=c1\n" + other + "\n");
+        for (String other : List.of("1", "3")) {
+            Files.writeString(root.resolve(".tidegate/identity"), "cluster=c1\nformat=" + other + "\n");
 
             assertThatThrownBy(() -> dir.bind(Map.of("cluster", "c1")))
-                    .hasMessageContaining(
-                            "has format %s, and this version of Tidegate works with format 2",
-                            other.equals("no=format") ? "missing" : other.substring("format=".length()))
+                    .hasMessageContaining("has format %s, and this version of Tidegate works with format 2", other)
                     .hasMessageContaining("set data.dir to an empty directory");
+        }
+    }
+
+    @Test
+    void aTruncatedIdentityIsCalledDamaged() throws IOException {
+        Path identity = root.resolve(".tidegate/identity");
+        for (String rest : List.of("", "cluster=c1\n", "cluster=c1\nformat=2\nto")) {
+            dir.bind(Map.of("cluster", "c1", "topic", "t1"));
+            Files.writeString(identity, rest);
+
+            assertThatThrownBy(() -> dir.bind(Map.of("cluster", "c1", "topic", "t1")))
+                    .hasMessageContaining(
+                            "the file %s is damaged: it has no %s", identity, rest.contains("2") ? "topic" : "format")
+                    .hasMessageContaining("set data.dir to an empty directory");
+            Files.delete(identity);
         }
     }
 

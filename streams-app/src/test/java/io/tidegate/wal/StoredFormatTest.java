@@ -99,6 +99,18 @@ class StoredFormatTest {
         rejects(dir, Arrays.copyOf(golden, golden.length - 1), "the checkpoint's checksum is wrong");
     }
 
+    @Test
+    void aDirectoryInPlaceOfACheckpointIsDamage(@TempDir Path root) throws IOException {
+        DataDir dir = new DataDir(root);
+        Files.createDirectories(dir.checkpoint(SHARD));
+
+        assertThatThrownBy(() -> new Shard(dir, SHARD, AcceptedTopic.settings(100)))
+                .isInstanceOfSatisfying(
+                        WalException.class, e -> assertThat(e.kind()).isEqualTo(WalException.Kind.DAMAGE))
+                .hasMessageContaining("it is a directory")
+                .hasMessageContaining("move this file away");
+    }
+
     /** {@code bytes} with one byte changed and the matching checksum. */
     private static byte[] resealed(byte[] bytes, int at, byte changed) {
         byte[] copy = bytes.clone();

@@ -103,7 +103,9 @@ final class WalGuardTest {
         var repaired = app.tidegate("wal", "verify", "--repair", "--data-dir", app.dataDir("a"));
 
         assertThat(repaired.exit()).as(repaired.out() + repaired.err()).isZero();
-        assertThat(repaired.err()).contains("REPAIRED tenant t0, sequence numbers 0 to ");
+        assertThat(repaired.err())
+                .contains("REPAIRED tenant t0, sequence numbers 0 to ")
+                .doesNotContain("no longer has its beginning");
         assertThat(repaired.out()).contains("clean");
         app.start("a");
         app.send(10, i -> "{}");
