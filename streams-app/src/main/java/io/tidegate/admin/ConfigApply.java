@@ -9,6 +9,7 @@ import io.tidegate.tenant.StoredConfig;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantId;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -40,6 +41,14 @@ public final class ConfigApply {
             boolean exists,
             @Nullable TenantConfig to,
             boolean keepsBlock) {
+        private int rank() {
+            if (key instanceof ConfigKey.OfPlan) {
+                return to == null ? 3 : 0;
+            }
+            List<String> names = to == null ? List.of() : to.externalIds();
+            return from != null && !names.containsAll(from.externalIds()) ? 1 : 2;
+        }
+
         /** Applies the change to the stored config, which may have been blocked since {@link #from}. */
         ConfigEdit.Result edit(ConfigEdit.Before before) {
             if (to == null) {
@@ -130,8 +139,9 @@ public final class ConfigApply {
      * @throws AdminException if another writer's change conflicts with these, or Kafka does not answer
      */
     public static void apply(ConfigWriter writer, List<Change> changes, String by) {
-        for (int from = 0; from < changes.size(); from += TRANSACTION_RECORDS_MAX) {
-            List<Change> batch = changes.subList(from, Math.min(changes.size(), from + TRANSACTION_RECORDS_MAX));
+        List<Change> ordered = ordered(changes);
+        for (int from = 0; from < ordered.size(); from += TRANSACTION_RECORDS_MAX) {
+            List<Change> batch = ordered.subList(from, Math.min(ordered.size(), from + TRANSACTION_RECORDS_MAX));
             Map<ConfigKey, ConfigEdit> edits = new LinkedHashMap<>();
             for (Change change : batch) {
                 edits.put(change.key(), change::edit);
@@ -147,6 +157,16 @@ public final class ConfigApply {
                         .formatted(from, changes.size(), text(rejected)));
             }
         }
+    }
+
+    /**
+     * Returns the changes in an order in which each transaction follows the rules: new plans, tenants that give up names which others
+     * take, the other tenants, plans that are not in use any more.
+     */
+    static List<Change> ordered(List<Change> changes) {
+        List<Change> ordered = new ArrayList<>(changes);
+        ordered.sort(Comparator.comparingInt(Change::rank));
+        return ordered;
     }
 
     /** Returns the stored state as a declaration. Omits unreadable records. */

@@ -288,6 +288,20 @@ class DeclaredConfigsTest {
         assertThat(DeclaredConfigs.parse(exported.yaml())).isEqualTo(exported);
     }
 
+    /** So that each of several transactions follows the rules. */
+    @Test
+    void namesAreGivenUpBeforeAnotherTenantTakesThem() {
+        Snapshot stored = stored("old", "{\"tenant_id\":1}", "{\"tenant_id\":2,\"external_ids\":[\"acme\"]}");
+        String yaml =
+                "plans: {new: {}}\ntenants: [{tenant_id: 1, external_ids: [acme]}, {tenant_id: 2, plan: new}, {tenant_id: 3}]";
+
+        assertThat(ConfigApply.ordered(
+                                ConfigApply.compare(parse(yaml), stored, true).changes())
+                        .stream()
+                        .map(DeclaredConfigsTest::text))
+                .containsExactly("+plan:new", "~2", "~1", "+3", "-plan:old");
+    }
+
     private static List<String> warnings(String yaml, Snapshot stored, boolean prune, String... settings) {
         Map<String, String> flags = new TreeMap<>();
         for (String setting : settings) {
