@@ -188,21 +188,30 @@ public final class Settings {
     private final Map<String, Origin> origins;
 
     Settings(Map<String, String> values, Map<String, Origin> origins) {
-        this.origins = Map.copyOf(origins);
+        Map<String, Origin> given = new HashMap<>(origins);
         Map<String, String> own = new HashMap<>();
         Map<String, String> clients = new TreeMap<>();
         values.forEach((key, value) -> {
             if (key.startsWith(KAFKA_PREFIX)) {
                 clients.put(key.substring(KAFKA_PREFIX.length()), value);
+            } else if (value.isBlank() && isOptional(key)) {
+                given.remove(key);
             } else {
                 own.put(key, value);
             }
         });
+        this.origins = Map.copyOf(given);
         kafka = Map.copyOf(clients);
         checkValues(DEFINITIONS, own, "");
         config = new AbstractConfig(DEFINITIONS, own, false);
         checkRelations();
         checkClients();
+    }
+
+    /** Returns whether a setting can be absent. A blank value makes it so: a compose file can only empty a variable. */
+    private static boolean isOptional(String key) {
+        ConfigDef.ConfigKey definition = DEFINITIONS.configKeys().get(key);
+        return definition != null && definition.hasDefault() && definition.defaultValue == null;
     }
 
     /** Reports each invalid value with its origin. */
@@ -309,6 +318,12 @@ public final class Settings {
         SignalSettings.check(signalMapping(), tenantSource(), missingTenants() == MissingTenants.DEFAULT);
         var unused = schemaRegistry();
         checkRegionTopics();
+        Set<String> ingress = new HashSet<>();
+        for (String topic : topics.signals()) {
+            if (!ingress.add(topic)) {
+                throw new SettingsException("%s names '%s' twice".formatted(TOPIC_SIGNALS, topic));
+            }
+        }
         Set<String> names = new HashSet<>();
         List<String> named = new ArrayList<>(allTopics());
         named.add(ownersTopic());

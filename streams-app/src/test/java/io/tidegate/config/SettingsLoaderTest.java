@@ -257,6 +257,29 @@ final class SettingsLoaderTest {
     }
 
     @Test
+    void rejectsAnIngressTopicThatIsNamedTwice() {
+        assertThatThrownBy(() -> flags("topic.signals", "a,b,a"))
+                .isInstanceOf(SettingsException.class)
+                .hasMessage("topic.signals names 'a' twice");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", " "})
+    void aBlankOptionalSettingIsNotSet(String blank) {
+        Settings settings =
+                flags("http.tokens.file", blank, "http.tls.ca.file", blank, "region", blank, "http.advertised", blank);
+
+        assertThat(settings.http().tokensFile()).isNull();
+        assertThat(settings.http().caFile()).isNull();
+        assertThat(settings.http().advertised()).isNull();
+        assertThat(settings.region()).isNull();
+        assertThat(settings.explained().get("region").origin()).isEqualTo(Origin.DEFAULT);
+        assertThatThrownBy(() -> flags("http.bind", "0.0.0.0", "http.tokens.file", blank))
+                .isInstanceOf(SettingsException.class)
+                .hasMessageContaining("set a file with tokens");
+    }
+
+    @Test
     void rejectsNoIngressTopic() {
         assertThatThrownBy(() -> flags("topic.signals", ""))
                 .isInstanceOf(SettingsException.class)
