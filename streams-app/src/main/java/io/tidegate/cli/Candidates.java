@@ -12,21 +12,24 @@ import picocli.CommandLine.Model.PositionalParamSpec;
 
 /**
  * The possible words at a position of a command line: commands, options, and values of options and parameters. If the label is
- * {@code TENANT}, the values are the existing tenants.
+ * {@code TENANT} or {@code PLAN}, the values are the existing tenants or plans.
  */
 final class Candidates {
     private final CommandSpec root;
     private final Supplier<List<String>> tenants;
+    private final Supplier<List<String>> plans;
 
     /**
      * The candidates of a program.
      *
      * @param root the program, with all its commands
      * @param tenants supplies ids and names; called only where one is possible
+     * @param plans supplies names; called only where one is possible
      */
-    Candidates(CommandSpec root, Supplier<List<String>> tenants) {
+    Candidates(CommandSpec root, Supplier<List<String>> tenants, Supplier<List<String>> plans) {
         this.root = root;
         this.tenants = tenants;
+        this.plans = plans;
     }
 
     /** A position in a command line. */
@@ -97,6 +100,11 @@ final class Candidates {
 
     private List<String> values(ArgSpec argument) {
         List<String> values = CompletedCommand.values(argument);
-        return values.isEmpty() && CompletedCommand.isTenant(argument) ? tenants.get() : values;
+        if (!values.isEmpty()) {
+            return values;
+        }
+        return CompletedCommand.isTenant(argument)
+                ? tenants.get()
+                : CompletedCommand.isPlan(argument) ? plans.get() : values;
     }
 }

@@ -28,7 +28,7 @@ final class CompleteCommand implements Callable<Integer> {
     static final String NAME = "__complete";
 
     /** Short, because a user is waiting. */
-    private static final Duration TENANTS_WITHIN = Duration.ofSeconds(2);
+    private static final Duration READ_WITHIN = Duration.ofSeconds(2);
 
     @Parameters(paramLabel = "WORD", description = "The words after `tidegate`; the last one is completed.")
     private List<String> words = new ArrayList<>();
@@ -36,7 +36,7 @@ final class CompleteCommand implements Callable<Integer> {
     @Spec
     private @Nullable CommandSpec spec;
 
-    /** The options that determine where tenants are read. */
+    /** The options that determine where tenants and plans are read. */
     @Command
     static final class Connection {
         @Mixin
@@ -45,7 +45,8 @@ final class CompleteCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        Candidates candidates = new Candidates(spec.root(), this::tenants);
+        Candidates candidates =
+                new Candidates(spec.root(), () -> inTime(this::readTenants), () -> inTime(this::readPlans));
         PrintWriter out = spec.commandLine().getOut();
         candidates.of(words).forEach(one -> {
             if (one.equals(Table.printable(one))) {
@@ -56,14 +57,14 @@ final class CompleteCommand implements Callable<Integer> {
         return ExitCodes.OK;
     }
 
-    /** Returns ids and names; empty if they cannot be read in time. */
-    private List<String> tenants() {
-        FutureTask<List<String>> reading = new FutureTask<>(this::readTenants);
-        Thread reader = new Thread(reading, "tenants");
+    /** Returns what is read; empty if it cannot be read in time. */
+    private static List<String> inTime(Callable<List<String>> read) {
+        FutureTask<List<String>> reading = new FutureTask<>(read);
+        Thread reader = new Thread(reading, "candidates");
         reader.setDaemon(true);
         reader.start();
         try {
-            return reading.get(TENANTS_WITHIN.toMillis(), TimeUnit.MILLISECONDS);
+            return reading.get(READ_WITHIN.toMillis(), TimeUnit.MILLISECONDS);
         } catch (ExecutionException | TimeoutException e) {
             return List.of();
         } catch (InterruptedException e) {
@@ -72,11 +73,23 @@ final class CompleteCommand implements Callable<Integer> {
         }
     }
 
-    private List<String> readTenants() throws java.io.IOException {
+    private Connection connection() {
         Connection connection = new Connection();
         var unused = new CommandLine(connection)
                 .setUnmatchedArgumentsAllowed(true)
                 .parseArgs(words.subList(0, words.size() - 1).toArray(String[]::new));
+        return connection;
+    }
+
+    private List<String> readPlans() {
+        return List.copyOf(new TenantDirectory(connection().options.loadConnected())
+                .snapshot()
+                .plans()
+                .keySet());
+    }
+
+    private List<String> readTenants() throws java.io.IOException {
+        Connection connection = connection();
         List<String> tenants = new ArrayList<>();
         if (words.get(0).equals("wal") && !words.contains("prune")) {
             connection.options.existingDataDir().tenants().forEach(id -> tenants.add(id.decimal()));

@@ -68,7 +68,15 @@ record CompletedCommand(List<String> words, CommandSpec spec) {
         return values;
     }
 
-    /** Returns whether the values are the existing tenants, which a script gets from {@link CompleteCommand}. */
+    /** Returns whether the values are existing tenants or plans, which a script gets from {@link CompleteCommand}. */
+    static boolean isStored(ArgSpec arg) {
+        return isTenant(arg) || isPlan(arg);
+    }
+
+    static boolean isPlan(ArgSpec arg) {
+        return arg.paramLabel().equals("PLAN");
+    }
+
     static boolean isTenant(ArgSpec arg) {
         return arg.paramLabel().equals("TENANT");
     }

@@ -21,7 +21,7 @@ final class FishCompletion {
                 set -e words[1]
                 string match -q -- "$argv *" "$words "
             end
-            function __NAME_tenants --description 'The tenants that exist'
+            function __NAME_stored --description 'The tenants or plans that exist'
                 set -l words (commandline -opc)
                 $words[1] __complete -- $words[2..-1] '' 2>/dev/null
             end
@@ -72,8 +72,8 @@ final class FishCompletion {
         if (!CompletedCommand.takesValue(arg)) {
             return "";
         }
-        if (CompletedCommand.isTenant(arg)) {
-            return " -x -a '(__%s_tenants)'".formatted(name);
+        if (CompletedCommand.isStored(arg)) {
+            return " -x -a '(__%s_stored)'".formatted(name);
         }
         if (CompletedCommand.isFile(arg)) {
             return " -r -F";

@@ -27,7 +27,7 @@ import picocli.CommandLine.ParameterException;
 final class TenantSetCommand extends ConfigChange {
     @Option(
             names = "--plan",
-            paramLabel = "NAME",
+            paramLabel = "PLAN",
             description =
                     "The plan, which supplies every limit that the tenant does not set itself (see `tidegate plans`).")
     private @Nullable String plan;

@@ -12,7 +12,10 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 class CandidatesTest {
     private static List<String> of(String... words) {
-        return List.copyOf(new Candidates(Tidegate.commandLine().getCommandSpec(), () -> List.of("42", "43", "acme"))
+        return List.copyOf(new Candidates(
+                        Tidegate.commandLine().getCommandSpec(),
+                        () -> List.of("42", "43", "acme"),
+                        () -> List.of("free", "pro"))
                 .of(List.of(words)));
     }
 
@@ -28,11 +31,14 @@ class CandidatesTest {
     }
 
     @Test
-    void offersTenantsReasonsAndSettings() {
+    void offersTenantsPlansReasonsAndSettings() {
         assertThat(of("tenants", "get", "4")).containsExactly("42", "43");
         assertThat(of("rejections", "tail", "--tenant", "a")).containsExactly("acme");
         assertThat(of("rejections", "tail", "--tenant=4")).containsExactly("--tenant=42", "--tenant=43");
         assertThat(of("wal", "cat", "--from-seq", "10", "4")).containsExactly("42", "43");
+        assertThat(of("plans", "get", "")).containsExactly("free", "pro");
+        assertThat(of("tenants", "set", "42", "--plan", "p")).containsExactly("pro");
+        assertThat(of("tenants", "set", "42", "--plan=")).containsExactly("--plan=free", "--plan=pro");
         assertThat(of("rejections", "tail", "--reason", "burst")).containsExactly("burst_exceeded");
         assertThat(of("rejections", "explain", "rate")).containsExactly("rate_limited");
         assertThat(of("run", "--set", "wal.segment.b")).containsExactly("wal.segment.bytes=");
@@ -65,7 +71,7 @@ class CandidatesTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"tenants,get", "no,such"})
+    @CsvSource({"tenants,get", "plans,get", "no,such"})
     void theHiddenCommandPrintsNothingIfItCannotReachTheData(String noun, String verb) {
         Cli run = Cli.run("__complete", "--", noun, verb, "--bootstrap-server", "127.0.0.1:1", "");
 

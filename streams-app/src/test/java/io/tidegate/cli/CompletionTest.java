@@ -78,9 +78,9 @@ class CompletionTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"fish", "zsh"})
-    void reasonsAndSettingsAreOfferedAndTenantsAreQueried(String shell) {
+    void reasonsAndSettingsAreOfferedAndTenantsAndPlansAreQueried(String shell) {
         assertThat(script(shell))
-                .contains("rate_limited", "tenant_invalid", "wal.segment.bytes=", "tidegate_tenants", "__complete -- ");
+                .contains("rate_limited", "tenant_invalid", "wal.segment.bytes=", "tidegate_stored", "__complete -- ");
     }
 
     /** Runs bash, with a program that answers like the hidden command. */

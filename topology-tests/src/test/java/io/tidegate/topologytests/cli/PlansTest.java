@@ -149,6 +149,10 @@ final class PlansTest {
     @Test
     void aTypeOfSignalsIsLimitedByThePlanAndFreedForOneTenant() throws Exception {
         run(0, "plans", "set", "typed", "--signal", "click=1/s,1", "--ceiling", "signal=click=5/s");
+        List<String> typed = new ArrayList<>(List.of("__complete", "--", "plans", "get"));
+        typed.addAll(List.of(app.connection()));
+        typed.add("ty");
+        assertThat(InProcess.run(typed.toArray(String[]::new)).out()).isEqualTo("typed\n");
         run(0, "tenants", "set", "61", "--plan", "typed");
         run(0, "tenants", "set", "62", "--plan", "typed", "--signal", "unlimited");
         JsonNode limited = JSON.readTree(
