@@ -21,6 +21,7 @@ import io.tidegate.tenant.StoredConfig;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
 import io.tidegate.tenant.TenantId;
+import java.io.CharConversionException;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -34,6 +35,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.yaml.snakeyaml.LoaderOptions;
+import org.yaml.snakeyaml.error.YAMLException;
 
 /**
  * Tenants' configs and plans as a file declares them, in YAML or JSON:
@@ -196,15 +198,21 @@ public record DeclaredConfigs(
                     keepingBlock.add(ConfigKey.of(config.tenantId()));
                 }
             } catch (IllegalArgumentException e) {
-                problems.add("%s[%d]%s: %s".formatted(TENANTS, i, named(entry), e.getMessage()));
+                problems.add("%s[%d]%s".formatted(TENANTS, i, problem(entry, String.valueOf(e.getMessage()))));
             }
         }
         return tenants;
     }
 
-    private static String named(JsonNode entry) {
+    /** Returns the rule that an entry breaks, after its tenant, which some rules name themselves. */
+    private static String problem(JsonNode entry, String rule) {
         JsonNode id = entry.path("tenant_id");
-        return id.isIntegralNumber() ? " (tenant_id %s)".formatted(id.asText()) : "";
+        if (!id.isIntegralNumber()) {
+            return ": " + rule;
+        }
+        String owner = "t%s: ".formatted(id.asText());
+        return " (tenant_id %s): %s"
+                .formatted(id.asText(), rule.startsWith(owner) ? rule.substring(owner.length()) : rule);
     }
 
     private static byte[] bytes(JsonNode json) {
@@ -221,7 +229,11 @@ public record DeclaredConfigs(
             JsonNode tree = mapper.readTree(parser);
             if (tree == null || parser.nextToken() != null) {
                 throw new IllegalArgumentException(
-                        tree == null ? "it is empty" : "something follows the first document");
+                        tree == null
+                                ? "it is empty"
+                                : json
+                                        ? "something follows the JSON object"
+                                        : "it has a second document (---): put all in one");
             }
             return tree;
         } catch (JsonProcessingException e) {
@@ -236,6 +248,9 @@ public record DeclaredConfigs(
      * quotation of the file; the exception itself has only the end of the preceding text.
      */
     private static String described(JsonProcessingException e) {
+        if (e.getCause() instanceof YAMLException yaml && yaml.getCause() instanceof CharConversionException) {
+            return "it is not UTF-8";
+        }
         String text = String.valueOf(e.getOriginalMessage());
         String message =
                 text.lines().takeWhile(line -> !line.startsWith(" ")).limit(2).collect(Collectors.joining(": "));

@@ -51,8 +51,8 @@ final class NameUse {
                                 key,
                                 new Rejection(
                                         Kind.NAME_TAKEN,
-                                        "%s: external_ids: tenant %s has the name '%s' already; a name refers to one tenant"
-                                                .formatted(one.tenant(), other, name),
+                                        "external_ids: tenant %s has the name '%s' already; a name refers to one tenant"
+                                                .formatted(other, name),
                                         null));
                     }
                 }

@@ -100,8 +100,7 @@ final class PlanUse {
                             key,
                             new Rejection(
                                     Kind.INVALID_CONFIG,
-                                    "%s: there would be %d plans, the limit is %d"
-                                            .formatted(key, plansAfter.size(), PLANS_MAX),
+                                    "there would be %d plans, the limit is %d".formatted(plansAfter.size(), PLANS_MAX),
                                     null));
                 }
             } else if (config != null && config.plan() != null && !plansAfter.containsKey(config.plan())) {

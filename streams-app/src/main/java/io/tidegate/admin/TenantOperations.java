@@ -193,8 +193,9 @@ public final class TenantOperations implements AutoCloseable {
                     ? reject(
                             before,
                             Kind.BLOCKED_BY_PLAN,
-                            "tenant %s is blocked until %s by its plan '%s', with all tenants on it: unblock the plan"
-                                    .formatted(tenant, inForce.blockedUntil(), own.plan()))
+                            ("tenant %s is blocked until %s by its plan '%s', with all tenants on it;"
+                                            + " to unblock them: tidegate plans unset %s --blocked-until")
+                                    .formatted(tenant, inForce.blockedUntil(), own.plan(), own.plan()))
                     : result;
         });
     }

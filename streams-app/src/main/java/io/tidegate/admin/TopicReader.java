@@ -73,9 +73,11 @@ public final class TopicReader implements AutoCloseable {
             for (String topic : topics) {
                 List<PartitionInfo> infos = consumer.partitionsFor(topic, METADATA_WITHIN);
                 if (infos == null || infos.isEmpty()) {
-                    throw new MissingTopicException(
-                            "the topic %s does not exist on %s: has `tidegate init` or `run` run there?"
-                                    .formatted(topic, settings.bootstrapServers()));
+                    throw new MissingTopicException("the topic %s does not exist on %s%s"
+                            .formatted(
+                                    topic,
+                                    settings.bootstrapServers(),
+                                    isOfTidegate(topic, settings) ? ": has `tidegate init` or `run` run there?" : ""));
                 }
                 // These topics are totally ordered. Partitions that are added stay empty.
                 boolean isOrdered = topic.equals(settings.topics().configs()) || topic.equals(settings.ownersTopic());
@@ -89,6 +91,13 @@ public final class TopicReader implements AutoCloseable {
             consumer.close();
             throw e instanceof AdminException ? e : failed(settings, e);
         }
+    }
+
+    /** Returns whether {@code init} or an instance creates the topic. */
+    private static boolean isOfTidegate(String topic, Settings settings) {
+        return settings.allTopics().contains(topic)
+                || topic.equals(settings.ownersTopic())
+                || topic.startsWith(settings.applicationId() + "-");
     }
 
     /** Creates a consumer that reads topics from their beginning, without a group. */

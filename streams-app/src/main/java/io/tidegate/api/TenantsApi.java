@@ -258,7 +258,7 @@ final class TenantsApi {
             case INVALID_CONFIG -> invalid(why.message(), null);
             case FIELD_NOT_ALLOWED -> withField(new Problem(Problem.Kind.FORBIDDEN, why.message()), why);
             case BEYOND_CEILING -> withField(new Problem(Problem.Kind.BEYOND_CEILING, why.message()), why);
-            case NAME_TAKEN -> Problem.badField(Problem.Kind.NAME_TAKEN, "external_ids", why.message());
+            case NAME_TAKEN -> new Problem(Problem.Kind.NAME_TAKEN, why.message()).member("field", "external_ids");
             case NO_HISTORY -> new Problem(Problem.Kind.NO_HISTORY, why.message());
             case PRECONDITION_FAILED ->
                 new Problem(Problem.Kind.PRECONDITION_FAILED, why.message()).member("etag", found(why.current()));

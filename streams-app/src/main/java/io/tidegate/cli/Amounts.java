@@ -87,7 +87,7 @@ final class Amounts {
         try {
             return Duration.parse(text);
         } catch (DateTimeParseException e) {
-            throw new IllegalArgumentException("'%s' is not a duration such as 30s, 500ms or 5m".formatted(text), e);
+            throw new IllegalArgumentException("'%s' is not a duration such as 500ms, 30s, 5m, 12h or 30d".formatted(text), e);
         }
     }
 

@@ -4,13 +4,18 @@ import io.tidegate.tenant.Ceiling;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantId;
 import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
+import picocli.CommandLine.Model.CommandSpec;
 
 /**
  * Parses {@code --ceiling LIMIT=VALUE}: the options of {@link LimitOptions} without the dashes, with the same forms of values.
  */
 final class CeilingOption {
+    private static final Set<String> NOT_LIMITS = Set.of("entity-idle-ttl", "region", "label", "mode", "blocked-until");
+
     private CeilingOption() {}
 
     /**
@@ -21,15 +26,26 @@ final class CeilingOption {
      */
     static Ceiling apply(List<String> named, @Nullable Ceiling before) {
         LimitOptions limits = new LimitOptions();
+        CommandSpec known = CommandSpec.forAnnotatedObject(limits);
         String[] options = named.stream().map(limit -> "--" + limit).toArray(String[]::new);
         try {
-            new CommandLine(CommandLine.Model.CommandSpec.forAnnotatedObject(limits))
-                    .setCaseInsensitiveEnumValuesAllowed(true)
-                    .parseArgs(options);
+            new CommandLine(known).setCaseInsensitiveEnumValuesAllowed(true).parseArgs(options);
             return new Ceiling(
                     limits.apply(before == null ? TenantConfig.unlimited(TenantId.DEFAULT, "") : before.limits()));
+        } catch (CommandLine.UnmatchedArgumentException e) {
+            throw new IllegalArgumentException(
+                    "--ceiling: '%s' is not a limit; limits: %s"
+                            .formatted(e.getUnmatched().get(0).substring(2).replaceFirst("(?s)=.*", ""), names(known)),
+                    e);
         } catch (CommandLine.ParameterException | IllegalArgumentException e) {
             throw new IllegalArgumentException("--ceiling: " + e.getMessage(), e);
         }
+    }
+
+    private static String names(CommandSpec limits) {
+        return limits.options().stream()
+                .map(option -> option.longestName().substring(2))
+                .filter(name -> !NOT_LIMITS.contains(name))
+                .collect(Collectors.joining(", "));
     }
 }

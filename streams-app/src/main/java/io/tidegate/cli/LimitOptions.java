@@ -30,7 +30,7 @@ final class LimitOptions {
     /** The type may contain equals signs. */
     private static final Pattern SIGNAL = Pattern.compile("(.+)=(?:(\\d+(?:/s)?)(?:,(\\d+))?)?");
 
-    private static final Pattern PERIOD = Pattern.compile("(hour|day|month)=(\\d{0,20})(?:,(.+))?");
+    private static final Pattern PERIOD = Pattern.compile("(hour|day|month)=(\\d{0,30})(?:,(.*))?");
 
     @Option(
             names = "--rate",

@@ -13,12 +13,15 @@ import io.tidegate.signal.WriterSchemas.SchemaLookup;
 import io.tidegate.signal.WriterSchemas.SchemaLookup.Unusable;
 import io.tidegate.signal.WriterSchemas.SchemaLookup.Usable;
 import java.io.IOException;
+import java.net.ConnectException;
 import java.net.URI;
 import java.net.URLEncoder;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.net.http.HttpTimeoutException;
+import java.nio.channels.ClosedChannelException;
+import java.nio.channels.UnresolvedAddressException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.time.Duration;
@@ -220,6 +223,13 @@ final class RegistryClient {
         Throwable root = failure;
         while (root.getCause() != null) {
             root = root.getCause();
+        }
+        // The client gives no message if nothing listens at the address.
+        if (failure instanceof ConnectException && root instanceof ClosedChannelException) {
+            return "nothing accepts connections there";
+        }
+        if (root instanceof UnresolvedAddressException) {
+            return "its host name cannot be resolved";
         }
         String name = root.getClass().getSimpleName();
         return root.getMessage() == null ? name : "%s (%s)".formatted(root.getMessage(), name);

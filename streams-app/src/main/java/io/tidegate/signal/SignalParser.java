@@ -90,10 +90,9 @@ public final class SignalParser {
                     if (id == null && token != JsonToken.VALUE_NULL) {
                         defect = first(
                                 defect,
-                                JsonObjects.malformed(
-                                        "the field '%s' is not an integer or a text, of 1 to %d characters each,"
-                                                        .formatted(name, ENTITY_ID_CHARS_MAX)
-                                                + " without control characters"));
+                                JsonObjects.malformed("the field '%s' is not an integer or a text of 1 to %d characters"
+                                                .formatted(name, ENTITY_ID_CHARS_MAX)
+                                        + " without control characters"));
                     }
                     switch (field) {
                         case ITEM -> item = id;

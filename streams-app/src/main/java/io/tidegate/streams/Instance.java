@@ -252,7 +252,7 @@ public final class Instance implements AutoCloseable {
     }
 
     private void stateChanged(State now) {
-        LOG.info("Kafka Streams changed its state={}", now);
+        LOG.info("Kafka Streams changed its state state={}", now);
         if (now == State.RUNNING) {
             running.countDown();
         } else if (now == State.ERROR || now == State.NOT_RUNNING) {

@@ -15,6 +15,7 @@ import java.io.IOException;
 import java.time.Instant;
 import java.util.Arrays;
 import java.util.Collection;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -33,12 +34,22 @@ public final class JsonFaults {
 
     /** Describes a failure to read JSON. */
     public static String describe(IOException failure) {
+        return describe(failure, Set.of());
+    }
+
+    /**
+     * Describes a failure to read JSON.
+     *
+     * @param excluded fields that the type has and that are not allowed here
+     */
+    static String describe(IOException failure, Collection<String> excluded) {
         if (failure instanceof UnrecognizedPropertyException unknown) {
             return "unknown field '%s'; known: %s"
                     .formatted(
                             quoted(unknown.getPropertyName()),
                             unknown.getKnownPropertyIds().stream()
                                     .map(Object::toString)
+                                    .filter(field -> !excluded.contains(field))
                                     .sorted()
                                     .collect(Collectors.joining(", ")));
         }
@@ -57,9 +68,14 @@ public final class JsonFaults {
         if (twice.find()) {
             return "not JSON: the field '%s' occurs twice".formatted(quoted(twice.group(1)));
         }
-        return "%s: %s".formatted(field(failure), rule(failure));
+        String field = field(failure);
+        if (field.isEmpty() && isOwnRule(failure.getCause())) {
+            return rule(failure); // names the config's owner
+        }
+        return "%s: %s".formatted(field.isEmpty() ? "config" : field, rule(failure));
     }
 
+    /** Returns the path to the field; empty if the failure is that of the whole config. */
     private static String field(JsonMappingException failure) {
         StringBuilder field = new StringBuilder();
         for (JsonMappingException.Reference step : failure.getPath()) {
@@ -67,13 +83,18 @@ public final class JsonFaults {
                 field.append(field.isEmpty() ? "" : ".").append(quoted(step.getFieldName()));
             }
         }
-        return field.isEmpty() ? "config" : field.toString();
+        return field.toString();
+    }
+
+    /** Returns whether the constructor of one of Tidegate's records failed. */
+    private static boolean isOwnRule(@Nullable Throwable cause) {
+        return cause instanceof IllegalArgumentException && !(cause instanceof NumberFormatException);
     }
 
     private static String rule(JsonMappingException failure) {
         Throwable cause = failure.getCause();
-        if (cause instanceof IllegalArgumentException && !(cause instanceof NumberFormatException)) {
-            return String.valueOf(cause.getMessage()); // the message of the record's own constructor
+        if (isOwnRule(cause)) {
+            return String.valueOf(cause.getMessage());
         }
         if (cause instanceof JsonProcessingException syntax
                 && !(cause instanceof JsonMappingException)

@@ -68,6 +68,7 @@ public final class TenantConfigJson {
     private static final List<String> NOT_OF_PLANS = List.of("tenant_id", "plan", "external_ids");
     private static final String UNLIMITED = "unlimited";
     private static final String CEILING = "ceiling";
+    private static final List<String> NOT_OF_TENANTS = List.of(CEILING);
     private static final List<String> MAY_SAY_UNLIMITED = Stream.concat(
                     TenantConfig.LIMITS.stream(), Stream.of(TenantConfig.ENTITY_IDLE_TTL))
             .toList();
@@ -84,7 +85,7 @@ public final class TenantConfigJson {
      * @throws IllegalArgumentException naming the field and the violated rule
      */
     public static TenantConfig parse(byte[] json) {
-        TenantConfig config = read(STRICT, withUnlimitedListed(json));
+        TenantConfig config = read(STRICT, withUnlimitedListed(json), NOT_OF_TENANTS);
         if (config.ceiling() != null) {
             throw new IllegalArgumentException("ceiling: is a field of plans, not of tenants");
         }
@@ -97,7 +98,7 @@ public final class TenantConfigJson {
      * @throws IllegalArgumentException naming the field and the violated rule
      */
     public static TenantConfig parseStored(byte[] json) {
-        return read(LENIENT, json);
+        return read(LENIENT, json, NOT_OF_TENANTS);
     }
 
     /**
@@ -269,7 +270,7 @@ public final class TenantConfigJson {
             }
             tree.put("tenant_id", 0);
             byte[] named = bytes(tree);
-            return new Plan(name, read(reader, reader == STRICT ? withUnlimitedListed(named) : named));
+            return new Plan(name, read(reader, reader == STRICT ? withUnlimitedListed(named) : named, NOT_OF_PLANS));
         } catch (IOException e) {
             throw new IllegalArgumentException("plan '%s': %s".formatted(name, JsonFaults.describe(e)), e);
         } catch (IllegalArgumentException e) {
@@ -279,16 +280,16 @@ public final class TenantConfigJson {
         }
     }
 
-    private static TenantConfig read(ObjectReader reader, byte[] json) {
+    private static TenantConfig read(ObjectReader reader, byte[] json, List<String> excluded) {
         try (JsonParser parser = reader.createParser(json)) {
-            return read(reader, parser);
+            return read(reader, parser, excluded);
         } catch (IOException e) {
-            throw new IllegalArgumentException(JsonFaults.describe(e), e);
+            throw new IllegalArgumentException(JsonFaults.describe(e, excluded), e);
         }
     }
 
     /** Reads a config. The parser must stay open while a failure is described, because it knows the wrong value. */
-    private static TenantConfig read(ObjectReader reader, JsonParser parser) {
+    private static TenantConfig read(ObjectReader reader, JsonParser parser, List<String> excluded) {
         try {
             TenantConfig config = reader.readValue(parser);
             if (config == null) {
@@ -296,7 +297,7 @@ public final class TenantConfigJson {
             }
             return config;
         } catch (IOException e) {
-            throw new IllegalArgumentException(JsonFaults.describe(e), e);
+            throw new IllegalArgumentException(JsonFaults.describe(e, excluded), e);
         }
     }
 

@@ -13,6 +13,7 @@ import io.tidegate.tenant.Plan;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
 import io.tidegate.tenant.TenantId;
+import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
@@ -116,7 +117,7 @@ class DeclaredConfigsTest {
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
             tenants: [{tenant_id: 42, max_signal_per_sec: 5}]        | tenants[0] (tenant_id 42): unknown field 'max_signal_per_sec'
-            tenants: [{tenant_id: 42, max_items: -1}]                | t42: max_items = -1 is outside 0 to
+            tenants: [{tenant_id: 42, max_items: -1}]                | tenants[0] (tenant_id 42): max_items = -1 is outside 0 to
             tenants: [{tenant_id: 42}, {tenant_id: 42}]              | tenants[1]: tenant_id: 42 is declared twice
             tenants: [{label: a}]                                    | tenants[0]: tenant_id: is missing
             tenants: [{tenant_id: 1, tenant_id: 2}]                  | Duplicate field 'tenant_id'
@@ -154,7 +155,20 @@ class DeclaredConfigsTest {
         assertThatIllegalArgumentException().isThrownBy(() -> parse("")).withMessageContaining("empty");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> parse("tenants: []\n---\ntenants: []\n"))
-                .withMessageContaining("follows");
+                .withMessage("it has a second document (---): put all in one");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> parse("{\"tenants\":[]} {}"))
+                .withMessage("something follows the JSON object");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"UTF-16", "UTF-16LE", "ISO-8859-1"})
+    void aFileInAnotherEncodingThanUtf8IsRejectedAsSuch(String encoding) {
+        byte[] file = "tenants: [{tenant_id: 1, label: Ünlü}]".getBytes(Charset.forName(encoding));
+
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> DeclaredConfigs.parse(file))
+                .withMessage("it is not UTF-8");
     }
 
     private static Snapshot stored(String... configs) {

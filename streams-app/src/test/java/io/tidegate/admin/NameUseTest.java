@@ -36,7 +36,7 @@ final class NameUseTest {
         var violations = use.violations(Map.of(T2, named(T2, "globex", "acme")));
         assertThat(violations).containsOnlyKeys(T2);
         assertThat(violations.get(T2).kind()).isEqualTo(Kind.NAME_TAKEN);
-        assertThat(violations.get(T2).message()).contains("tenant t1 has the name 'acme' already");
+        assertThat(violations.get(T2).message()).startsWith("external_ids: tenant t1 has the name 'acme' already");
         assertThat(violated(Map.of(T2, named(T2, "Acme")))).isEmpty();
 
         use.apply(T1, null);

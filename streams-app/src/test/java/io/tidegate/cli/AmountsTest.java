@@ -73,7 +73,7 @@ final class AmountsTest {
     void rejectsAnInvalidDuration(String text) {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> Amounts.duration(text))
-                .withMessage("'%s' is not a duration such as 30s, 500ms or 5m", text);
+                .withMessage("'%s' is not a duration such as 500ms, 30s, 5m, 12h or 30d", text);
     }
 
     @Test

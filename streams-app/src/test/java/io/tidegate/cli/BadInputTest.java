@@ -79,11 +79,13 @@ final class BadInputTest {
                 "--burst | unlimited | --burst",
                 "--byte-burst | unlimited | --byte-burst: 'unlimited' is not a size such as 1GiB",
                 "--period | unlimited,1 | --period: 'unlimited,1' is not a limit such as hour=1000",
+                "--period | day=10, | --period: '' is not a size such as 1GiB",
+                "--period | day=1000000000000000000000 | --period: max_signals = 1000000000000000000000 per day is outside 0 to 18446744073709551615",
                 "--signal | click | --signal: 'click' is not a limit such as click=10/s or click=10/s,20",
                 "--signal | click=fast | --signal: 'click=fast' is not a limit such as click=10/s",
                 "--signal | click=4294967296 | --signal: max_signals_per_sec = 4294967296 is outside 0 to 4294967295",
                 "--signal | click=1,4294967296 | --signal: burst_signals = 4294967296 is outside 0 to 4294967295",
-                "--entity-idle-ttl | soon | --entity-idle-ttl: 'soon' is not a duration such as 30s, 500ms or 5m",
+                "--entity-idle-ttl | soon | --entity-idle-ttl: 'soon' is not a duration such as 500ms, 30s, 5m, 12h or 30d",
                 "--entity-idle-ttl | 999ms | entity_idle_ttl = PT0.999S is outside PT1S to P3650D",
                 "--entity-idle-ttl | 3651d | entity_idle_ttl = P3651D is outside PT1S to P3650D",
                 "--entity-idle-ttl | -P1D | --entity-idle-ttl: '-P1D' is outside 0 to 100 years",
@@ -103,7 +105,7 @@ final class BadInputTest {
             value = {
                 "rate | --ceiling: Missing required parameter for option '--rate'",
                 "rate=fast | --ceiling: --rate: 'fast' is not a rate such as 100/s",
-                "speed=5 | --ceiling: Unknown option: '--speed=5'",
+                "speed=5 | --ceiling: 'speed' is not a limit; limits: rate, burst, byte-rate, byte-burst, signal-size, period, signal, entities, items, users, creators, storage",
                 "items=-1 | --ceiling: t0: max_items = -1 is outside",
                 "mode=observe | --ceiling: ceiling: mode is not a limit",
                 "label=a | --ceiling: ceiling: label is not a limit",
@@ -129,7 +131,7 @@ final class BadInputTest {
             delimiter = '|',
             value = {
                 "{\"tenant_id\":42,\"rate\":1} | unknown field 'rate'",
-                "{\"tenant_id\":42,\"max_signals_per_sec\":-1} | config: t42: max_signals_per_sec = -1 is outside",
+                "{\"tenant_id\":42,\"max_signals_per_sec\":-1} | t42: max_signals_per_sec = -1 is outside",
                 "{\"tenant_id\":42,\"max_signals_per_sec\":\"1\"} | max_signals_per_sec",
                 "{\"tenant_id\":42 | not JSON",
                 "'' | ",
@@ -154,7 +156,7 @@ final class BadInputTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "--duration | 5 | '5' is not a duration such as 30s",
+                "--duration | 5 | '5' is not a duration such as 500ms, 30s",
                 "--duration | PT-5S | 'PT-5S' is outside 0 to 100 years",
                 "--duration | 999999999999d | '999999999999d' is outside 0 to 100 years",
                 "--rate | fast | 'fast' is not a rate such as 100/s",

@@ -248,7 +248,10 @@ class RegistrySchemasTest {
                 "did not answer within 200 ms");
         latch.countDown();
         registry.close();
-        assertUnavailable(schemas(), "cannot be reached");
+        assertUnavailable(schemas(), "cannot be reached: nothing accepts connections there");
+        assertUnavailable(
+                schemas(List.of("http://no-such-host.invalid:1"), null, null, PATIENT, 100),
+                "cannot be reached: its host name cannot be resolved");
     }
 
     @Test

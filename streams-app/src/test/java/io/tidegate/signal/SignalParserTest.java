@@ -285,7 +285,7 @@ class SignalParserTest {
             assertThat(defective(json("{'" + name + "':" + id + "}")))
                     .isEqualTo(new Defective(
                             Defect.MALFORMED,
-                            "the field '" + name + "' is not an integer or a text, of 1 to 512 characters each,"
+                            "the field '" + name + "' is not an integer or a text of 1 to 512 characters"
                                     + " without control characters"));
         }
     }

@@ -107,11 +107,11 @@ class TenantConfigJsonTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
-            'PT0S'     | config: t42: entity_idle_ttl = P0D is outside PT1S to P3650D in whole milliseconds (null is never)
-            '-P1D'     | config: t42: entity_idle_ttl = P-1D is outside PT1S to P3650D in whole milliseconds (null is never)
-            'PT0.999S' | config: t42: entity_idle_ttl = PT0.999S is outside PT1S to P3650D in whole milliseconds (null is never)
-            'P3651D'   | config: t42: entity_idle_ttl = P3651D is outside PT1S to P3650D in whole milliseconds (null is never)
-            'PT1.0005S'| config: t42: entity_idle_ttl = PT1.0005S is outside PT1S to P3650D in whole milliseconds (null is never)
+            'PT0S'     | t42: entity_idle_ttl = P0D is outside PT1S to P3650D in whole milliseconds (null is never)
+            '-P1D'     | t42: entity_idle_ttl = P-1D is outside PT1S to P3650D in whole milliseconds (null is never)
+            'PT0.999S' | t42: entity_idle_ttl = PT0.999S is outside PT1S to P3650D in whole milliseconds (null is never)
+            'P3651D'   | t42: entity_idle_ttl = P3651D is outside PT1S to P3650D in whole milliseconds (null is never)
+            'PT1.0005S'| t42: entity_idle_ttl = PT1.0005S is outside PT1S to P3650D in whole milliseconds (null is never)
             'P1M'      | entity_idle_ttl: 'P1M' is not an ISO duration such as P30D or PT12H
             '30d'      | entity_idle_ttl: '30d' is not an ISO duration such as P30D or PT12H
             ''         | entity_idle_ttl: '' is not an ISO duration such as P30D or PT12H
@@ -144,7 +144,7 @@ class TenantConfigJsonTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
-            {'max_entities':-1}      | plan 'pro': config: max_entities = -1 is outside 0 to 18446744073709551615 (null is unlimited)
+            {'max_entities':-1}      | plan 'pro': max_entities = -1 is outside 0 to 18446744073709551615 (null is unlimited)
             {'max_entities':1.5}     | plan 'pro': max_entities: 1.5 is not a whole number in digits alone, such as 100 (not 100.0, 1e2 or "100"), or is too large
             {'mode':'off'}           | plan 'pro': mode: "off" is not one of enforce, observe
             {'tenant_id':1}          | plan 'pro': tenant_id: is not a field of a plan
@@ -329,10 +329,19 @@ class TenantConfigJsonTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> TenantConfigJson.parse(quoted("{'tenant_id':42,'max_signal_per_sec':5}")))
                 .withMessage(
-                        "unknown field 'max_signal_per_sec'; known: blocked_until, burst_bytes, burst_signals, ceiling, entity_idle_ttl, external_ids, label,"
+                        "unknown field 'max_signal_per_sec'; known: blocked_until, burst_bytes, burst_signals, entity_idle_ttl, external_ids, label,"
                                 + " max_bytes_per_sec, max_creators, max_entities, max_items, max_signal_bytes,"
                                 + " max_signals_per_sec, max_storage_bytes, max_users, mode, periods, plan, required_regions, signals,"
                                 + " tenant_id, unlimited");
+    }
+
+    @Test
+    void namesOnlyTheFieldsOfAPlanForAnUnknownFieldOfAPlan() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> TenantConfigJson.parsePlan("pro", quoted("{'max_signal_per_sec':5}")))
+                .withMessageContaining("plan 'pro': unknown field 'max_signal_per_sec'; known: blocked_until,")
+                .withMessageContaining("ceiling")
+                .satisfies(e -> assertThat(e.getMessage()).doesNotContain("tenant_id", "external_ids"));
     }
 
     @Test

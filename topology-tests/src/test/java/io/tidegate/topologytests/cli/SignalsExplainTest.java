@@ -125,6 +125,12 @@ final class SignalsExplainTest {
         var absent = app.tidegate("signals", "explain", "--topic", topic, "--partition", "7");
         assertThat(absent.exit()).isEqualTo(1);
         assertThat(absent.err()).contains("has no partition 7, it has 2");
+
+        var unknown = app.tidegate("signals", "explain", "--topic", topic + "-unknown");
+        assertThat(unknown.exit()).isEqualTo(1);
+        assertThat(unknown.err())
+                .contains("topic %s-unknown does not exist on".formatted(topic))
+                .doesNotContain("init");
     }
 
     @Test

@@ -197,6 +197,10 @@ final class TenantOperationsTest {
                 compare(app, http, operation, before, differences);
             }
         }
+        String suspended = Integer.toString(nextTenant++);
+        store(app, suspended, "{\"tenant_id\":ID,\"plan\":\"suspended\"}");
+        assertThat(command(app, suspended, unblock.command()).err())
+                .contains("to unblock them: tidegate plans unset suspended --blocked-until");
     }
 
     private void compare(Deployment app, Http http, Operation operation, String before, List<String> differences)
