@@ -7,6 +7,7 @@ import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantId;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -297,7 +298,8 @@ public final class ConfigWriter implements AutoCloseable {
         byte[] value = config == null ? null : StoredConfig.write(key, config);
         ProducerRecord<byte[], byte[]> record = new ProducerRecord<>(topic, 0, key.bytes(), value);
         current.history()
-                .with(new ConfigHistory.Change(Instant.now(), by, current.config(), config, NO_OFFSET))
+                .with(new ConfigHistory.Change(
+                        Instant.now().truncatedTo(ChronoUnit.MILLIS), by, current.config(), config, NO_OFFSET))
                 .addTo(record.headers());
         return record;
     }

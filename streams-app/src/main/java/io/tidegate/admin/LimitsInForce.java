@@ -59,7 +59,8 @@ public final class LimitsInForce {
         if (ceiling != null) {
             ObjectNode most = tree(ceiling.limits());
             TenantConfigJson.fieldsSet(ceiling.limits()).forEach(field -> {
-                if (json.path(field) instanceof ObjectNode limit) {
+                // A ceiling also has a mode, as each config does.
+                if (TenantConfig.LIMITS.contains(field) && json.path(field) instanceof ObjectNode limit) {
                     limit.set("ceiling", most.get(field));
                 }
             });

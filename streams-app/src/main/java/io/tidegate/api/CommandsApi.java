@@ -30,6 +30,7 @@ import io.tidegate.topology.TenantConfigs.InForce;
 import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
@@ -79,7 +80,8 @@ final class CommandsApi implements AutoCloseable {
     }
 
     private Reply block(Call call) throws InterruptedException {
-        Instant until = BlockEnd.of(body(call, Set.of("until", "for")), Instant.now());
+        Instant until =
+                BlockEnd.of(body(call, Set.of("until", "for")), Instant.now().truncatedTo(ChronoUnit.MILLIS));
         return tenants.changed(
                 TenantsApi.kafka(() -> api.operations.block(call.tenant(), until, TenantsApi.caller(call))));
     }

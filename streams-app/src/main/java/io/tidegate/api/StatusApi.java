@@ -13,6 +13,7 @@ import io.tidegate.streams.InstanceView;
 import io.tidegate.wal.LastVerify;
 import java.io.IOException;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -110,7 +111,7 @@ final class StatusApi {
     private Reply status(Call call) throws InterruptedException {
         call.allowQuery(Set.of());
         ObjectNode json = Json.object();
-        json.put("at", Instant.now().toString());
+        json.put("at", Instant.now().truncatedTo(ChronoUnit.MILLIS).toString());
         json.put("application", api.settings.applicationId());
         json.put("shards", api.view.shards());
         group(json);

@@ -14,6 +14,7 @@ import io.tidegate.tenant.TenantId;
 import io.tidegate.topology.TenantConfigs.InForce;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.Comparator;
@@ -215,7 +216,7 @@ final class TenantList {
                 || parts.stream().anyMatch(part -> part.path("more").asBoolean());
         List<ListedTenant> page = rows.subList(0, Math.min(rows.size(), question.limit()));
         ObjectNode json = Json.object();
-        json.put("at", Instant.now().toString());
+        json.put("at", Instant.now().truncatedTo(ChronoUnit.MILLIS).toString());
         json.put("matched", matched);
         ArrayNode tenants = json.putArray("tenants");
         page.forEach(found -> tenants.add(found.tenant()));

@@ -28,6 +28,7 @@ final class Amounts {
     private static final Pattern RATE = Pattern.compile("(\\d+)(?:/s)?");
     private static final Pattern DURATION = Pattern.compile("(\\d+)(ms|s|m|h|d)");
     private static final long KIB = 1024;
+    private static final int KIB_BITS = 10;
 
     /** A longer duration is a mistake, and would overflow nanoseconds. */
     private static final Duration DURATION_MAX = Duration.ofDays(36_500);
@@ -87,7 +88,8 @@ final class Amounts {
         try {
             return Duration.parse(text);
         } catch (DateTimeParseException e) {
-            throw new IllegalArgumentException("'%s' is not a duration such as 500ms, 30s, 5m, 12h or 30d".formatted(text), e);
+            throw new IllegalArgumentException(
+                    "'%s' is not a duration such as 500ms, 30s, 5m, 12h or 30d".formatted(text), e);
         }
     }
 
@@ -116,6 +118,18 @@ final class Amounts {
             unit++;
         }
         return unit == 0 ? bytes + " B" : String.format(Locale.ROOT, "%.1f %s", amount, units[unit]);
+    }
+
+    /** Returns an amount without rounding, as an option takes it: in the largest unit of which it is a multiple. */
+    static String exactSize(BigInteger bytes) {
+        String[] units = {"B", "KiB", "MiB", "GiB", "TiB"};
+        BigInteger amount = bytes;
+        int unit = 0;
+        while (unit < units.length - 1 && amount.signum() > 0 && amount.getLowestSetBit() >= KIB_BITS) {
+            amount = amount.shiftRight(KIB_BITS);
+            unit++;
+        }
+        return amount + " " + units[unit];
     }
 
     static String orUnlimited(@Nullable Object limit) {

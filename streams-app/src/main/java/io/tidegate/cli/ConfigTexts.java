@@ -95,14 +95,14 @@ final class ConfigTexts {
         return mode == null ? "of the plan" : mode.name().toLowerCase(Locale.ROOT);
     }
 
-    /** Returns a text such as {@code day 1000 signals and 10.0 GiB}. */
+    /** Returns a text such as {@code day 1000 signals and 10 GiB}. */
     static String period(PeriodLimit limit) {
         List<String> parts = new ArrayList<>();
         if (limit.maxSignals() != null) {
             parts.add(limit.maxSignals() + " signals");
         }
         if (limit.maxBytes() != null) {
-            parts.add(Amounts.size(limit.bytesMax()));
+            parts.add(Amounts.exactSize(limit.maxBytes()));
         }
         return limit.per().id() + " " + String.join(" and ", parts);
     }
@@ -118,19 +118,20 @@ final class ConfigTexts {
     }
 
     static String byteRate(TenantConfig config) {
-        return config.maxBytesPerSec() == null ? "unlimited" : Amounts.size(config.bytesPerSec()) + "/s";
+        return config.maxBytesPerSec() == null ? "unlimited" : Amounts.exactSize(config.maxBytesPerSec()) + "/s";
     }
 
     static String byteBurst(TenantConfig config) {
         if (config.maxBytesPerSec() == null) {
             return "unlimited";
         }
-        return Amounts.size(config.bytesBurst()) + (config.burstBytes() == null ? " (2 × the rate)" : "");
+        return Amounts.exactSize(BigInteger.valueOf(config.bytesBurst()))
+                + (config.burstBytes() == null ? " (2 × the rate)" : "");
     }
 
     static String signalBytes(TenantConfig config) {
         Long max = config.maxSignalBytes();
-        return max == null ? "unlimited" : Amounts.size(max);
+        return max == null ? "unlimited" : Amounts.exactSize(BigInteger.valueOf(max));
     }
 
     static String rate(TenantConfig config) {
@@ -145,6 +146,6 @@ final class ConfigTexts {
         if (config == null) {
             return "-";
         }
-        return config.maxStorageBytes() == null ? "unlimited" : Amounts.size(config.storageLimit());
+        return config.maxStorageBytes() == null ? "unlimited" : Amounts.exactSize(config.maxStorageBytes());
     }
 }

@@ -78,7 +78,7 @@ final class PlansCommand implements Runnable {
                 } else {
                     table.row(
                             name,
-                            fields == null ? null : fields.label(),
+                            fields == null ? null : Table.shortened(fields.label()),
                             count,
                             fields == null ? "bad plan" : ConfigTexts.limits(fields));
                 }

@@ -10,6 +10,7 @@ import io.tidegate.config.Settings;
 import io.tidegate.contract.TidegateHeaders;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.tenant.TenantRef;
+import io.tidegate.tools.DurationText;
 import java.io.PrintWriter;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -199,6 +200,14 @@ final class RejectionTailCommand implements Callable<Integer> {
         return json;
     }
 
+    private static String delay(String ms) {
+        try {
+            return DurationText.of(Long.parseLong(ms));
+        } catch (NumberFormatException e) {
+            return Table.printable(ms) + " ms";
+        }
+    }
+
     private void printRow(ConsumerRecord<byte[], byte[]> record, @Nullable String ofTenant, PrintWriter out) {
         String retry = TidegateHeaders.text(record.headers(), TidegateHeaders.RETRY_AFTER_MS);
         out.printf(
@@ -209,7 +218,7 @@ final class RejectionTailCommand implements Callable<Integer> {
                         ? "-"
                         : Table.printable(namesOf(ofTenant).get(0)),
                 Table.printable(String.valueOf(TidegateHeaders.text(record.headers(), TidegateHeaders.REASON))),
-                retry == null ? "-" : Table.printable(retry) + " ms",
+                retry == null ? "-" : delay(retry),
                 Table.printable("%s-%s@%s"
                         .formatted(
                                 TidegateHeaders.text(record.headers(), TidegateHeaders.SOURCE_TOPIC),

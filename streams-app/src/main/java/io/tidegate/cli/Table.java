@@ -9,6 +9,7 @@ import org.jspecify.annotations.Nullable;
 
 /** Rows in columns. A heading that ends in {@code >} aligns its column to the right. Control characters are shown as ·. */
 final class Table {
+    private static final int FREE_TEXT_MAX = 40;
     private static final int LINE_SEPARATOR = 0x2028;
     private static final int PARAGRAPH_SEPARATOR = 0x2029;
 
@@ -69,6 +70,14 @@ final class Table {
         StringBuilder safe = new StringBuilder(text.length());
         text.codePoints().forEach(c -> safe.appendCodePoint(isPlain(c) ? c : '·'));
         return safe.toString();
+    }
+
+    /** Truncates a text of free length, so that one long text does not widen all rows. */
+    static @Nullable String shortened(@Nullable String text) {
+        if (text == null || text.codePointCount(0, text.length()) <= FREE_TEXT_MAX) {
+            return text;
+        }
+        return text.substring(0, text.offsetByCodePoints(0, FREE_TEXT_MAX - 1)) + "…";
     }
 
     /** Like {@link #printable}, but keeps line ends: for messages. */

@@ -11,6 +11,7 @@ import io.tidegate.admission.EntityKind;
 import io.tidegate.contract.TenantCommand;
 import java.time.DateTimeException;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
@@ -57,7 +58,9 @@ final class TenantActions {
             try {
                 return end.until != null
                         ? Instant.parse(end.until)
-                        : Instant.now().plus(Amounts.duration(String.valueOf(end.duration)));
+                        : Instant.now()
+                                .truncatedTo(ChronoUnit.MILLIS)
+                                .plus(Amounts.duration(String.valueOf(end.duration)));
             } catch (DateTimeException e) {
                 throw new ParameterException(
                         spec.commandLine(),

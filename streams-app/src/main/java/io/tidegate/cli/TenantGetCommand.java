@@ -120,7 +120,12 @@ final class TenantGetCommand extends OnTenant {
                 default -> "unlimited";
             };
         }
-        return value.asText();
+        return switch (field) {
+            case "max_signals_per_sec" -> value.asText() + "/s";
+            case "max_bytes_per_sec" -> Amounts.exactSize(value.bigIntegerValue()) + "/s";
+            case "burst_bytes", "max_signal_bytes", "max_storage_bytes" -> Amounts.exactSize(value.bigIntegerValue());
+            default -> value.asText();
+        };
     }
 
     private static String origin(String id, @Nullable String plan) {

@@ -121,8 +121,8 @@ final class TenantListCommand extends OnTenants {
             TenantUsage usage = row.usage();
             table.row(
                     row.id().decimal(),
-                    own == null ? null : String.join(", ", own.externalIds()),
-                    own == null ? null : own.label(),
+                    own == null ? null : Table.shortened(String.join(", ", own.externalIds())),
+                    own == null ? null : Table.shortened(own.label()),
                     own == null ? null : own.plan(),
                     config == null ? null : rates(config),
                     config == null || config.maxSignalsPerSec() == null ? null : config.burst(),

@@ -79,6 +79,7 @@ public final class Doctor {
     private static final int FSYNC_TIMES = 5;
     private static final long FSYNC_SLOW_MS = 50;
     private static final long CLOCK_AHEAD_MS = 1_000;
+    private static final double GIB = 1L << 30;
 
     /** Records of each ingress topic that are examined. */
     private static final int SIGNALS_READ = 100;
@@ -327,7 +328,7 @@ public final class Doctor {
             add(
                     Level.WARN,
                     "clock",
-                    "the newest signal is dated %d ms ahead of this machine's clock".formatted(aheadMs),
+                    "the newest signal is dated %s ahead of this machine's clock".formatted(DurationText.of(aheadMs)),
                     "synchronise the clocks of the brokers and of this machine (NTP)");
         } else {
             ok("clock", "no signal is dated ahead of this machine's clock");
@@ -459,11 +460,11 @@ public final class Doctor {
                 add(
                         Level.FAIL,
                         "disk",
-                        "%d bytes are free; below disk.min.free.bytes=%d the instance pauses"
-                                .formatted(free, settings.diskMinFreeBytes()),
+                        "%.1f GiB (%d bytes) are free; below disk.min.free.bytes=%d the instance pauses"
+                                .formatted(free / GIB, free, settings.diskMinFreeBytes()),
                         "free space in %s, prune WALs, or use a larger disk".formatted(root));
             } else {
-                ok("disk", "%d bytes are free".formatted(free));
+                ok("disk", "%.1f GiB are free".formatted(free / GIB));
             }
             long ms = fsyncMs(root);
             if (ms > FSYNC_SLOW_MS) {

@@ -110,6 +110,21 @@ final class AmountsTest {
         assertThat(Amounts.size(bytes)).isEqualTo(text);
     }
 
+    @ParameterizedTest
+    @CsvSource({
+        "0, 0 B",
+        "2000, 2000 B",
+        "1536, 1536 B",
+        "1024, 1 KiB",
+        "1049600, 1025 KiB",
+        "10737418240, 10 GiB",
+        "18446744073709551615, 18446744073709551615 B"
+    })
+    void writesSizesOfLimitsWithoutRounding(BigInteger bytes, String text) {
+        assertThat(Amounts.exactSize(bytes)).isEqualTo(text);
+        assertThat(Amounts.bytes(text)).isEqualTo(bytes);
+    }
+
     @Test
     void writesLimits() {
         assertThat(Amounts.orUnlimited(null)).isEqualTo("unlimited");

@@ -43,6 +43,13 @@ final class TableTest {
     }
 
     @Test
+    void shortensATextThatIsTooLongForAColumn() {
+        assertThat(Table.shortened("a".repeat(40))).isEqualTo("a".repeat(40));
+        assertThat(Table.shortened("🚲".repeat(41))).isEqualTo("🚲".repeat(39) + "…");
+        assertThat(Table.shortened(null)).isNull();
+    }
+
+    @Test
     void leavesTextOfAllLanguagesAsItIs() {
         String text = "Ünlü 株式会社 🚲 café\u0301";
 

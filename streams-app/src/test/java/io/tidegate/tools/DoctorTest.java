@@ -80,7 +80,10 @@ final class DoctorTest {
                 "disk");
 
         assertThat(disk.level()).isEqualTo(Level.FAIL);
-        assertThat(disk.text()).contains("disk.min.free.bytes");
+        assertThat(disk.text()).contains(" GiB (", "disk.min.free.bytes");
+        assertThat(only(doctor("127.0.0.1:1", Settings.DISK_MIN_FREE_BYTES, "0").examine(), "disk")
+                        .text())
+                .matches("\\d+\\.\\d GiB are free");
     }
 
     @Test

@@ -293,6 +293,10 @@ final class OperatorCommandsTest {
             changes.add(JSON.readTree(line));
         }
         assertThat(changes).extracting(change -> change.path("by").asText()).containsOnly(user);
+        assertThat(changes)
+                .allSatisfy(change -> assertThat(change.path("at").asText())
+                        .as("a time in milliseconds")
+                        .matches("[^.]+(\\.\\d{3})?Z"));
         assertThat(changes.get(2).path("from").isNull()).isTrue();
         assertThat(changes.get(0).at("/to/max_signals_per_sec").asLong()).isEqualTo(10);
 
@@ -325,6 +329,9 @@ final class OperatorCommandsTest {
             assertThat(said.path("tenant_id").asLong()).as(change[0]).isEqualTo(9);
             assertThat(said.path("config_offset").asLong()).as(change[0]).isGreaterThan(last);
             last = said.path("config_offset").asLong();
+            assertThat(said.at("/config/blocked_until").asText(""))
+                    .as(change[0])
+                    .doesNotContainPattern("\\.\\d{4}");
         }
     }
 

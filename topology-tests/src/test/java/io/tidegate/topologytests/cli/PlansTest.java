@@ -78,6 +78,8 @@ final class PlansTest {
         assertThat(shown.at("/limits/burst_signals").toString()).contains("14", "twice_the_rate");
         assertThat(shown.at("/limits/max_items").toString()).contains("5", "plan");
         assertThat(shown.at("/limits/mode").toString()).contains("enforce", "plan");
+        assertThat(run(0, "tenants", "get", "43", "--effective").out())
+                .containsPattern("max_signals_per_sec +7/s +tenant");
         TidegateProcess.await(
                 Duration.ofSeconds(30),
                 "the instance reads the config",
@@ -116,8 +118,8 @@ final class PlansTest {
     void periodsAreSetOneByOneAndShownWithTheirUse() throws Exception {
         run(0, "tenants", "set", "60", "--period", "hour=5", "--period", "month=,1GiB");
         InProcess set = run(0, "tenants", "set", "60", "--period", "hour=7,1KiB");
-        assertThat(set.out()).contains("hour 7 signals and 1.0 KiB, month 1.0 GiB");
-        assertThat(run(0, "tenants", "get", "60").out()).containsPattern("periods +hour 7 signals and 1.0 KiB, month");
+        assertThat(set.out()).contains("hour 7 signals and 1 KiB, month 1 GiB");
+        assertThat(run(0, "tenants", "get", "60").out()).containsPattern("periods +hour 7 signals and 1 KiB, month");
         TidegateProcess.await(
                 Duration.ofSeconds(30),
                 "the instance reads the limits",
