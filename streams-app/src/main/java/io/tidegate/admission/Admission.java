@@ -9,7 +9,6 @@ import io.tidegate.tenant.PeriodLimit.Per;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfig.Mode;
 import io.tidegate.tenant.TenantId;
-import java.util.List;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
@@ -262,8 +261,7 @@ public final class Admission {
     }
 
     private void countPeriods(Limits limits, TenantUsage usage, int bytes, long nowMs) {
-        List<PeriodLimit> limited = limits.periods;
-        if (limited.isEmpty()) {
+        if (limits.periods.isEmpty()) {
             usage.periods = null;
             return;
         }
@@ -272,24 +270,11 @@ public final class Admission {
             use = new PeriodUse();
             usage.periods = use;
         }
-        for (int i = 0; i < limited.size(); i++) {
-            Per per = limited.get(i).per();
-            use.add(per, indexOf(per, nowMs), bytes);
-        }
-        if (limited.size() < Per.ALL.length) {
-            forgetOthers(limited, use);
-        }
-    }
-
-    /** Forgets the counts of periods without a limit: those of a limit that is set again later would have gaps. */
-    private static void forgetOthers(List<PeriodLimit> limited, PeriodUse use) {
         for (Per per : Per.ALL) {
-            boolean isLimited = false;
-            for (int i = 0; i < limited.size(); i++) {
-                isLimited |= limited.get(i).per() == per;
-            }
-            if (!isLimited) {
-                use.clear(per);
+            if (limits.isLimited(per)) {
+                use.add(per, indexOf(per, nowMs), bytes);
+            } else {
+                use.clear(per); // the counts of a limit that is set again later would have gaps
             }
         }
     }

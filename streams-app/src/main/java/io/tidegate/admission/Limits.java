@@ -85,6 +85,16 @@ final class Limits {
         return periodSignals[per.ordinal()];
     }
 
+    boolean isLimited(Per per) {
+        // By index: an iterator would be allocated for each accepted signal.
+        for (int i = 0; i < periods.size(); i++) {
+            if (periods.get(i).per() == per) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     /** Returns the limit of a period in bytes of values. */
     long bytesMax(Per per) {
         return periodBytes[per.ordinal()];

@@ -76,14 +76,17 @@ final class TenantListCommand extends OnTenants {
         Set<TenantId> all = new TreeSet<>(configs.keySet());
         all.addAll(usages.keySet());
         long nowMs = System.currentTimeMillis();
-        usages.forEach((id, usage) -> usage.showAsOf(directory.inForce(snapshot, id), nowMs));
         Stream<Row> rows = all.stream()
-                .map(id -> new Row(
-                        id,
-                        configs.get(id),
-                        completed(snapshot, configs.get(id)),
-                        usages.get(id),
-                        QuotaUse.percent(usages.get(id), directory.inForce(snapshot, id), nowMs)))
+                .map(id -> {
+                    TenantConfig inForce = directory.inForce(snapshot, id);
+                    TenantUsage usage = usages.get(id);
+                    if (usage != null) {
+                        usage.showAsOf(inForce, nowMs);
+                    }
+                    long usedPercent = QuotaUse.percent(usage, inForce, nowMs);
+                    ConfigRecord stored = configs.get(id);
+                    return new Row(id, stored, completed(snapshot, stored), usage, usedPercent);
+                })
                 .filter(row -> over == null || row.usedPercent() >= over);
         if (output.asObjects()) {
             rows.forEach(row -> out().println(output.line(json(row))));

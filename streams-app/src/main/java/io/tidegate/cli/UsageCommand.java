@@ -5,6 +5,7 @@ import io.tidegate.admin.TenantDirectory;
 import io.tidegate.admin.TenantDirectory.ConfigRecord;
 import io.tidegate.admission.TenantUsage;
 import io.tidegate.tenant.PeriodLimit.Per;
+import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantId;
 import java.io.PrintWriter;
 import java.time.DateTimeException;
@@ -110,12 +111,9 @@ final class UsageCommand implements Runnable {
             }
             usages.forEach((tenant, usage) -> {
                 if (usage.acceptedIn(index) + usage.rejectedIn(index) > 0) {
-                    String label = label(configs.get(tenant));
-                    List<String> names = names(configs.get(tenant));
-                    out.println(
-                            format == Format.CSV
-                                    ? csv(wanted, tenant, label, names, usage, index)
-                                    : text(json(wanted, tenant, label, names, usage, index)));
+                    ConfigRecord stored = configs.get(tenant);
+                    Line line = new Line(wanted, tenant, stored == null ? null : stored.config(), usage, index);
+                    out.println(format == Format.CSV ? line.csv() : text(line.json()));
                 }
             });
             out.flush();
@@ -156,57 +154,46 @@ final class UsageCommand implements Runnable {
                     spec.commandLine(), "--month: '%s' is not a month such as 2026-11".formatted(month));
         }
 
-        private static @Nullable String label(@Nullable ConfigRecord stored) {
-            return stored == null || stored.config() == null
-                    ? null
-                    : stored.config().label();
-        }
+        /**
+         * The signals of a tenant in a month.
+         *
+         * @param config its own config; null if it has none
+         * @param index the number of the month
+         */
+        private record Line(
+                YearMonth month, TenantId tenant, @Nullable TenantConfig config, TenantUsage usage, long index) {
+            private List<String> names() {
+                return config == null ? List.of() : config.externalIds();
+            }
 
-        private static String csv(
-                YearMonth month,
-                TenantId tenant,
-                @Nullable String label,
-                List<String> names,
-                TenantUsage usage,
-                long index) {
-            return String.join(
-                    ",",
-                    month.toString(),
-                    tenant.decimal(),
-                    label == null ? "" : quoted(label),
-                    Long.toString(usage.acceptedIn(index)),
-                    Long.toString(usage.rejectedIn(index)),
-                    Long.toString(usage.acceptedBytesIn(index)),
-                    names.isEmpty() ? "" : quoted(String.join(BETWEEN_NAMES, names)));
-        }
+            String csv() {
+                return String.join(
+                        ",",
+                        month.toString(),
+                        tenant.decimal(),
+                        config == null ? "" : quoted(config.label()),
+                        Long.toString(usage.acceptedIn(index)),
+                        Long.toString(usage.rejectedIn(index)),
+                        Long.toString(usage.acceptedBytesIn(index)),
+                        names().isEmpty() ? "" : quoted(String.join(BETWEEN_NAMES, names())));
+            }
 
-        /** Quotes a text as in RFC 4180. */
-        private static String quoted(String text) {
-            return '"' + text.replace("\"", "\"\"") + '"';
-        }
+            /** Quotes a text as in RFC 4180. */
+            private static String quoted(String text) {
+                return '"' + text.replace("\"", "\"\"") + '"';
+            }
 
-        private static List<String> names(@Nullable ConfigRecord stored) {
-            return stored == null || stored.config() == null
-                    ? List.of()
-                    : stored.config().externalIds();
-        }
-
-        private static ObjectNode json(
-                YearMonth month,
-                TenantId tenant,
-                @Nullable String label,
-                List<String> names,
-                TenantUsage usage,
-                long index) {
-            ObjectNode json = Json.object();
-            json.put("month", month.toString());
-            Json.putTenant(json, tenant);
-            json.put("label", label);
-            names.forEach(json.putArray("external_ids")::add);
-            json.put("accepted", usage.acceptedIn(index));
-            json.put("rejected", usage.rejectedIn(index));
-            json.put("accepted_bytes", usage.acceptedBytesIn(index));
-            return json;
+            ObjectNode json() {
+                ObjectNode json = Json.object();
+                json.put("month", month.toString());
+                Json.putTenant(json, tenant);
+                json.put("label", config == null ? null : config.label());
+                names().forEach(json.putArray("external_ids")::add);
+                json.put("accepted", usage.acceptedIn(index));
+                json.put("rejected", usage.rejectedIn(index));
+                json.put("accepted_bytes", usage.acceptedBytesIn(index));
+                return json;
+            }
         }
     }
 }

@@ -15,7 +15,10 @@ import org.apache.kafka.streams.processor.api.ProcessorSupplier;
  * protocols; the thread that replaces it starts at the committed offset. One object per instance. Thread-safe.
  */
 public final class Continuity {
-    /** Queries the brokers; used only if a thread's consumer has moved in an unexpected way, or a partition makes no progress. */
+    /**
+     * Queries the brokers; used only if a thread's consumer has moved in an unexpected way, or a partition makes no
+     * progress.
+     */
     @FunctionalInterface
     public interface Records {
         /** Whether a partition has committed records from one offset up to, but not including, another. */

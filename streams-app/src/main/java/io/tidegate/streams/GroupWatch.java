@@ -9,7 +9,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -61,11 +60,7 @@ final class GroupWatch implements AutoCloseable {
     private final Supplier<Here> here;
     private final Alignment alignment;
     private final Ownerless ownerless = new Ownerless();
-    private final ScheduledExecutorService thread = Executors.newSingleThreadScheduledExecutor(task -> {
-        Thread created = new Thread(task, "tidegate-group");
-        created.setDaemon(true);
-        return created;
-    });
+    private final ScheduledExecutorService thread = Daemons.one("tidegate-group");
     private final Map<TopicPartition, Long> lag = new HashMap<>();
     private String ownClientId = "";
     private boolean failedBefore;

@@ -7,7 +7,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -50,9 +49,9 @@ final class PartitionWatch implements AutoCloseable {
     private final Admin admin;
     private final String group;
     private final Continuity.Records records;
-    private final ScheduledExecutorService thread = daemon("tidegate-alignment");
+    private final ScheduledExecutorService thread = Daemons.one("tidegate-alignment");
     /** For queries that block. */
-    private final ScheduledExecutorService checks = daemon("tidegate-alignment-records");
+    private final ScheduledExecutorService checks = Daemons.one("tidegate-alignment-records");
 
     private final AtomicBoolean isChecking = new AtomicBoolean();
     private final AtomicBoolean asksPartitions = new AtomicBoolean();
@@ -69,14 +68,6 @@ final class PartitionWatch implements AutoCloseable {
         this.admin = admin;
         this.group = group;
         this.records = records;
-    }
-
-    private static ScheduledExecutorService daemon(String name) {
-        return Executors.newSingleThreadScheduledExecutor(task -> {
-            Thread created = new Thread(task, name);
-            created.setDaemon(true);
-            return created;
-        });
     }
 
     public void start() {

@@ -39,9 +39,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>So no partition is read more than a window ahead of an unread signal in a derived partition.
  *
- * <p>Partitions that do not progress, although they may be read, are waited for {@code waitMaxMs} at most, and partitions whose end no broker knows
- * for {@value #UNAVAILABLE_MAX_MS} ms at most. Then they are ignored until they are within the window again: the others
- * have passed them, and stopping the others would not help.
+ * <p>Partitions that do not progress, although they may be read, are waited for {@code waitMaxMs} at most, and partitions
+ * whose end no broker knows for {@value #UNAVAILABLE_MAX_MS} ms at most. Then they are ignored until they are within the
+ * window again: the others have passed them, and stopping the others would not help.
  *
  * <p>Pure: time is passed in. Not thread-safe.
  */
@@ -304,14 +304,7 @@ final class ReadLimit {
         lastTickMs = nowMs;
         unknownForMs = partitions.isEmpty() ? unknownForMs + passedMs : 0;
         for (Partition partition : partitions.values()) {
-            if (partition.endReached() != null) {
-                partition.waitedMs = 0;
-            } else if (partition.waitsItself()) {
-                long most = Math.max(0, waitMaxMs - MOVES_WITHIN_MS);
-                partition.waitedMs = Math.max(partition.waitedMs, Math.min(most, partition.waitedMs + passedMs));
-            } else {
-                partition.waitedMs += passedMs;
-            }
+            partition.waited(passedMs);
             partition.unavailableForMs += partition.unavailable ? passedMs : 0;
         }
     }
@@ -522,6 +515,11 @@ final class ReadLimit {
                     && slowest != null
                     && slowest != this
                     && committedMs >= slowest.limitMs() - othersWindowMs / 4;
+        }
+
+        private void waited(long passedMs) {
+            long most = waitsItself() ? Math.max(waitedMs, waitMaxMs - MOVES_WITHIN_MS) : Long.MAX_VALUE;
+            waitedMs = endReached() == null ? Math.min(most, waitedMs + passedMs) : 0;
         }
 
         /** Whether the first unread record is known. The observation that there is none expires after a moment. */

@@ -8,7 +8,6 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
@@ -61,11 +60,7 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
     private final LostRecords lost;
     private final Continuity continuity;
     private final Map<String, String> transactionalIds = new ConcurrentHashMap<>();
-    private final ScheduledExecutorService caretaker = Executors.newSingleThreadScheduledExecutor(task -> {
-        Thread thread = new Thread(task, "tidegate-transactions");
-        thread.setDaemon(true);
-        return thread;
-    });
+    private final ScheduledExecutorService caretaker = Daemons.one("tidegate-transactions");
     private Set<OpenTransactions.OpenTransaction> seen = Set.of();
     private Set<OpenTransactions.OpenTransaction> reported = new HashSet<>();
     private final IngressTransactions ingress = new IngressTransactions();

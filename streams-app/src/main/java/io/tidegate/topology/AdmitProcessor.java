@@ -212,20 +212,19 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
         // Stage 1 wrote no signal that is too large, unless the topics accepted larger ones at that time.
         boolean mayBeTooLarge = record.value().length > settings.sizes().recordBytesMax() / 2;
         for (RoutedSignal signal : signals) {
-            if (!mayBeTooLarge || !isTooLarge(signal)) {
+            ToDeadLetter tooLarge = mayBeTooLarge ? tooLarge(signal) : null;
+            if (tooLarge == null) {
                 decide(signal);
+            } else {
+                deadLetter(signal, new Defective(tooLarge.defect(), tooLarge.message()));
             }
         }
     }
 
-    /** Whether a signal is too large for its outcome; it is then a dead letter. */
-    private boolean isTooLarge(RoutedSignal signal) {
+    /** Returns the dead letter for a signal that is too large for its outcome; null if it is small enough. */
+    private @Nullable ToDeadLetter tooLarge(RoutedSignal signal) {
         Headers headers = new RecordHeaders(signal.headers());
-        ToDeadLetter tooLarge = settings.sizes().tooLarge(RecordSizes.of(signal.key(), signal.value(), headers));
-        if (tooLarge != null) {
-            deadLetter(signal, new Defective(tooLarge.defect(), tooLarge.message()));
-        }
-        return tooLarge != null;
+        return settings.sizes().tooLarge(RecordSizes.of(signal.key(), signal.value(), headers));
     }
 
     private List<RoutedSignal> read(Record<byte[], byte[]> record, RecordMetadata metadata) {

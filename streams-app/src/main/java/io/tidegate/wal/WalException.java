@@ -82,7 +82,8 @@ public final class WalException extends RuntimeException {
         return new WalException(
                 Kind.DIFFERS,
                 ("signals-accepted differs from the WAL: tenant %s, shard %d, record %d in the topic differs from the"
-                                + " one in %s. The topic lost records (brokers lost them, or it was restored from an older copy) or was recreated. Nothing was"
+                                + " one in %s. The topic lost records (brokers lost them, or it was restored from an older"
+                                + " copy) or was recreated. Nothing was"
                                 + " changed. Bring the topic's records back; or, to continue with the records that the topic has now, stop"
                                 + " all instances, keep a copy of their data directories, and start with empty ones")
                         .formatted(tenant, shard, seq, segment),

@@ -72,6 +72,16 @@ final class GroupLagTest {
         return app;
     }
 
+    private TidegateProcess startWithTimesOfProducers(String name, String setting) throws Exception {
+        deployment(name, "signals.require.log.append.time=false", setting);
+        TopicAdmin.create(
+                admin,
+                new NewTopic(app.signals(), 2, (short) 1).configs(Map.of("message.timestamp.type", "CreateTime")));
+        app.init();
+        app.set("1", "--label", "One");
+        return app.start("a");
+    }
+
     private JsonNode awaitStatus(TidegateProcess instance, String what, Predicate<JsonNode> holds)
             throws InterruptedException {
         JsonNode[] last = new JsonNode[1];
@@ -109,13 +119,7 @@ final class GroupLagTest {
     @Test
     void signalsBehindAnOpenTransactionAreLagAndTheProducerIsNamedWhileOtherPartitionsContinue() throws Exception {
         // The producer sets the time, so that its transaction is old enough for the doctor.
-        deployment("transaction", "signals.require.log.append.time=false", "lateness.max.ms=3600000");
-        TopicAdmin.create(
-                admin,
-                new NewTopic(app.signals(), 2, (short) 1).configs(Map.of("message.timestamp.type", "CreateTime")));
-        app.init();
-        app.set("1", "--label", "One");
-        TidegateProcess instance = app.start("a");
+        TidegateProcess instance = startWithTimesOfProducers("transaction", "lateness.max.ms=3600000");
         Map<String, Object> config = Map.of(
                 "bootstrap.servers",
                 broker.bootstrapServers(),
@@ -164,13 +168,7 @@ final class GroupLagTest {
     /** Kafka Streams commits no offset beyond aborted records until it has read a record after them. */
     @Test
     void abortedRecordsAtTheEndOfAPartitionAreNoLagAndOtherPartitionsDoNotWaitForThem() throws Exception {
-        deployment("aborted", "signals.require.log.append.time=false", "alignment.wait.max.ms=3600000");
-        TopicAdmin.create(
-                admin,
-                new NewTopic(app.signals(), 2, (short) 1).configs(Map.of("message.timestamp.type", "CreateTime")));
-        app.init();
-        app.set("1", "--label", "One");
-        TidegateProcess first = app.start("a");
+        TidegateProcess first = startWithTimesOfProducers("aborted", "alignment.wait.max.ms=3600000");
         long outageMs = System.currentTimeMillis() - 600_000;
         sendTo(0, 1, outageMs);
         sendTo(1, 1, outageMs);
