@@ -76,7 +76,16 @@ public final class OpenTransactions {
      * @param epoch the epoch that its coordinator knows: for a committed transaction the one after that of its records
      * @param committed whether it was committed, not aborted
      */
-    record EndedTransaction(String transactionalId, long producerId, int epoch, boolean committed) {}
+    record EndedTransaction(String transactionalId, long producerId, int epoch, boolean committed) {
+
+        /**
+         * Whether an open transaction of the same producer is a part of this one: each transaction, or its end,
+         * raises the epoch by one. The outcomes of earlier transactions are unknown.
+         */
+        boolean includes(OpenTransaction open) {
+            return epoch - open.epoch() <= 1;
+        }
+    }
 
     private final Admin admin;
     private final Topics topics;
@@ -195,7 +204,11 @@ public final class OpenTransactions {
                     .filter(stillOpen::contains)
                     .toList();
             boolean isDone = switch (last.state()) {
-                case COMPLETE_ABORT, COMPLETE_COMMIT -> endLastOf(owner.transactionalId(), last, left, producers);
+                case COMPLETE_ABORT, COMPLETE_COMMIT ->
+                    end(
+                            ended(owner.transactionalId(), last, last.state() == TransactionState.COMPLETE_COMMIT),
+                            left,
+                            producers);
                 case EMPTY -> {
                     reportUnknown(owner.transactionalId(), left);
                     yield false;
@@ -210,24 +223,22 @@ public final class OpenTransactions {
         return reported;
     }
 
-    /** Ends the remaining parts of the last transaction. The outcomes of earlier ones are unknown. */
-    private boolean endLastOf(
-            String transactionalId, TransactionDescription last, List<OpenTransaction> left, Producers producers) {
-        if (left.stream().anyMatch(one -> last.producerEpoch() - one.epoch() > 1)) {
-            reportUnknown(transactionalId, left);
-            return false;
-        }
-        return end(ended(transactionalId, last, last.state() == TransactionState.COMPLETE_COMMIT), left, producers);
-    }
-
     private static void reportUnknown(String transactionalId, List<OpenTransaction> left) {
         report(transactionalId, left, "its outcome is not known any more");
     }
 
-    /** Aborts the remaining parts; returns false, after reporting the reason, if that is not possible. */
-    private boolean end(EndedTransaction ended, List<OpenTransaction> left, Producers producers) {
+    /**
+     * Aborts what is open of a transaction; returns false, after reporting the reason, if that is not possible.
+     *
+     * @param open the open transactions of its producer; those that are earlier than this one are only reported
+     */
+    private boolean end(EndedTransaction ended, List<OpenTransaction> open, Producers producers) {
+        List<OpenTransaction> earlier =
+                open.stream().filter(one -> !ended.includes(one)).toList();
+        reportUnknown(ended.transactionalId(), earlier);
+        List<OpenTransaction> left = open.stream().filter(ended::includes).toList();
         if (left.isEmpty()) {
-            return true;
+            return earlier.isEmpty();
         }
         boolean nothingIsVisible = !ended.committed()
                 || (producers.rejected == null
@@ -251,7 +262,7 @@ public final class OpenTransactions {
                         + " transactional_id={} partitions={}",
                 ended.transactionalId(),
                 partitions(left));
-        return true;
+        return earlier.isEmpty();
     }
 
     /**

@@ -53,4 +53,12 @@ class OpenTransactionsTest {
                         List.of(state(EPOCH - 3, OptionalLong.of(100)))))
                 .isFalse();
     }
+
+    @Test
+    void anOpenTransactionIsPartOfTheOneWhoseEndRaisedItsEpochOnce() {
+        assertThat(COMMITTED.includes(open("accepted", EPOCH))).isTrue();
+        // An abort that did not raise the epoch.
+        assertThat(COMMITTED.includes(open("accepted", EPOCH + 1))).isTrue();
+        assertThat(COMMITTED.includes(open("accepted", EPOCH - 1))).isFalse();
+    }
 }
