@@ -53,30 +53,51 @@ public final class ChangeWarnings {
      */
     public static List<Warning> of(List<Change> changes, Snapshot stored, Settings settings) {
         Snapshot result = after(changes, stored);
-        List<Warning> warnings = new ArrayList<>(
-                missingTenants(!others(stored).isEmpty(), !others(result).isEmpty(), others(result), settings));
-        ConfigRecord ofDefault = stored.tenants().get(TenantId.DEFAULT);
-        TenantConfig inherited =
-                ofDefault == null || ofDefault.config() == null ? null : stored.completed(ofDefault.config());
+        List<Warning> warnings = new ArrayList<>(missingTenants(stored, result, settings));
         for (Change change : changes) {
-            TenantConfig to = change.to();
-            if (to == null) {
-                continue;
-            }
-            List<Warning> ofEntry = new ArrayList<>();
-            if (change.key() instanceof ConfigKey.OfPlan) {
-                ofEntry.addAll(PlanOperations.warnings(to, settings));
-            } else {
-                TenantConfig inForce = result.completed(to);
-                ofEntry.addAll(ofConfig(to, inForce, settings));
-                if (!change.exists()) {
-                    ofEntry.addAll(defaultLimits(to, inForce, inherited, settings));
-                }
-            }
-            ofEntry.forEach(warning -> warnings.add(
-                    new Warning(warning.id(), warning.field(), "%s: %s".formatted(change.key(), warning.message()))));
+            ofEntry(change, stored, result, settings)
+                    .forEach(warning -> warnings.add(new Warning(
+                            warning.id(), warning.field(), "%s: %s".formatted(change.key(), warning.message()))));
         }
         return List.copyOf(warnings);
+    }
+
+    /**
+     * Returns the warnings about a config that a tenant would get.
+     *
+     * @param stored the state before the change
+     */
+    public static List<Warning> ofProposed(TenantConfig to, Snapshot stored, Settings settings) {
+        ConfigRecord now = stored.tenants().get(to.tenantId());
+        Change change =
+                new Change(ConfigKey.of(to.tenantId()), now == null ? null : now.config(), now != null, to, false);
+        Snapshot result = after(List.of(change), stored);
+        List<Warning> warnings = new ArrayList<>(ofEntry(change, stored, result, settings));
+        warnings.addAll(missingTenants(stored, result, settings));
+        return List.copyOf(warnings);
+    }
+
+    private static List<Warning> ofEntry(Change change, Snapshot stored, Snapshot result, Settings settings) {
+        TenantConfig to = change.to();
+        if (to == null) {
+            return List.of();
+        }
+        if (change.key() instanceof ConfigKey.OfPlan) {
+            return PlanOperations.warnings(to, settings);
+        }
+        TenantConfig inForce = result.completed(to);
+        List<Warning> warnings = new ArrayList<>(ofConfig(to, inForce, settings));
+        if (!change.exists()) {
+            ConfigRecord ofDefault = stored.tenants().get(TenantId.DEFAULT);
+            TenantConfig inherited =
+                    ofDefault == null || ofDefault.config() == null ? null : stored.completed(ofDefault.config());
+            warnings.addAll(defaultLimits(to, inForce, inherited, settings));
+        }
+        return warnings;
+    }
+
+    private static List<Warning> missingTenants(Snapshot stored, Snapshot result, Settings settings) {
+        return missingTenants(!others(stored).isEmpty(), !others(result).isEmpty(), others(result), settings);
     }
 
     private static Snapshot after(List<Change> changes, Snapshot stored) {

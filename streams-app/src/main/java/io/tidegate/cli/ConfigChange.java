@@ -27,10 +27,12 @@ abstract class ConfigChange extends OnTenant {
         if (output.asObjects()) {
             out().println(output.line(json(changed)));
         } else {
+            boolean unchanged = changed.config() != null && changed.config().equals(changed.before());
+            String done = unchanged ? "unchanged" : what;
             out().println(
                             changed.offset() < 0
-                                    ? "tenant %s %s".formatted(tenant, what)
-                                    : "tenant %s %s (config offset %d)".formatted(tenant, what, changed.offset()));
+                                    ? "tenant %s %s".formatted(tenant, done)
+                                    : "tenant %s %s (config offset %d)".formatted(tenant, done, changed.offset()));
             if (changed.config() != null) {
                 ConfigTexts.difference(changed.before(), changed.config())
                         .forEach(line -> out().println("  " + Table.printable(line)));

@@ -140,8 +140,10 @@ final class PlansCommand implements Runnable {
                                 .put("message", warning.message()));
                 out().println(output.line(json));
             } else {
+                boolean unchanged = changed.fields() != null && changed.fields().equals(changed.before());
                 out().println("plan %s %s (config offset %d, tenants on it: %d)"
-                        .formatted(changed.name(), what, changed.offset(), changed.tenants()));
+                        .formatted(
+                                changed.name(), unchanged ? "unchanged" : what, changed.offset(), changed.tenants()));
                 if (changed.fields() != null) {
                     ConfigTexts.difference(changed.before(), changed.fields())
                             .forEach(line -> out().println("  " + Table.printable(line)));

@@ -1,6 +1,7 @@
 package io.tidegate.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.admin.ChangeWarnings;
 import io.tidegate.admin.TenantDirectory;
 import io.tidegate.admin.TenantOperations;
 import io.tidegate.admin.TenantOperations.Outcome.Changed;
@@ -80,7 +81,7 @@ final class TenantSetCommand extends ConfigChange {
                 throw new ParameterException(spec.commandLine(), "plan: '%s' does not exist".formatted(own.plan()));
             }
             print(new DryRun(options.loadConnected()).judge(proposed, judged(nowMs), nowMs));
-            warn(TenantOperations.warnings(proposed, options.load()));
+            warn(ChangeWarnings.ofProposed(own, snapshot, options.load()));
             hint("nothing was set");
             return ExitCodes.OK;
         }

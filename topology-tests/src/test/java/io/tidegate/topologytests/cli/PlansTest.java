@@ -91,6 +91,7 @@ final class PlansTest {
 
         run(0, "plans", "set", "pro", "--rate", "200/s");
         run(0, "plans", "unset", "pro", "--items");
+        assertThat(run(0, "plans", "unset", "pro", "--items").out()).contains("plan pro unchanged (config offset");
 
         TidegateProcess.await(
                 Duration.ofSeconds(30),
@@ -144,7 +145,8 @@ final class PlansTest {
         assertThat(run(2, "tenants", "set", "60", "--period", "day=1", "--period", "day=2")
                         .err())
                 .contains("day is named twice");
-        run(0, "tenants", "unset", "60", "--period");
+        assertThat(run(0, "tenants", "unset", "60", "--period").out()).contains("tenant t60 changed (config offset");
+        assertThat(run(0, "tenants", "unset", "60", "--period").out()).contains("tenant t60 unchanged (config offset");
         assertThat(run(0, "tenants", "get", "60").out()).containsPattern("periods +unlimited");
     }
 
