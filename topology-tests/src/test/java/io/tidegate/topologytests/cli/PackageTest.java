@@ -165,12 +165,15 @@ final class PackageTest {
     }
 
     @Test
-    void hasTheUnitAndThePages() {
+    void hasTheUnitThePagesAndTheFilesForMonitoringAndKubernetes() {
         assertThat(List.of(
                         "systemd/tidegate.service",
                         "systemd/tidegate.sysusers.conf",
                         "systemd/tidegate.tmpfiles.conf",
                         "systemd/tidegate.properties",
+                        "deploy/prometheus/rules.yml",
+                        "deploy/grafana/dashboards/tidegate.json",
+                        "deploy/kubernetes/tidegate.yaml",
                         "README.md",
                         "docs/install.md",
                         "docs/reasons.md"))
