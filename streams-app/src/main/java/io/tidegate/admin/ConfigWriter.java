@@ -23,6 +23,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.ThreadLocalRandom;
 import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerConfig;
@@ -130,9 +131,12 @@ public final class ConfigWriter implements AutoCloseable {
         topic = settings.topics().configs();
     }
 
-    /** Returns the id that all writers of an application share; taking it fences the previous one. */
+    /**
+     * Returns the id that all writers of the topic share; taking it fences the previous one. It follows from the topic alone,
+     * because applications of several regions share the topic.
+     */
     static String transactionalId(Settings settings) {
-        return settings.applicationId() + "-config-writer";
+        return settings.topics().configs() + "-writer";
     }
 
     /** Changes one tenant's config; returns when the change is in the topic. */
@@ -158,6 +162,7 @@ public final class ConfigWriter implements AutoCloseable {
                 if (attempt > 1) {
                     backOff();
                 }
+                deadline += catchUp();
                 return attempt(edits, by);
             } catch (InterruptException e) {
                 close();
@@ -193,6 +198,18 @@ public final class ConfigWriter implements AutoCloseable {
             throw new AdminException(
                     "reading %s from %s failed: %s".formatted(topic, settings.bootstrapServers(), e.getMessage()), e);
         }
+    }
+
+    /**
+     * Reads to the end. Done before the writer takes the id: the first read of a large topic takes long, and another writer
+     * would fence this one meanwhile.
+     *
+     * @return the time that it took, in ns
+     */
+    private long catchUp() {
+        long begun = System.nanoTime();
+        readToEnd(reading(), Set.of(), new HashMap<>());
+        return System.nanoTime() - begun;
     }
 
     private Map<ConfigKey, Outcome> attempt(Map<ConfigKey, ConfigEdit> edits, String by) {
@@ -399,7 +416,11 @@ public final class ConfigWriter implements AutoCloseable {
         long end = Math.max(writtenTo, committedEnd(reading, partition));
         long deadline = System.nanoTime() + READ_WITHIN.toNanos();
         while (reading.position(partition, READ_WITHIN) < end) {
-            for (ConsumerRecord<byte[], byte[]> record : reading.poll(POLL)) {
+            ConsumerRecords<byte[], byte[]> records = reading.poll(POLL);
+            if (!records.isEmpty()) {
+                deadline = System.nanoTime() + READ_WITHIN.toNanos();
+            }
+            for (ConsumerRecord<byte[], byte[]> record : records) {
                 inDoubtSeen |= record.offset() == inDoubtOffset;
                 ConfigKey key = ConfigKey.tryParse(record.key());
                 if (key != null) {
@@ -412,7 +433,7 @@ public final class ConfigWriter implements AutoCloseable {
             }
             if (System.nanoTime() > deadline) {
                 throw new TimeoutException(
-                        "%s was not read to its end within %d s".formatted(topic, READ_WITHIN.toSeconds()));
+                        "%s has records that did not arrive within %d s".formatted(topic, READ_WITHIN.toSeconds()));
             }
         }
     }

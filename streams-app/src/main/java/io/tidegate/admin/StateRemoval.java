@@ -52,7 +52,8 @@ public final class StateRemoval implements AutoCloseable {
      * Finds the group and topics to delete.
      *
      * @param all whether to delete signals and tenants' configs too
-     * @throws AdminException if an instance runs, or another application owns one of the topics
+     * @throws AdminException if an instance runs, another application owns one of the topics, or tenants' configs are to be
+     *     deleted and another application uses them
      */
     public Plan plan(boolean all) {
         owners.checkStopped(settings.applicationId());
@@ -61,6 +62,11 @@ public final class StateRemoval implements AutoCloseable {
         Map<String, TopicRole> owned = new LinkedHashMap<>(roles);
         owned.values().removeIf(role -> !TopicOwners.isOwned(role));
         owners.checkOwner(states.existing(owned).values());
+        if (all) {
+            states.existing(Map.of(settings.topics().configs(), TopicRole.CONFIGS))
+                    .values()
+                    .forEach(owners::checkUnshared);
+        }
         Set<String> existing = states.existing();
         List<String> topics = new ArrayList<>();
         List<String> kept = new ArrayList<>();

@@ -169,7 +169,11 @@ public final class TenantDirectory {
                 key == null ? null : StoredConfig.read(key, record.value()).config(), record.offset());
     }
 
-    /** Returns the usage of all tenants that have any, as of the last commit. Empty if no instance has run. */
+    /**
+     * Returns the usage of all tenants that have any, as of the last commit. Empty if no instance has run.
+     *
+     * @throws AdminException if the signals are decided by another application
+     */
     public Map<TenantId, TenantUsage> usages() {
         Map<TenantId, TenantUsage> usages = new TreeMap<>();
         usages((tenant, usage) -> {
@@ -189,7 +193,19 @@ public final class TenantDirectory {
                     StateKeys.tenantOf(record.key()),
                     record.value() == null ? null : TenantUsage.read(record.value())));
         } catch (MissingTopicException e) {
-            // the changelog is created when the first instance starts
+            // The changelog is created when the first instance of the application starts.
+            checkApplication();
+        }
+    }
+
+    /**
+     * Checks, when topics of this application's state are missing, that it is the one that decides the signals.
+     *
+     * @throws AdminException naming the other application
+     */
+    public void checkApplication() {
+        try (TopicSetup setup = new TopicSetup(settings)) {
+            setup.checkApplication();
         }
     }
 

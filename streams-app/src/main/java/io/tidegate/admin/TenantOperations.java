@@ -11,6 +11,7 @@ import io.tidegate.admin.ConfigEdit.Result;
 import io.tidegate.admin.ConfigEdit.Write;
 import io.tidegate.admin.ConfigWriter.Current;
 import io.tidegate.config.Settings;
+import io.tidegate.contract.Residency;
 import io.tidegate.contract.SegmentLimits;
 import io.tidegate.tenant.ConfigWarnings;
 import io.tidegate.tenant.ConfigWarnings.Warning;
@@ -104,7 +105,7 @@ public final class TenantOperations implements AutoCloseable {
         /**
          * The tenant's data is deleted.
          *
-         * @param offset the offset of the record that removed the config
+         * @param offset the offset of the record that removed the config, or of the config that stays
          * @param report a description of the deleted data
          */
         record Purged(TenantId tenant, long offset, JsonNode report) implements Outcome {}
@@ -225,13 +226,20 @@ public final class TenantOperations implements AutoCloseable {
     }
 
     /**
-     * Deletes everything of a tenant: first its config, then its data on the instance that owns it.
+     * Deletes everything of a tenant: first its config, then its data on the instance that owns it. The config of a tenant that
+     * must be in other regions stays, because those regions need it.
      *
      * @param within how long to wait for that instance
      */
     public Outcome purge(TenantId tenant, Duration within, Caller caller) {
-        Outcome removed = apply(tenant, caller, before -> new Remove());
+        Outcome removed = apply(tenant, caller, before -> isElsewhere(before) ? new Keep() : new Remove());
         return removed instanceof Outcome.Changed changed ? delete(tenant, changed.offset(), within) : removed;
+    }
+
+    private boolean isElsewhere(Before before) {
+        TenantConfig own = before.current().config();
+        TenantConfig inForce = own == null ? null : before.inForce(own);
+        return inForce != null && Residency.isElsewhere(inForce, settings.region());
     }
 
     private Outcome delete(TenantId tenant, long offset, Duration within) {

@@ -179,6 +179,37 @@ final class TopicOwners {
         check(topics, read());
     }
 
+    /** @throws AdminException naming the application that owns the topic, if it is another one with other state */
+    void checkApplicationOf(TopicState topic) {
+        TopicClaim owner = owner(read(), topic);
+        if (owner != null && !owner.application().equals(application)) {
+            throw new AdminException(
+                    ("the topic %1$s belongs to application.id %2$s, and here %3$s=%4$s, which has no usage: set %3$s=%5$s, for"
+                                    + " example with --set")
+                            .formatted(
+                                    topic.name(),
+                                    owner.owner(),
+                                    Settings.APPLICATION_ID,
+                                    application,
+                                    owner.application()));
+        }
+    }
+
+    /** @throws AdminException naming the other applications that read tenants' configs from this topic */
+    void checkUnshared(TopicState configs) {
+        Set<String> others = new TreeSet<>();
+        for (TopicClaim claim : read().values()) {
+            if (!claim.application().equals(application)
+                    && configs.id().toString().equals(claim.configsId())) {
+                others.add(claim.owner());
+            }
+        }
+        if (!others.isEmpty()) {
+            throw new AdminException("application.id %s also uses %s, so it cannot be deleted: omit --all"
+                    .formatted(String.join("; ", others), configs.name()));
+        }
+    }
+
     /** Removes this application's claims on topics of these names. */
     void withdraw(Set<String> topics) {
         Map<String, @Nullable TopicClaim> withdrawn = new LinkedHashMap<>();

@@ -248,6 +248,13 @@ public final class TopicSetup implements AutoCloseable {
         owners.check(owned(states.existing()));
     }
 
+    /** @throws AdminException if {@code signals-accepted} belongs to another application, whose usage is elsewhere */
+    public void checkApplication() {
+        states.existing(Map.of(settings.topics().accepted(), TopicRole.ACCEPTED))
+                .values()
+                .forEach(owners::checkApplicationOf);
+    }
+
     /** Returns how the settings here differ from those of the instance that started last; null if they do not. */
     public @Nullable String differenceOfSettings() {
         return owned(states.existing()).stream()

@@ -50,12 +50,11 @@ public final class Residency {
      * @return null if the signal may stay, or no region is reachable
      */
     public @Nullable String target(TenantConfig config, Headers headers) {
-        List<String> required = config.requiredRegions();
-        if (required.isEmpty() || region == null || required.contains(region)) {
+        if (!isElsewhere(config, region)) {
             return null;
         }
         List<String> reachable = new ArrayList<>(topics.keySet());
-        reachable.retainAll(required);
+        reachable.retainAll(config.requiredRegions());
         String visited = TidegateHeaders.text(headers, TidegateHeaders.FORWARDED_BY);
         if (visited != null) {
             if (visited.length() > VISITED_CHARS_MAX) {
@@ -64,6 +63,12 @@ public final class Residency {
             reachable.removeAll(List.of(visited.split(",", -1)));
         }
         return reachable.isEmpty() ? null : reachable.get(chosen(config.tenantId(), reachable.size()));
+    }
+
+    /** Returns whether a tenant's signals must be written in other regions than this one; null is no region. */
+    public static boolean isElsewhere(TenantConfig config, @Nullable String region) {
+        List<String> required = config.requiredRegions();
+        return region != null && !required.isEmpty() && !required.contains(region);
     }
 
     private static int chosen(TenantId tenant, int of) {

@@ -104,7 +104,7 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
                 memory);
         wal = context.getStateStore(WalStore.NAME);
         wal.discard();
-        commands = new CommandRunner(context, states, wal, configs, settings.shards(), listener);
+        commands = new CommandRunner(context, states, wal, configs, settings, listener);
         beforeCommit = context.getStateStore(BeforeCommit.ADMIT);
         beforeCommit.runForwarding(context, this::beforeCommit);
         if (afterCommit != null) {

@@ -2,6 +2,7 @@ package io.tidegate.topology;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admission.OpenSegment;
+import io.tidegate.contract.Residency;
 import io.tidegate.contract.TenantCommand;
 import io.tidegate.contract.TenantCommand.DeleteTenant;
 import io.tidegate.contract.TenantCommand.ForgetEntity;
@@ -9,6 +10,7 @@ import io.tidegate.contract.TenantCommand.PruneWal;
 import io.tidegate.contract.TenantPartitions;
 import io.tidegate.contract.TidegateHeaders;
 import io.tidegate.tenant.TenantId;
+import io.tidegate.topology.TenantConfigs.InForce;
 import io.tidegate.topology.TenantStates.CachedTenant;
 import io.tidegate.topology.TenantStates.Removal;
 import org.apache.kafka.common.header.internals.RecordHeaders;
@@ -28,7 +30,7 @@ final class CommandRunner {
     private final TenantStates states;
     private final WalStore wal;
     private final TenantConfigs configs;
-    private final int shards;
+    private final TopologySettings settings;
     private final TopologyListener listener;
 
     CommandRunner(
@@ -36,14 +38,14 @@ final class CommandRunner {
             TenantStates states,
             WalStore wal,
             TenantConfigs configs,
-            int shards,
+            TopologySettings settings,
             TopologyListener listener) {
         this.listener = listener;
         this.context = context;
         this.states = states;
         this.wal = wal;
         this.configs = configs;
-        this.shards = shards;
+        this.settings = settings;
     }
 
     /**
@@ -64,10 +66,12 @@ final class CommandRunner {
             if (tenant == null) {
                 throw new IllegalArgumentException("the key is not a tenant id in decimal");
             }
+            int shards = settings.shards();
             if (TenantPartitions.of(tenant, shards) != partition) {
                 // The tenant's state is in another shard.
-                throw new IllegalArgumentException("commands of this tenant must be in partition %d, not %d"
-                        .formatted(TenantPartitions.of(tenant, shards), partition));
+                throw new IllegalArgumentException(
+                        "commands of this tenant must be in partition %d, not %d: the instances have shards=%d, set it too"
+                                .formatted(TenantPartitions.of(tenant, shards), partition, shards));
             }
             TenantCommand command = TenantCommand.parse(record.value());
             ObjectNode answer = TenantEvents.done(tenant, command, atMs);
@@ -103,7 +107,9 @@ final class CommandRunner {
     }
 
     private void delete(TenantId tenant, ObjectNode answer, @Nullable String id, long atMs) {
-        if (configs.isSet(tenant)) {
+        InForce config = configs.isSet(tenant) ? configs.inForce(tenant) : null;
+        boolean livesElsewhere = config != null && Residency.isElsewhere(config.config(), settings.region());
+        if (configs.isSet(tenant) && !livesElsewhere) {
             throw new IllegalArgumentException(
                     "the tenant still has a config here: remove it first, and retry a moment later");
         }

@@ -43,10 +43,7 @@ final class ConfigWriterTest {
     @BeforeAll
     static void start() throws Exception {
         broker = EmbeddedBroker.start(temp.resolve("broker"), 0, Map.of());
-        settings = SettingsLoader.load(
-                null,
-                Map.of(),
-                Map.of("bootstrap.servers", broker.bootstrapServers(), "shards", "1", "disk.min.free.bytes", "0"));
+        settings = settings("tidegate");
         try (TopicSetup setup = new TopicSetup(settings)) {
             var unused = setup.ensure();
         }
@@ -57,6 +54,21 @@ final class ConfigWriterTest {
         if (broker != null) {
             broker.close();
         }
+    }
+
+    private static Settings settings(String application) {
+        return SettingsLoader.load(
+                null,
+                Map.of(),
+                Map.of(
+                        "bootstrap.servers",
+                        broker.bootstrapServers(),
+                        "application.id",
+                        application,
+                        "shards",
+                        "1",
+                        "disk.min.free.bytes",
+                        "0"));
     }
 
     private static TenantConfig withRate(TenantId tenant, long rate) {
@@ -110,9 +122,12 @@ final class ConfigWriterTest {
         int writers = 4;
         int changes = 10;
         List<CompletableFuture<Void>> all = new ArrayList<>();
+        // Regions share the topic, and each has its own application.
+        Settings other = settings("other");
         for (int i = 0; i < writers; i++) {
+            Settings own = i % 2 == 0 ? settings : other;
             all.add(CompletableFuture.runAsync(() -> {
-                try (ConfigWriter writer = new ConfigWriter(settings)) {
+                try (ConfigWriter writer = new ConfigWriter(own)) {
                     for (int change = 0; change < changes; change++) {
                         ConfigWriter.Written unused = change(writer, tenant, "test", before -> increased(before));
                     }

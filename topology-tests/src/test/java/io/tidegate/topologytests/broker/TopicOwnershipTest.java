@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tidegate.admin.AdminException;
+import io.tidegate.admin.StateRemoval;
+import io.tidegate.admin.TenantDirectory;
 import io.tidegate.admin.TopicReader;
 import io.tidegate.admin.TopicSetup;
 import io.tidegate.config.Settings;
@@ -177,6 +179,40 @@ final class TopicOwnershipTest {
                 .hasMessageContaining("application.id app-eu (region eu)");
         assertThatThrownBy(() -> ensure(settings("app-eu", with(ownTopics("asia"), "region=asia"))))
                 .hasMessageContaining("instances with one application.id share one group");
+    }
+
+    @Test
+    void configsAreNotDeletedWhileAnotherApplicationUsesThem() {
+        Settings eu = settings("app-eu", with(ownTopics("eu", "topic.tenant.configs"), "region=eu"));
+        Settings us = settings("app-us", with(ownTopics("us", "topic.tenant.configs"), "region=us"));
+        ensure(eu);
+        ensure(us);
+        String configs = us.topics().configs();
+
+        try (StateRemoval ofUs = new StateRemoval(us);
+                StateRemoval ofEu = new StateRemoval(eu)) {
+            assertThatThrownBy(() -> ofUs.plan(true))
+                    .hasMessageContaining("application.id app-eu (region eu) also uses " + configs)
+                    .hasMessageContaining("omit --all");
+            assertThat(ofUs.plan(false).kept()).contains(configs);
+
+            ofEu.remove(ofEu.plan(false));
+
+            assertThat(ofUs.plan(true).topics()).contains(configs);
+        }
+    }
+
+    /** Otherwise an export of usage without the setting would be empty, with exit code 0. */
+    @Test
+    void usageOfAnotherApplicationIsNotReportedAsNone() {
+        Settings first = settings("first");
+        ensure(first);
+
+        assertThat(new TenantDirectory(first).usages()).isEmpty();
+        assertThatThrownBy(() -> new TenantDirectory(settings("second")).usages())
+                .isInstanceOf(AdminException.class)
+                .hasMessageContaining(first.topics().accepted() + " belongs to application.id first")
+                .hasMessageContaining("set application.id=first");
     }
 
     private static String[] with(String[] some, String more) {

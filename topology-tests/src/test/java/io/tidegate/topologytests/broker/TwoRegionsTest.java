@@ -131,6 +131,32 @@ final class TwoRegionsTest {
         assertThat(records(us.dataDir("us"), 3)).isEqualTo(before + 1);
     }
 
+    @Test
+    void aPurgeInTheRegionThatATenantLeftKeepsItInItsNewRegion() throws Exception {
+        eu.init();
+        eu.set("3", "--label", "Three");
+        eu.start("eu");
+        us.start("us");
+        eu.send(ROUNDS, i -> "{\"tenant_id\":3,\"item\":%d}".formatted(i));
+        eu.verify("eu");
+        eu.set("3", "--region", "us");
+        us.send(ROUNDS, i -> "{\"tenant_id\":3,\"item\":%d}".formatted(i));
+        us.verify("us");
+
+        var purged = eu.tidegate("tenants", "purge", "3", "--yes");
+
+        assertThat(purged.exit()).as(purged.out() + purged.err()).isZero();
+        assertThat(purged.out()).contains("tenant t3 deleted: %d signals accepted".formatted(ROUNDS));
+        TidegateProcess.await(
+                Deployment.TAKES_EFFECT_WITHIN,
+                "the files are removed in Europe",
+                eu::logs,
+                () -> !Files.exists(Path.of(eu.dataDir("eu"), "tenants", "3")));
+        us.send(1, i -> "{\"tenant_id\":3,\"item\":%d}".formatted(i));
+        assertThat(us.verify("us").at("/tenants/3/in_wal").asLong()).isEqualTo(ROUNDS + 1);
+        assertThat(us.tidegate("tenants", "get", "3").out()).contains("Three");
+    }
+
     private static int records(String dataDir, long tenant) throws Exception {
         int count = 0;
         try (WalReader reader = WalReader.open(new DataDir(Path.of(dataDir)), TenantId.of(tenant), 0)) {
