@@ -276,11 +276,11 @@ final class TopicRules {
 
                 Made by `tidegate config topics` from the code; do not edit by hand.
 
-                Guarantees rest on these properties of topics. Tidegate creates missing topics with them, never changes an
-                existing topic, checks all of them at start, and checks them again while an instance runs, every
-                `topics.check.interval.ms` (20 s). A finding names the topic, the value, and the command that fixes it. It is
-                in the log, in `tidegate doctor`, in `/v1/status` (`topic_findings`) and in the metric
-                `tidegate_topic_findings`, which has an alert.
+                Guarantees rest on these properties of topics. Tidegate creates missing topics with them, checks all topics at
+                start, and checks them again while an instance runs, every `topics.check.interval.ms` (20 s). It never changes the
+                settings of an existing topic; it only adds partitions that topics of the state lack. A finding names the topic, the
+                value, and the command that fixes it. It is in the log, in `tidegate doctor`, in `/v1/status` (`topic_findings`)
+                and in the metric `tidegate_topic_findings`, which has an alert.
 
                 Records that brokers delete before they are read are lost signals, whatever the cause: the log names the
                 exact offsets, `tidegate_lost_records_total` counts them, and an alert fires.

@@ -202,8 +202,7 @@ final class SettingDefinitions {
                 8,
                 Range.between(1, SHARDS_MAX),
                 Importance.HIGH,
-                "Partitions of the topics keyed by tenant: the maximum number of tasks that share the work. Cannot be changed"
-                        + " later.");
+                "Partitions of the topics keyed by tenant: the maximum number of tasks that decide. Cannot be changed later.");
         topics.add(
                 Settings.INGRESS_PARTITIONING,
                 Type.STRING,
@@ -273,7 +272,7 @@ final class SettingDefinitions {
                 Range.between(1024, 1L << 30),
                 Importance.MEDIUM,
                 "A segment is sealed when its records' own bytes reach this. The same on all instances, and never changed"
-                        + ": copies must be split identically.");
+                        + ": the data directory records it.");
         wal.add(
                 Settings.WAL_SEGMENT_MS,
                 Type.LONG,
@@ -306,7 +305,7 @@ final class SettingDefinitions {
                 1024,
                 Range.atLeast(16),
                 Importance.LOW,
-                "Maximum number of segment files that this instance keeps open.");
+                "Segment files that this instance may keep open. Each shard gets this number ÷ shards, but at least 8.");
         wal.add(
                 Settings.WAL_COMPRESSION,
                 Type.STRING,

@@ -19,8 +19,13 @@ public final class SettingsReference {
 
                 A value comes from the first of: a flag (`--set NAME=VALUE`, and `--bootstrap-server`, `--data-dir`), the
                 environment (`TIDEGATE_DATA_DIR` for `data.dir`), the file given with `--config`, the default. An unknown
-                name is an error. If a setting has no default, an empty value is the same as none. Names that begin with
-                `kafka.` go to the Kafka clients unchanged, without the prefix: `kafka.security.protocol=SASL_SSL`.
+                name is an error. If a setting has no default, an empty value is the same as none.
+
+                Names that begin with `kafka.` go to the Kafka clients unchanged, without the prefix:
+                `kafka.security.protocol=SASL_SSL`. Tidegate rejects misspelled names, client settings for which the tables
+                below have a setting (such as `kafka.commit.interval.ms`), and those that guarantees depend on:
+                `processing.guarantee`, `isolation.level`, `auto.offset.reset`, `max.request.size`, `buffer.memory`,
+                `processing.exception.handler`, `deserialization.exception.handler` and `production.exception.handler`.
                 """);
         Map<String, List<ConfigKey>> groups = Settings.DEFINITIONS.configKeys().values().stream()
                 .sorted(Comparator.comparingInt(key -> key.orderInGroup))
