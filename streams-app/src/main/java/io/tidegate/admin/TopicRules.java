@@ -274,7 +274,7 @@ final class TopicRules {
         StringBuilder page = new StringBuilder("""
                 # Topic settings
 
-                Made by `tidegate config topics` from the code; do not edit by hand.
+                Generated from the code by `tidegate config topics`. Do not edit.
 
                 Guarantees rest on these properties of topics. Tidegate creates missing topics with them, checks all topics at
                 start, and checks them again while an instance runs, every `topics.check.interval.ms` (20 s). It never changes the

@@ -15,7 +15,7 @@ public final class SettingsReference {
         StringBuilder page = new StringBuilder("""
                 # Settings
 
-                Made by `tidegate config reference` from the code; do not edit by hand.
+                Generated from the code by `tidegate config reference`. Do not edit.
 
                 A value comes from the first of: a flag (`--set NAME=VALUE`, and `--bootstrap-server`, `--data-dir`), the
                 environment (`TIDEGATE_DATA_DIR` for `data.dir`), the file given with `--config`, the default. An unknown
