@@ -27,7 +27,6 @@ import io.tidegate.tools.DryRun;
 import io.tidegate.tools.Replay;
 import io.tidegate.tools.ReplayReport;
 import io.tidegate.topology.TenantConfigs.InForce;
-import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -397,14 +396,7 @@ final class CommandsApi implements AutoCloseable {
     }
 
     private static @Nullable Instant instant(ObjectNode body, String name) {
-        if (!body.hasNonNull(name)) {
-            return null;
-        }
-        try {
-            return Instant.parse(text(body, name));
-        } catch (DateTimeException e) {
-            throw badField(name, "is not a time such as 2026-01-31T12:00:00Z");
-        }
+        return body.hasNonNull(name) ? Instant.ofEpochMilli(Times.millis(name, text(body, name))) : null;
     }
 
     @Override

@@ -10,9 +10,7 @@ import io.tidegate.http.Routes;
 import io.tidegate.tools.RejectionSearch;
 import io.tidegate.tools.RejectionSearch.Page;
 import io.tidegate.tools.RejectionSearch.Query;
-import java.time.DateTimeException;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -71,11 +69,7 @@ final class RejectionSearchApi implements AutoCloseable {
 
     private static @Nullable Long time(Call call, String name) {
         String text = call.query(name);
-        try {
-            return text == null ? null : Instant.parse(text).toEpochMilli();
-        } catch (DateTimeException | ArithmeticException e) {
-            throw badField(name, "is not a time such as 2026-05-01T12:00:00Z");
-        }
+        return text == null ? null : (Long) Times.millis(name, text);
     }
 
     private static Problem badField(String field, String what) {

@@ -93,11 +93,11 @@ final class Amounts {
         }
     }
 
-    /** Parses a time such as {@code 2026-11-25T14:30:00Z}, or an age such as {@code 15m}. */
+    /** Parses a time such as {@code 2026-11-25T14:30:00Z}, to the millisecond, or an age such as {@code 15m}. */
     static Instant time(String text, Instant now) {
         try {
-            return Instant.parse(text);
-        } catch (DateTimeParseException e) {
+            return Instant.ofEpochMilli(Instant.parse(text).toEpochMilli());
+        } catch (DateTimeParseException | ArithmeticException e) {
             try {
                 return now.minus(duration(text));
             } catch (IllegalArgumentException notAgo) {

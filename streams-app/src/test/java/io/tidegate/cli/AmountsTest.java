@@ -82,9 +82,12 @@ final class AmountsTest {
 
         assertThat(Amounts.time("15m", now)).isEqualTo("2026-11-25T14:15:00Z");
         assertThat(Amounts.time("2026-11-25T00:00:00.5Z", now)).isEqualTo("2026-11-25T00:00:00.500Z");
-        assertThatIllegalArgumentException()
-                .isThrownBy(() -> Amounts.time("noon", now))
-                .withMessageStartingWith("'noon' is neither a time in UTC such as");
+        // The second one is a time, but no timestamp of a record.
+        for (String wrong : new String[] {"noon", "+1000000000-12-31T23:59:59Z"}) {
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> Amounts.time(wrong, now))
+                    .withMessageStartingWith("'%s' is neither a time in UTC such as", wrong);
+        }
     }
 
     /** The nanoseconds of longer durations would overflow later, in unexpected places. */

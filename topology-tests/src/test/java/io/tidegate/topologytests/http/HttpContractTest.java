@@ -185,6 +185,7 @@ final class HttpContractTest {
         for (String bad : List.of(
                 "reason=no_such",
                 "from=yesterday",
+                "to=%2B1000000000-12-31T23:59:59Z",
                 "limit=101",
                 "cursor=2-0-1",
                 "cursor=",
@@ -418,7 +419,9 @@ final class HttpContractTest {
                 "{\"reasons\":[\"malformed\"]}",
                 "{\"sources\":[\"signals-3\"]}",
                 "{\"tenant\":\"042\"}",
-                "{\"from\":1}")) {
+                "{\"from\":1}",
+                "{\"from\":\"+1000000000-12-31T23:59:59Z\"}",
+                "{\"to\":\"-1000000000-01-01T00:00:00Z\"}")) {
             expect(400, "POST", "/v1/rejections/replay", admin.send("POST", "/v1/rejections/replay", body));
         }
         String reason = "/v1/reasons/{reason}";
