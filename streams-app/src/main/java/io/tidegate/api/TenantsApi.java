@@ -205,9 +205,10 @@ final class TenantsApi {
         }
         ObjectNode body = object(call);
         JsonNode offset = body.path("config_offset");
-        if (body.size() > (offset.isMissingNode() ? 0 : 1) || !(offset.isMissingNode() || offset.isIntegralNumber())) {
+        boolean isOffset = offset.isIntegralNumber() && offset.canConvertToLong();
+        if (body.size() > (offset.isMissingNode() ? 0 : 1) || !(offset.isMissingNode() || isOffset)) {
             throw Problem.badField(
-                    Problem.Kind.BAD_REQUEST, "config_offset", "is the only field of undo: a number, optional");
+                    Problem.Kind.BAD_REQUEST, "config_offset", "is the only field of undo: an offset, optional");
         }
         return offset.isMissingNode() ? null : (Long) offset.asLong();
     }

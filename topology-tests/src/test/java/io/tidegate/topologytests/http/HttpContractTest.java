@@ -37,6 +37,14 @@ final class HttpContractTest {
     private static final String READ = "read-0123456789abcdef";
     private static final String OF_42 = "tenant-0123456789abcdef";
     private static final String ADMIN_OF_42 = "tenant-admin-0123456789abcdef";
+
+    /** The last one is the offset 5 modulo 2^64. */
+    private static final List<String> BAD_UNDO = List.of(
+            "{\"to\":1}",
+            "{\"config_offset\":\"1\"}",
+            "{\"config_offset\":1.0}",
+            "{\"config_offset\":18446744073709551621}");
+
     private static final String LARGE = "{\"label\":\"" + "x".repeat(70_000) + "\"}";
 
     /** Statuses that a request alone cannot provoke, tested elsewhere. 503, 409: a state of the cluster; 408: waits 10 s. */
@@ -140,7 +148,9 @@ final class HttpContractTest {
         expect(412, "POST", tenant + "/undo", admin.send("POST", "/v1/tenants/42/undo", "{}", "If-Match", etag));
         expect(403, "POST", tenant + "/undo", acme.send("POST", "/v1/tenants/42/undo", "{}"));
         expect(401, "POST", tenant + "/undo", http.send("POST", "/v1/tenants/42/undo", "{}"));
-        expect(400, "POST", tenant + "/undo", admin.send("POST", "/v1/tenants/42/undo", "{\"to\":1}"));
+        for (String bad : BAD_UNDO) {
+            expect(400, "POST", tenant + "/undo", admin.send("POST", "/v1/tenants/42/undo", bad));
+        }
         expect(413, "POST", tenant + "/undo", admin.send("POST", "/v1/tenants/42/undo", LARGE));
         expect(415, "POST", tenant + "/undo", admin.send("POST", "/v1/tenants/42/undo", "{}", "Content-Type", "a/b"));
         expect(200, "POST", tenant + "/undo", admin.send("POST", "/v1/tenants/42/undo", "{}"));
@@ -271,7 +281,9 @@ final class HttpContractTest {
         expect(412, "POST", template, admin.send("POST", path, "{}", "If-Match", etagBefore));
         expect(403, "POST", template, reader.send("POST", path, "{}"));
         expect(401, "POST", template, http.send("POST", path, "{}"));
-        expect(400, "POST", template, admin.send("POST", path, "{\"to\":1}"));
+        for (String bad : BAD_UNDO) {
+            expect(400, "POST", template, admin.send("POST", path, bad));
+        }
         expect(413, "POST", template, admin.send("POST", path, LARGE));
         expect(415, "POST", template, admin.send("POST", path, "{}", "Content-Type", "a/b"));
         expect(404, "POST", template, admin.send("POST", "/v1/plans/none/undo", "{}"));
