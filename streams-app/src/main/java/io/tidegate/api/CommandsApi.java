@@ -48,6 +48,7 @@ final class CommandsApi implements AutoCloseable {
      */
     private static final Duration ANSWER_WITHIN = Duration.ofSeconds(15);
 
+    private static final int AT_A_TIME = 2;
     private static final long SINCE_S_DEFAULT = Duration.ofHours(1).toSeconds();
     private static final long SINCE_S_MAX = Duration.ofDays(7).toSeconds();
     private static final int CHOICES_MAX = 1_000;
@@ -59,7 +60,7 @@ final class CommandsApi implements AutoCloseable {
     private final ApiContext api;
     private final TenantsApi tenants;
     private final CommandSender commands;
-    private final LongWork longWork = new LongWork();
+    private final LongWork longWork = new LongWork(AT_A_TIME);
 
     CommandsApi(ApiContext api, TenantsApi tenants) {
         this.api = api;
@@ -99,13 +100,14 @@ final class CommandsApi implements AutoCloseable {
         TenantJson.putId(json, tenant);
         json.put("dry_run", dryRun);
         if (dryRun) {
-            CommandSender.Prunable prunable = longWork.run(() -> commands.prunable(tenant, belowSeq));
+            CommandSender.Prunable prunable = longWork.run(call.principal(), () -> commands.prunable(tenant, belowSeq));
             json.put("below_seq", belowSeq);
             json.put("segments", prunable.segments());
             json.put("bytes", prunable.bytes());
         } else {
-            JsonNode done = done(
-                    longWork.run(() -> commands.send(tenant, new TenantCommand.PruneWal(belowSeq), ANSWER_WITHIN)));
+            JsonNode done = done(longWork.run(
+                    call.principal(),
+                    () -> commands.send(tenant, new TenantCommand.PruneWal(belowSeq), ANSWER_WITHIN)));
             json.put("below_seq", done.path("below_seq").asLong());
             json.put("segments", done.path("segments").asLong());
             json.put("bytes", done.path("bytes").asLong());
@@ -123,7 +125,7 @@ final class CommandsApi implements AutoCloseable {
         } catch (IllegalArgumentException e) {
             throw new Problem(Problem.Kind.BAD_REQUEST, String.valueOf(e.getMessage()), e).member("field", "id");
         }
-        JsonNode done = done(longWork.run(() -> commands.send(tenant, command, ANSWER_WITHIN)));
+        JsonNode done = done(longWork.run(call.principal(), () -> commands.send(tenant, command, ANSWER_WITHIN)));
         ObjectNode json = Json.object();
         TenantJson.putId(json, tenant);
         json.put("found", done.path("found").asBoolean());
@@ -147,7 +149,8 @@ final class CommandsApi implements AutoCloseable {
             throw badField(
                     "confirm", "must be the tenant's id or name, as a text: all its data will be deleted permanently");
         }
-        Outcome outcome = longWork.run(() -> api.operations.purge(tenant, ANSWER_WITHIN, TenantsApi.caller(call)));
+        Outcome outcome = longWork.run(
+                call.principal(), () -> api.operations.purge(tenant, ANSWER_WITHIN, TenantsApi.caller(call)));
         if (!(outcome instanceof Purged purged)) {
             throw TenantsApi.problem(outcome);
         }
@@ -182,8 +185,8 @@ final class CommandsApi implements AutoCloseable {
             throw Problem.badField(Problem.Kind.INVALID_CONFIG, "plan", "'%s' does not exist".formatted(own.plan()));
         }
         Duration since = Duration.ofSeconds(number(body, "since_seconds", SINCE_S_DEFAULT, 1, SINCE_S_MAX));
-        DryRun.Report report =
-                longWork.run(() -> new DryRun(api.settings).judge(proposed, since, System.currentTimeMillis()));
+        DryRun.Report report = longWork.run(
+                call.principal(), () -> new DryRun(api.settings).judge(proposed, since, System.currentTimeMillis()));
         ObjectNode json = Json.object();
         TenantJson.putId(json, tenant);
         report.writeTo(json);
@@ -221,7 +224,7 @@ final class CommandsApi implements AutoCloseable {
         int replaysMax = (int) number(body, "max_replays", (long) Replay.REPLAYS_MAX_DEFAULT, 1, 1_000);
         int perSecond = (int) number(body, "max_per_second", (long) Replay.PACE_DEFAULT, 1, Replay.PACE_MAX);
         Duration within = Duration.ofSeconds(number(body, "max_seconds", (long) REPLAY_S_MAX, 1, REPLAY_S_MAX));
-        ReplayReport report = longWork.run(() -> {
+        ReplayReport report = longWork.run(call.principal(), () -> {
             Replay replay = new Replay(api.settings, replaysMax, perSecond);
             return dryRun ? replay.plan(filter) : replay.run(filter, within, done -> {});
         });

@@ -1,61 +1,57 @@
 package io.tidegate.api;
 
 import io.tidegate.admin.AdminException;
+import io.tidegate.http.Access.Principal;
 import io.tidegate.http.Problem;
 import io.tidegate.signal.SchemaUnavailableException;
 import java.time.Duration;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.Future;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.RejectedExecutionException;
-import java.util.concurrent.SynchronousQueue;
-import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.apache.kafka.common.KafkaException;
 
 /**
  * Work that reads whole topics or waits for another instance: few at a time, none queued, and each with a deadline. So it
- * occupies only some of the work threads, and never for long. Thread-safe.
+ * occupies only some of the work threads, and never for long. The places are shared between principals. Thread-safe.
  */
 final class LongWork implements AutoCloseable {
-    static final int AT_A_TIME = 2;
-
     /** Shorter than the idle time-out of a connection. */
     static final Duration WITHIN = Duration.ofSeconds(20);
 
     private static final int RETRY_AFTER_S = 5;
 
+    private final Places places;
     private final Duration within;
-    private final ThreadPoolExecutor threads;
 
-    LongWork() {
-        this(WITHIN);
+    /** Grows as needed: the places bound the number of threads. */
+    private final ExecutorService threads = Executors.newCachedThreadPool(task -> {
+        Thread thread = new Thread(task, "tidegate-http-long");
+        thread.setDaemon(true);
+        return thread;
+    });
+
+    LongWork(int atATime) {
+        this(atATime, WITHIN);
     }
 
-    LongWork(Duration within) {
+    LongWork(int atATime, Duration within) {
+        places = new Places(atATime, "long requests", RETRY_AFTER_S);
         this.within = within;
-        threads = new ThreadPoolExecutor(0, AT_A_TIME, 1, TimeUnit.MINUTES, new SynchronousQueue<>(), task -> {
-            Thread thread = new Thread(task, "tidegate-http-long");
-            thread.setDaemon(true);
-            return thread;
-        });
     }
 
     /**
      * Runs the work and waits for its result.
      *
-     * @throws Problem if too much work is running, if it takes too long and is ended, or if Kafka or the schema registry
-     *     prevents it
+     * @throws Problem if too much work is running, of this principal or in total, if it takes too long and is ended, or if
+     *     Kafka or the schema registry prevents it
      */
-    <T> T run(Callable<T> work) throws InterruptedException {
-        Future<T> done;
-        try {
-            done = threads.submit(work);
-        } catch (RejectedExecutionException e) {
-            throw Problem.retryLater(
-                    Problem.Kind.BUSY, "%d long requests are already running".formatted(AT_A_TIME), RETRY_AFTER_S);
-        }
+    <T> T run(Principal principal, Callable<T> work) throws InterruptedException {
+        FutureTask<T> done = start(places.take(principal), work);
         try {
             return done.get(within.toMillis(), TimeUnit.MILLISECONDS);
         } catch (TimeoutException e) {
@@ -84,6 +80,28 @@ final class LongWork implements AutoCloseable {
         } finally {
             done.cancel(true);
         }
+    }
+
+    /** Keeps the place until the work has really ended, which can be after its deadline. */
+    private <T> FutureTask<T> start(Places.Place place, Callable<T> work) {
+        FutureTask<T> task = new FutureTask<>(() -> {
+            try {
+                return work.call();
+            } finally {
+                // Before the result is there: the same client may send its next request at once.
+                place.release();
+            }
+        });
+        try {
+            threads.execute(() -> {
+                task.run();
+                place.release(); // the task was cancelled before it began
+            });
+        } catch (RejectedExecutionException e) {
+            place.release();
+            throw Problem.retryLater(Problem.Kind.STARTING, "the instance is stopping", RETRY_AFTER_S);
+        }
+        return task;
     }
 
     @Override

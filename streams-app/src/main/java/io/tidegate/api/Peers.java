@@ -31,6 +31,8 @@ final class Peers {
 
     private static final Duration CONNECT_WITHIN = Duration.ofSeconds(1);
     private static final Duration ANSWER_WITHIN = Duration.ofSeconds(3);
+    private static final int UNAVAILABLE = 503;
+
     static final int RETRY_AFTER_S = 2;
 
     /**
@@ -96,13 +98,24 @@ final class Peers {
         if (answer.ok()) {
             return answer.json();
         }
-        if (answer.status() == 0) {
-            throw Problem.retryLater(
-                    Problem.Kind.INSTANCE_UNREACHABLE,
-                    "the instance %s does not answer".formatted(found),
-                    RETRY_AFTER_S);
+        throw problem(answer);
+    }
+
+    /** Returns why an instance gave no result: the temporary condition that it names itself, or that it cannot be used. */
+    static Problem problem(Answer answer) {
+        JsonNode json = answer.json() == null ? Json.object() : answer.json();
+        Problem.Kind named =
+                answer.status() == UNAVAILABLE ? Problem.Kind.of(json.path("id").asText()) : null;
+        String why;
+        if (named != null) {
+            why = ": " + json.path("detail").asText();
+        } else {
+            why = answer.status() == 0 ? " does not answer" : " answers with the status " + answer.status();
         }
-        throw noOwner(shard);
+        return Problem.retryLater(
+                named == null ? Problem.Kind.INSTANCE_UNREACHABLE : named,
+                "the instance " + answer.address() + why,
+                RETRY_AFTER_S);
     }
 
     static Problem noOwner(int shard) {

@@ -19,12 +19,15 @@ final class RejectionSearchApi implements AutoCloseable {
     private static final int LIMIT_DEFAULT = 50;
     private static final int LIMIT_MAX = 100;
 
+    /** A token for all tenants may have two: the next page, and the first one of changed filters. */
+    private static final int SEARCHES_AT_A_TIME = 4;
+
     /** The time for one page. A page contains the position that it reached, so it may end early. */
     private static final Duration PAGE_WITHIN = Duration.ofSeconds(5);
 
     private final ApiContext api;
     private final RejectionJson rejectionJson;
-    private final LongWork longWork = new LongWork();
+    private final LongWork longWork = new LongWork(SEARCHES_AT_A_TIME);
 
     RejectionSearchApi(ApiContext api, RejectionJson rejectionJson) {
         this.api = api;
@@ -53,7 +56,7 @@ final class RejectionSearchApi implements AutoCloseable {
         String cursor = call.query("cursor");
         Page<ObjectNode> page;
         try {
-            page = longWork.run(() -> {
+            page = longWork.run(call.principal(), () -> {
                 long endNanos = System.nanoTime() + PAGE_WITHIN.toNanos();
                 return search.run(api.settings, cursor, () -> System.nanoTime() - endNanos < 0, rejectionJson::of);
             });

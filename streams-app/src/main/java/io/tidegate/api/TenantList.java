@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admission.QuotaUse;
 import io.tidegate.admission.TenantUsage;
+import io.tidegate.http.Access.Principal;
 import io.tidegate.http.Call;
 import io.tidegate.http.Json;
 import io.tidegate.http.Problem;
@@ -23,7 +24,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.PriorityQueue;
 import java.util.Set;
-import java.util.concurrent.Semaphore;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -37,7 +37,10 @@ final class TenantList {
     static final int LIMIT_DEFAULT = 100;
     static final int LIMIT_MAX = 1000;
 
-    private static final int LISTS_AT_A_TIME = 2;
+    /** A token for all tenants may have two: a dashboard computes that many. */
+    private static final int LISTS_AT_A_TIME = 4;
+
+    private static final int RETRY_AFTER_S = 1;
     private static final int PERCENT_MAX = 1_000_000;
     private static final int TEXT_CHARS_MAX = 200;
 
@@ -145,7 +148,7 @@ final class TenantList {
 
     private final ApiContext api;
     private final RecentAnswers<ListQuery> recent = new RecentAnswers<>();
-    private final Semaphore running = new Semaphore(LISTS_AT_A_TIME);
+    private final Places places = new Places(LISTS_AT_A_TIME, "lists of tenants", RETRY_AFTER_S);
 
     TenantList(ApiContext api) {
         this.api = api;
@@ -161,13 +164,10 @@ final class TenantList {
             return known;
         }
         List<JsonNode> parts = new ArrayList<>();
-        parts.add(own(question));
+        parts.add(own(call.principal(), question));
         for (Peers.Answer answer : api.peers.ask(api.peers.others(), "/tenants" + query(call))) {
             if (!answer.ok()) {
-                throw Problem.retryLater(
-                        Problem.Kind.INSTANCE_UNREACHABLE,
-                        "the instance %s does not answer".formatted(answer.address()),
-                        Peers.RETRY_AFTER_S);
+                throw Peers.problem(answer);
             }
             parts.add(answer.json());
         }
@@ -179,7 +179,7 @@ final class TenantList {
 
     /** Returns the list of this instance only, for an instance that merges. */
     Reply own(Call call) {
-        return Reply.json(own(ListQuery.of(call)));
+        return Reply.json(own(call.principal(), ListQuery.of(call)));
     }
 
     private void checkComplete(List<JsonNode> parts) {
@@ -228,11 +228,8 @@ final class TenantList {
         return json;
     }
 
-    private ObjectNode own(ListQuery question) {
-        if (!running.tryAcquire()) {
-            throw Problem.retryLater(
-                    Problem.Kind.BUSY, "%d lists are already being computed".formatted(LISTS_AT_A_TIME), 1);
-        }
+    private ObjectNode own(Principal principal, ListQuery question) {
+        Places.Place place = places.take(principal);
         try {
             Search search = new Search(question, System.currentTimeMillis());
             Set<Integer> complete = new java.util.TreeSet<>();
@@ -245,7 +242,7 @@ final class TenantList {
             }
             return search.result(complete);
         } finally {
-            running.release();
+            place.release();
         }
     }
 

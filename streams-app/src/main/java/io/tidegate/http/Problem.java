@@ -1,6 +1,7 @@
 package io.tidegate.http;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.Arrays;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
@@ -54,6 +55,14 @@ public final class Problem extends RuntimeException {
         Kind(int status, String title) {
             this.status = status;
             this.title = title;
+        }
+
+        /** Returns the kind with an id; null if there is none. */
+        public static @Nullable Kind of(String id) {
+            return Arrays.stream(values())
+                    .filter(kind -> kind.id().equals(id))
+                    .findFirst()
+                    .orElse(null);
         }
 
         String id() {

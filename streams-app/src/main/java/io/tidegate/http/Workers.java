@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * whose principal has used up its share of threads stays in the queue, and later requests overtake it. Thread-safe.
  */
 final class Workers implements AutoCloseable {
-    static final int THREADS = 6;
+    static final int THREADS = 8;
     static final int WAITING_MAX = 64;
 
     private record Task(Principal principal, Runnable work) {}

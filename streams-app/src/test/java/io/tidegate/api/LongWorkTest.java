@@ -4,9 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tidegate.admin.AdminException;
+import io.tidegate.http.Access.Principal;
+import io.tidegate.http.Access.Role;
 import io.tidegate.http.Problem;
 import io.tidegate.signal.SchemaUnavailableException;
+import io.tidegate.tenant.TenantId;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.Test;
@@ -18,64 +23,143 @@ final class LongWorkTest {
         return ((Problem) failure).kind();
     }
 
-    @Test
-    void isRejectedIfTheMaximumIsAlreadyRunning() throws Exception {
-        CountDownLatch begun = new CountDownLatch(LongWork.AT_A_TIME);
-        CountDownLatch release = new CountDownLatch(1);
-        try (LongWork work = new LongWork()) {
-            CompletableFuture<?>[] running = new CompletableFuture<?>[LongWork.AT_A_TIME];
-            for (int i = 0; i < running.length; i++) {
-                running[i] = CompletableFuture.supplyAsync(
-                        () -> {
-                            try {
-                                return work.run(() -> {
-                                    begun.countDown();
-                                    release.await();
-                                    return "done";
-                                });
-                            } catch (InterruptedException e) {
-                                throw new AssertionError(e);
-                            }
-                        },
-                        task -> new Thread(task).start());
-            }
+    private static final Principal TENANT = new Principal("acme", Role.TENANT, TenantId.parse("2"));
+    private static final Principal OTHER_TENANT = new Principal("other", Role.TENANT_ADMIN, TenantId.parse("3"));
+    private static final Principal READER = new Principal("grafana", Role.READ, null);
+    private static final Principal ADMIN = new Principal("root", Role.ADMIN, null);
+
+    /** Requests that run until they are released. */
+    private static final class Running implements AutoCloseable {
+        private final LongWork work;
+        private final CountDownLatch release = new CountDownLatch(1);
+        private final List<CompletableFuture<String>> all = new ArrayList<>();
+
+        Running(LongWork work) {
+            this.work = work;
+        }
+
+        void start(Principal principal) throws InterruptedException {
+            CountDownLatch begun = new CountDownLatch(1);
+            all.add(CompletableFuture.supplyAsync(
+                    () -> {
+                        try {
+                            return work.run(principal, () -> {
+                                begun.countDown();
+                                release.await();
+                                return "done";
+                            });
+                        } catch (InterruptedException e) {
+                            throw new AssertionError(e);
+                        }
+                    },
+                    task -> new Thread(task).start()));
             begun.await();
+        }
 
-            assertThatThrownBy(() -> work.run(() -> "more"))
+        void assertBusy(Principal principal) {
+            assertThatThrownBy(() -> work.run(principal, () -> "more"))
                     .satisfies(failure -> assertThat(kind(failure)).isEqualTo(Problem.Kind.BUSY));
+        }
 
+        @Override
+        public void close() {
             release.countDown();
-            for (CompletableFuture<?> one : running) {
+            for (CompletableFuture<String> one : all) {
                 assertThat(one.join()).isEqualTo("done");
             }
         }
     }
 
     @Test
-    void isEndedWhenItTakesTooLongAndItsPlaceIsFree() throws Exception {
-        try (LongWork work = new LongWork(Duration.ofMillis(50))) {
-            CountDownLatch ended = new CountDownLatch(LongWork.AT_A_TIME);
-            for (int i = 0; i < LongWork.AT_A_TIME; i++) {
-                assertThatThrownBy(() -> work.run(() -> {
-                            try {
-                                return new CountDownLatch(1).await(1, java.util.concurrent.TimeUnit.MINUTES);
-                            } finally {
-                                ended.countDown();
-                            }
-                        }))
-                        .satisfies(failure -> {
-                            assertThat(kind(failure)).isEqualTo(Problem.Kind.TIMED_OUT);
-                            assertThat(((Problem) failure).reply().headers()).containsKey("Retry-After");
-                        });
+    void isRejectedIfTheMaximumIsAlreadyRunning() throws Exception {
+        try (LongWork work = new LongWork(2);
+                Running running = new Running(work)) {
+            running.start(ADMIN);
+            running.start(ADMIN);
+            running.assertBusy(ADMIN);
+        }
+    }
+
+    @Test
+    void oneTokenKeepsNobodyElseOut() throws Exception {
+        try (LongWork work = new LongWork(4);
+                Running running = new Running(work)) {
+            running.start(TENANT);
+            running.assertBusy(TENANT);
+            running.start(READER);
+            running.start(READER);
+            running.assertBusy(READER);
+            running.assertBusy(OTHER_TENANT);
+            running.start(ADMIN);
+        }
+    }
+
+    @Test
+    void aTokenWithOnePlaceSendsItsNextRequestAtOnce() throws Exception {
+        try (LongWork work = new LongWork(4)) {
+            for (int i = 0; i < 1000; i++) {
+                assertThat(work.run(TENANT, () -> "page")).isEqualTo("page");
             }
+        }
+    }
+
+    @Test
+    void isEndedWhenItTakesTooLong() throws Exception {
+        try (LongWork work = new LongWork(2, Duration.ofMillis(50))) {
+            CountDownLatch ended = new CountDownLatch(1);
+            assertThatThrownBy(() -> work.run(ADMIN, () -> {
+                        try {
+                            return new CountDownLatch(1).await(1, java.util.concurrent.TimeUnit.MINUTES);
+                        } finally {
+                            ended.countDown();
+                        }
+                    }))
+                    .satisfies(failure -> {
+                        assertThat(kind(failure)).isEqualTo(Problem.Kind.TIMED_OUT);
+                        assertThat(((Problem) failure).reply().headers()).containsKey("Retry-After");
+                    });
             ended.await();
+        }
+    }
+
+    /** Work that does not end in time keeps its place: its thread is still in use. */
+    @Test
+    void thePlaceIsFreeOnceTheWorkHasReallyEnded() throws Exception {
+        CountDownLatch release = new CountDownLatch(1);
+        CompletableFuture<Thread> thread = new CompletableFuture<>();
+        LongWork work = new LongWork(4, Duration.ofMillis(50));
+        try (work) {
+            assertThatThrownBy(() -> work.run(TENANT, () -> {
+                        thread.complete(Thread.currentThread());
+                        awaitUninterruptibly(release);
+                        return "late";
+                    }))
+                    .satisfies(failure -> assertThat(kind(failure)).isEqualTo(Problem.Kind.TIMED_OUT));
+            assertThatThrownBy(() -> work.run(TENANT, () -> "more"))
+                    .satisfies(failure -> assertThat(kind(failure)).isEqualTo(Problem.Kind.BUSY));
+            release.countDown();
+        }
+        thread.join().join();
+        assertThatThrownBy(() -> work.run(TENANT, () -> "more"))
+                .as("a place is free, but threads no longer start")
+                .satisfies(failure -> assertThat(kind(failure)).isEqualTo(Problem.Kind.STARTING));
+    }
+
+    private static void awaitUninterruptibly(CountDownLatch latch) {
+        for (; ; ) {
+            try {
+                latch.await();
+                return;
+            } catch (InterruptedException e) {
+                // the deadline
+            }
         }
     }
 
     @Test
     void namesKafkaAsTheCause() {
-        try (LongWork work = new LongWork()) {
-            assertThatThrownBy(() -> work.run(() -> {
+        try (LongWork work = new LongWork(2)) {
+            assertThatThrownBy(() -> work.run(ADMIN, () -> {
                         throw new AdminException("no broker answers");
                     }))
                     .hasMessage("no broker answers")
@@ -85,8 +169,8 @@ final class LongWorkTest {
 
     @Test
     void namesTheSchemaRegistryAsTheCause() {
-        try (LongWork work = new LongWork()) {
-            assertThatThrownBy(() -> work.run(() -> {
+        try (LongWork work = new LongWork(2)) {
+            assertThatThrownBy(() -> work.run(ADMIN, () -> {
                         throw new SchemaUnavailableException("the registry does not answer");
                     }))
                     .hasMessage("the registry does not answer")
