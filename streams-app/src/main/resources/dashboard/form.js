@@ -35,7 +35,7 @@ export function configForm(id, current, saved) {
   const path = `/v1/tenants/${id}`;
   const inputs = {};
   const errors = {};
-  let touched = false;
+  let base = null; // the config, with its ETag, to which the user's edits apply; null if there are none
   let loaded = false;
   const error = (name) => { errors[name] = h('span', { class: 'error', role: 'alert' }); return errors[name]; };
   const field = (name, label, input, hint) => {
@@ -84,7 +84,8 @@ export function configForm(id, current, saved) {
   const linesBox = h('div', {});
   const lines = h('details', { class: 'lines' }, h('summary', {}, 'The same on the command line'), linesBox);
 
-  const config = () => current().config ?? {};
+  const shown = () => base ?? current();
+  const config = () => shown().config ?? {};
   const stored = (name) => (config().unlimited?.includes(name) ? 'unlimited' : config()[name] ?? null);
   const list = (value) => value.split(/[\s,]+/).filter(Boolean);
   const names = () => inputs.external_ids.value.split('\n').map((one) => one.trim()).filter(Boolean);
@@ -94,17 +95,16 @@ export function configForm(id, current, saved) {
       loaded = true;
       allow(true);
     }
-    if (touched) return;
+    if (base) return;
     const { plan, signals, required_regions, label, external_ids, mode } = config();
     for (const [name] of FIELDS) {
       inputs[name].value = stored(name) ?? '';
       inputs[name].placeholder = plan ? `from plan ${plan}` : 'no limit';
     }
-    const shown = Object.entries(signals ?? {});
     // Rebuild the rows only if they have changed: a refresh must not take the focus away.
     if (!same(readTypes()?.signals, plainTypes(signals))) {
       rows.replaceChildren();
-      shown.forEach(([type, limit]) => addRow(type, limit));
+      Object.entries(signals ?? {}).forEach(([type, limit]) => addRow(type, limit));
     }
     PERIODS.forEach((per, i) => {
       const limit = (config().periods ?? []).find((one) => one.per === per);
@@ -241,7 +241,7 @@ export function configForm(id, current, saved) {
     linesBox.replaceChildren(...[
       unset.length ? command(`tidegate tenants unset ${id} ${unset.join(' ')}`) : '',
       set.length ? command(`tidegate tenants set ${id} ${set.join(' ')}`) : '',
-      command(curl(path, `-X ${current().config ? 'PATCH' : 'PUT'} -H 'Content-Type: application/json' -d ${shellQuote(JSON.stringify(current().config ? patch(changes) : changes))} `))].filter(Boolean));
+      command(curl(path, `-X ${shown().config ? 'PATCH' : 'PUT'} -H 'Content-Type: application/json' -d ${shellQuote(JSON.stringify(shown().config ? patch(changes) : changes))} `))].filter(Boolean));
   }
 
   function failedField(e) {
@@ -280,7 +280,7 @@ export function configForm(id, current, saved) {
       (wrong?.matches('fieldset') ? wrong.querySelector('input') : wrong)?.focus();
       return;
     }
-    const { config: before, etag } = current();
+    const { config: before, etag } = shown();
     if (before && Object.keys(changes).length === 0) {
       toast('Nothing has changed');
       return;
@@ -288,27 +288,27 @@ export function configForm(id, current, saved) {
     try {
       const answer = before ? await send('PATCH', path, patch(changes), etag ? { 'If-Match': etag } : {})
         : await send('PUT', path, changes, etag ? {} : { 'If-None-Match': '*' });
-      touched = false;
+      base = null;
       preview.replaceChildren(...warnings(answer.warnings));
       toast('Saved and in force');
       await saved();
     } catch (e) {
       if (e.id === 'precondition_failed') {
         preview.replaceChildren(failed({ title: 'The config was changed by somebody else', message: 'The form now shows the current config. Make your change again.' }));
-        touched = false;
+        base = null;
         await saved();
       } else failedField(e);
     }
   }
 
   function edited() {
-    touched = true;
+    base ??= current();
     preview.replaceChildren();
     showLines();
   }
 
   function reset() {
-    touched = false;
+    base = null;
     preview.replaceChildren();
     rows.replaceChildren();
     fill();

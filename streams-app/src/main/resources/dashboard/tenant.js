@@ -144,12 +144,13 @@ export function tenantPage(id) {
   }
 
   async function loadHistory() {
+    const tag = etag; // an undo must not revert a change that the list does not show
     const answer = await get(`${path}/history`);
     const newest = answer.changes[0];
     history.replaceChildren(answer.changes.length === 0 ? empty('No changes yet') : h('ol', { class: 'changes' }, answer.changes.map((change) => h('li', {},
       h('div', {}, h('time', { datetime: change.at }, time(change.at)), ' by ', h('b', {}, change.by)),
       h('div', { class: 'diff' }, differences(change)),
-      change.config_offset === null ? null : h('button', { type: 'button', class: 'quiet', onclick: () => act(() => undo(change, change === newest)) }, change === newest ? 'Undo' : 'Revert to before this')))));
+      change.config_offset === null ? null : h('button', { type: 'button', class: 'quiet', onclick: () => act(() => undo(change, change === newest, tag)) }, change === newest ? 'Undo' : 'Revert to before this')))));
   }
 
   function differences(change) {
@@ -159,8 +160,8 @@ export function tenantPage(id) {
     return shown.map((name) => `${words(name)}: ${change.from ? `${value(name, change.from[name] ?? null)} → ` : ''}${value(name, change.to[name] ?? null)}`).join(' · ') || 'no difference';
   }
 
-  async function undo(change, isNewest) {
-    await send('POST', `${path}/undo`, isNewest ? {} : { config_offset: change.config_offset }, etag ? { 'If-Match': etag } : {});
+  async function undo(change, isNewest, tag) {
+    await send('POST', `${path}/undo`, isNewest ? {} : { config_offset: change.config_offset }, tag ? { 'If-Match': tag } : {});
     toast('Reverted; undo again to restore the change');
   }
 

@@ -286,6 +286,48 @@ final class DashboardTest {
     }
 
     @Test
+    void theFormSavesNothingOverAChangeOfSomebodyElse() {
+        put("86", "{\"label\":\"Before\",\"max_entities\":1000}");
+        show(page, "#/tenant/86");
+        awaitText("h1", "Before");
+        page.fill("#f-max_signals_per_sec", "50");
+        put("86", "{\"label\":\"After\",\"max_entities\":5000}");
+        awaitText("h1", "After");
+        page.click("form.edit button.primary");
+        awaitText("#preview", "changed by somebody else");
+        page.waitForFunction("() => document.getElementById('f-max_entities').value === '5000'");
+        assertThat(page.inputValue("#f-max_signals_per_sec")).isEmpty();
+        JsonNode config = http.get("/v1/tenants/86").json().path("config");
+        assertThat(config.path("max_entities").asInt()).isEqualTo(5000);
+        assertThat(config.path("max_signals_per_sec").isNull()).isTrue();
+
+        page.fill("#f-max_signals_per_sec", "50");
+        page.click("form.edit button.primary");
+        awaitText("#toast", "Saved");
+        config = http.get("/v1/tenants/86").json().path("config");
+        assertThat(config.path("label").asText()).isEqualTo("After");
+        assertThat(config.path("max_entities").asInt()).isEqualTo(5000);
+        assertThat(config.path("max_signals_per_sec").asInt()).isEqualTo(50);
+    }
+
+    @Test
+    void anUndoRevertsNoChangeThatTheHistoryDoesNotShow() {
+        put("87", "{\"label\":\"One\"}");
+        put("87", "{\"label\":\"Two\"}");
+        show(page, "#/tenant/87");
+        page.locator(".changes li:nth-child(2)").waitFor();
+        page.route("**/v1/tenants/87/history", route -> {
+            // The answer never arrives.
+        });
+        put("87", "{\"label\":\"Three\"}");
+        awaitText("h1", "Three");
+        page.locator(".changes button").first().click();
+        awaitText("#toast", "read it again");
+        assertThat(http.get("/v1/tenants/87").json().at("/config/label").asText())
+                .isEqualTo("Three");
+    }
+
+    @Test
     void anIdleTtlIsADurationInTheFormAndStaysOneText() throws Exception {
         put("66", "{\"label\":\"Idle\"}");
         show(page, "#/tenant/66");
