@@ -22,6 +22,7 @@ const TYPES_MAX = 16;
 
 const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 const digits = (text) => text.trim().replaceAll(/[, _]/g, '');
+const isExact = (value) => (typeof value === 'number' ? value <= Number.MAX_SAFE_INTEGER : !value || typeof value !== 'object' || Object.values(value).every(isExact));
 const whole = (text, max) => /^\d+$/.test(text) && Number(text) <= max;
 
 /** The warnings about valid limits with a surprising effect. */
@@ -90,6 +91,14 @@ export function configForm(id, current, saved) {
   const list = (value) => value.split(/[\s,]+/).filter(Boolean);
   const names = () => inputs.external_ids.value.split('\n').map((one) => one.trim()).filter(Boolean);
 
+  // An input that still has the text that was written into it is unchanged, even if JavaScript has rounded the number.
+  const filledIn = new Map();
+  const write = (input, value) => {
+    input.value = value ?? '';
+    filledIn.set(input, input.value);
+  };
+  const isEdited = (input) => input.value !== filledIn.get(input);
+
   function fill() {
     if (!loaded) {
       loaded = true;
@@ -98,7 +107,7 @@ export function configForm(id, current, saved) {
     if (base) return;
     const { plan, signals, required_regions, label, external_ids, mode } = config();
     for (const [name] of FIELDS) {
-      inputs[name].value = stored(name) ?? '';
+      write(inputs[name], stored(name));
       inputs[name].placeholder = plan ? `from plan ${plan}` : 'no limit';
     }
     // Rebuild the rows only if they have changed: a refresh must not take the focus away.
@@ -108,8 +117,8 @@ export function configForm(id, current, saved) {
     }
     PERIODS.forEach((per, i) => {
       const limit = (config().periods ?? []).find((one) => one.per === per);
-      periodInputs[i][0].value = limit?.max_signals ?? '';
-      periodInputs[i][1].value = limit?.max_bytes ?? '';
+      write(periodInputs[i][0], limit?.max_signals);
+      write(periodInputs[i][1], limit?.max_bytes);
     });
     for (const [box, name] of [[typeUnlimited, 'signals'], [periodUnlimited, 'periods']]) {
       box.checked = stored(name) === 'unlimited';
@@ -144,14 +153,16 @@ export function configForm(id, current, saved) {
   function readPeriods() {
     const found = [];
     let wrong = false;
+    // A change replaces all periods, so a limit that JavaScript has rounded can only stay if none is edited.
+    const anyEdited = periodInputs.flat().some(isEdited);
     PERIODS.forEach((per, i) => {
       const [max_signals, max_bytes] = periodInputs[i].map((input) => digits(input.value)).map((one) => {
-        wrong ||= one !== '' && !whole(one, Number.MAX_SAFE_INTEGER);
+        wrong ||= anyEdited && one !== '' && !whole(one, Number.MAX_SAFE_INTEGER);
         return one === '' ? null : Number(one);
       });
       if (max_signals !== null || max_bytes !== null) found.push({ per, max_signals, max_bytes });
     });
-    errors.periods.textContent = wrong ? 'Signals and bytes are whole numbers, or empty for no limit.' : '';
+    errors.periods.textContent = wrong ? `Signals and bytes are whole numbers from 0 to ${number(Number.MAX_SAFE_INTEGER)}, or empty for no limit. The command line sets higher ones.` : '';
     periods.setAttribute('aria-invalid', wrong);
     return wrong ? null : found;
   }
@@ -167,14 +178,15 @@ export function configForm(id, current, saved) {
     for (const [name, label, , , rule] of FIELDS) {
       const written = inputs[name].value.trim();
       const value = digits(written);
+      const kept = typeof stored(name) === 'number' && !isEdited(inputs[name]);
       const unlimited = planned && !name.startsWith('burst') && written.toLowerCase() === 'unlimited';
       const read = value === '' ? null : unlimited ? 'unlimited' : rule === DURATION ? value.toUpperCase() : Number(value);
-      const wrong = value !== '' && !unlimited && (rule === DURATION ? !rule.test(value) : !whole(value, rule));
+      const wrong = value !== '' && !unlimited && !kept && (rule === DURATION ? !rule.test(value) : !whole(value, rule));
       const allowed = rule === DURATION ? 'a duration such as P30D or PT12H' : `a whole number from 0 to ${number(rule)}`;
       errors[name].textContent = wrong ? `${label} is ${allowed}, or empty for ${planned ? 'the limit of the plan' : 'no limit'}.` : '';
       inputs[name].setAttribute('aria-invalid', wrong);
       right &&= !wrong;
-      if (read !== stored(name)) changes[name] = read;
+      if (!kept && read !== stored(name)) changes[name] = read;
     }
     const read = readTypes();
     const ofPeriods = readPeriods();
@@ -262,6 +274,10 @@ export function configForm(id, current, saved) {
       // A limit with a new value is no longer unlimited.
       if (proposed.unlimited) proposed.unlimited = proposed.unlimited.filter((name) => !Object.hasOwn(changes, name));
       delete proposed.tenant_id;
+      if (!isExact(proposed)) {
+        preview.replaceChildren(failed({ title: 'Not possible in the browser', message: `A limit above ${number(Number.MAX_SAFE_INTEGER)} cannot be shown exactly. Use tidegate tenants set with --dry-run.` }));
+        return;
+      }
       const report = await send('POST', `${path}/dry-run`, { config: proposed });
       preview.replaceChildren(h('p', { class: 'preview' }, 'Would have rejected ', h('b', {}, number(report.rejected_total)), ' of the last ', h('b', {}, number(report.signals)), ' signals',
         report.signals ? ` (${percent(report.rejected_total, report.signals)}), within an hour.` : '.'),

@@ -328,6 +328,30 @@ final class DashboardTest {
     }
 
     @Test
+    void aLimitThatJavaScriptRoundsStaysExact() {
+        String storage = "18446744073709551615";
+        String bytes = "9223372036854775807";
+        put(
+                "88",
+                "{\"label\":\"Large\",\"max_storage_bytes\":%s,\"periods\":[{\"per\":\"day\",\"max_bytes\":%s}]}"
+                        .formatted(storage, bytes));
+        show(page, "#/tenant/88");
+        awaitText("h1", "Large");
+        page.fill("#f-label", "Larger");
+        page.click("text=What would it reject?");
+        awaitText("#preview", "cannot be shown exactly");
+        page.click("form.edit button.primary");
+        awaitText("h1", "Larger");
+        page.fill("#f-day-max_signals", "5");
+        page.click("form.edit button.primary");
+        awaitText("#f-periods .error", "The command line sets higher ones");
+        JsonNode config = http.get("/v1/tenants/88").json().path("config");
+        assertThat(config.path("label").asText()).isEqualTo("Larger");
+        assertThat(config.path("max_storage_bytes").asText()).isEqualTo(storage);
+        assertThat(config.at("/periods/0/max_bytes").asText()).isEqualTo(bytes);
+    }
+
+    @Test
     void anIdleTtlIsADurationInTheFormAndStaysOneText() throws Exception {
         put("66", "{\"label\":\"Idle\"}");
         show(page, "#/tenant/66");
