@@ -1,6 +1,6 @@
 // Live and past rejections with their details, and their replay.
 import { get, send, stream } from './api.js';
-import { ask, bytes, clock, command, DEFECTS, empty, failed, h, loading, number, REASONS, time, words } from './dom.js';
+import { ask, bytes, clock, command, DEFECTS, empty, failed, h, loading, number, REASONS, shellQuote, time, words } from './dom.js';
 
 const KEPT_MAX = 1000;
 const SHOWN_A_FRAME_MAX = 100;
@@ -27,7 +27,7 @@ export function rejections(choices, serverAt) {
   const element = h('div', { class: 'stack' }, h('section', { 'aria-labelledby': 'rejections' },
     h('div', { class: 'heading' }, h('h1', { id: 'rejections' }, 'Rejections'), state),
     h('form', { class: 'filters', role: 'search', onsubmit: (e) => { e.preventDefault(); changed(); } }, tenant, reason, text, range, from, to, pause,
-      h('button', { type: 'button', onclick: () => replay({ tenant: tenant.value.trim(), reason: reason.value }) }, 'Replay …')),
+      h('button', { type: 'button', onclick: replayShown }, 'Replay …')),
     message, list, older));
 
   let aborter = null;
@@ -39,6 +39,7 @@ export function rejections(choices, serverAt) {
   let again;
   let cursor; // of the next page; null if there is none
   let generation = 0;
+  let times = {}; // of the rejections on the page: { from, to }, each optional
   let skewMs = serverAt ? Date.parse(serverAt) - Date.now() : 0;
 
   const isLive = () => range.value === 'live';
@@ -57,6 +58,7 @@ export function rejections(choices, serverAt) {
     lost = 0;
     waiting = [];
     cursor = undefined;
+    times = chosenTimes();
     from.hidden = to.hidden = range.value !== 'between';
     pause.hidden = !isLive();
     clearTimeout(again);
@@ -65,6 +67,13 @@ export function rejections(choices, serverAt) {
     if (isLive()) connect();
     else state.textContent = '';
     search();
+  }
+
+  /** The chosen range as the API takes it. Fixed for all pages of a search, and for a replay of its result. */
+  function chosenTimes() {
+    if (/^\d+$/.test(range.value)) return { from: new Date(Date.now() + skewMs - Number(range.value) * 1000).toISOString() };
+    if (range.value !== 'between') return {};
+    return Object.fromEntries([['from', from], ['to', to]].filter(([, input]) => input.value).map(([name, input]) => [name, new Date(input.value).toISOString()]));
   }
 
   function query() {
@@ -80,8 +89,7 @@ export function rejections(choices, serverAt) {
     const mine = generation;
     const asked = query();
     if (text.value.trim()) asked.set('text', text.value.trim());
-    if (/^\d+$/.test(range.value)) asked.set('from', new Date(Date.now() + skewMs - Number(range.value) * 1000).toISOString());
-    if (range.value === 'between') for (const [name, input] of [['from', from], ['to', to]]) if (input.value) asked.set(name, new Date(input.value).toISOString());
+    for (const [name, value] of Object.entries(times)) asked.set(name, value);
     if (cursor) asked.set('cursor', cursor);
     older.disabled = true;
     try {
@@ -216,23 +224,23 @@ export function rejections(choices, serverAt) {
 
   const spaced = (hex) => hex.replaceAll(/(..)(?=.)/g, '$1 ');
 
+  /** Replays the rejections that the filters select, if a replay has these filters: it must not send more than the page shows. */
+  function replayShown() {
+    if (text.value.trim()) return ask('Replay', [empty('Not possible with a text', 'A replay cannot select rejections by a text. Remove the text, or replay single rejections.')], [['Close', null]]);
+    if (DEFECTS.includes(reason.value)) return ask('Replay', [empty('Not possible for dead letters', `Signals with the reason “${words(reason.value)}” are in the dead-letter topic, which is not replayed.`)], [['Close', null]]);
+    return replay({ tenant: tenant.value.trim(), reason: reason.value, ...times });
+  }
+
+  /** The options of a replay on the command line, by the names of the choices. */
+  const commandOf = (chosen) => ['tidegate rejections replay', ...['tenant', 'reason', 'from', 'to', 'source'].filter((name) => chosen[name]).map((name) => `--${name} ${shellQuote(chosen[name])}`), '--yes'].join(' ');
+
   /** Shows the effect of a replay, then sends in steps while the dialog is open. */
   async function replay(chosen) {
     const box = h('div', {}, loading('the preview of the replay'));
-    const line = ['tidegate rejections replay'];
+    const line = commandOf(chosen);
     const body = { dry_run: true };
-    if (chosen.tenant) {
-      body.tenant = String(chosen.tenant);
-      line.push(`--tenant ${body.tenant}`);
-    }
-    if (chosen.reason && REASONS.includes(chosen.reason)) {
-      body.reasons = [chosen.reason];
-      line.push(`--reason ${chosen.reason}`);
-    }
-    if (chosen.source) {
-      body.sources = [chosen.source];
-      line.push(`--source ${chosen.source}`);
-    }
+    for (const name of ['tenant', 'from', 'to']) if (chosen[name]) body[name] = chosen[name];
+    for (const name of ['reason', 'source']) if (chosen[name]) body[`${name}s`] = [chosen[name]];
     send('POST', '/v1/rejections/replay', body).then((plan) => {
       const sum = (outcome) => plan.rejections.reduce((all, one) => all + one[outcome], 0);
       const outcomes = [['replayed', 'would be sent again'], ['done', 'were already sent again'], ['given_up', 'were already sent again as often as allowed'], ['hopeless', 'would be rejected again, and are skipped'], ['foreign', 'came from another application']];
@@ -241,8 +249,8 @@ export function rejections(choices, serverAt) {
         sum('hopeless') > 0 ? h('p', { class: 'hint' }, `Skipped because of ${stillRejected(plan).map(([why, count]) => `${why} (${number(count)})`).join(', ')}. Change the limits first.`) : '',
         sum('replayed') > 0 ? [
           h('p', {}, `Sending takes about ${number(plan.seconds)} s, at no more than half of each tenant’s rate.`),
-          h('p', {}, h('button', { type: 'button', class: sum('replayed') > sum('hopeless') ? 'primary' : '', onclick: () => sendAll({ ...body, ends: plan.ends }, box, () => open) }, `Send ${number(sum('replayed'))} again`)),
-          h('p', { class: 'hint' }, 'Or on the command line:'), command(`${line.join(' ')} --yes`)]
+          h('p', {}, h('button', { type: 'button', class: sum('replayed') > sum('hopeless') ? 'primary' : '', onclick: () => sendAll({ ...body, ends: plan.ends }, line, box, () => open) }, `Send ${number(sum('replayed'))} again`)),
+          h('p', { class: 'hint' }, 'Or on the command line:'), command(line)]
           : h('p', {}, 'Nothing would be sent.')].flat()));
     }, (e) => box.replaceChildren(failed(e)));
     let open = true;
@@ -257,13 +265,18 @@ export function rejections(choices, serverAt) {
     return [...counts].sort((a, b) => b[1] - a[1]);
   }
 
-  async function sendAll(body, box, isOpen) {
+  async function sendAll(body, line, box, isOpen) {
     let sent = 0;
     try {
       for (;;) {
         box.replaceChildren(loading(`the next step; ${number(sent)} signals sent again so far. Closing the dialog stops the replay`));
         const piece = await send('POST', '/v1/rejections/replay', { ...body, dry_run: false });
-        sent += piece.rejections.reduce((all, one) => all + one.replayed, 0);
+        const progress = piece.rejections.reduce((all, one) => all + one.replayed, 0);
+        sent += progress;
+        if (piece.ending === 'time_over' && progress === 0) {
+          box.replaceChildren(empty(`${number(sent)} signals were sent again`, 'The last step ended before it could send a signal. Continue on the command line, where a replay has no time limit.'), command(line));
+          return;
+        }
         if (piece.ending === 'time_over' && isOpen()) continue;
         box.replaceChildren(empty(`${number(sent)} signals were sent again`, piece.ending === 'taken_over' ? 'Another replay has started and continues.' : 'Each is judged like a new signal.'));
         return;

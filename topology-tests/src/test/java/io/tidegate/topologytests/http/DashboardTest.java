@@ -2,7 +2,9 @@ package io.tidegate.topologytests.http;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import com.microsoft.playwright.Browser;
 import com.microsoft.playwright.BrowserType;
 import com.microsoft.playwright.Locator;
@@ -15,16 +17,19 @@ import io.tidegate.topologytests.support.Deployment;
 import io.tidegate.topologytests.support.Http;
 import io.tidegate.topologytests.support.TidegateProcess;
 import java.io.InputStream;
+import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentSkipListSet;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
@@ -53,6 +58,12 @@ final class DashboardTest {
     private static final double WITHIN_MS = 120_000;
     private static final String HOSTILE = "<img src=x onerror=\"window.hacked=1\"><script>window.hacked=1</script>";
     private static final int ASSETS_GZIP_BYTES_MAX = 150_000;
+
+    /** The answer to a replay: its ending, and the number of signals that were sent again. */
+    private static final String REPLAY = """
+            {"dry_run":false,"ending":"%s","seconds":1,"ends":{},"rejections":[{"tenant":"42","reason":"entity_limit",
+            "replayed":%d,"done":0,"given_up":0,"hopeless":0,"foreign":0,"still_rejected":{}}]}
+            """;
 
     @TempDir
     private static Path temp;
@@ -675,6 +686,74 @@ final class DashboardTest {
         awaitText("#dialog", "2 signals were sent again");
         page.click("#dialog .buttons button");
         awaitUsage("7", usage -> usage.path("accepted").asLong() == 3);
+    }
+
+    @Test
+    void aReplayHasTheFiltersOfThePage() {
+        List<JsonNode> asked = new ArrayList<>();
+        page.route("**/v1/rejections/replay", route -> {
+            asked.add(json(route.request().postData()));
+            route.fulfill(answer(REPLAY.formatted("complete", 2)));
+        });
+        show(page, "#/rejections?tenant=42&reason=entity_limit&time=between&from=2026-05-01T12:00&to=2026-05-01T13:00");
+        page.click("text=Replay …");
+        String from = String.valueOf(page.evaluate("() => new Date('2026-05-01T12:00').toISOString()"));
+        String to = String.valueOf(page.evaluate("() => new Date('2026-05-01T13:00').toISOString()"));
+        awaitText("#dialog code", "--tenant 42 --reason entity_limit --from %s --to %s --yes".formatted(from, to));
+        page.click("#dialog .buttons button");
+        JsonNode body = asked.get(0);
+        assertThat(body.path("tenant").asText()).isEqualTo("42");
+        assertThat(body.path("reasons").toString()).isEqualTo("[\"entity_limit\"]");
+        assertThat(body.path("from").asText()).isEqualTo(from);
+        assertThat(body.path("to").asText()).isEqualTo(to);
+
+        page.selectOption("#r-range", "900");
+        page.click("text=Replay …");
+        awaitText("#dialog code", "--from ");
+        page.click("#dialog .buttons button");
+        String since = asked.get(1).path("from").asText();
+        assertThat(requested)
+                .as("the search of the same time")
+                .anyMatch(url -> url.contains("/search?")
+                        && url.contains("from=" + URLEncoder.encode(since, StandardCharsets.UTF_8)));
+
+        page.fill("#r-text", "teapot");
+        page.click("text=Replay …");
+        awaitText("#dialog", "Not possible with a text");
+        page.click("#dialog .buttons button");
+        page.fill("#r-text", "");
+        page.selectOption("#r-reason", "malformed");
+        page.click("text=Replay …");
+        awaitText("#dialog", "Not possible for dead letters");
+        assertThat(asked).hasSize(2);
+    }
+
+    @Test
+    void aReplayThatSendsNothingInAStepEndsWithTheCommand() {
+        AtomicInteger steps = new AtomicInteger();
+        page.route("**/v1/rejections/replay", route -> {
+            boolean sends = !json(route.request().postData()).path("dry_run").asBoolean();
+            int step = sends ? steps.incrementAndGet() : 0;
+            route.fulfill(answer(REPLAY.formatted(sends ? "time_over" : "complete", step == 2 ? 0 : 3)));
+        });
+        show(page, "#/rejections?tenant=42");
+        page.click("text=Replay …");
+        page.click("text=Send 3 again");
+        awaitText("#dialog", "3 signals were sent again");
+        awaitText("#dialog code", "tidegate rejections replay --tenant 42 --yes");
+        assertThat(steps.get()).isEqualTo(2);
+    }
+
+    private static JsonNode json(String text) {
+        try {
+            return new ObjectMapper().readTree(text);
+        } catch (JsonProcessingException e) {
+            throw new AssertionError(text, e);
+        }
+    }
+
+    private static Route.FulfillOptions answer(String json) {
+        return new Route.FulfillOptions().setContentType("application/json").setBody(json);
     }
 
     @Test
