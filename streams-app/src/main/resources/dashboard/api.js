@@ -3,6 +3,7 @@ import { ask, h } from './dom.js';
 
 let token = null;
 let asking = null;
+let declined = false; // the user has closed the dialog without a token
 
 /** The error of a request: the problem document of an instance, or a failed connection. */
 export class Problem extends Error {
@@ -42,8 +43,19 @@ async function call(path, options = {}) {
     body.detail ?? 'The answer could not be parsed.', body.field);
 }
 
+/** Whether an instance answered that the token is missing or not the right one, and not only for one field of a change. */
+export const needsToken = (e) => e instanceof Problem && (e.status === 401 || (e.id === 'forbidden' && !e.field));
+
+/** Whether the page waits for the user to enter a token. It sends no requests meanwhile. */
+export const isAskingToken = () => asking !== null;
+
+/** Allows the page to ask for a token again after the user has entered none: the user has acted. */
+export function allowAsking() {
+  declined = false;
+}
+
 /** Asks for a token once, however many requests need one. Resolves to false if the user enters none. */
-function askToken(problem) {
+export function askToken(problem) {
   asking ??= (async () => {
     const input = h('input', { type: 'password', autocomplete: 'off', 'aria-label': 'Token', required: true });
     const given = await ask(problem.status === 403 ? 'Another token is required' : 'A token is required', [
@@ -53,18 +65,19 @@ function askToken(problem) {
     ], [['Sign in', () => input.value.trim(), 'primary'], ['Cancel', null]]);
     asking = null;
     if (given) token = given;
+    declined = !given;
     return Boolean(given);
   })();
   return asking;
 }
 
-async function withToken(request) {
+async function withToken(request, asks = () => true) {
   const used = token;
   try {
     return await request();
   } catch (e) {
-    if (!(e instanceof Problem) || (e.status !== 401 && e.id !== 'forbidden')) throw e;
-    if (token !== used || await askToken(e)) return request();
+    if (!needsToken(e)) throw e;
+    if (token !== used || (!declined && asks(e) && await askToken(e))) return request();
     throw e;
   }
 }
@@ -72,15 +85,22 @@ async function withToken(request) {
 /** Timeout of GET requests: periodic requests must not wait indefinitely for a lost response. */
 const GET_WITHIN_MS = 20000;
 
-const answerTo = (path) => withToken(() => call(path, { signal: AbortSignal.timeout(GET_WITHIN_MS) }));
+const answerTo = (path, asks) => withToken(() => call(path, { signal: AbortSignal.timeout(GET_WITHIN_MS) }), asks);
 
 export const get = async (path) => (await answerTo(path)).json();
 
-export const send = (method, path, body, more = {}) => withToken(async () => (await call(path, {
-  method,
-  body: body === undefined ? undefined : JSON.stringify(body),
-  headers: { 'Content-Type': 'application/json', ...more },
-})).json());
+/** Gets a document that the page can do without: it asks for the first token, but not for one with more rights. */
+export const getIfAllowed = async (path) => (await answerTo(path, (e) => e.status === 401)).json();
+
+/** Sends a change, which is always an action of the user. */
+export function send(method, path, body, more = {}) {
+  allowAsking();
+  return withToken(async () => (await call(path, {
+    method,
+    body: body === undefined ? undefined : JSON.stringify(body),
+    headers: { 'Content-Type': 'application/json', ...more },
+  })).json());
+}
 
 /** Gets a document with its ETag, to change it only if nobody else has changed it. */
 export async function getTagged(path) {

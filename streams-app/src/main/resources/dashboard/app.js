@@ -1,5 +1,5 @@
 // The frame of the dashboard: navigation, the state of the cluster, and the warning about stale data.
-import { get } from './api.js';
+import { allowAsking, askToken, getIfAllowed, isAskingToken, needsToken } from './api.js';
 import { clock, empty, h, number, pill } from './dom.js';
 import { overview } from './tenants.js';
 import { tenantPage } from './tenant.js';
@@ -11,8 +11,9 @@ const STALE_AFTER_MS = 8000;
 const TITLES = { overview: 'Tenants · Tidegate', rejections: 'Rejections · Tidegate', wal: 'WAL and instances · Tidegate' };
 
 const main = document.getElementById('main');
-let page = null; // { element, refresh(status), close(), redraw(), lost(isLost) }
+let page = null; // { element, refresh(status, denied), close(), redraw(), lost(isLost), signedIn() }
 let status = null;
+let denied = null; // why the token does not show the state of the cluster
 let lastAnswerMs = Date.now();
 let polls = 0;
 
@@ -22,6 +23,7 @@ function open() {
   const parts = path.split('/').filter(Boolean);
   const choices = new URLSearchParams(query ?? '');
   page?.close();
+  allowAsking();
   let name = parts[0] ?? 'overview';
   if (name === 'tenant' && /^(0|[1-9][0-9]{0,19})$/.test(parts[1] ?? '')) page = tenantPage(parts[1]);
   else if (name === 'rejections') page = rejections(choices, status?.at);
@@ -40,13 +42,17 @@ function open() {
 
 function showCluster() {
   const box = document.getElementById('cluster');
-  if (!status) {
+  if (!status && !denied) {
     box.replaceChildren(pill('connecting', 'wait'));
     return;
   }
   if (!document.getElementById('stale').hidden) {
     // The known state is out of date.
     box.replaceChildren(pill('connection lost', 'bad'));
+    return;
+  }
+  if (denied) {
+    showDenied(box);
     return;
   }
   const instances = status.instances;
@@ -65,8 +71,22 @@ function showCluster() {
     h('span', {}, 'lag ', h('b', {}, number(lag))));
 }
 
+/** Offers to enter a token instead of the state of the cluster. Replaces it only if it has changed: a poll must not take the focus away. */
+function showDenied(box) {
+  const text = denied.status === 401 ? 'not signed in' : 'one tenant only';
+  if (box.querySelector('.pill')?.textContent === text) return;
+  box.replaceChildren(pill(text, 'wait'), h('button', { type: 'button', class: 'quiet', id: 'sign-in', title: denied.message, onclick: signIn }, 'Sign in …'));
+}
+
+async function signIn() {
+  if (!await askToken(denied)) return;
+  page?.signedIn?.();
+  poll();
+}
+
 function showStale() {
   const stale = document.getElementById('stale');
+  if (isAskingToken()) lastAnswerMs = Date.now();
   const old = Date.now() - lastAnswerMs > STALE_AFTER_MS;
   document.body.classList.toggle('is-stale', old);
   if (old && stale.hidden) {
@@ -80,19 +100,27 @@ function showStale() {
   }
 }
 
+/** Loads the state of the cluster. An instance that denies it to the token has answered, too. */
+async function loadStatus() {
+  try {
+    status = await getIfAllowed('/v1/status');
+    denied = null;
+  } catch (e) {
+    if (!needsToken(e)) return; // the stale line reports it, and the next poll retries
+    status = null;
+    denied = e;
+  }
+  lastAnswerMs = Date.now();
+  showStale();
+  showCluster();
+}
+
 async function poll() {
   const mine = ++polls;
   if (!document.hidden) {
+    await loadStatus();
     try {
-      status = await get('/v1/status');
-      lastAnswerMs = Date.now();
-      showStale();
-      showCluster();
-    } catch {
-      // the stale line reports it, and the next poll retries
-    }
-    try {
-      await page?.refresh(status);
+      await page?.refresh(status, denied);
     } catch (e) {
       console.warn('not refreshed', e);
     }

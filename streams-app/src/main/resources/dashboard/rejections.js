@@ -291,6 +291,7 @@ export function rejections(choices, serverAt) {
   return {
     element,
     refresh: async (status) => { if (status) skewMs = Date.parse(status.at) - Date.now(); },
+    signedIn: start,
     /** A lost connection can look open for a long time, so reconnect. */
     lost: (isLost) => {
       lostConnection = isLost;

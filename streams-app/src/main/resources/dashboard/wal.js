@@ -78,7 +78,8 @@ export function wal() {
 
   return {
     element,
-    async refresh(status) {
+    async refresh(status, denied) {
+      if (denied) instances.replaceChildren(failed(denied));
       if (status) instances.replaceChildren(...status.instances.map(card));
       try {
         await showTenants();

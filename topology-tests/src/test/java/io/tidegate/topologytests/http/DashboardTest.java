@@ -756,6 +756,11 @@ final class DashboardTest {
         return new Route.FulfillOptions().setContentType("application/json").setBody(json);
     }
 
+    private static Route.FulfillOptions problem(int status, String id, String detail) {
+        return answer("{\"id\":\"%s\",\"title\":\"No\",\"detail\":\"%s\"}".formatted(id, detail))
+                .setStatus(status);
+    }
+
     @Test
     void aPruneShowsAPreviewAndThenRemovesTheSegments() throws Exception {
         put("8", "{\"label\":\"Pruned\"}");
@@ -785,7 +790,9 @@ final class DashboardTest {
     @Test
     void asksForATokenWhereTheApiWantsOneAndForgetsItWithThePage() throws Exception {
         String token = "admin-0123456789abcdef";
-        Path tokens = Files.writeString(temp.resolve("tokens"), "ops admin " + token + "\n");
+        String ofTenant = "tenant-admin-0123456789abcdef";
+        Path tokens = Files.writeString(
+                temp.resolve("tokens"), "ops admin %s\nacme tenant-admin:2 %s\n".formatted(token, ofTenant));
         Files.setPosixFilePermissions(tokens, PosixFilePermissions.fromString("rw-------"));
         // Opens the page as soon as the instance listens, long before it has data to show.
         try (TidegateProcess guarded = deployment.launch("b", "--set", "http.tokens.file=" + tokens)) {
@@ -802,10 +809,63 @@ final class DashboardTest {
             awaitText(".row[data-tenant='2']", "20 of 20");
             assertThat(page.evaluate("() => localStorage.length + sessionStorage.length + document.cookie.length"))
                     .isEqualTo(0);
+            page.navigate(url + "/#/tenant/2");
             page.reload();
-            page.locator("#dialog input[type=password]").waitFor();
+            page.fill("#dialog input[type=password]", ofTenant);
+            page.click("#dialog button.primary");
+            awaitText("h1", "Exploding Emporium");
+            awaitText("#cluster", "one tenant only");
+            page.fill("#f-plan", "pro");
+            page.click("form.edit button.primary");
+            awaitText("form.edit .error", "plan");
             guarded.terminate();
         }
+    }
+
+    @Test
+    void aTokenOfOneTenantNeitherInterruptsNorLooksLikeALostConnection() {
+        AtomicInteger polls = new AtomicInteger();
+        page.route("**/v1/status", route -> {
+            polls.incrementAndGet();
+            route.fulfill(problem(403, "forbidden", "the token acme has the role tenant:2; the request needs read"));
+        });
+        show(page, "#/tenant/2");
+        awaitText("h1", "Exploding Emporium");
+        awaitText("#cluster", "one tenant only");
+        // Two seconds apart, so together longer than the eight seconds after which a connection counts as lost.
+        page.waitForCondition(() -> polls.get() >= 6);
+        assertNotInterrupted();
+        page.click("#sign-in");
+        awaitText("#dialog", "the request needs read");
+    }
+
+    @Test
+    void afterCancelThePageAsksForATokenOnlyWhenTheUserActs() {
+        AtomicInteger polls = new AtomicInteger();
+        page.route("**/v1/**", route -> {
+            polls.addAndGet(route.request().url().endsWith("/v1/status") ? 1 : 0);
+            route.fulfill(problem(401, "unauthorized", "send a token"));
+        });
+        String cancel = "#dialog button:has-text('Cancel')";
+        show(page, "#/");
+        page.click(cancel);
+        awaitText("#cluster", "not signed in");
+        int before = polls.get();
+        page.waitForCondition(() -> polls.get() >= before + 3);
+        assertNotInterrupted();
+        page.click("#sign-in");
+        page.click(cancel);
+        assertNotInterrupted();
+        page.evaluate("() => { location.hash = '#/wal'; }");
+        page.click(cancel);
+        awaitText("#instances-list", "send a token");
+    }
+
+    private void assertNotInterrupted() {
+        assertThat(page.evaluate("() => document.getElementById('dialog').open"))
+                .isEqualTo(false);
+        assertThat(page.evaluate("() => document.getElementById('stale').hidden"))
+                .isEqualTo(true);
     }
 
     /** Runs last, because the other tests look for their tenants in the first rows. */
