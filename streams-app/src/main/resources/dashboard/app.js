@@ -60,16 +60,19 @@ function showCluster() {
   const total = restoring.reduce((sum, one) => sum + one.total, 0);
   const restored = restoring.reduce((sum, one) => sum + one.restored, 0);
   const away = instances.filter((one) => one.state === 'unreachable').length;
-  const paused = instances.some((one) => one.paused);
+  const paused = pauses(instances);
   const state = restoring.length > 0 ? [`restoring ${total ? Math.floor((100 * restored) / total) : 0} %`, 'wait']
     : away > 0 ? [`${away} unreachable`, 'bad']
-      : paused ? ['paused: disk nearly full', 'bad']
+      : paused.length > 0 ? [`paused: ${paused.join('; ')}`, 'bad']
         : instances.every((one) => one.ready) ? ['running', 'good'] : [instances.find((one) => !one.ready).state, 'wait'];
   const lag = status.lag ?? instances.reduce((sum, one) => sum + (one.lag ?? 0), 0);
   box.replaceChildren(pill(...state),
     h('span', {}, h('b', { id: 'instances' }, number(instances.length)), instances.length === 1 ? ' instance' : ' instances'),
     h('span', {}, 'lag ', h('b', {}, number(lag))));
 }
+
+/** The causes why instances are paused, each once and without its details, which the page of the instances shows. */
+const pauses = (instances) => [...new Set(instances.filter((one) => one.paused).flatMap((one) => one.paused_because).map((cause) => cause.split(':', 1)[0]))];
 
 /** Offers to enter a token instead of the state of the cluster. Replaces it only if it has changed: a poll must not take the focus away. */
 function showDenied(box) {

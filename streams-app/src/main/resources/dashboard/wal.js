@@ -31,6 +31,7 @@ export function wal() {
         h('dt', {}, 'Free disk'), h('dd', {}, `${bytes(one.disk.free_bytes)}, pauses below ${bytes(one.disk.min_free_bytes)}`),
         h('dt', {}, 'Verified'), h('dd', { class: one.last_verify?.damaged ? 'no' : '' }, verified(one.last_verify)),
         h('dt', {}, 'Configs'), h('dd', {}, `${number(one.tenants_configured)}${one.configs_rejected ? `, ${number(one.configs_rejected)} rejected` : ''}`),
+        one.paused_because?.length ? [h('dt', {}, 'Paused'), h('dd', { class: 'no' }, one.paused_because.join('; '))] : '',
         one.waits_for ? [h('dt', {}, 'Waits for'), h('dd', { class: 'no' }, one.waits_for)] : '',
         one.missing_tenant ? [h('dt', {}, 'No tenant'), h('dd', {}, one.missing_tenant === 'reject' ? 'to the dead-letter topic' : 'counts for tenant 0')] : null,
         shown.map(([stage, tasks]) => [h('dt', {}, stage), h('dd', { class: 'tasks' }, tasks.length === 0 ? 'no task'

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.microsoft.playwright.Browser;
 import com.microsoft.playwright.BrowserType;
 import com.microsoft.playwright.Locator;
@@ -866,6 +867,24 @@ final class DashboardTest {
                 .isEqualTo(false);
         assertThat(page.evaluate("() => document.getElementById('stale').hidden"))
                 .isEqualTo(true);
+    }
+
+    @Test
+    void theHeaderHasTheCauseOfAPause() {
+        JsonNode status = http.get("/v1/status").json();
+        ((ObjectNode) status.at("/instances/0"))
+                .put("paused", true)
+                .putArray("paused_because")
+                .add("topics do not meet the requirements: retention.ms of signals-accepted is 1");
+        try (var context = open(320, 900, ColorScheme.LIGHT).context()) {
+            Page shown = context.pages().get(0);
+            shown.route("**/v1/status", route -> route.fulfill(answer(status.toString())));
+            show(shown, "#/wal");
+            shown.waitForSelector("#cluster .pill.bad");
+            assertThat(shown.textContent("#cluster .pill")).isEqualTo("paused: topics do not meet the requirements");
+            fits(shown, 320, "a paused instance");
+            shown.waitForSelector("#instances-list dd.no:has-text('retention.ms of signals-accepted is 1')");
+        }
     }
 
     /** Runs last, because the other tests look for their tenants in the first rows. */
