@@ -17,7 +17,10 @@ final class BashCompletion {
               prefix=${current%"$part"}
               COMPREPLY=()
               while IFS= read -r candidate; do
-                COMPREPLY+=("${candidate#"$prefix"}")
+                candidate=${candidate#"$prefix"}
+                # Names of tenants may contain characters that are special to the shell.
+                [[ $candidate == *[^[:alnum:]_=:@%+,./-]* ]] && printf -v candidate %q "$candidate"
+                COMPREPLY+=("$candidate")
               done < <("${words[0]/#\\~/$HOME}" __complete -- "${words[@]:1}" 2>/dev/null)
               [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *= ]] && compopt -o nospace
               return 0

@@ -23,7 +23,9 @@ final class FishCompletion {
             end
             function __NAME_stored --description 'The tenants or plans that exist'
                 set -l words (commandline -opc)
-                $words[1] __complete -- $words[2..-1] '' 2>/dev/null
+                set -l token (commandline -ct)
+                # After --OPTION=, fish expects the value alone.
+                $words[1] __complete -- $words[2..-1] "$token" 2>/dev/null | string replace -r -- '^--[^=]*=' ''
             end
             complete -c NAME -f
             """;

@@ -142,7 +142,7 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
                             topic));
         }
         rejections = new TenantRejections(tenantsMax, clockMs.getAsLong());
-        use = new TenantUse(tenantsMax, rejections::isNamed, clockMs);
+        use = new TenantUse(tenantsMax, rejections::isRejected, clockMs);
         gauge(MetricNames.HISTORY_BYTES, "Memory of the histories of tenants here", use, TenantUse::historyBytes);
         tenants = new TenantMeters(registry, rejections, use);
         kafka = new KafkaMeters(registry);

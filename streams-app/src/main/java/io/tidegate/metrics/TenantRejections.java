@@ -45,7 +45,8 @@ final class TenantRejections {
     /** The rejections of one tenant, or of all tenants without a label. */
     static final class Counts {
         private final LongAdder[] byReason = new LongAdder[REASONS.length];
-        private long sumAtTurn;
+        private volatile long sumAtTurn;
+        private volatile long inLastTurn;
         private long leftMs;
 
         Counts() {
@@ -72,6 +73,12 @@ final class TenantRejections {
 
         private long sinceTurn() {
             return sum() - sumAtTurn;
+        }
+
+        private void turn() {
+            long sum = sum();
+            inLastTurn = sum - sumAtTurn;
+            sumAtTurn = sum;
         }
     }
 
@@ -130,7 +137,7 @@ final class TenantRejections {
     private Counts assignLabel(TenantId tenant) {
         Counts kept = reserve.remove(tenant);
         Counts counts = kept == null ? new Counts() : kept;
-        counts.sumAtTurn = counts.sum();
+        counts.turn();
         named.put(tenant, counts);
         return counts;
     }
@@ -147,8 +154,10 @@ final class TenantRejections {
         }
     }
 
-    boolean isNamed(TenantId tenant) {
-        return named.containsKey(tenant);
+    /** Returns whether the tenant has a label and was rejected in the last whole turn or in this one. */
+    boolean isRejected(TenantId tenant) {
+        Counts counts = named.get(tenant);
+        return counts != null && (counts.sinceTurn() > 0 || counts.inLastTurn > 0);
     }
 
     Counts other() {
@@ -201,7 +210,7 @@ final class TenantRejections {
             reserve.put(loser.getKey(), loser.getValue());
             assignLabel(best.get(i).getKey());
         }
-        named.values().forEach(counts -> counts.sumAtTurn = counts.sum());
+        named.values().forEach(Counts::turn);
     }
 
     private long leaving(long nowMs) {

@@ -30,7 +30,7 @@ final class TenantUse {
      *
      * @param signals by type, for types that have a limit
      * @param periodPercent the percentage used of the most used period limit
-     * @param nearness the used part of the most used quota; -1 if the tenant has none
+     * @param nearness the rank: the percentage used of the most used quota, more if the tenant is rejected
      */
     record Use(
             TenantId tenant,
@@ -47,8 +47,8 @@ final class TenantUse {
             long creators,
             long sealedBytes,
             long periodPercent,
-            double nearness) {
-        static Use of(TenantConfig config, TenantUsage usage, double nearness, long nowMs) {
+            long nearness) {
+        static Use of(TenantConfig config, TenantUsage usage, long nearness, long nowMs) {
             long observed = 0;
             for (Reason reason : Reason.values()) {
                 observed += usage.observedCount(reason);
@@ -96,25 +96,25 @@ final class TenantUse {
     /** The last report of one task. */
     private record TaskReport(List<Use> uses, int tenants, long historyBytes) {}
 
-    private static final double PERCENT = 100;
-    private static final double REJECTED = Double.MAX_VALUE;
+    /** The rank of a rejected tenant: after those that use 80 % of a limit or more, about which there are alerts. */
+    private static final long REJECTED_PERCENT = 79;
 
     private final LongSupplier clockMs;
     private final int tenantsMax;
-    private final Predicate<TenantId> rejectedMost;
+    private final Predicate<TenantId> rejected;
     private final Map<Integer, TaskReport> byPartition = new ConcurrentHashMap<>();
 
     /** @param clockMs the wall clock: when a period ends, its use becomes 0, even without a signal */
-    TenantUse(int tenantsMax, Predicate<TenantId> rejectedMost, LongSupplier clockMs) {
+    TenantUse(int tenantsMax, Predicate<TenantId> rejected, LongSupplier clockMs) {
         this.clockMs = clockMs;
         this.tenantsMax = tenantsMax;
-        this.rejectedMost = rejectedMost;
+        this.rejected = rejected;
     }
 
     UsageRound round(int partition) {
         return new UsageRound() {
             private final long nowMs = clockMs.getAsLong();
-            private final PriorityQueue<Use> nearest = new PriorityQueue<>(Comparator.comparingDouble(Use::nearness));
+            private final PriorityQueue<Use> nearest = new PriorityQueue<>(Comparator.comparingLong(Use::nearness));
             private int tenants;
             private long historyBytes;
 
@@ -122,7 +122,8 @@ final class TenantUse {
             public void tenant(TenantConfig config, TenantUsage usage) {
                 tenants++;
                 historyBytes += usage.historyBytes();
-                double nearness = rejectedMost.test(config.tenantId()) ? REJECTED : nearness(config, usage, nowMs);
+                long used = QuotaUse.percent(usage, config, nowMs);
+                long nearness = rejected.test(config.tenantId()) ? Math.max(used, REJECTED_PERCENT) : used;
                 if (nearest.size() < tenantsMax) {
                     nearest.add(Use.of(config, usage, nearness, nowMs));
                 } else if (nearest.element().nearness() < nearness) {
@@ -136,31 +137,6 @@ final class TenantUse {
                 byPartition.put(partition, new TaskReport(List.copyOf(nearest), tenants, historyBytes));
             }
         };
-    }
-
-    /** Returns the used part of the entities, the storage or a period. Use of a rate is visible in the rejections. */
-    private static double nearness(TenantConfig config, TenantUsage usage, long nowMs) {
-        double nearness = -1;
-        if (config.maxEntities() != null) {
-            long entities = usage.entityCountAt(usage.lastDecisionMs());
-            nearness = Math.max(nearness, (double) entities / Math.max(1, config.entityLimit()));
-        }
-        if (config.maxStorageBytes() != null) {
-            nearness = Math.max(nearness, (double) usage.sealedBytes() / Math.max(1, config.storageLimit()));
-        }
-        if (!config.periods().isEmpty()) {
-            nearness = Math.max(nearness, periodPercent(config, usage, nowMs) / PERCENT);
-        }
-        if (config.limitsEntities()) {
-            for (EntityKind kind : EntityKind.values()) {
-                nearness = Math.max(
-                        nearness, QuotaUse.entitiesPercentAt(usage, config, kind, usage.lastDecisionMs()) / PERCENT);
-            }
-        }
-        boolean hasRate = config.maxSignalsPerSec() != null
-                || config.maxBytesPerSec() != null
-                || !config.signals().isEmpty();
-        return hasRate ? Math.max(nearness, 0) : nearness;
     }
 
     private static long periodPercent(TenantConfig config, TenantUsage usage, long nowMs) {
@@ -179,7 +155,7 @@ final class TenantUse {
     Map<TenantId, Use> chosen() {
         List<Use> all = new ArrayList<>();
         byPartition.values().forEach(report -> all.addAll(report.uses()));
-        all.sort(Comparator.comparingDouble(use -> -use.nearness()));
+        all.sort(Comparator.comparingLong(use -> -use.nearness()));
         Map<TenantId, Use> chosen = new HashMap<>();
         for (Use use : all.subList(0, Math.min(all.size(), tenantsMax))) {
             chosen.put(use.tenant(), use);

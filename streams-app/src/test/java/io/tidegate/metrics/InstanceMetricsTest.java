@@ -323,6 +323,25 @@ final class InstanceMetricsTest {
                 .contains("tidegate_tenants_folded 3.0\n");
     }
 
+    /** Otherwise the alerts about 80 and 90 % would not see a tenant while others are rejected. */
+    @Test
+    void showsATenantAt80PercentBeforeRejectedOnes() {
+        UsageRound round = metrics.usageRound(0);
+        for (int id = 1; id <= 5; id++) {
+            TenantId tenant = TenantId.of(id);
+            TenantUsage usage = TenantUsage.fresh(1, 2);
+            if (id == 5) {
+                usage.storageChanged(1, 800);
+            } else {
+                metrics.rejected(tenant, Reason.RATE_LIMITED);
+            }
+            round.tenant(CONFIG.withTenantId(tenant), usage);
+        }
+        round.end();
+
+        assertThat(scrape()).contains("tidegate_tenant_storage_bytes{tenant=\"5\"} 800.0");
+    }
+
     @Test
     void forgetsTheTenantsOfATaskThatMovedToAnotherInstance() {
         use(CONFIG, TenantUsage.fresh(1, 2));

@@ -52,8 +52,8 @@ final class TenantRejectionsTest {
         reject(C, 2);
         reject(B, 4);
 
-        assertThat(two.isNamed(C)).isTrue();
-        assertThat(two.isNamed(B)).isFalse();
+        assertThat(two.isRejected(C)).isTrue();
+        assertThat(two.isRejected(B)).isFalse();
         assertThat(two.visible(T).get(C).of(Reason.RATE_LIMITED)).isEqualTo(2);
         assertThat(two.other().of(Reason.RATE_LIMITED)).isEqualTo(5 + 4);
     }
@@ -83,7 +83,19 @@ final class TenantRejectionsTest {
         reject(C, 20);
         two.turn(T);
 
-        assertThat(two.isNamed(C)).isFalse();
+        assertThat(two.isRejected(C)).isFalse();
+    }
+
+    @Test
+    void aTenantCountsAsRejectedUntilATurnHasPassedWithoutARejection() {
+        reject(A, 1);
+        assertThat(two.isRejected(A)).isTrue();
+        two.turn(T);
+        assertThat(two.isRejected(A)).isTrue();
+        two.turn(2 * T);
+
+        assertThat(two.isRejected(A)).isFalse();
+        assertThat(two.visible(2 * T)).containsKey(A);
     }
 
     @Test
