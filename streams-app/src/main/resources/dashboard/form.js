@@ -275,7 +275,7 @@ export function configForm(id, current, saved) {
       if (proposed.unlimited) proposed.unlimited = proposed.unlimited.filter((name) => !Object.hasOwn(changes, name));
       delete proposed.tenant_id;
       if (!isExact(proposed)) {
-        preview.replaceChildren(failed({ title: 'Not possible in the browser', message: `A limit above ${number(Number.MAX_SAFE_INTEGER)} cannot be shown exactly. Use tidegate tenants set with --dry-run.` }));
+        preview.replaceChildren(failed({ title: 'Not possible in the browser', message: `A limit above ${number(Number.MAX_SAFE_INTEGER)} cannot be shown exactly. Use the command line: tidegate tenants set --dry-run.` }));
         return;
       }
       const report = await send('POST', `${path}/dry-run`, { config: proposed });

@@ -185,6 +185,10 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
     }
 
     private void abort(Admin client, String transactionalId) {
+        if (transactionalIds.containsValue(transactionalId)) {
+            // A new thread has the id by now, which ended the transaction; another abort would fence that thread.
+            return;
+        }
         try {
             takeOver(transactionalId, () -> fence(client, transactionalId));
             LOG.info("aborted the transaction of a thread that failed transactional_id={}", transactionalId);

@@ -276,7 +276,9 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
         if (decision instanceof Rejected rejected) {
             reject(signal, rejected, inForce.offset());
             if (usage.acceptedCount() == 0 && configs.own(tenant) == null) {
-                // If unknown tenants use the default tenant's config, a rejection alone leaves no state either.
+                // If unknown tenants use the default tenant's config, a rejection alone leaves no state either. Memory
+                // that is not stored must not decide later signals: it would be gone after a restart.
+                states.drop(state);
                 return;
             }
             changed(state, inForce, signal);

@@ -15,17 +15,21 @@ import org.apache.kafka.streams.processor.api.Record;
  */
 final class Envelopes {
     private final EnvelopeWriter[] ofShard;
+    private final long bytesFull;
     private final Consumer<Record<TenantKey, byte[]>> sender;
 
     /**
      * Creates an envelope for each shard.
      *
+     * @param recordBytesMax the largest record that the topic accepts; an envelope is sent at {@link Envelope#BYTES_FULL}
+     *     if that is less
      * @param foundBytesMax the maximum size of the type and ids that a signal carries besides its value
      * @param sender sends an envelope; the record's key has the shard's partition, and no bytes
      */
-    Envelopes(int shards, int foundBytesMax, Consumer<Record<TenantKey, byte[]>> sender) {
+    Envelopes(int shards, long recordBytesMax, int foundBytesMax, Consumer<Record<TenantKey, byte[]>> sender) {
         ofShard = new EnvelopeWriter[shards];
         Arrays.setAll(ofShard, shard -> new EnvelopeWriter(foundBytesMax));
+        bytesFull = Math.min(Envelope.BYTES_FULL, recordBytesMax);
         this.sender = sender;
     }
 
@@ -37,11 +41,11 @@ final class Envelopes {
      */
     void add(int shard, RoutedSignal signal, long bytes) {
         EnvelopeWriter writer = ofShard[shard];
-        if (!writer.isEmpty() && writer.size() + bytes > Envelope.BYTES_FULL) {
+        if (!writer.isEmpty() && writer.size() + bytes > bytesFull) {
             send(shard);
         }
         writer.add(signal);
-        if (writer.size() >= Envelope.BYTES_FULL) {
+        if (writer.size() >= bytesFull) {
             send(shard);
         }
     }

@@ -76,6 +76,7 @@ final class RouteProcessor extends ContextualProcessor<byte[], byte[], TenantKey
         super.init(context);
         envelopes = new Envelopes(
                 shards,
+                sizes.recordBytesMax(),
                 Envelope.foundBytesMax(format),
                 envelope -> context.forward(envelope, TidegateTopology.BY_TENANT_SINK));
         beforeCommit = context.getStateStore(BeforeCommit.ROUTE);

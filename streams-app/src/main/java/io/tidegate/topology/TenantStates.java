@@ -233,6 +233,18 @@ final class TenantStates {
         }
     }
 
+    /** Drops a tenant with its changes since it was read, unless they must be written. */
+    void drop(CachedTenant one) {
+        if (!changed.contains(one)) {
+            remove(one);
+        }
+    }
+
+    private void remove(CachedTenant one) {
+        cached.remove(one.tenant);
+        cachedBytes -= one.bytes;
+    }
+
     /** Writes all changes. Must be called before each commit; may be called at any time. */
     void write() {
         List<CachedTenant> inOrder = new ArrayList<>(changed);
@@ -408,7 +420,6 @@ final class TenantStates {
         if (changed.remove(one)) {
             write(one);
         }
-        cached.remove(one.tenant);
-        cachedBytes -= one.bytes;
+        remove(one);
     }
 }

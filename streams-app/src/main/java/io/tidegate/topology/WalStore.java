@@ -86,6 +86,8 @@ final class WalStore implements StateStore {
     /** Whether the open transaction has reports. */
     private boolean isReporting;
 
+    private boolean isApplyingCommitted;
+
     /** Whether a crash now would lose reports about records above {@link #unreportedAbove}. */
     private boolean hasUnreported;
 
@@ -165,7 +167,8 @@ final class WalStore implements StateStore {
     }
 
     private void report(Report report) {
-        if (reports.size() == REPORTS_MAX) {
+        // Those of the owner are bounded by what it stages, and each is written.
+        if (!isApplyingCommitted && reports.size() >= REPORTS_MAX) {
             reports.removeFirst();
         }
         reports.addLast(report);
@@ -229,12 +232,11 @@ final class WalStore implements StateStore {
             hasUnreported = false;
         }
         long before = reportsMade;
-        for (Staged one : staged) {
-            if (one instanceof Staged.Append append) {
-                opened().append(append.tenant(), append.record(), append.begins());
-            } else if (one instanceof Staged.Prune prune) {
-                dropped(prune.tenant(), apply(prune.tenant(), prune.belowSeq(), prune.deletesCopies()), prune.atMs());
-            }
+        isApplyingCommitted = true;
+        try {
+            staged.forEach(this::apply);
+        } finally {
+            isApplyingCommitted = false;
         }
         staged.clear();
         stagedBytes = 0;
@@ -243,6 +245,14 @@ final class WalStore implements StateStore {
             unreportedAbove = lastOffset;
         }
         lastOffset = Math.max(lastOffset, offset);
+    }
+
+    private void apply(Staged one) {
+        if (one instanceof Staged.Append append) {
+            opened().append(append.tenant(), append.record(), append.begins());
+        } else if (one instanceof Staged.Prune prune) {
+            dropped(prune.tenant(), apply(prune.tenant(), prune.belowSeq(), prune.deletesCopies()), prune.atMs());
+        }
     }
 
     /** Applies one record of {@code signals-accepted} during restoration, or on a standby. */

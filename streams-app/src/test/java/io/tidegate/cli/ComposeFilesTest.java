@@ -116,9 +116,10 @@ class ComposeFilesTest {
             services(file).properties().forEach(service -> {
                 if (service.getKey().endsWith("cli")) {
                     JsonNode cli = service.getValue();
+                    boolean isInside = cli.path("network_mode").asText().startsWith("service:");
                     assertThat(cli.at("/environment/TIDEGATE_URL").asText())
                             .as(file)
-                            .matches("http://[a-z0-9-]+:8080");
+                            .matches(isInside ? "http://127\\.0\\.0\\.1:8080" : "http://[a-z0-9-]+:8080");
                     assertThat(cli.path("volumes").toString())
                             .as("doctor, wal verify and wal verify --repair write to the data directory")
                             .doesNotContainPattern("/(data/\\d|var/lib/tidegate):ro");

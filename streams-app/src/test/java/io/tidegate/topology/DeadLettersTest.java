@@ -11,6 +11,7 @@ import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.streams.processor.api.Record;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -31,6 +32,22 @@ class DeadLettersTest {
 
     private static @Nullable String truncatedFrom(Record<byte[], byte[]> record) {
         return TidegateHeaders.text(record.headers(), TidegateHeaders.TRUNCATED_FROM);
+    }
+
+    /** A record of a megabyte: dropping the headers one by one would take longer than a transaction may. */
+    @Test
+    @Timeout(5)
+    void dropsHundredsOfThousandsOfHeadersAtOnce() {
+        Headers headers = new RecordHeaders();
+        for (int i = 0; i < 200_000; i++) {
+            headers.add(Integer.toString(i, Character.MAX_RADIX), new byte[0]);
+        }
+
+        Record<byte[], byte[]> fitting =
+                DeadLetters.fit(new Record<>(new byte[10], new byte[500], 17L, headers), BYTES_MAX);
+
+        assertThat(fitting.headers().toArray()).hasSize(1);
+        assertThat(fitting.value()).hasSize(500);
     }
 
     @Test

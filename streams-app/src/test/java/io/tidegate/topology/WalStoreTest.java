@@ -137,6 +137,19 @@ class WalStoreTest {
     }
 
     @Test
+    void theOwnerReportsEachSegmentHoweverManyOneTransactionSeals() {
+        open();
+        int segments = 1_200;
+        for (int seq = 0; seq <= segments; seq++) {
+            stage(seq, true);
+        }
+
+        store.committed(7);
+
+        assertThat(store.takeReports()).hasSize(segments);
+    }
+
+    @Test
     void recordsStagedByAnAbortedTransactionAreDropped() throws IOException {
         open();
         stage(0);

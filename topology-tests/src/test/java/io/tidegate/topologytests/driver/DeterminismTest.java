@@ -11,6 +11,7 @@ import static io.tidegate.topologytests.driver.TopologyFixture.record;
 import static io.tidegate.topologytests.driver.TopologyFixture.text;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tidegate.tenant.UnknownTenants;
 import io.tidegate.topologytests.driver.TopologyFixture.Outcome;
 import io.tidegate.topologytests.driver.TopologyFixture.Setup;
 import io.tidegate.wal.WalRecord;
@@ -137,6 +138,30 @@ class DeterminismTest {
         List<String> one = run(script, "one", setup -> setup.cachedTenants(1), Duration.ZERO);
 
         assertThat(one).isEqualTo(all);
+    }
+
+    /** A rejection that leaves no state of a tenant without a config must not move its clock in memory either. */
+    @Test
+    void aRejectedSignalOfATenantWithoutConfigDecidesNoLaterOne() {
+        assertThat(verdictsOfTenant9(1_000))
+                .isEqualTo(verdictsOfTenant9(1))
+                .containsExactly("signal_too_large", ACCEPTED, ACCEPTED, ACCEPTED);
+    }
+
+    private List<String> verdictsOfTenant9(int cachedTenants) {
+        List<String> verdicts = new ArrayList<>();
+        try (TopologyFixture topology = TopologyFixture.in(dir.resolve("cached-" + cachedTenants))
+                .unknown(UnknownTenants.DEFAULT_CONFIG)
+                .cachedTenants(cachedTenants)
+                .start()) {
+            topology.config("0", "\"max_signal_bytes\":100,\"max_entities\":1,\"entity_idle_ttl\":\"PT1S\"");
+            String large = "\"pad\":\"%s\"".formatted("x".repeat(200));
+            verdicts.add(topology.send("9", T0 + 50_000, large).verdict());
+            verdicts.add(topology.send("8", T0 + 50_000).verdict());
+            verdicts.add(topology.send("9", T0 + 10_000, "\"item\":\"x\"").verdict());
+            verdicts.add(topology.send("9", T0 + 12_000, "\"item\":\"y\"").verdict());
+        }
+        return verdicts;
     }
 
     @Test
