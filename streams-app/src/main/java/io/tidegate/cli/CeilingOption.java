@@ -30,6 +30,7 @@ final class CeilingOption {
         String[] options = named.stream().map(limit -> "--" + limit).toArray(String[]::new);
         try {
             new CommandLine(known).setCaseInsensitiveEnumValuesAllowed(true).parseArgs(options);
+            named.forEach(CeilingOption::checkHasValue);
             return new Ceiling(
                     limits.apply(before == null ? TenantConfig.unlimited(TenantId.DEFAULT, "") : before.limits()));
         } catch (CommandLine.UnmatchedArgumentException e) {
@@ -39,6 +40,16 @@ final class CeilingOption {
                     e);
         } catch (CommandLine.ParameterException | IllegalArgumentException e) {
             throw new IllegalArgumentException("--ceiling: " + e.getMessage(), e);
+        }
+    }
+
+    /** Rejects {@code unlimited}: a ceiling without a value would be the plan's own limit, which is lower. */
+    private static void checkHasValue(String limit) {
+        String[] nameAndValue = limit.split("=", 2);
+        if (nameAndValue[1].equals(LimitOptions.UNLIMITED)) {
+            throw new IllegalArgumentException(
+                    "%s: 'unlimited' is not a ceiling; give the highest value that tenants may set"
+                            .formatted(nameAndValue[0]));
         }
     }
 

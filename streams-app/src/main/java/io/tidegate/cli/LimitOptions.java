@@ -24,7 +24,9 @@ import picocli.CommandLine.Option;
 
 /** The options that set the fields of a config of a tenant or a plan. */
 final class LimitOptions {
-    private static final String UNLIMITED = "unlimited";
+    /** The value that removes a limit, even if the plan has one. */
+    static final String UNLIMITED = "unlimited";
+
     private static final Pattern COUNT = Pattern.compile("-?\\d{1,30}");
 
     /** The type may contain equals signs. */

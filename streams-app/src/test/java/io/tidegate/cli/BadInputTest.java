@@ -109,10 +109,19 @@ final class BadInputTest {
                 "items=-1 | --ceiling: t0: max_items = -1 is outside",
                 "mode=observe | --ceiling: ceiling: mode is not a limit",
                 "label=a | --ceiling: ceiling: label is not a limit",
-                "rate=unlimited | --ceiling: ceiling: names no limit",
+                "rate=unlimited | --ceiling: rate: 'unlimited' is not a ceiling; give the highest value that tenants may set",
+                "period=unlimited | --ceiling: period: 'unlimited' is not a ceiling",
             })
     void rejectsAnInvalidCeiling(String ceiling, String message) {
         assertUsage(Cli.run("plans", "set", "pro", NOBODY, "--ceiling", ceiling), message);
+    }
+
+    /** With another limit in the ceiling, nothing else would be wrong. */
+    @Test
+    void rejectsACeilingWithoutAValueBesideOneWithAValue() {
+        assertUsage(
+                Cli.run("plans", "set", "pro", NOBODY, "--ceiling", "rate=500", "--ceiling", "entities=unlimited"),
+                "--ceiling: entities: 'unlimited' is not a ceiling");
     }
 
     @Test
