@@ -6,9 +6,11 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLGenerator;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
+import io.tidegate.admin.ConfigFile;
 import io.tidegate.tenant.TenantId;
 import java.io.IOException;
 import java.math.BigInteger;
+import java.nio.charset.StandardCharsets;
 import org.jspecify.annotations.Nullable;
 
 /** The objects that commands print: JSON with one object per line, or YAML with one document each. */
@@ -29,21 +31,13 @@ public final class Json {
         }
     }
 
-    /** Converts YAML to JSON. Text that begins with a brace is already JSON and returned unchanged. */
-    static byte[] ofYaml(byte[] text) {
-        for (byte one : text) {
-            if (one == '{') {
-                return text;
-            }
-            if (!Character.isWhitespace(one)) {
-                try {
-                    return MAPPER.writeValueAsBytes(Yaml.MAPPER.readTree(text));
-                } catch (IOException e) {
-                    throw new IllegalArgumentException("neither JSON nor YAML", e);
-                }
-            }
-        }
-        return text;
+    /**
+     * Converts a file in YAML or JSON, as {@link ConfigFile} reads it, to JSON.
+     *
+     * @throws IllegalArgumentException with the problem and its place
+     */
+    static byte[] ofYaml(byte[] file) {
+        return line(ConfigFile.tree(file)).getBytes(StandardCharsets.UTF_8);
     }
 
     static String line(JsonNode node) {

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admin.ChangeWarnings;
 import io.tidegate.admin.ConfigApply;
 import io.tidegate.admin.ConfigApply.Change;
+import io.tidegate.admin.ConfigFile;
 import io.tidegate.admin.ConfigWriter;
 import io.tidegate.admin.DeclaredConfigs;
 import io.tidegate.admin.TenantDirectory;
@@ -103,7 +104,7 @@ final class TenantDeclarations {
 
         private DeclaredConfigs read(String file) {
             try (InputStream in = file.equals("-") ? System.in : Files.newInputStream(Path.of(file))) {
-                return DeclaredConfigs.parse(in.readNBytes(DeclaredConfigs.BYTES_MAX + 1));
+                return DeclaredConfigs.parse(in.readNBytes(ConfigFile.BYTES_MAX + 1));
             } catch (IllegalArgumentException e) {
                 throw new ParameterException(spec.commandLine(), "-f %s: %s".formatted(file, e.getMessage()), e);
             } catch (IOException e) {

@@ -142,16 +142,38 @@ final class BadInputTest {
                 "{\"tenant_id\":42,\"rate\":1} | unknown field 'rate'",
                 "{\"tenant_id\":42,\"max_signals_per_sec\":-1} | t42: max_signals_per_sec = -1 is outside",
                 "{\"tenant_id\":42,\"max_signals_per_sec\":\"1\"} | max_signals_per_sec",
-                "{\"tenant_id\":42 | not JSON",
-                "'' | ",
+                "{\"tenant_id\":42 | not JSON: it ends unexpectedly at line 1",
+                "'' | it is empty",
                 "null | config is JSON null",
+                "{\"max_entities\":1,\"max_entities\":2} | not JSON: the field 'max_entities' occurs twice",
             })
     void rejectsAnInvalidConfig(String json, String message) throws IOException {
         Path file = Files.writeString(directory.resolve("config.json"), json);
 
-        assertUsage(
-                Cli.run("tenants", "set", "42", NOBODY, "--from", file.toString()),
-                "--from %s: %s".formatted(file, message == null ? "" : message));
+        Cli run = Cli.run("tenants", "set", "42", NOBODY, "--from", file.toString());
+
+        assertUsage(run, "--from %s: ".formatted(file));
+        assertThat(run.err()).contains(message);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "max_signals_per_sec: 0100 | 0100 is not a whole number in digits alone",
+                "max_entities: 1%nmax_entities: 2 | Duplicate field 'max_entities'",
+                "max_entities: 1%n---%nmax_entities: 2 | it has a second document (---): put all in one",
+                "max_entities: &n 1%nmax_items: *n | aliases (*n) are not supported",
+            })
+    void rejectsAConfigInYamlThatIsAmbiguousLikeApply(String yaml, String message) throws IOException {
+        Path file = Files.writeString(directory.resolve("config.yaml"), yaml.formatted());
+
+        for (String[] set : new String[][] {{"tenants", "set", "42"}, {"plans", "set", "pro"}}) {
+            Cli run = Cli.run(set[0], set[1], set[2], NOBODY, "--from", file.toString());
+
+            assertUsage(run, "--from %s: ".formatted(file));
+            assertThat(run.err()).contains(message);
+        }
     }
 
     @Test

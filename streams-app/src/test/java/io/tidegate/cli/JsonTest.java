@@ -7,6 +7,8 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.tenant.TenantId;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class JsonTest {
     @Test
@@ -24,13 +26,6 @@ class JsonTest {
     }
 
     @Test
-    void jsonStaysAsItIs() {
-        for (String text : new String[] {" \n{\"a\": 1, \"a\": 2}", "", "{"}) {
-            assertThat(Json.ofYaml(text.getBytes(UTF_8))).asString(UTF_8).isEqualTo(text);
-        }
-    }
-
-    @Test
     void anUnknownTenantIsNull() {
         ObjectNode json = Json.object();
         Json.putTenant(json, null);
@@ -38,10 +33,19 @@ class JsonTest {
         assertThat(Json.line(json)).isEqualTo("{\"tenant_id\":null}");
     }
 
-    @Test
-    void textThatIsNeitherIsReported() {
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "'a: ['|line 1, column ",
+                "' {\"a\": 1, \"a\": 2}'|not JSON: the field 'a' occurs twice",
+                "'{\"a\": 1} {}'|something follows the JSON object",
+                "'{'|not JSON: it ends unexpectedly at line 1",
+                "''|it is empty"
+            })
+    void textThatHasNoMeaningOrTwoIsReported(String text, String problem) {
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> Json.ofYaml("a: [".getBytes(UTF_8)))
-                .withMessage("neither JSON nor YAML");
+                .isThrownBy(() -> Json.ofYaml(text.getBytes(UTF_8)))
+                .withMessageContaining(problem);
     }
 }
