@@ -74,10 +74,9 @@ final class VerifyCommand implements Callable<Integer> {
         Progress progress = new Progress(spec.commandLine().getErr(), "verifying");
         ConservationCheck.Balance balance = new ConservationCheck(settings).check(dirs, settle, progress::show);
         progress.done();
-        if (metricsFile != null) {
-            writeMetrics(metricsFile, balance, System.currentTimeMillis());
-        }
-        return ExitCodes.afterPrinting(balance.balanced() ? ExitCodes.OK : ExitCodes.DAMAGE, () -> {
+        boolean isWritten = metricsFile == null || writesMetrics(metricsFile, balance);
+        int result = isWritten ? ExitCodes.OK : ExitCodes.FAILED;
+        return ExitCodes.afterPrinting(balance.balanced() ? result : ExitCodes.DAMAGE, () -> {
             if (output.asObjects()) {
                 out.println(output.line(json(balance)));
             } else {
@@ -85,6 +84,19 @@ final class VerifyCommand implements Callable<Integer> {
             }
             out.flush();
         });
+    }
+
+    /** Writes the metrics. Returns false after a failure, which it reports: it must not hide the result of the check. */
+    private boolean writesMetrics(Path file, ConservationCheck.Balance balance) {
+        try {
+            writeMetrics(file, balance, System.currentTimeMillis());
+            return true;
+        } catch (IOException e) {
+            spec.commandLine()
+                    .getErr()
+                    .println("--metrics-file %s cannot be written: %s".formatted(file, ErrorText.of(e)));
+            return false;
+        }
     }
 
     /** Replaces the file atomically: it may be read at any time. */

@@ -26,6 +26,7 @@ import java.util.stream.Stream;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.serialization.StringSerializer;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
@@ -242,6 +243,41 @@ final class CommandOutputTest {
                     app::logs,
                     () -> run(app, replayed).out().lines().count() == 3);
             assertThat(run(app, replayed).out()).contains("item").doesNotContain("\"trace\"");
+        }
+    }
+
+    /** Writes a rejection that Tidegate would not write. */
+    private static void forgeRejection(Deployment app, @Nullable String source) throws Exception {
+        Map<String, Object> config = Map.of("bootstrap.servers", broker.bootstrapServers(), "acks", "all");
+        try (var producer = new KafkaProducer<>(config, new StringSerializer(), new StringSerializer())) {
+            var record = new ProducerRecord<String, String>(app.topic("quota-exceeded"), "{}");
+            if (source != null) {
+                record.headers().add("tidegate.source", source.getBytes(StandardCharsets.UTF_8));
+            }
+            producer.send(record).get(30, TimeUnit.SECONDS);
+        }
+    }
+
+    @Test
+    void aVerificationPrintsItsResultThoughItsFileCannotBeWritten() throws Exception {
+        try (Deployment app = deployment("verifies")) {
+            run(app, "init");
+            Files.createDirectories(Path.of(app.dataDir("a"), "wal"));
+            String file = temp.resolve("missing").resolve("tidegate.prom").toString();
+            String[] verify = {"verify", "--data-dir", app.dataDir("a"), "--metrics-file", file};
+
+            // A position that the topic never had, far beyond its end.
+            forgeRejection(app, app.signals() + "/0/3000000000");
+            InProcess balanced = app.quick(verify);
+            assertThat(balanced.err()).contains("--metrics-file %s cannot be written".formatted(file));
+            assertThat(balanced.out()).contains("conservation holds");
+            assertThat(balanced.exit()).isEqualTo(1);
+
+            forgeRejection(app, null);
+            InProcess unbalanced = app.quick(verify);
+            assertThat(unbalanced.err()).contains("--metrics-file %s cannot be written".formatted(file));
+            assertThat(unbalanced.out()).contains("has no source position", "CONSERVATION DOES NOT HOLD");
+            assertThat(unbalanced.exit()).isEqualTo(3);
         }
     }
 
