@@ -110,7 +110,7 @@ public final class CommandSender {
     public Prunable prunable(TenantId tenant, long belowSeq) {
         Map<Long, SegmentReport> segments = TopicReader.table(
                 settings, settings.topics().segments(), record -> firstSeq(tenant, record), CommandSender::report);
-        segments.values().removeIf(segment -> segment.lastSeq() >= belowSeq);
+        segments.values().removeIf(segment -> segment == null || segment.lastSeq() >= belowSeq);
         return new Prunable(
                 segments.size(),
                 segments.values().stream().mapToLong(SegmentReport::bytes).sum());

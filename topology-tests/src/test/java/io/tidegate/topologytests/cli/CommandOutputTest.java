@@ -282,6 +282,22 @@ final class CommandOutputTest {
     }
 
     @Test
+    void aDryRunOfAPruneSkipsRecordsThatAreNotSegments() throws Exception {
+        try (Deployment app = deployment("prunes")) {
+            run(app, "init");
+            Map<String, Object> config = Map.of("bootstrap.servers", broker.bootstrapServers(), "acks", "all");
+            try (var producer = new KafkaProducer<>(config, new StringSerializer(), new StringSerializer())) {
+                producer.send(new ProducerRecord<>(app.topic("segments"), "42:5", "x"))
+                        .get(30, TimeUnit.SECONDS);
+            }
+
+            assertThat(run(app, "wal", "prune", "42", "--below", "100", "--dry-run")
+                            .out())
+                    .startsWith("tenant t42: 0 sealed segments");
+        }
+    }
+
+    @Test
     void completionOffersTheTenantsThatExist() throws Exception {
         try (Deployment app = deployment("completes")) {
             run(app, "init");
