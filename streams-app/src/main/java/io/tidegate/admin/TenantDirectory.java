@@ -228,13 +228,13 @@ public final class TenantDirectory {
         }
     }
 
-    /** Writes many configs. Returns when all are in the topic. */
-    public void putAll(Collection<TenantConfig> configs) {
+    /** Writes many configs, except of tenants that have one by then. Returns when all are in the topic. */
+    public void addAll(Collection<TenantConfig> configs) {
         String user = TenantOperations.Caller.ofCommandLine().name();
         try (ConfigWriter writer = new ConfigWriter(settings)) {
             Map<ConfigKey, ConfigEdit> edits = new TreeMap<>();
             for (TenantConfig config : configs) {
-                edits.put(ConfigKey.of(config.tenantId()), before -> new ConfigEdit.Write(config));
+                edits.put(ConfigKey.of(config.tenantId()), before -> addition(before, config));
                 if (edits.size() == TRANSACTION_RECORDS_MAX) {
                     changeAll(writer, edits, user);
                     edits.clear();
@@ -242,6 +242,11 @@ public final class TenantDirectory {
             }
             changeAll(writer, edits, user);
         }
+    }
+
+    private static ConfigEdit.Result addition(ConfigEdit.Before before, TenantConfig config) {
+        boolean isAbsent = before.current().readable() && before.current().config() == null;
+        return isAbsent ? new ConfigEdit.Write(config) : new ConfigEdit.Keep();
     }
 
     private static void changeAll(ConfigWriter writer, Map<ConfigKey, ConfigEdit> edits, String user) {

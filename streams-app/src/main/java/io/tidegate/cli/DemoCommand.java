@@ -144,7 +144,7 @@ final class DemoCommand implements Callable<Integer> {
             print("creating topics and starting Tidegate …");
             try (InstanceRunner runner = InstanceRunner.start(settings)) {
                 TenantDirectory tenants = new TenantDirectory(settings);
-                tenants.putAll(SampleTraffic.TENANTS);
+                tenants.addAll(SampleTraffic.TENANTS);
                 if (!runner.instance().awaitRunning(RUNS_WITHIN)) {
                     print("Tidegate did not start within %s; see %s"
                             .formatted(RUNS_WITHIN, root.resolve("tidegate.log")));

@@ -212,7 +212,7 @@ final class LoadCommand implements Callable<Integer> {
             }
         }
         if (createTenants) {
-            directory.putAll(missing);
+            directory.addAll(missing);
         } else if (!missing.isEmpty()) {
             err.println(
                     "%d of the tenants have no config; unless tenants.unknown=default-config their signals are rejected"

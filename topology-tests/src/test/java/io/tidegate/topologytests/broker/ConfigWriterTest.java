@@ -307,16 +307,23 @@ final class ConfigWriterTest {
 
     @Test
     @Timeout(120)
-    void manyAreWrittenAtOnceAndFoundAgain() {
+    void manyAreAddedAtOnceAndReplaceNone() {
         TenantDirectory directory = new TenantDirectory(settings);
         List<TenantConfig> many = IntStream.rangeClosed(1000, 30_999)
                 .mapToObj(id -> withRate(TenantId.of(id), 1))
                 .toList();
+        TenantId other = TenantId.of(1_500);
+        try (ConfigWriter writer = new ConfigWriter(settings)) {
+            change(writer, other, "test", before -> new Write(withRate(other, 7)));
+        }
 
-        directory.putAll(many);
+        directory.addAll(many);
 
         assertThat(directory.configs()).hasSizeGreaterThanOrEqualTo(many.size());
         try (ConfigWriter writer = new ConfigWriter(settings)) {
+            assertThat(writer.current(other).config())
+                    .as("set after the caller found none")
+                    .isEqualTo(withRate(other, 7));
             assertThat(writer.current(TenantId.of(20_000)).config()).isEqualTo(withRate(TenantId.of(20_000), 1));
             assertThat(writer.current(TenantId.of(1_000)).history().changes()).hasSize(1);
         }
