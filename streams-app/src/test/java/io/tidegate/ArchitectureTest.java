@@ -173,7 +173,7 @@ class ArchitectureTest {
                             "tools",
                             "instance",
                             "demo"),
-                    List.of(LOG, KAFKA, JSON, "picocli..", "ch.qos.logback..", "net.logstash..")));
+                    List.of(LOG, KAFKA, JSON, "javax.net.ssl..", "picocli..", "ch.qos.logback..", "net.logstash..")));
 
     /** Matches {@code name} and the classes nested in it. */
     private static DescribedPredicate<JavaClass> inClass(String name) {

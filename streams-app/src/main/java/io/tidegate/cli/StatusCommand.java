@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.tidegate.admin.AdminException;
 import io.tidegate.config.HttpSettings;
 import io.tidegate.config.Settings;
+import io.tidegate.config.TrustedCertificates;
 import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -17,6 +18,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -150,17 +152,21 @@ final class StatusCommand implements Callable<Integer> {
     }
 
     private URI uri() {
-        String base = url;
-        if (base == null) {
-            HttpSettings http = options.load().http();
-            if (http.port() <= 0) {
-                throw new ParameterException(
-                        spec.commandLine(),
-                        "%s = %d is not a port to connect to: use --url".formatted(Settings.HTTP_PORT, http.port()));
-            }
-            String host = http.bind().equals("0.0.0.0") ? "127.0.0.1" : http.bind();
-            base = "%s://%s:%d".formatted(http.isTls() ? "https" : "http", host, http.port());
+        if (url != null) {
+            return uri("--url", url);
         }
+        HttpSettings http = options.load().http();
+        if (http.port() <= 0) {
+            throw new ParameterException(
+                    spec.commandLine(),
+                    "%s = %d is not a port to connect to: use --url".formatted(Settings.HTTP_PORT, http.port()));
+        }
+        return uri(
+                "the address from %s and %s".formatted(Settings.HTTP_BIND, Settings.HTTP_PORT),
+                "%s://%s".formatted(http.isTls() ? "https" : "http", http.localAddress()));
+    }
+
+    private URI uri(String origin, String base) {
         try {
             URI uri = URI.create(base.replaceFirst("/+$", "") + "/v1/status");
             if (uri.getHost() != null && ("http".equals(uri.getScheme()) || "https".equals(uri.getScheme()))) {
@@ -170,7 +176,7 @@ final class StatusCommand implements Callable<Integer> {
             // reported below
         }
         throw new ParameterException(
-                spec.commandLine(), "--url = %s is not an address such as http://127.0.0.1:8080".formatted(base));
+                spec.commandLine(), "%s = %s is not an address such as http://127.0.0.1:8080".formatted(origin, base));
     }
 
     private JsonNode ask(URI uri) throws IOException, InterruptedException {
@@ -179,11 +185,14 @@ final class StatusCommand implements Callable<Integer> {
             request.header(
                     "Authorization", "Bearer " + Files.readString(tokenFile).strip());
         }
-        HttpClient client =
-                HttpClient.newBuilder().connectTimeout(CONNECT_WITHIN).build();
         HttpResponse<byte[]> response;
         try {
-            response = client.send(request.build(), BodyHandlers.ofByteArray());
+            response = client(uri).send(request.build(), BodyHandlers.ofByteArray());
+        } catch (SSLException e) {
+            throw new AdminException(
+                    "the TLS connection to %s failed: %s. %s must name the certificate or its CA, and --url the host that the certificate is for"
+                            .formatted(uri, e.getMessage(), Settings.HTTP_TLS_CA_FILE),
+                    e);
         } catch (IOException e) {
             throw new AdminException(
                     "no instance answers at %s: is one running there? Use --url for another address".formatted(uri), e);
@@ -194,5 +203,14 @@ final class StatusCommand implements Callable<Integer> {
                     .formatted(uri, response.statusCode(), json.path("detail").asText("")));
         }
         return json;
+    }
+
+    private HttpClient client(URI uri) {
+        HttpClient.Builder builder = HttpClient.newBuilder().connectTimeout(CONNECT_WITHIN);
+        Path caFile = "https".equals(uri.getScheme()) ? options.load().http().caFile() : null;
+        if (caFile != null) {
+            builder.sslContext(TrustedCertificates.trusting(caFile));
+        }
+        return builder.build();
     }
 }

@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
  * @param tokensFile tokens and their roles; null = no authentication, on loopback only
  * @param certificateFile the server's certificate, PEM; null = no TLS
  * @param keyFile its private key, PEM
- * @param caFile certificates to trust in requests to other instances, PEM; null = the JVM's own list
+ * @param caFile certificates to trust in requests to instances, PEM; null = the JVM's own list
  * @param streamsMax concurrent live streams
  * @param connectionsMax open connections
  */
@@ -35,6 +35,22 @@ public record HttpSettings(
 
     public boolean isLoopback() {
         return isLoopback(bind);
+    }
+
+    /** Returns whether the server listens on all addresses of the machine. */
+    public boolean isOnAllAddresses() {
+        return bind.equals("0.0.0.0") || bind.equals("::") || bind.equals("[::]");
+    }
+
+    /** Returns HOST:PORT at which a client on the same machine reaches the server. */
+    public String localAddress() {
+        String loopback = bind.equals("0.0.0.0") ? "127.0.0.1" : "::1";
+        return address(isOnAllAddresses() ? loopback : bind, port);
+    }
+
+    /** Returns HOST:PORT, with an IPv6 address in brackets. */
+    public static String address(String host, int port) {
+        return (host.indexOf(':') >= 0 && !host.startsWith("[") ? "[" + host + "]" : host) + ":" + port;
     }
 
     public boolean isTls() {

@@ -475,7 +475,7 @@ final class SettingDefinitions {
                 null,
                 null,
                 Importance.LOW,
-                "Certificates to trust in requests to other instances, as PEM. Default: Java's trusted certificates.");
+                "Certificates to trust in requests to other instances and in `tidegate status`, as PEM. Default: Java's trusted certificates.");
         http.add(
                 Settings.HTTP_STREAMS_MAX,
                 Type.INT,

@@ -176,29 +176,25 @@ public final class HttpServer implements AutoCloseable {
     /** Returns the URL for browsers. */
     public String url() {
         HttpSettings http = settings.http();
-        String host = http.isLoopback() ? http.bind() : ownHost(http.bind());
-        return "%s://%s".formatted(http.isTls() ? "https" : "http", address(host, port()));
+        String host = http.isLoopback() ? http.bind() : ownHost(http);
+        return "%s://%s".formatted(http.isTls() ? "https" : "http", HttpSettings.address(host, port()));
     }
 
     /** Returns HOST:PORT at which other instances reach this one. */
     public String advertised() {
         HttpSettings http = settings.http();
-        return http.advertised() != null ? http.advertised() : address(ownHost(http.bind()), port());
+        return http.advertised() != null ? http.advertised() : HttpSettings.address(ownHost(http), port());
     }
 
-    private static String ownHost(String bind) {
-        if (!bind.equals("0.0.0.0") && !bind.equals("::") && !bind.equals("[::]")) {
-            return bind;
+    private static String ownHost(HttpSettings http) {
+        if (!http.isOnAllAddresses()) {
+            return http.bind();
         }
         try {
             return InetAddress.getLocalHost().getHostName();
         } catch (UnknownHostException e) {
             return "127.0.0.1";
         }
-    }
-
-    private static String address(String host, int port) {
-        return (host.indexOf(':') >= 0 && !host.startsWith("[") ? "[" + host + "]" : host) + ":" + port;
     }
 
     /** Returns the token between instances; null if the settings have none. */

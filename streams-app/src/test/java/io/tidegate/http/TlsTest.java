@@ -23,7 +23,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.KeyStore;
 import java.time.Duration;
-import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -61,19 +60,12 @@ final class TlsTest {
     /** Creates a self-signed certificate for the loopback address. */
     private static void make(String name, Path certificateFile, Path keyFile) throws Exception {
         KeyStore store = SelfSigned.keys(name, temp);
-        writePem(certificateFile, "CERTIFICATE", store.getCertificate(name).getEncoded());
-        writePem(
+        SelfSigned.pem(
+                certificateFile, "CERTIFICATE", store.getCertificate(name).getEncoded());
+        SelfSigned.pem(
                 keyFile,
                 "PRIVATE KEY",
                 store.getKey(name, SelfSigned.PASSWORD.toCharArray()).getEncoded());
-    }
-
-    private static void writePem(Path file, String what, byte[] der) throws Exception {
-        String text = Base64.getMimeEncoder(64, new byte[] {'\n'}).encodeToString(der);
-        Files.writeString(
-                file,
-                "-----BEGIN %1$s-----\n%2$s\n-----END %1$s-----\n".formatted(what, text),
-                StandardCharsets.US_ASCII);
     }
 
     private static Settings settings(Path certificateFile, Path keyFile) {

@@ -1,0 +1,110 @@
+package io.tidegate.cli;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.sun.net.httpserver.HttpsConfigurator;
+import com.sun.net.httpserver.HttpsServer;
+import io.tidegate.fixtures.SelfSigned;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.file.Path;
+import java.security.KeyStore;
+import java.util.concurrent.TimeUnit;
+import javax.net.ssl.KeyManagerFactory;
+import javax.net.ssl.SSLContext;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** The address and the certificate of the instance that {@code tidegate status} queries. */
+@Timeout(value = 60, unit = TimeUnit.SECONDS)
+final class StatusCommandTest {
+    private static final String STATUS = "{\"instances\":[{\"address\":\"gate-1:8080\",\"ready\":true}]}";
+
+    @TempDir
+    private static Path temp;
+
+    private static HttpsServer server;
+    private static Path certificate;
+    private static String url;
+
+    @BeforeAll
+    static void startServer() throws Exception {
+        KeyStore keys = SelfSigned.keys("own", temp);
+        certificate = SelfSigned.pem(
+                temp.resolve("ca.crt"),
+                "CERTIFICATE",
+                keys.getCertificate("own").getEncoded());
+        KeyManagerFactory factory = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
+        factory.init(keys, SelfSigned.PASSWORD.toCharArray());
+        SSLContext context = SSLContext.getInstance("TLS");
+        context.init(factory.getKeyManagers(), null, null);
+        server = HttpsServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+        server.setHttpsConfigurator(new HttpsConfigurator(context));
+        server.createContext("/v1/status", exchange -> {
+            exchange.sendResponseHeaders(200, STATUS.length());
+            exchange.getResponseBody().write(STATUS.getBytes(UTF_8));
+            exchange.close();
+        });
+        server.start();
+        url = "https://127.0.0.1:" + server.getAddress().getPort();
+    }
+
+    @AfterAll
+    static void stopServer() {
+        if (server != null) {
+            server.stop(0);
+        }
+    }
+
+    @Test
+    void trustsTheCertificatesInTheSettings() {
+        Cli run = Cli.run("status", "--url", url, "--set", "http.tls.ca.file=" + certificate);
+
+        assertThat(run.err()).isEmpty();
+        assertThat(run.out()).contains("gate-1:8080");
+        assertThat(run.exitCode()).isEqualTo(ExitCodes.OK);
+    }
+
+    @Test
+    void namesAFailureOfTlsAndTheSettingThatHelps() {
+        Cli run = Cli.run("status", "--url", url);
+
+        assertThat(run.err())
+                .startsWith("tidegate: the TLS connection to %s/v1/status failed: ".formatted(url))
+                .contains("http.tls.ca.file", "--url");
+        assertThat(run.exitCode()).isEqualTo(ExitCodes.FAILED);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"::1, [::1]", "[::1], [::1]", "::, [::1]", "[::], [::1]", "0.0.0.0, 127.0.0.1", "localhost, localhost"})
+    void queriesTheAddressOnWhichTheInstanceListens(String bind, String host) {
+        Cli run = Cli.run(
+                "status", "--set", "http.port=1", "--set", "http.bind=" + bind, "--set", "http.tokens.file=tokens");
+
+        assertThat(run.err()).contains("no instance answers at http://%s:1/v1/status".formatted(host));
+        assertThat(run.exitCode()).isEqualTo(ExitCodes.FAILED);
+    }
+
+    @Test
+    void blamesTheOptionOrTheSettingsThatHaveABadAddress() {
+        assertThat(Cli.run("status", "--url", "ftp://a").err())
+                .contains("--url = ftp://a is not an address such as http://127.0.0.1:8080");
+        assertThat(Cli.run(
+                                "status",
+                                "--set",
+                                "http.port=1",
+                                "--set",
+                                "http.bind=a b",
+                                "--set",
+                                "http.tokens.file=tokens")
+                        .err())
+                .contains("the address from http.bind and http.port = http://a b:1 is not an address")
+                .doesNotContain("--url");
+    }
+}
