@@ -40,8 +40,9 @@ import org.jspecify.annotations.Nullable;
  * Checks that each signal has exactly one outcome: reads the ingress topics, all outcomes and the WAL, and matches them record
  * by record by source position.
  *
- * <p>Source positions that the ingress topic no longer holds are not checked. Needs about five bytes of memory for each signal
- * in the topic.
+ * <p>Source positions that the ingress topic no longer holds are not checked. Neither are those of an earlier topic of the same
+ * name: outcomes have the time of their signal, so they are older than the oldest signal in the new topic. Producers that set
+ * times themselves, to older ones than that, defeat this. Needs about five bytes of memory for each signal in the topic.
  */
 public final class ConservationCheck {
     /** Findings that are listed individually; further ones are only counted. */
@@ -151,10 +152,17 @@ public final class ConservationCheck {
         final BitSet wal = new BitSet();
         final BitSet pruned = new BitSet();
         private final long first;
+        private long oldestMs = Long.MAX_VALUE;
         private Account[] owners = new Account[1024];
 
         Source(long first) {
             this.first = first;
+        }
+
+        void add(int index, long timestampMs, Account account) {
+            in.set(index);
+            oldestMs = Math.min(oldestMs, Math.max(0, timestampMs));
+            owner(index, account);
         }
 
         void owner(int index, Account account) {
@@ -170,6 +178,12 @@ public final class ConservationCheck {
 
         int index(long offset) {
             return Math.toIntExact(offset - first);
+        }
+
+        /** Returns whether the signal with this offset and time was read. It was not if it arrived later. */
+        boolean has(long offset, long timestampMs) {
+            long index = offset - first;
+            return index >= 0 && index <= Integer.MAX_VALUE && in.get((int) index) && timestampMs >= oldestMs;
         }
     }
 
@@ -243,8 +257,6 @@ public final class ConservationCheck {
 
     private void signal(ConsumerRecord<byte[], byte[]> record) {
         Source source = sources.get(new TopicPartition(record.topic(), record.partition()));
-        int index = source.index(record.offset());
-        source.in.set(index);
         Route route = router.route(record.topic(), record.key(), record.value(), record.headers(), true);
         Account account = byName;
         if (route instanceof Route.ToTenant to) {
@@ -253,7 +265,18 @@ public final class ConservationCheck {
             account = account(letter.tenant());
         }
         account.in++;
-        source.owner(index, account);
+        source.add(source.index(record.offset()), record.timestamp(), account);
+    }
+
+    /**
+     * Returns the partition that has the signal of an outcome.
+     *
+     * @param timestampMs the time of the signal
+     * @return null if this check does not cover the signal
+     */
+    private @Nullable Source sourceOf(SourcePosition position, long timestampMs) {
+        Source source = sources.get(new TopicPartition(position.topic(), position.partition()));
+        return source != null && source.has(position.offset(), timestampMs) ? source : null;
     }
 
     private void outcome(ConsumerRecord<byte[], byte[]> record) {
@@ -292,15 +315,12 @@ public final class ConservationCheck {
             report("%s-%d@%d has no source position".formatted(record.topic(), record.partition(), record.offset()));
             return;
         }
-        Source source = sources.get(new TopicPartition(position.topic(), position.partition()));
-        if (source == null || position.offset() < source.first) {
-            return; // older than the beginning of the ingress topic
-        }
-        int index = source.index(position.offset());
-        if (!source.in.get(index)) {
-            // Arrived after the ingress topic was read: not part of this check.
+        // The topic of another region may have its own times.
+        Source source = sourceOf(position, outcome == Outcome.FORWARDED ? Long.MAX_VALUE : record.timestamp());
+        if (source == null) {
             return;
         }
+        int index = source.index(position.offset());
         if (source.out.get(index)) {
             report("%s has two outcomes, the second is %s-%d@%d"
                     .formatted(position, record.topic(), record.partition(), record.offset()));
@@ -369,9 +389,8 @@ public final class ConservationCheck {
             return;
         }
         SequenceNumbers numbers = accepted.get(key.tenant());
-        Source source =
-                position == null ? null : sources.get(new TopicPartition(position.topic(), position.partition()));
-        if (numbers == null || source == null || position.offset() < source.first || key.seq() >= numbers.walBegins) {
+        Source source = position == null ? null : sourceOf(position, record.timestamp());
+        if (numbers == null || source == null || key.seq() >= numbers.walBegins) {
             return;
         }
         int index = source.index(position.offset());
@@ -502,8 +521,8 @@ public final class ConservationCheck {
             report("tenant %s: record %d of the WAL has no source position".formatted(tenant, record.seq()));
             return;
         }
-        Source source = sources.get(new TopicPartition(position.topic(), position.partition()));
-        if (source == null || position.offset() < source.first || !source.in.get(source.index(position.offset()))) {
+        Source source = sourceOf(position, record.timestampMs());
+        if (source == null) {
             return;
         }
         int index = source.index(position.offset());

@@ -2,6 +2,7 @@ package io.tidegate.topologytests.broker;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import io.tidegate.topologytests.cli.RecommendedCommand;
 import io.tidegate.topologytests.support.Deployment;
 import io.tidegate.topologytests.support.Http;
@@ -228,6 +229,10 @@ final class TopicWatchTest {
         app.start("a");
         app.send(10, i -> "{\"again\":%d}".formatted(i));
         app.awaitWal(0, 30);
+        // The outcomes of the old topic's signals have the positions of the new topic's.
+        JsonNode verified = app.verify("a");
+        assertThat(verified.at("/tenants/0/in").asLong()).isEqualTo(10);
+        assertThat(verified.at("/tenants/0/in_wal").asLong()).isEqualTo(10);
     }
 
     /** An instance that runs while a topic is replaced commits the positions of the old one again. */
