@@ -2,17 +2,11 @@ package io.tidegate.tools;
 
 import io.tidegate.admin.AdminException;
 import io.tidegate.admin.MissingTopicException;
-import io.tidegate.admin.TenantDirectory;
 import io.tidegate.admin.TopicReader;
 import io.tidegate.admission.Reason;
 import io.tidegate.config.Settings;
-import io.tidegate.contract.Residency;
 import io.tidegate.contract.SourcePosition;
 import io.tidegate.contract.TidegateHeaders;
-import io.tidegate.schemas.RegistrySchemas;
-import io.tidegate.signal.SignalReader;
-import io.tidegate.tenant.SignalLimit;
-import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.tools.ReplayJudge.Candidate;
 import io.tidegate.tools.ReplayJudge.Verdict;
@@ -30,6 +24,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
+import java.util.function.LongSupplier;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -76,14 +71,6 @@ public final class Replay {
     private static final int BATCH_RECORDS = 200;
     private static final long BATCH_NANOS = TimeUnit.SECONDS.toNanos(1);
     private static final int TRANSACTION_TIMEOUT_MS = 30_000;
-
-    /** Configs and usage are reloaded after this time, because a run can take long. */
-    private static final long JUDGE_NANOS = TimeUnit.MINUTES.toNanos(1);
-
-    /** The memory of an entity in a loaded set, and the share of the heap for all of them. */
-    private static final int ENTITY_BYTES = 64;
-
-    private static final int ENTITIES_SHARE_OF_HEAP = 8;
 
     /**
      * The rejections to replay; null or empty selects all.
@@ -161,17 +148,13 @@ public final class Replay {
     }
 
     private final Settings settings;
-    private final SignalReader reader;
     private final String ledgerTopic;
     private final int replaysMax;
     private final Set<String> droppedHeaders;
     private final int pacePerSec;
+    private final LongSupplier nowNanos;
     private final ReplayReport.Builder counts = new ReplayReport.Builder();
-    private final TenantDirectory directory;
-    private TenantDirectory.Snapshot configs;
     private ReplayLedger ledger = new ReplayLedger(Map.of());
-    private @Nullable ReplayJudge judge;
-    private long judgedFromNanos;
 
     /**
      * Creates a replay that keeps all headers of the producer.
@@ -189,18 +172,21 @@ public final class Replay {
      * @param droppedHeaders names of producer headers that are not sent again
      */
     public Replay(Settings settings, int replaysMax, int pacePerSec, Set<String> droppedHeaders) {
+        this(settings, replaysMax, pacePerSec, droppedHeaders, System::nanoTime);
+    }
+
+    /** @param nowNanos for tests: the clock by which transactions and the loaded limits become old */
+    Replay(Settings settings, int replaysMax, int pacePerSec, Set<String> droppedHeaders, LongSupplier nowNanos) {
         if (pacePerSec < 1 || pacePerSec > PACE_MAX) {
             throw new IllegalArgumentException(
                     "the pace is %d per second, it must be from 1 to %d".formatted(pacePerSec, PACE_MAX));
         }
         this.settings = settings;
-        reader = new SignalReader(settings.signalMapping(), RegistrySchemas.in(settings));
         this.replaysMax = replaysMax;
         this.droppedHeaders = Set.copyOf(droppedHeaders);
         this.pacePerSec = pacePerSec;
+        this.nowNanos = nowNanos;
         this.ledgerTopic = settings.replaysTopic();
-        this.directory = new TenantDirectory(settings);
-        this.configs = directory.snapshot();
     }
 
     /** Reports what {@link #run} would do; changes nothing. */
@@ -208,8 +194,9 @@ public final class Replay {
         try (TopicReader reader = rejections()) {
             Map<TopicPartition, Long> ends = ends(reader, filter);
             readLedger(reader);
-            read(reader, ends, filter, () -> true, (rejection, tenant, type) -> {
-                counts.replayed(tenant, rejection.reason, rate(tenant));
+            ReplayLimits limits = new ReplayLimits(settings, nowNanos);
+            read(reader, ends, filter, limits, (rejection, tenant, type) -> {
+                counts.replayed(tenant, rejection.reason, limits.rate(tenant));
                 return true;
             });
             return counts.report(ReplayReport.Ending.COMPLETE, ends, pacePerSec);
@@ -219,7 +206,7 @@ public final class Replay {
     /**
      * Sends the replayable ones of the rejections that exist now.
      *
-     * @param within the time for finding and sending rejections; null = until all are done
+     * @param within the time for finding and sending rejections, after the limits are loaded; null = until all are done
      * @param progress receives a line from time to time
      */
     public ReplayReport run(RejectionFilter filter, @Nullable Duration within, Consumer<String> progress) {
@@ -230,9 +217,11 @@ public final class Replay {
                 producer.initTransactions();
                 // Read after fencing: no earlier replay is running, and its last transaction has ended.
                 readLedger(reader);
-                Batch batch = new Batch(producer, within, progress);
+                progress.accept("reading limits and usage");
+                ReplayLimits limits = new ReplayLimits(settings, nowNanos);
+                Batch batch = new Batch(producer, limits, within, progress);
                 try {
-                    boolean all = read(reader, ends, filter, batch::shouldContinue, batch::send);
+                    boolean all = read(reader, ends, filter, limits, batch);
                     batch.commit();
                     return counts.report(
                             all ? ReplayReport.Ending.COMPLETE : ReplayReport.Ending.TIME_OVER, ends, pacePerSec);
@@ -282,34 +271,56 @@ public final class Replay {
     /**
      * Reads rejections up to their ends.
      *
-     * @param shouldContinue called before each rejection
-     * @param send takes and counts a replayable rejection; false if there is no time left for it
      * @return false if it stopped before the ends
      */
     private boolean read(
             TopicReader reader,
             Map<TopicPartition, Long> ends,
             RejectionFilter filter,
-            BooleanSupplier shouldContinue,
-            Send send) {
+            ReplayLimits limits,
+            Recipient recipient) {
         if (filter.from() != null) {
             reader.skipTo(filter.from().toEpochMilli());
         }
         Progress progress = new Progress();
-        reader.readTo(ends, () -> progress.all, record -> {
-            progress.all = progress.all && shouldContinue.getAsBoolean();
+        BooleanSupplier shouldPoll = () -> {
+            recipient.commitIfDue();
+            return progress.all;
+        };
+        reader.readTo(ends, shouldPoll, record -> {
+            recipient.commitIfDue();
+            progress.all = progress.all && recipient.isInTime();
             if (progress.all) {
-                Rejection rejection = named(Rejection.of(record));
-                progress.all = !filter.has(rejection) || decide(rejection, send);
+                refresh(limits, recipient);
+                Rejection rejection = named(Rejection.of(record), limits);
+                progress.all = !filter.has(rejection) || decide(rejection, limits, recipient);
             }
         });
         return progress.all;
     }
 
-    /** Takes a rejected signal of a tenant, and of a type if it has one. Returns false if there is no time left for it. */
+    /** Takes the replayable rejections. */
     @FunctionalInterface
-    private interface Send {
-        boolean test(Rejection rejection, TenantId tenant, @Nullable String type);
+    private interface Recipient {
+        /** Returns whether there is time left for another rejection. */
+        default boolean isInTime() {
+            return true;
+        }
+
+        /**
+         * Ends a transaction that has been open for long: consumers wait for it. Called before each rejection, whether it is
+         * sent or not, and while there is none.
+         */
+        default void commitIfDue() {}
+
+        /** Ends the open transaction. */
+        default void commit() {}
+
+        /**
+         * Takes a rejected signal of a tenant, and of a type if it has one, and counts it. Returns false if there is no time
+         * left for it.
+         */
+        boolean send(Rejection rejection, TenantId tenant, @Nullable String type);
     }
 
     /** Whether everything has been read so far. */
@@ -317,7 +328,15 @@ public final class Replay {
         private boolean all = true;
     }
 
-    private boolean decide(Rejection rejection, Send send) {
+    /** Loads old limits again. No transaction stays open meanwhile. */
+    private static void refresh(ReplayLimits limits, Recipient recipient) {
+        if (limits.areOld()) {
+            recipient.commit();
+            limits.reload();
+        }
+    }
+
+    private boolean decide(Rejection rejection, ReplayLimits limits, Recipient recipient) {
         ConsumerRecord<byte[], byte[]> record = rejection.record;
         SourcePosition source = rejection.source;
         if (ledger.contains(record.partition(), record.offset())) {
@@ -329,10 +348,10 @@ public final class Replay {
         } else if (rejection.replays >= replaysMax) {
             counts.add(rejection.tenant, rejection.reason, ReplayReport.Outcome.GIVEN_UP);
         } else {
-            Verdict verdict = judge().judge(rejection.candidate(droppedHeaders), System.currentTimeMillis());
+            Verdict verdict = limits.judge().judge(rejection.candidate(droppedHeaders), System.currentTimeMillis());
             String still = verdict.stillRejected();
             if (still == null && verdict.tenant() != null) {
-                return send.test(rejection, verdict.tenant(), verdict.type());
+                return recipient.send(rejection, verdict.tenant(), verdict.type());
             }
             counts.hopeless(rejection.tenant, rejection.reason, still == null ? ReplayReport.UNKNOWN : still);
         }
@@ -340,72 +359,10 @@ public final class Replay {
     }
 
     /** Attributes a signal that was rejected for an unknown name to the tenant that has the name now. */
-    private Rejection named(Rejection rejection) {
+    private Rejection named(Rejection rejection, ReplayLimits limits) {
         return rejection.isOfUnknownName()
-                ? rejection.ofTenant(judge().tenant(rejection.candidate(droppedHeaders)))
+                ? rejection.ofTenant(limits.judge().tenant(rejection.candidate(droppedHeaders)))
                 : rejection;
-    }
-
-    private ReplayJudge judge() {
-        ReplayJudge current = judge;
-        long now = System.nanoTime();
-        if (current != null && now - judgedFromNanos < JUDGE_NANOS) {
-            return current;
-        }
-        if (current != null) {
-            configs = directory.snapshot();
-        }
-        boolean anyNeedsUsage =
-                configs.tenants().keySet().stream().anyMatch(tenant -> ReplayJudge.needsUsage(config(tenant)));
-        UsageSnapshot usages = anyNeedsUsage
-                ? UsageSnapshot.read(settings, tenant -> ReplayJudge.needsUsage(config(tenant)), entitiesMax())
-                : UsageSnapshot.empty();
-        current = new ReplayJudge(
-                settings.tenantSource(),
-                reader,
-                TenantDirectory.names(configs.tenants()),
-                directory.missingIsDefault(configs),
-                this::config,
-                usages,
-                settings.region(),
-                new Residency(settings.region(), settings.regionTopics()));
-        judge = current;
-        judgedFromNanos = System.nanoTime();
-        return current;
-    }
-
-    private static long entitiesMax() {
-        return Math.min(
-                UsageSnapshot.ENTITIES_MAX, Runtime.getRuntime().maxMemory() / ENTITIES_SHARE_OF_HEAP / ENTITY_BYTES);
-    }
-
-    private @Nullable TenantConfig config(TenantId tenant) {
-        return directory.inForce(configs, tenant);
-    }
-
-    /** Returns the tenant's rate; negative if it has none. */
-    private long rate(TenantId tenant) {
-        TenantConfig config = config(tenant);
-        Long rate = config == null ? null : config.maxSignalsPerSec();
-        return rate == null ? -1 : rate;
-    }
-
-    /** Returns the lower one of the tenant's rate and the rate of the signal's type; negative if there is none. */
-    private long rate(TenantId tenant, @Nullable String type) {
-        long rate = rate(tenant);
-        TenantConfig config = config(tenant);
-        SignalLimit limit =
-                config == null || type == null ? null : config.signals().get(type);
-        if (limit == null) {
-            return rate;
-        }
-        return rate < 0 ? limit.maxSignalsPerSec() : Math.min(rate, limit.maxSignalsPerSec());
-    }
-
-    /** Returns the tenant's rate in bytes per second; negative if it has none. */
-    private long byteRate(TenantId tenant) {
-        TenantConfig config = config(tenant);
-        return config == null || config.maxBytesPerSec() == null ? -1 : config.bytesPerSec();
     }
 
     private void createLedger() {
@@ -441,11 +398,12 @@ public final class Replay {
     }
 
     /** Sends at the pace, and commits many signals at once. */
-    private final class Batch {
+    private final class Batch implements Recipient {
         private final KafkaProducer<byte[], byte[]> producer;
+        private final ReplayLimits limits;
         private final Consumer<String> progress;
         private final @Nullable Duration within;
-        private final long startedNanos = System.nanoTime();
+        private final long startedNanos = nowNanos.getAsLong();
         private final ReplayPace pace = new ReplayPace(pacePerSec);
 
         /** Sent in the open transaction, which is not committed yet. */
@@ -457,14 +415,20 @@ public final class Replay {
         /** An entry that is counted when its transaction commits. */
         private record SentSignal(TenantId tenant, String reason) {}
 
-        Batch(KafkaProducer<byte[], byte[]> producer, @Nullable Duration within, Consumer<String> progress) {
+        Batch(
+                KafkaProducer<byte[], byte[]> producer,
+                ReplayLimits limits,
+                @Nullable Duration within,
+                Consumer<String> progress) {
             this.producer = producer;
+            this.limits = limits;
             this.within = within;
             this.progress = progress;
         }
 
-        boolean shouldContinue() {
-            return isInTime(System.nanoTime());
+        @Override
+        public boolean isInTime() {
+            return isInTime(nowNanos.getAsLong());
         }
 
         private boolean isInTime(long nanos) {
@@ -472,26 +436,27 @@ public final class Replay {
         }
 
         /** Sends the rejection when the pace allows it. Returns false if that would be too late. */
-        boolean send(Rejection rejection, TenantId tenant, @Nullable String type) {
-            long due = pace.due(tenant, System.nanoTime());
+        @Override
+        public boolean send(Rejection rejection, TenantId tenant, @Nullable String type) {
+            long due = pace.due(tenant, nowNanos.getAsLong());
             if (!isInTime(due)) {
                 return false;
             }
-            if (due - System.nanoTime() > BATCH_NANOS / 2) {
+            if (due - nowNanos.getAsLong() > BATCH_NANOS / 2) {
                 commit(); // do not delay the signals sent so far
             }
-            pause(due - System.nanoTime());
+            pause(due - nowNanos.getAsLong());
             if (uncommitted.isEmpty()) {
                 producer.beginTransaction();
-                begunNanos = System.nanoTime();
+                begunNanos = nowNanos.getAsLong();
             }
             byte[] value = rejection.record.value();
             pace.sent(
                     tenant,
-                    rate(tenant, type),
+                    limits.rate(tenant, type),
                     value == null ? 0 : value.length,
-                    byteRate(tenant),
-                    Math.max(due, System.nanoTime()));
+                    limits.byteRate(tenant),
+                    Math.max(due, nowNanos.getAsLong()));
             // A failed send makes the commit fail, and the commit is waited for.
             var unusedSignal = producer.send(resent(rejection));
             var unusedLedger = producer.send(new ProducerRecord<>(
@@ -499,17 +464,25 @@ public final class Replay {
                     ReplayLedger.key(rejection.record.partition(), rejection.record.offset()),
                     "1".getBytes(StandardCharsets.UTF_8)));
             uncommitted.add(new SentSignal(tenant, rejection.reason));
-            if (uncommitted.size() >= BATCH_RECORDS || System.nanoTime() - begunNanos > BATCH_NANOS) {
+            if (uncommitted.size() >= BATCH_RECORDS) {
                 commit();
             }
             return true;
         }
 
-        void commit() {
+        @Override
+        public void commitIfDue() {
+            if (!uncommitted.isEmpty() && nowNanos.getAsLong() - begunNanos > BATCH_NANOS) {
+                commit();
+            }
+        }
+
+        @Override
+        public void commit() {
             if (!uncommitted.isEmpty()) {
                 producer.commitTransaction();
                 sent += uncommitted.size();
-                uncommitted.forEach(one -> counts.replayed(one.tenant, one.reason, rate(one.tenant)));
+                uncommitted.forEach(one -> counts.replayed(one.tenant, one.reason, limits.rate(one.tenant)));
                 uncommitted.clear();
                 progress.accept("%d replayed".formatted(sent));
             }

@@ -6,9 +6,11 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.tidegate.config.Settings;
 import io.tidegate.config.SettingsLoader;
+import io.tidegate.contract.SourcePosition;
 import io.tidegate.demo.ChildJvm;
 import io.tidegate.demo.EmbeddedBroker;
 import io.tidegate.tenant.TenantId;
+import io.tidegate.tools.ClockedReplay;
 import io.tidegate.tools.Replay;
 import io.tidegate.tools.ReplayReport;
 import io.tidegate.topologytests.driver.JsonHeaders;
@@ -18,12 +20,16 @@ import io.tidegate.topologytests.support.TidegateProcess;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.AbstractSet;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
@@ -160,7 +166,7 @@ final class ReplayTest {
         app.send(3, i -> "{\"tenant_id\":6}");
         app.verify("a");
 
-        letPass("6");
+        letPass("6", 2);
         String body = "{\"tenant\":\"6\",\"ends\":%s}";
         assertThat(post(body.formatted(ends)).at("/rejections/0/replayed").asLong())
                 .isEqualTo(2);
@@ -169,9 +175,100 @@ final class ReplayTest {
         assertThat(post(body.formatted("{}")).path("rejections")).isEmpty();
     }
 
+    /** A replay that sends one of many rejections must not hold back other signals while it reads the rest. */
+    @Test
+    void endsATransactionWhileItSendsNothing() throws Exception {
+        rejectFour("7", "8");
+
+        assertThat(stepsOfAReplayOfTheFirst("7", 600, 600, 600, 0))
+                .as("after a second")
+                .containsExactly("reading limits and usage", "read", "read", "read", "1 replayed", "read");
+        assertThat(stepsOfAReplayOfTheFirst("8", 59_500, 700, 0, 0))
+                .as("before limits that are a minute old are loaded again")
+                .containsExactly("reading limits and usage", "read", "read", "1 replayed", "read", "read");
+    }
+
+    private void rejectFour(String... tenants) throws Exception {
+        for (String tenant : tenants) {
+            app.set(tenant, "--rate", "0");
+        }
+        app.set("1", "--label", "One");
+        app.awaitUsable("1");
+        for (String tenant : tenants) {
+            app.send(4, i -> "{\"tenant_id\":%s}".formatted(tenant));
+        }
+        app.verify("a");
+        for (String tenant : tenants) {
+            letPass(tenant, 1_000);
+        }
+    }
+
+    /**
+     * Replays the first rejection of a tenant.
+     *
+     * @param millis how much time passes with each rejection that is read
+     * @return the rejections read and the lines of progress, in their order
+     */
+    private List<String> stepsOfAReplayOfTheFirst(String tenant, long... millis) {
+        AtomicLong nowNanos = new AtomicLong();
+        List<String> steps = new ArrayList<>();
+        AtomicInteger read = new AtomicInteger();
+        Set<SourcePosition> first = new AbstractSet<>() {
+            @Override
+            public boolean contains(Object position) {
+                steps.add("read");
+                nowNanos.addAndGet(TimeUnit.MILLISECONDS.toNanos(millis[read.get()]));
+                return read.getAndIncrement() == 0;
+            }
+
+            @Override
+            public Iterator<SourcePosition> iterator() {
+                throw new UnsupportedOperationException();
+            }
+
+            @Override
+            public int size() {
+                return 1;
+            }
+        };
+        var choice = new Replay.RejectionFilter(TenantId.parse(tenant), Set.of(), null, null, first, null);
+
+        ReplayReport report = ClockedReplay.of(settings(), nowNanos::get).run(choice, null, steps::add);
+
+        assertThat(report.ending()).isEqualTo(ReplayReport.Ending.COMPLETE);
+        assertThat(report.count(ReplayReport.Outcome.REPLAYED)).isEqualTo(1);
+        return steps;
+    }
+
+    @Test
+    void theTimeToLoadLimitsIsNotTakenFromTheTimeToSend() throws Exception {
+        rejectFour("9");
+        AtomicLong nowNanos = new AtomicLong();
+        var choice = new Replay.RejectionFilter(TenantId.of(9), Set.of(), null, null, Set.of(), null);
+
+        ReplayReport report = ClockedReplay.of(settings(), nowNanos::get)
+                .run(choice, Duration.ofSeconds(10), progress -> {
+                    if (progress.equals("reading limits and usage")) {
+                        nowNanos.addAndGet(TimeUnit.SECONDS.toNanos(30));
+                    }
+                });
+
+        assertThat(report.ending()).isEqualTo(ReplayReport.Ending.COMPLETE);
+        assertThat(report.count(ReplayReport.Outcome.REPLAYED)).isEqualTo(4);
+    }
+
+    private Settings settings() {
+        Map<String, String> flags = new HashMap<>();
+        Stream.of(app.connection())
+                .filter(word -> !word.equals("--set"))
+                .map(setting -> setting.split("=", 2))
+                .forEach(setting -> flags.put(setting[0], setting[1]));
+        return SettingsLoader.load(null, Map.of(), flags);
+    }
+
     /** At half of 2 a second, a part that lasts one second sends one signal at most. */
     private void replayTenant3InPieces() {
-        letPass("3");
+        letPass("3", 2);
         List<String> endings = new ArrayList<>();
         long sent = 0;
         do {
@@ -189,17 +286,15 @@ final class ReplayTest {
 
     /** Signals in the transaction that the other replay aborts are neither sent nor reported as sent. */
     private void endAReplayOfTenant4ByAnother() {
-        letPass("4");
-        Map<String, String> flags = new HashMap<>();
-        Stream.of(app.connection())
-                .filter(word -> !word.equals("--set"))
-                .map(setting -> setting.split("=", 2))
-                .forEach(setting -> flags.put(setting[0], setting[1]));
-        Settings settings = SettingsLoader.load(null, Map.of(), flags);
+        letPass("4", 2);
+        Settings settings = settings();
         var choice = new Replay.RejectionFilter(TenantId.of(4), Set.of(), null, null, Set.of(), null);
         List<String> committed = new ArrayList<>();
 
         ReplayReport report = new Replay(settings, 3, 500).run(choice, null, progress -> {
+            if (!progress.endsWith(" replayed")) {
+                return;
+            }
             committed.add(progress);
             Map<String, Object> config = settings.clientConfig();
             config.put("transactional.id", settings.applicationId() + "-replay");
@@ -217,8 +312,9 @@ final class ReplayTest {
     }
 
     /** The instance applies the config before this returns, so no replayed signal is rejected again. */
-    private void letPass(String tenant) {
-        var answer = http.send("PATCH", "/v1/tenants/" + tenant, "{\"max_signals_per_sec\":2,\"burst_signals\":100}");
+    private void letPass(String tenant, int perSecond) {
+        String patch = "{\"max_signals_per_sec\":%d,\"burst_signals\":100}".formatted(perSecond);
+        var answer = http.send("PATCH", "/v1/tenants/" + tenant, patch);
         assertThat(answer.json().path("applied").asBoolean()).as(answer.text()).isTrue();
     }
 
