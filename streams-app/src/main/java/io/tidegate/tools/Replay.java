@@ -1,6 +1,7 @@
 package io.tidegate.tools;
 
 import io.tidegate.admin.AdminException;
+import io.tidegate.admin.KafkaAnswers;
 import io.tidegate.admin.MissingTopicException;
 import io.tidegate.admin.TopicReader;
 import io.tidegate.admission.Reason;
@@ -154,7 +155,7 @@ public final class Replay {
     private final int pacePerSec;
     private final LongSupplier nowNanos;
     private final ReplayReport.Builder counts = new ReplayReport.Builder();
-    private ReplayLedger ledger = new ReplayLedger(Map.of());
+    private ReplayLedger ledger = new ReplayLedger(Map.of(), "");
 
     /**
      * Creates a replay that keeps all headers of the producer.
@@ -388,13 +389,23 @@ public final class Replay {
     private void readLedger(TopicReader rejections) {
         Map<Integer, Long> firstOffsets = new HashMap<>();
         rejections.beginnings().forEach((partition, first) -> firstOffsets.put(partition.partition(), first));
-        ReplayLedger read = new ReplayLedger(firstOffsets);
+        ReplayLedger read = new ReplayLedger(firstOffsets, rejectionsTopicId());
         try (TopicReader reader = new TopicReader(settings, List.of(ledgerTopic))) {
-            reader.readToEnd(record -> read.add(record.key()));
+            reader.readToEnd(record -> read.add(record.key(), record.value()));
         } catch (MissingTopicException e) {
             // The topic does not exist before the first replay.
         }
         ledger = read;
+    }
+
+    private String rejectionsTopicId() {
+        String topic = settings.topics().quotaExceeded();
+        try (Admin admin = Admin.create(settings.clientConfig())) {
+            return KafkaAnswers.get(admin.describeTopics(List.of(topic)).allTopicNames(), "describing " + topic)
+                    .get(topic)
+                    .topicId()
+                    .toString();
+        }
     }
 
     /** Sends at the pace, and commits many signals at once. */
@@ -462,7 +473,7 @@ public final class Replay {
             var unusedLedger = producer.send(new ProducerRecord<>(
                     ledgerTopic,
                     ReplayLedger.key(rejection.record.partition(), rejection.record.offset()),
-                    "1".getBytes(StandardCharsets.UTF_8)));
+                    ledger.value()));
             uncommitted.add(new SentSignal(tenant, rejection.reason));
             if (uncommitted.size() >= BATCH_RECORDS) {
                 commit();

@@ -32,7 +32,10 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.apache.kafka.common.serialization.StringSerializer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -255,6 +258,31 @@ final class ReplayTest {
 
         assertThat(report.ending()).isEqualTo(ReplayReport.Ending.COMPLETE);
         assertThat(report.count(ReplayReport.Outcome.REPLAYED)).isEqualTo(4);
+    }
+
+    @Test
+    void onlyReplaysOfRejectionsInTheSameTopicCount() throws Exception {
+        rejectFour("10");
+        rejections("--tenant", "99", "--yes"); // creates the ledger
+        recordAllAsReplayed(Uuid.randomUuid().toString());
+        assertThat(post("{\"tenant\":\"10\"}").at("/rejections/0/replayed").asLong())
+                .isEqualTo(4);
+
+        recordAllAsReplayed("1"); // as builds wrote that did not know the topic
+        assertThat(post("{\"tenant\":\"10\"}").at("/rejections/0/done").asLong())
+                .isEqualTo(4);
+    }
+
+    /** Writes to the ledger that the first rejections were replayed. */
+    private void recordAllAsReplayed(String value) throws Exception {
+        Map<String, Object> config = Map.of("bootstrap.servers", broker.bootstrapServers(), "acks", "all");
+        try (var producer = new KafkaProducer<>(config, new StringSerializer(), new StringSerializer())) {
+            for (int position = 0; position < 100; position++) {
+                String key = "%d/%d".formatted(position % 2, position / 2);
+                producer.send(new ProducerRecord<>(settings().replaysTopic(), key, value))
+                        .get(30, TimeUnit.SECONDS);
+            }
+        }
     }
 
     private Settings settings() {
