@@ -195,7 +195,7 @@ public final class Replay {
         try (TopicReader reader = rejections()) {
             Map<TopicPartition, Long> ends = ends(reader, filter);
             readLedger(reader);
-            ReplayLimits limits = new ReplayLimits(settings, nowNanos);
+            ReplayLimits limits = new ReplayLimits(settings, filter.tenant(), nowNanos);
             read(reader, ends, filter, limits, (rejection, tenant, type) -> {
                 counts.replayed(tenant, rejection.reason, limits.rate(tenant));
                 return true;
@@ -219,7 +219,7 @@ public final class Replay {
                 // Read after fencing: no earlier replay is running, and its last transaction has ended.
                 readLedger(reader);
                 progress.accept("reading limits and usage");
-                ReplayLimits limits = new ReplayLimits(settings, nowNanos);
+                ReplayLimits limits = new ReplayLimits(settings, filter.tenant(), nowNanos);
                 Batch batch = new Batch(producer, limits, within, progress);
                 try {
                     boolean all = read(reader, ends, filter, limits, batch);

@@ -19,8 +19,10 @@ import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfig.Mode;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.tenant.TenantNames;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Function;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.header.Headers;
@@ -31,8 +33,9 @@ import org.jspecify.annotations.Nullable;
  * commit.
  *
  * <p>It assumes that every signal that it lets pass is sent and accepted, and adds its entities and bytes to the usage. So of a
- * thousand signals with new entities, only as many pass as there is room for. Rates are left to {@link ReplayPace}: only a rate
- * or burst of 0 rejects. Otherwise pure; not thread-safe.
+ * thousand signals with new entities, only as many pass as there is room for. If a tenant's usage is not known, it is assumed to
+ * reject the signals that it rejected before. Rates are left to {@link ReplayPace}: only a rate or burst of 0 rejects. Otherwise
+ * pure; not thread-safe.
  */
 final class ReplayJudge {
     private final Router router;
@@ -99,10 +102,22 @@ final class ReplayJudge {
 
     /** Returns whether a tenant with this config can be rejected for its usage, so that the usage must be loaded. */
     static boolean needsUsage(@Nullable TenantConfig config) {
-        return config != null
-                && (config.limitsEntities()
-                        || config.maxStorageBytes() != null
-                        || !config.periods().isEmpty());
+        return config != null && !reasonsOfUsage(config).isEmpty();
+    }
+
+    /** Returns the reasons for which the usage of a tenant with this config can reject a signal. */
+    private static Set<Reason> reasonsOfUsage(TenantConfig config) {
+        Set<Reason> reasons = EnumSet.noneOf(Reason.class);
+        if (config.limitsEntities()) {
+            reasons.add(Reason.ENTITY_LIMIT);
+        }
+        if (config.maxStorageBytes() != null) {
+            reasons.add(Reason.STORAGE_LIMIT);
+        }
+        if (!config.periods().isEmpty()) {
+            reasons.add(Reason.PERIOD_LIMIT);
+        }
+        return reasons;
     }
 
     /** Returns the signal's current tenant; null if it has none. */
@@ -146,7 +161,8 @@ final class ReplayJudge {
         TenantConfig unrated = unrated(config);
         byte[] value = candidate.record().value();
         int bytes = value == null ? 0 : value.length;
-        TenantUsage usage = needsUsage(config) ? usages.of(tenant) : TenantUsage.fresh(0, 0);
+        boolean isKnown = usages.knows(tenant);
+        TenantUsage usage = needsUsage(config) && isKnown ? usages.of(tenant) : TenantUsage.fresh(0, 0);
         QuotaExceeded exceeded = admission.check(unrated, usage, signal.type(), bytes, nowMs);
         if (exceeded != null) {
             return exceeded.reason();
@@ -165,6 +181,10 @@ final class ReplayJudge {
         if (ofType != null && (ofType.maxSignalsPerSec() == 0 || ofType.burst() == 0)) {
             return Reason.SIGNAL_RATE_LIMITED;
         }
+        Reason before = isKnown ? null : rejectedForUsage(config, candidate.reason());
+        if (before != null) {
+            return before;
+        }
         AddedUsage more = needsUsage(config) ? added.computeIfAbsent(tenant, id -> new AddedUsage()) : new AddedUsage();
         if (config.maxStorageBytes() != null && usage.sealedBytes() + more.bytes >= config.storageLimit()) {
             return Reason.STORAGE_LIMIT;
@@ -177,6 +197,14 @@ final class ReplayJudge {
         }
         more.bytes += bytes;
         return null;
+    }
+
+    /** Returns the reason of a rejection if the tenant's usage led to it and may do so again; otherwise null. */
+    private static @Nullable Reason rejectedForUsage(TenantConfig config, String reason) {
+        return reasonsOfUsage(config).stream()
+                .filter(one -> one.id().equals(reason))
+                .findFirst()
+                .orElse(null);
     }
 
     /** Returns the limits without rates. A signal that exceeds the byte burst is still rejected. */

@@ -8,6 +8,7 @@ import io.tidegate.signal.SignalReader;
 import io.tidegate.tenant.SignalLimit;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantId;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
 import java.util.function.Predicate;
@@ -28,14 +29,20 @@ final class ReplayLimits {
     private final Settings settings;
     private final SignalReader reader;
     private final TenantDirectory directory;
+    private final @Nullable TenantId only;
     private final LongSupplier nowNanos;
     private TenantDirectory.Snapshot configs;
     private ReplayJudge judge;
     private long loadedNanos;
 
-    /** Loads the limits and the usage. */
-    ReplayLimits(Settings settings, LongSupplier nowNanos) {
+    /**
+     * Loads the limits and the usage.
+     *
+     * @param only the tenant whose usage is needed; null = all
+     */
+    ReplayLimits(Settings settings, @Nullable TenantId only, LongSupplier nowNanos) {
         this.settings = settings;
+        this.only = only;
         this.nowNanos = nowNanos;
         reader = new SignalReader(settings.signalMapping(), RegistrySchemas.in(settings));
         directory = new TenantDirectory(settings);
@@ -71,10 +78,12 @@ final class ReplayLimits {
     }
 
     private UsageSnapshot usages() {
-        Predicate<TenantId> wanted = tenant -> ReplayJudge.needsUsage(config(tenant));
-        return configs.tenants().keySet().stream().anyMatch(wanted)
+        Predicate<TenantId> wanted =
+                tenant -> (only == null || only.equals(tenant)) && ReplayJudge.needsUsage(config(tenant));
+        Set<TenantId> tenants = only == null ? configs.tenants().keySet() : Set.of(only);
+        return tenants.stream().anyMatch(wanted)
                 ? UsageSnapshot.read(settings, wanted, entitiesMax())
-                : UsageSnapshot.empty();
+                : UsageSnapshot.empty(wanted);
     }
 
     private static long entitiesMax() {

@@ -16,6 +16,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Predicate;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Copies of tenants' usage as of the last commit, with their entities and new buckets, for trial decisions. Bounded; not
@@ -28,17 +29,26 @@ final class UsageSnapshot {
     /** The maximum number of tenants whose usage is held. */
     static final int TENANTS_MAX = 100_000;
 
-    private final Map<TenantId, TenantUsage> usages;
-    private final Set<TenantId> withoutEntities;
+    private final Predicate<TenantId> wanted;
+    private final int tenantsMax;
+    private final Map<TenantId, TenantUsage> usages = new HashMap<>();
+    private final Set<TenantId> withoutEntities = new HashSet<>();
+    private boolean isComplete = true;
 
-    private UsageSnapshot(Map<TenantId, TenantUsage> usages, Set<TenantId> withoutEntities) {
-        this.usages = usages;
-        this.withoutEntities = withoutEntities;
+    /**
+     * Creates a snapshot in which no tenant has any usage.
+     *
+     * @param wanted selects the tenants whose usage it holds
+     * @param tenantsMax the maximum number of tenants whose usage it holds
+     */
+    UsageSnapshot(Predicate<TenantId> wanted, int tenantsMax) {
+        this.wanted = wanted;
+        this.tenantsMax = tenantsMax;
     }
 
-    /** Returns a snapshot without tenants. */
-    static UsageSnapshot empty() {
-        return new UsageSnapshot(new HashMap<>(), Set.of());
+    /** Returns a snapshot in which none of the selected tenants has any usage. */
+    static UsageSnapshot empty(Predicate<TenantId> wanted) {
+        return new UsageSnapshot(wanted, TENANTS_MAX);
     }
 
     /**
@@ -47,23 +57,33 @@ final class UsageSnapshot {
      * @param entitiesMax the maximum number of loaded entities, smallest sets first
      */
     static UsageSnapshot read(Settings settings, Predicate<TenantId> wanted, long entitiesMax) {
-        Map<TenantId, TenantUsage> usages = new HashMap<>();
-        TenantDirectory directory = new TenantDirectory(settings);
-        directory.usages((tenant, usage) -> {
-            if (usage == null) {
-                usages.remove(tenant);
-            } else if (wanted.test(tenant) && (usages.size() < TENANTS_MAX || usages.containsKey(tenant))) {
-                usages.put(tenant, usage);
-            }
-        });
-        usages.replaceAll((tenant, usage) -> usage.forTrial());
-        Set<TenantId> loaded = smallest(usages, entitiesMax);
+        UsageSnapshot snapshot = empty(wanted);
+        new TenantDirectory(settings).usages(snapshot::put);
+        snapshot.usages.replaceAll((tenant, usage) -> usage.forTrial());
+        Set<TenantId> loaded = smallest(snapshot.usages, entitiesMax);
         if (!loaded.isEmpty()) {
-            loadEntities(settings, usages, loaded);
+            loadEntities(settings, snapshot.usages, loaded);
         }
-        Set<TenantId> withoutEntities = new HashSet<>(usages.keySet());
-        withoutEntities.removeAll(loaded);
-        return new UsageSnapshot(usages, withoutEntities);
+        snapshot.withoutEntities.addAll(snapshot.usages.keySet());
+        snapshot.withoutEntities.removeAll(loaded);
+        return snapshot;
+    }
+
+    /** Applies a stored usage; null for a deleted one. */
+    void put(TenantId tenant, @Nullable TenantUsage usage) {
+        if (usage == null) {
+            usages.remove(tenant);
+        } else if (wanted.test(tenant)) {
+            if (hasRoomFor(tenant)) {
+                usages.put(tenant, usage);
+            } else {
+                isComplete = false;
+            }
+        }
+    }
+
+    private boolean hasRoomFor(TenantId tenant) {
+        return usages.size() < tenantsMax || usages.containsKey(tenant);
     }
 
     private static Set<TenantId> smallest(Map<TenantId, TenantUsage> usages, long entitiesMax) {
@@ -111,16 +131,15 @@ final class UsageSnapshot {
         }
     }
 
-    /** Returns the usage of a tenant, or a new one if it has none. The caller may change it. */
+    /** Returns whether the tenant's usage is known, also if it has none. */
+    boolean knows(TenantId tenant) {
+        return usages.containsKey(tenant) || (isComplete && hasRoomFor(tenant) && wanted.test(tenant));
+    }
+
+    /** Returns the usage of a {@linkplain #knows known} tenant, or a new one if it has none. The caller may change it. */
     TenantUsage of(TenantId tenant) {
-        TenantUsage usage = usages.get(tenant);
-        if (usage == null) {
-            usage = TenantUsage.fresh(0, 0); // never stored, so no client can attack the hash
-            if (usages.size() < TENANTS_MAX) {
-                usages.put(tenant, usage);
-            }
-        }
-        return usage;
+        // A new one is never stored, so no client can attack the hash.
+        return usages.computeIfAbsent(tenant, id -> TenantUsage.fresh(0, 0));
     }
 
     /** Returns whether the tenant's entities are loaded, and not only their number. */

@@ -2,6 +2,7 @@ package io.tidegate.tools;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tidegate.admission.TenantUsage;
 import io.tidegate.contract.Residency;
 import io.tidegate.contract.SourcePosition;
 import io.tidegate.contract.TenantSource;
@@ -31,6 +32,10 @@ final class ReplayJudgeTest {
     }
 
     private static ReplayJudge judge(@Nullable String fields, Residency residency) {
+        return judge(fields, residency, UsageSnapshot.empty(any -> true));
+    }
+
+    private static ReplayJudge judge(@Nullable String fields, Residency residency, UsageSnapshot usages) {
         TenantConfig config = fields == null ? null : TenantConfigJson.parse(bytes("{\"tenant_id\":42" + fields + "}"));
         return new ReplayJudge(
                 TenantSource.VALUE,
@@ -38,18 +43,22 @@ final class ReplayJudgeTest {
                 name -> name.equals("acme") ? T42 : null,
                 false,
                 tenant -> tenant.equals(T42) ? config : null,
-                UsageSnapshot.empty(),
+                usages,
                 "eu",
                 residency);
     }
 
     private static Verdict verdict(ReplayJudge judge, String value) {
+        return verdict(judge, value, "rate_limited");
+    }
+
+    private static Verdict verdict(ReplayJudge judge, String value, String reason) {
         return judge.judge(
                 new Candidate(
                         new SourcePosition("signals", 0, 1),
                         new ConsumerRecord<>("quota-exceeded", 0, 0, null, bytes(value)),
                         new RecordHeaders(),
-                        "rate_limited"),
+                        reason),
                 NOW_MS);
     }
 
@@ -166,5 +175,46 @@ final class ReplayJudgeTest {
 
         assertThat(verdict(judge, "{\"tenant_id\":\"acme\"}")).isEqualTo(new Verdict(T42, null));
         assertThat(verdict(judge, "{\"tenant_id\":\"globex\"}")).isEqualTo(new Verdict(null, "tenant_unknown"));
+    }
+
+    private static final String USAGE_LIMITS =
+            ",\"max_entities\":5,\"max_storage_bytes\":500,\"periods\":[{\"per\":\"day\",\"max_signals\":5}]";
+
+    @ParameterizedTest
+    @CsvSource({"entity_limit", "storage_limit", "period_limit"})
+    void aTenantWithUnknownUsageKeepsItsLimits(String reason) {
+        UsageSnapshot full = new UsageSnapshot(any -> true, 1);
+        full.put(TenantId.of(1), TenantUsage.fresh(0, 0));
+        UsageSnapshot cut = new UsageSnapshot(any -> true, 1);
+        cut.put(TenantId.of(1), TenantUsage.fresh(0, 0));
+        cut.put(TenantId.of(2), TenantUsage.fresh(0, 0));
+        cut.put(TenantId.of(1), null);
+        UsageSnapshot ofAnother = UsageSnapshot.empty(TenantId.of(1)::equals);
+
+        for (UsageSnapshot usages : List.of(full, cut, ofAnother)) {
+            ReplayJudge judge = judge(USAGE_LIMITS, Residency.NONE, usages);
+            assertThat(verdict(judge, "{\"tenant_id\":42,\"item\":\"a\"}", reason)
+                            .stillRejected())
+                    .isEqualTo(reason);
+            assertThat(verdict(judge, "{\"tenant_id\":42,\"item\":\"a\"}").stillRejected())
+                    .isNull();
+        }
+    }
+
+    @Test
+    void aSignalPassesIfItsTenantHasNoUsageOrTheLimitIsGone() {
+        UsageSnapshot others = new UsageSnapshot(any -> true, 2);
+        others.put(TenantId.of(1), TenantUsage.fresh(0, 0));
+        String signal = "{\"tenant_id\":42,\"item\":\"a\"}";
+
+        assertThat(verdict(judge(USAGE_LIMITS, Residency.NONE, others), signal, "entity_limit")
+                        .stillRejected())
+                .isNull();
+        assertThat(verdict(
+                                judge(",\"max_items\":1", Residency.NONE, new UsageSnapshot(any -> true, 0)),
+                                signal,
+                                "storage_limit")
+                        .stillRejected())
+                .isNull();
     }
 }
