@@ -3,6 +3,7 @@ package io.tidegate.tools;
 import io.tidegate.admin.AdminException;
 import io.tidegate.admin.KafkaAnswers;
 import io.tidegate.admin.MissingTopicException;
+import io.tidegate.admin.TenantDirectory;
 import io.tidegate.admin.TopicReader;
 import io.tidegate.admission.Reason;
 import io.tidegate.config.Settings;
@@ -254,6 +255,8 @@ public final class Replay {
     }
 
     private TopicReader rejections() {
+        // The ledger of another application is elsewhere: its replays would be repeated.
+        new TenantDirectory(settings).checkApplication();
         return new TopicReader(settings, List.of(settings.topics().quotaExceeded()));
     }
 
