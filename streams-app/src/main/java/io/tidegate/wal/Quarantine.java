@@ -50,12 +50,30 @@ final class Quarantine {
             return;
         }
         files.createDurably(directory);
-        try (FileChannel from = files.open(segment, false);
-                FileChannel to = files.open(copyOf(tenant, segment, 0), true)) {
-            copy(from, 0, from.size(), to);
-            to.force(true);
+        try (FileChannel from = files.open(segment, false)) {
+            long unused = keep(from, 0, from.size(), copyOf(tenant, segment, 0));
         }
         DurableFiles.fsync(directory);
+    }
+
+    /**
+     * Writes a durable copy. Removes one that fails: on a full disk, repeated attempts must not take what is left.
+     *
+     * @return the number of bytes that the copy represents
+     */
+    private long keep(FileChannel from, long position, long end, Path copy) throws IOException {
+        try (FileChannel to = files.open(copy, true)) {
+            long kept = copy(from, position, end, to);
+            to.force(true);
+            return kept;
+        } catch (IOException e) {
+            try {
+                Files.deleteIfExists(copy);
+            } catch (IOException stays) {
+                e.addSuppressed(stays);
+            }
+            throw e;
+        }
     }
 
     /**
@@ -102,11 +120,7 @@ final class Quarantine {
         try (FileChannel file = files.open(segment, false)) {
             long end = file.size();
             files.createDurably(directory);
-            long kept;
-            try (FileChannel to = files.open(copy, true)) {
-                kept = copy(file, position, end, to);
-                to.force(true);
-            }
+            long kept = keep(file, position, end, copy);
             DurableFiles.fsync(directory);
             file.truncate(position);
             file.force(true);

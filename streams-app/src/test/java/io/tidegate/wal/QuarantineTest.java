@@ -65,6 +65,35 @@ class QuarantineTest {
     }
 
     @Test
+    void aCopyThatFailsIsRemoved(@TempDir(factory = MemoryDir.class) Path base) throws IOException {
+        FaultyDisk disk = new FaultyDisk(base);
+        DataDir faulty = new DataDir(disk.root());
+        Path torn = faulty.walOf(TENANT).resolve(segment.getFileName().toString());
+        Files.createDirectories(torn.getParent());
+        Files.writeString(torn, "0123456789");
+        int failures = 0;
+
+        for (int step = 1; Files.size(torn) > 4; step++) {
+            disk.breakAt(step, false);
+            try {
+                faulty.quarantine().truncate(TENANT, torn, 4, "torn");
+            } catch (IOException e) {
+                failures++;
+            }
+            disk.breakAt(0, false);
+            if (Files.isDirectory(faulty.quarantine().directory())) {
+                try (Stream<Path> copies = Files.list(faulty.quarantine().directory())) {
+                    assertThat(copies)
+                            .allSatisfy(
+                                    copy -> assertThat(Files.readString(copy)).isEqualTo("456789"));
+                }
+            }
+        }
+
+        assertThat(failures).isGreaterThan(3);
+    }
+
+    @Test
     void aTailOfOneTebibyteOfHolesIsTruncatedAndTakesNoRoom() throws IOException {
         grow(TIB);
 
