@@ -7,6 +7,7 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
@@ -21,6 +22,9 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 public final class Client {
     private static final int ATTEMPTS_MAX = 20;
     private static final long WAIT_MAX_MS = 60_000;
+
+    /** A member that was killed holds up its group for 45 s. */
+    private static final Duration JOIN_MAX = Duration.ofSeconds(60);
 
     /** Without a rejection for this long, every signal was accepted or given up. */
     private static final Duration IDLE = Duration.ofSeconds(10);
@@ -60,9 +64,15 @@ public final class Client {
                 producer.send(signal).get(); // throws if Kafka does not have the signal: Tidegate will never see it
             }
             consumer.subscribe(List.of(quotaExceeded));
-            long idleSince = System.nanoTime();
-            while (System.nanoTime() - idleSince < IDLE.toNanos()) {
-                for (ConsumerRecord<byte[], byte[]> rejected : consumer.poll(Duration.ofMillis(500))) {
+            boolean joined = false;
+            long deadline = System.nanoTime() + JOIN_MAX.toNanos();
+            while (System.nanoTime() - deadline < 0) {
+                var records = consumer.poll(Duration.ofMillis(500));
+                if (!joined && !consumer.assignment().isEmpty()) {
+                    joined = true;
+                    deadline = System.nanoTime() + IDLE.toNanos();
+                }
+                for (ConsumerRecord<byte[], byte[]> rejected : records) {
                     if (tenant.equals(text(rejected, "tidegate.tenant"))) {
                         if (isWorthRetrying(rejected)) {
                             // Each delay is the time to the next token: one after the other, signals do not exceed the rate.
@@ -74,7 +84,7 @@ public final class Client {
                                     text(rejected, "tidegate.reason") + ": " + text(rejected, "tidegate.message"));
                             givenUp++;
                         }
-                        idleSince = System.nanoTime();
+                        deadline = System.nanoTime() + IDLE.toNanos();
                     }
                     // Committed after the send: after a crash, the signal is sent twice rather than lost.
                     consumer.commitSync(Map.of(
@@ -82,6 +92,13 @@ public final class Client {
                             new OffsetAndMetadata(rejected.offset() + 1)));
                 }
             }
+            if (!joined) {
+                throw new IllegalStateException("the group assigned no partition of %s to this client within %d s"
+                        .formatted(quotaExceeded, JOIN_MAX.toSeconds()));
+            }
+        } catch (KafkaException e) { // for example, an ACL does not let this client read the topic
+            System.err.println(e);
+            System.exit(1);
         }
         System.out.printf("sent %d, sent again %d, given up %d%n", count, resent, givenUp);
         System.exit(givenUp == 0 ? 0 : 1);
@@ -104,14 +121,18 @@ public final class Client {
         return copy;
     }
 
+    /** How often the signal was sent again. Every producer can set the header: if it is not a number, that was often enough. */
     private static int attempts(ConsumerRecord<byte[], byte[]> rejected) {
         String attempts = text(rejected, ATTEMPTS);
-        return attempts == null ? 0 : Integer.parseInt(attempts);
+        if (attempts == null) {
+            return 0;
+        }
+        return attempts.matches("[0-9]{1,4}") ? Integer.parseInt(attempts) : ATTEMPTS_MAX;
     }
 
     private static String text(ConsumerRecord<byte[], byte[]> record, String name) {
         Header header = record.headers().lastHeader(name);
-        return header == null ? null : new String(header.value(), StandardCharsets.UTF_8);
+        return header == null || header.value() == null ? null : new String(header.value(), StandardCharsets.UTF_8);
     }
 
     private static byte[] utf8(String text) {

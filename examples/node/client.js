@@ -26,9 +26,11 @@ async function main([brokers, tenant, count, signals = 'signals', quotaExceeded 
 
   let resent = 0;
   let givenUp = 0;
-  let idleSince = Date.now();
+  let idleSince;
+  let crash;
   // Reads committed records only, by default.
   const consumer = kafka.consumer({ groupId: `example-node-${tenant}` });
+  consumer.on(consumer.events.CRASH, ({ payload }) => { crash = payload.error; });
   await consumer.connect();
   await consumer.subscribe({ topics: [quotaExceeded], fromBeginning: true });
   await consumer.run({
@@ -37,7 +39,9 @@ async function main([brokers, tenant, count, signals = 'signals', quotaExceeded 
       const text = (name) => message.headers[name]?.toString();
       if (text('tidegate.tenant') !== tenant) return;
       const retryAfterMs = text('tidegate.retry_after_ms');
-      const attempts = Number(text('resend-attempts') ?? 0) + 1;
+      // Every producer can set this header: if it is not a number, the signal was sent again often enough.
+      const sentAgain = text('resend-attempts') ?? '0';
+      const attempts = /^\d{1,4}$/.test(sentAgain) ? Number(sentAgain) + 1 : Infinity;
       if (retryAfterMs === undefined || Number(retryAfterMs) > WAIT_MAX_MS || attempts > ATTEMPTS_MAX) {
         givenUp++;
         console.error(text('tidegate.reason'), text('tidegate.message'));
@@ -55,7 +59,12 @@ async function main([brokers, tenant, count, signals = 'signals', quotaExceeded 
       idleSince = Date.now();
     },
   });
-  while (Date.now() - idleSince < IDLE_MS) await sleep(200);
+  // The group is joined now. After a run that was killed, this takes up to 30 s.
+  idleSince = Date.now();
+  while (Date.now() - idleSince < IDLE_MS) {
+    if (crash) throw crash; // for example because an ACL does not let this client read the topic
+    await sleep(200);
+  }
   await consumer.disconnect();
   await producer.disconnect();
   console.log(`sent ${count}, sent again ${resent}, given up ${givenUp}`);
