@@ -162,8 +162,9 @@ public final class ConfigWriter implements AutoCloseable {
                 if (attempt > 1) {
                     backOff();
                 }
-                deadline += catchUp();
-                return attempt(edits, by);
+                Map<ConfigKey, Current> found = new HashMap<>();
+                deadline += catchUp(edits.keySet(), found);
+                return attempt(edits, found, by);
             } catch (InterruptException e) {
                 close();
                 throw new AdminException("writing was interrupted", e);
@@ -192,7 +193,7 @@ public final class ConfigWriter implements AutoCloseable {
     /** Returns the newest record of a tenant or a plan. */
     public synchronized Current current(ConfigKey key) {
         try {
-            return currentRecords(Set.of(key)).getOrDefault(key, Current.NONE);
+            return currentRecords(Set.of(key), new HashMap<>()).getOrDefault(key, Current.NONE);
         } catch (KafkaException e) {
             close();
             throw new AdminException(
@@ -204,17 +205,20 @@ public final class ConfigWriter implements AutoCloseable {
      * Reads to the end. Done before the writer takes the id: the first read of a large topic takes long, and another writer
      * would fence this one meanwhile.
      *
+     * @param found receives the records of the wanted keys that were read
      * @return the time that it took, in ns
      */
-    private long catchUp() {
+    private long catchUp(Set<ConfigKey> wanted, Map<ConfigKey, Current> found) {
         long begun = System.nanoTime();
-        readToEnd(reading(), Set.of(), new HashMap<>());
+        readToEnd(reading(), wanted, found);
         return System.nanoTime() - begun;
     }
 
-    private Map<ConfigKey, Outcome> attempt(Map<ConfigKey, ConfigEdit> edits, String by) {
+    /** @param found the records of {@link #catchUp} */
+    private Map<ConfigKey, Outcome> attempt(
+            Map<ConfigKey, ConfigEdit> edits, Map<ConfigKey, Current> found, String by) {
         KafkaProducer<byte[], byte[]> writing = fencingProducer();
-        Map<ConfigKey, Current> currentRecords = currentRecords(edits.keySet());
+        Map<ConfigKey, Current> currentRecords = currentRecords(edits.keySet(), found);
         if (inDoubt != null && inDoubtSeen) {
             // The failed commit did happen: its records are among the committed ones.
             Map<ConfigKey, Outcome> happened = inDoubt;
@@ -386,10 +390,13 @@ public final class ConfigWriter implements AutoCloseable {
         return opened;
     }
 
-    /** Reads to the end, and returns the newest records of some keys; keys without a record are absent. */
-    private Map<ConfigKey, Current> currentRecords(Set<ConfigKey> wanted) {
+    /**
+     * Reads to the end, and returns the newest records of some keys; keys without a record are absent.
+     *
+     * @param found the newest ones among the records read so far, as far as they are known; completed and returned
+     */
+    private Map<ConfigKey, Current> currentRecords(Set<ConfigKey> wanted, Map<ConfigKey, Current> found) {
         KafkaConsumer<byte[], byte[]> reading = reading();
-        Map<ConfigKey, Current> found = new HashMap<>();
         readToEnd(reading, wanted, found);
         List<ConfigKey> missing = wanted.stream()
                 .filter(key -> offsets.containsKey(key) && !found.containsKey(key))

@@ -199,7 +199,7 @@ public final class TenantDirectory {
     }
 
     /**
-     * Checks, when topics of this application's state are missing, that it is the one that decides the signals.
+     * Checks that this application is the one that decides the signals: the usage of another one is in other topics.
      *
      * @throws AdminException naming the other application
      */

@@ -92,15 +92,6 @@ public final class QuotaUse {
         return max == Long.MAX_VALUE ? 0 : share(usage == null ? 0 : usage.entityCount(kind), max);
     }
 
-    /**
-     * Like {@link #entitiesPercent(TenantUsage, TenantConfig, EntityKind)}, without entities that have expired by a
-     * time.
-     */
-    public static long entitiesPercentAt(TenantUsage usage, TenantConfig config, EntityKind kind, long nowMs) {
-        long max = kind.maxIn(config);
-        return max == Long.MAX_VALUE ? 0 : share(usage.entityCountAt(nowMs, kind), max);
-    }
-
     public static long entitiesPercent(@Nullable TenantUsage usage, TenantConfig config) {
         return share(usage == null ? 0 : usage.entityCount(), config.entityLimit());
     }

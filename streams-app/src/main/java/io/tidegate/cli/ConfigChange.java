@@ -27,8 +27,7 @@ abstract class ConfigChange extends OnTenant {
         if (output.asObjects()) {
             out().println(output.line(json(changed)));
         } else {
-            boolean unchanged = changed.config() != null && changed.config().equals(changed.before());
-            String done = unchanged ? "unchanged" : what;
+            String done = ConfigTexts.done(changed.before(), changed.config(), what);
             out().println(
                             changed.offset() < 0
                                     ? "tenant %s %s".formatted(tenant, done)

@@ -18,6 +18,15 @@ import org.jspecify.annotations.Nullable;
 final class ConfigTexts {
     private ConfigTexts() {}
 
+    /**
+     * Returns what a change did to a config.
+     *
+     * @param change the description of the change, such as "set"
+     */
+    static String done(@Nullable TenantConfig from, @Nullable TenantConfig to, String change) {
+        return to != null && to.equals(from) ? "unchanged" : change;
+    }
+
     /** Returns the fields that differ, with both values. */
     static List<String> difference(@Nullable TenantConfig from, TenantConfig to) {
         ObjectNode before = from == null ? Json.object() : (ObjectNode) Json.tree(TenantConfigJson.write(from));

@@ -140,10 +140,9 @@ final class PlansCommand implements Runnable {
                                 .put("message", warning.message()));
                 out().println(output.line(json));
             } else {
-                boolean unchanged = changed.fields() != null && changed.fields().equals(changed.before());
+                String done = ConfigTexts.done(changed.before(), changed.fields(), what);
                 out().println("plan %s %s (config offset %d, tenants on it: %d)"
-                        .formatted(
-                                changed.name(), unchanged ? "unchanged" : what, changed.offset(), changed.tenants()));
+                        .formatted(changed.name(), done, changed.offset(), changed.tenants()));
                 if (changed.fields() != null) {
                     ConfigTexts.difference(changed.before(), changed.fields())
                             .forEach(line -> out().println("  " + Table.printable(line)));

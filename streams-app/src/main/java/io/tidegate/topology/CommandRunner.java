@@ -107,9 +107,9 @@ final class CommandRunner {
     }
 
     private void delete(TenantId tenant, ObjectNode answer, @Nullable String id, long atMs) {
-        InForce config = configs.isSet(tenant) ? configs.inForce(tenant) : null;
-        boolean livesElsewhere = config != null && Residency.isElsewhere(config.config(), settings.region());
-        if (configs.isSet(tenant) && !livesElsewhere) {
+        InForce config = configs.inForce(tenant);
+        boolean isElsewhere = config != null && Residency.isElsewhere(config.config(), settings.region());
+        if (configs.isSet(tenant) && !isElsewhere) {
             throw new IllegalArgumentException(
                     "the tenant still has a config here: remove it first, and retry a moment later");
         }

@@ -50,7 +50,10 @@ final class WalStore implements StateStore {
     /** Maximum bytes of accepted records that wait for their commit; at this bound the owner requests one. */
     static final long STAGED_BYTES_MAX = 8 * 1024 * 1024;
 
-    /** Maximum number of reports that wait for the next transaction, or that a standby keeps in case it takes over. */
+    /**
+     * Maximum number of reports that a copy keeps in case it takes over. Those of the owner are bounded by what it
+     * stages, and each is written.
+     */
     private static final int REPORTS_MAX = 1_000;
 
     private static final String TOPIC = "signals-accepted";
@@ -85,8 +88,6 @@ final class WalStore implements StateStore {
 
     /** Whether the open transaction has reports. */
     private boolean isReporting;
-
-    private boolean isApplyingCommitted;
 
     /** Whether a crash now would lose reports about records above {@link #unreportedAbove}. */
     private boolean hasUnreported;
@@ -160,6 +161,9 @@ final class WalStore implements StateStore {
         for (ConsumerRecord<byte[], byte[]> record : records) {
             apply(record.offset(), record.timestamp(), record.key(), record.value(), record.headers());
         }
+        while (reports.size() > REPORTS_MAX) {
+            reports.removeFirst();
+        }
     }
 
     private void sealed(SealedSegment segment) {
@@ -167,10 +171,6 @@ final class WalStore implements StateStore {
     }
 
     private void report(Report report) {
-        // Those of the owner are bounded by what it stages, and each is written.
-        if (!isApplyingCommitted && reports.size() >= REPORTS_MAX) {
-            reports.removeFirst();
-        }
         reports.addLast(report);
         reportsMade++;
     }
@@ -232,12 +232,7 @@ final class WalStore implements StateStore {
             hasUnreported = false;
         }
         long before = reportsMade;
-        isApplyingCommitted = true;
-        try {
-            staged.forEach(this::apply);
-        } finally {
-            isApplyingCommitted = false;
-        }
+        staged.forEach(this::apply);
         staged.clear();
         stagedBytes = 0;
         if (reportsMade > before && !hasUnreported) {

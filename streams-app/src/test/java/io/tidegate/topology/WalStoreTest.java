@@ -321,6 +321,21 @@ class WalStoreTest {
         assertThat(store.takeReports()).singleElement().isInstanceOf(WalStore.Report.Dropped.class);
     }
 
+    @Test
+    void aCopyKeepsABoundedNumberOfReports() {
+        open();
+        List<ConsumerRecord<byte[], byte[]>> begin = new ArrayList<>();
+        for (int offset = 0; offset <= 1_200; offset++) {
+            ConsumerRecord<byte[], byte[]> record = stored(offset);
+            AcceptedRecord.mark(record.headers(), true);
+            begin.add(record);
+        }
+
+        store.restore(begin);
+
+        assertThat(store.takeReports()).hasSize(1_000);
+    }
+
     /** Kafka Streams passes the written offsets even if it does not know whether they were committed. */
     @Test
     void anOffsetThatWasWrittenAndNotAppliedIsNotAPlaceToResumeAfter() throws IOException {
