@@ -139,18 +139,15 @@ final class AcceptedHistory {
     /** Whether tokens can be taken at a time that is older than the newest acceptance. */
     boolean allows(BucketLimits limits, long atMs, long cost) {
         if (atMs < baseMs) {
-            return floor >= cost
-                    && baseLevel >= cost
-                    && allowsFrom(limits, 0, baseMs, baseLevel, baseMs, baseLevel - cost);
+            return floor >= cost && baseLevel >= cost && allowsFrom(limits, 0, baseLevel, baseMs, baseLevel - cost);
         }
         int at = runOf(atMs);
         AcceptedRun run = runs.get(at);
         long end = run.endWith(limits, startMs(at), startLevel(limits, at), atMs, cost);
-        return end != REJECT && allowsFrom(limits, at + 1, run.lastMs(), run.end(), Math.max(run.lastMs(), atMs), end);
+        return end != REJECT && allowsFrom(limits, at + 1, run.end(), Math.max(run.lastMs(), atMs), end);
     }
 
-    private boolean allowsFrom(BucketLimits limits, int from, long oldMs, long oldEnd, long newMs, long newEnd) {
-        long beforeMs = oldMs;
+    private boolean allowsFrom(BucketLimits limits, int from, long oldEnd, long newMs, long newEnd) {
         long afterMs = newMs;
         long before = oldEnd;
         long after = newEnd;
@@ -161,7 +158,7 @@ final class AcceptedHistory {
             if (after < 0 && after < before) {
                 return false;
             }
-            after = run.endAfter(limits, beforeMs, before, afterMs, after);
+            after = run.endAfter(limits, afterMs, after);
             if (after == REJECT) {
                 return false;
             }
@@ -169,8 +166,7 @@ final class AcceptedHistory {
                 return true;
             }
             before = run.end();
-            beforeMs = run.lastMs();
-            afterMs = beforeMs;
+            afterMs = run.lastMs();
         }
         long last = correctedAtEnd ? after + correction : after;
         return last >= 0 || after >= before;
@@ -186,24 +182,26 @@ final class AcceptedHistory {
         } else {
             int at = runOf(atMs);
             AcceptedRun run = runs.get(at);
+            if (run.size() == AcceptedRun.ENTRIES_MAX) {
+                AcceptedRun later = newRun(at + 1, nextId++);
+                run.splitInto(later);
+                run.recompute(limits, startMs(at), startLevel(limits, at));
+                later.recompute(limits, startMs(at + 1), startLevel(limits, at + 1));
+                findOuterRuns();
+                if (atMs >= later.firstMs()) {
+                    at++;
+                    run = later;
+                }
+            }
             long oldMs = run.lastMs();
             long oldEnd = run.end();
             int before = run.size();
-            if (before == AcceptedRun.ENTRIES_MAX) {
-                AcceptedRun later = newRun(at + 1, nextId++);
-                run.splitInto(later);
-                (atMs >= later.firstMs() ? later : run).insert(atMs, amount);
-                run.recompute(limits, startMs(at), startLevel(limits, at));
-                entries += run.size() + later.size() - before;
-                at++;
-                run = later;
-            } else {
-                run.insert(atMs, amount);
-                entries += run.size() - before;
-            }
-            run.recompute(limits, startMs(at), startLevel(limits, at));
+            run.insert(limits, startMs(at), startLevel(limits, at), atMs, amount);
+            entries += run.size() - before;
             startFrom(limits, at + 1, oldMs, oldEnd, run.lastMs(), run.end());
-            findOuterRuns();
+            if (at == 0) {
+                oldestEndsMs = run.lastMs();
+            }
         }
         findEnd();
     }
@@ -216,7 +214,7 @@ final class AcceptedHistory {
         for (int i = from; i < runs.size() && (before != after || beforeMs != afterMs); i++) {
             AcceptedRun run = runs.get(i);
             long runEnd = run.end();
-            run.startAt(limits, beforeMs, corrected(run.id, before), afterMs, corrected(run.id, after));
+            run.startAt(limits, afterMs, corrected(run.id, after));
             before = runEnd;
             after = run.end();
             beforeMs = run.lastMs();
@@ -284,11 +282,11 @@ final class AcceptedHistory {
 
     private void fold(BucketLimits limits, int n) {
         AcceptedRun run = runs.get(0);
-        long startMs = baseMs;
-        long start = startLevel(limits, 0);
         int size = run.size();
-        run.recompute(limits, startMs, start, n);
-        baseLevel = run.end();
+        if (n < size) {
+            run.recompute(limits, baseMs, startLevel(limits, 0), n);
+        }
+        baseLevel = run.levelAt(n - 1);
         baseFullAtMs = Math.max(baseFullAtMs, run.fullAtMs());
         floor = Math.min(floor, run.min());
         if (run.id == correctedId) {
@@ -323,7 +321,7 @@ final class AcceptedHistory {
         for (int i = newestRun; i >= 0; i--) {
             AcceptedRun run = runs.get(i);
             if (run.min() < cost) {
-                long availableMs = run.availableMs(limits, startMs(i), startLevel(limits, i), cost, untilMs);
+                long availableMs = run.availableMs(limits, cost, untilMs);
                 if (availableMs != NEVER) {
                     return Math.min(raisedMs(i), availableMs);
                 }
@@ -361,7 +359,7 @@ final class AcceptedHistory {
         }
         int at = runs.isEmpty() ? -1 : runOf(untilMs);
         if (at >= 0 && untilMs < runs.get(at).lastMs()) {
-            long fullAtMs = runs.get(at).fullAtMs(limits, startMs(at), startLevel(limits, at), untilMs);
+            long fullAtMs = runs.get(at).fullAtMs(limits, startMs(at), untilMs);
             if (fullAtMs != NEVER) {
                 return fullAtMs;
             }
@@ -393,11 +391,17 @@ final class AcceptedHistory {
 
     /** Returns the newest run that begins at or before a time; the oldest if there is none. */
     private int runOf(long atMs) {
-        int at = runs.size() - 1;
-        while (at > 0 && runs.get(at).firstMs() > atMs) {
-            at--;
+        int low = 0;
+        int high = runs.size() - 1;
+        while (low < high) {
+            int middle = (low + high + 1) >>> 1;
+            if (runs.get(middle).firstMs() <= atMs) {
+                low = middle;
+            } else {
+                high = middle - 1;
+            }
         }
-        return at;
+        return low;
     }
 
     private long startMs(int at) {

@@ -28,7 +28,7 @@ final class AcceptedRun {
 
     private static final byte VERSION = 1;
     private static final int ENTRIES_MIN = 4;
-    private static final long OBJECT_BYTES = 120;
+    private static final long OBJECT_BYTES = 152;
 
     int id;
     boolean changed;
@@ -36,11 +36,18 @@ final class AcceptedRun {
 
     private long[] ms = new long[ENTRIES_MIN];
     private int[] tokens = new int[ENTRIES_MIN];
+
+    // The level after each acceptance, plus lowered, so that all of them can be lowered at once. With them, a late
+    // acceptance reads only the part of the run whose levels it changes.
+    private long[] levels = new long[ENTRIES_MIN];
+    private long lowered;
     private int size;
 
-    private long end;
     private long min;
-    private boolean full;
+
+    /** The number of acceptances just before which the bucket was full. */
+    private int full;
+
     private long fullAtMs;
 
     AcceptedRun(int id) {
@@ -53,8 +60,13 @@ final class AcceptedRun {
         changed = true;
         stored = false;
         size = 0;
+        clearLevels();
+    }
+
+    private void clearLevels() {
+        lowered = 0;
         min = Long.MAX_VALUE;
-        full = false;
+        full = 0;
         fullAtMs = NEVER;
     }
 
@@ -81,9 +93,23 @@ final class AcceptedRun {
         return ms[i];
     }
 
+    /** The level after an acceptance. */
+    long levelAt(int i) {
+        return levels[i] - lowered;
+    }
+
+    private long costOf(int i) {
+        return tokens[i] * BucketLimits.TOKEN;
+    }
+
+    /** The level just before an acceptance. */
+    private long levelBefore(int i) {
+        return levelAt(i) + costOf(i);
+    }
+
     /** The level after the last acceptance. */
     long end() {
-        return end;
+        return levelAt(size - 1);
     }
 
     /** The smallest level after an acceptance. */
@@ -99,7 +125,7 @@ final class AcceptedRun {
     /** Returns the maximum memory of some runs, whose arrays double as they grow. */
     static long memoryBytes(int runs, int entries) {
         long places = Math.min((long) runs * ENTRIES_MAX, (long) runs * ENTRIES_MIN + 2L * entries);
-        return runs * OBJECT_BYTES + places * (Long.BYTES + Integer.BYTES);
+        return runs * OBJECT_BYTES + places * (2 * Long.BYTES + Integer.BYTES);
     }
 
     /**
@@ -119,45 +145,60 @@ final class AcceptedRun {
             size++;
         }
         changed = true;
-        full |= wasFull;
+        if (wasFull) {
+            full++;
+        }
         if (wasFull || wasNew) {
             fullAtMs = atMs;
         }
-        end = levelBefore - amount * BucketLimits.TOKEN;
-        min = Math.min(min, end);
+        long level = levelBefore - amount * BucketLimits.TOKEN;
+        levels[size - 1] = level + lowered;
+        min = Math.min(min, level);
     }
 
     private void grow() {
         int capacity = Math.min(2 * ms.length, ENTRIES_MAX);
         ms = Arrays.copyOf(ms, capacity);
         tokens = Arrays.copyOf(tokens, capacity);
+        levels = Arrays.copyOf(levels, capacity);
     }
 
-    /** Inserts an acceptance by its time. The run must have room, and {@link #recompute} must follow. */
-    void insert(long atMs, int amount) {
+    /**
+     * Inserts an acceptance by its time, and computes the levels that it changes. The run must have room.
+     *
+     * @param startMs the time at which the bucket had the level {@code start}; -1 = the bucket is new at the first
+     *     acceptance
+     */
+    void insert(BucketLimits limits, long startMs, long start, long atMs, int amount) {
         int at = after(atMs);
         changed = true;
         if (at > 0 && ms[at - 1] == atMs && tokens[at - 1] <= Integer.MAX_VALUE - amount) {
-            tokens[at - 1] += amount;
-            return;
+            at--;
+            tokens[at] += amount;
+            levels[at] -= amount * BucketLimits.TOKEN;
+        } else {
+            if (size == ms.length) {
+                grow();
+            }
+            System.arraycopy(ms, at, ms, at + 1, size - at);
+            System.arraycopy(tokens, at, tokens, at + 1, size - at);
+            System.arraycopy(levels, at, levels, at + 1, size - at);
+            ms[at] = atMs;
+            tokens[at] = amount;
+            levels[at] = lowered - costOf(at); // as if the bucket were empty before it: not full
+            size++;
         }
-        if (size == ms.length) {
-            grow();
-        }
-        System.arraycopy(ms, at, ms, at + 1, size - at);
-        System.arraycopy(tokens, at, tokens, at + 1, size - at);
-        ms[at] = atMs;
-        tokens[at] = amount;
-        size++;
+        recomputeFrom(limits, startMs, start, at, at + 1);
     }
 
-    /** Moves the later half to an empty run. {@link #recompute} of both must follow. */
+    /** Moves the later half to an empty run. {@link #recompute} of this run, and then of the later one, must follow. */
     void splitInto(AcceptedRun later) {
         int half = size / 2;
         int rest = size - half;
         if (later.ms.length < rest) {
             later.ms = new long[ENTRIES_MAX];
             later.tokens = new int[ENTRIES_MAX];
+            later.levels = new long[ENTRIES_MAX];
         }
         System.arraycopy(ms, half, later.ms, 0, rest);
         System.arraycopy(tokens, half, later.tokens, 0, rest);
@@ -190,7 +231,7 @@ final class AcceptedRun {
     }
 
     /**
-     * Computes the levels again.
+     * Computes all levels again.
      *
      * @param startMs the time at which the bucket had the level {@code start}; -1 = the bucket is new at the first
      *     acceptance
@@ -201,29 +242,70 @@ final class AcceptedRun {
 
     /** Computes the levels as if the run ended after its first {@code n} acceptances. */
     void recompute(BucketLimits limits, long startMs, long start, int n) {
+        clearLevels();
         long atMs = startMs;
         long level = start;
-        min = Long.MAX_VALUE;
-        full = false;
-        fullAtMs = NEVER;
         for (int i = 0; i < n; i++) {
             long before = before(limits, atMs, level, i);
-            full |= before >= limits.size;
+            if (before >= limits.size) {
+                full++;
+            }
             if (before >= limits.size || atMs == NEVER) {
                 fullAtMs = ms[i];
             }
-            level = before - tokens[i] * BucketLimits.TOKEN;
+            level = before - costOf(i);
+            levels[i] = level;
             min = Math.min(min, level);
             atMs = ms[i];
         }
-        end = level;
+    }
+
+    /**
+     * Computes the levels from an acceptance on, up to the first one that stays as it was: all later ones do too.
+     *
+     * @param untouched the first acceptance that has not changed itself
+     */
+    private void recomputeFrom(BucketLimits limits, long startMs, long start, int from, int untouched) {
+        if (from == 0 && startMs == NEVER) {
+            recompute(limits, startMs, start); // another acceptance is the first one of the bucket
+            return;
+        }
+        long atMs = from == 0 ? startMs : ms[from - 1];
+        long level = from == 0 ? start : levelAt(from - 1);
+        boolean raised = false;
+        int i = from;
+        for (; i < size; i++) {
+            long before = before(limits, atMs, level, i);
+            level = before - costOf(i);
+            long old = levelAt(i);
+            if (i >= untouched && level == old) {
+                break;
+            }
+            raised |= i >= untouched && level > old;
+            full += (before >= limits.size ? 1 : 0) - (levelBefore(i) >= limits.size ? 1 : 0);
+            levels[i] = level + lowered;
+            min = Math.min(min, level);
+            atMs = ms[i];
+        }
+        if (raised) {
+            min = smallestLevel();
+        }
+        if (i > from && fullAtMs <= ms[i - 1]) {
+            fullAtMs = fullAtMs(limits, startMs, ms[i - 1]);
+        }
+    }
+
+    private long smallestLevel() {
+        long smallest = Long.MAX_VALUE;
+        for (int i = 0; i < size; i++) {
+            smallest = Math.min(smallest, levelAt(i));
+        }
+        return smallest;
     }
 
     /** Returns the level before an acceptance; {@code atMs} = -1 if it is the first of a new bucket. */
     private long before(BucketLimits limits, long atMs, long level, int i) {
-        return atMs == NEVER
-                ? limits.first(level, tokens[i] * BucketLimits.TOKEN)
-                : limits.refilled(level, ms[i] - atMs);
+        return atMs == NEVER ? limits.first(level, costOf(i)) : limits.refilled(level, ms[i] - atMs);
     }
 
     /**
@@ -231,81 +313,60 @@ final class AcceptedRun {
      * the level at that time, or after a later acceptance in this run, does not allow it.
      */
     long endWith(BucketLimits limits, long startMs, long start, long takenMs, long cost) {
-        long atMs = startMs;
-        long level = start;
-        int i = 0;
-        for (; i < size && ms[i] <= takenMs; i++) {
-            long before = before(limits, atMs, level, i);
-            level = before - tokens[i] * BucketLimits.TOKEN;
-            atMs = ms[i];
+        int i = after(takenMs);
+        long newLevel;
+        if (i > 0) {
+            newLevel = limits.refilled(levelAt(i - 1), takenMs - ms[i - 1]) - cost;
+        } else {
+            newLevel =
+                    (startMs == NEVER ? limits.first(start, cost) : limits.refilled(start, takenMs - startMs)) - cost;
         }
-        long newLevel = (atMs == NEVER ? limits.first(level, cost) : limits.refilled(level, takenMs - atMs)) - cost;
-        if (newLevel < 0) {
-            return REJECT;
-        }
-        long newMs = takenMs;
-        for (; i < size; i++) {
-            long before = before(limits, atMs, level, i);
-            long newBefore = limits.refilled(newLevel, ms[i] - newMs);
-            if (newBefore == before) {
-                return end;
-            }
-            level = before - tokens[i] * BucketLimits.TOKEN;
-            newLevel = newBefore - tokens[i] * BucketLimits.TOKEN;
-            if (newLevel < 0 && newLevel < level) {
-                return REJECT;
-            }
-            atMs = ms[i];
-            newMs = ms[i];
-        }
-        return newLevel;
+        return newLevel < 0 ? REJECT : endFrom(limits, i, takenMs, newLevel);
     }
 
     /**
      * Returns the level at the end if the run began with another level; {@link #REJECT} if an acceptance in this run
      * does not allow it.
      *
-     * @param oldStart the current level at {@code oldMs}
      * @param newStart the level at {@code newMs} from which the run would start
      */
-    long endAfter(BucketLimits limits, long oldMs, long oldStart, long newMs, long newStart) {
-        long before = limits.refilled(oldStart, ms[0] - oldMs);
+    long endAfter(BucketLimits limits, long newMs, long newStart) {
+        long before = levelBefore(0);
         long newBefore = limits.refilled(newStart, ms[0] - newMs);
-        if (before == newBefore) {
-            return end;
-        }
         if (isShifted(before, newBefore)) {
             long lower = before - newBefore;
-            return min < lower ? REJECT : end - lower;
+            return lower > 0 && min < lower ? REJECT : end() - lower;
         }
-        int i = 0;
-        while (true) {
-            long level = before - tokens[i] * BucketLimits.TOKEN;
-            long newLevel = newBefore - tokens[i] * BucketLimits.TOKEN;
-            if (newLevel < 0 && newLevel < level) {
+        return endFrom(limits, 0, newMs, newStart);
+    }
+
+    /** Returns the level at the end if the level were {@code newStart} at {@code newMs}, before some acceptance. */
+    private long endFrom(BucketLimits limits, int from, long newMs, long newStart) {
+        long atMs = newMs;
+        long newLevel = newStart;
+        for (int i = from; i < size; i++) {
+            long newBefore = limits.refilled(newLevel, ms[i] - atMs);
+            if (newBefore == levelBefore(i)) {
+                return end();
+            }
+            newLevel = newBefore - costOf(i);
+            if (newLevel < 0 && newLevel < levelAt(i)) {
                 return REJECT;
             }
-            i++;
-            if (i == size) {
-                return newLevel;
-            }
-            before = limits.refilled(level, ms[i] - ms[i - 1]);
-            newBefore = limits.refilled(newLevel, ms[i] - ms[i - 1]);
-            if (before == newBefore) {
-                return end;
-            }
+            atMs = ms[i];
         }
+        return newLevel;
     }
 
     /** Applies the change that {@link #endAfter} computed. */
-    void startAt(BucketLimits limits, long oldMs, long oldStart, long newMs, long newStart) {
-        long before = limits.refilled(oldStart, ms[0] - oldMs);
+    void startAt(BucketLimits limits, long newMs, long newStart) {
+        long before = levelBefore(0);
         long newBefore = limits.refilled(newStart, ms[0] - newMs);
         if (isShifted(before, newBefore)) {
             min -= before - newBefore;
-            end -= before - newBefore;
+            lowered += before - newBefore;
         } else {
-            recompute(limits, newMs, newStart);
+            recomputeFrom(limits, newMs, newStart, 0, 0);
         }
     }
 
@@ -314,57 +375,42 @@ final class AcceptedRun {
      * be read.
      */
     private boolean isShifted(long before, long newBefore) {
-        return !full && newBefore <= before;
+        return full == 0 && newBefore <= before;
     }
 
     /**
      * Returns the time at which the level is back at {@code cost} after the last acceptance up to {@code untilMs} that left less; -1 if none
      * left less.
      */
-    long availableMs(BucketLimits limits, long startMs, long start, long cost, long untilMs) {
-        long atMs = startMs;
-        long level = start;
-        long availableMs = NEVER;
-        for (int i = 0; i < size && ms[i] <= untilMs; i++) {
-            long before = before(limits, atMs, level, i);
-            level = before - tokens[i] * BucketLimits.TOKEN;
-            atMs = ms[i];
-            if (level < cost) {
-                availableMs = ms[i] + limits.refillMs(level, cost);
+    long availableMs(BucketLimits limits, long cost, long untilMs) {
+        for (int i = after(untilMs) - 1; i >= 0; i--) {
+            if (levelAt(i) < cost) {
+                return ms[i] + limits.refillMs(levelAt(i), cost);
             }
         }
-        return availableMs;
+        return NEVER;
     }
 
     /** Whether the bucket was full, or new, at a time within or after this run. */
     boolean isFull(BucketLimits limits, long startMs, long start, long untilMs) {
-        long atMs = startMs;
-        long level = start;
-        for (int i = 0; i < size && ms[i] <= untilMs; i++) {
-            long before = before(limits, atMs, level, i);
-            level = before - tokens[i] * BucketLimits.TOKEN;
-            atMs = ms[i];
-        }
+        int i = after(untilMs);
+        long atMs = i == 0 ? startMs : ms[i - 1];
+        long level = i == 0 ? start : levelAt(i - 1);
         return atMs == NEVER || limits.refilled(level, untilMs - atMs) >= limits.size;
     }
 
     /**
-     * Returns the last time up to {@code untilMs} at which the bucket was full at an acceptance of this run; -1 =
-     * never.
+     * Returns the last time up to {@code untilMs} at which the bucket was full, or new, at an acceptance of this run;
+     * -1 = never.
      */
-    long fullAtMs(BucketLimits limits, long startMs, long start, long untilMs) {
-        long atMs = startMs;
-        long level = start;
-        long lastMs = NEVER;
-        for (int i = 0; i < size && ms[i] <= untilMs; i++) {
-            long before = before(limits, atMs, level, i);
-            if (before >= limits.size || atMs == NEVER) {
-                lastMs = ms[i];
+    long fullAtMs(BucketLimits limits, long startMs, long untilMs) {
+        int last = after(untilMs) - 1;
+        for (int i = full == 0 ? -1 : last; i >= 0; i--) {
+            if (levelBefore(i) >= limits.size) {
+                return ms[i];
             }
-            level = before - tokens[i] * BucketLimits.TOKEN;
-            atMs = ms[i];
         }
-        return lastMs;
+        return startMs == NEVER && last >= 0 ? ms[0] : NEVER;
     }
 
     byte[] write() {

@@ -9,6 +9,8 @@ package io.tidegate.admission;
  * #high} and {@link #low}, so that hashing allocates nothing. Not thread-safe.
  */
 final class SipHash128 {
+    private static final int UNITS_PER_WORD = Long.BYTES / Character.BYTES;
+
     private long v0;
     private long v1;
     private long v2;
@@ -25,27 +27,34 @@ final class SipHash128 {
     }
 
     void hash(long key0, long key1, char prefix, CharSequence text) {
-        v0 = key0 ^ 0x736f6d6570736575L;
-        v1 = key1 ^ 0x646f72616e646f6dL ^ 0xee;
-        v2 = key0 ^ 0x6c7967656e657261L;
-        v3 = key1 ^ 0x7465646279746573L;
-        int length = text.length();
-        long word = prefix;
-        for (int i = 0; i < length; i++) {
-            int inWord = (i + 1) & 3;
-            if (inWord == 0) {
-                compress(word);
-                word = 0;
+        long a = key0 ^ 0x736f6d6570736575L;
+        long b = key1 ^ 0x646f72616e646f6dL ^ 0xee;
+        long c = key0 ^ 0x6c7967656e657261L;
+        long d = key1 ^ 0x7465646279746573L;
+        int units = 1 + text.length();
+        int last = units & -UNITS_PER_WORD;
+        for (int at = 0; at <= last; at += UNITS_PER_WORD) {
+            long word = at < last ? word(prefix, text, at) : lastWord(prefix, text, at);
+            d ^= word;
+            // The rounds again, on local variables: most of an id's time is here.
+            for (int i = 0; i < 2; i++) {
+                a += b;
+                b = Long.rotateLeft(b, 13) ^ a;
+                a = Long.rotateLeft(a, 32);
+                c += d;
+                d = Long.rotateLeft(d, 16) ^ c;
+                a += d;
+                d = Long.rotateLeft(d, 21) ^ a;
+                c += b;
+                b = Long.rotateLeft(b, 17) ^ c;
+                c = Long.rotateLeft(c, 32);
             }
-            word |= (long) text.charAt(i) << (inWord * Character.SIZE);
+            a ^= word;
         }
-        int units = length + 1;
-        if ((units & 3) == 0) {
-            compress(word);
-            word = 0;
-        }
-        compress(word | (((long) units * Character.BYTES) << 56));
-        v2 ^= 0xee;
+        v0 = a;
+        v1 = b;
+        v2 = c ^ 0xee;
+        v3 = d;
         rounds(4);
         low = v0 ^ v1 ^ v2 ^ v3;
         v1 ^= 0xdd;
@@ -53,10 +62,22 @@ final class SipHash128 {
         high = v0 ^ v1 ^ v2 ^ v3;
     }
 
-    private void compress(long word) {
-        v3 ^= word;
-        rounds(2);
-        v0 ^= word;
+    /** Returns four units: the unit at index i is the prefix for 0, and the text's character i - 1 otherwise. */
+    private static long word(char prefix, CharSequence text, int at) {
+        return (at == 0 ? prefix : text.charAt(at - 1))
+                | (long) text.charAt(at) << 16
+                | (long) text.charAt(at + 1) << 32
+                | (long) text.charAt(at + 2) << 48;
+    }
+
+    /** Returns the up to three units that are left, and the number of bytes. */
+    private static long lastWord(char prefix, CharSequence text, int at) {
+        int units = 1 + text.length();
+        long word = ((long) units * Character.BYTES) << 56;
+        for (int i = at; i < units; i++) {
+            word |= (long) (i == 0 ? prefix : text.charAt(i - 1)) << ((i - at) * Character.SIZE);
+        }
+        return word;
     }
 
     private void rounds(int count) {

@@ -138,7 +138,7 @@ final class SettingDefinitions {
                 HistoryBounds.ENTRIES_DEFAULT,
                 Range.between(HistoryBounds.ENTRIES_MIN, 4_000_000),
                 Importance.LOW,
-                "Milliseconds with accepted signals that are kept for each tenant with a rate, 12 to 24 bytes each, to judge"
+                "Milliseconds with accepted signals that are kept for each tenant with a rate, 20 to 40 bytes each, to judge"
                         + " late signals at their own time. A tenant that exceeds this before lateness.max.ms has a shorter"
                         + " history: older signals may be rejected unnecessarily, and are never accepted wrongly. The"
                         + " same on all instances.");
