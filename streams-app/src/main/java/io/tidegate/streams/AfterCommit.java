@@ -24,7 +24,12 @@ public final class AfterCommit {
         void run(IntToLongFunction lastOffsets);
     }
 
-    private final ThreadLocal<List<Work>> ofThread = ThreadLocal.withInitial(ArrayList::new);
+    private static final class OfThread {
+        final List<Work> works = new ArrayList<>();
+        boolean transactionIsOpen;
+    }
+
+    private final ThreadLocal<OfThread> ofThread = ThreadLocal.withInitial(OfThread::new);
     private final Runnable before;
     private final Runnable after;
 
@@ -45,12 +50,25 @@ public final class AfterCommit {
 
     /** Adds the work of a stage of the current thread. */
     public void add(Work work) {
-        ofThread.get().add(work);
+        ofThread.get().works.add(work);
     }
 
     /** Removes the work of a closed stage, which is not run any more. */
     public void remove(Work work) {
-        ofThread.get().remove(work);
+        ofThread.get().works.remove(work);
+    }
+
+    /**
+     * Whether the current thread has begun a transaction and not ended it. The brokers abort a transaction that stays
+     * open for too long, so a stage must not wait for a disk then.
+     */
+    public boolean isTransactionOpen() {
+        return ofThread.get().transactionIsOpen;
+    }
+
+    /** Notes that the current thread begins or ends a transaction. */
+    void transactionIsOpen(boolean open) {
+        ofThread.get().transactionIsOpen = open;
     }
 
     /**
@@ -61,7 +79,7 @@ public final class AfterCommit {
     void run(IntToLongFunction lastOffsets) {
         before.run();
         RuntimeException failure = null;
-        for (Work work : ofThread.get()) {
+        for (Work work : ofThread.get().works) {
             try {
                 work.run(lastOffsets);
             } catch (RuntimeException e) {

@@ -283,7 +283,14 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
 
         @Override
         public void initTransactions() {
+            continuity.afterCommit().transactionIsOpen(false);
             takeOver(transactionalId, super::initTransactions);
+        }
+
+        @Override
+        public void beginTransaction() {
+            super.beginTransaction();
+            continuity.afterCommit().transactionIsOpen(true);
         }
 
         @Override
@@ -309,6 +316,8 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
 
         @Override
         public void commitTransaction() {
+            // If the commit fails, the thread ends, or begins another transaction with another producer.
+            continuity.afterCommit().transactionIsOpen(false);
             fatalIfTimedOut(super::commitTransaction);
             if (alignment != null) {
                 alignment.committed(offsetsToCommit);
@@ -326,6 +335,7 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
 
         @Override
         public void abortTransaction() {
+            continuity.afterCommit().transactionIsOpen(false);
             continuity.ofThread().transactionAborted();
             super.abortTransaction();
         }

@@ -34,6 +34,7 @@ import io.tidegate.wal.WalRecord;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.IntToLongFunction;
 import java.util.function.LongConsumer;
 import org.apache.kafka.common.header.Headers;
 import org.apache.kafka.common.header.internals.RecordHeaders;
@@ -64,11 +65,11 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
     private final @Nullable AfterCommit afterCommit;
     private final ThreadTaskCounts threadTasks;
     private AtomicInteger sharing = new AtomicInteger();
-    private final Pace writing = new Pace(() -> sharing.get());
-    private final Pace checkpointing = new Pace(() -> sharing.get());
+    private final BetweenTransactions writing;
+    private final BetweenTransactions checkpointing;
     private TenantStates states;
     private WalStore wal;
-    private final AfterCommit.Work committed = offsets -> wal.committed(offsets.applyAsLong(partition()));
+    private final AfterCommit.Work committed = this::committed;
     private CommandRunner commands;
     private BeforeCommit beforeCommit;
     private long foldedEarly;
@@ -90,6 +91,13 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
         this.memory = memory;
         this.listener = listener;
         this.admission = new Admission(settings.region(), settings.entitiesMax(), settings.history());
+        this.writing = betweenTransactions(() -> wal.write());
+        this.checkpointing = betweenTransactions(() -> wal.checkpoint());
+    }
+
+    private BetweenTransactions betweenTransactions(Runnable work) {
+        return new BetweenTransactions(
+                new Pace(() -> sharing.get()), work, () -> afterCommit != null && afterCommit.isTransactionOpen());
     }
 
     @Override
@@ -116,12 +124,8 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
             memory.opened();
         }
         progress = listener.opened(Stage.ADMIT, partition());
-        context.schedule(
-                settings.walWriteInterval(), PunctuationType.WALL_CLOCK_TIME, now -> writing.run(now, wal::write));
-        context.schedule(
-                settings.walCheckpointInterval(),
-                PunctuationType.WALL_CLOCK_TIME,
-                now -> checkpointing.run(now, wal::checkpoint));
+        context.schedule(settings.walWriteInterval(), PunctuationType.WALL_CLOCK_TIME, writing::run);
+        context.schedule(settings.walCheckpointInterval(), PunctuationType.WALL_CLOCK_TIME, checkpointing::run);
         context.schedule(USAGE_EVERY, PunctuationType.WALL_CLOCK_TIME, now -> reportUsage());
     }
 
@@ -136,12 +140,20 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
             afterCommit.remove(committed);
         }
         wal.discard();
+        writing.discard();
+        checkpointing.discard();
         sharing.decrementAndGet();
         listener.closed(Stage.ADMIT, partition(), progress);
     }
 
     private int partition() {
         return context().taskId().partition();
+    }
+
+    private void committed(IntToLongFunction lastOffsets) {
+        wal.committed(lastOffsets.applyAsLong(partition()));
+        writing.committed(context().currentSystemTimeMs());
+        checkpointing.committed(context().currentSystemTimeMs());
     }
 
     /** Adds the gathered writes to the transaction before it is committed. */
