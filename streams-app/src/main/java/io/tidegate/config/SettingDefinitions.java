@@ -115,6 +115,15 @@ final class SettingDefinitions {
                 "Memory, over all shards, for tenants' usage and entities (about 30 bytes each); at most half of the heap."
                         + " Usage that does not fit is read again at the tenant's next signal.");
         instance.add(
+                Settings.STATE_MEMORY_BYTES,
+                Type.LONG,
+                0L,
+                Range.atLeast(0),
+                Importance.MEDIUM,
+                "Memory outside the heap, over all shards, for the state stores (RocksDB): one half for their write"
+                        + " buffers, the other for the cache that they share. At least 512 KiB for each of the four stores"
+                        + " of a shard. 0 = a third of the heap limit, or that minimum.");
+        instance.add(
                 Settings.ENTITIES_MAX,
                 Type.LONG,
                 0L,

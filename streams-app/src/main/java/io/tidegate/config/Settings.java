@@ -4,6 +4,7 @@ import io.tidegate.admission.HistoryBounds;
 import io.tidegate.config.SettingsLoader.Origin;
 import io.tidegate.contract.Residency;
 import io.tidegate.contract.Router;
+import io.tidegate.contract.StateKeys;
 import io.tidegate.contract.TenantSource;
 import io.tidegate.contract.Topics;
 import io.tidegate.signal.SignalField;
@@ -66,6 +67,7 @@ public final class Settings {
     public static final String SESSION_TIMEOUT_MS = "session.timeout.ms";
     public static final String COMMIT_INTERVAL_MS = "commit.interval.ms";
     public static final String CACHE_BYTES = "cache.bytes";
+    public static final String STATE_MEMORY_BYTES = "state.memory.bytes";
     public static final String ENTITIES_MAX = "entities.max";
     public static final String HISTORY_ENTRIES_MAX = "history.entries.max";
     public static final String CACHED_TENANTS = "cached.tenants.max";
@@ -123,6 +125,8 @@ public final class Settings {
 
     private static final int OPEN_FILES_A_SHARD_MIN = 8;
     private static final int PENDING_SHARE_OF_HEAP = 8;
+    private static final int STATE_SHARE_OF_HEAP = 3;
+    private static final long STATE_BYTES_PER_STORE_MIN = 512 * 1024;
     private static final long TRANSACTION_MS_MIN = 10_000;
     private static final long BACKLOG_COMMIT_MS = 500;
     private static final int HEARTBEAT_MS_MAX = 3_000;
@@ -658,6 +662,27 @@ public final class Settings {
     /** Returns the memory for tenants' usage and entities, over all tasks. */
     public long cacheBytes() {
         return Math.min(config.getLong(CACHE_BYTES), Runtime.getRuntime().maxMemory() / 2);
+    }
+
+    /** Returns the number of state stores that this instance has if it owns all shards. */
+    public int stores() {
+        return shards() * StateKeys.LOGGED_STORES.size();
+    }
+
+    /**
+     * Returns the memory outside the heap for all state stores.
+     *
+     * @throws SettingsException if {@code state.memory.bytes} is too small for so many stores
+     */
+    public long stateMemoryBytes() {
+        long least = STATE_BYTES_PER_STORE_MIN * stores();
+        long set = config.getLong(STATE_MEMORY_BYTES);
+        if (set > 0 && set < least) {
+            throw new SettingsException(
+                    "%s = %d is too little: with %s = %d there are %d state stores, which need at least %d bytes. Raise it, or use 0"
+                            .formatted(STATE_MEMORY_BYTES, set, SHARDS, shards(), stores(), least));
+        }
+        return set > 0 ? set : Math.max(least, Runtime.getRuntime().maxMemory() / STATE_SHARE_OF_HEAP);
     }
 
     /**

@@ -17,6 +17,7 @@ import io.tidegate.streams.AfterCommit;
 import io.tidegate.streams.Alignment;
 import io.tidegate.streams.Continuity;
 import io.tidegate.streams.Instance;
+import io.tidegate.streams.StateMemory;
 import io.tidegate.topology.TenantConfigs;
 import io.tidegate.topology.TidegateTopology;
 import io.tidegate.topology.TopologySettings;
@@ -93,6 +94,8 @@ public final class InstanceRunner implements AutoCloseable {
         Properties streams = settings.streamsConfig(
                 dir.streamsState(), topics.requestBytesMax(), http == null ? null : http.advertised());
         TopicPlan.changelogConfig().forEach((key, value) -> streams.put(StreamsConfig.topicPrefix(key), value));
+        parts.add(new StateMemory(settings.stateMemoryBytes(), settings.stores()))
+                .applyTo(streams);
         Continuity continuity = new Continuity(setup::hasRecords, afterCommit, settings.commitIntervalMs());
         DataDir measured = new DataDir(settings.dataDir(), metrics);
         SchemaRegistrySettings registry = settings.schemaRegistry();

@@ -39,6 +39,10 @@ final class KafkaMeters {
         THREADS(Measure.THREADS, Aggregation.SUM, 1, MetricNames.STREAMS_THREADS),
         REBALANCES(Measure.REBALANCES, Aggregation.GROWTH, 1, MetricNames.STREAMS_REBALANCES),
         REBALANCE_MAX(Measure.REBALANCE_LATENCY_MAX_MS, Aggregation.MAX, MS, MetricNames.STREAMS_REBALANCE_MAX),
+        /** All stores share one cache, and each reports the use of the whole. */
+        STATE_CACHE(Measure.STATE_CACHE_BYTES, Aggregation.MAX, 1, MetricNames.STATE_CACHE_BYTES),
+        STATE_CACHE_LIMIT(Measure.STATE_CACHE_LIMIT_BYTES, Aggregation.MAX, 1, MetricNames.STATE_CACHE_LIMIT_BYTES),
+        STATE_WRITE_BUFFERS(Measure.STATE_WRITE_BUFFER_BYTES, Aggregation.SUM, 1, MetricNames.STATE_WRITE_BUFFER_BYTES),
         SENT(Measure.SENT_BYTES, Aggregation.GROWTH, 1, MetricNames.CLIENT_SENT_BYTES),
         RECEIVED(Measure.RECEIVED_BYTES, Aggregation.GROWTH, 1, MetricNames.CLIENT_RECEIVED_BYTES),
         CONNECTIONS(Measure.CONNECTIONS, Aggregation.SUM, 1, MetricNames.CLIENT_CONNECTIONS),

@@ -98,6 +98,9 @@ public final class MetricNames {
     public static final String STREAMS_REBALANCE_MAX = "tidegate_streams_rebalance_latency_max_seconds";
     public static final String STREAMS_TASK_STARTS = "tidegate_streams_task_starts_total";
     public static final String STREAMS_TASK_ENDS = "tidegate_streams_task_ends_total";
+    public static final String STATE_CACHE_BYTES = "tidegate_state_cache_bytes";
+    public static final String STATE_CACHE_LIMIT_BYTES = "tidegate_state_cache_limit_bytes";
+    public static final String STATE_WRITE_BUFFER_BYTES = "tidegate_state_write_buffer_bytes";
     public static final String CLIENT_SENT_BYTES = "tidegate_client_sent_bytes_total";
     public static final String CLIENT_RECEIVED_BYTES = "tidegate_client_received_bytes_total";
     public static final String CLIENT_CONNECTIONS = "tidegate_client_connections";

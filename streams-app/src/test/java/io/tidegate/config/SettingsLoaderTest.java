@@ -416,4 +416,20 @@ final class SettingsLoaderTest {
                 .isInstanceOf(SettingsException.class)
                 .hasMessageContaining("entities.max");
     }
+
+    @Test
+    void derivesTheMemoryOfStateStoresFromTheHeapAndRejectsLessThanTheyNeed() {
+        long mib = 1024 * 1024;
+
+        assertThat(flags("state.memory.bytes", "67108864").stateMemoryBytes()).isEqualTo(64 * mib);
+        assertThat(flags().stateMemoryBytes())
+                .isEqualTo(Math.max(
+                        flags().stores() * mib / 2, Runtime.getRuntime().maxMemory() / 3));
+        assertThat(flags("shards", "10000").stateMemoryBytes()).isEqualTo(40_000 * mib / 2);
+        assertThatThrownBy(() ->
+                        flags("state.memory.bytes", "67108864", "shards", "64").stateMemoryBytes())
+                .isInstanceOf(SettingsException.class)
+                .hasMessageContaining("state.memory.bytes = 67108864")
+                .hasMessageContaining("at least 134217728 bytes");
+    }
 }

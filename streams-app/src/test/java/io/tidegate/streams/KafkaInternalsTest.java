@@ -176,7 +176,7 @@ final class KafkaInternalsTest {
         topology.addProcessor("counting", counting, "in");
         topology.addStateStore(
                 Stores.keyValueStoreBuilder(
-                        Stores.inMemoryKeyValueStore(STORE), Serdes.ByteArray(), Serdes.ByteArray()),
+                        Stores.persistentKeyValueStore(STORE), Serdes.ByteArray(), Serdes.ByteArray()),
                 "counting");
         topology.addSink("out", application + "-out", "counting");
         return topology;

@@ -100,6 +100,15 @@ final class GroupLagTest {
                 () -> Http.of(instance).get("/metrics").text().contains(line + "\n"));
     }
 
+    @Test
+    void stateStoresShareTheMemoryOfTheSetting() throws Exception {
+        deployment("memory", "state.memory.bytes=67108864").init();
+
+        TidegateProcess instance = app.start("a");
+
+        awaitMetric(instance, "tidegate_state_cache_limit_bytes 3.3554432E7");
+    }
+
     private void sendTo(int partition, int count) throws Exception {
         sendTo(partition, count, null);
     }
