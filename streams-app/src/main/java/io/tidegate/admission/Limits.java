@@ -15,6 +15,8 @@ import java.util.Map;
  * <p>Immutable; {@link TenantUsage#limits} keeps it as long as the config is in force.
  */
 final class Limits {
+    private static final long[] NO_PERIODS = {};
+
     final TenantConfig config;
     final List<String> requiredRegions;
 
@@ -75,7 +77,10 @@ final class Limits {
     }
 
     private static long[] unlimited(List<PeriodLimit> periods) {
-        long[] max = new long[periods.isEmpty() ? 0 : Per.ALL.length];
+        if (periods.isEmpty()) {
+            return NO_PERIODS;
+        }
+        long[] max = new long[Per.ALL.length];
         Arrays.fill(max, Long.MAX_VALUE);
         return max;
     }

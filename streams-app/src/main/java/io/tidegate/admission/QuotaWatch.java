@@ -84,7 +84,9 @@ public final class QuotaWatch {
 
     private byte[] levels = new byte[Quota.ALL.length];
     private final RateWindows windows = new RateWindows();
-    private final RateWindows byteWindows = new RateWindows();
+
+    /** Null until the tenant has a byte rate. */
+    private @Nullable RateWindows byteWindows;
 
     /**
      * The highest count when a window has just ended. Not stored, because it is consumed by the signal that ended the
@@ -103,8 +105,9 @@ public final class QuotaWatch {
 
     /** Counts the bytes of a signal that is accepted, or rejected for the byte rate alone, at its own time. */
     void wantedBytes(int bytes, long atMs, long latenessMaxMs) {
-        if (byteWindows.count(atMs, bytes, latenessMaxMs)) {
-            finishedBytes = byteWindows.highest();
+        RateWindows counted = byteWindows();
+        if (counted.count(atMs, bytes, latenessMaxMs)) {
+            finishedBytes = counted.highest();
         }
     }
 
@@ -231,12 +234,25 @@ public final class QuotaWatch {
         return windows;
     }
 
+    /** Returns the windows of bytes; creates them on first use. */
     RateWindows byteWindows() {
+        if (byteWindows == null) {
+            byteWindows = new RateWindows();
+        }
         return byteWindows;
     }
 
+    /** Whether bytes were counted. */
+    boolean hasByteWindows() {
+        return byteWindows != null && !byteWindows.isEmpty();
+    }
+
     int bytes() {
-        return 2 * Long.BYTES + 1 + levels.length + windows.bytesBefore() + byteWindows.bytesBefore();
+        return 2 * Long.BYTES
+                + 1
+                + levels.length
+                + windows.bytesBefore()
+                + (byteWindows == null ? 0 : byteWindows.bytesBefore());
     }
 
     void write(ByteBuffer out) {

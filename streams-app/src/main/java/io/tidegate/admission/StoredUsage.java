@@ -18,7 +18,8 @@ import java.util.Arrays;
  *  4 sealed       sealed segments (8) | sealed bytes (8)
  *  5 rejection    the last one: at, ms (8) | reason (1)
  *  6 watch        window (8) | signals in it (8) | quotas n (1) | level by quota (n)      {@link QuotaWatch}
- *  7 reasons      reasons n (1) | rejected by reason (8 × n) | accepted in observe mode by reason (8 × n)
+ *  7 reasons      reasons n (1), up to the last one that was counted | rejected by reason (8 × n) |
+ *                 accepted in observe mode by reason (8 × n)
  *  8 open segment first sequence number (8) | record bytes (8) | first record at, ms (8) | right up to, the next
  *                 sequence number (8)                                    {@link OpenSegment}
  *  9 history      of the bucket: right up to sequence number (8) | rate (8) | burst (8) | head of {@link AcceptedHistory} (60)
@@ -167,8 +168,8 @@ final class StoredUsage {
             }
             case REASONS -> {
                 int reasons = count(in);
-                usage.rejected = readCounters(in, reasons, usage.rejected.length);
-                usage.observed = readCounters(in, reasons, usage.observed.length);
+                usage.rejected = readCounters(in, reasons, 0);
+                usage.observed = readCounters(in, reasons, 0);
             }
             case OPEN_SEGMENT -> {
                 OpenSegment open = new OpenSegment(in.getLong(), in.getLong(), in.getLong());
@@ -243,8 +244,8 @@ final class StoredUsage {
             throw new IllegalStateException(
                     "tenant usage of version %d counts %d reasons, not %d".formatted(in.get(0), reasons, REASONS_2));
         }
-        usage.rejected = readCounters(in, reasons, usage.rejected.length);
-        usage.observed = readCounters(in, reasons, usage.observed.length);
+        usage.rejected = readCounters(in, reasons, 0);
+        usage.observed = readCounters(in, reasons, 0);
     }
 
     static byte[] write(TenantUsage usage) {
@@ -277,11 +278,14 @@ final class StoredUsage {
         int watch = begin(out, WATCH);
         usage.watch.write(out);
         end(out, watch);
-        int reasons = begin(out, REASONS);
-        out.put((byte) usage.rejected.length);
-        writeCounters(out, usage.rejected);
-        writeCounters(out, usage.observed);
-        end(out, reasons);
+        int counted = Math.max(usage.rejected.length, usage.observed.length);
+        if (counted > 0) {
+            int reasons = begin(out, REASONS);
+            out.put((byte) counted);
+            writeCounters(out, Arrays.copyOf(usage.rejected, counted));
+            writeCounters(out, Arrays.copyOf(usage.observed, counted));
+            end(out, reasons);
+        }
         OpenSegment open = usage.openSegment;
         if (open.isOpen()) {
             int segment = begin(out, OPEN_SEGMENT);
@@ -307,7 +311,7 @@ final class StoredUsage {
             usage.byteBucket.writeHistory(out);
             end(out, bytes);
         }
-        if (!usage.watch.byteWindows().isEmpty()) {
+        if (usage.watch.hasByteWindows()) {
             int windows = begin(out, BYTE_WINDOWS);
             usage.watch.byteWindows().writeBefore(out);
             end(out, windows);
@@ -343,7 +347,7 @@ final class StoredUsage {
     }
 
     private static int bytesMax(TenantUsage usage) {
-        int counters = usage.entitiesByKind.length + usage.rejected.length + usage.observed.length;
+        int counters = usage.entitiesByKind.length + 2 * Math.max(usage.rejected.length, usage.observed.length);
         int fixed =
                 4 * Long.BYTES + 2 * Long.BYTES + TokenBucket.BYTES + 2 * Long.BYTES + Long.BYTES + 1 + 4 * Long.BYTES;
         int counts = 2;

@@ -3,6 +3,7 @@ package io.tidegate.admission;
 import io.tidegate.tenant.PeriodLimit.Per;
 import io.tidegate.tenant.SignalLimit;
 import io.tidegate.tenant.TenantConfig;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.function.BiConsumer;
@@ -15,7 +16,6 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Stored under the tenant's id, once per transaction ({@link StoredUsage}); the entities are stored separately, in
  * the chunks of {@link EntitySet}.
- * the chunks of {@link EntitySet}.
  *
  * <p>Not thread-safe; owned by the task that owns the tenant.
  */
@@ -23,6 +23,7 @@ public final class TenantUsage {
     private static final Reason[] REASONS = Reason.values();
     private static final byte NO_REASON = -1;
     private static final long NEVER = -1;
+    private static final long[] NO_COUNTS = {};
 
     final TokenBucket bucket = new TokenBucket();
 
@@ -44,8 +45,13 @@ public final class TenantUsage {
     final QuotaWatch watch = new QuotaWatch();
     private final EntitySet entities = new EntitySet();
     long[] entitiesByKind = new long[EntityKind.ALL.length];
-    long[] rejected = new long[REASONS.length];
-    long[] observed = new long[REASONS.length];
+
+    /** Indexed by {@link Reason}, up to the last one that was counted: most tenants are never rejected. */
+    long[] rejected = NO_COUNTS;
+
+    /** As {@link #rejected}. */
+    long[] observed = NO_COUNTS;
+
     long nextSeq;
     long hashKey0;
     long hashKey1;
@@ -182,7 +188,7 @@ public final class TenantUsage {
     }
 
     void rejected(Reason reason, long nowMs) {
-        rejected[reason.ordinal()]++;
+        rejected = incremented(rejected, reason);
         months.addRejected(nowMs);
         lastDecisionMs = Math.max(lastDecisionMs, nowMs);
         lastRejectionMs = nowMs;
@@ -354,7 +360,18 @@ public final class TenantUsage {
     }
 
     void observed(Reason reason) {
-        observed[reason.ordinal()]++;
+        observed = incremented(observed, reason);
+    }
+
+    private static long[] incremented(long[] counts, Reason reason) {
+        int at = reason.ordinal();
+        long[] enough = at < counts.length ? counts : Arrays.copyOf(counts, at + 1);
+        enough[at]++;
+        return enough;
+    }
+
+    private static long count(long[] counts, Reason reason) {
+        return reason.ordinal() < counts.length ? counts[reason.ordinal()] : 0;
     }
 
     /** The sequence number of the last accepted signal; -1 before the first. */
@@ -368,12 +385,12 @@ public final class TenantUsage {
     }
 
     public long rejectedCount(Reason reason) {
-        return rejected[reason.ordinal()];
+        return count(rejected, reason);
     }
 
     /** Signals accepted in observe mode that would have been rejected for this reason. */
     public long observedCount(Reason reason) {
-        return observed[reason.ordinal()];
+        return count(observed, reason);
     }
 
     public EntitySet entities() {

@@ -49,7 +49,7 @@ final class TenantStates {
     /**
      * Approximate memory of a tenant's usage, limits, key and map entry, used to bound it: {@code benchmarks/sizing}.
      */
-    private static final long TENANT_BYTES = 1_700;
+    private static final long TENANT_BYTES = 1_400;
 
     private final KeyValueStore<Bytes, byte[]> usages;
     private final KeyValueStore<Bytes, byte[]> entities;

@@ -123,25 +123,38 @@ class TenantUsageTest {
 
     /**
      * The files with seven, nine and ten reasons are of builds before the limits of bytes, of periods, and of signals: new
-     * reasons invalidate no state.
+     * reasons invalidate no state. Later ones wrote all reasons, counted or not.
      */
     @ParameterizedTest
     @ValueSource(
-            strings = {"v1", "v2", "v3-seven-reasons", "v3-nine-reasons", "v3-without-months", "v3-ten-reasons", "v3"})
+            strings = {
+                "v1",
+                "v2",
+                "v3-seven-reasons",
+                "v3-nine-reasons",
+                "v3-without-months",
+                "v3-ten-reasons",
+                "v3-all-reasons",
+                "v3"
+            })
     void readsTheGoldenFiles(String version) throws IOException {
         TenantUsage usage =
                 TenantUsage.read(HexFormat.of().parseHex(Golden.hex("tenant-usage-%s.hex".formatted(version))));
         assertThat(usage.rejectedCount(Reason.BYTE_RATE_LIMITED)).isZero();
         assertThat(usage.byteTokens(BYTES, T + 10))
                 .isEqualTo(
-                        List.of("v3", "v3-ten-reasons", "v3-without-months", "v3-nine-reasons")
+                        List.of("v3", "v3-all-reasons", "v3-ten-reasons", "v3-without-months", "v3-nine-reasons")
                                         .contains(version)
                                 ? 800
                                 : 1_000);
         assertThat(usage.periodSignals(Per.HOUR, 6 * 3_600_000L))
-                .isEqualTo(List.of("v3", "v3-ten-reasons", "v3-without-months").contains(version) ? 2 : 0);
+                .isEqualTo(
+                        List.of("v3", "v3-all-reasons", "v3-ten-reasons", "v3-without-months")
+                                        .contains(version)
+                                ? 2
+                                : 0);
         assertThat(usage.acceptedIn(Per.MONTH.indexOf(T)))
-                .isEqualTo(List.of("v3", "v3-ten-reasons").contains(version) ? 4 : 0);
+                .isEqualTo(List.of("v3", "v3-all-reasons", "v3-ten-reasons").contains(version) ? 4 : 0);
         assertThat(usage.acceptedCount()).isEqualTo(4);
         assertThat(usage.lastSeq()).isEqualTo(3);
         assertThat(usage.tokens(CONFIG, T + 10)).isEqualTo(97);
