@@ -122,7 +122,8 @@ final class SettingDefinitions {
                 Importance.MEDIUM,
                 "Memory outside the heap, over all shards, for the state stores (RocksDB): one half for their write"
                         + " buffers, the other for the cache that they share. At least 512 KiB for each of the four stores"
-                        + " of a shard. 0 = a third of the heap limit, or that minimum.");
+                        + " of a shard. 0 = a quarter of the heap limit, or that minimum. Has no effect if"
+                        + " kafka.rocksdb.config.setter is set.");
         instance.add(
                 Settings.ENTITIES_MAX,
                 Type.LONG,

@@ -125,7 +125,7 @@ public final class Settings {
 
     private static final int OPEN_FILES_A_SHARD_MIN = 8;
     private static final int PENDING_SHARE_OF_HEAP = 8;
-    private static final int STATE_SHARE_OF_HEAP = 3;
+    private static final int STATE_SHARE_OF_HEAP = 4;
     private static final long STATE_BYTES_PER_STORE_MIN = 512 * 1024;
     private static final long TRANSACTION_MS_MIN = 10_000;
     private static final long BACKLOG_COMMIT_MS = 500;

@@ -424,7 +424,7 @@ final class SettingsLoaderTest {
         assertThat(flags("state.memory.bytes", "67108864").stateMemoryBytes()).isEqualTo(64 * mib);
         assertThat(flags().stateMemoryBytes())
                 .isEqualTo(Math.max(
-                        flags().stores() * mib / 2, Runtime.getRuntime().maxMemory() / 3));
+                        flags().stores() * mib / 2, Runtime.getRuntime().maxMemory() / 4));
         assertThat(flags("shards", "10000").stateMemoryBytes()).isEqualTo(40_000 * mib / 2);
         assertThatThrownBy(() ->
                         flags("state.memory.bytes", "67108864", "shards", "64").stateMemoryBytes())
