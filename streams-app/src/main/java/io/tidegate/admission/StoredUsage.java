@@ -258,7 +258,7 @@ final class StoredUsage {
         end(out, numbers);
         int entities = begin(out, ENTITIES);
         out.putLong(usage.hashKey0).putLong(usage.hashKey1).put((byte) usage.entitiesByKind.length);
-        writeCounters(out, usage.entitiesByKind);
+        writeCounters(out, usage.entitiesByKind, usage.entitiesByKind.length);
         end(out, entities);
         if (usage.bucket.isUsed()) {
             int bucket = begin(out, BUCKET);
@@ -278,12 +278,12 @@ final class StoredUsage {
         int watch = begin(out, WATCH);
         usage.watch.write(out);
         end(out, watch);
-        int counted = Math.max(usage.rejected.length, usage.observed.length);
+        int counted = countedReasons(usage);
         if (counted > 0) {
             int reasons = begin(out, REASONS);
             out.put((byte) counted);
-            writeCounters(out, Arrays.copyOf(usage.rejected, counted));
-            writeCounters(out, Arrays.copyOf(usage.observed, counted));
+            writeCounters(out, usage.rejected, counted);
+            writeCounters(out, usage.observed, counted);
             end(out, reasons);
         }
         OpenSegment open = usage.openSegment;
@@ -347,7 +347,7 @@ final class StoredUsage {
     }
 
     private static int bytesMax(TenantUsage usage) {
-        int counters = usage.entitiesByKind.length + 2 * Math.max(usage.rejected.length, usage.observed.length);
+        int counters = usage.entitiesByKind.length + 2 * countedReasons(usage);
         int fixed =
                 4 * Long.BYTES + 2 * Long.BYTES + TokenBucket.BYTES + 2 * Long.BYTES + Long.BYTES + 1 + 4 * Long.BYTES;
         int counts = 2;
@@ -387,9 +387,17 @@ final class StoredUsage {
         return values;
     }
 
-    private static void writeCounters(ByteBuffer out, long[] values) {
+    /** Writes {@code count} counters, at least as many as there are; missing ones are 0. */
+    private static void writeCounters(ByteBuffer out, long[] values, int count) {
         for (long value : values) {
             out.putLong(value);
         }
+        for (int i = values.length; i < count; i++) {
+            out.putLong(0);
+        }
+    }
+
+    private static int countedReasons(TenantUsage usage) {
+        return Math.max(usage.rejected.length, usage.observed.length);
     }
 }

@@ -21,10 +21,7 @@ import org.rocksdb.RocksDB;
  * <p>Close it after the stores. Thread-safe.
  */
 public final class StateMemory implements AutoCloseable {
-    /** The smallest buffer that RocksDB uses. */
-    private static final long WRITE_BUFFER_BYTES_MIN = 64 << 10;
-
-    /** Larger buffers save no work: each holds all changes between several flushes. */
+    /** Kafka Streams' default. */
     private static final long WRITE_BUFFER_BYTES_MAX = 16 << 20;
 
     /** One is being filled while another is flushed, and a third one avoids waiting for a slow disk. */
@@ -38,17 +35,13 @@ public final class StateMemory implements AutoCloseable {
 
     /**
      * @param bytes the memory of all stores
-     * @param stores the number of stores that the instance can get
+     * @param stores the number of stores that the instance can get, each with at least 384 KiB: RocksDB uses no smaller
+     *     write buffers than 64 KiB
      */
     public StateMemory(long bytes, int stores) {
         RocksDB.loadLibrary();
         cache = new LRUCache(bytes / PARTS);
-        writeBufferBytes = writeBufferBytes(bytes, stores);
-    }
-
-    static long writeBufferBytes(long bytes, int stores) {
-        return Math.max(
-                WRITE_BUFFER_BYTES_MIN, Math.min(WRITE_BUFFER_BYTES_MAX, bytes / PARTS / stores / WRITE_BUFFERS));
+        writeBufferBytes = Math.min(WRITE_BUFFER_BYTES_MAX, bytes / PARTS / stores / WRITE_BUFFERS);
     }
 
     /** Makes the stores of an instance use this memory, unless its settings name another class that configures RocksDB. */

@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Properties;
 import java.util.Random;
+import java.util.stream.DoubleStream;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.common.utils.Bytes;
@@ -47,7 +48,7 @@ final class StateMemoryTest {
             assertThat(writeBuffers)
                     .as("in use, so it is measured, and bounded")
                     .isBetween(1.0, OVERSHOOT * bytes / 2);
-            assertThat(largest(driver, Measure.STATE_CACHE_BYTES))
+            assertThat(values(driver, Measure.STATE_CACHE_BYTES).max().orElse(0))
                     .as("in use, so it is measured, and bounded")
                     .isBetween(bytes / 8.0, OVERSHOOT * bytes / 2);
         }
@@ -93,7 +94,9 @@ final class StateMemoryTest {
             random.nextBytes(value);
             store.put(Bytes.wrap(new byte[] {(byte) (i >> 8), (byte) i}), value);
             if (i % 50 == 0) {
-                largest = Math.max(largest, sum(driver, Measure.STATE_WRITE_BUFFER_BYTES));
+                largest = Math.max(
+                        largest,
+                        values(driver, Measure.STATE_WRITE_BUFFER_BYTES).sum());
             }
         }
         return largest;
@@ -109,19 +112,10 @@ final class StateMemoryTest {
         }
     }
 
-    private static double sum(TopologyTestDriver driver, Measure measure) {
+    private static DoubleStream values(TopologyTestDriver driver, Measure measure) {
         return driver.metrics().entrySet().stream()
                 .filter(metric -> measure.is(metric.getKey()))
-                .mapToDouble(metric -> ((Number) metric.getValue().metricValue()).doubleValue())
-                .sum();
-    }
-
-    private static double largest(TopologyTestDriver driver, Measure measure) {
-        return driver.metrics().entrySet().stream()
-                .filter(metric -> measure.is(metric.getKey()))
-                .mapToDouble(metric -> ((Number) metric.getValue().metricValue()).doubleValue())
-                .max()
-                .orElse(0);
+                .mapToDouble(metric -> ((Number) metric.getValue().metricValue()).doubleValue());
     }
 
     private static final class Idle implements Processor<byte[], byte[], Void, Void> {
