@@ -39,6 +39,9 @@ final class AcceptedHistory {
     /** Size of the {@link #write stored head}. */
     static final int HEAD_BYTES = 6 * Long.BYTES + 3 * Integer.BYTES;
 
+    /** A history that has only one run, with at most so many entries, needs no chunk: it is stored with the usage. */
+    static final int SHORT_ENTRIES_MAX = 32;
+
     private static final int NO_RUN = -1;
 
     private final List<AcceptedRun> runs = new ArrayList<>(1);
@@ -450,12 +453,46 @@ final class AcceptedHistory {
         }
         removed = new int[0];
         for (AcceptedRun run : runs) {
-            if (run.changed) {
+            if (run.changed || !run.stored) {
                 chunks.accept(run.id, run.write());
                 run.changed = false;
                 run.stored = true;
             }
         }
+    }
+
+    /** Passes on null for each stored run, because {@link #writeShort} has written all there is. */
+    void removeRuns(BiConsumer<Integer, byte @Nullable []> chunks) {
+        for (int id : removed) {
+            chunks.accept(id, null);
+        }
+        removed = new int[0];
+        for (AcceptedRun run : runs) {
+            if (run.stored) {
+                chunks.accept(run.id, null);
+                run.stored = false;
+            }
+        }
+    }
+
+    boolean isShort() {
+        return newest != null && newest == oldest && newest.size() <= SHORT_ENTRIES_MAX;
+    }
+
+    /** Writes the only run of a {@linkplain #isShort short} history. */
+    void writeShort(ByteBuffer out) {
+        AcceptedRun only = runs.get(0);
+        only.write(out.putInt(only.id));
+    }
+
+    /** Returns an upper bound of the size that {@link #writeShort} writes; 0 if the history is not short. */
+    int shortBytesMax() {
+        return isShort() ? Integer.BYTES + runs.get(0).bytesMax() : 0;
+    }
+
+    /** Reads the form that {@link #writeShort} wrote. {@link #loaded} must follow. */
+    void readShort(ByteBuffer in) {
+        load(AcceptedRun.read(in.getInt(), in));
     }
 
     /** @param stored the number of stored runs */
@@ -485,7 +522,12 @@ final class AcceptedHistory {
     }
 
     void load(int id, byte[] stored) {
-        AcceptedRun run = AcceptedRun.read(id, stored);
+        AcceptedRun run = AcceptedRun.read(id, ByteBuffer.wrap(stored));
+        run.stored = true;
+        load(run);
+    }
+
+    private void load(AcceptedRun run) {
         runs.add(run);
         entries += run.size();
     }

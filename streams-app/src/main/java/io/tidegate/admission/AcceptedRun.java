@@ -32,6 +32,8 @@ final class AcceptedRun {
 
     int id;
     boolean changed;
+
+    /** Whether a chunk of the history has the run, though maybe not its last changes. */
     boolean stored;
 
     private long[] ms = new long[ENTRIES_MIN];
@@ -414,24 +416,35 @@ final class AcceptedRun {
     }
 
     byte[] write() {
-        ByteBuffer out = ByteBuffer.allocate(1 + 2 * Varints.BYTES_MAX * size).put(VERSION);
+        ByteBuffer out = ByteBuffer.allocate(bytesMax());
+        write(out);
+        return Arrays.copyOf(out.array(), out.position());
+    }
+
+    /** Returns an upper bound of the size of the stored form. */
+    int bytesMax() {
+        int number = Varints.bytes(lastMs() - firstMs()) + Varints.bytes(Integer.MAX_VALUE);
+        return 1 + Varints.BYTES_MAX + number * size;
+    }
+
+    void write(ByteBuffer out) {
+        out.put(VERSION);
         long before = 0;
         for (int i = 0; i < size; i++) {
             Varints.put(out, ms[i] - before);
             Varints.put(out, tokens[i]);
             before = ms[i];
         }
-        return Arrays.copyOf(out.array(), out.position());
     }
 
-    /** Reads a stored run; {@link #recompute} must follow. */
-    static AcceptedRun read(int id, byte[] stored) {
-        if (stored.length < 3 || stored[0] != VERSION) {
+    /** Reads all that remains as a run; {@link #recompute} must follow. */
+    static AcceptedRun read(int id, ByteBuffer in) {
+        int length = in.remaining();
+        if (length < 3 || in.get() != VERSION) {
             throw new IllegalStateException(
-                    "history chunk %d of %d bytes is not of version %d".formatted(id, stored.length, VERSION));
+                    "history chunk %d of %d bytes is not of version %d".formatted(id, length, VERSION));
         }
         AcceptedRun run = new AcceptedRun(id);
-        ByteBuffer in = ByteBuffer.wrap(stored, 1, stored.length - 1);
         long before = 0;
         while (in.hasRemaining()) {
             before += varint(id, in);
@@ -447,7 +460,6 @@ final class AcceptedRun {
             run.size++;
         }
         run.changed = false;
-        run.stored = true;
         return run;
     }
 

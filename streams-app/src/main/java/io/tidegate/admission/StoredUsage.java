@@ -37,6 +37,8 @@ import java.util.Arrays;
  *                 the one before, ms (varint) | entities by kind (k × varint) )      {@link EntitySet}, {@link EntityAges}
  * 16 to 31        signal type, one section for each slot: right up to sequence number (8) | length n (2) | value of signal in UTF-8 (n) |
  *                 level (1) | windows as in section 12 | bucket and history as in section 11      {@link SignalBuckets}
+ * 32 short history of the bucket, instead of section 9 and a chunk: as section 9 | chunk number (4) | the chunk
+ *                 {@link AcceptedRun}
  * </pre>
  *
  * <p>Rules that let older and newer builds read each other's state:
@@ -75,10 +77,12 @@ final class StoredUsage {
     private static final int MONTHS = 14;
     private static final int AGES = 15;
     private static final int FIRST_SIGNAL = 16;
-    private static final int LAST_SECTION = FIRST_SIGNAL + TenantConfig.SIGNALS_MAX - 1;
+    private static final int SHORT_HISTORY = FIRST_SIGNAL + TenantConfig.SIGNALS_MAX;
+    private static final int LAST_SECTION = SHORT_HISTORY;
 
     private static final int HEAD_BYTES = 1 + Short.BYTES;
     private static final int REQUIRED = 1 << NUMBERS | 1 << ENTITIES;
+    private static final long HISTORIES = 1L << BUCKET | 1L << HISTORY;
 
     /** The number of reasons in versions 1 and 2. */
     private static final int REASONS_2 = 7;
@@ -120,6 +124,11 @@ final class StoredUsage {
             in.position(start + HEAD_BYTES + length);
             if (tag > LAST_SECTION || tag == 0) {
                 keep(usage, Arrays.copyOfRange(stored, start, in.position()));
+                continue;
+            }
+            if (tag == SHORT_HISTORY && (found & HISTORIES) != 1L << BUCKET) {
+                // An older build, which keeps this section but does not know it, has reset the bucket or has written
+                // the history its own way.
                 continue;
             }
             boolean again = (found & 1L << tag) != 0;
@@ -192,6 +201,13 @@ final class StoredUsage {
                 // all entities are undated again.
                 if (in.getLong() == usage.nextSeq) {
                     usage.entities().readAges(in);
+                } else {
+                    in.position(in.limit());
+                }
+            }
+            case SHORT_HISTORY -> {
+                if (in.getLong() == usage.nextSeq) {
+                    usage.bucket.readShortHistory(in);
                 } else {
                     in.position(in.limit());
                 }
@@ -293,7 +309,8 @@ final class StoredUsage {
             out.putLong(usage.nextSeq);
             end(out, segment);
         }
-        if (usage.bucket.isUsed()) {
+        boolean isHistoryShort = usage.bucket.isHistoryShort();
+        if (usage.bucket.isUsed() && !isHistoryShort) {
             int history = begin(out, HISTORY);
             out.putLong(usage.nextSeq);
             usage.bucket.writeHistory(out);
@@ -342,6 +359,12 @@ final class StoredUsage {
                 }
             }
         }
+        if (isHistoryShort) {
+            int history = begin(out, SHORT_HISTORY);
+            out.putLong(usage.nextSeq);
+            usage.bucket.writeShortHistory(out);
+            end(out, history);
+        }
         out.put(unknown);
         return Arrays.copyOf(out.array(), out.position());
     }
@@ -354,6 +377,7 @@ final class StoredUsage {
         return 1
                 + LAST_SECTION * HEAD_BYTES
                 + 2 * (Long.BYTES + TokenBucket.BYTES + TokenBucket.HISTORY_BYTES)
+                + usage.bucket.shortHistoryBytesMax()
                 + fixed
                 + counts
                 + counters * Long.BYTES

@@ -309,7 +309,9 @@ public final class TenantUsage {
      */
     public void writeHistory(Bucket which, BiConsumer<Integer, byte @Nullable []> chunks) {
         TokenBucket of = bucket(which);
-        if (of != null) {
+        if (of == bucket && of.isHistoryShort()) {
+            of.removeRuns(chunks);
+        } else if (of != null) {
             of.writeRuns(chunks);
         }
     }

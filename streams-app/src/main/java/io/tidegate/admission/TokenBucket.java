@@ -210,6 +210,28 @@ final class TokenBucket {
         history.write(out, runsToLoad > 0 ? runsToLoad : history.runs());
     }
 
+    /** Whether {@link #writeShortHistory} can store the history without chunks. */
+    boolean isHistoryShort() {
+        return runsToLoad == 0 && history.isShort();
+    }
+
+    void writeShortHistory(ByteBuffer out) {
+        writeHistory(out);
+        history.writeShort(out);
+    }
+
+    /** Returns an upper bound of what {@link #writeShortHistory} adds to {@link #writeHistory}. */
+    int shortHistoryBytesMax() {
+        return history.shortBytesMax();
+    }
+
+    /** Reads a history without chunks, after {@link #read}. */
+    void readShortHistory(ByteBuffer in) {
+        readHistory(in);
+        history.readShort(in);
+        loaded();
+    }
+
     /** Reads the head of the history after {@link #read}. */
     void readHistory(ByteBuffer in) {
         limits = new BucketLimits(in.getLong(), in.getLong(), weighted);
@@ -256,5 +278,10 @@ final class TokenBucket {
     /** Passes on each stored chunk of the history that changed; null for each removed one. */
     void writeRuns(BiConsumer<Integer, byte @Nullable []> chunks) {
         history.writeRuns(chunks);
+    }
+
+    /** Passes on null for each stored chunk, because {@link #writeShortHistory} has written the history. */
+    void removeRuns(BiConsumer<Integer, byte @Nullable []> chunks) {
+        history.removeRuns(chunks);
     }
 }

@@ -23,6 +23,11 @@ final class Varints {
         out.put((byte) rest);
     }
 
+    /** Returns the size of a number. */
+    static int bytes(long value) {
+        return Math.max(1, (Long.SIZE - Long.numberOfLeadingZeros(value) + BITS - 1) / BITS);
+    }
+
     /** @throws IllegalStateException if the number does not end within the remaining bytes */
     static long get(ByteBuffer in) {
         long value = 0;

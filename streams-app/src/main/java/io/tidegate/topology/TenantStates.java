@@ -261,15 +261,20 @@ final class TenantStates {
 
     private void gather(CachedTenant one) {
         one.changed = false;
+        gatherUsage(one);
+        one.usage
+                .entities()
+                .writeAll((number, chunk) -> entityWrites.put(StateKeys.entities(one.tenant, number), chunk));
+    }
+
+    /** Gathers the usage and its histories, which belong together: a short history moves between them. */
+    private void gatherUsage(CachedTenant one) {
         usageWrites.put(StateKeys.usage(one.tenant), one.usage.write());
         for (Bucket bucket : one.usage.buckets()) {
             one.usage.writeHistory(
                     bucket,
                     (number, chunk) -> historyWrites.put(StateKeys.history(one.tenant, bucket.key(), number), chunk));
         }
-        one.usage
-                .entities()
-                .writeAll((number, chunk) -> entityWrites.put(StateKeys.entities(one.tenant, number), chunk));
     }
 
     private void writeGathered() {
@@ -383,7 +388,8 @@ final class TenantStates {
                 number -> entities.get(StateKeys.entities(one.tenant, number)),
                 (number, chunk) -> entities.put(StateKeys.entities(one.tenant, number), chunk));
         if (found) {
-            usages.put(StateKeys.usage(one.tenant), one.usage.write());
+            gatherUsage(one);
+            writeGathered();
         }
         return found;
     }

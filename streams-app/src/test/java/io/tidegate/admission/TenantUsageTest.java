@@ -18,8 +18,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
-import java.util.Map;
-import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -123,7 +121,7 @@ class TenantUsageTest {
 
     /**
      * The files with seven, nine and ten reasons are of builds before the limits of bytes, of periods, and of signals: new
-     * reasons invalidate no state. Later ones wrote all reasons, counted or not.
+     * reasons invalidate no state. Later ones wrote all reasons, counted or not, and then each history in chunks.
      */
     @ParameterizedTest
     @ValueSource(
@@ -135,6 +133,7 @@ class TenantUsageTest {
                 "v3-without-months",
                 "v3-ten-reasons",
                 "v3-all-reasons",
+                "v3-history-chunk",
                 "v3"
             })
     void readsTheGoldenFiles(String version) throws IOException {
@@ -143,18 +142,28 @@ class TenantUsageTest {
         assertThat(usage.rejectedCount(Reason.BYTE_RATE_LIMITED)).isZero();
         assertThat(usage.byteTokens(BYTES, T + 10))
                 .isEqualTo(
-                        List.of("v3", "v3-all-reasons", "v3-ten-reasons", "v3-without-months", "v3-nine-reasons")
+                        List.of(
+                                                "v3",
+                                                "v3-history-chunk",
+                                                "v3-all-reasons",
+                                                "v3-ten-reasons",
+                                                "v3-without-months",
+                                                "v3-nine-reasons")
                                         .contains(version)
                                 ? 800
                                 : 1_000);
         assertThat(usage.periodSignals(Per.HOUR, 6 * 3_600_000L))
                 .isEqualTo(
-                        List.of("v3", "v3-all-reasons", "v3-ten-reasons", "v3-without-months")
+                        List.of("v3", "v3-history-chunk", "v3-all-reasons", "v3-ten-reasons", "v3-without-months")
                                         .contains(version)
                                 ? 2
                                 : 0);
         assertThat(usage.acceptedIn(Per.MONTH.indexOf(T)))
-                .isEqualTo(List.of("v3", "v3-all-reasons", "v3-ten-reasons").contains(version) ? 4 : 0);
+                .isEqualTo(
+                        List.of("v3", "v3-history-chunk", "v3-all-reasons", "v3-ten-reasons")
+                                        .contains(version)
+                                ? 4
+                                : 0);
         assertThat(usage.acceptedCount()).isEqualTo(4);
         assertThat(usage.lastSeq()).isEqualTo(3);
         assertThat(usage.tokens(CONFIG, T + 10)).isEqualTo(97);
@@ -188,9 +197,6 @@ class TenantUsageTest {
         TenantUsage before = used();
         TenantUsage after = TenantUsage.read(before.write());
         after.entities().load(0, before.entities().chunk(0));
-        Map<Integer, byte[]> chunks = new TreeMap<>();
-        before.writeHistory(Bucket.SIGNALS, chunks::put);
-        after.loadHistory(Bucket.SIGNALS, chunks);
         after.storageChanged(0, -1);
         Admission admission = new Admission("us");
         assertThat(admission.admit(CONFIG, after, new Signal(null, "a", "u", "c"), 100, T + 11))
@@ -411,7 +417,7 @@ class TenantUsageTest {
         int month = 3 + 9 + 32;
         assertThat(usage.write()).hasSize(fresh + month);
         new Admission(null).admit(CONFIG, usage, new Signal(null, null, null, null), 100, T);
-        assertThat(usage.write()).hasSize(fresh + month + 3 + 24 + 3 + 8 + 76);
+        assertThat(usage.write()).hasSize(fresh + month + 3 + 24 + 3 + 8 + 76 + 4 + 8);
     }
 
     @Test
