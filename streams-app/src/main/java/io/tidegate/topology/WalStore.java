@@ -159,7 +159,15 @@ final class WalStore implements StateStore {
 
     void restore(Collection<ConsumerRecord<byte[], byte[]>> records) {
         for (ConsumerRecord<byte[], byte[]> record : records) {
+            if (lastOffset >= 0 && record.offset() > lastOffset + 1) {
+                // The records of a transaction have consecutive offsets. This is a later one, which was committed with
+                // the
+                // reports of what earlier ones sealed.
+                hasUnreported = false;
+            }
+            long before = reportsMade;
             apply(record.offset(), record.timestamp(), record.key(), record.value(), record.headers());
+            noteReports(before, record.offset() - 1);
         }
         while (reports.size() > REPORTS_MAX) {
             reports.removeFirst();
@@ -215,10 +223,22 @@ final class WalStore implements StateStore {
 
     /** Returns the reports for the open transaction. */
     List<Report> takeReports() {
+        if (!reports.isEmpty()) {
+            staged.forEach(this::withoutPruned);
+        }
         List<Report> taken = List.copyOf(reports);
         reports.clear();
         isReporting |= !taken.isEmpty();
         return taken;
+    }
+
+    /** Cancels the reports of segments that a staged prune deletes: it withdraws reports that were sent before. */
+    private void withoutPruned(Staged one) {
+        if (one instanceof Staged.Prune prune) {
+            reports.removeIf(report -> report instanceof Report.Sealed sealed
+                    && sealed.segment().tenant().equals(prune.tenant())
+                    && sealed.segment().lastSeq() < prune.belowSeq());
+        }
     }
 
     /**
@@ -235,11 +255,16 @@ final class WalStore implements StateStore {
         staged.forEach(this::apply);
         staged.clear();
         stagedBytes = 0;
-        if (reportsMade > before && !hasUnreported) {
-            hasUnreported = true;
-            unreportedAbove = lastOffset;
-        }
+        noteReports(before, lastOffset);
         lastOffset = Math.max(lastOffset, offset);
+    }
+
+    /** Notes reports that a crash would lose, unless the records above an offset were read again. */
+    private void noteReports(long madeBefore, long above) {
+        if (reportsMade > madeBefore && !hasUnreported) {
+            hasUnreported = true;
+            unreportedAbove = above;
+        }
     }
 
     private void apply(Staged one) {

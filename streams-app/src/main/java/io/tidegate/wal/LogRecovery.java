@@ -119,6 +119,9 @@ final class LogRecovery {
         if (last == null) {
             return;
         }
+        if (known != null && known.promisesFiles() && known.tail().firstSeq() > last.firstSeq()) {
+            return; // the tail is missing, which recovery reports; this segment is sealed and durable
+        }
         Path path = dir.walOf(tenant).resolve(last.fileName());
         long position = known != null && known.tail().firstSeq() == last.firstSeq()
                 ? known.tail().position()

@@ -125,6 +125,13 @@ public final class Shard implements Closeable {
 
     /** Deletes the pruned segments that remained after a crash between a checkpoint and their removal. */
     private void finishPruning() {
+        if (durable.values().stream().noneMatch(Checkpoint.Log::pruning)) {
+            return;
+        }
+        // A killed process may not have synced the name of this checkpoint. After a power loss, an older one would miss
+        // the
+        // files.
+        write(offset);
         for (Map.Entry<TenantId, Checkpoint.Log> entry : durable.entrySet()) {
             if (entry.getValue().pruning()) {
                 try {

@@ -69,7 +69,9 @@ final class Syncs {
                     ended = true;
                 } catch (ExecutionException e) {
                     ended = true;
-                    failure = failure != null ? failure : new IOException(e.getCause());
+                    if (failure == null) {
+                        failure = e.getCause() instanceof IOException io ? io : new IOException(e.getCause());
+                    }
                 } catch (InterruptedException e) {
                     interrupted = true; // the files must stay open until the last fsync has ended
                 }

@@ -208,7 +208,8 @@ final class TenantLog {
      * @return whether any segment was dropped
      */
     boolean prune(long belowSeq, List<Long> dropped) throws IOException {
-        long below = Math.min(belowSeq, appliedSeq);
+        // If no record of the tenant was read before, all stored ones precede what the topic still has.
+        long below = appliedSeq == 0 ? belowSeq : Math.min(belowSeq, appliedSeq);
         boolean pruned = false;
         while (tail != null && !segments.isEmpty()) {
             Long following = segments.second();

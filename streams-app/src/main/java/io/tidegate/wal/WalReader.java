@@ -28,6 +28,9 @@ public final class WalReader implements Closeable {
     private @Nullable Path path;
     private @Nullable EndPosition end;
 
+    /** Whether the current segment is read from a place that a restart may have made wrong since the last read. */
+    private boolean resumed;
+
     /** The end of the log as of the last read. */
     private record EndPosition(SegmentName segment, long position, long nextSeq) {}
 
@@ -109,7 +112,8 @@ public final class WalReader implements Closeable {
                 current = new SegmentReader(tenant, name, path);
                 currentName = name;
                 // A restart can have truncated bytes that were not durable; then the segment is read from its start.
-                if (end != null && end.segment().equals(name) && end.position() <= current.end()) {
+                resumed = end != null && end.segment().equals(name) && end.position() <= current.end();
+                if (end != null && resumed) {
                     current.skipTo(end.position(), end.nextSeq());
                 }
             } catch (NoSuchFileException e) {
@@ -124,8 +128,11 @@ public final class WalReader implements Closeable {
             StoredBatch batch = current.next();
             if (batch == null) {
                 long expected = current.nextSeq();
-                leave(current);
                 SegmentName following = segments.peek();
+                if (following != null && following.firstSeq() != expected && isRewound(current)) {
+                    return true;
+                }
+                leave(current);
                 if (following != null && following.firstSeq() != expected) {
                     throw WalException.gap(
                             tenant,
@@ -136,6 +143,7 @@ public final class WalReader implements Closeable {
                 }
                 return !segments.isEmpty();
             }
+            resumed = false;
             if (batch.lastSeq() >= fromSeq) {
                 for (WalRecord record : batch.records()) {
                     if (record.seq() >= fromSeq) {
@@ -145,11 +153,24 @@ public final class WalReader implements Closeable {
             }
             return true;
         } catch (BadBatchException e) {
+            if (isRewound(current)) {
+                return true;
+            }
             if (segments.isEmpty() && e.reachesEnd()) {
                 return false;
             }
             throw WalException.damage(tenant, path, current.position(), e.getMessage());
         }
+    }
+
+    /** Goes back to the start of a segment that was resumed, once. Records that were returned are not returned again. */
+    private boolean isRewound(SegmentReader reader) {
+        boolean rewinds = resumed;
+        resumed = false;
+        if (rewinds) {
+            reader.skipTo(0, Objects.requireNonNull(currentName).firstSeq());
+        }
+        return rewinds;
     }
 
     @Override

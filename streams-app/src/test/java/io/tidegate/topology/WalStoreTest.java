@@ -262,6 +262,77 @@ class WalStoreTest {
         open();
     }
 
+    private static ConsumerRecord<byte[], byte[]> begins(long offset, long seq) {
+        ConsumerRecord<byte[], byte[]> record = stored(offset, seq);
+        AcceptedRecord.mark(record.headers(), true);
+        return record;
+    }
+
+    @Test
+    void afterACrashRightAfterARestorationTheSegmentIsReadAgainAndReported() {
+        open();
+        store.restore(List.of(stored(0), begins(1, 1)));
+        store.commit(Map.of(ACCEPTED, 1L));
+        assertThat(store.committedOffset(ACCEPTED))
+                .as("nobody may have reported the segment yet")
+                .isEqualTo(0);
+        store.close();
+        WalStore successor = store(temp);
+        successor.init(context.getStateStoreContext(), successor);
+
+        successor.restore(List.of(begins(1, 1)));
+
+        assertThat(successor.takeReports()).singleElement().isInstanceOf(WalStore.Report.Sealed.class);
+        successor.close();
+        open();
+    }
+
+    @Test
+    void aStandbyMovesOnWhenALaterTransactionFollows() {
+        open();
+        store.restore(List.of(stored(0), begins(1, 1)));
+        // The marker of the commit is at offset 2.
+        store.restore(List.of(stored(3, 2), stored(4, 3)));
+        store.commit(Map.of(ACCEPTED, 4L));
+
+        assertThat(store.committedOffset(ACCEPTED)).isEqualTo(4);
+    }
+
+    @Test
+    void anOwnerThatBecomesAStandbyMovesOn() {
+        everythingIsThere = false; // between the offsets are only markers
+        open();
+        stage(0, true);
+        store.committed(0);
+        stage(1, true);
+        store.committed(1);
+        store.discard();
+
+        store.restore(List.of(stored(3, 2)));
+        store.commit(Map.of(ACCEPTED, 3L));
+
+        assertThat(store.committedOffset(ACCEPTED)).isEqualTo(3);
+    }
+
+    @Test
+    void aSegmentThatTheOpenTransactionPrunesIsNotReported() {
+        open();
+        stage(0, true);
+        store.committed(0);
+        stage(1, true);
+        stage(2, true);
+        store.committed(2);
+
+        store.prune(T42, 1, false, 99);
+
+        assertThat(store.takeReports())
+                .as("only the segment that stays")
+                .singleElement()
+                .isInstanceOfSatisfying(
+                        WalStore.Report.Sealed.class,
+                        report -> assertThat(report.segment().firstSeq()).isEqualTo(1));
+    }
+
     @Test
     void aPruneIsAppliedInTheOrderOfTheTransactionAndItsSegmentsAreTakenBack() throws IOException {
         open();

@@ -99,6 +99,27 @@ class PruneTest {
         assertThat(starts(SECOND)).containsExactly(8L, 11L);
     }
 
+    /** The topic no longer has the checkpoint's place, and no record of the tenant. */
+    @Test
+    void removesSegmentsOfWhichTheTopicHasNoRecordLeft() throws IOException {
+        try (Shard shard = open()) {
+            AcceptedTopic.of(SECOND, 8).apply(shard, 0, 8);
+            AcceptedTopic.of(FIRST, 4).apply(shard, 0, 4);
+            shard.checkpoint(12);
+            shard.forgetOffset();
+        }
+
+        try (Shard shard = open()) {
+            AcceptedTopic.of(FIRST, 4).apply(shard, 2, 4);
+            shard.prune(SECOND, 8);
+            shard.prune(FIRST, 4);
+            shard.checkpoint(20);
+        }
+
+        assertThat(starts(SECOND)).isEmpty();
+        assertThat(starts(FIRST)).isEmpty();
+    }
+
     @Test
     void removesTheDirectoryOfTheDefaultTenantAndKeepsForeignFiles() throws IOException {
         try (Shard shard = open()) {

@@ -263,6 +263,30 @@ class ShardTest {
     }
 
     @Test
+    void aSealedSegmentStaysWholeIfTheOneAfterItWasDeleted() throws IOException {
+        Path sealed = dir.walOf(SECOND).resolve(new SegmentName(0, SHARD).fileName());
+        Path deleted = dir.walOf(SECOND).resolve(new SegmentName(3, SHARD).fileName());
+        AcceptedTopic topic = AcceptedTopic.of(SECOND, 9);
+        byte[] whole;
+        try (Shard shard = new Shard(dir, SHARD, AcceptedTopic.settings(300))) {
+            topic.apply(shard, 0, 4);
+            shard.checkpoint(3);
+            whole = Files.readAllBytes(sealed);
+            Files.delete(deleted);
+            topic.apply(shard, 4, 5);
+            assertThatThrownBy(() -> shard.checkpoint(4)).isInstanceOf(WalException.class);
+        }
+
+        try (Shard again = new Shard(dir, SHARD, AcceptedTopic.settings(300))) {
+            assertThatThrownBy(() -> topic.apply(again, 4, 5))
+                    .isInstanceOf(WalException.class)
+                    .hasMessageContaining("the segment that begins with 3 is missing");
+        }
+
+        assertThat(sealed).hasBinaryContent(whole);
+    }
+
+    @Test
     void keepsAnOffsetThatKafkaStreamsUsesAsAMarker() {
         try (Shard shard = shard()) {
             assertThat(shard.committedOffset()).isEqualTo(Shard.NO_OFFSET);

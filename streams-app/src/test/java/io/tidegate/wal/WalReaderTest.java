@@ -10,9 +10,13 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class WalReaderTest {
     private static final int SHARD = 3;
@@ -63,6 +67,42 @@ class WalReaderTest {
             shard.append(SECOND, AcceptedTopic.record(50));
         }
         assertThat(stored(dir, SECOND, 10)).containsExactly(AcceptedTopic.text(AcceptedTopic.record(50)));
+    }
+
+    /** After a disk error, a restart truncates bytes that a reader has seen, and writes their records in other batches. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2, 3, 4, 5})
+    void continuesInASegmentThatARestartHasWrittenInOtherBatches(int batch) throws IOException {
+        DataDir dir = new DataDir(root);
+        AcceptedTopic topic = AcceptedTopic.of(SECOND, 24);
+        try (Shard shard = new Shard(dir, SHARD, settings(10_000))) {
+            for (int offset = 0; offset < 8; offset++) {
+                topic.apply(shard, offset);
+                shard.flush();
+            }
+        }
+        List<String> seen = new ArrayList<>();
+        try (WalReader reader = WalReader.open(dir, SECOND, 0)) {
+            readTo(reader, seen);
+            Files.delete(segment(0));
+            try (Shard shard = new Shard(dir, SHARD, settings(10_000))) {
+                for (int offset = 0; offset < topic.size(); offset++) {
+                    topic.apply(shard, offset);
+                    if (offset % batch == 0) {
+                        shard.flush();
+                    }
+                }
+            }
+            reader.refresh();
+            readTo(reader, seen);
+        }
+        assertThat(seen).isEqualTo(topic.of(SECOND));
+    }
+
+    private static void readTo(WalReader reader, List<String> seen) throws IOException {
+        for (WalRecord record = reader.next(); record != null; record = reader.next()) {
+            seen.add(AcceptedTopic.text(record));
+        }
     }
 
     @Test
