@@ -115,6 +115,49 @@ class LauncherTest {
         }
     }
 
+    /** The JVM does not start with two collectors. */
+    @ParameterizedTest
+    @CsvSource({
+        "-XX:+UseG1GC,                false",
+        "-XX:+UseZGC -Xmx1g,          false",
+        "-Xmx1g -XX:+UseShenandoahGC, false",
+        "-XX:+UseParallelGC,          false",
+        "-XX:+UseGCOverheadLimit,     true",
+        "-Xmx1g,                      true"
+    })
+    void theCollectorOfTheUserReplacesThatOfTheLauncher(String options, boolean isAdded) throws Exception {
+        Path launcher = unpacked();
+        for (String variable : List.of("TIDEGATE_JAVA_OPTS", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS")) {
+            for (String command : List.of("run", "tenants", "verify")) {
+                Run run = run(launcher, Map.of(variable, options), command);
+
+                String collector = command.equals("run") ? "-XX:+UseParallelGC" : "-XX:+UseSerialGC";
+                List<String> given = List.of(options.split(" "));
+                long expected = isAdded || (given.contains(collector) && variable.equals("TIDEGATE_JAVA_OPTS")) ? 1 : 0;
+                assertThat(run.out().lines().filter(collector::equals).count())
+                        .as("%s=%s tidegate %s", variable, options, command)
+                        .isEqualTo(expected);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1.8.0_392, 8", "11.0.21, 11"})
+    void anOldJavaIsNamedByItsVersion(String release, String version) throws Exception {
+        Files.writeString(programs.resolveSibling("release"), "JAVA_VERSION=\"%s\"\n".formatted(release));
+
+        Run run = run(unpacked(), Map.of(), "run");
+
+        assertThat(run.exit()).isEqualTo(1);
+        assertThat(run.err()).contains("is Java %s: 17 or later is needed".formatted(version));
+    }
+
+    @Test
+    void messagesOfACheckoutNameItsLauncher() throws Exception {
+        assertThat(run(checkout(), Map.of(), "demo").out()).contains("-Dtidegate.command=./tidegate\n");
+        assertThat(run(unpacked(), Map.of(), "demo").out()).doesNotContain("tidegate.command");
+    }
+
     @Test
     void thePackageRunsThroughALinkFromAnyDirectory() throws Exception {
         Path home = unpacked().resolve("../..").normalize();
