@@ -1,6 +1,6 @@
 // The frame of the dashboard: navigation, the state of the cluster, and the warning about stale data.
 import { allowAsking, askToken, getIfAllowed, isAskingToken, needsToken } from './api.js';
-import { clock, empty, h, number, pill } from './dom.js';
+import { clock, empty, h, kept, number, pill } from './dom.js';
 import { overview } from './tenants.js';
 import { tenantPage } from './tenant.js';
 import { rejections } from './rejections.js';
@@ -141,7 +141,7 @@ document.getElementById('theme').addEventListener('click', () => {
   const dark = document.documentElement.dataset.theme
     ? document.documentElement.dataset.theme === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches;
   const theme = dark ? 'light' : 'dark';
-  localStorage.setItem('theme', theme);
+  kept.set('theme', theme);
   setTheme(theme);
 });
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => page?.redraw?.());
@@ -149,6 +149,6 @@ window.addEventListener('hashchange', () => { open(); main.focus({ preventScroll
 document.addEventListener('visibilitychange', () => { if (!document.hidden) poll(); });
 setInterval(showStale, 1000);
 
-setTheme(localStorage.getItem('theme'));
+setTheme(kept.get('theme'));
 showCluster();
 open();

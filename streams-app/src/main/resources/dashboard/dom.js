@@ -84,18 +84,41 @@ export const failed = (error) => h('div', { class: 'empty error', role: 'alert' 
 
 /** Shows a dialog. The promise resolves to the value of the chosen button, or to null if the dialog was closed. */
 export function ask(title, content, buttons) {
-  const dialog = document.getElementById('dialog');
+  const first = document.getElementById('dialog');
+  // A request of an open dialog may need a token, which is asked for on top of it.
+  const dialog = first.open ? document.body.appendChild(h('dialog', { 'aria-label': title })) : first;
   return new Promise((resolve) => {
     let result = null;
     const form = h('form', { method: 'dialog' },
-      h('h2', { id: 'dialog-title' }, title), ...content,
+      h('h2', { id: dialog === first ? 'dialog-title' : null }, title), ...content,
       h('div', { class: 'buttons' }, buttons.map(([text, value, kind]) => h('button', {
         type: 'submit', class: kind ?? '', formnovalidate: value === null, onclick: () => { result = typeof value === 'function' ? value() : value; },
       }, text))));
     dialog.replaceChildren(form);
-    dialog.addEventListener('close', () => resolve(result), { once: true });
+    dialog.addEventListener('close', () => {
+      if (dialog !== first) dialog.remove();
+      resolve(result);
+    }, { once: true });
     dialog.showModal();
   });
 }
+
+/** A setting of this browser. Nothing is kept if the user has blocked the data of sites. */
+export const kept = {
+  get(name) {
+    try {
+      return localStorage.getItem(name);
+    } catch {
+      return null;
+    }
+  },
+  set(name, value) {
+    try {
+      localStorage.setItem(name, value);
+    } catch {
+      // valid until the page is closed
+    }
+  },
+};
 
 export const shellQuote = (text) => (/^[A-Za-z0-9_./:=,-]+$/.test(text) ? text : `'${String(text).replaceAll("'", "'\\''")}'`);

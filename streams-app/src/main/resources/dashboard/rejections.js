@@ -141,7 +141,7 @@ export function rejections(choices, serverAt) {
       return;
     }
     message.replaceChildren(failed({ title: 'The stream failed', message: `${e.message} The page reconnects automatically.` }));
-    again = setTimeout(connect, AGAIN_MS);
+    if (!paused) again = setTimeout(start, AGAIN_MS); // start reads those that a new stream would not send
   }
 
   function showState() {
@@ -180,7 +180,8 @@ export function rejections(choices, serverAt) {
     paused = !paused;
     pause.textContent = paused ? 'Resume' : 'Pause';
     pause.setAttribute('aria-pressed', paused);
-    showState();
+    if (paused) showState();
+    else start();
   }
 
   const at = (record) => `${record.topic}/${record.partition}/${record.offset}`;
@@ -292,11 +293,11 @@ export function rejections(choices, serverAt) {
     element,
     refresh: async (status) => { if (status) skewMs = Date.parse(status.at) - Date.now(); },
     signedIn: start,
-    /** A lost connection can look open for a long time, so reconnect. */
+    /** A lost connection can look open for a long time, so reconnect. A paused list reconnects when it is resumed. */
     lost: (isLost) => {
       lostConnection = isLost;
       showState();
-      if (!isLost && isLive()) connect();
+      if (!isLost && isLive() && !paused) start();
     },
     close: () => {
       generation++;

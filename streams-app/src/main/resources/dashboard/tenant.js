@@ -123,12 +123,13 @@ export function tenantPage(id) {
     title.textContent = config?.label || `Tenant ${id}`;
     document.title = `${title.textContent} · Tidegate`;
     badges.replaceChildren(h('span', { class: 'hint' }, [`t${id}`, ...(config?.external_ids ?? [])].join(' · ')), config?.plan ? pill(`plan ${config.plan}`, 'wait') : '',
-      isBlocked() ? pill(`blocked until ${time(tenant.limits.blocked_until.value)}`, 'bad') : tenant.limits?.mode.value === 'observe' ? pill('observing', 'wait') : config ? pill('enforcing', 'good') : pill('without config', 'wait'));
+      isBlocked() ? pill(`blocked until ${time(tenant.limits.blocked_until.value)}`, 'bad') : tenant.limits?.mode.value === 'observe' ? pill('observing', 'wait') : tenant.limits ? pill('enforcing', 'good') : pill(config ? 'without its plan' : 'without config', 'wait'));
     blockButton.textContent = isBlocked() ? 'Unblock' : 'Block …';
     form.fill();
     limits.replaceChildren(...warnings(tenant.warnings), tenant.limits ? h('table', {}, h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, 'Limit'), h('th', { scope: 'col', class: 'num' }, 'Value'), h('th', { scope: 'col' }, 'From'))),
       h('tbody', {}, Object.entries(tenant.limits).map(([name, limit]) => h('tr', {}, h('th', { scope: 'row' }, LABELS[name] ?? words(name)), h('td', { class: 'num' }, value(name, limit.value), limit.ceiling === undefined ? '' : h('span', { class: 'quiet' }, ` (up to ${value(name, limit.ceiling)})`)), h('td', {}, ORIGINS[limit.origin] ?? limit.origin)))))
-      : empty('No config', 'The tenant’s signals are rejected as “tenant unknown”. Save the form to accept them.'));
+      : config ? empty('No limits in force', 'The tenant’s signals are rejected as “tenant unknown”.')
+        : empty('No config', 'The tenant’s signals are rejected as “tenant unknown”. Save the form to accept them.'));
   }
 
   const period = (limit) => `${limit.per} ${[limit.max_signals === null ? '' : `${number(limit.max_signals)} signals`, limit.max_bytes === null ? '' : bytes(limit.max_bytes)].filter(Boolean).join(' and ')}`;
