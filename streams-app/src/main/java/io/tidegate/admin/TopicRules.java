@@ -276,7 +276,7 @@ final class TopicRules {
 
                 Generated from the code by `tidegate config topics`. Do not edit.
 
-                Guarantees rest on these properties of topics. Tidegate creates missing topics with them, checks all topics at
+                Tidegate's guarantees depend on these topic properties. Tidegate creates missing topics with them, checks all topics at
                 start, and checks them again while an instance runs, every `topics.check.interval.ms` (20 s). It never changes the
                 settings of an existing topic; it only adds partitions that topics of the state lack. A finding names the topic, the
                 value, and the command that fixes it. It is in the log, in `tidegate doctor`, in `/v1/status` (`topic_findings`)

@@ -160,8 +160,8 @@ final class SettingDefinitions {
                 ValidString.in("value", "header", "key", "topic"),
                 Importance.HIGH,
                 "Where a signal's tenant is read: the place that signal.tenant names (`value`), the header tidegate-tenant, the"
-                        + " record key, or the ending .<id> of the topic's name. With all but `value`, another tenant in"
-                        + " the value is a spoof and goes to the dead-letter topic.");
+                        + " record key, or the suffix .<id> of the topic's name. With all but `value`, a value that"
+                        + " names a different tenant counts as spoofing and goes to the dead-letter topic.");
         tenants.add(
                 Settings.TENANTS_UNKNOWN,
                 Type.STRING,
