@@ -233,7 +233,7 @@ public final class TenantOperations implements AutoCloseable {
      */
     public Outcome purge(TenantId tenant, Duration within, Caller caller) {
         Outcome removed = apply(tenant, caller, before -> isElsewhere(before) ? new Keep() : new Remove());
-        return removed instanceof Outcome.Changed changed ? delete(tenant, changed.offset(), within) : removed;
+        return removed instanceof Outcome.Changed changed ? delete(changed, within) : removed;
     }
 
     private boolean isElsewhere(Before before) {
@@ -242,12 +242,25 @@ public final class TenantOperations implements AutoCloseable {
         return inForce != null && Residency.isElsewhere(inForce, settings.region());
     }
 
-    private Outcome delete(TenantId tenant, long offset, Duration within) {
-        CommandSender.Answer answer = commands.delete(tenant, within);
+    /** Deletes the data of a tenant whose config may have been removed. A failure must not hide that it was. */
+    private Outcome delete(Outcome.Changed changed, Duration within) {
+        TenantId tenant = changed.tenant();
+        String removed = changed.before() == null || changed.config() != null
+                ? ""
+                : "the config of tenant %s is removed, but its data is not deleted yet: ".formatted(tenant);
+        String remedy = removed.isEmpty()
+                ? ""
+                : ". Repeat the purge, or get the config back with: tidegate tenants undo " + tenant.decimal();
+        CommandSender.Answer answer;
+        try {
+            answer = commands.delete(tenant, within);
+        } catch (AdminException e) {
+            throw removed.isEmpty() ? e : new AdminException(removed + e.getMessage() + remedy, e);
+        }
         return answer.done()
-                ? new Outcome.Purged(tenant, offset, answer.events().get(0))
+                ? new Outcome.Purged(tenant, changed.offset(), answer.events().get(0))
                 : new Outcome.CommandRejected(
-                        tenant, answer.last().path("message").asText());
+                        tenant, removed + answer.last().path("message").asText() + remedy);
     }
 
     /** Returns the tenant's newest record. */

@@ -18,6 +18,7 @@ public final class RejectionJson {
     private static final int VALUE_BYTES_MAX = 16 * 1024;
     private static final int HEADER_BYTES_MAX = 1024;
     private static final int HEADERS_MAX = 64;
+    private static final int UTF8_BYTES_MAX = 4;
 
     private final Function<TenantId, List<String>> names;
 
@@ -53,6 +54,19 @@ public final class RejectionJson {
     }
 
     private static byte @Nullable [] truncated(byte @Nullable [] bytes, int max) {
-        return bytes == null || bytes.length <= max ? bytes : Arrays.copyOf(bytes, max);
+        return bytes == null || bytes.length <= max ? bytes : Arrays.copyOf(bytes, endOfCharacter(bytes, max));
+    }
+
+    /** Returns the last end of a character in UTF-8 up to {@code max}; {@code max} itself in other bytes. */
+    private static int endOfCharacter(byte[] bytes, int max) {
+        int end = max;
+        while (end > max - UTF8_BYTES_MAX + 1 && isContinuation(bytes[end])) {
+            end--;
+        }
+        return isContinuation(bytes[end]) ? max : end;
+    }
+
+    private static boolean isContinuation(byte one) {
+        return (one & 0xC0) == 0x80;
     }
 }

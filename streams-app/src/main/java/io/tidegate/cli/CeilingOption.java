@@ -25,6 +25,12 @@ final class CeilingOption {
      * @throws IllegalArgumentException naming the option, its value and the rule that it breaks
      */
     static Ceiling apply(List<String> named, @Nullable Ceiling before) {
+        for (String limit : named) {
+            // Picocli would take an empty one as the end of options, or as the value of the one before.
+            if (limit.isBlank() || limit.startsWith("=") || limit.startsWith("-")) {
+                throw new IllegalArgumentException("--ceiling: '%s' is not LIMIT=VALUE".formatted(limit));
+            }
+        }
         LimitOptions limits = new LimitOptions();
         CommandSpec known = CommandSpec.forAnnotatedObject(limits);
         String[] options = named.stream().map(limit -> "--" + limit).toArray(String[]::new);

@@ -130,12 +130,21 @@ final class ConfigTexts {
         return config.maxBytesPerSec() == null ? "unlimited" : Amounts.exactSize(config.maxBytesPerSec()) + "/s";
     }
 
-    static String byteBurst(TenantConfig config) {
-        if (config.maxBytesPerSec() == null) {
-            return "unlimited";
+    /** Returns the burst, which a tenant can set although its rate comes from its plan. */
+    static String burst(TenantConfig config) {
+        if (config.burstSignals() != null) {
+            return config.burstSignals().toString();
         }
-        return Amounts.exactSize(BigInteger.valueOf(config.bytesBurst()))
-                + (config.burstBytes() == null ? " (2 × the rate)" : "");
+        return config.maxSignalsPerSec() == null ? "unlimited" : config.burst() + " (2 × the rate)";
+    }
+
+    static String byteBurst(TenantConfig config) {
+        if (config.burstBytes() != null) {
+            return Amounts.exactSize(config.burstBytes());
+        }
+        return config.maxBytesPerSec() == null
+                ? "unlimited"
+                : Amounts.exactSize(BigInteger.valueOf(config.bytesBurst())) + " (2 × the rate)";
     }
 
     static String signalBytes(TenantConfig config) {

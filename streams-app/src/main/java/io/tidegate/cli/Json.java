@@ -10,7 +10,6 @@ import io.tidegate.admin.ConfigFile;
 import io.tidegate.tenant.TenantId;
 import java.io.IOException;
 import java.math.BigInteger;
-import java.nio.charset.StandardCharsets;
 import org.jspecify.annotations.Nullable;
 
 /** The objects that commands print: JSON with one object per line, or YAML with one document each. */
@@ -37,7 +36,12 @@ public final class Json {
      * @throws IllegalArgumentException with the problem and its place
      */
     static byte[] ofYaml(byte[] file) {
-        return line(ConfigFile.tree(file)).getBytes(StandardCharsets.UTF_8);
+        try {
+            return MAPPER.writeValueAsBytes(
+                    ConfigFile.tree(file)); // escapes half a surrogate pair, which is rejected later
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException("a tree is always writable", e);
+        }
     }
 
     static String line(JsonNode node) {

@@ -115,16 +115,20 @@ final class ResetCommand implements Callable<Integer> {
                 throw new AdminException(
                         "process %s uses the data directory %s: stop it first".formatted(holder, dir.root()));
             }
-            print(plan, dir);
+            String local = dir.isUsed() ? dir.root().toString() : null;
+            boolean deletes = yes && !dryRun;
+            if (deletes) {
+                removal.remove(plan);
+                if (local != null) {
+                    dir.removeAll();
+                }
+            }
+            print(plan, local, deletes);
             if (dryRun) {
                 return ExitCodes.OK;
             }
             if (!yes) {
                 throw new ParameterException(spec.commandLine(), "this cannot be undone: add --yes to delete it");
-            }
-            removal.remove(plan);
-            if (dir.isUsed()) {
-                dir.removeAll();
             }
         }
         spec.commandLine()
@@ -134,12 +138,11 @@ final class ResetCommand implements Callable<Integer> {
         return ExitCodes.OK;
     }
 
-    private void print(StateRemoval.Plan plan, DataDir dir) {
+    private void print(StateRemoval.Plan plan, @Nullable String local, boolean isDone) {
         var out = spec.commandLine().getOut();
-        String local = dir.isUsed() ? dir.root().toString() : null;
         if (output.asObjects()) {
             ObjectNode json = Json.object();
-            json.put("done", yes && !dryRun);
+            json.put("done", isDone);
             json.put("group", plan.group());
             plan.topics().forEach(json.putArray("topics")::add);
             plan.kept().forEach(json.putArray("kept")::add);
@@ -147,7 +150,7 @@ final class ResetCommand implements Callable<Integer> {
             out.println(output.line(json));
         } else {
             Table table = new Table("WHAT", "NAME", "STATE");
-            String deleted = yes && !dryRun ? "is deleted" : "would be deleted";
+            String deleted = isDone ? "is deleted" : "would be deleted";
             table.row("group", plan.group(), deleted);
             plan.topics().forEach(topic -> table.row("topic", topic, deleted));
             if (local != null) {

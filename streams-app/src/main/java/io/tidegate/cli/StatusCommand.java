@@ -4,8 +4,10 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.tidegate.admin.AdminException;
 import io.tidegate.config.HttpSettings;
 import io.tidegate.config.Settings;
+import io.tidegate.config.SettingsException;
 import io.tidegate.config.TrustedCertificates;
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -18,6 +20,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.regex.Pattern;
 import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -37,6 +40,7 @@ final class StatusCommand implements Callable<Integer> {
     private static final Duration CONNECT_WITHIN = Duration.ofSeconds(3);
     private static final Duration ANSWER_WITHIN = Duration.ofSeconds(15);
     private static final int OK = 200;
+    private static final Pattern TOKEN = Pattern.compile("[!-~]+");
 
     @Mixin
     private SettingsOptions options = new SettingsOptions();
@@ -86,11 +90,9 @@ final class StatusCommand implements Callable<Integer> {
                                 ownerless.path("lag").asLong()));
             }
             for (JsonNode instance : status.path("instances")) {
-                String waits = instance.path("waits_for").asText("");
-                if (!waits.isEmpty() && !instance.path("waits_for").isNull()) {
-                    out.println("%s: partitions wait: %s"
-                            .formatted(instance.path("address").asText(), Table.printableLines(waits)));
-                }
+                instance.path("paused_because").forEach(why -> note(out, instance, "paused", why));
+                instance.path("not_ready_because").forEach(why -> note(out, instance, "not ready", why));
+                note(out, instance, "partitions wait", instance.path("waits_for"));
             }
             String missing = status.at("/instances/0/missing_tenant").asText("");
             if (!missing.isEmpty()) {
@@ -102,6 +104,13 @@ final class StatusCommand implements Callable<Integer> {
         }
         out.flush();
         return ready ? ExitCodes.OK : ExitCodes.FAILED;
+    }
+
+    private static void note(PrintWriter out, JsonNode instance, String what, JsonNode why) {
+        if (why.isTextual() && !why.asText().isEmpty()) {
+            out.println("%s: %s: %s"
+                    .formatted(instance.path("address").asText(), what, Table.printableLines(why.asText())));
+        }
     }
 
     /** Applies the environment where no option is given: containers have their instance's address there. */
@@ -182,8 +191,7 @@ final class StatusCommand implements Callable<Integer> {
     private JsonNode ask(URI uri) throws IOException, InterruptedException {
         HttpRequest.Builder request = HttpRequest.newBuilder(uri).timeout(ANSWER_WITHIN);
         if (tokenFile != null) {
-            request.header(
-                    "Authorization", "Bearer " + Files.readString(tokenFile).strip());
+            request.header("Authorization", "Bearer " + token(tokenFile));
         }
         HttpResponse<byte[]> response;
         try {
@@ -197,12 +205,35 @@ final class StatusCommand implements Callable<Integer> {
             throw new AdminException(
                     "no instance answers at %s: is one running there? Use --url for another address".formatted(uri), e);
         }
-        JsonNode json = Json.tree(response.body());
-        if (response.statusCode() != OK) {
+        JsonNode json = tree(response.body());
+        if (response.statusCode() != OK && json.path("detail").isTextual()) {
             throw new AdminException("%s answers %d: %s"
-                    .formatted(uri, response.statusCode(), json.path("detail").asText("")));
+                    .formatted(uri, response.statusCode(), json.path("detail").asText()));
+        }
+        if (response.statusCode() != OK || json.path("instances").isEmpty()) {
+            throw new AdminException("%s answers %d, and not as an instance of Tidegate: use --url for its address"
+                    .formatted(uri, response.statusCode()));
         }
         return json;
+    }
+
+    private static JsonNode tree(byte[] answer) {
+        try {
+            return Json.tree(answer);
+        } catch (IllegalArgumentException e) {
+            return Json.object();
+        }
+    }
+
+    /** An invalid token must not be in the message, as it would be in that of the HTTP client. */
+    private static String token(Path file) throws IOException {
+        String token = Files.readString(file).strip();
+        if (!TOKEN.matcher(token).matches()) {
+            throw new SettingsException(
+                    "%s must contain only a token, in one line of ASCII characters without spaces: it is the third word of a line in %s"
+                            .formatted(file, Settings.HTTP_TOKENS_FILE));
+        }
+        return token;
     }
 
     private HttpClient client(URI uri) {

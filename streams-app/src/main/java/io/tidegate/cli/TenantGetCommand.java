@@ -58,7 +58,12 @@ final class TenantGetCommand extends OnTenant {
             if (inForce == null) {
                 return ExitCodes.FAILED;
             }
-            printEffective(config, LimitsInForce.json(planMissing ? null : config, inForce, ceiling(snapshot, config)));
+            printEffective(
+                    config,
+                    LimitsInForce.json(
+                            planMissing || stored(snapshot) == null ? null : config,
+                            inForce,
+                            ceiling(snapshot, config)));
         } else if (output.asObjects()) {
             out().println(output.document(Json.tree(TenantConfigJson.write(config))));
         } else {
@@ -142,10 +147,7 @@ final class TenantGetCommand extends OnTenant {
         table.row("label", config.label());
         table.row("plan", config.plan());
         row.accept("max_signals_per_sec", ConfigTexts.rate(config));
-        boolean limited = config.maxSignalsPerSec() != null;
-        row.accept(
-                "burst_signals",
-                !limited ? "unlimited" : config.burst() + (config.burstSignals() == null ? " (2 × the rate)" : ""));
+        row.accept("burst_signals", ConfigTexts.burst(config));
         row.accept("max_bytes_per_sec", ConfigTexts.byteRate(config));
         row.accept("burst_bytes", ConfigTexts.byteBurst(config));
         row.accept("max_signal_bytes", ConfigTexts.signalBytes(config));

@@ -231,7 +231,11 @@ final class TenantListCommand extends OnTenants {
         use.set("periods", PeriodsJson.of(usage, row.completed(), System.currentTimeMillis()));
         use.put("sealed_segments", usage.sealedSegments());
         use.put("sealed_bytes", usage.sealedBytes());
-        use.put("last_decision_at", Instant.ofEpochMilli(usage.lastDecisionMs()).toString());
+        use.put(
+                "last_decision_at",
+                usage.lastDecisionMs() == 0
+                        ? null
+                        : Instant.ofEpochMilli(usage.lastDecisionMs()).toString());
         return json;
     }
 }

@@ -122,7 +122,7 @@ public final class Tidegate implements Runnable {
      * Returns a command line with the commands that the arguments may name; the others have only a name and a description.
      * Reading the annotations of all commands takes longer than most commands do.
      */
-    private static CommandLine commandLine(String... args) {
+    static CommandLine commandLine(String... args) {
         List<String> words = List.of(args);
         boolean needsAll = words.contains(CompletionCommand.NAME)
                 || words.contains(CompleteCommand.NAME)

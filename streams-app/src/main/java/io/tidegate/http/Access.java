@@ -103,6 +103,7 @@ public final class Access {
         List<Token> tokens = new ArrayList<>();
         List<Token> peers = new ArrayList<>();
         Set<String> names = new HashSet<>();
+        Set<String> secrets = new HashSet<>();
         String firstPeer = null;
         for (int i = 0; i < lines.size(); i++) {
             String line = lines.get(i).strip();
@@ -121,6 +122,9 @@ public final class Access {
             }
             if (!names.add(words[0])) {
                 throw new SettingsException("%s: the name %s occurs twice".formatted(where, words[0]));
+            }
+            if (!secrets.add(words[2])) {
+                throw new SettingsException("%s: %s has the token of an earlier line".formatted(where, words[0]));
             }
             tokens.add(new Token(digest(words[2]), principal));
             if (principal.role() == Role.ADMIN) {
@@ -255,10 +259,10 @@ public final class Access {
                             .formatted(
                                     principal.name(),
                                     id(principal.role(), principal.tenant()),
+                                    // Not the tenant's id: a name in the request must not reveal it.
                                     switch (needed) {
-                                        case TENANT -> tenant == null ? "read" : "read, or " + id(needed, tenant);
-                                        case TENANT_ADMIN ->
-                                            tenant == null ? "admin" : "admin, or " + id(needed, tenant);
+                                        case TENANT -> "read, or a token of the tenant that it concerns";
+                                        case TENANT_ADMIN -> "admin, or tenant-admin of the tenant that it concerns";
                                         default -> id(needed, null);
                                     }));
         }

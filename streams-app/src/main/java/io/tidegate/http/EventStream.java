@@ -26,6 +26,7 @@ public final class EventStream extends IteratingCallback {
     private @Nullable Runnable ended;
     private int waitingBytes;
     private long dropped;
+    private boolean begun;
     private boolean ending;
     private boolean lastWritten;
 
@@ -39,7 +40,13 @@ public final class EventStream extends IteratingCallback {
         response.setStatus(200);
         Front.addSecurity(response.getHeaders());
         response.getHeaders().put(HttpHeader.CONTENT_TYPE, TYPE);
-        offer("retry: 3000\n\n".getBytes(StandardCharsets.US_ASCII));
+        synchronized (this) {
+            byte[] first = "retry: 3000\n\n".getBytes(StandardCharsets.US_ASCII);
+            waiting.addFirst(first);
+            waitingBytes += first.length;
+            begun = true;
+        }
+        iterate();
     }
 
     /** @param action runs once, when nothing more can be sent */
@@ -75,6 +82,9 @@ public final class EventStream extends IteratingCallback {
         ByteBuffer next;
         boolean last;
         synchronized (this) {
+            if (!begun) {
+                return Action.IDLE; // the first write would send the headers
+            }
             if (lastWritten) {
                 return Action.SUCCEEDED;
             }

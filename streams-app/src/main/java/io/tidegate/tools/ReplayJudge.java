@@ -21,6 +21,7 @@ import io.tidegate.tenant.TenantId;
 import io.tidegate.tenant.TenantNames;
 import java.util.EnumSet;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Function;
@@ -217,6 +218,7 @@ final class ReplayJudge {
                 .burstBytes(null)
                 .signals(Map.of())
                 .maxSignalBytes(largest > TenantConfig.U32_MAX ? null : (Long) largest)
+                .unlimited(List.of()) // completed already: an unlimited field must not have a value
                 .build();
     }
 

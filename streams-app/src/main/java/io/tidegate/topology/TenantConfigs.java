@@ -38,6 +38,9 @@ public final class TenantConfigs {
     /** {@link InForce#offset} of a config that no record set. */
     public static final long NO_OFFSET = -1;
 
+    /** The default tenant as long as no record sets its config. */
+    private static final InForce UNSET = new InForce(TenantConfig.defaultTenant(), NO_OFFSET);
+
     private static final long NANOS_PER_MS = 1_000_000;
 
     /**
@@ -89,7 +92,7 @@ public final class TenantConfigs {
     private volatile long readTimestampMs;
     private final Object applied = new Object();
     private volatile long appliedOffset = NO_OFFSET;
-    private volatile InForce defaultTenant = new InForce(TenantConfig.defaultTenant(), NO_OFFSET);
+    private volatile InForce defaultTenant = UNSET;
 
     public TenantConfigs(UnknownTenants unknown, MissingTenants missing) {
         this.unknown = unknown;
@@ -98,7 +101,7 @@ public final class TenantConfigs {
 
     /** Returns the config in force; null for an unknown tenant whose signals are rejected. */
     public @Nullable InForce inForce(TenantId tenant) {
-        InForce own = own(tenant);
+        InForce own = tenant.isDefault() ? defaultTenant : stored.get(tenant);
         InForce usable = own == null ? null : completed(own);
         if (usable != null || tenant.isDefault()) {
             return usable;
@@ -175,21 +178,32 @@ public final class TenantConfigs {
         return missing.countForDefault(othersConfigured);
     }
 
-    /** Returns the tenant's own config; null if it has none. The default tenant always has one. */
+    /**
+     * Returns the tenant's own config; null if it has none. The default tenant always has one, without an offset if no record
+     * sets it.
+     */
     public @Nullable InForce own(TenantId tenant) {
-        return tenant.isDefault() ? defaultTenant : stored.get(tenant);
+        if (!tenant.isDefault()) {
+            return stored.get(tenant);
+        }
+        InForce newest = defaultTenant;
+        return isUnset(newest) ? UNSET : newest;
     }
 
     /** Whether a record of the topic sets the tenant's config. */
     boolean isSet(TenantId tenant) {
-        return tenant.isDefault()
-                ? !defaultTenant.config().equals(TenantConfig.defaultTenant())
-                : stored.containsKey(tenant);
+        return tenant.isDefault() ? !isUnset(defaultTenant) : stored.containsKey(tenant);
+    }
+
+    /** A record may contain the same config, so equality is not enough. */
+    @SuppressWarnings("ReferenceEquality")
+    private static boolean isUnset(InForce ofDefault) {
+        return ofDefault.config() == UNSET.config();
     }
 
     /** Visits all tenants that have their own config; weakly consistent. */
     public void forEachTenant(Consumer<TenantId> each) {
-        if (defaultTenant.offset() != NO_OFFSET) {
+        if (isSet(TenantId.DEFAULT)) {
             each.accept(TenantId.DEFAULT);
         }
         stored.keySet().forEach(each);
@@ -269,7 +283,7 @@ public final class TenantConfigs {
             stored.remove(tenant);
             unreadable.remove(tenant);
             if (tenant.isDefault()) {
-                defaultTenant = new InForce(TenantConfig.defaultTenant(), offset);
+                defaultTenant = new InForce(UNSET.config(), offset);
             }
             return;
         }

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -111,9 +112,27 @@ final class BadInputTest {
                 "label=a | --ceiling: ceiling: label is not a limit",
                 "rate=unlimited | --ceiling: rate: 'unlimited' is not a ceiling; give the highest value that tenants may set",
                 "period=unlimited | --ceiling: period: 'unlimited' is not a ceiling",
+                "'' | --ceiling: '' is not LIMIT=VALUE",
+                "=5 | --ceiling: '=5' is not LIMIT=VALUE",
             })
     void rejectsAnInvalidCeiling(String ceiling, String message) {
         assertUsage(Cli.run("plans", "set", "pro", NOBODY, "--ceiling", ceiling), message);
+    }
+
+    /** UTF-8 has no form for it, so an encoder would store a question mark. */
+    @ParameterizedTest
+    @ValueSource(strings = {"\"label\":\"\\ud83d\"", "\"external_ids\":[\"caf\\ud83d\"]"})
+    void rejectsHalfACharacterInAFile(String field, @TempDir Path dir) throws IOException {
+        Path file = Files.writeString(
+                dir.resolve("tenants.json"), "{\"tenants\":[{\"tenant_id\":42,%s}]}".formatted(field));
+        Path one = Files.writeString(dir.resolve("one.json"), "{\"tenant_id\":42,%s}".formatted(field));
+
+        for (Cli run : List.of(
+                Cli.run("tenants", "apply", "-f", file.toString(), NOBODY),
+                Cli.run("tenants", "set", "42", "--from", one.toString(), NOBODY))) {
+            assertThat(run.exitCode()).as(run.err()).isEqualTo(ExitCodes.USAGE);
+            assertThat(run.err()).contains(field.substring(1, field.indexOf('"', 1)));
+        }
     }
 
     /** With another limit in the ceiling, nothing else would be wrong. */

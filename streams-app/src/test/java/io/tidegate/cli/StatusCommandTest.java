@@ -3,11 +3,13 @@ package io.tidegate.cli;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.sun.net.httpserver.HttpServer;
 import com.sun.net.httpserver.HttpsConfigurator;
 import com.sun.net.httpserver.HttpsServer;
 import io.tidegate.fixtures.SelfSigned;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.KeyStore;
 import java.util.concurrent.TimeUnit;
@@ -20,11 +22,21 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The address and the certificate of the instance that {@code tidegate status} queries. */
 @Timeout(value = 60, unit = TimeUnit.SECONDS)
 final class StatusCommandTest {
-    private static final String STATUS = "{\"instances\":[{\"address\":\"gate-1:8080\",\"ready\":true}]}";
+    private static final String STATUS = """
+            {"instances": [{
+              "address": "gate-1:8080",
+              "ready": true,
+              "paused": true,
+              "paused_because": ["the disk has 1 MiB left", "topics"],
+              "not_ready_because": ["no heartbeat"],
+              "waits_for": null
+            }]}
+            """;
 
     @TempDir
     private static Path temp;
@@ -69,6 +81,53 @@ final class StatusCommandTest {
         assertThat(run.err()).isEmpty();
         assertThat(run.out()).contains("gate-1:8080");
         assertThat(run.exitCode()).isEqualTo(ExitCodes.OK);
+    }
+
+    @Test
+    void printsWhyAnInstanceIsPausedOrNotReady() {
+        Cli run = Cli.run("status", "--url", url, "--set", "http.tls.ca.file=" + certificate);
+
+        assertThat(run.out())
+                .contains("gate-1:8080: paused: the disk has 1 MiB left\n")
+                .contains("gate-1:8080: paused: topics\n")
+                .contains("gate-1:8080: not ready: no heartbeat\n")
+                .doesNotContain("partitions wait");
+    }
+
+    /** The file of the server's tokens, or an editor's byte order mark: the message must not contain them. */
+    @ParameterizedTest
+    @ValueSource(strings = {"ops admin 0123456789abcdef\nacme tenant:1 fedcba9876543210", "\uFEFF0123456789abcdef", ""})
+    void aFileWithMoreThanATokenIsRejectedWithoutItsContent(String content) throws Exception {
+        Path file = Files.writeString(temp.resolve("tokens"), content);
+
+        Cli run = Cli.run("status", "--url", url, "--token-file", file.toString());
+
+        assertThat(run.exitCode()).isNotEqualTo(ExitCodes.OK);
+        assertThat(run.err()).contains(file + " must contain only a token").doesNotContain("0123456789abcdef");
+    }
+
+    @ParameterizedTest
+    @CsvSource({"200, {}", "200, <html>", "200, ''", "502, <html>", "200, '{\"instances\":[]}'"})
+    void anAnswerThatIsNotTidegatesIsAFailure(int status, String body) throws Exception {
+        HttpServer other = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+        other.createContext("/v1/status", exchange -> {
+            byte[] bytes = body.getBytes(UTF_8);
+            exchange.sendResponseHeaders(status, bytes.length == 0 ? -1 : bytes.length);
+            exchange.getResponseBody().write(bytes);
+            exchange.close();
+        });
+        other.start();
+        try {
+            String address = "http://127.0.0.1:" + other.getAddress().getPort();
+            Cli run = Cli.run("status", "--url", address);
+
+            assertThat(run.exitCode()).isEqualTo(ExitCodes.FAILED);
+            assertThat(run.out()).isEmpty();
+            assertThat(run.err())
+                    .contains("%s/v1/status answers %d, and not as an instance of Tidegate".formatted(address, status));
+        } finally {
+            other.stop(0);
+        }
     }
 
     @Test

@@ -3,6 +3,7 @@ package io.tidegate.http;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowable;
 
 import io.tidegate.config.HttpSettings;
 import io.tidegate.config.SettingsException;
@@ -201,6 +202,7 @@ final class AccessTest {
                 "viewer read SECRET-0123456789abcdef",
                 "ops admin SECRET-0123456789abcdef\nops read SECRET-1123456789abcdef",
                 "ops admin SECRET-0123456789abcdef more",
+                "acme tenant:42 SECRET-0123456789abcdef\nops admin SECRET-0123456789abcdef",
                 ""
             })
     void aBadFileStopsTheStartAndIsNotRepeated(String content) {
@@ -209,6 +211,20 @@ final class AccessTest {
                 .hasMessageContaining("tokens")
                 .message()
                 .doesNotContain("SECRET");
+    }
+
+    /** A name in a request must not tell another tenant who has it. */
+    @ParameterizedTest
+    @ValueSource(strings = {"TENANT", "TENANT_ADMIN"})
+    void theAnswerToAnotherTenantIsTheSameWhetherOrNotTheTenantExists(Role needed) throws IOException {
+        Access access = with("ops admin %s\nacme tenant:42 %s\n".formatted(ADMIN, TENANT));
+        Principal acme = access.principal(headers("Authorization", "Bearer " + TENANT), false);
+
+        String known = catchThrowable(() -> access.check(acme, needed, TenantId.of(43)))
+                .getMessage();
+        String unknown = catchThrowable(() -> access.check(acme, needed, null)).getMessage();
+
+        assertThat(known).isEqualTo(unknown).contains("tenant:42").doesNotContain("43");
     }
 
     @Test

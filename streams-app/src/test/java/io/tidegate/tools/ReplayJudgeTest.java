@@ -37,6 +37,10 @@ final class ReplayJudgeTest {
 
     private static ReplayJudge judge(@Nullable String fields, Residency residency, UsageSnapshot usages) {
         TenantConfig config = fields == null ? null : TenantConfigJson.parse(bytes("{\"tenant_id\":42" + fields + "}"));
+        return judge(config, residency, usages);
+    }
+
+    private static ReplayJudge judge(@Nullable TenantConfig config, Residency residency, UsageSnapshot usages) {
         return new ReplayJudge(
                 TenantSource.VALUE,
                 SignalReader.ofDefault(),
@@ -46,6 +50,20 @@ final class ReplayJudgeTest {
                 usages,
                 "eu",
                 residency);
+    }
+
+    @Test
+    void aTenantWithoutALimitOfItsPlanIsJudgedByTheOtherLimits() {
+        TenantConfig plan = TenantConfigJson.parse(bytes("{\"tenant_id\":0,\"max_bytes_per_sec\":10}"));
+        TenantConfig config = TenantConfigJson.parse(
+                        bytes("{\"tenant_id\":42,\"plan\":\"pro\",\"max_signal_bytes\":\"unlimited\"}"))
+                .completedBy(plan);
+        ReplayJudge judge = judge(config, Residency.NONE, UsageSnapshot.empty(any -> true));
+
+        assertThat(verdict(judge, "{\"tenant_id\":42}").stillRejected()).isNull();
+        assertThat(verdict(judge, "{\"tenant_id\":42,\"item\":\"abc\"}").stillRejected())
+                .as("larger than the burst")
+                .isEqualTo("signal_too_large");
     }
 
     private static Verdict verdict(ReplayJudge judge, String value) {

@@ -1,0 +1,43 @@
+package io.tidegate.api;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.util.Arrays;
+import java.util.List;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class RejectionJsonTest {
+    private static JsonNode json(byte[] value) {
+        return new RejectionJson(tenant -> List.of()).of(new ConsumerRecord<>("quota-exceeded", 0, 7, value, value));
+    }
+
+    /** The cut falls within a character at one of these lengths, and between two at another. */
+    @ParameterizedTest
+    @ValueSource(strings = {"", "a", "ab", "abc"})
+    void aLongTextIsCutBetweenCharacters(String before) {
+        for (String character : List.of("x", "é", "水", "😀")) {
+            String text = before + character.repeat(20_000);
+
+            JsonNode json = json(text.getBytes(UTF_8));
+
+            assertThat(json.has("value_hex")).as(character).isFalse();
+            assertThat(text).startsWith(json.path("value").asText());
+            assertThat(json.path("value").asText().getBytes(UTF_8)).hasSizeBetween(16 * 1024 - 3, 16 * 1024);
+            assertThat(text).startsWith(json.path("key").asText());
+            assertThat(json.path("value_bytes").asInt()).isEqualTo(text.getBytes(UTF_8).length);
+        }
+    }
+
+    @Test
+    void bytesThatAreNotTextAreCutAtTheBound() {
+        byte[] value = new byte[20_000];
+        Arrays.fill(value, (byte) 0x80);
+
+        assertThat(json(value).path("value_hex").asText()).hasSize(2 * 16 * 1024);
+    }
+}

@@ -1,0 +1,29 @@
+package io.tidegate.cli;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tidegate.tenant.TenantConfig;
+import io.tidegate.tenant.TenantConfigJson;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class ConfigTextsTest {
+    /** The rate may come from the tenant's plan. */
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "''                                                  | unlimited       | unlimited",
+                ",\"burst_signals\":50,\"burst_bytes\":2048          | 50              | 2 KiB",
+                ",\"max_signals_per_sec\":5,\"max_bytes_per_sec\":512 | 10 (2 × the rate) | 1 KiB (2 × the rate)",
+                ",\"max_signals_per_sec\":5,\"burst_signals\":7      | 7               | unlimited"
+            })
+    void aBurstIsShownAlsoWithoutARate(String fields, String burst, String byteBurst) {
+        TenantConfig config = TenantConfigJson.parse(
+                "{\"tenant_id\":42,\"plan\":\"pro\"%s}".formatted(fields).getBytes(UTF_8));
+
+        assertThat(ConfigTexts.burst(config)).isEqualTo(burst);
+        assertThat(ConfigTexts.byteBurst(config)).isEqualTo(byteBurst);
+    }
+}
