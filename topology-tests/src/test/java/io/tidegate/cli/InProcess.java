@@ -9,7 +9,7 @@ public record InProcess(int exit, String out, String err) {
     public static InProcess run(String... arguments) {
         StringWriter out = new StringWriter();
         StringWriter err = new StringWriter();
-        int exit = Tidegate.commandLine()
+        int exit = Tidegate.commandLine(arguments)
                 .setOut(new PrintWriter(out, true))
                 .setErr(new PrintWriter(err, true))
                 .execute(arguments);

@@ -131,7 +131,7 @@ final class AddedPartitionsTest {
         }
         assertThat(verified.at("/tenants/%d/in_wal".formatted(TENANTS)).asLong())
                 .isZero();
-        var wal = app.tidegate("wal", "verify", "--data-dir", app.dataDir("a"));
+        var wal = app.quick("wal", "verify", "--data-dir", app.dataDir("a"));
         assertThat(wal.exit()).as(wal.out()).isZero();
     }
 
@@ -279,8 +279,8 @@ final class AddedPartitionsTest {
         app.init();
         raise(8, app.topic("by-tenant"), app.topic("commands"), app.topic("accepted"), app.topic("segments"));
 
-        var more = app.tidegate("init", "--set", "shards=8");
-        var fewer = app.tidegate("init", "--set", "shards=1");
+        var more = app.quick("init", "--set", "shards=8");
+        var fewer = app.quick("init", "--set", "shards=1");
 
         assertThat(more.exit()).isEqualTo(1);
         assertThat(more.err()).contains("works on %s with shards=2".formatted(app.topic("accepted")), "Set shards=2");

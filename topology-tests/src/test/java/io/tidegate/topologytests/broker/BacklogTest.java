@@ -91,7 +91,7 @@ final class BacklogTest {
     }
 
     private static JsonNode dryRun(Deployment app, String limit) throws Exception {
-        var result = app.tidegate("tenants", "set", "42", "--rate", limit, "--dry-run", "--since", "1h", "-o", "json");
+        var result = app.quick("tenants", "set", "42", "--rate", limit, "--dry-run", "--since", "1h", "-o", "json");
         assertThat(result.exit()).as(result.err()).isZero();
         return new JsonMapper().readTree(result.out());
     }

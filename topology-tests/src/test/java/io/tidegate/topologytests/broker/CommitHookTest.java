@@ -74,9 +74,9 @@ class CommitHookTest {
             app.send(3, i -> "{\"tenant_id\":1,\"item\":\"i%d\"}".formatted(i));
             app.verify("a");
 
-            assertThat(app.tidegate("tenants", "forget", "1", "--item", "i2").exit())
+            assertThat(app.quick("tenants", "forget", "1", "--item", "i2").exit())
                     .isEqualTo(1);
-            var forgotten = app.tidegate("tenants", "forget", "1", "--item", "i0");
+            var forgotten = app.quick("tenants", "forget", "1", "--item", "i0");
             assertThat(forgotten.exit()).as(forgotten.err()).isZero();
             app.send(400, i -> "{\"tenant_id\":1,\"item\":\"i2\",\"pad\":\"%s\"}".formatted("x".repeat(100)));
             long inWal = app.verify("a").at("/tenants/1/in_wal").asLong();
@@ -90,13 +90,13 @@ class CommitHookTest {
             assertThat(pruned.at("/below_seq").asLong()).isEqualTo(inWal);
             assertThat(usage(app).at("/usage/sealed_bytes").asLong()).isZero();
 
-            var blocked = app.tidegate("tenants", "block", "1", "--for", "1h");
+            var blocked = app.quick("tenants", "block", "1", "--for", "1h");
             assertThat(blocked.exit()).as(blocked.err()).isZero();
-            assertThat(app.tidegate("tenants", "get", "1").out()).contains("blocked_until");
-            assertThat(app.tidegate("tenants", "unblock", "1").exit()).isZero();
+            assertThat(app.quick("tenants", "get", "1").out()).contains("blocked_until");
+            assertThat(app.quick("tenants", "unblock", "1").exit()).isZero();
 
-            assertThat(app.tidegate("tenants", "purge", "1").exit()).isEqualTo(2);
-            var purged = app.tidegate("tenants", "purge", "1", "--yes", "-o", "json");
+            assertThat(app.quick("tenants", "purge", "1").exit()).isEqualTo(2);
+            var purged = app.quick("tenants", "purge", "1", "--yes", "-o", "json");
             assertThat(purged.exit()).as(purged.err()).isZero();
             assertThat(JSON.readTree(purged.out()).at("/next_seq").asLong()).isEqualTo(inWal);
             app.verify("a");
@@ -107,7 +107,7 @@ class CommitHookTest {
         try {
             List<String> arguments = new ArrayList<>(List.of("wal", "prune", "1", "--below", "1000000", "-o", "json"));
             arguments.addAll(List.of(more));
-            var result = app.tidegate(arguments.toArray(String[]::new));
+            var result = app.quick(arguments.toArray(String[]::new));
             assertThat(result.exit()).as(result.err()).isZero();
             return JSON.readTree(result.out());
         } catch (Exception e) {
@@ -116,7 +116,7 @@ class CommitHookTest {
     }
 
     private static JsonNode usage(Deployment app) throws Exception {
-        var ls = app.tidegate("tenants", "ls", "-o", "json");
+        var ls = app.quick("tenants", "ls", "-o", "json");
         for (String line : ls.out().split("\n", -1)) {
             if (!line.isBlank() && JSON.readTree(line).at("/tenant_id").asLong() == 1) {
                 return JSON.readTree(line);

@@ -25,7 +25,9 @@ final class ContainerMainJobTest extends MainJobContract {
                 .withEnv("KAFKA_GROUP_STREAMS_MIN_SESSION_TIMEOUT_MS", "1000")
                 .withEnv("KAFKA_GROUP_STREAMS_SESSION_TIMEOUT_MS", "3000")
                 .withEnv("KAFKA_GROUP_STREAMS_MIN_HEARTBEAT_INTERVAL_MS", "500")
-                .withEnv("KAFKA_GROUP_STREAMS_HEARTBEAT_INTERVAL_MS", "1000");
+                .withEnv("KAFKA_GROUP_STREAMS_HEARTBEAT_INTERVAL_MS", "1000")
+                .withEnv("KAFKA_GROUP_STREAMS_INITIAL_REBALANCE_DELAY_MS", "0")
+                .withEnv("KAFKA_TRANSACTION_STATE_LOG_NUM_PARTITIONS", "4");
         kafka.start();
     }
 

@@ -96,7 +96,7 @@ final class ForeignRecordsTest {
 
         app.awaitWal(0, 2 * SIGNALS);
 
-        assertThat(app.tidegate("wal", "verify", "--data-dir", app.dataDir("a")).exit())
+        assertThat(app.quick("wal", "verify", "--data-dir", app.dataDir("a")).exit())
                 .isZero();
         instance.terminate();
         // By now the second and the third sequence number are assigned, at later offsets.
@@ -104,7 +104,7 @@ final class ForeignRecordsTest {
         TidegateProcess.await(
                 Duration.ofSeconds(60), "the records in the copy", copy::logText, () -> recordsOfCopy() == 2 * SIGNALS);
         assertThat(copy.logText()).contains("skipped a record that Tidegate did not write");
-        assertThat(app.tidegate("wal", "verify", "--data-dir", app.dataDir("b")).exit())
+        assertThat(app.quick("wal", "verify", "--data-dir", app.dataDir("b")).exit())
                 .isZero();
     }
 

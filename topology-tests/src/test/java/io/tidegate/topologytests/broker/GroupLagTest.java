@@ -162,7 +162,7 @@ final class GroupLagTest {
             assertThat(Http.of(instance).get("/readyz").status())
                     .as("it is not this instance that is at fault")
                     .isEqualTo(200);
-            var doctor = app.tidegate("doctor", "--data-dir", app.dataDir("doctor"));
+            var doctor = app.quick("doctor", "--data-dir", app.dataDir("doctor"));
             assertThat(doctor.out())
                     .contains("one of producer %s is open in %s-0 since offset 0"
                             .formatted(warning.group(2), app.signals()));
@@ -256,7 +256,7 @@ final class GroupLagTest {
         assertThat(status.path("ownerless").findValuesAsText("topic")).contains(app.signals(), app.topic("by-tenant"));
         awaitMetric(instance, "tidegate_group_lag_records{stage=\"route\"} 25.0");
         awaitMetric(instance, "tidegate_ownerless_partitions{stage=\"admit\"} 2.0");
-        var shown = app.tidegate("status", "--url", Http.of(instance).url);
+        var shown = app.quick("status", "--url", Http.of(instance).url);
         assertThat(shown.out())
                 .contains("route: no instance owns %s-0, where 25 records wait".formatted(app.signals()));
         assertThat(shown.exit()).isEqualTo(1);

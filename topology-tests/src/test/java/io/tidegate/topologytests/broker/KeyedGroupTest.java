@@ -121,7 +121,7 @@ final class KeyedGroupTest {
                     .as("tenant %d", tenant)
                     .isEqualTo(sent);
         }
-        var wal = app.tidegate("wal", "verify", "--data-dir", app.dataDir("a"));
+        var wal = app.quick("wal", "verify", "--data-dir", app.dataDir("a"));
         assertThat(wal.exit()).as(wal.out()).isZero();
     }
 
@@ -218,7 +218,7 @@ final class KeyedGroupTest {
         assertAllStored();
         for (int tenant = 1; tenant <= TENANTS; tenant++) {
             var judged =
-                    app.tidegate("tenants", "set", Integer.toString(tenant), "--rate", "0", "--dry-run", "-o", "json");
+                    app.quick("tenants", "set", Integer.toString(tenant), "--rate", "0", "--dry-run", "-o", "json");
             assertThat(judged.exit()).as(judged.err()).isZero();
             JsonNode report = JSON.readTree(judged.out());
             assertThat(report.at("/signals").asInt()).as("tenant %d", tenant).isEqualTo(sent);
@@ -290,7 +290,7 @@ final class KeyedGroupTest {
                 admin,
                 new NewTopic(app.signals(), 1, (short) 1).configs(Map.of("message.timestamp.type", "LogAppendTime")));
 
-        var init = app.tidegate("init");
+        var init = app.quick("init");
 
         assertThat(init.exit()).isEqualTo(1);
         assertThat(init.err()).contains("--topic %s --partitions %d".formatted(app.signals(), SHARDS));

@@ -115,7 +115,7 @@ final class ReplayTest {
         assertThat(verified.at("/tenants/3/in").asLong()).isEqualTo(2 * 3);
         assertThat(verified.at("/tenants/3/in_wal").asLong()).isEqualTo(3);
         assertThat(verified.at("/tenants/4/in").asLong()).isEqualTo(3 + 1);
-        String first = app.tidegate("wal", "cat", "2", "-o", "json", "--data-dir", app.dataDir("a"))
+        String first = app.quick("wal", "cat", "2", "-o", "json", "--data-dir", app.dataDir("a"))
                 .out()
                 .lines()
                 .findFirst()
@@ -378,7 +378,7 @@ final class ReplayTest {
     private JsonNode rejections(String... more) throws Exception {
         List<String> arguments = new ArrayList<>(List.of("rejections", "replay", "-o", "json"));
         arguments.addAll(List.of(more));
-        var result = app.tidegate(arguments.toArray(String[]::new));
+        var result = app.quick(arguments.toArray(String[]::new));
         assertThat(result.exit()).as(result.err()).isZero();
         return JSON.readTree(result.out()).get("rejections");
     }

@@ -169,9 +169,9 @@ final class SchemaRegistryOutageTest {
                             .asText())
                     .contains("answered with status 503");
             assertThat(instance.logText()).contains("partitions wait, their signals stay in Kafka");
-            var doctor = app.tidegate("doctor", "--data-dir", app.dataDir("a"));
+            var doctor = app.quick("doctor", "--data-dir", app.dataDir("a"));
             assertThat(doctor.out()).contains("answered with status 503");
-            var unexplained = app.tidegate("signals", "explain", "--max", "3");
+            var unexplained = app.quick("signals", "explain", "--max", "3");
             assertThat(unexplained.exit()).isEqualTo(1);
             assertThat(unexplained.err()).contains("answered with status 503").doesNotContain("unexpected failure");
             isAvailable = true;
@@ -184,11 +184,11 @@ final class SchemaRegistryOutageTest {
                     .contains("tidegate_dead_letters_total{reason=\"schema_unknown\"} 1")
                     .contains("tidegate_dead_letters_total{reason=\"avro_framing\"} 1");
             assertThat(instance.logText()).contains("the schema registry answers again");
-            var explained = app.tidegate("signals", "explain", "--max", "100");
+            var explained = app.quick("signals", "explain", "--max", "100");
             assertThat(explained.out())
                     .contains("schema_unknown: schema id 2 is not known to the schema registry")
                     .contains("avro_framing: the value begins with the byte 0x7b");
-            var status = app.tidegate("status", "--url", http.url);
+            var status = app.quick("status", "--url", http.url);
             assertThat(status.out()).doesNotContain("partitions wait");
         }
     }

@@ -138,7 +138,7 @@ final class TopicWatchTest {
         assertThat(second.logText()).contains("signal.item is /sku here, and /item there");
         awaitMetric(first, "tidegate_topic_findings 1");
         awaitMetric(second, "tidegate_topic_findings 0");
-        var doctor = app.tidegate("doctor", "--data-dir", app.dataDir("c"));
+        var doctor = app.quick("doctor", "--data-dir", app.dataDir("c"));
         assertThat(doctor.out()).contains("signal.item is /item here, and /sku there");
 
         assertThat(first.terminate()).isEqualTo(SIGTERM);
@@ -158,7 +158,7 @@ final class TopicWatchTest {
         admin.deleteRecords(Map.of(new TopicPartition(app.signals(), 0), RecordsToDelete.beforeOffset(35)))
                 .all()
                 .get(30, TimeUnit.SECONDS);
-        var doctor = app.tidegate("doctor", "--data-dir", app.dataDir("a"));
+        var doctor = app.quick("doctor", "--data-dir", app.dataDir("a"));
         assertThat(doctor.exit()).isEqualTo(1);
         assertThat(doctor.out())
                 .contains("%s-0: the offsets 20 to 34 were deleted before group %s read them (at most 15 records)"
@@ -201,6 +201,7 @@ final class TopicWatchTest {
 
     @Test
     void aStartReportsThatTheTopicOfConfigsWasDeleted() throws Exception {
+        // A process: the message comes from the log.
         var first = app.tidegate("init");
         assertThat(first.err()).doesNotContain("this application has run before");
         admin.deleteTopics(List.of(app.topic("configs"))).all().get(30, TimeUnit.SECONDS);

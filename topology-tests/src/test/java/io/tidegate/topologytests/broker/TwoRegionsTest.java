@@ -114,7 +114,7 @@ final class TwoRegionsTest {
         }
         long before = records(us.dataDir("us"), 3);
 
-        var pruned = eu.tidegate("wal", "prune", "3", "--below", Integer.toString(3 * ROUNDS));
+        var pruned = eu.quick("wal", "prune", "3", "--below", Integer.toString(3 * ROUNDS));
         assertThat(pruned.exit()).as(pruned.out() + pruned.err()).isZero();
         TidegateProcess.await(Deployment.TAKES_EFFECT_WITHIN, "the prune in Europe", eu::logs, () -> {
             try {
@@ -143,7 +143,7 @@ final class TwoRegionsTest {
         us.send(ROUNDS, i -> "{\"tenant_id\":3,\"item\":%d}".formatted(i));
         us.verify("us");
 
-        var purged = eu.tidegate("tenants", "purge", "3", "--yes");
+        var purged = eu.quick("tenants", "purge", "3", "--yes");
 
         assertThat(purged.exit()).as(purged.out() + purged.err()).isZero();
         assertThat(purged.out()).contains("tenant t3 deleted: %d signals accepted".formatted(ROUNDS));
@@ -154,7 +154,7 @@ final class TwoRegionsTest {
                 () -> !Files.exists(Path.of(eu.dataDir("eu"), "tenants", "3")));
         us.send(1, i -> "{\"tenant_id\":3,\"item\":%d}".formatted(i));
         assertThat(us.verify("us").at("/tenants/3/in_wal").asLong()).isEqualTo(ROUNDS + 1);
-        assertThat(us.tidegate("tenants", "get", "3").out()).contains("Three");
+        assertThat(us.quick("tenants", "get", "3").out()).contains("Three");
     }
 
     private static int records(String dataDir, long tenant) throws Exception {

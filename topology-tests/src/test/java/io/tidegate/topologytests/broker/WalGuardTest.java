@@ -97,7 +97,7 @@ final class WalGuardTest {
         byte[] wrong = right.clone();
         wrong[right.length / 2] ^= 1;
         Files.write(segment, wrong);
-        assertThat(app.tidegate("wal", "verify", "--data-dir", app.dataDir("a")).exit())
+        assertThat(app.quick("wal", "verify", "--data-dir", app.dataDir("a")).exit())
                 .isEqualTo(3);
 
         var repaired = app.tidegate("wal", "verify", "--repair", "--data-dir", app.dataDir("a"));
@@ -176,7 +176,7 @@ final class WalGuardTest {
     private void awaitRecords(long count) throws InterruptedException {
         TidegateProcess.await(Deployment.TAKES_EFFECT_WITHIN, "the records in the WAL", app::logs, () -> {
             try {
-                return app.tidegate("wal", "cat", "0", "--data-dir", app.dataDir("a"))
+                return app.quick("wal", "cat", "0", "--data-dir", app.dataDir("a"))
                                 .out()
                                 .lines()
                                 .count()

@@ -79,13 +79,13 @@ final class OperatorCommandsTest {
     @Test
     void theDoctorFindsCausesThatKeepAnInstanceFromRunning() throws Exception {
         Files.createDirectories(Path.of(app.dataDir("a")));
-        var before = app.tidegate("doctor", "--data-dir", app.dataDir("a"));
+        var before = app.quick("doctor", "--data-dir", app.dataDir("a"));
         assertThat(before.exit()).as(before.out() + before.err()).isZero();
         assertThat(before.out())
                 .contains("warn  topics    missing: %s.accepted".formatted(app.applicationId()), "fix: tidegate init");
 
         app.init();
-        var healthy = app.tidegate("doctor", "-o", "json", "--data-dir", app.dataDir("a"));
+        var healthy = app.quick("doctor", "-o", "json", "--data-dir", app.dataDir("a"));
         assertThat(healthy.exit()).as(healthy.out()).isZero();
         assertThat(JSON.readTree(healthy.out()).at("/findings").findValuesAsText("area"))
                 .contains(
@@ -103,7 +103,7 @@ final class OperatorCommandsTest {
             assertThat(files).as("the doctor leaves nothing behind").isEmpty();
         }
 
-        var otherwise = app.tidegate("doctor", "--data-dir", app.dataDir("a"), "--set", "shards=31");
+        var otherwise = app.quick("doctor", "--data-dir", app.dataDir("a"), "--set", "shards=31");
         assertThat(otherwise.exit()).isEqualTo(1);
         assertThat(otherwise.out())
                 .contains("fail  owner", "Set shards=")
@@ -119,7 +119,7 @@ final class OperatorCommandsTest {
                     .all()
                     .get();
         }
-        var ill = app.tidegate("doctor", "--data-dir", app.dataDir("a"));
+        var ill = app.quick("doctor", "--data-dir", app.dataDir("a"));
         assertThat(ill.exit()).isEqualTo(1);
         assertThat(ill.out())
                 .contains(
@@ -146,14 +146,14 @@ final class OperatorCommandsTest {
             long offset = producer.send(new ProducerRecord<>(topic, 0, tenMinutesAgo, "7", "left"))
                     .get()
                     .offset();
-            var ill = app.tidegate("doctor", "--data-dir", app.dataDir("a"));
+            var ill = app.quick("doctor", "--data-dir", app.dataDir("a"));
             assertThat(ill.exit()).as(ill.out()).isEqualTo(1);
             assertThat(ill.out())
                     .contains("fail  transactions", "is open in %s-0 since offset %d".formatted(topic, offset))
                     .contains("abort --topic %s --partition 0 --start-offset %d".formatted(topic, offset));
             producer.abortTransaction();
         }
-        var healthy = app.tidegate("doctor", "--data-dir", app.dataDir("a"));
+        var healthy = app.quick("doctor", "--data-dir", app.dataDir("a"));
         assertThat(healthy.exit()).as(healthy.out()).isZero();
         assertThat(healthy.out()).contains("none is open for long");
     }
@@ -168,12 +168,12 @@ final class OperatorCommandsTest {
         app.send(5, i -> "{\"tenant_id\":2,\"item\":\"i%d\"}".formatted(i));
         app.verify("a");
 
-        var rate = app.tidegate("tenants", "set", "1", "--rate", "0", "--dry-run");
+        var rate = app.quick("tenants", "set", "1", "--rate", "0", "--dry-run");
         assertThat(rate.exit()).as(rate.err()).isZero();
         assertThat(rate.out())
                 .matches("(?s)200 of 200 signals of tenant t?1 would have been rejected.*rate_limited 200.*");
         // All twenty items are known by now.
-        var entities = app.tidegate("tenants", "set", "1", "--entities", "5", "--dry-run", "-o", "json");
+        var entities = app.quick("tenants", "set", "1", "--entities", "5", "--dry-run", "-o", "json");
         JsonNode report = JSON.readTree(entities.out());
         assertThat(report.path("tenant_id").asLong()).isEqualTo(1);
         assertThat(report.path("signals").asLong()).isEqualTo(200);
@@ -181,21 +181,21 @@ final class OperatorCommandsTest {
         assertThat(report.at("/rejected/entity_limit").asLong(-1)).isZero();
         assertThat(report.path("first_at").asText()).startsWith("20");
         assertThat(entities.err()).contains("nothing was set");
-        assertThat(app.tidegate("tenants", "set", "1", "--region", "mars", "--dry-run", "--since", "10m")
+        assertThat(app.quick("tenants", "set", "1", "--region", "mars", "--dry-run", "--since", "10m")
                         .out())
                 .contains("region_not_allowed");
-        assertThat(app.tidegate("tenants", "get", "1", "-o", "json").out()).contains("\"max_signals_per_sec\" : null");
+        assertThat(app.quick("tenants", "get", "1", "-o", "json").out()).contains("\"max_signals_per_sec\" : null");
 
         // The fifth item exceeded the limit and was accepted in observe mode.
         List<String> over =
-                app.tidegate("tenants", "ls", "--over", "80").out().lines().toList();
+                app.quick("tenants", "ls", "--over", "80").out().lines().toList();
         assertThat(over).hasSize(2);
         assertThat(over.get(0))
                 .matches("TENANT +NAMES +LABEL +PLAN +RATE +BURST +ACCEPTED +REJECTED +OBSERVED +BYTES +ENTITIES .*");
         assertThat(over.get(1)).matches(" +2 +- +unlimited +- +5 +0 +1 +\\S.* 5 / 4 .* 125 %  observe");
         List<JsonNode> all = new ArrayList<>();
         for (String line :
-                app.tidegate("tenants", "ls", "-o", "json").out().lines().toList()) {
+                app.quick("tenants", "ls", "-o", "json").out().lines().toList()) {
             all.add(JSON.readTree(line));
         }
         assertThat(all).extracting(row -> row.path("used_percent").asLong()).containsExactly(0L, 125L);
@@ -211,7 +211,7 @@ final class OperatorCommandsTest {
         app.send(50, i -> "{\"tenant_id\":%d,\"item\":\"i%d\"}".formatted(i % 2 == 0 ? 1 : 3, i));
         app.verify("a");
 
-        var all = app.tidegate("signals", "cat", "-o", "json");
+        var all = app.quick("signals", "cat", "-o", "json");
         assertThat(all.exit()).as(all.err()).isZero();
         List<JsonNode> signals = new ArrayList<>();
         for (String line : all.out().lines().toList()) {
@@ -228,7 +228,7 @@ final class OperatorCommandsTest {
                                 .formatted(signal.at("/items/0").asText())));
         int partition = signals.get(0).path("partition").asInt();
         long offset = signals.get(0).path("offset").asLong();
-        var one = app.tidegate(
+        var one = app.quick(
                 "signals",
                 "cat",
                 "--partition",
@@ -255,14 +255,14 @@ final class OperatorCommandsTest {
                     .get()
                     .offset();
         }
-        var report = app.tidegate("signals", "cat", "--partition", "1", "--from-offset", "" + damaged);
+        var report = app.quick("signals", "cat", "--partition", "1", "--from-offset", "" + damaged);
         assertThat(report.exit()).isEqualTo(3);
         assertThat(report.err())
                 .contains("DAMAGE topic %s, partition 1, offset %d: an envelope of version 9".formatted(topic, damaged))
                 .doesNotContain("\tat ");
         assertThat(report.out()).hasLineCount(1);
 
-        var absent = app.tidegate("signals", "cat", "--partition", "7");
+        var absent = app.quick("signals", "cat", "--partition", "7");
         assertThat(absent.exit()).isEqualTo(1);
         assertThat(absent.err()).contains("topic %s has no partition 7, it has 2".formatted(topic));
     }
@@ -273,12 +273,11 @@ final class OperatorCommandsTest {
         app.set("7", "--rate", "10");
         app.set("7", "--rate", "20", "--label", "Seven");
 
-        var undone = app.tidegate("tenants", "undo", "7");
+        var undone = app.quick("tenants", "undo", "7");
         assertThat(undone.exit()).as(undone.err()).isZero();
         assertThat(undone.out()).contains("reverted");
 
-        List<String> table =
-                app.tidegate("tenants", "history", "7").out().lines().toList();
+        List<String> table = app.quick("tenants", "history", "7").out().lines().toList();
         assertThat(table).hasSize(4);
         assertThat(table.get(0)).matches("OFFSET +AT +BY +CHANGE");
         String user = "cli:" + System.getProperty("user.name");
@@ -286,10 +285,8 @@ final class OperatorCommandsTest {
         assertThat(table.get(2)).contains(user, "max_signals_per_sec: 10 → 20", "label: \"\" → \"Seven\"");
         assertThat(table.get(3)).contains(user, "created max_signals_per_sec=10");
         List<JsonNode> changes = new ArrayList<>();
-        for (String line : app.tidegate("tenants", "history", "7", "-o", "json")
-                .out()
-                .lines()
-                .toList()) {
+        for (String line :
+                app.quick("tenants", "history", "7", "-o", "json").out().lines().toList()) {
             changes.add(JSON.readTree(line));
         }
         assertThat(changes).extracting(change -> change.path("by").asText()).containsOnly(user);
@@ -301,11 +298,11 @@ final class OperatorCommandsTest {
         assertThat(changes.get(0).at("/to/max_signals_per_sec").asLong()).isEqualTo(10);
 
         String first = changes.get(2).path("config_offset").asText();
-        assertThat(app.tidegate("tenants", "undo", "7", "--to", first).out()).contains("has no config again");
-        var unknown = app.tidegate("tenants", "undo", "7", "--to", "999999");
+        assertThat(app.quick("tenants", "undo", "7", "--to", first).out()).contains("has no config again");
+        var unknown = app.quick("tenants", "undo", "7", "--to", "999999");
         assertThat(unknown.exit()).isEqualTo(1);
         assertThat(unknown.err()).contains("999999");
-        assertThat(app.tidegate("tenants", "get", "7").exit()).isEqualTo(1);
+        assertThat(app.quick("tenants", "get", "7").exit()).isEqualTo(1);
     }
 
     @Test
@@ -323,7 +320,7 @@ final class OperatorCommandsTest {
             List<String> command = new ArrayList<>(List.of("tenants"));
             command.addAll(List.of(change));
             command.addAll(List.of("-o", "json"));
-            var result = app.tidegate(command.toArray(String[]::new));
+            var result = app.quick(command.toArray(String[]::new));
             assertThat(result.exit()).as(change[0] + result.err()).isZero();
             JsonNode said = JSON.readTree(result.out());
             assertThat(said.path("tenant_id").asLong()).as(change[0]).isEqualTo(9);

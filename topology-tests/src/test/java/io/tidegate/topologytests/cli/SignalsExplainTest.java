@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.tidegate.cli.InProcess;
 import io.tidegate.demo.EmbeddedBroker;
 import io.tidegate.topologytests.support.Deployment;
-import io.tidegate.topologytests.support.TidegateProcess;
 import io.tidegate.topologytests.support.TopicAdmin;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -78,7 +78,7 @@ final class SignalsExplainTest {
         }
     }
 
-    private static List<JsonNode> lines(TidegateProcess.Result result) throws Exception {
+    private static List<JsonNode> lines(InProcess result) throws Exception {
         assertThat(result.exit()).as(result.err()).isZero();
         List<JsonNode> lines = new ArrayList<>();
         for (String line : result.out().lines().toList()) {
@@ -97,7 +97,7 @@ final class SignalsExplainTest {
             "--set", "signal.tenant=/site/account", "--set", "signal.type=/event", "--set", "signal.item=/cart/skus"
         };
 
-        var json = app.tidegate(explain(topic, mapping, "-o", "json"));
+        var json = app.quick(explain(topic, mapping, "-o", "json"));
         List<JsonNode> lines = lines(json);
         assertThat(lines).hasSize(4);
         assertThat(lines.get(0).path("tenant_id").asLong()).isEqualTo(42);
@@ -115,18 +115,18 @@ final class SignalsExplainTest {
                         "%s: 1 of 4 records names a tenant; 1 without one count for tenant 0; dead letters: malformed 1, tenant_invalid 1"
                                 .formatted(topic));
 
-        var table = app.tidegate(explain(topic, mapping));
+        var table = app.quick(explain(topic, mapping));
         assertThat(table.exit()).isZero();
         assertThat(table.out()).contains("PARTITION", "42", "purchase", "shoe (+1)", "tenant_invalid: the field");
 
-        var wrong = app.tidegate(explain(topic, new String[0], "-o", "json"));
+        var wrong = app.quick(explain(topic, new String[0], "-o", "json"));
         assertThat(wrong.err()).as("the default places").contains("0 of 4 records name a tenant");
 
-        var absent = app.tidegate("signals", "explain", "--topic", topic, "--partition", "7");
+        var absent = app.quick("signals", "explain", "--topic", topic, "--partition", "7");
         assertThat(absent.exit()).isEqualTo(1);
         assertThat(absent.err()).contains("has no partition 7, it has 2");
 
-        var unknown = app.tidegate("signals", "explain", "--topic", topic + "-unknown");
+        var unknown = app.quick("signals", "explain", "--topic", topic + "-unknown");
         assertThat(unknown.exit()).isEqualTo(1);
         assertThat(unknown.err())
                 .contains("topic %s-unknown does not exist on".formatted(topic))
@@ -141,10 +141,10 @@ final class SignalsExplainTest {
             send(topic, i < 8 ? 0 : 1, "{'tenant_id':%d}".formatted(i));
         }
 
-        List<JsonNode> newest = lines(app.tidegate("signals", "explain", "--topic", topic, "--max", "3", "-o", "json"));
+        List<JsonNode> newest = lines(app.quick("signals", "explain", "--topic", topic, "--max", "3", "-o", "json"));
         assertThat(newest).extracting(line -> line.path("tenant_id").asLong()).containsExactly(7L, 8L, 9L);
 
-        List<JsonNode> from = lines(app.tidegate(
+        List<JsonNode> from = lines(app.quick(
                 "signals",
                 "explain",
                 "--topic",
@@ -158,20 +158,19 @@ final class SignalsExplainTest {
                 "-o",
                 "json"));
         assertThat(from).extracting(line -> line.path("offset").asLong()).containsExactly(2L, 3L);
-        assertThat(app.tidegate("signals", "explain", "--max", "0").exit()).isEqualTo(2);
+        assertThat(app.quick("signals", "explain", "--max", "0").exit()).isEqualTo(2);
     }
 
     @Test
     void theDoctorReadsTheIngressAndCountsTheRecordsThatNameATenant() throws Exception {
         app.init();
         Files.createDirectories(Path.of(app.dataDir("a")));
-        assertThat(app.tidegate("tenants", "set", "42", "--rate", "10/s").exit())
-                .isZero();
-        assertThat(app.tidegate("doctor", "--data-dir", app.dataDir("a")).out())
+        assertThat(app.quick("tenants", "set", "42", "--rate", "10/s").exit()).isZero();
+        assertThat(app.quick("doctor", "--data-dir", app.dataDir("a")).out())
                 .contains("ok    signals   %s has no record to look at".formatted(app.signals()));
 
         send(app.signals(), 0, "{'account':42}", "{'account':42}");
-        var blind = app.tidegate("doctor", "--data-dir", app.dataDir("a"));
+        var blind = app.quick("doctor", "--data-dir", app.dataDir("a"));
         assertThat(blind.exit()).as(blind.out()).isEqualTo(1);
         assertThat(blind.out())
                 .contains(
@@ -179,12 +178,12 @@ final class SignalsExplainTest {
                                 .formatted(app.signals()),
                         "tidegate signals explain --topic " + app.signals());
 
-        var mapped = app.tidegate("doctor", "--data-dir", app.dataDir("a"), "--set", "signal.tenant=/account");
+        var mapped = app.quick("doctor", "--data-dir", app.dataDir("a"), "--set", "signal.tenant=/account");
         assertThat(mapped.exit()).as(mapped.out()).isZero();
         assertThat(mapped.out()).contains("ok    signals   %s: 2 of 2 records name a tenant".formatted(app.signals()));
 
         send(app.signals(), 0, "{}");
-        var some = app.tidegate("doctor", "--data-dir", app.dataDir("a"), "--set", "signal.tenant=/account");
+        var some = app.quick("doctor", "--data-dir", app.dataDir("a"), "--set", "signal.tenant=/account");
         assertThat(some.exit()).as(some.out()).isZero();
         assertThat(some.out()).contains("warn  signals   %s: 2 of 3 records name a tenant".formatted(app.signals()));
     }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.tidegate.cli.InProcess;
 import io.tidegate.demo.EmbeddedBroker;
 import io.tidegate.topologytests.support.Deployment;
 import io.tidegate.topologytests.support.TidegateProcess;
@@ -68,12 +69,8 @@ final class TenantNamesCommandsTest {
         }
     }
 
-    private TidegateProcess.Result run(String... arguments) {
-        try {
-            return app.tidegate(arguments);
-        } catch (Exception e) {
-            throw new AssertionError(e);
-        }
+    private InProcess run(String... arguments) {
+        return app.quick(arguments);
     }
 
     @Test
@@ -82,34 +79,34 @@ final class TenantNamesCommandsTest {
         app.set("acme", "--label", "Acme");
 
         JsonNode config = JSON.readTree(
-                app.tidegate("tenants", "get", "org_8Kd", "-o", "json").out());
+                app.quick("tenants", "get", "org_8Kd", "-o", "json").out());
         assertThat(config.path("tenant_id").asLong()).isEqualTo(42);
         assertThat(config.path("label").asText()).isEqualTo("Acme");
         assertThat(config.path("external_ids").toString()).isEqualTo("[\"acme\",\"org_8Kd\"]");
-        assertThat(app.tidegate("tenants", "ls").out()).contains("NAMES", "acme, org_8Kd");
+        assertThat(app.quick("tenants", "ls").out()).contains("NAMES", "acme, org_8Kd");
 
-        var taken = app.tidegate("tenants", "set", "43", "--external-id", "acme");
+        var taken = app.quick("tenants", "set", "43", "--external-id", "acme");
         assertThat(taken.exit()).isEqualTo(1);
         assertThat(taken.err()).contains("tenant t42 has the name 'acme' already");
-        assertThat(app.tidegate("tenants", "get", "43").exit())
+        assertThat(app.quick("tenants", "get", "43").exit())
                 .as("nothing was written")
                 .isEqualTo(1);
         app.set("43", "--external-id", "Acme");
 
-        var unknown = app.tidegate("tenants", "get", "nobody");
+        var unknown = app.quick("tenants", "get", "nobody");
         assertThat(unknown.exit()).isEqualTo(1);
         assertThat(unknown.err()).contains("no tenant has the name 'nobody'");
-        assertThat(app.tidegate("tenants", "get", "007").exit()).isEqualTo(2);
-        assertThat(app.tidegate("tenants", "set", "44", "--external-id", "t9").exit())
+        assertThat(app.quick("tenants", "get", "007").exit()).isEqualTo(2);
+        assertThat(app.quick("tenants", "set", "44", "--external-id", "t9").exit())
                 .isEqualTo(2);
 
         app.set("42", "--external-id", "org_8Kd");
         app.set("44", "--external-id", "acme");
-        var undone = app.tidegate("tenants", "undo", "42");
+        var undone = app.quick("tenants", "undo", "42");
         assertThat(undone.exit()).as("an undo would take the name back").isEqualTo(1);
         assertThat(undone.err()).contains("tenant t44 has the name 'acme' already");
-        assertThat(app.tidegate("tenants", "rm", "acme").exit()).isZero();
-        assertThat(app.tidegate("tenants", "undo", "42").exit()).isZero();
+        assertThat(app.quick("tenants", "rm", "acme").exit()).isZero();
+        assertThat(app.quick("tenants", "undo", "42").exit()).isZero();
     }
 
     @Test
@@ -117,18 +114,17 @@ final class TenantNamesCommandsTest {
         app.set("42", "--external-id", "acme", "--external-id", "own");
         configRecord("7", "{\"tenant_id\":7,\"external_ids\":[\"acme\"]}");
 
-        var doctor = app.tidegate("doctor", "--data-dir", app.dataDir("a"));
+        var doctor = app.quick("doctor", "--data-dir", app.dataDir("a"));
         assertThat(doctor.out())
                 .contains(
                         "warn  tenants   the name 'acme' is in the configs of the tenants t7, t42, so it refers to none");
-        var ambiguous = app.tidegate("tenants", "get", "acme");
+        var ambiguous = app.quick("tenants", "get", "acme");
         assertThat(ambiguous.exit()).isEqualTo(1);
         assertThat(ambiguous.err()).contains("several tenants", "t7, t42");
 
         app.set("own", "--rate", "5/s");
-        assertThat(app.tidegate("tenants", "unset", "7", "--external-id").exit())
-                .isZero();
-        assertThat(app.tidegate("tenants", "get", "acme").exit()).isZero();
+        assertThat(app.quick("tenants", "unset", "7", "--external-id").exit()).isZero();
+        assertThat(app.quick("tenants", "get", "acme").exit()).isZero();
     }
 
     @Test
@@ -144,11 +140,11 @@ final class TenantNamesCommandsTest {
         assertThat(before.at("/tenants/?/rejected/tenant_unknown").asLong()).isGreaterThanOrEqualTo(3);
         assertThat(before.at("/tenants/0").isMissingNode()).isTrue();
 
-        var tail = app.tidegate("rejections", "tail", "--reason", "tenant_unknown");
+        var tail = app.quick("rejections", "tail", "--reason", "tenant_unknown");
         assertThat(tail.out()).contains("no tenant has this name");
-        var explained = app.tidegate("signals", "explain", "--max", "3");
+        var explained = app.quick("signals", "explain", "--max", "3");
         assertThat(explained.err()).contains("3 of 3 records name a tenant; 3 with a name that no tenant has");
-        assertThat(app.tidegate("rejections", "replay").out())
+        assertThat(app.quick("rejections", "replay").out())
                 .as("nobody has the name")
                 .contains("tenant_unknown");
 
@@ -166,8 +162,7 @@ final class TenantNamesCommandsTest {
             assertThat(replay.exit()).as(replay.out() + replay.err()).isZero();
             return app.verify("a").at("/tenants/43/accepted").asLong() >= 3;
         });
-        assertThat(app.tidegate("wal", "cat", "43", "--data-dir", app.dataDir("a"))
-                        .out())
+        assertThat(app.quick("wal", "cat", "43", "--data-dir", app.dataDir("a")).out())
                 .contains("globex");
 
         // The name now belongs to another tenant. Signals accepted earlier still belong to the former one.

@@ -6,7 +6,9 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.cli.InProcess;
+import io.tidegate.contract.TenantPartitions;
 import io.tidegate.demo.EmbeddedBroker;
+import io.tidegate.tenant.TenantId;
 import io.tidegate.topologytests.support.Deployment;
 import io.tidegate.topologytests.support.Http;
 import java.io.ByteArrayInputStream;
@@ -265,10 +267,22 @@ final class TenantOperationsTest {
     }
 
     private void purge(Deployment app, Http http) throws Exception {
+        while (TenantPartitions.of(TenantId.of(nextTenant), 2) == 0) {
+            nextTenant++; // with another number of shards, its commands would be in another partition
+        }
         String ofCommand = Integer.toString(nextTenant++);
         String ofRequest = Integer.toString(nextTenant++);
         store(app, ofCommand, OWN);
         store(app, ofRequest, UNREADABLE);
+
+        List<String> otherShards = new ArrayList<>(List.of("tenants", "purge", ofCommand, "--yes"));
+        otherShards.addAll(List.of(app.connection()));
+        otherShards.addAll(List.of("--set", "shards=1"));
+        InProcess wrong = InProcess.run(otherShards.toArray(String[]::new));
+        assertThat(wrong.exit()).as(wrong.err()).isEqualTo(1);
+        assertThat(wrong.err())
+                .contains("the config of tenant t%s is removed, but its data is not deleted yet: ".formatted(ofCommand))
+                .contains("tidegate tenants undo " + ofCommand);
 
         InProcess command = command(app, ofCommand, List.of("purge", "--yes"));
         Http.Answer answer = http.send(

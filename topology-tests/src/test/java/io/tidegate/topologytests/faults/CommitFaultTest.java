@@ -40,6 +40,9 @@ final class CommitFaultTest {
     private static final int SIGTERM = 143;
     private static final Duration HAPPENS_WITHIN = Duration.ofMinutes(2);
 
+    /** Between two rounds of signals, so that sending leaves the processors to the instance. */
+    private static final Duration PAUSE = Duration.ofMillis(200);
+
     /** A minute after the last failure. */
     private static final Duration READY_AGAIN_WITHIN = Duration.ofMinutes(4);
 
@@ -77,7 +80,7 @@ final class CommitFaultTest {
                 send(app);
                 rounds++;
                 TidegateProcess killed = app.launchFaulty("a", Fault.KILL, moment, 2 + 3 * i);
-                while (killed.isAlive()) {
+                while (!killed.endsWithin(PAUSE)) {
                     send(app);
                     rounds++;
                 }
@@ -200,7 +203,7 @@ final class CommitFaultTest {
     }
 
     private static void assertWhole(Deployment app, String instance) throws Exception {
-        var wal = app.tidegate("wal", "verify", "--data-dir", app.dataDir(instance));
+        var wal = app.quick("wal", "verify", "--data-dir", app.dataDir(instance));
         assertThat(wal.exit()).as(wal.out()).isZero();
     }
 

@@ -166,6 +166,17 @@ final class FaultScene implements AutoCloseable {
         return process;
     }
 
+    /** Starts instances at the same time, and waits until the tasks of each run. */
+    void startInstances(String... names) throws Exception {
+        for (String name : names) {
+            settings.put(name, new String[0]);
+            instances.put(name, app.launch(name));
+        }
+        for (String name : names) {
+            instance(name).awaitRunning();
+        }
+    }
+
     /** Starts an instance whose connections to the brokers can be cut. */
     TidegateProcess startInstanceByWire(String name) throws Exception {
         return startInstance(name, "--set", "bootstrap.servers=" + cluster.bootstrapServersByWire());

@@ -77,9 +77,7 @@ final class InstanceFaultTest {
     @Test
     void killsAtRandomLoseNothingAndLeaveWalFilesAlone(TestInfo test) throws Exception {
         try (FaultScene scene = scene(test, "kafka.rocksdb.config.setter=" + TinyMemtables.class.getName())) {
-            scene.startInstance("a");
-            scene.startInstance("b");
-            scene.startInstance("c");
+            scene.startInstances("a", "b", "c");
             scene.awaitProgress("start");
             for (int i = 0; i < 2 * KILLS; i++) {
                 String killed = scene.anyInstance();
@@ -99,8 +97,7 @@ final class InstanceFaultTest {
     @Test
     void idleEntitiesExpireAlikeOverKillsAndTakeovers(TestInfo test) throws Exception {
         try (FaultScene scene = scene(test)) {
-            scene.startInstance("a");
-            scene.startInstance("b");
+            scene.startInstances("a", "b");
             scene.awaitProgress("start");
             for (int i = 0; i < KILLS; i++) {
                 scene.killAndRestart(scene.anyInstance());
@@ -122,9 +119,7 @@ final class InstanceFaultTest {
             "kafka.rocksdb.config.setter=" + TinyMemtables.class.getName()
         };
         try (FaultScene scene = scene(1, "keyed-" + protocol, settings)) {
-            scene.startInstance("a");
-            scene.startInstance("b");
-            scene.startInstance("c");
+            scene.startInstances("a", "b", "c");
             scene.awaitProgress("start");
             for (int i = 0; i < KILLS; i++) {
                 scene.killAndRestart(scene.anyInstance());
@@ -154,8 +149,7 @@ final class InstanceFaultTest {
     @Test
     void anInstanceThatSleptThroughItsSessionWritesNothingNew(TestInfo test) throws Exception {
         try (FaultScene scene = scene(test)) {
-            scene.startInstance("a");
-            scene.startInstance("b");
+            scene.startInstances("a", "b");
             scene.awaitProgress("start");
             scene.pause("a");
             scene.pause("b");
@@ -166,8 +160,7 @@ final class InstanceFaultTest {
     @Test
     void instancesThatJoinAndLeaveAllTheTimeChangeNoDecision(TestInfo test) throws Exception {
         try (FaultScene scene = scene(test)) {
-            scene.startInstance("a");
-            scene.startInstance("b");
+            scene.startInstances("a", "b");
             for (int i = 0; i < 2; i++) {
                 scene.startInstance("c");
                 scene.stop(scene.anyOf("b", "c"));

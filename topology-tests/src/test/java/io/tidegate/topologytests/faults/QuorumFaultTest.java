@@ -59,8 +59,7 @@ final class QuorumFaultTest {
     @Test
     void killingEveryBrokerInTurnAndThenTwoAtOnceIsOnlyAPause(TestInfo test) throws Exception {
         try (FaultScene scene = scene(test)) {
-            scene.startInstance("a");
-            scene.startInstance("b");
+            scene.startInstances("a", "b");
             scene.awaitProgress("start");
             for (int broker = 0; broker < cluster.size(); broker++) {
                 scene.killBrokers(Duration.ofSeconds(2), broker);

@@ -213,7 +213,7 @@ final class DashboardTest {
         awaitText("#instances-list", http.url.replaceFirst("^http://", ""));
         awaitText("#instances-list", "ready");
         awaitText("#instances-list", "never");
-        var verify = deployment.tidegate("wal", "verify", "--data-dir", deployment.dataDir("a"));
+        var verify = deployment.quick("wal", "verify", "--data-dir", deployment.dataDir("a"));
         assertThat(verify.exit()).as(verify.err()).isZero();
         awaitText("#instances-list", "clean");
     }

@@ -52,7 +52,7 @@ final class HttpClusterTest {
                     "both to know each other",
                     () -> a.get("/v1/status").text(),
                     () -> running(a) == 2 && running(b) == 2);
-            var status = deployment.tidegate("status", "--url", a.url, "-o", "json");
+            var status = deployment.quick("status", "--url", a.url, "-o", "json");
             assertThat(status.exit()).as(status.out() + status.err()).isZero();
             assertThat(status.out()).contains("\"instance\" : \"a\"", "\"instance\" : \"b\"");
             Set<String> deciding = new TreeSet<>();

@@ -145,6 +145,21 @@ final class HttpContractTest {
             expect(413, method, tenant, admin.send(method, "/v1/tenants/42", LARGE));
             expect(415, method, tenant, admin.send(method, "/v1/tenants/42", "{}", "Content-Type", "text/plain"));
         }
+        // The default tenant always has limits, but not always a config that a precondition can name.
+        String ofDefault = "/v1/tenants/0";
+        expect(200, "PUT", tenant, admin.send("PUT", ofDefault, "{\"max_signals_per_sec\":10}"));
+        assertThat(admin.get(ofDefault).header("ETag")).isNotEmpty();
+        expect(200, "DELETE", tenant, admin.send("DELETE", ofDefault, null));
+        Answer unset = admin.get(ofDefault);
+        expect(200, "GET", tenant, unset);
+        assertThat(unset.header("ETag")).isEmpty();
+        assertThat(unset.json().path("config_offset").isNull()).isTrue();
+        expect(
+                200,
+                "PATCH",
+                tenant,
+                admin.send("PATCH", ofDefault, "{\"max_signals_per_sec\":10}", "If-None-Match", "*"));
+        expect(200, "DELETE", tenant, admin.send("DELETE", ofDefault, null));
         expect(412, "POST", tenant + "/undo", admin.send("POST", "/v1/tenants/42/undo", "{}", "If-Match", etag));
         expect(403, "POST", tenant + "/undo", acme.send("POST", "/v1/tenants/42/undo", "{}"));
         expect(401, "POST", tenant + "/undo", http.send("POST", "/v1/tenants/42/undo", "{}"));

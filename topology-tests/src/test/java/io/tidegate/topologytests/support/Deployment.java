@@ -249,7 +249,7 @@ public final class Deployment implements AutoCloseable {
 
     /** Writes configs for twenty tenants, two of them with low limits. */
     public void prepareLoad() throws Exception {
-        var created = tidegate("load", "--tenants", "20", "--create-tenants", "--max-signals", "1", "--rate", "10/s");
+        var created = quick("load", "--tenants", "20", "--create-tenants", "--max-signals", "1", "--rate", "10/s");
         assertThat(created.exit()).as(created.err()).isZero();
         set("2", "--rate", "20", "--burst", "30");
         set("3", "--entities", "50");
@@ -285,7 +285,7 @@ public final class Deployment implements AutoCloseable {
                         + verified.at("/tenants/2/rejected/burst_exceeded").asLong())
                 .isPositive();
         assertThat(verified.at("/tenants/3/rejected/entity_limit").asLong()).isPositive();
-        var wal = tidegate("wal", "verify", "--data-dir", dataDir("a"));
+        var wal = quick("wal", "verify", "--data-dir", dataDir("a"));
         assertThat(wal.exit()).as(wal.out()).isZero();
     }
 

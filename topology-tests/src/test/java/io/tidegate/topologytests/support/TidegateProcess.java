@@ -36,18 +36,23 @@ public final class TidegateProcess implements AutoCloseable {
             throws Exception {
         TidegateProcess started = launch(workDir, heap, environment, arguments);
         try {
-            await(STARTS_WITHIN, "the instance to run; its log:\n", started::logText, () -> {
-                if (!started.process.isAlive()) {
-                    throw new AssertionError("the instance ended with %d; its log:%n%s"
-                            .formatted(started.process.exitValue(), started.logText()));
-                }
-                return started.logText().contains("state=RUNNING");
-            });
+            started.awaitRunning();
             return started;
         } catch (AssertionError e) {
             started.close();
             throw e;
         }
+    }
+
+    /** Waits until all its tasks run. */
+    public void awaitRunning() throws InterruptedException {
+        await(STARTS_WITHIN, "the instance to run; its log:\n", this::logText, () -> {
+            if (!process.isAlive()) {
+                throw new AssertionError(
+                        "the instance ended with %d; its log:%n%s".formatted(process.exitValue(), logText()));
+            }
+            return logText().contains("state=RUNNING");
+        });
     }
 
     /** Starts {@code tidegate run} and returns at once. */
