@@ -417,6 +417,36 @@ final class DashboardTest {
     }
 
     @Test
+    void rejectionsDuringAPauseAppearWhenTheListIsResumed() throws Exception {
+        put("70", "{\"label\":\"Paused\",\"max_entities\":1}");
+        deployment.send(2, i -> "{\"tenant_id\":70,\"item\":\"a%d\"}".formatted(i));
+        awaitFound("70", 1);
+        show(page, "#/rejections?tenant=70");
+        awaitText("#tail-state", "live");
+        page.waitForFunction("() => document.querySelectorAll('#tail li').length === 1");
+        page.click("text=Pause");
+        awaitText("#tail-state", "paused");
+        deployment.send(2, i -> "{\"tenant_id\":70,\"item\":\"b%d\"}".formatted(i));
+        awaitFound("70", 3);
+        assertThat(page.locator("#tail li").count()).isEqualTo(1);
+        page.click("text=Resume");
+        page.waitForFunction("() => document.querySelectorAll('#tail li').length === 3");
+    }
+
+    /** Waits until the search finds so many rejections of a tenant. */
+    private static void awaitFound(String tenant, int count) throws Exception {
+        TidegateProcess.await(
+                Duration.ofSeconds(60),
+                "%d rejections of tenant %s".formatted(count, tenant),
+                () -> deployment.logs(),
+                () -> http.get("/v1/rejections/search?tenant=" + tenant)
+                                .json()
+                                .path("rejections")
+                                .size()
+                        == count);
+    }
+
+    @Test
     void everyPageReportsALostConnectionAndRecovers() {
         show(page, "#/");
         awaitText("#cluster", "running");
@@ -687,6 +717,24 @@ final class DashboardTest {
         awaitText("#dialog", "2 signals were sent again");
         page.click("#dialog .buttons button");
         awaitUsage("7", usage -> usage.path("accepted").asLong() == 3);
+    }
+
+    @Test
+    void aReplayThatNeedsAnotherTokenShowsItsPreviewAfterTheUserHasSignedIn() {
+        AtomicInteger requests = new AtomicInteger();
+        page.route(
+                "**/v1/rejections/replay",
+                route -> route.fulfill(
+                        requests.incrementAndGet() == 1
+                                ? problem(403, "forbidden", "the request needs admin")
+                                : answer(REPLAY.formatted("complete", 2))));
+        show(page, "#/rejections");
+        page.click("text=Replay …");
+        page.fill("dialog input[type=password]", "admin-0123456789abcdef");
+        page.click("dialog button:has-text('Sign in')");
+        awaitText("#dialog tr:has-text('would be sent again')", "2");
+        assertThat(page.locator("dialog").count()).isEqualTo(1);
+        page.click("#dialog .buttons button");
     }
 
     @Test
