@@ -16,6 +16,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.MatchResult;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -74,6 +76,31 @@ final class PackageTest {
         try (Stream<Path> files = Files.list(home.resolve("lib"))) {
             return files.map(file -> file.getFileName().toString()).sorted().toList();
         }
+    }
+
+    @Test
+    void theLinksOfItsPagesLeadToItsFiles() throws IOException {
+        Pattern link = Pattern.compile("\\]\\(([^)#\\s]+)(#[^)]*)?\\)");
+        List<String> dead = new ArrayList<>();
+        int found = 0;
+        try (Stream<Path> files = Files.walk(home)) {
+            for (Path page :
+                    files.filter(file -> file.toString().endsWith(".md")).toList()) {
+                for (MatchResult one :
+                        link.matcher(Files.readString(page)).results().toList()) {
+                    found++;
+                    boolean isElsewhere = one.group(1).contains(":");
+                    if (!isElsewhere && Files.notExists(page.resolveSibling(one.group(1)))) {
+                        dead.add("%s: %s".formatted(home.relativize(page), one.group(1)));
+                    }
+                }
+            }
+        }
+        assertThat(dead).isEmpty();
+        assertThat(found).isGreaterThan(100);
+        assertThat(home.resolve("examples/python/client.py")).isExecutable();
+        // A checkout in which the example was run has its libraries.
+        assertThat(home.resolve("examples/node/node_modules")).doesNotExist();
     }
 
     @Test
@@ -153,7 +180,8 @@ final class PackageTest {
         TreeSet<String> times = new TreeSet<>();
         assertThat(verbose.out().lines()).hasSizeGreaterThan(40).allSatisfy(line -> {
             String[] columns = line.split(" +", -1);
-            String mode = columns[5].endsWith("/bin/tidegate") ? "-rwxr-xr-x" : modes.get(line.substring(0, 1));
+            boolean isProgram = columns[5].matches(".*/(bin/tidegate|examples/.*/client\\.(sh|js|py))");
+            String mode = isProgram ? "-rwxr-xr-x" : modes.get(line.substring(0, 1));
             assertThat(columns[0]).as(line).isEqualTo(mode);
             assertThat(columns[1]).as(line).isEqualTo("0/0");
             times.add(columns[3] + " " + columns[4]);
