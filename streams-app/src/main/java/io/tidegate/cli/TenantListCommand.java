@@ -47,6 +47,7 @@ final class TenantListCommand extends OnTenants {
             TenantId id,
             @Nullable ConfigRecord stored,
             @Nullable TenantConfig completed,
+            @Nullable TenantConfig inForce,
             @Nullable TenantUsage usage,
             long usedPercent) {
         /** Returns the stored config; a plan may complete it. */
@@ -85,7 +86,7 @@ final class TenantListCommand extends OnTenants {
                     }
                     long usedPercent = QuotaUse.percent(usage, inForce, nowMs);
                     ConfigRecord stored = configs.get(id);
-                    return new Row(id, stored, completed(snapshot, stored), usage, usedPercent);
+                    return new Row(id, stored, completed(snapshot, stored), inForce, usage, usedPercent);
                 })
                 .filter(row -> over == null || row.usedPercent() >= over);
         if (output.asObjects()) {
@@ -227,8 +228,8 @@ final class TenantListCommand extends OnTenants {
         for (EntityKind kind : EntityKind.values()) {
             entities.put(kind.id(), usage.entityCount(kind));
         }
-        use.set("signals", SignalsJson.of(usage, row.completed(), System.currentTimeMillis()));
-        use.set("periods", PeriodsJson.of(usage, row.completed(), System.currentTimeMillis()));
+        use.set("signals", SignalsJson.of(usage, row.inForce(), System.currentTimeMillis()));
+        use.set("periods", PeriodsJson.of(usage, row.inForce(), System.currentTimeMillis()));
         use.put("sealed_segments", usage.sealedSegments());
         use.put("sealed_bytes", usage.sealedBytes());
         use.put(

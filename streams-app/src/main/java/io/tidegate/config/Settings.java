@@ -686,6 +686,16 @@ public final class Settings {
     }
 
     /**
+     * Checks the settings whose bounds depend on the heap of this JVM. Must be called before an instance changes anything.
+     *
+     * @throws SettingsException if one of them does not fit
+     */
+    public void checkMemory() {
+        entitiesMax();
+        stateMemoryBytes();
+    }
+
+    /**
      * Returns the number of entities that any tenant can have on this instance, whatever its own quota.
      *
      * @throws SettingsException if {@code entities.max} exceeds what this heap can hold

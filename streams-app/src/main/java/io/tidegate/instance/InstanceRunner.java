@@ -67,6 +67,7 @@ public final class InstanceRunner implements AutoCloseable {
 
     private static InstanceRunner start(Settings settings, StartedParts parts, AfterCommit afterCommit)
             throws IOException {
+        settings.checkMemory();
         DataDir dir = new DataDir(settings.dataDir());
         parts.add(dir.lock());
         HttpServer http = HttpServer.open(settings);

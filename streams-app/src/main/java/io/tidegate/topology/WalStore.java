@@ -160,9 +160,8 @@ final class WalStore implements StateStore {
     void restore(Collection<ConsumerRecord<byte[], byte[]>> records) {
         for (ConsumerRecord<byte[], byte[]> record : records) {
             if (lastOffset >= 0 && record.offset() > lastOffset + 1) {
-                // The records of a transaction have consecutive offsets. This is a later one, which was committed with
-                // the
-                // reports of what earlier ones sealed.
+                // The records of a transaction have consecutive offsets. So this is a later one, which was committed
+                // with the reports of segments that earlier ones sealed.
                 hasUnreported = false;
             }
             long before = reportsMade;

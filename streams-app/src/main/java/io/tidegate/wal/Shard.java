@@ -128,9 +128,8 @@ public final class Shard implements Closeable {
         if (durable.values().stream().noneMatch(Checkpoint.Log::pruning)) {
             return;
         }
-        // A killed process may not have synced the name of this checkpoint. After a power loss, an older one would miss
-        // the
-        // files.
+        // A killed process may not have synced the name of this checkpoint. After a power loss, an older one, which
+        // expects these files, would be read again.
         write(offset);
         for (Map.Entry<TenantId, Checkpoint.Log> entry : durable.entrySet()) {
             if (entry.getValue().pruning()) {

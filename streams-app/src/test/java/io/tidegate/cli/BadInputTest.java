@@ -119,6 +119,16 @@ final class BadInputTest {
         assertUsage(Cli.run("plans", "set", "pro", NOBODY, "--ceiling", ceiling), message);
     }
 
+    @Test
+    void anInstanceWithTooLittleMemoryCreatesNothing() {
+        Path data = directory.resolve("data");
+
+        assertUsage(
+                Cli.run("run", NOBODY, "--data-dir", data.toString(), "--set", "state.memory.bytes=1000"),
+                "state.memory.bytes = 1000 is too little");
+        assertThat(data).doesNotExist();
+    }
+
     /** UTF-8 has no form for it, so an encoder would store a question mark. */
     @ParameterizedTest
     @ValueSource(strings = {"\"label\":\"\\ud83d\"", "\"external_ids\":[\"caf\\ud83d\"]"})

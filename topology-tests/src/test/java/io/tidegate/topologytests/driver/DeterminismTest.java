@@ -221,6 +221,7 @@ class DeterminismTest {
     void aRestartKeepsTheBucketTheEntitiesTheStorageAndTheSequence() {
         Path data = dir.resolve("data");
         String quotas = "\"max_signals_per_sec\":2,\"burst_signals\":2,\"max_entities\":2";
+        String longHistory = "\"max_signals_per_sec\":50,\"burst_signals\":50";
         List<List<TestRecord<byte[], byte[]>>> changelogs = new ArrayList<>();
         List<String> stores = List.of("usage", "entities", "segments", "history");
         try (TopologyFixture before = TopologyFixture.in(data).segmentBytes(300).start()) {
@@ -230,6 +231,11 @@ class DeterminismTest {
             before.send("1", T0);
             while (before.send("2", T0).verdict().equals(ACCEPTED)) {
                 assertThat(before.wal("2")).hasSizeLessThan(20);
+            }
+            // More acceptances than the usage itself has room for.
+            before.config("3", longHistory);
+            for (int i = 0; i < 50; i++) {
+                assertThat(before.send("3", T0 + i).verdict()).isEqualTo(ACCEPTED);
             }
             stores.forEach(store -> changelogs.add(before.readChangelog(store)));
         }
@@ -251,6 +257,14 @@ class DeterminismTest {
                     .as("entities")
                     .isEqualTo("entity_limit");
             assertThat(after.send("2", T0 + 1_000).verdict()).as("storage").isEqualTo("storage_limit");
+            after.config("3", longHistory);
+            // 50 ms have refilled two tokens and a half.
+            assertThat(after.send("3", T0 + 49).verdict()).isEqualTo(ACCEPTED);
+            assertThat(after.send("3", T0 + 49).verdict()).isEqualTo(ACCEPTED);
+            assertThat(after.send("3", T0 + 49).verdict()).as("history").isEqualTo("burst_exceeded");
+            assertThat(after.send("3", T0 + 20).verdict())
+                    .as("a late signal, which would take a token from a later one")
+                    .isEqualTo("burst_exceeded");
             assertThat(after.wal("1"))
                     .extracting(WalRecord::seq)
                     .containsExactlyElementsOf(LongStream.range(0, 3).boxed().toList());
