@@ -448,10 +448,7 @@ final class AcceptedHistory {
 
     /** Passes on the stored form of each run that changed since the last call, and null for each removed run. */
     void writeRuns(BiConsumer<Integer, byte @Nullable []> chunks) {
-        for (int id : removed) {
-            chunks.accept(id, null);
-        }
-        removed = new int[0];
+        passRemoved(chunks);
         for (AcceptedRun run : runs) {
             if (run.changed || !run.stored) {
                 chunks.accept(run.id, run.write());
@@ -463,16 +460,20 @@ final class AcceptedHistory {
 
     /** Passes on null for each stored run, because {@link #writeShort} has written all there is. */
     void removeRuns(BiConsumer<Integer, byte @Nullable []> chunks) {
-        for (int id : removed) {
-            chunks.accept(id, null);
-        }
-        removed = new int[0];
+        passRemoved(chunks);
         for (AcceptedRun run : runs) {
             if (run.stored) {
                 chunks.accept(run.id, null);
                 run.stored = false;
             }
         }
+    }
+
+    private void passRemoved(BiConsumer<Integer, byte @Nullable []> chunks) {
+        for (int id : removed) {
+            chunks.accept(id, null);
+        }
+        removed = new int[0];
     }
 
     boolean isShort() {
