@@ -82,6 +82,18 @@ public final class ConfigFile {
     }
 
     /**
+     * Returns a part of a file as JSON. Half a surrogate pair, which UTF-8 cannot encode, stays an escape, so that the rules of
+     * the config reject it.
+     */
+    public static byte[] json(JsonNode part) {
+        try {
+            return JSON.writeValueAsBytes(part);
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException("a tree is always writable", e);
+        }
+    }
+
+    /**
      * Returns the problem in YAML and its place. The message contains the context, the problem, and the place of each with a quotation
      * of the file; the exception itself has only the end of the preceding text.
      */

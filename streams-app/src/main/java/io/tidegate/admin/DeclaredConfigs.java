@@ -135,7 +135,8 @@ public record DeclaredConfigs(
         }
         entries.properties().forEach(entry -> {
             try {
-                plans.put(entry.getKey(), TenantConfigJson.parsePlan(entry.getKey(), bytes(entry.getValue())));
+                plans.put(
+                        entry.getKey(), TenantConfigJson.parsePlan(entry.getKey(), ConfigFile.json(entry.getValue())));
                 if (!entry.getValue().has(BLOCKED_UNTIL)) {
                     keepingBlock.add(ConfigKey.ofPlan(entry.getKey()));
                 }
@@ -156,7 +157,7 @@ public record DeclaredConfigs(
         for (int i = 0; i < entries.size(); i++) {
             JsonNode entry = entries.get(i);
             try {
-                TenantConfig config = TenantConfigJson.parse(bytes(entry));
+                TenantConfig config = TenantConfigJson.parse(ConfigFile.json(entry));
                 if (tenants.put(config.tenantId(), config) != null) {
                     problems.add("%s[%d]: tenant_id: %s is declared twice"
                             .formatted(TENANTS, i, config.tenantId().decimal()));
@@ -180,14 +181,6 @@ public record DeclaredConfigs(
         String owner = "t%s: ".formatted(id.asText());
         return " (tenant_id %s): %s"
                 .formatted(id.asText(), rule.startsWith(owner) ? rule.substring(owner.length()) : rule);
-    }
-
-    private static byte[] bytes(JsonNode json) {
-        try {
-            return JSON.writeValueAsBytes(json); // escapes half a surrogate pair, which the rules of names reject
-        } catch (JsonProcessingException e) {
-            throw new IllegalStateException("a tree is always writable", e);
-        }
     }
 
     /** Returns the declaration as YAML, without unset fields. */

@@ -36,12 +36,7 @@ public final class Json {
      * @throws IllegalArgumentException with the problem and its place
      */
     static byte[] ofYaml(byte[] file) {
-        try {
-            return MAPPER.writeValueAsBytes(
-                    ConfigFile.tree(file)); // escapes half a surrogate pair, which is rejected later
-        } catch (JsonProcessingException e) {
-            throw new IllegalStateException("a tree is always writable", e);
-        }
+        return ConfigFile.json(ConfigFile.tree(file));
     }
 
     static String line(JsonNode node) {

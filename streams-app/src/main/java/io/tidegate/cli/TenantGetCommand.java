@@ -36,10 +36,8 @@ final class TenantGetCommand extends OnTenant {
     Integer execute() {
         TenantDirectory directory = directory();
         TenantDirectory.Snapshot snapshot = directory.snapshot();
-        TenantConfig config = stored(snapshot);
-        if (config == null && tenant.isDefault()) {
-            config = TenantConfig.defaultTenant();
-        }
+        TenantConfig own = stored(snapshot);
+        TenantConfig config = own == null && tenant.isDefault() ? TenantConfig.defaultTenant() : own;
         TenantConfig inForce = directory.inForce(snapshot, tenant);
         if (config == null && (inForce == null || !effective)) {
             hint("tenant %s has no config; set one with: tidegate tenants set %s --rate 100/s"
@@ -58,12 +56,7 @@ final class TenantGetCommand extends OnTenant {
             if (inForce == null) {
                 return ExitCodes.FAILED;
             }
-            printEffective(
-                    config,
-                    LimitsInForce.json(
-                            planMissing || stored(snapshot) == null ? null : config,
-                            inForce,
-                            ceiling(snapshot, config)));
+            printEffective(config, LimitsInForce.json(planMissing ? null : own, inForce, ceiling(snapshot, config)));
         } else if (output.asObjects()) {
             out().println(output.document(Json.tree(TenantConfigJson.write(config))));
         } else {

@@ -87,7 +87,9 @@ class TenantStatesTest {
     }
 
     /** Stores the usage as a build does that has a chunk for each history. */
-    private void storeAsAnOlderBuild(TenantUsage usage) {
+    private void storeOneAcceptanceAsAnOlderBuild() {
+        TenantUsage usage = TenantUsage.fresh(1, 2);
+        accept(usage, 10, T, "a");
         ByteBuffer in = ByteBuffer.wrap(usage.write());
         ByteBuffer out = ByteBuffer.allocate(in.remaining()).put(in.get());
         while (in.hasRemaining()) {
@@ -107,13 +109,12 @@ class TenantStatesTest {
         }
         usages.put(StateKeys.usage(T42), Arrays.copyOf(out.array(), out.position()));
         usage.entities().writeAll((number, chunk) -> entities.put(StateKeys.entities(T42, number), chunk));
+        assertThat(historyKeys()).hasSize(1);
     }
 
     @Test
     void aShortHistoryMovesFromItsChunkIntoTheUsage() {
-        TenantUsage usage = TenantUsage.fresh(1, 2);
-        accept(usage, 10, T, "a");
-        storeAsAnOlderBuild(usage);
+        storeOneAcceptanceAsAnOlderBuild();
         TenantStates states = states();
         TenantStates.CachedTenant tenant = states.of(T42);
         accept(tenant.usage(), 10, T + 200, "a");
@@ -128,9 +129,7 @@ class TenantStatesTest {
     /** A chunk that stayed would be read beside later ones, which the usage counts. */
     @Test
     void forgettingAnEntityLeavesNoChunkOfAHistoryThatMoves() {
-        TenantUsage usage = TenantUsage.fresh(1, 2);
-        accept(usage, 10, T, "a");
-        storeAsAnOlderBuild(usage);
+        storeOneAcceptanceAsAnOlderBuild();
         TenantStates states = states();
 
         assertThat(states.forget(states.of(T42), EntityKind.ITEM, "a")).isTrue();
