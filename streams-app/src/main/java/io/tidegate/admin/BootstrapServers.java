@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.US_ASCII;
 
 import io.tidegate.config.Settings;
 import io.tidegate.wal.FileFault;
+import java.io.EOFException;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -17,6 +18,8 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Collectors;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLEngine;
@@ -32,6 +35,11 @@ import org.jspecify.annotations.Nullable;
 public final class BootstrapServers {
     /** The longest wait for a connection, and then for an answer. */
     static final int CONNECT_MS = 2_500;
+
+    /** How often, and after which pause, a server is tried that closes the connection. */
+    private static final int ATTEMPTS = 5;
+
+    private static final int PAUSE_MS = 300;
 
     /**
      * Identifies the request in a broker's answer. The bytes are two line ends: an HTTP server reads them as the end of a
@@ -120,13 +128,35 @@ public final class BootstrapServers {
         return attempts.stream().map(Attempt::why).collect(Collectors.joining("; "));
     }
 
+    /**
+     * Tries again if the server closes the connection: a proxy does so while it has no broker, and a broker while it starts,
+     * stops, or has too many connections.
+     */
     private static Attempt attempt(String server, boolean tls) {
+        int left = ATTEMPTS;
+        while (true) {
+            try {
+                return attemptOnce(server, tls);
+            } catch (EOFException e) {
+                left--;
+                if (left == 0) {
+                    return new Attempt(server, null, e.getMessage());
+                }
+                LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(PAUSE_MS));
+            }
+        }
+    }
+
+    /** @throws EOFException if the server closes the connection without an answer */
+    private static Attempt attemptOnce(String server, boolean tls) throws EOFException {
         int colon = server.lastIndexOf(':');
         String host = server.substring(0, colon);
         int port = Integer.parseInt(server.substring(colon + 1));
         try (Socket socket = connected(host, port)) {
             socket.setSoTimeout(CONNECT_MS);
             return new Attempt(server, null, tls ? notTls(socket, host, port) : notKafka(socket));
+        } catch (EOFException e) {
+            throw e;
         } catch (SocketTimeoutException e) {
             return new Attempt(server, "no answer within %s s after connecting".formatted(CONNECT_MS / 1e3), null);
         } catch (IOException e) {
@@ -171,8 +201,9 @@ public final class BootstrapServers {
      *
      * @return why the answer is not that of a Kafka listener with this protocol; null if it is
      * @throws SocketTimeoutException if there is no answer
+     * @throws EOFException if the server closes the connection
      */
-    private static @Nullable String notKafka(Socket socket) throws SocketTimeoutException {
+    private static @Nullable String notKafka(Socket socket) throws SocketTimeoutException, EOFException {
         byte[] answer;
         byte[] versions = new byte[0];
         try {
@@ -188,7 +219,8 @@ public final class BootstrapServers {
             answer = new byte[0];
         }
         if (answer.length == 0) {
-            return "the connection is closed after a Kafka request: this is not a Kafka listener, or the broker has too many connections";
+            throw new EOFException(
+                    "the connection is closed after a Kafka request: this is not a Kafka listener, or the broker has too many connections");
         }
         if (isTls(answer)) {
             return "the listener expects TLS, and kafka.security.protocol is not SSL or SASL_SSL";
@@ -209,6 +241,7 @@ public final class BootstrapServers {
      *
      * @return why the answer is not that of a TLS listener; null if it is
      * @throws SocketTimeoutException if there is no answer
+     * @throws EOFException if the server closes the connection
      */
     private static @Nullable String notTls(Socket socket, String host, int port) throws IOException {
         byte[] hello = clientHello(host, port);
@@ -224,9 +257,11 @@ public final class BootstrapServers {
         if (isTls(answer)) {
             return null;
         }
-        return answer.length == 0
-                ? "the connection is closed after a TLS handshake message: the listener does not use TLS, but kafka.security.protocol says so, or the broker has too many connections"
-                : "the listener does not use TLS, but kafka.security.protocol says so";
+        if (answer.length == 0) {
+            throw new EOFException(
+                    "the connection is closed after a TLS handshake message: the listener does not use TLS, but kafka.security.protocol says so, or the broker has too many connections");
+        }
+        return "the listener does not use TLS, but kafka.security.protocol says so";
     }
 
     private static byte[] clientHello(String host, int port) throws IOException {

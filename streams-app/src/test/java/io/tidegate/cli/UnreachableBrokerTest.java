@@ -14,8 +14,10 @@ import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -84,13 +86,17 @@ class UnreachableBrokerTest {
 
     /** Listens on a free port, reads one request from each client, and gives this answer. */
     static ServerSocket listener(byte[] answer) throws IOException {
+        return listener(() -> answer);
+    }
+
+    private static ServerSocket listener(Supplier<byte[]> answers) throws IOException {
         ServerSocket server = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
         Thread thread = new Thread(
                 () -> {
                     while (!server.isClosed()) {
                         try (Socket client = server.accept()) {
                             client.getInputStream().read(new byte[64]);
-                            client.getOutputStream().write(answer);
+                            client.getOutputStream().write(answers.get());
                         } catch (IOException e) {
                             // The client disconnected, or the test has ended.
                         }
@@ -100,6 +106,29 @@ class UnreachableBrokerTest {
         thread.setDaemon(true);
         thread.start();
         return server;
+    }
+
+    /** The answer of a broker: size, correlation id, no error, and one supported request: that for the metadata. */
+    private static final byte[] BROKER = {0, 0, 0, 16, 0x0d, 0x0a, 0x0d, 0x0a, 0, 0, 0, 0, 0, 1, 0, 3, 0, 0, 0, 4};
+
+    private static Stream<Arguments> restarting() {
+        return Stream.of(Arguments.of("PLAINTEXT", BROKER), Arguments.of("SSL", TLS_ALERT));
+    }
+
+    /** A proxy without a broker, or a broker that starts or stops, closes connections for a moment. */
+    @ParameterizedTest
+    @MethodSource("restarting")
+    void aServerThatClosesTheFirstConnectionsIsTriedAgain(String protocol, byte[] answer) throws IOException {
+        var answers = List.of(new byte[0], new byte[0], answer).iterator();
+        try (ServerSocket listener = listener(answers::next)) {
+            String server = "127.0.0.1:" + listener.getLocalPort();
+            Settings settings = SettingsLoader.load(
+                    null, Map.of(), Map.of("bootstrap.servers", server, "kafka.security.protocol", protocol));
+
+            assertThat(BootstrapServers.connect(settings))
+                    .containsExactly(new BootstrapServers.Attempt(server, null, null));
+        }
+        assertThat(answers).isExhausted();
     }
 
     private static Stream<Arguments> strangers() {
