@@ -57,6 +57,9 @@ final class CraftedSegmentsTest {
     private static final int CONTROL = 0x20;
     private static final int MIB = 1024 * 1024;
 
+    /** Contents of a segment by their description. Most of the time of a test was their compression, so they are shared. */
+    private static final Map<String, byte[]> CRAFTED = crafted();
+
     @TempDir
     private Path root;
 
@@ -246,7 +249,7 @@ final class CraftedSegmentsTest {
     }
 
     static List<String> rows() {
-        return List.copyOf(crafted().keySet());
+        return List.copyOf(CRAFTED.keySet());
     }
 
     private static Path segment(DataDir dir, TenantId tenant) {
@@ -267,7 +270,7 @@ final class CraftedSegmentsTest {
     @ParameterizedTest
     @MethodSource("rows")
     void everyReaderReportsDamageWithItsPlaceAndContinues(String row) throws IOException {
-        Path segment = write(TENANT, crafted().get(row));
+        Path segment = write(TENANT, CRAFTED.get(row));
 
         Cli verify = run("wal", "verify");
         assertThat(verify.exitCode()).as(verify.out() + verify.err()).isEqualTo(ExitCodes.DAMAGE);
@@ -311,7 +314,7 @@ final class CraftedSegmentsTest {
     /** Reads all rows in a process with a small heap: none may need more memory than the largest batch. */
     @Test
     void aHeapOf256MiBReadsEveryOneOfThem() throws Exception {
-        Map<String, byte[]> all = crafted();
+        Map<String, byte[]> all = new LinkedHashMap<>(CRAFTED);
         byte[] huge = new byte[250 * MIB];
         ByteBuffer.wrap(huge).putLong(0).putInt(huge.length - 12);
         all.put("a batch of 250 MiB", huge);

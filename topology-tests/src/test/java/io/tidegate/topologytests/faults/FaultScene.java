@@ -105,6 +105,8 @@ final class FaultScene implements AutoCloseable {
                 "standby.replicas=1",
                 "replication.factor=" + cluster.replicas(),
                 "session.timeout.ms=" + SESSION_MS,
+                // With more commits, the brokers take most of the processors' time.
+                "commit.interval.ms=200",
                 // On a slow machine a takeover takes longer than the default wait of partitions.
                 "alignment.wait.max.ms=600000",
                 "wal.segment.bytes=16384",

@@ -289,7 +289,7 @@ final class Traffic implements AutoCloseable {
         Map<String, Object> config = new HashMap<>();
         config.put("bootstrap.servers", bootstrapServers);
         config.put("acks", "all");
-        config.put("linger.ms", 5);
+        config.put("linger.ms", 20);
         config.put("delivery.timeout.ms", 600_000);
         config.put("max.block.ms", 600_000);
         return new KafkaProducer<>(config, new ByteArraySerializer(), new ByteArraySerializer());

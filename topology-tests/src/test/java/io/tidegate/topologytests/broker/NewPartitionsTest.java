@@ -38,7 +38,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** An operator adds partitions to topics, while an instance runs and while none does: nothing stops, is lost, or moves. */
 @Timeout(value = 6, unit = TimeUnit.MINUTES)
 @Tag("long")
-final class AddedPartitionsTest {
+final class NewPartitionsTest {
     private static final int TENANTS = 6;
     private static final int ROUNDS = 30;
     private static final int SIGTERM = 143;
