@@ -7,6 +7,7 @@ import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
 import java.io.IOException;
 import java.util.Locale;
+import java.util.Objects;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -45,8 +46,9 @@ public final class LimitsInForce {
         tree(inForce).properties().forEach(field -> {
             String name = field.getKey();
             if (!NO_LIMITS.contains(name)) {
-                Origin origin =
-                        own == null ? Origin.DEFAULT : set == null || set.contains(name) ? Origin.TENANT : Origin.PLAN;
+                Origin origin = own == null
+                        ? Origin.DEFAULT
+                        : set == null || isOwn(name, set, own, inForce) ? Origin.TENANT : Origin.PLAN;
                 json.putObject(name).put("origin", origin.id()).set("value", field.getValue());
             }
         });
@@ -66,6 +68,12 @@ public final class LimitsInForce {
             });
         }
         return json;
+    }
+
+    /** Of two blocks, the later one is in force. */
+    private static boolean isOwn(String name, Set<String> set, TenantConfig own, TenantConfig inForce) {
+        return set.contains(name)
+                && (!name.equals("blocked_until") || Objects.equals(own.blockedUntil(), inForce.blockedUntil()));
     }
 
     private static ObjectNode tree(TenantConfig config) {

@@ -6,6 +6,7 @@ import io.tidegate.admission.SignalBuckets.OfType;
 import io.tidegate.signal.Signal;
 import io.tidegate.tenant.PeriodLimit;
 import io.tidegate.tenant.PeriodLimit.Per;
+import io.tidegate.tenant.SignalLimit;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfig.Mode;
 import io.tidegate.tenant.TenantId;
@@ -102,7 +103,7 @@ public final class Admission {
         if (bytes > limits.signalBytesMax) {
             return exceeded(limits, Reason.SIGNAL_TOO_LARGE, limits.signalBytesMax, bytes);
         }
-        QuotaExceeded quota = limits.periods.isEmpty() ? null : checkPeriods(limits, usage, bytes, nowMs);
+        QuotaExceeded quota = limits.periods.isEmpty() ? null : checkPeriods(limits, usage, type, bytes, nowMs);
         if (quota != null) {
             return quota;
         }
@@ -195,7 +196,8 @@ public final class Admission {
     }
 
     /** Checks the longest period first: if several are used up, only the end of the longest lets the signal pass. */
-    private @Nullable QuotaExceeded checkPeriods(Limits limits, TenantUsage usage, int bytes, long nowMs) {
+    private @Nullable QuotaExceeded checkPeriods(
+            Limits limits, TenantUsage usage, @Nullable String type, int bytes, long nowMs) {
         PeriodUse use = usage.periods;
         for (int i = limits.periods.size() - 1; i >= 0; i--) {
             PeriodLimit limit = limits.periods.get(i);
@@ -212,7 +214,7 @@ public final class Admission {
             boolean isForgotten = use != null && use.isForgotten(per, index);
             boolean ofBytes = limit.maxSignals() == null || !(isForgotten || signals >= maxSignals);
             long used = use == null ? 0 : ofBytes ? use.bytes(per, index) : signals;
-            long retryAtMs = canPass(limits, bytes) ? fitsPeriodsAt(limits, use, bytes, nowMs) : NEVER;
+            long retryAtMs = canPass(limits, type, bytes) ? fitsPeriodsAt(limits, use, bytes, nowMs) : NEVER;
             return new QuotaExceeded(
                     limits.config.tenantId(),
                     Reason.PERIOD_LIMIT,
@@ -228,7 +230,11 @@ public final class Admission {
     }
 
     /** Whether a signal that is rejected for a period can pass at another time. */
-    private static boolean canPass(Limits limits, int bytes) {
+    private static boolean canPass(Limits limits, @Nullable String type, int bytes) {
+        SignalLimit ofType = type == null ? null : limits.signals.get(type);
+        if (ofType != null && (ofType.maxSignalsPerSec() == 0 || ofType.burst() == 0)) {
+            return false;
+        }
         for (PeriodLimit limit : limits.periods) {
             if (limits.signalsMax(limit.per()) == 0 || bytes > limits.bytesMax(limit.per())) {
                 return false;
@@ -301,7 +307,7 @@ public final class Admission {
         if (limits.rate > 0 && limits.burst > 0) {
             usage.bucket.adopt(limits.rate, limits.burst);
         }
-        if (limits.byteRate > 0) {
+        if (limits.byteRate > 0 && limits.byteBurst > 0) {
             usage.byteBucket().adopt(tokens(limits.byteRate), tokens(limits.byteBurst));
         }
         if (ofType != null) {
@@ -346,7 +352,7 @@ public final class Admission {
             return null;
         }
         long rate = limits.byteRate;
-        if (rate > 0 && usage.byteBucket().has(bytes, nowMs)) {
+        if (rate > 0 && (bytes == 0 || usage.byteBucket().has(bytes, nowMs))) {
             return null;
         }
         long retryAfterMs = rate == 0 ? 0 : retryAfterMs(limits, usage, ofType, bytes, nowMs);

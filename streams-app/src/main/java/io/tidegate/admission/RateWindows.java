@@ -11,7 +11,8 @@ import java.util.Arrays;
  * read, once no late signal can arrive. Therefore {@link #highest} covers the last full window and as many windows
  * before it as late signals have reached back. In the order of time, that is only the last full window.
  *
- * <p>A signal that is older than all windows, such as one after a signal from the far future, resets them.
+ * <p>A signal that is older than all windows is not counted. More in a row than the windows count reset them: then the
+ * newest window is probably that of a signal from the far future.
  *
  * <p>Not thread-safe; part of a {@link QuotaWatch}.
  */
@@ -30,6 +31,9 @@ final class RateWindows {
     /** How many windows late signals have reached back since the newest window began. */
     private int reach;
 
+    /** The signals in a row, or their bytes, that are older than all windows. Not stored: a restart counts again. */
+    private long tooOld;
+
     /** The windows before the newest, most recent first: {@link #count} in the lower 48 bits, {@link #reach} above. */
     private long[] before = NO_WINDOWS;
 
@@ -38,6 +42,7 @@ final class RateWindows {
         long window = atMs / WINDOW_MS;
         if (window == newest) {
             count = Math.min(count + amount, COUNT_MASK);
+            tooOld = 0;
             return false;
         }
         int length = windowsBefore(latenessMaxMs);
@@ -45,9 +50,13 @@ final class RateWindows {
             before = Arrays.copyOf(before, length);
         }
         if (newest == NONE || newest - window > length) {
-            begin(window, amount);
+            tooOld += amount;
+            if (tooOld > held()) {
+                begin(window, amount);
+            }
             return false;
         }
+        tooOld = 0;
         if (window < newest) {
             int back = (int) (newest - window);
             before[back - 1] = added(before[back - 1], amount);
@@ -71,7 +80,17 @@ final class RateWindows {
         newest = window;
         count = amount;
         reach = 0;
+        tooOld = 0;
         Arrays.fill(before, 0);
+    }
+
+    /** Returns what all windows count. */
+    private long held() {
+        long sum = count;
+        for (long window : before) {
+            sum += window & COUNT_MASK;
+        }
+        return sum;
     }
 
     private void end(long window, long amount) {

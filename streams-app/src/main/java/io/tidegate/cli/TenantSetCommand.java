@@ -47,7 +47,8 @@ final class TenantSetCommand extends ConfigChange {
             names = "--from",
             paramLabel = "FILE",
             description =
-                    "A whole config as JSON or YAML, - for standard input; replaces all fields, then other options apply.")
+                    "A whole config as JSON or YAML, - for standard input; replaces all fields, then other options apply."
+                            + " Of another tenant's config, only the limits are used.")
     private @Nullable String from;
 
     @Option(
@@ -63,6 +64,9 @@ final class TenantSetCommand extends ConfigChange {
                     + " Default: 1h.")
     private @Nullable Instant since;
 
+    /** Whether the file of {@code --from} sets the mode. */
+    private boolean fileHasMode;
+
     @Override
     Integer execute() {
         TenantConfig base = from != null ? read(from) : null;
@@ -74,8 +78,8 @@ final class TenantSetCommand extends ConfigChange {
         if (dryRun) {
             long nowMs = System.currentTimeMillis();
             TenantDirectory.Snapshot snapshot = directory().snapshot();
-            TenantConfig found = base != null ? base : stored(snapshot);
-            TenantConfig own = apply(found != null ? found : fresh());
+            TenantConfig found = isOfThisTenant(base) ? base : stored(snapshot);
+            TenantConfig own = change(base, found != null ? found : fresh());
             TenantConfig proposed = snapshot.completed(own);
             if (proposed == null) {
                 throw new ParameterException(spec.commandLine(), "plan: '%s' does not exist".formatted(own.plan()));
@@ -85,9 +89,9 @@ final class TenantSetCommand extends ConfigChange {
             hint("nothing was set");
             return ExitCodes.OK;
         }
-        TenantOperations.Outcome outcome = operate((operations, caller) -> base != null
+        TenantOperations.Outcome outcome = operate((operations, caller) -> isOfThisTenant(base)
                 ? operations.set(apply(base), caller)
-                : operations.changeOrCreate(tenant, this::apply, caller));
+                : operations.changeOrCreate(tenant, own -> change(base, own), caller));
         int exit = print(outcome, "set");
         if (outcome instanceof Changed changed && changed.config() != null) {
             explainBurst(changed.config());
@@ -97,6 +101,15 @@ final class TenantSetCommand extends ConfigChange {
             }
         }
         return exit;
+    }
+
+    private boolean isOfThisTenant(@Nullable TenantConfig base) {
+        return base != null && base.tenantId().equals(tenant);
+    }
+
+    /** @param base the whole config of this tenant, the limits of another, or null for the options alone */
+    private TenantConfig change(@Nullable TenantConfig base, TenantConfig own) {
+        return apply(base == null || isOfThisTenant(base) ? own : own.withLimitsOf(base));
     }
 
     private Duration judged(long nowMs) {
@@ -134,12 +147,17 @@ final class TenantSetCommand extends ConfigChange {
 
     private TenantConfig apply(TenantConfig base) {
         try {
-            TenantConfig onPlan =
-                    plan == null ? base : base.toBuilder().plan(plan).build();
-            return limits.apply(
-                    externalIds == null
-                            ? onPlan
-                            : onPlan.toBuilder().externalIds(externalIds).build());
+            TenantConfig.Builder changed = base.toBuilder();
+            if (plan != null) {
+                changed.plan(plan);
+            }
+            if (fileHasMode) {
+                changed.mode(base.mode()); // the plan's would replace it
+            }
+            if (externalIds != null) {
+                changed.externalIds(externalIds);
+            }
+            return limits.apply(changed.build());
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec.commandLine(), e.getMessage(), e);
         }
@@ -148,7 +166,7 @@ final class TenantSetCommand extends ConfigChange {
     private TenantConfig read(String file) {
         try {
             byte[] json = file.equals("-") ? System.in.readAllBytes() : Files.readAllBytes(Path.of(file));
-            return ofThisTenant(json);
+            return parsed(json);
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec.commandLine(), "--from %s: %s".formatted(file, e.getMessage()), e);
         } catch (IOException e) {
@@ -158,19 +176,21 @@ final class TenantSetCommand extends ConfigChange {
     }
 
     /**
-     * Uses the config of another tenant, or of none, as a template: {@code tenants get 42 -o json | tenants set 43 --from -}.
+     * The config may be of another tenant, whose limits this one gets ({@code tenants get 42 -o json | tenants set 43 --from -}), or
+     * of none.
      */
-    private TenantConfig ofThisTenant(byte[] text) {
+    private TenantConfig parsed(byte[] text) {
         byte[] named = Json.ofYaml(text);
         if (Json.tree(named) instanceof ObjectNode object && !object.has("tenant_id")) {
             Json.putTenant(object, tenant);
             named = Json.line(object).getBytes(StandardCharsets.UTF_8);
         }
         TenantConfig config = TenantConfigJson.parse(named);
-        if (config.tenantId().equals(tenant)) {
-            return config;
+        fileHasMode = Json.tree(named).path("mode").isTextual();
+        if (!isOfThisTenant(config)) {
+            hint("the config is of tenant %s; its limits are used for tenant %s, whose label, names and block stay"
+                    .formatted(config.tenantId(), tenant));
         }
-        hint("the config is of tenant %s; its limits are used for tenant %s".formatted(config.tenantId(), tenant));
-        return config.withTenantId(tenant);
+        return config;
     }
 }

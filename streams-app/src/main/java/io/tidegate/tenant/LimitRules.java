@@ -23,6 +23,10 @@ final class LimitRules {
     private LimitRules() {}
 
     /** Checks an entry of {@code unlimited}. */
+    static boolean isUnlimited(String field) {
+        return UNLIMITED.contains(field);
+    }
+
     static void checkUnlimited(TenantId owner, String field) {
         if (BURSTS.contains(field)) {
             throw new IllegalArgumentException(

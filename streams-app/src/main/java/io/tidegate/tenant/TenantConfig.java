@@ -289,9 +289,18 @@ public record TenantConfig(
         return toBuilder().tenantId(id).externalIds(List.of()).build();
     }
 
+    /** Returns this tenant's config with all fields of another one, except the label, the names and the block. */
+    public TenantConfig withLimitsOf(TenantConfig other) {
+        return other.withTenantId(tenantId).toBuilder()
+                .externalIds(externalIds)
+                .label(label)
+                .blockedUntil(blockedUntil)
+                .build();
+    }
+
     /**
-     * Returns the config in force for a tenant with a plan, which supplies each field that is not set here. The label
-     * and the names stay.
+     * Returns the config in force for a tenant with a plan, which supplies each field that is not set here. The later of
+     * two blocks applies. The label and the names stay.
      *
      * @param supplied the fields of the plan
      */
@@ -319,10 +328,15 @@ public record TenantConfig(
                 !requiredRegions.isEmpty() ? requiredRegions : supplied.requiredRegions,
                 label,
                 mode != null ? mode : supplied.mode,
-                blockedUntil != null ? blockedUntil : supplied.blockedUntil,
+                later(blockedUntil, supplied.blockedUntil),
                 externalIds,
                 unlimited,
                 null);
+    }
+
+    /** A block of the plan blocks all its tenants, also one whose own block ends earlier, or has ended. */
+    private static @Nullable Instant later(@Nullable Instant one, @Nullable Instant other) {
+        return one == null || (other != null && other.isAfter(one)) ? other : one;
     }
 
     /** Whether a limit, by its name in JSON, does not apply although the plan has one. */

@@ -35,6 +35,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * {@link TenantConfig} as JSON.
@@ -98,7 +99,30 @@ public final class TenantConfigJson {
      * @throws IllegalArgumentException naming the field and the violated rule
      */
     public static TenantConfig parseStored(byte[] json) {
-        return read(LENIENT, json, NOT_OF_TENANTS);
+        return read(LENIENT, withKnownUnlimited(json), NOT_OF_TENANTS);
+    }
+
+    /** Leaves out limits of {@code unlimited} that only a newer build knows. */
+    private static byte[] withKnownUnlimited(byte[] json) {
+        if (!contains(json, UNLIMITED_TEXT)) {
+            return json;
+        }
+        try {
+            JsonNode tree = MAPPER.readTree(json);
+            if (!(tree.path(UNLIMITED) instanceof ArrayNode listed)) {
+                return json;
+            }
+            ArrayNode known = MAPPER.createArrayNode();
+            listed.forEach(name -> {
+                if (LimitRules.isUnlimited(name.asText())) {
+                    known.add(name);
+                }
+            });
+            ((ObjectNode) tree).set(UNLIMITED, known);
+            return bytes(tree);
+        } catch (IOException e) {
+            return json; // the reader reports the error
+        }
     }
 
     /**
@@ -125,8 +149,11 @@ public final class TenantConfigJson {
         ObjectNode merged = MAPPER.valueToTree(base);
         merged.remove(NOT_OF_PLANS);
         merge(merged, patch);
-        if (!patch.path(CEILING).isEmpty() && merged.path(CEILING).isEmpty()) {
-            merged.remove(CEILING); // all its limits were removed
+        if (!patch.path(CEILING).isEmpty() && merged.path(CEILING) instanceof ObjectNode ceiling) {
+            ceiling.removeIf(limit -> limit.isNull() || (limit.isContainerNode() && limit.isEmpty()));
+            if (ceiling.isEmpty()) {
+                merged.remove(CEILING); // all its limits were removed
+            }
         }
         return parsePlan(name, bytes(merged));
     }
@@ -326,7 +353,7 @@ public final class TenantConfigJson {
         }
 
         @Override
-        public Ceiling deserialize(JsonParser parser, DeserializationContext context) throws IOException {
+        public @Nullable Ceiling deserialize(JsonParser parser, DeserializationContext context) throws IOException {
             JsonNode json = context.readTree(parser);
             if (!(json instanceof ObjectNode tree)) {
                 throw JsonMappingException.from(parser, "an object with limits is expected");
@@ -344,6 +371,9 @@ public final class TenantConfigJson {
                     }
                     tree.remove(name);
                 }
+            }
+            if (!strict && !names.isEmpty() && tree.isEmpty()) {
+                return null; // a ceiling of limits that only a newer build knows
             }
             tree.put("tenant_id", 0);
             try {

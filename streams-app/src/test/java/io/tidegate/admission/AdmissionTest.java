@@ -429,6 +429,21 @@ class AdmissionTest {
         assertThat(usage.tokens(wide, T)).as("capped at 5").isEqualTo(5);
     }
 
+    /** An empty value takes no bytes, so it is the only one that passes. */
+    @Test
+    void aByteBurstOfZeroLeavesTheLevelForTheNextBucket() {
+        TenantConfig open = TenantConfig.unlimited(TenantId.of(1), "").toBuilder()
+                .maxBytesPerSec(BigInteger.valueOf(1_000))
+                .build();
+        TenantConfig closed = open.toBuilder().burstBytes(BigInteger.ZERO).build();
+        admission.admit(open, usage, PLAIN, 100, T);
+
+        assertThat(admission.admit(closed, usage, PLAIN, 0, T)).isInstanceOf(Accepted.class);
+        assertThat(admission.admit(closed, usage, PLAIN, 1, T)).isInstanceOf(Rejected.class);
+
+        assertThat(usage.byteTokens(open, T)).isEqualTo(900);
+    }
+
     @Test
     void aBurstOfZeroThatIsOnlyObservedLeavesTheLevelForTheNextBucket() {
         assertAccepted(rate(100L, 200L), PLAIN, T);

@@ -9,6 +9,7 @@ import io.tidegate.admission.QuotaWatch.Quota;
 import io.tidegate.signal.Signal;
 import io.tidegate.tenant.PeriodLimit;
 import io.tidegate.tenant.PeriodLimit.Per;
+import io.tidegate.tenant.SignalLimit;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfig.Mode;
 import io.tidegate.tenant.TenantId;
@@ -112,6 +113,24 @@ class PeriodsTest {
 
         assertThat(quota.message()).startsWith("1 of 1 signals are accepted in the day");
         assertThat(quota.retryAfterMs()).isEmpty();
+    }
+
+    @Test
+    void waitingForAPeriodDoesNotHelpAValueOfSignalThatNeverPasses() {
+        for (SignalLimit closed : List.of(new SignalLimit(0L, null), new SignalLimit(5L, 0L))) {
+            usage = TenantUsage.fresh(1, 2);
+            TenantConfig config = config(per(Per.DAY, 1, null)).toBuilder()
+                    .signals(Map.of("click", closed))
+                    .build();
+            assertThat(admit(config, 9, NOON)).isInstanceOf(Accepted.class);
+            assertThat(rejected(config, 9, NOON + 1).retryAfterMs()).hasValue(12 * HOUR_MS - 1);
+
+            Signal click = new Signal(null, "click", "a", null, null);
+            Decision decision = admission.admit(config, usage, click, 9, NOON + 1);
+
+            assertThat(((Rejected) decision).quota().reason()).isEqualTo(Reason.PERIOD_LIMIT);
+            assertThat(((Rejected) decision).quota().retryAfterMs()).isEmpty();
+        }
     }
 
     @Test

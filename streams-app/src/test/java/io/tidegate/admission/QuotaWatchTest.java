@@ -193,6 +193,20 @@ class QuotaWatchTest {
         assertThat(rateLevels(times)).containsExactly(100);
     }
 
+    /** Such as a signal of a partition that alignment no longer waits for. */
+    @Test
+    void signalsThatAreOlderThanAllWindowsDoNotEndTheWatch() {
+        LongStream one = LongStream.concat(steady(T, 21, 15), LongStream.of(T - 100_000));
+        assertThat(rateLevels(LongStream.concat(one, steady(T + 21_000, 20, 15)).toArray()))
+                .as("one of them")
+                .containsExactly(100);
+
+        long[] inTurn = steady(T, 41, 15)
+                .flatMap(timeMs -> LongStream.of(timeMs, timeMs - 200_000))
+                .toArray();
+        assertThat(rateLevels(inTurn)).as("a whole partition").containsExactly(100);
+    }
+
     @Test
     void windowsAreStoredWithTheUsage() {
         TenantUsage usage = TenantUsage.fresh(1, 2);

@@ -11,6 +11,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -48,6 +49,24 @@ class PlanTest {
                         .plan("pro")
                         .label("Acme")
                         .build());
+    }
+
+    /** A plan blocks all its tenants. A block of the tenant can end later, and stays in its config after its end. */
+    @Test
+    void theLaterOfTwoBlocksApplies() {
+        Instant first = Instant.parse("2020-01-01T00:00:00Z");
+        Instant last = Instant.parse("2100-01-01T00:00:00Z");
+
+        assertThat(blockedUntil(null, null)).isNull();
+        assertThat(blockedUntil(first, null)).isEqualTo(first);
+        assertThat(blockedUntil(null, first)).isEqualTo(first);
+        assertThat(blockedUntil(first, last)).isEqualTo(last);
+        assertThat(blockedUntil(last, first)).isEqualTo(last);
+    }
+
+    private static @Nullable Instant blockedUntil(@Nullable Instant own, @Nullable Instant ofPlan) {
+        TenantConfig plan = PLAN.toBuilder().blockedUntil(ofPlan).build();
+        return Plan.inForce(config("").withBlockedUntil(own), plan).blockedUntil();
     }
 
     /** Checks one field at a time, to detect a new field that is not merged. */

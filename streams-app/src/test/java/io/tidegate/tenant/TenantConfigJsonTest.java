@@ -250,6 +250,43 @@ class TenantConfigJsonTest {
         assertThat(patched.unlimited()).containsExactly("max_creators", "max_entities");
     }
 
+    /** Otherwise an older instance would not know the tenant, or all tenants of the plan, after a restart. */
+    @Test
+    void limitsThatOnlyANewerBuildKnowsAreIgnoredInStoredLists() {
+        byte[] unlimited = quoted("{'tenant_id':42,'plan':'pro','unlimited':['max_sessions','max_items']}");
+        assertThat(TenantConfigJson.parseStored(unlimited).unlimited()).containsExactly("max_items");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> TenantConfigJson.parse(unlimited))
+                .withMessageContaining("max_sessions");
+
+        byte[] ceiling = quoted("{'max_items':3,'ceiling':{'max_sessions':5}}");
+        TenantConfig plan = TenantConfigJson.parseStoredPlan("pro", ceiling).fields();
+        assertThat(plan.maxItems()).isEqualTo(3);
+        assertThat(plan.ceiling()).isNull();
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> TenantConfigJson.parsePlan("pro", ceiling))
+                .withMessageContaining("max_sessions");
+        byte[] nothing = quoted("{'max_items':3,'ceiling':{}}");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> TenantConfigJson.parsePlan("pro", nothing))
+                .withMessageContaining("ceiling");
+    }
+
+    @Test
+    void aPatchThatRemovesTheLastEntryOfACeilingRemovesTheCeiling() throws IOException {
+        for (String[] lastAndPatch : new String[][] {
+            {"'signals':{'click':{'max_signals_per_sec':50}}", "{'ceiling':{'signals':{'click':null}}}"},
+            {"'periods':[{'per':'day','max_signals':5}]", "{'ceiling':{'periods':[]}}"}
+        }) {
+            TenantConfig plan = TenantConfigJson.parsePlan("pro", quoted("{'ceiling':{%s}}".formatted(lastAndPatch[0])))
+                    .fields();
+
+            Plan patched = TenantConfigJson.patchedPlan("pro", plan, object(lastAndPatch[1]));
+
+            assertThat(patched.fields().ceiling()).isNull();
+        }
+    }
+
     @Test
     void aPatchReplacesWhatItNamesInsideAnObjectAndLeavesTheRest() throws IOException {
         TenantConfig base = TenantConfigJson.parse(
