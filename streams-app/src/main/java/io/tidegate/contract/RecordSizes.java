@@ -23,6 +23,9 @@ public record RecordSizes(long recordBytesMax, long deadLetterBytesMax) {
     /** The maximum that Tidegate's own headers and the batch around a record can add. */
     public static final int HEADROOM_BYTES = 4 * 1024;
 
+    /** The size of the length before an id, which has at most 512 characters. */
+    private static final int ID_OVERHEAD_BYTES = 2;
+
     /** The maximum size of the varints around a header's name and value. */
     private static final int HEADER_OVERHEAD_BYTES = 10;
 
@@ -75,20 +78,24 @@ public record RecordSizes(long recordBytesMax, long deadLetterBytesMax) {
         if (format != SignalFormat.AVRO || !(route instanceof Route.ToTenant to)) {
             return route;
         }
-        Signal signal = to.signal();
-        long found = signal.type() == null ? 0 : Utils.utf8Length(signal.type());
-        for (List<String> ids : List.of(signal.items(), signal.users(), signal.creators())) {
-            for (String id : ids) {
-                found += Utils.utf8Length(id);
-            }
-        }
-        return bytes + found <= recordBytesMax
+        return bytes + ofFound(to.signal()) <= recordBytesMax
                 ? route
                 : new ToDeadLetter(
                         to.tenant(),
                         Defect.TOO_LARGE,
                         "the record and its ids are larger than the %d bytes that Tidegate's topics accept"
                                 .formatted(recordBytesMax));
+    }
+
+    /** Returns the size of a signal's type and ids. */
+    public static long ofFound(Signal signal) {
+        long found = signal.type() == null ? 0 : Utils.utf8Length(signal.type());
+        for (List<String> ids : List.of(signal.items(), signal.users(), signal.creators())) {
+            for (String id : ids) {
+                found += Utils.utf8Length(id) + ID_OVERHEAD_BYTES;
+            }
+        }
+        return found;
     }
 
     private static long length(byte @Nullable [] bytes) {

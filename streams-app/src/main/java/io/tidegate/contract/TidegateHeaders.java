@@ -68,22 +68,8 @@ public final class TidegateHeaders {
     /** The prefix of all names except {@link #TENANT_CLAIM}. */
     private static final String PREFIX = "tidegate.";
 
-    /** The headers that a producer may not set on a rejected or dead-lettered record. */
-    private static final Set<String> ON_REJECTIONS = Set.of(
-            REASON,
-            TENANT,
-            MESSAGE,
-            LIMIT,
-            OBSERVED,
-            RETRY_AFTER_MS,
-            RETRYABLE,
-            SOURCE_TOPIC,
-            SOURCE_PARTITION,
-            SOURCE_OFFSET,
-            CONFIG_OFFSET,
-            TRUNCATED_FROM,
-            SOURCE,
-            KEY);
+    /** The headers with this prefix that stay on a rejected or dead-lettered record: they came with the signal. */
+    private static final Set<String> OF_SIGNALS = Set.of(REPLAYS, FORWARDED_BY, FORWARDED_FROM);
 
     private TidegateHeaders() {}
 
@@ -94,7 +80,7 @@ public final class TidegateHeaders {
     public static Headers ofProducer(Header[] sent) {
         Headers headers = new RecordHeaders();
         for (Header header : sent) {
-            if (!header.key().startsWith(PREFIX) || !ON_REJECTIONS.contains(header.key())) {
+            if (!header.key().startsWith(PREFIX) || OF_SIGNALS.contains(header.key())) {
                 headers.add(header);
             }
         }

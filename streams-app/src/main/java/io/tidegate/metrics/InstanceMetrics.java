@@ -21,6 +21,7 @@ import io.tidegate.topology.TenantConfigs;
 import io.tidegate.topology.TopologyListener;
 import io.tidegate.topology.TopologySettings;
 import io.tidegate.wal.DataDir;
+import io.tidegate.wal.LastVerify;
 import io.tidegate.wal.WalListener;
 import java.io.IOException;
 import java.time.Duration;
@@ -86,13 +87,13 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
     private final Counter sealedBytes;
     private final Counter cuts;
     private final Counter cutBytes;
-    private final Counter corruptions;
     private final Timer fsync;
     private final Timer checkpoint;
     private final Counter threadFailures;
     private final Counter threadsReplaced;
     private @Nullable Instance instance;
     private @Nullable PartitionMeters partitions;
+    private Map<String, LongSupplier> schemaLookups = Map.of();
 
     /**
      * @param registry the registry of all metrics
@@ -153,8 +154,6 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
         sealedBytes = counter(MetricNames.WAL_SEALED_BYTES, "Bytes of sealed segments");
         cuts = counter(MetricNames.WAL_CUTS, "Truncations of a segment's end after a crash");
         cutBytes = counter(MetricNames.WAL_CUT_BYTES, "Bytes truncated after a crash; copies are in the quarantine");
-        corruptions =
-                counter(MetricNames.WAL_CORRUPTIONS, "Corruptions found: stored bytes differ from the bytes written");
         fsync = timer(MetricNames.WAL_FSYNC, "Time to make one segment durable");
         checkpoint = timer(MetricNames.WAL_CHECKPOINT, "Time to make a whole shard durable");
         threadFailures = counter(MetricNames.THREAD_FAILURES, "Stream threads that failed");
@@ -225,6 +224,11 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
                 known -> known.missingIsDefault() ? 0 : 1);
         gauge(MetricNames.DISK_FREE, "Free bytes for data.dir", dir, InstanceMetrics::freeBytes);
         gauge(
+                MetricNames.WAL_VERIFY_DAMAGED,
+                "Damaged places that the last `tidegate wal verify` of data.dir found",
+                dir,
+                InstanceMetrics::damagedPlaces);
+        gauge(
                 MetricNames.DISK_MIN_FREE,
                 "Free bytes below which the instance pauses",
                 diskMinFreeBytes,
@@ -261,11 +265,13 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
      * @param waitedFor whether partitions wait for the registry
      */
     public void watchSchemas(Map<String, LongSupplier> lookups, IntSupplier cached, BooleanSupplier waitedFor) {
-        lookups.forEach(
-                (outcome, count) -> FunctionCounter.builder(MetricNames.SCHEMA_LOOKUPS, count, LongSupplier::getAsLong)
-                        .description("Schemas looked up in the schema registry")
-                        .tag("outcome", outcome)
-                        .register(registry));
+        schemaLookups = lookups; // a counter has only a weak reference to what it reads
+        for (String outcome : lookups.keySet()) {
+            FunctionCounter.builder(MetricNames.SCHEMA_LOOKUPS, this, metrics -> metrics.schemaLookups(outcome))
+                    .description("Schemas looked up in the schema registry")
+                    .tag("outcome", outcome)
+                    .register(registry);
+        }
         gauge(MetricNames.SCHEMAS_CACHED, "Schemas in memory", cached, IntSupplier::getAsInt);
         gauge(
                 MetricNames.SCHEMA_REGISTRY_WAITED_FOR,
@@ -274,12 +280,22 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
                 one -> one.getAsBoolean() ? 1 : 0);
     }
 
+    private double schemaLookups(String outcome) {
+        LongSupplier count = schemaLookups.get(outcome);
+        return count == null ? 0 : count.getAsLong();
+    }
+
     private static double remaining(InstanceView view) {
         double remaining = 0;
         for (InstanceView.Restore restore : view.restores()) {
             remaining += Math.max(0, restore.total() - restore.restored());
         }
         return remaining;
+    }
+
+    private static double damagedPlaces(DataDir dir) {
+        LastVerify last = LastVerify.read(dir);
+        return last == null ? 0 : last.damaged();
     }
 
     private static double freeBytes(DataDir dir) {
@@ -444,11 +460,6 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
     public void cut(long bytes) {
         cuts.increment();
         cutBytes.increment((double) bytes);
-    }
-
-    @Override
-    public void damaged() {
-        corruptions.increment();
     }
 
     @Override

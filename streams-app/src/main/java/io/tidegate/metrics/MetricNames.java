@@ -65,7 +65,7 @@ public final class MetricNames {
     public static final String WAL_CHECKPOINT_MAX = "tidegate_wal_checkpoint_seconds_max";
     public static final String WAL_CUTS = "tidegate_wal_cuts_total";
     public static final String WAL_CUT_BYTES = "tidegate_wal_cut_bytes_total";
-    public static final String WAL_CORRUPTIONS = "tidegate_wal_corruptions_total";
+    public static final String WAL_VERIFY_DAMAGED = "tidegate_wal_verify_damaged";
     public static final String DISK_FREE = "tidegate_disk_free_bytes";
     public static final String DISK_MIN_FREE = "tidegate_disk_min_free_bytes";
 

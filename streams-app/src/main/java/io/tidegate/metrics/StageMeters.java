@@ -13,20 +13,40 @@ import java.util.function.LongConsumer;
 
 /**
  * The lag of each stage: in records, from the group's committed offset to the end of the log; and in time, the age of the last
- * record that a task read, if the task has more to read.
+ * record that a task read, or the time since it had read all, if the task has more to read.
  *
  * <p>{@link #opened} and {@link #closed} are thread-safe, the rest is not.
  */
 final class StageMeters {
     /** The time of the last record that a task read. */
-    private static final class Last implements LongConsumer {
-        private final AtomicLong ms = new AtomicLong(-1);
+    static final class Last implements LongConsumer {
+        private final AtomicLong ms = new AtomicLong(NEVER);
+
+        /** When the task was last seen without lag, and the time of its last record then. */
+        private long caughtUpAtMs = NEVER;
+
+        private long caughtUpWithMs = NEVER;
 
         @Override
         public void accept(long timestampMs) {
             ms.lazySet(timestampMs);
         }
+
+        /** Returns the age of the record that the task reads next; 0 if it has read all, or nothing yet. */
+        long lagMs(long records, long nowMs) {
+            long last = ms.get();
+            if (records == 0) {
+                caughtUpAtMs = nowMs;
+                caughtUpWithMs = last;
+                return 0;
+            }
+            // After a pause, the next record is as new as the pause is over, not as old as the last one.
+            long since = last == caughtUpWithMs ? Math.max(last, caughtUpAtMs) : last;
+            return since == NEVER ? 0 : nowMs - since;
+        }
     }
+
+    private static final long NEVER = -1;
 
     private final Map<Stage, Map<Integer, Last>> lastMs = new EnumMap<>(Stage.class);
     private final Map<Stage, double[]> records = new EnumMap<>(Stage.class);
@@ -86,17 +106,14 @@ final class StageMeters {
         for (Stage stage : Stage.values()) {
             String name = label(stage);
             double sum = 0;
-            double oldest = 0;
+            long longestMs = 0;
             for (Map.Entry<Integer, Last> task : lastMs.get(stage).entrySet()) {
                 long lag = group.lag(name, task.getKey());
                 sum += lag;
-                long last = task.getValue().ms.get();
-                if (lag > 0 && last >= 0) {
-                    oldest = Math.max(oldest, (nowMs - last) / 1000.0);
-                }
+                longestMs = Math.max(longestMs, task.getValue().lagMs(lag, nowMs));
             }
             records.get(stage)[0] = sum;
-            seconds.get(stage)[0] = oldest;
+            seconds.get(stage)[0] = longestMs / 1000.0;
             ofGroup.get(stage)[0] = group.lag(name);
             ownerless.get(stage)[0] = group.ownerless().stream()
                     .filter(partition -> group.stageOf(partition).equals(name))

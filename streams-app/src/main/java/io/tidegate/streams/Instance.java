@@ -62,6 +62,7 @@ public final class Instance implements AutoCloseable {
     private final ThreadReplacement replacement = new ThreadReplacement();
     private final InstanceListener listener;
     private final InstanceNotices notices = new InstanceNotices();
+    private final Object pausing = new Object();
     private final Readiness readiness;
     private volatile Runnable onThreadFailure = () -> {};
     private volatile @Nullable Throwable fatal;
@@ -180,19 +181,28 @@ public final class Instance implements AutoCloseable {
 
     /** Stops processing until {@link #resume}; signals wait in Kafka. Idempotent. */
     public void pause(PauseCause cause, String why) {
-        boolean fresh = !notices.isPausedFor(cause);
-        notices.paused(cause, why);
-        streams.pause();
-        if (fresh) {
+        if (pauseNow(cause, why)) {
             LOG.error("paused: {}", why);
+        }
+    }
+
+    /** Causes come and go on several threads: a cause and its effect change together. Returns whether the cause is new. */
+    private boolean pauseNow(PauseCause cause, String why) {
+        synchronized (pausing) {
+            boolean fresh = !notices.isPausedFor(cause);
+            notices.paused(cause, why);
+            streams.pause();
+            return fresh;
         }
     }
 
     /** Resumes processing unless there is another cause for the pause. Idempotent. */
     public void resume(PauseCause cause) {
-        if (notices.isPausedFor(cause) && notices.resumed(cause)) {
-            streams.resume();
-            LOG.info("resumed, the cause is gone cause={}", cause);
+        synchronized (pausing) {
+            if (notices.isPausedFor(cause) && notices.resumed(cause)) {
+                streams.resume();
+                LOG.info("resumed, the cause is gone cause={}", cause);
+            }
         }
     }
 
@@ -408,8 +418,7 @@ public final class Instance implements AutoCloseable {
             long free = dir.freeBytes();
             boolean paused = notices.isPausedFor(PauseCause.DISK);
             if (!paused && free < diskMinFreeBytes) {
-                notices.paused(PauseCause.DISK, "the disk is nearly full");
-                streams.pause();
+                pauseNow(PauseCause.DISK, "the disk is nearly full");
                 LOG.error(
                         "paused, the disk is nearly full; signals wait in Kafka until there is room dir={} free_bytes={}"
                                 + " needed_bytes={}",

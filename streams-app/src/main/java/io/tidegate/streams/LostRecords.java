@@ -28,17 +28,19 @@ final class LostRecords {
 
     /**
      * Reports a consumer whose positions are out of the brokers' range; Kafka Streams then continues at the beginning.
+     *
+     * @throws IllegalStateException if a position is beyond the end, or if that is not known: what is at the beginning was
+     *     decided before
      */
     void outOfRange(Consumer<?, ?> consumer, OffsetOutOfRangeException failure) {
         Map<TopicPartition, Long> beginnings;
         try {
             beginnings = consumer.beginningOffsets(failure.partitions(), ANSWER_WITHIN);
         } catch (KafkaException e) {
-            LOG.error(
-                    "records were deleted before they were read; how many is not known positions={}",
-                    failure.offsetOutOfRangePartitions(),
+            throw new IllegalStateException(
+                    "the brokers do not have the positions %s, and did not say what they have; another thread asks again"
+                            .formatted(failure.offsetOutOfRangePartitions()),
                     e);
-            return;
         }
         failure.offsetOutOfRangePartitions()
                 .forEach((partition, position) ->
@@ -52,13 +54,12 @@ final class LostRecords {
     synchronized void report(TopicPartition partition, long position, long beginning) {
         if (beginning <= position) {
             reportedTo.remove(partition);
-            LOG.error(
-                    "the topic ends before the position that was reached: brokers lost records, or it was deleted and"
-                            + " created again; reading continues at its beginning topic={} partition={} position={}",
-                    partition.topic(),
-                    partition.partition(),
-                    position);
-            return;
+            throw new IllegalStateException(
+                    ("%s ends before offset %d, up to which it was read: brokers lost records, or the topic was deleted and created"
+                                    + " again. From its beginning, its signals would be decided twice. Bring the records back;"
+                                    + " or stop all instances, and run tidegate reset --topic %s --to-datetime TIME with the time"
+                                    + " of the loss")
+                            .formatted(partition, position, partition.topic()));
         }
         long from = Math.max(position, reportedTo.getOrDefault(partition, 0L));
         if (from >= beginning) {

@@ -103,6 +103,10 @@ final class ReadLimit {
     private final Predicate<TopicPartition> isDerived;
     private final long waitMaxMs;
     private final Map<TopicPartition, Partition> partitions = new LinkedHashMap<>();
+
+    /** Whether {@link #partitions} are all that exist, and not only those that were read here. */
+    private boolean known;
+
     private long lastTickMs = NONE;
     private long unknownForMs;
     private @Nullable Partition slowest;
@@ -122,6 +126,7 @@ final class ReadLimit {
 
     /** Sets the existing partitions. */
     void partitions(Collection<TopicPartition> all) {
+        known = true;
         partitions.keySet().retainAll(all);
         all.forEach(this::partition);
     }
@@ -302,7 +307,7 @@ final class ReadLimit {
     void tick(long nowMs) {
         long passedMs = lastTickMs == NONE ? 0 : Math.max(0, Math.min(TICK_MAX_MS, nowMs - lastTickMs));
         lastTickMs = nowMs;
-        unknownForMs = partitions.isEmpty() ? unknownForMs + passedMs : 0;
+        unknownForMs = known ? 0 : unknownForMs + passedMs;
         for (Partition partition : partitions.values()) {
             partition.waited(passedMs);
             partition.unavailableForMs += partition.unavailable ? passedMs : 0;
@@ -312,7 +317,7 @@ final class ReadLimit {
     /** Returns the record time up to which all partitions may be read. */
     long limitMs(long nowMs) {
         slowest = null;
-        if (partitions.isEmpty()) {
+        if (!known) {
             return unknownForMs < waitMaxMs ? NOTHING : EVERYTHING;
         }
         frontMs = NONE;
@@ -337,8 +342,7 @@ final class ReadLimit {
 
     /** Whether some partition with data is behind. */
     boolean isBehind() {
-        return partitions.isEmpty()
-                || partitions.values().stream().anyMatch(partition -> partition.endReached() == null);
+        return !known || partitions.values().stream().anyMatch(partition -> partition.endReached() == null);
     }
 
     /**
@@ -509,7 +513,7 @@ final class ReadLimit {
          */
         boolean waitsItself() {
             if (nextIsWithheld()) {
-                return true;
+                return slowest != this; // the limit is above its next record, so something else withholds it
             }
             return read == NONE
                     && slowest != null

@@ -2,7 +2,9 @@ package io.tidegate.topology;
 
 import io.tidegate.contract.Envelope;
 import io.tidegate.contract.EnvelopeWriter;
+import io.tidegate.contract.RecordSizes;
 import io.tidegate.contract.RoutedSignal;
+import io.tidegate.signal.Signal;
 import java.util.Arrays;
 import java.util.function.Consumer;
 import org.apache.kafka.streams.processor.api.Record;
@@ -16,6 +18,10 @@ import org.apache.kafka.streams.processor.api.Record;
 final class Envelopes {
     private final EnvelopeWriter[] ofShard;
     private final long bytesFull;
+
+    /** Whether the type and ids are carried however large they are. */
+    private final boolean carriesAllFound;
+
     private final Consumer<Record<TenantKey, byte[]>> sender;
 
     /**
@@ -30,6 +36,7 @@ final class Envelopes {
         ofShard = new EnvelopeWriter[shards];
         Arrays.setAll(ofShard, shard -> new EnvelopeWriter(foundBytesMax));
         bytesFull = Math.min(Envelope.BYTES_FULL, recordBytesMax);
+        carriesAllFound = foundBytesMax == Integer.MAX_VALUE;
         this.sender = sender;
     }
 
@@ -37,11 +44,13 @@ final class Envelopes {
      * Adds a signal.
      *
      * @param shard the shard of the signal's tenant
-     * @param bytes an upper bound of the signal's size
+     * @param bytes an upper bound of the signal's size, without its type and ids
      */
     void add(int shard, RoutedSignal signal, long bytes) {
         EnvelopeWriter writer = ofShard[shard];
-        if (!writer.isEmpty() && writer.size() + bytes > bytesFull) {
+        Signal found = carriesAllFound ? signal.signal() : null;
+        long most = found == null ? bytes : bytes + RecordSizes.ofFound(found);
+        if (!writer.isEmpty() && writer.size() + most > bytesFull) {
             send(shard);
         }
         writer.add(signal);

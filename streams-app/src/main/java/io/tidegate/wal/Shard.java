@@ -399,9 +399,6 @@ public final class Shard implements Closeable {
             throw failure;
         } catch (WalException e) {
             failure = e;
-            if (e.kind() == WalException.Kind.DAMAGE) {
-                dir.listener().damaged();
-            }
             throw e;
         } catch (RuntimeException | Error e) {
             // The state in memory may be inconsistent, such as a batch that was taken but not written.

@@ -22,7 +22,4 @@ public interface WalListener {
 
     /** Bytes were truncated from the end of a segment; a copy is in the quarantine. */
     default void cut(long bytes) {}
-
-    /** Damage was found in stored bytes. */
-    default void damaged() {}
 }

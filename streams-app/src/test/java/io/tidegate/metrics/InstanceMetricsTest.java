@@ -30,6 +30,7 @@ import io.tidegate.topology.TopologyListener.UsageRound;
 import io.tidegate.topology.TopologySettings;
 import io.tidegate.wal.DataDir;
 import java.io.IOException;
+import java.lang.ref.WeakReference;
 import java.lang.reflect.Field;
 import java.lang.reflect.Modifier;
 import java.math.BigInteger;
@@ -104,6 +105,17 @@ final class InstanceMetricsTest {
         metrics.watchSchemas(Map.of("found", () -> 3L), () -> 2, () -> true);
         metrics.watch(
                 () -> List.of(new Alignment.Progress(new TopicPartition("signals", 3), 90_000, "stuck")), () -> 2);
+    }
+
+    /** A counter's library holds what it reads by a weak reference. */
+    @Test
+    void lookupsOfSchemasAreCountedAfterAGarbageCollection() {
+        var before = new WeakReference<>(new Object());
+        while (before.get() != null) {
+            System.gc();
+        }
+
+        assertThat(scrape()).contains("tidegate_schema_lookups_total{outcome=\"found\"} 3.0");
     }
 
     @AfterEach

@@ -74,6 +74,36 @@ class ReadLimitTest {
         assertThat(limitMs()).isEqualTo(OUTAGE_MS + WINDOW_MS);
     }
 
+    /** A stream thread can withhold the first record before the brokers have named all partitions. */
+    @Test
+    void aWithheldRecordDoesNotMakeThePartitionsKnown() {
+        ReadLimit starting = new ReadLimit(WINDOW_MS, WAIT_MAX_MS);
+        starting.tick(nowMs);
+        starting.withheld(A, OUTAGE_MS);
+
+        assertThat(starting.limitMs(nowMs)).isEqualTo(ReadLimit.NOTHING);
+        assertThat(starting.isBehind()).isTrue();
+    }
+
+    /** Such as a partition whose next record waits for its schema. */
+    @Test
+    void theSlowestPartitionIsNotWaitedForLongerIfSomethingElseThanTheLimitWithholdsIt() {
+        behind(A, 10, OUTAGE_MS);
+        behind(B, 10, OUTAGE_MS + 40_000);
+        atEnd(C);
+        limit.read(A, 10);
+        limit.withheld(A, OUTAGE_MS + 1);
+        limit.read(B, 10);
+        limit.withheld(B, OUTAGE_MS + 60_000);
+        assertThat(limitMs()).isEqualTo(OUTAGE_MS + 1 + WINDOW_MS);
+
+        pass(WAIT_MAX_MS);
+
+        assertThat(limitMs()).isEqualTo(OUTAGE_MS + 60_000 + WINDOW_MS);
+        assertThat(status(A).ignored()).isEqualTo(ReadLimit.Ignored.STUCK);
+        assertThat(status(B).ignored()).isNull();
+    }
+
     @Test
     void aPartitionThatIsReadToItsEndIsAsFarAsTheClockWasThen() {
         atEnd(A);

@@ -154,7 +154,10 @@ class RejectionHeadersTest {
             "config_offset",
             "truncated_from_bytes",
             "source",
-            "key"
+            "key",
+            "command_id",
+            "history",
+            "of_the_future"
         }) {
             draft.header("tidegate." + name, "forged").header("tidegate." + name, "forged again");
         }
