@@ -8,6 +8,7 @@ import io.tidegate.contract.Residency;
 import io.tidegate.contract.Router;
 import io.tidegate.contract.Router.Route;
 import io.tidegate.contract.SourcePosition;
+import io.tidegate.contract.TenantSource;
 import io.tidegate.contract.TidegateHeaders;
 import io.tidegate.contract.Topics;
 import io.tidegate.schemas.RegistrySchemas;
@@ -122,6 +123,9 @@ public final class ConservationCheck {
 
     private static final String UNKNOWN = "?";
 
+    /** The longest array that every JVM allocates. */
+    private static final int ARRAY_MAX = Integer.MAX_VALUE - 8;
+
     private final Settings settings;
     private final Router router;
     private final Topics topics;
@@ -145,7 +149,7 @@ public final class ConservationCheck {
     }
 
     /** The signals and outcomes of one ingress partition. */
-    private static final class Source {
+    static final class Source {
         final BitSet in = new BitSet();
         final BitSet out = new BitSet();
         final BitSet accepted = new BitSet();
@@ -167,9 +171,14 @@ public final class ConservationCheck {
 
         void owner(int index, Account account) {
             if (index >= owners.length) {
-                owners = Arrays.copyOf(owners, Math.max(index + 1, owners.length * 2));
+                owners = Arrays.copyOf(owners, grown(owners.length, index));
             }
             owners[index] = account;
+        }
+
+        /** Returns a length that includes an index: twice the old one, up to the longest array. */
+        static int grown(int length, int index) {
+            return Math.max(index + 1, (int) Math.min(ARRAY_MAX, 2L * length));
         }
 
         Account owner(int index) {
@@ -198,8 +207,14 @@ public final class ConservationCheck {
          */
         long prunedBelow;
 
-        /** The first sequence number in the WAL; set only if the tenant was pruned. */
+        /** The first sequence number in the WAL. Those below it are pruned, if they are also below {@link #prunedBelow}. */
         long walBegins;
+
+        /** Gaps in the WAL: the expected and the found sequence number. A prune while the WAL is read leaves one. */
+        final List<long[]> gaps = new ArrayList<>();
+
+        /** The end of the WAL, if it is too early; -1 otherwise. */
+        long walEnds = -1;
     }
 
     /**
@@ -227,7 +242,7 @@ public final class ConservationCheck {
                 outcomes.beginnings().forEach(this::deleted);
             }
             progress.accept("reading the WAL");
-            readWal(dirs, stall);
+            readWal(dirs, stall, outcomes);
         }
         if (accepted.values().stream().anyMatch(numbers -> numbers.prunedBelow > 0)) {
             progress.accept("reading pruned signals");
@@ -261,7 +276,9 @@ public final class ConservationCheck {
         Account account = byName;
         if (route instanceof Route.ToTenant to) {
             account = account(to.tenant());
-        } else if (route instanceof Route.ToDeadLetter letter && letter.defect() != Defect.TENANT_MISMATCH) {
+        } else if (route instanceof Route.ToDeadLetter letter
+                && letter.defect() != Defect.TENANT_MISMATCH
+                && (letter.tenant() != null || settings.tenantSource() == TenantSource.VALUE)) {
             account = account(letter.tenant());
         }
         account.in++;
@@ -291,11 +308,7 @@ public final class ConservationCheck {
             return;
         }
         if (key != null && record.value() == null) {
-            SequenceNumbers numbers = accepted.get(key.tenant());
-            if (numbers != null) {
-                long below = Math.min(key.seq(), numbers.next);
-                numbers.prunedBelow = Math.max(numbers.prunedBelow, below);
-            }
+            prune(key);
             return;
         }
         TenantId tenant;
@@ -428,35 +441,53 @@ public final class ConservationCheck {
         }
     }
 
-    /** Reads each tenant's WAL from the copy that reaches furthest. */
-    private void readWal(List<DataDir> dirs, StallDetector stall) throws IOException {
-        for (TenantId tenant : accepted.keySet()) {
-            SequenceNumbers numbers = accepted.get(tenant);
-            long expected = numbers.next;
+    private void prune(NumberedKey key) {
+        SequenceNumbers numbers = accepted.get(key.tenant());
+        if (numbers != null) {
+            numbers.prunedBelow = Math.max(numbers.prunedBelow, Math.min(key.seq(), numbers.next));
+        }
+    }
+
+    /** Takes note of a prune that was ordered after the outcomes were read. All other new records are of later signals. */
+    private void laterPrune(ConsumerRecord<byte[], byte[]> record) {
+        NumberedKey key = record.value() == null && outcomeIn(record.topic()) == Outcome.ACCEPTED
+                ? NumberedKey.tryParse(record.key())
+                : null;
+        if (key != null) {
+            prune(key);
+        }
+    }
+
+    /** Reads each tenant's WAL from the copy that reaches furthest. Tenants can be pruned meanwhile. */
+    private void readWal(List<DataDir> dirs, StallDetector stall, TopicReader outcomes) throws IOException {
+        for (Map.Entry<TenantId, SequenceNumbers> entry : accepted.entrySet()) {
+            TenantId tenant = entry.getKey();
+            SequenceNumbers numbers = entry.getValue();
             boolean complete = false;
             while (!complete) {
                 DataDir best = furthest(dirs, tenant);
-                // If everything is pruned, no segment shows where the log ends.
-                long end = best == null ? numbers.prunedBelow : endOf(best, tenant);
-                if (numbers.prunedBelow > 0) {
-                    long begins =
-                            best == null ? end : best.segments(tenant).first().firstSeq();
-                    numbers.walBegins = Math.min(begins, numbers.prunedBelow);
+                long end = best == null ? 0 : endOf(best, tenant);
+                if (end < numbers.prunedBelow) {
+                    // The owner has removed all segments. A copy of a shard that moved away before does not read the
+                    // prune.
+                    best = null;
+                    end = numbers.prunedBelow;
                 }
-                complete = end >= expected || !stall.shouldWait(31 * tenant.bits() + end);
+                complete = end >= numbers.next || !stall.shouldWait(31 * tenant.bits() + end);
                 if (!complete) {
                     pause();
+                    outcomes.readToEnd(this::laterPrune);
                     continue;
                 }
+                numbers.walBegins = end;
                 if (best != null) {
-                    readWal(best, tenant);
+                    readWal(best, tenant, numbers);
                 }
-                if (end < expected) {
-                    report("tenant %s: the WAL ends before %d, signals-accepted before %d"
-                            .formatted(tenant, end, expected));
-                }
+                numbers.walEnds = end < numbers.next ? end : -1;
             }
         }
+        outcomes.readToEnd(this::laterPrune);
+        accepted.forEach(this::judge);
         Set<TenantId> strangers = new TreeSet<>();
         for (DataDir dir : dirs) {
             strangers.addAll(dir.tenants());
@@ -465,8 +496,26 @@ public final class ConservationCheck {
         for (TenantId tenant : strangers) {
             DataDir dir = furthest(dirs, tenant);
             if (dir != null && endOf(dir, tenant) > 0) {
-                readWal(dir, tenant);
+                SequenceNumbers numbers = new SequenceNumbers();
+                readWal(dir, tenant, numbers);
+                judge(tenant, numbers);
             }
+        }
+    }
+
+    /** Reports what the WAL lacks, as far as no prune explains it. */
+    private void judge(TenantId tenant, SequenceNumbers numbers) {
+        for (long[] gap : numbers.gaps) {
+            if (gap[0] < gap[1] && gap[1] <= numbers.prunedBelow) {
+                numbers.walBegins = gap[1];
+            } else {
+                report("tenant %s: the WAL has sequence number %d, expected %d".formatted(tenant, gap[1], gap[0]));
+            }
+        }
+        numbers.walBegins = Math.min(numbers.walBegins, numbers.prunedBelow);
+        if (numbers.walEnds >= 0 && numbers.prunedBelow < numbers.next) {
+            report("tenant %s: the WAL ends before %d, signals-accepted before %d"
+                    .formatted(tenant, numbers.walEnds, numbers.next));
         }
     }
 
@@ -499,13 +548,14 @@ public final class ConservationCheck {
         return end;
     }
 
-    private void readWal(DataDir dir, TenantId tenant) throws IOException {
+    private void readWal(DataDir dir, TenantId tenant, SequenceNumbers numbers) throws IOException {
         long next = -1;
         try (WalReader reader = WalReader.open(dir, tenant, 0)) {
             for (WalRecord record = reader.next(); record != null; record = reader.next()) {
-                if (next >= 0 && record.seq() != next) {
-                    report("tenant %s: the WAL has sequence number %d, expected %d"
-                            .formatted(tenant, record.seq(), next));
+                if (next < 0) {
+                    numbers.walBegins = record.seq();
+                } else if (record.seq() != next) {
+                    numbers.gaps.add(new long[] {next, record.seq()});
                 }
                 next = record.seq() + 1;
                 stored(tenant, record);

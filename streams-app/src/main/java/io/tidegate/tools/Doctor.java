@@ -272,11 +272,13 @@ public final class Doctor {
     private void permissions(Admin admin) {
         Map<String, Set<AclOperation>> needed = new TreeMap<>();
         settings.topics().signals().forEach(topic -> needed.put(topic, Set.of(AclOperation.READ)));
-        needed.put(settings.topics().configs(), Set.of(AclOperation.READ));
         for (String topic : List.of(
+                settings.topics().configs(),
                 settings.topics().byTenant(),
+                settings.topics().commands(),
                 settings.topics().accepted(),
-                settings.topics().segments())) {
+                settings.topics().segments(),
+                settings.topics().events())) {
             needed.put(topic, Set.of(AclOperation.READ, AclOperation.WRITE));
         }
         needed.put(settings.topics().quotaExceeded(), Set.of(AclOperation.WRITE));
@@ -444,6 +446,7 @@ public final class Doctor {
                     "memory",
                     "with a heap of %d MiB, as here, one tenant can have %d entities (entities.max)"
                             .formatted(heapMib, settings.entitiesMax()));
+            var unused = settings.stateMemoryBytes();
         } catch (SettingsException e) {
             add(Level.WARN, "memory", e.getMessage(), "run the doctor with the -Xmx of the instance to see its limit");
         }
@@ -532,8 +535,10 @@ public final class Doctor {
             return true;
         } catch (AdminException | SchemaUnavailableException e) {
             add(Level.FAIL, area, String.valueOf(e.getMessage()), null);
-            return false;
+        } catch (KafkaException e) {
+            add(Level.FAIL, area, "reading from the brokers failed: " + root(e), null);
         }
+        return false;
     }
 
     private static String root(Throwable failure) {

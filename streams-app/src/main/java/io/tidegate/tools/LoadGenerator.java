@@ -105,6 +105,14 @@ public final class LoadGenerator {
 
     private static final long BEHIND_MAX_NANOS = Duration.ofSeconds(1).toNanos();
 
+    /** How often a wait looks whether it should stop. */
+    private static final long LOOK_EVERY_NANOS = Duration.ofMillis(100).toNanos();
+
+    /** More than a record adds to its value. */
+    private static final int REQUEST_OVERHEAD_BYTES = 1 << 20;
+
+    private static final long BUFFER_BYTES_MIN = 32L << 20;
+
     private final Settings settings;
     private final Plan plan;
     private final double[] cumulativeShares;
@@ -133,22 +141,21 @@ public final class LoadGenerator {
         config.putIfAbsent(ProducerConfig.ACKS_CONFIG, "all");
         config.putIfAbsent(ProducerConfig.LINGER_MS_CONFIG, 5);
         config.putIfAbsent(ProducerConfig.BATCH_SIZE_CONFIG, 128 * 1024);
+        int requestBytes = plan.valueBytes() + REQUEST_OVERHEAD_BYTES;
+        config.put(ProducerConfig.MAX_REQUEST_SIZE_CONFIG, requestBytes);
+        config.put(ProducerConfig.BUFFER_MEMORY_CONFIG, Math.max(BUFFER_BYTES_MIN, requestBytes));
         SplittableRandom random = new SplittableRandom(plan.seed());
         long begin = System.nanoTime();
         long end = begin + plan.duration().toNanos();
-        long nanosPerSignal = plan.ratePerSec() == 0 ? 0 : Duration.ofSeconds(1).toNanos() / plan.ratePerSec();
+        long interval = plan.ratePerSec() == 0 ? 0 : Duration.ofSeconds(1).toNanos() / plan.ratePerSec() * plan.burst();
         try (var producer = new KafkaProducer<>(config, new ByteArraySerializer(), new ByteArraySerializer())) {
-            long next = begin;
-            for (long sent = 0; sent < plan.signalsMax() && !stop.getAsBoolean(); sent++) {
+            long next = begin - interval;
+            for (long sent = 0; sent < plan.signalsMax(); sent++) {
                 long now = System.nanoTime();
-                if (now >= end) {
+                boolean begins = interval > 0 && sent % plan.burst() == 0;
+                next = begins ? dueNanos(next, now, interval) : next;
+                if (!comes(begins ? next : now, end, stop)) {
                     break;
-                }
-                if (nanosPerSignal > 0 && sent % plan.burst() == 0) {
-                    next = dueNanos(next, now, nanosPerSignal * plan.burst());
-                    if (next > now) {
-                        LockSupport.parkNanos(next - now);
-                    }
                 }
                 send(producer, record(random, sent), progress);
             }
@@ -163,6 +170,21 @@ public final class LoadGenerator {
     /** Returns when the next signal or burst is due. A generator that fell behind catches up by at most one second. */
     static long dueNanos(long lastNanos, long nowNanos, long intervalNanos) {
         return Math.max(lastNanos + intervalNanos, nowNanos - BEHIND_MAX_NANOS);
+    }
+
+    /** Waits until a time; returns false if the end, or a stop, comes first. */
+    static boolean comes(long dueNanos, long endNanos, BooleanSupplier stop) {
+        while (!stop.getAsBoolean()) {
+            long now = System.nanoTime();
+            if (now - endNanos >= 0) {
+                return false;
+            }
+            if (now - dueNanos >= 0) {
+                return true;
+            }
+            LockSupport.parkNanos(Math.min(LOOK_EVERY_NANOS, Math.min(dueNanos, endNanos) - now));
+        }
+        return false;
     }
 
     private static void send(

@@ -12,6 +12,7 @@ import io.tidegate.contract.TidegateHeaders;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.tools.ReplayJudge.Candidate;
 import io.tidegate.tools.ReplayJudge.Verdict;
+import io.tidegate.wal.WalRecord;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
@@ -73,6 +74,9 @@ public final class Replay {
     private static final int BATCH_RECORDS = 200;
     private static final long BATCH_NANOS = TimeUnit.SECONDS.toNanos(1);
     private static final int TRANSACTION_TIMEOUT_MS = 30_000;
+
+    /** No signal that an instance reads is larger. */
+    private static final int REQUEST_BYTES_MAX = WalRecord.BYTES_MAX;
 
     /**
      * The rejections to replay; null or empty selects all.
@@ -242,6 +246,8 @@ public final class Replay {
         config.put(ProducerConfig.TRANSACTIONAL_ID_CONFIG, settings.applicationId() + "-replay");
         config.put(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG, TRANSACTION_TIMEOUT_MS);
         config.put(ProducerConfig.LINGER_MS_CONFIG, 5);
+        config.put(ProducerConfig.MAX_REQUEST_SIZE_CONFIG, REQUEST_BYTES_MAX);
+        config.put(ProducerConfig.BUFFER_MEMORY_CONFIG, (long) REQUEST_BYTES_MAX);
         return new KafkaProducer<>(config, new ByteArraySerializer(), new ByteArraySerializer());
     }
 

@@ -3,7 +3,6 @@ package io.tidegate.topologytests.broker;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidegate.admin.TopicSetup;
-import io.tidegate.config.SettingsLoader;
 import io.tidegate.contract.AcceptedTopic;
 import io.tidegate.contract.TenantPartitions;
 import io.tidegate.contract.TidegateHeaders;
@@ -17,7 +16,6 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -110,13 +108,7 @@ final class ForeignRecordsTest {
 
     @Test
     void onlyMissingRecordsThatAdmissionWroteAreAGap() throws Exception {
-        Map<String, String> values = new HashMap<>();
-        String[] connection = app.connection();
-        for (int i = 1; i < connection.length; i += 2) {
-            int equals = connection[i].indexOf('=');
-            values.put(connection[i].substring(0, equals), connection[i].substring(equals + 1));
-        }
-        try (TopicSetup setup = new TopicSetup(SettingsLoader.load(null, Map.of(), values))) {
+        try (TopicSetup setup = new TopicSetup(app.settings())) {
             AcceptedTopic topic = setup.accepted();
             long afterAll = 1_000_000;
 

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.tidegate.config.Settings;
-import io.tidegate.config.SettingsLoader;
 import io.tidegate.contract.SourcePosition;
 import io.tidegate.demo.ChildJvm;
 import io.tidegate.demo.EmbeddedBroker;
@@ -17,12 +16,12 @@ import io.tidegate.topologytests.driver.JsonHeaders;
 import io.tidegate.topologytests.support.Deployment;
 import io.tidegate.topologytests.support.Http;
 import io.tidegate.topologytests.support.TidegateProcess;
+import io.tidegate.topologytests.support.TopicAdmin;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.AbstractSet;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
@@ -30,7 +29,7 @@ import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.stream.Stream;
+import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.Uuid;
@@ -55,6 +54,7 @@ final class ReplayTest {
 
     private EmbeddedBroker broker;
     private Deployment app;
+    private TidegateProcess instance;
     private Http http;
 
     @BeforeEach
@@ -64,7 +64,8 @@ final class ReplayTest {
                 0,
                 Map.of("group.streams.session.timeout.ms", "3000", "group.min.session.timeout.ms", "1000"));
         app = new Deployment(broker.bootstrapServers(), "replay", temp);
-        http = Http.of(app.start("a"));
+        instance = app.start("a");
+        http = Http.of(instance);
     }
 
     @AfterEach
@@ -158,6 +159,33 @@ final class ReplayTest {
         assertThat(verified.at("/tenants/5/rejected/entity_limit").asLong()).isEqualTo(20);
     }
 
+    /** Larger than the requests that Kafka's producers send by default. */
+    @Test
+    void replaysSignalsOfSeveralMiB() throws Exception {
+        instance.terminate();
+        try (Admin admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()))) {
+            for (String topic : List.of(
+                    app.signals(), app.topic("by-tenant"), app.topic("accepted"), app.topic("quota-exceeded"))) {
+                TopicAdmin.set(admin, topic, "max.message.bytes", "8388608");
+            }
+        }
+        http = Http.of(app.start("a"));
+        app.set("11", "--rate", "0");
+        app.set("1", "--label", "One");
+        app.awaitUsable("1");
+        String pad = "x".repeat(2 << 20);
+        app.send(3, i -> "{\"tenant_id\":11,\"pad\":\"%s\"}".formatted(i == 1 ? pad : ""));
+        app.verify("a");
+        letPass("11", 100);
+
+        assertThat(rejections("--tenant", "11", "--yes")
+                        .at("/11 rate_limited/replayed")
+                        .asLong())
+                .isEqualTo(3);
+
+        assertThat(app.verify("a").at("/tenants/11/accepted").asLong()).isEqualTo(3);
+    }
+
     @Test
     void coversNothingThatWasRejectedAfterItsEnds() throws Exception {
         app.set("1", "--label", "One");
@@ -236,7 +264,7 @@ final class ReplayTest {
         };
         var choice = new Replay.RejectionFilter(TenantId.parse(tenant), Set.of(), null, null, first, null);
 
-        ReplayReport report = ClockedReplay.of(settings(), nowNanos::get).run(choice, null, steps::add);
+        ReplayReport report = ClockedReplay.of(app.settings(), nowNanos::get).run(choice, null, steps::add);
 
         assertThat(report.ending()).isEqualTo(ReplayReport.Ending.COMPLETE);
         assertThat(report.count(ReplayReport.Outcome.REPLAYED)).isEqualTo(1);
@@ -249,7 +277,7 @@ final class ReplayTest {
         AtomicLong nowNanos = new AtomicLong();
         var choice = new Replay.RejectionFilter(TenantId.of(9), Set.of(), null, null, Set.of(), null);
 
-        ReplayReport report = ClockedReplay.of(settings(), nowNanos::get)
+        ReplayReport report = ClockedReplay.of(app.settings(), nowNanos::get)
                 .run(choice, Duration.ofSeconds(10), progress -> {
                     if (progress.equals("reading limits and usage")) {
                         nowNanos.addAndGet(TimeUnit.SECONDS.toNanos(30));
@@ -279,19 +307,10 @@ final class ReplayTest {
         try (var producer = new KafkaProducer<>(config, new StringSerializer(), new StringSerializer())) {
             for (int position = 0; position < 100; position++) {
                 String key = "%d/%d".formatted(position % 2, position / 2);
-                producer.send(new ProducerRecord<>(settings().replaysTopic(), key, value))
+                producer.send(new ProducerRecord<>(app.settings().replaysTopic(), key, value))
                         .get(30, TimeUnit.SECONDS);
             }
         }
-    }
-
-    private Settings settings() {
-        Map<String, String> flags = new HashMap<>();
-        Stream.of(app.connection())
-                .filter(word -> !word.equals("--set"))
-                .map(setting -> setting.split("=", 2))
-                .forEach(setting -> flags.put(setting[0], setting[1]));
-        return SettingsLoader.load(null, Map.of(), flags);
     }
 
     /** At half of 2 a second, a part that lasts one second sends one signal at most. */
@@ -315,7 +334,7 @@ final class ReplayTest {
     /** Signals in the transaction that the other replay aborts are neither sent nor reported as sent. */
     private void endAReplayOfTenant4ByAnother() {
         letPass("4", 2);
-        Settings settings = settings();
+        Settings settings = app.settings();
         var choice = new Replay.RejectionFilter(TenantId.of(4), Set.of(), null, null, Set.of(), null);
         List<String> committed = new ArrayList<>();
 

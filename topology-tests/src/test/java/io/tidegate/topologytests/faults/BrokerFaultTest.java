@@ -66,11 +66,11 @@ final class BrokerFaultTest {
                 "--set",
                 "kafka.producer.transaction.timeout.ms=10000");
         app.prepareLoad();
-        var sending = app.load("30s");
+        Deployment.Load load = app.startLoad();
         freezeAt(ApiKeys.TXN_OFFSET_COMMIT, instance);
         freezeAt(ApiKeys.END_TXN, instance);
         app.awaitRecordsOfTenant1(app.recordsOfTenant1() + 100);
-        assertSent(sending);
+        load.stop();
 
         app.assertLoadIsAccountedFor();
         assertThat(instance.logText())

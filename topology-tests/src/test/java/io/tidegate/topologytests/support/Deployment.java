@@ -5,7 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.tidegate.cli.InProcess;
+import io.tidegate.config.Settings;
+import io.tidegate.config.SettingsLoader;
 import io.tidegate.tenant.TenantId;
+import io.tidegate.tools.LoadGenerator;
 import io.tidegate.wal.DataDir;
 import io.tidegate.wal.WalReader;
 import java.io.IOException;
@@ -19,6 +22,8 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.Stream;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.serialization.StringSerializer;
@@ -113,6 +118,16 @@ public final class Deployment implements AutoCloseable {
         List<String> connection = new ArrayList<>();
         values.forEach(value -> connection.addAll(List.of("--set", value)));
         return connection.toArray(String[]::new);
+    }
+
+    /** Returns the settings of the instances, as far as they are the same for all. */
+    public Settings settings() {
+        Map<String, String> values = new HashMap<>();
+        Stream.of(connection())
+                .filter(word -> !word.equals("--set"))
+                .map(setting -> setting.split("=", 2))
+                .forEach(setting -> values.put(setting[0], setting[1]));
+        return SettingsLoader.load(null, Map.of(), values);
     }
 
     /** Sets the heap of instances that are started from now on, such as {@code -Xmx2g}. */
@@ -234,7 +249,8 @@ public final class Deployment implements AutoCloseable {
     }
 
     public void send(int count, java.util.function.IntFunction<String> value) throws Exception {
-        Map<String, Object> config = Map.of("bootstrap.servers", bootstrapServers, "acks", "all");
+        Map<String, Object> config =
+                Map.of("bootstrap.servers", bootstrapServers, "acks", "all", "max.request.size", 8 << 20);
         try (var producer = new KafkaProducer<>(config, new StringSerializer(), new StringSerializer())) {
             List<java.util.concurrent.Future<?>> sent = new ArrayList<>();
             for (int i = 0; i < count; i++) {
@@ -275,6 +291,24 @@ public final class Deployment implements AutoCloseable {
                 throw new IllegalStateException(e);
             }
         });
+    }
+
+    /** A load that runs in the background. */
+    public interface Load {
+        /** Ends it, and waits until all signals are acknowledged. */
+        void stop() throws Exception;
+    }
+
+    /** Sends like {@link #load(String)} until it is stopped. */
+    public Load startLoad() {
+        AtomicBoolean stopping = new AtomicBoolean();
+        var plan = new LoadGenerator.Plan(20, 500, 0.7, 1_000, 200, Duration.ofMinutes(10), Long.MAX_VALUE, 7, 1, null);
+        var sent = CompletableFuture.runAsync(
+                () -> new LoadGenerator(settings(), plan).run(new LoadGenerator.Progress(), stopping::get));
+        return () -> {
+            stopping.set(true);
+            sent.get(3, TimeUnit.MINUTES);
+        };
     }
 
     /** After {@link #load}: the conservation check passes, quotas rejected signals, and the files are undamaged. */
