@@ -175,15 +175,23 @@ public final class BootstrapServers {
     }
 
     private static Socket connected(String host, int port) throws IOException {
-        InetAddress address = InetAddress.getByName(withoutBrackets(host));
-        Socket socket = new Socket();
-        try {
-            socket.connect(new InetSocketAddress(address, port), CONNECT_MS);
-            return socket;
-        } catch (IOException e) {
-            socket.close();
-            throw e;
+        return connected(InetAddress.getAllByName(withoutBrackets(host)), port);
+    }
+
+    /** Connects to the first address of a host that accepts, like Kafka's clients. */
+    static Socket connected(InetAddress[] addresses, int port) throws IOException {
+        IOException failure = null;
+        for (InetAddress address : addresses) {
+            Socket socket = new Socket();
+            try {
+                socket.connect(new InetSocketAddress(address, port), CONNECT_MS / addresses.length);
+                return socket;
+            } catch (IOException e) {
+                socket.close();
+                failure = failure == null ? e : failure;
+            }
         }
+        throw failure == null ? new UnknownHostException("no address") : failure;
     }
 
     private static String withoutBrackets(String host) {

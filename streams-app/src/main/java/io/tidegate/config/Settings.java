@@ -246,8 +246,9 @@ public final class Settings {
                             "%s%s cannot be set: Tidegate's promises depend on it".formatted(KAFKA_PREFIX, key));
                 }
             }
-            if (OWN.containsKey(key)) {
-                throw new SettingsException("%s%s cannot be set: use %s".formatted(KAFKA_PREFIX, key, OWN.get(key)));
+            String own = OWN.get(CLIENT_PREFIX.matcher(key).replaceFirst(""));
+            if (own != null) {
+                throw new SettingsException("%s%s cannot be set: use %s".formatted(KAFKA_PREFIX, key, own));
             }
         }
         checkSpelling();
@@ -777,15 +778,22 @@ public final class Settings {
      */
     public Properties streamsConfig(Path stateDir, long requestBytesMax, @Nullable String server) {
         Properties streams = new Properties();
-        streams.put(StreamsConfig.producerPrefix(ProducerConfig.MAX_BLOCK_MS_CONFIG), 120_000);
+        // Kafka Streams prefers a name with the prefix of a client, so each default gives way to the bare name.
+        streams.put(
+                StreamsConfig.producerPrefix(ProducerConfig.MAX_BLOCK_MS_CONFIG),
+                kafka.getOrDefault(ProducerConfig.MAX_BLOCK_MS_CONFIG, "120000"));
         // An open transaction of a killed instance delays all readers of its shards for this long. Kafka Streams
-        // requires it to
-        // be longer than the commit interval.
-        streams.put(StreamsConfig.producerPrefix(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG), (int)
-                Math.max(TRANSACTION_MS_MIN, 2 * commitIntervalMs()));
+        // requires it to be longer than the commit interval.
+        streams.put(
+                StreamsConfig.producerPrefix(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG),
+                kafka.getOrDefault(
+                        ProducerConfig.TRANSACTION_TIMEOUT_CONFIG,
+                        Long.toString(Math.max(TRANSACTION_MS_MIN, 2 * commitIntervalMs()))));
         streams.put(StreamsConfig.producerPrefix(ProducerConfig.MAX_REQUEST_SIZE_CONFIG), (int) requestBytesMax);
         // Most records wait for the next commit anyway, and a larger request costs little more.
-        streams.put(StreamsConfig.producerPrefix(ProducerConfig.BATCH_SIZE_CONFIG), BATCH_BYTES);
+        streams.put(
+                StreamsConfig.producerPrefix(ProducerConfig.BATCH_SIZE_CONFIG),
+                kafka.getOrDefault(ProducerConfig.BATCH_SIZE_CONFIG, Integer.toString(BATCH_BYTES)));
         // A record that exceeds the producer's memory would be rejected, and again at each retry.
         streams.put(
                 StreamsConfig.producerPrefix(ProducerConfig.BUFFER_MEMORY_CONFIG),
@@ -796,7 +804,9 @@ public final class Settings {
             streams.put(StreamsConfig.consumerPrefix(ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG), sessionTimeoutMs());
             streams.put(
                     StreamsConfig.consumerPrefix(ConsumerConfig.HEARTBEAT_INTERVAL_MS_CONFIG),
-                    Math.min(HEARTBEAT_MS_MAX, sessionTimeoutMs() / HEARTBEATS_PER_SESSION));
+                    kafka.getOrDefault(
+                            ConsumerConfig.HEARTBEAT_INTERVAL_MS_CONFIG,
+                            Integer.toString(Math.min(HEARTBEAT_MS_MAX, sessionTimeoutMs() / HEARTBEATS_PER_SESSION))));
             streams.put(StreamsConfig.NUM_STANDBY_REPLICAS_CONFIG, standbyReplicas());
         }
         streams.putAll(kafka);

@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Properties;
+import org.apache.kafka.streams.StreamsConfig;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -319,12 +320,34 @@ final class SettingsLoaderTest {
         "kafka.state.dir, data.dir",
         "kafka.num.stream.threads, threads",
         "kafka.session.timeout.ms, session.timeout.ms",
+        "kafka.consumer.session.timeout.ms, session.timeout.ms",
+        "kafka.main.consumer.session.timeout.ms, session.timeout.ms",
+        "kafka.producer.bootstrap.servers, bootstrap.servers",
         "kafka.commit.interval.ms, commit.interval.ms"
     })
     void namesItsOwnSettingWhereAClientsWouldBeOverridden(String key, String own) {
         assertThatThrownBy(() -> flags(key, "1"))
                 .isInstanceOf(SettingsException.class)
                 .hasMessage("%s cannot be set: use %s".formatted(key, own));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"max.block.ms, 70000", "transaction.timeout.ms, 71000", "batch.size, 72000"})
+    void aProducersSettingWithoutPrefixReplacesTidegatesDefault(String name, int value) {
+        Properties streams = flags("kafka." + name, "" + value).streamsConfig(Path.of("state"), 1000, null);
+
+        assertThat(new StreamsConfig(streams).getProducerConfigs("p").get(name)).hasToString("" + value);
+    }
+
+    @Test
+    void aConsumersSettingWithoutPrefixReplacesTidegatesDefault() {
+        Properties streams = flags("group.protocol", "classic", "kafka.heartbeat.interval.ms", "1234")
+                .streamsConfig(Path.of("state"), 1000, null);
+
+        assertThat(new StreamsConfig(streams)
+                        .getMainConsumerConfigs("g", "c", 0)
+                        .get("heartbeat.interval.ms"))
+                .hasToString("1234");
     }
 
     @Test

@@ -181,10 +181,19 @@ final class AccessTest {
     void instancesKnowEachOtherByTheFirstAdminAlsoWhileTokensAreReplaced() throws IOException {
         Access before = with("old admin old-0123456789abcdef\n");
         Access during = with("old admin old-0123456789abcdef\nnew admin new-0123456789abcdef\n");
+        Access exchanged = with("new admin new-0123456789abcdef\nold admin old-0123456789abcdef\n");
         Access after = with("new admin new-0123456789abcdef\n");
 
         assertThat(before.peerToken()).isEqualTo(during.peerToken()).isNotEqualTo(after.peerToken());
-        for (Access[] pair : new Access[][] {{before, during}, {during, before}, {during, during}, {after, during}}) {
+        for (Access[] pair : new Access[][] {
+            {before, during},
+            {during, before},
+            {during, during},
+            {during, exchanged},
+            {exchanged, during},
+            {exchanged, after},
+            {after, exchanged}
+        }) {
             Principal peer = pair[1].principal(headers("Authorization", "Bearer " + pair[0].peerToken()), false);
             pair[1].check(peer, Role.PEER, null);
             assertProblem(() -> pair[1].check(peer, Role.READ, null), Problem.Kind.FORBIDDEN);

@@ -218,6 +218,23 @@ final class FrontTest {
         assertThat(withoutBody.headers().allValues("Connection")).isEmpty();
     }
 
+    /** A stream is registered before it begins, so an event can come first. */
+    @Test
+    void anEventBeforeTheBeginningOfItsStreamFollowsTheHeaders() throws Exception {
+        server.serve(new Routes().addStream("/v1/early", Role.READ, call -> (request, response, callback) -> {
+            EventStream stream = new EventStream(response, callback);
+            stream.offer("data: early\n\n".getBytes(StandardCharsets.US_ASCII));
+            stream.begin();
+            stream.end();
+        }));
+
+        HttpResponse<String> response = send(request("/v1/early"));
+
+        assertThat(response.headers().firstValue("Content-Type")).hasValue("text/event-stream");
+        assertThat(response.headers().firstValue("X-Content-Type-Options")).hasValue("nosniff");
+        assertThat(response.body()).isEqualTo("retry: 3000\n\ndata: early\n\n");
+    }
+
     @Test
     void slowBodiesHoldNoThread() throws Exception {
         serve();
