@@ -1,6 +1,7 @@
 package io.tidegate.demo;
 
 import java.io.IOException;
+import java.net.BindException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -23,6 +24,11 @@ public final class EmbeddedBroker implements AutoCloseable {
     private static final Duration READY_WITHIN = Duration.ofMinutes(3);
     private static final Duration STOPS_WITHIN = Duration.ofSeconds(20);
     private static final long POLL_MS = 100;
+    private static final int STARTS_MAX = 5;
+
+    /** The message of Java's {@link BindException}, as the broker logs it. */
+    private static final String PORT_TAKEN = "Address already in use";
+
     private static final String CLUSTER_ID = "tidegate-demo-cluster0";
 
     private final Path directory;
@@ -43,17 +49,41 @@ public final class EmbeddedBroker implements AutoCloseable {
      * @param directory for its files; created if missing
      * @param port to listen on; 0 = any free one
      * @param overrides of the broker's settings
+     * @throws BindException if the port is in use
      * @throws IOException if it does not start; the message shows the end of its log
      */
     public static EmbeddedBroker start(Path directory, int port, Map<String, String> overrides)
             throws IOException, InterruptedException {
+        return start(directory, port, overrides, FreePorts::find);
+    }
+
+    /** Finds free ports. */
+    interface Ports {
+        List<Integer> find(int count) throws IOException;
+    }
+
+    /** Chooses other ports if a program takes one of them between the choice and its use. */
+    static EmbeddedBroker start(Path directory, int port, Map<String, String> overrides, Ports ports)
+            throws IOException, InterruptedException {
         Files.createDirectories(directory);
         if (port > 0 && !FreePorts.isFree(port)) {
-            throw new IOException(
+            throw new BindException(
                     "port %d of 127.0.0.1 is in use: stop the program that uses it, or choose another port"
                             .formatted(port));
         }
-        List<Integer> free = FreePorts.find(2);
+        for (int left = STARTS_MAX; ; left--) {
+            try {
+                return startOnce(directory, port, overrides, ports.find(2));
+            } catch (BindException e) {
+                if (port > 0 || left == 1) {
+                    throw e;
+                }
+            }
+        }
+    }
+
+    private static EmbeddedBroker startOnce(Path directory, int port, Map<String, String> overrides, List<Integer> free)
+            throws IOException, InterruptedException {
         int listen = port > 0 ? port : free.get(0);
         int controller = free.get(1);
         Map<String, String> settings = new LinkedHashMap<>();
@@ -132,8 +162,10 @@ public final class EmbeddedBroker implements AutoCloseable {
                 "100"))) {
             while (true) {
                 if (!process.isAlive()) {
-                    throw new IOException("the broker ended with %d while starting; the end of its log:\n%s"
-                            .formatted(process.exitValue(), logTail()));
+                    String log = logTail();
+                    String how = "the broker ended with %d while starting; the end of its log:\n%s"
+                            .formatted(process.exitValue(), log);
+                    throw log.contains(PORT_TAKEN) ? new BindException(how) : new IOException(how);
                 }
                 try {
                     DescribeClusterResult cluster = admin.describeCluster();

@@ -22,17 +22,18 @@ final class LimitRules {
 
     private LimitRules() {}
 
-    /** Checks an entry of {@code unlimited}. */
+    /** Whether a field can be an entry of {@code unlimited}. */
     static boolean isUnlimited(String field) {
         return UNLIMITED.contains(field);
     }
 
+    /** Checks an entry of {@code unlimited}. */
     static void checkUnlimited(TenantId owner, String field) {
         if (BURSTS.contains(field)) {
             throw new IllegalArgumentException(
                     "%s: %s cannot be unlimited: name the rate, or set a size".formatted(owner, field));
         }
-        if (!UNLIMITED.contains(field)) {
+        if (!isUnlimited(field)) {
             throw new IllegalArgumentException("%s: unlimited: '%s' is not a limit; limits: %s"
                     .formatted(owner, JsonFaults.quoted(field), String.join(", ", UNLIMITED)));
         }

@@ -4,6 +4,8 @@ import io.tidegate.demo.EmbeddedBroker;
 import io.tidegate.demo.FreePorts;
 import io.tidegate.topologytests.faults.TcpProxy;
 import java.io.IOException;
+import java.net.BindException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -28,6 +30,7 @@ import org.apache.kafka.common.TopicPartition;
  * cut. Not thread-safe.
  */
 public final class BrokerCluster implements AutoCloseable {
+    private static final int STARTS_MAX = 5;
     private static final Duration COMPLETE_WITHIN = Duration.ofSeconds(90);
     private static final int ANSWER_S = 30;
 
@@ -39,13 +42,19 @@ public final class BrokerCluster implements AutoCloseable {
     private BrokerCluster() {}
 
     public static BrokerCluster start(Path directory, int count) throws Exception {
-        BrokerCluster cluster = new BrokerCluster();
-        try {
-            cluster.startAll(directory, count);
-            return cluster;
-        } catch (Exception e) {
-            cluster.close();
-            throw e;
+        Files.createDirectories(directory);
+        for (int left = STARTS_MAX; ; left--) {
+            BrokerCluster cluster = new BrokerCluster();
+            try {
+                cluster.startAll(Files.createTempDirectory(directory, "brokers"), count);
+                return cluster;
+            } catch (Exception e) {
+                cluster.close();
+                // Another program can take a port between its choice and its use.
+                if (left == 1 || !(e instanceof BindException || e.getCause() instanceof BindException)) {
+                    throw e;
+                }
+            }
         }
     }
 
@@ -73,8 +82,16 @@ public final class BrokerCluster implements AutoCloseable {
             Path files = directory.resolve("broker-" + (i + 1));
             starts.add(() -> EmbeddedBroker.start(files, port, settings));
         }
+        ExecutionException failure = null;
         for (Future<EmbeddedBroker> started : starters.invokeAll(starts)) {
-            brokers.add(started.get());
+            try {
+                brokers.add(started.get());
+            } catch (ExecutionException e) {
+                failure = e;
+            }
+        }
+        if (failure != null) {
+            throw failure;
         }
         awaitComplete();
     }
