@@ -162,6 +162,7 @@ public final class EmbeddedBroker implements AutoCloseable {
                 "100"))) {
             while (true) {
                 if (!process.isAlive()) {
+                    admin.close(Duration.ZERO); // the program that has the port may never answer
                     String log = logTail();
                     String how = "the broker ended with %d while starting; the end of its log:\n%s"
                             .formatted(process.exitValue(), log);
