@@ -1,5 +1,6 @@
 package io.tidegate.cli;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admin.ChangeWarnings;
 import io.tidegate.admin.TenantDirectory;
@@ -181,12 +182,13 @@ final class TenantSetCommand extends ConfigChange {
      */
     private TenantConfig parsed(byte[] text) {
         byte[] named = Json.ofYaml(text);
-        if (Json.tree(named) instanceof ObjectNode object && !object.has("tenant_id")) {
+        JsonNode tree = Json.tree(named);
+        if (tree instanceof ObjectNode object && !object.has("tenant_id")) {
             Json.putTenant(object, tenant);
             named = Json.line(object).getBytes(StandardCharsets.UTF_8);
         }
         TenantConfig config = TenantConfigJson.parse(named);
-        fileHasMode = Json.tree(named).path("mode").isTextual();
+        fileHasMode = tree.path("mode").isTextual();
         if (!isOfThisTenant(config)) {
             hint("the config is of tenant %s; its limits are used for tenant %s, whose label, names and block stay"
                     .formatted(config.tenantId(), tenant));

@@ -769,6 +769,11 @@ public final class Settings {
         return client;
     }
 
+    /** Sets a default of clients. Kafka Streams prefers a name with their prefix, so it gives way to the bare name. */
+    private void putDefault(Properties streams, String prefix, String name, long value) {
+        streams.put(prefix + name, kafka.getOrDefault(name, Long.toString(value)));
+    }
+
     /**
      * Returns the settings of Kafka Streams.
      *
@@ -778,22 +783,17 @@ public final class Settings {
      */
     public Properties streamsConfig(Path stateDir, long requestBytesMax, @Nullable String server) {
         Properties streams = new Properties();
-        // Kafka Streams prefers a name with the prefix of a client, so each default gives way to the bare name.
-        streams.put(
-                StreamsConfig.producerPrefix(ProducerConfig.MAX_BLOCK_MS_CONFIG),
-                kafka.getOrDefault(ProducerConfig.MAX_BLOCK_MS_CONFIG, "120000"));
+        putDefault(streams, StreamsConfig.PRODUCER_PREFIX, ProducerConfig.MAX_BLOCK_MS_CONFIG, 120_000);
         // An open transaction of a killed instance delays all readers of its shards for this long. Kafka Streams
         // requires it to be longer than the commit interval.
-        streams.put(
-                StreamsConfig.producerPrefix(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG),
-                kafka.getOrDefault(
-                        ProducerConfig.TRANSACTION_TIMEOUT_CONFIG,
-                        Long.toString(Math.max(TRANSACTION_MS_MIN, 2 * commitIntervalMs()))));
+        putDefault(
+                streams,
+                StreamsConfig.PRODUCER_PREFIX,
+                ProducerConfig.TRANSACTION_TIMEOUT_CONFIG,
+                Math.max(TRANSACTION_MS_MIN, 2 * commitIntervalMs()));
         streams.put(StreamsConfig.producerPrefix(ProducerConfig.MAX_REQUEST_SIZE_CONFIG), (int) requestBytesMax);
         // Most records wait for the next commit anyway, and a larger request costs little more.
-        streams.put(
-                StreamsConfig.producerPrefix(ProducerConfig.BATCH_SIZE_CONFIG),
-                kafka.getOrDefault(ProducerConfig.BATCH_SIZE_CONFIG, Integer.toString(BATCH_BYTES)));
+        putDefault(streams, StreamsConfig.PRODUCER_PREFIX, ProducerConfig.BATCH_SIZE_CONFIG, BATCH_BYTES);
         // A record that exceeds the producer's memory would be rejected, and again at each retry.
         streams.put(
                 StreamsConfig.producerPrefix(ProducerConfig.BUFFER_MEMORY_CONFIG),
@@ -802,11 +802,11 @@ public final class Settings {
         streams.put(StreamsConfig.MAX_TASK_IDLE_MS_CONFIG, StreamsConfig.MAX_TASK_IDLE_MS_DISABLED);
         if (!streamsGroupProtocol()) {
             streams.put(StreamsConfig.consumerPrefix(ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG), sessionTimeoutMs());
-            streams.put(
-                    StreamsConfig.consumerPrefix(ConsumerConfig.HEARTBEAT_INTERVAL_MS_CONFIG),
-                    kafka.getOrDefault(
-                            ConsumerConfig.HEARTBEAT_INTERVAL_MS_CONFIG,
-                            Integer.toString(Math.min(HEARTBEAT_MS_MAX, sessionTimeoutMs() / HEARTBEATS_PER_SESSION))));
+            putDefault(
+                    streams,
+                    StreamsConfig.CONSUMER_PREFIX,
+                    ConsumerConfig.HEARTBEAT_INTERVAL_MS_CONFIG,
+                    Math.min(HEARTBEAT_MS_MAX, sessionTimeoutMs() / HEARTBEATS_PER_SESSION));
             streams.put(StreamsConfig.NUM_STANDBY_REPLICAS_CONFIG, standbyReplicas());
         }
         streams.putAll(kafka);

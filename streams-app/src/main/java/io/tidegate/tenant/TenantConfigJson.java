@@ -34,6 +34,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -104,25 +105,13 @@ public final class TenantConfigJson {
 
     /** Leaves out limits of {@code unlimited} that only a newer build knows. */
     private static byte[] withKnownUnlimited(byte[] json) {
-        if (!contains(json, UNLIMITED_TEXT)) {
-            return json;
-        }
-        try {
-            JsonNode tree = MAPPER.readTree(json);
-            if (!(tree.path(UNLIMITED) instanceof ArrayNode listed)) {
-                return json;
+        return whereUnlimited(json, config -> {
+            if (!(config.path(UNLIMITED) instanceof ArrayNode listed)) {
+                return false;
             }
-            ArrayNode known = MAPPER.createArrayNode();
-            listed.forEach(name -> {
-                if (LimitRules.isUnlimited(name.asText())) {
-                    known.add(name);
-                }
-            });
-            ((ObjectNode) tree).set(UNLIMITED, known);
-            return bytes(tree);
-        } catch (IOException e) {
-            return json; // the reader reports the error
-        }
+            listed.removeIf(name -> !LimitRules.isUnlimited(name.asText()));
+            return true;
+        });
     }
 
     /**
@@ -175,30 +164,39 @@ public final class TenantConfigJson {
 
     /** Moves limits with the text "unlimited" to the list {@code unlimited}, which older builds ignore. */
     private static byte[] withUnlimitedListed(byte[] json) {
+        return whereUnlimited(json, config -> {
+            JsonNode listed = config.path(UNLIMITED);
+            if (!(listed.isMissingNode() || listed.isNull() || listed.isArray())) {
+                return false;
+            }
+            ArrayNode unlimited = MAPPER.createArrayNode();
+            listed.forEach(unlimited::add);
+            for (String field : MAY_SAY_UNLIMITED) {
+                if (config.path(field).isTextual()
+                        && config.path(field).asText().equals(UNLIMITED)) {
+                    config.remove(field);
+                    unlimited.add(field);
+                }
+            }
+            config.set(UNLIMITED, unlimited);
+            return true;
+        });
+    }
+
+    /**
+     * Changes an object that has the text "unlimited".
+     *
+     * @param change returns false to leave the bytes as they are; the reader reports what is wrong with them
+     */
+    private static byte[] whereUnlimited(byte[] json, Predicate<ObjectNode> change) {
         if (!contains(json, UNLIMITED_TEXT)) {
             return json;
         }
-        JsonNode tree;
         try {
-            tree = MAPPER.readTree(json);
+            return MAPPER.readTree(json) instanceof ObjectNode config && change.test(config) ? bytes(config) : json;
         } catch (IOException e) {
-            return json; // the reader reports the error
-        }
-        JsonNode listed = tree.path(UNLIMITED);
-        if (!tree.isObject() || !(listed.isMissingNode() || listed.isNull() || listed.isArray())) {
             return json;
         }
-        ObjectNode config = (ObjectNode) tree;
-        ArrayNode unlimited = MAPPER.createArrayNode();
-        listed.forEach(unlimited::add);
-        for (String field : MAY_SAY_UNLIMITED) {
-            if (config.path(field).isTextual() && config.path(field).asText().equals(UNLIMITED)) {
-                config.remove(field);
-                unlimited.add(field);
-            }
-        }
-        config.set(UNLIMITED, unlimited);
-        return bytes(config);
     }
 
     private static boolean contains(byte[] bytes, byte[] part) {

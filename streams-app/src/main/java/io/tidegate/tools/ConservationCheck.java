@@ -196,6 +196,9 @@ public final class ConservationCheck {
         }
     }
 
+    /** A sequence number in the WAL that does not follow the one before. */
+    private record Gap(long expected, long found) {}
+
     /** The sequence numbers of one tenant in {@code signals-accepted}. */
     private static final class SequenceNumbers {
         long first = -1;
@@ -210,8 +213,8 @@ public final class ConservationCheck {
         /** The first sequence number in the WAL. Those below it are pruned, if they are also below {@link #prunedBelow}. */
         long walBegins;
 
-        /** Gaps in the WAL: the expected and the found sequence number. A prune while the WAL is read leaves one. */
-        final List<long[]> gaps = new ArrayList<>();
+        /** Gaps in the WAL. A prune while the WAL is read leaves one. */
+        final List<Gap> gaps = new ArrayList<>();
 
         /** The end of the WAL, if it is too early; -1 otherwise. */
         long walEnds = -1;
@@ -505,11 +508,12 @@ public final class ConservationCheck {
 
     /** Reports what the WAL lacks, as far as no prune explains it. */
     private void judge(TenantId tenant, SequenceNumbers numbers) {
-        for (long[] gap : numbers.gaps) {
-            if (gap[0] < gap[1] && gap[1] <= numbers.prunedBelow) {
-                numbers.walBegins = gap[1];
+        for (Gap gap : numbers.gaps) {
+            if (gap.expected() < gap.found() && gap.found() <= numbers.prunedBelow) {
+                numbers.walBegins = gap.found();
             } else {
-                report("tenant %s: the WAL has sequence number %d, expected %d".formatted(tenant, gap[1], gap[0]));
+                report("tenant %s: the WAL has sequence number %d, expected %d"
+                        .formatted(tenant, gap.found(), gap.expected()));
             }
         }
         numbers.walBegins = Math.min(numbers.walBegins, numbers.prunedBelow);
@@ -555,7 +559,7 @@ public final class ConservationCheck {
                 if (next < 0) {
                     numbers.walBegins = record.seq();
                 } else if (record.seq() != next) {
-                    numbers.gaps.add(new long[] {next, record.seq()});
+                    numbers.gaps.add(new Gap(next, record.seq()));
                 }
                 next = record.seq() + 1;
                 stored(tenant, record);
