@@ -176,7 +176,13 @@ final class HttpBoundsTest {
 
         pass(11);
         assertThat(isClosed(silent)).isTrue();
-        pass(31); // its response may have ended only at this moment
+        // The server notices the end of a response after the client has read it, so the last deadline is not known.
+        long passed = 11;
+        while (server.connections().size() > 0) {
+            pass(1);
+            passed++;
+        }
+        assertThat(passed).isGreaterThan(30);
         assertThat(isClosed(served)).isTrue();
     }
 
